@@ -1,0 +1,28 @@
+# Two commands do everything on a fresh machine: `make prove` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: prove test mutants bench clean
+
+prove: .venv/installed
+	$(BIN)/memoracle prove --contracts
+
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 -q
+
+mutants: .venv/installed
+	$(BIN)/python -m memoracle.proofs.mutants
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
+
+# Solver versions change verdicts, so what is installed is pinned by constraints.txt.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]' --config-settings editable_mode=strict
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

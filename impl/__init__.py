@@ -1,0 +1,1 @@
+"""The reference: a small memory manager in plain Python, and the code that is proved."""

@@ -1,0 +1,170 @@
+"""Physical frames in a bitmap of 64-bit words: one bit a frame, 1 = free, the most significant bit first.
+
+Frame f is bit 63 - f % 64 of word f // 64, so the lowest free frame of a word is its leading one.
+An operation that the law refuses returns None or False and changes nothing.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from sortedcontainers import SortedSet
+
+BITS = 64
+FIRST_BIT = 1 << 63
+ALL_BITS = (1 << 64) - 1
+
+
+class Bitmap:
+    """The frames of one machine.
+
+    frames: how many frames the bitmap reaches.  image: how many of them, from 0, the kernel's image takes.
+    trusting: `free` believes its caller instead of checking (TRACE.md section 4, `frame_free`).
+
+    inv: 1 <= self.image <= self.frames
+    inv: 0 <= self.free_frames <= self.frames
+    """
+
+    def __init__(self, frames: int, image: int, trusting: bool = False) -> None:
+        """No frame exists yet but the image's, and none of those is free.
+
+        pre: 1 <= image <= frames
+        post: self.free_frames == 0
+        """
+        words = (frames + BITS - 1) // BITS
+        self.frames = frames
+        self.image = image
+        self.trusting = trusting
+        self.words = array("Q", [0]) * words
+        self.existing = array("Q", [0]) * words
+        self.free_frames = 0
+        # Words below the frontier were searched already: those of them that hold a free frame again are `reopened`.
+        self.frontier = 0
+        self.reopened = SortedSet()
+        set_bits(self.existing, 0, image)
+
+    def add(self, first: int, last: int) -> None:
+        """Frames first to last - 1 turn up at boot: they exist and are free, but for the image's.
+
+        Frames past the bitmap's reach do not exist. The frames of two calls are disjoint, and both come before the
+        first allocation.
+
+        pre: 0 <= first and first <= last
+        pre: not any(self.exists(frame) for frame in range(max(first, self.image), min(last, self.frames)))
+        pre: self.frontier == 0
+        post: all(self.is_free(frame) for frame in range(max(first, self.image), min(last, self.frames)))
+        post: self.free_frames == __old__.self.free_frames + max(0, min(last, self.frames) - max(first, self.image))
+        """
+        first = max(first, self.image)
+        last = min(last, self.frames)
+        if first < last:
+            set_bits(self.words, first, last)
+            set_bits(self.existing, first, last)
+            self.free_frames += last - first
+
+    def exists(self, frame: int) -> bool:
+        """Whether the machine has this frame: it is usable memory, or the kernel image's.
+
+        pre: 0 <= frame < self.frames
+        post: implies(frame < self.image, __return__)
+        """
+        return self.existing[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
+
+    def is_free(self, frame: int) -> bool:
+        """Whether `allocate` may hand this frame out.
+
+        pre: 0 <= frame < self.frames
+        post: __return__ == (self.words[frame // 64] >> (63 - frame % 64)) % 2
+        """
+        return self.words[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
+
+    def count(self) -> int:
+        """How many frames are free.
+
+        post: __return__ == sum(self.is_free(frame) for frame in range(self.frames))
+        """
+        return self.free_frames
+
+    def allocate(self) -> int | None:
+        """Allocates the lowest free frame; None if no frame is free.
+
+        post: (__return__ is None) == (__old__.self.free_frames == 0)
+        post: __return__ is None or __old__.self.is_free(__return__) and not self.is_free(__return__)
+        post: __return__ is None or not any(__old__.self.is_free(lower) for lower in range(__return__))
+        """
+        word = self._lowest_word()
+        if word is None:
+            return None
+        frame = word * BITS + (BITS - self.words[word].bit_length())
+        self._clear(frame)
+        return frame
+
+    def take(self, frame: int) -> bool:
+        """Allocates this very frame; False if it is not free.
+
+        pre: 0 <= frame < self.frames
+        post: __return__ == __old__.self.is_free(frame)
+        post: not self.is_free(frame)
+        post: self.free_frames == __old__.self.free_frames - __return__
+        """
+        if not self.is_free(frame):
+            return False
+        self._clear(frame)
+        return True
+
+    def free(self, frame: int) -> bool:
+        """Frees an allocated frame; False if the law refuses.
+
+        Checked: the frame exists, is allocated and is not the image's. Trusting: anything but the image's is freed.
+
+        pre: 0 <= frame < self.frames
+        post: __return__ == (frame >= self.image and (self.trusting or self.exists(frame) and not __old__.self.is_free(frame)))
+        post: self.is_free(frame) == (__return__ or __old__.self.is_free(frame))
+        """
+        if frame < self.image:
+            return False
+        if self.is_free(frame):
+            return self.trusting
+        if not (self.trusting or self.exists(frame)):
+            return False
+        word = frame // BITS
+        self.words[word] |= FIRST_BIT >> frame % BITS
+        self.free_frames += 1
+        if word < self.frontier:
+            self.reopened.add(word)
+        return True
+
+    def _clear(self, frame: int) -> None:
+        word = frame // BITS
+        self.words[word] ^= FIRST_BIT >> frame % BITS
+        self.free_frames -= 1
+        if word < self.frontier and not self.words[word]:
+            self.reopened.remove(word)
+
+    def _lowest_word(self) -> int | None:
+        if self.reopened:
+            lowest: int = self.reopened[0]
+            return lowest
+        while self.frontier < len(self.words) and not self.words[self.frontier]:
+            self._advance()
+        return self.frontier if self.frontier < len(self.words) else None
+
+    def _advance(self) -> None:
+        self.frontier += 1
+
+
+def set_bits(words: array[int], first: int, last: int) -> None:
+    """Sets bits first to last - 1 of a bitmap, whole words at a time.
+
+    pre: 0 <= first < last <= 64 * len(words)
+    post: all((words[bit // 64] >> (63 - bit % 64)) % 2 for bit in range(first, last))
+    """
+    head, tail = first // BITS, last // BITS
+    before_head, before_tail = ALL_BITS >> first % BITS, ALL_BITS >> last % BITS
+    if head == tail:
+        words[head] |= before_head ^ before_tail
+        return
+    words[head] |= before_head
+    words[head + 1 : tail] = array("Q", [ALL_BITS]) * (tail - head - 1)
+    if last % BITS:
+        words[tail] |= ALL_BITS ^ before_tail

@@ -1,0 +1,134 @@
+"""Which parts of an address space are in use: a binary buddy system (Knuth, TAOCP volume 1, section 2.5).
+
+A block of order o is 2^o pages, aligned to its size: block b of order o covers pages b * 2^o to (b + 1) * 2^o - 1, and
+its buddy is block b ^ 1. Pages are counted from the start of the range. The policy: the smallest order that fits, its
+lowest address; a split keeps the lower half. An operation that the law refuses returns None or False and changes nothing.
+"""
+
+from __future__ import annotations
+
+from sortedcontainers import SortedSet
+
+
+class Buddy:
+    """One address range of 2^depth pages.
+
+    inv: 0 <= self.depth
+    inv: all(0 <= order <= self.depth and page % (1 << order) == 0 for page, order in self.allocated.items())
+    """
+
+    def __init__(self, depth: int) -> None:
+        """The whole range is one free block.
+
+        pre: 0 <= depth
+        post: self.blocks() == [(0, 1 << depth, False)]
+        """
+        self.depth = depth
+        self.free_blocks = [SortedSet() for _ in range(depth + 1)]
+        self.free_blocks[depth].add(0)
+        self.allocated: dict[int, int] = {}  # first page -> order
+
+    def allocate(self, pages: int) -> int | None:
+        """Allocates a block of the next power of two pages; its first page, or None if no free block is large enough."""
+        wanted = order_for(pages)
+        if wanted is None or wanted > self.depth:
+            return None
+        order = wanted
+        while not self.free_blocks[order]:
+            if order == self.depth:
+                return None
+            order = self._larger(order)
+        block = self.free_blocks[order][0]
+        page: int = block << order
+        self._carve(order, page, wanted)
+        return page
+
+    def reserve(self, page: int, pages: int) -> bool:
+        """Allocates exactly this block; False unless it is an aligned power of two of pages, all of it free."""
+        wanted = order_for(pages)
+        if wanted is None or wanted > self.depth or pages != 1 << wanted:
+            return False
+        if page % pages or not 0 <= page < 1 << self.depth:
+            return False
+        order = wanted
+        while page >> order not in self.free_blocks[order]:
+            if order == self.depth:
+                return False
+            order = self._larger(order)
+        self._carve(order, page, wanted)
+        return True
+
+    def free(self, page: int, pages: int) -> bool:
+        """Frees the block of that (rounded) size allocated at this page, coalescing fully; False if there is none."""
+        order = order_for(pages)
+        if order is None or self.allocated.get(page) != order:
+            return False
+        del self.allocated[page]
+        while order < self.depth and (page >> order) ^ 1 in self.free_blocks[order]:
+            order = self._merge(order, page)
+        self.free_blocks[order].add(page >> order)
+        return True
+
+    def size(self, page: int) -> int:
+        """The pages of the allocated block that starts here; 0 if none does."""
+        order = self.allocated.get(page)
+        return 0 if order is None else 1 << order
+
+    def blocks(self) -> list[tuple[int, int, bool]]:
+        """Every block in address order: first page, pages, whether it is allocated."""
+        free = [(block << order, 1 << order, False) for order, blocks in enumerate(self.free_blocks) for block in blocks]
+        return sorted(free + [(page, 1 << order, True) for page, order in self.allocated.items()])
+
+    def _carve(self, order: int, page: int, wanted: int) -> None:
+        """Takes the block of the wanted order at this page out of the free block of that order that covers it."""
+        self.free_blocks[order].remove(page >> order)
+        while order > wanted:
+            order = self._split(order, page)
+        self.allocated[page] = wanted
+
+    def _larger(self, order: int) -> int:
+        return order + 1
+
+    def _split(self, order: int, page: int) -> int:
+        """Splits the held block of this order over this page: its other half becomes free."""
+        self.free_blocks[order - 1].add((page >> order - 1) ^ 1)
+        return order - 1
+
+    def _merge(self, order: int, page: int) -> int:
+        """Merges the held block of this order over this page with its free buddy."""
+        self.free_blocks[order].remove((page >> order) ^ 1)
+        return order + 1
+
+
+class Spaces:
+    """One buddy system for each process, and one for the kernel, which is process 0 and always exists."""
+
+    def __init__(self, kernel_depth: int, process_depth: int) -> None:
+        self.process_depth = process_depth
+        self.spaces = {0: Buddy(kernel_depth)}
+
+    def create(self, process: int) -> bool:
+        """A process starts with its whole range free; False if it exists already."""
+        if process in self.spaces:
+            return False
+        self.spaces[process] = Buddy(self.process_depth)
+        return True
+
+    def exit(self, process: int) -> bool:
+        """A process's ranges go with it; False if it does not exist or is the kernel."""
+        if process == 0 or process not in self.spaces:
+            return False
+        del self.spaces[process]
+        return True
+
+    def of(self, process: int) -> Buddy | None:
+        """The space of a live process."""
+        return self.spaces.get(process)
+
+
+def order_for(pages: int) -> int | None:
+    """The order of the smallest block that holds so many pages; None if there is nothing to hold.
+
+    post: (__return__ is None) == (pages < 1)
+    """
+    return (pages - 1).bit_length() if pages > 0 else None

@@ -1,0 +1,1 @@
+"""memoracle: is this memory manager right?"""
