@@ -2,7 +2,7 @@
 
 A block of order o is 2^o pages, aligned to its size: block b of order o covers pages b * 2^o to (b + 1) * 2^o - 1, and
 its buddy is block b ^ 1. Pages are counted from the start of the range. The policy: the smallest order that fits, its
-lowest address; a split keeps the lower half. An operation that the law refuses returns None or False and changes nothing.
+lowest address; a split keeps the lower half. A refused operation returns None or False and changes nothing.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Buddy:
         wanted = order_for(pages)
         if wanted is None or wanted > self.depth or pages != 1 << wanted:
             return False
-        if page % pages or not 0 <= page < 1 << self.depth:
+        if page & pages - 1 or not 0 <= page < 1 << self.depth:
             return False
         order = wanted
         while page >> order not in self.free_blocks[order]:
@@ -76,7 +76,7 @@ class Buddy:
 
     def blocks(self) -> list[tuple[int, int, bool]]:
         """Every block in address order: first page, pages, whether it is allocated."""
-        free = [(block << order, 1 << order, False) for order, blocks in enumerate(self.free_blocks) for block in blocks]
+        free = [(block << o, 1 << o, False) for o, blocks in enumerate(self.free_blocks) for block in blocks]
         return sorted(free + [(page, 1 << order, True) for page, order in self.allocated.items()])
 
     def _carve(self, order: int, page: int, wanted: int) -> None:
