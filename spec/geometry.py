@@ -1,0 +1,309 @@
+"""The sizes of a machine: how many frames and pages there are, and where. Nothing else hard-wires a size.
+
+A geometry is a preset, a TOML file, or the object in a trace's header: a preset's name and what differs from it.
+One that no x64 machine could have is refused with the name of the field that is at fault.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+PAGE_SHIFTS: Final = {1: 12, 2: 21, 3: 30}  # by the level of the paging leaf: Intel SDM volume 3, 4.5
+LOWER_HALF_END: Final = 1 << 47  # canonical addresses: bits 63 to 47 are equal
+UPPER_HALF_START: Final = (1 << 64) - (1 << 47)
+ADDRESS_SPACE: Final = 1 << 64
+PHYSICAL_ADDRESS_BITS: Final = range(32, 53)  # MAXPHYADDR: Intel SDM volume 3, 4.1.4
+PAT_TYPES: Final = frozenset({0, 1, 4, 5, 6, 7})  # IA32_PAT, Intel SDM volume 3, table 11-10
+CHECKED, TRUSTING, NATURAL = "checked", "trusting", "natural"
+
+
+class GeometryError(ValueError):
+    """A geometry that cannot be; the text begins with the field's name, or with file and field."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Range:
+    """Virtual pages in a row: the address of the first, and how many."""
+
+    start: int
+    pages: int
+
+    def page_at(self, address: int, page_size: int) -> int | None:
+        """The number, within the range, of the page that starts at this address; None if none does."""
+        page, offset = divmod(address - self.start, page_size)
+        return page if offset == 0 and 0 <= page < self.pages else None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Pages in a row within a range: the number of the first, and how many."""
+
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The sizes of one machine; bytes and virtual addresses where not said otherwise. Raises GeometryError."""
+
+    page_size: int
+    frames: int  # that the bitmap reaches
+    kernel_image_frames: int  # that the kernel's image takes, from frame 0
+    physical_address_bits: int
+    kernel_range: Range
+    kernel_reserved: tuple[Piece, ...]  # taken of the kernel's range at start
+    process_range: Range
+    leaf_level: int  # 1 (page table) to 3 (page directory pointer table)
+    pat_register: int
+    heap_classes: tuple[int, ...]
+    frame_free: str  # CHECKED or TRUSTING
+    heap_alignment: str | int  # NATURAL or bytes
+
+    def __post_init__(self) -> None:
+        refuse_impossible_paging(self)
+        refuse_impossible_frames(self)
+        refuse_impossible_ranges(self)
+        refuse_impossible_heap(self)
+
+    @property
+    def page_shift(self) -> int:
+        """The binary logarithm of the page size."""
+        return self.page_size.bit_length() - 1
+
+    def frame_reached(self, address: int) -> int | None:
+        """The frame that holds this physical byte; None if the bitmap does not reach so far."""
+        frame = address >> self.page_shift
+        return frame if 0 <= frame < self.frames else None
+
+    def frame_at(self, address: int) -> int | None:
+        """The frame that starts at this physical address; None if none does within the bitmap's reach."""
+        return self.frame_reached(address) if address % self.page_size == 0 else None
+
+    def range_of(self, process: int) -> Range:
+        """The range that a process's addresses come from; process 0 is the kernel."""
+        return self.kernel_range if process == 0 else self.process_range
+
+
+def refuse_impossible_paging(geometry: Geometry) -> None:
+    level, size = geometry.leaf_level, geometry.page_size
+    require(level in PAGE_SHIFTS, "leaf_level", f"{level} is none of 1, 2 and 3")
+    require(is_power_of_two(size), "page_size", f"{size} is no power of two")
+    due = 1 << PAGE_SHIFTS[level]
+    require(size == due, "page_size", f"a leaf of level {level} maps {due} bytes, not {size}")
+    bits = geometry.physical_address_bits
+    require(bits in PHYSICAL_ADDRESS_BITS, "physical_address_bits", f"{bits} is not between 32 and 52")
+    pat = geometry.pat_register
+    require(0 <= pat < 1 << 64, "pat_register", f"{pat:#x} is no 64-bit value")
+    for index, kind in enumerate(pat.to_bytes(8, "little")):
+        require(kind in PAT_TYPES, "pat_register", f"entry {index} holds {kind:#x}, which is no memory type")
+
+
+def refuse_impossible_frames(geometry: Geometry) -> None:
+    frames, image, bits = geometry.frames, geometry.kernel_image_frames, geometry.physical_address_bits
+    most = (1 << bits) // geometry.page_size
+    require(frames >= 1, "frames", f"{frames} is not positive")
+    require(frames <= most, "frames", f"{bits} physical address bits reach {most} frames, not {frames}")
+    require(1 <= image <= frames, "kernel_image_frames", f"{image} is not between 1 and the bitmap's {frames}")
+    require(geometry.frame_free in (CHECKED, TRUSTING), "frame_free", f"neither {CHECKED!r} nor {TRUSTING!r}")
+
+
+def refuse_impossible_ranges(geometry: Geometry) -> None:
+    size, kernel, process = geometry.page_size, geometry.kernel_range, geometry.process_range
+    refuse_misaligned("kernel_range", kernel, size)
+    refuse_misaligned("process_range", process, size)
+    kernel_end, process_end = kernel.start + kernel.pages * size, process.start + process.pages * size
+    require(
+        kernel.start >= UPPER_HALF_START and kernel_end <= ADDRESS_SPACE,
+        "kernel_range",
+        f"{kernel.start:#x} to {kernel_end - 1:#x} is not within the canonical upper half",
+    )
+    require(
+        process.start >= 0 and process_end <= LOWER_HALF_END,
+        "process_range",
+        f"{process.start:#x} to {process_end - 1:#x} is not within the canonical lower half",
+    )
+    taken = 0
+    for piece in sorted(geometry.kernel_reserved, key=lambda piece: piece.page):
+        first, last = piece.page, piece.page + piece.pages - 1
+        require(is_power_of_two(piece.pages), "kernel_reserved", f"{piece.pages} pages are no power of two")
+        require(first % piece.pages == 0, "kernel_reserved", f"page {first} is no multiple of its {piece.pages} pages")
+        require(first >= 0 and last < kernel.pages, "kernel_reserved", f"pages {first} to {last} are not in the range")
+        require(first >= taken, "kernel_reserved", f"page {first} is reserved twice")
+        taken = last + 1
+
+
+def refuse_misaligned(field: str, area: Range, page_size: int) -> None:
+    require(is_power_of_two(area.pages), field, f"{area.pages} pages are no power of two")
+    extent = area.pages * page_size
+    require(area.start % extent == 0, field, f"{area.start:#x} is no multiple of the range's {extent:#x} bytes")
+
+
+def refuse_impossible_heap(geometry: Geometry) -> None:
+    smaller = 0
+    for size in geometry.heap_classes:
+        require(size > smaller, "heap_classes", f"{size} does not come after {smaller}; the classes ascend from 1")
+        smaller = size
+    alignment = geometry.heap_alignment
+    if isinstance(alignment, int):
+        require(is_power_of_two(alignment), "heap_alignment", f"{alignment} is no power of two")
+    else:
+        require(alignment == NATURAL, "heap_alignment", f"neither {NATURAL!r} nor a number of bytes")
+
+
+def require(holds: bool, field: str, message: str) -> None:
+    if not holds:
+        raise GeometryError(field, message)
+
+
+def is_power_of_two(number: int) -> bool:
+    return number > 0 and number & (number - 1) == 0
+
+
+DEFAULT: Final = "x64-2m"
+PRESETS: Final = {
+    "x64-2m": Geometry(
+        page_size=1 << 21,
+        frames=2048,
+        kernel_image_frames=2,
+        physical_address_bits=52,
+        kernel_range=Range(0xFFFFFFFF00000000, 2048),
+        kernel_reserved=(Piece(0, 2), Piece(2047, 1)),
+        process_range=Range(0, 1 << 26),
+        leaf_level=2,
+        pat_register=0x0005040600010406,
+        heap_classes=(8, 64, 256, 1024, 262144),
+        frame_free=CHECKED,
+        heap_alignment=NATURAL,
+    ),
+    "x64-4k": Geometry(
+        page_size=1 << 12,
+        frames=1 << 26,
+        kernel_image_frames=1024,
+        physical_address_bits=52,
+        kernel_range=Range(0xFFFFFFFF00000000, 1 << 20),
+        kernel_reserved=(Piece(0, 1024), Piece((1 << 20) - 512, 512)),
+        process_range=Range(0, 1 << 35),
+        leaf_level=1,
+        pat_register=0x0005040600010406,
+        heap_classes=(8, 64, 256, 1024),
+        frame_free=CHECKED,
+        heap_alignment=NATURAL,
+    ),
+}
+
+
+def preset(name: str) -> Geometry:
+    """The preset of this name; raises GeometryError."""
+    require(name in PRESETS, "preset", f"{name!r} is none of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def load_geometry(source: str) -> Geometry:
+    """The preset of this name, or what a TOML file says; raises GeometryError, which names the file too."""
+    if source in PRESETS:
+        return PRESETS[source]
+    try:
+        return geometry_from(tomllib.loads(Path(source).read_text(encoding="utf-8")))
+    except GeometryError as fault:
+        raise GeometryError(f"{source}: {fault.field}", fault.message) from None
+    except FileNotFoundError:
+        raise GeometryError(source, f"neither a preset ({', '.join(PRESETS)}) nor a file") from None
+    except OSError as fault:
+        raise GeometryError(source, f"cannot read: {fault.strerror or fault}") from None
+    except ValueError as fault:  # no UTF-8, or no TOML
+        raise GeometryError(source, f"no TOML file: {fault}") from None
+
+
+def geometry_from(source: object) -> Geometry:
+    """A preset by its name, or by a mapping that names a preset (or none: the default) and what differs from it.
+
+    Numbers are integers or strings `"0x..."`. Raises GeometryError, also for a key that is none of a geometry's.
+    """
+    if isinstance(source, str):
+        return preset(source)
+    changes = table("geometry", source)
+    base = preset(text("preset", changes.pop("preset", DEFAULT)))
+    for key in changes:
+        require(key in READERS, key, "unknown key")
+    return dataclasses.replace(base, **{key: READERS[key](key, value) for key, value in changes.items()})
+
+
+def number(field: str, value: object) -> int:
+    """A number of 64 bits: an integer, or a string of one in hexadecimal; raises GeometryError that names the field."""
+    if isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]+", value):
+        value = int(value, 16)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise GeometryError(field, f'{value!r} is neither an integer nor a string "0x..."')
+    require(0 <= value < ADDRESS_SPACE, field, "not between 0 and 2^64 - 1")
+    return value
+
+
+def text(field: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise GeometryError(field, f"{value!r} is no string")
+
+
+def number_or_text(field: str, value: object) -> int | str:
+    return value if isinstance(value, str) and not value.startswith("0x") else number(field, value)
+
+
+def table(field: str, value: object) -> dict[str, object]:
+    if isinstance(value, Mapping):
+        return {str(key): content for key, content in value.items()}
+    raise GeometryError(field, f"{value!r} is no table of keys and values")
+
+
+def each(field: str, value: object) -> list[tuple[str, object]]:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [(f"{field}[{index}]", content) for index, content in enumerate(value)]
+    raise GeometryError(field, f"{value!r} is no list")
+
+
+def numbers(field: str, value: object) -> tuple[int, ...]:
+    return tuple(number(name, content) for name, content in each(field, value))
+
+
+def pair(field: str, value: object, first: str) -> tuple[int, int]:
+    """The two numbers of a table that has the keys `first` and `pages`, and no other."""
+    keys = table(field, value)
+    for key in keys:
+        require(key in (first, "pages"), f"{field}.{key}", "unknown key")
+    for key in (first, "pages"):
+        require(key in keys, f"{field}.{key}", "missing")
+    return number(f"{field}.{first}", keys[first]), number(f"{field}.pages", keys["pages"])
+
+
+def page_range(field: str, value: object) -> Range:
+    return Range(*pair(field, value, "start"))
+
+
+def pieces(field: str, value: object) -> tuple[Piece, ...]:
+    return tuple(Piece(*pair(name, content, "page")) for name, content in each(field, value))
+
+
+READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
+    "page_size": number,
+    "frames": number,
+    "kernel_image_frames": number,
+    "physical_address_bits": number,
+    "kernel_range": page_range,
+    "kernel_reserved": pieces,
+    "process_range": page_range,
+    "leaf_level": number,
+    "pat_register": number,
+    "heap_classes": numbers,
+    "frame_free": text,
+    "heap_alignment": number_or_text,
+}
