@@ -27,6 +27,7 @@ class Buddy:
         self.free_blocks = [SortedSet() for _ in range(depth + 1)]
         self.free_blocks[depth].add(0)
         self.allocated: dict[int, int] = {}  # first page -> order
+        self.fixed: set[int] = set()  # first pages of what was taken at start
 
     def allocate(self, pages: int) -> int | None:
         """Allocates a block of the next power of two pages; its first page, or None if no free block is large enough."""
@@ -50,18 +51,23 @@ class Buddy:
             return False
         if page & pages - 1 or not 0 <= page < 1 << self.depth:
             return False
-        order = wanted
-        while page >> order not in self.free_blocks[order]:
-            if order == self.depth:
-                return False
-            order = self._larger(order)
+        order = self._free_order(page, wanted)
+        if order is None:
+            return False
         self._carve(order, page, wanted)
+        return True
+
+    def fix(self, page: int, pages: int) -> bool:
+        """Reserves a block at start that is never freed; False if it cannot be reserved."""
+        if not self.reserve(page, pages):
+            return False
+        self.fixed.add(page)
         return True
 
     def free(self, page: int, pages: int) -> bool:
         """Frees the block of that (rounded) size allocated at this page, coalescing fully; False if there is none."""
         order = order_for(pages)
-        if order is None or self.allocated.get(page) != order:
+        if order is None or self.allocated.get(page) != order or page in self.fixed:
             return False
         del self.allocated[page]
         while order < self.depth and (page >> order) ^ 1 in self.free_blocks[order]:
@@ -76,8 +82,29 @@ class Buddy:
 
     def blocks(self) -> list[tuple[int, int, bool]]:
         """Every block in address order: first page, pages, whether it is allocated."""
-        free = [(block << o, 1 << o, False) for o, blocks in enumerate(self.free_blocks) for block in blocks]
-        return sorted(free + [(page, 1 << order, True) for page, order in self.allocated.items()])
+        listing: list[tuple[int, int, bool]] = []
+        page = 0
+        while page < 1 << self.depth:
+            page = self._list(listing, page)
+        return listing
+
+    def _list(self, listing: list[tuple[int, int, bool]], page: int) -> int:
+        """Adds the block that starts at this page to the listing; the page after it."""
+        order = self.allocated.get(page)
+        allocated = order is not None
+        if order is None:
+            order = self._free_order(page, 0)
+            assert order is not None, "every page is in a block"
+        listing.append((page, 1 << order, allocated))
+        return page + (1 << order)
+
+    def _free_order(self, page: int, order: int) -> int | None:
+        """The order, this one or larger, of the free block that covers a page; None if none does."""
+        while page >> order not in self.free_blocks[order]:
+            if order == self.depth:
+                return None
+            order = self._larger(order)
+        return order
 
     def _carve(self, order: int, page: int, wanted: int) -> None:
         """Takes the block of the wanted order at this page out of the free block of that order that covers it."""

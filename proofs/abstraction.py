@@ -1,0 +1,100 @@
+"""What state of the law an object of the reference stands for.
+
+These views are live: they read the object when they are asked. They read the object's own containers, or what stands in
+for them in a proof (any object with the methods `has` and `maps`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memoracle.impl.bitmap import Bitmap
+from memoracle.impl.buddy import Buddy
+from memoracle.impl.kernel_half import LOWER, KernelHalf
+from memoracle.spec import bitmap as bitmap_law
+from memoracle.spec import buddy as buddy_law
+from memoracle.spec import kernel_half as kernel_half_law
+from memoracle.spec.clauses import Number, Truth, neg
+
+
+def has(container: Any, item: Any) -> Truth:
+    """Whether a set has an item."""
+    found: Truth = container.has(item) if hasattr(container, "has") else item in container
+    return found
+
+
+def maps(mapping: Any, key: Any, value: Any) -> Truth:
+    """Whether a dictionary has this value at this key."""
+    found: Truth = mapping.maps(key, value) if hasattr(mapping, "maps") else mapping.get(key) == value
+    return found
+
+
+def bit(words: Any, position: Any) -> Truth:
+    """Whether a bit of a bitmap, the most significant of each word first, is set; False outside the bitmap."""
+    if isinstance(position, int) and not 0 <= position >> 6 < len(words):
+        return False
+    found: Truth = words[position >> 6] >> 63 - (position & 63) & 1 == 1
+    return found
+
+
+def frames_of(bitmap: Bitmap) -> bitmap_law.Frames:
+    """The frames of a bitmap. What was handed out is whatever exists, is not free, and is not the image's."""
+
+    def exists(frame: Any) -> Truth:
+        return bit(bitmap.existing, frame)
+
+    def is_free(frame: Any) -> Truth:
+        return bit(bitmap.words, frame)
+
+    return bitmap_law.Frames(
+        reach=bitmap.frames,
+        image=bitmap.image,
+        count=bitmap.free_frames,
+        exists=exists,
+        is_free=is_free,
+        in_use=lambda frame: exists(frame) & neg(is_free(frame)) & (bitmap.image <= frame),
+        free_below=lambda frame: sum(bool(is_free(below)) for below in range(frame)),
+    )
+
+
+def blocks_of(buddy: Buddy) -> buddy_law.Blocks:
+    """The blocks of an address space between two operations, when nothing is held."""
+
+    def is_free(order: Any, block: Any) -> Truth:
+        if isinstance(order, int) and not 0 <= order <= buddy.depth:
+            return False
+        return has(buddy.free_blocks[order], block)
+
+    def is_allocated(order: Any, block: Any) -> Truth:
+        if isinstance(order, int) and not 0 <= order <= buddy.depth:
+            return False
+        return maps(buddy.allocated, block << order, order)
+
+    def order_at(page: Number) -> Number:
+        exists = buddy_law.exists
+        return next((order for order in range(buddy.depth + 1) if exists(state, order, page >> order)), -1)
+
+    state = buddy_law.Blocks(
+        depth=buddy.depth,
+        is_free=is_free,
+        is_allocated=is_allocated,
+        is_fixed=lambda page: has(buddy.fixed, page),
+        holding=False,
+        held_order=0,
+        held_page=0,
+        order_at=order_at,
+    )
+    return state
+
+
+def halves_of(tables: KernelHalf) -> kernel_half_law.Halves:
+    """The top-level tables of all processes."""
+    return kernel_half_law.Halves(
+        master=lambda index: tables.master[index - LOWER],
+        entry=lambda process, index: tables.tables[process][index],
+        lives=lambda process: has(tables.live, process),
+        updating=tables.updating,
+        index=tables.index,
+        value=tables.value,
+        pending=lambda process: has(tables.pending, process),
+    )

@@ -1,0 +1,240 @@
+"""Physical frames: which exist, and which are free.
+
+The machine's frames are numbered from 0. One is allocated by being picked from the free ones, any of them, and becomes
+free again when it is given back. The kernel's image lies in the first frames, which are never free. Freeing is checked,
+or trusting: then any frame but the image's is taken as free, and behaving is the caller's duty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from memoracle.spec.clauses import Number, Truth, at_least, at_most, clause, implies, neg, operation, when
+
+
+@dataclass(frozen=True)
+class Frames:
+    """State. Of the last two, which no implementation needs to keep, `in_use` remembers who was handed what."""
+
+    reach: Number  # the bitmap has a bit for each frame below this
+    image: Number  # the kernel's image is the frames below this
+    count: Number  # the free frames, as the implementation counts them
+    exists: Callable[[Number], Truth]
+    is_free: Callable[[Number], Truth]
+    in_use: Callable[[Number], Truth]  # handed out, and not given back by the one who holds it
+    free_below: Callable[[Number], Number]  # how many frames below this one are free
+
+
+# Initially
+
+
+def empty(reach: Number, image: Number) -> Frames:
+    """Before the memory map is read no frame exists but the image's, and none is free."""
+    return Frames(
+        reach=reach,
+        image=image,
+        count=0,
+        exists=lambda frame: (0 <= frame) & (frame < image),
+        is_free=lambda frame: False,
+        in_use=lambda frame: False,
+        free_below=lambda frame: 0,
+    )
+
+
+# Invariants
+
+
+@clause("the kernel image's frames exist")
+def image_exists(s: Frames, frame: Number) -> Truth:
+    return implies((0 <= frame) & (frame < s.image), s.exists(frame))
+
+
+@clause("only frames that exist are free")
+def only_existing_frames_are_free(s: Frames, frame: Number) -> Truth:
+    return implies(s.is_free(frame), s.exists(frame))
+
+
+@clause("a free frame has a bit in the bitmap")
+def free_frames_are_reached(s: Frames, frame: Number) -> Truth:
+    return implies(s.is_free(frame), (0 <= frame) & (frame < s.reach))
+
+
+@clause("the kernel image's frames are never free")
+def image_is_never_free(s: Frames, frame: Number) -> Truth:
+    return implies(s.is_free(frame), s.image <= frame)
+
+
+@clause("a frame in use is not free")
+def frames_in_use_are_not_free(s: Frames, frame: Number) -> Truth:
+    return neg(s.in_use(frame) & s.is_free(frame))
+
+
+@clause("no free frame lies below frame 0")
+def counting_starts_at_zero(s: Frames) -> Truth:
+    return s.free_below(0) == 0
+
+
+@clause("each free frame is counted once")
+def each_free_frame_counts_once(s: Frames, frame: Number) -> Truth:
+    return implies(0 <= frame, s.free_below(frame + 1) == s.free_below(frame) + when(s.is_free(frame), 1, 0))
+
+
+@clause("the more frames, the more free ones")
+def counting_never_falls(s: Frames, frame: Number, later: Number) -> Truth:
+    return implies((0 <= frame) & (frame <= later), s.free_below(frame) <= s.free_below(later))
+
+
+@clause("no more frames are free than there are")
+def counting_never_exceeds(s: Frames, frame: Number) -> Truth:
+    return implies(0 <= frame, s.free_below(frame) <= frame)
+
+
+@clause("the count is the number of free frames")
+def count_is_the_free_frames(s: Frames) -> Truth:
+    return s.count == s.free_below(s.reach)
+
+
+CHECKED = (
+    image_exists,
+    only_existing_frames_are_free,
+    free_frames_are_reached,
+    image_is_never_free,
+    frames_in_use_are_not_free,
+    counting_starts_at_zero,
+    each_free_frame_counts_once,
+    counting_never_falls,
+    counting_never_exceeds,
+    count_is_the_free_frames,
+)
+# What is left when the callers are trusted.
+TRUSTING = tuple(c for c in CHECKED if c not in (only_existing_frames_are_free, frames_in_use_are_not_free))
+
+
+# Operations
+
+
+@clause("only frames that the bitmap has no free bit for yet are added")
+def adds_only_new_frames(s: Frames, first: Number, last: Number, frame: Number) -> Truth:
+    return implies((first <= frame) & (frame < last), neg(s.is_free(frame)) & neg(s.in_use(frame)))
+
+
+@clause("frames are added above the kernel's image and below the bitmap's end")
+def adds_only_frames_in_reach(s: Frames, first: Number, last: Number) -> Truth:
+    return (s.image <= first) & (first <= last) & (last <= s.reach)
+
+
+@operation("bitmap.add", guard=[adds_only_new_frames, adds_only_frames_in_reach])
+def add(s: Frames, first: Number, last: Number) -> Frames:
+    """At boot, the frames from `first` up to `last` turn out to be usable memory: they exist and are free."""
+
+    def added(frame: Number) -> Truth:
+        return (first <= frame) & (frame < last)
+
+    return replace(
+        s,
+        count=s.count + (last - first),
+        exists=lambda frame: s.exists(frame) | added(frame),
+        is_free=lambda frame: s.is_free(frame) | added(frame),
+        free_below=lambda frame: s.free_below(frame) + (at_least(at_most(frame, last), first) - first),
+    )
+
+
+@clause("only a free frame is allocated")
+def allocates_only_free(s: Frames, frame: Number) -> Truth:
+    return s.is_free(frame)
+
+
+@operation("frame.allocate", guard=[allocates_only_free], chooses=["frame"])
+def allocate(s: Frames, frame: Number) -> Frames:
+    """One free frame, any of them, becomes allocated; it fails if and only if none is free."""
+    return replace(
+        s,
+        count=s.count - 1,
+        is_free=lambda other: s.is_free(other) & (other != frame),
+        in_use=lambda other: s.in_use(other) | (other == frame),
+        free_below=lambda other: s.free_below(other) - when(frame < other, 1, 0),
+    )
+
+
+@clause("the frame lies in the bitmap's reach")
+def frame_is_in_reach(s: Frames, frame: Number) -> Truth:
+    return (0 <= frame) & (frame < s.reach)
+
+
+@clause("the kernel image's frames are never freed")
+def never_frees_the_image(s: Frames, frame: Number) -> Truth:
+    return s.image <= frame
+
+
+@clause("only a frame that exists is freed")
+def frees_only_existing(s: Frames, frame: Number) -> Truth:
+    return s.exists(frame)
+
+
+@clause("only an allocated frame is freed")
+def frees_only_allocated(s: Frames, frame: Number) -> Truth:
+    return neg(s.is_free(frame))
+
+
+@operation(
+    "frame.free", guard=[frame_is_in_reach, never_frees_the_image, frees_only_existing, frees_only_allocated]
+)
+def free(s: Frames, frame: Number) -> Frames:
+    """An allocated frame that exists and is not the image's becomes free."""
+    return freed(s, frame)
+
+
+@operation("frame.free (trusting)", guard=[frame_is_in_reach, never_frees_the_image])
+def free_trusting(s: Frames, frame: Number) -> Frames:
+    """Any frame but the image's becomes free, whether or not it was allocated or ever existed.
+
+    Whoever was handed the frame may still be using it: a spurious free takes nothing from its hands.
+    """
+    return replace(
+        freed(s, frame),
+        count=s.count + when(s.is_free(frame), 0, 1),
+        in_use=s.in_use,
+        free_below=lambda other: s.free_below(other) + when((frame < other) & neg(s.is_free(frame)), 1, 0),
+    )
+
+
+def freed(s: Frames, frame: Number) -> Frames:
+    """The state with one more free frame."""
+    return replace(
+        s,
+        count=s.count + 1,
+        is_free=lambda other: s.is_free(other) | (other == frame),
+        in_use=lambda other: s.in_use(other) & (other != frame),
+        free_below=lambda other: s.free_below(other) + when(frame < other, 1, 0),
+    )
+
+
+@operation("frame.is_free", guard=[frame_is_in_reach])
+def is_free(s: Frames, frame: Number) -> Frames:
+    """Asking changes nothing; the answer is whether the frame is free."""
+    return s
+
+
+OPERATIONS = (add, allocate, free, is_free)
+
+
+# Theorems
+
+
+@clause("a frame that was handed out is not handed out again before it is freed")
+def hands_out_once(s: Frames, frame: Number) -> Truth:
+    return implies(allocates_only_free(s, frame), neg(s.in_use(frame)))
+
+
+@clause("only a frame that exists, above the kernel's image, is handed out")
+def hands_out_only_memory(s: Frames, frame: Number) -> Truth:
+    return implies(allocates_only_free(s, frame), s.exists(frame) & (s.image <= frame) & (frame < s.reach))
+
+
+@clause("a count of 0 means that no frame is free")
+def none_free_at_zero(s: Frames, frame: Number) -> Truth:
+    return implies(s.count == 0, neg(s.is_free(frame)))
+
+
+THEOREMS = (hands_out_once, hands_out_only_memory, none_free_at_zero)
