@@ -23,8 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(argv)
         status = int(args.run(args))
         sys.stdout.flush()
-    except SystemExit as leaving:  # argparse: 0 after --help, 2 after a usage error
-        return leaving.code if isinstance(leaving.code, int) else Status.UNUSABLE
+    except SystemExit as leaving:  # argparse: 0 after --help, 2 after a usage error; rich: 1 when its reader is gone
+        return Status.HOLDS if leaving.code == 0 else Status.UNUSABLE
     except (InputError, GeometryError) as fault:
         return complain(str(fault))
     except KeyboardInterrupt:

@@ -40,7 +40,7 @@ LAST_BYTE_FORM = re.compile(rf"\[mem {ADDRESS}-{ADDRESS}\](.*)", re.IGNORECASE)
 END_FORM = re.compile(rf"{ADDRESS} - {ADDRESS}(?![0-9a-f])(.*)", re.IGNORECASE)
 SIZE_FORM = re.compile(rf"{ADDRESS} @ {ADDRESS}(?![0-9a-f])(.*)", re.IGNORECASE)
 SIZE_COLUMN = re.compile(r"^\s*[\d.]+\s+[KMGTPE]?B\s")
-TYPE_NUMBER = re.compile(r"\btype (\d+)\)?$")
+TYPE_NUMBER = re.compile(r"\btype (\d+)\)*$")
 
 
 def type_name(number: int) -> str:

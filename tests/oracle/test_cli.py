@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from memoracle import boot, cli
+from memoracle.cli import main
+from memoracle.inputs import InputError
+from memoracle.status import Status, worst
+
+QEMU = str(Path(__file__).parent.parent / "data" / "e820" / "qemu-4g.txt")
+PROGRAM = [sys.executable, "-m", "memoracle"]
+
+
+def fail_with(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
+    def run(args: argparse.Namespace) -> int:
+        raise fault
+
+    monkeypatch.setattr(boot, "run", run)
+
+
+def test_help_names_each_command_and_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "boot" in capsys.readouterr().out
+    assert main(["boot", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(option in text for option in ("--geometry", "--format", "--output", "--quiet"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["boot"], ["boot", "a", "b"], ["boot", "--format", "xml", "a"], ["boot", "--fast", "a"]]
+)
+def test_usage_error_is_status_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "usage: memoracle" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "message"),
+    [
+        (InputError("a.log", 7, "broken"), 2, "memoracle: a.log:7: broken\n"),
+        (InputError("-", None, "broken"), 2, "memoracle: <stdin>: broken\n"),
+        (ZeroDivisionError("of a\nmap"), 2, "memoracle: internal error: ZeroDivisionError: of a map\n"),
+        (KeyboardInterrupt(), 130, "memoracle: interrupted\n"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_a_status(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: BaseException,
+    status: int,
+    message: str,
+) -> None:
+    fail_with(monkeypatch, fault)
+    assert cli.main(["boot", QEMU]) == status
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", message)
+
+
+@pytest.mark.parametrize("program", [PROGRAM, [str(Path(sys.executable).with_name("memoracle"))]])
+def test_status_reaches_the_shell(program: list[str]) -> None:
+    for arguments, status in (([QEMU], 0), ([os.devnull], 4), (["none.log"], 2), ([], 2)):
+        done = subprocess.run([*program, "boot", *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == status
+        assert "Traceback" not in done.stderr
+
+
+def test_reader_that_has_gone_is_no_reason_for_a_message() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*PROGRAM, "boot", QEMU], stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (2, b"")
+
+
+def test_full_disk_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*PROGRAM, "boot", QEMU], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (2, b"memoracle: cannot write: No space left on device\n")
+
+
+def test_worst_status_wins() -> None:
+    assert worst([]) is Status.NOTHING
+    assert worst([Status.HOLDS, Status.NOTHING]) is Status.NOTHING
+    assert worst([Status.NOTHING, Status.UNKNOWN, Status.HOLDS]) is Status.UNKNOWN
+    assert worst([Status.UNKNOWN, Status.BROKEN]) is Status.BROKEN
+    assert worst([Status.BROKEN, Status.UNUSABLE, Status.HOLDS]) is Status.UNUSABLE
