@@ -35,6 +35,7 @@ class Findings(NamedTuple):
     """What a memory map makes of a machine: bytes and pages of any, frames of one geometry."""
 
     memory_map: MemoryMap
+    geometry: Geometry
     usable: list[Interval]
     usable_pages: dict[int, int]  # by the page size in bytes
     existing_frames: int
@@ -118,6 +119,7 @@ def examine(memory_map: MemoryMap, geometry: Geometry) -> Findings:
     )
     return Findings(
         memory_map,
+        geometry,
         usable_pages(records, 0),
         {1 << shift: sum(run.end - run.start for run in usable_pages(records, shift)) for shift in PAGE_SHIFTS},
         sum(word.bit_count() for word in bitmap.existing),
@@ -182,8 +184,9 @@ def totals_table(findings: Findings) -> Table:
     drawn.add_row("highest usable byte", report["highest_usable_byte"] or "none")
     for page_size, pages in findings.usable_pages.items():
         drawn.add_row(f"usable pages of {size(page_size)}", f"{pages:,}")
-    drawn.add_row("frames that exist", f"{findings.existing_frames:,}")
-    drawn.add_row("frames that are free", f"{findings.free_frames:,}")
+    frames = f"frames of {size(findings.geometry.page_size)}"
+    drawn.add_row(f"{frames} that exist", f"{findings.existing_frames:,}")
+    drawn.add_row(f"{frames} that are free", f"{findings.free_frames:,}")
     return drawn
 
 

@@ -31,6 +31,7 @@ TYPES = {
 }
 FIRMWARE = ("bios-", "xen")  # what the labels of a firmware's own map begin with
 
+SHOWN = 100  # characters of a faulty line
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 HEADING = re.compile("physical RAM map:", re.IGNORECASE)
 LABEL = re.compile(r"(?<![\w-])(BIOS-\w+|Xen|user|modified|reserve setup_data): *", re.IGNORECASE)
@@ -90,7 +91,7 @@ def read_maps(path: str, lines: Iterable[bytes]) -> Iterator[MemoryMap]:
             try:
                 current.records.append(read_record(text))
             except ValueError as fault:
-                raise InputError(path, number, f"{label} record: {fault}: {text!r}") from None
+                raise InputError(path, number, f"{label} record: {fault}: {text[:SHOWN]!r}") from None
     if current.records:
         yield current
 

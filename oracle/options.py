@@ -18,7 +18,11 @@ TEXT, JSON = "text", "json"
 def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Adds --geometry, --format, --output and --quiet, read as `geometry`, `format`, `output`, `quiet`."""
     group = parser.add_argument_group("common options")
-    group.add_argument("--geometry", metavar="PRESET|FILE.toml", help="the sizes of the machine (default: x64-2m)")
+    group.add_argument(
+        "--geometry",
+        metavar="PRESET|FILE.toml",
+        help="the sizes of the machine (default: x64-2m, or what the trace says)",
+    )
     group.add_argument("--format", choices=(TEXT, JSON), default=TEXT, help="how to report (default: text)")
     group.add_argument("--output", metavar="FILE", help="write the report to FILE instead of standard output")
     group.add_argument("--quiet", action="store_true", help="no progress and no notes on standard error")

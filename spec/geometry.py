@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any, Final
 
 PAGE_SHIFTS: Final = {1: 12, 2: 21, 3: 30}  # by the level of the paging leaf: Intel SDM volume 3, 4.5
@@ -205,7 +206,7 @@ PRESETS: Final = {
 
 def preset(name: str) -> Geometry:
     """The preset of this name; raises GeometryError."""
-    require(name in PRESETS, "preset", f"{name!r} is none of {', '.join(PRESETS)}")
+    require(name in PRESETS, "preset", f"{shortened(name)} is none of {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
@@ -244,7 +245,7 @@ def number(field: str, value: object) -> int:
     if isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]+", value):
         value = int(value, 16)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise GeometryError(field, f'{value!r} is neither an integer nor a string "0x..."')
+        raise GeometryError(field, f'{shortened(value)} is neither an integer nor a string "0x..."')
     require(0 <= value < ADDRESS_SPACE, field, "not between 0 and 2^64 - 1")
     return value
 
@@ -252,7 +253,7 @@ def number(field: str, value: object) -> int:
 def text(field: str, value: object) -> str:
     if isinstance(value, str):
         return value
-    raise GeometryError(field, f"{value!r} is no string")
+    raise GeometryError(field, f"{shortened(value)} is no string")
 
 
 def number_or_text(field: str, value: object) -> int | str:
@@ -262,13 +263,13 @@ def number_or_text(field: str, value: object) -> int | str:
 def table(field: str, value: object) -> dict[str, object]:
     if isinstance(value, Mapping):
         return {str(key): content for key, content in value.items()}
-    raise GeometryError(field, f"{value!r} is no table of keys and values")
+    raise GeometryError(field, f"{shortened(value)} is no table of keys and values")
 
 
 def each(field: str, value: object) -> list[tuple[str, object]]:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [(f"{field}[{index}]", content) for index, content in enumerate(value)]
-    raise GeometryError(field, f"{value!r} is no list")
+    raise GeometryError(field, f"{shortened(value)} is no list")
 
 
 def numbers(field: str, value: object) -> tuple[int, ...]:

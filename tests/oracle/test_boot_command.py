@@ -167,8 +167,8 @@ def test_text_shows_records_usable_memory_and_totals(capsys: pytest.CaptureFixtu
         ["highest usable byte", "0x11fffffff"],
         ["usable pages of 4 KiB", "1,048,463"],
         ["usable pages of 2 MiB", "2,046"],
-        ["frames that exist", "1,791"],
-        ["frames that are free", "1,789"],
+        ["frames of 2 MiB that exist", "1,791"],
+        ["frames of 2 MiB that are free", "1,789"],
     ]
 
 
