@@ -99,7 +99,6 @@ class Geometry:
 def refuse_impossible_paging(geometry: Geometry) -> None:
     level, size = geometry.leaf_level, geometry.page_size
     require(level in PAGE_SHIFTS, "leaf_level", f"{level} is none of 1, 2 and 3")
-    require(is_power_of_two(size), "page_size", f"{size} is no power of two")
     due = 1 << PAGE_SHIFTS[level]
     require(size == due, "page_size", f"a leaf of level {level} maps {due} bytes, not {size}")
     bits = geometry.physical_address_bits
