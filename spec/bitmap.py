@@ -80,14 +80,10 @@ def each_free_frame_counts_once(s: Frames, frame: Number) -> Truth:
     return implies(0 <= frame, s.free_below(frame + 1) == s.free_below(frame) + when(s.is_free(frame), 1, 0))
 
 
-@clause("the more frames, the more free ones")
-def counting_never_falls(s: Frames, frame: Number, later: Number) -> Truth:
-    return implies((0 <= frame) & (frame <= later), s.free_below(frame) <= s.free_below(later))
-
-
-@clause("no more frames are free than there are")
-def counting_never_exceeds(s: Frames, frame: Number) -> Truth:
-    return implies(0 <= frame, s.free_below(frame) <= frame)
+@clause("between two frames lie no more free ones than frames")
+def counting_follows_frames(s: Frames, frame: Number, later: Number) -> Truth:
+    between = s.free_below(later) - s.free_below(frame)
+    return implies((0 <= frame) & (frame <= later), (0 <= between) & (between <= later - frame))
 
 
 @clause("the count is the number of free frames")
@@ -103,8 +99,7 @@ CHECKED = (
     frames_in_use_are_not_free,
     counting_starts_at_zero,
     each_free_frame_counts_once,
-    counting_never_falls,
-    counting_never_exceeds,
+    counting_follows_frames,
     count_is_the_free_frames,
 )
 # What is left when the callers are trusted.
@@ -114,28 +109,34 @@ TRUSTING = tuple(c for c in CHECKED if c not in (only_existing_frames_are_free, 
 # Operations
 
 
-@clause("only frames that the bitmap has no free bit for yet are added")
-def adds_only_new_frames(s: Frames, first: Number, last: Number, frame: Number) -> Truth:
-    return implies((first <= frame) & (frame < last), neg(s.is_free(frame)) & neg(s.in_use(frame)))
+@clause("a frame is added once, before it is handed out")
+def adds_only_new_frames(s: Frames, frame: Number) -> Truth:
+    return neg(s.is_free(frame)) & neg(s.in_use(frame))
 
 
-@clause("frames are added above the kernel's image and below the bitmap's end")
-def adds_only_frames_in_reach(s: Frames, first: Number, last: Number) -> Truth:
-    return (s.image <= first) & (first <= last) & (last <= s.reach)
+@clause("a frame is added above the kernel's image and below the bitmap's end")
+def adds_only_in_reach(s: Frames, frame: Number) -> Truth:
+    return (s.image <= frame) & (frame < s.reach)
 
 
-@operation("bitmap.add", guard=[adds_only_new_frames, adds_only_frames_in_reach])
-def add(s: Frames, first: Number, last: Number) -> Frames:
-    """At boot, the frames from `first` up to `last` turn out to be usable memory: they exist and are free."""
+@operation("bitmap.add", guard=[adds_only_new_frames, adds_only_in_reach])
+def add(s: Frames, frame: Number) -> Frames:
+    """At boot, a frame turns out to be usable memory: it exists and is free."""
+    return replace(freed(s, frame), exists=lambda other: s.exists(other) | (other == frame))
 
-    def added(frame: Number) -> Truth:
+
+def added(s: Frames, first: Number, last: Number) -> Frames:
+    """The state after each frame from `first` up to `last` was added, one after the other."""
+
+    def among(frame: Number) -> Truth:
         return (first <= frame) & (frame < last)
 
     return replace(
         s,
         count=s.count + (last - first),
-        exists=lambda frame: s.exists(frame) | added(frame),
-        is_free=lambda frame: s.is_free(frame) | added(frame),
+        exists=lambda frame: s.exists(frame) | among(frame),
+        is_free=lambda frame: s.is_free(frame) | among(frame),
+        in_use=lambda frame: s.in_use(frame) & neg(among(frame)),
         free_below=lambda frame: s.free_below(frame) + (at_least(at_most(frame, last), first) - first),
     )
 
@@ -238,3 +239,26 @@ def none_free_at_zero(s: Frames, frame: Number) -> Truth:
 
 
 THEOREMS = (hands_out_once, hands_out_only_memory, none_free_at_zero)
+
+
+# What is asked
+
+
+@clause("a frame is called free if and only if it is")
+def tells_whether_free(s: Frames, frame: Number, answer: Truth) -> Truth:
+    return answer == s.is_free(frame)
+
+
+@clause("no frame is called free that is not")
+def calls_free_only_the_free(s: Frames, frame: Number, answer: Truth) -> Truth:
+    return implies(answer, s.is_free(frame))
+
+
+@clause("the answer is the number of free frames")
+def tells_the_count(s: Frames, answer: Number) -> Truth:
+    return answer == s.count
+
+
+@clause("no more frames are counted than are free")
+def counts_only_the_free(s: Frames, answer: Number) -> Truth:
+    return (0 <= answer) & (answer <= s.count)

@@ -86,3 +86,18 @@ def no_memory_is_lost(s: Map, page: Number) -> Truth:
 
 
 INVARIANTS = (usable_pages_are_covered, usable_pages_are_unclaimed, no_memory_is_lost)
+
+
+# What is asked
+
+
+@clause("memory is found before anything else happens")
+def boot_comes_first(s: Map, earlier: Number) -> Truth:
+    return earlier == 0
+
+
+@clause("a record's numbers have 64 bits")
+def record_has_64_bits(s: Map, start: Number, length: Number, kind: Number) -> Truth:
+    largest = TOP - 1
+    fits = (start <= largest) & (length <= largest) & (kind <= largest)
+    return fits & (0 <= start) & (0 <= length) & (0 <= kind)

@@ -220,6 +220,16 @@ def reads_the_entry(s: Halves, process: Number, index: Number, value: Number) ->
     return value == s.entry(process, index)
 
 
+@clause("a table has 512 entries")
+def table_is_whole(s: Halves, entries: Number) -> Truth:
+    return entries == ENTRIES
+
+
+@clause("a process's number has 64 bits")
+def process_has_64_bits(s: Halves, process: Number) -> Truth:
+    return (0 <= process) & (process <= (1 << 64) - 1)
+
+
 # Theorems
 
 

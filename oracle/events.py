@@ -1,0 +1,265 @@
+"""The operations that a trace records: one JSON object a line.
+
+A line is read straight into the structure of its operation. Anything else than what that has is refused, but for keys
+that start with `_`, which are the recorder's own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+HEXADECIMAL = "^0x[0-9a-fA-F]+\\Z"
+Number: TypeAlias = int | Annotated[str, msgspec.Meta(pattern=HEXADECIMAL)]
+
+# Operations of the trace format that no check exists for yet.
+UNCHECKED = frozenset(
+    {
+        "page.map",
+        "page.unmap",
+        "page.translate",
+        "page.attributes",
+        "kernel_pages.allocate",
+        "kernel_pages.free",
+        "pat.register",
+        "pat.select",
+        "pat.decode",
+        "pte.encode",
+        "pte.decode",
+        "heap.new",
+        "heap.delete",
+    }
+)
+
+
+class MalformedLine(Exception):  # noqa: N818 (the line is at fault, nothing failed)
+    """A line that is no event or no header; the text says what is wrong, and of which field."""
+
+
+class UnknownOperation(MalformedLine):
+    """An event of an operation that is not checked.
+
+    op: as the trace names it.
+    """
+
+    def __init__(self, op: str) -> None:
+        super().__init__(f"op: operation {op} is not checked yet" if op in UNCHECKED else f"op: unknown operation {op!r}")
+        self.op = op
+
+
+class Header(Struct):
+    """A trace's first line. private_frames: the implementation takes frames without saying so."""
+
+    memoracle: int
+    geometry: str | dict[str, object] | UnsetType = UNSET
+    private_frames: bool = False
+
+
+class Event(Struct, tag_field="op", forbid_unknown_fields=True, kw_only=True, gc=False):
+    """What an implementation was asked, and what it answered: a result, or an error if it refused."""
+
+    error: str | UnsetType = UNSET
+
+    @property
+    def succeeded(self) -> bool:
+        return self.error is UNSET
+
+
+class Action(Event, kw_only=True, gc=False):
+    """An operation that returns nothing."""
+
+    result: None = None
+
+
+class Question(Event, kw_only=True, gc=False):
+    """An operation that returns a value: `result` is None exactly where `error` is set."""
+
+    result: object = None
+
+    def __post_init__(self) -> None:
+        if self.error is UNSET:
+            if self.result is None:
+                raise ValueError("result: absent or null where a value is due")
+        elif self.result is not None:
+            raise ValueError("result: given beside an `error`")
+
+
+class MemoryRecord(Struct, forbid_unknown_fields=True, gc=False):
+    start: Number
+    length: Number
+    type: Number
+
+
+class Boot(Action, tag="boot", kw_only=True):
+    memory_map: list[MemoryRecord]
+
+
+class FrameAllocate(Question, tag="frame.allocate", kw_only=True, gc=False):
+    result: Number | None = None
+
+
+class FrameFree(Action, tag="frame.free", kw_only=True, gc=False):
+    address: Number
+
+
+class FrameIsFree(Question, tag="frame.is_free", kw_only=True, gc=False):
+    address: Number
+    result: bool | None = None
+
+
+class FrameFreeCount(Question, tag="frame.free_count", kw_only=True, gc=False):
+    result: Number | None = None
+
+
+class ProcessCreate(Question, tag="process.create", kw_only=True, gc=False):
+    result: Number | None = None
+
+
+class ProcessExit(Action, tag="process.exit", kw_only=True, gc=False):
+    process: Number = 0
+
+
+class RangeAllocate(Question, tag="range.allocate", kw_only=True, gc=False):
+    process: Number = 0
+    pages: Number
+    result: Number | None = None
+
+
+class RangeReserve(Action, tag="range.reserve", kw_only=True, gc=False):
+    process: Number = 0
+    address: Number
+    pages: Number
+
+
+class RangeFree(Action, tag="range.free", kw_only=True, gc=False):
+    process: Number = 0
+    address: Number
+    pages: Number
+
+
+class RangeSize(Question, tag="range.size", kw_only=True, gc=False):
+    process: Number = 0
+    address: Number
+    result: Number | None = None
+
+
+class RangeList(Question, tag="range.list", kw_only=True):
+    process: Number = 0
+    result: list[tuple[Number, Number, bool]] | None = None
+
+
+class Pml4Write(Action, tag="pml4.write", kw_only=True, gc=False):
+    process: Number = 0
+    index: Number
+    value: Number
+
+
+class Pml4Read(Question, tag="pml4.read", kw_only=True, gc=False):
+    process: Number = 0
+    index: Number
+    result: Number | None = None
+
+
+class Pml4Dump(Question, tag="pml4.dump", kw_only=True):
+    process: Number = 0
+    result: list[Number] | None = None
+
+
+AnyEvent: TypeAlias = (
+    Boot
+    | FrameAllocate
+    | FrameFree
+    | FrameIsFree
+    | FrameFreeCount
+    | ProcessCreate
+    | ProcessExit
+    | RangeAllocate
+    | RangeReserve
+    | RangeFree
+    | RangeSize
+    | RangeList
+    | Pml4Write
+    | Pml4Read
+    | Pml4Dump
+)
+
+Found = TypeVar("Found")
+EVENT = msgspec.json.Decoder(AnyEvent)
+HEADER = msgspec.json.Decoder(Header)
+KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+ANYTHING = msgspec.json.Decoder(object)
+OPERATIONS = frozenset(kind.__struct_config__.tag for kind in AnyEvent.__args__)
+PLACE = re.compile(r"(.*) - at `\$\.?([^`]*)`", re.DOTALL)
+
+
+def number(value: int | str) -> int:
+    """A number of the trace, which may be a string `"0x..."`."""
+    return int(value, 16) if isinstance(value, str) else value
+
+
+def decode_event(line: bytes) -> AnyEvent:
+    """The event of a line; raises MalformedLine, and UnknownOperation, which is one."""
+    if b'"_' not in line:
+        try:
+            return EVENT.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass  # the long way finds out what is wrong, or that there is a key `_` spelt in another way
+    keys = own_keys(line)
+    if "op" not in keys:
+        raise MalformedLine("op: missing")
+    op = checked(ANYTHING, keys["op"])
+    if not isinstance(op, str):
+        raise MalformedLine("op: no string")
+    if op not in OPERATIONS:
+        raise UnknownOperation(op)
+    return checked(EVENT, msgspec.json.encode(keys))
+
+
+def decode_header(line: bytes) -> Header:
+    """A trace's header; raises MalformedLine."""
+    keys = own_keys(line)
+    if "memoracle" not in keys:
+        raise MalformedLine("no header: a trace's first line has the key `memoracle`")
+    for key in keys:
+        if key not in Header.__struct_fields__:
+            raise MalformedLine(f"{key}: unknown key")
+    header = checked(HEADER, msgspec.json.encode(keys))
+    if header.memoracle != 1:
+        raise MalformedLine(f"memoracle: trace format {header.memoracle} is not known, only 1")
+    return header
+
+
+def own_keys(line: bytes) -> dict[str, msgspec.Raw]:
+    """What a line says, apart from what the recorder added for itself."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as fault:
+        raise MalformedLine(f"no UTF-8: {fault.reason} at byte {fault.start}") from None
+    return {key: value for key, value in checked(KEYS, line).items() if not key.startswith("_")}
+
+
+def checked(decoder: msgspec.json.Decoder[Found], text: bytes | msgspec.Raw) -> Found:
+    """What the decoder reads; raises MalformedLine, in the words of a trace."""
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError as fault:
+        raise MalformedLine(in_words(str(fault))) from None
+    except RecursionError:
+        raise MalformedLine("nested too deeply") from None
+
+
+def in_words(message: str) -> str:
+    """A decoder's message, its field first."""
+    place = PLACE.fullmatch(message)
+    text, field = (place[1], place[2]) if place else (message, "")
+    if "matching regex" in text:
+        text = 'neither an integer nor a string "0x..."'
+    missing = re.fullmatch("Object missing required field `(.*)`", text)
+    unknown = re.fullmatch("Object contains unknown field `(.*)`", text)
+    if missing or unknown:
+        name = (missing or unknown or [""])[1]
+        field, text = f"{field}.{name}".lstrip("."), "missing" if missing else "unknown key"
+    return f"{field}: {text}" if field else text
