@@ -7,6 +7,7 @@ An operation that the law refuses returns None or False and changes nothing.
 from __future__ import annotations
 
 from array import array
+from collections.abc import MutableSequence
 
 from sortedcontainers import SortedSet
 
@@ -21,22 +22,22 @@ class Bitmap:
     frames: how many frames the bitmap reaches.  image: how many of them, from 0, the kernel's image takes.
     trusting: `free` believes its caller instead of checking (TRACE.md section 4, `frame_free`).
 
-    inv: 1 <= self.image <= self.frames
-    inv: 0 <= self.free_frames <= self.frames
+    inv: 1 <= self.image <= self.frames and 0 <= self.free_frames <= self.frames - self.image
     """
 
     def __init__(self, frames: int, image: int, trusting: bool = False) -> None:
         """No frame exists yet but the image's, and none of those is free.
 
         pre: 1 <= image <= frames
-        post: self.free_frames == 0
+        post: (self.frames, self.image, self.trusting, self.count()) == (frames, image, trusting, 0)
+        post: all(self.exists(frame) == (frame < image) and not self.is_free(frame) for frame in range(frames))
         """
-        words = (frames + BITS - 1) // BITS
         self.frames = frames
         self.image = image
         self.trusting = trusting
-        self.words = array("Q", [0]) * words
-        self.existing = array("Q", [0]) * words
+        self.length = (frames + BITS - 1) // BITS  # of the bitmap, in words
+        self.words = array("Q", [0]) * self.length
+        self.existing = array("Q", [0]) * self.length
         self.free_frames = 0
         # Words below the frontier were searched already: those of them that hold a free frame again are `reopened`.
         self.frontier = 0
@@ -49,11 +50,12 @@ class Bitmap:
         Frames past the bitmap's reach do not exist. The frames of two calls are disjoint, and both come before the
         first allocation.
 
-        pre: 0 <= first and first <= last
+        pre: 0 <= first <= last
         pre: not any(self.exists(frame) for frame in range(max(first, self.image), min(last, self.frames)))
-        pre: self.frontier == 0
-        post: all(self.is_free(frame) for frame in range(max(first, self.image), min(last, self.frames)))
-        post: self.free_frames == __old__.self.free_frames + max(0, min(last, self.frames) - max(first, self.image))
+        pre: self.frontier == 0 and all(self.exists(f) == self.is_free(f) for f in range(self.image, self.frames))
+        post: all(self.exists(f) == (__old__.self.exists(f) or first <= f < last) for f in range(self.frames))
+        post: all(self.is_free(f) == (self.exists(f) and f >= self.image) for f in range(self.frames))
+        post: self.count() == __old__.self.count() + max(0, min(last, self.frames) - max(first, self.image))
         """
         first = max(first, self.image)
         last = min(last, self.frames)
@@ -66,7 +68,8 @@ class Bitmap:
         """Whether the machine has this frame: it is usable memory, or the kernel image's.
 
         pre: 0 <= frame < self.frames
-        post: implies(frame < self.image, __return__)
+        post: __return__ == (self.existing[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
+        post: __return__ or frame >= self.image
         """
         return self.existing[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
 
@@ -74,7 +77,8 @@ class Bitmap:
         """Whether `allocate` may hand this frame out.
 
         pre: 0 <= frame < self.frames
-        post: __return__ == (self.words[frame // 64] >> (63 - frame % 64)) % 2
+        post: __return__ == (self.words[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
+        post: not __return__ or frame >= self.image and (self.trusting or self.exists(frame))
         """
         return self.words[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
 
@@ -88,9 +92,10 @@ class Bitmap:
     def allocate(self) -> int | None:
         """Allocates the lowest free frame; None if no frame is free.
 
-        post: (__return__ is None) == (__old__.self.free_frames == 0)
-        post: __return__ is None or __old__.self.is_free(__return__) and not self.is_free(__return__)
-        post: __return__ is None or not any(__old__.self.is_free(lower) for lower in range(__return__))
+        post: __return__ == min((f for f in range(self.frames) if __old__.self.is_free(f)), default=None)
+        post: all(self.is_free(f) == (__old__.self.is_free(f) and f != __return__) for f in range(self.frames))
+        post: self.count() == __old__.self.count() - (__return__ is not None)
+        post: self.existing == __old__.self.existing
         """
         word = self._lowest_word()
         if word is None:
@@ -104,8 +109,9 @@ class Bitmap:
 
         pre: 0 <= frame < self.frames
         post: __return__ == __old__.self.is_free(frame)
-        post: not self.is_free(frame)
-        post: self.free_frames == __old__.self.free_frames - __return__
+        post: all(self.is_free(f) == (__old__.self.is_free(f) and f != frame) for f in range(self.frames))
+        post: self.count() == __old__.self.count() - __return__
+        post: self.existing == __old__.self.existing
         """
         if not self.is_free(frame):
             return False
@@ -118,8 +124,10 @@ class Bitmap:
         Checked: the frame exists, is allocated and is not the image's. Trusting: anything but the image's is freed.
 
         pre: 0 <= frame < self.frames
-        post: __return__ == (frame >= self.image and (self.trusting or self.exists(frame) and not __old__.self.is_free(frame)))
-        post: self.is_free(frame) == (__return__ or __old__.self.is_free(frame))
+        post: _ == (frame >= self.image and (self.trusting or self.exists(frame) and not __old__.self.is_free(frame)))
+        post: all(self.is_free(f) == (__old__.self.is_free(f) or __return__ and f == frame) for f in range(self.frames))
+        post: self.count() == __old__.self.count() + (self.is_free(frame) and not __old__.self.is_free(frame))
+        post: self.existing == __old__.self.existing
         """
         if frame < self.image:
             return False
@@ -145,19 +153,21 @@ class Bitmap:
         if self.reopened:
             lowest: int = self.reopened[0]
             return lowest
-        while self.frontier < len(self.words) and not self.words[self.frontier]:
+        while self.frontier < self.length and not self.words[self.frontier]:
             self._advance()
-        return self.frontier if self.frontier < len(self.words) else None
+        return self.frontier if self.frontier < self.length else None
 
     def _advance(self) -> None:
         self.frontier += 1
 
 
-def set_bits(words: array[int], first: int, last: int) -> None:
+def set_bits(words: MutableSequence[int], first: int, last: int) -> None:
     """Sets bits first to last - 1 of a bitmap, whole words at a time.
 
     pre: 0 <= first < last <= 64 * len(words)
-    post: all((words[bit // 64] >> (63 - bit % 64)) % 2 for bit in range(first, last))
+    post: all(words[bit // 64] // 2 ** (63 - bit % 64) % 2 for bit in range(first, last))
+    post: not any((words[b // 64] ^ __old__.words[b // 64]) >> 63 - b % 64 & 1 for b in range(first))
+    post: not any((words[b // 64] ^ __old__.words[b // 64]) >> 63 - b % 64 & 1 for b in range(last, 64 * len(words)))
     """
     head, tail = first // BITS, last // BITS
     before_head, before_tail = ALL_BITS >> first % BITS, ALL_BITS >> last % BITS

@@ -1,7 +1,7 @@
 """What state of the law an object of the reference stands for.
 
 These views are live: they read the object when they are asked. They read the object's own containers, or what stands in
-for them in a proof (any object with the methods `has` and `maps`).
+for them in a proof (anything with the methods `has`, `maps` and `at`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ from memoracle.spec import kernel_half as kernel_half_law
 from memoracle.spec.clauses import Number, Truth, neg
 
 
-def has(container: Any, item: Any) -> Truth:
-    """Whether a set has an item."""
-    found: Truth = container.has(item) if hasattr(container, "has") else item in container
-    return found
+def has(container: Any, *item: Any) -> Truth:
+    """Whether a set, or the set at an index of a list of sets, has an item."""
+    if hasattr(container, "has"):
+        found: Truth = container.has(*item)
+        return found
+    *index, last = item
+    if not all(0 <= place < len(container) for place in index):
+        return False
+    return last in (container[index[0]] if index else container)
 
 
 def maps(mapping: Any, key: Any, value: Any) -> Truth:
@@ -29,12 +34,20 @@ def maps(mapping: Any, key: Any, value: Any) -> Truth:
     return found
 
 
+def item(sequence: Any, place: Any) -> Number:
+    """What a list or a dictionary has at a place."""
+    value: Number = sequence.at(place) if hasattr(sequence, "at") else sequence[place]
+    return value
+
+
 def bit(words: Any, position: Any) -> Truth:
     """Whether a bit of a bitmap, the most significant of each word first, is set; False outside the bitmap."""
-    if isinstance(position, int) and not 0 <= position >> 6 < len(words):
-        return False
-    found: Truth = words[position >> 6] >> 63 - (position & 63) & 1 == 1
-    return found
+    word = position >> 6
+    if hasattr(words, "at"):
+        inside = (word >= 0) & (word < words.length)
+        found: Truth = inside & (words.at(word) >> 63 - (position & 63) & 1 == 1)
+        return found
+    return 0 <= word < len(words) and words[word] >> 63 - (position & 63) & 1 == 1
 
 
 def frames_of(bitmap: Bitmap) -> bitmap_law.Frames:
@@ -46,6 +59,9 @@ def frames_of(bitmap: Bitmap) -> bitmap_law.Frames:
     def is_free(frame: Any) -> Truth:
         return bit(bitmap.words, frame)
 
+    def free_below(frame: Any) -> Number:
+        return sum(bool(is_free(below)) for below in range(frame))
+
     return bitmap_law.Frames(
         reach=bitmap.frames,
         image=bitmap.image,
@@ -53,30 +69,25 @@ def frames_of(bitmap: Bitmap) -> bitmap_law.Frames:
         exists=exists,
         is_free=is_free,
         in_use=lambda frame: exists(frame) & neg(is_free(frame)) & (bitmap.image <= frame),
-        free_below=lambda frame: sum(bool(is_free(below)) for below in range(frame)),
+        free_below=free_below,
     )
 
 
 def blocks_of(buddy: Buddy) -> buddy_law.Blocks:
     """The blocks of an address space between two operations, when nothing is held."""
 
-    def is_free(order: Any, block: Any) -> Truth:
-        if isinstance(order, int) and not 0 <= order <= buddy.depth:
-            return False
-        return has(buddy.free_blocks[order], block)
-
     def is_allocated(order: Any, block: Any) -> Truth:
         if isinstance(order, int) and not 0 <= order <= buddy.depth:
             return False
         return maps(buddy.allocated, block << order, order)
 
-    def order_at(page: Number) -> Number:
+    def order_at(page: Any) -> Number:
         exists = buddy_law.exists
         return next((order for order in range(buddy.depth + 1) if exists(state, order, page >> order)), -1)
 
     state = buddy_law.Blocks(
         depth=buddy.depth,
-        is_free=is_free,
+        is_free=lambda order, block: has(buddy.free_blocks, order, block),
         is_allocated=is_allocated,
         is_fixed=lambda page: has(buddy.fixed, page),
         holding=False,
@@ -90,8 +101,8 @@ def blocks_of(buddy: Buddy) -> buddy_law.Blocks:
 def halves_of(tables: KernelHalf) -> kernel_half_law.Halves:
     """The top-level tables of all processes."""
     return kernel_half_law.Halves(
-        master=lambda index: tables.master[index - LOWER],
-        entry=lambda process, index: tables.tables[process][index],
+        master=lambda index: item(tables.master, index - LOWER),
+        entry=lambda process, index: item(item(tables.tables, process), index),
         lives=lambda process: has(tables.live, process),
         updating=tables.updating,
         index=tables.index,

@@ -48,7 +48,12 @@ def in_range(s: Blocks, page: Number) -> Truth:
 
 
 def is_aligned(page: Number, order: Number) -> Truth:
-    return (page >> order) << order == page
+    return page & (1 << order) - 1 == 0
+
+
+def first_page(page: Number, order: Number) -> Number:
+    """Of the block of this order in which the page lies."""
+    return page ^ (page & (1 << order) - 1)
 
 
 def begins_allocated(s: Blocks, page: Number, order: Number) -> Truth:
@@ -86,7 +91,8 @@ def every_page_is_in_one_block(s: Blocks, page: Number, order: Number) -> Truth:
 
 
 @clause("a block is free, allocated or held, and only one of these")
-def states_are_exclusive(s: Blocks, order: Number, block: Number) -> Truth:
+def states_are_exclusive(s: Blocks, page: Number, order: Number) -> Truth:
+    block = page >> order
     free, allocated, held = s.is_free(order, block), s.is_allocated(order, block), is_held(s, order, block)
     return neg(free & allocated) & neg(free & held) & neg(allocated & held)
 
@@ -98,7 +104,8 @@ def blocks_lie_in_range(s: Blocks, order: Number, block: Number) -> Truth:
 
 
 @clause("no two buddies are both free")
-def no_two_buddies_are_free(s: Blocks, order: Number, block: Number) -> Truth:
+def no_two_buddies_are_free(s: Blocks, page: Number, order: Number) -> Truth:
+    block = page >> order
     return implies(s.is_free(order, block) & (order < s.depth), neg(s.is_free(order, buddy_of(block))))
 
 
@@ -126,8 +133,8 @@ def holds_nothing(s: Blocks) -> Truth:
 
 @clause("only a block that exists, and was not taken at start, is picked up")
 def picks_up_a_block(s: Blocks, order: Number, page: Number) -> Truth:
-    loose = neg(s.is_fixed(page) & s.is_allocated(order, page >> order) & is_aligned(page, order))
-    return in_range(s, page) & exists(s, order, page >> order) & loose
+    fixed = s.is_allocated(order, page >> order) & s.is_fixed(first_page(page, order))
+    return in_range(s, page) & exists(s, order, page >> order) & neg(fixed)
 
 
 @operation("buddy.pick-up", guard=[holds_nothing, picks_up_a_block])
@@ -235,34 +242,17 @@ def block_is_free(s: Blocks, page: Number, order: Number) -> Truth:
     return (order <= whole) & s.is_free(whole, page >> whole)
 
 
-@operation(
-    "range.allocate",
-    guard=[rounds_up, block_lies_in_range, block_is_aligned, block_is_free],
-    chooses=["page", "order"],
-)
-def allocate(s: Blocks, pages: Number, page: Number, order: Number) -> Blocks:
-    """Any free block of the next power of two pages becomes allocated; it fails if and only if there is none."""
-    return carved(s, page, order)
+@operation("buddy.carve", guard=[holds_nothing, block_lies_in_range, block_is_aligned, block_is_free])
+def carve(s: Blocks, page: Number, order: Number) -> Blocks:
+    """The block of this order at this page is split out of the free one that covers it; each half left over is free.
+
+    It is what comes of picking the free block up, splitting it down to this order, and settling.
+    """
+    return settle(split_down(s, page, order))
 
 
-@operation(
-    "range.reserve",
-    guard=[rounds_up, is_a_power_of_two, block_lies_in_range, block_is_aligned, block_is_free],
-    chooses=["order"],
-)
-def reserve(s: Blocks, pages: Number, page: Number, order: Number) -> Blocks:
-    """Exactly this block, an aligned power of two of pages and all of it free, becomes allocated."""
-    return carved(s, page, order)
-
-
-@operation("buddy.fix", guard=reserve.guard, chooses=["order"])
-def fix(s: Blocks, pages: Number, page: Number, order: Number) -> Blocks:
-    """At start, exactly this block becomes allocated for good."""
-    return replace(carved(s, page, order), is_fixed=lambda other: s.is_fixed(other) | (other == page))
-
-
-def carved(s: Blocks, page: Number, order: Number) -> Blocks:
-    """The block of this order at this page, split out of the free one that covers it: each half left over is free."""
+def split_down(s: Blocks, page: Number, order: Number) -> Blocks:
+    """The state in which the free block that covers the page was picked up and split down to a held one of this order."""
     whole = s.order_at(page)
 
     def left_over(o: Number, block: Number) -> Truth:
@@ -274,12 +264,45 @@ def carved(s: Blocks, page: Number, order: Number) -> Blocks:
     return replace(
         s,
         is_free=lambda o, block: (s.is_free(o, block) & neg(used(o, block))) | left_over(o, block),
-        is_allocated=lambda o, block: s.is_allocated(o, block) | ((o == order) & (block == page >> order)),
+        holding=True,
+        held_order=order,
+        held_page=page,
         # Two pages part at the highest bit in which they differ.
         order_at=lambda other: when(
             same_block(whole, page, other), at_least((page ^ other).bit_length() - 1, order), s.order_at(other)
         ),
     )
+
+
+@operation(
+    "range.allocate",
+    guard=[holds_nothing, rounds_up, block_lies_in_range, block_is_aligned, block_is_free],
+    chooses=["page", "order"],
+)
+def allocate(s: Blocks, pages: Number, page: Number, order: Number) -> Blocks:
+    """Any free block of the next power of two pages becomes allocated; it fails if and only if there is none."""
+    return carve(s, page, order)
+
+
+@operation(
+    "range.reserve",
+    guard=[holds_nothing, rounds_up, is_a_power_of_two, block_lies_in_range, block_is_aligned, block_is_free],
+    chooses=["order"],
+)
+def reserve(s: Blocks, pages: Number, page: Number, order: Number) -> Blocks:
+    """Exactly this block, an aligned power of two of pages and all of it free, becomes allocated."""
+    return carve(s, page, order)
+
+
+@clause("what is taken for good is an allocated block")
+def fixes_an_allocated_block(s: Blocks, page: Number, order: Number) -> Truth:
+    return in_range(s, page) & begins_allocated(s, page, order)
+
+
+@operation("buddy.fix", guard=[holds_nothing, fixes_an_allocated_block])
+def fix(s: Blocks, page: Number, order: Number) -> Blocks:
+    """At start, a block that was just reserved is taken for good."""
+    return replace(s, is_fixed=lambda other: s.is_fixed(other) | (other == page))
 
 
 @clause("the block is allocated, and starts there")
@@ -305,20 +328,30 @@ def merges_fully(s: Blocks, page: Number, order: Number, merged: Number) -> Trut
 
 @operation(
     "range.free",
-    guard=[rounds_up, block_is_allocated, never_frees_fixed, merges_free_buddies, merges_fully],
+    guard=[holds_nothing, rounds_up, block_is_allocated, never_frees_fixed, merges_free_buddies, merges_fully],
     chooses=["order", "merged"],
 )
 def free(s: Blocks, pages: Number, page: Number, order: Number, merged: Number) -> Blocks:
-    """The block allocated at this page, of this (rounded) size, becomes free and coalesces fully."""
+    """The block allocated at this page, of this (rounded) size, becomes free and coalesces fully.
+
+    It is what comes of picking it up, merging it up to the order `merged`, and releasing it.
+    """
+    return release(merge_up(s, page, order, merged))
+
+
+def merge_up(s: Blocks, page: Number, order: Number, merged: Number) -> Blocks:
+    """The state in which the allocated block was picked up and merged to a held one of the order `merged`."""
 
     def absorbed(o: Number, block: Number) -> Truth:
         return (order <= o) & (o < merged) & (buddy_of(block) == page >> o)
 
     return replace(
         s,
-        is_free=lambda o, block: (s.is_free(o, block) & neg(absorbed(o, block)))
-        | ((o == merged) & (block == page >> merged)),
+        is_free=lambda o, block: s.is_free(o, block) & neg(absorbed(o, block)),
         is_allocated=lambda o, block: s.is_allocated(o, block) & neg((o == order) & (block == page >> order)),
+        holding=True,
+        held_order=merged,
+        held_page=page,
         order_at=lambda other: when(same_block(merged, page, other), merged, s.order_at(other)),
     )
 
@@ -339,7 +372,7 @@ def lists_the_block(s: Blocks, page: Number, pages: Number, allocated: Truth) ->
 
 
 STEPS = (pick_up, split, merge, settle, release)
-OPERATIONS = (allocate, reserve, fix, free)
+OPERATIONS = (carve, allocate, reserve, fix, free)
 
 
 # Theorems
@@ -371,3 +404,11 @@ def blocks_are_aligned(s: Blocks, order: Number, block: Number) -> Truth:
 
 
 THEOREMS = (pages_are_conserved, blocks_are_disjoint, blocks_are_aligned)
+
+
+# What is asked
+
+
+@clause("a list has the blocks in address order, from the range's first page to its last")
+def lists_in_address_order(s: Blocks, page: Number, due: Number) -> Truth:
+    return page == due

@@ -1,0 +1,36 @@
+"""Proofs of the kernel half: the law keeps its invariants, and the code of `impl/kernel_half.py` is the law's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memoracle.proofs import laws
+from memoracle.proofs.obligations import Obligation
+from memoracle.proofs.world import World
+from memoracle.spec import kernel_half as law
+
+SORTS = {"process": "process", "other": "process", "anyone": "process", "index": "index", "value": "value"}
+
+
+def unknown(run: World) -> law.Halves:
+    """Any number of processes, whatever is in their tables, with an update in flight or without."""
+    index = run.number("index")
+    run.touch(("index",), (index,))
+    return law.Halves(
+        master=run.function("master", "index"),
+        entry=run.function("entry", "process", "index"),
+        lives=run.relation("lives", "process"),
+        updating=run.truth("updating"),
+        index=index,
+        value=run.number("value"),
+        pending=run.relation("pending", "process"),
+    )
+
+
+LAW = laws.Law(
+    "kernel_half", SORTS, unknown, lambda run: law.blank(), law.INVARIANTS, law.OPERATIONS, law.THEOREMS, integers=True
+)
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from laws.obligations(LAW)

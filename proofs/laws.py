@@ -1,0 +1,130 @@
+"""What every component's law owes: its initial state satisfies the invariants, its operations keep them, its theorems follow.
+
+An unknown state satisfies the invariants, an operation's guard holds of its arguments, and of the state that its effect
+describes each invariant is to hold at any points. Nobody states these obligations: they are made from the law itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from memoracle.proofs.obligations import Obligation
+from memoracle.proofs.paths import Run
+from memoracle.proofs.terms import Symbolic
+from memoracle.proofs.world import World
+from memoracle.spec.clauses import Clause, Operation
+
+
+@dataclass(frozen=True)
+class Law:
+    """A component's law, and how to speak of an unknown state of it."""
+
+    component: str
+    sorts: dict[str, str]  # of the parameters of its clauses and functions: which of them range over the same points
+    unknown: Callable[[World], Any]
+    initial: Callable[[World], Any]
+    invariants: Sequence[Clause]
+    operations: Sequence[Operation]
+    theorems: Sequence[Clause] = ()
+    hint: Callable[[World, dict[str, Any], dict[str, Any]], None] = lambda run, values, points: None
+    integers: bool = False  # whether the solver counts with integers in these proofs
+    bounds: tuple[tuple[str, int], ...] = ()  # the highest value of a parameter, where that is not any 64-bit number
+
+    def point(self, run: World, parameter: str) -> Symbolic:
+        highest = dict(self.bounds).get(parameter)
+        return run.point(parameter) if highest is None else run.point(parameter, 0, highest)
+
+    def points(self, run: World, parameters: Sequence[str]) -> dict[str, Symbolic]:
+        return {parameter: self.point(run, parameter) for parameter in parameters}
+
+
+def obligations(law: Law) -> Iterator[Obligation]:
+    """All of them."""
+    for clause in law.invariants:
+        yield _initial(law, clause)
+    for operation in law.operations:
+        for clause in law.invariants:
+            yield preserved(law, operation, clause)
+        yield _bounded(law, operation)
+    for clause in law.theorems:
+        yield theorem(law, clause)
+
+
+def _initial(law: Law, clause: Clause) -> Obligation:
+    def body(run: Run) -> None:
+        run.claim(clause.says, clause(law.initial(run), *law.points(run, clause.points).values()))
+
+    name = f"{law.component}.initially.{_short(clause)}"
+    return Obligation(name, law.component, "initial", f"initially {clause.says}", body, law.sorts, integers=law.integers)
+
+
+def preserved(law: Law, operation: Operation, clause: Clause, dropped: str | None = None) -> Obligation:
+    """That an operation keeps an invariant; with one invariant not taken as given, it may not."""
+
+    def body(run: Run) -> None:
+        _, after, values = happens(run, law, operation, dropped)
+        points = law.points(run, clause.points)
+        law.hint(run, values, points)
+        run.claim(clause.says, clause(after, *points.values()))
+
+    name = f"{law.component}.{_short(operation)}.keeps-{_short(clause)}"
+    claim = f"after {operation.name}, {clause.says}"
+    return Obligation(name, law.component, "invariant", claim, body, law.sorts, integers=law.integers)
+
+
+def _bounded(law: Law, operation: Operation) -> Obligation:
+    """That an operation keeps every number between the bounds that the proofs take it to lie in."""
+
+    def body(run: Run) -> None:
+        before, after, _ = happens(run, law, operation)
+        for field in fields(before):
+            was, now = getattr(before, field.name), getattr(after, field.name)
+            if isinstance(was, Symbolic):
+                run.claim(f"{field.name} keeps its bounds", (was.low <= now) & (now <= was.high))
+            elif callable(was) and was in run.bounds:
+                parameters, low, high = run.bounds[was]
+                value = now(*law.points(run, parameters).values())
+                run.claim(f"{field.name} keeps its bounds", (low <= value) & (value <= high))
+
+    name = f"{law.component}.{_short(operation)}.keeps-bounds"
+    claim = f"after {operation.name}, every number lies between its bounds"
+    return Obligation(name, law.component, "invariant", claim, body, law.sorts, integers=law.integers)
+
+
+def theorem(law: Law, clause: Clause) -> Obligation:
+    """That a clause follows from the invariants."""
+
+    def body(run: Run) -> None:
+        state = law.unknown(run)
+        run.assume_all(law.invariants, state)
+        run.claim(clause.says, clause(state, *law.points(run, clause.points).values()))
+
+    name = f"{law.component}.{_short(clause)}"
+    return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, integers=law.integers)
+
+
+def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
+    """An operation happens in an unknown state: the states before and after, and its arguments and choices."""
+    before = law.unknown(run)
+    run.assume_all([clause for clause in law.invariants if clause.name != dropped], before)
+    values = law.points(run, operation.points)
+    permitted(run, operation, before, values)
+    return before, operation(before, *values.values()), values
+
+
+def permitted(run: Run, operation: Operation, state: Any, values: dict[str, Any]) -> None:
+    """Takes an operation's guard as given, for these arguments and choices and all other points."""
+    for clause in operation.guard:
+        others = tuple(point for point in clause.points if point not in values)
+
+        def holds(*points: Any, clause: Clause = clause, others: tuple[str, ...] = others) -> Any:
+            here = {**values, **dict(zip(others, points, strict=True))}
+            return clause(state, *(here[point] for point in clause.points))
+
+        run.assume_for_all(others, holds)
+
+
+def _short(named: Clause | Operation) -> str:
+    return named.name.split(".", 1)[1].replace(" ", "-").replace("(", "").replace(")", "").replace("_", "-")

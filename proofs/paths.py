@@ -1,0 +1,149 @@
+"""Runs code on symbolic values, along every path.
+
+Where code branches on a symbolic truth it is run again for the other way. A loop is cut at its invariant: its body is a
+function of its own, the step. When the loop calls the step for the first time, the invariant must hold; then the run goes
+on from any state whatever that satisfies it, as after any number of turns. When the loop calls the step again, the real
+step is run once from there, and must keep the invariant and lower the measure; that ends the run. What comes after the
+loop is reached from the arbitrary state alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import z3
+
+from memoracle.proofs import terms
+from memoracle.proofs.terms import truth
+from memoracle.proofs.world import World
+
+FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
+
+
+class EndOfRun(Exception):
+    """The rest of the run is covered by another."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What must hold where the code has come to."""
+
+    says: str
+    conditions: tuple[z3.BoolRef, ...]
+    holds: z3.BoolRef
+
+
+class Run(World):
+    """One path through the code, and what must hold along it."""
+
+    def __init__(self, sorts: dict[str, str], choices: list[bool]) -> None:
+        super().__init__(sorts)
+        self.choices = choices
+        self.taken: list[bool] = []
+        self.others: list[list[bool]] = []  # the choices that lead to paths that branch off here
+        self.goals: list[Goal] = []
+        self.replaced: list[tuple[Any, str, Any]] = []
+
+    def replace(self, owner: Any, name: str, stand_in: Any) -> None:
+        """Puts something in the place of an attribute of a module or an object until this run ends."""
+        self.replaced.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, stand_in)
+
+    def undo(self) -> None:
+        """Puts back what was replaced."""
+        while self.replaced:
+            setattr(*self.replaced.pop())
+
+    def decide(self, condition: z3.BoolRef) -> bool:
+        """Which way a branch goes on this path."""
+        condition = z3.simplify(condition)
+        if z3.is_true(condition) or z3.is_false(condition):
+            return z3.is_true(condition)
+        place = len(self.taken)
+        if place < len(self.choices):
+            choice = self.choices[place]
+        else:
+            possible = [way for way in (True, False) if self._feasible(condition if way else z3.Not(condition))]
+            if not possible:
+                raise EndOfRun
+            choice = possible[0]
+            if len(possible) > 1:
+                self.others.append([*self.taken, False])
+        self.taken.append(choice)
+        self.conditions.append(condition if choice else z3.Not(condition))
+        return choice
+
+    def _feasible(self, condition: z3.BoolRef) -> bool:
+        solver = z3.SolverFor("QF_UFBV")
+        solver.set("rlimit", FEASIBLE)
+        solver.add(*self.facts, *self.conditions, condition)
+        return bool(solver.check() != z3.unsat)
+
+    def must(self, says: str, holds: Any) -> None:
+        """Something that must hold here; what follows may rely on it, for it is proved."""
+        self.goals.append(Goal(says, tuple(self.conditions), truth(holds)))
+        if not isinstance(holds, bool):
+            self.conditions.append(holds.z)
+
+    def claim(self, says: str, holds: Any) -> None:
+        """Something that must hold here, on which nothing else relies."""
+        self.goals.append(Goal(says, tuple(self.conditions), truth(holds)))
+
+
+class Loop(Protocol):
+    """A loop's invariant, as a state that one or more unknown numbers describe."""
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        """Claims that the invariant holds of the state and of the step's arguments; the measure there."""
+
+    def resumed(self, run: Run) -> Any:
+        """Puts any state that satisfies the invariant in place; what the step then returned."""
+
+    def turned(self, run: Run, result: Any) -> Any:
+        """Claims that the invariant holds after a step that returned this; the measure there."""
+
+
+def cut(run: Run, owner: Any, step: str, loop: Loop) -> None:
+    """Cuts the loop that calls this step, a function of a module or a method of an object."""
+    real = getattr(owner, step)
+    calls = 0
+
+    def stand_in(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            loop.entered(run, arguments)
+            return loop.resumed(run)
+        before = loop.entered(run, arguments)
+        result = real(*arguments)
+        after = loop.turned(run, result)
+        if before is not None:
+            run.claim("the loop comes to an end", (after < before) & (before >= 0))
+        raise EndOfRun
+
+    run.replace(owner, step, stand_in)
+
+
+def explore(sorts: dict[str, str], body: Callable[[Run], None], integers: bool = False) -> list[Run]:
+    """Every path through a body, which sets a state up, runs code on it, and claims what must hold."""
+    terms.integers = integers
+    runs: list[Run] = []
+    pending: list[list[bool]] = [[]]
+    while pending:
+        run = Run(sorts, pending.pop())
+        terms.decide = run.decide
+        try:
+            body(run)
+        except EndOfRun:
+            pass
+        except Exception as error:
+            run.claim(f"the code does not raise {type(error).__name__}: {error}", False)
+        finally:
+            terms.decide = None
+            run.undo()
+        runs.append(run)
+        pending.extend(run.others)
+    return runs
+

@@ -1,0 +1,84 @@
+"""Asks the solver whether a goal can fail.
+
+What is asked is SMT-LIB text, read in a fresh context and metered by the solver's own count of resources, so that the
+answer is the same on every machine. A definite answer is kept, under a hash of the text, the solver's version and options.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import z3
+
+RLIMIT = 400_000_000
+VERSION = f"z3 {z3.get_version_string()}"
+OPTIONS = {"rlimit": RLIMIT, "random_seed": 0}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """verdict: `unsat`, `sat` or `unknown`; model: the values of the named constants, if sat."""
+
+    verdict: str
+    rlimit: int
+    seconds: float
+    cached: bool
+    model: dict[str, int | bool]
+
+
+def text_of(assertions: list[z3.BoolRef], integers: bool) -> str:
+    """The SMT-LIB text that asks whether all assertions can hold."""
+    solver = z3.Solver()
+    solver.add(*assertions)
+    logic = "QF_UFLIA" if integers else "QF_UFBV"
+    return f"(set-logic {logic})\n{solver.to_smt2()}"
+
+
+def ask(text: str, use_cache: bool = True) -> Answer:
+    """Whether the assertions of an SMT-LIB text can hold together."""
+    key = hashlib.sha256(json.dumps([text, VERSION, OPTIONS], sort_keys=True).encode()).hexdigest()
+    kept = _cache() / f"{key}.json"
+    if use_cache and kept.exists():
+        try:
+            return Answer(**{**json.loads(kept.read_text()), "cached": True})
+        except (ValueError, TypeError):
+            kept.unlink(missing_ok=True)  # a file that was cut short
+    answer = _solve(text)
+    if answer.verdict != "unknown":
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        whole = kept.with_suffix(f".{os.getpid()}")
+        whole.write_text(json.dumps(answer.__dict__))
+        whole.replace(kept)
+    return answer
+
+
+def _solve(text: str) -> Answer:
+    started = time.perf_counter()
+    context = z3.Context()
+    logic = text[len("(set-logic ") : text.index(")")]
+    solver = z3.SolverFor(logic, ctx=context)
+    solver.set(**OPTIONS)
+    solver.from_string(text)
+    verdict = str(solver.check())
+    used = [solver.statistics().get_key_value(key) for key in solver.statistics().keys() if key == "rlimit count"]  # noqa: SIM118
+    model = _values(solver.model()) if verdict == "sat" else {}
+    return Answer(verdict, int(used[0]) if used else 0, time.perf_counter() - started, False, model)
+
+
+def _values(model: z3.ModelRef) -> dict[str, int | bool]:
+    values: dict[str, int | bool] = {}
+    for declaration in model.decls():
+        if declaration.arity() == 0:
+            value = model[declaration]
+            values[declaration.name()] = z3.is_true(value) if z3.is_bool(value) else value.as_long() if z3.is_int(value) else value.as_signed_long()
+    return values
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "memoracle" / "answers"

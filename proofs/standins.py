@@ -1,0 +1,193 @@
+"""What stands in for the containers of the reference while its code is run on symbolic values.
+
+Each behaves as the container that it stands in for, for contents that nobody knows: a truth or a number for each key, as
+a function that is read, and replaced by another when the container is written. Keys and values are 64-bit numbers. Where
+the real container would raise an error, the stand-in claims that the code never comes to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from memoracle.proofs.paths import Run
+from memoracle.proofs.terms import Symbolic, number
+from memoracle.proofs.world import HIGHEST
+from memoracle.spec.clauses import implies, when
+
+WORD = (1 << 64) - 1
+
+
+class Set:
+    """A set of numbers, or a sorted one; `witnesses` are items that it was found to have when it was found not empty."""
+
+    def __init__(
+        self,
+        run: Run,
+        has: Callable[[Any], Any],
+        parameter: str,
+        write: Callable[[Callable[[Any], Any]], None] = lambda has: None,
+        witnesses: list[Any] | None = None,
+    ) -> None:
+        self.run, self.has, self.parameter, self.write = run, has, parameter, write
+        self.witnesses = [] if witnesses is None else witnesses
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(self.has(item))
+
+    def __bool__(self) -> bool:
+        if self.run.fresh_truth("some"):
+            witness = self.run.point(self.parameter)
+            self.run.suppose(self.has(witness))
+            self.witnesses.append(witness)
+            return True
+        self._all_are(lambda item: False)
+        return False
+
+    def __getitem__(self, place: int) -> Any:
+        """The least item of a sorted set."""
+        assert place == 0
+        least = self._some_item()
+        self._all_are(lambda item: item >= least)
+        return least
+
+    def pop(self) -> Any:
+        """Any item."""
+        item = self._some_item()
+        self.remove(item)
+        return item
+
+    def add(self, item: Any) -> None:
+        self.run.must("a key is a 64-bit number", (0 <= item) & (item <= HIGHEST))
+        self._change(item, True)
+
+    def remove(self, item: Any) -> None:
+        self.run.must("what is removed from a set is in it", self.has(item))
+        self._change(item, False)
+
+    def discard(self, item: Any) -> None:
+        self._change(item, False)
+
+    def copy(self) -> Set:
+        return Set(self.run, self.has, self.parameter)
+
+    def _change(self, item: Any, present: bool) -> None:
+        before = self.has
+        self.has = lambda other: when(other == item, present, before(other))
+        self.write(self.has)
+
+    def _some_item(self) -> Any:
+        found = [self.has(witness) for witness in self.witnesses]
+        self.run.must("an item is taken of a set that is not empty", any_of(found))
+        item = self.run.point(self.parameter)
+        self.run.suppose(self.has(item))
+        return item
+
+    def _all_are(self, holds: Callable[[Any], Any]) -> None:
+        """From here on it is known that every item is like this."""
+        has = self.has
+        self.run.assume_for_all((self.parameter,), lambda item: implies(has(item), holds(item)))
+
+
+class Sets:
+    """A list of sets of numbers."""
+
+    def __init__(self, run: Run, has: Callable[..., Any], length: Any, parameter: str) -> None:
+        self.run, self.has, self.length, self.parameter = run, has, length, parameter
+        self.witnesses: dict[int, list[Any]] = {}
+
+    def __getitem__(self, index: Any) -> Set:
+        self.run.must("an index lies in its list", (0 <= index) & (index < self.length))
+
+        def write(has: Callable[[Any], Any]) -> None:
+            others = self.has
+            self.has = lambda i, item: when(i == index, has(item), others(i, item))
+
+        has = self.has
+        witnesses = self.witnesses.setdefault(number(index).z.get_id(), [])
+        return Set(self.run, lambda item: has(index, item), self.parameter, write, witnesses)
+
+
+class Map:
+    """A dictionary from numbers to numbers between two bounds."""
+
+    def __init__(
+        self, run: Run, has: Callable[[Any], Any], at: Callable[[Any], Any], high: int = HIGHEST
+    ) -> None:
+        self.run, self.has, self.at, self.high = run, has, at, high
+
+    def maps(self, key: Any, value: Any) -> Any:
+        return self.has(key) & (self.at(key) == value)
+
+    def __contains__(self, key: Any) -> bool:
+        return bool(self.has(key))
+
+    def get(self, key: Any) -> Any:
+        return self.at(key) if self.has(key) else None
+
+    def __getitem__(self, key: Any) -> Any:
+        self.run.must("a dictionary has the key that is looked up", self.has(key))
+        return self.at(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.run.must("a key is a 64-bit number", (0 <= key) & (key <= HIGHEST))
+        self.run.must("a value lies in its bounds", (0 <= value) & (value <= self.high))
+        self._change(key, True)
+        before = self.at
+        self.at = lambda other: when(other == key, value, before(other))
+
+    def __delitem__(self, key: Any) -> None:
+        self.run.must("a dictionary has the key that is deleted", self.has(key))
+        self._change(key, False)
+
+    def _change(self, key: Any, present: bool) -> None:
+        before = self.has
+        self.has = lambda other: when(other == key, present, before(other))
+
+
+@dataclass
+class Repeated:
+    """One word, a number of times: what `array('Q', [word]) * times` makes."""
+
+    word: Any
+    times: Any
+
+
+class Words:
+    """An array of numbers, of 64 bits each."""
+
+    def __init__(self, run: Run, at: Callable[[Any], Any], length: Any) -> None:
+        self.run, self.at, self.length = run, at, length
+
+    def __getitem__(self, index: Any) -> Any:
+        self.run.must("an index lies in its array", (0 <= index) & (index < self.length))
+        return self.at(index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        before = self.at
+        if isinstance(index, slice):
+            start, stop = index.start, index.stop
+            self.run.must("a slice lies in its array", (0 <= start) & (start <= stop) & (stop <= self.length))
+            self.run.must("a slice is replaced by as many words", value.times == stop - start)
+            self.at = lambda i: when((start <= i) & (i < stop), value.word, before(i))
+            return
+        self.run.must("an index lies in its array", (0 <= index) & (index < self.length))
+        self.run.must("a word has 64 bits", (0 <= value) & (value <= WORD))
+        self.at = lambda i: when(i == index, value, before(i))
+
+
+def any_of(truths: list[Any]) -> Any:
+    """Whether one of several truths holds."""
+    found: Any = False
+    for one in truths:
+        found = found | one
+    return found
+
+
+def words_in_all(times: Any, words: Any) -> Repeated:
+    """What `array('Q', [word]) * times` makes."""
+    return Repeated(words[0], times)
+
+
+Symbolic.repeat = staticmethod(words_in_all)

@@ -1,0 +1,263 @@
+"""Numbers and truths as a solver's terms, exact as Python's.
+
+A number carries the interval that it is known to lie in, and is a signed bit vector wide enough for it: an operation
+whose result might need more bits gets a wider vector. So nothing ever wraps, and what is proved of terms holds of
+Python's ints. Where a proof only counts and compares, numbers are the solver's integers instead, which it adds up faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import z3
+
+from memoracle.spec.clauses import Formula, Term
+
+WIDTHS = (72, 144)
+WIDTH = WIDTHS[0]  # of the keys and values that containers hold: 64-bit numbers
+
+integers = False  # whether numbers are the solver's integers; set while a proof is built
+
+# Decides a truth that code branches on; set while code is being explored.
+decide: Callable[[z3.BoolRef], bool] | None = None
+
+
+class SymbolicBool(Formula):
+    """A truth; code that branches on it is run both ways."""
+
+    __slots__ = ("z",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, z: z3.BoolRef) -> None:
+        self.z = z
+
+    def __and__(self, other: Any) -> Any:
+        if isinstance(other, bool):
+            return self if other else False
+        return SymbolicBool(z3.And(self.z, other.z))
+
+    def __or__(self, other: Any) -> Any:
+        if isinstance(other, bool):
+            return True if other else self
+        return SymbolicBool(z3.Or(self.z, other.z))
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+    def __eq__(self, other: object) -> Any:
+        return SymbolicBool(self.z == truth(other))
+
+    def __ne__(self, other: object) -> Any:
+        return SymbolicBool(self.z != truth(other))
+
+    def __bool__(self) -> bool:
+        if decide is None:
+            raise TypeError("a clause branches on a truth; it must be written with neg, implies and when")
+        return decide(self.z)
+
+    def negated(self) -> SymbolicBool:
+        return SymbolicBool(z3.Not(self.z))
+
+    def choose(self, yes: Any, no: Any) -> Any:
+        if isinstance(yes, bool | SymbolicBool) and isinstance(no, bool | SymbolicBool):
+            return SymbolicBool(z3.If(self.z, truth(yes), truth(no)))
+        yes, no = number(yes), number(no)
+        low, high = min(yes.low, no.low), max(yes.high, no.high)
+        return Symbolic(z3.If(self.z, *alike(yes, no)), low, high)
+
+
+class Symbolic(Term):
+    """A whole number between two known bounds."""
+
+    __slots__ = ("high", "low", "z")
+    __hash__ = None  # type: ignore[assignment]
+    repeat: ClassVar[Callable[[Any, Any], Any]]  # a sequence, so many times; set by what stands in for sequences
+
+    def __init__(self, z: z3.BitVecRef, low: int, high: int) -> None:
+        self.z, self.low, self.high = z, low, high
+
+    def _with(self, other: Any, low: int, high: int, apply: Callable[[Any, Any], Any]) -> Symbolic:
+        other = number(other)
+        width = width_for(min(low, self.low, other.low), max(high, self.high, other.high))
+        return Symbolic(apply(*alike(self, other, width)), low, high)
+
+    def __add__(self, other: Any) -> Any:
+        other = number(other)
+        return self._with(other, self.low + other.low, self.high + other.high, lambda a, b: a + b)
+
+    def __sub__(self, other: Any) -> Any:
+        other = number(other)
+        return self._with(other, self.low - other.high, self.high - other.low, lambda a, b: a - b)
+
+    def __neg__(self) -> Any:
+        return number(0) - self
+
+    def __rsub__(self, other: Any) -> Any:
+        return number(other) - self
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Any) -> Any:
+        return self << power(other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self * other if isinstance(other, int) else self.repeat(self, other)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self >> power(other)
+
+    def __mod__(self, other: Any) -> Any:
+        return self & (1 << power(other)) - 1
+
+    def __lshift__(self, other: Any) -> Any:
+        other = number(other)
+        if integers:
+            return self._with(other, self.low << other.low, self.high << other.low, lambda a, _: a * (1 << exact(other)))
+        if other.high > 128:
+            raise OverflowError("a left shift without a bound")
+        # What a negative shift would give is of no account: Python refuses it.
+        most = max(other.high, 0)
+        return self._with(other, min(self.low << most, 0), max(self.high << most, 0), lambda a, b: a << b)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return number(other) << self
+
+    def __rshift__(self, other: Any) -> Any:
+        other = number(other)
+        if integers:
+            return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << exact(other)))
+        return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, b: a >> b)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return number(other) >> self
+
+    def _bitwise(self, other: Any, apply: Callable[[Any, Any], Any]) -> Symbolic:
+        other = number(other)
+        if integers:
+            raise TypeError("the solver's integers have no bits; prove this with bit vectors")
+        bits = max(abs(bound).bit_length() for bound in (self.low, self.high, other.low, other.high))
+        negative = min(self.low, other.low) < 0
+        return self._with(other, -(1 << bits) if negative else 0, (1 << bits) - 1, apply)
+
+    def __and__(self, other: Any) -> Any:
+        other = number(other)
+        if integers and exact(other) & exact(other) + 1 == 0:
+            return Symbolic(self.z % (other.low + 1), 0, other.low)
+        both = self._bitwise(other, lambda a, b: a & b)
+        tops = [term.high for term in (self, other) if term.low >= 0]
+        return Symbolic(both.z, 0, min(tops)) if tops else both
+
+    def __or__(self, other: Any) -> Any:
+        return self._bitwise(other, lambda a, b: a | b)
+
+    def __xor__(self, other: Any) -> Any:
+        return self._bitwise(other, lambda a, b: a ^ b)
+
+    __rand__ = __and__
+    __ror__ = __or__
+    __rxor__ = __xor__
+
+    def __invert__(self) -> Any:
+        return self ^ -1
+
+    def _compare(self, other: Any, apply: Callable[[Any, Any], z3.BoolRef]) -> Any:
+        if not isinstance(other, int | Symbolic):
+            return NotImplemented
+        return SymbolicBool(apply(*alike(self, number(other))))
+
+    def __lt__(self, other: Any) -> Any:
+        return self._compare(other, lambda a, b: a < b)
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare(other, lambda a, b: a <= b)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(other, lambda a, b: a > b)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(other, lambda a, b: a >= b)
+
+    def __eq__(self, other: object) -> Any:
+        return self._compare(other, lambda a, b: a == b)
+
+    def __ne__(self, other: object) -> Any:
+        return self._compare(other, lambda a, b: a != b)
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def bit_length(self) -> Any:
+        """As int's, of a number that is not negative."""
+        rest, length = self, number(0)
+        for step in (64, 32, 16, 8, 4, 2, 1):
+            above = rest >> step
+            length = length + (above != 0).choose(step, 0)
+            rest = (above != 0).choose(above, rest)
+        length = length + (rest != 0).choose(1, 0)
+        return Symbolic(length.z, 0, self.high.bit_length())
+
+
+def width_for(low: int, high: int) -> int:
+    for width in WIDTHS:
+        if -(1 << width - 1) <= low and high < 1 << width - 1:
+            return width
+    raise OverflowError(f"a number between {low} and {high} needs more bits than any solver's term has here")
+
+
+def number(value: Any) -> Symbolic:
+    """A term for a number of either kind."""
+    if isinstance(value, Symbolic):
+        return value
+    if isinstance(value, bool | SymbolicBool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no number")
+    z = z3.IntVal(value) if integers else z3.BitVecVal(value, width_for(value, value))
+    return Symbolic(z, value, value)
+
+
+def alike(one: Symbolic, other: Symbolic, width: int = WIDTH) -> tuple[Any, Any]:
+    """The solver's terms for two numbers, of one sort: of this width at least."""
+    if integers:
+        return one.z, other.z
+    width = max(width, one.z.size(), other.z.size())
+    return tuple(z3.SignExt(width - t.z.size(), t.z) if t.z.size() < width else t.z for t in (one, other))
+
+
+def sort() -> z3.SortRef:
+    """The solver's sort of the keys and values that containers hold."""
+    return z3.IntSort() if integers else z3.BitVecSort(WIDTH)
+
+
+def key(term: Symbolic) -> Any:
+    """The solver's term for a number as a container's key: its lowest bits, if it is wider."""
+    return term.z if integers or term.z.size() == WIDTH else z3.Extract(WIDTH - 1, 0, term.z)
+
+
+def truth(value: Any) -> z3.BoolRef:
+    """The solver's term for a truth of either kind."""
+    return value.z if isinstance(value, SymbolicBool) else z3.BoolVal(bool(value))
+
+
+def exact(term: Symbolic) -> int:
+    """The value of a constant."""
+    if term.low != term.high:
+        raise TypeError("the solver's integers shift by constants alone; prove this with bit vectors")
+    return term.low
+
+
+def power(value: Any) -> int:
+    """The exponent of a constant power of two: code multiplies and divides by nothing else."""
+    if not isinstance(value, int) or value <= 0 or value & value - 1:
+        raise TypeError(f"{value!r} is no constant power of two")
+    return value.bit_length() - 1
+
+
+def constant(name: str, low: int, high: int) -> Symbolic:
+    """An unknown number; that it lies between its bounds is for the caller to assume (see `within`)."""
+    width_for(low, high)
+    return Symbolic(z3.Const(name, sort()), low, high)
+
+
+def within(term: Symbolic, low: int, high: int) -> z3.BoolRef:
+    """That a number lies between two bounds."""
+    return z3.And(truth(term >= low), truth(term <= high))

@@ -1,0 +1,150 @@
+"""What is known while a proof is built: unknown numbers and functions, facts about them, and clauses taken as given.
+
+A clause taken as given holds for all points, but no quantifier reaches the solver: it is instantiated at the points that
+matter. Those are the arguments, sorted by what they are (a page, an order), at which the state's functions are read while
+the goal and the code's run are built, and the functions' values where these are points too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import z3
+
+from memoracle.proofs.terms import Symbolic, SymbolicBool, constant, key, number, sort, truth, within
+from memoracle.spec.clauses import Clause
+
+HIGHEST = (1 << 64) - 1  # "any size" is any that 64-bit addresses admit
+
+
+class World:
+    """One proof's unknowns, facts and points. Names are given in order, so a proof is the same text every time."""
+
+    def __init__(self, sorts: dict[str, str]) -> None:
+        """sorts: of each clause's parameters and each function's arguments, by their names."""
+        self.sorts = sorts
+        self.facts: list[z3.BoolRef] = []
+        self.conditions: list[z3.BoolRef] = []
+        self.given: list[tuple[tuple[str, ...], Callable[..., Any], SymbolicBool]] = []
+        self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
+        self.bounds: dict[Callable[..., Any], tuple[tuple[str, ...], int, int]] = {}  # of the unknown functions
+        self.count = itertools.count()
+        self.kept: list[z3.AstRef] = []  # a term's id is its own only for as long as the term is kept
+
+    def number(self, name: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
+        """An unknown number between two bounds."""
+        unknown = constant(name, low, high)
+        self.facts.append(within(unknown, low, high))
+        return unknown
+
+    def fresh(self, name: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
+        """An unknown number with a name of its own."""
+        return self.number(f"{name}#{next(self.count)}", low, high)
+
+    def truth(self, name: str) -> SymbolicBool:
+        """An unknown truth."""
+        return SymbolicBool(z3.Bool(name))
+
+    def fresh_truth(self, name: str) -> SymbolicBool:
+        """An unknown truth with a name of its own."""
+        return self.truth(f"{name}#{next(self.count)}")
+
+    def point(self, parameter: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
+        """An unknown point, for a goal to speak of; a clause that is given is instantiated at it."""
+        unknown = self.fresh(parameter, low, high)
+        self.touch((parameter,), (unknown,))
+        return unknown
+
+    def relation(self, name: str, *parameters: str) -> Callable[..., SymbolicBool]:
+        """An unknown truth of each point."""
+        symbol = z3.Function(f"{name}@", *[sort()] * len(parameters), z3.BoolSort())
+
+        def read(*points: Any) -> SymbolicBool:
+            inside, arguments = self._arguments(parameters, points)
+            return SymbolicBool(z3.And(*inside, symbol(*arguments)))
+
+        return read
+
+    def function(
+        self, name: str, *parameters: str, low: int = 0, high: int = HIGHEST, gives: str | None = None
+    ) -> Callable[..., Symbolic]:
+        """An unknown number of each point; `gives` says that the number is a point itself."""
+        symbol = z3.Function(f"{name}@", *[sort()] * (len(parameters) + 1))
+
+        def read(*points: Any) -> Symbolic:
+            _, arguments = self._arguments(parameters, points)
+            value = Symbolic(symbol(*arguments), low, high)
+            self.facts.append(within(value, low, high))
+            if gives:
+                self.touch((gives,), (value,))
+            return value
+
+        self.bounds[read] = (parameters, low, high)
+        return read
+
+    def _arguments(self, parameters: tuple[str, ...], points: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        """Whether each point is a 64-bit number, as keys are, and the points as the solver's arguments."""
+        terms = tuple(number(point) for point in points)
+        self.touch(parameters, terms)
+        inside = [within(term, 0, HIGHEST) for term in terms if term.low < 0 or term.high > HIGHEST]
+        return inside, [key(term) for term in terms]
+
+    def touch(self, parameters: tuple[str, ...], terms: tuple[Any, ...]) -> None:
+        """Notes points: of each parameter alone, and of all together."""
+        terms = tuple(number(term) for term in terms)
+        sorts = tuple(self.sorts[parameter] for parameter in parameters)
+        simplified = [z3.simplify(term.z) for term in terms]
+        self.kept += simplified
+        ids = tuple(z.get_id() for z in simplified)
+        self.points.setdefault(sorts, {}).setdefault(ids, terms)
+        for sort, place, term in zip(sorts, ids, terms, strict=True):
+            self.points.setdefault((sort,), {}).setdefault((place,), (term,))
+
+    def assume(self, *facts: Any) -> None:
+        """Takes truths as given."""
+        self.facts.extend(truth(fact) for fact in facts)
+
+    def assume_all(self, clauses: Iterable[Clause], state: Any) -> None:
+        """Takes clauses as given, at all points of a state."""
+        for clause in clauses:
+            self.assume_for_all(clause.points, lambda *points, clause=clause: clause(state, *points))
+
+    def assume_for_all(self, parameters: tuple[str, ...], holds: Callable[..., Any]) -> None:
+        """Takes a truth of each point as given, from here on."""
+        given = self.truth(f"given#{len(self.given)}")
+        self.given.append((tuple(self.sorts[parameter] for parameter in parameters), holds, given))
+        self.suppose(given)
+
+    def suppose(self, *truths: Any) -> None:
+        """What is known from here on."""
+        self.conditions.extend(truth(known) for known in truths)
+
+    def hypotheses(self, rounds: int) -> list[z3.BoolRef]:
+        """The facts, and every clause given at every point; each round adds the points that the last one came upon."""
+        done: set[tuple[int, tuple[int, ...]]] = set()
+        instances: list[z3.BoolRef] = []
+        for _ in range(rounds):
+            todo = [
+                (key, holds, given, points)
+                for place, (sorts, holds, given) in enumerate(self.given)
+                for ids, points in self._points(sorts)
+                if (key := (place, ids)) not in done
+            ]
+            for key, holds, given, points in todo:
+                done.add(key)
+                instances.append(z3.Implies(given.z, truth(holds(*points))))
+        unique = {fact.get_id(): fact for fact in [*self.facts, *instances]}
+        return list(unique.values())
+
+    def _points(self, sorts: tuple[str, ...]) -> list[tuple[tuple[int, ...], tuple[Symbolic, ...]]]:
+        """The points at which a clause is instantiated: those read together, else all combinations of single ones."""
+        if len(sorts) < 2 or sorts in self.points:
+            return [((), ())] if not sorts else list(self.points.get(sorts, {}).items())
+        singles = [list(self.points.get((sort,), {}).items()) for sort in sorts]
+        return [
+            (tuple(i for ids, _ in choice for i in ids), tuple(p for _, points in choice for p in points))
+            for choice in itertools.product(*singles)
+        ]
+
