@@ -12,7 +12,7 @@ from typing import Annotated, TypeAlias, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-HEXADECIMAL = "^0x[0-9a-fA-F]+\\Z"
+HEXADECIMAL = "^0x[0-9a-fA-F]{1,1000}\\Z"  # Python prints no more than 4,300 decimal digits
 Number: TypeAlias = int | Annotated[str, msgspec.Meta(pattern=HEXADECIMAL)]
 
 # Operations of the trace format that no check exists for yet.
@@ -46,7 +46,8 @@ class UnknownOperation(MalformedLine):
     """
 
     def __init__(self, op: str) -> None:
-        super().__init__(f"op: operation {op} is not checked yet" if op in UNCHECKED else f"op: unknown operation {op!r}")
+        known = op in UNCHECKED
+        super().__init__(f"op: operation {op} is not checked yet" if known else f"op: unknown operation {op!r}")
         self.op = op
 
 
@@ -187,7 +188,7 @@ AnyEvent: TypeAlias = (
 )
 
 Found = TypeVar("Found")
-EVENT = msgspec.json.Decoder(AnyEvent)
+EVENT: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 HEADER = msgspec.json.Decoder(Header)
 KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 ANYTHING = msgspec.json.Decoder(object)

@@ -1,0 +1,52 @@
+"""What is found where an implementation did what it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from memoracle.spec.clauses import Clause
+
+# What is left to an implementation that the law refuses.
+REFUSAL = "only a refusal"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One disagreement, before it is known where it stands.
+
+    clause: the name of the clause that broke.  says: that rule in words.  message: what was seen, and the earlier line
+    that it conflicts with.  legal: what was expected.  before, after: the state around it, fit for JSON.
+    """
+
+    clause: str
+    says: str
+    message: str
+    legal: str
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A finding, and the event of the trace that it is about; file as the user gave it, line counted from 1."""
+
+    file: str
+    line: int
+    event: Any
+    finding: Finding
+
+
+def broken(clause: Clause | None) -> Clause:
+    """The clause that was found broken. That there is none would be a fault of this program: the reference refused
+    what the law accepts, which is proved never to happen."""
+    if clause is None:
+        raise AssertionError("the reference and the law disagree")
+    return clause
+
+
+def since(line: int, words: str = "by") -> str:
+    """The earlier line that a message points to; nothing where it is not known."""
+    return f" ({words} line {line})" if line else ""
+

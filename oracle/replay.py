@@ -1,0 +1,62 @@
+"""Replays one trace: event by event, each handed to the component that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from memoracle.divergence import Divergence
+from memoracle.events import MalformedLine, UnknownOperation, decode_event
+from memoracle.impl.kernel_half import KernelHalf
+from memoracle.inputs import InputError
+from memoracle.replay_frames import FIRST_EVENT, FrameReplay
+from memoracle.replay_ranges import RangeReplay
+from memoracle.replay_tables import TableReplay
+from memoracle.rules import Rules
+
+
+class Replay:
+    """One trace, replayed so far.
+
+    events: how many were read.  skipped: of these, by operation, how many were not checked because it is unknown.
+    """
+
+    def __init__(self, rules: Rules, path: str, ignore_unknown: bool = False) -> None:
+        """path is for messages. ignore_unknown: an unknown operation is skipped instead of refused."""
+        self.path = path
+        self.ignore_unknown = ignore_unknown
+        self.events = 0
+        self.skipped: dict[str, int] = {}
+        tables = KernelHalf()
+        self.frames = FrameReplay(rules)
+        self.ranges = RangeReplay(rules, tables)
+        self.tables = TableReplay(rules, tables, self.frames, self.ranges)
+        self.handlers = self.frames.handlers() | self.ranges.handlers() | self.tables.handlers()
+
+    @property
+    def checked(self) -> int:
+        return self.events - sum(self.skipped.values())
+
+    def divergences(self, lines: Iterable[bytes]) -> Iterator[Divergence]:
+        """The divergences of the events in these lines, the first of which is the one after the header.
+
+        Raises InputError for a line that is no event.
+        """
+        handlers = self.handlers
+        line = FIRST_EVENT - 1
+        try:
+            for line, text in enumerate(lines, FIRST_EVENT):
+                try:
+                    event = decode_event(text)
+                except MalformedLine as fault:
+                    if self.ignore_unknown and isinstance(fault, UnknownOperation):
+                        self.skipped[fault.op] = self.skipped.get(fault.op, 0) + 1
+                        continue
+                    line -= 1
+                    raise InputError(self.path, line + 1, str(fault)) from None
+                finding = handlers[type(event)](event, line)
+                if finding is not None:
+                    self.events = line - FIRST_EVENT + 1
+                    yield Divergence(self.path, line, msgspec.json.decode(text), finding)
+        finally:
+            self.events = line - FIRST_EVENT + 1

@@ -1,0 +1,284 @@
+"""Replays `boot` and `frame.*` on the reference's bitmap, and names the clause where an implementation parts from it.
+
+The reference accepts exactly what the law does (that is proved), so as long as it accepts what is recorded, nothing
+else is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from memoracle import events
+from memoracle.divergence import REFUSAL, Finding, broken, since
+from memoracle.events import number
+from memoracle.impl import boot as reference
+from memoracle.impl.bitmap import BITS, Bitmap
+from memoracle.impl.boot import Record
+from memoracle.proofs.abstraction import frames_of
+from memoracle.rules import EXACT, PREFERS, Handlers, Rules, wrongly_failed
+from memoracle.spec import addresses
+from memoracle.spec import bitmap as law
+from memoracle.spec import boot as boot_law
+from memoracle.spec.clauses import Clause
+from memoracle.spec.geometry import TRUSTING
+
+FIRST_EVENT = 2  # the line after the header
+
+
+class FrameReplay:
+    """The frames of one trace.
+
+    bitmap: the state that the trace has led to.  warnings: the line and what was let pass there, but is worth knowing.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        """Every frame of the geometry is usable, as long as no `boot` says otherwise."""
+        self.rules = rules
+        self.geometry = geometry = rules.geometry
+        self.frame_at = geometry.frame_at
+        self.safe = rules.safe
+        self.exact = rules.level == EXACT and not rules.private_frames
+        self.trusting = geometry.frame_free == TRUSTING
+        self.law_of_free = law.free_trusting if self.trusting else law.free
+        self.warnings: list[tuple[int, str]] = []
+        self.bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
+        self.bitmap.add(0, geometry.frames)
+        # The line that last allocated or freed each frame, or 0. What is never written of it takes no memory.
+        self.lines = memoryview(bytearray(4 * geometry.frames)).cast("I")
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {
+            events.Boot: self.boot,
+            events.FrameAllocate: self.allocate,
+            events.FrameFree: self.free_trusting if self.trusting else self.free,
+            events.FrameIsFree: self.is_free,
+            events.FrameFreeCount: self.free_count,
+        }
+
+    def start(self, records: Iterable[Record]) -> None:
+        """The frames that exist are those of a memory map."""
+        geometry = self.geometry
+        image, shift = geometry.kernel_image_frames, geometry.page_shift
+        self.bitmap = reference.boot(list(records), shift, geometry.frames, image, self.trusting)
+
+    def remember(self, frame: int, line: int) -> None:
+        try:
+            self.lines[frame] = line
+        except ValueError:  # a line past 2^32
+            self.lines[frame] = 0
+
+    # boot
+
+    def boot(self, event: events.Boot, line: int) -> Finding | None:
+        records = [Record(number(r.start), number(r.length), number(r.type)) for r in event.memory_map]
+        clause = self.boot_refused(records, line - FIRST_EVENT)
+        if not event.succeeded:
+            if clause is not None or self.rules.failures_pass:
+                return None
+            says = "a memory map that comes first is accepted, whatever its records cover"
+            return wrongly_failed("boot", event.error, "success", says, self.totals())
+        before = self.totals()
+        if clause is None or clause is boot_law.boot_comes_first:
+            self.start(records)
+        if clause is None or self.safe:
+            return None
+        return Finding(clause.name, clause.says, "the memory map was accepted", REFUSAL, before, self.totals())
+
+    def boot_refused(self, records: list[Record], earlier: int) -> Clause | None:
+        """The first clause that refuses a memory map after so many earlier events."""
+        state = boot_law.unread(self.geometry.page_shift)
+        if not boot_law.boot_comes_first(state, earlier):
+            return boot_law.boot_comes_first
+        fits = all(boot_law.record_has_64_bits(state, *record) for record in records)
+        return None if fits else boot_law.record_has_64_bits
+
+    # frame.allocate
+
+    def allocate(self, event: events.FrameAllocate, line: int) -> Finding | None:
+        result = event.result
+        if result is None:
+            return self.allocate_failed(event)
+        address = int(result, 16) if isinstance(result, str) else result
+        frame = self.frame_at(address)
+        bitmap = self.bitmap
+        if self.exact:
+            lowest = bitmap.allocate()
+            if lowest is not None and lowest != frame:
+                bitmap.free(lowest)
+                return self.other_than_lowest(address, frame, lowest, line)
+            taken = lowest is not None
+        else:
+            taken = frame is not None and bitmap.take(frame)
+        if taken and frame is not None:
+            try:
+                self.lines[frame] = line
+            except ValueError:
+                self.lines[frame] = 0
+            return None
+        return self.allocated_wrongly(address)
+
+    def allocate_failed(self, event: events.FrameAllocate) -> Finding | None:
+        if self.rules.failures_pass or self.bitmap.count() == 0:
+            return None
+        says = law.allocate.says
+        return wrongly_failed("frame.allocate", event.error, self.choices(), says, self.totals())
+
+    def allocated_wrongly(self, address: int) -> Finding:
+        frame = address >> self.geometry.page_shift
+        clause = self.misaligned(address) or broken(law.allocate.broken(frames_of(self.bitmap), frame=frame))
+        state = self.around(address)
+        return Finding(clause.name, clause.says, self.describe(address), self.choices(), state, state)
+
+    def other_than_lowest(self, address: int, frame: int | None, lowest: int, line: int) -> Finding:
+        before = self.around(address)
+        if frame is None or not self.bitmap.take(frame):
+            return self.allocated_wrongly(address)
+        self.remember(frame, line)
+        at = f"{lowest << self.geometry.page_shift:#x}"
+        return Finding(
+            f"frame.allocate.{PREFERS}",
+            "the reference allocates the lowest free frame",
+            f"frame {frame:,} was allocated, but frame {lowest:,} is free and lower",
+            f"frame {lowest:,} ({at})",
+            before,
+            self.around(address),
+        )
+
+    # frame.free
+
+    def free(self, event: events.FrameFree, line: int) -> Finding | None:
+        given = event.address
+        address = int(given, 16) if isinstance(given, str) else given
+        if not event.succeeded:
+            return self.free_refused(event, address)
+        frame = self.frame_at(address)
+        if frame is None or not self.bitmap.free(frame):
+            return self.freed_wrongly(address)
+        try:
+            self.lines[frame] = line
+        except ValueError:
+            self.lines[frame] = 0
+        return None
+
+    def free_trusting(self, event: events.FrameFree, line: int) -> Finding | None:
+        """Behaving is the caller's duty, so a free that the checked law refuses is worth a warning."""
+        address = number(event.address)
+        frame = address >> self.geometry.page_shift
+        spurious = law.free.broken(frames_of(self.bitmap), frame=frame)
+        words = self.describe(address)
+        finding = self.free(event, line)
+        if event.succeeded and finding is None and spurious is not None:
+            self.warnings.append((line, f"spurious free: {words}"))
+        return finding
+
+    def free_refused(self, event: events.FrameFree, address: int) -> Finding | None:
+        if self.rules.failures_pass or self.why_not_free(address) is not None:
+            return None
+        says = self.law_of_free.says
+        return wrongly_failed("frame.free", event.error, "success", says, self.around(address))
+
+    def freed_wrongly(self, address: int) -> Finding:
+        clause = broken(self.why_not_free(address))
+        state = self.around(address)
+        return Finding(clause.name, clause.says, self.describe(address), REFUSAL, state, state)
+
+    def why_not_free(self, address: int) -> Clause | None:
+        frame = address >> self.geometry.page_shift
+        return self.misaligned(address) or self.law_of_free.broken(frames_of(self.bitmap), frame=frame)
+
+    # What is asked
+
+    def is_free(self, event: events.FrameIsFree, line: int) -> Finding | None:
+        if self.safe:
+            return None
+        address = number(event.address)
+        frame = self.geometry.frame_reached(address)
+        if frame is not None and event.result == self.bitmap.is_free(frame):
+            return None
+        return self.answered_otherwise(event, address)
+
+    def answered_otherwise(self, event: events.FrameIsFree, address: int) -> Finding | None:
+        state = frames_of(self.bitmap)
+        frame = address >> self.geometry.page_shift
+        refused = law.is_free.broken(state, frame=frame)
+        before = self.around(address)
+        answer = event.result
+        if answer is None:
+            if refused is not None or self.rules.failures_pass:
+                return None
+            return wrongly_failed("frame.is_free", event.error, "true or false", law.is_free.says, before)
+        if refused is not None:
+            return Finding(refused.name, refused.says, self.describe_frame(frame), REFUSAL, before, before)
+        clause = law.calls_free_only_the_free if self.rules.private_frames else law.tells_whether_free
+        if clause(state, frame, answer):
+            return None
+        message = f"it says {str(answer).lower()}, but {self.describe_frame(frame, '')}"
+        if answer:
+            self.bitmap.free(frame)
+        else:
+            self.bitmap.take(frame)
+        return Finding(clause.name, clause.says, message, str(not answer).lower(), before, self.around(address))
+
+    def free_count(self, event: events.FrameFreeCount, line: int) -> Finding | None:
+        if self.safe:
+            return None
+        free = self.bitmap.count()
+        if event.result is None:
+            if self.rules.failures_pass:
+                return None
+            says = "asking for the number of free frames always succeeds"
+            return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.totals())
+        answer = number(event.result)
+        clause = law.counts_only_the_free if self.rules.private_frames else law.tells_the_count
+        if clause(frames_of(self.bitmap), answer):
+            return None
+        message = f"it says that {answer:,} frames are free, but {free:,} are"
+        legal = f"at most {free:,}" if self.rules.private_frames else f"{free:,}"
+        return Finding(clause.name, clause.says, message, legal, self.totals(), self.totals())
+
+    # In words
+
+    def misaligned(self, address: int) -> Clause | None:
+        clause = addresses.address_is_aligned
+        return None if clause(self.geometry, address) else clause
+
+    def choices(self) -> str:
+        free = self.bitmap.count()
+        if self.exact:
+            return "the lowest free frame" if free else REFUSAL
+        return f"any of {free:,} free frames" if free else REFUSAL
+
+    def describe(self, address: int) -> str:
+        """What is known of the frame that an address names."""
+        if self.misaligned(address):
+            return f"{address:#x} is no multiple of the page size, {self.geometry.page_size:#x}"
+        return self.describe_frame(address >> self.geometry.page_shift)
+
+    def describe_frame(self, frame: int, already: str = "already ") -> str:
+        bitmap, name = self.bitmap, f"frame {frame:,}"
+        if not 0 <= frame < bitmap.frames:
+            return f"{name} is outside the bitmap, which has frames 0 to {bitmap.frames - 1:,}"
+        if frame < bitmap.image:
+            return f"{name} is the kernel image's"
+        if bitmap.is_free(frame):
+            return f"{name} is {already}free{since(self.lines[frame], 'freed by')}"
+        if not bitmap.exists(frame):
+            return f"{name} does not exist: it is no usable memory"
+        return f"{name} is {already}allocated{since(self.lines[frame])}"
+
+    def totals(self) -> dict[str, Any]:
+        return {"free_frames": self.bitmap.count()}
+
+    def around(self, address: int) -> dict[str, Any]:
+        """The state around an address: its frame, and that word of the bitmap, first frame first, 1 = free."""
+        frame = address >> self.geometry.page_shift
+        bitmap = self.bitmap
+        if not 0 <= frame < bitmap.frames:
+            return {"frame": frame} | self.totals()
+        state = "free" if bitmap.is_free(frame) else "allocated" if bitmap.exists(frame) else "missing"
+        first = frame - frame % BITS
+        bits = f"{bitmap.words[frame // BITS]:064b}"[: bitmap.frames - first]
+        told = {"frame": frame, "state": state, "line": self.lines[frame] or None, "first": first, "bits": bits}
+        return told | self.totals()

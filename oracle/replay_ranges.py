@@ -1,0 +1,268 @@
+"""Replays `range.*` on the reference's buddy systems, and names the clause where an implementation parts from it.
+
+The reference accepts exactly what the law does (that is proved), so as long as it accepts what is recorded, nothing
+else is asked. A process's space is made when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from memoracle import events, range_words
+from memoracle.divergence import REFUSAL, Finding, broken
+from memoracle.events import number
+from memoracle.impl.buddy import Buddy, Spaces, order_for
+from memoracle.impl.kernel_half import KernelHalf
+from memoracle.proofs.abstraction import blocks_of
+from memoracle.range_words import Asked
+from memoracle.rules import EXACT, PREFERS, Handlers, Rules, nobody, wrongly_failed
+from memoracle.spec import addresses
+from memoracle.spec import buddy as law
+from memoracle.spec.clauses import Clause, Operation
+
+RangeEvent: TypeAlias = (
+    events.RangeAllocate | events.RangeReserve | events.RangeFree | events.RangeSize | events.RangeList
+)
+Listed: TypeAlias = list[tuple[int, int, bool]]  # address, pages, whether it is allocated
+
+
+class RangeReplay:
+    """The address spaces of one trace. made: by process and first page, the line that allocated each live block."""
+
+    def __init__(self, rules: Rules, tables: KernelHalf) -> None:
+        """tables says which processes live."""
+        self.rules = rules
+        self.geometry = geometry = rules.geometry
+        self.page_size = geometry.page_size
+        self.kernel_range, self.process_range = geometry.kernel_range, geometry.process_range
+        self.safe = rules.safe
+        self.exact = rules.level == EXACT
+        self.tables = tables
+        self.spaces = Spaces(depth_of(geometry.kernel_range.pages), depth_of(geometry.process_range.pages))
+        self.made: dict[int, dict[int, int]] = {0: {}}
+        self.take_reserved(self.spaces.spaces[0])
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {
+            events.RangeAllocate: self.allocate,
+            events.RangeReserve: self.reserve,
+            events.RangeFree: self.free,
+            events.RangeSize: self.size,
+            events.RangeList: self.list_blocks,
+        }
+
+    def take_reserved(self, buddy: Buddy) -> None:
+        """What is taken of the kernel's range at start."""
+        for piece in self.geometry.kernel_reserved:
+            buddy.fix(piece.page, piece.pages)
+
+    def space(self, process: int) -> Buddy | None:
+        """The space of a process, made if need be; None if it does not live."""
+        if process not in self.tables.live:
+            if not self.safe:
+                return None
+            self.tables.create(process)  # at this level nobody asks where a process comes from
+        if self.spaces.create(process):
+            self.made[process] = {}
+        return self.spaces.of(process)
+
+    def forget(self, process: int) -> None:
+        """A process's ranges go with it."""
+        if self.spaces.exit(process):
+            del self.made[process]
+
+    def asked(self, process: int, buddy: Buddy, address: int, pages: int) -> Asked:
+        return Asked(self.geometry, buddy, self.made[process], process, address, pages)
+
+    def of_nobody(self, event: RangeEvent, process: int, line: int) -> Finding | None:
+        """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
+        if not event.succeeded:
+            return None
+        finding = nobody(self.tables, process)
+        self.tables.create(process)
+        self.handlers()[type(event)](event, line)
+        return finding
+
+    # range.allocate
+
+    def allocate(self, event: events.RangeAllocate, line: int) -> Finding | None:
+        process, pages, result = number(event.process), number(event.pages), event.result
+        buddy = self.spaces.of(process) or self.space(process)
+        if buddy is None:
+            return self.of_nobody(event, process, line)
+        if result is None:
+            return self.allocate_failed(event, process, buddy, pages)
+        address = int(result, 16) if isinstance(result, str) else result
+        page = (self.process_range if process else self.kernel_range).page_at(address, self.page_size)
+        order = order_for(pages)
+        if self.exact:
+            policy = buddy.allocate(pages)
+            if policy is not None and policy != page:
+                buddy.free(policy, pages)
+                return self.other_than_policy(self.asked(process, buddy, address, pages), policy, line)
+            taken = policy is not None
+        else:
+            taken = page is not None and order is not None and buddy.reserve(page, 1 << order)
+        if taken and page is not None:
+            self.made[process][page] = line
+            return None
+        return self.taken_wrongly(law.allocate, self.asked(process, buddy, address, pages))
+
+    def allocate_failed(
+        self, event: events.RangeAllocate, process: int, buddy: Buddy, pages: int
+    ) -> Finding | None:
+        if self.rules.failures_pass:
+            return None
+        page = buddy.allocate(pages)
+        if page is None:
+            return None
+        buddy.free(page, pages)
+        asked = self.asked(process, buddy, 0, pages)
+        around = range_words.around(self.asked(process, buddy, asked.at(page), pages))
+        return wrongly_failed(law.allocate.name, event.error, range_words.choices(asked), law.allocate.says, around)
+
+    def taken_wrongly(self, operation: Operation, asked: Asked) -> Finding:
+        clause, state = broken(asked.why_not(operation)), range_words.around(asked)
+        legal = range_words.choices(asked) if operation is law.allocate else REFUSAL
+        return Finding(clause.name, clause.says, range_words.describe(clause, asked), legal, state, state)
+
+    def other_than_policy(self, asked: Asked, policy: int, line: int) -> Finding:
+        """The reference's choice is another; what was chosen may still be legal."""
+        before = range_words.around(asked)
+        if asked.why_not(law.allocate) is not None:
+            return self.taken_wrongly(law.allocate, asked)
+        asked.buddy.reserve(asked.page, 1 << asked.order)
+        self.made[asked.process][asked.page] = line
+        due = f"{asked.at(policy):#x}"
+        return Finding(
+            f"{law.allocate.name}.{PREFERS}",
+            "the reference takes the smallest free block that fits, of these the lowest, and of that the lowest pages",
+            f"the block at {asked.address:#x} was allocated, but the reference takes the one at {due}",
+            due,
+            before,
+            range_words.around(asked),
+        )
+
+    # range.reserve and range.free
+
+    def reserve(self, event: events.RangeReserve, line: int) -> Finding | None:
+        process, pages, address = number(event.process), number(event.pages), number(event.address)
+        buddy = self.spaces.of(process) or self.space(process)
+        if buddy is None:
+            return self.of_nobody(event, process, line)
+        if not event.succeeded:
+            return self.refused(law.reserve, event, self.asked(process, buddy, address, pages))
+        page = (self.process_range if process else self.kernel_range).page_at(address, self.page_size)
+        if page is not None and buddy.reserve(page, pages):
+            self.made[process][page] = line
+            return None
+        return self.taken_wrongly(law.reserve, self.asked(process, buddy, address, pages))
+
+    def free(self, event: events.RangeFree, line: int) -> Finding | None:
+        process, pages, address = number(event.process), number(event.pages), number(event.address)
+        buddy = self.spaces.of(process) or self.space(process)
+        if buddy is None:
+            return self.of_nobody(event, process, line)
+        if not event.succeeded:
+            return self.refused(law.free, event, self.asked(process, buddy, address, pages))
+        page = (self.process_range if process else self.kernel_range).page_at(address, self.page_size)
+        if page is not None and buddy.free(page, pages):
+            self.made[process].pop(page, None)
+            return None
+        return self.freed_wrongly(self.asked(process, buddy, address, pages))
+
+    def refused(self, operation: Operation, event: RangeEvent, asked: Asked) -> Finding | None:
+        if self.rules.failures_pass or asked.why_not(operation) is not None:
+            return None
+        return wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
+
+    def freed_wrongly(self, asked: Asked) -> Finding:
+        clause = broken(asked.why_not(law.free))
+        message, before = range_words.describe(clause, asked), range_words.around(asked)
+        # A live block that was freed under a wrong size is gone all the same.
+        if clause is law.block_is_allocated and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
+            self.made[asked.process].pop(asked.page, None)
+        return Finding(clause.name, clause.says, message, REFUSAL, before, range_words.around(asked))
+
+    # What is asked
+
+    def size(self, event: events.RangeSize, line: int) -> Finding | None:
+        if self.safe:
+            return None
+        process, address = number(event.process), number(event.address)
+        buddy = self.spaces.of(process) or self.space(process)
+        if buddy is None:
+            return self.of_nobody(event, process, line)
+        page = self.geometry.range_of(process).page_at(address, self.page_size)
+        size = 0 if page is None else buddy.size(page)
+        if event.result is not None and number(event.result) == size:
+            return None
+        asked, clause = self.asked(process, buddy, address, size), law.size_is_of_the_block
+        state = range_words.around(asked)
+        if event.result is not None:
+            told = range_words.span_of(number(event.result))
+            message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
+            return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
+        if self.rules.failures_pass or not law.in_range(blocks_of(buddy), asked.page):
+            return None
+        return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
+
+    def list_blocks(self, event: events.RangeList, line: int) -> Finding | None:
+        if self.safe:
+            return None
+        process = number(event.process)
+        buddy = self.spaces.of(process) or self.space(process)
+        if buddy is None:
+            return self.of_nobody(event, process, line)
+        blocks = buddy.blocks()
+        if event.result is None:
+            if self.rules.failures_pass:
+                return None
+            state, says = {"process": process}, "asking for the list of blocks always succeeds"
+            return wrongly_failed("range.list", event.error, f"{len(blocks):,} blocks", says, state)
+        start, size = self.geometry.range_of(process).start, self.page_size
+        listed = [(number(address), number(pages), allocated) for address, pages, allocated in event.result]
+        if listed == [(start + page * size, pages, allocated) for page, pages, allocated in blocks]:
+            return None
+        clause, asked, message = self.wrong_entry(process, buddy, listed)
+        before = range_words.around(asked)
+        self.adopt(process, buddy, listed)
+        after = range_words.around(self.asked(process, self.spaces.spaces[process], asked.address, asked.pages))
+        legal = f"the list of {len(blocks):,} block{'' if len(blocks) == 1 else 's'} in address order"
+        return Finding(clause.name, clause.says, message, legal, before, after)
+
+    def wrong_entry(self, process: int, buddy: Buddy, listed: Listed) -> tuple[Clause, Asked, str]:
+        """The first entry of a list at which a clause breaks, and what it says."""
+        state, due = blocks_of(buddy), 0
+        for address, pages, allocated in listed:
+            asked = self.asked(process, buddy, address, pages)
+            words = f"it lists {range_words.span_of(pages)} at {address:#x}, {'allocated' if allocated else 'free'}"
+            if not addresses.address_is_aligned(self.geometry, address):
+                return addresses.address_is_aligned, asked, words
+            if not law.lists_in_address_order(state, asked.page, due):
+                return law.lists_in_address_order, asked, f"{words}, where the block at {asked.at(due):#x} is due"
+            if not law.block_lies_in_range(state, asked.page, 0):
+                return law.block_lies_in_range, asked, f"{words}, past the end of the range"
+            if not law.lists_the_block(state, asked.page, pages, allocated):
+                return law.lists_the_block, asked, f"{words}, but {range_words.held(asked)}"
+            due += pages
+        asked = self.asked(process, buddy, self.asked(process, buddy, 0, 0).at(due), 0)
+        return law.lists_in_address_order, asked, f"the list ends where the block at {asked.address:#x} is due"
+
+    def adopt(self, process: int, buddy: Buddy, listed: Listed) -> None:
+        """Takes what is listed as what is allocated, if it can be so."""
+        observed = Buddy(buddy.depth)
+        if process == 0:
+            self.take_reserved(observed)
+        for address, pages, allocated in listed:
+            page = self.geometry.range_of(process).page_at(address, self.page_size)
+            if allocated and (page is None or not (page in observed.fixed or observed.reserve(page, pages))):
+                return
+        self.spaces.spaces[process] = observed
+        made = self.made[process]
+        self.made[process] = {page: made[page] for page in observed.allocated if page in made}
+
+
+def depth_of(pages: int) -> int:
+    return pages.bit_length() - 1

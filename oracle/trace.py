@@ -1,0 +1,51 @@
+"""The files that `check` reads: which form each has, and the header of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from memoracle.e820 import looks_like_e820
+from memoracle.events import Header, MalformedLine, decode_header
+from memoracle.inputs import InputError
+from memoracle.kmem import looks_like_kmem
+from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, geometry_from
+from msgspec import UNSET
+
+JSONL, KMEM, E820 = "jsonl", "kmem", "e820"
+FORMS = (JSONL, KMEM, E820)
+HEAD = 200  # lines: what a log's form is told by
+
+
+def recognise(lines: Iterator[bytes]) -> tuple[str | None, Iterator[bytes]]:
+    """The form of an input, by its content, and its lines again; None if it is empty.
+
+    What is no log of a known form is taken for a trace, and refused as one.
+    """
+    first = next(lines, None)
+    if first is None:
+        return None, lines
+    if first.lstrip().startswith(b"{"):
+        return JSONL, chain([first], lines)
+    head = [first, *islice(lines, HEAD - 1)]
+    whole = chain(head, lines)
+    if looks_like_kmem(head):
+        return KMEM, whole
+    return (E820 if looks_like_e820(head) else JSONL), whole
+
+
+def read_header(path: str, line: bytes) -> Header:
+    """The header, which is a trace's first line; raises InputError."""
+    try:
+        return decode_header(line)
+    except MalformedLine as fault:
+        raise InputError(path, 1, str(fault)) from None
+
+
+def geometry_of(path: str, header: Header) -> Geometry:
+    """The geometry that a header states, or the default; raises InputError."""
+    stated = DEFAULT if header.geometry is UNSET else header.geometry
+    try:
+        return geometry_from(stated)
+    except GeometryError as fault:
+        raise InputError(path, 1, f"geometry: {fault}") from None
