@@ -13,15 +13,14 @@ from sortedcontainers import SortedSet
 class Buddy:
     """One address range of 2^depth pages.
 
-    inv: 0 <= self.depth
-    inv: all(0 <= order <= self.depth and page % (1 << order) == 0 for page, order in self.allocated.items())
+    inv: all(page % 2**order == 0 and 0 <= page < 2**self.depth for page, order in self.allocated.items())
     """
 
     def __init__(self, depth: int) -> None:
         """The whole range is one free block.
 
         pre: 0 <= depth
-        post: self.blocks() == [(0, 1 << depth, False)]
+        post: self.blocks() == [(0, 2**depth, False)]
         """
         self.depth = depth
         self.free_blocks = [SortedSet() for _ in range(depth + 1)]
@@ -30,7 +29,14 @@ class Buddy:
         self.fixed: set[int] = set()  # first pages of what was taken at start
 
     def allocate(self, pages: int) -> int | None:
-        """Allocates a block of the next power of two pages; its first page, or None if no free block is large enough."""
+        """Allocates a block of the next power of two pages; its first page, or None if no free block is large enough.
+
+        post: (__return__ is None) == (not any(n >= pages > 0 and not taken for _, n, taken in __old__.self.blocks()))
+        post: _ is None or _ == min((n, p) for p, n, taken in __old__.self.blocks() if n >= pages and not taken)[1]
+        post: __return__ is None or pages <= self.size(__return__) < 2 * pages
+        post: [b for b in self.blocks() if b[2] and b[0] != __return__] == [b for b in __old__.self.blocks() if b[2]]
+        post: __return__ is not None or self.blocks() == __old__.self.blocks()
+        """
         wanted = order_for(pages)
         if wanted is None or wanted > self.depth:
             return None
@@ -45,7 +51,15 @@ class Buddy:
         return page
 
     def reserve(self, page: int, pages: int) -> bool:
-        """Allocates exactly this block; False unless it is an aligned power of two of pages, all of it free."""
+        """Allocates exactly this block; False unless it is an aligned power of two of pages, all of it free.
+
+        post: not __return__ or pages in [2**order for order in range(self.depth + 1)] and page % pages == 0
+        post: not _ or any(p <= page and page + pages <= p + n for p, n, taken in __old__.self.blocks() if not taken)
+        post: _ or not any(page in range(p, p + n, pages) for p, n, taken in self.blocks() if not taken and pages and n % pages == 0)
+        post: __return__ or self.blocks() == __old__.self.blocks()
+        post: not __return__ or {b for b in self.blocks() if b[2]} - {*__old__.self.blocks()} == {(page, pages, True)}
+        post: {b for b in __old__.self.blocks() if b[2]} <= {*self.blocks()}
+        """  # noqa: E501
         wanted = order_for(pages)
         if wanted is None or wanted > self.depth or pages != 1 << wanted:
             return False
@@ -58,14 +72,23 @@ class Buddy:
         return True
 
     def fix(self, page: int, pages: int) -> bool:
-        """Reserves a block at start that is never freed; False if it cannot be reserved."""
+        """Reserves a block at start that is never freed; False if it cannot be reserved.
+
+        post: self.fixed - __old__.self.fixed == ({page} if __return__ else set()) and __old__.self.fixed <= self.fixed
+        post: __return__ == __old__.self.reserve(page, pages) and self.blocks() == __old__.self.blocks()
+        """
         if not self.reserve(page, pages):
             return False
         self.fixed.add(page)
         return True
 
     def free(self, page: int, pages: int) -> bool:
-        """Frees the block of that (rounded) size allocated at this page, coalescing fully; False if there is none."""
+        """Frees the block of that (rounded) size allocated at this page, coalescing fully; False if there is none.
+
+        post: _ == (__old__.self.size(page) // 2 < pages <= __old__.self.size(page) and page not in self.fixed)
+        post: {b for b in self.blocks() if b[2]} == {b for b in __old__.self.blocks() if b[2] and (b[0], _) != (page, True)}
+        post: __return__ or self.blocks() == __old__.self.blocks()
+        """
         order = order_for(pages)
         if order is None or self.allocated.get(page) != order or page in self.fixed:
             return False
@@ -76,12 +99,23 @@ class Buddy:
         return True
 
     def size(self, page: int) -> int:
-        """The pages of the allocated block that starts here; 0 if none does."""
+        """The pages of the allocated block that starts here; 0 if none does.
+
+        post: __return__ == sum(pages for first, pages, allocated in self.blocks() if allocated and first == page)
+        """
         order = self.allocated.get(page)
         return 0 if order is None else 1 << order
 
     def blocks(self) -> list[tuple[int, int, bool]]:
-        """Every block in address order: first page, pages, whether it is allocated."""
+        """Every block in address order: first page, pages, whether it is allocated.
+
+        Every page is in exactly one block, each block is aligned to its size, and no two buddies are both free.
+
+        post: [page for p, n, taken in __return__ for page in range(p, p + n)] == [*range(2**self.depth)]
+        post: all(n in [2**o for o in range(self.depth + 1)] and p % n == 0 for p, n, taken in __return__)
+        post: not any((p ^ n, n, False) in __return__ for p, n, taken in __return__ if not taken)
+        post: {p: n for p, n, taken in __return__ if taken} == {p: 2**o for p, o in self.allocated.items()}
+        """
         listing: list[tuple[int, int, bool]] = []
         page = 0
         while page < 1 << self.depth:
@@ -128,28 +162,52 @@ class Buddy:
 
 
 class Spaces:
-    """One buddy system for each process, and one for the kernel, which is process 0 and always exists."""
+    """One buddy system for each process, and one for the kernel, which is process 0 and always exists.
+
+    inv: self.of(0) is not None
+    """
 
     def __init__(self, kernel_depth: int, process_depth: int) -> None:
+        """Only the kernel's space exists; the depths are those of its range and of every process's.
+
+        pre: 0 <= kernel_depth and 0 <= process_depth
+        post: {of: space.blocks() for of, space in self.spaces.items()} == {0: [(0, 2**kernel_depth, False)]}
+        post: self.process_depth == process_depth
+        """
         self.process_depth = process_depth
         self.spaces = {0: Buddy(kernel_depth)}
 
     def create(self, process: int) -> bool:
-        """A process starts with its whole range free; False if it exists already."""
+        """A process starts with its whole range free; False if it exists already.
+
+        post: __return__ == (__old__.self.of(process) is None)
+        post: not __return__ or self.of(process).blocks() == [(0, 2**self.process_depth, False)]
+        post: self.spaces.keys() == __old__.self.spaces.keys() | {process}
+        post: all(self.of(other).blocks() == space.blocks() for other, space in __old__.self.spaces.items())
+        """
         if process in self.spaces:
             return False
         self.spaces[process] = Buddy(self.process_depth)
         return True
 
     def exit(self, process: int) -> bool:
-        """A process's ranges go with it; False if it does not exist or is the kernel."""
+        """A process's ranges go with it; False if it does not exist or is the kernel.
+
+        post: __return__ == (process != 0 and __old__.self.of(process) is not None)
+        post: self.spaces.keys() == {other for other in __old__.self.spaces if other != process or not __return__}
+        post: all(space.blocks() == __old__.self.of(other).blocks() for other, space in self.spaces.items())
+        """
         if process == 0 or process not in self.spaces:
             return False
         del self.spaces[process]
         return True
 
     def of(self, process: int) -> Buddy | None:
-        """The space of a live process."""
+        """The space of a live process; None if it does not exist.
+
+        post: (__return__ is None) == (process not in self.spaces)
+        post: __return__ is None or __return__ is self.spaces[process]
+        """
         return self.spaces.get(process)
 
 
@@ -157,5 +215,6 @@ def order_for(pages: int) -> int | None:
     """The order of the smallest block that holds so many pages; None if there is nothing to hold.
 
     post: (__return__ is None) == (pages < 1)
+    post: __return__ is None or 2**__return__ // 2 < pages <= 2**__return__
     """
     return (pages - 1).bit_length() if pages > 0 else None

@@ -1,0 +1,336 @@
+"""CrossHair's verdict on the contract of every public function of impl/.
+
+A contract stands in a docstring (PEP 316): its first sentence says what the function is for, `pre:` when it may be
+called, `post:` what then holds, and the class's `inv:` what holds before and after each method. A verdict is earned:
+each condition that the docstring has must be read by CrossHair, be confirmed over all paths, and have been tried in
+every case of the small scope that its precondition admits.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import dataclasses
+import importlib
+import inspect
+import multiprocessing
+import os
+import pickle
+import pkgutil
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext, suppress
+from enum import Enum
+from functools import cache, partial
+from itertools import product
+from types import FunctionType, ModuleType
+from typing import Literal
+
+from crosshair.condition_parser import (
+    ConditionExpr,
+    Conditions,
+    Pep316Parser,
+    condition_parser,
+)
+from crosshair.core import ConditionCheckable
+from crosshair.core_and_libs import MessageType
+from crosshair.fnutil import FunctionInfo
+from crosshair.options import DEFAULT_OPTIONS, AnalysisKind, AnalysisOptionSet
+from crosshair.tracers import NoTracing
+from memoracle.proofs import small_scope
+from memoracle.proofs.small_scope import NO_SCOPE, SCOPES, Scope, State, Step
+
+Verdict = Literal["proved", "refuted", "unknown", "vacuous"]
+WORST_FIRST: Sequence[Verdict] = ("refuted", "vacuous", "unknown", "proved")
+IMPL = "memoracle.impl"
+KINDS = (AnalysisKind.PEP316,)
+# Processor seconds, some hundred times what a condition and a path need.
+OPTIONS = DEFAULT_OPTIONS.overlay(
+    AnalysisOptionSet(analysis_kind=KINDS, per_condition_timeout=600.0, per_path_timeout=60.0, report_all=True)
+)
+CONDITION_LINE = re.compile(r"\s*:?(pre|post|inv|raises)\b\s*(\[.*?\])?\s*:", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class ContractResult:
+    """What CrossHair found about one function. seconds: of one processor.  conditions: how many the contract has."""
+
+    name: str
+    component: str
+    claim: str
+    verdict: Verdict
+    seconds: float
+    source: str
+    counterexample: str | None
+    conditions: int
+    scope: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PublicFunction:
+    """A function or method without leading underscore, or the constructor of a public class."""
+
+    module: ModuleType
+    owner: type | None
+    name: str
+
+    @property
+    def component(self) -> str:
+        return self.module.__name__.rpartition(".")[2]
+
+    @property
+    def qualified(self) -> str:
+        return self.name if self.owner is None else f"{self.owner.__name__}.{self.name}"
+
+    @property
+    def function(self) -> FunctionType:
+        function: FunctionType = inspect.unwrap(getattr(self.info.context, self.name))
+        return function
+
+    @property
+    def info(self) -> FunctionInfo:
+        context = self.module if self.owner is None else self.owner
+        return FunctionInfo(context, self.name, vars(context)[self.name])
+
+    @property
+    def source(self) -> str:
+        path = "/".join(self.module.__name__.split(".")[1:])
+        return f"{path}.py:{self.function.__code__.co_firstlineno}"
+
+
+def public_functions(package: str = IMPL) -> list[str]:
+    """The names of all public functions of a package, as "module.function" or "module.Class.method"."""
+    return [f"{each.component}.{each.qualified}" for each in _functions(package)]
+
+
+def conditions(package: str = IMPL) -> dict[str, int]:
+    """How many conditions the docstrings give each public function: its `post:` and its class's `inv:` lines.
+
+    0 means that it has no contract: a function of its own that promises nothing.
+    """
+    return {f"{each.component}.{each.qualified}": _written(each)[1] for each in _functions(package)}
+
+
+def run(component: str | None = None, package: str = IMPL) -> Iterator[ContractResult]:
+    """The verdict on every public function, or on those of one component, in the order of `public_functions`."""
+    names = [name for name in public_functions(package) if component in (None, name.partition(".")[0])]
+    # A process of its own for each worker: CrossHair's registrations and z3's context stay out of the caller's.
+    workers = min(os.cpu_count() or 1, len(names)) or 1
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(check, names, [package] * len(names))
+
+
+def check(name: str, package: str = IMPL) -> ContractResult:
+    """The verdict on one public function."""
+    start = time.process_time()
+    function = next(each for each in _functions(package) if f"{each.component}.{each.qualified}" == name)
+    verdict, message, scope = _verdict(function)
+    return ContractResult(
+        name,
+        function.component,
+        _claim(function),
+        verdict,
+        time.process_time() - start,
+        function.source,
+        message,
+        _written(function)[1],
+        scope,
+    )
+
+
+@cache
+def _functions(package: str) -> tuple[PublicFunction, ...]:
+    found: list[PublicFunction] = []
+    for info in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+        module = importlib.import_module(info.name)
+        own = [(n, v) for n, v in vars(module).items() if getattr(v, "__module__", "") == info.name and n[0] != "_"]
+        for name, value in own:
+            if inspect.isfunction(value):
+                found.append(PublicFunction(module, None, name))
+            elif inspect.isclass(value) and not _is_record(value):
+                members = [member for member in vars(value) if member == "__init__" or member[0] != "_"]
+                methods = [member for member in members if callable(getattr(value, member))]
+                found.extend(PublicFunction(module, value, method) for method in methods)
+    return tuple(found)
+
+
+def _is_record(owner: type) -> bool:
+    """Whether a class only holds fields: a NamedTuple, a dataclass, an enumeration or an exception."""
+    return dataclasses.is_dataclass(owner) or issubclass(owner, tuple | Enum | BaseException)
+
+
+def _lines(described: object, *kinds: str) -> int:
+    found = map(CONDITION_LINE.match, (getattr(described, "__doc__", None) or "").splitlines())
+    return sum(match is not None and match[1].lower() in kinds for match in found)
+
+
+def _written(function: PublicFunction) -> tuple[int, int]:
+    """How many conditions the docstrings have, counted without CrossHair: before the call, and after it."""
+    invariants = _lines(function.owner, "inv")
+    before, after = _lines(function.function, "pre"), _lines(function.function, "post")
+    return before + (0 if function.name == "__init__" else invariants), after + invariants if after else 0
+
+
+def _claim(function: PublicFunction) -> str:
+    """The first sentence of the docstring, "" if it opens with a condition or there is none."""
+    paragraph = (inspect.getdoc(function.function) or "").partition("\n\n")[0].replace("\n", " ")
+    return "" if CONDITION_LINE.match(paragraph) else re.split(r"(?<=\.)\s", paragraph)[0]
+
+
+@cache
+def _parsed(function: PublicFunction) -> Conditions | None:
+    with condition_parser(KINDS) as parser:
+        if function.owner is None:
+            return parser.get_fn_conditions(function.info)
+        return parser.get_class_conditions(function.owner).methods.get(function.name)
+
+
+def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
+    """The worst verdict of a function's conditions, CrossHair's message, and the scope."""
+    scope = SCOPES.get(function.component, NO_SCOPE)
+    said = f"bounded: {scope.said}"
+    contract = _parsed(function)
+    before, after = _written(function)
+    if not _claim(function) or not after or contract is None:
+        return "vacuous", "no contract: the docstring needs a sentence and a post: line", said
+    errors = [message.message for message in contract.syntax_messages()]
+    if errors:
+        return "refuted", f"a condition is not Python: {errors[0]}", said
+    if (len(contract.pre), len(contract.post)) != (before, after):
+        read = f"{len(contract.pre)} and {len(contract.post)} conditions where the docstrings have {before} and {after}"
+        return "vacuous", f"CrossHair reads {read}", said
+    cases = _cases(function, contract, scope)
+    if cases is not None:
+        if not cases:
+            return "vacuous", "no case of the scope satisfies the precondition", said
+        said += f"; {len(cases):,} cases"
+        types = small_scope.slots(cases)
+        parameters = zip(contract.sig.parameters.values(), types, strict=True)
+        narrowed = contract.sig.replace(parameters=[each.replace(annotation=slot) for each, slot in parameters])
+        before_call = [dataclasses.replace(each, evaluate=_Counted(each, True)) for each in contract.pre]
+        contract = dataclasses.replace(contract, sig=narrowed, pre=before_call)
+    found = [_condition(function, contract, each, None if cases is None else len(cases)) for each in contract.post]
+    verdict, message = min(found, key=lambda each: WORST_FIRST.index(each[0]))
+    if verdict == "proved" and function.owner and len(_states(function, scope)) >= small_scope.STATES_AT_MOST:
+        return "unknown", f"more than {small_scope.STATES_AT_MOST} states", said
+    return verdict, message, said
+
+
+class _Preconditions(Pep316Parser):
+    """What is enforced of a contract inside another's function: `pre:` alone; the rest it proves for itself."""
+
+    def get_fn_conditions(self, ctxfn: FunctionInfo) -> Conditions | None:
+        found = super().get_fn_conditions(ctxfn)
+        return found and dataclasses.replace(found, post=[])
+
+    def get_class_invariants(self, _cls: type) -> list[ConditionExpr]:
+        return []
+
+
+class _Counted:
+    """A condition that counts how often it is evaluated; without symbolic values, at full speed."""
+
+    def __init__(self, condition: ConditionExpr, concrete: bool) -> None:
+        self.evaluate = condition.evaluate
+        self.quietly = NoTracing if concrete else nullcontext
+        self.times = 0
+
+    def __call__(self, bindings: Mapping[str, object]) -> bool:
+        with self.quietly():
+            self.times += 1
+            return bool(self.evaluate(bindings))
+
+
+def _condition(
+    function: PublicFunction, contract: Conditions, condition: ConditionExpr, cases: int | None
+) -> tuple[Verdict, str | None]:
+    counted = _Counted(condition, cases is not None)
+    one = dataclasses.replace(contract, post=[dataclasses.replace(condition, evaluate=counted)])
+    with condition_parser(KINDS) as enforced:
+        enforced.parsers[:] = [_Preconditions(enforced)]
+        said = list(ConditionCheckable(function.info, dataclasses.replace(OPTIONS), one).analyze())
+    worst = max(said, key=lambda each: each.state, default=None)
+    where = condition.expr_source
+    if worst is None or worst.state == MessageType.CANNOT_CONFIRM:
+        return "unknown", f"{where}: {worst.message if worst else 'CrossHair says nothing'}"
+    if worst.state == MessageType.PRE_UNSAT:
+        return "vacuous", f"{where}: {worst.message}"
+    if worst.state != MessageType.CONFIRMED:
+        return "refuted", f"{where}: {worst.message}"
+    # CrossHair drops some paths without a word: those are no confirmations.
+    if cases is not None and counted.times != cases:
+        return "unknown", f"{where}: confirmed in {counted.times} of {cases} cases"
+    return "proved", None
+
+
+def _cases(function: PublicFunction, contract: Conditions, scope: Scope) -> list[tuple[object, ...]] | None:
+    """Every case that the precondition admits; None if the scope leaves the parameters to CrossHair."""
+    ranges = _ranges(function, contract, scope)
+    if ranges is None:
+        return None
+    return [case for case in product(*ranges) if _admits(contract, case)]
+
+
+def _ranges(
+    function: PublicFunction, contract: Conditions, scope: Scope, reaching: bool = False
+) -> list[Sequence[object]] | None:
+    ranges: list[Sequence[object]] = []
+    for parameter in contract.sig.parameters:
+        if parameter == "self" and scope is not NO_SCOPE:
+            ranges.append(_states(function, scope))
+            continue
+        values = scope.range_of(function.qualified, parameter, reaching)
+        if values is None:
+            return None
+        ranges.append(values)
+    return ranges
+
+
+def _states(function: PublicFunction, scope: Scope) -> Sequence[object]:
+    assert function.owner is not None
+    if function.name == "__init__":
+        copyreg.pickle(function.owner, small_scope.snapshot)
+        return [object.__new__(function.owner)]
+    return _reachable(function.module, function.owner)
+
+
+@cache
+def _reachable(module: ModuleType, owner: type) -> list[State]:
+    """Every state of a class that its public operations lead to, with every argument that their preconditions admit."""
+    scope = SCOPES[module.__name__.rpartition(".")[2]]
+    starts: list[tuple[str, object]] = []
+    steps = list(scope.more.get(owner.__name__, ()))
+    copyreg.pickle(owner, small_scope.snapshot)
+    for function in _functions(module.__name__.rpartition(".")[0]):
+        if function.owner is not owner:
+            continue
+        signature = inspect.signature(function.function)
+        ranges = [scope.range_of(function.qualified, name, reaching=True) for name in list(signature.parameters)[1:]]
+        for arguments in product(*(each for each in ranges if each is not None)):
+            said = f"{arguments}" if len(arguments) != 1 else f"({arguments[0]!r})"
+            if function.name != "__init__":
+                steps.append(Step(f"{function.name}{said}", partial(_call, function, arguments)))
+                continue
+            instance = object.__new__(owner)
+            with suppress(Exception):
+                _call(function, arguments, instance)
+                starts.append((f"{owner.__name__}{said}", instance))
+    return small_scope.reachable(starts, steps)
+
+
+def _call(function: PublicFunction, arguments: Sequence[object], instance: object) -> None:
+    """Calls a method where its precondition admits it; otherwise raises ValueError."""
+    contract = _parsed(function)
+    if contract is not None and not _admits(contract, (instance, *arguments)):
+        raise ValueError("the precondition does not hold")
+    function.function(instance, *arguments)
+
+
+def _admits(contract: Conditions, case: Sequence[object]) -> bool:
+    values = [pickle.loads(each.image) if isinstance(each, State) else each for each in case]
+    bindings = dict(zip(contract.sig.parameters, values, strict=True))
+    try:
+        return all(condition.evaluate is None or condition.evaluate(bindings) for condition in contract.pre)
+    except Exception:  # CrossHair too takes a precondition that raises for one that does not hold.
+        return False

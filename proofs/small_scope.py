@@ -1,0 +1,260 @@
+"""The small scope at which CrossHair holds the contracts of impl/, and the plugin that hands it to CrossHair.
+
+A case is one value for each parameter, `self` included. Nothing is picked by hand but the range of each argument: the
+states of an object are all those that its own public operations lead to from its constructor, called with every
+argument of the scope that their preconditions admit. CrossHair decides by `smt_fork` which case a path runs, so its
+"confirmed over all paths" speaks of every one of them, and the path runs the real code on real words and sets.
+"""
+
+from __future__ import annotations
+
+import pickle
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import combinations, product
+from typing import Any, NamedTuple
+
+import crosshair.core_and_libs  # noqa: F401  (CrossHair's own registrations come first)
+from crosshair.core import _PATCH_REGISTRATIONS, LazyCreationRepr, SymbolicFactory, register_type
+from crosshair.statespace import StateSpace
+from memoracle.impl.boot import TOP, Interval, Record
+from memoracle.impl.buddy import Spaces
+
+# CrossHair's symbolic stand-in cannot be assigned to a slice of a real array, and every array here is real.
+_PATCH_REGISTRATIONS.pop(array, None)
+STATES_AT_MOST = 2000
+
+
+
+class Step(NamedTuple):
+    """One call that changes a state, in words and as what does it."""
+
+    said: str
+    run: Callable[[Any], object]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The range of each argument of a component, by `parameter` or, where it differs, by `function.parameter`.
+
+    said: the scope in words.  reaching: narrower ranges for the operations that lead to the states.
+    more: by class, what changes an object's state beside its own operations.
+    """
+
+    said: str
+    arguments: Mapping[str, Sequence[object]]
+    reaching: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    more: Mapping[str, Sequence[Step]] = field(default_factory=dict)
+
+    def range_of(self, function: str, parameter: str, reaching: bool = False) -> Sequence[object] | None:
+        """The values of a parameter; None if the scope has none for it."""
+        for ranges in (self.reaching, self.arguments) if reaching else (self.arguments,):
+            for key in (f"{function}.{parameter}", parameter):
+                if key in ranges:
+                    return ranges[key]
+        return None
+
+
+NO_SCOPE = Scope("values of CrossHair's own choice", {})
+
+
+@dataclass(frozen=True)
+class State:
+    """An object as bytes, and how it came about: a constructor's call and the operations after it."""
+
+    image: bytes
+    history: str
+
+
+def _points(last: int) -> list[Interval]:
+    return [Interval(start, end) for start in range(last) for end in range(start, last + 1)]
+
+
+def _disjoint(last: int) -> list[list[Interval]]:
+    """Every list of at most two intervals, none empty, disjoint and in order, up to this end."""
+    one = [interval for interval in _points(last) if interval.start < interval.end]
+    two = [[a, b] for a, b in product(one, one) if a.end <= b.start]
+    return [[], *([interval] for interval in one), *two]
+
+
+def _in_space(process: int, name: str, call: Sequence[int], spaces: Spaces) -> None:
+    getattr(spaces.of(process), name)(*call)
+
+
+_SPACE_STEPS: Sequence[Step] = [
+    Step(f"of({process}).{name}{call}", partial(_in_space, process, name, call))
+    for process in range(3)
+    for name, call in (("allocate", (1,)), ("allocate", (2,)), ("free", (0, 1)), ("free", (1, 1)), ("free", (0, 2)))
+]
+
+
+def _memory_maps() -> list[list[Record]]:
+    """Every list of at most two records of six bytes, one that runs past the end of memory, and three that overlap."""
+    spans = [(start, length) for start in range(4) for length in range(4)]
+    records = [Record(start, length, kind) for start, length in spans for kind in (1, 2)]
+    past = [Record(TOP - 3, length, kind) for length in (2, 5) for kind in (1, 2)]
+    pairs = [list(pair) for pair in product(records, records) if pair[0].length and pair[1].length]
+    three = [[Record(0, 6, 1), *pair] for pair in combinations(records, 2) if pair[0].length and pair[1].length]
+    return [[], *([record] for record in records + past), *pairs, *three, *map(list, product(past, past))]
+
+
+SCOPES: Mapping[str, Scope] = {
+    "bitmap": Scope(
+        "bitmaps of 66 frames in two words with the image up to their border, checked and trusting",
+        {
+            "Bitmap.__init__.frames": (1, 2, 63, 64, 65, 66, 128, 129),
+            "Bitmap.__init__.image": (1, 2, 63, 64, 65, 66, 128, 129),
+            "trusting": (False, True),
+            "frame": (0, 62, 63, 64, 65),
+            "first": (0, 62, 63, 64, 65, 66),
+            "last": (0, 63, 64, 65, 66, 67),
+            "words": [array("Q", words) for words in ([0] * 3, [1 << 63 | 1] * 3, [(1 << 64) - 1] * 3)],
+            "set_bits.first": (0, 1, 62, 63, 64, 65, 127, 128, 129, 191),
+            "set_bits.last": (1, 2, 63, 64, 65, 66, 127, 128, 129, 191, 192),
+        },
+        {"Bitmap.__init__.frames": (66,), "Bitmap.__init__.image": (63, 65)},
+    ),
+    "boot": Scope(
+        "up to three records within 6 bytes, or two over the end of memory; pages of 1, 2 and 4 bytes",
+        {
+            "records": _memory_maps(),
+            "record": [Record(*span, kind) for span in product(range(4), range(5)) for kind in (1, 2)],
+            "extent.record": [Record(TOP - below, length, 1) for below in (1, 3, 9, TOP) for length in (0, 2, 3, 4)],
+            "page_shift": (0, 1, 2),
+            "boot.page_shift": (1,),
+            "frames": (3,),
+            "image": (1, 2),
+            "trusting": (False, True),
+            "holes": _disjoint(4),
+            "runs": _disjoint(4),
+            "intervals": _disjoint(4),
+            "left": _disjoint(2),
+            "interval": _points(4),
+            "cut": _points(4),
+            "spoiler": _points(5),
+        },
+    ),
+    "buddy": Scope(
+        "ranges of 1, 2 and 4 pages, at most the block at page 0 fixed, arguments past either end; up to three spaces",
+        {
+            "depth": (0, 1, 2),
+            "page": range(-1, 5),
+            "pages": range(6),
+            "order_for.pages": range(-2, 18),
+            "kernel_depth": (0,),
+            "process_depth": (1,),
+            "Spaces.__init__.kernel_depth": range(3),
+            "Spaces.__init__.process_depth": range(3),
+            "process": range(-1, 4),
+        },
+        {
+            "process": (1, 2),
+            "Buddy.fix.page": (0,),
+            "Buddy.fix.pages": (1, 2),
+            "Spaces.__init__.kernel_depth": (0,),
+            "Spaces.__init__.process_depth": (1,),
+        },
+        {"Spaces": _SPACE_STEPS},
+    ),
+    "kernel_half": Scope(
+        "two processes and a third that never lives, tables of 512 entries written at 255, 256 and 511",
+        {"process": (0, 1, 2), "index": (-1, 255, 256, 511, 512), "value": (0, 1, 1 << 64)},
+        {"process": (0, 1), "index": (255, 256, 511), "value": (1,)},
+    ),
+}
+
+
+def snapshot(instance: object) -> tuple[Callable[..., object], tuple[type, bytes]]:
+    """How a state is copied (copyreg): whole, also where CrossHair copies `__old__` shallowly."""
+    return restore, (type(instance), pickle.dumps(vars(instance)))
+
+
+def restore(owner: type, attributes: bytes) -> object:
+    """The object whose attributes these are."""
+    instance: object = object.__new__(owner)
+    vars(instance).update(pickle.loads(attributes))
+    return instance
+
+
+def canonical(value: object) -> object:
+    """What a state is, whatever order its sets and dictionaries were filled in."""
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, canonical(each)) for key, each in value.items()))
+    if isinstance(value, list | tuple | array):
+        return tuple(value) if value and isinstance(value[0], int) else tuple(canonical(each) for each in value)
+    if isinstance(value, Iterable):
+        return tuple(sorted(value))
+    return canonical(vars(value)) if hasattr(value, "__dict__") else value
+
+
+def reachable(starts: Iterable[tuple[str, object]], steps: Sequence[Step]) -> list[State]:
+    """Every state that the steps lead to, breadth first; or no more than STATES_AT_MOST of them.
+
+    A step that raises leads nowhere: that call is a case of its own contract, which shows the exception.
+    """
+    found: dict[object, State] = {}
+    for history, instance in starts:
+        found.setdefault(canonical(instance), State(pickle.dumps(instance), history))
+    queue = list(found.values())
+    for state in queue:
+        for step in steps:
+            instance = pickle.loads(state.image)
+            try:
+                step.run(instance)
+            except Exception:
+                continue
+            key = canonical(instance)
+            if key not in found:
+                if len(found) == STATES_AT_MOST:
+                    return queue
+                found[key] = State(pickle.dumps(instance), f"{state.history}; {step.said}")
+                queue.append(found[key])
+    return queue
+
+
+class _Chosen:
+    """The case that one path of CrossHair's runs."""
+
+    def __init__(self, _solver: object) -> None:
+        self.case: Sequence[object] | None = None
+
+
+def slots(cases: Sequence[Sequence[object]]) -> list[type]:
+    """One new type for each parameter, whose values CrossHair takes from the cases, all from the same one."""
+
+    def creator(index: int) -> Callable[[SymbolicFactory], object]:
+        def create(factory: SymbolicFactory) -> object:
+            chosen = factory.space.extra(_Chosen)
+            if chosen.case is None:
+                chosen.case = _pick(factory.space, cases)
+            return _value(factory.space, chosen.case[index])
+
+        return create
+
+    types = [type("Case", (), {}) for _ in cases[0]]
+    for index, slot in enumerate(types):
+        register_type(slot, creator(index))
+    return types
+
+
+def _pick(space: StateSpace, cases: Sequence[Sequence[object]]) -> Sequence[object]:
+    first, end = 0, len(cases)
+    while end - first > 1:
+        middle = (first + end) // 2
+        if space.smt_fork(desc="case"):
+            end = middle
+        else:
+            first = middle
+    return cases[first]
+
+
+def _value(space: StateSpace, value: object) -> object:
+    """A value of its own for this path; a state that a counterexample names by its history."""
+    if not isinstance(value, State):
+        return deepcopy(value)
+    instance: object = pickle.loads(value.image)
+    space.extra(LazyCreationRepr).reprs[instance] = lambda _: value.history
+    return instance
