@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 from memoracle.divergence import Divergence
-from memoracle.events import MalformedLine, UnknownOperation, decode_event
+from memoracle.events import (
+    EVENT,
+    FAULTS,
+    AnyEvent,
+    BadNumber,
+    MalformedLine,
+    UnknownOperation,
+    decode_event,
+    misread,
+)
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.inputs import InputError
 from memoracle.replay_frames import FIRST_EVENT, FrameReplay
@@ -42,21 +51,35 @@ class Replay:
 
         Raises InputError for a line that is no event.
         """
-        handlers = self.handlers
+        decode, handlers = EVENT.decode, self.handlers
         line = FIRST_EVENT - 1
         try:
             for line, text in enumerate(lines, FIRST_EVENT):
                 try:
-                    event = decode_event(text)
-                except MalformedLine as fault:
-                    if self.ignore_unknown and isinstance(fault, UnknownOperation):
-                        self.skipped[fault.op] = self.skipped.get(fault.op, 0) + 1
+                    event = decode(text)
+                except FAULTS:
+                    if (known := self.looked_at_closely(text)) is None:
                         continue
-                    line -= 1
-                    raise InputError(self.path, line + 1, str(fault)) from None
-                finding = handlers[type(event)](event, line)
+                    event = known
+                try:
+                    finding = handlers[type(event)](event, line)
+                except BadNumber as fault:
+                    raise misread(text, fault) from None
                 if finding is not None:
                     self.events = line - FIRST_EVENT + 1
                     yield Divergence(self.path, line, msgspec.json.decode(text), finding)
+        except MalformedLine as fault:
+            line -= 1  # this one was no event
+            raise InputError(self.path, line + 1, str(fault)) from None
         finally:
             self.events = line - FIRST_EVENT + 1
+
+    def looked_at_closely(self, text: bytes) -> AnyEvent | None:
+        """The event of a line that was refused at first sight, or None if it is to be skipped; raises MalformedLine."""
+        try:
+            return decode_event(text)
+        except UnknownOperation as fault:
+            if not self.ignore_unknown:
+                raise
+            self.skipped[fault.op] = self.skipped.get(fault.op, 0) + 1
+            return None

@@ -7,6 +7,7 @@ else is asked.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from mmap import mmap
 from typing import Any
 
 from memoracle import events
@@ -22,6 +23,7 @@ from memoracle.spec import bitmap as law
 from memoracle.spec import boot as boot_law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import TRUSTING
+from msgspec import UNSET
 
 FIRST_EVENT = 2  # the line after the header
 
@@ -45,7 +47,7 @@ class FrameReplay:
         self.bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
         self.bitmap.add(0, geometry.frames)
         # The line that last allocated or freed each frame, or 0. What is never written of it takes no memory.
-        self.lines = memoryview(bytearray(4 * geometry.frames)).cast("I")
+        self.lines = memoryview(mmap(-1, 4 * geometry.frames)).cast("I")
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -97,10 +99,9 @@ class FrameReplay:
     # frame.allocate
 
     def allocate(self, event: events.FrameAllocate, line: int) -> Finding | None:
-        result = event.result
-        if result is None:
+        if event.result is None:
             return self.allocate_failed(event)
-        address = int(result, 16) if isinstance(result, str) else result
+        address = number(event.result)
         frame = self.frame_at(address)
         bitmap = self.bitmap
         if self.exact:
@@ -149,9 +150,8 @@ class FrameReplay:
     # frame.free
 
     def free(self, event: events.FrameFree, line: int) -> Finding | None:
-        given = event.address
-        address = int(given, 16) if isinstance(given, str) else given
-        if not event.succeeded:
+        address = number(event.address)
+        if event.error is not UNSET:
             return self.free_refused(event, address)
         frame = self.frame_at(address)
         if frame is None or not self.bitmap.free(frame):
@@ -191,9 +191,9 @@ class FrameReplay:
     # What is asked
 
     def is_free(self, event: events.FrameIsFree, line: int) -> Finding | None:
+        address = number(event.address)
         if self.safe:
             return None
-        address = number(event.address)
         frame = self.geometry.frame_reached(address)
         if frame is not None and event.result == self.bitmap.is_free(frame):
             return None
@@ -222,15 +222,15 @@ class FrameReplay:
         return Finding(clause.name, clause.says, message, str(not answer).lower(), before, self.around(address))
 
     def free_count(self, event: events.FrameFreeCount, line: int) -> Finding | None:
+        answer = None if event.result is None else number(event.result)
         if self.safe:
             return None
         free = self.bitmap.count()
-        if event.result is None:
+        if answer is None:
             if self.rules.failures_pass:
                 return None
             says = "asking for the number of free frames always succeeds"
             return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.totals())
-        answer = number(event.result)
         clause = law.counts_only_the_free if self.rules.private_frames else law.tells_the_count
         if clause(frames_of(self.bitmap), answer):
             return None

@@ -19,6 +19,7 @@ from memoracle.rules import EXACT, PREFERS, Handlers, Rules, nobody, wrongly_fai
 from memoracle.spec import addresses
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
+from msgspec import UNSET
 
 RangeEvent: TypeAlias = (
     events.RangeAllocate | events.RangeReserve | events.RangeFree | events.RangeSize | events.RangeList
@@ -87,13 +88,13 @@ class RangeReplay:
     # range.allocate
 
     def allocate(self, event: events.RangeAllocate, line: int) -> Finding | None:
-        process, pages, result = number(event.process), number(event.pages), event.result
+        process, pages = number(event.process), number(event.pages)
+        address = None if event.result is None else number(event.result)
         buddy = self.spaces.of(process) or self.space(process)
         if buddy is None:
             return self.of_nobody(event, process, line)
-        if result is None:
+        if address is None:
             return self.allocate_failed(event, process, buddy, pages)
-        address = int(result, 16) if isinstance(result, str) else result
         page = (self.process_range if process else self.kernel_range).page_at(address, self.page_size)
         order = order_for(pages)
         if self.exact:
@@ -151,7 +152,7 @@ class RangeReplay:
         buddy = self.spaces.of(process) or self.space(process)
         if buddy is None:
             return self.of_nobody(event, process, line)
-        if not event.succeeded:
+        if event.error is not UNSET:
             return self.refused(law.reserve, event, self.asked(process, buddy, address, pages))
         page = (self.process_range if process else self.kernel_range).page_at(address, self.page_size)
         if page is not None and buddy.reserve(page, pages):
@@ -164,7 +165,7 @@ class RangeReplay:
         buddy = self.spaces.of(process) or self.space(process)
         if buddy is None:
             return self.of_nobody(event, process, line)
-        if not event.succeeded:
+        if event.error is not UNSET:
             return self.refused(law.free, event, self.asked(process, buddy, address, pages))
         page = (self.process_range if process else self.kernel_range).page_at(address, self.page_size)
         if page is not None and buddy.free(page, pages):
@@ -188,20 +189,21 @@ class RangeReplay:
     # What is asked
 
     def size(self, event: events.RangeSize, line: int) -> Finding | None:
+        process, address = number(event.process), number(event.address)
+        answer = None if event.result is None else number(event.result)
         if self.safe:
             return None
-        process, address = number(event.process), number(event.address)
         buddy = self.spaces.of(process) or self.space(process)
         if buddy is None:
             return self.of_nobody(event, process, line)
         page = self.geometry.range_of(process).page_at(address, self.page_size)
         size = 0 if page is None else buddy.size(page)
-        if event.result is not None and number(event.result) == size:
+        if answer == size:
             return None
         asked, clause = self.asked(process, buddy, address, size), law.size_is_of_the_block
         state = range_words.around(asked)
-        if event.result is not None:
-            told = range_words.span_of(number(event.result))
+        if answer is not None:
+            told = range_words.span_of(answer)
             message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
             return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
         if self.rules.failures_pass or not law.in_range(blocks_of(buddy), asked.page):
@@ -209,9 +211,10 @@ class RangeReplay:
         return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
 
     def list_blocks(self, event: events.RangeList, line: int) -> Finding | None:
+        process = number(event.process)
+        listed = [(number(address), number(pages), allocated) for address, pages, allocated in event.result or ()]
         if self.safe:
             return None
-        process = number(event.process)
         buddy = self.spaces.of(process) or self.space(process)
         if buddy is None:
             return self.of_nobody(event, process, line)
@@ -222,7 +225,6 @@ class RangeReplay:
             state, says = {"process": process}, "asking for the list of blocks always succeeds"
             return wrongly_failed("range.list", event.error, f"{len(blocks):,} blocks", says, state)
         start, size = self.geometry.range_of(process).start, self.page_size
-        listed = [(number(address), number(pages), allocated) for address, pages, allocated in event.result]
         if listed == [(start + page * size, pages, allocated) for page, pages, allocated in blocks]:
             return None
         clause, asked, message = self.wrong_entry(process, buddy, listed)

@@ -6,6 +6,7 @@ else is asked.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from memoracle import events
@@ -129,21 +130,32 @@ class TableReplay:
 
     def read(self, event: events.Pml4Read, line: int) -> Finding | None:
         process, index = number(event.process), number(event.index)
-        result = event.result
-        if result is not None and index not in self.own and self.tables.read(process, index) == number(result):
+        value = None if event.result is None else number(event.result)
+        if value is not None and index not in self.own and self.tables.read(process, index) == value:
             return None
-        return self.judge(event, process, index, line)
+        found = self.judge(event, process, index, line)
+        return found if found is not None or value is None else self.compare(process, {index: value}, line)
 
     def dump(self, event: events.Pml4Dump, line: int) -> Finding | None:
         process = number(event.process)
-        return self.judge(event, process, 0, line)
+        values = [number(value) for value in event.result or ()]
+        found = self.judge(event, process, 0, line)
+        if found is not None or event.result is None or self.safe:
+            return found
+        whole = law.table_is_whole
+        if not whole(halves_of(self.tables), len(values)):
+            around, legal = self.around(process), f"{law.ENTRIES} entries"
+            return Finding(whole.name, whole.says, f"{len(values)} entries were read", legal, around, around)
+        pairs = enumerate(zip(values, self.tables.tables[process], strict=True))
+        doubtful = {index: value for index, (value, due) in pairs if value != due or index in self.own}
+        return self.compare(process, doubtful, line)
 
     # What is not simply as the reference has it
 
     def judge(self, event: EntryEvent, process: int, index: int, line: int, value: int = 0) -> Finding | None:
+        """What is wrong with the success of an operation, or its failure."""
         if self.safe:
             return None
-        state = halves_of(self.tables)
         clause = self.refused(process, index, value)
         if not event.succeeded:
             if self.rules.failures_pass or clause is not None:
@@ -152,26 +164,22 @@ class TableReplay:
             says = "an entry of a live process can always be read and written"
             return wrongly_failed(op, event.error, "success", says, self.around(process, index))
         if clause is law.process_lives:
-            finding = nobody(self.tables, process)
+            found = nobody(self.tables, process)
             self.tables.create(process)
             self.handlers()[type(event)](event, line)
-            return finding
-        if clause is not None:
-            message = f"index {index}" if clause is law.entry_exists else f"{value:#x}"
-            around = self.around(process)
-            return Finding(clause.name, clause.says, f"{message} was accepted", REFUSAL, around, around)
-        if isinstance(event, events.Pml4Read) and event.result is not None:
-            return self.entry_reads(process, index, number(event.result), line)
-        if isinstance(event, events.Pml4Dump) and event.result is not None:
-            whole, entries = law.table_is_whole, len(event.result)
-            if not whole(state, entries):
-                around = self.around(process)
-                return Finding(whole.name, whole.says, f"{entries} entries were read", f"{law.ENTRIES}", around, around)
-            pairs = zip(map(number, event.result), self.tables.tables[process], strict=True)
-            doubtful = [(index, read) for index, (read, due) in enumerate(pairs) if read != due or index in self.own]
-            found = [self.entry_reads(process, index, read, line) for index, read in doubtful]
-            return next((finding for finding in found if finding is not None), None)
-        return None
+            return found
+        if clause is None:
+            return None
+        message = f"index {index}" if clause is law.entry_exists else f"{value:#x}"
+        around = self.around(process)
+        return Finding(clause.name, clause.says, f"{message} was accepted", REFUSAL, around, around)
+
+    def compare(self, process: int, values: Mapping[int, int], line: int) -> Finding | None:
+        """Holds entries that were read, by their index, against those written; the first that differs, all adopted."""
+        if self.safe:
+            return None
+        found = [self.entry_reads(process, index, value, line) for index, value in values.items()]
+        return next((finding for finding in found if finding is not None), None)
 
     def refused(self, process: int, index: int, value: int) -> Clause | None:
         """The first clause that refuses to read or write this; None if it is accepted."""
