@@ -1,8 +1,8 @@
 """From the firmware's memory map to the frames that exist.
 
 The records may overlap, come in any order, be empty, or run past 2^64, where they end. A page is usable if it lies
-wholly in usable records and no other record touches it. The way there: whatever no usable record covers is a hole; a page
-that a hole or another record touches is spoilt; every other page is usable.
+wholly in usable records and no other record touches it. The way there: whatever no usable record covers is a hole; a
+page that a hole or another record touches is spoilt; every other page is usable.
 """
 
 from __future__ import annotations
@@ -32,7 +32,15 @@ class Record(NamedTuple):
 
 
 def boot(records: Sequence[Record], page_shift: int, frames: int, image: int, trusting: bool = False) -> Bitmap:
-    """The bitmap of a machine with this memory map: usable frames are free, but for the kernel image's."""
+    """The bitmap of a machine with this memory map: usable frames are free, but for the kernel image's.
+
+    pre: 1 <= image <= frames
+    pre: 0 <= page_shift <= 64 and all(0 <= record.start < TOP and record.length >= 0 for record in records)
+    post: (_.frames, _.image, _.trusting) == (frames, image, trusting)
+    post: all(_.exists(frame) == (frame < image or _.is_free(frame)) for frame in range(frames))
+    post: all(not _.is_free(frame) for frame in range(image))
+    post: all(_.is_free(f) == any(s <= f < e for s, e in usable_pages(records, page_shift)) for f in range(image, frames))
+    """  # noqa: E501
     bitmap = Bitmap(frames, image, trusting)
     for run in usable_pages(records, page_shift):
         bitmap.add(run.start, run.end)
@@ -40,7 +48,18 @@ def boot(records: Sequence[Record], page_shift: int, frames: int, image: int, tr
 
 
 def usable_pages(records: Sequence[Record], page_shift: int) -> list[Interval]:
-    """The runs of usable pages of 2^page_shift bytes, disjoint, in address order; a shift of 0 gives the usable bytes."""
+    """The runs of usable pages of 2^page_shift bytes, disjoint, in address order.
+
+    A shift of 0 gives the usable bytes: those whose records are all usable, and that have one. A page is usable if
+    each of its bytes is.
+
+    pre: 0 <= page_shift <= 64 and all(0 <= record.start < TOP and record.length >= 0 for record in records)
+    post: all(s < e for s, e in _) and all(a.end <= b.start for a, b in zip(_, _[1:]))
+    post: page_shift or all({t for s, n, t in records if s <= b < s + n} == {USABLE} for run in _ for b in range(*run))
+    post: page_shift or all(any(s <= b < e for s, e in _) or {t for s, n, t in records if s <= b < s + n} != {USABLE} for record in records for b in range(*extent(record)))
+    post: all(any(x <= s << page_shift and e << page_shift <= y for x, y in usable_pages(records, 0)) for s, e in _)
+    post: sum(e - s for s, e in _) == sum(max(0, (y >> page_shift) + (-x >> page_shift)) for x, y in usable_pages(records, 0))
+    """  # noqa: E501
     holes = [Interval(0, TOP)]
     for record in records:
         holes = without_usable(holes, record)
@@ -53,29 +72,55 @@ def usable_pages(records: Sequence[Record], page_shift: int) -> list[Interval]:
 
 
 def without_usable(holes: list[Interval], record: Record) -> list[Interval]:
-    """The holes that a record leaves: a usable one fills what it covers."""
+    """The holes that a record leaves: a usable one fills what it covers.
+
+    pre: 0 <= record.start < TOP and record.length >= 0
+    post: record.type == USABLE or __return__ == holes
+    post: record.type != USABLE or __return__ == without(holes, extent(record))
+    """
     return without(holes, extent(record)) if record.type == USABLE else holes
 
 
 def without_other(runs: list[Interval], record: Record, page_shift: int) -> list[Interval]:
-    """The runs of pages that a record leaves: any but a usable one spoils what it touches."""
+    """The runs of pages that a record leaves: any but a usable one spoils what it touches.
+
+    pre: 0 <= record.start < TOP and record.length >= 0
+    post: record.type != USABLE or __return__ == runs
+    post: record.type == USABLE or __return__ == without_touched(runs, extent(record), page_shift)
+    """
     return runs if record.type == USABLE else without_touched(runs, extent(record), page_shift)
 
 
 def without_touched(runs: list[Interval], spoiler: Interval, page_shift: int) -> list[Interval]:
-    """The runs of pages that are left without each page that has a byte in common with the spoiler."""
+    """The runs of pages that are left without each page that has a byte in common with the spoiler.
+
+    pre: 0 <= spoiler.start
+    post: not any(s <= byte >> page_shift < e for s, e in __return__ for byte in range(*spoiler))
+    post: {p for run in __return__ for p in range(*run)} <= {p for run in runs for p in range(*run)}
+    post: all(any(s <= p < e for s, e in _) or p in {b >> page_shift for b in range(*spoiler)} for s, e in runs for p in range(s, e))
+    post: all(s < e for s, e in __return__)
+    """  # noqa: E501
     if spoiler.start >= spoiler.end:
         return runs
     return without(runs, Interval(spoiler.start >> page_shift, (spoiler.end - 1 >> page_shift) + 1))
 
 
 def extent(record: Record) -> Interval:
-    """The bytes of a record, up to the end of the address space."""
+    """The bytes of a record, up to the end of the address space.
+
+    pre: 0 <= record.start < TOP and record.length >= 0
+    post: __return__.start == record.start and __return__.end <= TOP
+    post: __return__.end == record.start + record.length or __return__.end == TOP < record.start + record.length
+    """
     return Interval(record.start, min(record.start + record.length, TOP))
 
 
 def without(intervals: list[Interval], cut: Interval) -> list[Interval]:
-    """Disjoint intervals without the points of one more."""
+    """Disjoint intervals without the points of one more.
+
+    post: [p for i in _ for p in range(*i)] == [p for i in intervals for p in range(*i) if p not in range(*cut)]
+    post: all(s < e for s, e in __return__)
+    """
     left: list[Interval] = []
     for interval in intervals:
         left = beside(left, interval, cut)
@@ -83,7 +128,12 @@ def without(intervals: list[Interval], cut: Interval) -> list[Interval]:
 
 
 def beside(left: list[Interval], interval: Interval, cut: Interval) -> list[Interval]:
-    """What is left so far, and the pieces of one more interval, none of them empty, that lie outside the cut."""
+    """What is left so far, and the pieces of one more interval, none of them empty, that lie outside the cut.
+
+    post: __return__[: len(left)] == left
+    post: [p for i in _[len(left) :] for p in range(*i)] == [p for p in range(*interval) if p not in range(*cut)]
+    post: all(s < e for s, e in __return__[len(left) :])
+    """
     before = Interval(interval.start, min(interval.end, cut.start))
     after = Interval(max(interval.start, cut.end), interval.end)
     return left + [piece for piece in (before, after) if piece.start < piece.end]

@@ -86,7 +86,9 @@ class Buddy:
         """Frees the block of that (rounded) size allocated at this page, coalescing fully; False if there is none.
 
         post: _ == (__old__.self.size(page) // 2 < pages <= __old__.self.size(page) and page not in self.fixed)
-        post: {b for b in self.blocks() if b[2]} == {b for b in __old__.self.blocks() if b[2] and (b[0], _) != (page, True)}
+        post: not __return__ or self.size(page) == 0
+        post: {b for b in self.blocks() if b[2]} <= {*__old__.self.blocks()}
+        post: sum(b[2] for b in self.blocks()) == sum(b[2] for b in __old__.self.blocks()) - __return__
         post: __return__ or self.blocks() == __old__.self.blocks()
         """
         order = order_for(pages)

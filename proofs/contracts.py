@@ -2,14 +2,13 @@
 
 A contract stands in a docstring (PEP 316): its first sentence says what the function is for, `pre:` when it may be
 called, `post:` what then holds, and the class's `inv:` what holds before and after each method. A verdict is earned:
-each condition that the docstring has must be read by CrossHair, be confirmed over all paths, and have been tried in
-every case of the small scope that its precondition admits.
+each condition that the docstring has must be read by CrossHair, and all be confirmed over all paths, having held in
+every case of the small scope that the precondition admits.
 """
 
 from __future__ import annotations
 
 import copyreg
-import dataclasses
 import importlib
 import inspect
 import multiprocessing
@@ -21,6 +20,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass, is_dataclass, replace
 from enum import Enum
 from functools import cache, partial
 from itertools import product
@@ -42,7 +42,6 @@ from memoracle.proofs import small_scope
 from memoracle.proofs.small_scope import NO_SCOPE, SCOPES, Scope, State, Step
 
 Verdict = Literal["proved", "refuted", "unknown", "vacuous"]
-WORST_FIRST: Sequence[Verdict] = ("refuted", "vacuous", "unknown", "proved")
 IMPL = "memoracle.impl"
 KINDS = (AnalysisKind.PEP316,)
 # Processor seconds, some hundred times what a condition and a path need.
@@ -52,7 +51,7 @@ OPTIONS = DEFAULT_OPTIONS.overlay(
 CONDITION_LINE = re.compile(r"\s*:?(pre|post|inv|raises)\b\s*(\[.*?\])?\s*:", re.IGNORECASE)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ContractResult:
     """What CrossHair found about one function. seconds: of one processor.  conditions: how many the contract has."""
 
@@ -67,7 +66,7 @@ class ContractResult:
     scope: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PublicFunction:
     """A function or method without leading underscore, or the constructor of a public class."""
 
@@ -157,7 +156,7 @@ def _functions(package: str) -> tuple[PublicFunction, ...]:
 
 def _is_record(owner: type) -> bool:
     """Whether a class only holds fields: a NamedTuple, a dataclass, an enumeration or an exception."""
-    return dataclasses.is_dataclass(owner) or issubclass(owner, tuple | Enum | BaseException)
+    return is_dataclass(owner) or issubclass(owner, tuple | Enum | BaseException)
 
 
 def _lines(described: object, *kinds: str) -> int:
@@ -208,10 +207,8 @@ def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
         types = small_scope.slots(cases)
         parameters = zip(contract.sig.parameters.values(), types, strict=True)
         narrowed = contract.sig.replace(parameters=[each.replace(annotation=slot) for each, slot in parameters])
-        before_call = [dataclasses.replace(each, evaluate=_Counted(each, True)) for each in contract.pre]
-        contract = dataclasses.replace(contract, sig=narrowed, pre=before_call)
-    found = [_condition(function, contract, each, None if cases is None else len(cases)) for each in contract.post]
-    verdict, message = min(found, key=lambda each: WORST_FIRST.index(each[0]))
+        contract = replace(contract, sig=narrowed)
+    verdict, message = _confirm(function, contract, None if cases is None else len(cases))
     if verdict == "proved" and function.owner and len(_states(function, scope)) >= small_scope.STATES_AT_MOST:
         return "unknown", f"more than {small_scope.STATES_AT_MOST} states", said
     return verdict, message, said
@@ -222,45 +219,52 @@ class _Preconditions(Pep316Parser):
 
     def get_fn_conditions(self, ctxfn: FunctionInfo) -> Conditions | None:
         found = super().get_fn_conditions(ctxfn)
-        return found and dataclasses.replace(found, post=[])
+        return found and replace(found, post=[])
 
     def get_class_invariants(self, _cls: type) -> list[ConditionExpr]:
         return []
 
 
-class _Counted:
-    """A condition that counts how often it is evaluated; without symbolic values, at full speed."""
+class _Conditions:
+    """Conditions that are evaluated one after the other, up to the first that fails, and count how often each held.
 
-    def __init__(self, condition: ConditionExpr, concrete: bool) -> None:
-        self.evaluate = condition.evaluate
-        self.quietly = NoTracing if concrete else nullcontext
-        self.times = 0
+    concrete: no value is symbolic, so that nothing of this need be traced.
+    """
+
+    def __init__(self, conditions: Sequence[ConditionExpr], concrete: bool) -> None:
+        self.conditions = conditions
+        self.held = [0] * len(conditions)
+        self.at = 0
+        self.untraced = NoTracing if concrete else nullcontext
 
     def __call__(self, bindings: Mapping[str, object]) -> bool:
-        with self.quietly():
-            self.times += 1
-            return bool(self.evaluate(bindings))
+        with self.untraced():
+            for at, condition in enumerate(self.conditions):
+                self.at = at
+                if condition.evaluate is None or not condition.evaluate(bindings):
+                    return False
+                self.held[at] += 1
+            return True
 
 
-def _condition(
-    function: PublicFunction, contract: Conditions, condition: ConditionExpr, cases: int | None
-) -> tuple[Verdict, str | None]:
-    counted = _Counted(condition, cases is not None)
-    one = dataclasses.replace(contract, post=[dataclasses.replace(condition, evaluate=counted)])
+def _confirm(function: PublicFunction, contract: Conditions, cases: int | None) -> tuple[Verdict, str | None]:
+    """CrossHair's verdict on all conditions at once: each path of the function ends in evaluating every one of them."""
+    after = _Conditions(contract.post, cases is not None)
+    before = [replace(each, evaluate=_Conditions([each], cases is not None)) for each in contract.pre]
+    one = replace(contract, pre=before, post=[replace(contract.post[0], evaluate=after)])
     with condition_parser(KINDS) as enforced:
         enforced.parsers[:] = [_Preconditions(enforced)]
-        said = list(ConditionCheckable(function.info, dataclasses.replace(OPTIONS), one).analyze())
+        said = list(ConditionCheckable(function.info, replace(OPTIONS), one).analyze())
     worst = max(said, key=lambda each: each.state, default=None)
-    where = condition.expr_source
     if worst is None or worst.state == MessageType.CANNOT_CONFIRM:
-        return "unknown", f"{where}: {worst.message if worst else 'CrossHair says nothing'}"
+        return "unknown", worst.message if worst else "CrossHair says nothing"
     if worst.state == MessageType.PRE_UNSAT:
-        return "vacuous", f"{where}: {worst.message}"
+        return "vacuous", worst.message
     if worst.state != MessageType.CONFIRMED:
-        return "refuted", f"{where}: {worst.message}"
+        return "refuted", f"post: {contract.post[after.at].expr_source}: {worst.message}"
     # CrossHair drops some paths without a word: those are no confirmations.
-    if cases is not None and counted.times != cases:
-        return "unknown", f"{where}: confirmed in {counted.times} of {cases} cases"
+    if not min(after.held) or (cases is not None and {*after.held} != {cases}):
+        return "unknown", f"confirmed in {min(after.held)} of {cases} cases"
     return "proved", None
 
 

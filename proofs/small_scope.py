@@ -8,12 +8,14 @@ argument of the scope that their preconditions admit. CrossHair decides by `smt_
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import Signature
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
@@ -25,6 +27,8 @@ from memoracle.impl.buddy import Spaces
 
 # CrossHair's symbolic stand-in cannot be assigned to a slice of a real array, and every array here is real.
 _PATCH_REGISTRATIONS.pop(array, None)
+# CrossHair copies the arguments of each path together with their signature, which nothing changes.
+copyreg.pickle(Signature, lambda signature: "the same")
 STATES_AT_MOST = 2000
 
 
@@ -91,14 +95,14 @@ _SPACE_STEPS: Sequence[Step] = [
 ]
 
 
-def _memory_maps() -> list[list[Record]]:
-    """Every list of at most two records of six bytes, one that runs past the end of memory, and three that overlap."""
-    spans = [(start, length) for start in range(4) for length in range(4)]
+def _memory_maps(points: int) -> list[list[Record]]:
+    """Every list of at most two records over so many starts and lengths, two within a third, and two past the end."""
+    spans = product(range(points), range(points))
     records = [Record(start, length, kind) for start, length in spans for kind in (1, 2)]
     past = [Record(TOP - 3, length, kind) for length in (2, 5) for kind in (1, 2)]
-    pairs = [list(pair) for pair in product(records, records) if pair[0].length and pair[1].length]
-    three = [[Record(0, 6, 1), *pair] for pair in combinations(records, 2) if pair[0].length and pair[1].length]
-    return [[], *([record] for record in records + past), *pairs, *three, *map(list, product(past, past))]
+    some = [record for record in records if record.length]
+    three = [[Record(0, 2 * points, 1), *pair] for pair in combinations(some, 2)]
+    return [[], *([record] for record in records + past), *map(list, (*product(some, some), *product(past, past))), *three]
 
 
 SCOPES: Mapping[str, Scope] = {
@@ -118,10 +122,11 @@ SCOPES: Mapping[str, Scope] = {
         {"Bitmap.__init__.frames": (66,), "Bitmap.__init__.image": (63, 65)},
     ),
     "boot": Scope(
-        "up to three records within 6 bytes, or two over the end of memory; pages of 1, 2 and 4 bytes",
+        "up to three records within 8 bytes, or two over the end of memory; pages of 1, 2 and 4 bytes",
         {
-            "records": _memory_maps(),
-            "record": [Record(*span, kind) for span in product(range(4), range(5)) for kind in (1, 2)],
+            "records": _memory_maps(4),
+            "boot.records": _memory_maps(3),
+            "record": [Record(*span, kind) for span in product(range(3), range(4)) for kind in (1, 2)],
             "extent.record": [Record(TOP - below, length, 1) for below in (1, 3, 9, TOP) for length in (0, 2, 3, 4)],
             "page_shift": (0, 1, 2),
             "boot.page_shift": (1,),
