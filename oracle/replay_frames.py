@@ -75,26 +75,22 @@ class FrameReplay:
 
     def boot(self, event: events.Boot, line: int) -> Finding | None:
         records = [Record(number(r.start), number(r.length), number(r.type)) for r in event.memory_map]
-        clause = self.boot_refused(records, line - FIRST_EVENT)
+        state = boot_law.unread(self.geometry.page_shift)
+        fits = all(boot_law.record_has_64_bits(state, *record) for record in records)
+        clause = None if fits else boot_law.record_has_64_bits
+        if not boot_law.boot_comes_first(state, line - FIRST_EVENT):
+            clause = boot_law.boot_comes_first
         if not event.succeeded:
             if clause is not None or self.rules.failures_pass:
                 return None
             says = "a memory map that comes first is accepted, whatever its records cover"
             return wrongly_failed("boot", event.error, "success", says, self.totals())
         before = self.totals()
-        if clause is None or clause is boot_law.boot_comes_first:
+        if fits:
             self.start(records)
         if clause is None or self.safe:
             return None
         return Finding(clause.name, clause.says, "the memory map was accepted", REFUSAL, before, self.totals())
-
-    def boot_refused(self, records: list[Record], earlier: int) -> Clause | None:
-        """The first clause that refuses a memory map after so many earlier events."""
-        state = boot_law.unread(self.geometry.page_shift)
-        if not boot_law.boot_comes_first(state, earlier):
-            return boot_law.boot_comes_first
-        fits = all(boot_law.record_has_64_bits(state, *record) for record in records)
-        return None if fits else boot_law.record_has_64_bits
 
     # frame.allocate
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from memoracle.cli import main
+
+# 16 frames, of which the image has 2; 16 kernel pages, of which 2 are taken at start; 16 pages a process.
+SMALL: dict[str, Any] = {
+    "preset": "x64-2m",
+    "frames": 16,
+    "kernel_range": {"start": "0xffffffff00000000", "pages": 16},
+    "kernel_reserved": [{"page": 0, "pages": 2}],
+    "process_range": {"start": 0, "pages": 16},
+}
+
+
+@dataclass
+class Report:
+    """What one run of `memoracle check` answered."""
+
+    status: int
+    document: dict[str, Any]
+    errors: str
+
+    @property
+    def broken(self) -> list[tuple[int, str]]:
+        """The line and the clause of each divergence."""
+        return [(found["line"], found["clause"]) for found in self.document["divergences"]]
+
+
+Check = Callable[..., Report]
+
+
+@pytest.fixture
+def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
+    """Runs the command over events, or lines as they stand, below a header with the small geometry."""
+
+    def run(events: Sequence[dict[str, Any] | str], *options: str, **header: Any) -> Report:
+        path = tmp_path / "trace.jsonl"
+        lines = [{"memoracle": 1, "geometry": SMALL} | header, *events]
+        text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+        path.write_text(text, encoding="utf-8")
+        status = main(["check", "--format", "json", *options, str(path)])
+        captured = capsys.readouterr()
+        return Report(status, json.loads(captured.out), captured.err)
+
+    return run
