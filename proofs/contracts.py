@@ -28,6 +28,7 @@ from types import FunctionType, ModuleType
 from typing import Literal
 
 from crosshair.condition_parser import (
+    CompositeConditionParser,
     ConditionExpr,
     Conditions,
     Pep316Parser,
@@ -39,7 +40,7 @@ from crosshair.fnutil import FunctionInfo
 from crosshair.options import DEFAULT_OPTIONS, AnalysisKind, AnalysisOptionSet
 from crosshair.tracers import NoTracing
 from memoracle.proofs import small_scope
-from memoracle.proofs.small_scope import NO_SCOPE, SCOPES, Scope, State, Step
+from memoracle.proofs.small_scope import NO_SCOPE, SCOPES, STATES_AT_MOST, Scope, State, Step
 
 Verdict = Literal["proved", "refuted", "unknown", "vacuous"]
 IMPL = "memoracle.impl"
@@ -200,6 +201,8 @@ def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
         read = f"{len(contract.pre)} and {len(contract.post)} conditions where the docstrings have {before} and {after}"
         return "vacuous", f"CrossHair reads {read}", said
     cases = _cases(function, contract, scope)
+    if contract.raises:
+        return "vacuous", "raises: lets any call fail, and says nothing of when it must succeed", said
     if cases is not None:
         if not cases:
             return "vacuous", "no case of the scope satisfies the precondition", said
@@ -209,8 +212,8 @@ def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
         narrowed = contract.sig.replace(parameters=[each.replace(annotation=slot) for each, slot in parameters])
         contract = replace(contract, sig=narrowed)
     verdict, message = _confirm(function, contract, None if cases is None else len(cases))
-    if verdict == "proved" and function.owner and len(_states(function, scope)) >= small_scope.STATES_AT_MOST:
-        return "unknown", f"more than {small_scope.STATES_AT_MOST} states", said
+    if verdict == "proved" and cases and function.owner and len(_states(function)) >= STATES_AT_MOST:
+        return "unknown", f"more than {STATES_AT_MOST} states", said
     return verdict, message, said
 
 
@@ -253,8 +256,12 @@ def _confirm(function: PublicFunction, contract: Conditions, cases: int | None) 
     before = [replace(each, evaluate=_Conditions([each], cases is not None)) for each in contract.pre]
     one = replace(contract, pre=before, post=[replace(contract.post[0], evaluate=after)])
     with condition_parser(KINDS) as enforced:
+        assert isinstance(enforced, CompositeConditionParser)
         enforced.parsers[:] = [_Preconditions(enforced)]
-        said = list(ConditionCheckable(function.info, replace(OPTIONS), one).analyze())
+        try:
+            said = list(ConditionCheckable(function.info, replace(OPTIONS), one).analyze())
+        except Exception as error:  # CrossHair's own: whatever it is, it is no verdict.
+            return "unknown", f"CrossHair failed: {error!r}"
     worst = max(said, key=lambda each: each.state, default=None)
     if worst is None or worst.state == MessageType.CANNOT_CONFIRM:
         return "unknown", worst.message if worst else "CrossHair says nothing"
@@ -282,7 +289,7 @@ def _ranges(
     ranges: list[Sequence[object]] = []
     for parameter in contract.sig.parameters:
         if parameter == "self" and scope is not NO_SCOPE:
-            ranges.append(_states(function, scope))
+            ranges.append(_states(function))
             continue
         values = scope.range_of(function.qualified, parameter, reaching)
         if values is None:
@@ -291,10 +298,10 @@ def _ranges(
     return ranges
 
 
-def _states(function: PublicFunction, scope: Scope) -> Sequence[object]:
+def _states(function: PublicFunction) -> Sequence[object]:
     assert function.owner is not None
+    copyreg.pickle(function.owner, small_scope.snapshot)
     if function.name == "__init__":
-        copyreg.pickle(function.owner, small_scope.snapshot)
         return [object.__new__(function.owner)]
     return _reachable(function.module, function.owner)
 
@@ -305,7 +312,6 @@ def _reachable(module: ModuleType, owner: type) -> list[State]:
     scope = SCOPES[module.__name__.rpartition(".")[2]]
     starts: list[tuple[str, object]] = []
     steps = list(scope.more.get(owner.__name__, ()))
-    copyreg.pickle(owner, small_scope.snapshot)
     for function in _functions(module.__name__.rpartition(".")[0]):
         if function.owner is not owner:
             continue
@@ -316,7 +322,7 @@ def _reachable(module: ModuleType, owner: type) -> list[State]:
             if function.name != "__init__":
                 steps.append(Step(f"{function.name}{said}", partial(_call, function, arguments)))
                 continue
-            instance = object.__new__(owner)
+            instance: object = object.__new__(owner)
             with suppress(Exception):
                 _call(function, arguments, instance)
                 starts.append((f"{owner.__name__}{said}", instance))

@@ -102,7 +102,8 @@ def _memory_maps(points: int) -> list[list[Record]]:
     past = [Record(TOP - 3, length, kind) for length in (2, 5) for kind in (1, 2)]
     some = [record for record in records if record.length]
     three = [[Record(0, 2 * points, 1), *pair] for pair in combinations(some, 2)]
-    return [[], *([record] for record in records + past), *map(list, (*product(some, some), *product(past, past))), *three]
+    two = [list(pair) for pair in (*product(some, some), *product(past, past))]
+    return [[], *([record] for record in records + past), *two, *three]
 
 
 SCOPES: Mapping[str, Scope] = {
