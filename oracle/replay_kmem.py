@@ -68,8 +68,7 @@ class KmemReplay:
         clause = operation.broken(self.as_frames(row.live), frame=page)
         if clause is None:
             raise AssertionError("the pages and the law disagree")
-        state = "already allocated" if allocates else "free already"
-        message = f"page {page:#x} is {state} (by line {row.line})"
+        message = f"page {page:#x} is already {'allocated' if allocates else 'free'} (by line {row.line})"
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(first, end))
 
     def as_frames(self, live: bool) -> law.Frames:

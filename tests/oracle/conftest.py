@@ -37,16 +37,25 @@ Check = Callable[..., Report]
 
 
 @pytest.fixture
-def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
-    """Runs the command over events, or lines as they stand, below a header with the small geometry."""
+def run_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
+    """Runs the command over a file of these lines."""
 
-    def run(events: Sequence[dict[str, Any] | str], *options: str, **header: Any) -> Report:
+    def run(lines: Sequence[str], *options: str) -> Report:
         path = tmp_path / "trace.jsonl"
-        lines = [{"memoracle": 1, "geometry": SMALL} | header, *events]
-        text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
-        path.write_text(text, encoding="utf-8")
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
         status = main(["check", "--format", "json", *options, str(path)])
         captured = capsys.readouterr()
         return Report(status, json.loads(captured.out), captured.err)
+
+    return run
+
+
+@pytest.fixture
+def check(run_lines: Check) -> Check:
+    """Runs the command over events, or lines as they stand, below a header with the small geometry."""
+
+    def run(events: Sequence[dict[str, Any] | str], *options: str, **header: Any) -> Report:
+        lines = [{"memoracle": 1, "geometry": SMALL} | header, *events]
+        return run_lines([line if isinstance(line, str) else json.dumps(line) for line in lines], *options)
 
     return run

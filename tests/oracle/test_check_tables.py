@@ -112,7 +112,10 @@ ILLEGAL = {
     "lower entry of another": ([create(1), write(1, 5, 3), read(0, 5, 3)], "kernel_half.reads-the-entry"),
     "upper entry not copied": ([create(1), write(0, 300, 3), read(1, 300, 0)], "kernel_half.reads-the-entry"),
     "half not complete at creation": ([write(0, 300, 3), create(1), read(1, 300, 0)], "kernel_half.reads-the-entry"),
-    "stale lower half": ([create(1), write(1, 5, 3), exit_of(1), create(1), read(1, 5, 3)], "kernel_half.reads-the-entry"),
+    "stale lower half": (
+        [create(1), write(1, 5, 3), exit_of(1), create(1), read(1, 5, 3)],
+        "kernel_half.reads-the-entry",
+    ),
     "its own entry differs": ([create(1), read(0, OWN, 1), read(1, OWN, 2)], "kernel_half.equal-at-rest"),
     "its own entry changes between": (
         [read(0, OWN, 1), op("frame.allocate", result=2 * PAGE), read(0, OWN, 2)],
