@@ -9,22 +9,18 @@ every case of the small scope that the precondition admits.
 from __future__ import annotations
 
 import copyreg
-import importlib
 import inspect
 import multiprocessing
 import os
 import pickle
-import pkgutil
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, is_dataclass, replace
-from enum import Enum
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import product
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Literal
 
 from crosshair.condition_parser import (
@@ -37,21 +33,18 @@ from crosshair.condition_parser import (
 from crosshair.core import ConditionCheckable
 from crosshair.core_and_libs import MessageType
 from crosshair.fnutil import FunctionInfo
-from crosshair.options import DEFAULT_OPTIONS, AnalysisKind, AnalysisOptionSet
+from crosshair.options import DEFAULT_OPTIONS, AnalysisOptionSet
 from crosshair.tracers import NoTracing
 from memoracle.proofs import small_scope
+from memoracle.proofs.contract_text import KINDS, PublicFunction, claim, functions, parsed, written
 from memoracle.proofs.small_scope import NO_SCOPE, SCOPES, STATES_AT_MOST, Scope, State, Step
 
 Verdict = Literal["proved", "refuted", "unknown", "vacuous"]
 IMPL = "memoracle.impl"
-KINDS = (AnalysisKind.PEP316,)
 # Processor seconds, some hundred times what a condition and a path need.
 OPTIONS = DEFAULT_OPTIONS.overlay(
     AnalysisOptionSet(analysis_kind=KINDS, per_condition_timeout=600.0, per_path_timeout=60.0, report_all=True)
 )
-CONDITION_LINE = re.compile(r"\s*:?(pre|post|inv|raises)\b\s*(\[.*?\])?\s*:", re.IGNORECASE)
-
-
 @dataclass(frozen=True)
 class ContractResult:
     """What CrossHair found about one function. seconds: of one processor.  conditions: how many the contract has."""
@@ -67,41 +60,9 @@ class ContractResult:
     scope: str
 
 
-@dataclass(frozen=True)
-class PublicFunction:
-    """A function or method without leading underscore, or the constructor of a public class."""
-
-    module: ModuleType
-    owner: type | None
-    name: str
-
-    @property
-    def component(self) -> str:
-        return self.module.__name__.rpartition(".")[2]
-
-    @property
-    def qualified(self) -> str:
-        return self.name if self.owner is None else f"{self.owner.__name__}.{self.name}"
-
-    @property
-    def function(self) -> FunctionType:
-        function: FunctionType = inspect.unwrap(getattr(self.info.context, self.name))
-        return function
-
-    @property
-    def info(self) -> FunctionInfo:
-        context = self.module if self.owner is None else self.owner
-        return FunctionInfo(context, self.name, vars(context)[self.name])
-
-    @property
-    def source(self) -> str:
-        path = "/".join(self.module.__name__.split(".")[1:])
-        return f"{path}.py:{self.function.__code__.co_firstlineno}"
-
-
 def public_functions(package: str = IMPL) -> list[str]:
     """The names of all public functions of a package, as "module.function" or "module.Class.method"."""
-    return [f"{each.component}.{each.qualified}" for each in _functions(package)]
+    return [f"{each.component}.{each.qualified}" for each in functions(package)]
 
 
 def conditions(package: str = IMPL) -> dict[str, int]:
@@ -109,7 +70,7 @@ def conditions(package: str = IMPL) -> dict[str, int]:
 
     0 means that it has no contract: a function of its own that promises nothing.
     """
-    return {f"{each.component}.{each.qualified}": _written(each)[1] for each in _functions(package)}
+    return {f"{each.component}.{each.qualified}": written(each)[1] for each in functions(package)}
 
 
 def run(component: str | None = None, package: str = IMPL) -> Iterator[ContractResult]:
@@ -124,75 +85,28 @@ def run(component: str | None = None, package: str = IMPL) -> Iterator[ContractR
 def check(name: str, package: str = IMPL) -> ContractResult:
     """The verdict on one public function."""
     start = time.process_time()
-    function = next(each for each in _functions(package) if f"{each.component}.{each.qualified}" == name)
+    function = next(each for each in functions(package) if f"{each.component}.{each.qualified}" == name)
     verdict, message, scope = _verdict(function)
     return ContractResult(
         name,
         function.component,
-        _claim(function),
+        claim(function),
         verdict,
         time.process_time() - start,
         function.source,
         message,
-        _written(function)[1],
+        written(function)[1],
         scope,
     )
-
-
-@cache
-def _functions(package: str) -> tuple[PublicFunction, ...]:
-    found: list[PublicFunction] = []
-    for info in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
-        module = importlib.import_module(info.name)
-        own = [(n, v) for n, v in vars(module).items() if getattr(v, "__module__", "") == info.name and n[0] != "_"]
-        for name, value in own:
-            if inspect.isfunction(value):
-                found.append(PublicFunction(module, None, name))
-            elif inspect.isclass(value) and not _is_record(value):
-                members = [member for member in vars(value) if member == "__init__" or member[0] != "_"]
-                methods = [member for member in members if callable(getattr(value, member))]
-                found.extend(PublicFunction(module, value, method) for method in methods)
-    return tuple(found)
-
-
-def _is_record(owner: type) -> bool:
-    """Whether a class only holds fields: a NamedTuple, a dataclass, an enumeration or an exception."""
-    return is_dataclass(owner) or issubclass(owner, tuple | Enum | BaseException)
-
-
-def _lines(described: object, *kinds: str) -> int:
-    found = map(CONDITION_LINE.match, (getattr(described, "__doc__", None) or "").splitlines())
-    return sum(match is not None and match[1].lower() in kinds for match in found)
-
-
-def _written(function: PublicFunction) -> tuple[int, int]:
-    """How many conditions the docstrings have, counted without CrossHair: before the call, and after it."""
-    invariants = _lines(function.owner, "inv")
-    before, after = _lines(function.function, "pre"), _lines(function.function, "post")
-    return before + (0 if function.name == "__init__" else invariants), after + invariants if after else 0
-
-
-def _claim(function: PublicFunction) -> str:
-    """The first sentence of the docstring, "" if it opens with a condition or there is none."""
-    paragraph = (inspect.getdoc(function.function) or "").partition("\n\n")[0].replace("\n", " ")
-    return "" if CONDITION_LINE.match(paragraph) else re.split(r"(?<=\.)\s", paragraph)[0]
-
-
-@cache
-def _parsed(function: PublicFunction) -> Conditions | None:
-    with condition_parser(KINDS) as parser:
-        if function.owner is None:
-            return parser.get_fn_conditions(function.info)
-        return parser.get_class_conditions(function.owner).methods.get(function.name)
 
 
 def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
     """The worst verdict of a function's conditions, CrossHair's message, and the scope."""
     scope = SCOPES.get(function.component, NO_SCOPE)
     said = f"bounded: {scope.said}"
-    contract = _parsed(function)
-    before, after = _written(function)
-    if not _claim(function) or not after or contract is None:
+    contract = parsed(function)
+    before, after = written(function)
+    if not claim(function) or not after or contract is None:
         return "vacuous", "no contract: the docstring needs a sentence and a post: line", said
     errors = [message.message for message in contract.syntax_messages()]
     if errors:
@@ -302,7 +216,7 @@ def _states(function: PublicFunction) -> Sequence[object]:
     assert function.owner is not None
     copyreg.pickle(function.owner, small_scope.snapshot)
     if function.name == "__init__":
-        return [object.__new__(function.owner)]
+        return [State(pickle.dumps(object.__new__(function.owner)), f"a new {function.owner.__name__}")]
     return _reachable(function.module, function.owner)
 
 
@@ -312,7 +226,7 @@ def _reachable(module: ModuleType, owner: type) -> list[State]:
     scope = SCOPES[module.__name__.rpartition(".")[2]]
     starts: list[tuple[str, object]] = []
     steps = list(scope.more.get(owner.__name__, ()))
-    for function in _functions(module.__name__.rpartition(".")[0]):
+    for function in functions(module.__name__.rpartition(".")[0]):
         if function.owner is not owner:
             continue
         signature = inspect.signature(function.function)
@@ -331,7 +245,7 @@ def _reachable(module: ModuleType, owner: type) -> list[State]:
 
 def _call(function: PublicFunction, arguments: Sequence[object], instance: object) -> None:
     """Calls a method where its precondition admits it; otherwise raises ValueError."""
-    contract = _parsed(function)
+    contract = parsed(function)
     if contract is not None and not _admits(contract, (instance, *arguments)):
         raise ValueError("the precondition does not hold")
     function.function(instance, *arguments)
