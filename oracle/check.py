@@ -23,7 +23,7 @@ from memoracle.report import Outcome
 from memoracle.rules import LEGAL, LEVELS, SAFE, Rules
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.status import worst
-from memoracle.trace import E820, FORMS, KMEM, geometry_of, read_header, recognise
+from memoracle.trace import E820, FORMS, JSONL, KMEM, geometry_of, read_header, recognise
 from msgspec import UNSET
 
 
@@ -73,10 +73,10 @@ class Check:
         """What comes of one trace; a fault of its text ends it, and what was found before stands."""
         outcome = Outcome(path, self.args.level or LEGAL)
         try:
-            form, lines = recognise(open_lines(path))
+            form, lines = recognise(path, open_lines(path), self.args.input)
             if form is None:
                 return outcome
-            check = {KMEM: self.check_kmem, E820: self.check_e820}.get(self.args.input or form, self.check_trace)
+            check = {KMEM: self.check_kmem, E820: self.check_e820, JSONL: self.check_trace}[form]
             with progress(self.args, path, lines) as watched:
                 check(outcome, watched)
         except InputError as fault:

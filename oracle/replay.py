@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
 from memoracle.divergence import Divergence
 from memoracle.events import (
+    ANYTHING,
     EVENT,
     FAULTS,
     AnyEvent,
     BadNumber,
     MalformedLine,
     UnknownOperation,
+    checked,
     decode_event,
     misread,
 )
@@ -67,7 +68,7 @@ class Replay:
                     raise misread(text, fault) from None
                 if finding is not None:
                     self.events = line - FIRST_EVENT + 1
-                    yield Divergence(self.path, line, msgspec.json.decode(text), finding)
+                    yield Divergence(self.path, line, checked(ANYTHING, text), finding)
         except MalformedLine as fault:
             line -= 1  # this one was no event
             raise InputError(self.path, line + 1, str(fault)) from None

@@ -17,21 +17,25 @@ FORMS = (JSONL, KMEM, E820)
 HEAD = 200  # lines: what a log's form is told by
 
 
-def recognise(lines: Iterator[bytes]) -> tuple[str | None, Iterator[bytes]]:
-    """The form of an input, by its content, and its lines again; None if it is empty.
+def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> tuple[str | None, Iterator[bytes]]:
+    """The form of an input, as stated or else by its content, and its lines again; None if it is empty.
 
-    What is no log of a known form is taken for a trace, and refused as one.
+    path is for messages. Raises InputError for content of no known form.
     """
     first = next(lines, None)
     if first is None:
         return None, lines
+    if stated is not None:
+        return stated, chain([first], lines)
     if first.lstrip().startswith(b"{"):
         return JSONL, chain([first], lines)
     head = [first, *islice(lines, HEAD - 1)]
     whole = chain(head, lines)
     if looks_like_kmem(head):
         return KMEM, whole
-    return (E820 if looks_like_e820(head) else JSONL), whole
+    if looks_like_e820(head):
+        return E820, whole
+    raise InputError(path, 1, "neither a trace, which begins with a header in JSON, nor a kmem log or a boot log")
 
 
 def read_header(path: str, line: bytes) -> Header:

@@ -271,7 +271,8 @@ class TestProgress:
         monkeypatch.setattr(progress, "STEP", 1)
         monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=terminal, force_terminal=True))
         monkeypatch.setattr(sys, "stderr", terminal)
-        assert main(["check", files["conforming"]]) == 0
+        monkeypatch.chdir(Path(files["conforming"]).parent)
+        assert main(["check", "conforming.jsonl"]) == 0
         assert "conforming.jsonl" in terminal.getvalue()
 
     def test_nothing_when_piped(self, files: dict[str, str]) -> None:

@@ -91,7 +91,8 @@ BAD_NUMBERS = {
 SPELT_WRONG = ["", "12", "0x", "0X1", "0xg", "0x1_0", " 0x1", "0x1\n", "-0x1", "0x\N{FULLWIDTH DIGIT ONE}"]
 HEADERS = {
     "none": (GOOD, "no header"),
-    "no JSON": ("hello", "malformed"),
+    "no JSON": ("hello", "neither a trace"),
+    "JSON cut short": ('{"memoracle": 1', "truncated"),
     "another version": ('{"memoracle": 2}', "memoracle: trace format 2 is not known"),
     "version is no number": ('{"memoracle": "1"}', "memoracle: "),
     "unknown key": ('{"memoracle": 1, "machine": "x"}', "machine: unknown key"),
@@ -164,6 +165,13 @@ def test_keys_of_the_recorder_do_not_hide_a_fault() -> None:
 def test_bytes_that_are_no_utf8() -> None:
     with pytest.raises(MalformedLine, match="no UTF-8"):
         decode_event(b'{"op": "frame.free", "address": 5, "error": "\xff"}')
+
+
+def test_number_beyond_all_floats_is_told(check: Callable[..., Any]) -> None:
+    report = check(['{"op": "frame.free_count", "result": 3, "_time": 1e999}'])
+    assert report.status == 2
+    assert "trace.jsonl:2: " in report.errors
+    assert "internal error" not in report.errors
 
 
 def test_result_of_nothing_may_be_null(check: Callable[..., Any]) -> None:
