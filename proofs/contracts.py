@@ -120,7 +120,8 @@ def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
     if cases is not None:
         if not cases:
             return "vacuous", "no case of the scope satisfies the precondition", said
-        said += f"; {len(cases):,} cases"
+        states = f"{len(_states(function))} reachable states, " if function.owner else ""
+        said += f"; {states}{len(cases):,} cases"
         types = small_scope.slots(cases)
         parameters = zip(contract.sig.parameters.values(), types, strict=True)
         narrowed = contract.sig.replace(parameters=[each.replace(annotation=slot) for each, slot in parameters])
