@@ -75,13 +75,13 @@ class Event(Struct, tag_field="op", forbid_unknown_fields=True, kw_only=True, gc
         return self.error is UNSET
 
 
-class Action(Event, kw_only=True, gc=False):
+class Action(Event, kw_only=True):
     """An operation that returns nothing."""
 
     result: None = None
 
 
-class Question(Event, kw_only=True, gc=False):
+class Question(Event, kw_only=True):
     """An operation that returns a value: `result` is None exactly where `error` is set."""
 
     result: object = None
@@ -94,7 +94,7 @@ class Question(Event, kw_only=True, gc=False):
             raise ValueError("result: given beside an `error`")
 
 
-class MemoryRecord(Struct, forbid_unknown_fields=True, gc=False):
+class MemoryRecord(Struct, forbid_unknown_fields=True):
     start: Number
     length: Number
     type: Number
@@ -104,50 +104,50 @@ class Boot(Action, tag="boot", kw_only=True):
     memory_map: list[MemoryRecord]
 
 
-class FrameAllocate(Question, tag="frame.allocate", kw_only=True, gc=False):
+class FrameAllocate(Question, tag="frame.allocate", kw_only=True):
     result: Number | None = None
 
 
-class FrameFree(Action, tag="frame.free", kw_only=True, gc=False):
+class FrameFree(Action, tag="frame.free", kw_only=True):
     address: Number
 
 
-class FrameIsFree(Question, tag="frame.is_free", kw_only=True, gc=False):
+class FrameIsFree(Question, tag="frame.is_free", kw_only=True):
     address: Number
     result: bool | None = None
 
 
-class FrameFreeCount(Question, tag="frame.free_count", kw_only=True, gc=False):
+class FrameFreeCount(Question, tag="frame.free_count", kw_only=True):
     result: Number | None = None
 
 
-class ProcessCreate(Question, tag="process.create", kw_only=True, gc=False):
+class ProcessCreate(Question, tag="process.create", kw_only=True):
     result: Number | None = None
 
 
-class ProcessExit(Action, tag="process.exit", kw_only=True, gc=False):
+class ProcessExit(Action, tag="process.exit", kw_only=True):
     process: Number = 0
 
 
-class RangeAllocate(Question, tag="range.allocate", kw_only=True, gc=False):
+class RangeAllocate(Question, tag="range.allocate", kw_only=True):
     process: Number = 0
     pages: Number
     result: Number | None = None
 
 
-class RangeReserve(Action, tag="range.reserve", kw_only=True, gc=False):
+class RangeReserve(Action, tag="range.reserve", kw_only=True):
     process: Number = 0
     address: Number
     pages: Number
 
 
-class RangeFree(Action, tag="range.free", kw_only=True, gc=False):
+class RangeFree(Action, tag="range.free", kw_only=True):
     process: Number = 0
     address: Number
     pages: Number
 
 
-class RangeSize(Question, tag="range.size", kw_only=True, gc=False):
+class RangeSize(Question, tag="range.size", kw_only=True):
     process: Number = 0
     address: Number
     result: Number | None = None
@@ -158,13 +158,13 @@ class RangeList(Question, tag="range.list", kw_only=True):
     result: list[tuple[Number, Number, bool]] | None = None
 
 
-class Pml4Write(Action, tag="pml4.write", kw_only=True, gc=False):
+class Pml4Write(Action, tag="pml4.write", kw_only=True):
     process: Number = 0
     index: Number
     value: Number
 
 
-class Pml4Read(Question, tag="pml4.read", kw_only=True, gc=False):
+class Pml4Read(Question, tag="pml4.read", kw_only=True):
     process: Number = 0
     index: Number
     result: Number | None = None

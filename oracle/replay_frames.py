@@ -31,7 +31,8 @@ FIRST_EVENT = 2  # the line after the header
 class FrameReplay:
     """The frames of one trace.
 
-    bitmap: the state that the trace has led to.  warnings: the line and what was let pass there, but is worth knowing.
+    bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.
+    warnings: the line, and what was let pass there but is worth knowing.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -46,8 +47,7 @@ class FrameReplay:
         self.warnings: list[tuple[int, str]] = []
         self.bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
         self.bitmap.add(0, geometry.frames)
-        # The line that last allocated or freed each frame, or 0. What is never written of it takes no memory.
-        self.lines = memoryview(mmap(-1, 4 * geometry.frames)).cast("I")
+        self.lines = no_lines(geometry.frames)
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -64,6 +64,7 @@ class FrameReplay:
         geometry = self.geometry
         image, shift = geometry.kernel_image_frames, geometry.page_shift
         self.bitmap = reference.boot(list(records), shift, geometry.frames, image, self.trusting)
+        self.lines = no_lines(geometry.frames)
 
     def remember(self, frame: int, line: int) -> None:
         try:
@@ -278,3 +279,8 @@ class FrameReplay:
         bits = f"{bitmap.words[frame // BITS]:064b}"[: bitmap.frames - first]
         told = {"frame": frame, "state": state, "line": self.lines[frame] or None, "first": first, "bits": bits}
         return told | self.totals()
+
+
+def no_lines(frames: int) -> memoryview:
+    """A number of 32 bits for each frame, all of them 0; the system gives memory only to those that are written."""
+    return memoryview(mmap(-1, 4 * frames)).cast("I")

@@ -45,4 +45,5 @@ def nobody(tables: KernelHalf, process: int) -> Finding:
 
 def wrongly_failed(op: str, error: object, legal: str, says: str, state: dict[str, Any]) -> Finding:
     """What is found where an operation fails that must succeed: nothing changes."""
-    return Finding(f"{op}.{MUST_SUCCEED}", says, f"it failed ({error}), but it must succeed", legal, state, state)
+    rule = says[:1].lower() + says[1:].rstrip(".")
+    return Finding(f"{op}.{MUST_SUCCEED}", rule, f"it failed ({error}), but it must succeed", legal, state, state)
