@@ -10,6 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 BYTE = 8  # bits drawn together
+ROW = 32  # bits on a line
 
 
 def drawn(state: Mapping[str, Any]) -> RenderableType:
@@ -43,11 +44,14 @@ def in_words(value: object) -> str:
 def word(state: Mapping[str, Any]) -> Text:
     """A word of the bitmap, first frame first, 1 = free, and a mark below the frame that it is about."""
     bits, first, frame = state["bits"], state["first"], state["frame"]
-    label = f"frame {first:,}: "
-    groups = " ".join(bits[at : at + BYTE] for at in range(0, len(bits), BYTE))
-    place = frame - first
-    mark = " " * (len(label) + place + place // BYTE) + "^"
-    return Text(f"{label}{groups}\n{mark}", no_wrap=True)
+    lines, width = [], len(f"{first + len(bits) - 1:,}")
+    for start in range(0, len(bits), ROW):
+        row_bits, label = bits[start : start + ROW], f"frame {first + start:>{width},}: "
+        lines.append(label + " ".join(row_bits[at : at + BYTE] for at in range(0, len(row_bits), BYTE)))
+        place = frame - first - start
+        if 0 <= place < ROW:
+            lines.append(" " * (len(label) + place + place // BYTE) + "^")
+    return Text("\n".join(lines))
 
 
 def tree(blocks: Sequence[Mapping[str, Any]]) -> Tree:

@@ -97,7 +97,7 @@ def test_examples(capsys: pytest.CaptureFixture[str]) -> None:
 def test_text_draws_the_bitmap(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:
     assert main(["check", "--keep-going", files["diverging"]]) == 1
     lines = capsys.readouterr().out.splitlines()
-    (drawn,) = [number for number, line in enumerate(lines) if "frame 0: 00111111 11111111" in line]
+    (drawn,) = [number for number, line in enumerate(lines) if "frame  0: 00111111 11111111" in line]
     assert lines[drawn + 1].index("^") == lines[drawn].index("00111111")
     assert any("frame 0 is the kernel image's" in line for line in lines)
 
