@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from memoracle.proofs import laws
 from memoracle.proofs.obligations import Obligation
-from memoracle.proofs.world import World
+from memoracle.proofs.world import Sort, World
 from memoracle.spec import bitmap as law
 
 MOST_FRAMES = 1 << 52  # of 4 KiB, in 64-bit addresses
-SORTS = {"frame": "frame", "later": "frame", "first": "frame", "last": "frame", "word": "word"}
+FRAME = Sort("frame")
+SORTS = {"frame": FRAME, "later": FRAME, "first": FRAME, "last": FRAME, "word": Sort("word")}
+FUNCTIONS = dict.fromkeys(("exists", "is_free", "in_use", "free_below"), laws.any_point("frame"))
 
 
 def unknown(run: World) -> law.Frames:
@@ -37,7 +39,7 @@ def initial(run: World) -> law.Frames:
     return law.empty(state.reach, state.image)
 
 
-LAW = laws.Law("bitmap", SORTS, unknown, initial, law.CHECKED, law.OPERATIONS, law.THEOREMS, integers=True)
+LAW = laws.Law("bitmap", SORTS, FUNCTIONS, unknown, initial, law.CHECKED, law.OPERATIONS, law.THEOREMS, integers=True)
 
 
 def obligations() -> Iterator[Obligation]:

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+from memoracle.impl.buddy import Buddy, order_for
 from memoracle.proofs import laws
-from memoracle.proofs.obligations import Obligation
-from memoracle.proofs.world import World
+from memoracle.proofs.abstraction import blocks_of
+from memoracle.proofs.obligations import Obligation, claimed
+from memoracle.proofs.paths import Run, cut
+from memoracle.proofs.standins import Map, Set, Sets
+from memoracle.proofs.world import Sort, World
 from memoracle.spec import buddy as law
+from memoracle.spec.clauses import implies, neg
 
 DEEPEST = 52  # 2^52 pages of 4 KiB are all of a 64-bit address space
+PAGE, ORDER, BLOCK = Sort("page"), Sort("order", 63), Sort("block")
 SORTS = {
-    "page": "page",
-    "order": "order",
-    "block": "block",
-    "level": "order",
-    "merged": "order",
-    "pages": "size",
-    "other": "order",
+    "page": PAGE,
+    "order": ORDER,
+    "block": BLOCK,
+    "level": ORDER,
+    "merged": ORDER,
+    "other": ORDER,
+    "pages": Sort("size"),
 }
-BOUNDS = (("order", 63), ("level", 63), ("merged", 63), ("other", 63))
+
+
+def any_block(run: Run) -> tuple[Any, Any]:
+    """Any order, and any block of it: one that covers some page. There are no others."""
+    points = run.point_of_each(("order", "page"))
+    return points["order"], points["page"] >> points["order"]
+
+
+FUNCTIONS = {
+    "is_free": any_block,
+    "is_allocated": any_block,
+    "is_fixed": laws.any_point("page"),
+    "order_at": laws.any_point("page"),
+}
+
 
 
 def unknown(run: World) -> law.Blocks:
     """Any state of a space of any depth, in which a block may be held."""
     depth = run.number("depth", 0, DEEPEST)
-    held_order = run.number("held_order", 0, 63)
+    held_order = run.number("held_order", 0, ORDER.highest)
     held_page = run.number("held_page")
     holding = run.truth("holding")
     run.touch(("order",), (held_order,))
@@ -40,7 +61,7 @@ def unknown(run: World) -> law.Blocks:
         holding=holding,
         held_order=held_order,
         held_page=held_page,
-        order_at=run.function("order_at", "page", high=63, gives="order"),
+        order_at=run.function("order_at", "page", high=ORDER.highest, gives="order"),
     )
 
 
@@ -48,17 +69,335 @@ def initial(run: World) -> law.Blocks:
     return law.whole(unknown(run).depth)
 
 
-def where_pages_part(run: World, values: dict[str, Any], points: dict[str, Any]) -> None:
-    """Two pages lie in buddies of the order of the highest bit in which they differ."""
-    if "page" in values and "page" in points:
-        run.touch(("order",), ((values["page"] ^ points["page"]).bit_length() - 1,))
-
-
-PROVED_DIRECTLY = (*law.STEPS, law.carve, law.fix, law.free)
 LAW = laws.Law(
-    "buddy", SORTS, unknown, initial, law.INVARIANTS, PROVED_DIRECTLY, law.THEOREMS, bounds=BOUNDS, hint=where_pages_part
+    "buddy",
+    SORTS,
+    FUNCTIONS,
+    unknown,
+    initial,
+    law.INVARIANTS,
+    (*law.STEPS, law.fix),
+    law.THEOREMS,
 )
+
+
+def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
+    return claimed(f"buddy.{name}", kind, claim, SORTS)
+
+
+def at_rest(run: Run) -> law.Blocks:
+    """Any state that satisfies the invariants and in which nothing is held."""
+    state = unknown(run)
+    run.assume_all(law.INVARIANTS, state)
+    run.assume(neg(state.holding))
+    return state
+
+
+# An operation is a run of steps, each of which keeps the invariants; so it keeps them itself.
+
+
+def carving(run: Run) -> tuple[law.Blocks, Any, Any]:
+    state, page, order = at_rest(run), run.point("page"), run.point("order")
+    laws.permitted(run, law.carve, state, {"page": page, "order": order})
+    return state, page, order
+
+
+@proved("carve.begins", "invariant", "before it is split, the free block is picked up as it is")
+def carve_begins(run: Run) -> None:
+    state, page, _ = carving(run)
+    whole = state.order_at(page)
+    run.claim("a block is picked up", law.pick_up.allows(state, order=whole, page=page))
+    laws.same_state(run, LAW, law.pick_up(state, whole, page), law.split_down(state, page, whole))
+
+
+@proved("carve.goes-on", "invariant", "a block that is split down once more is one that was split")
+def carve_goes_on(run: Run) -> None:
+    state, page, order = carving(run)
+    held = run.point("order")
+    run.assume(order < held, held <= state.order_at(page))
+    before = law.split_down(state, page, held)
+    run.claim("a block is split", law.split.allows(before, page=page))
+    laws.same_state(run, LAW, law.split(before, page), law.split_down(state, page, held - 1))
+
+
+@proved("carve.ends", "invariant", "the block that was split down to its order is settled")
+def carve_ends(run: Run) -> None:
+    state, page, order = carving(run)
+    run.claim("a block is settled", law.settle.allows(law.split_down(state, page, order)))
+
+
+def freeing(run: Run) -> tuple[law.Blocks, Any, Any, Any]:
+    state = at_rest(run)
+    values = run.point_of_each(law.free.points)
+    laws.permitted(run, law.free, state, values)
+    return state, values["page"], values["order"], values["merged"]
+
+
+@proved("free.begins", "invariant", "before it is merged, the allocated block is picked up as it is")
+def free_begins(run: Run) -> None:
+    state, page, order, _ = freeing(run)
+    run.claim("a block is picked up", law.pick_up.allows(state, order=order, page=page))
+    laws.same_state(run, LAW, law.pick_up(state, order, page), law.merge_up(state, page, order, order))
+
+
+@proved("free.goes-on", "invariant", "a block that is merged up once more is one that was merged")
+def free_goes_on(run: Run) -> None:
+    state, page, order, merged = freeing(run)
+    held = run.point("order")
+    run.assume(order <= held, held < merged)
+    before = law.merge_up(state, page, order, held)
+    run.claim("a block is merged", law.merge.allows(before))
+    laws.same_state(run, LAW, law.merge(before), law.merge_up(state, page, order, held + 1))
+
+
+@proved("free.ends", "invariant", "the block that was merged up to its order is released")
+def free_ends(run: Run) -> None:
+    state, page, order, merged = freeing(run)
+    run.claim("a block is released", law.release.allows(law.merge_up(state, page, order, merged)))
+
+
+BY_STEPS = (carve_begins, carve_goes_on, carve_ends, free_begins, free_goes_on, free_ends)
+
+
+# The code. Its containers are unknown; what they must be like, beside what the law says, is stated here.
+
+
+def starts_are_blocks(buddy: Any, page: Any) -> Any:
+    """What is noted as allocated is a block in the range."""
+    order = buddy.allocated.at(page)
+    in_range = (page >> buddy.depth == 0) & (order <= buddy.depth)
+    return implies(buddy.allocated.has(page), in_range & law.is_aligned(page, order))
+
+
+def unknown_code(run: Run) -> tuple[Any, law.Blocks]:
+    """The reference on unknown containers, and the state that it stands for before anything is run."""
+    depth = run.number("depth", 0, DEEPEST)
+    run.touch(("order",), (depth,))
+    is_free, is_fixed = run.relation("is_free", "order", "block"), run.relation("is_fixed", "page")
+    is_start, order_of = run.relation("is_start", "page"), run.function("order_of", "page", high=ORDER.highest, gives="order")
+
+    def reference() -> Any:
+        buddy = object.__new__(Buddy)
+        containers = {
+            "depth": depth,
+            "free_blocks": Sets(run, is_free, depth + 1, "block"),
+            "allocated": Map(run, is_start, order_of, ORDER.highest),
+            "fixed": Set(run, is_fixed, "page"),
+        }
+        buddy.__dict__.update(containers)
+        return buddy
+
+    before = reference()
+    state = replace(blocks_of(before), order_at=run.function("order_at", "page", high=ORDER.highest, gives="order"))
+    run.assume_all(law.INVARIANTS, state)
+    run.assume_for_all(("page",), lambda page: starts_are_blocks(before, page))
+    return reference(), state
+
+
+@dataclass
+class Search:
+    """The loop that looks for a larger free block: none of the orders that it has passed has one."""
+
+    buddy: Any
+    state: law.Blocks
+    would_do: Callable[[Any, Any], Any]  # whether the search is for such a block, of this order and place
+    wanted: Any
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.turned(run, arguments[0])
+
+    def resumed(self, run: Run) -> Any:
+        order = run.point("order")
+        run.suppose(self.wanted <= order, order <= self.buddy.depth)
+        run.assume_for_all(("order", "block"), lambda o, block: self._none_passed(order, o, block))
+        return order
+
+    def turned(self, run: Run, result: Any) -> Any:
+        run.claim("the search stays in the range", (self.wanted <= result) & (result <= self.buddy.depth))
+        run.claim("the search passes no block that would do", self._none_passed(result, *any_block(run)))
+        return self.buddy.depth - result
+
+    def _none_passed(self, order: Any, o: Any, block: Any) -> Any:
+        passed = (self.wanted <= o) & (o < order) & self.would_do(o, block)
+        return implies(passed, neg(self.state.is_free(o, block)))
+
+
+@dataclass
+class Splitting:
+    """The loop that splits: the free blocks are what the law says while the block of some order is held."""
+
+    buddy: Any
+    state: law.Blocks
+    page: Any
+    wanted: Any
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.turned(run, arguments[0])
+
+    def resumed(self, run: Run) -> Any:
+        order = run.point("order")
+        run.suppose(self._in_between(order))
+        self.buddy.free_blocks.has = law.split_down(self.state, self.page, order).is_free
+        return order
+
+    def turned(self, run: Run, result: Any) -> Any:
+        run.claim("the held block is no smaller than wanted", self._in_between(result))
+        free_are(run, self.buddy, law.split_down(self.state, self.page, result))
+        return result
+
+    def _in_between(self, order: Any) -> Any:
+        return (self.wanted <= order) & (order <= self.state.order_at(self.page))
+
+
+@dataclass
+class Merging:
+    """The loop that merges: all buddies so far were free, and the free blocks are what the law says while one is held."""
+
+    buddy: Any
+    state: law.Blocks
+    page: Any
+    start: Any
+    order: Any  # of the held block after the loop
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.turned(run, arguments[0])
+
+    def resumed(self, run: Run) -> Any:
+        order = self.order = run.point("order")
+        run.suppose(self.start <= order, order <= self.state.depth)
+        run.assume_for_all(("level",), lambda level: self._were_free(order, level))
+        self.buddy.free_blocks.has = law.merge_up(self.state, self.page, self.start, order).is_free
+        return order
+
+    def turned(self, run: Run, result: Any) -> Any:
+        run.claim("the held block is no larger than the range", (self.start <= result) & (result <= self.state.depth))
+        run.claim("all buddies so far were free", self._were_free(result, run.point("level")))
+        free_are(run, self.buddy, law.merge_up(self.state, self.page, self.start, result))
+        return self.state.depth - result
+
+    def _were_free(self, order: Any, level: Any) -> Any:
+        return law.merges_free_buddies(self.state, self.page, self.start, order, level)
+
+
+def free_are(run: Run, buddy: Any, state: law.Blocks) -> None:
+    """Claims that the code's free blocks are those of a state of the law."""
+    block = any_block(run)
+    run.claim("the free blocks are the law's while one is held", buddy.free_blocks.has(*block) == state.is_free(*block))
+
+
+NOT_KEPT = ("order_at", "held_order", "held_page")  # by the reference, between two operations
+
+
+class Carving:
+    """Stands in for `_carve`, of which `carve_refines` shows what it does: the code calls it where it may, and last."""
+
+    def __init__(self, run: Run, buddy: Any, state: law.Blocks) -> None:
+        self.run, self.buddy, self.state = run, buddy, state
+        self.carved: tuple[Any, Any] | None = None
+        run.replace(buddy, "_carve", self)
+
+    def __call__(self, order: Any, page: Any, wanted: Any) -> None:
+        with self.run.reading_law():
+            untouched(self.run, self.buddy, self.state)
+            self.run.claim("a block is carved where the law allows it", law.carve.allows(self.state, page=page, order=wanted))
+            self.run.claim("it is carved out of the block that covers it", order == self.state.order_at(page))
+            self.carved = (page, wanted)
+            self.buddy.free_blocks = self.buddy.allocated = None  # nobody may read them from here on
+
+    def of(self, page: Any, wanted: Any) -> Any:
+        """Whether this block was carved."""
+        return self.carved is not None and (self.carved[0] == page) & (self.carved[1] == wanted)
+
+
+def untouched(run: Run, buddy: Any, state: law.Blocks) -> None:
+    laws.same_state(run, LAW, blocks_of(buddy), state, NOT_KEPT)
+
+
+@proved("carve.refines", "refinement", "the code that splits a block out of a larger free one does what the law says")
+def carve_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    page, wanted = run.point("page"), run.point("order")
+    laws.permitted(run, law.carve, state, {"page": page, "order": wanted})
+    whole = state.order_at(page)
+    cut(run, buddy, "_split", lambda order, page: Splitting(buddy, state, page, wanted))
+    run.call(buddy._carve, whole, page, wanted)
+    laws.same_state(run, LAW, blocks_of(buddy), law.carve(state, page, wanted), NOT_KEPT)
+    run.claim("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
+
+
+@proved("allocate.refines", "refinement", "the code of allocate does what the law allows: best fit, lowest address")
+def allocate_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    pages = run.point("pages")
+    wanted = run.call(order_for, pages)
+    cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: True, order))
+    carving = Carving(run, buddy, state)
+    page = run.call(buddy.allocate, pages)
+    if page is None:
+        choice = run.point_of_each(("page", "order"))
+        run.claim("it fails only if no block is large enough", neg(law.allocate.allows(state, pages=pages, **choice)))
+        untouched(run, buddy, state)
+        return
+    run.claim("the block is the one that was carved", carving.of(page, wanted))
+    run.claim("the law allows the block", law.allocate.allows(state, pages=pages, page=page, order=wanted))
+    whole, (order, block) = state.order_at(page), any_block(run)
+    better = state.is_free(order, block) & (wanted <= order)
+    best = (whole < order) | ((whole == order) & (page >> whole <= block))
+    run.claim("it is split from the smallest block that fits, at the lowest address", implies(better, best))
+    run.claim("the lower half is kept", page == law.first_page(page, whole))
+
+
+def reserves(run: Run, code: str) -> None:
+    """The code of reserve, or of fix, which reserves first, does what the law says."""
+    buddy, state = unknown_code(run)
+    page, pages = run.point("page"), run.point("pages")
+    wanted = run.call(order_for, pages)
+    cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: block == page >> o, order))
+    carving = Carving(run, buddy, state)
+    if run.call(lambda: bool(getattr(buddy, code)(page, pages))):
+        run.claim("the block is the one that was carved", carving.of(page, wanted))
+        run.claim("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
+        fixed = run.point("page")
+        also = (fixed == page) & (code == "fix")
+        run.claim("the block is never freed if it was fixed", buddy.fixed.has(fixed) == (state.is_fixed(fixed) | also))
+        return
+    order = run.point("order")
+    run.claim("it fails only if the law says so", neg(law.reserve.allows(state, pages=pages, page=page, order=order)))
+    untouched(run, buddy, state)
+
+
+@proved("reserve.refines", "refinement", "the code of reserve does what the law says")
+def reserve_refines(run: Run) -> None:
+    reserves(run, "reserve")
+
+
+@proved("fix.refines", "refinement", "the code of fix does what the law says of reserve, and then of fix")
+def fix_refines(run: Run) -> None:
+    reserves(run, "fix")
+
+
+@proved("free.refines", "refinement", "the code of free does what the law says")
+def free_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    page, pages = run.point("page"), run.point("pages")
+    start = run.call(order_for, pages)
+    held = Merging(buddy, state, page, start, start)
+    cut(run, buddy, "_merge", lambda order, page: held)
+    if run.call(lambda: bool(buddy.free(page, pages))):
+        values = {"pages": pages, "page": page, "order": start, "merged": held.order}
+        run.claim("the law allows it", law.free.allows(state, level=run.point("level"), **values))
+        laws.same_state(run, LAW, blocks_of(buddy), law.free(state, *values.values()), NOT_KEPT)
+        run.claim("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
+        return
+    fresh = {"pages": pages, "page": page, "order": run.point("order")}
+    run.claim("it fails only if the law says so", neg(law.free.allows(state, **fresh)))
+    untouched(run, buddy, state)
+
+
+CODE = (carve_refines, allocate_refines, reserve_refines, fix_refines, free_refines)
 
 
 def obligations() -> Iterator[Obligation]:
     yield from laws.obligations(LAW)
+    yield from BY_STEPS
+    yield from CODE

@@ -6,10 +6,17 @@ from collections.abc import Iterator
 
 from memoracle.proofs import laws
 from memoracle.proofs.obligations import Obligation
-from memoracle.proofs.world import World
+from memoracle.proofs.world import Sort, World
 from memoracle.spec import kernel_half as law
 
-SORTS = {"process": "process", "other": "process", "anyone": "process", "index": "index", "value": "value"}
+PROCESS, INDEX = Sort("process"), Sort("index")
+SORTS = {"process": PROCESS, "other": PROCESS, "anyone": PROCESS, "index": INDEX, "value": Sort("value")}
+FUNCTIONS = {
+    "master": laws.any_point("index"),
+    "entry": laws.any_point("process", "index"),
+    "lives": laws.any_point("process"),
+    "pending": laws.any_point("process"),
+}
 
 
 def unknown(run: World) -> law.Halves:
@@ -28,7 +35,15 @@ def unknown(run: World) -> law.Halves:
 
 
 LAW = laws.Law(
-    "kernel_half", SORTS, unknown, lambda run: law.blank(), law.INVARIANTS, law.OPERATIONS, law.THEOREMS, integers=True
+    "kernel_half",
+    SORTS,
+    FUNCTIONS,
+    unknown,
+    lambda run: law.blank(),
+    law.INVARIANTS,
+    law.OPERATIONS,
+    law.THEOREMS,
+    integers=True,
 )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.paths import Run
 from memoracle.proofs.terms import Symbolic
-from memoracle.proofs.world import World
+from memoracle.proofs.world import Sort, World
 from memoracle.spec.clauses import Clause, Operation
 
 
@@ -22,22 +22,19 @@ class Law:
     """A component's law, and how to speak of an unknown state of it."""
 
     component: str
-    sorts: dict[str, str]  # of the parameters of its clauses and functions: which of them range over the same points
+    sorts: dict[str, Sort]  # of the parameters of its clauses and functions: which of them range over the same points
+    functions: dict[str, Callable[[Run], tuple[Any, ...]]]  # any point of each function of a state
     unknown: Callable[[World], Any]
     initial: Callable[[World], Any]
     invariants: Sequence[Clause]
     operations: Sequence[Operation]
     theorems: Sequence[Clause] = ()
-    hint: Callable[[World, dict[str, Any], dict[str, Any]], None] = lambda run, values, points: None
     integers: bool = False  # whether the solver counts with integers in these proofs
-    bounds: tuple[tuple[str, int], ...] = ()  # the highest value of a parameter, where that is not any 64-bit number
 
-    def point(self, run: World, parameter: str) -> Symbolic:
-        highest = dict(self.bounds).get(parameter)
-        return run.point(parameter) if highest is None else run.point(parameter, 0, highest)
 
-    def points(self, run: World, parameters: Sequence[str]) -> dict[str, Symbolic]:
-        return {parameter: self.point(run, parameter) for parameter in parameters}
+def any_point(*parameters: str) -> Callable[[Run], tuple[Any, ...]]:
+    """Unknown points, one of each parameter."""
+    return lambda run: tuple(run.point_of_each(parameters).values())
 
 
 def obligations(law: Law) -> Iterator[Obligation]:
@@ -54,7 +51,7 @@ def obligations(law: Law) -> Iterator[Obligation]:
 
 def _initial(law: Law, clause: Clause) -> Obligation:
     def body(run: Run) -> None:
-        run.claim(clause.says, clause(law.initial(run), *law.points(run, clause.points).values()))
+        run.claim(clause.says, clause(law.initial(run), *run.point_of_each(clause.points).values()))
 
     name = f"{law.component}.initially.{_short(clause)}"
     return Obligation(name, law.component, "initial", f"initially {clause.says}", body, law.sorts, integers=law.integers)
@@ -64,10 +61,8 @@ def preserved(law: Law, operation: Operation, clause: Clause, dropped: str | Non
     """That an operation keeps an invariant; with one invariant not taken as given, it may not."""
 
     def body(run: Run) -> None:
-        _, after, values = happens(run, law, operation, dropped)
-        points = law.points(run, clause.points)
-        law.hint(run, values, points)
-        run.claim(clause.says, clause(after, *points.values()))
+        _, after = happens(run, law, operation, dropped)
+        run.claim(clause.says, clause(after, *run.point_of_each(clause.points).values()))
 
     name = f"{law.component}.{_short(operation)}.keeps-{_short(clause)}"
     claim = f"after {operation.name}, {clause.says}"
@@ -78,14 +73,14 @@ def _bounded(law: Law, operation: Operation) -> Obligation:
     """That an operation keeps every number between the bounds that the proofs take it to lie in."""
 
     def body(run: Run) -> None:
-        before, after, _ = happens(run, law, operation)
+        before, after = happens(run, law, operation)
         for field in fields(before):
             was, now = getattr(before, field.name), getattr(after, field.name)
             if isinstance(was, Symbolic):
                 run.claim(f"{field.name} keeps its bounds", (was.low <= now) & (now <= was.high))
             elif callable(was) and was in run.bounds:
-                parameters, low, high = run.bounds[was]
-                value = now(*law.points(run, parameters).values())
+                low, high = run.bounds[was]
+                value = now(*law.functions[field.name](run))
                 run.claim(f"{field.name} keeps its bounds", (low <= value) & (value <= high))
 
     name = f"{law.component}.{_short(operation)}.keeps-bounds"
@@ -99,19 +94,19 @@ def theorem(law: Law, clause: Clause) -> Obligation:
     def body(run: Run) -> None:
         state = law.unknown(run)
         run.assume_all(law.invariants, state)
-        run.claim(clause.says, clause(state, *law.points(run, clause.points).values()))
+        run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
 
     name = f"{law.component}.{_short(clause)}"
     return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, integers=law.integers)
 
 
-def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
-    """An operation happens in an unknown state: the states before and after, and its arguments and choices."""
+def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any]:
+    """An operation happens in an unknown state, with unknown arguments and choices: the states before and after."""
     before = law.unknown(run)
     run.assume_all([clause for clause in law.invariants if clause.name != dropped], before)
-    values = law.points(run, operation.points)
+    values = run.point_of_each(operation.points)
     permitted(run, operation, before, values)
-    return before, operation(before, *values.values()), values
+    return before, operation(before, *values.values())
 
 
 def permitted(run: Run, operation: Operation, state: Any, values: dict[str, Any]) -> None:
@@ -124,6 +119,18 @@ def permitted(run: Run, operation: Operation, state: Any, values: dict[str, Any]
             return clause(state, *(here[point] for point in clause.points))
 
         run.assume_for_all(others, holds)
+
+
+def same_state(run: Run, law: Law, one: Any, other: Any, but: Sequence[str] = ()) -> None:
+    """Claims that two states are the same, at any points of every function of theirs."""
+    for field in fields(one):
+        if field.name in but:
+            continue
+        first, second = getattr(one, field.name), getattr(other, field.name)
+        if field.name in law.functions:
+            points = law.functions[field.name](run)
+            first, second = first(*points), second(*points)
+        run.claim(f"{field.name} is what the law says", first == second)
 
 
 def _short(named: Clause | Operation) -> str:

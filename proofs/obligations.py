@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from memoracle.proofs.paths import Run
+from memoracle.proofs.world import Sort
 
 UNBOUNDED = "unbounded"
 
@@ -25,7 +26,7 @@ class Obligation:
     kind: str
     claim: str
     body: Callable[[Run], None]
-    sorts: dict[str, str]
+    sorts: dict[str, Sort]
     scope: str = UNBOUNDED
     integers: bool = False  # whether the solver counts with integers, instead of bits
 
@@ -34,8 +35,38 @@ class Obligation:
         return source_of(self.body)
 
 
+@dataclass(frozen=True)
+class Computation:
+    """A claim that is settled by running something to its end: an exhaustive run of a small state, a count of models.
+
+    run: what is wrong, for people to read, or None if the claim holds.
+    """
+
+    name: str
+    component: str
+    kind: str
+    claim: str
+    run: Callable[[], str | None]
+    scope: str
+
+    @property
+    def source(self) -> str:
+        return source_of(self.run)
+
+
 def source_of(function: Any) -> str:
     """Where a function stands, as `proofs/buddy.py:41`."""
     code = inspect.unwrap(function).__code__
     path = Path(code.co_filename)
     return f"{path.parent.name}/{path.name}:{code.co_firstlineno}"
+
+
+def claimed(
+    name: str, kind: str, claim: str, sorts: dict[str, Sort], scope: str = UNBOUNDED, integers: bool = False
+) -> Callable[[Callable[[Run], None]], Obligation]:
+    """Declares the body that follows to be the proof of a claim."""
+
+    def declare(body: Callable[[Run], None]) -> Obligation:
+        return Obligation(name, name.split(".", 1)[0], kind, claim, body, sorts, scope, integers)
+
+    return declare

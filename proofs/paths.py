@@ -9,7 +9,8 @@ loop is reached from the arbitrary state alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ import z3
 
 from memoracle.proofs import terms
 from memoracle.proofs.terms import truth
-from memoracle.proofs.world import World
+from memoracle.proofs.world import Sort, World
 
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
 
@@ -38,7 +39,7 @@ class Goal:
 class Run(World):
     """One path through the code, and what must hold along it."""
 
-    def __init__(self, sorts: dict[str, str], choices: list[bool]) -> None:
+    def __init__(self, sorts: dict[str, Sort], choices: list[bool]) -> None:
         super().__init__(sorts)
         self.choices = choices
         self.taken: list[bool] = []
@@ -55,6 +56,23 @@ class Run(World):
         """Puts back what was replaced."""
         while self.replaced:
             setattr(*self.replaced.pop())
+
+    def call(self, code: Callable[..., Any], *arguments: Any) -> Any:
+        """Runs code, as opposed to reading the law."""
+        terms.decide, terms.must = self.decide, self.must
+        try:
+            return code(*arguments)
+        finally:
+            terms.decide = terms.must = None
+
+    @contextmanager
+    def reading_law(self) -> Iterator[None]:
+        """Interrupts a run of code to speak of states."""
+        terms.decide = terms.must = None
+        try:
+            yield
+        finally:
+            terms.decide, terms.must = self.decide, self.must
 
     def decide(self, condition: z3.BoolRef) -> bool:
         """Which way a branch goes on this path."""
@@ -105,35 +123,39 @@ class Loop(Protocol):
         """Claims that the invariant holds after a step that returned this; the measure there."""
 
 
-def cut(run: Run, owner: Any, step: str, loop: Loop) -> None:
-    """Cuts the loop that calls this step, a function of a module or a method of an object."""
+def cut(run: Run, owner: Any, step: str, loop_of: Callable[..., Loop]) -> None:
+    """Cuts the loop that calls this step, a function of a module or a method of an object.
+
+    loop_of: the loop's invariant, given the arguments with which the step is called first.
+    """
     real = getattr(owner, step)
-    calls = 0
+    loop: Loop | None = None
 
     def stand_in(*arguments: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            loop.entered(run, arguments)
-            return loop.resumed(run)
-        before = loop.entered(run, arguments)
+        nonlocal loop
+        with run.reading_law():
+            if loop is None:
+                loop = loop_of(*arguments)
+                loop.entered(run, arguments)
+                return loop.resumed(run)
+            before = loop.entered(run, arguments)
         result = real(*arguments)
-        after = loop.turned(run, result)
-        if before is not None:
-            run.claim("the loop comes to an end", (after < before) & (before >= 0))
+        with run.reading_law():
+            after = loop.turned(run, result)
+            if before is not None:
+                run.claim("the loop comes to an end", (after < before) & (before >= 0))
         raise EndOfRun
 
     run.replace(owner, step, stand_in)
 
 
-def explore(sorts: dict[str, str], body: Callable[[Run], None], integers: bool = False) -> list[Run]:
+def explore(sorts: dict[str, Sort], body: Callable[[Run], None], integers: bool = False) -> list[Run]:
     """Every path through a body, which sets a state up, runs code on it, and claims what must hold."""
     terms.integers = integers
     runs: list[Run] = []
     pending: list[list[bool]] = [[]]
     while pending:
         run = Run(sorts, pending.pop())
-        terms.decide = run.decide
         try:
             body(run)
         except EndOfRun:
@@ -141,7 +163,6 @@ def explore(sorts: dict[str, str], body: Callable[[Run], None], integers: bool =
         except Exception as error:
             run.claim(f"the code does not raise {type(error).__name__}: {error}", False)
         finally:
-            terms.decide = None
             run.undo()
         runs.append(run)
         pending.extend(run.others)

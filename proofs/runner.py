@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import z3
 
 from memoracle.proofs import solver
-from memoracle.proofs.obligations import Obligation
+from memoracle.proofs.obligations import Computation, Obligation
 from memoracle.proofs.paths import Goal, Run, explore
 
-ROUNDS = (1, 2, 3)  # how often clauses are instantiated at new points before a counterexample is believed
+TOGETHER = 20_000_000  # the solver's budget for all goals of a path together
+ROUNDS = {True: 2, False: 1}  # how often clauses are instantiated at new points, where proofs count and where not
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,17 @@ class Result:
     counterexample: str | None
 
 
-def discharge(obligation: Obligation, use_cache: bool = True) -> Result:
+def discharge(obligation: Obligation | Computation, use_cache: bool = True) -> Result:
+    """Settles a claim: proves it, or finds how it fails."""
+    if isinstance(obligation, Obligation):
+        return _prove(obligation, use_cache)
+    started = time.perf_counter()
+    wrong = obligation.run()
+    verdict = "proved" if wrong is None else "refuted"
+    return _result(obligation, verdict, wrong, "none", time.perf_counter() - started, 0, False)
+
+
+def _prove(obligation: Obligation, use_cache: bool) -> Result:
     """Proves a claim on every path, or finds how it fails."""
     started = time.perf_counter()
     runs = explore(obligation.sorts, obligation.body, obligation.integers)
@@ -49,32 +60,52 @@ def discharge(obligation: Obligation, use_cache: bool = True) -> Result:
             verdict = "refuted" if answer.verdict == "sat" else "unknown"
             counterexample = _describe(run, answer)
             break
+    seconds = time.perf_counter() - started
+    rlimit = sum(answer.rlimit for answer in answers)
+    cached = bool(answers) and all(answer.cached for answer in answers)
+    return _result(obligation, verdict, counterexample, solver.VERSION, seconds, rlimit, cached)
+
+
+def _result(
+    of: Obligation | Computation,
+    verdict: str,
+    counterexample: str | None,
+    solver: str,
+    seconds: float,
+    rlimit: int,
+    cached: bool,
+) -> Result:
     return Result(
-        obligation.name,
-        obligation.component,
-        obligation.kind,
-        obligation.claim,
-        obligation.scope,
+        of.name,
+        of.component,
+        of.kind,
+        of.claim,
+        of.scope,
         verdict,
-        solver.VERSION,
-        round(time.perf_counter() - started, 4),
-        sum(answer.rlimit for answer in answers),
-        bool(answers) and all(answer.cached for answer in answers),
-        obligation.source,
+        solver,
+        round(seconds, 4),
+        rlimit,
+        cached,
+        of.source,
         counterexample,
     )
 
 
 def _fails(run: Run, integers: bool, use_cache: bool) -> solver.Answer:
-    """Whether some goal of a run can fail."""
-    for rounds in ROUNDS:
-        fails = [z3.Bool(f"fails#{place}") for place in range(len(run.goals))]
-        failures = [flag == _failure(goal) for flag, goal in zip(fails, run.goals, strict=True)]
-        assertions = [*run.hypotheses(rounds), *failures, z3.Or(fails)]
-        answer = solver.ask(solver.text_of(assertions, integers), use_cache)
-        if answer.verdict != "sat":
+    """Whether some goal of a run can fail: first all goals together, then, if that is too much, each alone."""
+    fails = [z3.Bool(f"fails#{place}") for place in range(len(run.goals))]
+    failures = [flag == _failure(goal) for flag, goal in zip(fails, run.goals, strict=True)]
+    given = run.hypotheses(ROUNDS[integers])
+    answer = solver.ask(solver.text_of([*given, *failures, z3.Or(fails)], integers), use_cache, TOGETHER)
+    if answer.verdict != "unknown":
+        return answer
+    spent, seconds = answer.rlimit, answer.seconds
+    for flag, failure in zip(fails, failures, strict=True):
+        answer = solver.ask(solver.text_of([*given, failure, flag], integers), use_cache)
+        spent, seconds = spent + answer.rlimit, seconds + answer.seconds
+        if answer.verdict != "unsat":
             break
-    return answer
+    return replace(answer, rlimit=spent, seconds=seconds)
 
 
 def _failure(goal: Goal) -> z3.BoolRef:

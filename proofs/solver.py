@@ -16,8 +16,8 @@ from pathlib import Path
 import z3
 
 RLIMIT = 400_000_000
+SEED = 0
 VERSION = f"z3 {z3.get_version_string()}"
-OPTIONS = {"rlimit": RLIMIT, "random_seed": 0}
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ def text_of(assertions: list[z3.BoolRef], integers: bool) -> str:
     return f"(set-logic {logic})\n{solver.to_smt2()}"
 
 
-def ask(text: str, use_cache: bool = True) -> Answer:
+def ask(text: str, use_cache: bool = True, rlimit: int = RLIMIT) -> Answer:
     """Whether the assertions of an SMT-LIB text can hold together."""
-    key = hashlib.sha256(json.dumps([text, VERSION, OPTIONS], sort_keys=True).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([text, VERSION, rlimit, SEED]).encode()).hexdigest()
     kept = _cache() / f"{key}.json"
     if use_cache and kept.exists():
         try:
             return Answer(**{**json.loads(kept.read_text()), "cached": True})
         except (ValueError, TypeError):
             kept.unlink(missing_ok=True)  # a file that was cut short
-    answer = _solve(text)
+    answer = _solve(text, rlimit)
     if answer.verdict != "unknown":
         kept.parent.mkdir(parents=True, exist_ok=True)
         whole = kept.with_suffix(f".{os.getpid()}")
@@ -57,12 +57,12 @@ def ask(text: str, use_cache: bool = True) -> Answer:
     return answer
 
 
-def _solve(text: str) -> Answer:
+def _solve(text: str, rlimit: int) -> Answer:
     started = time.perf_counter()
     context = z3.Context()
     logic = text[len("(set-logic ") : text.index(")")]
     solver = z3.SolverFor(logic, ctx=context)
-    solver.set(**OPTIONS)
+    solver.set(rlimit=rlimit, random_seed=SEED)
     solver.from_string(text)
     verdict = str(solver.check())
     used = [solver.statistics().get_key_value(key) for key in solver.statistics().keys() if key == "rlimit count"]  # noqa: SIM118

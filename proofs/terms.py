@@ -19,8 +19,9 @@ WIDTH = WIDTHS[0]  # of the keys and values that containers hold: 64-bit numbers
 
 integers = False  # whether numbers are the solver's integers; set while a proof is built
 
-# Decides a truth that code branches on; set while code is being explored.
-decide: Callable[[z3.BoolRef], bool] | None = None
+# Set while code is run, as opposed to the law being read:
+decide: Callable[[z3.BoolRef], bool] | None = None  # which way a branch goes
+must: Callable[[str, Any], None] | None = None  # claims that something holds where the code has come to
 
 
 class SymbolicBool(Formula):
@@ -70,12 +71,13 @@ class SymbolicBool(Formula):
 class Symbolic(Term):
     """A whole number between two known bounds."""
 
-    __slots__ = ("high", "low", "z")
+    __slots__ = ("high", "low", "shifted", "z")
     __hash__ = None  # type: ignore[assignment]
     repeat: ClassVar[Callable[[Any, Any], Any]]  # a sequence, so many times; set by what stands in for sequences
 
     def __init__(self, z: z3.BitVecRef, low: int, high: int) -> None:
         self.z, self.low, self.high = z, low, high
+        self.shifted: tuple[Symbolic, Symbolic] | None = None  # a number, not negative, and by how much it was shifted right
 
     def _with(self, other: Any, low: int, high: int, apply: Callable[[Any, Any], Any]) -> Symbolic:
         other = number(other)
@@ -116,9 +118,18 @@ class Symbolic(Term):
             return self._with(other, self.low << other.low, self.high << other.low, lambda a, _: a * (1 << exact(other)))
         if other.high > 128:
             raise OverflowError("a left shift without a bound")
+        if self.shifted and self.shifted[1].z.eq(other.z):
+            # Shifted right and left again by as much: it lost its lowest bits, and needs no more bits than it had.
+            whole = self.shifted[0]
+            cleared = whole ^ (whole & (1 << other) - 1)
+            return Symbolic(cleared.z, 0, whole.high)
         # What a negative shift would give is of no account: Python refuses it.
         most = max(other.high, 0)
-        return self._with(other, min(self.low << most, 0), max(self.high << most, 0), lambda a, b: a << b)
+        shifted = self._with(other, min(self.low << most, 0), max(self.high << most, 0), lambda a, b: a << b)
+        if must is None or shifted.z.size() == WIDTH:
+            return shifted
+        must("a shifted number has 64 bits", (shifted >= 0) & (shifted < 1 << 64))
+        return Symbolic(key(shifted), 0, (1 << 64) - 1)
 
     def __rlshift__(self, other: Any) -> Any:
         return number(other) << self
@@ -127,7 +138,10 @@ class Symbolic(Term):
         other = number(other)
         if integers:
             return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << exact(other)))
-        return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, b: a >> b)
+        result = self._with(other, min(self.low, 0), max(self.high, 0), lambda a, b: a >> b)
+        if self.low >= 0 and other.low >= 0 and other.high < WIDTH:
+            result.shifted = (self, other)
+        return result
 
     def __rrshift__(self, other: Any) -> Any:
         return number(other) >> self

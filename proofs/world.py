@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import z3
 
@@ -19,17 +19,24 @@ from memoracle.spec.clauses import Clause
 HIGHEST = (1 << 64) - 1  # "any size" is any that 64-bit addresses admit
 
 
+class Sort(NamedTuple):
+    """What points are, a page or an order, and the highest that there can be."""
+
+    name: str
+    highest: int = HIGHEST
+
+
 class World:
     """One proof's unknowns, facts and points. Names are given in order, so a proof is the same text every time."""
 
-    def __init__(self, sorts: dict[str, str]) -> None:
+    def __init__(self, sorts: dict[str, Sort]) -> None:
         """sorts: of each clause's parameters and each function's arguments, by their names."""
         self.sorts = sorts
         self.facts: list[z3.BoolRef] = []
         self.conditions: list[z3.BoolRef] = []
         self.given: list[tuple[tuple[str, ...], Callable[..., Any], SymbolicBool]] = []
         self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
-        self.bounds: dict[Callable[..., Any], tuple[tuple[str, ...], int, int]] = {}  # of the unknown functions
+        self.bounds: dict[Callable[..., Any], tuple[int, int]] = {}  # of the unknown functions that are numbers
         self.count = itertools.count()
         self.kept: list[z3.AstRef] = []  # a term's id is its own only for as long as the term is kept
 
@@ -51,11 +58,15 @@ class World:
         """An unknown truth with a name of its own."""
         return self.truth(f"{name}#{next(self.count)}")
 
-    def point(self, parameter: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
+    def point(self, parameter: str) -> Symbolic:
         """An unknown point, for a goal to speak of; a clause that is given is instantiated at it."""
-        unknown = self.fresh(parameter, low, high)
+        unknown = self.fresh(parameter, 0, self.sorts[parameter].highest)
         self.touch((parameter,), (unknown,))
         return unknown
+
+    def point_of_each(self, parameters: Iterable[str]) -> dict[str, Symbolic]:
+        """Unknown points, one of each parameter."""
+        return {parameter: self.point(parameter) for parameter in parameters}
 
     def relation(self, name: str, *parameters: str) -> Callable[..., SymbolicBool]:
         """An unknown truth of each point."""
@@ -81,20 +92,26 @@ class World:
                 self.touch((gives,), (value,))
             return value
 
-        self.bounds[read] = (parameters, low, high)
+        self.bounds[read] = (low, high)
         return read
 
     def _arguments(self, parameters: tuple[str, ...], points: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
-        """Whether each point is a 64-bit number, as keys are, and the points as the solver's arguments."""
-        terms = tuple(number(point) for point in points)
-        self.touch(parameters, terms)
-        inside = [within(term, 0, HIGHEST) for term in terms if term.low < 0 or term.high > HIGHEST]
-        return inside, [key(term) for term in terms]
+        """Whether each point is one that there can be, and the points as the solver's arguments."""
+        inside, keys = [], []
+        for parameter, term in zip(parameters, map(number, points), strict=True):
+            highest = self.sorts[parameter].highest
+            if term.low < 0 or term.high > highest:
+                fits = within(term, 0, highest)
+                inside.append(fits)
+                term = SymbolicBool(fits).choose(Symbolic(key(term), 0, highest), 0)
+            keys.append(term)
+        self.touch(parameters, tuple(keys))
+        return inside, [term.z for term in keys]
 
     def touch(self, parameters: tuple[str, ...], terms: tuple[Any, ...]) -> None:
         """Notes points: of each parameter alone, and of all together."""
         terms = tuple(number(term) for term in terms)
-        sorts = tuple(self.sorts[parameter] for parameter in parameters)
+        sorts = tuple(self.sorts[parameter].name for parameter in parameters)
         simplified = [z3.simplify(term.z) for term in terms]
         self.kept += simplified
         ids = tuple(z.get_id() for z in simplified)
@@ -114,7 +131,7 @@ class World:
     def assume_for_all(self, parameters: tuple[str, ...], holds: Callable[..., Any]) -> None:
         """Takes a truth of each point as given, from here on."""
         given = self.truth(f"given#{len(self.given)}")
-        self.given.append((tuple(self.sorts[parameter] for parameter in parameters), holds, given))
+        self.given.append((tuple(self.sorts[parameter].name for parameter in parameters), holds, given))
         self.suppose(given)
 
     def suppose(self, *truths: Any) -> None:

@@ -118,6 +118,14 @@ class Operation:
         after: State = self.effect(state, *values)
         return after
 
+    def allows(self, state: Any, **values: Number) -> Truth:
+        """Whether every clause of the guard, all of whose points are given, holds."""
+        holds: Truth = True
+        for clause in self.guard:
+            if set(clause.points) <= set(values):
+                holds = holds & clause(state, *(values[point] for point in clause.points))
+        return holds
+
     def broken(self, state: Any, **values: Number) -> Clause | None:
         """The first clause of the guard, all of whose points are given, that does not hold of a concrete state."""
         for clause in self.guard:
