@@ -157,6 +157,14 @@ def test_keys_of_the_recorder_are_ignored(key: str) -> None:
     assert decode_event(line) == EVENT.decode(GOOD.encode())
 
 
+def test_lines_with_and_without_keys_of_the_recorder_mix(check: Callable[..., Any]) -> None:
+    count = {"op": "frame.free_count", "result": 14}
+    events = [count, count | {"_cpu": 1}, count, {"op": "frame.fly"}, count | {"_cpu": 1, "result": 13}]
+    assert check(events).status == 2
+    report = check(events, "--ignore-unknown")
+    assert (report.broken, report.document["events"]) == ([(6, "bitmap.tells-the-count")], 5)
+
+
 def test_keys_of_the_recorder_do_not_hide_a_fault() -> None:
     with pytest.raises(MalformedLine, match="cpu: unknown key"):
         decode_event(GOOD.replace("}", ', "_a": 1, "cpu": 2}').encode())
