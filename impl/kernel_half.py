@@ -82,7 +82,7 @@ class KernelHalf:
         post: __return__ is None or __return__ == self.tables[process] and __return__ is not self.tables[process]
         post: __return__ is None or len(__return__) == ENTRIES
         """
-        return list(self.tables[process]) if process in self.live else None
+        return self.tables[process].copy() if process in self.live else None
 
     def write(self, process: int, index: int, value: int) -> bool:
         """Sets an entry: in the lower half of this process alone, in the upper half of all before it returns.

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+from memoracle.impl.kernel_half import ENTRIES, LOWER, KernelHalf
 from memoracle.proofs import laws
-from memoracle.proofs.obligations import Obligation
+from memoracle.proofs.abstraction import halves_of
+from memoracle.proofs.obligations import Obligation, claimed
+from memoracle.proofs.paths import Run, cut
+from memoracle.proofs.standins import Set, Tables, Words
 from memoracle.proofs.world import Sort, World
 from memoracle.spec import kernel_half as law
+from memoracle.spec.clauses import Clause, Operation, implies, neg
 
 PROCESS, INDEX = Sort("process"), Sort("index")
-SORTS = {"process": PROCESS, "other": PROCESS, "anyone": PROCESS, "index": INDEX, "value": Sort("value")}
+SORTS = {"process": PROCESS, "other": PROCESS, "anyone": PROCESS, "index": INDEX, "value": Sort("value"), "slot": Sort("slot")}
 FUNCTIONS = {
     "master": laws.any_point("index"),
     "entry": laws.any_point("process", "index"),
@@ -47,5 +54,197 @@ LAW = laws.Law(
 )
 
 
+def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
+    return claimed(f"kernel_half.{name}", kind, claim, SORTS, integers=True)
+
+
+def leaves(operation: Operation, clause: Clause) -> Obligation:
+    """That a clause about the operation's own process holds of what it leaves."""
+
+    @proved(f"{laws.short(operation)}.leaves-{laws.short(clause)}", "theorem", clause.says)
+    def body(run: Run) -> None:
+        _, after, values = laws.happens(run, LAW, operation)
+        points = {**run.point_of_each(clause.points), **values}
+        run.claim(clause.says, clause(after, *(points[point] for point in clause.points)))
+
+    return body
+
+
+def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
+    """That a relation between the states before and after an operation holds."""
+
+    @proved(f"{laws.short(operation)}.{relation.__name__.replace('_', '-')}", "theorem", laws.prose(relation))
+    def body(run: Run) -> None:
+        before, after, _ = laws.happens(run, LAW, operation)
+        points = tuple(inspect.signature(relation).parameters)[2:]
+        run.claim(laws.prose(relation), relation(before, after, *run.point_of_each(points).values()))
+
+    return body
+
+
+THEOREMS = (
+    leaves(law.create, law.half_is_complete),
+    leaves(law.end_update, law.update_is_seen_by_all),
+    *(changes(each, law.keeps_the_master) for each in law.OPERATIONS if each is not law.begin_update),
+    *(changes(each, law.keeps_lower_halves) for each in law.OPERATIONS if each not in (law.create, law.write_lower)),
+    *(changes(each, law.waits_for_nobody_else) for each in law.OPERATIONS if each is not law.begin_update),
+)
+
+
+# The code
+
+
+def unknown_code(run: Run, name: str = "") -> tuple[Any, law.Halves]:
+    """The reference on unknown containers, and the state that it stands for before anything is run."""
+    master = run.function(f"master{name}", "slot")
+    entry = run.function(f"entry{name}", "process", "index")
+    lives = run.relation(f"lives{name}", "process")
+    pending = run.relation(f"pending{name}", "process")
+    updating, index, value = run.truth(f"updating{name}"), run.number(f"index{name}"), run.number(f"value{name}")
+    run.touch(("index",), (index,))
+
+    def reference() -> Any:
+        tables = object.__new__(KernelHalf)
+        tables.__dict__.update(
+            master=Words(run, master, ENTRIES - LOWER),
+            tables=Tables(run, lives, entry, ENTRIES),
+            live=Set(run, lives, "process"),
+            updating=updating,
+            index=index,
+            value=value,
+            pending=Set(run, pending, "process"),
+        )
+        return tables
+
+    state = halves_of(reference())
+    run.assume_all(law.INVARIANTS, state)
+    return reference(), state
+
+
+def is_the_laws(run: Run, code: Any, state: law.Halves) -> None:
+    """Claims that the reference stands for this state, and has a table for each live process."""
+    laws.same_state(run, LAW, halves_of(code), state)
+    process = run.point("process")
+    run.claim("there is a table for each live process", code.tables.has(process) == code.live.has(process))
+
+
+def refines(
+    method: str,
+    operation: Operation,
+    takes: Sequence[str],
+    requires: Sequence[Clause] = (),
+    choice: Callable[[Any], dict[str, Any]] = lambda code: {},
+) -> Obligation:
+    """That a method, which takes these of the operation's values, does what the operation says, or else nothing.
+
+    requires: what the method's contract asks of its caller.  choice: the values that the code chose itself.
+    """
+
+    @proved(f"{laws.short(operation)}.refines", "refinement", f"the code of {method} does what the law says")
+    def body(run: Run) -> None:
+        code, state = unknown_code(run)
+        arguments = run.point_of_each(takes)
+        run.assume(*(clause(state, *(arguments[point] for point in clause.points)) for clause in requires))
+        if run.call(lambda: bool(getattr(code, method)(*arguments.values()))):
+            values = {**arguments, **choice(code)}
+            anyone = run.point_of_each(p for clause in operation.guard for p in clause.points if p not in values)
+            run.claim("the law allows it", operation.allows(state, **values, **anyone))
+            is_the_laws(run, code, operation(state, *values.values()))
+            return
+        someone = {"anyone": witness for witness in code.pending.witnesses}
+        unknown = run.point_of_each(point for point in operation.points if point not in arguments)
+        run.claim("it fails only if the law says so", neg(operation.allows(state, **arguments, **unknown, **someone)))
+        is_the_laws(run, code, state)
+
+    return body
+
+
+@proved("read.refines", "refinement", "the code of read answers what the law says, and changes nothing")
+def read_refines(run: Run) -> None:
+    code, state = unknown_code(run)
+    process, index = run.point("process"), run.point("index")
+    value = run.call(code.read, process, index)
+    exists = law.entry_exists(state, process, index)
+    answer = neg(exists) if value is None else exists & law.reads_the_entry(state, process, index, value)
+    run.claim("it answers with the entry, if there is one", answer)
+    is_the_laws(run, code, state)
+
+
+@proved("dump.refines", "refinement", "the code of dump answers with every entry, and changes nothing")
+def dump_refines(run: Run) -> None:
+    code, state = unknown_code(run)
+    process, index = run.point("process"), run.point("index")
+    table = run.call(code.dump, process)
+    if table is None:
+        run.claim("it fails only if there is no such process", neg(law.process_lives(state, process)))
+    else:
+        exists = law.entry_exists(state, process, index)
+        right = law.reads_the_entry(state, process, index, table.at(index))
+        run.claim("the process lives, and each entry is right", state.lives(process) & implies(exists, right))
+        run.claim("there are 512 entries", law.table_is_whole(state, table.length))
+    is_the_laws(run, code, state)
+
+
+class Broadcast:
+    """The loop that copies an update to all. At its head, others may have done anything but touch the update."""
+
+    def __init__(self, code: Any, index: Any, value: Any) -> None:
+        self.code, self.index, self.value = code, index, value
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        self.turned(run, None)
+
+    def resumed(self, run: Run) -> Any:
+        now, state = unknown_code(run, "-later")
+        run.suppose(self._in_flight(now))
+        self.code.__dict__.update(now.__dict__)
+        return True
+
+    def turned(self, run: Run, result: Any) -> Any:
+        state = halves_of(self.code)
+        for clause in law.INVARIANTS:
+            run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
+        run.claim("the update stays in flight", self._in_flight(self.code))
+
+    def _in_flight(self, code: Any) -> Any:
+        return code.updating & (code.index == self.index) & (code.value == self.value)
+
+
+@proved("write.refines", "refinement", "the code of write, while others come and go, leaves the value in every live process")
+def write_refines(run: Run) -> None:
+    code, state = unknown_code(run)
+    process, index, value = run.point("process"), run.point("index"), run.point("value")
+    cut(run, code, "copy_to_one", lambda: Broadcast(code, index, value))
+    done = run.call(lambda: bool(code.write(process, index, value)))
+    lower = law.write_lower.allows(state, process=process, index=index, value=value)
+    upper = law.process_lives(state, process) & law.begin_update.allows(state, index=index, value=value)
+    if not done:
+        run.claim("it fails only if the law says so", neg(lower) & neg(upper))
+        is_the_laws(run, code, state)
+        return
+    run.claim("the law allows it", lower | upper)
+    if run.call(lambda: bool(law.is_upper(index))):
+        after, anyone = halves_of(code), run.point("process")
+        run.claim("the update has ended", neg(after.updating))
+        run.claim("it is seen by all", implies(after.lives(anyone), after.entry(anyone, index) == value))
+        run.claim("it is in the master", after.master(index) == value)
+    else:
+        is_the_laws(run, code, law.write_lower(state, process, index, value))
+
+
+CODE = (
+    refines("create", law.create, ["process"]),
+    refines("exit", law.exit, ["process"]),
+    refines("begin_update", law.begin_update, ["index", "value"], [law.index_is_upper, law.value_is_an_entry]),
+    refines("copy_to_one", law.copy_to_one, [], choice=lambda code: {"process": code.pending.popped}),
+    refines("end_update", law.end_update, []),
+    read_refines,
+    dump_refines,
+    write_refines,
+)
+
+
 def obligations() -> Iterator[Obligation]:
     yield from laws.obligations(LAW)
+    yield from THEOREMS
+    yield from CODE

@@ -53,7 +53,7 @@ def _initial(law: Law, clause: Clause) -> Obligation:
     def body(run: Run) -> None:
         run.claim(clause.says, clause(law.initial(run), *run.point_of_each(clause.points).values()))
 
-    name = f"{law.component}.initially.{_short(clause)}"
+    name = f"{law.component}.initially.{short(clause)}"
     return Obligation(name, law.component, "initial", f"initially {clause.says}", body, law.sorts, integers=law.integers)
 
 
@@ -61,10 +61,10 @@ def preserved(law: Law, operation: Operation, clause: Clause, dropped: str | Non
     """That an operation keeps an invariant; with one invariant not taken as given, it may not."""
 
     def body(run: Run) -> None:
-        _, after = happens(run, law, operation, dropped)
+        _, after, _ = happens(run, law, operation, dropped)
         run.claim(clause.says, clause(after, *run.point_of_each(clause.points).values()))
 
-    name = f"{law.component}.{_short(operation)}.keeps-{_short(clause)}"
+    name = f"{law.component}.{short(operation)}.keeps-{short(clause)}"
     claim = f"after {operation.name}, {clause.says}"
     return Obligation(name, law.component, "invariant", claim, body, law.sorts, integers=law.integers)
 
@@ -73,7 +73,7 @@ def _bounded(law: Law, operation: Operation) -> Obligation:
     """That an operation keeps every number between the bounds that the proofs take it to lie in."""
 
     def body(run: Run) -> None:
-        before, after = happens(run, law, operation)
+        before, after, _ = happens(run, law, operation)
         for field in fields(before):
             was, now = getattr(before, field.name), getattr(after, field.name)
             if isinstance(was, Symbolic):
@@ -83,7 +83,7 @@ def _bounded(law: Law, operation: Operation) -> Obligation:
                 value = now(*law.functions[field.name](run))
                 run.claim(f"{field.name} keeps its bounds", (low <= value) & (value <= high))
 
-    name = f"{law.component}.{_short(operation)}.keeps-bounds"
+    name = f"{law.component}.{short(operation)}.keeps-bounds"
     claim = f"after {operation.name}, every number lies between its bounds"
     return Obligation(name, law.component, "invariant", claim, body, law.sorts, integers=law.integers)
 
@@ -96,17 +96,17 @@ def theorem(law: Law, clause: Clause) -> Obligation:
         run.assume_all(law.invariants, state)
         run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
 
-    name = f"{law.component}.{_short(clause)}"
+    name = f"{law.component}.{short(clause)}"
     return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, integers=law.integers)
 
 
-def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any]:
-    """An operation happens in an unknown state, with unknown arguments and choices: the states before and after."""
+def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
+    """An operation happens in an unknown state: the states before and after, and its arguments and choices."""
     before = law.unknown(run)
     run.assume_all([clause for clause in law.invariants if clause.name != dropped], before)
     values = run.point_of_each(operation.points)
     permitted(run, operation, before, values)
-    return before, operation(before, *values.values())
+    return before, operation(before, *values.values()), values
 
 
 def permitted(run: Run, operation: Operation, state: Any, values: dict[str, Any]) -> None:
@@ -133,5 +133,11 @@ def same_state(run: Run, law: Law, one: Any, other: Any, but: Sequence[str] = ()
         run.claim(f"{field.name} is what the law says", first == second)
 
 
-def _short(named: Clause | Operation) -> str:
+def prose(function: Callable[..., Any]) -> str:
+    """What a function's docstring says, in one line."""
+    return " ".join((function.__doc__ or "").split()).rstrip(".")
+
+
+def short(named: Clause | Operation) -> str:
+    """The name without the component, in words joined by dashes."""
     return named.name.split(".", 1)[1].replace(" ", "-").replace("(", "").replace(")", "").replace("_", "-")

@@ -54,9 +54,9 @@ class Set:
 
     def pop(self) -> Any:
         """Any item."""
-        item = self._some_item()
-        self.remove(item)
-        return item
+        self.popped = self._some_item()
+        self.remove(self.popped)
+        return self.popped
 
     def add(self, item: Any) -> None:
         self.run.must("a key is a 64-bit number", (0 <= item) & (item <= HIGHEST))
@@ -155,7 +155,7 @@ class Repeated:
 
 
 class Words:
-    """An array of numbers, of 64 bits each."""
+    """An array or a list of numbers, of 64 bits each."""
 
     def __init__(self, run: Run, at: Callable[[Any], Any], length: Any) -> None:
         self.run, self.at, self.length = run, at, length
@@ -175,6 +175,58 @@ class Words:
         self.run.must("an index lies in its array", (0 <= index) & (index < self.length))
         self.run.must("a word has 64 bits", (0 <= value) & (value <= WORD))
         self.at = lambda i: when(i == index, value, before(i))
+
+    def __radd__(self, first: list[int]) -> Words:
+        """A list of one number, repeated, and this list behind it."""
+        (only,) = set(first)
+        length, at = len(first), self.at
+        return Words(self.run, lambda i: when(i < length, only, at(i - length)), self.length + length)
+
+    def copy(self) -> Words:
+        return Words(self.run, self.at, self.length)
+
+
+class Tables:
+    """A dictionary from numbers to lists of numbers, all of one length."""
+
+    def __init__(self, run: Run, has: Callable[[Any], Any], entry: Callable[[Any, Any], Any], length: int) -> None:
+        self.run, self.has, self.entry, self.length = run, has, entry, length
+
+    def at(self, key: Any) -> Words:
+        return Words(self.run, lambda index: self.entry(key, index), self.length)
+
+    def __getitem__(self, key: Any) -> Words:
+        self.run.must("a dictionary has the key that is looked up", self.has(key))
+        return Row(self, key)
+
+    def __setitem__(self, key: Any, row: Words) -> None:
+        self.run.must("a key is a 64-bit number", (0 <= key) & (key <= HIGHEST))
+        self.run.must("all lists are of one length", row.length == self.length)
+        self._change(key, True)
+        entry, at = self.entry, row.at
+        self.entry = lambda other, index: when(other == key, at(index), entry(other, index))
+
+    def __delitem__(self, key: Any) -> None:
+        self.run.must("a dictionary has the key that is deleted", self.has(key))
+        self._change(key, False)
+
+    def _change(self, key: Any, present: bool) -> None:
+        before = self.has
+        self.has = lambda other: when(other == key, present, before(other))
+
+
+class Row(Words):
+    """One of the lists of such a dictionary; what is written to it is written there."""
+
+    def __init__(self, tables: Tables, key: Any) -> None:
+        entry = tables.entry
+        super().__init__(tables.run, lambda index: entry(key, index), tables.length)
+        self.tables, self.key = tables, key
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, value)
+        entry, at, key = self.tables.entry, self.at, self.key
+        self.tables.entry = lambda other, i: when(other == key, at(i), entry(other, i))
 
 
 def any_of(truths: list[Any]) -> Any:

@@ -245,19 +245,39 @@ def differ_in_one_entry(s: Halves, process: Number, other: Number, index: Number
     return implies(alive & (s.entry(process, index) != s.entry(other, index)), s.updating & (index == s.index))
 
 
-@clause("the kernel half of a process is complete")
+@clause("an update in flight can go on: whoever it waits for can be reached")
+def whoever_is_pending_lives(s: Halves, process: Number) -> Truth:
+    return implies(s.pending(process), s.updating & s.lives(process))
+
+
+THEOREMS = (equal_at_rest, differ_in_one_entry, whoever_is_pending_lives)
+
+
+# Theorems about what an operation leaves
+
+
+@clause("a process that was just created has the complete kernel half, the update in flight included")
 def half_is_complete(s: Halves, process: Number, index: Number) -> Truth:
-    return implies(is_upper(index), s.entry(process, index) == s.master(index))
+    settled = implies(s.updating & (index == s.index), s.entry(process, index) == s.value)
+    return implies(is_upper(index), settled & (s.entry(process, index) == s.master(index)))
 
 
-@clause("an update that has ended is seen by all")
-def seen_by_all(s: Halves, process: Number) -> Truth:
+@clause("an update that ends is seen by all")
+def update_is_seen_by_all(s: Halves, process: Number) -> Truth:
     return implies(s.lives(process), s.entry(process, s.index) == s.value)
 
 
-@clause("an update in flight can go on: it can reach a live process, or end")
-def update_can_go_on(s: Halves, process: Number) -> Truth:
-    return implies(s.updating & s.pending(process), s.lives(process))
+def keeps_the_master(before: Halves, after: Halves, index: Number) -> Truth:
+    """Nothing is lost of the kernel's mappings, whoever exits."""
+    return after.master(index) == before.master(index)
 
 
-THEOREMS = (equal_at_rest, differ_in_one_entry)
+def keeps_lower_halves(before: Halves, after: Halves, process: Number, index: Number) -> Truth:
+    """The lower halves of all live processes stay as they are."""
+    both_live = before.lives(process) & after.lives(process)
+    return implies(both_live & neg(is_upper(index)), after.entry(process, index) == before.entry(process, index))
+
+
+def waits_for_nobody_else(before: Halves, after: Halves, process: Number) -> Truth:
+    """An update never comes to wait for one more process, so it ends."""
+    return implies(after.pending(process), before.pending(process))
