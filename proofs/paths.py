@@ -59,20 +59,20 @@ class Run(World):
 
     def call(self, code: Callable[..., Any], *arguments: Any) -> Any:
         """Runs code, as opposed to reading the law."""
-        terms.decide, terms.must = self.decide, self.must
+        terms.running = self
         try:
             return code(*arguments)
         finally:
-            terms.decide = terms.must = None
+            terms.running = None
 
     @contextmanager
     def reading_law(self) -> Iterator[None]:
         """Interrupts a run of code to speak of states."""
-        terms.decide = terms.must = None
+        terms.running = None
         try:
             yield
         finally:
-            terms.decide, terms.must = self.decide, self.must
+            terms.running = self
 
     def decide(self, condition: z3.BoolRef) -> bool:
         """Which way a branch goes on this path."""

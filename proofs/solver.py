@@ -10,13 +10,16 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import msgspec
 import z3
 
 RLIMIT = 400_000_000
 SEED = 0
+KEPT_AT_MOST = 20_000  # answers
 VERSION = f"z3 {z3.get_version_string()}"
 
 
@@ -42,19 +45,38 @@ def text_of(assertions: list[z3.BoolRef], integers: bool) -> str:
 def ask(text: str, use_cache: bool = True, rlimit: int = RLIMIT) -> Answer:
     """Whether the assertions of an SMT-LIB text can hold together."""
     key = hashlib.sha256(json.dumps([text, VERSION, rlimit, SEED]).encode()).hexdigest()
-    kept = _cache() / f"{key}.json"
-    if use_cache and kept.exists():
-        try:
-            return Answer(**{**json.loads(kept.read_text()), "cached": True})
-        except (ValueError, TypeError):
-            kept.unlink(missing_ok=True)  # a file that was cut short
+    if use_cache and (answer := _kept(key)) is not None:
+        return answer
     answer = _solve(text, rlimit)
     if answer.verdict != "unknown":
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        whole = kept.with_suffix(f".{os.getpid()}")
-        whole.write_text(json.dumps(answer.__dict__))
-        whole.replace(kept)
+        with suppress(OSError, RuntimeError):  # no cache is as good, but slower
+            keep(_answers() / f"{key}.json", json.dumps(asdict(answer)))
     return answer
+
+
+def _kept(key: str) -> Answer | None:
+    """A definite answer that was kept, if it was, and its file is whole."""
+    try:
+        answer = msgspec.json.decode((_answers() / f"{key}.json").read_bytes(), type=Answer)
+    except (OSError, RuntimeError, msgspec.DecodeError):
+        return None
+    return replace(answer, cached=True) if answer.verdict in ("sat", "unsat") else None
+
+
+def keep(path: Path, text: str) -> None:
+    """Writes a file of the cache, all of it or nothing; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_suffix(f".{os.getpid()}")
+    whole.write_text(text)
+    whole.replace(path)
+
+
+def prune(most: int = KEPT_AT_MOST) -> None:
+    """Deletes the oldest answers beyond so many."""
+    with suppress(OSError, RuntimeError):  # another process may be pruning, too
+        files = sorted(_answers().iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
+        for file in files[most:]:
+            file.unlink(missing_ok=True)
 
 
 def _solve(text: str, rlimit: int) -> Answer:
@@ -79,6 +101,11 @@ def _values(model: z3.ModelRef) -> dict[str, int | bool]:
     return values
 
 
-def _cache() -> Path:
+def cache_directory() -> Path:
+    """Where what can be computed again is kept; raises RuntimeError where there is no home directory."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "memoracle" / "answers"
+    return Path(base) / "memoracle"
+
+
+def _answers() -> Path:
+    return cache_directory() / "answers"

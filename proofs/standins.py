@@ -8,9 +8,9 @@ the real container would raise an error, the stand-in claims that the code never
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from memoracle.proofs import terms
 from memoracle.proofs.paths import Run
 from memoracle.proofs.terms import Symbolic, number
 from memoracle.proofs.world import HIGHEST
@@ -146,14 +146,6 @@ class Map:
         self.has = lambda other: when(other == key, present, before(other))
 
 
-@dataclass
-class Repeated:
-    """One word, a number of times: what `array('Q', [word]) * times` makes."""
-
-    word: Any
-    times: Any
-
-
 class Words:
     """An array or a list of numbers, of 64 bits each."""
 
@@ -169,8 +161,8 @@ class Words:
         if isinstance(index, slice):
             start, stop = index.start, index.stop
             self.run.must("a slice lies in its array", (0 <= start) & (start <= stop) & (stop <= self.length))
-            self.run.must("a slice is replaced by as many words", value.times == stop - start)
-            self.at = lambda i: when((start <= i) & (i < stop), value.word, before(i))
+            self.run.must("a slice is replaced by as many words", value.length == stop - start)
+            self.at = lambda i: when((start <= i) & (i < stop), value.at(i - start), before(i))
             return
         self.run.must("an index lies in its array", (0 <= index) & (index < self.length))
         self.run.must("a word has 64 bits", (0 <= value) & (value <= WORD))
@@ -237,9 +229,11 @@ def any_of(truths: list[Any]) -> Any:
     return found
 
 
-def words_in_all(times: Any, words: Any) -> Repeated:
+def repeated(times: Any, words: Any) -> Words:
     """What `array('Q', [word]) * times` makes."""
-    return Repeated(words[0], times)
+    (word,) = words
+    running: Any = terms.running
+    return Words(running, lambda index: number(word), times)
 
 
-Symbolic.repeat = staticmethod(words_in_all)
+Symbolic.repeat = staticmethod(repeated)

@@ -8,7 +8,7 @@ Python's ints. Where a proof only counts and compares, numbers are the solver's 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import z3
 
@@ -19,9 +19,14 @@ WIDTH = WIDTHS[0]  # of the keys and values that containers hold: 64-bit numbers
 
 integers = False  # whether numbers are the solver's integers; set while a proof is built
 
-# Set while code is run, as opposed to the law being read:
-decide: Callable[[z3.BoolRef], bool] | None = None  # which way a branch goes
-must: Callable[[str, Any], None] | None = None  # claims that something holds where the code has come to
+class Runner(Protocol):
+    """Runs code: says which way a branch goes, and notes what must hold where the code has come to."""
+
+    def decide(self, condition: z3.BoolRef) -> bool: ...
+    def must(self, says: str, holds: Any) -> None: ...
+
+
+running: Runner | None = None  # while code is run, as opposed to the law being read
 
 
 class SymbolicBool(Formula):
@@ -53,9 +58,9 @@ class SymbolicBool(Formula):
         return SymbolicBool(self.z != truth(other))
 
     def __bool__(self) -> bool:
-        if decide is None:
+        if running is None:
             raise TypeError("a clause branches on a truth; it must be written with neg, implies and when")
-        return decide(self.z)
+        return running.decide(self.z)
 
     def negated(self) -> SymbolicBool:
         return SymbolicBool(z3.Not(self.z))
@@ -126,9 +131,9 @@ class Symbolic(Term):
         # What a negative shift would give is of no account: Python refuses it.
         most = max(other.high, 0)
         shifted = self._with(other, min(self.low << most, 0), max(self.high << most, 0), lambda a, b: a << b)
-        if must is None or shifted.z.size() == WIDTH:
+        if running is None or shifted.z.size() == WIDTH:
             return shifted
-        must("a shifted number has 64 bits", (shifted >= 0) & (shifted < 1 << 64))
+        running.must("a shifted number has 64 bits", (shifted >= 0) & (shifted < 1 << 64))
         return Symbolic(key(shifted), 0, (1 << 64) - 1)
 
     def __rlshift__(self, other: Any) -> Any:

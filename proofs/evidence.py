@@ -1,0 +1,133 @@
+"""All that there is to prove, settled on all processors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from memoracle.proofs import components, runner, solver
+from memoracle.proofs.obligations import Computation, Obligation
+from memoracle.proofs.pool import Failure, run_each
+from memoracle.proofs.runner import Result
+
+CONTRACT = "contract"
+
+
+class UnknownComponentError(ValueError):
+    """A component that there is not; the text names those that there are."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One claim. unsettled: what is reported of it if settling it fails; settle: whether it holds, and how it fails."""
+
+    unsettled: Result
+    settle: Callable[[], Result]
+
+
+def pieces(names: Sequence[str], contracts: bool, use_cache: bool) -> list[Piece]:
+    """The obligations of the named components, and the contracts of their code; of all components, if none is named.
+
+    Raises UnknownComponentError.
+    """
+    promised = _contracts() if contracts else []
+    known = {*components.COMPONENTS, *(piece.unsettled.component for piece in promised)}
+    for name in names:
+        if name not in known:
+            raise UnknownComponentError(f"no component {name!r}: there are {', '.join(sorted(known))}")
+    wanted = list(dict.fromkeys(names)) or sorted(known)
+    found = []
+    for component in wanted:
+        if component in components.COMPONENTS:
+            found += [_obligation(each, use_cache) for each in components.obligations([component])]
+        found += [piece for piece in promised if piece.unsettled.component == component]
+    return found
+
+
+def results(pieces: Sequence[Piece]) -> Iterator[tuple[int, Result]]:
+    """The place in the sequence and the result of each, as they come."""
+    known = _durations()
+    # What took longest comes first, so that it does not run alone in the end; so does what was never timed.
+    order = sorted(range(len(pieces)), key=lambda place: known.get(pieces[place].unsettled.name, float("inf")), reverse=True)
+    for turn, outcome in run_each([pieces[place].settle for place in order]):
+        place = order[turn]
+        if isinstance(outcome, Failure):
+            outcome = replace(pieces[place].unsettled, counterexample=outcome.reason)
+        elif not outcome.cached:
+            known[outcome.name] = outcome.seconds
+        yield place, outcome
+    _keep_durations(known)
+    solver.prune()
+
+
+def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
+    by = solver.VERSION if isinstance(of, Obligation) else "none"
+    unsettled = Result(of.name, of.component, of.kind, of.claim, of.scope, "unknown", by, 0, 0, False, of.source, None)
+    return Piece(unsettled, partial(runner.discharge, of, use_cache))
+
+
+def _contracts() -> list[Piece]:
+    """Those of all public functions. CrossHair is loaded by workers alone: it makes terms of its own as it is loaded."""
+    ((_, listed),) = run_each([_promised])
+    if isinstance(listed, Failure):
+        raise RuntimeError(f"the contracts cannot be listed: {listed.reason}")
+    return [Piece(unsettled, partial(_check, unsettled)) for unsettled in listed]
+
+
+def _promised() -> list[Result]:
+    from memoracle.proofs import contract_text, contracts
+
+    by = f"CrossHair {version('crosshair-tool')}"
+    return [
+        Result(
+            f"{each.component}.{each.qualified}",
+            each.component,
+            CONTRACT,
+            contract_text.claim(each),
+            "bounded: nothing was run",
+            "unknown",
+            by,
+            0,
+            0,
+            False,
+            each.source,
+            None,
+        )
+        for each in contract_text.functions(contracts.IMPL)
+    ]
+
+
+def _check(unsettled: Result) -> Result:
+    from memoracle.proofs import contracts
+
+    found = contracts.check(unsettled.name)
+    return replace(
+        unsettled,
+        scope=found.scope,
+        verdict=found.verdict,
+        seconds=round(found.seconds, 4),
+        counterexample=found.counterexample,
+    )
+
+
+def _durations() -> dict[str, float]:
+    """The seconds that each claim took when it was last settled, as far as is known."""
+    try:
+        kept = json.loads(_durations_file().read_text())
+        return {str(name): float(seconds) for name, seconds in kept.items()}
+    except (OSError, RuntimeError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _keep_durations(known: dict[str, float]) -> None:
+    with suppress(OSError, RuntimeError):
+        solver.keep(_durations_file(), json.dumps(known))
+
+
+def _durations_file() -> Path:
+    return solver.cache_directory() / "durations.json"
