@@ -205,11 +205,11 @@ PLACE = re.compile(r"(.*) - at `\$\.?([^`]*)`", re.DOTALL)
 
 def number(value: int | str) -> int:
     """A number of the trace, which may be a string `"0x..."`; raises BadNumber."""
-    if isinstance(value, str):
-        if HEXADECIMAL.fullmatch(value) is None:
-            raise BadNumber(value)
-        return int(value, 16)
-    return value
+    if isinstance(value, int):
+        return value
+    if HEXADECIMAL.fullmatch(value) is None:
+        raise BadNumber(value)
+    return int(value, 16)
 
 
 def misread(line: bytes, fault: BadNumber) -> MalformedLine:

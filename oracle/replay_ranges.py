@@ -6,6 +6,7 @@ else is asked. A process's space is made when it is first used.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from memoracle import events, range_words
@@ -13,12 +14,14 @@ from memoracle.divergence import REFUSAL, Finding, broken
 from memoracle.events import number
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
+from memoracle.lowest import Lowest
 from memoracle.proofs.abstraction import blocks_of
 from memoracle.range_words import Asked
 from memoracle.rules import EXACT, PREFERS, Handlers, Rules, nobody, wrongly_failed
 from memoracle.spec import addresses
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.geometry import Range
 from msgspec import UNSET
 
 RangeEvent: TypeAlias = (
@@ -27,20 +30,30 @@ RangeEvent: TypeAlias = (
 Listed: TypeAlias = list[tuple[int, int, bool]]  # address, pages, whether it is allocated
 
 
+@dataclass
+class Space:
+    """The address space of one process. made: by its first page, the line that allocated each live block."""
+
+    process: int
+    area: Range
+    buddy: Buddy
+    made: dict[int, int] = field(default_factory=dict)
+
+
 class RangeReplay:
-    """The address spaces of one trace. made: by process and first page, the line that allocated each live block."""
+    """The address spaces of one trace. known: by process, of those whose ranges the trace has spoken of."""
 
     def __init__(self, rules: Rules, tables: KernelHalf) -> None:
         """tables says which processes live."""
         self.rules = rules
         self.geometry = geometry = rules.geometry
         self.page_size = geometry.page_size
-        self.kernel_range, self.process_range = geometry.kernel_range, geometry.process_range
         self.safe = rules.safe
         self.exact = rules.level == EXACT
         self.tables = tables
         self.spaces = Spaces(depth_of(geometry.kernel_range.pages), depth_of(geometry.process_range.pages))
-        self.made: dict[int, dict[int, int]] = {0: {}}
+        # A process whose number a trace gives as a string is not found here at first, but by `space`.
+        self.known: dict[int | str, Space] = {0: self.laid_out(0)}
         self.take_reserved(self.spaces.spaces[0])
 
     def handlers(self) -> Handlers:
@@ -58,28 +71,35 @@ class RangeReplay:
         for piece in self.geometry.kernel_reserved:
             buddy.fix(piece.page, piece.pages)
 
-    def space(self, process: int) -> Buddy | None:
+    def space(self, process: int) -> Space | None:
         """The space of a process, made if need be; None if it does not live."""
         if process not in self.tables.live:
             if not self.safe:
                 return None
             self.tables.create(process)  # at this level nobody asks where a process comes from
         if self.spaces.create(process):
-            self.made[process] = {}
-        return self.spaces.of(process)
+            self.known[process] = self.laid_out(process)
+        return self.known[process]
+
+    def laid_out(self, process: int) -> Space:
+        """The space of a process that the reference has just made."""
+        buddy = self.spaces.spaces[process]
+        buddy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
+        return Space(process, self.geometry.range_of(process), buddy)
 
     def forget(self, process: int) -> None:
         """A process's ranges go with it."""
         if self.spaces.exit(process):
-            del self.made[process]
+            del self.known[process]
 
-    def asked(self, process: int, buddy: Buddy, address: int, pages: int) -> Asked:
-        return Asked(self.geometry, buddy, self.made[process], process, address, pages)
+    def asked(self, space: Space, address: int, pages: int) -> Asked:
+        return Asked(self.geometry, space.buddy, space.made, space.process, address, pages)
 
-    def of_nobody(self, event: RangeEvent, process: int, line: int) -> Finding | None:
+    def of_nobody(self, event: RangeEvent, line: int) -> Finding | None:
         """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
         if not event.succeeded:
             return None
+        process = number(event.process)
         finding = nobody(self.tables, process)
         self.tables.create(process)
         self.handlers()[type(event)](event, line)
@@ -88,39 +108,37 @@ class RangeReplay:
     # range.allocate
 
     def allocate(self, event: events.RangeAllocate, line: int) -> Finding | None:
-        process, pages = number(event.process), number(event.pages)
+        pages = number(event.pages)
         address = None if event.result is None else number(event.result)
-        buddy = self.spaces.of(process) or self.space(process)
-        if buddy is None:
-            return self.of_nobody(event, process, line)
+        space = self.known.get(event.process) or self.space(number(event.process))
+        if space is None:
+            return self.of_nobody(event, line)
         if address is None:
-            return self.allocate_failed(event, process, buddy, pages)
-        page = (self.process_range if process else self.kernel_range).page_at(address, self.page_size)
-        order = order_for(pages)
+            return self.allocate_failed(event, space, pages)
+        page, buddy = space.area.page_at(address, self.page_size), space.buddy
         if self.exact:
             policy = buddy.allocate(pages)
             if policy is not None and policy != page:
                 buddy.free(policy, pages)
-                return self.other_than_policy(self.asked(process, buddy, address, pages), policy, line)
+                return self.other_than_policy(space, self.asked(space, address, pages), policy, line)
             taken = policy is not None
         else:
+            order = order_for(pages)
             taken = page is not None and order is not None and buddy.reserve(page, 1 << order)
         if taken and page is not None:
-            self.made[process][page] = line
+            space.made[page] = line
             return None
-        return self.taken_wrongly(law.allocate, self.asked(process, buddy, address, pages))
+        return self.taken_wrongly(law.allocate, self.asked(space, address, pages))
 
-    def allocate_failed(
-        self, event: events.RangeAllocate, process: int, buddy: Buddy, pages: int
-    ) -> Finding | None:
+    def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
         if self.rules.failures_pass:
             return None
-        page = buddy.allocate(pages)
+        page = space.buddy.allocate(pages)
         if page is None:
             return None
-        buddy.free(page, pages)
-        asked = self.asked(process, buddy, 0, pages)
-        around = range_words.around(self.asked(process, buddy, asked.at(page), pages))
+        space.buddy.free(page, pages)
+        asked = self.asked(space, 0, pages)
+        around = range_words.around(self.asked(space, asked.at(page), pages))
         return wrongly_failed(law.allocate.name, event.error, range_words.choices(asked), law.allocate.says, around)
 
     def taken_wrongly(self, operation: Operation, asked: Asked) -> Finding:
@@ -128,13 +146,13 @@ class RangeReplay:
         legal = range_words.choices(asked) if operation is law.allocate else REFUSAL
         return Finding(clause.name, clause.says, range_words.describe(clause, asked), legal, state, state)
 
-    def other_than_policy(self, asked: Asked, policy: int, line: int) -> Finding:
+    def other_than_policy(self, space: Space, asked: Asked, policy: int, line: int) -> Finding:
         """The reference's choice is another; what was chosen may still be legal."""
         before = range_words.around(asked)
         if asked.why_not(law.allocate) is not None:
             return self.taken_wrongly(law.allocate, asked)
         asked.buddy.reserve(asked.page, 1 << asked.order)
-        self.made[asked.process][asked.page] = line
+        space.made[asked.page] = line
         due = f"{asked.at(policy):#x}"
         return Finding(
             f"{law.allocate.name}.{PREFERS}",
@@ -148,42 +166,42 @@ class RangeReplay:
     # range.reserve and range.free
 
     def reserve(self, event: events.RangeReserve, line: int) -> Finding | None:
-        process, pages, address = number(event.process), number(event.pages), number(event.address)
-        buddy = self.spaces.of(process) or self.space(process)
-        if buddy is None:
-            return self.of_nobody(event, process, line)
+        pages, address = number(event.pages), number(event.address)
+        space = self.known.get(event.process) or self.space(number(event.process))
+        if space is None:
+            return self.of_nobody(event, line)
         if event.error is not UNSET:
-            return self.refused(law.reserve, event, self.asked(process, buddy, address, pages))
-        page = (self.process_range if process else self.kernel_range).page_at(address, self.page_size)
-        if page is not None and buddy.reserve(page, pages):
-            self.made[process][page] = line
+            return self.refused(law.reserve, event, self.asked(space, address, pages))
+        page = space.area.page_at(address, self.page_size)
+        if page is not None and space.buddy.reserve(page, pages):
+            space.made[page] = line
             return None
-        return self.taken_wrongly(law.reserve, self.asked(process, buddy, address, pages))
+        return self.taken_wrongly(law.reserve, self.asked(space, address, pages))
 
     def free(self, event: events.RangeFree, line: int) -> Finding | None:
-        process, pages, address = number(event.process), number(event.pages), number(event.address)
-        buddy = self.spaces.of(process) or self.space(process)
-        if buddy is None:
-            return self.of_nobody(event, process, line)
+        pages, address = number(event.pages), number(event.address)
+        space = self.known.get(event.process) or self.space(number(event.process))
+        if space is None:
+            return self.of_nobody(event, line)
         if event.error is not UNSET:
-            return self.refused(law.free, event, self.asked(process, buddy, address, pages))
-        page = (self.process_range if process else self.kernel_range).page_at(address, self.page_size)
-        if page is not None and buddy.free(page, pages):
-            self.made[process].pop(page, None)
+            return self.refused(law.free, event, self.asked(space, address, pages))
+        page = space.area.page_at(address, self.page_size)
+        if page is not None and space.buddy.free(page, pages):
+            space.made.pop(page, None)
             return None
-        return self.freed_wrongly(self.asked(process, buddy, address, pages))
+        return self.freed_wrongly(space, self.asked(space, address, pages))
 
     def refused(self, operation: Operation, event: RangeEvent, asked: Asked) -> Finding | None:
         if self.rules.failures_pass or asked.why_not(operation) is not None:
             return None
         return wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
 
-    def freed_wrongly(self, asked: Asked) -> Finding:
+    def freed_wrongly(self, space: Space, asked: Asked) -> Finding:
         clause = broken(asked.why_not(law.free))
         message, before = range_words.describe(clause, asked), range_words.around(asked)
         # A live block that was freed under a wrong size is gone all the same.
         if clause is law.block_is_allocated and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
-            self.made[asked.process].pop(asked.page, None)
+            space.made.pop(asked.page, None)
         return Finding(clause.name, clause.says, message, REFUSAL, before, range_words.around(asked))
 
     # What is asked
@@ -193,20 +211,20 @@ class RangeReplay:
         answer = None if event.result is None else number(event.result)
         if self.safe:
             return None
-        buddy = self.spaces.of(process) or self.space(process)
-        if buddy is None:
-            return self.of_nobody(event, process, line)
-        page = self.geometry.range_of(process).page_at(address, self.page_size)
-        size = 0 if page is None else buddy.size(page)
+        space = self.space(process)
+        if space is None:
+            return self.of_nobody(event, line)
+        page = space.area.page_at(address, self.page_size)
+        size = 0 if page is None else space.buddy.size(page)
         if answer == size:
             return None
-        asked, clause = self.asked(process, buddy, address, size), law.size_is_of_the_block
+        asked, clause = self.asked(space, address, size), law.size_is_of_the_block
         state = range_words.around(asked)
         if answer is not None:
             told = range_words.span_of(answer)
             message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
             return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
-        if self.rules.failures_pass or not law.in_range(blocks_of(buddy), asked.page):
+        if self.rules.failures_pass or not law.in_range(blocks_of(space.buddy), asked.page):
             return None
         return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
 
@@ -215,30 +233,30 @@ class RangeReplay:
         listed = [(number(address), number(pages), allocated) for address, pages, allocated in event.result or ()]
         if self.safe:
             return None
-        buddy = self.spaces.of(process) or self.space(process)
-        if buddy is None:
-            return self.of_nobody(event, process, line)
-        blocks = buddy.blocks()
+        space = self.space(process)
+        if space is None:
+            return self.of_nobody(event, line)
+        blocks = space.buddy.blocks()
         if event.result is None:
             if self.rules.failures_pass:
                 return None
             state, says = {"process": process}, "asking for the list of blocks always succeeds"
             return wrongly_failed("range.list", event.error, f"{len(blocks):,} blocks", says, state)
-        start, size = self.geometry.range_of(process).start, self.page_size
+        start, size = space.area.start, self.page_size
         if listed == [(start + page * size, pages, allocated) for page, pages, allocated in blocks]:
             return None
-        clause, asked, message = self.wrong_entry(process, buddy, listed)
+        clause, asked, message = self.wrong_entry(space, listed)
         before = range_words.around(asked)
-        self.adopt(process, buddy, listed)
-        after = range_words.around(self.asked(process, self.spaces.spaces[process], asked.address, asked.pages))
+        self.adopt(space, listed)
+        after = range_words.around(self.asked(space, asked.address, asked.pages))
         legal = f"the list of {len(blocks):,} block{'' if len(blocks) == 1 else 's'} in address order"
         return Finding(clause.name, clause.says, message, legal, before, after)
 
-    def wrong_entry(self, process: int, buddy: Buddy, listed: Listed) -> tuple[Clause, Asked, str]:
+    def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, Asked, str]:
         """The first entry of a list at which a clause breaks, and what it says."""
-        state, due = blocks_of(buddy), 0
+        state, due = blocks_of(space.buddy), 0
         for address, pages, allocated in listed:
-            asked = self.asked(process, buddy, address, pages)
+            asked = self.asked(space, address, pages)
             words = f"it lists {range_words.span_of(pages)} at {address:#x}, {'allocated' if allocated else 'free'}"
             if not addresses.address_is_aligned(self.geometry, address):
                 return addresses.address_is_aligned, asked, words
@@ -249,21 +267,20 @@ class RangeReplay:
             if not law.lists_the_block(state, asked.page, pages, allocated):
                 return law.lists_the_block, asked, f"{words}, but {range_words.held(asked)}"
             due += pages
-        asked = self.asked(process, buddy, self.asked(process, buddy, 0, 0).at(due), 0)
+        asked = self.asked(space, self.asked(space, 0, 0).at(due), 0)
         return law.lists_in_address_order, asked, f"the list ends where the block at {asked.address:#x} is due"
 
-    def adopt(self, process: int, buddy: Buddy, listed: Listed) -> None:
+    def adopt(self, space: Space, listed: Listed) -> None:
         """Takes what is listed as what is allocated, if it can be so."""
-        observed = Buddy(buddy.depth)
-        if process == 0:
+        observed = Buddy(space.buddy.depth)
+        if space.process == 0:
             self.take_reserved(observed)
         for address, pages, allocated in listed:
-            page = self.geometry.range_of(process).page_at(address, self.page_size)
+            page = space.area.page_at(address, self.page_size)
             if allocated and (page is None or not (page in observed.fixed or observed.reserve(page, pages))):
                 return
-        self.spaces.spaces[process] = observed
-        made = self.made[process]
-        self.made[process] = {page: made[page] for page in observed.allocated if page in made}
+        self.spaces.spaces[space.process] = space.buddy = observed
+        space.made = {page: space.made[page] for page in observed.allocated if page in space.made}
 
 
 def depth_of(pages: int) -> int:
