@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from memoracle import boot, check
+from memoracle import boot, check, prove
 from memoracle.inputs import InputError
 from memoracle.spec.geometry import GeometryError
 from memoracle.status import Status
 
 # Each is a module with add_parser(subparsers) and run(args); a solver is imported in run only, since others need none.
-COMMANDS = (boot, check)
+COMMANDS = (prove, check, boot)
 INTERRUPTED = 130  # what shells report of a program that SIGINT ended
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -49,18 +49,20 @@ def pieces(names: Sequence[str], contracts: bool, use_cache: bool) -> list[Piece
     return found
 
 
-def results(pieces: Sequence[Piece]) -> Iterator[tuple[int, Result]]:
+def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None]:
     """The place in the sequence and the result of each, as they come."""
     known = _durations()
     # What took longest comes first, so that it does not run alone in the end; so does what was never timed.
-    order = sorted(range(len(pieces)), key=lambda place: known.get(pieces[place].unsettled.name, float("inf")), reverse=True)
-    for turn, outcome in run_each([pieces[place].settle for place in order]):
-        place = order[turn]
-        if isinstance(outcome, Failure):
-            outcome = replace(pieces[place].unsettled, counterexample=outcome.reason)
-        elif not outcome.cached:
-            known[outcome.name] = outcome.seconds
-        yield place, outcome
+    timed = [known.get(piece.unsettled.name, float("inf")) for piece in pieces]
+    order = sorted(range(len(pieces)), key=timed.__getitem__, reverse=True)
+    with closing(run_each([pieces[place].settle for place in order])) as outcomes:
+        for turn, outcome in outcomes:
+            place = order[turn]
+            if isinstance(outcome, Failure):
+                outcome = replace(pieces[place].unsettled, counterexample=outcome.reason)
+            elif not outcome.cached:
+                known[outcome.name] = outcome.seconds
+            yield place, outcome
     _keep_durations(known)
     solver.prune()
 
@@ -72,7 +74,7 @@ def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
 
 
 def _contracts() -> list[Piece]:
-    """Those of all public functions. CrossHair is loaded by workers alone: it makes terms of its own as it is loaded."""
+    """Those of all public functions. Only workers load CrossHair: it makes terms of its own while it is loaded."""
     ((_, listed),) = run_each([_promised])
     if isinstance(listed, Failure):
         raise RuntimeError(f"the contracts cannot be listed: {listed.reason}")

@@ -1,8 +1,8 @@
 """Runs many tasks on all processors, each in a process of its own.
 
-A task starts from what this process knows, and from nothing that another task left behind: a solver's terms are numbered
-in the order in which they are made, and an answer must not depend on what was asked before. If its process dies, that
-task has failed and no other has.
+A task starts from what this process knows, and from nothing that another task left behind: a solver's terms are
+numbered in the order in which they are made, and an answer must not depend on what was asked before. If its process
+dies, that task has failed and no other has.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -19,7 +19,7 @@ from pickle import UnpicklingError
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-# Tasks are closures, which only a fork carries over. No task may find a solver at work in the process that it comes from.
+# Tasks are closures, which only a fork carries over.
 FORK = multiprocessing.get_context("fork")
 
 
@@ -35,7 +35,9 @@ class _Returned(Generic[T]):
     result: T
 
 
-def run_each(tasks: Sequence[Callable[[], T]], workers: int | None = None) -> Iterator[tuple[int, T | Failure]]:
+def run_each(
+    tasks: Sequence[Callable[[], T]], workers: int | None = None
+) -> Generator[tuple[int, T | Failure], None, None]:
     """Each task's place in the sequence and its result, which can be pickled, as they come; begun in the order given.
 
     workers: how many run at once; as many as there are processors, if not said. All end when the iterator is closed.
@@ -48,8 +50,8 @@ def run_each(tasks: Sequence[Callable[[], T]], workers: int | None = None) -> It
                 place, task = waiting.popleft()
                 reader, process = _start(task)
                 running[reader] = place, process
-            for reader in wait(list(running)):
-                assert isinstance(reader, Connection)
+            ready = wait(list(running))
+            for reader in [each for each in running if each in ready]:
                 place, process = running.pop(reader)
                 yield place, _result(reader, process)
     finally:
@@ -70,6 +72,7 @@ def _start(task: Callable[[], T]) -> tuple[Connection, BaseProcess]:
 
 def _work(task: Callable[[], T], writer: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # who interrupts all of us is told of it once, by the one who waits
+    os.dup2(2, 1)  # standard output is for the report alone
     try:
         outcome: _Returned[T] | Failure = _Returned(task())
     except Exception as error:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import z3
-
 from memoracle.proofs import solver
 from memoracle.proofs.obligations import Computation, Obligation
 from memoracle.proofs.paths import Goal, Run, explore
 
 TOGETHER = 20_000_000  # the solver's budget for all goals of a path together
+VALUES_AT_MOST = 60  # of a counterexample's, that are shown
 ROUNDS = {True: 2, False: 1}  # how often clauses are instantiated at new points, where proofs count and where not
 
 
@@ -114,6 +115,14 @@ def _failure(goal: Goal) -> z3.BoolRef:
 
 def _describe(run: Run, answer: solver.Answer) -> str:
     failed = [goal.says for place, goal in enumerate(run.goals) if answer.model.get(f"fails#{place}")]
-    values = {name: value for name, value in answer.model.items() if "fails#" not in name and "given#" not in name}
-    shown = ", ".join(f"{name.split('#')[0]} = {value}" for name, value in values.items())
-    return f"it can fail that {failed[0] if failed else '?'}: {shown}"
+    if answer.verdict == "unknown":
+        return "the solver gave up"
+    said = f"it can fail that {failed[0] if failed else '?'}"
+    values = [name for name in answer.model if not name.startswith(("fails#", "given#"))]
+    plain = Counter(name.split("#")[0] for name in values)
+    shown = []
+    for name in values:
+        short = name.split("#")[0]
+        shown.append(f"  {short if plain[short] == 1 else name} = {answer.model[name]}")
+    more = [f"  and {len(shown) - VALUES_AT_MOST} more"] if len(shown) > VALUES_AT_MOST else []
+    return "\n".join([f"{said}, where" if shown else said, *shown[:VALUES_AT_MOST], *more])

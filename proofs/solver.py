@@ -1,7 +1,8 @@
 """Asks the solver whether a goal can fail.
 
 What is asked is SMT-LIB text, read in a fresh context and metered by the solver's own count of resources, so that the
-answer is the same on every machine. A definite answer is kept, under a hash of the text, the solver's version and options.
+answer is the same on every machine. A definite answer is kept, under a hash of the text, the solver's version and
+options.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ VERSION = f"z3 {z3.get_version_string()}"
 
 @dataclass(frozen=True)
 class Answer:
-    """verdict: `unsat`, `sat` or `unknown`; model: the values of the named constants, if sat."""
+    """verdict: `unsat`, `sat` or `unknown`; model, if sat: values of named constants, and of functions at points."""
 
     verdict: str
     rlimit: int
@@ -94,11 +95,22 @@ def _solve(text: str, rlimit: int) -> Answer:
 
 def _values(model: z3.ModelRef) -> dict[str, int | bool]:
     values: dict[str, int | bool] = {}
+    functions: dict[str, int | bool] = {}
     for declaration in model.decls():
-        if declaration.arity() == 0:
-            value = model[declaration]
-            values[declaration.name()] = z3.is_true(value) if z3.is_bool(value) else value.as_long() if z3.is_int(value) else value.as_signed_long()
-    return values
+        found = model[declaration]
+        if isinstance(found, z3.FuncInterp):
+            for entry in map(found.entry, range(found.num_entries())):
+                points = ", ".join(str(_value(entry.arg_value(place))) for place in range(entry.num_args()))
+                functions[f"{declaration.name().rstrip('@')}({points})"] = _value(entry.value())
+        elif declaration.arity() == 0:
+            values[declaration.name()] = _value(found)
+    return values | functions
+
+
+def _value(value: z3.ExprRef) -> int | bool:
+    if z3.is_bool(value):
+        return bool(z3.is_true(value))
+    return int(value.as_long() if z3.is_int(value) else value.as_signed_long())
 
 
 def cache_directory() -> Path:

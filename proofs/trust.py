@@ -8,7 +8,7 @@ from memoracle.proofs import solver
 
 ALWAYS = (
     f"{solver.VERSION}: that a formula it calls unsatisfiable is",
-    "the path explorer (proofs/paths.py): that it takes every path through the code, and cuts loops at their invariants",
+    "the path explorer (proofs/paths.py): that it takes every path through the code and cuts loops at their invariants",
     "the terms (proofs/terms.py): that they count as Python's exact integers do; held against them by randomised tests",
     "the stand-ins for containers (proofs/standins.py): that they behave as the containers; each held against the real "
     "one by a randomised test",
@@ -17,11 +17,6 @@ ALWAYS = (
     "kernel_half: that a kernel takes each step of an update, a creation and an exit as one, under its lock",
     "Python itself, and the containers that the reference uses (array, sortedcontainers)",
 )
-NOT_TRUSTED = (
-    "Not trusted: which points a clause taken as given is instantiated at (that only ever leaves something out of what "
-    "is assumed), and the cache's order and age (an answer is kept under what was asked, the solver and its options)."
-)
-
 
 def trusted(contracts: bool) -> list[str]:
     """One line for each thing that is trusted; with the contracts, what they rest on too."""
