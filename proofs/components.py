@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from memoracle.proofs import bitmap, buddy, kernel_half
+from memoracle.proofs import bitmap, boot, buddy, kernel_half
 from memoracle.proofs.obligations import Computation, Obligation
 
 COMPONENTS: dict[str, Callable[[], Iterator[Obligation | Computation]]] = {
     "bitmap": bitmap.obligations,
     "buddy": buddy.obligations,
+    "boot": boot.obligations,
     "kernel_half": kernel_half.obligations,
 }
 

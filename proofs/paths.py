@@ -123,10 +123,10 @@ class Loop(Protocol):
         """Claims that the invariant holds after a step that returned this; the measure there."""
 
 
-def cut(run: Run, owner: Any, step: str, loop_of: Callable[..., Loop]) -> None:
+def cut(run: Run, owner: Any, step: str, loop_of: Callable[..., Loop | None]) -> None:
     """Cuts the loop that calls this step, a function of a module or a method of an object.
 
-    loop_of: the loop's invariant, given the arguments with which the step is called first.
+    loop_of: the loop's invariant, given the arguments with which the step is called first; None to run every turn.
     """
     real = getattr(owner, step)
     loop: Loop | None = None
@@ -136,8 +136,12 @@ def cut(run: Run, owner: Any, step: str, loop_of: Callable[..., Loop]) -> None:
         with run.reading_law():
             if loop is None:
                 loop = loop_of(*arguments)
-                loop.entered(run, arguments)
-                return loop.resumed(run)
+                if loop is not None:
+                    loop.entered(run, arguments)
+                    return loop.resumed(run)
+        if loop is None:
+            return real(*arguments)
+        with run.reading_law():
             before = loop.entered(run, arguments)
         result = real(*arguments)
         with run.reading_law():
