@@ -10,11 +10,16 @@ from typing import Any, NamedTuple, TextIO
 import msgspec
 from memoracle import e820
 from memoracle.e820 import MemoryMap
+from memoracle.events import BadNumber, Boot, MalformedLine, UnknownOperation, decode_event, misread, own_keys
 from memoracle.impl.boot import Interval, Record, boot, extent, usable_pages
 from memoracle.inputs import InputError, open_lines, shown
+from memoracle.memory import BITMAP, refuse_more_than_memory
 from memoracle.options import JSON, add_common_options, chosen_geometry, note, report_to
-from memoracle.spec.geometry import DEFAULT, TRUSTING, Geometry, GeometryError, geometry_from, number, preset, table
+from memoracle.spec.boot import record_has_64_bits, unread
+from memoracle.spec.geometry import DEFAULT, TRUSTING, Geometry, preset
 from memoracle.status import Status
+from memoracle.trace import geometry_of, looks_like_trace, read_header
+from msgspec import UNSET
 from rich.console import Console
 from rich.filesize import pick_unit_and_suffix
 from rich.table import Table
@@ -25,7 +30,7 @@ UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 
 
 class Source(NamedTuple):
-    """What an input holds: a memory map, and the geometry of the trace that the map is from, if it is from one."""
+    """What an input holds: a memory map, and the geometry that the trace that the map is from states, if it does."""
 
     memory_map: MemoryMap
     geometry: Geometry | None = None
@@ -71,44 +76,42 @@ def read_source(path: str) -> Source:
     """Reads a log or an event, whichever the first line says; raises InputError."""
     lines = open_lines(path)
     first = next(lines, b"")
-    if first.lstrip().startswith(b"{"):
+    if looks_like_trace(first):
         return read_trace(path, chain([first], lines))
     return Source(e820.read_e820(path, chain([first], lines)))
 
 
 def read_trace(path: str, lines: Iterator[bytes]) -> Source:
     """The `boot` event that opens a trace, or that stands alone; no records where another event comes first."""
-    geometry = None
-    for line, text in enumerate(lines, 1):
-        try:
-            content = table("line", msgspec.json.decode(text))
-            if line == 1 and "memoracle" in content:
-                geometry = geometry_from(content.get("geometry", DEFAULT))
-                continue
-            records = read_event(content) if content.get("op") == "boot" else []
-        except (ValueError, RecursionError, msgspec.DecodeError) as fault:
-            raise InputError(path, line, str(fault)) from None
-        return Source(MemoryMap("boot event", records), geometry)
-    return Source(MemoryMap("", []), geometry)
+    line, text, geometry = 1, next(lines), None
+    try:
+        if "memoracle" in own_keys(text):
+            header = read_header(path, text)
+            geometry = None if header.geometry is UNSET else geometry_of(path, header)
+            line, text = 2, next(lines, b"")
+        return Source(MemoryMap("boot event", read_event(text)) if text else MemoryMap("", []), geometry)
+    except MalformedLine as fault:
+        raise InputError(path, line, str(fault)) from None
 
 
-def read_event(event: dict[str, object]) -> list[Record]:
-    """The records of a `boot` event; raises GeometryError that names the field."""
-    memory_map = event.get("memory_map")
-    if not isinstance(memory_map, list):
-        raise GeometryError("memory_map", "missing" if memory_map is None else "no list")
-    return [read_record(f"memory_map[{index}]", entry) for index, entry in enumerate(memory_map)]
-
-
-def read_record(field: str, entry: object) -> Record:
-    keys = table(field, entry)
-    for key in keys.keys() ^ set(Record._fields):
-        raise GeometryError(f"{field}.{key}", "unknown key" if key in keys else "missing")
-    return Record(*(number(f"{field}.{key}", keys[key]) for key in Record._fields))
+def read_event(text: bytes) -> list[Record]:
+    """The records of a `boot` event, and none of any other; raises MalformedLine."""
+    try:
+        event = decode_event(text)
+        records = event.records() if isinstance(event, Boot) else []
+    except UnknownOperation:
+        return []
+    except BadNumber as fault:
+        raise misread(text, fault) from None
+    for index, record in enumerate(records):
+        if not record_has_64_bits(unread(0), *record):
+            raise MalformedLine(f"memory_map[{index}]: it is refused, since {record_has_64_bits.says}")
+    return records
 
 
 def examine(memory_map: MemoryMap, geometry: Geometry) -> Findings:
-    """Runs the reference's own boot over a memory map."""
+    """Runs the reference's own boot over a memory map; raises GeometryError."""
+    refuse_more_than_memory(geometry, BITMAP)
     records = memory_map.records
     bitmap = boot(
         records,

@@ -21,7 +21,7 @@ from memoracle.replay_frames import FIRST_EVENT
 from memoracle.replay_kmem import KmemReplay
 from memoracle.report import Outcome
 from memoracle.rules import LEGAL, LEVELS, SAFE, Rules
-from memoracle.spec.geometry import DEFAULT, Geometry, preset
+from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, preset
 from memoracle.status import worst
 from memoracle.trace import E820, FORMS, JSONL, KMEM, geometry_of, read_header, recognise
 from msgspec import UNSET
@@ -89,7 +89,7 @@ class Check:
         geometry = self.geometry or geometry_of(path, header)
         if self.geometry is not None and header.geometry is not UNSET:
             note(self.args, f"memoracle: {self.args.geometry} replaces the geometry of {shown(path)}")
-        replay = Replay(Rules(geometry, outcome.level, header.private_frames), path, self.args.ignore_unknown)
+        replay = self.replay(path, Rules(geometry, outcome.level, header.private_frames))
         if self.memory_map is not None:
             lines = self.with_memory_map(path, replay, self.memory_map, lines)
         try:
@@ -101,6 +101,12 @@ class Check:
                 f"{shown(path)}: skipped {count:,} events of the unknown operation {op!r}"
                 for op, count in replay.skipped.items()
             ]
+
+    def replay(self, path: str, rules: Rules) -> Replay:
+        try:
+            return Replay(rules, path, self.args.ignore_unknown)
+        except GeometryError as fault:
+            raise InputError(path, None, f"geometry: {fault}") from None
 
     def with_memory_map(
         self, path: str, replay: Replay, records: list[Record], lines: Iterator[bytes]
@@ -117,7 +123,9 @@ class Check:
         records = read_e820(outcome.path, lines).records
         if not records:
             return
-        replay = Replay(Rules(self.default_geometry(), outcome.level), outcome.path)
+        if self.args.memory_map is not None:
+            raise InputError(outcome.path, None, "a boot log is a memory map itself: --memory-map is not for it")
+        replay = self.replay(outcome.path, Rules(self.default_geometry(), outcome.level))
         replay.frames.boot(Boot(memory_map=[MemoryRecord(*record) for record in records]), FIRST_EVENT)
         outcome.events = outcome.checked = 1
 
@@ -125,6 +133,10 @@ class Check:
         path = outcome.path
         if self.args.level not in (None, SAFE):
             raise InputError(path, None, f"a kmem log starts mid-run: it can't be checked at level {self.args.level}")
+        for option in ("geometry", "memory_map"):
+            if getattr(self.args, option) is not None:
+                words = f"a kmem log is of a machine of any size: --{option.replace('_', '-')} is not for it"
+                raise InputError(path, None, words)
         note(self.args, f"memoracle: {shown(path)} is a kmem log, checked at level safe")
         outcome.level = SAFE
         log, replay = KmemLog(path, lines), KmemReplay(path)

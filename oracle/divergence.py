@@ -49,4 +49,3 @@ def broken(clause: Clause | None) -> Clause:
 def since(line: int, words: str = "by") -> str:
     """The earlier line that a message points to; nothing where it is not known."""
     return f" ({words} line {line})" if line else ""
-

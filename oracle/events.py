@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TypeAlias, TypeVar
 
 import msgspec
+from memoracle.impl.boot import Record
 from msgspec import UNSET, Struct, UnsetType
 
 # `number` reads these: a pattern here would be matched at twice the cost.
@@ -102,6 +103,10 @@ class MemoryRecord(Struct, forbid_unknown_fields=True):
 
 class Boot(Action, tag="boot", kw_only=True):
     memory_map: list[MemoryRecord]
+
+    def records(self) -> list[Record]:
+        """The memory map as the reference reads it; raises BadNumber."""
+        return [Record(number(r.start), number(r.length), number(r.type)) for r in self.memory_map]
 
 
 class FrameAllocate(Question, tag="frame.allocate", kw_only=True):

@@ -16,6 +16,7 @@ from memoracle.events import number
 from memoracle.impl import boot as reference
 from memoracle.impl.bitmap import BITS, Bitmap
 from memoracle.impl.boot import Record
+from memoracle.memory import BITMAP, refuse_more_than_memory
 from memoracle.proofs.abstraction import frames_of
 from memoracle.rules import EXACT, PREFERS, Handlers, Rules, wrongly_failed
 from memoracle.spec import addresses
@@ -26,6 +27,7 @@ from memoracle.spec.geometry import TRUSTING
 from msgspec import UNSET
 
 FIRST_EVENT = 2  # the line after the header
+LINE = 32  # bits of a line's number
 
 
 class FrameReplay:
@@ -36,9 +38,10 @@ class FrameReplay:
     """
 
     def __init__(self, rules: Rules) -> None:
-        """Every frame of the geometry is usable, as long as no `boot` says otherwise."""
+        """Every frame of the geometry is usable, as long as no `boot` says otherwise. Raises GeometryError."""
         self.rules = rules
         self.geometry = geometry = rules.geometry
+        refuse_more_than_memory(geometry, BITMAP + LINE)
         self.frame_at = geometry.frame_at
         self.safe = rules.safe
         self.exact = rules.level == EXACT and not rules.private_frames
@@ -75,7 +78,7 @@ class FrameReplay:
     # boot
 
     def boot(self, event: events.Boot, line: int) -> Finding | None:
-        records = [Record(number(r.start), number(r.length), number(r.type)) for r in event.memory_map]
+        records = event.records()
         state = boot_law.unread(self.geometry.page_shift)
         fits = all(boot_law.record_has_64_bits(state, *record) for record in records)
         clause = None if fits else boot_law.record_has_64_bits
@@ -283,4 +286,4 @@ class FrameReplay:
 
 def no_lines(frames: int) -> memoryview:
     """A number of 32 bits for each frame, all of them 0; the system gives memory only to those that are written."""
-    return memoryview(mmap(-1, 4 * frames)).cast("I")
+    return memoryview(mmap(-1, frames * LINE // 8)).cast("I")

@@ -27,7 +27,7 @@ def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> t
         return None, lines
     if stated is not None:
         return stated, chain([first], lines)
-    if first.lstrip().startswith(b"{"):
+    if looks_like_trace(first):
         return JSONL, chain([first], lines)
     head = [first, *islice(lines, HEAD - 1)]
     whole = chain(head, lines)
@@ -36,6 +36,11 @@ def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> t
     if looks_like_e820(head):
         return E820, whole
     raise InputError(path, 1, "neither a trace, which begins with a header in JSON, nor a kmem log or a boot log")
+
+
+def looks_like_trace(first: bytes) -> bool:
+    """Whether an input whose first line is this one is a trace, or an event of one."""
+    return first.lstrip().startswith(b"{")
 
 
 def read_header(path: str, line: bytes) -> Header:

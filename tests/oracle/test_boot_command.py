@@ -91,9 +91,30 @@ def test_geometry_of_a_trace_counts_until_another_is_asked_for(
     assert capsys.readouterr().err == f"memoracle: x64-4k replaces the geometry of {trace}\n"
     assert main(["boot", str(trace), "--geometry", "x64-4k", "--quiet"]) == 0
     assert capsys.readouterr().err == ""
+    trace.write_text('{"memoracle": 1}\n' + EVENT)
+    assert main(["boot", str(trace), "--geometry", "x64-4k"]) == 0
+    assert capsys.readouterr().err == ""  # it states none that could be replaced
 
 
-@pytest.mark.parametrize("content", ["", "Linux version 6.1\n", '{"memoracle": 1}\n', '{"op": "frame.allocate"}\n'])
+def test_geometry_of_more_frames_than_memory_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    huge = tmp_path / "huge.toml"
+    huge.write_text(f'preset = "x64-4k"\nframes = {1 << 40}\n')
+    assert "frames: 1,099,511,627,776 take 256 GiB, and this machine has" in refusal(
+        capsys, QEMU, "--geometry", str(huge)
+    )
+
+
+EMPTY = [
+    "",
+    "Linux version 6.1\n",
+    '{"memoracle": 1}\n',
+    '{"op": "frame.allocate", "result": 0}\n',
+    '{"memoracle": 1}\n{"op": "page.map"}\n',
+    '{"op": "boot", "memory_map": []}\n',
+]
+
+
+@pytest.mark.parametrize("content", EMPTY)
 def test_nothing_to_read_is_no_success(capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str) -> None:
     log = tmp_path / "boot.log"
     log.write_text(content)
@@ -108,22 +129,25 @@ def test_nothing_to_read_is_no_success(capsys: pytest.CaptureFixture[str], tmp_p
     [
         (b"BIOS-provided physical RAM map:\nBIOS-e820: [mem 0x0-\n", ":2: BIOS-e820 record: no range of addresses"),
         (b'{"op": "boot"}\n', ":1: memory_map: missing"),
-        (b'{"op": "boot", "memory_map": {}}\n', ":1: memory_map: no list"),
+        (b'{"op": "boot", "memory_map": {}}\n', ":1: memory_map: Expected `array`"),
+        (b'{"op": "boot", "memory_map": [], "cpu": 1}\n', ":1: cpu: unknown key"),
+        (b'{"op": "frame.allocate"}\n', ":1: result: absent or null"),
+        (b'{"memoracle": 2}\n', ":1: memoracle: trace format 2 is not known"),
         (b'{"op": "boot", "memory_map": [{"start": 0, "length": 1}]}\n', ":1: memory_map[0].type: missing"),
         (b'{"op": "boot", "memory_map": [{"start": 0, "length": 1, "type": 1, "kind": 1}]}\n', "[0].kind: unknown key"),
         (
             b'{"op": "boot", "memory_map": [{"start": "0", "length": 1, "type": 1}]}\n',
-            "memory_map[0].start: '0' is nei",
+            'memory_map[0].start: neither an integer nor a string "0x..."',
         ),
         (
             b'{"op": "boot", "memory_map": [{"start": 0, "length": -1, "type": 1}]}\n',
-            "memory_map[0].length: not between",
+            "memory_map[0]: it is refused, since a record's numbers have 64 bits",
         ),
-        (b'{"memoracle": 1, "geometry": {"frames": 0}}\n', ":1: frames: 0 is not positive"),
+        (b'{"memoracle": 1, "geometry": {"frames": 0}}\n', ":1: geometry: frames: 0 is not positive"),
         (b'{"memoracle": 1}\n{"op": "boot"\n', ":2: "),
         (b'{"op": "\xff"}\n', ":1: "),
         (b'{"a":' * 100_000, ":1: "),
-        (b'{"memoracle": 1}\n[]\n', ":2: line: [] is no table"),
+        (b'{"memoracle": 1}\n[]\n', ":2: Expected `object`"),
     ],
 )
 def test_faulty_input_is_told_with_file_and_line(

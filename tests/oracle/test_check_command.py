@@ -162,9 +162,7 @@ def test_each_file_starts_anew_and_stops_at_its_own_divergence(
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_standard_input(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, compressed: bool
-) -> None:
+def test_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, compressed: bool) -> None:
     content = DIVERGING.encode()
     standard_input(monkeypatch, gzip.compress(content) if compressed else content)
     status, document, _ = checked(capsys, "-")
@@ -237,6 +235,27 @@ class TestMemoryMap:
 def test_boot_log_is_a_boot_event(capsys: pytest.CaptureFixture[str], path: Path) -> None:
     status, document, _ = checked(capsys, str(path))
     assert (status, document["events"], document["verdict"]) == (0, 1, "conforms")
+
+
+def test_boot_log_is_its_own_memory_map(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, errors = checked(capsys, "--memory-map", QEMU, QEMU)
+    assert status == 2
+    assert "--memory-map is not for it" in errors
+
+
+@pytest.mark.parametrize("frames", [1 << 40, 1 << 35])
+def test_geometry_of_more_frames_than_memory_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frames: int
+) -> None:
+    monkeypatch.setattr("os.sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1 << 22}[name])
+    sizes = f'{{"preset": "x64-4k", "frames": {frames}}}'
+    (tmp_path / "t.jsonl").write_text(f'{{"memoracle": 1, "geometry": {sizes}}}\n')
+    status, document, errors = checked(capsys, str(tmp_path / "t.jsonl"), str(ROOT / "examples" / "conforming.jsonl"))
+    assert (status, document["verdict"], document["events"]) == (2, "unknown", 15)
+    assert f"t.jsonl: geometry: frames: {frames:,} take " in errors
+    assert "and this machine has 16 GiB of memory" in errors
+    (tmp_path / "g.toml").write_text(f'preset = "x64-4k"\nframes = {frames}\n')
+    assert checked(capsys, "--geometry", str(tmp_path / "g.toml"), QEMU)[0] == 2
 
 
 def test_form_can_be_stated(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:

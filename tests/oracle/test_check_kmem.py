@@ -9,6 +9,7 @@ import pytest
 from memoracle.cli import main
 
 DATA = Path(__file__).parent.parent / "data" / "kmem"
+E820 = DATA.parent / "e820"
 Answer = Callable[..., tuple[int, dict[str, Any], str]]
 
 
@@ -103,6 +104,13 @@ def test_other_levels_are_refused(check_log: Answer, level: str) -> None:
     status, _, errors = check_log([alloc(16)], "--level", level)
     assert status == 2
     assert f"it can't be checked at level {level}" in errors
+
+
+@pytest.mark.parametrize("option", ["--geometry=x64-4k", f"--memory-map={E820 / 'qemu-4g.txt'}"])
+def test_options_that_would_not_be_used_are_refused(check_log: Answer, option: str) -> None:
+    status, document, errors = check_log([alloc(16)], option)
+    assert (status, document["verdict"]) == (2, "unknown")
+    assert f"{option.split('=')[0]} is not for it" in errors
 
 
 def test_broken_line(check_log: Answer) -> None:
