@@ -1,4 +1,4 @@
-"""What is run exhaustively of each component: small objects of the reference, every call, and what each is by the law."""
+"""What is run exhaustively: small objects of the reference, every call on them, and what each is by the law."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy, Spaces
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction import blocks_of, frames_of, halves_of
-from memoracle.proofs.small_runs import Call, Part, Question, System
+from memoracle.proofs.exhaustive import Call, Part, Question, System
 from memoracle.proofs.small_world import Domain, Values
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import buddy as buddy_law
 from memoracle.spec import kernel_half as half_law
-from memoracle.spec.clauses import Operation
+from memoracle.spec.clauses import Clause, Operation
 
 
 def numbers(found: Sequence[int]) -> str:
@@ -35,11 +35,11 @@ def buddy_domain(depth: int) -> Domain:
     points = dict.fromkeys(("order", "level", "merged", "other"), orders) | {"page": pages, "block": blocks}
     of_block = ("order", "block")
     functions = {"is_free": of_block, "is_allocated": of_block, "is_fixed": ("page",), "order_at": ("page",)}
-    return Domain(points, functions)
+    return Domain(points, functions, lambda state, name, at: state.holding or name not in ("held_order", "held_page"))
 
 
 def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
-    def words(state: buddy_law.Blocks) -> str:
+    def words(state: Any) -> str:
         named = {"free": state.is_free, "allocated": state.is_allocated}
         said = []
         for order, block in product(range(state.depth + 1), range(1 << state.depth)):
@@ -47,7 +47,7 @@ def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
             said += [f"{pages} {word}" for word, holds in named.items() if holds(order, block)]
         return f"pages {', '.join(sorted(said, key=lambda text: int(text.split()[0].split('-')[0])))}"
 
-    def shows(state: buddy_law.Blocks) -> list[str]:
+    def shows(state: Any) -> list[str]:
         starts = [(page, state.order_at(page)) for page in range(1 << state.depth)]
         listed = [(p, 1 << o, bool(state.is_allocated(o, p >> o))) for p, o in starts if buddy_law.is_aligned(p, o)]
         fixed = {page for page, _ in starts if state.is_fixed(page)}
@@ -94,7 +94,7 @@ def buddy_calls(depth: int, sizes: tuple[int, ...], fixes: bool, of: str = "") -
 
 def buddy_system(depths: Sequence[int], fixes: bool) -> System:
     def calls(buddy: Buddy) -> Sequence[Call | Question]:
-        sizes = range(-1, (1 << buddy.depth) + 2) if buddy.depth < 3 else (0, 1, 2, 3, 4, 8, 9)
+        sizes = range(-1, (1 << buddy.depth) + 2) if buddy.depth < 3 else (1, 2, 3, 4, 8)
         return buddy_calls(buddy.depth, tuple(sizes), fixes)
 
     scope = f"bounded: depth <= {max(depths)}" + (", with blocks taken at start" if fixes else "")
@@ -112,7 +112,7 @@ def buddy_system(depths: Sequence[int], fixes: bool) -> System:
 # Spaces: who lives is the same question as for the tables, so it is that law's
 
 
-def who_lives(lives: Callable[[int], bool], processes: Sequence[int], show: Callable[[Any], list[str]]) -> Part:
+def who_lives(lives: Callable[[Any], bool], processes: Sequence[int], show: Callable[[Any], list[str]]) -> Part:
     def words(state: half_law.Halves) -> str:
         return f"processes {numbers([process for process in processes if state.lives(process)])} live"
 
@@ -164,27 +164,31 @@ def every_in_reach(state: bitmap_law.Frames, first: int, last: int) -> bitmap_la
 TURN_UP = Operation(bitmap_law.add.name, bitmap_law.add.says, (), (), every_in_reach, ("first", "last"))
 
 
-def bitmap_part(bitmap: Bitmap) -> Part:
+def bitmap_domain(bitmap: Bitmap) -> Domain:
+    """What is in use is seen only where it can be told: a trusting bitmap may be given back what somebody uses."""
     frames = range(max(0, bitmap.image - 2), bitmap.frames + 1)
-    functions = dict.fromkeys(("exists", "is_free", "free_below"), ("frame",))
-    if not bitmap.trusting:
-        functions["in_use"] = ("frame",)
-    clauses = (*bitmap_law.CHECKED, *bitmap_law.THEOREMS)
+    functions = ("exists", "is_free", "free_below", *(() if bitmap.trusting else ("in_use",)))
+    return Domain({"frame": frames, "later": frames}, dict.fromkeys(functions, ("frame",)))
+
+
+def bitmap_part(bitmap: Bitmap) -> Part:
+    domain = bitmap_domain(bitmap)
+    frames = domain.points["frame"]
+    clauses: Sequence[Clause] = (*bitmap_law.CHECKED, *bitmap_law.THEOREMS)
     if bitmap.trusting:
         clauses = (*bitmap_law.TRUSTING, bitmap_law.none_free_at_zero)
 
-    def words(state: bitmap_law.Frames) -> str:
+    def words(state: Any) -> str:
         exist, free = ([f for f in frames if holds(f)] for holds in (state.exists, state.is_free))
         return f"frames {numbers(exist)} exist, {numbers(free)} free, count {state.count}"
 
-    def shows(state: bitmap_law.Frames) -> list[str]:
+    def shows(state: Any) -> list[str]:
         reached, assertions = [f for f in frames if f < bitmap.frames], list[str]()
         for name, holds in (("is_free", state.is_free), ("exists", state.exists)):
             due = [f for f in reached if holds(f)]
             assertions.append(f"assert [frame for frame in {reached} if bitmap.{name}(frame)] == {due}")
         return [*assertions, f"assert bitmap.count() == {state.count}"]
 
-    domain = Domain({"frame": frames, "later": frames}, functions)
     return Part(frames_of(bitmap), domain, clauses, words, shows)
 
 
@@ -193,7 +197,8 @@ def bitmap_calls(bitmap: Bitmap) -> Sequence[Call | Question]:
     reached = range(bitmap.image - 1, bitmap.frames)
     at_boot = bitmap.frontier == 0 and all(bitmap.exists(f) == bitmap.is_free(f) for f in reached[1:])
     for first, last in product(range(bitmap.image - 1, bitmap.frames + 1), range(bitmap.frames + 2)) if at_boot else ():
-        if first <= last and not any(bitmap.exists(f) for f in range(max(first, bitmap.image), min(last, bitmap.frames))):
+        new = range(max(first, bitmap.image), min(last, bitmap.frames))
+        if first <= last and not any(map(bitmap.exists, new)):
             add = partial(lambda bitmap, first, last: bitmap.add(first, last) or True, first=first, last=last)
             calls.append(Call(f"@.add({first}, {last})", add, TURN_UP, {"first": first, "last": last}))
     lowest = lambda state, choice: choice["frame"]  # noqa: E731
@@ -253,19 +258,22 @@ def half_part(tables: KernelHalf) -> Part:
 
     def words(state: half_law.Halves) -> str:
         read = [f"process {p} reads {[state.entry(p, i) for i in INDEXES]}" for p in PROCESSES if state.lives(p)]
+        said = f"of entries {list(INDEXES)}: {', '.join(read)}"
+        if not state.updating:
+            return said
         waits = numbers([process for process in PROCESSES if state.pending(process)])
-        update = f"; entry {state.index} becomes {state.value}, yet to reach processes {waits}" if state.updating else ""
-        return f"of entries {list(INDEXES)}: {', '.join(read)}{update}"
+        return f"{said}; entry {state.index} becomes {state.value}, yet to reach processes {waits}"
 
     def shows(state: half_law.Halves) -> list[str]:
         living = [process for process in PROCESSES if state.lives(process)]
         due = [[state.entry(process, index) for index in INDEXES] for process in living]
-        pending = ", ".join(str(process) for process in PROCESSES if state.pending(process))
+        pending = {process for process in PROCESSES if state.pending(process)} or "set()"
+        masters, upper = [state.master(index) for index in INDEXES[1:]], list(INDEXES[1:])
         return [
             f"assert [[tables.read(process, index) for index in {list(INDEXES)}] for process in {living}] == {due}",
             f"assert tables.live == {set(living)}",
-            f"assert (tables.updating, tables.pending) == ({state.updating}, {f'{{{pending}}}' if pending else 'set()'})",
-            f"assert [tables.master[index - 256] for index in {list(INDEXES[1:])}] == {[state.master(i) for i in INDEXES[1:]]}",
+            f"assert (tables.updating, tables.pending) == ({state.updating}, {pending})",
+            f"assert [tables.master[index - 256] for index in {upper}] == {masters}",
         ]
 
     return Part(state, domain, (*half_law.INVARIANTS, *half_law.THEOREMS), words, shows)

@@ -23,7 +23,7 @@ class Domain:
 
     points: the values of each parameter of the law's clauses and operations, by its name.
     functions: of each function of a state, the names of its parameters; a function left out is not looked at.
-    matters: whether a function's value at some points means anything in this state.
+    matters: whether a function's value at some points, or a number, means anything in this state.
     """
 
     points: Mapping[str, Sequence[int]]
@@ -51,7 +51,7 @@ def seen(state: Any, domain: Domain) -> dict[tuple[Any, ...], Any]:
                 matters = domain.matters(state, field.name, points)
                 table[(field.name, *points)] = value(*points) if matters else None
         elif not callable(value):
-            table[(field.name,)] = value
+            table[(field.name,)] = value if domain.matters(state, field.name, ()) else None
     return table
 
 

@@ -1,0 +1,309 @@
+"""Exhaustive runs of the reference at small sizes, each step held to the law.
+
+Breadth first from the constructors, every call in every state that can be reached: it must succeed exactly if the law
+allows some choice, make the choice of its policy, leave the state that the law's effect describes, and keep every
+clause, at all points of the small domain. The first call that does not is the end of a shortest failing sequence,
+which is written out as a test to paste and run.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from threading import current_thread, main_thread
+from types import FrameType
+from typing import Any
+
+from memoracle.proofs.copies import duplicate, frozen
+from memoracle.proofs.small_world import Domain, Values, after, broken, choices, reason, seen, settled
+from memoracle.spec.clauses import Clause, Operation
+
+SECONDS = 2.0  # that one call may take
+
+
+@dataclass(frozen=True)
+class Part:
+    """What (part of) an object stands for: a state of the law, the clauses that hold of it, and how to show it.
+
+    words: the state for people.  shows: assertions on the object's own answers that tell this state from others.
+    """
+
+    state: Any
+    domain: Domain
+    clauses: Sequence[Clause]
+    words: Callable[[Any], str]
+    shows: Callable[[Any], list[str]]
+    fresh: Any = None  # what the state is when the part comes into being
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that the law has an operation for.
+
+    answers: the choice that the call returns, "" if it returns only whether it succeeded.
+    prefers: what the policy makes as small as possible, of a state and a choice.
+    """
+
+    said: str
+    run: Callable[[Any], object]
+    operation: Operation
+    given: Values
+    part: str = ""
+    answers: str = ""
+    prefers: Callable[[Any, Values], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """A call that changes nothing: each clause must hold of the answer, its last point; or else None is due.
+
+    guard: the operation that says when there is an answer.
+    """
+
+    said: str
+    run: Callable[[Any], object]
+    clause: Clause
+    given: Values
+    answers: Sequence[Any]  # every answer there may be
+    part: str = ""
+    guard: Sequence[Clause] = ()
+
+
+@dataclass(frozen=True)
+class System:
+    """An object of the reference to run: its constructors, by the text that calls them, and its calls in each state."""
+
+    component: str
+    scope: str
+    imports: str
+    variable: str
+    starts: Mapping[str, Callable[[], Any]]
+    parts: Callable[[Any], dict[str, Part]]
+    calls: Callable[[Any], Sequence[Call | Question]]
+
+
+@dataclass
+class Outcome:
+    """What an exhaustive run found: which operations happened, how many states, and the first failure as a test."""
+
+    states: int = 0
+    steps: int = 0
+    happened: dict[str, str] = field(default_factory=dict)  # by operation, a call that succeeded
+    declined: dict[str, str] = field(default_factory=dict)  # and one that was refused
+    failure: str | None = None
+
+
+class View:
+    """An object, which must not change any more, as the law sees it."""
+
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        self.parts = {name: replace(part, state=settled(part.state)) for name, part in parts.items()}
+
+    @cached_property
+    def tables(self) -> dict[str, dict[tuple[Any, ...], Any]]:
+        """Of each part, everything that it is at every point."""
+        return {name: seen(part.state, part.domain) for name, part in self.parts.items()}
+
+    @cached_property
+    def lost(self) -> str | None:
+        """The clause that a part does not keep, in words."""
+        for part in self.parts.values():
+            try:
+                found = broken(part.clauses, part.state, part.domain)
+            except ValueError:  # a page that is in no block has no order
+                return "the state is none that the law knows of: its clauses cannot be asked"
+            if found is not None:
+                return f"{found[0].name}: {found[0].says}{_at(found[1])}"
+        return None
+
+    @property
+    def words(self) -> str:
+        said = ((name, part.words(part.state)) for name, part in self.parts.items())
+        return "; ".join(f"{name}: {words}" if name else words for name, words in said)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What a call did that the law does not: why, and the assertions that say what is due."""
+
+    why: str
+    due: list[str]
+    lawful: str = ""  # the state that is due, in words
+
+
+class EndlessError(Exception):
+    """A call did not return."""
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Cuts a call short that does not return, where a signal can be had (in the main thread)."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise EndlessError(f"it does not return within {SECONDS:g} seconds")
+
+    if current_thread() is not main_thread():
+        yield
+        return
+    old = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
+def run(system: System) -> Outcome:
+    """Runs every call in every state until one fails or none is left."""
+    known: dict[Any, View] = {}  # every state met, by what its object keeps
+    queue: list[tuple[Any, View, tuple[str, ...]]] = []
+    outcome = Outcome()
+    for said, make in system.starts.items():
+        instance = make()
+        history: tuple[str, ...] = (f"{system.variable} = {said}",)
+        view = known[frozen(instance)] = View(system.parts(instance))
+        queue.append((instance, view, history))
+        if view.lost is not None:
+            outcome.failure = _test(system, history, "", Wrong(view.lost, []), view, view)
+            return outcome
+    for instance, view, history in queue:
+        result = duplicate(instance)
+        for call in system.calls(instance):
+            outcome.steps += 1
+            line = call.said.replace("@", system.variable)
+            answer, wrong = _answer(call, result)
+            key = frozen(result)
+            new = known.get(key) or View(system.parts(result))
+            wrong = wrong or _judge(call, view, answer, new, outcome, line)
+            if wrong is not None:
+                outcome.failure = _test(system, history, line, wrong, view, new)
+                return outcome
+            if key not in known:
+                known[key] = new
+                queue.append((result, new, (*history, f"assert {line} {_equals(answer)}")))
+            if new is not view:
+                result = duplicate(instance)
+    outcome.states = len(queue)
+    return outcome
+
+
+def _answer(call: Call | Question, instance: Any) -> tuple[object, Wrong | None]:
+    """What a call on the object returns, or how it fails to return anything."""
+    try:
+        with limited():
+            return call.run(instance), None
+    except Exception as raised:
+        return None, Wrong(f"it raises {type(raised).__name__}: {raised}", [])
+
+
+def _judge(
+    call: Call | Question, before: View, answer: object, now: View, outcome: Outcome, line: str
+) -> Wrong | None:
+    part = before.parts[call.part]
+    if isinstance(call, Question):
+        return _answers(call, part, answer, line) or _stays(before, now, now.parts, line, answer)
+    operation = call.operation
+    allowed = choices(operation, part.state, call.given, part.domain)
+    succeeded = answer is not None and answer is not False
+    if allowed and not succeeded:
+        due = [f"assert {line} {_due(call, part, allowed)}"]
+        return Wrong(f"the law allows {operation.name}{_at(call.given)}: {operation.says}", due)
+    if not allowed:
+        outcome.declined.setdefault(operation.name, line)
+        if succeeded:
+            clause = reason(operation, part.state, call.given, part.domain)
+            return Wrong(f"{clause.name}: {clause.says}", [f"assert {line} is {None if call.answers else False}"])
+        return _stays(before, now, now.parts, line, answer)
+    outcome.happened.setdefault(operation.name, line)
+    best = _best(call, part, allowed)
+    taken = [choice for choice in best if not call.answers or choice[call.answers] == answer]
+    if not taken:
+        lawful = [choice for choice in allowed if choice[call.answers] == answer]
+        says = f"{operation.name}: {operation.says}"
+        why = "the law allows this choice, but the policy makes another" if lawful else says
+        return Wrong(why, [f"assert {line} {_due(call, part, allowed)}"])
+    return _leaves(call, taken, before, now, line, answer)
+
+
+def _leaves(call: Call, taken: list[Values], before: View, now: View, line: str, answer: object) -> Wrong | None:
+    """Whether the call left the state that the law describes, with every clause kept."""
+    part = before.parts[call.part]
+    due = [after(call.operation, part.state, choice) for choice in taken]
+    actual = now.tables.get(call.part, {})
+    fits = [state for state in due if seen(state, part.domain) == actual]
+    lawful = (fits or due)[0]
+    shown = [f"assert {line} {_equals(answer)}", *part.shows(lawful)]
+    if now.lost is not None:
+        return Wrong(now.lost, shown, part.words(lawful))
+    if not fits:
+        differs = _difference(actual, seen(lawful, part.domain))
+        return Wrong(f"{call.operation.name}: {call.operation.says} But {differs}", shown, part.words(lawful))
+    return _stays(before, now, [name for name in now.parts if name != call.part], line, answer)
+
+
+def _stays(before: View, now: View, names: Iterable[str], line: str, answer: object) -> Wrong | None:
+    """Whether the parts that nothing was to happen to are as they were, and new ones are fresh."""
+    if before is now:
+        return None
+    for name in names:
+        part = now.parts[name]
+        if name in before.parts:
+            lawful, was = before.parts[name].state, before.tables[name]
+        else:
+            lawful, was = part.fresh, seen(part.fresh, part.domain)
+        if was != now.tables[name]:
+            due = [f"assert {line} {_equals(answer)}", *part.shows(lawful)]
+            return Wrong(f"this may not change: {_difference(now.tables[name], was)}", due, part.words(lawful))
+    return None
+
+
+def _answers(call: Question, part: Part, answer: object, line: str) -> Wrong | None:
+    given = list(call.given.values())
+    exists = all(clause(part.state, *given) for clause in call.guard)
+    due = [known for known in call.answers if call.clause(part.state, *given, known)] if exists else [None]
+    if answer in due:
+        return None
+    return Wrong(f"{call.clause.name}: {call.clause.says}", [f"assert {line} {_equals(due[0])}"])
+
+
+def _best(call: Call, part: Part, allowed: list[Values]) -> list[Values]:
+    if call.prefers is None:
+        return allowed
+    prefers = call.prefers
+    least = min(prefers(part.state, choice) for choice in allowed)
+    return [choice for choice in allowed if prefers(part.state, choice) == least]
+
+
+def _due(call: Call, part: Part, allowed: list[Values]) -> str:
+    if not call.answers:
+        return "is True"
+    due = sorted({choice[call.answers] for choice in _best(call, part, allowed)})
+    return f"== {due[0]}" if len(due) == 1 else f"in {set(due)}"
+
+
+def _equals(answer: object) -> str:
+    return f"is {answer}" if answer is None or isinstance(answer, bool) else f"== {answer}"
+
+
+def _at(values: Values) -> str:
+    return f" ({', '.join(f'{name} {value}' for name, value in values.items())})" if values else ""
+
+
+def _difference(actual: Mapping[tuple[Any, ...], Any], due: Mapping[tuple[Any, ...], Any]) -> str:
+    name, *points = key = next(key for key, value in due.items() if actual.get(key) != value)
+    called = f"{name}({', '.join(map(str, points))})" if points else name
+    return f"{called} is {actual.get(key)}, and {due[key]} is due"
+
+
+def _test(system: System, history: Sequence[str], line: str, wrong: Wrong, before: View, now: View) -> str:
+    """The failing sequence as a test."""
+    body = [f"# {wrong.why}", *history]
+    body += [f"# before: {before.words}"] if line else []
+    body += [f"# after:  {now.words}"]
+    body += [f"# due:    {wrong.lawful}"] if wrong.lawful else []
+    body += wrong.due or [line]
+    return f"{system.imports}\n\n\ndef test_replay() -> None:\n" + "".join(f"    {text}\n" for text in body if text)
