@@ -1,0 +1,86 @@
+"""`make bench`: measures, and prints tables. Nothing is asserted of the times."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.memory import peak
+from benchmarks.solving import solving
+from benchmarks.speed import Speeds, agree, speeds
+from benchmarks.workloads import WORKLOADS
+
+MIB = 1 << 20
+FULL = 10_000_000
+FILE_WIDTH = 120  # columns of tables that no terminal shows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--events", type=positive, default=500_000, help="of each speed (default: 500,000)")
+    parser.add_argument("--piped", type=positive, default=1_000_000, help="of each peak of memory (default: 1,000,000)")
+    parser.add_argument("--full", action="store_true", help=f"measure memory with {FULL:,} events")
+    parser.add_argument("--solver", action="store_true", help="prove everything anew, and say how long it took")
+    args = parser.parse_args()
+    console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
+    console.print(memory_table(FULL if args.full else args.piped))
+    console.print(speed_table(args.events))
+    if args.solver:
+        console.print(solver_table())
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def memory_table(events: int) -> Table:
+    """First of all: a process starts with the peak of the one that made it."""
+    drawn = numbers(f"Peak memory of memoracle check, {events:,} events from a pipe", "MiB")
+    for workload in WORKLOADS:
+        status, found = peak(workload, events)
+        agree(workload, status)
+        drawn.add_row(workload.name, workload.levels[0], f"{found / MIB:,.0f}")
+    return drawn
+
+
+def speed_table(events: int) -> Table:
+    columns = ("check", "as a command", "dict and list", "Hypothesis", "decoding alone")
+    drawn = numbers(f"Events (of Hypothesis: steps) a second of one core, {events:,} events", *columns)
+    for workload in WORKLOADS:
+        for found in speeds(workload, events):
+            drawn.add_row(workload.name, found.level, *(f"{rate:,.0f}" for rate in rates(found)))
+    return drawn
+
+
+def rates(found: Speeds) -> tuple[float, ...]:
+    return found.check, found.command, found.plain, found.machine, found.decoding
+
+
+def numbers(title: str, *columns: str) -> Table:
+    """A table of numbers by workload and level."""
+    drawn = Table(title=title, title_justify="left")
+    drawn.add_column("operations", no_wrap=True)
+    drawn.add_column("level")
+    for column in columns:
+        drawn.add_column(column, justify="right")
+    return drawn
+
+
+def solver_table() -> Table:
+    verdict, totals = solving()
+    drawn = Table("component", title=f"Seconds of proving, nothing cached: {verdict}", title_justify="left")
+    drawn.add_column("obligations", justify="right")
+    drawn.add_column("seconds", justify="right")
+    for component, (count, seconds) in totals.items():
+        drawn.add_row(component, f"{count:,}", f"{seconds:,.1f}")
+    return drawn
+
+
+if __name__ == "__main__":
+    main()

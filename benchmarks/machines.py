@@ -1,0 +1,85 @@
+"""The peer that tests live code: Hypothesis chooses the operations, one rule each, and a list of what lives tells right
+from wrong.
+"""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from memoracle.impl.bitmap import Bitmap
+from memoracle.impl.buddy import Buddy
+
+from benchmarks.workloads import FRAMES, IMAGE, LARGEST, Workload
+
+EXAMPLE = 100  # steps
+ANY = st.integers(0, 1 << 16)
+
+
+def run(workload: Workload, steps: int) -> int:
+    """Runs the state machine for about so many steps; how many it took. Raises AssertionError where one goes wrong."""
+    taken = 0
+
+    class Frames(RuleBasedStateMachine):
+        """Frames, one by one."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.bitmap = Bitmap(1 << workload.bits, IMAGE)
+            self.bitmap.add(0, 1 << workload.bits)
+            self.live: list[int] = []
+
+        @rule()
+        def allocate(self) -> None:
+            count()
+            frame = self.bitmap.allocate()
+            assert frame is not None
+            assert IMAGE <= frame < 1 << workload.bits
+            assert frame not in self.live
+            self.live.append(frame)
+
+        @precondition(lambda self: self.live)
+        @rule(choice=ANY)
+        def free(self, choice: int) -> None:
+            count()
+            assert self.bitmap.free(self.live.pop(choice % len(self.live)))
+
+    class Ranges(RuleBasedStateMachine):
+        """Blocks of a range."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.buddy = Buddy(workload.bits)
+            self.live: dict[int, int] = {}
+
+        @rule(pages=st.integers(1, LARGEST))
+        def allocate(self, pages: int) -> None:
+            count()
+            page = self.buddy.allocate(pages)
+            if page is None:
+                return
+            assert all(page + pages <= other or other + size <= page for other, size in self.live.items())
+            self.live[page] = pages
+
+        @precondition(lambda self: self.live)
+        @rule(choice=ANY)
+        def free(self, choice: int) -> None:
+            count()
+            page = list(self.live)[choice % len(self.live)]
+            assert self.buddy.free(page, self.live.pop(page))
+
+    def count() -> None:
+        nonlocal taken
+        taken += 1
+
+    plain = settings(
+        max_examples=max(1, steps // EXAMPLE),
+        stateful_step_count=EXAMPLE,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Frames if workload.kind == FRAMES else Ranges, settings=plain)
+    return taken

@@ -1,0 +1,136 @@
+"""What is checked: a trace without end, in which frames or ranges are allocated and freed at random.
+
+The implementation that it is recorded of is the reference itself, so it conforms at every level; or one that picks any
+free frame, which conforms at level legal.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TypeVar
+
+import msgspec
+from memoracle.impl.bitmap import Bitmap
+from memoracle.impl.buddy import Buddy
+from memoracle.rules import EXACT, LEGAL
+from memoracle.spec.geometry import Geometry, geometry_from
+
+Block = TypeVar("Block")
+FRAMES, RANGES = "frames", "ranges"
+PAGE = 1 << 12
+IMAGE = 2  # frames of the kernel's image
+PROCESS = 1
+LIVE = 1 << 15  # blocks that are allocated at a time, at the most
+LARGEST = 16  # pages of a block
+FREEING = 0.45  # the share of frees, until as many blocks live as may
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Allocating and freeing 2^bits frames one by one, or blocks of a range of 2^bits pages.
+
+    scattered: any free frame is picked, instead of the lowest.
+    """
+
+    kind: str
+    bits: int
+    scattered: bool = False
+
+    @property
+    def name(self) -> str:
+        what = f"2^{self.bits} frames" if self.kind == FRAMES else f"buddy of order {self.bits}"
+        return f"{what}, picked at random" if self.scattered else what
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels at which it conforms."""
+        return (LEGAL,) if self.scattered else (LEGAL, EXACT)
+
+    @property
+    def stated(self) -> dict[str, object]:
+        """The geometry, as a trace's header states it."""
+        if self.kind == FRAMES:
+            return {"preset": "x64-4k", "frames": 1 << self.bits, "kernel_image_frames": IMAGE}
+        return {"preset": "x64-4k", "process_range": {"start": 0, "pages": 1 << self.bits}}
+
+    @property
+    def geometry(self) -> Geometry:
+        return geometry_from(self.stated)
+
+    def header(self) -> bytes:
+        return msgspec.json.encode({"memoracle": 1, "geometry": self.stated}) + b"\n"
+
+    def lines(self, events: int) -> Iterator[bytes]:
+        """The first so many events, each a line; the same at every call."""
+        chance = random.Random(self.bits)
+        if self.kind == RANGES:
+            created = b'{"op":"process.create","result":%d}\n' % PROCESS
+            return islice(chain([created], ranges(self.bits, chance)), events)
+        return islice(frames(self.bits, self.scattered, chance), events)
+
+
+WORKLOADS = (
+    Workload(FRAMES, 11),
+    Workload(FRAMES, 20),
+    Workload(FRAMES, 26),
+    Workload(FRAMES, 26, scattered=True),
+    Workload(RANGES, 11),
+    Workload(RANGES, 26),
+)
+
+
+def frames(bits: int, scattered: bool, chance: random.Random) -> Iterator[bytes]:
+    """Frames are allocated and freed, without end."""
+    bitmap = Bitmap(1 << bits, IMAGE)
+    bitmap.add(0, 1 << bits)
+    live: list[int] = []
+    most = min(LIVE, (1 << bits) // 2)
+    while True:
+        if live and (len(live) == most or chance.random() < FREEING):
+            frame = taken_out(live, chance)
+            bitmap.free(frame)
+            yield b'{"op":"frame.free","address":"%#x"}\n' % (frame * PAGE)
+            continue
+        frame = pick(bitmap, scattered, chance)
+        live.append(frame)
+        yield b'{"op":"frame.allocate","result":"%#x"}\n' % (frame * PAGE)
+
+
+def pick(bitmap: Bitmap, scattered: bool, chance: random.Random) -> int:
+    """Allocates a frame, of which half are free at least."""
+    if scattered:
+        frame = chance.randrange(IMAGE, bitmap.frames)
+        return frame if bitmap.take(frame) else pick(bitmap, scattered, chance)
+    lowest = bitmap.allocate()
+    assert lowest is not None, "fewer live than exist"
+    return lowest
+
+
+def ranges(order: int, chance: random.Random) -> Iterator[bytes]:
+    """Blocks of a process's range are allocated and freed, and some do not fit, without end."""
+    buddy = Buddy(order)
+    live: list[tuple[int, int]] = []
+    while True:
+        if live and (len(live) == LIVE or chance.random() < FREEING):
+            page, pages = taken_out(live, chance)
+            buddy.free(page, pages)
+            yield b'{"op":"range.free","process":%d,"address":"%#x","pages":%d}\n' % (PROCESS, page * PAGE, pages)
+            continue
+        pages = chance.randint(1, LARGEST)
+        found = buddy.allocate(pages)
+        asked = b'{"op":"range.allocate","process":%d,"pages":%d' % (PROCESS, pages)
+        if found is None:
+            yield asked + b',"error":"no fit"}\n'
+        else:
+            live.append((found, pages))
+            yield asked + b',"result":"%#x"}\n' % (found * PAGE)
+
+
+def taken_out(live: list[Block], chance: random.Random) -> Block:
+    """Any of the live blocks, which is one no more."""
+    place = chance.randrange(len(live))
+    live[place], live[-1] = live[-1], live[place]
+    return live.pop()

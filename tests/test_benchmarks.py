@@ -1,0 +1,93 @@
+"""The benchmarks run, and what they compare agrees; no time is asserted."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from memoracle.events import EVENT
+from memoracle.replay import Replay
+from memoracle.rules import EXACT, LEGAL, Rules
+from memoracle.spec.geometry import geometry_from
+
+ROOT = Path(__file__).parent.parent
+SMALL = 5  # bits
+CORRUPTIONS = 300
+
+
+@pytest.fixture
+def part(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of the benchmarks, which are not installed."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"benchmarks.{name}")
+
+
+def test_benchmarks_run() -> None:
+    arguments = [sys.executable, "-m", "benchmarks", "--events", "150", "--piped", "150"]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if line[:1] == "│"]
+    assert {tuple(row[:2]) for row in rows if len(row) == 7} == {
+        *((f"2^{bits} frames", level) for bits in (11, 20, 26) for level in (LEGAL, EXACT)),
+        ("2^26 frames, picked at random", LEGAL),
+        *((f"buddy of order {bits}", level) for bits in (11, 26) for level in (LEGAL, EXACT)),
+    }
+    assert len([row for row in rows if len(row) == 3]) == 6
+    assert all(int(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
+
+
+@pytest.mark.parametrize(("kind", "scattered"), [("frames", False), ("frames", True), ("ranges", False)])
+@pytest.mark.parametrize("level", [LEGAL, EXACT])
+def test_plain_model_agrees_with_check(part: Any, kind: str, scattered: bool, level: str) -> None:
+    """On a whole trace, and where one event of it is changed: up to there, and there."""
+    workload, plain = part("workloads").Workload(kind, SMALL, scattered), part("plain")
+    if kind == "ranges":
+        geometry = geometry_from({"preset": "x64-4k", "process_range": {"start": 0, "pages": 1 << SMALL}})
+        assert workload.geometry == geometry
+    lines = list(workload.lines(400))
+
+    def verdicts(trace: list[bytes]) -> tuple[bool, bool]:
+        found = list(Replay(Rules(workload.geometry, level), "trace").divergences(trace))
+        return not found, plain.refused(plain.model(workload, level == EXACT), trace) == 0
+
+    assert verdicts(lines) == ((not scattered or level == LEGAL),) * 2
+    chance, refused = random.Random(1), 0
+    for _ in range(CORRUPTIONS):
+        place = chance.randrange(1, len(lines))
+        changed = [*lines[:place], corrupted(lines[place], chance)]
+        checker, model = verdicts(changed)
+        assert checker == model, changed[-1]
+        refused += not checker
+    assert refused > CORRUPTIONS // 10
+
+
+def corrupted(line: bytes, chance: random.Random) -> bytes:
+    """The same event about another place, or that failed."""
+    event = {key: value for key, value in msgspec.json.decode(line).items() if key not in ("result", "error")}
+    address = chance.randrange(-1, (1 << SMALL) + 2) * 4096 + chance.choice([0, 0, 0, 8])
+    if "address" in event:
+        event["address"] = address
+    else:
+        event |= {"result": address} if chance.random() < 0.8 else {"error": "none"}
+    changed = msgspec.json.encode(event)
+    EVENT.decode(changed)
+    return changed
+
+
+@pytest.mark.parametrize("kind", ["frames", "ranges"])
+def test_state_machine_takes_its_steps(part: Any, kind: str) -> None:
+    assert part("machines").run(part("workloads").Workload(kind, 11), 300) >= 100
+
+
+def test_refused_trace_has_no_speed(part: Any) -> None:
+    speed, workloads = part("speed"), part("workloads")
+    workload = workloads.Workload("frames", SMALL)
+    line = b'{"op":"frame.allocate","result":0}\n'
+    for measure in (speed.replayed, speed.modelled, speed.as_a_command):
+        with pytest.raises(speed.Disagreement):
+            measure(workload, LEGAL, [line])
