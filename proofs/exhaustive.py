@@ -9,6 +9,7 @@ which is written out as a test to paste and run.
 from __future__ import annotations
 
 import signal
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -44,7 +45,8 @@ class Call:
     """A call that the law has an operation for.
 
     answers: the choice that the call returns, "" if it returns only whether it succeeded.
-    prefers: what the policy makes as small as possible, of a state and a choice.
+    policy: which choice the reference makes; prefers: what that makes as small as possible, of a state and a choice.
+    silent: the call returns nothing, because it cannot be refused.
     """
 
     said: str
@@ -53,7 +55,9 @@ class Call:
     given: Values
     part: str = ""
     answers: str = ""
+    policy: str = ""
     prefers: Callable[[Any, Values], Any] | None = None
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,10 +115,7 @@ class View:
     def lost(self) -> str | None:
         """The clause that a part does not keep, in words."""
         for part in self.parts.values():
-            try:
-                found = broken(part.clauses, part.state, part.domain)
-            except ValueError:  # a page that is in no block has no order
-                return "the state is none that the law knows of: its clauses cannot be asked"
+            found = broken(part.clauses, part.state, part.domain)
             if found is not None:
                 return f"{found[0].name}: {found[0].says}{_at(found[1])}"
         return None
@@ -175,29 +176,35 @@ def run(system: System) -> Outcome:
         for call in system.calls(instance):
             outcome.steps += 1
             line = call.said.replace("@", system.variable)
-            answer, wrong = _answer(call, result)
+            answer, raised = _answer(call, result)
             key = frozen(result)
             new = known.get(key) or View(system.parts(result))
-            wrong = wrong or _judge(call, view, answer, new, outcome, line)
+            wrong = _judge(call, view, answer, new, outcome, line) if not raised else _raises(raised, call, view, line)
             if wrong is not None:
                 outcome.failure = _test(system, history, line, wrong, view, new)
                 return outcome
             if key not in known:
                 known[key] = new
-                queue.append((result, new, (*history, f"assert {line} {_equals(answer)}")))
+                queue.append((result, new, (*history, _answered(call, line, answer))))
             if new is not view:
                 result = duplicate(instance)
     outcome.states = len(queue)
     return outcome
 
 
-def _answer(call: Call | Question, instance: Any) -> tuple[object, Wrong | None]:
+def _answer(call: Call | Question, instance: Any) -> tuple[object, str]:
     """What a call on the object returns, or how it fails to return anything."""
     try:
         with limited():
-            return call.run(instance), None
+            return call.run(instance), ""
+    except EndlessError as endless:
+        return None, str(endless)
     except Exception as raised:
-        return None, Wrong(f"it raises {type(raised).__name__}: {raised}", [])
+        return None, f"it raises {type(raised).__name__}: {raised}"
+
+
+def _raises(raised: str, call: Call | Question, before: View, line: str) -> Wrong:
+    return Wrong(raised, [_due(call, before, line)])
 
 
 def _judge(
@@ -205,47 +212,48 @@ def _judge(
 ) -> Wrong | None:
     part = before.parts[call.part]
     if isinstance(call, Question):
-        return _answers(call, part, answer, line) or _stays(before, now, now.parts, line, answer)
+        if answer not in _true_answers(call, part):
+            return Wrong(f"{call.clause.name}: {call.clause.says}", [_due(call, before, line)])
+        return _stays(before, now, now.parts, _answered(call, line, answer))
     operation = call.operation
     allowed = choices(operation, part.state, call.given, part.domain)
-    succeeded = answer is not None and answer is not False
+    succeeded = call.silent or (answer is not None and answer is not False)
     if allowed and not succeeded:
-        due = [f"assert {line} {_due(call, part, allowed)}"]
-        return Wrong(f"the law allows {operation.name}{_at(call.given)}: {operation.says}", due)
+        why = f"the law allows {operation.name}{_at(call.given)}: {operation.says}"
+        return Wrong(why, [_due(call, before, line)])
     if not allowed:
         outcome.declined.setdefault(operation.name, line)
         if succeeded:
             clause = reason(operation, part.state, call.given, part.domain)
-            return Wrong(f"{clause.name}: {clause.says}", [f"assert {line} is {None if call.answers else False}"])
-        return _stays(before, now, now.parts, line, answer)
+            return Wrong(f"{clause.name}: {clause.says}", [_due(call, before, line)])
+        return _stays(before, now, now.parts, _answered(call, line, answer))
     outcome.happened.setdefault(operation.name, line)
     best = _best(call, part, allowed)
     taken = [choice for choice in best if not call.answers or choice[call.answers] == answer]
     if not taken:
         lawful = [choice for choice in allowed if choice[call.answers] == answer]
-        says = f"{operation.name}: {operation.says}"
-        why = "the law allows this choice, but the policy makes another" if lawful else says
-        return Wrong(why, [f"assert {line} {_due(call, part, allowed)}"])
-    return _leaves(call, taken, before, now, line, answer)
+        why = f"the policy: {call.policy}" if lawful else f"{operation.name}: {operation.says}"
+        return Wrong(why, [_due(call, before, line)])
+    return _leaves(call, taken, before, now, _answered(call, line, answer))
 
 
-def _leaves(call: Call, taken: list[Values], before: View, now: View, line: str, answer: object) -> Wrong | None:
+def _leaves(call: Call, taken: list[Values], before: View, now: View, answered: str) -> Wrong | None:
     """Whether the call left the state that the law describes, with every clause kept."""
     part = before.parts[call.part]
     due = [after(call.operation, part.state, choice) for choice in taken]
     actual = now.tables.get(call.part, {})
     fits = [state for state in due if seen(state, part.domain) == actual]
     lawful = (fits or due)[0]
-    shown = [f"assert {line} {_equals(answer)}", *part.shows(lawful)]
+    shown = [answered, *part.shows(lawful)]
     if now.lost is not None:
         return Wrong(now.lost, shown, part.words(lawful))
     if not fits:
         differs = _difference(actual, seen(lawful, part.domain))
         return Wrong(f"{call.operation.name}: {call.operation.says} But {differs}", shown, part.words(lawful))
-    return _stays(before, now, [name for name in now.parts if name != call.part], line, answer)
+    return _stays(before, now, [name for name in now.parts if name != call.part], answered)
 
 
-def _stays(before: View, now: View, names: Iterable[str], line: str, answer: object) -> Wrong | None:
+def _stays(before: View, now: View, names: Iterable[str], answered: str) -> Wrong | None:
     """Whether the parts that nothing was to happen to are as they were, and new ones are fresh."""
     if before is now:
         return None
@@ -256,33 +264,41 @@ def _stays(before: View, now: View, names: Iterable[str], line: str, answer: obj
         else:
             lawful, was = part.fresh, seen(part.fresh, part.domain)
         if was != now.tables[name]:
-            due = [f"assert {line} {_equals(answer)}", *part.shows(lawful)]
-            return Wrong(f"this may not change: {_difference(now.tables[name], was)}", due, part.words(lawful))
+            why = f"this may not change: {_difference(now.tables[name], was)}"
+            return Wrong(why, [answered, *part.shows(lawful)], part.words(lawful))
     return None
 
 
-def _answers(call: Question, part: Part, answer: object, line: str) -> Wrong | None:
+def _true_answers(call: Question, part: Part) -> list[object]:
     given = list(call.given.values())
-    exists = all(clause(part.state, *given) for clause in call.guard)
-    due = [known for known in call.answers if call.clause(part.state, *given, known)] if exists else [None]
-    if answer in due:
-        return None
-    return Wrong(f"{call.clause.name}: {call.clause.says}", [f"assert {line} {_equals(due[0])}"])
+    if not all(clause(part.state, *given) for clause in call.guard):
+        return [None]
+    return [answer for answer in call.answers if call.clause(part.state, *given, answer)]
 
 
 def _best(call: Call, part: Part, allowed: list[Values]) -> list[Values]:
-    if call.prefers is None:
+    """The choices that the policy makes, out of those that the law allows."""
+    if call.prefers is None or not allowed:
         return allowed
     prefers = call.prefers
     least = min(prefers(part.state, choice) for choice in allowed)
     return [choice for choice in allowed if prefers(part.state, choice) == least]
 
 
-def _due(call: Call, part: Part, allowed: list[Values]) -> str:
-    if not call.answers:
-        return "is True"
-    due = sorted({choice[call.answers] for choice in _best(call, part, allowed)})
-    return f"== {due[0]}" if len(due) == 1 else f"in {set(due)}"
+def _due(call: Call | Question, before: View, line: str) -> str:
+    """The call, and the answer that the law expects."""
+    part = before.parts[call.part]
+    if isinstance(call, Question):
+        return f"assert {line} {_equals(_true_answers(call, part)[0])}"
+    best = _best(call, part, choices(call.operation, part.state, call.given, part.domain))
+    if call.answers and best:
+        due = sorted({choice[call.answers] for choice in best})
+        return f"assert {line} == {due[0]}" if len(due) == 1 else f"assert {line} in {due}"
+    return _answered(call, line, bool(best) or (None if call.answers else False))
+
+
+def _answered(call: Call | Question, line: str, answer: object) -> str:
+    return line if isinstance(call, Call) and call.silent else f"assert {line} {_equals(answer)}"
 
 
 def _equals(answer: object) -> str:
@@ -301,9 +317,14 @@ def _difference(actual: Mapping[tuple[Any, ...], Any], due: Mapping[tuple[Any, .
 
 def _test(system: System, history: Sequence[str], line: str, wrong: Wrong, before: View, now: View) -> str:
     """The failing sequence as a test."""
-    body = [f"# {wrong.why}", *history]
-    body += [f"# before: {before.words}"] if line else []
-    body += [f"# after:  {now.words}"]
-    body += [f"# due:    {wrong.lawful}"] if wrong.lawful else []
-    body += wrong.due or [line]
-    return f"{system.imports}\n\n\ndef test_replay() -> None:\n" + "".join(f"    {text}\n" for text in body if text)
+    body = [*remark(wrong.why), *history]
+    body += remark(f"before: {before.words}") if line else []
+    body += remark(f"after:  {now.words}")
+    body += remark(f"due:    {wrong.lawful}") if wrong.lawful else []
+    body += wrong.due
+    return f"{system.imports}\n\n\ndef test_replay() -> None:\n" + "".join(f"    {text}\n" for text in body)
+
+
+def remark(text: str) -> list[str]:
+    """A comment, on lines that fit."""
+    return textwrap.wrap(text, 112, initial_indent="# ", subsequent_indent="#   ")

@@ -9,7 +9,7 @@ from typing import Any
 
 from memoracle.impl.boot import Interval, Record, boot, usable_pages
 from memoracle.proofs.abstraction import frames_of
-from memoracle.proofs.exhaustive import limited
+from memoracle.proofs.exhaustive import limited, remark
 from memoracle.proofs.small_systems import bitmap_domain, every_in_reach
 from memoracle.proofs.small_world import Domain, broken, seen, settled
 from memoracle.spec import bitmap as bitmap_law
@@ -62,34 +62,40 @@ def failure_of(records: list[Record], page_shift: int) -> str | None:
             runs = usable_pages(records, page_shift)
             bitmap = boot(records, page_shift, FRAMES, IMAGE)
         except Exception as raised:
-            return _test(records, page_shift, f"it raises {type(raised).__name__}: {raised}", due, pages)
+            return _test(records, page_shift, f"it raises {type(raised).__name__}: {raised}", due)
     read = settled(replace(lawful, is_usable=lambda page: any(start <= page < end for start, end in runs)))
     lost = broken(law.INVARIANTS, read, domain)
     if lost is not None:
         where = ", ".join(f"{name} {value}" for name, value in lost[1].items())
-        return _test(records, page_shift, f"{lost[0].name}: {lost[0].says} ({where})", due, pages)
+        return _test(records, page_shift, f"{lost[0].name}: {lost[0].says} ({where})", due)
     expected = bitmap_law.empty(FRAMES, IMAGE)
     for page in due:
         expected = every_in_reach(expected, page, page + 1)
     if seen(frames_of(bitmap), bitmap_domain(bitmap)) != seen(expected, bitmap_domain(bitmap)):
-        return _test(records, page_shift, "usable pages above the image, and no others, become free frames", due, pages)
+        return _test(records, page_shift, "usable pages above the image, and no others, become free frames", due)
     return None
 
 
-def _test(records: list[Record], page_shift: int, why: str, due: Sequence[int], pages: Sequence[int]) -> str:
+def _test(records: list[Record], page_shift: int, why: str, due: Sequence[int]) -> str:
     free = [page for page in due if IMAGE <= page < FRAMES]
     return (
         "from memoracle.impl.boot import Record, boot, usable_pages\n\n\n"
         "def test_replay() -> None:\n"
-        f"    # {why}\n"
-        f"    records = {records}\n"
+        + "".join(f"    {line}\n" for line in remark(why))
+        + f"    records = {records}\n"
         f"    bitmap = boot(records, {page_shift}, {FRAMES}, {IMAGE})\n"
+        f"    pages = {_window(records, page_shift)}\n"
         f"    runs = usable_pages(records, {page_shift})\n"
-        f"    pages = {list(pages)}\n"
         f"    assert [page for page in pages if any(start <= page < end for start, end in runs)] == {list(due)}\n"
         f"    assert [frame for frame in range({FRAMES}) if bitmap.is_free(frame)] == {free}\n"
         f"    assert bitmap.count() == {len(free)}\n"
     )
+
+
+def _window(records: list[Record], page_shift: int) -> range:
+    """The pages at the end of memory that the records are about."""
+    first = 0 if any(record.start < BYTES for record in records) else law.TOP - BYTES >> page_shift
+    return range(first, first + (BYTES >> page_shift))
 
 
 def replay() -> str | None:

@@ -45,7 +45,8 @@ def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
         for order, block in product(range(state.depth + 1), range(1 << state.depth)):
             pages = numbers(range(block << order, block + 1 << order))
             said += [f"{pages} {word}" for word, holds in named.items() if holds(order, block)]
-        return f"pages {', '.join(sorted(said, key=lambda text: int(text.split()[0].split('-')[0])))}"
+        in_order = sorted(said, key=lambda text: int(text.split()[0].split("-")[0]))
+        return f"pages {', '.join(in_order)}" if said else "no page is in a block"
 
     def shows(state: Any) -> list[str]:
         starts = [(page, state.order_at(page)) for page in range(1 << state.depth)]
@@ -55,7 +56,14 @@ def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
         return [f"assert {variable}.blocks() == {listed}", *known]
 
     clauses = (*buddy_law.INVARIANTS, *buddy_law.THEOREMS)
-    return Part(blocks_of(buddy), buddy_domain(buddy.depth), clauses, words, shows, buddy_law.whole(buddy.depth))
+    state = blocks_of(buddy)
+    order_at: Callable[[Any], Any] = state.order_at
+    # A page that is in no block has no order: whichever is named, the first clause does not hold.
+    state = replace(state, order_at=lambda page: max(0, order_at(page)))
+    return Part(state, buddy_domain(buddy.depth), clauses, words, shows, buddy_law.whole(buddy.depth))
+
+
+BEST_FIT = "the smallest order that fits, its lowest address, and the lower half of a split"
 
 
 def smallest_then_lowest(state: buddy_law.Blocks, choice: Values) -> tuple[Any, int]:
@@ -66,7 +74,7 @@ def and_fixed(state: buddy_law.Blocks, pages: int, page: int, order: int) -> bud
     return buddy_law.fix(buddy_law.reserve(state, pages, page, order), page, order)
 
 
-FIXING = replace(buddy_law.reserve, name=buddy_law.fix.name, effect=and_fixed)
+FIXING = replace(buddy_law.reserve, name=buddy_law.fix.name, says=buddy_law.fix.says, effect=and_fixed)
 
 
 @cache
@@ -81,7 +89,8 @@ def buddy_calls(depth: int, sizes: tuple[int, ...], fixes: bool, of: str = "") -
     subject, calls = f"@.of({of})" if of else "@", list[Call | Question]()
     for pages in sizes:
         said, run = f"{subject}.allocate({pages})", method("allocate", pages)
-        calls.append(Call(said, run, buddy_law.allocate, {"pages": pages}, of, "page", smallest_then_lowest))
+        values = {"pages": pages}
+        calls.append(Call(said, run, buddy_law.allocate, values, of, "page", BEST_FIT, smallest_then_lowest))
     named = {"free": buddy_law.free, "reserve": buddy_law.reserve} | ({"fix": FIXING} if fixes else {})
     for page, (name, operation), pages in product(range(-1, (1 << depth) + 1), named.items(), sizes):
         values = {"pages": pages, "page": page}
@@ -199,10 +208,11 @@ def bitmap_calls(bitmap: Bitmap) -> Sequence[Call | Question]:
     for first, last in product(range(bitmap.image - 1, bitmap.frames + 1), range(bitmap.frames + 2)) if at_boot else ():
         new = range(max(first, bitmap.image), min(last, bitmap.frames))
         if first <= last and not any(map(bitmap.exists, new)):
-            add = partial(lambda bitmap, first, last: bitmap.add(first, last) or True, first=first, last=last)
-            calls.append(Call(f"@.add({first}, {last})", add, TURN_UP, {"first": first, "last": last}))
+            add = partial(lambda bitmap, first, last: bitmap.add(first, last), first=first, last=last)
+            calls.append(Call(f"@.add({first}, {last})", add, TURN_UP, {"first": first, "last": last}, silent=True))
     lowest = lambda state, choice: choice["frame"]  # noqa: E731
-    calls.append(Call("@.allocate()", Bitmap.allocate, bitmap_law.allocate, {}, "", "frame", lowest))
+    policy = "the lowest free frame"
+    calls.append(Call("@.allocate()", Bitmap.allocate, bitmap_law.allocate, {}, "", "frame", policy, lowest))
     freeing = bitmap_law.free_trusting if bitmap.trusting else bitmap_law.free
     for frame in reached:
         for name, operation in (("take", bitmap_law.allocate), ("free", freeing)):
