@@ -18,7 +18,7 @@ from memoracle.spec.geometry import geometry_from
 
 ROOT = Path(__file__).parent.parent
 SMALL = 5  # bits
-CORRUPTIONS = 300
+CORRUPTIONS = 100
 
 
 @pytest.fixture

@@ -153,6 +153,18 @@ def test_divergence_before_a_broken_line_is_reported(capsys: pytest.CaptureFixtu
     assert "both.jsonl:4: Input data was truncated" in captured.err
 
 
+def test_broken_line_after_the_end_of_a_check_is_not_read(
+    capsys: pytest.CaptureFixture[str], files: dict[str, str]
+) -> None:
+    """A trace is read up to its first divergence; the others are read all the same."""
+    status, document, errors = checked(capsys, files["both"])
+    assert (status, document["events"], errors) == (1, 1, "")
+    status, document, errors = checked(capsys, files["both"], files["broken"])
+    assert (status, document["verdict"], document["events"]) == (2, "diverges", 2)
+    assert [(found["file"], found["line"]) for found in document["divergences"]] == [(files["both"], 2)]
+    assert f"{files['broken']}:3: Input data was truncated" in errors
+
+
 def test_each_file_starts_anew_and_stops_at_its_own_divergence(
     capsys: pytest.CaptureFixture[str], files: dict[str, str]
 ) -> None:
