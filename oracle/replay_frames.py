@@ -16,6 +16,7 @@ from memoracle.events import number
 from memoracle.impl import boot as reference
 from memoracle.impl.bitmap import BITS, Bitmap
 from memoracle.impl.boot import Record
+from memoracle.lowest import Lowest
 from memoracle.memory import BITMAP, refuse_more_than_memory
 from memoracle.proofs.abstraction import frames_of
 from memoracle.rules import EXACT, PREFERS, Handlers, Rules, wrongly_failed
@@ -48,9 +49,9 @@ class FrameReplay:
         self.trusting = geometry.frame_free == TRUSTING
         self.law_of_free = law.free_trusting if self.trusting else law.free
         self.warnings: list[tuple[int, str]] = []
-        self.bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
-        self.bitmap.add(0, geometry.frames)
-        self.lines = no_lines(geometry.frames)
+        bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
+        bitmap.add(0, geometry.frames)
+        self.begin(bitmap)
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -66,8 +67,13 @@ class FrameReplay:
         """The frames that exist are those of a memory map."""
         geometry = self.geometry
         image, shift = geometry.kernel_image_frames, geometry.page_shift
-        self.bitmap = reference.boot(list(records), shift, geometry.frames, image, self.trusting)
-        self.lines = no_lines(geometry.frames)
+        self.begin(reference.boot(list(records), shift, geometry.frames, image, self.trusting))
+
+    def begin(self, bitmap: Bitmap) -> None:
+        """These are the frames, and no line has spoken of any yet."""
+        bitmap.reopened = Lowest(bitmap.reopened)
+        self.bitmap = bitmap
+        self.lines = no_lines(bitmap.frames)
 
     def remember(self, frame: int, line: int) -> None:
         try:
