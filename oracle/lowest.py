@@ -1,4 +1,4 @@
-"""Numbers of which the lowest is known: free blocks, or words of a bitmap with a free frame, while a trace is replayed."""
+"""Numbers of which the lowest is known: free blocks, or words of a bitmap with a free frame, in a replay."""
 
 from __future__ import annotations
 
