@@ -97,13 +97,18 @@ def bar(args: argparse.Namespace, total: int) -> Iterator[Callable[[Result], Non
 
 def replays(results: Sequence[Result]) -> dict[str, str]:
     """The shortest run of the reference that fails, as a test, for each component that something is refuted of."""
-    from memoracle.proofs import small_runs
     from memoracle.proofs.pool import Failure, run_each
 
     names = list(dict.fromkeys(result.component for result in results if result.verdict == REFUTED))
     found = {}
-    for place, replay in run_each([partial(small_runs.replay, name) for name in names]):
+    for place, replay in run_each([partial(replay_of, name) for name in names]):
         if isinstance(replay, Failure):
             replay = f"No small run of the reference could be made: {replay.reason}"
         found[names[place]] = replay or "No small run of the reference fails."
     return found
+
+
+def replay_of(component: str) -> str | None:
+    from memoracle.proofs import small_runs
+
+    return small_runs.replay(component)

@@ -107,7 +107,7 @@ def _promised() -> list[Result]:
 def _check(unsettled: Result) -> Result:
     from memoracle.proofs import contracts
 
-    found = contracts.check(unsettled.name)
+    found = contracts.check(unsettled.name, contracts.IMPL)
     return replace(
         unsettled,
         scope=found.scope,

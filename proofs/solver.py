@@ -99,9 +99,12 @@ def _values(model: z3.ModelRef) -> dict[str, int | bool]:
     for declaration in model.decls():
         found = model[declaration]
         if isinstance(found, z3.FuncInterp):
+            name = declaration.name().rstrip("@")
             for entry in map(found.entry, range(found.num_entries())):
                 points = ", ".join(str(_value(entry.arg_value(place))) for place in range(entry.num_args()))
-                functions[f"{declaration.name().rstrip('@')}({points})"] = _value(entry.value())
+                functions[f"{name}({points})"] = _value(entry.value())
+            if z3.is_const(found.else_value()):
+                functions[f"{name}(elsewhere)"] = _value(found.else_value())
         elif declaration.arity() == 0:
             values[declaration.name()] = _value(found)
     return values | functions
