@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
-from memoracle.proofs import small_boot
+from memoracle.proofs import hazards, small_boot
 from memoracle.proofs.exhaustive import Outcome, System, run
+from memoracle.proofs.law_runs import Variant, reached
 from memoracle.proofs.obligations import Computation
-from memoracle.proofs.small_systems import bitmap_system, buddy_system, half_system, spaces_system
-from memoracle.proofs.small_world import refused
+from memoracle.proofs.small_systems import bitmap_system, buddy_domain, buddy_system, half_system, spaces_system
+from memoracle.proofs.small_world import Domain, choices, refused
 from memoracle.spec import bitmap, buddy, kernel_half
 from memoracle.spec.clauses import Operation
 
@@ -27,6 +29,14 @@ CALLED: dict[str, Sequence[Operation]] = {
     "bitmap": (bitmap.add, bitmap.allocate, bitmap.free, bitmap.free_trusting),
     "buddy": (buddy.allocate, buddy.reserve, buddy.fix, buddy.free),
     "kernel_half": kernel_half.OPERATIONS,
+}
+# Those that are part of a call, or a question: they are run by themselves, on the law's own states.
+STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
+    "bitmap": {bitmap.is_free: lambda: hazards.spurious(bitmap.CHECKED, bitmap.free)},
+    "buddy": {
+        step: lambda: Variant(buddy.whole(1), buddy.STEPS, buddy.INVARIANTS, buddy_domain(1))
+        for step in (*buddy.STEPS, buddy.carve)
+    },
 }
 
 
@@ -50,7 +60,8 @@ def computations(component: str) -> list[Computation]:
         claim = "every small memory map is read as the law says, and its usable pages become free frames"
         return [Computation("boot.small-maps", "boot", "refinement", claim, small_boot.replay, small_boot.SCOPE)]
     runs = [_exhaustive(component, system, make()) for system, make in SYSTEMS.get(component, {}).items()]
-    return runs + [_reached(component, operation) for operation in CALLED.get(component, ())]
+    reached = [_reached(component, operation) for operation in CALLED.get(component, ())]
+    return runs + reached + [_happens(component, operation) for operation in STEPS.get(component, {})]
 
 
 def _exhaustive(component: str, name: str, system: System) -> Computation:
@@ -76,11 +87,32 @@ def _reached(component: str, operation: Operation) -> Computation:
             return None
         return f"{operation.name} is refused in no state that was reached"
 
-    name = operation.name.replace(" ", "-").replace("(", "").replace(")", "")
     claim = f"{operation.name} happens in some run of the reference, and is refused in some"
     scopes = {system().scope.removeprefix("bounded: ") for system in SYSTEMS[component].values()}
-    scope = f"bounded: {'; '.join(sorted(scopes))}"
-    return Computation(f"{component}.{name.split('.', 1)[1]}.is-reachable", component, "vacuity", claim, run, scope)
+    return _vacuity(component, operation, claim, run, f"bounded: {'; '.join(sorted(scopes))}")
+
+
+def _happens(component: str, operation: Operation) -> Computation:
+    """The same of a step, in runs of the law itself."""
+
+    def run() -> str | None:
+        variant = STEPS[component][operation]()
+        states = [found.state for found in reached(variant)]
+        possible = [bool(choices(operation, state, {}, variant.domain)) for state in states]
+        refusable = any(_refused_at(operation, state, variant.domain) for state in states)
+        if not any(possible):
+            return f"{operation.name} happens in no state that was reached"
+        return None if refusable else f"{operation.name} is refused in no state that was reached"
+
+    claim = f"{operation.name} happens in some run of the law, and is refused in some"
+    return _vacuity(component, operation, claim, run, "bounded: two pages, or three frames")
+
+
+def _vacuity(
+    component: str, operation: Operation, claim: str, run: Callable[[], str | None], scope: str
+) -> Computation:
+    name = operation.name.split(".", 1)[1].replace(" ", "-").replace("(", "").replace(")", "").replace("_", "-")
+    return Computation(f"{component}.{name}.is-reachable", component, "vacuity", claim, run, scope)
 
 
 def _refuses(operation: Operation, system: System) -> bool:
@@ -88,8 +120,12 @@ def _refuses(operation: Operation, system: System) -> bool:
     for make in system.starts.values():
         for part in system.parts(make()).values():
             if set(operation.points) <= set(part.domain.points):
-                values = part.domain.every(operation.points)
-                named = (dict(zip(operation.points, each, strict=True)) for each in values)
-                if any(refused(operation, part.state, each, part.domain) is not None for each in named):
+                if _refused_at(operation, part.state, part.domain):
                     return True
     return False
+
+
+def _refused_at(operation: Operation, state: Any, domain: Domain) -> bool:
+    """Whether a guard does not hold at some points."""
+    named = (dict(zip(operation.points, each, strict=True)) for each in domain.every(operation.points))
+    return any(refused(operation, state, each, domain) is not None for each in named)
