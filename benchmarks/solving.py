@@ -24,6 +24,8 @@ def solving() -> tuple[str, dict[str, tuple[int, float]]]:
     """The verdict of a run that proves everything anew, and each component's obligations and seconds."""
     arguments = [sys.executable, "-m", "memoracle", "prove", "--no-cache", "--format", "json"]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, check=False)
+    if not done.stdout:
+        raise SystemExit("memoracle prove gave no report")
     report = msgspec.json.decode(done.stdout, type=Report)
     totals: dict[str, tuple[int, float]] = {}
     for obligation in report.obligations:
