@@ -26,6 +26,7 @@ from sortedcontainers import SortedSet
 
 SORTS = {"item": Sort("item"), "key": Sort("key"), "list": Sort("list")}
 KEYS = st.integers(0, 5)
+ROWS = st.integers(0, 2)
 VALUES = st.one_of(st.integers(0, 3), st.sampled_from([WORD, WORD - 1]))
 ANY_VALUE = st.one_of(VALUES, st.sampled_from([WORD + 1, -1]))
 PROBES = [*range(7), HIGHEST]
@@ -369,18 +370,22 @@ def test_lists_put_together_and_copied(
 @MODES
 @settings(max_examples=30, deadline=None)
 @given(
-    contents=st.dictionaries(KEYS, st.lists(VALUES, min_size=3, max_size=3), max_size=3),
+    rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=3, max_size=3),
     steps=st.lists(
         st.one_of(
-            st.tuples(KEYS, st.integers(0, 3), VALUES).map(lambda s: lambda tables: tables[s[0]].__setitem__(*s[1:])),
-            st.tuples(KEYS, st.integers(0, 3)).map(lambda s: lambda tables: tables[s[0]][s[1]]),
-            st.tuples(KEYS, KEYS).map(lambda s: lambda tables: tables.__setitem__(s[0], tables[s[1]].copy())),
-            KEYS.map(delete),
+            st.tuples(ROWS, ROWS, VALUES).map(lambda s: lambda tables: tables[s[0]].__setitem__(*s[1:])),
+            st.tuples(ROWS, ROWS).map(lambda s: lambda tables: tables[s[0]][s[1]]),
+            st.tuples(KEYS, ROWS).map(lambda s: lambda tables: tables.__setitem__(s[0], tables[s[1]].copy())),
         ),
         max_size=5,
     ),
+    ends=st.lists(
+        st.one_of(KEYS.map(delete), st.tuples(KEYS, KEYS).map(lambda s: lambda tables: tables[s[0]][s[1]])), max_size=2
+    ),
 )
-def test_a_dictionary_of_lists(integers: bool, contents: dict[int, list[int]], steps: list[Any]) -> None:
+def test_a_dictionary_of_lists(integers: bool, rows: list[list[int]], steps: list[Any], ends: list[Any]) -> None:
+    contents = dict(enumerate(rows))
+
     def entry(key: Any, index: Any) -> Any:
         value = number(0)
         for each, row in contents.items():
@@ -398,4 +403,4 @@ def test_a_dictionary_of_lists(integers: bool, contents: dict[int, list[int]], s
     def both(run: Run) -> tuple[Tables, Any]:
         return Tables(run, has_of([*contents]), entry, 3), {key: list(row) for key, row in contents.items()}
 
-    agree(integers, both, steps, same)
+    agree(integers, both, [*steps, *ends], same)
