@@ -11,7 +11,7 @@ from memoracle.proofs import laws
 from memoracle.proofs.abstraction import blocks_of
 from memoracle.proofs.obligations import Obligation, claimed
 from memoracle.proofs.paths import Run, cut
-from memoracle.proofs.standins import Map, Set, Sets
+from memoracle.proofs.standins import Map, Set, Sets, any_of
 from memoracle.proofs.world import Sort, World
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import implies, neg
@@ -394,10 +394,159 @@ def free_refines(run: Run) -> None:
     untouched(run, buddy, state)
 
 
-CODE = (carve_refines, allocate_refines, reserve_refines, fix_refines, free_refines)
+@proved("order-for.refines", "refinement", "the order for so many pages is that of the next power of two")
+def order_for_refines(run: Run) -> None:
+    state, pages, order = unknown(run), run.point("pages"), run.point("order")
+    found = run.call(order_for, pages)
+    if found is None:
+        run.claim("there is none only for no pages", neg(law.rounds_up(state, pages, order)))
+        return
+    run.claim("it is the order of the next power of two", law.rounds_up(state, pages, found))
+    run.claim("there is no other", implies(law.rounds_up(state, pages, order), order == found))
+
+
+@proved("size.refines", "refinement", "the code of size answers what the law says, and changes nothing")
+def size_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    page = run.point("page")
+    run.claim("it is the size of the block that starts there", law.size_is_of_the_block(state, page, run.call(buddy.size, page)))
+    untouched(run, buddy, state)
+
+
+class Listing:
+    """The loop that lists the blocks: it goes from the first page of a block to the first page of the next."""
+
+    def __init__(self, state: law.Blocks) -> None:
+        self.state = state
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        self.listing, self.page = arguments
+        self.listed = len(self.listing)
+        return self._starts(run, self.page)
+
+    def resumed(self, run: Run) -> Any:
+        page = run.point("page")
+        order = self.state.order_at(page)
+        run.touch(("page",), (page - 1,))
+        run.touch(("order", "block"), (order, page >> order))
+        run.suppose(self._starts_a_block(page))
+        return page
+
+    def turned(self, run: Run, result: Any) -> Any:
+        run.touch(("page",), (result,))
+        run.touch(("page",), (result - 1,))
+        entry = self.listing[-1]
+        run.claim("one more block is listed", len(self.listing) == self.listed + 1)
+        run.claim("the block is listed from its first page", (entry[0] == self.page) & law.lists_the_block(self.state, *entry))
+        run.claim("the next begins where it ends", result == entry[0] + entry[1])
+        return self._starts(run, result)
+
+    def _starts(self, run: Run, page: Any) -> Any:
+        run.claim("a block starts there, or the range ends", self._starts_a_block(page))
+        return (1 << self.state.depth) - page
+
+    def _starts_a_block(self, page: Any) -> Any:
+        starts = law.in_range(self.state, page) & law.is_aligned(page, self.state.order_at(page))
+        return starts | (page == 1 << self.state.depth)
+
+
+@proved("blocks.refines", "refinement", "the code of blocks lists every block, in address order, and changes nothing")
+def blocks_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    looked_for = lambda o, block: block == listing.page >> o  # noqa: E731
+    listing = Listing(state)
+    cut(run, buddy, "_list", lambda listed, page: listing)
+    cut(run, buddy, "_larger", lambda order: Search(buddy, state, looked_for, order))
+    run.call(buddy.blocks)
+    untouched(run, buddy, state)
+
+
+@proved("whole.refines", "refinement", "the reference starts as the law says, at every depth")
+def whole_refines(run: Run) -> None:
+    for depth in range(DEEPEST + 1):
+        buddy: Any = Buddy(depth)
+        free = [(order, block) for order, blocks in enumerate(buddy.free_blocks) for block in blocks]
+        run.claim("nothing is allocated", not buddy.allocated and not buddy.fixed and buddy.depth == depth)
+        order, block = any_block(run)
+        found = any_of([(order == o) & (block == b) for o, b in free])
+        run.claim("the free blocks are the law's", found == law.whole(depth).is_free(order, block))
+
+
+# Theorems about runs of operations
+
+
+@proved("free-after-allocate", "theorem", "free after allocate restores the state exactly, and cannot do otherwise")
+def free_after_allocate(run: Run) -> None:
+    state, page, order = carving(run)
+    pages, whole = run.point("pages"), state.order_at(page)
+    run.assume(law.rounds_up(state, pages, order))
+    between = law.carve(state, page, order)
+    values = {"pages": pages, "page": page, "order": order}
+    allowed = law.free.allows(between, level=run.point("level"), merged=whole, **values)
+    run.claim("the block can be freed, and merges to the one it was split from", allowed)
+    after = law.free(between, *values.values(), whole)
+    laws.same_state(run, LAW, after, state, ("held_order", "held_page"))
+    merged = run.point("merged")
+    run.assume_for_all(("level",), lambda level: law.merges_free_buddies(between, page, order, merged, level))
+    also = law.merges_fully(between, page, order, merged)
+    run.claim("it merges to no other", implies(also, merged == whole))
+
+
+@proved("allocate.moves-its-pages", "theorem", "allocate moves the pages of its block from free to allocated, and no others")
+def allocate_moves_pages(run: Run) -> None:
+    before, page, order = carving(run)
+    after, other = law.carve(before, page, order), run.point("page")
+    moves(run, before, after, law.same_block(order, page, other), other)
+
+
+@proved("free.moves-its-pages", "theorem", "free moves the pages of its block from allocated to free, and no others")
+def free_moves_pages(run: Run) -> None:
+    before, page, order, merged = freeing(run)
+    after, other = law.free(before, run.point("pages"), page, order, merged), run.point("page")
+    run.touch(("order",), ((page ^ other).bit_length() - 1,))  # where two pages part, they lie in buddies
+    moves(run, after, before, law.same_block(order, page, other), other)
+
+
+def moves(run: Run, one: law.Blocks, other: law.Blocks, among: Any, page: Any) -> None:
+    """Claims that the pages that are free in one state and allocated in the other are these, and that no others move."""
+    here = law.in_range(one, page)
+    free = law.page_is_free(other, page) == (law.page_is_free(one, page) & neg(among))
+    allocated = law.page_is_allocated(other, page) == (law.page_is_allocated(one, page) | among)
+    run.claim("the free pages are those that are left", implies(here, free))
+    run.claim("the allocated pages are those that are added", implies(here, allocated))
+    run.claim("each of them moves", implies(here & among, law.page_is_free(one, page) & law.page_is_allocated(other, page)))
+
+
+# Spaces
+
+
+@proved("spaces-are-apart", "theorem", "what one process does never moves another's blocks")
+def spaces_are_apart(run: Run) -> None:
+    before, after = spaces_before_and_after(run)
+    process, (order, block), page = run.point("process"), any_block(run), run.point("page")
+    run.assume(process != before[1])
+    one, other = before[0].of(process), after.of(process)
+    run.claim("no free block moves", one.is_free(order, block) == other.is_free(order, block))
+    run.claim("no allocated block moves", one.is_allocated(order, block) == other.is_allocated(order, block))
+    run.claim("no block is taken for good", one.is_fixed(page) == other.is_fixed(page))
+
+
+CODE = (
+    carve_refines,
+    allocate_refines,
+    reserve_refines,
+    fix_refines,
+    free_refines,
+    order_for_refines,
+    size_refines,
+    blocks_refines,
+    whole_refines,
+)
+THEOREMS = (free_after_allocate, allocate_moves_pages, free_moves_pages)
 
 
 def obligations() -> Iterator[Obligation]:
     yield from laws.obligations(LAW)
     yield from BY_STEPS
     yield from CODE
+    yield from THEOREMS

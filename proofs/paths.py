@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import z3
-
 from memoracle.proofs import terms
 from memoracle.proofs.terms import truth
 from memoracle.proofs.world import Sort, World

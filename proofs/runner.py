@@ -10,6 +10,7 @@ import z3
 from memoracle.proofs import solver
 from memoracle.proofs.obligations import Computation, Obligation
 from memoracle.proofs.paths import Goal, Run, explore
+from memoracle.proofs.terms import all_of
 
 TOGETHER = 20_000_000  # the solver's budget for all goals of a path together
 VALUES_AT_MOST = 60  # of a counterexample's, that are shown
@@ -97,7 +98,7 @@ def _fails(run: Run, integers: bool, use_cache: bool) -> solver.Answer:
     fails = [z3.Bool(f"fails#{place}") for place in range(len(run.goals))]
     failures = [flag == _failure(goal) for flag, goal in zip(fails, run.goals, strict=True)]
     given = run.hypotheses(ROUNDS[integers])
-    answer = solver.ask(solver.text_of([*given, *failures, z3.Or(fails)], integers), use_cache, TOGETHER)
+    answer = solver.ask(solver.text_of([*given, *failures, z3.Not(all_of([z3.Not(flag) for flag in fails]))], integers), use_cache, TOGETHER)
     if answer.verdict != "unknown":
         return answer
     spent, seconds = answer.rlimit, answer.seconds
@@ -110,7 +111,7 @@ def _fails(run: Run, integers: bool, use_cache: bool) -> solver.Answer:
 
 
 def _failure(goal: Goal) -> z3.BoolRef:
-    return z3.And(*goal.conditions, z3.Not(goal.holds))
+    return all_of([*goal.conditions, z3.Not(goal.holds)])
 
 
 def _describe(run: Run, answer: solver.Answer) -> str:

@@ -7,11 +7,10 @@ Python's ints. Where a proof only counts and compares, numbers are the solver's 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import z3
-
 from memoracle.spec.clauses import Formula, Term
 
 WIDTHS = (72, 144)
@@ -255,6 +254,11 @@ def key(term: Symbolic) -> Any:
 def truth(value: Any) -> z3.BoolRef:
     """The solver's term for a truth of either kind."""
     return value.z if isinstance(value, SymbolicBool) else z3.BoolVal(bool(value))
+
+
+def all_of(truths: Sequence[z3.BoolRef]) -> z3.BoolRef:
+    """The conjunction; SMT-LIB has none of a single truth."""
+    return truths[0] if len(truths) == 1 else z3.And(*truths)
 
 
 def exact(term: Symbolic) -> int:

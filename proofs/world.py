@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import z3
-
-from memoracle.proofs.terms import Symbolic, SymbolicBool, constant, key, number, sort, truth, within
+from memoracle.proofs.terms import Symbolic, SymbolicBool, all_of, constant, key, number, sort, truth, within
 from memoracle.spec.clauses import Clause
 
 HIGHEST = (1 << 64) - 1  # "any size" is any that 64-bit addresses admit
@@ -74,7 +73,7 @@ class World:
 
         def read(*points: Any) -> SymbolicBool:
             inside, arguments = self._arguments(parameters, points)
-            return SymbolicBool(z3.And(*inside, symbol(*arguments)))
+            return SymbolicBool(all_of([*inside, symbol(*arguments)]))
 
         return read
 
@@ -130,6 +129,9 @@ class World:
 
     def assume_for_all(self, parameters: tuple[str, ...], holds: Callable[..., Any]) -> None:
         """Takes a truth of each point as given, from here on."""
+        if not parameters:
+            self.suppose(holds())
+            return
         given = self.truth(f"given#{len(self.given)}")
         self.given.append((tuple(self.sorts[parameter].name for parameter in parameters), holds, given))
         self.suppose(given)

@@ -406,6 +406,34 @@ def blocks_are_aligned(s: Blocks, order: Number, block: Number) -> Truth:
 THEOREMS = (pages_are_conserved, blocks_are_disjoint, blocks_are_aligned)
 
 
+# Spaces: one for each process, and one for the kernel, which is process 0
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """State of all address spaces: the blocks of each process, and which processes there are."""
+
+    lives: Callable[[Number], Truth]
+    of: Callable[[Number], Blocks]  # of a process
+
+
+def within(s: Spaces, process: Number, after: Blocks) -> Spaces:
+    """The state in which one process's blocks have become these, and no other's have moved."""
+
+    def of(other: Number) -> Blocks:
+        before = s.of(other)
+        return replace(
+            before,
+            is_free=lambda o, block: when(other == process, after.is_free(o, block), before.is_free(o, block)),
+            is_allocated=lambda o, block: when(
+                other == process, after.is_allocated(o, block), before.is_allocated(o, block)
+            ),
+            is_fixed=lambda page: when(other == process, after.is_fixed(page), before.is_fixed(page)),
+        )
+
+    return replace(s, of=of)
+
+
 # What is asked
 
 
