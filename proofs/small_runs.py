@@ -18,9 +18,9 @@ from memoracle.spec.clauses import Operation
 SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
     "bitmap": {"bitmap": bitmap_system},
     "buddy": {
-        "small-ranges": lambda: buddy_system((0, 1, 2), fixes=True),
+        "small-ranges": lambda: buddy_system((0, 1, 2), ends=True),
         "spaces": spaces_system,
-        "depth-3": lambda: buddy_system((3,), fixes=False),
+        "depth-3": lambda: buddy_system((3,), ends=False),
     },
     "kernel_half": {"tables": half_system},
 }
@@ -119,9 +119,9 @@ def _refuses(operation: Operation, system: System) -> bool:
     """Whether the law refuses an operation at the start, where callers of the reference have to know better."""
     for make in system.starts.values():
         for part in system.parts(make()).values():
-            if set(operation.points) <= set(part.domain.points):
-                if _refused_at(operation, part.state, part.domain):
-                    return True
+            known = set(operation.points) <= set(part.domain.points)
+            if known and _refused_at(operation, part.state, part.domain):
+                return True
     return False
 
 

@@ -78,8 +78,11 @@ FIXING = replace(buddy_law.reserve, name=buddy_law.fix.name, says=buddy_law.fix.
 
 
 @cache
-def buddy_calls(depth: int, sizes: tuple[int, ...], fixes: bool, of: str = "") -> Sequence[Call | Question]:
-    """Every call with these sizes, at every page and one past either end; `of` says whose it is in `Spaces`."""
+def buddy_calls(depth: int, sizes: tuple[int, ...], ends: bool, of: str = "") -> Sequence[Call | Question]:
+    """Every call with these sizes, at every page; `of` says whose it is in `Spaces`.
+
+    ends: also calls one past either end, and those that take a block for good.
+    """
 
     def method(name: str, *arguments: int) -> Callable[[Any], object]:
         if of:
@@ -91,8 +94,9 @@ def buddy_calls(depth: int, sizes: tuple[int, ...], fixes: bool, of: str = "") -
         said, run = f"{subject}.allocate({pages})", method("allocate", pages)
         values = {"pages": pages}
         calls.append(Call(said, run, buddy_law.allocate, values, of, "page", BEST_FIT, smallest_then_lowest))
-    named = {"free": buddy_law.free, "reserve": buddy_law.reserve} | ({"fix": FIXING} if fixes else {})
-    for page, (name, operation), pages in product(range(-1, (1 << depth) + 1), named.items(), sizes):
+    named = {"free": buddy_law.free, "reserve": buddy_law.reserve} | ({"fix": FIXING} if ends else {})
+    at = range(-1, (1 << depth) + 1) if ends else range(1 << depth)
+    for page, (name, operation), pages in product(at, named.items(), sizes):
         values = {"pages": pages, "page": page}
         calls.append(Call(f"{subject}.{name}({page}, {pages})", method(name, page, pages), operation, values, of))
     known, size = [0, *(1 << order for order in range(depth + 1))], buddy_law.size_is_of_the_block
@@ -101,12 +105,13 @@ def buddy_calls(depth: int, sizes: tuple[int, ...], fixes: bool, of: str = "") -
     return calls
 
 
-def buddy_system(depths: Sequence[int], fixes: bool) -> System:
+def buddy_system(depths: Sequence[int], ends: bool) -> System:
     def calls(buddy: Buddy) -> Sequence[Call | Question]:
-        sizes = range(-1, (1 << buddy.depth) + 2) if buddy.depth < 3 else (1, 2, 3, 4, 8)
-        return buddy_calls(buddy.depth, tuple(sizes), fixes)
+        sizes = [*range(1, (1 << buddy.depth) + 2), 0, -1] if ends else [1 << o for o in range(buddy.depth + 1)]
+        return buddy_calls(buddy.depth, tuple(sizes), ends)
 
-    scope = f"bounded: depth <= {max(depths)}" + (", with blocks taken at start" if fixes else "")
+    also = ", sizes and pages past either end, blocks taken at start" if ends else ""
+    scope = f"bounded: depth <= {max(depths)}{also}"
     return System(
         "buddy",
         scope,
@@ -147,7 +152,7 @@ def spaces_system() -> System:
 
     def parts(spaces: Spaces) -> dict[str, Part]:
         living = who_lives(lambda process: process in spaces.spaces, processes, shows)
-        each = {str(p): buddy_part(space, f"spaces.of({p})") for p, space in spaces.spaces.items()}
+        each = {str(p): buddy_part(space, f"spaces.spaces[{p}]") for p, space in spaces.spaces.items()}
         return {"processes": living, **each}
 
     def calls(spaces: Spaces) -> Sequence[Call | Question]:
@@ -211,8 +216,9 @@ def bitmap_calls(bitmap: Bitmap) -> Sequence[Call | Question]:
             add = partial(lambda bitmap, first, last: bitmap.add(first, last), first=first, last=last)
             calls.append(Call(f"@.add({first}, {last})", add, TURN_UP, {"first": first, "last": last}, silent=True))
     lowest = lambda state, choice: choice["frame"]  # noqa: E731
+    allocate: Callable[[Any], object] = lambda bitmap: bitmap.allocate()  # noqa: E731
     policy = "the lowest free frame"
-    calls.append(Call("@.allocate()", Bitmap.allocate, bitmap_law.allocate, {}, "", "frame", policy, lowest))
+    calls.append(Call("@.allocate()", allocate, bitmap_law.allocate, {}, "", "frame", policy, lowest))
     freeing = bitmap_law.free_trusting if bitmap.trusting else bitmap_law.free
     for frame in reached:
         for name, operation in (("take", bitmap_law.allocate), ("free", freeing)):
@@ -222,7 +228,7 @@ def bitmap_calls(bitmap: Bitmap) -> Sequence[Call | Question]:
         tells = bitmap_law.tells_whether_free
         calls.append(Question(f"@.is_free({frame})", asks, tells, {"frame": frame}, (False, True)))
     counts = range(bitmap.frames + 1)
-    return [*calls, Question("@.count()", Bitmap.count, bitmap_law.tells_the_count, {}, counts)]
+    return [*calls, Question("@.count()", lambda bitmap: bitmap.count(), bitmap_law.tells_the_count, {}, counts)]
 
 
 def bitmap_system() -> System:
@@ -296,8 +302,8 @@ def half_calls() -> Sequence[Call | Question]:
         begin = partial(lambda tables, index, value: tables.begin_update(index, value), index=index, value=value)
         values = {"index": index, "value": value}
         calls.append(Call(f"@.begin_update({index}, {value})", begin, half_law.begin_update, values))
-    calls.append(Call("@.copy_to_one()", KernelHalf.copy_to_one, half_law.copy_to_one, {}))
-    calls.append(Call("@.end_update()", KernelHalf.end_update, half_law.end_update, {}))
+    calls.append(Call("@.copy_to_one()", lambda tables: tables.copy_to_one(), half_law.copy_to_one, {}))
+    calls.append(Call("@.end_update()", lambda tables: tables.end_update(), half_law.end_update, {}))
     for process, index, value in product(PROCESSES[:2], (-1, 255, 511, 512), (-1, 1, 1 << 64)):
         if value != 1 and index != 255 and index != 511:
             continue
