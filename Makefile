@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: prove test mutants bench clean
+.PHONY: prove test mutants hints bench clean
 
 prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
@@ -14,6 +14,10 @@ test: .venv/installed
 
 mutants: .venv/installed
 	$(BIN)/python -m memoracle.proofs.mutants
+
+# Which hypotheses each proof needs: found anew after a change of the law or the code, so that proofs stay quick.
+hints: .venv/installed
+	$(BIN)/python -m memoracle.proofs.hints
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks

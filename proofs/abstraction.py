@@ -47,7 +47,7 @@ def bit(words: Any, position: Any) -> Truth:
         inside = (word >= 0) & (word < words.length)
         found: Truth = inside & (words.at(word) >> 63 - (position & 63) & 1 == 1)
         return found
-    return 0 <= word < len(words) and words[word] >> 63 - (position & 63) & 1 == 1
+    return bool(0 <= word < len(words) and words[word] >> 63 - (position & 63) & 1 == 1)
 
 
 def frames_of(bitmap: Bitmap) -> bitmap_law.Frames:

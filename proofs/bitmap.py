@@ -164,7 +164,9 @@ class Advance:
         return self.bitmap.length - self.bitmap.frontier
 
 
-@proved("allocate.refines", "refinement", "the code of allocate does what the law allows, and takes the lowest free frame")
+@proved(
+    "allocate.refines", "refinement", "the code of allocate does what the law allows, and takes the lowest free frame"
+)
 def allocate_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
     cut(run, bitmap, "_advance", lambda: Advance(bitmap))

@@ -1,4 +1,4 @@
-"""Proofs of boot: the law leaves no choice, and the code of `impl/boot.py` comes to what it says, whatever the records are.
+"""Proofs of boot: the law leaves no choice, and the code of `impl/boot.py` comes to what it says of any records.
 
 A list of intervals is known by the points that it covers alone, in any order; so what is shown holds for any list.
 """
@@ -18,7 +18,7 @@ from memoracle.proofs.paths import Run, cut
 from memoracle.proofs.world import Sort, World
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import boot as law
-from memoracle.spec.clauses import Truth, at_least, at_most, implies, neg, when
+from memoracle.spec.clauses import Clause, Truth, at_least, at_most, implies, neg, when
 
 BYTE, PAGE = Sort("byte"), Sort("page")
 SORTS = {"byte": BYTE, "page": PAGE, "frame": PAGE, "first": PAGE, "last": PAGE, "point": Sort("point")}
@@ -40,7 +40,7 @@ def proved(name: str, kind: str, claim: str, integers: bool = False) -> Callable
     return claimed(f"boot.{name}", kind, claim, SORTS, integers=integers)
 
 
-def initially(clause: laws.Clause) -> Obligation:
+def initially(clause: Clause) -> Obligation:
     @proved(f"initially.{laws.short(clause)}", "initial", f"before any record is read, {clause.says}")
     def body(run: Run) -> None:
         state = law.unread(unknown(run).page_shift)
@@ -77,7 +77,9 @@ def any_interval(run: Run) -> Interval:
     return interval
 
 
-@proved("beside.refines", "refinement", "the pieces beside a cut are what of an interval lies outside it", integers=True)
+@proved(
+    "beside.refines", "refinement", "the pieces beside a cut are what of an interval lies outside it", integers=True
+)
 def beside_refines(run: Run) -> None:
     left, interval, gap, point = Bag.unknown(run, "point"), any_interval(run), any_interval(run), run.point("point")
     run.assume(interval.start < interval.end)
@@ -116,7 +118,9 @@ def without_refines(run: Run) -> None:
     intervals, gap, point = Bag.unknown(run, "point"), any_interval(run), run.point("point")
     cut(run, code, "beside", lambda left, interval, gap: Cutting(intervals, gap))
     result = run.call(code.without, intervals, gap)
-    run.claim("no more and no less is left", covers(result, point) == (intervals.covers(point) & neg(lies_in(gap, point))))
+    run.claim(
+        "no more and no less is left", covers(result, point) == (intervals.covers(point) & neg(lies_in(gap, point)))
+    )
 
 
 def cutting(run: Run) -> None:
@@ -142,7 +146,9 @@ def without_usable_refines(run: Run) -> None:
     run.claim("the holes are those that are left", covers(result, byte) == (holes.covers(byte) & neg(fills)))
 
 
-def pages_are_spoilt(before: Any, after: Any, shift: Any, spoils: Callable[[Any], Truth], page: Any, byte: Any) -> Truth:
+def pages_are_spoilt(
+    before: Any, after: Any, shift: Any, spoils: Callable[[Any], Truth], page: Any, byte: Any
+) -> Truth:
     """What is left of runs of pages: pages that were among them, without one that has a byte that spoils it."""
     spoilt = (byte >> shift == page) & spoils(byte)
     return implies(covers(after, page), covers(before, page) & neg(spoilt))
@@ -156,7 +162,9 @@ def pages_are_kept(before: Any, after: Any, shift: Any, spoils: Callable[[Any], 
 
 def spoils_pages(run: Run, runs: Bag, result: Any, shift: Any, spoils: Callable[[Any], Truth], start: Any) -> None:
     page = run.point("page")
-    run.claim("no page with such a byte is left", pages_are_spoilt(runs, result, shift, spoils, page, run.point("byte")))
+    run.claim(
+        "no page with such a byte is left", pages_are_spoilt(runs, result, shift, spoils, page, run.point("byte"))
+    )
     first = at_least(start, page << shift)
     run.claim("every page that is gone has such a byte", pages_are_kept(runs, result, shift, spoils, page, first))
 
@@ -176,7 +184,7 @@ def spoiling(run: Run, name: str, bytes_of: Callable[[Any], Callable[[Any], Trut
         with run.reading_law():
             spoils, left = bytes_of(spoiler), Bag.unknown(run, "page")
             flaw = run.function(f"flaw#{next(run.count)}", "page")
-            before = runs.flaw if isinstance(runs, Bag) else lambda page: page << shift
+            before = flaw_of(runs, shift)
             left.flaw = lambda page: when(covers(runs, page), flaw(page), before(page))
             both = lambda page, byte: pages_are_spoilt(runs, left, shift, spoils, page, byte)  # noqa: E731
             run.assume_for_all(("page", "byte"), both)
@@ -199,8 +207,8 @@ def without_other_refines(run: Run) -> None:
     page = run.point("page")
     no_page = pages_are_spoilt(runs, result, shift, claims(record), page, run.point("byte"))
     run.claim("no page that it touches is left", no_page)
-    flaw = result.flaw(page) if result is not runs else page
-    run.claim("every page that is gone is touched", pages_are_kept(runs, result, shift, claims(record), page, flaw))
+    gone = pages_are_kept(runs, result, shift, claims(record), page, result.flaw(page))
+    run.claim("every page that is gone is touched", gone)
 
 
 # The loops of `usable_pages`, each with what is known of the list that it makes, given what was seen so far.
@@ -240,16 +248,26 @@ def filling(run: Run) -> None:
     """Puts what `without_usable_refines` shows in the place of `without_usable`."""
 
     def stand_in(holes: Any, record: Any) -> Bag:
-        usable = record.type == law.USABLE
-        fills = lambda byte: usable & law.lies_in(byte, record.start, record.length)  # noqa: E731
-        return Bag(run, lambda byte: covers(holes, byte) & neg(fills(byte)), "byte")
+        def left(byte: Any) -> Truth:
+            fills = (record.type == law.USABLE) & law.lies_in(byte, record.start, record.length)
+            still: Truth = covers(holes, byte) & neg(fills)
+            return still
+
+        return Bag(run, left, "byte")
 
     run.replace(code, "without_usable", stand_in)
 
 
+def flaw_of(runs: Any, shift: Any) -> Callable[[Any], Any]:
+    """A byte of each page that the runs lack; of the list that the code starts from, any will do."""
+    if isinstance(runs, Bag):
+        return runs.flaw
+    return lambda page: page << shift
+
+
 def no_page_is_flawed(runs: Any, shift: Any, flawed: Callable[[Any], Truth]) -> Callable[[Any, Any], Truth]:
     """What is known of the runs of pages, if these bytes are flawed: none is in a page of them, one in any other page."""
-    flaw = runs.flaw if isinstance(runs, Bag) else lambda page: page << shift
+    flaw = flaw_of(runs, shift)
 
     def known(page: Any, byte: Any) -> Truth:
         clean = (page < law.TOP >> shift) & implies(byte >> shift == page, neg(flawed(byte)))
@@ -259,7 +277,9 @@ def no_page_is_flawed(runs: Any, shift: Any, flawed: Callable[[Any], Truth]) -> 
     return known
 
 
-@proved("usable-pages.refines", "refinement", "the code that finds the usable pages does what the law says of any records")
+@proved(
+    "usable-pages.refines", "refinement", "the code that finds the usable pages does what the law says of any records"
+)
 def usable_pages_refines(run: Run) -> None:
     whole = unknown(run)
     shift, records = whole.page_shift, Records(run, whole)
@@ -287,8 +307,7 @@ def usable_pages_refines(run: Run) -> None:
     cut(run, code, "without_touched", second)
     cut(run, code, "without_other", lambda runs, record, shift: Making(records, ("page", "byte"), of_clean_runs))
     result = run.call(code.usable_pages, records, shift)
-    flaw = result.flaw if isinstance(result, Bag) else lambda page: page << shift
-    made = replace(whole, is_usable=lambda page: covers(result, page), flaw=flaw)
+    made = replace(whole, is_usable=lambda page: covers(result, page), flaw=flaw_of(result, shift))
     for clause in law.INVARIANTS:
         run.claim(clause.says, clause(made, *run.point_of_each(clause.points).values()))
 
@@ -349,7 +368,9 @@ class Machine:
         self.state = bitmap_law.added(self.state, start, at_least(end, start))
 
 
-@proved("boot.refines", "refinement", "usable frames below the bitmap's end are free, but for the image's", integers=True)
+@proved(
+    "boot.refines", "refinement", "usable frames below the bitmap's end are free, but for the image's", integers=True
+)
 def boot_refines(run: Run) -> None:
     reach, image = run.number("reach", 1, 1 << 52), run.number("image", 1, 1 << 52)
     run.assume(image <= reach)

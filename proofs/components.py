@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
-from memoracle.proofs import bitmap, boot, buddy, kernel_half
+from memoracle.proofs import bitmap, boot, buddy, counts, hazards, kernel_half, laws, small_runs, vacuity
 from memoracle.proofs.obligations import Computation, Obligation
 
-COMPONENTS: dict[str, Callable[[], Iterator[Obligation | Computation]]] = {
+PROOFS: dict[str, Callable[[], Iterable[Obligation]]] = {
     "bitmap": bitmap.obligations,
-    "buddy": buddy.obligations,
     "boot": boot.obligations,
+    "buddy": buddy.obligations,
     "kernel_half": kernel_half.obligations,
 }
+LAWS = {law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW)}
+
+
+def _all_of(component: str) -> Callable[[], list[Obligation | Computation]]:
+    def obligations() -> list[Obligation | Computation]:
+        law: laws.Law | None = LAWS.get(component)
+        return [
+            *PROOFS[component](),
+            *(vacuity.load_bearing(law) if law else ()),
+            *small_runs.computations(component),
+            *counts.computations(component),
+            *hazards.computations(component),
+        ]
+
+    return obligations
+
+
+COMPONENTS = {component: _all_of(component) for component in PROOFS}
 
 
 def obligations(components: list[str]) -> list[Obligation | Computation]:

@@ -35,6 +35,7 @@ from crosshair.core_and_libs import MessageType
 from crosshair.fnutil import FunctionInfo
 from crosshair.options import DEFAULT_OPTIONS, AnalysisOptionSet
 from crosshair.tracers import NoTracing
+
 from memoracle.proofs import small_scope
 from memoracle.proofs.contract_text import KINDS, PublicFunction, claim, functions, parsed, written
 from memoracle.proofs.small_scope import NO_SCOPE, SCOPES, STATES_AT_MOST, Scope, State, Step

@@ -1,7 +1,7 @@
 """What stands in for the lists of intervals, and of memory map records, that boot works through.
 
-A list of disjoint intervals is known by the points that it covers. Going through it comes upon intervals that it covers,
-each apart from those before, until all of its points were seen; in which order does not matter.
+A list of disjoint intervals is known by the points that it covers. Going through it comes upon intervals that it
+covers, each apart from those before, until all of its points were seen; in which order does not matter.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from memoracle.spec.clauses import Truth, implies, neg
 class Bag:
     """A list of disjoint intervals, none of them empty."""
 
-    flaw: Callable[[Any], Any]
-
     def __init__(self, run: Run, covers: Callable[[Any], Any], parameter: str) -> None:
         self.run, self.covers, self.parameter = run, covers, parameter
         self.seen: Callable[[Any], Any] = lambda point: False
         self.current: Interval | None = None
+        self.flaw: Callable[[Any], Any] = lambda point: point  # of a page that it lacks: a byte that spoilt it
 
     @classmethod
     def unknown(cls, run: Run, parameter: str) -> Bag:
@@ -36,8 +35,12 @@ class Bag:
             apart = self._apart(covers, start, end)
             self.run.claim("an interval is not empty", start < end)
             self.run.claim("intervals are disjoint", apart(self.run.point(self.parameter)))
-            covers = lambda point, c=covers, s=start, e=end: c(point) | ((s <= point) & (point < e))  # noqa: E731
+            covers = self._with(covers, start, end)
         return Bag(self.run, covers, self.parameter)
+
+    @staticmethod
+    def _with(covers: Callable[[Any], Any], start: Any, end: Any) -> Callable[[Any], Any]:
+        return lambda point: covers(point) | ((start <= point) & (point < end))
 
     @staticmethod
     def _apart(covers: Callable[[Any], Any], start: Any, end: Any) -> Callable[[Any], Truth]:
@@ -56,8 +59,11 @@ class Bag:
 
     def _assume_apart(self, interval: Interval) -> None:
         covers, seen = self.covers, self.seen
-        among = lambda point: (interval.start <= point) & (point < interval.end)  # noqa: E731
-        known = lambda point: implies(among(point), covers(point) & neg(seen(point)))  # noqa: E731
+
+        def known(point: Any) -> Truth:
+            among = (interval.start <= point) & (point < interval.end)
+            return implies(among, covers(point) & neg(seen(point)))
+
         self.run.assume_for_all((self.parameter,), known)
 
     def forget(self) -> None:

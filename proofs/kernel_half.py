@@ -17,7 +17,14 @@ from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Clause, Operation, implies, neg
 
 PROCESS, INDEX = Sort("process"), Sort("index")
-SORTS = {"process": PROCESS, "other": PROCESS, "anyone": PROCESS, "index": INDEX, "value": Sort("value"), "slot": Sort("slot")}
+SORTS = {
+    "process": PROCESS,
+    "other": PROCESS,
+    "anyone": PROCESS,
+    "index": INDEX,
+    "value": Sort("value"),
+    "slot": Sort("slot"),
+}
 FUNCTIONS = {
     "master": laws.any_point("index"),
     "entry": laws.any_point("process", "index"),
@@ -151,7 +158,7 @@ def refines(
             run.claim("the law allows it", operation.allows(state, **values, **anyone))
             is_the_laws(run, code, operation(state, *values.values()))
             return
-        someone = {"anyone": witness for witness in code.pending.witnesses}
+        someone = {"anyone": code.pending.witnesses[-1]} if code.pending.witnesses else {}
         unknown = run.point_of_each(point for point in operation.points if point not in arguments)
         run.claim("it fails only if the law says so", neg(operation.allows(state, **arguments, **unknown, **someone)))
         is_the_laws(run, code, state)
@@ -195,7 +202,7 @@ class Broadcast:
         self.turned(run, None)
 
     def resumed(self, run: Run) -> Any:
-        now, state = unknown_code(run, "-later")
+        now, _ = unknown_code(run, "-later")
         run.suppose(self._in_flight(now))
         self.code.__dict__.update(now.__dict__)
         return True
@@ -210,7 +217,9 @@ class Broadcast:
         return code.updating & (code.index == self.index) & (code.value == self.value)
 
 
-@proved("write.refines", "refinement", "the code of write, while others come and go, leaves the value in every live process")
+@proved(
+    "write.refines", "refinement", "the code of write, while others come and go, leaves the value in every live process"
+)
 def write_refines(run: Run) -> None:
     code, state = unknown_code(run)
     process, index, value = run.point("process"), run.point("index"), run.point("value")

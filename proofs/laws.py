@@ -1,4 +1,4 @@
-"""What every component's law owes: its initial state satisfies the invariants, its operations keep them, its theorems follow.
+"""What every component's law owes: it starts right, its operations keep its invariants, its theorems follow.
 
 An unknown state satisfies the invariants, an operation's guard holds of its arguments, and of the state that its effect
 describes each invariant is to hold at any points. Nobody states these obligations: they are made from the law itself.
@@ -54,7 +54,9 @@ def _initial(law: Law, clause: Clause) -> Obligation:
         run.claim(clause.says, clause(law.initial(run), *run.point_of_each(clause.points).values()))
 
     name = f"{law.component}.initially.{short(clause)}"
-    return Obligation(name, law.component, "initial", f"initially {clause.says}", body, law.sorts, integers=law.integers)
+    return Obligation(
+        name, law.component, "initial", f"initially {clause.says}", body, law.sorts, integers=law.integers
+    )
 
 
 def preserved(law: Law, operation: Operation, clause: Clause, dropped: str | None = None) -> Obligation:

@@ -1,10 +1,10 @@
 """Runs code on symbolic values, along every path.
 
 Where code branches on a symbolic truth it is run again for the other way. A loop is cut at its invariant: its body is a
-function of its own, the step. When the loop calls the step for the first time, the invariant must hold; then the run goes
-on from any state whatever that satisfies it, as after any number of turns. When the loop calls the step again, the real
-step is run once from there, and must keep the invariant and lower the measure; that ends the run. What comes after the
-loop is reached from the arbitrary state alone.
+function of its own, the step. When the loop calls the step for the first time, the invariant must hold; then the run
+goes on from any state whatever that satisfies it, as after any number of turns. When the loop calls the step again, the
+real step is run once from there, and must keep the invariant and lower the measure; that ends the run. What comes after
+the loop is reached from the arbitrary state alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import z3
+
 from memoracle.proofs import terms
 from memoracle.proofs.terms import truth
 from memoracle.proofs.world import Sort, World
@@ -22,7 +23,7 @@ from memoracle.proofs.world import Sort, World
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
 
 
-class EndOfRun(Exception):
+class EndOfRunError(Exception):
     """The rest of the run is covered by another."""
 
 
@@ -77,14 +78,14 @@ class Run(World):
         """Which way a branch goes on this path."""
         condition = z3.simplify(condition)
         if z3.is_true(condition) or z3.is_false(condition):
-            return z3.is_true(condition)
+            return bool(z3.is_true(condition))
         place = len(self.taken)
         if place < len(self.choices):
             choice = self.choices[place]
         else:
             possible = [way for way in (True, False) if self._feasible(condition if way else z3.Not(condition))]
             if not possible:
-                raise EndOfRun
+                raise EndOfRunError
             choice = possible[0]
             if len(possible) > 1:
                 self.others.append([*self.taken, False])
@@ -96,7 +97,7 @@ class Run(World):
         solver = z3.SolverFor("QF_UFBV")
         solver.set("rlimit", FEASIBLE)
         solver.add(*self.facts, *self.conditions, condition)
-        return bool(solver.check() != z3.unsat)
+        return str(solver.check()) != "unsat"
 
     def must(self, says: str, holds: Any) -> None:
         """Something that must hold here; what follows may rely on it, for it is proved."""
@@ -147,7 +148,7 @@ def cut(run: Run, owner: Any, step: str, loop_of: Callable[..., Loop | None]) ->
             after = loop.turned(run, result)
             if before is not None:
                 run.claim("the loop comes to an end", (after < before) & (before >= 0))
-        raise EndOfRun
+        raise EndOfRunError
 
     run.replace(owner, step, stand_in)
 
@@ -161,7 +162,7 @@ def explore(sorts: dict[str, Sort], body: Callable[[Run], None], integers: bool 
         run = Run(sorts, pending.pop())
         try:
             body(run)
-        except EndOfRun:
+        except EndOfRunError:
             pass
         except Exception as error:
             run.claim(f"the code does not raise {type(error).__name__}: {error}", False)
@@ -170,4 +171,3 @@ def explore(sorts: dict[str, Sort], body: Callable[[Run], None], integers: bool 
         runs.append(run)
         pending.extend(run.others)
     return runs
-

@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 import z3
-from memoracle.proofs import solver
+
+from memoracle.proofs import hints, solver
 from memoracle.proofs.obligations import Computation, Obligation
 from memoracle.proofs.paths import Goal, Run, explore
 from memoracle.proofs.terms import all_of
@@ -56,12 +57,17 @@ def _prove(obligation: Obligation, use_cache: bool) -> Result:
     for run in runs:
         if not run.goals:
             continue
-        answer = _fails(run, obligation.integers, use_cache)
+        answer = _fails(obligation, run, use_cache)
         answers.append(answer)
         if answer.verdict != "unsat":
             verdict = "refuted" if answer.verdict == "sat" else "unknown"
             counterexample = _describe(run, answer)
             break
+    if verdict == "proved":
+        possible = _happens(obligation, runs, use_cache)
+        if possible != "sat":
+            verdict = "vacuous" if possible == "unsat" else "unknown"
+            counterexample = "what the proof takes as given cannot be so on any path"
     seconds = time.perf_counter() - started
     rlimit = sum(answer.rlimit for answer in answers)
     cached = bool(answers) and all(answer.cached for answer in answers)
@@ -93,21 +99,62 @@ def _result(
     )
 
 
-def _fails(run: Run, integers: bool, use_cache: bool) -> solver.Answer:
-    """Whether some goal of a run can fail: first all goals together, then, if that is too much, each alone."""
-    fails = [z3.Bool(f"fails#{place}") for place in range(len(run.goals))]
-    failures = [flag == _failure(goal) for flag, goal in zip(fails, run.goals, strict=True)]
-    given = run.hypotheses(ROUNDS[integers])
-    answer = solver.ask(solver.text_of([*given, *failures, z3.Not(all_of([z3.Not(flag) for flag in fails]))], integers), use_cache, TOGETHER)
+def _fails(obligation: Obligation, run: Run, use_cache: bool) -> solver.Answer:
+    """Whether some goal of a run can fail."""
+    given = run.hypotheses(ROUNDS[obligation.integers])
+    needed = hints.noted(obligation.name, run, len(given))
+    if needed is not None:
+        few = [[given[place] for place in places] for places in needed]
+        answer = _fails_apart(obligation, run, few, use_cache, TOGETHER)
+        if answer.verdict == "unsat":
+            return answer
+    answer = solver.ask(question(obligation, run, given), use_cache, TOGETHER)
     if answer.verdict != "unknown":
         return answer
-    spent, seconds = answer.rlimit, answer.seconds
-    for flag, failure in zip(fails, failures, strict=True):
-        answer = solver.ask(solver.text_of([*given, failure, flag], integers), use_cache)
-        spent, seconds = spent + answer.rlimit, seconds + answer.seconds
+    return _fails_apart(obligation, run, [given] * len(run.goals), use_cache, solver.RLIMIT)
+
+
+def question(obligation: Obligation, run: Run, given: list[z3.BoolRef] | None = None) -> str:
+    """The text that asks whether any goal of a run can fail."""
+    given = run.hypotheses(ROUNDS[obligation.integers]) if given is None else given
+    fails = [z3.Bool(f"fails#{place}") for place in range(len(run.goals))]
+    failures = [flag == _failure(goal) for flag, goal in zip(fails, run.goals, strict=True)]
+    some = z3.Not(all_of([z3.Not(flag) for flag in fails]))
+    return solver.text_of([*given, *failures, some], obligation.integers)
+
+
+def _happens(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
+    """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
+    verdict = "unsat"
+    for run in runs:
+        given = run.hypotheses(ROUNDS[obligation.integers])
+        needed = hints.noted(obligation.name, run, len(given))
+        for place, goal in reversed(list(enumerate(run.goals))):
+            used = given if needed is None else [given[each] for each in needed[place]]
+            answer = solver.ask(solver.text_of([*used, *goal.conditions], obligation.integers), use_cache)
+            if answer.verdict == "sat":
+                return "sat"
+            verdict = "unknown" if answer.verdict == "unknown" else verdict
+    return verdict
+
+
+def _fails_apart(
+    obligation: Obligation, run: Run, given: list[list[z3.BoolRef]], use_cache: bool, rlimit: int
+) -> solver.Answer:
+    """Whether some goal of a run can fail, each asked alone, given these hypotheses."""
+    spent, seconds, cached = 0, 0.0, True
+    for place, hypotheses in enumerate(given):
+        answer = solver.ask(goal_text(obligation, run, place, hypotheses), use_cache, rlimit)
+        spent, seconds, cached = spent + answer.rlimit, seconds + answer.seconds, cached and answer.cached
         if answer.verdict != "unsat":
             break
-    return replace(answer, rlimit=spent, seconds=seconds)
+    return replace(answer, rlimit=spent, seconds=seconds, cached=cached)
+
+
+def goal_text(obligation: Obligation, run: Run, place: int, given: list[z3.BoolRef]) -> str:
+    """The text that asks whether one goal of a run can fail, given these hypotheses."""
+    flag = z3.Bool(f"fails#{place}")
+    return solver.text_of([*given, flag == _failure(run.goals[place]), flag], obligation.integers)
 
 
 def _failure(goal: Goal) -> z3.BoolRef:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import crosshair.core_and_libs  # noqa: F401  (CrossHair's own registrations come first)
 from crosshair.core import _PATCH_REGISTRATIONS, LazyCreationRepr, SymbolicFactory, register_type
 from crosshair.statespace import StateSpace
+
 from memoracle.impl.boot import TOP, Interval, Record
 from memoracle.impl.buddy import Spaces
 

@@ -1,8 +1,8 @@
 """What stands in for the containers of the reference while its code is run on symbolic values.
 
-Each behaves as the container that it stands in for, for contents that nobody knows: a truth or a number for each key, as
-a function that is read, and replaced by another when the container is written. Keys and values are 64-bit numbers. Where
-the real container would raise an error, the stand-in claims that the code never comes to that.
+Each behaves as the container that it stands in for, for contents that nobody knows: a truth or a number for each key,
+as a function that is read, and replaced by another when the container is written. Keys and values are 64-bit numbers.
+Where the real container would raise an error, the stand-in claims that the code never comes to that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WORD = (1 << 64) - 1
 
 
 class Set:
-    """A set of numbers, or a sorted one; `witnesses` are items that it was found to have when it was found not empty."""
+    """A set of numbers, or a sorted one. `witnesses`: items that it was found to have when it was found not empty."""
 
     def __init__(
         self,
@@ -112,9 +112,7 @@ class Sets:
 class Map:
     """A dictionary from numbers to numbers between two bounds."""
 
-    def __init__(
-        self, run: Run, has: Callable[[Any], Any], at: Callable[[Any], Any], high: int = HIGHEST
-    ) -> None:
+    def __init__(self, run: Run, has: Callable[[Any], Any], at: Callable[[Any], Any], high: int = HIGHEST) -> None:
         self.run, self.has, self.at, self.high = run, has, at, high
 
     def maps(self, key: Any, value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 A number carries the interval that it is known to lie in, and is a signed bit vector wide enough for it: an operation
 whose result might need more bits gets a wider vector. So nothing ever wraps, and what is proved of terms holds of
-Python's ints. Where a proof only counts and compares, numbers are the solver's integers instead, which it adds up faster.
+Python's ints. Where a proof only counts and compares, numbers are the solver's integers instead: it adds them faster.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import z3
+
 from memoracle.spec.clauses import Formula, Term
 
 WIDTHS = (72, 144)
 WIDTH = WIDTHS[0]  # of the keys and values that containers hold: 64-bit numbers
 
 integers = False  # whether numbers are the solver's integers; set while a proof is built
+
 
 class Runner(Protocol):
     """Runs code: says which way a branch goes, and notes what must hold where the code has come to."""
@@ -81,7 +83,9 @@ class Symbolic(Term):
 
     def __init__(self, z: z3.BitVecRef, low: int, high: int) -> None:
         self.z, self.low, self.high = z, low, high
-        self.shifted: tuple[Symbolic, Symbolic] | None = None  # a number, not negative, and by how much it was shifted right
+        self.shifted: tuple[Symbolic, Symbolic] | None = (
+            None  # a number, not negative, and by how much it was shifted right
+        )
 
     def _with(self, other: Any, low: int, high: int, apply: Callable[[Any, Any], Any]) -> Symbolic:
         other = number(other)
@@ -108,7 +112,7 @@ class Symbolic(Term):
         return self << power(other)
 
     def __rmul__(self, other: Any) -> Any:
-        return self * other if isinstance(other, int) else self.repeat(self, other)
+        return self * other if isinstance(other, int) else type(self).repeat(self, other)
 
     def __floordiv__(self, other: Any) -> Any:
         return self >> power(other)
@@ -119,7 +123,9 @@ class Symbolic(Term):
     def __lshift__(self, other: Any) -> Any:
         other = number(other)
         if integers:
-            return self._with(other, self.low << other.low, self.high << other.low, lambda a, _: a * (1 << exact(other)))
+            return self._with(
+                other, self.low << other.low, self.high << other.low, lambda a, _: a * (1 << exact(other))
+            )
         if other.high > 128:
             raise OverflowError("a left shift without a bound")
         if self.shifted and self.shifted[1].z.eq(other.z):

@@ -1,8 +1,8 @@
 """What is known while a proof is built: unknown numbers and functions, facts about them, and clauses taken as given.
 
-A clause taken as given holds for all points, but no quantifier reaches the solver: it is instantiated at the points that
-matter. Those are the arguments, sorted by what they are (a page, an order), at which the state's functions are read while
-the goal and the code's run are built, and the functions' values where these are points too.
+A clause taken as given holds for all points, but no quantifier reaches the solver: it is instantiated at the points
+that matter. Those are the arguments, sorted by what they are (a page, an order), at which the state's functions are read
+while the goal and the code's run are built, and the functions' values where these are points too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import z3
+
 from memoracle.proofs.terms import Symbolic, SymbolicBool, all_of, constant, key, number, sort, truth, within
 from memoracle.spec.clauses import Clause
 
@@ -45,7 +46,7 @@ class World:
         self.facts.append(within(unknown, low, high))
         return unknown
 
-    def fresh(self, name: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
+    def fresh(self, name: str, low: int = 0, high: int = HIGHEST) -> Any:
         """An unknown number with a name of its own."""
         return self.number(f"{name}#{next(self.count)}", low, high)
 
@@ -59,7 +60,7 @@ class World:
 
     def point(self, parameter: str) -> Symbolic:
         """An unknown point, for a goal to speak of; a clause that is given is instantiated at it."""
-        unknown = self.fresh(parameter, 0, self.sorts[parameter].highest)
+        unknown: Symbolic = self.fresh(parameter, 0, self.sorts[parameter].highest)
         self.touch((parameter,), (unknown,))
         return unknown
 
@@ -115,8 +116,8 @@ class World:
         self.kept += simplified
         ids = tuple(z.get_id() for z in simplified)
         self.points.setdefault(sorts, {}).setdefault(ids, terms)
-        for sort, place, term in zip(sorts, ids, terms, strict=True):
-            self.points.setdefault((sort,), {}).setdefault((place,), (term,))
+        for name, place, term in zip(sorts, ids, terms, strict=True):
+            self.points.setdefault((name,), {}).setdefault((place,), (term,))
 
     def assume(self, *facts: Any) -> None:
         """Takes truths as given."""
@@ -166,4 +167,3 @@ class World:
             (tuple(i for ids, _ in choice for i in ids), tuple(p for _, points in choice for p in points))
             for choice in itertools.product(*singles)
         ]
-

@@ -178,9 +178,7 @@ def frees_only_allocated(s: Frames, frame: Number) -> Truth:
     return neg(s.is_free(frame))
 
 
-@operation(
-    "frame.free", guard=[frame_is_in_reach, never_frees_the_image, frees_only_existing, frees_only_allocated]
-)
+@operation("frame.free", guard=[frame_is_in_reach, never_frees_the_image, frees_only_existing, frees_only_allocated])
 def free(s: Frames, frame: Number) -> Frames:
     """An allocated frame that exists and is not the image's becomes free."""
     return freed(s, frame)

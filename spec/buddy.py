@@ -1,9 +1,10 @@
 """Which parts of an address space are in use: a binary buddy system (Knuth, TAOCP volume 1, section 2.5).
 
-An address space is a range of 2^depth pages, numbered from its start. It is divided into blocks: a block of order o is
-2^o pages, aligned to its size, and named by its order and its place, so that page p lies in block p >> o of order o, and
-the buddy of a block is the one that it was split from. A block is free or allocated. While an operation splits or merges,
-the block in its hands is held: neither free nor allocated. Each process has a space of its own, and so has the kernel.
+An address space is a range of 2^depth pages, numbered from its start. It is divided into blocks: a block of order o
+is 2^o pages, aligned to its size, and named by its order and its place, so that page p lies in block p >> o of order
+o, and the buddy of a block is the one that it was split from. A block is free or allocated. While an operation splits
+or merges, the block in its hands is held: neither free nor allocated. Each process has a space of its own, and so has
+the kernel.
 
 To allocate is to take any aligned block of the next power of two pages out of a free block, splitting it as often as
 needed; to free is to merge the block with its buddy for as long as that is free.
@@ -252,7 +253,7 @@ def carve(s: Blocks, page: Number, order: Number) -> Blocks:
 
 
 def split_down(s: Blocks, page: Number, order: Number) -> Blocks:
-    """The state in which the free block that covers the page was picked up and split down to a held one of this order."""
+    """The state in which the free block over the page was picked up and split down to a held one of this order."""
     whole = s.order_at(page)
 
     def left_over(o: Number, block: Number) -> Truth:

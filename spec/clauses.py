@@ -2,7 +2,7 @@
 
 A clause says, in prose and as a formula, what holds of a state at given points (a frame, a page, an order), and means
 "for all points". An operation is a guard and an effect. The guard is a list of clauses about the operation's arguments
-and choices: where the original leaves a choice (which free frame?), the law allows every choice that satisfies the guard.
+and choices: where there is a choice (which free frame?), the law allows every choice that satisfies the guard.
 The operation must succeed if some choice does, and must fail if none does; so a guard is stated once and says both.
 The effect describes the state that the operation leaves.
 

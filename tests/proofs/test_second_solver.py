@@ -1,0 +1,39 @@
+"""A second solver reads the same text, and agrees: bitwuzla, on every goal that is proved with bit vectors."""
+
+from __future__ import annotations
+
+import bitwuzla
+import pytest
+
+from memoracle.proofs import hints, runner
+from memoracle.proofs.components import PROOFS
+from memoracle.proofs.obligations import Obligation
+from memoracle.proofs.paths import explore
+
+SECONDS = 60_000  # milliseconds, for one goal
+OBLIGATIONS = [each for proofs in PROOFS.values() for each in proofs() if not each.integers]
+
+
+def answer(text: str) -> str:
+    options = bitwuzla.Options()
+    options.set(bitwuzla.Option.TIME_LIMIT_PER, SECONDS)
+    parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
+    parser.parse(text.replace("(check-sat)", ""), True, False)
+    return str(parser.bitwuzla().check_sat())
+
+
+@pytest.mark.parametrize("obligation", OBLIGATIONS, ids=lambda obligation: obligation.name)
+def test_agrees(obligation: Obligation) -> None:
+    asked = 0
+    for run in explore(obligation.sorts, obligation.body, obligation.integers):
+        given = run.hypotheses(runner.ROUNDS[False])
+        needed = hints.noted(obligation.name, run, len(given)) or [list(range(len(given)))] * len(run.goals)
+        for place, places in enumerate(needed):
+            text = runner.goal_text(obligation, run, place, [given[each] for each in places])
+            assert answer(text) == "unsat", run.goals[place].says
+            asked += 1
+    assert asked
+
+
+def test_can_disagree() -> None:
+    assert answer("(set-logic QF_UFBV)\n(declare-fun x () Bool)\n(assert x)\n(check-sat)\n") == "sat"
