@@ -49,6 +49,7 @@ def unknown(run: World) -> law.Blocks:
     holding = run.truth("holding")
     run.touch(("order",), (held_order,))
     run.touch(("page",), (held_page,))
+    run.touch(("order", "block"), (held_order, held_page >> held_order))
     run.touch(("order",), (depth,))
     return law.Blocks(
         depth=depth,

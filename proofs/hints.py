@@ -45,11 +45,15 @@ def _path(run: Run) -> str:
 
 
 def find(obligation: Obligation, rounds: int) -> dict[str, tuple[int, list[list[int]]]]:
-    """The hypotheses that the goals of an obligation need; nothing for a path with a goal that is not proved."""
+    """The hypotheses that the goals of an obligation need: as noted, where there are still as many to choose from.
+
+    Nothing for a path with a goal that is not proved.
+    """
     found = {}
     for run in explore(obligation.sorts, obligation.body, obligation.integers):
         hypotheses = run.hypotheses(rounds)
-        needed = [_core(hypotheses, [*goal.conditions, z3.Not(goal.holds)]) for goal in run.goals]
+        still = noted(obligation.name, run, len(hypotheses))
+        needed = [*still] if still is not None else [_core(hypotheses, [*goal.conditions, z3.Not(goal.holds)]) for goal in run.goals]
         if None not in needed:
             found[_path(run)] = (len(hypotheses), [core for core in needed if core is not None])
     return found

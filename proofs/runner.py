@@ -13,6 +13,7 @@ from memoracle.proofs.obligations import Computation, Obligation
 from memoracle.proofs.paths import Goal, Run, explore
 from memoracle.proofs.terms import all_of
 
+BRIEFLY = 1_000_000  # the solver's budget to find one case in which what is given is so
 TOGETHER = 20_000_000  # the solver's budget for all goals of a path together
 VALUES_AT_MOST = 60  # of a counterexample's, that are shown
 ROUNDS = {True: 2, False: 1}  # how often clauses are instantiated at new points, where proofs count and where not
@@ -126,15 +127,17 @@ def question(obligation: Obligation, run: Run, given: list[z3.BoolRef] | None = 
 def _happens(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
     """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
     verdict = "unsat"
-    for run in runs:
-        given = run.hypotheses(ROUNDS[obligation.integers])
-        needed = hints.noted(obligation.name, run, len(given))
-        for place, goal in reversed(list(enumerate(run.goals))):
-            used = given if needed is None else [given[each] for each in needed[place]]
-            answer = solver.ask(solver.text_of([*used, *goal.conditions], obligation.integers), use_cache)
-            if answer.verdict == "sat":
-                return "sat"
-            verdict = "unknown" if answer.verdict == "unknown" else verdict
+    for budget in (BRIEFLY, TOGETHER):
+        for run in runs:
+            given = run.hypotheses(ROUNDS[obligation.integers])
+            needed = hints.noted(obligation.name, run, len(given))
+            for place, goal in reversed(list(enumerate(run.goals))):
+                used = given if needed is None else [given[each] for each in needed[place]]
+                text = solver.text_of([*used, *goal.conditions], obligation.integers)
+                answer = solver.ask(text, use_cache, budget)
+                if answer.verdict == "sat":
+                    return "sat"
+                verdict = "unknown" if answer.verdict == "unknown" else verdict
     return verdict
 
 

@@ -1,8 +1,8 @@
 """What is known while a proof is built: unknown numbers and functions, facts about them, and clauses taken as given.
 
 A clause taken as given holds for all points, but no quantifier reaches the solver: it is instantiated at the points
-that matter. Those are the arguments, sorted by what they are (a page, an order), at which the state's functions are read
-while the goal and the code's run are built, and the functions' values where these are points too.
+that matter. Those are the arguments, sorted by what they are (a page, an order), at which the functions of a state are
+read while the goal and the run of the code are built, and their values where these are points too.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class World:
         self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
         self.bounds: dict[Callable[..., Any], tuple[int, int]] = {}  # of the unknown functions that are numbers
         self.count = itertools.count()
+        self.instantiated: dict[int, list[z3.BoolRef]] = {}  # the hypotheses, once they are asked for
         self.kept: list[z3.AstRef] = []  # a term's id is its own only for as long as the term is kept
 
     def number(self, name: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
@@ -143,6 +144,8 @@ class World:
 
     def hypotheses(self, rounds: int) -> list[z3.BoolRef]:
         """The facts, and every clause given at every point; each round adds the points that the last one came upon."""
+        if rounds in self.instantiated:
+            return self.instantiated[rounds]
         done: set[tuple[int, tuple[int, ...]]] = set()
         instances: list[z3.BoolRef] = []
         for _ in range(rounds):
@@ -156,7 +159,8 @@ class World:
                 done.add(key)
                 instances.append(z3.Implies(given.z, truth(holds(*points))))
         unique = {fact.get_id(): fact for fact in [*self.facts, *instances]}
-        return list(unique.values())
+        self.instantiated[rounds] = list(unique.values())
+        return self.instantiated[rounds]
 
     def _points(self, sorts: tuple[str, ...]) -> list[tuple[tuple[int, ...], tuple[Symbolic, ...]]]:
         """The points at which a clause is instantiated: those read together, else all combinations of single ones."""
