@@ -12,7 +12,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
-import signal
+import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -27,7 +27,8 @@ from memoracle.proofs.mutation import Key, Mutant, mutants
 from memoracle.proofs.pool import Failure, run_each
 
 ROOT = Path(__file__).parent.parent
-SECONDS = {"proofs": 120, "runs": 60}  # for each fault
+SECONDS = {"proofs": 120, "runs": 60}  # of a processor's time for each fault
+MEMORY = 4 << 30  # bytes
 BUDGET = 40_000_000  # of the solver's for a goal: where there is a counterexample, it is mostly found soon
 
 # By an obligation's name: the first lines of all functions of a module that it runs.
@@ -130,7 +131,9 @@ def concerned(mutant: Mutant, lines: Lines) -> list[str]:
 
 def tried(mutant: Mutant, component: str, phase: str, names: Sequence[str]) -> Verdict:
     """What becomes of a fault in the proofs of these names, or in the exhaustive runs."""
-    signal.alarm(SECONDS[phase])  # the solver heeds no gentler way
+    # The solver heeds no gentler way; and a fault may make a loop endless, or a list.
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS[phase], SECONDS[phase] + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     seed(mutant)
     solver.RLIMIT = BUDGET
     try:
