@@ -7,10 +7,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
-from memoracle.impl.bitmap import Bitmap
-from memoracle.impl.buddy import Buddy
 
 from benchmarks.workloads import FRAMES, IMAGE, LARGEST, Workload
+from memoracle.impl.bitmap import Bitmap
+from memoracle.impl.buddy import Buddy
 
 EXAMPLE = 100  # steps
 ANY = st.integers(0, 1 << 16)

@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Protocol
 
-from memoracle.events import EVENT, AnyEvent, FrameAllocate, FrameFree, ProcessCreate, RangeAllocate, RangeFree, number
-
 from benchmarks.workloads import FRAMES, IMAGE, PAGE, Workload
+from memoracle.events import EVENT, AnyEvent, FrameAllocate, FrameFree, ProcessCreate, RangeAllocate, RangeFree, number
 
 
 class Model(Protocol):

@@ -14,12 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import machines, plain
+from benchmarks.workloads import Workload
 from memoracle.events import EVENT
 from memoracle.replay import Replay
 from memoracle.rules import EXACT, Rules
-
-from benchmarks import machines, plain
-from benchmarks.workloads import Workload
 
 REPEATS = 3  # the best of which counts
 MOST_STEPS = 5_000  # of a state machine

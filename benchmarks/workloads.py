@@ -13,6 +13,7 @@ from itertools import chain, islice
 from typing import TypeVar
 
 import msgspec
+
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy
 from memoracle.rules import EXACT, LEGAL

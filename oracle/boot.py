@@ -8,6 +8,11 @@ from itertools import chain
 from typing import Any, NamedTuple, TextIO
 
 import msgspec
+from msgspec import UNSET
+from rich.console import Console
+from rich.filesize import pick_unit_and_suffix
+from rich.table import Table
+
 from memoracle import e820
 from memoracle.e820 import MemoryMap
 from memoracle.events import BadNumber, Boot, MalformedLine, UnknownOperation, decode_event, misread, own_keys
@@ -19,10 +24,6 @@ from memoracle.spec.boot import record_has_64_bits, unread
 from memoracle.spec.geometry import DEFAULT, TRUSTING, Geometry, preset
 from memoracle.status import Status
 from memoracle.trace import geometry_of, looks_like_trace, read_header
-from msgspec import UNSET
-from rich.console import Console
-from rich.filesize import pick_unit_and_suffix
-from rich.table import Table
 
 PAGE_SHIFTS = (12, 21)  # the page sizes that a report counts, whatever the geometry
 FILE_WIDTH = 120  # columns of a report that no terminal shows

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
+from msgspec import UNSET
+
 from memoracle import boot, report
 from memoracle.divergence import Divergence
 from memoracle.e820 import read_e820
@@ -24,7 +26,6 @@ from memoracle.rules import LEGAL, LEVELS, SAFE, Rules
 from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, preset
 from memoracle.status import worst
 from memoracle.trace import E820, FORMS, JSONL, KMEM, geometry_of, read_header, recognise
-from msgspec import UNSET
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import TypeAlias, TypeVar
 
 import msgspec
-from memoracle.impl.boot import Record
 from msgspec import UNSET, Struct, UnsetType
+
+from memoracle.impl.boot import Record
 
 # `number` reads these: a pattern here would be matched at twice the cost.
 Number: TypeAlias = int | str

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from memoracle.inputs import GZIP_MAGIC, shown
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from memoracle.inputs import GZIP_MAGIC, shown
 
 STEP = 1 << 12  # lines between two looks at the bar
 

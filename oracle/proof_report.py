@@ -10,12 +10,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
-from memoracle.options import JSON
-from memoracle.status import Status
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from memoracle.options import JSON
+from memoracle.status import Status
 
 if TYPE_CHECKING:
     from memoracle.proofs.runner import Result

@@ -10,12 +10,13 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
 from memoracle.inputs import InputError
 from memoracle.options import add_common_options, chosen_geometry, report_to
 from memoracle.proof_report import PROVED, REFUTED, Outcome, status, write
 from memoracle.spec.geometry import DEFAULT
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     from memoracle.proofs.evidence import Piece

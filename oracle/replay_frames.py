@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from mmap import mmap
 from typing import Any
 
+from msgspec import UNSET
+
 from memoracle import events
 from memoracle.divergence import REFUSAL, Finding, broken, since
 from memoracle.events import number
@@ -25,7 +27,6 @@ from memoracle.spec import bitmap as law
 from memoracle.spec import boot as boot_law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import TRUSTING
-from msgspec import UNSET
 
 FIRST_EVENT = 2  # the line after the header
 LINE = 32  # bits of a line's number

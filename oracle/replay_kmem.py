@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from sortedcontainers import SortedDict
+
 from memoracle.divergence import REFUSAL, Divergence, Finding
 from memoracle.kmem import ALLOC, KmemEvent, KmemLog
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Operation
-from sortedcontainers import SortedDict
 
 LARGEST = 1 << 52  # page numbers of 64-bit addresses are below this
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from msgspec import UNSET
+
 from memoracle import events, range_words
 from memoracle.divergence import REFUSAL, Finding, broken
 from memoracle.events import number
@@ -22,7 +24,6 @@ from memoracle.spec import addresses
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
 from memoracle.spec.geometry import Range
-from msgspec import UNSET
 
 RangeEvent: TypeAlias = (
     events.RangeAllocate | events.RangeReserve | events.RangeFree | events.RangeSize | events.RangeList

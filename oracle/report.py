@@ -8,16 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
 from memoracle.divergence import Divergence
 from memoracle.drawing import drawn
 from memoracle.inputs import InputError, shown
 from memoracle.options import JSON
 from memoracle.rules import SAFE
 from memoracle.status import Status
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
 FILE_WIDTH = 120  # columns of a report that no terminal shows
 CONFORMS, DIVERGES, UNKNOWN, NOTHING = "conforms", "diverges", "unknown", "nothing"

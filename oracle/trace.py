@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, islice
 
+from msgspec import UNSET
+
 from memoracle.e820 import looks_like_e820
 from memoracle.events import Header, MalformedLine, decode_header
 from memoracle.inputs import InputError
 from memoracle.kmem import looks_like_kmem
 from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, geometry_from
-from msgspec import UNSET
 
 JSONL, KMEM, E820 = "jsonl", "kmem", "e820"
 FORMS = (JSONL, KMEM, E820)

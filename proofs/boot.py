@@ -266,7 +266,7 @@ def flaw_of(runs: Any, shift: Any) -> Callable[[Any], Any]:
 
 
 def no_page_is_flawed(runs: Any, shift: Any, flawed: Callable[[Any], Truth]) -> Callable[[Any, Any], Truth]:
-    """What is known of the runs of pages, if these bytes are flawed: none is in a page of them, one in any other page."""
+    """What is known of the runs of pages, if these bytes are flawed: none lies in their pages, one in any other."""
     flaw = flaw_of(runs, shift)
 
     def known(page: Any, byte: Any) -> Truth:

@@ -53,9 +53,12 @@ def find(obligation: Obligation, rounds: int) -> dict[str, tuple[int, list[list[
     for run in explore(obligation.sorts, obligation.body, obligation.integers):
         hypotheses = run.hypotheses(rounds)
         still = noted(obligation.name, run, len(hypotheses))
-        needed = [*still] if still is not None else [_core(hypotheses, [*goal.conditions, z3.Not(goal.holds)]) for goal in run.goals]
-        if None not in needed:
-            found[_path(run)] = (len(hypotheses), [core for core in needed if core is not None])
+        if still is None:
+            needed = [_core(hypotheses, [*goal.conditions, z3.Not(goal.holds)]) for goal in run.goals]
+            if None in needed:
+                continue
+            still = [core for core in needed if core is not None]
+        found[_path(run)] = (len(hypotheses), still)
     return found
 
 

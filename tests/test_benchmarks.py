@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from memoracle.events import EVENT
 from memoracle.replay import Replay
 from memoracle.rules import EXACT, LEGAL, Rules

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from memoracle.cli import main
 
 # 16 frames, of which the image has 2; 16 kernel pages, of which 2 are taken at start; 16 pages a process.

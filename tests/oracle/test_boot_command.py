@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from memoracle.cli import main
 
 DATA = Path(__file__).parent.parent / "data" / "e820"

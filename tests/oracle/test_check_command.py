@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+
 from memoracle import progress
 from memoracle.cli import main
-from rich.console import Console
 
 ROOT = Path(__file__).parent.parent.parent
 DATA = ROOT / "tests" / "data"

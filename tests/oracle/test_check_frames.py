@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from memoracle import events as recorded
 from memoracle.replay_frames import FrameReplay
 from memoracle.rules import Rules

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from memoracle.cli import main
 
 DATA = Path(__file__).parent.parent / "data" / "kmem"

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from memoracle.divergence import Divergence
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy, Spaces

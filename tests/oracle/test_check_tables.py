@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from memoracle.replay_tables import covered_by
 from memoracle.spec.geometry import Range
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from memoracle import boot, cli
 from memoracle.cli import main
 from memoracle.inputs import InputError

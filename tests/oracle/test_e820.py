@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from memoracle.e820 import looks_like_e820, read_e820
 from memoracle.impl.boot import Record
 from memoracle.inputs import InputError, open_lines

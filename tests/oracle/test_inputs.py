@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from memoracle.inputs import InputError, open_lines
 
 LINES = [b"first\n", b"second\n", b"\n", b"last, without an end"]

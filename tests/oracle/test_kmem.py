@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from memoracle.inputs import InputError, open_lines
 from memoracle.kmem import KmemEvent, KmemLog, looks_like_kmem
 

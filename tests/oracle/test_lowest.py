@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from memoracle.lowest import SPARE, Lowest
 from sortedcontainers import SortedSet
+
+from memoracle.lowest import SPARE, Lowest
 
 NUMBERS = st.integers(0, 9)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import z3
+
 from memoracle.cli import main
 from memoracle.proofs import components, contracts, small_runs, solver
 from memoracle.proofs.obligations import Computation, Obligation

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from crosshair.statespace import StateSpace
 from crosshair.util import IgnoreAttempt
+
 from memoracle.impl import buddy
 from memoracle.proofs import contracts, small_scope
 from memoracle.proofs.contracts import ContractResult

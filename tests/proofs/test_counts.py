@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from memoracle.impl.buddy import Buddy
 from memoracle.proofs import counts, formulas
 from memoracle.proofs.buddy_census import Codes, Forgetful, census

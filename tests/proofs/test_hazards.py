@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from memoracle.proofs import hazards, law_runs, small_world
 
 EXPECTED = {

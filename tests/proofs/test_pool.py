@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+
 from memoracle.proofs.pool import Failure, run_each
 
 TWO_SLEEPERS = """

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sortedcontainers import SortedSet
+
 from memoracle.impl import bitmap, boot, buddy, kernel_half
 from memoracle.proofs import copies, exhaustive, small_boot, small_runs, small_systems
-from sortedcontainers import SortedSet
 
 COMPONENTS = ("bitmap", "boot", "buddy", "kernel_half")
 SMALL: dict[str, Callable[[], exhaustive.System]] = {

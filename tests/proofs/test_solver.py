@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import z3
+
 from memoracle.proofs import solver
 from memoracle.proofs.solver import Answer, ask, text_of
 

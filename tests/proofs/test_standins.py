@@ -16,13 +16,14 @@ import pytest
 import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sortedcontainers import SortedSet
+
 from memoracle.proofs import terms
 from memoracle.proofs.paths import EndOfRun, Run, explore
 from memoracle.proofs.standins import WORD, Map, Set, Sets, Tables, Words, any_of
 from memoracle.proofs.terms import number, truth
 from memoracle.proofs.world import HIGHEST, Sort
 from memoracle.spec.clauses import neg, when
-from sortedcontainers import SortedSet
 
 SORTS = {"item": Sort("item"), "key": Sort("key"), "list": Sort("list")}
 KEYS = st.integers(0, 5)

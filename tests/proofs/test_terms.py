@@ -11,6 +11,7 @@ import pytest
 import z3
 from hypothesis import given
 from hypothesis import strategies as st
+
 from memoracle.proofs import terms
 from memoracle.proofs.paths import Run
 from memoracle.proofs.terms import Symbolic, SymbolicBool, number, truth, width_for
