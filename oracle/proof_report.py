@@ -34,6 +34,7 @@ STATUSES = {
     NOTHING: Status.NOTHING,
 }
 UNBOUNDED = "unbounded"
+HAZARD = "expected-refutation"
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def write_text(outcome: Outcome, out: TextIO, verbose: bool) -> None:
         slowest = sorted(results, key=lambda result: result.seconds, reverse=True)[:SLOWEST]
         console.print(list_of("The slowest", slowest))
         tell_bounds(outcome, console)
+        tell_hazards(results, console)
         console.print("Trusted", style="bold")
         trusted = Table.grid(padding=(0, 1))
         for line in outcome.trust:
@@ -165,6 +167,15 @@ def tell_bounds(outcome: Outcome, console: Console) -> None:
             f"{unbounded} of {len(outcome.results)} are unbounded: they are about every size that 64-bit addresses "
             f"admit, so about {outcome.geometry} and every other geometry."
         )
+
+
+def tell_hazards(results: Sequence[Result], console: Console) -> None:
+    """The known hazards, whose claims fail as they should, and how."""
+    for result in results:
+        if result.kind == HAZARD and result.verdict == PROVED and result.counterexample:
+            console.print(Text(f"Expected refutation: {result.name}", "bold"))
+            console.print(Padding(Text(f"it fails, as it should, that {result.claim}:"), (0, 0, 0, 2)))
+            console.print(Padding(Text(result.counterexample), (0, 0, 0, 4)))
 
 
 def tell_failures(outcome: Outcome, console: Console) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from memoracle.proofs import bitmap, boot, buddy, counts, hazards, kernel_half, laws, small_runs, vacuity
 from memoracle.proofs.obligations import Computation, Obligation
@@ -22,7 +23,7 @@ def _all_of(component: str) -> Callable[[], list[Obligation | Computation]]:
         return [
             *PROOFS[component](),
             *(vacuity.load_bearing(law) if law else ()),
-            *small_runs.computations(component),
+            *(replace(each, together=component) for each in small_runs.computations(component)),
             *counts.computations(component),
             *hazards.computations(component),
         ]

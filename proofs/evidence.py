@@ -24,10 +24,14 @@ class UnknownComponentError(ValueError):
 
 @dataclass(frozen=True)
 class Piece:
-    """One claim. unsettled: what is reported of it if settling it fails; settle: whether it holds, and how it fails."""
+    """One claim. unsettled: what is reported of it if settling it fails; settle: whether it holds, and how it fails.
+
+    together: pieces that name the same, unless that is nothing, are settled in one process.
+    """
 
     unsettled: Result
     settle: Callable[[], Result]
+    together: str = ""
 
 
 def pieces(names: Sequence[str], contracts: bool, use_cache: bool) -> list[Piece]:
@@ -53,24 +57,37 @@ def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None
     """The place in the sequence and the result of each, as they come."""
     known = _durations()
     # What took longest comes first, so that it does not run alone in the end; so does what was never timed.
-    timed = [known.get(piece.unsettled.name, float("inf")) for piece in pieces]
-    order = sorted(range(len(pieces)), key=timed.__getitem__, reverse=True)
-    with closing(run_each([pieces[place].settle for place in order])) as outcomes:
+    groups: dict[str, list[int]] = {}
+    for place, piece in enumerate(pieces):
+        groups.setdefault(piece.together or f"#{place}", []).append(place)
+    timed = {
+        group: sum(known.get(pieces[place].unsettled.name, float("inf")) for place in places)
+        for group, places in groups.items()
+    }
+    order = [groups[group] for group in sorted(groups, key=timed.__getitem__, reverse=True)]
+    with closing(run_each([partial(_settle, [pieces[place] for place in places]) for places in order])) as outcomes:
         for turn, outcome in outcomes:
-            place = order[turn]
-            if isinstance(outcome, Failure):
-                outcome = replace(pieces[place].unsettled, counterexample=outcome.reason)
-            elif not outcome.cached:
-                known[outcome.name] = outcome.seconds
-            yield place, outcome
+            for number, place in enumerate(order[turn]):
+                if isinstance(outcome, Failure):
+                    yield place, replace(pieces[place].unsettled, counterexample=outcome.reason)
+                    continue
+                result = outcome[number]
+                if not result.cached:
+                    known[result.name] = result.seconds
+                yield place, result
     _keep_durations(known)
     solver.prune()
+
+
+def _settle(pieces: Sequence[Piece]) -> list[Result]:
+    return [piece.settle() for piece in pieces]
 
 
 def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
     by = solver.VERSION if isinstance(of, Obligation) else "none"
     unsettled = Result(of.name, of.component, of.kind, of.claim, of.scope, "unknown", by, 0, 0, False, of.source, None)
-    return Piece(unsettled, partial(runner.discharge, of, use_cache))
+    together = of.together if isinstance(of, Computation) else ""
+    return Piece(unsettled, partial(runner.discharge, of, use_cache), together)
 
 
 def _contracts() -> list[Piece]:

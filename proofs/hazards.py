@@ -306,4 +306,7 @@ def _refuted(hazard: Hazard) -> Computation:
     def run() -> str | None:
         return None if interleaving(hazard.name) else "no interleaving was found in which this fails"
 
-    return Computation(hazard.name, hazard.component, "expected-refutation", hazard.claim, run, hazard.scope)
+    def shows() -> str | None:
+        return interleaving(hazard.name)
+
+    return Computation(hazard.name, hazard.component, "expected-refutation", hazard.claim, run, hazard.scope, shows)

@@ -22,6 +22,7 @@ from rich.table import Table
 from memoracle.proofs.mutation import Key, Mutant
 from memoracle.proofs.pool import Failure, run_each
 from memoracle.proofs.seeding import (
+    SECONDS,
     Verdict,
     concerned,
     faults,
@@ -52,7 +53,7 @@ class Score(msgspec.Struct):
     verdicts: list[tuple[Mutant, str, Verdict]] = []  # with the phase that settled it
 
 
-def score(component: str, again: bool, progress: Progress) -> Score:
+def score(component: str, again: bool, seconds: int, progress: Progress) -> Score:
     """Tries every fault of a component."""
     [(_, lines)] = run_each([partial(lines_run, component)])
     if isinstance(lines, Failure):
@@ -63,7 +64,8 @@ def score(component: str, again: bool, progress: Progress) -> Score:
     for phase in ("proofs", "runs"):
         keys = {name_of(phase, text, key): key for key in left}
         tasks: dict[str, Callable[[], Verdict]] = {
-            name: partial(tried, left[key], component, phase, concerned(left[key], lines)) for name, key in keys.items()
+            name: partial(tried, left[key], component, phase, concerned(left[key], lines), seconds)
+            for name, key in keys.items()
         }
         bar = progress.add_task(f"{component}: {phase}", total=len(tasks))
 
@@ -161,6 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m memoracle.proofs.mutants", description=__doc__.split("\n")[0])
     parser.add_argument("component", metavar="COMPONENT", nargs="*", help=f"of {', '.join(COMPONENTS)} (default: all)")
     parser.add_argument("--again", action="store_true", help="try anew what was not refuted before")
+    limit = f"of a processor's time to try a fault in (default: {SECONDS})"
+    parser.add_argument("--seconds", type=int, default=SECONDS, metavar="N", help=limit)
     args = parser.parse_args(arguments)
     for name in args.component:
         if name not in COMPONENTS:
@@ -169,7 +173,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         listed = equivalents(EQUIVALENT.read_text(encoding="utf-8"))
         with Progress(console=errors, transient=True, auto_refresh=False, disable=not errors.is_terminal) as progress:
-            scores = [score(component, args.again, progress) for component in args.component or COMPONENTS]
+            scores = [
+                score(component, args.again, args.seconds, progress) for component in args.component or COMPONENTS
+            ]
     except (EquivalentsError, BrokenProofsError, OSError) as fault:
         say(errors, str(fault))
         return 2

@@ -39,7 +39,8 @@ class Obligation:
 class Computation:
     """A claim that is settled by running something to its end: an exhaustive run of a small state, a count of models.
 
-    run: what is wrong, for people to read, or None if the claim holds.
+    run: what is wrong, for people to read, or None if the claim holds.  shows: what was found, if that is of interest.
+    together: those that name the same share what they run, and so are best settled in one process.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Computation:
     claim: str
     run: Callable[[], str | None]
     scope: str
+    shows: Callable[[], str | None] | None = None
+    together: str = ""
 
     @property
     def source(self) -> str:

@@ -44,7 +44,8 @@ def discharge(obligation: Obligation | Computation, use_cache: bool = True) -> R
     started = time.perf_counter()
     wrong = obligation.run()
     verdict = "proved" if wrong is None else "refuted"
-    return _result(obligation, verdict, wrong, "none", time.perf_counter() - started, 0, False)
+    found = wrong if wrong is not None or obligation.shows is None else obligation.shows()
+    return _result(obligation, verdict, found, "none", time.perf_counter() - started, 0, False)
 
 
 def _prove(obligation: Obligation, use_cache: bool) -> Result:

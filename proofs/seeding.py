@@ -27,7 +27,7 @@ from memoracle.proofs.mutation import Key, Mutant, mutants
 from memoracle.proofs.pool import Failure, run_each
 
 ROOT = Path(__file__).parent.parent
-SECONDS = {"proofs": 120, "runs": 60}  # of a processor's time for each fault
+SECONDS = 120  # of a processor's time for each fault
 MEMORY = 4 << 30  # bytes
 BUDGET = 40_000_000  # of the solver's for a goal: where there is a counterexample, it is mostly found soon
 
@@ -129,10 +129,10 @@ def concerned(mutant: Mutant, lines: Lines) -> list[str]:
 # Whether a fault is found
 
 
-def tried(mutant: Mutant, component: str, phase: str, names: Sequence[str]) -> Verdict:
+def tried(mutant: Mutant, component: str, phase: str, names: Sequence[str], seconds: int = SECONDS) -> Verdict:
     """What becomes of a fault in the proofs of these names, or in the exhaustive runs."""
     # The solver heeds no gentler way; and a fault may make a loop endless, or a list.
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS[phase], SECONDS[phase] + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     seed(mutant)
     solver.RLIMIT = BUDGET
