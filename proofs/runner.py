@@ -16,6 +16,7 @@ from memoracle.proofs.terms import all_of
 BRIEFLY = 1_000_000  # the solver's budget to find one case in which what is given is so
 TOGETHER = 20_000_000  # the solver's budget for all goals of a path together
 VALUES_AT_MOST = 60  # of a counterexample's, that are shown
+NEEDED = 100_000_000  # the solver's budget for a goal, given the hypotheses that it needs
 ROUNDS = {True: 2, False: 1}  # how often clauses are instantiated at new points, where proofs count and where not
 
 
@@ -107,7 +108,7 @@ def _fails(obligation: Obligation, run: Run, use_cache: bool) -> solver.Answer:
     needed = hints.noted(obligation.name, run, len(given))
     if needed is not None:
         few = [[given[place] for place in places] for places in needed]
-        answer = _fails_apart(obligation, run, few, use_cache, TOGETHER)
+        answer = _fails_apart(obligation, run, few, use_cache, NEEDED)
         if answer.verdict == "unsat":
             return answer
     answer = solver.ask(question(obligation, run, given), use_cache, TOGETHER)
