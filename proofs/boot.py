@@ -137,6 +137,13 @@ def any_record(run: Run) -> Record:
     return Record(run.fresh("start"), run.fresh("length"), run.fresh("type"))
 
 
+@proved("extent.refines", "refinement", "the extent of a record is the bytes that it has", integers=True)
+def extent_refines(run: Run) -> None:
+    record, byte = any_record(run), run.any_number("byte")
+    found = run.call(code.extent, record)
+    run.claim("they are the record's", lies_in(found, byte) == law.lies_in(byte, record.start, record.length))
+
+
 @proved("without-usable.refines", "refinement", "a usable record fills the holes that it covers", integers=True)
 def without_usable_refines(run: Run) -> None:
     holes, record, byte = Bag.unknown(run, "byte"), any_record(run), run.point("byte")
@@ -385,7 +392,7 @@ def boot_refines(run: Run) -> None:
 
     run.replace(code, "Bitmap", machine)
     run.replace(code, "usable_pages", lambda records, shift: usable)
-    run.call(code.boot, (), 12, reach, image)
+    run.claim("the bitmap is what comes of it", run.call(code.boot, (), 12, reach, image) is made[0])
     run.claim("the usable frames are free", booted(made[0].state, usable.covers)(run.point("frame")))
 
 
@@ -393,6 +400,7 @@ BY_RULE = (no_choice, *map(initially, law.INVARIANTS))
 CODE = (
     beside_refines,
     without_refines,
+    extent_refines,
     without_usable_refines,
     without_touched_refines,
     without_other_refines,

@@ -150,7 +150,7 @@ def refines(
     @proved(f"{laws.short(operation)}.refines", "refinement", f"the code of {method} does what the law says")
     def body(run: Run) -> None:
         code, state = unknown_code(run)
-        arguments = run.point_of_each(takes)
+        arguments = {parameter: run.any_number(parameter) for parameter in takes}
         run.assume(*(clause(state, *(arguments[point] for point in clause.points)) for clause in requires))
         if run.call(lambda: bool(getattr(code, method)(*arguments.values()))):
             values = {**arguments, **choice(code)}
@@ -169,7 +169,7 @@ def refines(
 @proved("read.refines", "refinement", "the code of read answers what the law says, and changes nothing")
 def read_refines(run: Run) -> None:
     code, state = unknown_code(run)
-    process, index = run.point("process"), run.point("index")
+    process, index = run.any_number("process"), run.any_number("index")
     value = run.call(code.read, process, index)
     exists = law.entry_exists(state, process, index)
     answer = neg(exists) if value is None else exists & law.reads_the_entry(state, process, index, value)
@@ -222,7 +222,7 @@ class Broadcast:
 )
 def write_refines(run: Run) -> None:
     code, state = unknown_code(run)
-    process, index, value = run.point("process"), run.point("index"), run.point("value")
+    process, index, value = (run.any_number(parameter) for parameter in ("process", "index", "value"))
     cut(run, code, "copy_to_one", lambda: Broadcast(code, index, value))
     done = run.call(lambda: bool(code.write(process, index, value)))
     lower = law.write_lower.allows(state, process=process, index=index, value=value)
@@ -241,8 +241,21 @@ def write_refines(run: Run) -> None:
         is_the_laws(run, code, law.write_lower(state, process, index, value))
 
 
+@proved("blank.refines", "refinement", "the reference starts as the law says")
+def blank_refines(run: Run) -> None:
+    code, blank = KernelHalf(), law.blank()
+    start = halves_of(code)
+    lower, upper, processes = range(LOWER), range(LOWER, ENTRIES), range(8)
+    run.claim("the master is blank", all(start.master(index) == blank.master(index) for index in upper))
+    run.claim("so is the kernel's table", all(start.entry(0, i) == blank.entry(0, i) for i in (*lower, *upper)))
+    run.claim("only the kernel lives", all(start.lives(each) == blank.lives(each) for each in processes))
+    run.claim("it alone has a table", list(code.tables) == [0] == list(code.live))
+    run.claim("nobody is waited for", not any(map(start.pending, processes)) and start.updating == blank.updating)
+    run.claim("the tables are whole", len(code.master) == len(upper) and len(code.tables[0]) == ENTRIES)
+
+
 CODE = (
-    refines("create", law.create, ["process"]),
+    refines("create", law.create, ["process"], [law.process_has_64_bits]),
     refines("exit", law.exit, ["process"]),
     refines("begin_update", law.begin_update, ["index", "value"], [law.index_is_upper, law.value_is_an_entry]),
     refines("copy_to_one", law.copy_to_one, [], choice=lambda code: {"process": code.pending.popped}),
@@ -250,6 +263,7 @@ CODE = (
     read_refines,
     dump_refines,
     write_refines,
+    blank_refines,
 )
 
 

@@ -65,6 +65,12 @@ class World:
         self.touch((parameter,), (unknown,))
         return unknown
 
+    def any_number(self, parameter: str) -> Any:
+        """Whatever a caller may ask for: also what is no point, being negative or too large."""
+        unknown = self.fresh(parameter, -HIGHEST, 2 * HIGHEST)
+        self.touch((parameter,), (unknown,))
+        return unknown
+
     def point_of_each(self, parameters: Iterable[str]) -> dict[str, Symbolic]:
         """Unknown points, one of each parameter."""
         return {parameter: self.point(parameter) for parameter in parameters}
