@@ -23,7 +23,8 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks
 
 # Solver versions change verdicts, so what is installed is pinned by constraints.txt.
-.venv/installed: pyproject.toml constraints.txt
+# A module that is new is not importable until it is installed: hence the folders.
+.venv/installed: pyproject.toml constraints.txt spec impl proofs oracle
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]' --config-settings editable_mode=strict
 	touch $@

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sortedcontainers import SortedSet
 
 from memoracle.proofs import terms
-from memoracle.proofs.paths import EndOfRun, Run, explore
+from memoracle.proofs.paths import EndOfRunError, Run, explore
 from memoracle.proofs.standins import WORD, Map, Set, Sets, Tables, Words, any_of
 from memoracle.proofs.terms import number, truth
 from memoracle.proofs.world import HIGHEST, Sort
@@ -84,7 +84,7 @@ def agree(integers: bool, both: Callable[[Run], tuple[Any, Any]], steps: Sequenc
             except (KeyError, IndexError, OverflowError):
                 raised = True
                 run.call(step, stand_in)
-                raise EndOfRun from None
+                raise EndOfRunError from None
             got = run.call(step, stand_in)
             run.claim(f"{due!r} is answered", same_answer(got, due))
         for claim in same(stand_in, real):
@@ -178,7 +178,7 @@ def test_any_item_is_popped(integers: bool, items: set[int], again: bool) -> Non
         item = run.call(code)
         if item is None:
             run.claim("a set that has an item is not empty", False)
-            raise EndOfRun
+            raise EndOfRunError
         run.claim("what is popped was in the set", has_of(sorted(items))(item))
         for probe in PROBES:
             left = stand_in.has(number(probe))
