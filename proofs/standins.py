@@ -109,39 +109,53 @@ class Sets:
         return Set(self.run, lambda item: has(index, item), self.parameter, write, witnesses)
 
 
-class Map:
-    """A dictionary from numbers to numbers between two bounds."""
+class Keyed:
+    """What all dictionaries do with their keys."""
 
-    def __init__(self, run: Run, has: Callable[[Any], Any], at: Callable[[Any], Any], high: int = HIGHEST) -> None:
-        self.run, self.has, self.at, self.high = run, has, at, high
-
-    def maps(self, key: Any, value: Any) -> Any:
-        return self.has(key) & (self.at(key) == value)
+    def __init__(self, run: Run, has: Callable[[Any], Any]) -> None:
+        self.run, self.has = run, has
 
     def __contains__(self, key: Any) -> bool:
         return bool(self.has(key))
-
-    def get(self, key: Any) -> Any:
-        return self.at(key) if self.has(key) else None
-
-    def __getitem__(self, key: Any) -> Any:
-        self.run.must("a dictionary has the key that is looked up", self.has(key))
-        return self.at(key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.run.must("a key is a 64-bit number", (0 <= key) & (key <= HIGHEST))
-        self.run.must("a value lies in its bounds", (0 <= value) & (value <= self.high))
-        self._change(key, True)
-        before = self.at
-        self.at = lambda other: when(other == key, value, before(other))
 
     def __delitem__(self, key: Any) -> None:
         self.run.must("a dictionary has the key that is deleted", self.has(key))
         self._change(key, False)
 
+    def _look_up(self, key: Any) -> None:
+        self.run.must("a dictionary has the key that is looked up", self.has(key))
+
+    def _put(self, key: Any) -> None:
+        self.run.must("a key is a 64-bit number", (0 <= key) & (key <= HIGHEST))
+        self._change(key, True)
+
     def _change(self, key: Any, present: bool) -> None:
         before = self.has
         self.has = lambda other: when(other == key, present, before(other))
+
+
+class Map(Keyed):
+    """A dictionary from numbers to numbers between two bounds."""
+
+    def __init__(self, run: Run, has: Callable[[Any], Any], at: Callable[[Any], Any], high: int = HIGHEST) -> None:
+        super().__init__(run, has)
+        self.at, self.high = at, high
+
+    def maps(self, key: Any, value: Any) -> Any:
+        return self.has(key) & (self.at(key) == value)
+
+    def get(self, key: Any) -> Any:
+        return self.at(key) if self.has(key) else None
+
+    def __getitem__(self, key: Any) -> Any:
+        self._look_up(key)
+        return self.at(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.run.must("a value lies in its bounds", (0 <= value) & (value <= self.high))
+        self._put(key)
+        before = self.at
+        self.at = lambda other: when(other == key, value, before(other))
 
 
 class Words:
@@ -176,33 +190,25 @@ class Words:
         return Words(self.run, self.at, self.length)
 
 
-class Tables:
+class Tables(Keyed):
     """A dictionary from numbers to lists of numbers, all of one length."""
 
     def __init__(self, run: Run, has: Callable[[Any], Any], entry: Callable[[Any, Any], Any], length: int) -> None:
-        self.run, self.has, self.entry, self.length = run, has, entry, length
+        super().__init__(run, has)
+        self.entry, self.length = entry, length
 
     def at(self, key: Any) -> Words:
         return Words(self.run, lambda index: self.entry(key, index), self.length)
 
     def __getitem__(self, key: Any) -> Words:
-        self.run.must("a dictionary has the key that is looked up", self.has(key))
+        self._look_up(key)
         return Row(self, key)
 
     def __setitem__(self, key: Any, row: Words) -> None:
-        self.run.must("a key is a 64-bit number", (0 <= key) & (key <= HIGHEST))
         self.run.must("all lists are of one length", row.length == self.length)
-        self._change(key, True)
+        self._put(key)
         entry, at = self.entry, row.at
         self.entry = lambda other, index: when(other == key, at(index), entry(other, index))
-
-    def __delitem__(self, key: Any) -> None:
-        self.run.must("a dictionary has the key that is deleted", self.has(key))
-        self._change(key, False)
-
-    def _change(self, key: Any, present: bool) -> None:
-        before = self.has
-        self.has = lambda other: when(other == key, present, before(other))
 
 
 class Row(Words):

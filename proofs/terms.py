@@ -34,7 +34,6 @@ class SymbolicBool(Formula):
     """A truth; code that branches on it is run both ways."""
 
     __slots__ = ("z",)
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, z: z3.BoolRef) -> None:
         self.z = z
@@ -58,6 +57,9 @@ class SymbolicBool(Formula):
     def __ne__(self, other: object) -> Any:
         return SymbolicBool(self.z != truth(other))
 
+    def __hash__(self) -> int:
+        raise TypeError("a term is no key of a real container, for what it equals is not known")
+
     def __bool__(self) -> bool:
         if running is None:
             raise TypeError("a clause branches on a truth; it must be written with neg, implies and when")
@@ -78,7 +80,6 @@ class Symbolic(Term):
     """A whole number between two known bounds."""
 
     __slots__ = ("high", "low", "shifted", "z")
-    __hash__ = None  # type: ignore[assignment]
     repeat: ClassVar[Callable[[Any, Any], Any]]  # a sequence, so many times; set by what stands in for sequences
 
     def __init__(self, z: z3.BitVecRef, low: int, high: int) -> None:
@@ -207,6 +208,9 @@ class Symbolic(Term):
 
     def __ne__(self, other: object) -> Any:
         return self._compare(other, lambda a, b: a != b)
+
+    def __hash__(self) -> int:
+        raise TypeError("a term is no key of a real container, for what it equals is not known")
 
     def __bool__(self) -> bool:
         return bool(self != 0)

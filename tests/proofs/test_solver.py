@@ -123,8 +123,8 @@ def test_the_oldest_answers_go(cache: Path) -> None:
 
 
 def test_values_of_functions_are_told() -> None:
-    held = z3.Function("held@", z3.BitVecSort(72), z3.BoolSort())
-    model = ask(text_of([held(X), z3.Not(held(Y)), X == 3, Y == 4], integers=False)).model
+    held, x, y = z3.Function("held@", z3.IntSort(), z3.BoolSort()), z3.Int("x"), z3.Int("y")
+    model = ask(text_of([held(x), z3.Not(held(y)), x == 3, y == 4], integers=True)).model
     assert (model["x"], model["y"]) == (3, 4)
     elsewhere = model.get("held(elsewhere)")
     assert model.get("held(3)", elsewhere) is True
