@@ -290,6 +290,8 @@ def in_words(message: str) -> str:
     """A decoder's message, its field first."""
     place = PLACE.fullmatch(message)
     text, field = (place[1], place[2]) if place else (message, "")
+    if text == "Input data was truncated":
+        text = "the line is empty, or cut short"
     missing = re.fullmatch("Object missing required field `(.*)`", text)
     unknown = re.fullmatch("Object contains unknown field `(.*)`", text)
     if missing or unknown:

@@ -79,7 +79,8 @@ def document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "verdict": verdict(outcomes),
         "level": level(outcomes),
         "events": sum(outcome.events for outcome in outcomes),
-        "warnings": [warning for outcome in outcomes for warning in outcome.warnings],
+        "warnings": [warning for outcome in outcomes for warning in outcome.warnings]
+        + [f"unreadable: {outcome.fault}" for outcome in outcomes if outcome.fault is not None],
         "divergences": [entry(divergence) for outcome in outcomes for divergence in outcome.divergences],
     }
 

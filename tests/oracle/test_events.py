@@ -21,8 +21,8 @@ GOOD = '{"op": "frame.free", "address": 4194304}'
 NO_NUMBER = 'neither an integer nor a string "0x..."'
 
 BROKEN = {
-    "no JSON": ("{", "truncated"),
-    "nothing": ("", "truncated"),
+    "no JSON": ("{", "cut short"),
+    "nothing": ("", "cut short"),
     "no object": ("[1]", "Expected `object`"),
     "more than an object": (GOOD + " x", "trailing characters"),
     "nested without end": ('{"op": "boot", "memory_map": ' + "[" * 100_000 + "}", "nested too deeply"),
@@ -93,7 +93,7 @@ SPELT_WRONG = ["", "12", "0x", "0X1", "0xg", "0x1_0", " 0x1", "0x1\n", "-0x1", "
 HEADERS = {
     "none": (GOOD, "no header"),
     "no JSON": ("hello", "neither a trace"),
-    "JSON cut short": ('{"memoracle": 1', "truncated"),
+    "JSON cut short": ('{"memoracle": 1', "cut short"),
     "another version": ('{"memoracle": 2}', "memoracle: trace format 2 is not known"),
     "version is no number": ('{"memoracle": "1"}', "memoracle: "),
     "unknown key": ('{"memoracle": 1, "machine": "x"}', "machine: unknown key"),
