@@ -94,7 +94,7 @@ class Run(World):
         return choice
 
     def _feasible(self, condition: z3.BoolRef) -> bool:
-        solver = z3.SolverFor("QF_UFBV")
+        solver = z3.SolverFor("QF_UFLIA" if terms.integers else "QF_UFBV")
         solver.set("rlimit", FEASIBLE)
         solver.add(*self.facts, *self.conditions, condition)
         return str(solver.check()) != "unsat"
