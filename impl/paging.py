@@ -1,0 +1,285 @@
+"""4-level page tables in physical memory (Intel SDM volume 3, 4.5): map, unmap and translate, for leaves of one size.
+
+A table fills a frame from its beginning. It is taken when a mapping first needs it, zeroed before it is linked, and
+given back as soon as it is empty; so a process that maps nothing has its PML4 and no other table. The tables of the
+upper half are the kernel's: every process's PML4 links the same ones (see kernel_half). A refused operation returns
+None or False and changes nothing. The state is at rest: no update of the kernel half is in flight.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from memoracle.impl.kernel_half import KernelHalf
+from memoracle.impl.pte import (
+    ADDRESS,
+    ENTRIES,
+    EXECUTE_DISABLE,
+    GLOBAL,
+    PRESENT,
+    USER,
+    WRITABLE,
+    Fields,
+    Layout,
+    decode,
+    encode,
+)
+
+TOP = 4  # the level of a PML4
+LOWER_END = 1 << 47  # of the lower half's addresses
+BLANK = [0] * ENTRIES
+
+
+class TableFrames(Protocol):
+    """Where the frames of tables come from; a Bitmap is one."""
+
+    def allocate(self) -> int | None: ...
+    def free(self, frame: int) -> bool: ...
+
+
+class Leaf(NamedTuple):
+    """What a page is mapped to: a physical address in bytes, a memory type (see pat), and what is allowed there."""
+
+    physical: int
+    cache: int
+    writable: bool = True
+    executable: bool = True
+    global_: bool = False
+
+
+class Attributes(NamedTuple):
+    """What the walk to a page combines: a memory type (see pat), and what is allowed there."""
+
+    cache: int
+    writable: bool
+    user: bool
+    executable: bool
+    global_: bool
+
+
+class Unmapped(NamedTuple):
+    """The frame that a page mapped, and whether nothing maps it any more (never said of a frame that isn't counted)."""
+
+    frame: int
+    last: bool
+
+
+class Paging:
+    """The page tables of all live processes; process 0 is the kernel and always exists.
+
+    frames: where tables are taken from.  counted: of the frames below this one the uses are counted.
+    """
+
+    def __init__(
+        self, frames: TableFrames, halves: KernelHalf, layout: Layout, leaf_level: int, counted: int
+    ) -> None:
+        """Nothing is mapped. The kernel's PML4 is frame 0, which is in the kernel's image."""
+        self.frames = frames
+        self.halves = halves
+        self.layout = layout
+        self.leaf_level = leaf_level
+        self.page_shift = 9 * leaf_level + 3
+        self.counted = counted
+        self.memory: dict[int, list[int]] = {}  # by its frame, the entries of each table below the PML4s
+        self.roots = {0: 0}  # by process, the frame of its PML4
+        self.uses: dict[int, int] = {}  # by frame, how many leaves map it; only of frames that some leaf maps
+        self.mapped: dict[int, set[int]] = {0: set()}  # by process, the addresses of its pages in the lower half
+
+    def create(self, process: int) -> bool:
+        """A new process: a PML4 with an empty lower half; False if the process lives or no frame is left."""
+        if process in self.roots:
+            return False
+        root = self.frames.allocate()
+        if root is None:
+            return False
+        self.halves.create(process)
+        self.roots[process] = root
+        self.mapped[process] = set()
+        return True
+
+    def exit(self, process: int) -> list[int] | None:
+        """All of a process's lower half is unmapped and its PML4 given back: the frames that nothing maps any more.
+
+        None if the process does not live, or is the kernel.
+        """
+        if process == 0 or process not in self.roots:
+            return None
+        released: list[int] = []
+        while self.mapped[process]:
+            self._unmap_one(process, released)
+        self.halves.exit(process)
+        del self.mapped[process]
+        self.frames.free(self.roots.pop(process))
+        return released
+
+    def map(self, process: int, virtual: int, leaf: Leaf) -> bool:
+        """Maps the page at this virtual address; one in the upper half is mapped in every process.
+
+        False if the process does not live, the address is not canonical, not a page's or mapped already, the leaf
+        cannot be encoded, or too few frames are left for the tables that it needs.
+        """
+        value = self._leaf_value(virtual, leaf)
+        if process not in self.roots or not self._is_page(virtual) or value is None:
+            return False
+        tables = self._tables(process, virtual)
+        taken = self._take(TOP - self.leaf_level - len(tables))
+        if taken is None or not taken and self._read(process, virtual, tables):
+            return False
+        for table in taken:
+            self.memory[table] = [0] * ENTRIES
+            self._write(process, virtual, tables, link(table << self.page_shift, virtual))
+            tables.append(table)
+        self._write(process, virtual, tables, value)
+        self._count(leaf.physical >> self.page_shift)
+        if virtual < LOWER_END:
+            self.mapped[process].add(virtual)
+        return True
+
+    def unmap(self, process: int, virtual: int) -> Unmapped | None:
+        """Unmaps the page at this virtual address; None if the process does not live or no page is mapped there."""
+        if process not in self.roots or not self._is_page(virtual):
+            return None
+        tables = self._tables(process, virtual)
+        value = self._read(process, virtual, tables)
+        if not value:
+            return None
+        self._write(process, virtual, tables, 0)
+        while tables and self.memory[tables[-1]] == BLANK:
+            table = tables.pop()
+            self._write(process, virtual, tables, 0)
+            del self.memory[table]
+            self.frames.free(table)
+        if virtual < LOWER_END:
+            self.mapped[process].discard(virtual)
+        return self._uncount(self._target(value))
+
+    def translate(self, process: int, virtual: int) -> int | None:
+        """The physical address of a byte; None if the process does not live or nothing is mapped there."""
+        if process not in self.roots or not is_canonical(virtual):
+            return None
+        value = self._read(process, virtual, self._tables(process, virtual))
+        if not value:
+            return None
+        return self._target(value) << self.page_shift | virtual & (1 << self.page_shift) - 1
+
+    def attributes(self, process: int, virtual: int) -> Attributes | None:
+        """What the entries on the way to a byte allow together; None if nothing is mapped there.
+
+        Writable and user combine by AND along the walk, execute-disable by OR (Intel SDM volume 3, 4.6).
+        """
+        if process not in self.roots or not is_canonical(virtual):
+            return None
+        tables = self._tables(process, virtual)
+        value = self._read(process, virtual, tables)
+        leaf = decode(self.layout, value, self.leaf_level)
+        if not value or leaf is None:
+            return None
+        every = some = value
+        for above in range(len(tables)):
+            entry = self._read(process, virtual, tables[:above])
+            every &= entry
+            some |= entry
+        return Attributes(
+            leaf.cache,
+            every & WRITABLE != 0,
+            every & USER != 0,
+            some & EXECUTE_DISABLE == 0,
+            value & GLOBAL != 0,
+        )
+
+    def _unmap_one(self, process: int, released: list[int]) -> None:
+        """Unmaps any page of a process's lower half, and notes its frame if nothing maps that any more."""
+        unmapped = self.unmap(process, self.mapped[process].pop())
+        if unmapped is not None and unmapped.last:
+            released.append(unmapped.frame)
+
+    def _is_page(self, virtual: int) -> bool:
+        return is_canonical(virtual) and virtual & (1 << self.page_shift) - 1 == 0
+
+    def _leaf_value(self, virtual: int, leaf: Leaf) -> int | None:
+        """The entry of a leaf, None if there is none; the lower half is the user's, the upper half the kernel's."""
+        lower = virtual < LOWER_END
+        fields = Fields(leaf.physical, True, leaf.writable, lower, True, leaf.cache)
+        value = encode(self.layout, fields, self.leaf_level)
+        if value is None:
+            return None
+        value |= GLOBAL if leaf.global_ else 0
+        return value if leaf.executable else value | EXECUTE_DISABLE
+
+    def _tables(self, process: int, virtual: int) -> list[int]:
+        """The tables below the PML4 on the way to an address, from the top, as far as there are any."""
+        tables: list[int] = []
+        while len(tables) < TOP - self.leaf_level:
+            entry = self._read(process, virtual, tables)
+            if not entry:
+                break
+            tables.append(self._target(entry))
+        return tables
+
+    def _read(self, process: int, virtual: int, tables: list[int]) -> int:
+        """The entry for an address in the last of these tables, or in the PML4 if there is none."""
+        index = index_of(virtual, TOP - len(tables))
+        return self.memory[tables[-1]][index] if tables else self.halves.tables[process][index]
+
+    def _write(self, process: int, virtual: int, tables: list[int], value: int) -> None:
+        index = index_of(virtual, TOP - len(tables))
+        if tables:
+            self.memory[tables[-1]][index] = value
+        else:
+            self.halves.write(process, index, value)
+
+    def _target(self, entry: int) -> int:
+        """The frame that an entry points to."""
+        return (entry & ADDRESS) >> self.page_shift
+
+    def _take(self, missing: int) -> list[int] | None:
+        """Frames for so many tables, or None and none is taken."""
+        taken: list[int] = []
+        for _ in range(missing):
+            frame = self.frames.allocate()
+            if frame is None:
+                for table in taken:
+                    self.frames.free(table)
+                return None
+            taken.append(frame)
+        return taken
+
+    def _count(self, frame: int) -> None:
+        if frame < self.counted:
+            self.uses[frame] = self.uses[frame] + 1 if frame in self.uses else 1
+
+    def _uncount(self, frame: int) -> Unmapped:
+        if frame >= self.counted:
+            return Unmapped(frame, False)
+        if self.uses[frame] > 1:
+            self.uses[frame] -= 1
+            return Unmapped(frame, False)
+        del self.uses[frame]
+        return Unmapped(frame, True)
+
+
+def is_canonical(virtual: int) -> bool:
+    """Whether bits 63 to 47 of a 64-bit address are equal (Intel SDM volume 1, 3.3.7.1).
+
+    post: __return__ == (0 <= virtual < 2**47 or 2**64 - 2**47 <= virtual < 2**64)
+    """
+    return virtual >> 47 in (0, (1 << 17) - 1)
+
+
+def index_of(virtual: int, level: int) -> int:
+    """The entry of a table of this level, 1 to 4, that an address is mapped by (Intel SDM volume 3, 4.5.4).
+
+    pre: 1 <= level <= 4
+    post: 0 <= __return__ < 512
+    post: (virtual - (__return__ << 3 + 9 * level)) % 2 ** (12 + 9 * level) < 2 ** (3 + 9 * level)
+    """
+    return virtual >> 3 + 9 * level & ENTRIES - 1
+
+
+def link(table: int, virtual: int) -> int:
+    """The entry that links a table at this physical address: all is allowed that the leaf allows.
+
+    pre: table % 4096 == 0 and 0 <= table < 2**52
+    post: __return__ == table + PRESENT + WRITABLE + (USER if virtual < LOWER_END else 0)
+    """
+    return table | PRESENT | WRITABLE | (USER if virtual < LOWER_END else 0)
