@@ -103,6 +103,11 @@ class FrameReplay:
             return None
         return Finding(clause.name, clause.says, "the memory map was accepted", REFUSAL, before, self.totals())
 
+    @property
+    def free_frames(self) -> int:
+        """How many frames are free at the most."""
+        return self.bitmap.free_frames - self.rules.unknown_frames
+
     # frame.allocate
 
     def allocate(self, event: events.FrameAllocate, line: int) -> Finding | None:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from memoracle import events
 from memoracle.divergence import REFUSAL, Finding, broken, since
 from memoracle.events import number
+from memoracle.exhaustion import exhausted
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction import halves_of
 from memoracle.replay_frames import FrameReplay
@@ -68,9 +69,7 @@ class TableReplay:
 
     def create_failed(self, event: events.ProcessCreate) -> Finding | None:
         """A process needs a frame for its table, and kernel range to reach it by."""
-        kernel_space = self.ranges.spaces.spaces[0]
-        exhausted = self.frames.bitmap.count() == 0 or not any(kernel_space.free_blocks)
-        if self.rules.failures_pass or exhausted:
+        if self.rules.failures_pass or exhausted(self.frames, self.ranges):
             return None
         state = self.frames.totals() | {"processes": len(self.tables.live)}
         says = "a process is created as long as frames and kernel range are left"

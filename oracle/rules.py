@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from memoracle.divergence import REFUSAL, Finding
@@ -19,22 +19,31 @@ Handlers: TypeAlias = dict[type, Callable[[Any, int], Finding | None]]  # by the
 PREFERS = "policy"  # so too: what the reference alone chooses
 
 
-@dataclass(frozen=True)
+@dataclass
 class Rules:
-    """private_frames: the implementation takes frames without saying so, and any operation may fail for want of one."""
+    """private_frames: the implementation takes frames without saying so, and any operation may fail for want of one.
+
+    unknown_frames: how many frames kernel pages have at the moment that the trace did not name; they count as private.
+    """
 
     geometry: Geometry
     level: str = LEGAL
     private_frames: bool = False
+    unknown_frames: int = field(default=0, init=False)
 
     @property
     def safe(self) -> bool:
         return self.level == SAFE
 
     @property
+    def hides_frames(self) -> bool:
+        """Whether some frames are taken at the moment of which it is not known which they are."""
+        return self.private_frames or self.unknown_frames > 0
+
+    @property
     def failures_pass(self) -> bool:
         """Whether any failure is accepted."""
-        return self.safe or self.private_frames
+        return self.safe or self.hides_frames
 
 
 def nobody(tables: KernelHalf, process: int) -> Finding:
