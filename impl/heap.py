@@ -1,0 +1,247 @@
+"""The kernel's heap: small blocks are objects of slabs, larger ones are whole pages.
+
+A class of blocks is a power of two bytes: the geometry's sizes are rounded up, so that an object is aligned to whatever
+a size that fits in it is naturally aligned to. A class of which a page holds no two objects is served in whole pages.
+
+Whoever hands out pages notes where each run of them begins and how long it is, and a note is memory of the heap. To
+have room for the next note before the page that would bring it, the heap keeps a reserve: the last spare note is for
+nothing but a page of notes. So getting pages needs at most one page more, and never waits for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+from sortedcontainers import SortedSet
+
+from memoracle.impl.slab import Slab, layout
+
+LEAST_SHIFT = 3  # every block is aligned to 8 bytes at least
+NOTE_SHIFT = 4  # a note is two words: where a run of pages begins, and how many they are
+IMAGE_NOTE = 0  # the first note is not of any page: the kernel's image has it
+
+
+class Pages(Protocol):
+    """Where a heap has its pages from."""
+
+    def allocate_pages(self, pages: int) -> int | None:
+        """The address of so many pages in a row, which nobody else has; None if there are none."""
+
+    def free_pages(self, address: int, pages: int) -> bool:
+        """Takes such pages back."""
+
+
+class Heap:
+    """A heap. Numbers of pages are addresses divided by the page size.
+
+    slabs: by page.  large: by first page, how many pages a block that is no object of a slab has.
+    notes: by the first page of each run that the heap has, its note.  spare: the notes that are no run's.
+    room: by the binary logarithm of the class, the slabs with a free object.  empty: likewise, the slab that is kept.
+
+    inv: 1 <= len(self.spare)
+    inv: self.notes.keys() >= self.slabs.keys() | self.large.keys() and not self.slabs.keys() & self.large.keys()
+    inv: all((page in self.room[slab.layout.slot_shift]) == (not slab.is_full()) for page, slab in self.slabs.items())
+    inv: sorted(self.empty.values()) == sorted(page for page, slab in self.slabs.items() if slab.is_empty())
+    inv: all(self.slabs[page].layout.slot_shift == slot for slot, page in self.empty.items())
+    """
+
+    def __init__(self, pages: Pages, classes: Sequence[int], page_size: int, alignment: int | None) -> None:
+        """Nothing is live, and no page is got.
+
+        classes: the sizes of blocks to be served from slabs, in bytes.  alignment: of every block in bytes, a power of
+        two and no more than a page; None: a block is aligned to the largest power of two that divides its size, at
+        least 8, at most a page.
+
+        pre: page_size & page_size - 1 == 0 and layout(page_size.bit_length() - 1, NOTE_SHIFT) is not None
+        pre: alignment is None or 0 < alignment <= page_size and alignment & alignment - 1 == 0
+        post: not self.slabs and not self.large and self.page_shift == page_size.bit_length() - 1
+        post: all(self.slot_for(size) == 0 or size <= 1 << self.slot_for(size) for size in range(page_size + 2))
+        post: all(self.slot_for(size) in (0, *range(self.least, 64)) for size in range(page_size + 2))
+        post: 2**self.least == max(8, alignment or 8)
+        """
+        self.pages = pages
+        self.page_shift = page_size.bit_length() - 1
+        self.least = LEAST_SHIFT if alignment is None else max(LEAST_SHIFT, alignment.bit_length() - 1)
+        shifts = [max(self.least, (size - 1).bit_length()) for size in classes]
+        found = [layout(self.page_shift, shift) for shift in shifts]
+        self.layouts = {each.slot_shift: each for each in found if each is not None}
+        # By the binary logarithm of a size that is a power of two: that of the class that serves it, or 0.
+        self.served = [min((s for s in self.layouts if s >= shift), default=0) for shift in range(self.page_shift + 1)]
+        self.room = [SortedSet() for _ in range(self.page_shift + 1)]
+        self.empty: dict[int, int] = {}
+        self.slabs: dict[int, Slab] = {}
+        self.large: dict[int, int] = {}
+        self.notes: dict[int, int] = {}
+        self.spare = [IMAGE_NOTE]
+
+    def new(self, size: int) -> int | None:
+        """A block of so many bytes, of a slab that has room, the lowest of its class; None if no pages are left.
+
+        pre: 0 <= size
+        post: __return__ is None or 0 < __return__ and __return__ not in _live(__old__.self)
+        post: _live(self).items() >= _live(__old__.self).items() and _live(self).keys() - _live(__old__.self) <= {_}
+        post: __return__ is None or size <= _live(self)[__return__]
+        post: __return__ is None or __return__ % 2**self.least == 0
+        post: __return__ is None or not size or __return__ % min(size ^ size & size - 1, 2**self.page_shift) == 0
+        post: _apart(self)
+        post: __return__ is not None or self.pages.allocate_pages(_pages_for(self, size)) is None
+        """
+        slot = self.slot_for(size)
+        if not slot:
+            return self._new_pages(size)
+        if not self.room[slot] and not self._add_slab(slot):
+            return None
+        page: int = self.room[slot][0]
+        slab = self.slabs[page]
+        if slab.is_empty():
+            del self.empty[slot]
+        offset = slab.take()
+        if slab.is_full():
+            self.room[slot].remove(page)
+        return None if offset is None else (page << self.page_shift) + offset
+
+    def delete(self, address: int) -> bool:
+        """Takes a live block back; False if there is none at this address, but for 0, which does nothing.
+
+        post: __return__ == (address == 0 or address in _live(__old__.self))
+        post: _live(self) == {a: size for a, size in _live(__old__.self).items() if a != address}
+        post: len(self.spare) >= len(__old__.self.spare) and len(self.slabs) >= len(__old__.self.slabs) - 1
+        """
+        if address == 0:
+            return True
+        page = address >> self.page_shift
+        offset = address - (page << self.page_shift)
+        if page in self.large and not offset:
+            self._give_back(page, self.large[page])
+            del self.large[page]
+            return True
+        if page not in self.slabs or not self.slabs[page].give(offset):
+            return False
+        slab = self.slabs[page]
+        slot = slab.layout.slot_shift
+        self.room[slot].add(page)
+        if slab.is_empty():
+            self._emptied(slot, page)
+        return True
+
+    def extent(self, address: int) -> int | None:
+        """How many bytes the heap has set aside for the live block at this address; None if there is none.
+
+        post: __return__ == _live(self).get(address)
+        """
+        page = address >> self.page_shift
+        offset = address - (page << self.page_shift)
+        if page in self.large:
+            return None if offset else self.large[page] << self.page_shift
+        if page not in self.slabs:
+            return None
+        slab = self.slabs[page]
+        slot, rest = divmod(offset, 1 << slab.layout.slot_shift)
+        taken = not rest and offset >= slab.layout.first and not slab.bitmap.is_free(slot)
+        return 1 << slab.layout.slot_shift if taken else None
+
+    def slot_for(self, size: int) -> int:
+        """The binary logarithm of the class that serves a size; 0 if whole pages do.
+
+        pre: 0 <= size
+        post: __return__ == min((s for s in self.layouts if size <= 2**s), default=0)
+        """
+        shift = max(0, size - 1).bit_length()
+        return self.served[shift] if shift <= self.page_shift else 0
+
+    # Slabs
+
+    def _add_slab(self, slot: int) -> bool:
+        page = self._get(1)
+        if page is None:
+            return False
+        self.slabs[page] = Slab(self.layouts[slot])
+        self.room[slot].add(page)
+        self.empty[slot] = page
+        return True
+
+    def _emptied(self, slot: int, page: int) -> None:
+        """One empty slab of each class is kept, and this is another."""
+        if slot in self.empty:
+            del self.slabs[page]
+            self.room[slot].remove(page)
+            self._give_back(page, 1)
+        else:
+            self.empty[slot] = page
+
+    # Pages
+
+    def _new_pages(self, size: int) -> int | None:
+        pages = max(1, size + (1 << self.page_shift) - 1 >> self.page_shift)
+        page = self._get(pages)
+        if page is None:
+            return None
+        self.large[page] = pages
+        return page << self.page_shift
+
+    def _get(self, pages: int) -> int | None:
+        """Pages for blocks: they never take the last note."""
+        if len(self.spare) == 1 and not self._add_notes():
+            return None
+        return self._note_down(pages)
+
+    def _add_notes(self) -> bool:
+        """One more page of notes, whose own note is the last."""
+        page = self._note_down(1)
+        if page is None:
+            return False
+        self.spare += notes_in(page << self.page_shift, self.page_shift)
+        return True
+
+    def _note_down(self, pages: int) -> int | None:
+        note = self.spare.pop()
+        address = self.pages.allocate_pages(pages)
+        if address is None:
+            self.spare.append(note)
+            return None
+        page = address >> self.page_shift
+        self.notes[page] = note
+        return page
+
+    def _give_back(self, page: int, pages: int) -> None:
+        self.pages.free_pages(page << self.page_shift, pages)
+        self.spare.append(self.notes[page])
+        del self.notes[page]
+
+
+def notes_in(address: int, page_shift: int) -> list[int]:
+    """The addresses of the notes in a page of them, which is laid out as a slab is.
+
+    pre: 0 <= address and layout(page_shift, NOTE_SHIFT) is not None
+    post: __return__ == sorted(set(__return__)) and len(__return__) == layout(page_shift, NOTE_SHIFT).objects
+    post: all(16 <= note - address <= 2**page_shift - 16 for note in __return__)
+    """
+    place = layout(page_shift, NOTE_SHIFT)
+    if place is None:
+        return []
+    return list(range(address + place.first, address + (1 << page_shift), 1 << NOTE_SHIFT))
+
+
+def _live(heap: Heap) -> dict[int, int]:
+    """The address of each live block, and the bytes set aside for it; for the contracts to speak of."""
+    shift = heap.page_shift
+    found = {page << shift: pages << shift for page, pages in heap.large.items()}
+    for page, slab in heap.slabs.items():
+        size = 1 << slab.layout.slot_shift
+        for offset in range(slab.layout.first, 1 << shift, size):
+            if not slab.bitmap.is_free(offset // size):
+                found[(page << shift) + offset] = size
+    return found
+
+
+def _apart(heap: Heap) -> bool:
+    """Whether what is set aside for each live block ends before the next begins."""
+    blocks = sorted(_live(heap).items())
+    return all(address + size <= after for (address, size), (after, _) in pairwise(blocks))
+
+
+def _pages_for(heap: Heap, size: int) -> int:
+    """How many pages have to be got for a block of this size, if any have to."""
+    return 1 if heap.slot_for(size) else max(1, -(-size // (1 << heap.page_shift)))
