@@ -33,8 +33,6 @@ UNCHECKED = frozenset(
         "pat.decode",
         "pte.encode",
         "pte.decode",
-        "heap.new",
-        "heap.delete",
     }
 )
 
@@ -181,6 +179,15 @@ class Pml4Dump(Question, tag="pml4.dump", kw_only=True):
     result: list[Number] | None = None
 
 
+class HeapNew(Question, tag="heap.new", kw_only=True):
+    bytes: Number
+    result: Number | None = None
+
+
+class HeapDelete(Action, tag="heap.delete", kw_only=True):
+    address: Number
+
+
 AnyEvent: TypeAlias = (
     Boot
     | FrameAllocate
@@ -197,6 +204,8 @@ AnyEvent: TypeAlias = (
     | Pml4Write
     | Pml4Read
     | Pml4Dump
+    | HeapNew
+    | HeapDelete
 )
 
 Found = TypeVar("Found")

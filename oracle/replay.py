@@ -20,6 +20,7 @@ from memoracle.events import (
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.inputs import InputError
 from memoracle.replay_frames import FIRST_EVENT, FrameReplay
+from memoracle.replay_heap import HeapReplay
 from memoracle.replay_ranges import RangeReplay
 from memoracle.replay_tables import TableReplay
 from memoracle.rules import Rules
@@ -42,6 +43,7 @@ class Replay:
         self.ranges = RangeReplay(rules, tables)
         self.tables = TableReplay(rules, tables, self.frames, self.ranges)
         self.handlers = self.frames.handlers() | self.ranges.handlers() | self.tables.handlers()
+        self.handlers |= HeapReplay(rules, self.frames, self.ranges).handlers()
 
     @property
     def checked(self) -> int:
