@@ -4,8 +4,8 @@ A class of blocks is a power of two bytes: the geometry's sizes are rounded up, 
 a size that fits in it is naturally aligned to. A class of which a page holds no two objects is served in whole pages.
 
 Whoever hands out pages notes where each run of them begins and how long it is, and a note is memory of the heap. To
-have room for the next note before the page that would bring it, the heap keeps a reserve: the last spare note is for
-nothing but a page of notes. So getting pages needs at most one page more, and never waits for itself.
+have room for the next note before the page that would bring it, the heap keeps one in reserve, which is for nothing
+but a page of notes. So getting pages needs at most one page more, and never waits for itself.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ class Heap:
     """A heap. Numbers of pages are addresses divided by the page size.
 
     slabs: by page.  large: by first page, how many pages a block that is no object of a slab has.
-    notes: by the first page of each run that the heap has, its note.  spare: the notes that are no run's.
+    notes: by the first page of each run that the heap has, its note.  spare: the notes that are no run's, but for the
+    one in reserve.
     room: by the binary logarithm of the class, the slabs with a free object.  empty: likewise, the slab that is kept.
 
-    inv: 1 <= len(self.spare)
+    inv: not {self.reserve, *self.notes.values()} & {*self.spare} and self.reserve not in self.notes.values()
     inv: self.notes.keys() >= self.slabs.keys() | self.large.keys() and not self.slabs.keys() & self.large.keys()
     inv: all((page in self.room[slab.layout.slot_shift]) == (not slab.is_full()) for page, slab in self.slabs.items())
     inv: sorted(self.empty.values()) == sorted(page for page, slab in self.slabs.items() if slab.is_empty())
@@ -74,7 +75,8 @@ class Heap:
         self.slabs: dict[int, Slab] = {}
         self.large: dict[int, int] = {}
         self.notes: dict[int, int] = {}
-        self.spare = [IMAGE_NOTE]
+        self.spare: list[int] = []
+        self.reserve = IMAGE_NOTE
 
     def new(self, size: int) -> int | None:
         """A block of so many bytes, of a slab that has room, the lowest of its class; None if no pages are left.
@@ -91,9 +93,9 @@ class Heap:
         slot = self.slot_for(size)
         if not slot:
             return self._new_pages(size)
-        if not self.room[slot] and not self._add_slab(slot):
+        page = self.room[slot][0] if self.room[slot] else self._add_slab(slot)
+        if page is None:
             return None
-        page: int = self.room[slot][0]
         slab = self.slabs[page]
         if slab.is_empty():
             del self.empty[slot]
@@ -107,12 +109,12 @@ class Heap:
 
         post: __return__ == (address == 0 or address in _live(__old__.self))
         post: _live(self) == {a: size for a, size in _live(__old__.self).items() if a != address}
-        post: len(self.spare) >= len(__old__.self.spare) and len(self.slabs) >= len(__old__.self.slabs) - 1
+        post: len(self.spare) - len(__old__.self.spare) == len(__old__.self.notes) - len(self.notes) <= 1
         """
         if address == 0:
             return True
         page = address >> self.page_shift
-        offset = address - (page << self.page_shift)
+        offset = address & (1 << self.page_shift) - 1
         if page in self.large and not offset:
             self._give_back(page, self.large[page])
             del self.large[page]
@@ -132,7 +134,7 @@ class Heap:
         post: __return__ == _live(self).get(address)
         """
         page = address >> self.page_shift
-        offset = address - (page << self.page_shift)
+        offset = address & (1 << self.page_shift) - 1
         if page in self.large:
             return None if offset else self.large[page] << self.page_shift
         if page not in self.slabs:
@@ -153,14 +155,13 @@ class Heap:
 
     # Slabs
 
-    def _add_slab(self, slot: int) -> bool:
+    def _add_slab(self, slot: int) -> int | None:
         page = self._get(1)
-        if page is None:
-            return False
-        self.slabs[page] = Slab(self.layouts[slot])
-        self.room[slot].add(page)
-        self.empty[slot] = page
-        return True
+        if page is not None:
+            self.slabs[page] = Slab(self.layouts[slot])
+            self.room[slot].add(page)
+            self.empty[slot] = page
+        return page
 
     def _emptied(self, slot: int, page: int) -> None:
         """One empty slab of each class is kept, and this is another."""
@@ -182,24 +183,27 @@ class Heap:
         return page << self.page_shift
 
     def _get(self, pages: int) -> int | None:
-        """Pages for blocks: they never take the last note."""
-        if len(self.spare) == 1 and not self._add_notes():
+        """Pages for blocks: they never take the note in reserve."""
+        if not self.spare and not self._add_notes():
             return None
-        return self._note_down(pages)
+        note = self.spare.pop()
+        page = self._note_down(note, pages)
+        if page is None:
+            self.spare.append(note)
+        return page
 
     def _add_notes(self) -> bool:
-        """One more page of notes, whose own note is the last."""
-        page = self._note_down(1)
+        """One more page of notes, whose own note is the one in reserve."""
+        page = self._note_down(self.reserve, 1)
         if page is None:
             return False
         self.spare += notes_in(page << self.page_shift, self.page_shift)
+        self.reserve = self.spare.pop()
         return True
 
-    def _note_down(self, pages: int) -> int | None:
-        note = self.spare.pop()
+    def _note_down(self, note: int, pages: int) -> int | None:
         address = self.pages.allocate_pages(pages)
         if address is None:
-            self.spare.append(note)
             return None
         page = address >> self.page_shift
         self.notes[page] = note
