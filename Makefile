@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: prove test mutants hints bench clean
+.PHONY: prove test machine mutants hints bench clean
 
 prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
@@ -11,6 +11,10 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 -q
+
+# An emulated processor walks the reference's page tables: a million loads.
+machine: .venv/installed
+	$(BIN)/python -m memoracle.proofs.machine_run
 
 mutants: .venv/installed
 	$(BIN)/python -m memoracle.proofs.mutants

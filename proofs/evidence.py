@@ -34,10 +34,10 @@ class Piece:
     together: str = ""
 
 
-def pieces(names: Sequence[str], contracts: bool, use_cache: bool) -> list[Piece]:
+def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool = False) -> list[Piece]:
     """The obligations of the named components, and the contracts of their code; of all components, if none is named.
 
-    Raises UnknownComponentError.
+    machine: those of the emulated processor too, whatever is named.  Raises UnknownComponentError.
     """
     promised = _contracts() if contracts else []
     known = {*components.COMPONENTS, *(piece.unsettled.component for piece in promised)}
@@ -50,7 +50,7 @@ def pieces(names: Sequence[str], contracts: bool, use_cache: bool) -> list[Piece
         if component in components.COMPONENTS:
             found += [_obligation(each, use_cache) for each in components.obligations([component])]
         found += [piece for piece in promised if piece.unsettled.component == component]
-    return found
+    return found + _emulated() if machine else found
 
 
 def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None]:
@@ -88,6 +88,13 @@ def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
     unsettled = Result(of.name, of.component, of.kind, of.claim, of.scope, "unknown", by, 0, 0, False, of.source, None)
     together = of.together if isinstance(of, Computation) else ""
     return Piece(unsettled, partial(runner.discharge, of, use_cache), together)
+
+
+def _emulated() -> list[Piece]:
+    """What is settled by an emulated processor. Only who asks for it loads it."""
+    from memoracle.proofs import machine_run
+
+    return [_obligation(each, False) for each in machine_run.computations()]
 
 
 def _contracts() -> list[Piece]:

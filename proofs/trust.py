@@ -18,10 +18,15 @@ ALWAYS = (
     "Python itself, and the containers that the reference uses (array, sortedcontainers)",
 )
 
-def trusted(contracts: bool) -> list[str]:
-    """One line for each thing that is trusted; with the contracts, what they rest on too."""
+
+def trusted(contracts: bool, machine: bool = False) -> list[str]:
+    """One line for each thing that is trusted; with the contracts or the emulated processor, what these rest on too."""
     crosshair = (
         f"CrossHair {version('crosshair-tool')}, and the small scope that it is given (proofs/small_scope.py): a "
         "contract is confirmed for every case of the scope, and no other"
     )
-    return [*ALWAYS, crosshair] if contracts else [*ALWAYS]
+    unicorn = (
+        f"unicorn {version('unicorn')}: that it walks page tables as an x86 does, with physical addresses of 40 bits; "
+        "it has no caches, so of memory types it says nothing"
+    )
+    return [*ALWAYS, *([crosshair] if contracts else []), *([unicorn] if machine else [])]
