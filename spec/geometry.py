@@ -15,12 +15,13 @@ from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, Final
 
+from memoracle.spec.pat import INDEXES, Pat, entries_are_types, register_has_64_bits, type_at
+
 PAGE_SHIFTS: Final = {1: 12, 2: 21, 3: 30}  # by the level of the paging leaf: Intel SDM volume 3, 4.5
 LOWER_HALF_END: Final = 1 << 47  # canonical addresses: bits 63 to 47 are equal
 UPPER_HALF_START: Final = (1 << 64) - (1 << 47)
 ADDRESS_SPACE: Final = 1 << 64
 PHYSICAL_ADDRESS_BITS: Final = range(32, 53)  # MAXPHYADDR: Intel SDM volume 3, 4.1.4
-PAT_TYPES: Final = frozenset({0, 1, 4, 5, 6, 7})  # IA32_PAT, Intel SDM volume 3, table 11-10
 CHECKED, TRUSTING, NATURAL = "checked", "trusting", "natural"
 
 
@@ -103,10 +104,11 @@ def refuse_impossible_paging(geometry: Geometry) -> None:
     require(size == due, "page_size", f"a leaf of level {level} maps {due} bytes, not {size}")
     bits = geometry.physical_address_bits
     require(bits in PHYSICAL_ADDRESS_BITS, "physical_address_bits", f"{bits} is not between 32 and 52")
-    pat = geometry.pat_register
-    require(0 <= pat < 1 << 64, "pat_register", f"{pat:#x} is no 64-bit value")
-    for index, kind in enumerate(pat.to_bytes(8, "little")):
-        require(kind in PAT_TYPES, "pat_register", f"entry {index} holds {kind:#x}, which is no memory type")
+    pat = Pat(geometry.pat_register)
+    require(bool(register_has_64_bits(pat)), "pat_register", f"{pat.register:#x} is no 64-bit value")
+    for index in INDEXES:
+        fault = f"entry {index} holds {type_at(pat.register, index):#x}, which is no memory type"
+        require(bool(entries_are_types(pat, index)), "pat_register", fault)
 
 
 def refuse_impossible_frames(geometry: Geometry) -> None:
