@@ -10,22 +10,27 @@ from typing import Any
 from sortedcontainers import SortedSet
 
 
-def duplicate(value: Any) -> Any:
-    """An object of the reference, or what it is made of, once more."""
+def duplicate(value: Any, copies: dict[int, Any] | None = None) -> Any:
+    """An object of the reference, or what it is made of, once more. An object that is part of others stays one.
+
+    copies: those made so far, by the identity of what they are of.
+    """
+    copies = {} if copies is None else copies
     if isinstance(value, SortedSet):
         return SortedSet(value)
     if isinstance(value, dict):
-        return {key: duplicate(item) for key, item in value.items()}
+        return {key: duplicate(item, copies) for key, item in value.items()}
     if isinstance(value, set):
         return value.copy()
     if isinstance(value, array) or _is_plain(value):
         return value[:]
     if isinstance(value, list):
-        return [duplicate(item) for item in value]
+        return [duplicate(item, copies) for item in value]
     if hasattr(value, "__dict__"):
-        copy = object.__new__(type(value))
-        vars(copy).update(duplicate(vars(value)))
-        return copy
+        if id(value) not in copies:
+            copy = copies[id(value)] = object.__new__(type(value))
+            vars(copy).update(duplicate(vars(value), copies))
+        return copies[id(value)]
     return value
 
 

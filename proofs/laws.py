@@ -30,6 +30,8 @@ class Law:
     operations: Sequence[Operation]
     theorems: Sequence[Clause] = ()
     integers: bool = False  # whether the solver counts with integers in these proofs
+    given: Sequence[Clause] = ()  # what the laws of other components guarantee of their part of the state
+    elsewhere: Sequence[str] = ()  # the parts of the state that these other proofs show to keep their bounds
 
 
 def any_point(*parameters: str) -> Callable[[Run], tuple[Any, ...]]:
@@ -78,6 +80,8 @@ def _bounded(law: Law, operation: Operation) -> Obligation:
         before, after, _ = happens(run, law, operation)
         for field in fields(before):
             was, now = getattr(before, field.name), getattr(after, field.name)
+            if field.name in law.elsewhere:
+                continue
             if isinstance(was, Symbolic):
                 run.claim(f"{field.name} keeps its bounds", (was.low <= now) & (now <= was.high))
             elif callable(was) and was in run.bounds:
@@ -95,7 +99,7 @@ def theorem(law: Law, clause: Clause) -> Obligation:
 
     def body(run: Run) -> None:
         state = law.unknown(run)
-        run.assume_all(law.invariants, state)
+        run.assume_all([*law.given, *law.invariants], state)
         run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
 
     name = f"{law.component}.{short(clause)}"
@@ -105,7 +109,7 @@ def theorem(law: Law, clause: Clause) -> Obligation:
 def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
     """An operation happens in an unknown state: the states before and after, and its arguments and choices."""
     before = law.unknown(run)
-    run.assume_all([clause for clause in law.invariants if clause.name != dropped], before)
+    run.assume_all([*law.given, *(clause for clause in law.invariants if clause.name != dropped)], before)
     values = run.point_of_each(operation.points)
     permitted(run, operation, before, values)
     return before, operation(before, *values.values()), values

@@ -16,6 +16,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import Signature
+from io import BytesIO
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
@@ -175,8 +176,15 @@ SCOPES: Mapping[str, Scope] = {
 
 
 def snapshot(instance: object) -> tuple[Callable[..., object], tuple[type, bytes]]:
-    """How a state is copied (copyreg): whole, also where CrossHair copies `__old__` shallowly."""
-    return restore, (type(instance), pickle.dumps(vars(instance)))
+    """How a state is copied (copyreg): whole, also where CrossHair copies `__old__` shallowly.
+
+    What its parts share they still share in the copy, since only the whole is copied in this way.
+    """
+    image = BytesIO()
+    pickler = pickle.Pickler(image)
+    pickler.dispatch_table = {}
+    pickler.dump(vars(instance))
+    return restore, (type(instance), image.getvalue())
 
 
 def restore(owner: type, attributes: bytes) -> object:

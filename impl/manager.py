@@ -1,0 +1,333 @@
+"""The whole memory manager: frames, ranges, page tables and processes in one, and the kernel's own pages.
+
+Kernel pages are a block of the kernel's range, and a frame of its own mapped at each page that was asked for; slabs of
+the heap are such pages. They are made page by page, and unmade page by page: if frames run out half-way, what was made
+is unmade. A refused operation returns None or False and changes nothing.
+
+Mapping and the allocators are independent, as in the original design: who maps a frame is not asked whether it is
+allocated. But what the manager took for a table or for kernel pages goes back only by what took it: `free_frame` frees
+nothing but what `allocate_frame` gave, so a machine's `frame_free` is always checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from memoracle.impl.boot import TOP, Record, boot
+from memoracle.impl.buddy import Spaces
+from memoracle.impl.kernel_half import KernelHalf
+from memoracle.impl.paging import Attributes, Leaf, Paging
+from memoracle.impl.pte import Layout
+
+WRITE_BACK = 6  # the memory type of kernel pages; the machine's page attribute table must have it
+
+
+class Machine(NamedTuple):
+    """The sizes of a machine (TRACE.md section 4)."""
+
+    frames: int  # that the bitmap reaches
+    image: int  # of them, from 0, the kernel's image takes
+    leaf_level: int
+    layout: Layout
+    kernel_start: int  # the address of the first page of the kernel's range
+    kernel_depth: int  # the binary logarithm of its pages
+    process_depth: int  # the same of each process's range
+    reserved: tuple[tuple[int, int], ...] = ()  # pieces taken of the kernel's range at start: first page, pages
+
+
+class Manager:
+    """The memory of one machine; process 0 is the kernel and always exists.
+
+    given: the frames that callers of `allocate_frame` have.  lengths: by the first page of a block, how many kernel
+    pages it has.  frame_at: by kernel page, its frame.  Pages of a range are numbered from its start.
+
+    inv: self.spaces.spaces.keys() == self.halves.live == self.paging.roots.keys()
+    inv: all(_owners(self, frame) == [] for frame in range(self.bitmap.frames) if self.bitmap.is_free(frame))
+    inv: all(len(_owners(self, f)) == 1 for f in range(self.bitmap.image, self.bitmap.frames) if _is_allocated(self, f))
+    inv: self.frame_at.keys() == {p for first, n in self.lengths.items() for p in range(first, first + n)}
+    inv: all(self.translate(0, self.address_of(p)) == f << self.page_shift for p, f in self.frame_at.items())
+    """
+
+    def __init__(self, machine: Machine, records: Sequence[Record] | None = None) -> None:
+        """Nothing is mapped, only the kernel lives, and frames are what the memory map says (None: all are usable).
+
+        pre: 1 <= machine.image <= machine.frames and machine.leaf_level in (1, 2, 3)
+        pre: machine.frames << 9 * machine.leaf_level + 3 <= 1 << machine.layout.physical_address_bits
+        pre: records is None or all(0 <= record.start < TOP and record.length >= 0 for record in records)
+        post: self.machine == machine and not self.given and not self.lengths
+        post: all(self.spaces.spaces[0].size(first) == pages for first, pages in machine.reserved)
+        """
+        self.machine = machine
+        self.page_shift = 9 * machine.leaf_level + 3
+        usable = [Record(0, TOP, 1)] if records is None else records
+        self.bitmap = boot(usable, self.page_shift, machine.frames, machine.image)
+        self.spaces = Spaces(machine.kernel_depth, machine.process_depth)
+        for first, pages in machine.reserved:
+            self.spaces.spaces[0].fix(first, pages)
+        self.halves = KernelHalf()
+        self.paging = Paging(self.bitmap, self.halves, machine.layout, machine.leaf_level, machine.frames)
+        self.given: set[int] = set()
+        self.lengths: dict[int, int] = {}
+        self.frame_at: dict[int, int] = {}
+
+    # Frames
+
+    def allocate_frame(self) -> int | None:
+        """A free frame, the lowest, for the caller; None if no frame is free.
+
+        post: _ == min((f for f in range(self.bitmap.frames) if __old__.self.bitmap.is_free(f)), default=None)
+        post: self.given == __old__.self.given | ({_} - {None})
+        post: __return__ is not None or _picture(self) == _picture(__old__.self)
+        """
+        frame = self.bitmap.allocate()
+        if frame is not None:
+            self.given.add(frame)
+        return frame
+
+    def free_frame(self, frame: int) -> bool:
+        """Takes a frame back that `allocate_frame` gave; False if it is none.
+
+        post: __return__ == (frame in __old__.self.given)
+        post: self.given == __old__.self.given - {frame}
+        post: not __return__ or self.bitmap.is_free(frame)
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        if frame not in self.given:
+            return False
+        self.given.remove(frame)
+        return self.bitmap.free(frame)
+
+    # Processes
+
+    def create(self, process: int) -> bool:
+        """A new process; False if it exists already, or no frame is left for its PML4.
+
+        post: __return__ == (process not in __old__.self.spaces.spaces and __old__.self.bitmap.count() > 0)
+        post: self.spaces.spaces.keys() == __old__.self.spaces.spaces.keys() | ({process} if __return__ else set())
+        post: self.bitmap.count() == __old__.self.bitmap.count() - __return__
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        if not self.paging.create(process):
+            return False
+        self.spaces.create(process)
+        return True
+
+    def exit(self, process: int) -> bool:
+        """Ends a process: its ranges, mappings and tables go, and the frames that nothing maps any more are released.
+
+        False if it does not exist or is the kernel.
+
+        post: __return__ == (process != 0 and process in __old__.self.spaces.spaces)
+        post: self.spaces.spaces.keys() == {p for p in __old__.self.spaces.spaces if p != process or not __return__}
+        post: self.given <= __old__.self.given and self.lengths == __old__.self.lengths
+        post: all(f not in self.paging.uses and f in __old__.self.paging.uses for f in __old__.self.given - self.given)
+        post: all(f in self.paging.uses or f not in __old__.self.paging.uses for f in __old__.self.given & self.given)
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        released = self.paging.exit(process)
+        if released is None:
+            return False
+        self.spaces.exit(process)
+        while released:
+            self._release_one(released)
+        return True
+
+    # Ranges
+
+    def allocate_range(self, process: int, pages: int) -> int | None:
+        """The first page of a block of a process's range; None if the process does not exist or no block is left.
+
+        post: __return__ is None or self.spaces.spaces[process].size(__return__) // 2 < pages
+        post: __return__ is None or pages <= self.spaces.spaces[process].size(__return__)
+        post: __return__ is not None or _picture(self) == _picture(__old__.self)
+        """
+        space = self.spaces.of(process)
+        return None if space is None else space.allocate(pages)
+
+    def reserve_range(self, process: int, page: int, pages: int) -> bool:
+        """Allocates exactly this block of a process's range; False if the law of ranges refuses.
+
+        post: not __return__ or self.spaces.spaces[process].size(page) == pages
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        space = self.spaces.of(process)
+        return space is not None and space.reserve(page, pages)
+
+    def free_range(self, process: int, page: int, pages: int) -> bool:
+        """Frees a block of a process's range; False if there is none, or it is that of kernel pages.
+
+        post: not __return__ or self.spaces.spaces[process].size(page) == 0
+        post: not __return__ or process != 0 or page not in self.lengths
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        space = self.spaces.of(process)
+        if space is None or (process == 0 and page in self.lengths):
+            return False
+        return space.free(page, pages)
+
+    # Mapping
+
+    def map(self, process: int, virtual: int, leaf: Leaf) -> bool:
+        """Maps the page at a virtual address, whoever has the frame; see `Paging.map`.
+
+        post: not __return__ or self.translate(process, virtual) == leaf.physical
+        post: not __return__ or __old__.self.translate(process, virtual) is None
+        post: (self.given, self.lengths) == (__old__.self.given, __old__.self.lengths)
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        return self.paging.map(process, virtual, leaf)
+
+    def unmap(self, process: int, virtual: int, release: bool = False) -> bool:
+        """Unmaps the page at a virtual address; with `release`, the frame is freed if nothing maps it any more.
+
+        False if nothing is mapped there (see `Paging.unmap`), or it is one of the kernel pages. Only a frame that
+        `allocate_frame` gave is freed.
+
+        post: not __return__ or self.translate(process, virtual) is None is not __old__.self.translate(process, virtual)
+        post: release or self.given == __old__.self.given
+        post: not any(f in self.paging.uses for f in __old__.self.given - self.given)
+        post: self.lengths == __old__.self.lengths
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        if self.page_at(virtual) in self.frame_at:
+            return False
+        unmapped = self.paging.unmap(process, virtual)
+        if unmapped is None:
+            return False
+        if release and unmapped.last:
+            self.free_frame(unmapped.frame)
+        return True
+
+    def translate(self, process: int, virtual: int) -> int | None:
+        """The physical address of a byte; None where nothing is mapped.
+
+        post: __return__ == self.paging.translate(process, virtual)
+        """
+        return self.paging.translate(process, virtual)
+
+    def attributes(self, process: int, virtual: int) -> Attributes | None:
+        """What is allowed at a byte; None where nothing is mapped.
+
+        post: __return__ == self.paging.attributes(process, virtual)
+        """
+        return self.paging.attributes(process, virtual)
+
+    # Kernel pages
+
+    def allocate_pages(self, pages: int) -> int | None:
+        """The virtual address of so many pages of the kernel's range, each mapped to a frame of its own.
+
+        None if no block of the range fits, too few frames are left for the pages and their tables, or something is
+        mapped there although nobody has that range.
+
+        post: __return__ is None or self.free_pages(__return__, pages) and _picture(self) == _picture(__old__.self)
+        post: __return__ is not None or _picture(self) == _picture(__old__.self)
+        """
+        first = self.spaces.spaces[0].allocate(pages)
+        if first is None:
+            return None
+        self.lengths[first] = 0
+        while self.lengths[first] < pages:
+            if not self._extend(first):
+                self._undo(first, pages)
+                return None
+        return self.address_of(first)
+
+    def free_pages(self, address: int, pages: int) -> bool:
+        """Undoes one allocation of kernel pages whole; False if none of so many pages begins at this address.
+
+        post: __return__ == (__old__.self.lengths.get(self.page_at(address)) == pages)
+        post: self.lengths == {p: n for p, n in __old__.self.lengths.items() if not _ or p != self.page_at(address)}
+        post: self.given == __old__.self.given
+        post: not __return__ or self.spaces.spaces[0].size(self.page_at(address)) == 0
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        first = self.page_at(address)
+        if first is None or self.lengths.get(first) != pages:
+            return False
+        self._undo(first, pages)
+        return True
+
+    def address_of(self, page: int) -> int:
+        """The virtual address of a page of the kernel's range.
+
+        post: self.page_at(__return__) == page or page < 0
+        """
+        return self.machine.kernel_start + (page << self.page_shift)
+
+    def page_at(self, address: int) -> int | None:
+        """The page of the kernel's range that begins at an address, as far as it goes on; None if none does.
+
+        post: __return__ is None or self.address_of(__return__) == address and __return__ >= 0
+        post: __return__ is not None or (address - self.machine.kernel_start) % (1 << self.page_shift) or address < self.machine.kernel_start
+        """  # noqa: E501
+        page = address - self.machine.kernel_start >> self.page_shift
+        return page if page >= 0 and self.address_of(page) == address else None
+
+    # Steps
+
+    def _release_one(self, released: list[int]) -> None:
+        """Frees one of the frames that nothing maps any more, if `allocate_frame` gave it."""
+        self.free_frame(released.pop())
+
+    def _extend(self, first: int) -> bool:
+        """One more kernel page in this block; False, and nothing changes, if there is no frame for it or its tables."""
+        page = first + self.lengths[first]
+        frame = self.bitmap.allocate()
+        if frame is None:
+            return False
+        if not self.paging.map(0, self.address_of(page), Leaf(frame << self.page_shift, WRITE_BACK)):
+            self.bitmap.free(frame)
+            return False
+        self.frame_at[page] = frame
+        self.lengths[first] += 1
+        return True
+
+    def _undo(self, first: int, pages: int) -> None:
+        """Unmakes all kernel pages of this block, and frees it."""
+        while self.lengths[first]:
+            self._shrink(first)
+        del self.lengths[first]
+        self.spaces.spaces[0].free(first, pages)
+
+    def _shrink(self, first: int) -> None:
+        """One kernel page less: the last of this block."""
+        self.lengths[first] -= 1
+        page = first + self.lengths[first]
+        self.paging.unmap(0, self.address_of(page))
+        self.bitmap.free(self.frame_at[page])
+        del self.frame_at[page]
+
+
+# For the contracts to speak of
+
+
+def _is_allocated(manager: Manager, frame: int) -> bool:
+    """Whether a frame exists and is not free."""
+    return manager.bitmap.exists(frame) and not manager.bitmap.is_free(frame)
+
+
+def _owners(manager: Manager, frame: int) -> list[str]:
+    """What a frame is used for, but for the kernel's image."""
+    roots = [f"PML4 of process {each}" for each, root in manager.paging.roots.items() if each and root == frame]
+    tables = ["table"] if frame in manager.paging.memory else []
+    pages = [f"kernel page {page}" for page, held in manager.frame_at.items() if held == frame]
+    return roots + tables + pages + (["given"] if frame in manager.given else [])
+
+
+def _picture(manager: Manager) -> tuple[object, ...]:
+    """All that a manager's operations can tell of its state, however it came to that."""
+    bitmap, paging = manager.bitmap, manager.paging
+    return (
+        bitmap.words,
+        bitmap.free_frames,
+        {process: space.blocks() for process, space in manager.spaces.spaces.items()},
+        manager.halves.tables,
+        paging.memory,
+        paging.roots,
+        paging.uses,
+        manager.given,
+        manager.lengths,
+        manager.frame_at,
+    )

@@ -1,0 +1,14 @@
+"""Proofs of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memoracle.proofs import laws
+from memoracle.proofs.manager_law import LAW, THEOREMS
+from memoracle.proofs.obligations import Obligation
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from laws.obligations(LAW)
+    yield from THEOREMS

@@ -1,0 +1,197 @@
+"""Proofs of the manager's law: it keeps its invariants, what users care about follows, and what is undone was nothing.
+
+What the bitmap and the page tables guarantee of their part of the state is taken as given: it is proved of the same
+operations by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import z3
+
+from memoracle.proofs import laws
+from memoracle.proofs.obligations import Obligation, claimed
+from memoracle.proofs.paths import Run
+from memoracle.proofs.world import Sort, World
+from memoracle.spec import bitmap, paging
+from memoracle.spec import manager as law
+from memoracle.spec.bitmap import Frames
+from memoracle.spec.clauses import Clause, Operation, implies
+from memoracle.spec.paging import Mappings
+
+PAGE_SHIFTS = (12, 21, 30)
+MOST_PAGES = 1 << 52  # of a range, and frames of a machine
+MOST_ADDRESSES = 1 << 84  # more than the bytes of any range of them
+FRAME, KERNEL_PAGE = Sort("frame", MOST_PAGES), Sort("kernel page", MOST_PAGES)
+SPACE, PAGE, PHYSICAL = Sort("space"), Sort("page", MOST_ADDRESSES), Sort("physical", MOST_ADDRESSES)
+SORTS = {
+    **dict.fromkeys(("frame", "table", "later"), FRAME),
+    **dict.fromkeys(("kernel_page", "first", "second"), KERNEL_PAGE),
+    **dict.fromkeys(("process", "other", "space"), SPACE),
+    **dict.fromkeys(("page", "virtual"), PAGE),
+    "physical": PHYSICAL,
+    "number": Sort("number"),
+    "pages": Sort("pages", MOST_PAGES),
+    "cache": Sort("cache", 7),
+    **dict.fromkeys(("writable", "executable", "global_"), Sort("truth", 1)),
+}
+OF_MAPPED = ("physical", "cache", "writable", "executable", "global_")  # what is said of a page that is mapped
+OF_PAGE = (*OF_MAPPED, "is_mapped", "number_of")
+GHOSTS = ("in_use", "behaved", "number_of", "space_numbered", "page_numbered", "first_of", "page_of")
+FUNCTIONS = {
+    **dict.fromkeys(("exists", "is_free", "in_use", "free_below"), laws.any_point("frame")),
+    **dict.fromkeys(OF_PAGE, laws.any_point("space", "page")),
+    "lives": laws.any_point("process"),
+    "uses": laws.any_point("physical"),
+    "space_numbered": laws.any_point("physical", "number"),
+    "page_numbered": laws.any_point("physical", "number"),
+    **dict.fromkeys(("use", "owner", "page_of", "behaved"), laws.any_point("frame")),
+    "taken": laws.any_point("process", "kernel_page"),
+    **dict.fromkeys(("block_at", "pages_at"), laws.any_point("first")),
+    **dict.fromkeys(("frame_at", "first_of"), laws.any_point("kernel_page")),
+}
+
+
+def page_shift(run: World) -> int:
+    """Of leaves of any level: the proof is made for each."""
+    assert isinstance(run, Run)
+    for shift in PAGE_SHIFTS[:-1]:
+        if run.decide(z3.Bool(f"pages of {1 << shift} bytes")):
+            return shift
+    return PAGE_SHIFTS[-1]
+
+
+def unknown_frames(run: World) -> Frames:
+    return Frames(
+        reach=run.number("reach", 1, MOST_PAGES),
+        image=run.number("image", 1, MOST_PAGES),
+        count=run.number("count", 0, MOST_PAGES),
+        exists=run.relation("exists", "frame"),
+        is_free=run.relation("is_free", "frame"),
+        in_use=run.relation("in_use", "frame"),
+        free_below=run.function("free_below", "frame", high=MOST_PAGES),
+    )
+
+
+def unknown_mappings(run: World, shift: int, counted: Any) -> Mappings:
+    return Mappings(
+        page_shift=shift,
+        physical_bits=run.number("physical_bits", 32, 52),
+        pat_register=run.number("pat_register"),
+        counted=counted,
+        lives=run.relation("lives", "process"),
+        is_mapped=run.relation("is_mapped", "space", "page"),
+        physical=run.function("physical", "space", "page", high=MOST_ADDRESSES, gives="physical"),
+        cache=run.function("cache", "space", "page", high=7),
+        writable=run.function("writable", "space", "page", high=1),
+        executable=run.function("executable", "space", "page", high=1),
+        global_=run.function("global", "space", "page", high=1),
+        uses=run.function("uses", "physical"),
+        number_of=run.function("number_of", "space", "page", gives="number"),
+        space_numbered=run.function("space_numbered", "physical", "number", gives="space"),
+        page_numbered=run.function("page_numbered", "physical", "number", high=MOST_ADDRESSES, gives="page"),
+    )
+
+
+def unknown(run: World) -> law.Memory:
+    """Any number of frames, processes and kernel pages, used in any way."""
+    frames, shift = unknown_frames(run), page_shift(run)
+    return law.Memory(
+        **vars(frames),
+        **vars(unknown_mappings(run, shift, frames.reach << shift)),
+        kernel_start=run.number("kernel_start"),
+        kernel_range=run.number("kernel_range", 1, MOST_PAGES),
+        use=run.function("use", "frame", high=law.GIVEN),
+        owner=run.function("owner", "frame", gives="process"),
+        taken=run.relation("taken", "process", "kernel_page"),
+        block_at=run.function("block_at", "first", high=MOST_PAGES),
+        pages_at=run.function("pages_at", "first", high=MOST_PAGES),
+        frame_at=run.function("frame_at", "kernel_page", high=MOST_PAGES, gives="frame"),
+        first_of=run.function("first_of", "kernel_page", high=MOST_PAGES, gives="first"),
+        page_of=run.function("page_of", "frame", high=MOST_PAGES, gives="kernel_page"),
+        behaved=run.relation("behaved", "frame"),
+    )
+
+
+def initial(run: World) -> law.Memory:
+    """Before the memory map is read."""
+    some = unknown(run)
+    frames = bitmap.empty(some.reach, some.image)
+    mappings = paging.unmapped(some.page_shift, some.physical_bits, some.pat_register, some.counted)
+    return law.booted(frames, mappings, some.kernel_start, some.kernel_range, run.relation("reserved", "kernel_page"))
+
+
+LAW = laws.Law(
+    "manager",
+    SORTS,
+    FUNCTIONS,
+    unknown,
+    initial,
+    law.INVARIANTS,
+    law.OPERATIONS,
+    law.THEOREMS,
+    integers=True,
+    given=law.GUARANTEED,
+    elsewhere=[field.name for part in (Frames, Mappings) for field in fields(part)],
+)
+
+
+def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
+    return claimed(f"manager.{name}", kind, claim, SORTS, integers=True)
+
+
+def leaves(operation: Operation, clause: Clause) -> Obligation:
+    """That a clause about the operation's own process holds of what it leaves."""
+
+    @proved(f"{laws.short(operation)}.leaves-{laws.short(clause)}", "theorem", clause.says)
+    def body(run: Run) -> None:
+        _, after, values = laws.happens(run, LAW, operation)
+        points = {**run.point_of_each(clause.points), **values}
+        run.claim(clause.says, clause(after, *(points[point] for point in clause.points)))
+
+    return body
+
+
+def undoes(first: Operation, second: Operation, values_of: Callable[[dict[str, Any]], Sequence[Any]]) -> Obligation:
+    """That the second of two operations is allowed after the first, and restores the state."""
+    name = f"{laws.short(second)}-after-{laws.short(first)}"
+    claim = f"after {first.name}, {second.name} is allowed and restores the state"
+
+    @proved(name, "theorem", claim)
+    def body(run: Run) -> None:
+        before, between, values = laws.happens(run, LAW, first)
+        ask = dict(zip(second.points, values_of(values), strict=True))
+        for clause in second.guard:
+            at = {**run.point_of_each(clause.points), **ask}
+            run.claim(clause.says, clause(between, *(at[point] for point in clause.points)))
+        same_but_ghosts(run, before, second(between, *ask.values()))
+
+    return body
+
+
+def same_but_ghosts(run: Run, before: law.Memory, after: law.Memory) -> None:
+    """Claims that nothing that anybody keeps differs; what is said of nothing any more is of no account."""
+    frame, kernel_page, page, space = (run.point(each) for each in ("frame", "kernel_page", "page", "space"))
+    same = before.owner(frame) == after.owner(frame)
+    run.claim("each table is whose it was", implies(law.holds_a_table(before, frame), same))
+    same = before.frame_at(kernel_page) == after.frame_at(kernel_page)
+    run.claim("each kernel page holds the frame that it held", implies(law.is_kernel_page(before, kernel_page), same))
+    for name in OF_MAPPED:
+        same = getattr(before, name)(space, page) == getattr(after, name)(space, page)
+        run.claim(f"{name} of each page is what it was", implies(before.is_mapped(space, page), same))
+    laws.same_state(run, LAW, before, after, (*GHOSTS, *OF_MAPPED, "owner", "frame_at"))
+
+
+THEOREMS = (
+    leaves(law.end, law.nothing_of_it_is_left),
+    undoes(law.allocate, law.free, lambda of: [of["frame"]]),
+    undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),
+    undoes(law.map_page, law.unmap, lambda of: [of["process"], of["virtual"]]),
+    undoes(law.create, law.end, lambda of: [of["process"], of["frame"]]),
+    undoes(law.take_range, law.give_range, lambda of: [of["process"], of["first"], of["pages"]]),
+    undoes(law.begin_pages, law.end_pages, lambda of: [of["first"]]),
+    undoes(law.extend_pages, law.shrink_pages, lambda of: [of["first"]]),
+)
