@@ -94,7 +94,11 @@ def _emulated() -> list[Piece]:
     """What is settled by an emulated processor. Only who asks for it loads it."""
     from memoracle.proofs import machine_run
 
-    return [_obligation(each, False) for each in machine_run.computations()]
+    def piece(of: Computation) -> Piece:
+        unsettled = replace(_obligation(of, False).unsettled, solver=machine_run.PROCESSOR)
+        return Piece(unsettled, lambda: replace(runner.discharge(of), solver=machine_run.PROCESSOR))
+
+    return [piece(each) for each in machine_run.computations()]
 
 
 def _contracts() -> list[Piece]:

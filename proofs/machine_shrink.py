@@ -16,6 +16,7 @@ from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.paging import Attributes, Leaf, Paging
 from memoracle.impl.pte import Layout
 from memoracle.proofs.machine import Access, look
+from memoracle.proofs.machine_trial import give_back
 
 
 def test_replay() -> None:
@@ -41,12 +42,13 @@ class Replay:
     def __init__(self, failed: Failed) -> None:
         self.failed = failed
         self.processor = Processor(failed.site.page_shift, failed.site.windows)
+        self.frames = failed.frames  # those that are left
         self.tries = 0
 
     def run(self, events: list[Event]) -> tuple[Trial, int, Wrong] | None:
         """The trial, how many events it took, and what is wrong; None if all agree, to the end."""
         self.tries += 1
-        trial = Trial(self.failed.site, self.processor, self.failed.frames, self.failed.own)
+        trial = Trial(self.failed.site, self.processor, self.frames, self.failed.own)
         for place, event in enumerate(events):
             wrong = self._happen(trial, event)
             if wrong is not None:
@@ -64,10 +66,10 @@ class Replay:
         return trial.probe(event) or trial.walked(event)
 
     def shortest(self) -> list[Event]:
-        """Leaves out what it can: half of the events, a quarter of them, and so on down to each one."""
+        """Leaves out what it can: frames; half of the events, a quarter of them, and so on down to each one."""
         events = self.failed.events
         calls = [event for event in events[:-1] if isinstance(event, Call)] + events[-1:]
-        events = self._shorter(calls) or self._shorter(events) or events
+        events = self._with_few_frames(self._shorter(calls) or self._shorter(events) or events)
         size = len(events) // 2
         while size and self.tries < TRIES:
             place, shrunk = 0, False
@@ -78,6 +80,19 @@ class Replay:
                 else:
                     events, shrunk = left, True
             size = size if shrunk and size == 1 else size // 2
+        return self._with_few_frames(events)
+
+    def _with_few_frames(self, events: list[Event]) -> list[Event]:
+        """As many of the events as fail with as few frames as do: those that are mapped, and some for tables."""
+        every, shift = self.frames, self.failed.site.page_shift
+        mapped = {event.leaf.physical >> shift for event in events if isinstance(event, Call) and event.leaf}
+        for tables in (1, 2, 3, 4, 6, 8, 12, 16, 24):
+            others = [frame for frame in every if frame not in mapped]
+            self.frames = tuple(sorted({*others[:tables], *mapped.intersection(every)}))
+            left = self._shorter(events)
+            if left is not None:
+                return left
+        self.frames = every
         return events
 
     def _shorter(self, events: list[Event]) -> list[Event] | None:
@@ -94,7 +109,7 @@ def as_test(failed: Failed) -> str:
     if found is None:
         return f"{failed.wrong.reason}\nIt could not be done again."
     trial, _, wrong = found
-    reach, frames = REACH[failed.site.level], ", ".join(map(hex, failed.frames))
+    reach, frames = REACH[failed.site.level], ", ".join(map(hex, replay.frames))
     lines = [
         f"bitmap = Bitmap({reach:#x}, 1)",
         f"for frame in [{frames}]:",

@@ -10,11 +10,19 @@ from collections import Counter
 
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.kernel_half import KernelHalf
-from memoracle.impl.paging import Attributes, Leaf, Paging
+from memoracle.impl.paging import Attributes, Leaf, Paging, Unmapped
 from memoracle.proofs.machine import FETCH, LOAD, PAGE_FAULT, PROTECTION, STORE, WINDOW, Access, Processor
 from memoracle.proofs.machine_events import LAYOUT, REACH, UPPER, Call, Probe, Site, Wrong, hexadecimal
 
 MOST_TABLES = 3  # that one mapping takes
+
+
+def give_back(bitmap: Bitmap, answer: Unmapped | list[int] | None) -> None:
+    """Frees the frames of which unmap or exit say that nothing maps them any more, as a kernel does."""
+    if isinstance(answer, Unmapped):
+        answer = [answer.frame] if answer.last else []
+    for frame in answer or []:
+        bitmap.free(frame)
 
 
 class Trial:
@@ -35,6 +43,8 @@ class Trial:
         self.paging = Paging(self.bitmap, KernelHalf(), LAYOUT, site.level, reach)
         self.kernel: dict[int, Leaf] = {}  # what is mapped in the upper half, by the page's address
         self.lower: dict[int, dict[int, Leaf]] = {0: {}}  # and in the lower half of each process
+        self.processes: set[int] = set()  # all but 0 that were ever to be created
+        self.pages: set[int] = set()  # all that were ever to be mapped in process 0 or in the upper half
         self.data: set[int] = set()  # the frames of the pool that pages were mapped to
         self.happened: Counter[str] = Counter()
         self.lines: list[str] = []  # what was called, as it is written in a test
@@ -59,10 +69,11 @@ class Trial:
 
     def _create(self, call: Call) -> Wrong | None:
         due = call.process not in self.lower and self.bitmap.count() > 0
+        self.processes.add(call.process)
         created = self.paging.create(call.process)
         if created is not due:
             return Wrong(f"{call} is {created}", [f"assert {call} is {due}"])
-        self._note(call, "created" if created else "not created")
+        self._note("created" if created else "not created", str(call))
         if created:
             self.lower[call.process] = {}
         return None
@@ -72,7 +83,7 @@ class Trial:
         released = self.paging.exit(call.process)
         if (released is not None) is not due:
             return Wrong(f"{call} is {released}", [f"assert ({call} is not None) is {due}"])
-        self._note(call, "not exited" if released is None else "exited")
+        self._note("not exited" if released is None else "exited", f"give_back(bitmap, {call})")
         if released is not None:
             del self.lower[call.process]
         return self._release(released or [])
@@ -81,18 +92,21 @@ class Trial:
         assert call.leaf is not None
         frame, free = call.leaf.physical >> self.site.page_shift, self.bitmap.count()
         taken = frame in self.frames and self.bitmap.take(frame)
-        if taken:
-            self.lines.append(f"bitmap.take({frame:#x})")
+        lines = (
+            [f"bitmap.take({frame:#x})", f"if not {call}:", f"    bitmap.free({frame:#x})"] if taken else [str(call)]
+        )
+        if call.process == 0 or call.virtual >= UPPER:
+            self.pages.add(call.virtual)
         accepted = self.paging.map(call.process, call.virtual, call.leaf)
         space = self._space(call.process, call.virtual)
         known = space is None or call.virtual in space
         if not accepted and call.sound and not known and free > MOST_TABLES:
             return Wrong(f"{call} is refused while {free} frames are free", [f"assert {call}"])
-        self._note(call, "mapped" if accepted else "out of frames" if call.sound and not known else "not mapped")
+        self._note("mapped" if accepted else "out of frames" if call.sound and not known else "not mapped", *lines)
         if taken and accepted:
             self.data.add(frame)
         elif taken:
-            self._free(frame)
+            self.bitmap.free(frame)
         if accepted and space is not None and not known:
             space[call.virtual] = call.leaf
         return None
@@ -105,7 +119,7 @@ class Trial:
         if (unmapped.frame if unmapped else None) != due:
             claim = f"assert {call} is None" if due is None else f"assert {call}[0] == {due:#x}"
             return Wrong(f"{call} is {unmapped}", [claim])
-        self._note(call, "unmapped" if unmapped else "not unmapped")
+        self._note("unmapped" if unmapped else "not unmapped", f"give_back(bitmap, {call})")
         return self._release([unmapped.frame] if unmapped is not None and unmapped.last else [])
 
     def _release(self, frames: list[int]) -> Wrong | None:
@@ -113,34 +127,29 @@ class Trial:
         for frame in frames:
             if frame in self.data:
                 self.data.remove(frame)
-                self._free(frame)
+                self.bitmap.free(frame)
             elif frame in self.frames:
                 return Wrong(f"frame {frame:#x} is released twice", [f"assert bitmap.free({frame:#x})"])
             elif frame >= self.paging.counted:
                 return Wrong(f"frame {frame:#x} is not counted, and released", [f"assert {frame:#x} < paging.counted"])
         return None
 
-    def _free(self, frame: int) -> None:
-        self.bitmap.free(frame)
-        self.lines.append(f"bitmap.free({frame:#x})")
-
-    def _note(self, call: Call, what: str) -> None:
+    def _note(self, what: str, *lines: str) -> None:
         self.happened[what] += 1
-        self.lines.append(str(call))
+        self.lines += lines
 
     def end(self) -> Wrong | None:
         """Unmaps all: then all frames are free again."""
-        calls = [Call("exit", process) for process in self.lower if process]
-        calls += [Call("unmap", 0, page) for page in (*self.lower[0], *self.kernel)]
+        calls = [Call("exit", process) for process in sorted(self.processes)]
+        calls += [Call("unmap", 0, page) for page in sorted(self.pages)]
         for each in calls:
             wrong = self.call(each)
             if wrong is not None:
                 return wrong
-        left = len(self.frames) - self.bitmap.count()
-        if not left:
+        if self.bitmap.count() == len(self.frames):
             return None
         claim = f"assert bitmap.count() == {len(self.frames)}"
-        return Wrong(f"nothing is mapped any more, and {left} frames are not free", [claim])
+        return Wrong(f"nothing is mapped any more, and {self.bitmap.count()} frames are free", [claim])
 
     # Accesses
 

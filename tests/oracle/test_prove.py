@@ -14,7 +14,7 @@ import pytest
 import z3
 
 from memoracle.cli import main
-from memoracle.proofs import components, contracts, small_runs, solver
+from memoracle.proofs import components, contracts, machine_run, small_runs, solver
 from memoracle.proofs.obligations import Computation, Obligation
 from memoracle.proofs.paths import Run
 from memoracle.proofs.terms import SymbolicBool
@@ -295,6 +295,21 @@ def test_contracts_are_checked_when_asked_for(prove: Prove, package: str) -> Non
     assert prove({"fake": ["true"]}, "fake", "--contracts").status == 0
     of_small = prove({"fake": ["true"]}, "small", "--contracts", "--format", "json")
     assert [*of_small.verdicts] == ["small.good", "small.bad"]
+
+
+def test_an_emulated_processor_is_asked_when_wanted(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_run, "CALLS", 1500)
+    monkeypatch.setattr(machine_run, "LOADS", 10_000)
+    told = prove({"fake": ["true"]}, "fake", "--machine", "--format", "json")
+    assert told.status == 0
+    assert [*told.verdicts] == ["fake.true", *(f"paging.machine.leaf-{level}" for level in (1, 2, 3))]
+    for each in told.document["obligations"][1:]:
+        assert [*each] == KEYS
+        assert (each["component"], each["kind"], each["verdict"]) == ("paging", "refinement", "proved")
+        assert each["solver"].startswith("unicorn ")
+        assert "1,500 random operations and 10,000 loads" in each["scope"]
+        assert " faulted" in each["counterexample"]
+    assert any("unicorn" in line for line in told.document["trust"])
 
 
 def test_names_are_unique() -> None:
