@@ -84,23 +84,13 @@ def computations() -> list[Computation]:
 
 
 def _computation(level: int) -> Computation:
-    made: list[Agreement] = []
-
-    def run() -> str | None:
-        made[:] = [agree(level, CALLS, LOADS, SEED)]
-        return wrong(made[0])
-
-    def shows() -> str | None:
-        return str(made[0]) if made else None
-
     return Computation(
         f"paging.machine.leaf-{level}",
         "paging",
         "refinement",
         "an emulated x86 that walks the tables reaches what was mapped, with the permissions asked for, or faults",
-        run,
+        lambda: wrong(agree(level, CALLS, LOADS, SEED)),
         f"bounded: leaves of {LEVELS[level]}; {CALLS:,} random operations and {LOADS:,} loads, or more; seed {SEED}",
-        shows,
     )
 
 

@@ -308,7 +308,7 @@ def test_an_emulated_processor_is_asked_when_wanted(prove: Prove, monkeypatch: p
         assert (each["component"], each["kind"], each["verdict"]) == ("paging", "refinement", "proved")
         assert each["solver"].startswith("unicorn ")
         assert "1,500 random operations and 10,000 loads" in each["scope"]
-        assert " faulted" in each["counterexample"]
+        assert each["counterexample"] is None
     assert any("unicorn" in line for line in told.document["trust"])
 
 
