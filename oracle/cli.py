@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from memoracle import boot, check, prove
+from memoracle import boot, check, explain, prove
 from memoracle.inputs import InputError
 from memoracle.spec.geometry import GeometryError
 from memoracle.status import Status
 
 # Each is a module with add_parser(subparsers) and run(args); a solver is imported in run only, since others need none.
-COMMANDS = (prove, check, boot)
+COMMANDS = (prove, check, boot, explain)
 INTERRUPTED = 130  # what shells report of a program that SIGINT ended
 
 
