@@ -65,11 +65,10 @@ def encode(layout: Layout, fields: Fields, level: int) -> int | None:
     index = pat.select(layout.pat_register, fields.cache, not fields.leaf)
     if index is None:
         return None
-    value = physical | (PRESENT if fields.present else 0)
-    value |= (WRITABLE if fields.writable else 0) | (USER if fields.user else 0)
+    value = physical | PRESENT * fields.present | WRITABLE * fields.writable | USER * fields.user
     value |= WRITE_THROUGH * (index & 1) | CACHE_DISABLE * (index >> 1 & 1)
     if fields.leaf:
-        value |= PAT[level] * (index >> 2) | (LARGE if level > 1 else 0)
+        value |= PAT[level] * (index >> 2) | LARGE * (level > 1)
     return value
 
 

@@ -65,6 +65,9 @@ class SymbolicBool(Formula):
             raise TypeError("a clause branches on a truth; it must be written with neg, implies and when")
         return running.decide(self.z)
 
+    def __rmul__(self, other: int) -> Any:
+        return self.choose(other, 0)  # as Python counts truths
+
     def negated(self) -> SymbolicBool:
         return SymbolicBool(z3.Not(self.z))
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 Truth: TypeAlias = "bool | Formula"
 Number: TypeAlias = "int | Term"
+Point: TypeAlias = "int | Term | Formula"  # a number, or a truth
 State = TypeVar("State")
 
 
@@ -99,7 +100,7 @@ class Clause:
     holds: Callable[..., Truth]
     points: tuple[str, ...]
 
-    def __call__(self, state: Any, *points: Number) -> Truth:
+    def __call__(self, state: Any, *points: Point) -> Truth:
         return self.holds(state, *points)
 
 
@@ -114,11 +115,11 @@ class Operation:
     effect: Callable[..., Any]
     points: tuple[str, ...]
 
-    def __call__(self, state: State, *values: Number) -> State:
+    def __call__(self, state: State, *values: Point) -> State:
         after: State = self.effect(state, *values)
         return after
 
-    def allows(self, state: Any, **values: Number) -> Truth:
+    def allows(self, state: Any, **values: Point) -> Truth:
         """Whether every clause of the guard, all of whose points are given, holds."""
         holds: Truth = True
         for clause in self.guard:
@@ -126,7 +127,7 @@ class Operation:
                 holds = holds & clause(state, *(values[point] for point in clause.points))
         return holds
 
-    def broken(self, state: Any, **values: Number) -> Clause | None:
+    def broken(self, state: Any, **values: Point) -> Clause | None:
         """The first clause of the guard, all of whose points are given, that does not hold of a concrete state."""
         for clause in self.guard:
             if set(clause.points) <= set(values) and not clause(state, *(values[point] for point in clause.points)):

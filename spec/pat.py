@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from memoracle.spec.clauses import Number, Truth, clause, implies, operation, when
+from memoracle.spec.clauses import Number, Truth, clause, implies, neg, operation, when
 
 UNCACHEABLE, WRITE_COMBINING, WRITE_THROUGH, WRITE_PROTECTED, WRITE_BACK, UNCACHED = 0, 1, 4, 5, 6, 7
 TYPES: Final = (UNCACHEABLE, WRITE_COMBINING, WRITE_THROUGH, WRITE_PROTECTED, WRITE_BACK, UNCACHED)  # UC- is the last
@@ -140,4 +140,9 @@ def lower_half_is_a_part(s: Pat, kind: Number, index: Number) -> Truth:
     return implies(lower, select.allows(s, kind=kind, low_half=False, index=index))
 
 
-THEOREMS = (every_index_has_a_type, every_type_held_is_available, lower_half_is_a_part)
+@clause("the numbers 2, 3, and 8 and above are no memory types")
+def other_numbers_are_no_types(s: Pat, kind: Number) -> Truth:
+    return implies((kind == 2) | (kind == 3) | (8 <= kind), neg(type_exists(s, kind)))
+
+
+THEOREMS = (other_numbers_are_no_types, every_index_has_a_type, every_type_held_is_available, lower_half_is_a_part)
