@@ -1,7 +1,7 @@
 """Seeds faults in the page tables' code, and asks whether the emulated processor alone finds each.
 
 `python -m memoracle.proofs.machine_faults [MODULE ...]`. A fault that changes no translation and no permission is none
-that it could find.
+that it could find: those of the page tables are listed in `machine_survivors.toml`, with the reason.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
+from memoracle.proofs.mutants import equivalents, shown
 from memoracle.proofs.mutation import Mutant, mutants
 from memoracle.proofs.pool import Failure, run_each
 from memoracle.proofs.seeding import MEMORY, Verdict, seed, tree_of
 
 MODULES = ("paging", "pte", "pat", "kernel_half")  # what the walk depends on
+SURVIVORS = Path(__file__).with_name("machine_survivors.toml")
 CALLS = 3_000  # for each size of leaves
 SECONDS = 60  # of a processor's time for each fault
 
@@ -52,19 +55,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in args.module:
         if name not in MODULES:
             parser.error(f"{name} is none of the modules")
+    listed = equivalents(SURVIVORS.read_text(encoding="utf-8"))
     every = [mutant for name in args.module or ["paging"] for mutant in faults(name)]
     tasks: list[Callable[[], Verdict]] = [partial(tried, mutant) for mutant in every]
     count: Counter[str] = Counter()
     for place, found in run_each(tasks):
-        mutant = every[place]
-        verdict = Verdict("killed", found.reason) if isinstance(found, Failure) else found
-        count[verdict.outcome] += 1
-        if verdict.outcome != "refuted":
-            line = f"{mutant.module}:{mutant.line} {mutant.function}: {verdict.outcome}, {verdict.by}\n"
-            sys.stdout.write(f"{line}  - {mutant.original}\n  + {mutant.mutated}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"{len(every)} faults: " + ", ".join(f"{what} {count[what]}" for what in sorted(count)) + "\n")
-    return 0
+        outcome, by = ("died", found.reason) if isinstance(found, Failure) else (found.outcome, found.by)
+        if outcome == "survived" and every[place].key in listed:
+            outcome = "changes no translation"
+        if outcome == "survived":
+            say(every[place], by)
+        count[outcome] += 1
+    sys.stdout.write(f"{len(every)} faults: {', '.join(f'{count[what]} {what}' for what in sorted(count))}\n")
+    keys = {mutant.key for mutant in every}
+    stale = [key for key in listed if key[0] in {key[0] for key in keys} and key not in keys]
+    for key in stale:
+        sys.stdout.write(f"{SURVIVORS.name}: there is no such fault: {shown(key)}\n")
+    return 1 if count["survived"] or stale else 0
+
+
+def say(mutant: Mutant, by: str) -> None:
+    nth = f" (number {mutant.occurrence})" if mutant.occurrence else ""
+    sys.stdout.write(f"{mutant.module}:{mutant.line} {mutant.function}{nth}: survived {by}\n")
+    sys.stdout.write(f"  - {mutant.original}\n  + {mutant.mutated}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -262,3 +263,14 @@ def test_the_command_shows_how_they_disagree(inject: Callable[[str], None], capf
     told = capfd.readouterr().out
     assert told.count("def test_replay() -> None:") == 3
     assert told.splitlines()[-1].startswith("disagrees: unicorn ")
+
+
+def test_a_seeded_fault_is_tried_alone() -> None:
+    lines = (
+        "from memoracle.proofs.machine_faults import faults, tried",
+        "[fault, *_] = [fault for fault in faults('paging') if fault.function == 'index_of']",
+        "print(tried(fault, 600))",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Verdict(outcome='refuted', by='level 1: ")
