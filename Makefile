@@ -24,7 +24,7 @@ hints: .venv/installed
 	$(BIN)/python -m memoracle.proofs.hints
 
 bench: .venv/installed
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --growth
 
 # Solver versions change verdicts, so what is installed is pinned by constraints.txt.
 # A module that is new is not importable until it is installed: hence the folders.

@@ -8,6 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.growth import GROWTHS, costs
 from benchmarks.memory import peak
 from benchmarks.solving import solving
 from benchmarks.speed import Speeds, agree, speeds
@@ -24,10 +25,13 @@ def main() -> None:
     parser.add_argument("--piped", type=positive, default=1_000_000, help="of each peak of memory (default: 1,000,000)")
     parser.add_argument("--full", action="store_true", help=f"measure memory with {FULL:,} events")
     parser.add_argument("--solver", action="store_true", help="prove everything anew, and say how long it took")
+    parser.add_argument("--growth", action="store_true", help="say how the cost of proofs grows with the largest size")
     args = parser.parse_args()
     console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
     console.print(memory_table(FULL if args.full else args.piped))
     console.print(speed_table(args.events))
+    if args.growth:
+        console.print(growth_table())
     if args.solver:
         console.print(solver_table())
 
@@ -69,6 +73,20 @@ def numbers(title: str, *columns: str) -> Table:
     drawn.add_column("level")
     for column in columns:
         drawn.add_column(column, justify="right")
+    return drawn
+
+
+def growth_table() -> Table:
+    """Below the proofs of each component, the peer: every state of one size is tried."""
+    drawn = Table(
+        "component", "size", title="Cost of a fixed set of proofs; of trying every state", title_justify="left"
+    )
+    for column in ("rlimit", "states", "seconds"):
+        drawn.add_column(column, justify="right")
+    for growth in GROWTHS:
+        for cost in costs(growth):
+            counted = ("" if each is None else f"{each:,}" for each in (cost.rlimit, cost.states))
+            drawn.add_row(growth.component, growth.of, cost.size, *counted, f"{cost.seconds:,.2f}")
     return drawn
 
 

@@ -6,6 +6,7 @@ import importlib
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import msgspec
 import pytest
 
 from memoracle.events import EVENT
+from memoracle.proofs import buddy_law, components, laws
 from memoracle.replay import Replay
 from memoracle.rules import EXACT, LEGAL, Rules
+from memoracle.spec import buddy as law
 from memoracle.spec.geometry import geometry_from
 
 ROOT = Path(__file__).parent.parent
@@ -92,3 +95,24 @@ def test_refused_trace_has_no_speed(part: Any) -> None:
     for measure in (speed.replayed, speed.modelled, speed.as_a_command):
         with pytest.raises(speed.Disagreement):
             measure(workload, LEGAL, [line])
+
+
+def test_growth_measures_proofs_at_each_largest_size_and_then_states(part: Any) -> None:
+    growth = part("growth")
+    few = replace(growth.GROWTHS[0], obligations=("buddy.merge.keeps-bounds",), largest=[4, 8], tried=[1, 2])
+    found = list(growth.costs(few))
+    assert [cost.size for cost in found] == ["any up to 4", "any up to 8", "1", "2"]
+    assert [cost.states for cost in found] == [None, None, 5, 26]
+    assert 0 < found[0].rlimit < found[1].rlimit
+    assert buddy_law.DEEPEST == 52
+    names = [obligation.name for obligation in components.obligations([])]
+    for each in growth.GROWTHS:
+        assert all(any(name.startswith(begin) for name in names) for begin in each.obligations)
+
+
+def test_growth_is_none_of_what_is_not_proved(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    growth = part("growth")
+    unguarded = replace(buddy_law.LAW, operations=[replace(law.split, guard=())])
+    monkeypatch.setattr(components, "obligations", lambda names: list(laws.obligations(unguarded)))
+    with pytest.raises(growth.NotProvedError, match="is refuted of any up to 4 depth"):
+        list(growth.costs(replace(growth.GROWTHS[0], largest=[4])))
