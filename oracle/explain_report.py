@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FILE_WIDTH = 120  # columns of a report that no terminal shows
 BY_NAME = "used_by"  # these are many, and each is a step away: their names are enough
+INVARIANT = "invariant"
 TITLES = {
     "guard": "It happens only if",
     "guards": "It guards",
@@ -103,4 +104,7 @@ def table(entries: Sequence[Entry]) -> Table:
 
 
 def names(entries: Sequence[Entry]) -> Text:
-    return Text(", ".join(entry.name for entry in entries))
+    """Names alone; and how many more the operations' invariants are, which every guard is taken as given for."""
+    others = [entry.name for entry in entries if entry.kind != INVARIANT]
+    kept = len(entries) - len(others)
+    return Text(", ".join([*others, *([f"{kept} invariants that operations keep"] if kept else [])]))
