@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from memoracle.cache_types import CacheName
 from memoracle.impl.boot import Record
 
 # `number` reads these: a pattern here would be matched at twice the cost.
@@ -28,11 +29,6 @@ UNCHECKED = frozenset(
         "page.attributes",
         "kernel_pages.allocate",
         "kernel_pages.free",
-        "pat.register",
-        "pat.select",
-        "pat.decode",
-        "pte.encode",
-        "pte.decode",
     }
 )
 
@@ -179,6 +175,49 @@ class Pml4Dump(Question, tag="pml4.dump", kw_only=True):
     result: list[Number] | None = None
 
 
+class PatRegister(Question, tag="pat.register", kw_only=True):
+    result: Number | None = None
+
+
+class PatSelect(Question, tag="pat.select", kw_only=True):
+    cache: CacheName
+    low_half: bool
+    result: Number | None = None
+
+
+class PatDecode(Question, tag="pat.decode", kw_only=True):
+    index: Number
+    result: CacheName | None = None
+
+
+class PteEncode(Question, tag="pte.encode", kw_only=True):
+    physical: Number
+    present: bool
+    writable: bool
+    user: bool
+    leaf: bool
+    cache: CacheName
+    level: Number
+    result: Number | None = None
+
+
+class Entry(Struct, forbid_unknown_fields=True):
+    """What an entry of a page table says, as a trace has it."""
+
+    physical: Number
+    present: bool
+    writable: bool
+    user: bool
+    leaf: bool
+    cache: CacheName
+
+
+class PteDecode(Question, tag="pte.decode", kw_only=True):
+    value: Number
+    level: Number
+    result: Entry | None = None
+
+
 class HeapNew(Question, tag="heap.new", kw_only=True):
     bytes: Number
     result: Number | None = None
@@ -204,6 +243,11 @@ AnyEvent: TypeAlias = (
     | Pml4Write
     | Pml4Read
     | Pml4Dump
+    | PatRegister
+    | PatSelect
+    | PatDecode
+    | PteEncode
+    | PteDecode
     | HeapNew
     | HeapDelete
 )

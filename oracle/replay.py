@@ -19,6 +19,7 @@ from memoracle.events import (
 )
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.inputs import InputError
+from memoracle.replay_entries import EntryReplay
 from memoracle.replay_frames import FIRST_EVENT, FrameReplay
 from memoracle.replay_heap import HeapReplay
 from memoracle.replay_ranges import RangeReplay
@@ -44,6 +45,7 @@ class Replay:
         self.tables = TableReplay(rules, tables, self.frames, self.ranges)
         self.handlers = self.frames.handlers() | self.ranges.handlers() | self.tables.handlers()
         self.handlers |= HeapReplay(rules, self.frames, self.ranges).handlers()
+        self.handlers |= EntryReplay(rules).handlers()
 
     @property
     def checked(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from memoracle.proofs import bitmap, boot, buddy, counts, hazards, kernel_half, laws, small_runs, vacuity
+from memoracle.proofs import bitmap, boot, buddy, counts, hazards, kernel_half, laws, pat, pte, small_runs, vacuity
 from memoracle.proofs.obligations import Computation, Obligation
 
 PROOFS: dict[str, Callable[[], Iterable[Obligation]]] = {
@@ -13,6 +13,8 @@ PROOFS: dict[str, Callable[[], Iterable[Obligation]]] = {
     "boot": boot.obligations,
     "buddy": buddy.obligations,
     "kernel_half": kernel_half.obligations,
+    "pat": pat.obligations,
+    "paging": lambda: [*pte.obligations()],
 }
 LAWS = {law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW)}
 

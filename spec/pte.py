@@ -27,13 +27,18 @@ PAT_OF_LOWEST, PAT_OF_LARGE = 7, 12
 EXECUTE_DISABLE: Final = 63
 
 
-class Processor(Protocol):
+class Addresses(Protocol):
+    """What of a state says which addresses there are."""
+
+    @property
+    def physical_bits(self) -> Number: ...
+
+
+class Processor(Addresses, Protocol):
     """What of a state says how entries are read."""
 
     @property
-    def physical_bits(self) -> Number: ...  # of physical addresses: MAXPHYADDR
-    @property
-    def pat_register(self) -> Number: ...  # the value of IA32_PAT
+    def pat_register(self) -> Number: ...
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def cache_of(s: Processor, value: Number, level: Number) -> Number:
     return pat.type_at(s.pat_register, pat_index(value, level))
 
 
-def has_reserved_bits(s: Processor, value: Number, level: Number) -> Truth:
+def has_reserved_bits(s: Addresses, value: Number, level: Number) -> Truth:
     """Whether a bit is set that must be 0 in an entry that is present."""
     address = address_bits(value)
     past = address >> s.physical_bits != 0
@@ -133,7 +138,7 @@ def has_reserved_bits(s: Processor, value: Number, level: Number) -> Truth:
     return past | (large & numberless) | ((level == ROOT) & is_set(value, LARGE))
 
 
-def is_reserved(s: Processor, value: Number, level: Number) -> Truth:
+def is_reserved(s: Addresses, value: Number, level: Number) -> Truth:
     """Whether the processor faults on an entry for a reserved bit."""
     return is_present(value) & has_reserved_bits(s, value, level)
 
@@ -156,12 +161,12 @@ def is_link(value: Number, users: Truth) -> Truth:
 
 
 @clause("the level is one of the four")
-def level_exists(s: Processor, level: Number) -> Truth:
+def level_exists(s: object, level: Number) -> Truth:
     return (LOWEST_LEVEL <= level) & (level <= ROOT)
 
 
 @clause("a PML4 has no leaf")
-def leaf_is_possible(s: Processor, leaf: Truth, level: Number) -> Truth:
+def leaf_is_possible(s: object, leaf: Truth, level: Number) -> Truth:
     return implies(leaf, level != ROOT)
 
 
@@ -171,12 +176,12 @@ def becomes_leaf(leaf: Truth, level: Number) -> Truth:
 
 
 @clause("the address is a multiple of the bytes that the entry maps, or of a table's")
-def physical_is_aligned(s: Processor, physical: Number, leaf: Truth, level: Number) -> Truth:
+def physical_is_aligned(s: object, physical: Number, leaf: Truth, level: Number) -> Truth:
     return physical == rounded(physical, becomes_leaf(leaf, level), level)
 
 
 @clause("the address has no more bits than the processor's physical addresses")
-def physical_is_addressable(s: Processor, physical: Number) -> Truth:
+def physical_is_addressable(s: Addresses, physical: Number) -> Truth:
     return (0 <= physical) & (physical >> s.physical_bits == 0)
 
 
@@ -186,12 +191,12 @@ def type_is_available(s: Processor, leaf: Truth, cache: Number, level: Number) -
 
 
 @clause("an entry has 64 bits")
-def value_is_an_entry(s: Processor, value: Number) -> Truth:
+def value_is_an_entry(s: object, value: Number) -> Truth:
     return is_an_entry(value)
 
 
 @clause("no reserved bit is set in an entry that is present")
-def no_reserved_bit_is_set(s: Processor, value: Number, level: Number) -> Truth:
+def no_reserved_bit_is_set(s: Addresses, value: Number, level: Number) -> Truth:
     return neg(is_reserved(s, value, level))
 
 
@@ -199,27 +204,27 @@ def no_reserved_bit_is_set(s: Processor, value: Number, level: Number) -> Truth:
 
 
 @clause("the address is the one that the processor reads")
-def address_is_read(s: Processor, physical: Number, value: Number, level: Number) -> Truth:
+def address_is_read(s: object, physical: Number, value: Number, level: Number) -> Truth:
     return physical == address_of(value, level)
 
 
 @clause("the entry is present if and only if the processor reads it so")
-def present_is_read(s: Processor, present: Truth, value: Number) -> Truth:
+def present_is_read(s: object, present: Truth, value: Number) -> Truth:
     return present == is_present(value)
 
 
 @clause("writing is allowed if and only if the processor reads it so")
-def writable_is_read(s: Processor, writable: Truth, value: Number) -> Truth:
+def writable_is_read(s: object, writable: Truth, value: Number) -> Truth:
     return writable == is_writable(value)
 
 
 @clause("users are allowed if and only if the processor reads it so")
-def user_is_read(s: Processor, user: Truth, value: Number) -> Truth:
+def user_is_read(s: object, user: Truth, value: Number) -> Truth:
     return user == is_user(value)
 
 
 @clause("the entry is a leaf if and only if the processor reads it so")
-def leaf_is_read(s: Processor, leaf: Truth, value: Number, level: Number) -> Truth:
+def leaf_is_read(s: object, leaf: Truth, value: Number, level: Number) -> Truth:
     return leaf == is_leaf(value, level)
 
 
@@ -235,17 +240,17 @@ READ = (address_is_read, present_is_read, writable_is_read, user_is_read, leaf_i
 
 
 @clause("the entry is read as the leaf or the link that was asked for; one of level 1 is a leaf, whatever was")
-def leaf_is_read_as_asked(s: Processor, leaf: Truth, value: Number, level: Number) -> Truth:
+def leaf_is_read_as_asked(s: object, leaf: Truth, value: Number, level: Number) -> Truth:
     return becomes_leaf(leaf, level) == is_leaf(value, level)
 
 
 @clause("no reserved bit is set in what is encoded, whether it is present or not")
-def encodes_no_reserved_bit(s: Processor, value: Number, level: Number) -> Truth:
+def encodes_no_reserved_bit(s: Addresses, value: Number, level: Number) -> Truth:
     return neg(has_reserved_bits(s, value, level))
 
 
 @clause("accessed, dirty, global, execute-disable and all ignored bits are 0")
-def no_other_bit_is_set(s: Processor, value: Number) -> Truth:
+def no_other_bit_is_set(s: object, value: Number) -> Truth:
     return neg(is_set(value, ACCESSED)) & neg(is_set(value, DIRTY)) & (cleared(value, GLOBAL) == address_bits(value))
 
 
@@ -280,7 +285,7 @@ def encode(
 
 
 @clause("an entry of level 1 is asked for as what it is, a leaf; otherwise the call may be refused, too")
-def lowest_is_asked_for_as_leaf(s: Processor, leaf: Truth, level: Number) -> Truth:
+def lowest_is_asked_for_as_leaf(s: object, leaf: Truth, level: Number) -> Truth:
     return leaf | (level != LOWEST_LEVEL)
 
 
@@ -294,7 +299,7 @@ def decode(s: Entries, value: Number, level: Number) -> Entries:
 
 
 @clause("no reserved bit is set in the entry, present or not; otherwise the call may be refused, too")
-def nothing_reserved_is_set(s: Processor, value: Number, level: Number) -> Truth:
+def nothing_reserved_is_set(s: Addresses, value: Number, level: Number) -> Truth:
     return neg(has_reserved_bits(s, value, level))
 
 
@@ -306,7 +311,7 @@ SURE = {encode: lowest_is_asked_for_as_leaf, decode: nothing_reserved_is_set}
 # Theorems, of all values of 64 bits
 
 
-def is_plain(s: Processor, value: Number, level: Number) -> Truth:
+def is_plain(s: Addresses, value: Number, level: Number) -> Truth:
     """Whether an entry could have been encoded: nothing but its fields is set."""
     return encodes_no_reserved_bit(s, value, level) & no_other_bit_is_set(s, value)
 
@@ -321,7 +326,7 @@ def what_is_read_can_be_asked(s: Processor, value: Number, level: Number) -> Tru
 
 
 @clause("two entries of a level that say the same, by the same index, are the same")
-def no_two_entries_say_the_same(s: Processor, value: Number, other: Number, level: Number) -> Truth:
+def no_two_entries_say_the_same(s: Addresses, value: Number, other: Number, level: Number) -> Truth:
     allow_the_same = (
         (is_present(value) == is_present(other))
         & (is_writable(value) == is_writable(other))
@@ -334,7 +339,7 @@ def no_two_entries_say_the_same(s: Processor, value: Number, other: Number, leve
 
 
 @clause("an entry that links a table names an index of the lower half")
-def links_name_the_lower_half(s: Processor, value: Number, level: Number) -> Truth:
+def links_name_the_lower_half(s: object, value: Number, level: Number) -> Truth:
     return pat.is_allowed(pat_index(value, level), neg(is_leaf(value, level)))
 
 

@@ -53,6 +53,9 @@ BROKEN = {
     ),
     "block of two": ('{"op": "range.list", "result": [[0, 1]]}', "result[0]: "),
 }
+FIELDS = '"present": true, "writable": true, "user": true, "leaf": true, "cache": "write-back"'
+ENCODE = f'{{"op": "pte.encode", "physical": %s, {FIELDS}, "level": %s, "result": %s}}'
+DECODE = f'{{"op": "pte.decode", "value": %s, "level": %s, "result": {{"physical": %s, {FIELDS}}}}}'
 # Where a string is no number, by the operation and the field.
 BAD_NUMBERS = {
     "frame.allocate": ('{"op": "frame.allocate", "result": %s}', "result"),
@@ -88,6 +91,15 @@ BAD_NUMBERS = {
     "pml4.read result": ('{"op": "pml4.read", "process": 5, "index": 0, "result": %s}', "result"),
     "pml4.dump process": ('{"op": "pml4.dump", "process": %s, "error": "x"}', "process"),
     "pml4.dump result": ('{"op": "pml4.dump", "process": 5, "result": [0, %s]}', "result[1]"),
+    "pat.register result": ('{"op": "pat.register", "result": %s}', "result"),
+    "pat.select result": ('{"op": "pat.select", "cache": "uncached", "low_half": true, "result": %s}', "result"),
+    "pat.decode index": ('{"op": "pat.decode", "index": %s, "result": "uncached"}', "index"),
+    "pte.encode physical": (ENCODE % ("%s", 1, 3), "physical"),
+    "pte.encode level": (ENCODE % (0, "%s", 3), "level"),
+    "pte.encode result": (ENCODE % (0, 1, "%s"), "result"),
+    "pte.decode value": (DECODE % ("%s", 1, 0), "value"),
+    "pte.decode level": (DECODE % (0, "%s", 0), "level"),
+    "pte.decode physical": (DECODE % (0, 1, "%s"), "result.physical"),
     "boot start": ('{"op": "boot", "memory_map": [{"start": %s, "length": 1, "type": 1}]}', "memory_map[0].start"),
     "boot length": ('{"op": "boot", "memory_map": [{"start": 0, "length": %s, "type": 1}]}', "memory_map[0].length"),
     "boot type": ('{"op": "boot", "memory_map": [{"start": 0, "length": 1, "type": %s}]}', "memory_map[0].type"),
