@@ -20,32 +20,19 @@ from memoracle.impl.boot import Record
 Number: TypeAlias = int | str
 HEXADECIMAL = re.compile("0x[0-9a-fA-F]{1,1000}+")  # Python prints no more than 4,300 decimal digits
 
-# Operations of the trace format that no check exists for yet.
-UNCHECKED = frozenset(
-    {
-        "page.map",
-        "page.unmap",
-        "page.translate",
-        "page.attributes",
-        "kernel_pages.allocate",
-        "kernel_pages.free",
-    }
-)
-
 
 class MalformedLine(Exception):  # noqa: N818 (the line is at fault, nothing failed)
     """A line that is no event or no header; the text says what is wrong, and of which field."""
 
 
 class UnknownOperation(MalformedLine):
-    """An event of an operation that is not checked.
+    """An event of an operation that there is not.
 
     op: as the trace names it.
     """
 
     def __init__(self, op: str) -> None:
-        known = op in UNCHECKED
-        super().__init__(f"op: operation {op} is not checked yet" if known else f"op: unknown operation {op!r}")
+        super().__init__(f"op: unknown operation {op!r}")
         self.op = op
 
 
@@ -87,6 +74,16 @@ class Question(Event, kw_only=True):
             if self.result is None:
                 raise ValueError("result: absent or null where a value is due")
         elif self.result is not None:
+            raise ValueError("result: given beside an `error`")
+
+
+class Answer(Event, kw_only=True):
+    """An operation that returns a value, or null where there is none to return."""
+
+    result: object = None
+
+    def __post_init__(self) -> None:
+        if self.error is not UNSET and self.result is not None:
             raise ValueError("result: given beside an `error`")
 
 
@@ -156,6 +153,55 @@ class RangeSize(Question, tag="range.size", kw_only=True):
 class RangeList(Question, tag="range.list", kw_only=True):
     process: Number = 0
     result: list[tuple[Number, Number, bool]] | None = None
+
+
+class PageMap(Action, tag="page.map", kw_only=True):
+    process: Number = 0
+    virtual: Number
+    physical: Number
+    cache: CacheName = "write-back"
+    writable: bool = True
+    executable: bool = True
+    global_: bool = msgspec.field(default=False, name="global")
+
+
+class PageUnmap(Action, tag="page.unmap", kw_only=True):
+    process: Number = 0
+    virtual: Number
+    release: bool = False
+
+
+class PageTranslate(Answer, tag="page.translate", kw_only=True):
+    process: Number = 0
+    virtual: Number
+    result: Number | None = None
+
+
+class Attributes(Struct, forbid_unknown_fields=True):
+    """What a walk combines, as a trace has it."""
+
+    cache: CacheName
+    writable: bool
+    user: bool
+    executable: bool
+    global_: bool = msgspec.field(name="global")
+
+
+class PageAttributes(Answer, tag="page.attributes", kw_only=True):
+    process: Number = 0
+    virtual: Number
+    result: Attributes | None = None
+
+
+class KernelPagesAllocate(Question, tag="kernel_pages.allocate", kw_only=True):
+    pages: Number
+    frames: list[Number] | UnsetType = UNSET
+    result: Number | None = None
+
+
+class KernelPagesFree(Action, tag="kernel_pages.free", kw_only=True):
+    address: Number
+    pages: Number
 
 
 class Pml4Write(Action, tag="pml4.write", kw_only=True):
@@ -240,6 +286,12 @@ AnyEvent: TypeAlias = (
     | RangeFree
     | RangeSize
     | RangeList
+    | PageMap
+    | PageUnmap
+    | PageTranslate
+    | PageAttributes
+    | KernelPagesAllocate
+    | KernelPagesFree
     | Pml4Write
     | Pml4Read
     | Pml4Dump

@@ -22,6 +22,9 @@ from memoracle.inputs import InputError
 from memoracle.replay_entries import EntryReplay
 from memoracle.replay_frames import FIRST_EVENT, FrameReplay
 from memoracle.replay_heap import HeapReplay
+from memoracle.replay_kernel_pages import KernelPagesReplay
+from memoracle.replay_page_answers import PageAnswers
+from memoracle.replay_pages import PageReplay
 from memoracle.replay_ranges import RangeReplay
 from memoracle.replay_tables import TableReplay
 from memoracle.rules import Rules
@@ -42,10 +45,13 @@ class Replay:
         tables = KernelHalf()
         self.frames = FrameReplay(rules)
         self.ranges = RangeReplay(rules, tables)
-        self.tables = TableReplay(rules, tables, self.frames, self.ranges)
+        self.pages = PageReplay(rules, tables, self.frames, self.ranges)
+        self.kernel_pages = KernelPagesReplay(rules, self.frames, self.ranges, self.pages)
+        self.tables = TableReplay(rules, tables, self.frames, self.ranges, self.pages)
         self.handlers = self.frames.handlers() | self.ranges.handlers() | self.tables.handlers()
         self.handlers |= HeapReplay(rules, self.frames, self.ranges).handlers()
-        self.handlers |= EntryReplay(rules).handlers()
+        self.handlers |= self.pages.handlers() | self.kernel_pages.handlers()
+        self.handlers |= PageAnswers(rules, self.pages).handlers() | EntryReplay(rules).handlers()
 
     @property
     def checked(self) -> int:

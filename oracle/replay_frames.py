@@ -7,6 +7,7 @@ else is asked.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from mmap import mmap
 from typing import Any
 
@@ -15,6 +16,7 @@ from msgspec import UNSET
 from memoracle import events
 from memoracle.divergence import REFUSAL, Finding, broken, since
 from memoracle.events import number
+from memoracle.holdings import Holdings
 from memoracle.impl import boot as reference
 from memoracle.impl.bitmap import BITS, Bitmap
 from memoracle.impl.boot import Record
@@ -22,7 +24,7 @@ from memoracle.lowest import Lowest
 from memoracle.memory import BITMAP, refuse_more_than_memory
 from memoracle.proofs.abstraction import frames_of
 from memoracle.rules import EXACT, PREFERS, Handlers, Rules, wrongly_failed
-from memoracle.spec import addresses
+from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
 from memoracle.spec import boot as boot_law
 from memoracle.spec.clauses import Clause
@@ -35,7 +37,8 @@ LINE = 32  # bits of a line's number
 class FrameReplay:
     """The frames of one trace.
 
-    bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.
+    bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.  held:
+    the frames of kernel pages as far as they are known, and the line that allocated each.
     warnings: the line, and what was let pass there but is worth knowing.
     """
 
@@ -50,6 +53,7 @@ class FrameReplay:
         self.trusting = geometry.frame_free == TRUSTING
         self.law_of_free = law.free_trusting if self.trusting else law.free
         self.warnings: list[tuple[int, str]] = []
+        self.held: dict[int, int] = {}
         bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
         bitmap.add(0, geometry.frames)
         self.begin(bitmap)
@@ -116,7 +120,7 @@ class FrameReplay:
         address = number(event.result)
         frame = self.frame_at(address)
         bitmap = self.bitmap
-        if self.exact:
+        if self.exact and not self.rules.unknown_frames:
             lowest = bitmap.allocate()
             if lowest is not None and lowest != frame:
                 bitmap.free(lowest)
@@ -129,11 +133,11 @@ class FrameReplay:
                 self.lines[frame] = line
             except ValueError:
                 self.lines[frame] = 0
-            return None
+            return self.allocated_unknown(frame) if self.rules.unknown_frames else None
         return self.allocated_wrongly(address)
 
     def allocate_failed(self, event: events.FrameAllocate) -> Finding | None:
-        if self.rules.failures_pass or self.bitmap.count() == 0:
+        if self.rules.failures_pass or self.bitmap.free_frames == 0:
             return None
         says = law.allocate.says
         return wrongly_failed("frame.allocate", event.error, self.choices(), says, self.totals())
@@ -143,6 +147,15 @@ class FrameReplay:
         clause = self.misaligned(address) or broken(law.allocate.broken(frames_of(self.bitmap), frame=frame))
         state = self.around(address)
         return Finding(clause.name, clause.says, self.describe(address), self.choices(), state, state)
+
+    def allocated_unknown(self, frame: int) -> Finding | None:
+        """What is found when the frames that nobody knows to be taken are no more than those that kernel pages have."""
+        if self.free_frames >= 0:
+            return None
+        clause, state = law.allocates_only_free, self.around(frame << self.geometry.page_shift)
+        message = f"frame {frame:,} was allocated, but kernel pages have all frames that were left"
+        self.rules.unknown_frames = self.bitmap.free_frames
+        return Finding(clause.name, clause.says, message, REFUSAL, state, state)
 
     def other_than_lowest(self, address: int, frame: int | None, lowest: int, line: int) -> Finding:
         before = self.around(address)
@@ -166,8 +179,8 @@ class FrameReplay:
         if event.error is not UNSET:
             return self.free_refused(event, address)
         frame = self.frame_at(address)
-        if frame is None or not self.bitmap.free(frame):
-            return self.freed_wrongly(address)
+        if frame is None or frame in self.held or not self.bitmap.free(frame):
+            return self.freed_wrongly(address, line)
         try:
             self.lines[frame] = line
         except ValueError:
@@ -178,8 +191,10 @@ class FrameReplay:
         """Behaving is the caller's duty, so a free that the checked law refuses is worth a warning."""
         address = number(event.address)
         frame = address >> self.geometry.page_shift
-        spurious = law.free.broken(frames_of(self.bitmap), frame=frame)
+        spurious = law.free.broken(frames_of(self.bitmap), frame=frame) or self.why_held(frame)
         words = self.describe(address)
+        if event.succeeded and not self.misaligned(address):
+            self.held.pop(frame, None)
         finding = self.free(event, line)
         if event.succeeded and finding is None and spurious is not None:
             self.warnings.append((line, f"spurious free: {words}"))
@@ -191,14 +206,34 @@ class FrameReplay:
         says = self.law_of_free.says
         return wrongly_failed("frame.free", event.error, "success", says, self.around(address))
 
-    def freed_wrongly(self, address: int) -> Finding:
+    def freed_wrongly(self, address: int, line: int) -> Finding:
         clause = broken(self.why_not_free(address))
-        state = self.around(address)
-        return Finding(clause.name, clause.says, self.describe(address), REFUSAL, state, state)
+        message, before = self.describe(address), self.around(address)
+        frame = address >> self.geometry.page_shift
+        if clause is manager.takes_back_what_was_given:
+            del self.held[frame]
+            message = f"{message}, for kernel pages"
+            self.release(frame, line)
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(address))
+
+    def release(self, frame: int, line: int) -> None:
+        """Frees a frame that nothing maps any more, if `frame.free` would: what is refused there changes nothing."""
+        if frame not in self.held and self.bitmap.exists(frame) and self.bitmap.free(frame):
+            self.remember(frame, line)
 
     def why_not_free(self, address: int) -> Clause | None:
         frame = address >> self.geometry.page_shift
-        return self.misaligned(address) or self.law_of_free.broken(frames_of(self.bitmap), frame=frame)
+        refused = self.misaligned(address) or self.law_of_free.broken(frames_of(self.bitmap), frame=frame)
+        return refused or self.why_held(frame)
+
+    def why_held(self, frame: int) -> Clause | None:
+        """The clause that refuses to free a frame of kernel pages."""
+        clause, state = manager.takes_back_what_was_given, Holdings(use=self.use_of)
+        return None if clause(state, frame) else clause
+
+    def use_of(self, frame: int) -> int:
+        """What a frame that isn't free is used for, as far as it is known."""
+        return manager.PAGES if frame in self.held else manager.GIVEN
 
     # What is asked
 
@@ -223,7 +258,7 @@ class FrameReplay:
             return wrongly_failed("frame.is_free", event.error, "true or false", law.is_free.says, before)
         if refused is not None:
             return Finding(refused.name, refused.says, self.describe_frame(frame), REFUSAL, before, before)
-        clause = law.calls_free_only_the_free if self.rules.private_frames else law.tells_whether_free
+        clause = law.calls_free_only_the_free if self.rules.hides_frames else law.tells_whether_free
         if clause(state, frame, answer):
             return None
         message = f"it says {str(answer).lower()}, but {self.describe_frame(frame, '')}"
@@ -237,17 +272,17 @@ class FrameReplay:
         answer = None if event.result is None else number(event.result)
         if self.safe:
             return None
-        free = self.bitmap.count()
+        free = self.free_frames
         if answer is None:
             if self.rules.failures_pass:
                 return None
             says = "asking for the number of free frames always succeeds"
             return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.totals())
-        clause = law.counts_only_the_free if self.rules.private_frames else law.tells_the_count
-        if clause(frames_of(self.bitmap), answer):
+        clause = law.counts_only_the_free if self.rules.hides_frames else law.tells_the_count
+        if clause(replace(frames_of(self.bitmap), count=free), answer):
             return None
         message = f"it says that {answer:,} frames are free, but {free:,} are"
-        legal = f"at most {free:,}" if self.rules.private_frames else f"{free:,}"
+        legal = f"at most {free:,}" if self.rules.hides_frames else f"{free:,}"
         return Finding(clause.name, clause.says, message, legal, self.totals(), self.totals())
 
     # In words
@@ -257,10 +292,10 @@ class FrameReplay:
         return None if clause(self.geometry, address) else clause
 
     def choices(self) -> str:
-        free = self.bitmap.count()
-        if self.exact:
-            return "the lowest free frame" if free else REFUSAL
-        return f"any of {free:,} free frames" if free else REFUSAL
+        free = self.free_frames
+        if self.exact and not self.rules.unknown_frames:
+            return "the lowest free frame" if free > 0 else REFUSAL
+        return f"any of {free:,} free frames" if free > 0 else REFUSAL
 
     def describe(self, address: int) -> str:
         """What is known of the frame that an address names."""
@@ -281,7 +316,7 @@ class FrameReplay:
         return f"{name} is {already}allocated{since(self.lines[frame])}"
 
     def totals(self) -> dict[str, Any]:
-        return {"free_frames": self.bitmap.count()}
+        return {"free_frames": self.free_frames}
 
     def around(self, address: int) -> dict[str, Any]:
         """The state around an address: its frame, and that word of the bitmap, first frame first, 1 = free."""

@@ -14,13 +14,14 @@ from msgspec import UNSET
 from memoracle import events, range_words
 from memoracle.divergence import REFUSAL, Finding, broken
 from memoracle.events import number
+from memoracle.holdings import Holdings
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.lowest import Lowest
 from memoracle.proofs.abstraction import blocks_of
 from memoracle.range_words import Asked
 from memoracle.rules import EXACT, PREFERS, Handlers, Rules, nobody, wrongly_failed
-from memoracle.spec import addresses
+from memoracle.spec import addresses, manager
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
 from memoracle.spec.geometry import Range
@@ -33,12 +34,14 @@ Listed: TypeAlias = list[tuple[int, int, bool]]  # address, pages, whether it is
 
 @dataclass
 class Space:
-    """The address space of one process. made: by its first page, the line that allocated each live block."""
+    """The address space of one process. made: by its first page, the line that allocated each live block.  held: the
+    first page of each block that is one of kernel pages."""
 
     process: int
     area: Range
     buddy: Buddy
     made: dict[int, int] = field(default_factory=dict)
+    held: set[int] = field(default_factory=set)
 
 
 class RangeReplay:
@@ -185,9 +188,10 @@ class RangeReplay:
         if space is None:
             return self.of_nobody(event, line)
         if event.error is not UNSET:
-            return self.refused(law.free, event, self.asked(space, address, pages))
+            asked = self.asked(space, address, pages)
+            return None if self.why_held(space, asked) else self.refused(law.free, event, asked)
         page = space.area.page_at(address, self.page_size)
-        if page is not None and space.buddy.free(page, pages):
+        if page is not None and page not in space.held and space.buddy.free(page, pages):
             space.made.pop(page, None)
             return None
         return self.freed_wrongly(space, self.asked(space, address, pages))
@@ -198,12 +202,21 @@ class RangeReplay:
         return wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
 
     def freed_wrongly(self, space: Space, asked: Asked) -> Finding:
-        clause = broken(asked.why_not(law.free))
+        held = self.why_held(space, asked)
+        clause = broken(asked.why_not(law.free) or held)
         message, before = range_words.describe(clause, asked), range_words.around(asked)
         # A live block that was freed under a wrong size is gone all the same.
-        if clause is law.block_is_allocated and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
+        if clause in (law.block_is_allocated, held) and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
             space.made.pop(asked.page, None)
+            space.held.discard(asked.page)
         return Finding(clause.name, clause.says, message, REFUSAL, before, range_words.around(asked))
+
+    def why_held(self, space: Space, asked: Asked) -> Clause | None:
+        """The clause that refuses to free a block of kernel pages."""
+        if asked.page not in space.held:
+            return None
+        clause, state = manager.frees_no_kernel_block, Holdings(block_at=space.buddy.size, first_of=lambda page: page)
+        return None if clause(state, space.process, asked.page, asked.pages, asked.page) else clause
 
     # What is asked
 
@@ -282,6 +295,7 @@ class RangeReplay:
                 return
         self.spaces.spaces[space.process] = space.buddy = observed
         space.made = {page: space.made[page] for page in observed.allocated if page in space.made}
+        space.held &= observed.allocated.keys()
 
 
 def depth_of(pages: int) -> int:

@@ -16,34 +16,34 @@ from memoracle.exhaustion import exhausted
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction import halves_of
 from memoracle.replay_frames import FrameReplay
+from memoracle.replay_pages import PageReplay
 from memoracle.replay_ranges import RangeReplay
 from memoracle.rules import Handlers, Rules, nobody, wrongly_failed
 from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import Range
 
 EntryEvent: TypeAlias = events.Pml4Write | events.Pml4Read | events.Pml4Dump
-ENTRY_SHIFT = 39  # a PML4 entry maps 2^39 bytes: Intel SDM volume 3, 4.5
 
 
 class TableReplay:
     """The processes of one trace and their top-level tables.
 
     born: the line that created each process.  written: by process (0 for the upper half of all) and index, the line
-    that last set an entry.  own: the indices of the entries that are the implementation's own.  seen: by such an index,
-    the value that it was last read as and the line, since the kernel's mappings last changed.
+    that last set an entry.
     """
 
-    def __init__(self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay) -> None:
+    def __init__(
+        self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay, pages: PageReplay
+    ) -> None:
         self.rules = rules
         self.safe = rules.safe
         self.tables = tables
         self.frames = frames
         self.ranges = ranges
+        self.pages = pages
         self.born: dict[int, int] = {}
         self.written: dict[int, dict[int, int]] = {0: {}}
-        self.own = covered_by(rules.geometry.kernel_range, rules.geometry.page_size)
-        self.seen: dict[int, tuple[int, int]] = {}
+        self.own = pages.own
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -61,7 +61,7 @@ class TableReplay:
         if event.result is None:
             return self.create_failed(event)
         process = number(event.result)
-        self.seen.clear()
+        self.own.seen.clear()
         if law.process_has_64_bits(halves_of(self.tables), process) and self.tables.create(process):
             self.born[process] = line
             return None
@@ -84,7 +84,7 @@ class TableReplay:
         if clause is law.process_has_64_bits:
             message = f"{process} is no process's number"
         elif self.tables.exit(process):
-            self.forget(process)
+            self.forget(process, line)
             self.tables.create(process)
             self.born[process] = line
         if self.safe:
@@ -96,9 +96,9 @@ class TableReplay:
         process = number(event.process)
         state = halves_of(self.tables)
         if event.succeeded:
-            self.seen.clear()
+            self.own.seen.clear()
             if self.tables.exit(process):
-                self.forget(process)
+                self.forget(process, line)
                 return None
             if self.safe:
                 return None
@@ -109,7 +109,8 @@ class TableReplay:
             return None
         return wrongly_failed(law.exit.name, event.error, "success", law.exit.says, self.around(process))
 
-    def forget(self, process: int) -> None:
+    def forget(self, process: int, line: int) -> None:
+        self.pages.forget(process, line)
         self.ranges.forget(process)
         self.born.pop(process, None)
         self.written.pop(process, None)
@@ -119,7 +120,7 @@ class TableReplay:
     def write(self, event: events.Pml4Write, line: int) -> Finding | None:
         process, index, value = number(event.process), number(event.index), number(event.value)
         if event.succeeded:
-            self.seen.clear()
+            self.own.seen.clear()
             if self.tables.write(process, index, value):
                 self.written.setdefault(0 if index >= law.FIRST else process, {})[index] = line
                 return None
@@ -130,7 +131,7 @@ class TableReplay:
     def read(self, event: events.Pml4Read, line: int) -> Finding | None:
         process, index = number(event.process), number(event.index)
         value = None if event.result is None else number(event.result)
-        if value is not None and index not in self.own and self.tables.read(process, index) == value:
+        if value is not None and index not in self.own.upper and self.tables.read(process, index) == value:
             return None
         found = self.judge(event, process, index, line)
         return found if found is not None or value is None else self.compare(process, {index: value}, line)
@@ -146,7 +147,7 @@ class TableReplay:
             around, legal = self.around(process), f"{law.ENTRIES} entries"
             return Finding(whole.name, whole.says, f"{len(values)} entries were read", legal, around, around)
         pairs = enumerate(zip(values, self.tables.tables[process], strict=True))
-        doubtful = {index: value for index, (value, due) in pairs if value != due or index in self.own}
+        doubtful = {index: value for index, (value, due) in pairs if value != due or index in self.own.upper}
         return self.compare(process, doubtful, line)
 
     # What is not simply as the reference has it
@@ -194,10 +195,12 @@ class TableReplay:
         if not law.value_is_an_entry(halves_of(self.tables), value):
             clause, due = law.value_is_an_entry, self.tables.read(process, index)
             message = f"entry {index} of process {process} reads {value:#x}"
-        elif index in self.own:
-            due, earlier = self.seen.setdefault(index, (value, line))
+        elif index in self.own.upper:
+            due, earlier = self.own.seen.setdefault(index, (value, line))
             clause = law.equal_at_rest
             message = f"entry {index} reads {value:#x} in process {process}, but read {due:#x}{since(earlier)}"
+        elif self.own.read_as_any_value(process, index):
+            return None
         else:
             clause, due = law.reads_the_entry, self.tables.read(process, index)
             writer = self.written.get(0 if index >= law.FIRST else process, {}).get(index, 0)
@@ -219,9 +222,3 @@ class TableReplay:
             if index >= law.FIRST:
                 told["master"] = f"{self.tables.master[index - law.FIRST]:#x}"
         return told
-
-
-def covered_by(area: Range, page_size: int) -> frozenset[int]:
-    """The indices of the PML4 entries that a range of virtual addresses is mapped by."""
-    first, last = area.start >> ENTRY_SHIFT, area.start + area.pages * page_size - 1 >> ENTRY_SHIFT
-    return frozenset(index & law.ENTRIES - 1 for index in range(first, last + 1))

@@ -40,6 +40,10 @@ class Rules:
         """Whether some frames are taken at the moment of which it is not known which they are."""
         return self.private_frames or self.unknown_frames > 0
 
+    def found(self, frames: int) -> None:
+        """So many unknown frames are known now, or free again."""
+        self.unknown_frames = max(0, self.unknown_frames - frames)
+
     @property
     def failures_pass(self) -> bool:
         """Whether any failure is accepted."""

@@ -18,6 +18,7 @@ from memoracle.spec.geometry import geometry_from
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+EXAMPLES = ("frames", "pages")
 WINGS = ("spec", "impl", "proofs", "oracle", "tests", "examples")
 
 
@@ -54,15 +55,15 @@ def test_a_command_prints_what_is_shown(
     assert status == (1 if ": diverges: " in shown else 0)
 
 
-def test_the_trace_of_the_worked_example_is_the_one_shipped() -> None:
-    assert blocks("json") == [(ROOT / "examples" / "frames.jsonl").read_text(encoding="utf-8")]
+def test_the_traces_of_the_worked_examples_are_those_shipped() -> None:
+    assert blocks("json") == [(ROOT / "examples" / f"{name}.jsonl").read_text(encoding="utf-8") for name in EXAMPLES]
 
 
-def test_the_worked_example_is_an_excerpt_of_the_code_shipped() -> None:
-    code = (ROOT / "examples" / "frames.c").read_text(encoding="utf-8").splitlines()
-    shown = [line for block in blocks("c") if "RECORD" in block for line in block.splitlines() if "…" not in line]
-    assert shown
-    assert [line for line in shown if line not in code] == []
+def test_the_worked_examples_are_excerpts_of_the_code_shipped() -> None:
+    shown = [block for block in blocks("c") if "RECORD" in block]
+    for name, block in zip(EXAMPLES, shown, strict=True):
+        code = (ROOT / "examples" / f"{name}.c").read_text(encoding="utf-8").splitlines()
+        assert [line for line in block.splitlines() if "…" not in line and line not in code] == []
 
 
 def test_the_lines_to_record_with_write_events() -> None:

@@ -110,7 +110,7 @@ EMPTY = [
     "Linux version 6.1\n",
     '{"memoracle": 1}\n',
     '{"op": "frame.allocate", "result": 0}\n',
-    '{"memoracle": 1}\n{"op": "page.map"}\n',
+    '{"memoracle": 1}\n{"op": "frame.fly"}\n',
     '{"op": "boot", "memory_map": []}\n',
 ]
 

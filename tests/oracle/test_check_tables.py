@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from memoracle.replay_tables import covered_by
+from memoracle.own_entries import covered_by
 from memoracle.spec.geometry import Range
 
 LEVELS = ("safe", "legal", "exact")

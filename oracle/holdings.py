@@ -1,0 +1,21 @@
+"""What kernel pages hold as far as a trace tells, in the words of the law (see manager)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from memoracle.spec.manager import GIVEN
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """As much of the law's state as a rule asks for; the rest is as if there were no kernel pages."""
+
+    use: Callable[[int], int] = lambda frame: GIVEN
+    kernel_start: int = 0
+    page_shift: int = 0
+    free_frames: int = 0
+    block_at: Callable[[int], int] = lambda first: 0
+    pages_at: Callable[[int], int] = lambda first: 0
+    first_of: Callable[[int], int] = lambda page: -1

@@ -1,0 +1,47 @@
+"""The entries of PML4s that are the implementation's own: those by which pages are mapped."""
+
+from __future__ import annotations
+
+from memoracle.spec import kernel_half as law
+from memoracle.spec.geometry import Geometry, Range
+
+ENTRY_SHIFT = 39  # a PML4 entry maps 2^39 bytes: Intel SDM volume 3, 4.5
+
+
+class OwnEntries:
+    """Those that cover the kernel's range, or any address that was ever mapped.
+
+    upper: the indices of those that all processes share.  lower: by process, of those that are one process's.  seen: by
+    an index of `upper`, the value that it was last read as and the line, since mappings last changed.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.upper = set(covered_by(geometry.kernel_range, geometry.page_size))
+        self.lower: dict[int, set[int]] = {}
+        self.seen: dict[int, tuple[int, int]] = {}
+
+    def changed(self, process: int, virtual: int) -> None:
+        """What is mapped at an address of a process has changed."""
+        index = virtual >> ENTRY_SHIFT & law.ENTRIES - 1
+        if self.seen:
+            self.seen.clear()
+        if index >= law.FIRST:
+            self.upper.add(index)
+        elif process in self.lower:
+            self.lower[process].add(index)
+        else:
+            self.lower[process] = {index}
+
+    def read_as_any_value(self, process: int, index: int) -> bool:
+        """Whether an entry of the lower half may read as anything."""
+        return index in self.lower.get(process, ())
+
+    def forget(self, process: int) -> None:
+        """The process exits."""
+        self.lower.pop(process, None)
+
+
+def covered_by(area: Range, page_size: int) -> frozenset[int]:
+    """The indices of the PML4 entries that a range of virtual addresses is mapped by."""
+    first, last = area.start >> ENTRY_SHIFT, area.start + area.pages * page_size - 1 >> ENTRY_SHIFT
+    return frozenset(index & law.ENTRIES - 1 for index in range(first, last + 1))
