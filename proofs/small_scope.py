@@ -26,6 +26,7 @@ from crosshair.statespace import StateSpace
 
 from memoracle.impl.boot import TOP, Interval, Record
 from memoracle.impl.buddy import Spaces
+from memoracle.impl.pte import Fields, Layout
 
 # CrossHair's symbolic stand-in cannot be assigned to a slice of a real array, and every array here is real.
 _PATCH_REGISTRATIONS.pop(array, None)
@@ -108,6 +109,11 @@ def _memory_maps(points: int) -> list[list[Record]]:
     return [[], *([record] for record in records + past), *two, *three]
 
 
+# Of IA32_PAT: at reset, as Linux has it, as the presets have it, and with one type alone.
+_PATS = (0x0007040600070406, 0x0407050600070106, 0x0005040600010406, 0)
+_ALLOWED = ((False, False, False), (True, True, False), (True, False, True))  # present, writable, user
+_ADDRESSES = (0, 1 << 12, 1 << 21, 3 << 30, (1 << 32) - (1 << 12), 1 << 40, 1 << 52, -(1 << 12), 1)
+
 SCOPES: Mapping[str, Scope] = {
     "bitmap": Scope(
         "bitmaps of 66 frames in two words with the image up to their border, checked and trusting",
@@ -171,6 +177,33 @@ SCOPES: Mapping[str, Scope] = {
         "two processes and a third that never lives, tables of 512 entries written at 255, 256 and 511",
         {"process": (0, 1, 2), "index": (-1, 255, 256, 511, 512), "value": (0, 1, 1 << 64)},
         {"process": (0, 1), "index": (255, 256, 511), "value": (1,)},
+    ),
+    "pat": Scope(
+        "four values of the register, and others with one entry that is no type, or with more than 64 bits",
+        {
+            "register": (*_PATS, *(kind << 8 * i for kind in (2, 3, 8, 0x86) for i in range(8)), 1 << 64, -1),
+            "kind": range(-1, 9),
+            "low_half": (False, True),
+            "index": range(-1, 9),
+        },
+    ),
+    "pte": Scope(
+        "addresses on the bounds of each level's pages and past 32, 40 and 52 bits, three registers, levels 0 to 5",
+        {
+            "layout": [Layout(*each) for each in ((32, _PATS[0]), (40, _PATS[1]), (52, _PATS[2]))],
+            "fields": [
+                Fields(physical, *allowed, leaf, cache)
+                for physical, allowed, leaf, cache in product(_ADDRESSES, _ALLOWED, (False, True), (0, 5, 7))
+            ],
+            "level": range(6),
+            "mapped.level": range(1, 5),
+            "leaf": (False, True),
+            "value": [
+                flags | address
+                for flags in (0, 3, 0x1F, 0x83, 0x8000000000000163)
+                for address in (0, 1 << 12, 1 << 13, 1 << 21, 1 << 30, 1 << 40, 1 << 52, 1 << 64)
+            ],
+        },
     ),
 }
 
