@@ -102,13 +102,24 @@ class Index:
         """By operation of a trace: what of the law its replay speaks of."""
         return {op: mentions(replay) for op, replay in self.replays.items()}
 
+    @cached_property
+    def proofs(self) -> tuple[dict[Clause | Operation, list[str]], dict[Clause | Operation, list[str]]]:
+        """The obligations that speak of each part of the law: those that name it, and those that come to it."""
+        named: dict[Clause | Operation, list[str]] = {}
+        reached: dict[Clause | Operation, list[str]] = {}
+        for name, spoken in self.spoken.items():
+            for found, parts in ((named, spoken.itself), (reached, spoken.beyond)):
+                for part in parts:
+                    found.setdefault(part, []).append(name)
+        return named, reached
+
     def about(self, of: Clause | Operation) -> list[Obligation | Computation]:
         """The obligations that state something of a clause or operation themselves."""
-        return [each for each in self.obligations.values() if of in self.spoken[each.name].itself]
+        return [self.obligations[name] for name in self.proofs[0].get(of, ())]
 
     def beyond(self, of: Clause | Operation) -> list[Obligation | Computation]:
-        """Those whose proof speaks of it through something else: an operation's guard, another clause."""
-        return [each for each in self.obligations.values() if of in self.spoken[each.name].beyond]
+        """Those whose proof speaks of it through something else: an operation's guard, another clause, a list."""
+        return [self.obligations[name] for name in self.proofs[1].get(of, ())]
 
     def guarded(self, by: Clause) -> list[Operation]:
         return [each for each in self.law.values() if isinstance(each, Operation) and by in each.guard]
@@ -132,8 +143,14 @@ class Index:
         words = self.spoken[obligation.name].own_words
         return [each for each in near if each.name == method] or [each for each in near if called(each) in words]
 
-    def refined_by(self, function: PublicFunction) -> list[Obligation | Computation]:
-        return [each for each in self.obligations.values() if function in self.code_of(each)]
+    @cached_property
+    def refined(self) -> dict[PublicFunction, list[Obligation | Computation]]:
+        """By function of the reference: the refinements that are about it."""
+        found: dict[PublicFunction, list[Obligation | Computation]] = {}
+        for obligation in self.obligations.values():
+            for function in self.code_of(obligation):
+                found.setdefault(function, []).append(obligation)
+        return found
 
 
 def built_on(part: ModuleType) -> int:

@@ -107,4 +107,5 @@ def names(entries: Sequence[Entry]) -> Text:
     """Names alone; and how many more the operations' invariants are, which every guard is taken as given for."""
     others = [entry.name for entry in entries if entry.kind != INVARIANT]
     kept = len(entries) - len(others)
-    return Text(", ".join([*others, *([f"{kept} invariants that operations keep"] if kept else [])]))
+    noun = "invariant" if kept == 1 else "invariants"
+    return Text(", ".join([*others, *([f"{kept} {noun} that operations keep"] if kept else [])]))

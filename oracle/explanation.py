@@ -146,7 +146,7 @@ def of_obligation(index: Index, obligation: Obligation | Computation) -> Explana
 
 def of_contract(index: Index, function: PublicFunction) -> Explanation:
     entry = of_code(function)
-    related = {"obligations": list(map(of_proof, index.refined_by(function)))}
+    related = {"obligations": list(map(of_proof, index.refined.get(function, [])))}
     return Explanation(entry.name, CONTRACT, entry.says, entry.source, promised(function), {}, related)
 
 

@@ -70,11 +70,13 @@ def _of_the_law(values: Iterable[Any]) -> Iterator[Clause | Operation]:
 
 
 def _text(value: Any, owner: object) -> Text:
-    """A clause is written as a formula, an operation as a guard and an effect."""
+    """A clause is written as a formula, an operation as a guard and an effect; the law has lists of them, too."""
     if isinstance(value, Clause):
         return Text((value.holds,), frozenset())
     if isinstance(value, Operation):
         return Text((value.effect, *value.guard), frozenset())
+    if isinstance(value, tuple):
+        return Text(tuple(_of_the_law(value)), frozenset())
     return _read(value, owner)
 
 
@@ -162,4 +164,6 @@ def _is_ours(value: Any) -> bool:
     """Whether it is of the law, or a function of this project."""
     if isinstance(value, Clause | Operation | partial):
         return True
+    if isinstance(value, tuple):
+        return any(_of_the_law(value))
     return isinstance(value, FunctionType) and value.__module__.startswith(OWN)

@@ -22,7 +22,7 @@ from memoracle.mentions import mentions
 from memoracle.proofs import components, contracts, laws
 from memoracle.rules import MUST_SUCCEED, PREFERS
 from memoracle.spec import bitmap as law
-from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.clauses import Clause
 
 ROOT = Path(__file__).parent.parent.parent
 DECLARED = re.compile(r"^@(clause|operation)\(.*?^def (\w+)\(", re.MULTILINE | re.DOTALL)
@@ -136,13 +136,11 @@ def test_what_a_law_owes_of_an_invariant_and_an_operation_is_told_of_it(index: I
             assert name in names(index, clause.name, "guards")
 
 
-@pytest.mark.parametrize("component", components.PROOFS)
-def test_what_must_hold_and_what_guards_is_spoken_of_by_an_obligation(index: Index, component: str) -> None:
-    content = vars(importlib.import_module(f"memoracle.spec.{component}"))
-    clauses = {each for value in content.values() if isinstance(value, tuple) for each in value}
-    clauses |= {each for value in content.values() if isinstance(value, Operation) for each in value.guard}
-    parts = tuple(f"{part}." for part in components.PROOFS)
-    told = [explained(index, each.name) for each in clauses if isinstance(each, Clause) and each.name.startswith(parts)]
+@pytest.mark.parametrize("component", components.LAWS)
+def test_what_a_law_says_is_spoken_of_by_an_obligation(index: Index, component: str) -> None:
+    of = components.LAWS[component]
+    guards = {clause for operation in of.operations for clause in operation.guard}
+    told = [explained(index, clause.name) for clause in {*of.invariants, *of.theorems, *guards}]
     assert [each.name for each in told if each is None or lacks_proof(each)] == []
 
 
@@ -283,3 +281,11 @@ def test_a_method_speaks_of_what_its_object_holds() -> None:
     found = mentions(Asker().ask)
     assert found.itself == {law.free}
     assert found.beyond == set(law.free.guard)
+
+
+def test_readme_shows_how_an_explanation_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    ((name, shown),) = re.findall(r"^\$ memoracle explain (\S+)\n(.*?)^…$", readme, re.MULTILINE | re.DOTALL)
+    _, out, _ = explain(capsys, name)
+    begins = shown.splitlines()
+    assert [line.rstrip() for line in out.splitlines()][: len(begins)] == begins
