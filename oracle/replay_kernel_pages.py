@@ -18,7 +18,7 @@ from typing import Any
 from msgspec import UNSET
 
 from memoracle import events, range_words
-from memoracle.divergence import REFUSAL, Finding, since
+from memoracle.divergence import REFUSAL, Finding, broken, since
 from memoracle.events import number
 from memoracle.holdings import Holdings
 from memoracle.impl.paging import Leaf
@@ -157,11 +157,18 @@ class KernelPagesReplay:
                 return None
             says = "kernel pages that were allocated can be freed"
             return wrongly_failed(FREE, event.error, "success", says, self.around(address))
-        before = self.around(address)
-        if block is not None:
+        if clause is None and block is not None:
             self.undo(block, line)
-        if clause is None:
             return None
+        return self.freed_wrongly(broken(clause), address, pages, line)
+
+    def freed_wrongly(self, clause: Clause, address: int, pages: int, line: int) -> Finding:
+        """Kernel pages that were freed in part are gone all the same."""
+        before, block = self.around(address), self.live.get(self.page_of(address))
+        if clause is law.frees_them_whole and block is not None:
+            self.undo(block, line)
+        else:
+            block = None
         words = f"no kernel pages start at {address:#x}"
         if block is not None:
             words = f"{span_of(block.pages)}, not {pages:,}, were allocated at {address:#x}{since(block.line)}"
