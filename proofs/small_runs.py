@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from memoracle.proofs import hazards, small_boot
+from memoracle.proofs import hazards, small_boot, small_entries
 from memoracle.proofs.exhaustive import Outcome, System, run
 from memoracle.proofs.law_runs import Variant, reached
 from memoracle.proofs.obligations import Computation
@@ -50,6 +50,8 @@ def replay(component: str) -> str | None:
     """The shortest sequence of calls found in which the reference fails its law, as a test; None if it conforms."""
     if component == "boot":
         return small_boot.replay()
+    if small_entries.replay(component) is not None:
+        return small_entries.replay(component)
     failures = (outcome(component, system).failure for system in SYSTEMS.get(component, ()))
     return next((failure for failure in failures if failure is not None), None)
 
@@ -61,7 +63,8 @@ def computations(component: str) -> list[Computation]:
         return [Computation("boot.small-maps", "boot", "refinement", claim, small_boot.replay, small_boot.SCOPE)]
     runs = [_exhaustive(component, system, make()) for system, make in SYSTEMS.get(component, {}).items()]
     reached = [_reached(component, operation) for operation in CALLED.get(component, ())]
-    return runs + reached + [_happens(component, operation) for operation in STEPS.get(component, {})]
+    happen = [_happens(component, operation) for operation in STEPS.get(component, {})]
+    return runs + reached + happen + small_entries.computations(component)
 
 
 def _exhaustive(component: str, name: str, system: System) -> Computation:
