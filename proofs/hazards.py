@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from memoracle.proofs import manager_hazards
 from memoracle.proofs.law_runs import Variant, search
 from memoracle.proofs.obligations import Computation
 from memoracle.proofs.small_world import Domain
@@ -281,6 +282,20 @@ HAZARDS = (
         FRAMES_SCOPE,
         lambda: spurious((bitmap.hands_out_once,)),
     ),
+    Hazard(
+        "manager.hazard.freed-while-mapped",
+        "manager",
+        "if only allocated frames are mapped, no frame that is mapped is handed out",
+        manager_hazards.SCOPE,
+        manager_hazards.mapping_allocated,
+    ),
+    Hazard(
+        "manager.hazard.mapped-while-free",
+        "manager",
+        "if no frame is freed while it is mapped, no frame that is mapped is handed out",
+        manager_hazards.SCOPE,
+        manager_hazards.freeing_unmapped,
+    ),
 )
 # The same searches without the flaw.
 SOUND: Mapping[str, Callable[[], Variant]] = {
@@ -288,6 +303,7 @@ SOUND: Mapping[str, Callable[[], Variant]] = {
     "kernel_half, counting": lambda: counting(forgets=False),
     "kernel_half, locking": lambda: locking(again=False),
     "bitmap": lambda: spurious((*bitmap.CHECKED, *bitmap.THEOREMS), bitmap.free),
+    "manager": manager_hazards.whole,
 }
 
 

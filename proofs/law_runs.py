@@ -127,7 +127,7 @@ def _told(found: Found, end: Sequence[str]) -> str:
 
 def _actor(move: Move) -> str:
     subject, _, verb = move.operation.name.partition(".")
-    return CALLER if subject == "frame" else UPDATER if verb in UPDATES else OTHER
+    return CALLER if subject in ("frame", "page") else UPDATER if verb in UPDATES else OTHER
 
 
 def _said(move: Move) -> str:

@@ -29,7 +29,8 @@ FRAME, KERNEL_PAGE = Sort("frame", MOST_PAGES), Sort("kernel page", MOST_PAGES)
 SPACE, PAGE, PHYSICAL = Sort("space"), Sort("page", MOST_ADDRESSES), Sort("physical", MOST_ADDRESSES)
 SORTS = {
     **dict.fromkeys(("frame", "table", "later"), FRAME),
-    **dict.fromkeys(("kernel_page", "first", "second"), KERNEL_PAGE),
+    **dict.fromkeys(("kernel_page", "second"), KERNEL_PAGE),
+    "first": Sort("first", MOST_PAGES),  # of kernel pages: few of the pages are
     **dict.fromkeys(("process", "other", "space"), SPACE),
     **dict.fromkeys(("page", "virtual"), PAGE),
     "physical": PHYSICAL,

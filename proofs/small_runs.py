@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from memoracle.proofs import hazards, small_boot, small_entries
+from memoracle.proofs import hazards, manager_hazards, small_boot, small_entries
 from memoracle.proofs.exhaustive import Outcome, System, run
 from memoracle.proofs.law_runs import Variant, reached
 from memoracle.proofs.obligations import Computation
+from memoracle.proofs.small_manager import COMPOSED, manager_system
 from memoracle.proofs.small_systems import bitmap_system, buddy_domain, buddy_system, half_system, spaces_system
 from memoracle.proofs.small_world import Domain, choices, refused
-from memoracle.spec import bitmap, buddy, kernel_half
+from memoracle.spec import bitmap, buddy, kernel_half, manager
 from memoracle.spec.clauses import Operation
 
 SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
@@ -23,12 +24,14 @@ SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
         "depth-3": lambda: buddy_system((3,), ends=False),
     },
     "kernel_half": {"tables": half_system},
+    "manager": {"small-machine": manager_system},
 }
 # The operations of the law that a call of the reference is. (To carve is what allocate and reserve have in common.)
 CALLED: dict[str, Sequence[Operation]] = {
     "bitmap": (bitmap.add, bitmap.allocate, bitmap.free, bitmap.free_trusting),
     "buddy": (buddy.allocate, buddy.reserve, buddy.fix, buddy.free),
     "kernel_half": kernel_half.OPERATIONS,
+    "manager": COMPOSED,
 }
 # Those that are part of a call, or a question: they are run by themselves, on the law's own states.
 STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
@@ -36,6 +39,11 @@ STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
     "buddy": {
         step: lambda: Variant(buddy.whole(1), buddy.STEPS, buddy.INVARIANTS, buddy_domain(1))
         for step in (*buddy.STEPS, buddy.carve)
+    },
+    "manager": {
+        step: manager_hazards.whole
+        for step in manager.OPERATIONS
+        if step.name not in [called.name for called in COMPOSED]
     },
 }
 
@@ -99,16 +107,22 @@ def _happens(component: str, operation: Operation) -> Computation:
     """The same of a step, in runs of the law itself."""
 
     def run() -> str | None:
-        variant = STEPS[component][operation]()
-        states = [found.state for found in reached(variant)]
-        possible = [bool(choices(operation, state, {}, variant.domain)) for state in states]
-        refusable = any(_refused_at(operation, state, variant.domain) for state in states)
-        if not any(possible):
+        domain, states = _law_states(STEPS[component][operation])
+        possible = any(choices(operation, state, {}, domain) for state in states)
+        refusable = any(_refused_at(operation, state, domain) for state in states)
+        if not possible:
             return f"{operation.name} happens in no state that was reached"
         return None if refusable else f"{operation.name} is refused in no state that was reached"
 
     claim = f"{operation.name} happens in some run of the law, and is refused in some"
     return _vacuity(component, operation, claim, run, "bounded: two pages, or three frames")
+
+
+@cache
+def _law_states(make: Callable[[], Variant]) -> tuple[Domain, list[Any]]:
+    """Every state of a law that can be reached. They are found once."""
+    variant = make()
+    return variant.domain, [found.state for found in reached(variant)]
 
 
 def _vacuity(

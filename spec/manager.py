@@ -400,7 +400,12 @@ def give_range(s: Memory, process: Number, first: Number, pages: Number) -> Memo
 # Kernel pages
 
 
-@clause("all pages of the kernel's block are free")
+@clause("the first page of the kernel's block is free")
+def first_page_is_free(s: Memory, first: Number) -> Truth:
+    return neg(s.taken(0, first))
+
+
+@clause("so are all others of the block")
 def kernel_block_is_free(s: Memory, first: Number, pages: Number, kernel_page: Number) -> Truth:
     return block_is_free(s, 0, first, pages, kernel_page)
 
@@ -411,7 +416,9 @@ def block_lies_in_the_range(s: Memory, first: Number, pages: Number) -> Truth:
 
 
 @operation(
-    "manager.begin-pages", guard=[takes_some_pages, block_lies_in_the_range, kernel_block_is_free], chooses=["first"]
+    "manager.begin-pages",
+    guard=[takes_some_pages, block_lies_in_the_range, first_page_is_free, kernel_block_is_free],
+    chooses=["first"],
 )
 def begin_pages(s: Memory, first: Number, pages: Number) -> Memory:
     """Kernel pages begin with a block of the kernel's range, which holds none of them yet."""
