@@ -76,6 +76,7 @@ def decode_refines(run: Run) -> None:
     exists = law.decode.allows(state, index=index)
     right = neg(exists) if kind is None else exists & law.tells_the_type(state, index, kind)
     run.claim("it answers what the register holds, if there is such an index", right)
+    run.claim("the register stays as it is", law.decode(state, index) is state)
 
 
 @proved("select.refines", "refinement", "the code of select does what the law allows, and takes the lowest index")
@@ -90,6 +91,7 @@ def select_refines(run: Run) -> None:
     run.claim("the law allows it", law.select.allows(state, kind=kind, low_half=low_half, index=index))
     run.claim("so one is available", law.is_available(state.register, kind, low_half))
     run.claim("no index that the law allows is lower", implies(allowed, index <= other))
+    run.claim("the register stays as it is", law.select(state, kind, low_half, index) is state)
 
 
 @proved("select-then-decode", "theorem", "whatever type is selected, decoding the index that is found gives it back")

@@ -105,6 +105,7 @@ def encode_refines(run: Run) -> None:
         pat_law.Pat(state.pat_register), kind=fields.cache, low_half=neg(fields.leaf), index=index
     )
     run.claim("no index that it could name is lower", implies(could_be, law.pat_index(value, level) <= index))
+    run.claim("the processor stays as it is", law.encode(state, *asked.values(), value) is state)
 
 
 def is_read(state: law.Entries, fields: code.Fields, value: Any, level: Any) -> Truth:
@@ -127,6 +128,7 @@ def decode_refines(run: Run) -> None:
     run.claim("the law allows it", allowed)
     run.claim("each field is what the processor reads", is_read(state, fields, value, level))
     run.claim("no reserved bit is set, present or not", sure(state, value, level))
+    run.claim("the processor stays as it is", law.decode(state, value, level) is state)
 
 
 @proved("encode-then-decode", "theorem", "decoding an entry gives back whatever it was encoded from")

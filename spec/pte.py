@@ -254,21 +254,26 @@ def no_other_bit_is_set(s: object, value: Number) -> Truth:
     return neg(is_set(value, ACCESSED)) & neg(is_set(value, DIRTY)) & (cleared(value, GLOBAL) == address_bits(value))
 
 
-ASKED = (level_exists, leaf_is_possible, physical_is_aligned, physical_is_addressable, type_is_available)
-ENCODED = (
-    value_is_an_entry,
-    address_is_read,
-    present_is_read,
-    writable_is_read,
-    user_is_read,
-    leaf_is_read_as_asked,
-    type_is_read,
-    encodes_no_reserved_bit,
-    no_other_bit_is_set,
+@operation(
+    "pte.encode",
+    guard=[
+        level_exists,
+        leaf_is_possible,
+        physical_is_aligned,
+        physical_is_addressable,
+        type_is_available,
+        value_is_an_entry,
+        address_is_read,
+        present_is_read,
+        writable_is_read,
+        user_is_read,
+        leaf_is_read_as_asked,
+        type_is_read,
+        encodes_no_reserved_bit,
+        no_other_bit_is_set,
+    ],
+    chooses=["value"],
 )
-
-
-@operation("pte.encode", guard=[*ASKED, *ENCODED], chooses=["value"])
 def encode(
     s: Entries,
     physical: Number,
@@ -282,6 +287,10 @@ def encode(
 ) -> Entries:
     """The entry is any value that the processor reads as what was asked, with no other bit set."""
     return s
+
+
+ASKED = tuple(clause for clause in encode.guard if "value" not in clause.points)  # what may be asked for
+ENCODED = tuple(clause for clause in encode.guard if clause not in ASKED)  # and what then comes of it
 
 
 @clause("an entry of level 1 is asked for as what it is, a leaf; otherwise the call may be refused, too")
