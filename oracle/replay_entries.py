@@ -5,6 +5,7 @@ None of these operations changes anything, so what each answers is judged by its
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from memoracle import entry_words, events
@@ -74,17 +75,25 @@ class EntryReplay:
         if self.rules.safe:
             return None
         lowest = pat_code.select(self.layout.pat_register, kind, event.low_half)
-        legal = entry_words.any_of([str(each) for each in self.indexes(kind, event.low_half)])
+        if index == lowest:
+            return None
+        legal = entry_words.any_of(self.due(lowest, self.indexes(kind, event.low_half), str))
         if index is None:
-            return None if lowest is None else self.failed(event, legal, pat_law.select.says)
+            return self.failed(event, legal, pat_law.select.says)
         clause = pat_law.select.broken(self.table, kind=kind, low_half=event.low_half, index=index)
         if clause is not None:
             return self.found(clause, entry_words.of_index(clause, self.table, event, index), legal)
         if self.rules.level == EXACT and index != lowest:
             message = f"index {index} was selected, but index {lowest} has the type, too, and is lower"
             says = "the reference selects the lowest index"
-            return self.preferred(pat_law.select.name, says, message, str(lowest))
+            return self.preferred(pat_law.select.name, says, message, legal)
         return None
+
+    def due(self, reference: int | None, lawful: Sequence[int], said: Callable[[int], str]) -> list[str]:
+        """What may be answered at this level, said so."""
+        if self.rules.level == EXACT:
+            return [] if reference is None else [said(reference)]
+        return [said(each) for each in lawful]
 
     def indexes(self, kind: int, low_half: bool) -> list[int]:
         """Every index that may be selected."""
@@ -123,25 +132,24 @@ class EntryReplay:
         if self.rules.safe:
             return None
         due = code.encode(self.layout, code.Fields(*asked[:-1]), asked.level)
+        if value == due:
+            return None
+        legal = entry_words.any_of(self.due(due, self.entries(asked), hex))
         if value is None:
-            legal = entry_words.any_of(self.entries(asked))
-            return None if due is None else self.failed(event, legal, law.encode.says)
+            return self.failed(event, legal, law.encode.says)
         clause = law.encode.broken(self.processor, **asked._asdict(), value=value)
         if clause is not None:
-            legal = entry_words.any_of(self.entries(asked))
             return self.found(clause, entry_words.of_encoded(clause, self.layout, asked, value), legal)
-        if self.rules.level == EXACT and value != due:
-            return self.not_as_encoded(due, value)
-        return None
+        return self.not_as_encoded(due, value) if self.rules.level == EXACT else None
 
-    def entries(self, asked: Asked) -> list[str]:
+    def entries(self, asked: Asked) -> list[int]:
         """Every entry that may be encoded: one for each index that has the type."""
         leaf = bool(law.becomes_leaf(asked.leaf, asked.level))
         fields = code.Fields(*asked[:-1])._replace(leaf=leaf)
         layouts = [self.layout._replace(pat_register=entry_words.only(asked.cache, i)) for i in pat_law.INDEXES]
         made = [code.encode(layout, fields, asked.level) for layout in layouts]
         named = self.indexes(asked.cache, not leaf)
-        return [f"{value:#x}" for index, value in enumerate(made) if index in named and value is not None]
+        return [value for index, value in enumerate(made) if index in named and value is not None]
 
     def not_as_encoded(self, due: int | None, value: int) -> Finding:
         """What is found where an entry is legal, but not the reference's."""
@@ -158,14 +166,15 @@ class EntryReplay:
         if self.rules.safe:
             return None
         due = code.decode(self.layout, value, level)
-        legal = REFUSAL if due is None else entry_words.said(due)
         if told is None or physical is None:
             says = "an entry without a reserved bit can be decoded"
-            return None if due is None else self.failed(event, legal, says)
+            return None if due is None else self.failed(event, entry_words.said(due), says)
+        answer = code.Fields(physical, told.present, told.writable, told.user, told.leaf, NUMBERS[told.cache])
+        if answer == due:
+            return None
         clause = law.decode.broken(self.processor, value=value, level=level)
         if clause is not None:
             return self.found(clause, entry_words.of_decoded(clause, self.layout, value, level), REFUSAL)
-        answer = code.Fields(physical, told.present, told.writable, told.user, told.leaf, NUMBERS[told.cache])
         clause = self.misread(answer, value, level)
         if clause is not None:
             read = entry_words.read(self.processor, value, level)

@@ -222,6 +222,8 @@ def test_the_report_names_every_legal_answer(check: Callable[..., Any]) -> None:
     assert found["legal"] == "0x200083 or 0x201083"
     assert "uncacheable" in found["message"]
     assert "write-back" in found["message"]
+    exact = check([encode(0x200000, 2, 0x20009B)], "--level", "exact").document["divergences"][0]
+    assert exact["legal"] == "0x200083"
     found = check([select("uncached", result=3)]).document["divergences"][0]
     assert (found["legal"], found["clause"]) == ("only a refusal", "pat.index-has-the-type")
 
