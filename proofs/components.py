@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from memoracle.proofs import bitmap, boot, buddy, counts, hazards, kernel_half, laws, pat, pte, small_runs, vacuity
+from memoracle.proofs import (
+    bitmap,
+    boot,
+    buddy,
+    counts,
+    hazards,
+    heap,
+    kernel_half,
+    laws,
+    pat,
+    pte,
+    small_runs,
+    vacuity,
+)
 from memoracle.proofs.obligations import Computation, Obligation
 
 PROOFS: dict[str, Callable[[], Iterable[Obligation]]] = {
@@ -15,8 +28,9 @@ PROOFS: dict[str, Callable[[], Iterable[Obligation]]] = {
     "kernel_half": kernel_half.obligations,
     "pat": pat.obligations,
     "paging": lambda: [*pte.obligations()],
+    "heap": heap.obligations,
 }
-LAWS = {law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW)}
+LAWS = {law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW, heap.LAW)}
 
 
 def _all_of(component: str) -> Callable[[], list[Obligation | Computation]]:

@@ -69,8 +69,9 @@ def functions(package: str) -> tuple[PublicFunction, ...]:
 
 
 def _is_record(owner: type) -> bool:
-    """Whether a class only holds fields: a NamedTuple, a dataclass, an enumeration or an exception."""
-    return is_dataclass(owner) or issubclass(owner, tuple | Enum | BaseException)
+    """Whether a class runs no code: a NamedTuple, a dataclass, an enumeration, an exception, or an interface."""
+    is_interface = getattr(owner, "_is_protocol", False)
+    return is_dataclass(owner) or issubclass(owner, tuple | Enum | BaseException) or is_interface
 
 
 def _lines(described: object, *kinds: str) -> int:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from memoracle.proofs import manager_hazards
+from memoracle.proofs import manager_hazards, small_heap
 from memoracle.proofs.law_runs import Variant, search
 from memoracle.proofs.obligations import Computation
 from memoracle.proofs.small_world import Domain
-from memoracle.spec import bitmap, kernel_half
+from memoracle.spec import bitmap, heap, kernel_half
 from memoracle.spec.clauses import Clause, Number, Operation, Truth, clause, neg
 
 
@@ -296,6 +296,13 @@ HAZARDS = (
         manager_hazards.SCOPE,
         manager_hazards.freeing_unmapped,
     ),
+    Hazard(
+        "heap.hazard.no-reserve",
+        "heap",
+        "a heap may get pages with its last note, since it can get a page of notes when it needs one",
+        "bounded: at most two notes to spare",
+        small_heap.without_reserve,
+    ),
 )
 # The same searches without the flaw.
 SOUND: Mapping[str, Callable[[], Variant]] = {
@@ -304,6 +311,7 @@ SOUND: Mapping[str, Callable[[], Variant]] = {
     "kernel_half, locking": lambda: locking(again=False),
     "bitmap": lambda: spurious((*bitmap.CHECKED, *bitmap.THEOREMS), bitmap.free),
     "manager": manager_hazards.whole,
+    "heap": lambda: small_heap.reserve_variant(clauses=heap.RESERVE),
 }
 
 

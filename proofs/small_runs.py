@@ -10,10 +10,11 @@ from memoracle.proofs import hazards, manager_hazards, small_boot, small_entries
 from memoracle.proofs.exhaustive import Outcome, System, run
 from memoracle.proofs.law_runs import Variant, reached
 from memoracle.proofs.obligations import Computation
+from memoracle.proofs.small_heap import heap_system, reserve_variant
 from memoracle.proofs.small_manager import COMPOSED, manager_system
 from memoracle.proofs.small_systems import bitmap_system, buddy_domain, buddy_system, half_system, spaces_system
 from memoracle.proofs.small_world import Domain, choices, refused
-from memoracle.spec import bitmap, buddy, kernel_half, manager
+from memoracle.spec import bitmap, buddy, heap, kernel_half, manager
 from memoracle.spec.clauses import Operation
 
 SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
@@ -24,6 +25,7 @@ SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
         "depth-3": lambda: buddy_system((3,), ends=False),
     },
     "kernel_half": {"tables": half_system},
+    "heap": {"small": heap_system},
     "manager": {"small-machine": manager_system},
 }
 # The operations of the law that a call of the reference is. (To carve is what allocate and reserve have in common.)
@@ -31,6 +33,7 @@ CALLED: dict[str, Sequence[Operation]] = {
     "bitmap": (bitmap.add, bitmap.allocate, bitmap.free, bitmap.free_trusting),
     "buddy": (buddy.allocate, buddy.reserve, buddy.fix, buddy.free),
     "kernel_half": kernel_half.OPERATIONS,
+    "heap": heap.OPERATIONS,
     "manager": COMPOSED,
 }
 # Those that are part of a call, or a question: they are run by themselves, on the law's own states.
@@ -45,6 +48,7 @@ STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
         for step in manager.OPERATIONS
         if step.name not in [called.name for called in COMPOSED]
     },
+    "heap": {heap.get_pages: reserve_variant, heap.get_notes: reserve_variant},
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from memoracle.spec.bitmap import Frames
 from memoracle.spec.clauses import Number, Truth, clause, implies
 
 HEADER = 16  # bytes: the slot's size, and how many slots are free
@@ -97,3 +98,12 @@ THEOREMS = (
     objects_are_disjoint,
     is_worth_a_slab,
 )
+
+
+# What the bitmap of a slab tells by its count
+
+
+@clause("if as many slots are free as there are objects, every object is free")
+def counts_every_object(s: Frames, frame: Number) -> Truth:
+    object_ = (s.image <= frame) & (frame < s.reach)
+    return implies((s.count == s.reach - s.image) & object_, s.is_free(frame))

@@ -1,0 +1,14 @@
+"""Proofs of the heap: its law, and that the code of `impl/heap.py` and `impl/slab.py` is the law's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memoracle.proofs import heap_law
+from memoracle.proofs.obligations import Obligation
+
+LAW = heap_law.LAW
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from heap_law.obligations()
