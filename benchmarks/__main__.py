@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.growth import GROWTHS, costs
+from benchmarks.manager import rates as manager_rates
 from benchmarks.memory import peak
 from benchmarks.solving import solving
 from benchmarks.speed import Speeds, agree, speeds
@@ -16,6 +17,7 @@ from benchmarks.workloads import WORKLOADS
 
 MIB = 1 << 20
 FULL = 10_000_000
+MANAGER_AT_MOST = 20_000  # operations of each kind
 FILE_WIDTH = 120  # columns of tables that no terminal shows
 
 
@@ -30,6 +32,7 @@ def main() -> None:
     console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
     console.print(memory_table(FULL if args.full else args.piped))
     console.print(speed_table(args.events))
+    console.print(manager_table(args.events))
     if args.growth:
         console.print(growth_table())
     if args.solver:
@@ -59,6 +62,14 @@ def speed_table(events: int) -> Table:
     for workload in WORKLOADS:
         for found in speeds(workload, events):
             drawn.add_row(workload.name, found.level, *(f"{rate:,.0f}" for rate in rates(found)))
+    return drawn
+
+
+def manager_table(events: int) -> Table:
+    drawn = Table("reference manager", title="Its operations a second of one core", title_justify="left")
+    drawn.add_column("a second", justify="right")
+    for said, rate in manager_rates(min(events, MANAGER_AT_MOST)).items():
+        drawn.add_row(said, f"{rate:,.0f}")
     return drawn
 
 

@@ -190,7 +190,8 @@ class Manager:
         post: self.lengths == __old__.self.lengths
         post: __return__ or _picture(self) == _picture(__old__.self)
         """
-        if self.page_at(virtual) in self.frame_at:
+        page = self.page_at(virtual)
+        if page is not None and page in self.frame_at:
             return False
         unmapped = self.paging.unmap(process, virtual)
         if unmapped is None:

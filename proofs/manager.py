@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memoracle.proofs import laws
+from memoracle.proofs.manager_code import CODE
 from memoracle.proofs.manager_law import LAW, THEOREMS
 from memoracle.proofs.obligations import Obligation
 
@@ -12,3 +13,4 @@ from memoracle.proofs.obligations import Obligation
 def obligations() -> Iterator[Obligation]:
     yield from laws.obligations(LAW)
     yield from THEOREMS
+    yield from CODE

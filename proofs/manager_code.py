@@ -1,0 +1,228 @@
+"""Proofs that the code of `impl/manager.py` is the law's, given that the components' code is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from memoracle.impl.manager import Machine, Manager
+from memoracle.impl.paging import Leaf
+from memoracle.impl.pte import Layout
+from memoracle.proofs.lawful import LawfulBitmap, LawfulPaging, LawfulSpaces, Whole
+from memoracle.proofs.manager_law import MOST_PAGES, proved, same_but_ghosts, unknown
+from memoracle.proofs.obligations import Obligation
+from memoracle.proofs.paths import Run
+from memoracle.proofs.standins import Map, Set
+from memoracle.spec import bitmap, paging
+from memoracle.spec import manager as law
+from memoracle.spec.clauses import Clause, Number, Operation, Truth, neg, when
+
+# What the proofs of the code need of the invariants; what is not taken as given makes them no weaker.
+ALWAYS = (
+    bitmap.free_frames_are_reached,
+    bitmap.image_is_never_free,
+    bitmap.only_existing_frames_are_free,
+    law.free_frames_are_unused,
+    law.only_memory_is_used,
+    law.each_held_frame_has_its_page,
+    law.each_kernel_page_has_its_frame,
+    law.kernel_blocks_are_disjoint,
+    law.kernel_blocks_lie_in_the_range,
+    law.kernel_pages_fit_their_block,
+)
+
+
+class Code:
+    """A manager on lawful components, in any state that the law admits."""
+
+    def __init__(self, run: Run, given: Sequence[Clause]) -> None:
+        self.run, self.before = run, unknown(run)
+        run.assume_all(given, self.before)
+        s = self.before
+        self.whole = Whole(run, s)
+        self.bitmap = LawfulBitmap(self.whole)
+        self.given = Set(run, lambda frame: is_frame(frame) & (s.use(frame) == law.GIVEN), "frame")
+        self.lengths = Map(run, lambda first: is_frame(first) & (s.block_at(first) != 0), s.pages_at)
+        self.frame_at = Map(run, lambda page: is_frame(page) & law.is_kernel_page(s, page), s.frame_at)
+        self.manager: Any = object.__new__(Manager)
+        layout: Any = Layout
+        machine: Any = Machine
+        self.manager.__dict__.update(
+            machine=machine(s.reach, s.image, 1, layout(52, s.pat_register), s.kernel_start, 0, 0, ()),
+            page_shift=s.page_shift,
+            bitmap=self.bitmap,
+            spaces=LawfulSpaces(self.whole),
+            paging=LawfulPaging(self.whole),
+            given=self.given,
+            lengths=self.lengths,
+            frame_at=self.frame_at,
+        )
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        return self.run.call(getattr(self.manager, method), *arguments)
+
+    def succeeds(self, method: str, *arguments: Any) -> bool:
+        return bool(self.run.call(lambda: bool(getattr(self.manager, method)(*arguments))))
+
+    def stands_for(self, due: law.Memory) -> None:
+        """Claims that the manager's state is this one. Ghosts, which it does not keep, are those that are due."""
+        parts = self.whole.state
+
+        def held(frame: Any) -> Truth:
+            page = due.page_of(frame)
+            found: Truth = self.frame_at.has(page) & (self.frame_at.at(page) == frame)
+            return found
+
+        def use(frame: Any) -> Number:
+            table = when(parts.use(frame) == law.TABLE, law.TABLE, law.UNUSED)
+            found: Number = when(self.given.has(frame), law.GIVEN, when(held(frame), law.PAGES, table))
+            return found
+
+        state = replace(
+            parts,
+            use=use,
+            block_at=lambda first: when(self.lengths.has(first), due.block_at(first), 0),
+            pages_at=lambda first: when(self.lengths.has(first), self.lengths.at(first), 0),
+            frame_at=self.frame_at.at,
+        )
+        same_but_ghosts(self.run, due, state)
+        kernel_page, first = self.run.point("kernel_page"), self.run.point("first")
+        kept = self.frame_at.has(kernel_page) == law.is_kernel_page(due, kernel_page)
+        self.run.claim("it keeps the frame of each kernel page, and of no other", kept)
+        self.run.claim("it keeps the length of each block", self.lengths.has(first) == (due.block_at(first) != 0))
+
+    def allowed(self, operation: Operation, state: law.Memory, **values: Any) -> None:
+        """Claims that the law allows an operation, for these values and any other points."""
+        for clause in operation.guard:
+            at = {**self.run.point_of_each(clause.points), **values}
+            self.run.claim(clause.says, clause(state, *(at[point] for point in clause.points)))
+
+
+def is_frame(number: Any) -> Truth:
+    """Whether a number is one that frames and pages may have."""
+    inside: Truth = (0 <= number) & (number <= MOST_PAGES)
+    return inside
+
+
+def refines(
+    name: str, claim: str, given: Sequence[Clause] = ALWAYS
+) -> Callable[[Callable[[Run, Code], None]], Obligation]:
+    """Declares what follows to be the proof that a method's code is the law's."""
+
+    def declare(check: Callable[[Run, Code], None]) -> Obligation:
+        @proved(f"{name}.refines", "refinement", claim)
+        def body(run: Run) -> None:
+            check(run, Code(run, given))
+
+        return body
+
+    return declare
+
+
+@refines("allocate", "the code of allocate_frame does what the law says")
+def allocate_refines(run: Run, code: Code) -> None:
+    frame = code.call("allocate_frame")
+    if frame is None:
+        unlucky = run.point("frame")
+        run.claim("it fails only if no frame is free", neg(law.allocate.allows(code.before, frame=unlucky)))
+        code.stands_for(code.before)
+        return
+    code.allowed(law.allocate, code.before, frame=frame)
+    code.stands_for(law.allocate(code.before, frame))
+
+
+@refines("free", "the code of free_frame does what the law says")
+def free_refines(run: Run, code: Code) -> None:
+    frame = run.any_number("frame")
+    allowed = is_frame(frame) & law.free.allows(code.before, frame=frame)
+    if code.succeeds("free_frame", frame):
+        run.claim("the law allows it", allowed)
+        code.stands_for(law.free(code.before, frame))
+    else:
+        run.claim("it fails only if the law says so", neg(allowed))
+        code.stands_for(code.before)
+
+
+@refines("create", "the code of create does what the law says", (*ALWAYS, law.ranges_belong_to_the_living))
+def create_refines(run: Run, code: Code) -> None:
+    process, unlucky = run.point("process"), run.point("frame")
+    if code.succeeds("create", process):
+        (frame,) = code.whole.tables
+        code.allowed(law.create, code.before, process=process, frame=frame)
+        code.stands_for(law.create(code.before, process, frame))
+    else:
+        allowed = law.create.allows(code.before, process=process, frame=unlucky)
+        run.claim("it fails only if the law says so", neg(allowed))
+        code.stands_for(code.before)
+
+
+@refines(
+    "map",
+    "the code of map does what the law says: tables are taken, and the page is mapped, or nothing is done",
+    (*ALWAYS, paging.kernel_lives),
+)
+def map_refines(run: Run, code: Code) -> None:
+    process, virtual, frame = run.point("process"), run.point("virtual"), run.point("frame")
+    cache, (writable, executable, global_) = run.point("cache"), (1, 0, 1)
+    a_leaf: Any = Leaf
+    leaf = a_leaf(frame << code.before.page_shift, cache, bool(writable), bool(executable), bool(global_))
+    if not code.succeeds("map", process, virtual, leaf):
+        code.stands_for(code.before)
+        return
+    due = with_tables(code, code.before, process, virtual)
+    code.allowed(law.map_page, due, process=process, virtual=virtual, frame=frame)
+    code.stands_for(law.map_page(due, process, virtual, frame, cache, writable, executable, global_))
+
+
+@refines("extend-pages", "the code that adds a kernel page does what the law says, or nothing")
+def extend_refines(run: Run, code: Code) -> None:
+    first = run.point("first")
+    run.assume(law.block_has_room(code.before, first))
+    if not code.succeeds("_extend", first):
+        code.stands_for(code.before)
+        return
+    frame = code.bitmap.picked[0]
+    code.allowed(law.extend_pages, code.before, first=first, frame=frame)
+    due = law.extend_pages(code.before, first, frame)
+    code.stands_for(with_tables(code, due, 0, law.address_of(code.before, first)))
+
+
+@refines(
+    "shrink-pages",
+    "the code that takes a kernel page away does what the law says",
+    (*ALWAYS, law.kernel_pages_are_mapped, paging.kernel_lives),
+)
+def shrink_refines(run: Run, code: Code) -> None:
+    first = run.point("first")
+    run.assume(law.a_page_is_left(code.before, first))
+    code.call("_shrink", first)
+    due = law.shrink_pages(code.before, first)
+    code.stands_for(without_tables(code, due))
+
+
+def with_tables(code: Code, state: law.Memory, process: Any, virtual: Any) -> law.Memory:
+    """The state after the tables were taken that the code took; the law allows each."""
+    for frame in code.whole.tables:
+        space = paging.space_of(process, virtual)
+        code.allowed(law.take_table, state, frame=frame, process=space)
+        state = law.take_table(state, frame, space)
+    return state
+
+
+def without_tables(code: Code, state: law.Memory) -> law.Memory:
+    """The state after the tables were given back that the code emptied; the law allows each."""
+    for frame in code.whole.emptied:
+        code.allowed(law.give_table, state, frame=frame)
+        state = law.give_table(state, frame)
+    return state
+
+
+CODE = (
+    allocate_refines,
+    free_refines,
+    create_refines,
+    map_refines,
+    extend_refines,
+    shrink_refines,
+)
