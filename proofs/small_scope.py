@@ -26,6 +26,8 @@ from crosshair.statespace import StateSpace
 
 from memoracle.impl.boot import TOP, Interval, Record
 from memoracle.impl.buddy import Spaces
+from memoracle.impl.manager import Machine
+from memoracle.impl.paging import Leaf
 from memoracle.impl.pte import Fields, Layout
 from memoracle.impl.slab import layout
 from memoracle.proofs.small_heap import FewPages
@@ -116,6 +118,10 @@ _PATS = (0x0007040600070406, 0x0407050600070106, 0x0005040600010406, 0)
 _ALLOWED = ((False, False, False), (True, True, False), (True, False, True))  # present, writable, user
 _ADDRESSES = (0, 1 << 12, 1 << 21, 3 << 30, (1 << 32) - (1 << 12), 1 << 40, 1 << 52, -(1 << 12), 1)
 
+_GIB = 1 << 30
+_KERNEL = 0xFFFF_8000_0000_0000  # where the kernel's range starts
+_SMALL_MACHINE = Machine(4, 1, 3, Layout(40, 0x0007_0406_0007_0406), _KERNEL, 1, 0)
+
 SCOPES: Mapping[str, Scope] = {
     "bitmap": Scope(
         "bitmaps of 66 frames in two words with the image up to their border, checked and trusting",
@@ -198,6 +204,47 @@ SCOPES: Mapping[str, Scope] = {
             "page_shift": (5, 6, 7),
         },
         {"classes": ((16,), ()), "page_size": (64,), "alignment": (None,), "size": (16, 64)},
+    ),
+    "manager": Scope(
+        "3 frames of 1 GiB above the image, a kernel range of 2 pages, a process with a range of 1",
+        {
+            "machine": (_SMALL_MACHINE, _SMALL_MACHINE._replace(reserved=((1, 1),))),
+            "records": (None, [Record(0, 3 * _GIB, 1)]),
+            "frame": (0, 1, 2, 4),
+            "process": (0, 1, 2),
+            "virtual": (0, _KERNEL + _GIB, _KERNEL + 1),
+            "leaf": (Leaf(_GIB, 6), Leaf(9 * _GIB, 6)),
+            "release": (False, True),
+            "page": (0, 1),
+            "pages": (0, 1, 2),
+            "address": (_KERNEL, _KERNEL + _GIB, _KERNEL + 1, 0),
+            "Manager.map.process": (0, 1),
+            "Manager.map.virtual": (0, _KERNEL + _GIB),
+            "Manager.map.leaf": (Leaf(_GIB, 6),),
+            "Manager.unmap.process": (1, 2),
+            "Manager.unmap.virtual": (0, _KERNEL + _GIB),
+            "Manager.translate.process": (1,),
+            "Manager.attributes.process": (1,),
+            "Manager.reserve_range.page": (1,),
+            "Manager.reserve_range.pages": (1,),
+            "Manager.allocate_range.pages": (0, 1),
+            "Manager.free_range.process": (0, 1),
+            "Manager.free_range.page": (0,),
+            "Manager.free_range.pages": (1, 2),
+        },
+        {
+            "machine": (_SMALL_MACHINE,),
+            "records": (None,),
+            "frame": (1,),
+            "process": (1,),
+            "virtual": (0, _KERNEL + _GIB),
+            "leaf": (Leaf(_GIB, 6),),
+            "release": (False,),
+            "Manager.reserve_range.page": (),
+            "Manager.allocate_range.process": (),
+            "pages": (1, 2),
+            "address": (_KERNEL,),
+        },
     ),
     "kernel_half": Scope(
         "two processes and a third that never lives, tables of 512 entries written at 255, 256 and 511",
