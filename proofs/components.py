@@ -11,6 +11,7 @@ from memoracle.proofs import (
     buddy,
     counts,
     hazards,
+    heap,
     kernel_half,
     laws,
     manager,
@@ -29,9 +30,10 @@ PROOFS: dict[str, Callable[[], Iterable[Obligation]]] = {
     "kernel_half": kernel_half.obligations,
     "pat": pat.obligations,
     "paging": lambda: [*pte.obligations()],
+    "heap": heap.obligations,
     "manager": manager.obligations,
 }
-LAWS = {law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW, manager_law.LAW)}
+LAWS = {law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW, heap.LAW, manager_law.LAW)}
 
 
 def _all_of(component: str) -> Callable[[], list[Obligation | Computation]]:
