@@ -181,30 +181,6 @@ SCOPES: Mapping[str, Scope] = {
         },
         {"Spaces": _SPACE_STEPS},
     ),
-    "slab": Scope(
-        "pages of 1 byte to 1 KiB with slots of 1 to 128 bytes, slabs of five, three and two objects",
-        {
-            "page_shift": range(11),
-            "slot_shift": range(8),
-            "Slab.__init__.layout": [each for each in (layout(6, 3), layout(8, 6), layout(6, 4)) if each],
-            "offset": (0, 8, 16, 23, 24, 28, 32, 40, 48, 56, 63, 64, 128, 192, 255),
-        },
-    ),
-    "heap": Scope(
-        "up to three pages of 64 bytes, a class of 16 bytes and none, blocks of 0 to 3 pages",
-        {
-            "Heap.__init__.pages": (FewPages(3),),
-            "classes": ((16,), (), (8, 12, 40), (64, 4096)),
-            "page_size": (64, 32),
-            "alignment": (None, 1, 16, 64),
-            "size": (0, 1, 8, 12, 15, 16, 17, 32, 48, 64, 65, 129),
-            "slot_for.size": range(70),
-            "address": (-16, 0, 8, *range(64, 256, 16), 72, 100, 1 << 64),
-            "notes_in.address": (64, 128),
-            "page_shift": (5, 6, 7),
-        },
-        {"classes": ((16,), ()), "page_size": (64,), "alignment": (None,), "size": (16, 64)},
-    ),
     "manager": Scope(
         "3 frames of 1 GiB above the image, a kernel range of 2 pages, a process with a range of 1",
         {
@@ -245,6 +221,30 @@ SCOPES: Mapping[str, Scope] = {
             "pages": (1, 2),
             "address": (_KERNEL,),
         },
+    ),
+    "slab": Scope(
+        "pages of 1 byte to 1 KiB with slots of 1 to 128 bytes, slabs of five, three and two objects",
+        {
+            "page_shift": range(11),
+            "slot_shift": range(8),
+            "Slab.__init__.layout": [each for each in (layout(6, 3), layout(8, 6), layout(6, 4)) if each],
+            "offset": (0, 8, 16, 23, 24, 28, 32, 40, 48, 56, 63, 64, 128, 192, 255),
+        },
+    ),
+    "heap": Scope(
+        "up to three pages of 64 bytes, a class of 16 bytes and none, blocks of 0 to 3 pages",
+        {
+            "Heap.__init__.pages": (FewPages(3),),
+            "classes": ((16,), (), (8, 12, 40), (64, 4096)),
+            "page_size": (64, 32),
+            "alignment": (None, 1, 16, 64),
+            "size": (0, 1, 8, 12, 15, 16, 17, 32, 48, 64, 65, 129),
+            "slot_for.size": range(70),
+            "address": (-16, 0, 8, *range(64, 256, 16), 72, 100, 1 << 64),
+            "notes_in.address": (64, 128),
+            "page_shift": (5, 6, 7),
+        },
+        {"classes": ((16,), ()), "page_size": (64,), "alignment": (None,), "size": (16, 64)},
     ),
     "kernel_half": Scope(
         "two processes and a third that never lives, tables of 512 entries written at 255, 256 and 511",
