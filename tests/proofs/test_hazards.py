@@ -13,6 +13,9 @@ EXPECTED = {
     "kernel_half.hazard.lock-taken-again": (1, "kernel_half.begin-update must wait"),
     "bitmap.hazard.frame-that-never-existed": (1, "bitmap.hands-out-only-memory"),
     "bitmap.hazard.frame-in-use": (2, "bitmap.hands-out-once"),
+    "heap.hazard.no-reserve": (1, "heap.get-pages must wait"),
+    "manager.hazard.freed-while-mapped": (3, "manager_hazards.hands-out-no-mapped-frame"),
+    "manager.hazard.mapped-while-free": (1, "manager_hazards.hands-out-no-mapped-frame"),
 }
 
 
@@ -45,7 +48,7 @@ def test_without_its_flaw_the_same_search_finds_nothing(name: str) -> None:
         assert any(small_world.choices(operation, state, {}, variant.domain) for state in states), operation.name
 
 
-@pytest.mark.parametrize("component", ["bitmap", "kernel_half"])
+@pytest.mark.parametrize("component", ["bitmap", "heap", "kernel_half", "manager"])
 def test_they_are_expected_refutations(component: str) -> None:
     computations = hazards.computations(component)
     assert computations
