@@ -14,19 +14,49 @@ from memoracle.impl.paging import Leaf, Unmapped
 from memoracle.proofs.paths import Run
 from memoracle.spec import bitmap, paging
 from memoracle.spec import manager as law
-from memoracle.spec.clauses import Truth, implies, neg
+from memoracle.spec.clauses import Truth, implies, neg, when
 from memoracle.spec.kernel_half import is_new, process_lives
 
-TABLES_AT_MOST = {12: 3, 21: 2, 30: 1}  # below a PML4, that one page needs, by the binary logarithm of its bytes
+
+class SomeTables:
+    """Any frames that become tables of a space, or that no longer are: any number of the law's steps in one."""
+
+    def __init__(self, run: Run, space: Any, come: bool) -> None:
+        name = f"tables#{next(run.count)}"
+        self.space, self.come = space, come
+        self.has = run.relation(name, "frame")
+        self.below = run.function(f"{name}-below", "frame", high=run.sorts["frame"].highest)
+        self.many = run.number(f"{name}-many", 0, run.sorts["frame"].highest)
+
+    def allowed(self, state: law.Memory, frame: Any) -> Truth:
+        """Whether the law allows the step for this frame, if it is one of them."""
+        if self.come:
+            step = law.take_table.allows(state, frame=frame, process=self.space)
+        else:
+            step = law.holds_the_root(state, self.space, frame)
+        return implies(self.has(frame), step)
+
+    def __call__(self, state: law.Memory) -> law.Memory:
+        """The state after all these steps."""
+        come, has, below, many = self.come, self.has, self.below, self.many
+        use = law.TABLE if come else law.UNUSED
+        return replace(
+            state,
+            count=state.count - many if come else state.count + many,
+            is_free=lambda frame: state.is_free(frame) & neg(has(frame)) if come else state.is_free(frame) | has(frame),
+            free_below=lambda frame: state.free_below(frame) + (0 - below(frame) if come else below(frame)),
+            use=lambda frame: when(has(frame), use, state.use(frame)),
+            owner=lambda frame: when(has(frame), self.space, state.owner(frame)) if come else state.owner(frame),
+        )
 
 
 class Whole:
     """The state that all components share."""
 
     def __init__(self, run: Run, state: law.Memory) -> None:
-        self.run, self.state, self.shift = run, state, int(str(state.page_shift))
-        self.tables: list[Any] = []  # the frames that were taken for tables
-        self.emptied: list[Any] = []  # and those that were given back
+        self.run, self.state = run, state
+        self.roots: list[Any] = []  # the frames that were taken for PML4s
+        self.tables: list[SomeTables] = []  # those that were taken for other tables, or given back
 
     def may(self, what: str) -> bool:
         """Whether something is done, either way."""
@@ -81,7 +111,7 @@ class LawfulPaging:
             return False
         with self.run.reading_law():
             self.whole.state = paging.begin(self._holding(frame, process), process)
-            self.whole.tables.append(frame)
+            self.whole.roots.append(frame)
         return True
 
     def map(self, process: Any, virtual: Any, leaf: Leaf) -> bool:
@@ -95,11 +125,7 @@ class LawfulPaging:
                 & paging.page_is_unmapped(state, process, virtual)
                 & paging.use_can_be_counted(state, leaf.physical)
             )
-        for _ in range(TABLES_AT_MOST[self.whole.shift]):
-            if not self.whole.may("a table is needed"):
-                break
-            self._take_table(process, virtual)
-        with self.run.reading_law():
+            self._some_tables(paging.space_of(process, virtual), True)
             self.whole.state = paging.map_page(
                 self.whole.state,
                 process,
@@ -124,11 +150,7 @@ class LawfulPaging:
             physical = state.physical(paging.space_of(process, virtual), virtual)
             self.run.suppose(frame << state.page_shift == physical)
             self.whole.state = paging.unmap(state, process, virtual)
-        for _ in range(TABLES_AT_MOST[self.whole.shift]):
-            if not self.whole.may("a table is empty"):
-                break
-            self._give_table(paging.space_of(process, virtual))
-        with self.run.reading_law():
+            self._some_tables(paging.space_of(process, virtual), False)
             last = paging.is_counted(state, physical) & (law.uses_of(self.whole.state, frame) == 0)
             answer: Any = Unmapped
             unmapped: Unmapped = answer(frame, last)
@@ -140,19 +162,11 @@ class LawfulPaging:
         taken = law.take_table(state, frame, owner)
         return replace(state, use=taken.use, owner=taken.owner)
 
-    def _take_table(self, process: Any, virtual: Any) -> None:
-        with self.run.reading_law():
-            frame = self.run.point("frame")
-            self.run.suppose(bitmap.allocate.allows(self.whole.state, frame=frame))
-            self.whole.state = law.take_table(self.whole.state, frame, paging.space_of(process, virtual))
-            self.whole.tables.append(frame)
-
-    def _give_table(self, space: Any) -> None:
-        with self.run.reading_law():
-            frame = self.run.point("frame")
-            self.run.suppose(law.holds_the_root(self.whole.state, space, frame))
-            self.whole.state = law.give_table(self.whole.state, frame)
-            self.whole.emptied.append(frame)
+    def _some_tables(self, space: Any, come: bool) -> None:
+        tables, state = SomeTables(self.run, space, come), self.whole.state
+        self.run.assume_for_all(("frame",), lambda frame: tables.allowed(state, frame))
+        self.whole.state = tables(state)
+        self.whole.tables.append(tables)
 
 
 class LawfulSpaces:

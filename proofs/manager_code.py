@@ -17,6 +17,7 @@ from memoracle.proofs.standins import Map, Set
 from memoracle.spec import bitmap, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Clause, Number, Operation, Truth, neg, when
+from memoracle.spec.kernel_half import process_lives
 
 # What the proofs of the code need of the invariants; what is not taken as given makes them no weaker.
 ALWAYS = (
@@ -148,7 +149,7 @@ def free_refines(run: Run, code: Code) -> None:
 def create_refines(run: Run, code: Code) -> None:
     process, unlucky = run.point("process"), run.point("frame")
     if code.succeeds("create", process):
-        (frame,) = code.whole.tables
+        (frame,) = code.whole.roots
         code.allowed(law.create, code.before, process=process, frame=frame)
         code.stands_for(law.create(code.before, process, frame))
     else:
@@ -170,9 +171,32 @@ def map_refines(run: Run, code: Code) -> None:
     if not code.succeeds("map", process, virtual, leaf):
         code.stands_for(code.before)
         return
-    due = with_tables(code, code.before, process, virtual)
+    due = with_tables(code, code.before)
     code.allowed(law.map_page, due, process=process, virtual=virtual, frame=frame)
     code.stands_for(law.map_page(due, process, virtual, frame, cache, writable, executable, global_))
+
+
+@refines(
+    "unmap",
+    "the code of unmap does what the law says, and with release frees what frame.allocate gave once nothing maps it",
+    (*ALWAYS, law.kernel_pages_are_mapped, paging.kernel_lives),
+)
+def unmap_refines(run: Run, code: Code) -> None:
+    process, virtual, release = run.point("process"), run.point("virtual"), run.fresh_truth("release")
+    if not code.succeeds("unmap", process, virtual, release):
+        page = code.call("page_at", virtual)
+        held = False if page is None else is_frame(page) & law.is_kernel_page(code.before, page)
+        mapped = process_lives(code.before, process) & paging.page_is_mapped(code.before, process, virtual)
+        run.claim("it fails only if nothing is mapped, or a kernel page", held | neg(mapped))
+        code.stands_for(code.before)
+        return
+    code.allowed(law.unmap, code.before, process=process, virtual=virtual)
+    due = with_tables(code, law.unmap(code.before, process, virtual))
+    for frame in code.bitmap.freed:
+        run.claim("it was asked to release", release)
+        code.allowed(law.release, due, frame=frame)
+        due = law.release(due, frame)
+    code.stands_for(due)
 
 
 @refines("extend-pages", "the code that adds a kernel page does what the law says, or nothing")
@@ -185,7 +209,7 @@ def extend_refines(run: Run, code: Code) -> None:
     frame = code.bitmap.picked[0]
     code.allowed(law.extend_pages, code.before, first=first, frame=frame)
     due = law.extend_pages(code.before, first, frame)
-    code.stands_for(with_tables(code, due, 0, law.address_of(code.before, first)))
+    code.stands_for(with_tables(code, due))
 
 
 @refines(
@@ -198,23 +222,14 @@ def shrink_refines(run: Run, code: Code) -> None:
     run.assume(law.a_page_is_left(code.before, first))
     code.call("_shrink", first)
     due = law.shrink_pages(code.before, first)
-    code.stands_for(without_tables(code, due))
+    code.stands_for(with_tables(code, due))
 
 
-def with_tables(code: Code, state: law.Memory, process: Any, virtual: Any) -> law.Memory:
-    """The state after the tables were taken that the code took; the law allows each."""
-    for frame in code.whole.tables:
-        space = paging.space_of(process, virtual)
-        code.allowed(law.take_table, state, frame=frame, process=space)
-        state = law.take_table(state, frame, space)
-    return state
-
-
-def without_tables(code: Code, state: law.Memory) -> law.Memory:
-    """The state after the tables were given back that the code emptied; the law allows each."""
-    for frame in code.whole.emptied:
-        code.allowed(law.give_table, state, frame=frame)
-        state = law.give_table(state, frame)
+def with_tables(code: Code, state: law.Memory) -> law.Memory:
+    """The state after the tables were taken, or given back, that the code took or gave; the law allows each."""
+    for tables in code.whole.tables:
+        code.run.claim("the law allows each table's step", tables.allowed(state, code.run.point("frame")))
+        state = tables(state)
     return state
 
 
@@ -223,6 +238,7 @@ CODE = (
     free_refines,
     create_refines,
     map_refines,
+    unmap_refines,
     extend_refines,
     shrink_refines,
 )
