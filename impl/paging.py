@@ -28,6 +28,7 @@ from memoracle.impl.pte import (
 TOP = 4  # the level of a PML4
 LOWER_END = 1 << 47  # of the lower half's addresses
 BLANK = [0] * ENTRIES
+MOST_USES = (1 << 64) - 1  # that a counter of 64 bits counts
 
 
 class TableFrames(Protocol):
@@ -68,12 +69,19 @@ class Paging:
     """The page tables of all live processes; process 0 is the kernel and always exists.
 
     frames: where tables are taken from.  counted: of the frames below this one the uses are counted.
+
+    inv: self.roots.keys() == self.halves.live and self.roots.keys() == self.mapped.keys()
+    inv: all(len(entries) == ENTRIES and any(entries) for entries in self.memory.values())
+    inv: all(self.halves.tables[process][256:] == self.halves.tables[0][256:] for process in self.roots)
     """
 
-    def __init__(
-        self, frames: TableFrames, halves: KernelHalf, layout: Layout, leaf_level: int, counted: int
-    ) -> None:
-        """Nothing is mapped. The kernel's PML4 is frame 0, which is in the kernel's image."""
+    def __init__(self, frames: TableFrames, halves: KernelHalf, layout: Layout, leaf_level: int, counted: int) -> None:
+        """Nothing is mapped. The kernel's PML4 is frame 0, which is in the kernel's image.
+
+        pre: 1 <= leaf_level <= 3
+        post: (self.roots, self.memory, self.uses, self.mapped) == ({0: 0}, {}, {}, {0: set()})
+        post: 2**self.page_shift == 4096 * 512 ** (leaf_level - 1) and self.counted == counted
+        """
         self.frames = frames
         self.halves = halves
         self.layout = layout
@@ -86,7 +94,15 @@ class Paging:
         self.mapped: dict[int, set[int]] = {0: set()}  # by process, the addresses of its pages in the lower half
 
     def create(self, process: int) -> bool:
-        """A new process: a PML4 with an empty lower half; False if the process lives or no frame is left."""
+        """A new process: a PML4 with an empty lower half; False if the process lives or no frame is left.
+
+        post: not __return__ or process not in __old__.self.roots
+        post: __return__ or process in __old__.self.roots or __old__.self.frames.count() == 0
+        post: self.roots.keys() == __old__.self.roots.keys() | ({process} if __return__ else set())
+        post: not __return__ or self.halves.tables[process] == [0] * 256 + self.halves.tables[0][256:]
+        post: (self.memory, self.uses) == (__old__.self.memory, __old__.self.uses)
+        post: self.frames.count() == __old__.self.frames.count() - __return__
+        """
         if process in self.roots:
             return False
         root = self.frames.allocate()
@@ -101,6 +117,13 @@ class Paging:
         """All of a process's lower half is unmapped and its PML4 given back: the frames that nothing maps any more.
 
         None if the process does not live, or is the kernel.
+
+        post: (__return__ is None) == (process == 0 or process not in __old__.self.roots)
+        post: self.roots.keys() == __old__.self.roots.keys() - (set() if __return__ is None else {process})
+        post: _ is None or all(frame in __old__.self.uses and frame not in self.uses for frame in _)
+        post: _ is None or len(_) == len(set(_)) == len(__old__.self.uses) - len(self.uses)
+        post: all(self.translate(p, v) == __old__.self.translate(p, v) for p in self.roots for v in self.mapped[p])
+        post: self.halves.tables[0] == __old__.self.halves.tables[0]
         """
         if process == 0 or process not in self.roots:
             return None
@@ -117,13 +140,23 @@ class Paging:
 
         False if the process does not live, the address is not canonical, not a page's or mapped already, the leaf
         cannot be encoded, or too few frames are left for the tables that it needs.
-        """
+
+        post: not __return__ or __old__.self.translate(process, virtual) is None and virtual % 2**self.page_shift == 0
+        post: not __return__ or self.attributes(process, virtual) == (*leaf[1:3], virtual < LOWER_END, *leaf[3:])
+        post: not _ or all(self.translate(p, virtual) == leaf.physical for p in self.roots if virtual >= LOWER_END or p == process)
+        post: all(self.translate(p, v) == __old__.self.translate(p, v) for p, pages in __old__.self.mapped.items() for v in pages)
+        post: __return__ or (self.memory, self.uses, self.mapped) == (__old__.self.memory, __old__.self.uses, __old__.self.mapped)
+        post: __return__ or self.halves.tables == __old__.self.halves.tables and self.frames.count() == __old__.self.frames.count()
+        post: _ or process not in self.roots or virtual % 2**self.page_shift or not is_canonical(virtual) or self._leaf_value(virtual, leaf) is None or self.translate(process, virtual) is not None or self.frames.count() < TOP - self.leaf_level
+        """  # noqa: E501
         value = self._leaf_value(virtual, leaf)
         if process not in self.roots or not self._is_page(virtual) or value is None:
             return False
+        if not self._is_countable(leaf.physical >> self.page_shift):
+            return False
         tables = self._tables(process, virtual)
         taken = self._take(TOP - self.leaf_level - len(tables))
-        if taken is None or not taken and self._read(process, virtual, tables):
+        if taken is None or (not taken and self._read(process, virtual, tables)):
             return False
         for table in taken:
             self.memory[table] = [0] * ENTRIES
@@ -136,7 +169,15 @@ class Paging:
         return True
 
     def unmap(self, process: int, virtual: int) -> Unmapped | None:
-        """Unmaps the page at this virtual address; None if the process does not live or no page is mapped there."""
+        """Unmaps the page at this virtual address; None if the process does not live or no page is mapped there.
+
+        post: (_ is None) == (__old__.self.translate(process, virtual) is None or virtual % 2**self.page_shift != 0)
+        post: _ is None or _.frame << self.page_shift == __old__.self.translate(process, virtual)
+        post: _ is None or self.translate(process, virtual) is None and _.last == (_.frame < self.counted and _.frame not in self.uses)
+        post: sum(self.uses.values()) == sum(__old__.self.uses.values()) - (_ is not None and _.frame < self.counted)
+        post: all(self.translate(p, v) == __old__.self.translate(p, v) for p, pages in self.mapped.items() for v in pages)
+        post: all(any(entries) for entries in self.memory.values())
+        """  # noqa: E501
         if process not in self.roots or not self._is_page(virtual):
             return None
         tables = self._tables(process, virtual)
@@ -154,7 +195,12 @@ class Paging:
         return self._uncount(self._target(value))
 
     def translate(self, process: int, virtual: int) -> int | None:
-        """The physical address of a byte; None if the process does not live or nothing is mapped there."""
+        """The physical address of a byte; None if the process does not live or nothing is mapped there.
+
+        post: __return__ is None or (__return__ ^ virtual) % 2**self.page_shift == 0
+        post: virtual >= LOWER_END or (_ is not None) == (virtual >> self.page_shift << self.page_shift in self.mapped.get(process, ()))
+        post: __return__ is None or process in self.roots and is_canonical(virtual)
+        """  # noqa: E501
         if process not in self.roots or not is_canonical(virtual):
             return None
         value = self._read(process, virtual, self._tables(process, virtual))
@@ -166,6 +212,9 @@ class Paging:
         """What the entries on the way to a byte allow together; None if nothing is mapped there.
 
         Writable and user combine by AND along the walk, execute-disable by OR (Intel SDM volume 3, 4.6).
+
+        post: (__return__ is None) == (self.translate(process, virtual) is None)
+        post: __return__ is None or __return__.user == (virtual < LOWER_END)
         """
         if process not in self.roots or not is_canonical(virtual):
             return None
@@ -243,6 +292,9 @@ class Paging:
                 return None
             taken.append(frame)
         return taken
+
+    def _is_countable(self, frame: int) -> bool:
+        return frame not in self.uses or self.uses[frame] < MOST_USES
 
     def _count(self, frame: int) -> None:
         if frame < self.counted:

@@ -16,8 +16,8 @@ from memoracle.proofs import (
     laws,
     manager,
     manager_law,
+    paging,
     pat,
-    pte,
     small_runs,
     vacuity,
 )
@@ -29,11 +29,11 @@ PROOFS: dict[str, Callable[[], Iterable[Obligation]]] = {
     "buddy": buddy.obligations,
     "kernel_half": kernel_half.obligations,
     "pat": pat.obligations,
-    "paging": lambda: [*pte.obligations()],
+    "paging": paging.obligations,
     "heap": heap.obligations,
     "manager": manager.obligations,
 }
-LAWS = {law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW, heap.LAW, manager_law.LAW)}
+LAWS = {law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW, paging.LAW, heap.LAW, manager_law.LAW)}
 
 
 def _all_of(component: str) -> Callable[[], list[Obligation | Computation]]:

@@ -13,7 +13,7 @@ from typing import Any
 from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.paths import Run
 from memoracle.proofs.terms import Symbolic
-from memoracle.proofs.world import Sort, World
+from memoracle.proofs.world import Sort
 from memoracle.spec.clauses import Clause, Operation
 
 
@@ -24,8 +24,8 @@ class Law:
     component: str
     sorts: dict[str, Sort]  # of the parameters of its clauses and functions: which of them range over the same points
     functions: dict[str, Callable[[Run], tuple[Any, ...]]]  # any point of each function of a state
-    unknown: Callable[[World], Any]
-    initial: Callable[[World], Any]
+    unknown: Callable[[Run], Any]
+    initial: Callable[[Run], Any]
     invariants: Sequence[Clause]
     operations: Sequence[Operation]
     theorems: Sequence[Clause] = ()

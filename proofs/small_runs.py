@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from memoracle.proofs import hazards, manager_hazards, small_boot, small_entries
+from memoracle.proofs import hazards, manager_hazards, small_boot, small_entries, small_paging
 from memoracle.proofs.exhaustive import Outcome, System, run
 from memoracle.proofs.law_runs import Variant, reached
 from memoracle.proofs.obligations import Computation
@@ -26,6 +26,7 @@ SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
     },
     "kernel_half": {"tables": half_system},
     "heap": {"small": heap_system},
+    "paging": {"small-tables": small_paging.paging_system},
     "manager": {"small-machine": manager_system},
 }
 # The operations of the law that a call of the reference is. (To carve is what allocate and reserve have in common.)
@@ -34,6 +35,7 @@ CALLED: dict[str, Sequence[Operation]] = {
     "buddy": (buddy.allocate, buddy.reserve, buddy.fix, buddy.free),
     "kernel_half": kernel_half.OPERATIONS,
     "heap": heap.OPERATIONS,
+    "paging": small_paging.CALLED,
     "manager": COMPOSED,
 }
 # Those that are part of a call, or a question: they are run by themselves, on the law's own states.

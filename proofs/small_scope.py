@@ -24,10 +24,12 @@ import crosshair.core_and_libs  # noqa: F401  (CrossHair's own registrations com
 from crosshair.core import _PATCH_REGISTRATIONS, LazyCreationRepr, SymbolicFactory, register_type
 from crosshair.statespace import StateSpace
 
+from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.boot import TOP, Interval, Record
 from memoracle.impl.buddy import Spaces
+from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.manager import Machine
-from memoracle.impl.paging import Leaf
+from memoracle.impl.paging import LOWER_END, Leaf
 from memoracle.impl.pte import Fields, Layout
 from memoracle.impl.slab import layout
 from memoracle.proofs.small_heap import FewPages
@@ -37,7 +39,6 @@ _PATCH_REGISTRATIONS.pop(array, None)
 # CrossHair copies the arguments of each path together with their signature, which nothing changes.
 copyreg.pickle(Signature, lambda signature: "the same")
 STATES_AT_MOST = 2000
-
 
 
 class Step(NamedTuple):
@@ -122,6 +123,17 @@ _GIB = 1 << 30
 _KERNEL = 0xFFFF_8000_0000_0000  # where the kernel's range starts
 _SMALL_MACHINE = Machine(4, 1, 3, Layout(40, 0x0007_0406_0007_0406), _KERNEL, 1, 0)
 
+
+def _frames(count: int) -> Bitmap:
+    """A bitmap of so many frames, all of them free but the first."""
+    bitmap = Bitmap(count, 1)
+    bitmap.add(0, count)
+    return bitmap
+
+
+_LAYOUT = Layout(40, 0x0005_0406_0001_0406)
+_UPPER = 0xFFFF_8000_0000_0000
+
 SCOPES: Mapping[str, Scope] = {
     "bitmap": Scope(
         "bitmaps of 66 frames in two words with the image up to their border, checked and trusting",
@@ -180,6 +192,24 @@ SCOPES: Mapping[str, Scope] = {
             "Spaces.__init__.process_depth": (1,),
         },
         {"Spaces": _SPACE_STEPS},
+    ),
+    "paging": Scope(
+        "pages of 1 GiB, four frames, the kernel and a process, two pages of its own and one of the kernel's",
+        {
+            "frames": (_frames(4),),
+            "halves": (KernelHalf(),),
+            "layout": (_LAYOUT,),
+            "leaf_level": (3,),
+            "Paging.__init__.leaf_level": (1, 2, 3),
+            "counted": (4,),
+            "process": (0, 1, 2),
+            "virtual": (0, 1 << 30, 1 << 39, 1, 1 << 47, _UPPER, _UPPER + (1 << 30) + 7),
+            "leaf": (Leaf(1 << 30, 6), Leaf(9 << 30, 4, False, False, True), Leaf(1, 6), Leaf(0, 2)),
+            "level": (1, 2, 3, 4),
+            "table": (0, 1 << 12, (1 << 52) - (1 << 12)),
+            "link.virtual": (0, LOWER_END - 1, _UPPER),
+        },
+        {"process": (1,), "virtual": (0, 1 << 39, _UPPER), "leaf": (Leaf(1 << 30, 6),)},
     ),
     "manager": Scope(
         "3 frames of 1 GiB above the image, a kernel range of 2 pages, a process with a range of 1",

@@ -151,6 +151,11 @@ class Map(Keyed):
         self._look_up(key)
         return self.at(key)
 
+    def pop(self, key: Any) -> Any:
+        value = self[key]
+        del self[key]
+        return value
+
     def __setitem__(self, key: Any, value: Any) -> None:
         self.run.must("a value lies in its bounds", (0 <= value) & (value <= self.high))
         self._put(key)
@@ -189,6 +194,19 @@ class Words:
     def copy(self) -> Words:
         return Words(self.run, self.at, self.length)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is a list of one number, as long, repeated; where it is not, `other_at` is where it differs."""
+        assert isinstance(other, list)
+        assert len(other) == self.length
+        (only,) = set(other)
+        at = self.at
+        if self.run.fresh_truth("all are the same"):
+            inside: Callable[[Any], Any] = lambda index: (0 <= index) & (index < self.length)  # noqa: E731
+            self.run.assume_for_all(("index",), lambda index: implies(inside(index), at(index) == only))
+            return True
+        self.other_at = self.run.point("index")
+        self.run.suppose((0 <= self.other_at) & (self.other_at < self.length), at(self.other_at) != only)
+        return False
 
 class Tables(Keyed):
     """A dictionary from numbers to lists of numbers, all of one length."""
@@ -196,17 +214,27 @@ class Tables(Keyed):
     def __init__(self, run: Run, has: Callable[[Any], Any], entry: Callable[[Any, Any], Any], length: int) -> None:
         super().__init__(run, has)
         self.entry, self.length = entry, length
+        self.made: list[Any] = []  # keys that were put in
+        self.deleted: list[Any] = []
+        self.differing: list[tuple[Any, Any]] = []  # lists that were found not blank: where, and an index at which
 
     def at(self, key: Any) -> Words:
         return Words(self.run, lambda index: self.entry(key, index), self.length)
+
+    def __delitem__(self, key: Any) -> None:
+        super().__delitem__(key)
+        self.deleted.append(key)
 
     def __getitem__(self, key: Any) -> Words:
         self._look_up(key)
         return Row(self, key)
 
-    def __setitem__(self, key: Any, row: Words) -> None:
+    def __setitem__(self, key: Any, row: Words | list[int]) -> None:
+        if isinstance(row, list):
+            row = row + Words(self.run, lambda index: 0, 0)
         self.run.must("all lists are of one length", row.length == self.length)
         self._put(key)
+        self.made.append(key)
         entry, at = self.entry, row.at
         self.entry = lambda other, index: when(other == key, at(index), entry(other, index))
 
@@ -218,6 +246,12 @@ class Row(Words):
         entry = tables.entry
         super().__init__(tables.run, lambda index: entry(key, index), tables.length)
         self.tables, self.key = tables, key
+
+    def __eq__(self, other: object) -> bool:
+        same = super().__eq__(other)
+        if not same:
+            self.tables.differing.append((self.key, self.other_at))
+        return same
 
     def __setitem__(self, index: Any, value: Any) -> None:
         super().__setitem__(index, value)

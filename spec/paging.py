@@ -354,4 +354,5 @@ def attributes_are_the_mappings(
     space = space_of(process, page)
     allowed = (s.writable(space, page) == writable) & (s.executable(space, page) == executable)
     kept = (s.cache(space, page) == cache) & (s.global_(space, page) == global_)
-    return shows(s, process, page) & allowed & kept & (user == when(is_lower(virtual), 1, 0))
+    lower: Number = when(is_lower(virtual), 1, 0)
+    return shows(s, process, page) & allowed & kept & (user == lower)

@@ -1,0 +1,18 @@
+"""Proofs of paging: entries, what is mapped, and the tables that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memoracle.proofs import laws, paging_code, paging_law, pte
+from memoracle.proofs.obligations import Obligation
+
+LAW = paging_law.LAW
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from pte.obligations()
+    yield from laws.obligations(LAW)
+    yield from paging_law.THEOREMS
+    yield from paging_code.THEOREMS
+    yield from paging_code.CODE

@@ -1,0 +1,116 @@
+"""What stands in for what the page tables are built on: the supply of frames, the PML4s, and who maps what.
+
+Each does what the law of its component says, which that component's own proofs show of its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from memoracle.proofs.paths import Run
+from memoracle.proofs.standins import Keyed, Set
+from memoracle.spec import pte
+from memoracle.spec.clauses import neg, when
+from memoracle.spec.kernel_half import FIRST
+
+
+class Supply:
+    """Frames for tables, as a bitmap hands them out: any free one, and none only if none is free."""
+
+    def __init__(self, run: Run, is_free: Callable[[Any], Any]) -> None:
+        self.run, self.is_free, self.ran_out = run, is_free, False
+
+    def allocate(self) -> Any:
+        is_free = self.is_free
+        if not self.run.fresh_truth("some frame is free"):
+            self.ran_out = True
+            self.run.assume_for_all(("table",), lambda table: neg(is_free(table)))
+            return None
+        frame = self.run.point("table")
+        self.run.suppose(is_free(frame))
+        self.is_free = lambda table: is_free(table) & (table != frame)
+        return frame
+
+    def free(self, frame: Any) -> bool:
+        is_free = self.is_free
+        self.run.must("a frame that is given back is not free", neg(is_free(frame)))
+        self.is_free = lambda table: is_free(table) | (table == frame)
+        return True
+
+
+class Half:
+    """The PML4s of all processes while no update is in flight: a write to an upper entry reaches all of them."""
+
+    def __init__(self, run: Run, lives: Callable[[Any], Any], top: Callable[[Any, Any], Any]) -> None:
+        self.run, self.lives, self.top = run, lives, top
+
+    @property
+    def tables(self) -> Half:
+        return self
+
+    def __getitem__(self, process: Any) -> Pml4:
+        self.run.must("a process whose PML4 is read lives", self.lives(process))
+        return Pml4(self, process)
+
+    def write(self, process: Any, index: Any, value: Any) -> bool:
+        self.run.must("a process whose PML4 is written lives", self.lives(process))
+        self.run.must("what is written is an entry", (0 <= index) & (index < 512) & pte.is_an_entry(value))
+        top = self.top
+
+        def reached(other: Any) -> Any:
+            return (other == process) | (FIRST <= index)
+
+        self.top = lambda other, at: when(reached(other) & (at == index), value, top(other, at))
+        return True
+
+    def create(self, process: Any) -> bool:
+        lives, top = self.lives, self.top
+        self.run.must("a new process does not live yet", neg(lives(process)))
+
+        def fresh(at: Any) -> Any:
+            return when(at < FIRST, 0, top(0, at))
+
+        self.top = lambda other, at: when(other == process, fresh(at), top(other, at))
+        self.lives = lambda other: lives(other) | (other == process)
+        return True
+
+    def exit(self, process: Any) -> bool:
+        lives = self.lives
+        self.run.must("a process that exits lives and is not the kernel", lives(process) & (process != 0))
+        self.lives = lambda other: lives(other) & (other != process)
+        return True
+
+
+class Pml4:
+    """One process's entries."""
+
+    def __init__(self, half: Half, process: Any) -> None:
+        self.half, self.process = half, process
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.half.top(self.process, index)
+
+
+class SetOf(Keyed):
+    """A dictionary from processes to sets of pages."""
+
+    def __init__(self, run: Run, has: Callable[[Any], Any], member: Callable[[Any, Any], Any]) -> None:
+        super().__init__(run, has)
+        self.member = member
+
+    def __getitem__(self, key: Any) -> Set:
+        self._look_up(key)
+
+        def write(items: Callable[[Any], Any]) -> None:
+            others = self.member
+            self.member = lambda other, item: when(other == key, items(item), others(other, item))
+
+        member = self.member
+        return Set(self.run, lambda item: member(key, item), "page", write)
+
+    def __setitem__(self, key: Any, items: set[Any]) -> None:
+        assert not items
+        self._put(key)
+        others = self.member
+        self.member = lambda other, item: others(other, item) & (other != key)
