@@ -1,0 +1,259 @@
+"""Proofs that the code of the heap and its slabs is the law's.
+
+Its containers are unknown: any number of slabs of any classes, whatever is taken of them, and any number of larger
+blocks (`proofs/heap_containers.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from types import SimpleNamespace
+from typing import Any
+
+from memoracle.impl.heap import Heap
+from memoracle.impl.slab import layout
+from memoracle.proofs.heap_containers import (
+    KNOWN,
+    WHERE_BLOCKS_LIE,
+    blocks_fit,
+    blocks_of,
+    is_class,
+    page_of,
+    runs_are_apart,
+    runs_have_addresses,
+    source_of,
+    unknown_code,
+)
+from memoracle.proofs.heap_law import LARGEST_PAGE, LEAST_PAGE
+from memoracle.proofs.heap_places import (
+    ARITHMETIC,
+    MOST_PAGES,
+    SORTS,
+    arithmetic,
+    objects_keep_their_bytes,
+    opaque,
+    pages_have_addresses,
+    places_are_addresses,
+    places_follow_addresses,
+    proved,
+    slots_have_addresses,
+    slots_lie_in_pages,
+)
+from memoracle.proofs.heap_standins import Source
+from memoracle.proofs.laws import prose
+from memoracle.proofs.obligations import Obligation, claimed
+from memoracle.proofs.paths import Run
+from memoracle.proofs.standins import Map
+from memoracle.spec import heap as law
+from memoracle.spec.clauses import implies, neg
+
+
+def containers_are_right(run: Run, heap: Any) -> dict[str, Any]:
+    """Claims that the containers are as they must be, at points that are returned."""
+    points: dict[str, Any] = run.point_of_each(("page", "later", "slot", "shift"))
+    pairs = ((points["page"], points["later"]), (heap.pages.last, points["later"]))
+    for pair in pairs:
+        run.touch(("page", "later"), pair)
+    for known, parameters in KNOWN.items():
+        run.claim(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
+    return points
+
+
+def is_the_laws(run: Run, heap: Any, state: law.Heap, new: Any = None) -> None:
+    """Claims that the reference has the blocks of this state, and that its containers are as they must be."""
+    address = run.point("block")
+    if new is not None:
+        shift = heap.slabs.slot_of(page_of(heap, new))
+        run.assume(places_are_addresses(heap.places, heap.page_shift, new, address, shift))
+        run.assume(slots_lie_in_pages(heap.places, heap.page_shift, address, shift))
+    lives = blocks_of(heap, state).is_live(address) == state.is_live(address)
+    run.claim("the live blocks are what the law says", lives)
+    run.claim(prose(blocks_fit), blocks_fit(heap, state.size, address))
+    containers_are_right(run, heap)
+
+
+# Pages
+
+
+def becomes(run: Run, heap: Any, before: Source, pages: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """What getting pages leaves, of any page and of the page that is got: nothing is lost, and the new run is new."""
+    after, noted = heap.pages.copy(), heap.notes.has
+
+    def kept(page: Any) -> Any:
+        lasts = after.got(page) & (after.length(page) == before.length(page))
+        return implies(before.got(page), lasts) & (noted(page) == after.got(page))
+
+    def new(page: Any) -> Any:
+        return after.got(page) & neg(before.got(page)) & (after.length(page) == pages)
+
+    return kept, new
+
+
+class Getting:
+    """Stands in for `_get`, of which `get_refines` shows what it does."""
+
+    def __init__(self, run: Run, heap: Any) -> None:
+        self.run, self.heap = run, heap
+        run.replace(heap, "_get", self)
+
+    def __call__(self, pages: Any) -> Any:
+        run, heap, before = self.run, self.heap, self.heap.pages
+        run.must("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
+        with run.reading_law():
+            page = run.point("page")
+            later = Source(run, heap.page_shift, *source_of(run, "-later"))
+            heap.pages = later
+            heap.notes = Map(run, run.relation("noted-later", "page"), run.function("note-later", "page"))
+            kept, new = becomes(run, heap, before, pages)
+            known = SimpleNamespace(pages=later.copy(), page_shift=heap.page_shift)
+            run.assume_for_all(("page",), kept)
+            run.assume_for_all(("page",), lambda each: runs_have_addresses(known, each))
+            run.assume_for_all(("page", "later"), lambda first, each: runs_are_apart(known, first, each))
+        if run.fresh_truth("refuses"):
+            later.refused = True
+            return None
+        with run.reading_law():
+            run.suppose(new(page))
+            later.last = page
+        return page
+
+
+@proved("get.refines", "refinement", "pages that are got are new, are noted, and leave a note in reserve")
+def get_refines(run: Run) -> None:
+    heap, _ = unknown_code(run)
+    before, pages = heap.pages.copy(), run.fresh("pages", 1, MOST_PAGES)
+    page = run.call(heap._get, pages)
+    points = containers_are_right(run, heap)
+    kept, new = becomes(run, heap, before, pages)
+    run.claim("what was got before is kept, and noted", kept(points["page"]))
+    if page is None:
+        run.claim("it fails only where no pages were to be had", heap.pages.refused)
+    else:
+        run.claim("the new run is new, and as long as was asked for", new(page))
+
+
+@proved("slot-for.refines", "refinement", "the class that serves a size is large enough, and aligned as is due")
+def slot_for_refines(run: Run) -> None:
+    heap, _ = unknown_code(run)
+    size = run.point("size")
+    slot = run.call(heap.slot_for, size)
+    run.claim("the class is large enough, or whole pages serve", may_serve(heap, slot, size))
+
+
+def may_serve(heap: Any, slot: Any, size: Any) -> Any:
+    return (slot == 0) | (is_class(heap, slot) & (size <= 1 << slot))
+
+
+def serving(run: Run, heap: Any, size: Any) -> Any:
+    """Stands in for `slot_for`, of which `slot_for_refines` shows what it does."""
+    with run.reading_law():
+        slot = run.point("shift")
+        run.suppose(may_serve(heap, slot, size))
+    return slot
+
+
+@proved("new.refines", "refinement", "the code of new does what the law allows, and fails only for want of pages")
+def new_refines(run: Run) -> None:
+    heap, state = unknown_code(run, opaque(run))
+    size = run.point("size")
+    Getting(run, heap)
+    run.replace(heap, "slot_for", lambda size: serving(run, heap, size))
+    address = run.call(heap.new, size)
+    if address is None:
+        run.claim("it fails only where no pages were to be had", heap.pages.refused)
+        is_the_laws(run, heap, state)
+        return
+    after, points = law.new(state, size, address), {"size": size, "address": address}
+    computes(run, heap, size, address)
+    for clause in law.new.guard:
+        if clause is law.is_disjoint:
+            continue  # see `new_is_disjoint`
+        run.claim(clause.says, clause(state, *(points[point] for point in clause.points)))
+    is_the_laws(run, heap, after, address)
+
+
+@proved("new.hands-out-free-bytes", "refinement", "the code of new hands out no byte of a live block")
+def new_is_disjoint(run: Run) -> None:
+    heap, state = unknown_code(run, opaque(run), WHERE_BLOCKS_LIE)
+    size, byte = run.point("size"), run.point("byte")
+    Getting(run, heap)
+    run.replace(heap, "slot_for", lambda size: serving(run, heap, size))
+    address = run.call(heap.new, size)
+    run.goals.clear()  # what containers ask of the code is a claim of `new.refines`
+    if address is None:
+        return
+    computes(run, heap, size, address)
+    after, other = law.new(state, size, address), state.block_at(byte)
+    run.touch(("page", "later"), (page_of(heap, address), page_of(heap, byte)))
+    for block in (address, other):
+        last, shift = block + after.size(block) - 1, heap.slabs.slot_of(page_of(heap, block))
+        run.touch(("page", "later"), (page_of(heap, block), page_of(heap, byte)))
+        run.assume(places_follow_addresses(heap.places, heap.page_shift, block, byte, last, shift))
+    run.claim(law.is_disjoint.says, law.is_disjoint(state, size, address, byte))
+
+
+def computes(run: Run, heap: Any, size: Any, address: Any) -> None:
+    """Takes as given where the new block lies, as it is computed."""
+    shift = heap.page_shift
+    run.touch(("block",), (address,))
+    if not heap.slabs.opened:
+        page = heap.pages.last
+        run.assume(*(pages_have_addresses(heap.places, shift, page, each) for each in (size, 1)))
+        return
+    page, bits = heap.slabs.opened[-1]
+    slot_shift = heap.slabs.slot_of(page)
+    run.assume(slots_have_addresses(heap.places, shift, page, bits.taken, slot_shift))
+    run.assume(objects_keep_their_bytes(heap.places, shift, address, address + size - 1, slot_shift))
+
+
+@proved("delete.refines", "refinement", "the code of delete does what the law says")
+def delete_refines(run: Run) -> None:
+    heap, state = unknown_code(run)
+    address = run.any_number("address")
+    if run.call(lambda: bool(heap.delete(address))):
+        run.claim("the law allows it", law.delete.allows(state, address=address))
+        is_the_laws(run, heap, law.delete(state, address))
+        return
+    run.claim("it fails only if the law says so", neg(law.delete.allows(state, address=address)))
+    is_the_laws(run, heap, state)
+
+
+STARTS = "bounded: pages of 2^6 to 2^30 bytes, five lists of classes, four alignments"
+
+
+@claimed("heap.nothing.refines", "refinement", "the reference starts as the law says", SORTS, STARTS)
+def nothing_refines(run: Run) -> None:
+    presets = (8, 64, 256, 1024, 262144)
+    for page_shift in range(LEAST_PAGE, LARGEST_PAGE + 1):
+        every = [1 << shift for shift in range(page_shift + 1)]
+        for classes, alignment in product((every, presets, presets[:4], (24, 100), ()), (None, 4, 16, 1 << page_shift)):
+            pages: Any = None  # nothing is asked of it
+            heap = Heap(pages, classes, 1 << page_shift, alignment)
+            nothing = not (heap.slabs or heap.large or heap.notes or heap.empty or heap.spare or any(heap.room))
+            run.claim("nothing is live, and no page is got", nothing)
+            run.claim("there is room for each class", len(heap.room) == len(heap.served) == page_shift + 1)
+            large_enough = all(served(heap, shift) for shift in range(page_shift + 1))
+            run.claim("each size is served by a class that is large enough", large_enough)
+
+
+def served(heap: Heap, shift: int) -> bool:
+    slot = heap.served[shift]
+    if not slot:
+        return not any(each >= shift for each in heap.layouts)
+    aligned = heap.least <= slot < heap.page_shift
+    return aligned and shift <= slot and heap.layouts[slot] == layout(heap.page_shift, slot)
+
+
+CODE = (
+    nothing_refines,
+    *map(arithmetic, ARITHMETIC),
+    get_refines,
+    slot_for_refines,
+    new_refines,
+)
+NOT_SETTLED = (new_is_disjoint, delete_refines)  # no counterexample is known, and no proof has come to its end yet
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from CODE
