@@ -213,10 +213,18 @@ class LawfulBuddy:
             return first
 
     def free(self, first: Any, pages: Any) -> bool:
-        """It frees a whole block; that the block is one, and of that size, is for the caller to know."""
+        """It frees one allocated block, which has no page in common with another; kernel pages have blocks too."""
+        if not self.whole.may("such a block is allocated there"):
+            return False
         with self.run.reading_law():
-            size = rounded(self.run, pages)
-            self.whole.state = law.range_taken(self.whole.state, self.process, first, size, False)
+            state, size = self.whole.state, rounded(self.run, pages)
+
+            def is_apart(page: Any) -> Truth:
+                both = (self.process == 0) & law.among(page, first, size) & law.is_in_kernel_block(state, page)
+                return implies(both, state.first_of(page) == first)
+
+            self.run.assume_for_all(("kernel_page",), is_apart)
+            self.whole.state = law.range_taken(state, self.process, first, size, False)
         return True
 
     def _is_free(self, state: law.Memory, first: Any, size: Any) -> Any:

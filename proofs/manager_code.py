@@ -9,7 +9,7 @@ from typing import Any
 from memoracle.impl.manager import Machine, Manager
 from memoracle.impl.paging import Leaf
 from memoracle.impl.pte import Layout
-from memoracle.proofs.lawful import LawfulBitmap, LawfulPaging, LawfulSpaces, Whole
+from memoracle.proofs.lawful import LawfulBitmap, LawfulPaging, LawfulSpaces, Whole, rounded
 from memoracle.proofs.manager_law import MOST_PAGES, proved, same_but_ghosts, unknown
 from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.paths import Run
@@ -199,6 +199,17 @@ def unmap_refines(run: Run, code: Code) -> None:
     code.stands_for(due)
 
 
+@refines("give-range", "the code of free_range does what the law says, and never frees the block of kernel pages")
+def give_range_refines(run: Run, code: Code) -> None:
+    process, first, pages = run.point("process"), run.point("first"), run.point("pages")
+    if not code.succeeds("free_range", process, first, pages):
+        code.stands_for(code.before)
+        return
+    size = rounded(run, pages)
+    code.allowed(law.give_range, code.before, process=process, first=first, pages=size)
+    code.stands_for(law.give_range(code.before, process, first, size))
+
+
 @refines("extend-pages", "the code that adds a kernel page does what the law says, or nothing")
 def extend_refines(run: Run, code: Code) -> None:
     first = run.point("first")
@@ -239,6 +250,7 @@ CODE = (
     create_refines,
     map_refines,
     unmap_refines,
+    give_range_refines,
     extend_refines,
     shrink_refines,
 )
