@@ -20,6 +20,7 @@ from memoracle.spec import pat as pat_law
 from memoracle.spec import pte as law
 from memoracle.spec.clauses import Clause, Truth, implies, neg
 from memoracle.spec.geometry import PHYSICAL_ADDRESS_BITS
+from memoracle.spec.kernel_half import ENTRIES
 
 ENTRY, ADDRESS = Sort("entry"), Sort("address")
 SORTS = {
@@ -166,6 +167,15 @@ def reserved_bits_are_refused(run: Run) -> None:
         run.claim("it is not what was encoded", made != value)
 
 
+@proved("bits.refines", "refinement", "the code's names for bits that no field asks for are the processor's")
+def bits_refine(run: Run) -> None:
+    names = ("PRESENT", "WRITABLE", "USER", "ACCESSED", "DIRTY", "LARGE", "GLOBAL", "EXECUTE_DISABLE")
+    for name in names:
+        run.claim(f"{name} is its bit", bool(getattr(code, name) == 1 << getattr(law, name)))
+    run.claim("a table has 512 entries", code.ENTRIES == ENTRIES)
+
+
 def obligations() -> Iterator[Obligation]:
     yield from map(theorem, (*law.THEOREMS, *addresses.THEOREMS))
     yield from (encode_refines, decode_refines, encode_then_decode, decode_then_encode, reserved_bits_are_refused)
+    yield bits_refine
