@@ -149,10 +149,10 @@ class Paging:
         post: __return__ or self.halves.tables == __old__.self.halves.tables and self.frames.count() == __old__.self.frames.count()
         post: _ or process not in self.roots or virtual % 2**self.page_shift or not is_canonical(virtual) or self._leaf_value(virtual, leaf) is None or self.translate(process, virtual) is not None or self.frames.count() < TOP - self.leaf_level
         """  # noqa: E501
-        value = self._leaf_value(virtual, leaf)
-        if process not in self.roots or not self._is_page(virtual) or value is None:
+        if process not in self.roots or not self._is_page(virtual):
             return False
-        if not self._is_countable(leaf.physical >> self.page_shift):
+        value = self._leaf_value(virtual, leaf)
+        if value is None or not self._is_countable(leaf.physical >> self.page_shift):
             return False
         tables = self._tables(process, virtual)
         taken = self._take(TOP - self.leaf_level - len(tables))
@@ -160,7 +160,7 @@ class Paging:
             return False
         for table in taken:
             self.memory[table] = [0] * ENTRIES
-            self._write(process, virtual, tables, link(table << self.page_shift, virtual))
+            self._write(process, virtual, tables, self._link(table, virtual))
             tables.append(table)
         self._write(process, virtual, tables, value)
         self._count(leaf.physical >> self.page_shift)
@@ -276,6 +276,9 @@ class Paging:
             self.memory[tables[-1]][index] = value
         else:
             self.halves.write(process, index, value)
+
+    def _link(self, table: int, virtual: int) -> int:
+        return link(table << self.page_shift, virtual)
 
     def _target(self, entry: int) -> int:
         """The frame that an entry points to."""

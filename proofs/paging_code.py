@@ -6,260 +6,44 @@ and what the processor finds in them by its walk must change as `spec/paging.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from typing import Any
 
-from memoracle.impl.paging import Paging
-from memoracle.impl.pte import ENTRIES, Layout
-from memoracle.proofs import laws, paging_law
+from memoracle.impl.paging import Leaf
+from memoracle.impl.pte import ENTRIES
+from memoracle.proofs import laws
 from memoracle.proofs.obligations import Obligation, claimed
-from memoracle.proofs.paging_law import LAW, either
-from memoracle.proofs.paging_standins import Half, SetOf, Supply
+from memoracle.proofs.paging_law import LAW
+from memoracle.proofs.paging_standins import encoding
+from memoracle.proofs.paging_world import (
+    SORTS,
+    World,
+    any_reading,
+    bookkeeping,
+    can_be_shown,
+    leads_to,
+    mappings_of,
+    shows_it,
+    tables_of,
+    unknown_code,
+    unknown_tables,
+)
 from memoracle.proofs.paths import Run
-from memoracle.proofs.standins import Map, Tables
-from memoracle.proofs.world import Sort
-from memoracle.spec import addresses, pat, pte, tables
+from memoracle.spec import addresses, tables
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause, implies, neg, when
 
-TABLE, INDEX = Sort("table"), Sort("index", 511)
-SORTS = {
-    **paging_law.SORTS,
-    "table": TABLE,
-    "second": TABLE,
-    "index": INDEX,
-    "place": INDEX,
-    "anyone": paging_law.SPACE,
-}
 OF_PAGE = ("physical", "cache", "writable", "executable", "global_")
-NOT_KEPT = ("is_mapped", "number_of", "space_numbered", "page_numbered")  # by the reference
-
-
-@dataclass
-class World:
-    """The reference on unknown containers, and what it stands for before anything is run."""
-
-    code: Any
-    tables: tables.Tables
-    mappings: law.Mappings
-
-
-def tables_of(paging: Any, known: tables.Tables) -> tables.Tables:
-    """The tables that the reference has; what a table knows, which it does not keep, as in another state."""
-    return replace(
-        known,
-        lives=paging.roots.has,
-        root=paging.roots.at,
-        top=paging.halves.top,
-        entry=paging.memory.entry,
-        is_free=paging.frames.is_free,
-    )
-
-
-def mappings_of(paging: Any, known: law.Mappings) -> law.Mappings:
-    """What the processor finds mapped by these tables; the numbers of uses, which are not kept, as in another state."""
-    state = tables_of(paging, paging.ghost)
-    entries = pte.Entries(known.physical_bits, known.pat_register)
-
-    def leaf(space: Any, page: Any) -> Any:
-        return tables.walk(state, space, page)
-
-    def is_mapped(space: Any, page: Any) -> Any:
-        start = addresses.address_is_aligned(known, page) & addresses.is_canonical(page)
-        whose = paging.roots.has(space) & (law.is_lower(page) | (space == 0))
-        return start & whose & (leaf(space, page) != 0)
-
-    uses, counts = paging.uses.at, paging.uses.has
-    return replace(
-        known,
-        lives=paging.roots.has,
-        is_mapped=is_mapped,
-        physical=lambda space, page: tables.target(state, leaf(space, page)) << known.page_shift,
-        cache=lambda space, page: pte.cache_of(entries, leaf(space, page), state.leaf),
-        writable=lambda space, page: pte.bit(leaf(space, page), pte.WRITABLE),
-        executable=lambda space, page: 1 - pte.bit(leaf(space, page), pte.EXECUTE_DISABLE),
-        global_=lambda space, page: pte.bit(leaf(space, page), pte.GLOBAL),
-        uses=lambda physical: when(counts(physical >> known.page_shift), uses(physical >> known.page_shift), 0),
-    )
-
-
-def bookkeeping(paging: Any, mappings: law.Mappings) -> Sequence[tuple[str, tuple[str, ...], Callable[..., Any]]]:
-    """What the reference's containers must be like, beside what the laws say: in words, at which points, and how."""
-    state, memory, roots = tables_of(paging, paging.ghost), paging.memory.has, paging.roots.has
-    has, at, member, noted = paging.uses.has, paging.uses.at, paging.mapped.member, paging.mapped.has
-    return (
-        (
-            "a frame is in memory if it holds a table below the PML4s",
-            ("table",),
-            lambda frame: memory(frame) == tables.is_lower_table(state, frame),
-        ),
-        (
-            "only frames that are counted and have uses are noted",
-            ("table",),
-            lambda frame: implies(has(frame), (0 < at(frame)) & (frame < paging.counted)),
-        ),
-        (
-            "the pages of a process's lower half are noted",
-            ("space", "page"),
-            lambda space, page: member(space, page) == (mappings.is_mapped(space, page) & law.is_lower(page)),
-        ),
-        ("pages are noted of who lives", ("space",), lambda space: noted(space) == roots(space)),
-    )
-
-
-def unknown_tables(run: Run) -> tables.Tables:
-    """Any number of processes, any tables that map anything, leaves of any level, any physical address bits."""
-    leaf = 1 if either(run, "leaves of level 1") else 2 if either(run, "leaves of level 2") else 3
-    return tables.Tables(
-        leaf,
-        page_shift=9 * leaf + 3,
-        physical_bits=run.number("physical_bits", 32, 52),
-        lives=run.relation("lives", "space"),
-        root=run.function("root", "space", gives="table"),
-        top=run.function("top", "space", "index"),
-        entry=run.function("entry", "table", "index"),
-        is_free=run.relation("is_free", "table"),
-        level=run.function("level", "table", high=tables.ROOT),
-        owner=run.function("owner", "table", gives="space"),
-        place=run.function("place", "table", high=(1 << 36) - 1),
-        is_users=run.relation("is_users", "table"),
-        parent=run.function("parent", "table", gives="table"),
-        kept=run.function("kept", "table", high=ENTRIES - 1, gives="index"),
-    )
-
-
-def unknown_code(run: Run) -> World:
-    """The reference on any such tables, with any supply of frames and any memory types."""
-    ghost = unknown_tables(run)
-    page_shift, register = 9 * ghost.leaf + 3, run.number("pat_register")
-    for index in pat.INDEXES:
-        run.assume(pat.entries_are_types(pat.Pat(register), index))
-    counted = run.number("counted", 0, (1 << 52 - page_shift) - 1)
-    in_memory, is_used = run.relation("in_memory", "table"), run.relation("is_used", "table")
-    uses, member = run.function("uses", "table"), run.relation("member", "space", "page")
-    noted = run.relation("noted", "space")
-    known = replace(
-        law.unmapped(page_shift, ghost.physical_bits, register, counted << page_shift),
-        number_of=run.function("number_of", "space", "page", gives="number"),
-        space_numbered=run.function("space_numbered", "physical", "number", gives="space"),
-        page_numbered=run.function("page_numbered", "physical", "number", gives="page"),
-    )
-
-    known_bits: tuple[Any, Any] = (ghost.physical_bits, register)
-    layout = Layout(*known_bits)
-
-    def reference() -> Any:
-        paging = object.__new__(Paging)
-        paging.__dict__.update(
-            frames=Supply(run, ghost.is_free),
-            halves=Half(run, ghost.lives, ghost.top),
-            layout=layout,
-            leaf_level=ghost.leaf,
-            page_shift=page_shift,
-            counted=counted,
-            memory=Tables(run, in_memory, ghost.entry, ENTRIES),
-            roots=Map(run, ghost.lives, ghost.root),
-            uses=Map(run, is_used, uses),
-            mapped=SetOf(run, noted, member),
-            ghost=ghost,
-        )
-        return paging
-
-    before = reference()
-    mappings = mappings_of(before, known)
-    run.assume_all(tables.INVARIANTS, ghost)
-    run.assume_all(law.INVARIANTS, mappings)
-    for _, points, holds in bookkeeping(before, mappings):
-        run.assume_for_all(points, holds)
-    return World(reference(), ghost, mappings)
+NOT_KEPT = ("number_of", "space_numbered", "page_numbered")  # by the reference
 
 
 def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
     return claimed(f"paging.{name}", kind, claim, SORTS)
 
 
-def is_the_laws(run: Run, world: World, known: tables.Tables, state: law.Mappings) -> None:
-    """Claims that the tables stay as they must be, knowing this, and that they map what this state says."""
-    code = world.code
-    code.ghost = known
-    after = tables_of(code, known)
-    for clause in tables.INVARIANTS:
-        run.claim(clause.says, clause(after, *run.point_of_each(clause.points).values()))
-    mapped = mappings_of(code, world.mappings)
-    maps_alike(run, mapped, state)
-    for says, points, holds in bookkeeping(code, mapped):
-        run.claim(says, holds(*run.point_of_each(points).values()))
-
-
-def maps_alike(run: Run, mapped: law.Mappings, state: law.Mappings) -> None:
-    """Claims that two states map the same pages, and each alike."""
-    laws.same_state(run, LAW, mapped, state, (*NOT_KEPT, *OF_PAGE))
-    space, page = run.point("space"), run.point("page")
-    run.claim("the pages mapped are those of the law", mapped.is_mapped(space, page) == state.is_mapped(space, page))
-    for name in OF_PAGE:
-        same = getattr(mapped, name)(space, page) == getattr(state, name)(space, page)
-        run.claim(f"{name} of a page that is mapped is what the law says", implies(state.is_mapped(space, page), same))
-
-
-@proved("create.refines", "refinement", "the code of create gives a process a PML4 of its own, or does nothing")
-def create_refines(run: Run) -> None:
-    world = unknown_code(run)
-    process = run.point("process")
-    done = run.call(lambda: bool(world.code.create(process)))
-    may = law.begin.allows(world.mappings, process=process)
-    if not done:
-        run.claim("it fails only if the law says so, or no frame is left", world.code.frames.ran_out | neg(may))
-        is_the_laws(run, world, world.tables, world.mappings)
-        return
-    run.claim("the law allows it", may)
-    root = world.code.roots.at(process)
-    known = replace(
-        world.tables,
-        level=lambda table: when(table == root, tables.ROOT, world.tables.level(table)),
-        owner=lambda table: when(table == root, process, world.tables.owner(table)),
-    )
-    is_the_laws(run, world, known, law.begin(world.mappings, process))
-
-
-def nothing_to_find(world: World, process: Any, virtual: Any) -> Any:
-    return neg(world.mappings.lives(process)) | law.nothing_is_mapped(world.mappings, process, virtual)
-
-
-def untouched(run: Run, world: World) -> None:
-    """Claims that nothing was written to any container."""
-    now, before = tables_of(world.code, world.tables), world.tables
-    same = all(getattr(now, name) is getattr(before, name) for name in ("lives", "root", "top", "entry", "is_free"))
-    run.claim("nothing changes", same and not world.code.memory.made and not world.code.memory.deleted)
-
-
-@proved(
-    "translate.refines", "refinement", "the code of translate finds the byte that the law says, and changes nothing"
-)
-def translate_refines(run: Run) -> None:
-    world = unknown_code(run)
-    process, virtual = run.point("process"), run.point("virtual")
-    found = run.call(world.code.translate, process, virtual)
-    if found is None:
-        run.claim("nothing is mapped there", nothing_to_find(world, process, virtual))
-    else:
-        right = law.translates_what_is_mapped(world.mappings, process, virtual, found)
-        run.claim("it is the byte of the frame that the page shows", right)
-    untouched(run, world)
-
-
-@proved("attributes.refines", "refinement", "the code of attributes finds what the walk allows, and changes nothing")
-def attributes_refines(run: Run) -> None:
-    world = unknown_code(run)
-    process, virtual = run.point("process"), run.point("virtual")
-    found = run.call(world.code.attributes, process, virtual)
-    if found is None:
-        run.claim("nothing is mapped there", nothing_to_find(world, process, virtual))
-    else:
-        said = (found.cache, *(when(flag, 1, 0) for flag in found[1:]))
-        right = law.attributes_are_the_mappings(world.mappings, process, virtual, *said)
-        run.claim("they are those of the page, as the walk combines them", right)
-    untouched(run, world)
+# Tables
 
 
 def climb(state: tables.Tables, table: Any) -> None:
@@ -275,7 +59,7 @@ def theorem(clause: Clause) -> Obligation:
 
     @proved(laws.short(clause), "theorem", clause.says)
     def body(run: Run) -> None:
-        state = unknown_tables(run)
+        state = unknown_tables(run, any_reading(run))
         run.assume_all(tables.INVARIANTS, state)
         points = run.point_of_each(clause.points)
         for name in ("table", "second"):
@@ -287,4 +71,241 @@ def theorem(clause: Clause) -> Obligation:
 
 
 THEOREMS = tuple(map(theorem, tables.THEOREMS))
-CODE = (create_refines, translate_refines, attributes_refines)
+
+
+# Entries, as they are written and read
+
+
+@proved("link.refines", "refinement", "the processor reads what the code writes to link a table as a link of it")
+def link_refines(run: Run) -> None:
+    world = unknown_code(run)
+    table, virtual = run.point("table"), run.point("virtual")
+    run.assume(world.tables.is_free(table), addresses.is_canonical(virtual))
+    value = run.call(world.code._link, table, virtual)
+    run.claim("it leads to the table", leads_to(world.tables.reads, value, table, law.is_lower(virtual)))
+
+
+@proved("target.refines", "refinement", "the code finds the frame that the processor finds")
+def target_refines(run: Run) -> None:
+    world, value = unknown_code(run), run.number("value")
+    run.claim("it is the same", run.call(world.code._target, value) == world.tables.reads.target(value))
+
+
+def any_leaf(run: Run) -> tuple[dict[str, Any], Leaf]:
+    """Whatever a page may be asked to show, as the law's values and as the code's."""
+    values: dict[str, Any] = dict(run.point_of_each(("physical", "cache", "writable", "executable", "global_")))
+    flags = [values[flag] for flag in ("writable", "executable", "global_")]
+    run.assume(*(flag <= 1 for flag in flags))
+    return values, Leaf(values["physical"], values["cache"], *(flag == 1 for flag in flags))
+
+
+@proved("leaf-value.refines", "refinement", "the processor reads the code's leaf as what was asked, if there is one")
+def leaf_value_refines(run: Run) -> None:
+    world, virtual = unknown_code(run), run.point("virtual")
+    encoding(run)
+    run.assume(addresses.is_canonical(virtual))
+    _, leaf = any_leaf(run)
+    value = run.call(world.code._leaf_value, virtual, leaf)
+    if value is None:
+        run.claim("the law has none either", neg(can_be_shown(world.mappings, leaf)))
+    else:
+        run.claim("the law allows it", can_be_shown(world.mappings, leaf))
+        lower = law.is_lower(virtual)
+        run.claim("it is read so", shows_it(world.tables.reads, world.mappings, value, lower, leaf))
+
+
+# What changes tables
+
+
+def at_each_level(name: str, claim: str) -> Callable[[Callable[[Run, int], None]], tuple[Obligation, ...]]:
+    """Declares the proof of a claim about leaves of each level, one by one: so all processors have something to do."""
+
+    def declare(body: Callable[[Run, int], None]) -> tuple[Obligation, ...]:
+        sizes = {1: "4 KiB", 2: "2 MiB", 3: "1 GiB"}
+        levels = ((f"{name}-leaf-{level}", f"{claim}, for pages of {size}", level) for level, size in sizes.items())
+        return tuple(proved(each, "refinement", says)(at_level(body, level)) for each, says, level in levels)
+
+    return declare
+
+
+def at_level(body: Callable[[Run, int], None], level: int) -> Callable[[Run], None]:
+    @wraps(body)
+    def at(run: Run) -> None:
+        body(run, level)
+
+    return at
+
+
+def stay_trees(run: Run, world: World, known: tables.Tables) -> None:
+    """Claims that the tables stay as they must be, knowing this of each, and the containers with them."""
+    world.code.ghost = known
+    after = tables_of(world.code, known)
+    for clause in tables.INVARIANTS:
+        run.claim(clause.says, clause(after, *run.point_of_each(clause.points).values()))
+    for says, points_of, holds in bookkeeping(world.code, mappings_of(world.code, world.mappings)):
+        run.claim(says, holds(*run.point_of_each(points_of).values()))
+
+
+def map_alike(run: Run, world: World, state: law.Mappings) -> None:
+    """Claims that the tables map what this state says."""
+    mapped = mappings_of(world.code, world.mappings)
+    laws.same_state(run, LAW, mapped, state, (*NOT_KEPT, *OF_PAGE, "is_mapped"))
+    space, page = run.point("space"), run.point("page")
+    run.claim("the pages mapped are those of the law", mapped.is_mapped(space, page) == state.is_mapped(space, page))
+    for name in OF_PAGE:
+        same = getattr(mapped, name)(space, page) == getattr(state, name)(space, page)
+        run.claim(f"{name} of a page that is mapped is what the law says", implies(state.is_mapped(space, page), same))
+
+
+def untouched(run: Run, world: World) -> None:
+    """Claims that nothing was written to any container, or that all is as it was."""
+    now, before = tables_of(world.code, world.tables), world.tables
+    same = all(getattr(now, name) is getattr(before, name) for name in ("lives", "root", "top", "entry"))
+    table = run.point("table")
+    run.claim("nothing changes", same and not world.code.memory.made and not world.code.memory.deleted)
+    run.claim("frames that were taken are given back", now.is_free(table) == before.is_free(table))
+
+
+@at_each_level("map.refines", "the code of map does what the law says, or nothing; it may run out of frames")
+def map_refines(run: Run, level: int) -> None:
+    world = unknown_code(run, any_reading(run), level)
+    process, virtual = run.point("process"), run.point("virtual")
+    shown, leaf = any_leaf(run)
+    done = run.call(lambda: bool(world.code.map(process, virtual, leaf)))
+    values = {"process": process, "virtual": virtual, **shown}
+    may = law.map_page.allows(world.mappings, **values)
+    if not done:
+        run.claim("it fails only if the law says so, or no frame is left", world.code.frames.ran_out | neg(may))
+        untouched(run, world)
+        return
+    run.claim("the law allows it", may)
+    stay_trees(run, world, grown(world, process, virtual))
+    map_alike(run, world, law.map_page(world.mappings, *values.values()))
+
+
+def grown(world: World, process: Any, virtual: Any) -> tables.Tables:
+    """What is known of the tables once those that a new page needs have been linked, from above."""
+    known, made = world.tables, world.code.memory.made
+    for number, table in enumerate(made):
+        level = known.leaf + len(made) - 1 - number
+        above = tables.entry_for(world.tables, process, virtual, level + 2) if level < tables.ROOT - 1 else 0
+        parent = made[number - 1] if number else world.tables.reads.target(above)
+        known = with_table(known, table, level, process, virtual, parent)
+    return known
+
+
+def with_table(known: tables.Tables, table: Any, level: int, process: Any, virtual: Any, parent: Any) -> tables.Tables:
+    """What is known once this table of this level is linked on the way to an address."""
+
+    def at(what: Callable[[Any], Any], value: Any) -> Callable[[Any], Any]:
+        return lambda other: when(other == table, value, what(other))
+
+    return replace(
+        known,
+        level=at(known.level, level),
+        owner=at(known.owner, law.space_of(process, virtual)),
+        place=at(known.place, tables.place_at(virtual, level)),
+        is_users=at(known.is_users, law.is_lower(virtual)),
+        parent=at(known.parent, parent),
+        kept=at(known.kept, tables.index_at(virtual, level)),
+    )
+
+
+@at_each_level("unmap.refines", "the code of unmap does what the law says, gives back tables, or does nothing")
+def unmap_refines(run: Run, level: int) -> None:
+    world = unknown_code(run, any_reading(run), level)
+    process, virtual = run.point("process"), run.point("virtual")
+    unmapped = run.call(world.code.unmap, process, virtual)
+    may = law.unmap.allows(world.mappings, process=process, virtual=virtual)
+    if unmapped is None:
+        run.claim("it fails only if the law says so", neg(may))
+        untouched(run, world)
+        return
+    run.claim("the law allows it", may)
+    physical = world.mappings.physical(law.space_of(process, virtual), virtual)
+    run.claim("it tells the frame", unmapped.frame << world.mappings.page_shift == physical)
+    after = law.unmap(world.mappings, process, virtual)
+    unused = law.is_counted(after, physical) & (after.uses(physical) == 0)
+    run.claim("it tells whether that was the last use", unused == unmapped.last)
+    stay_trees(run, world, shrunk(world))
+    map_alike(run, world, after)
+
+
+def shrunk(world: World) -> tables.Tables:
+    """What is known of the tables once those that a page left empty are gone."""
+    known, memory = world.tables, world.code.memory
+    for table in memory.deleted:
+        known = replace(known, level=put(known.level, table, 0))
+    for table, index in memory.differing:
+        known = replace(known, kept=put(known.kept, table, index))
+    return known
+
+
+def put(what: Callable[[Any], Any], table: Any, value: Any) -> Callable[[Any], Any]:
+    return lambda other: when(other == table, value, what(other))
+
+
+@at_each_level("create.refines", "the code of create gives a process a PML4 of its own, or does nothing")
+def create_refines(run: Run, level: int) -> None:
+    world = unknown_code(run, any_reading(run), level)
+    process = run.point("process")
+    done = run.call(lambda: bool(world.code.create(process)))
+    may = law.begin.allows(world.mappings, process=process)
+    if not done:
+        run.claim("it fails only if the law says so, or no frame is left", world.code.frames.ran_out | neg(may))
+        untouched(run, world)
+        return
+    run.claim("the law allows it", may)
+    root = world.code.roots.at(process)
+    known = world.tables
+    known = replace(known, level=put(known.level, root, tables.ROOT), owner=put(known.owner, root, process))
+    stay_trees(run, world, known)
+    map_alike(run, world, law.begin(world.mappings, process))
+
+
+# What is asked
+
+
+def nothing_to_find(world: World, process: Any, virtual: Any) -> Any:
+    return neg(world.mappings.lives(process)) | law.nothing_is_mapped(world.mappings, process, virtual)
+
+
+@proved(
+    "translate.refines", "refinement", "the code of translate finds the byte that the law says, and changes nothing"
+)
+def translate_refines(run: Run) -> None:
+    world = unknown_code(run, any_reading(run))
+    process, virtual = run.point("process"), run.point("virtual")
+    found = run.call(world.code.translate, process, virtual)
+    if found is None:
+        run.claim("nothing is mapped there", nothing_to_find(world, process, virtual))
+    else:
+        right = law.translates_what_is_mapped(world.mappings, process, virtual, found)
+        run.claim("it is the byte of the frame that the page shows", right)
+    untouched(run, world)
+
+
+@at_each_level("attributes.refines", "the code of attributes finds what the walk allows, and changes nothing")
+def attributes_refines(run: Run, level: int) -> None:
+    world = unknown_code(run, None, level)
+    process, virtual = run.point("process"), run.point("virtual")
+    found = run.call(world.code.attributes, process, virtual)
+    if found is None:
+        run.claim("nothing is mapped there", nothing_to_find(world, process, virtual))
+    else:
+        said = (found.cache, *(when(flag, 1, 0) for flag in found[1:]))
+        right = law.attributes_are_the_mappings(world.mappings, process, virtual, *said)
+        run.claim("they are those of the page, as the walk combines them", right)
+    untouched(run, world)
+
+
+CODE = (
+    link_refines,
+    target_refines,
+    leaf_value_refines,
+    *map_refines,
+    *unmap_refines,
+    *create_refines,
+    translate_refines,
+    *attributes_refines,
+)

@@ -26,6 +26,7 @@ SORTS = {
     "number": NUMBER,
     "later": NUMBER,
     "cache": Sort("cache"),
+    "value": Sort("value"),
     "writable": Sort("truth", 1),
     "user": Sort("truth", 1),
     "executable": Sort("truth", 1),

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from memoracle.impl import paging as code
+from memoracle.impl.pte import Fields, Layout
 from memoracle.proofs.paths import Run
 from memoracle.proofs.standins import Keyed, Set
 from memoracle.spec import pte
-from memoracle.spec.clauses import neg, when
+from memoracle.spec.clauses import Clause, neg, when
 from memoracle.spec.kernel_half import FIRST
 
 
@@ -114,3 +116,29 @@ class SetOf(Keyed):
         self._put(key)
         others = self.member
         self.member = lambda other, item: others(other, item) & (other != key)
+
+
+def encoding(run: Run) -> None:
+    """Puts what the proofs of entries show in the place of `encode`."""
+
+    def stand_in(layout: Layout, fields: Fields, level: int) -> Any:
+        with run.reading_law():
+            state = pte.Entries(layout.physical_address_bits, layout.pat_register)
+            asked = dict(zip(Fields._fields, fields, strict=True)) | {"level": level}
+            may = all_hold(pte.ASKED, state, asked)
+            value = run.fresh("value")
+        if not run.fresh_truth("it can be encoded"):
+            run.suppose(neg(may))
+            return None
+        run.suppose(may, all_hold(pte.ENCODED, state, asked | {"value": value}))
+        return value
+
+    run.replace(code, "encode", stand_in)
+
+
+def all_hold(clauses: tuple[Clause, ...], state: Any, values: dict[str, Any]) -> Any:
+    """Whether every clause holds of these values."""
+    holds: Any = True
+    for clause in clauses:
+        holds = holds & clause(state, *(values[point] for point in clause.points))
+    return holds

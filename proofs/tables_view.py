@@ -71,6 +71,7 @@ def tables_of(paging: Paging) -> tables.Tables:
 
     return tables.Tables(
         leaf=paging.leaf_level,
+        reads=tables.by_the_processor(paging.leaf_level, paging.page_shift, paging.layout.physical_address_bits),
         page_shift=paging.page_shift,
         physical_bits=paging.layout.physical_address_bits,
         lives=lambda process: process in paging.roots,

@@ -23,10 +23,35 @@ ROOT = 4  # the level of a PML4
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How entries are read. What is said of tables holds of any way of reading in which a link leads where it should."""
+
+    target: Callable[[Number], Number]  # the frame that an entry points to
+    is_link: Callable[[Number, Truth], Truth]  # whether it links a table, of a lower half or the kernel's
+    is_leaf: Callable[[Number, Truth], Truth]  # whether it is a leaf that the processor accepts, a user's or not
+
+
+def by_the_processor(leaf: int, page_shift: Number, physical_bits: Number) -> Reading:
+    """As the processor reads them (see pte)."""
+
+    def is_link(value: Number, users: Truth) -> Truth:
+        starts = pte.address_bits(value) == (pte.address_bits(value) >> page_shift) << page_shift
+        return pte.is_link(value, users) & starts
+
+    def is_leaf(value: Number, users: Truth) -> Truth:
+        right = pte.is_present(value) & pte.is_leaf(value, leaf) & (pte.is_user(value) == users)
+        state = pte.Entries(physical_bits, 0)
+        return right & pte.is_an_entry(value) & neg(pte.is_reserved(state, value, leaf))
+
+    return Reading(lambda value: pte.address_bits(value) >> page_shift, is_link, is_leaf)
+
+
+@dataclass(frozen=True)
 class Tables:
     """State. Frames are numbered as in the bitmap. Nobody needs to keep what a table knows, the last six."""
 
     leaf: int  # the level whose entries are leaves
+    reads: Reading
     page_shift: Number  # a frame is 2^page_shift bytes
     physical_bits: Number  # of physical addresses: MAXPHYADDR
     lives: Callable[[Number], Truth]
@@ -52,12 +77,6 @@ def place_at(virtual: Number, level: int) -> Number:
     return virtual >> 12 + 9 * level & (1 << 36 - 9 * level) - 1
 
 
-def target(s: Tables, value: Number) -> Number:
-    """The frame that an entry points to."""
-    frame: Number = pte.address_bits(value) >> s.page_shift
-    return frame
-
-
 def is_lower_table(s: Tables, table: Number) -> Truth:
     """Whether a frame holds a table below the PML4s."""
     return (s.leaf <= s.level(table)) & (s.level(table) < ROOT)
@@ -67,7 +86,7 @@ def entry_for(s: Tables, process: Number, virtual: Number, level: int) -> Number
     """The entry of this level that a walk to an address comes to; 0 if it does not get so far."""
     value = s.top(process, index_at(virtual, ROOT))
     for below in range(ROOT - 1, level - 1, -1):
-        value = when(value == 0, 0, s.entry(target(s, value), index_at(virtual, below)))
+        value = when(value == 0, 0, s.entry(s.reads.target(value), index_at(virtual, below)))
     return value
 
 
@@ -93,10 +112,9 @@ def no_root_is_left_over(s: Tables, table: Number) -> Truth:
 
 def links(s: Tables, value: Number, level: Number, owner: Number, place: Number, users: Truth) -> Truth:
     """Whether an entry links a table of this level, owner and place, and leaves what is allowed to the leaf."""
-    table = target(s, value)
+    table = s.reads.target(value)
     known = (s.level(table) == level) & (s.owner(table) == owner) & (s.place(table) == place)
-    starts = pte.address_bits(value) == table << s.page_shift
-    return pte.is_link(value, users) & known & (s.is_users(table) == users) & starts
+    return s.reads.is_link(value, users) & known & (s.is_users(table) == users)
 
 
 @clause("an entry of a PML4 is 0, or links the table of level 3 that is due there: the process's, or the kernel's")
@@ -117,16 +135,15 @@ def tables_link_their_own(s: Tables, table: Number, index: Number) -> Truth:
 @clause("an entry of a table of the lowest level is 0, or a leaf that the processor accepts")
 def leaves_are_legal(s: Tables, table: Number, index: Number) -> Truth:
     value = s.entry(table, index)
-    right = pte.is_present(value) & pte.is_leaf(value, s.leaf) & (pte.is_user(value) == s.is_users(table))
-    legal = neg(pte.is_reserved(s, value, s.leaf)) & pte.is_an_entry(value)
-    return implies((s.level(table) == s.leaf) & is_entry(index) & (value != 0), right & legal)
+    legal = s.reads.is_leaf(value, s.is_users(table))
+    return implies((s.level(table) == s.leaf) & is_entry(index) & (value != 0), legal)
 
 
 @clause("each table of level 3 is linked by its owner's PML4")
 def third_level_is_linked(s: Tables, table: Number) -> Truth:
     owner, place = s.owner(table), s.place(table)
     value = s.top(owner, place)
-    linked = is_entry(place) & (value != 0) & (target(s, value) == table)
+    linked = is_entry(place) & (value != 0) & (s.reads.target(value) == table)
     whose = s.lives(owner) & (s.is_users(table) == (place < FIRST))
     return implies(s.level(table) == ROOT - 1, linked & whose)
 
@@ -135,7 +152,7 @@ def third_level_is_linked(s: Tables, table: Number) -> Truth:
 def lower_levels_are_linked(s: Tables, table: Number) -> Truth:
     parent, index = s.parent(table), s.place(table) & ENTRIES - 1
     value = s.entry(parent, index)
-    linked = (s.level(parent) == s.level(table) + 1) & (value != 0) & (target(s, value) == table)
+    linked = (s.level(parent) == s.level(table) + 1) & (value != 0) & (s.reads.target(value) == table)
     return implies((s.leaf <= s.level(table)) & (s.level(table) < ROOT - 1), linked)
 
 
@@ -197,7 +214,7 @@ def walks_stay_in_place(s: Tables, process: Number, virtual: Number) -> Truth:
     lower = index_at(virtual, ROOT) < FIRST
     for level in range(ROOT - 1, s.leaf - 1, -1):
         value = entry_for(s, process, virtual, level + 1)
-        table = target(s, value)
+        table = s.reads.target(value)
         here = (s.level(table) == level) & (s.place(table) == place_at(virtual, level))
         whose = (s.owner(table) == when(lower, process, 0)) & (s.is_users(table) == lower)
         holds = holds & implies(value != 0, here & whose)
@@ -216,7 +233,7 @@ def tables_are_linked_once(s: Tables, table: Number, index: Number, second: Numb
     above = (
         (s.leaf < s.level(table)) & (s.leaf < s.level(second)) & is_lower_table(s, table) & is_lower_table(s, second)
     )
-    same = (one != 0) & (two != 0) & (target(s, one) == target(s, two)) & is_entry(index) & is_entry(place)
+    same = (one != 0) & (two != 0) & (s.reads.target(one) == s.reads.target(two)) & is_entry(index) & is_entry(place)
     return implies(above & same, (table == second) & (index == place))
 
 
