@@ -40,6 +40,11 @@ def noted(obligation: str, run: Run, hypotheses: int) -> list[list[int]] | None:
     return needed if many == hypotheses and len(needed) == len(run.goals) else None
 
 
+def known() -> frozenset[str]:
+    """The obligations of some path of which it was found."""
+    return frozenset(name for name, paths in _noted().items() if paths)
+
+
 def _path(run: Run) -> str:
     return "".join("+" if choice else "-" for choice in run.taken)
 
