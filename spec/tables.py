@@ -24,7 +24,7 @@ ROOT = 4  # the level of a PML4
 
 @dataclass(frozen=True)
 class Reading:
-    """How entries are read. What is said of tables holds of any way of reading in which a link leads where it should."""
+    """How entries are read. What is said of tables holds of any way, as long as a link leads where it should."""
 
     target: Callable[[Number], Number]  # the frame that an entry points to
     is_link: Callable[[Number, Truth], Truth]  # whether it links a table, of a lower half or the kernel's
@@ -221,8 +221,8 @@ def walks_stay_in_place(s: Tables, process: Number, virtual: Number) -> Truth:
     return implies(s.lives(process), holds)
 
 
-@clause("what is mapped in the upper half is mapped in every process, and alike")
-def kernel_pages_appear_in_all(s: Tables, process: Number, other: Number, virtual: Number) -> Truth:
+@clause("a walk to an address of the upper half comes to the same leaf in every process")
+def walks_to_the_kernel_are_alike(s: Tables, process: Number, other: Number, virtual: Number) -> Truth:
     both = s.lives(process) & s.lives(other) & is_upper(index_at(virtual, ROOT))
     return implies(both, walk(s, process, virtual) == walk(s, other, virtual))
 
@@ -237,4 +237,4 @@ def tables_are_linked_once(s: Tables, table: Number, index: Number, second: Numb
     return implies(above & same, (table == second) & (index == place))
 
 
-THEOREMS = (walks_stay_in_place, kernel_pages_appear_in_all, tables_are_linked_once)
+THEOREMS = (walks_stay_in_place, walks_to_the_kernel_are_alike, tables_are_linked_once)

@@ -15,7 +15,8 @@ from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.paths import explore
 
 SECONDS = 60_000  # milliseconds, for one goal
-OBLIGATIONS = [each for proofs in PROOFS.values() for each in proofs() if not each.integers and each.name in hints.known()]
+EVERY = [each for proofs in PROOFS.values() for each in proofs()]
+OBLIGATIONS = [each for each in EVERY if not each.integers and each.name in hints.known()]
 
 
 def answer(text: str) -> str:
