@@ -191,7 +191,7 @@ class Paging:
             del self.memory[table]
             self.frames.free(table)
         if virtual < LOWER_END:
-            self.mapped[process].discard(virtual)
+            self.mapped[process].remove(virtual)
         return self._uncount(self._target(value))
 
     def translate(self, process: int, virtual: int) -> int | None:
@@ -238,7 +238,7 @@ class Paging:
 
     def _unmap_one(self, process: int, released: list[int]) -> None:
         """Unmaps any page of a process's lower half, and notes its frame if nothing maps that any more."""
-        unmapped = self.unmap(process, self.mapped[process].pop())
+        unmapped = self.unmap(process, next(iter(self.mapped[process])))
         if unmapped is not None and unmapped.last:
             released.append(unmapped.frame)
 

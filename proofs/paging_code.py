@@ -6,9 +6,10 @@ and what the processor finds in them by its walk must change as `spec/paging.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from memoracle.impl.paging import Leaf
@@ -31,6 +32,7 @@ from memoracle.proofs.paging_world import (
     unknown_tables,
 )
 from memoracle.proofs.paths import Run
+from memoracle.proofs.standins import any_of
 from memoracle.spec import addresses, tables
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause, implies, neg, when
@@ -136,21 +138,39 @@ def at_level(body: Callable[[Run, int], None], level: int) -> Callable[[Run], No
     return at
 
 
-def stay_trees(run: Run, world: World, known: tables.Tables) -> None:
-    """Claims that the tables stay as they must be, knowing this of each, and the containers with them."""
+def stay_trees(
+    run: Run,
+    world: World,
+    known: tables.Tables,
+    at: Mapping[str, Any] = MappingProxyType({}),
+    climbs: bool = False,
+) -> None:
+    """Claims that the tables stay as they must be, knowing this of each, and the containers with them.
+
+    at: points to claim it of, where the proof must say more of them.  climbs: the proof needs to know what links a table
+    that links another, up to the PML4.
+    """
     world.code.ghost = known
     after = tables_of(world.code, known)
     for clause in tables.INVARIANTS:
-        run.claim(clause.says, clause(after, *run.point_of_each(clause.points).values()))
+        points = {point: at[point] if point in at else run.point(point) for point in clause.points}
+        if climbs and clause is tables.tables_link_their_own:
+            climb(world.tables, points["table"])
+        run.claim(clause.says, clause(after, *points.values()))
     for says, points_of, holds in bookkeeping(world.code, mappings_of(world.code, world.mappings)):
         run.claim(says, holds(*run.point_of_each(points_of).values()))
 
 
-def map_alike(run: Run, world: World, state: law.Mappings) -> None:
-    """Claims that the tables map what this state says."""
+def map_alike(run: Run, world: World, state: law.Mappings, whole: bool = False) -> None:
+    """Claims that the tables map what this state says.
+
+    whole: the proof needs to know whether the page was noted as the process's.
+    """
     mapped = mappings_of(world.code, world.mappings)
     laws.same_state(run, LAW, mapped, state, (*NOT_KEPT, *OF_PAGE, "is_mapped"))
     space, page = run.point("space"), run.point("page")
+    if whole:
+        run.touch(("space", "page"), (space, page))
     run.claim("the pages mapped are those of the law", mapped.is_mapped(space, page) == state.is_mapped(space, page))
     for name in OF_PAGE:
         same = getattr(mapped, name)(space, page) == getattr(state, name)(space, page)
@@ -227,7 +247,7 @@ def unmap_refines(run: Run, level: int) -> None:
     after = law.unmap(world.mappings, process, virtual)
     unused = law.is_counted(after, physical) & (after.uses(physical) == 0)
     run.claim("it tells whether that was the last use", unused == unmapped.last)
-    stay_trees(run, world, shrunk(world))
+    stay_trees(run, world, shrunk(world), climbs=level == 1)
     map_alike(run, world, after)
 
 
@@ -243,6 +263,36 @@ def shrunk(world: World) -> tables.Tables:
 
 def put(what: Callable[[Any], Any], table: Any, value: Any) -> Callable[[Any], Any]:
     return lambda other: when(other == table, value, what(other))
+
+
+def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, World], Any]) -> Obligation:
+    """That a call takes the frames of the tables that it makes, gives back those of tables that go, and no others."""
+
+    @proved(name, "refinement", claim)
+    def body(run: Run) -> None:
+        world = unknown_code(run, any_reading(run))
+        run.call(calls, run, world)
+        memory, frame = world.code.memory, run.point("table")
+        taken, given = (
+            any_of([frame == each for each in memory.made]),
+            any_of([frame == each for each in memory.deleted]),
+        )
+        left = (world.tables.is_free(frame) & neg(taken)) | given
+        run.claim("the free frames are those that are due", world.code.frames.is_free(frame) == left)
+
+    return body
+
+
+TAKES = frames_are_accounted_for(
+    "map.takes-what-it-links",
+    "map takes a frame for each table that it links, and no other",
+    lambda run, world: world.code.map(run.point("process"), run.point("virtual"), any_leaf(run)[1]),
+)
+GIVES_BACK = frames_are_accounted_for(
+    "unmap.gives-back-what-it-unlinks",
+    "unmap gives back the frame of each table that it unlinks, and no other",
+    lambda run, world: world.code.unmap(run.point("process"), run.point("virtual")),
+)
 
 
 @at_each_level("create.refines", "the code of create gives a process a PML4 of its own, or does nothing")
@@ -303,6 +353,8 @@ CODE = (
     link_refines,
     target_refines,
     leaf_value_refines,
+    TAKES,
+    GIVES_BACK,
     *map_refines,
     *unmap_refines,
     *create_refines,

@@ -12,6 +12,7 @@ from memoracle.impl import paging as code
 from memoracle.impl.pte import Fields, Layout
 from memoracle.proofs.paths import Run
 from memoracle.proofs.standins import Keyed, Set
+from memoracle.proofs.terms import number
 from memoracle.spec import pte
 from memoracle.spec.clauses import Clause, neg, when
 from memoracle.spec.kernel_half import FIRST
@@ -100,6 +101,7 @@ class SetOf(Keyed):
     def __init__(self, run: Run, has: Callable[[Any], Any], member: Callable[[Any, Any], Any]) -> None:
         super().__init__(run, has)
         self.member = member
+        self.witnesses: dict[int, list[Any]] = {}
 
     def __getitem__(self, key: Any) -> Set:
         self._look_up(key)
@@ -109,7 +111,8 @@ class SetOf(Keyed):
             self.member = lambda other, item: when(other == key, items(item), others(other, item))
 
         member = self.member
-        return Set(self.run, lambda item: member(key, item), "page", write)
+        witnesses = self.witnesses.setdefault(number(key).z.get_id(), [])
+        return Set(self.run, lambda item: member(key, item), "page", write, witnesses)
 
     def __setitem__(self, key: Any, items: set[Any]) -> None:
         assert not items

@@ -7,7 +7,7 @@ Where the real container would raise an error, the stand-in claims that the code
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from memoracle.proofs import terms
@@ -51,6 +51,11 @@ class Set:
         least = self._some_item()
         self._all_are(lambda item: item >= least)
         return least
+
+    def __iter__(self) -> Iterator[Any]:
+        """Any item, and no second: code that takes more than one of them is not for this stand-in."""
+        yield self._some_item()
+        raise TypeError("only the first item of a set is looked at")
 
     def pop(self) -> Any:
         """Any item."""
