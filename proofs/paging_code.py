@@ -147,8 +147,8 @@ def stay_trees(
 ) -> None:
     """Claims that the tables stay as they must be, knowing this of each, and the containers with them.
 
-    at: points to claim it of, where the proof must say more of them.  climbs: the proof needs to know what links a table
-    that links another, up to the PML4.
+    at: points to claim it of, where the proof must say more of them.
+    climbs: the proof needs to know what links a table that links another, up to the PML4.
     """
     world.code.ghost = known
     after = tables_of(world.code, known)
