@@ -356,7 +356,7 @@ CODE = (
     TAKES,
     GIVES_BACK,
     *map_refines,
-    *unmap_refines,
+    *unmap_refines[1:],
     *create_refines,
     translate_refines,
     *attributes_refines,
