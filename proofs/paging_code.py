@@ -356,7 +356,7 @@ CODE = (
     TAKES,
     GIVES_BACK,
     *map_refines,
-    *unmap_refines[1:],
+    *unmap_refines[1:],  # of pages of 4 KiB no counterexample is known, and no proof has come to its end yet
     *create_refines,
     translate_refines,
     *attributes_refines,
