@@ -132,4 +132,4 @@ def exit_refines(run: Run, level: int) -> None:
     map_alike(run, left, law.end(now.mappings, process), whole=True)
 
 
-CODE = exit_refines
+CODE = exit_refines[1:]  # it rests on unmap, which is not settled yet for pages of 4 KiB
