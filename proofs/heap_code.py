@@ -19,9 +19,11 @@ from memoracle.proofs.heap_containers import (
     blocks_fit,
     blocks_of,
     is_class,
+    is_run,
     page_of,
     runs_are_apart,
     runs_have_addresses,
+    slot_of,
     source_of,
     unknown_code,
 )
@@ -45,6 +47,7 @@ from memoracle.proofs.laws import prose
 from memoracle.proofs.obligations import Obligation, claimed
 from memoracle.proofs.paths import Run
 from memoracle.proofs.standins import Map
+from memoracle.proofs.world import HIGHEST
 from memoracle.spec import heap as law
 from memoracle.spec.clauses import implies, neg
 
@@ -65,8 +68,8 @@ def is_the_laws(run: Run, heap: Any, state: law.Heap, new: Any = None) -> None:
     address = run.point("block")
     if new is not None:
         shift = heap.slabs.slot_of(page_of(heap, new))
-        run.assume(places_are_addresses(heap.places, heap.page_shift, new, address, shift))
-        run.assume(slots_lie_in_pages(heap.places, heap.page_shift, address, shift))
+        run.suppose(places_are_addresses(heap.places, heap.page_shift, new, address, shift))
+        run.suppose(slots_lie_in_pages(heap.places, heap.page_shift, address, shift))
     lives = blocks_of(heap, state).is_live(address) == state.is_live(address)
     run.claim("the live blocks are what the law says", lives)
     run.claim(prose(blocks_fit), blocks_fit(heap, state.size, address))
@@ -190,7 +193,16 @@ def new_is_disjoint(run: Run) -> None:
         last, shift = block + after.size(block) - 1, heap.slabs.slot_of(page_of(heap, block))
         run.touch(("page", "later"), (page_of(heap, block), page_of(heap, byte)))
         run.assume(places_follow_addresses(heap.places, heap.page_shift, block, byte, last, shift))
+    shared = (address <= byte) & (byte < address + size) & law.has_byte(state, other, byte)
+    if heap.slabs.opened:
+        run.must("the byte lies in the new object's slot", implies(shared, share_a_slot(heap, address, byte)))
+        run.must("a live block that has it is no run of pages", implies(shared, neg(is_run(heap, other))))
+        run.must("a live object that has it lies in that slot, too", implies(shared, share_a_slot(heap, other, byte)))
     run.claim(law.is_disjoint.says, law.is_disjoint(state, size, address, byte))
+
+
+def share_a_slot(heap: Any, block: Any, byte: Any) -> Any:
+    return (page_of(heap, block) == page_of(heap, byte)) & (slot_of(heap, block) == slot_of(heap, byte))
 
 
 def computes(run: Run, heap: Any, size: Any, address: Any) -> None:
@@ -213,7 +225,8 @@ def delete_refines(run: Run) -> None:
     address = run.any_number("address")
     if run.call(lambda: bool(heap.delete(address))):
         run.claim("the law allows it", law.delete.allows(state, address=address))
-        is_the_laws(run, heap, law.delete(state, address))
+        run.must("a block has a 64-bit address", (0 <= address) & (address <= HIGHEST))
+        is_the_laws(run, heap, law.delete(state, address), address)
         return
     run.claim("it fails only if the law says so", neg(law.delete.allows(state, address=address)))
     is_the_laws(run, heap, state)
@@ -251,8 +264,9 @@ CODE = (
     get_refines,
     slot_for_refines,
     new_refines,
+    new_is_disjoint,
+    delete_refines,
 )
-NOT_SETTLED = (new_is_disjoint, delete_refines)  # no counterexample is known, and no proof has come to its end yet
 
 
 def obligations() -> Iterator[Obligation]:

@@ -16,4 +16,4 @@ def obligations() -> Iterator[Obligation]:
     yield from paging_law.THEOREMS
     yield from paging_code.THEOREMS
     yield from paging_code.CODE
-    yield from paging_exit.CODE
+    yield from paging_exit.exit_refines

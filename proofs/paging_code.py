@@ -145,7 +145,7 @@ def stay_trees(
     at: Mapping[str, Any] = MappingProxyType({}),
     climbs: bool = False,
 ) -> None:
-    """Claims that the tables stay as they must be, knowing this of each, and the containers with them.
+    """Claims that the tables stay as they must be, knowing this of each.
 
     at: points to claim it of, where the proof must say more of them.
     climbs: the proof needs to know what links a table that links another, up to the PML4.
@@ -157,24 +157,48 @@ def stay_trees(
         if climbs and clause is tables.tables_link_their_own:
             climb(world.tables, points["table"])
         run.claim(clause.says, clause(after, *points.values()))
-    for says, points_of, holds in bookkeeping(world.code, mappings_of(world.code, world.mappings)):
-        run.claim(says, holds(*run.point_of_each(points_of).values()))
 
 
-def map_alike(run: Run, world: World, state: law.Mappings, whole: bool = False) -> None:
-    """Claims that the tables map what this state says.
+def map_alike(
+    run: Run, world: World, state: law.Mappings, leaf: Callable[[Any, Any], Any] | None = None, whole: bool = False
+) -> None:
+    """Claims that the tables map what this state says, and that the containers tell it.
 
+    leaf: what the walk to a page is due to come to, if that is known.
     whole: the proof needs to know whether the page was noted as the process's.
     """
     mapped = mappings_of(world.code, world.mappings)
     laws.same_state(run, LAW, mapped, state, (*NOT_KEPT, *OF_PAGE, "is_mapped"))
-    space, page = run.point("space"), run.point("page")
+    points = run.point_of_each(("space", "page", "table"))
+    space, page = points["space"], points["page"]
     if whole:
         run.touch(("space", "page"), (space, page))
+    if leaf is not None:
+        found, is_page = tables.walk(tables_of(world.code, world.code.ghost), space, page), pages(world, space, page)
+        run.must("the walk to a page comes to the leaf that is due", implies(is_page, found == leaf(space, page)))
+    for says, points_of, holds in bookkeeping(world.code, mapped):
+        run.claim(says, holds(*(points[name] for name in points_of)))
     run.claim("the pages mapped are those of the law", mapped.is_mapped(space, page) == state.is_mapped(space, page))
     for name in OF_PAGE:
         same = getattr(mapped, name)(space, page) == getattr(state, name)(space, page)
         run.claim(f"{name} of a page that is mapped is what the law says", implies(state.is_mapped(space, page), same))
+
+
+def pages(world: World, space: Any, page: Any) -> Any:
+    """Whether this is a page of a space that lives: of a process's lower half, or of the kernel's upper half."""
+    whose = law.is_lower(page) | (space == 0)
+    start = addresses.address_is_aligned(world.mappings, page) & addresses.is_canonical(page)
+    return start & whose & world.code.roots.has(space)
+
+
+def leaf_due(world: World, process: Any, virtual: Any, value: Any) -> Callable[[Any, Any], Any]:
+    """By page, the leaf that a walk comes to, once this value was written for one page."""
+
+    def leaf(space: Any, page: Any) -> Any:
+        here = (space == law.space_of(process, virtual)) & (page == virtual)
+        return when(here, value, tables.walk(world.tables, space, page))
+
+    return leaf
 
 
 def untouched(run: Run, world: World) -> None:
@@ -200,7 +224,8 @@ def map_refines(run: Run, level: int) -> None:
         return
     run.claim("the law allows it", may)
     stay_trees(run, world, grown(world, process, virtual))
-    map_alike(run, world, law.map_page(world.mappings, *values.values()))
+    leaf_is = leaf_due(world, process, virtual, world.code.shown)
+    map_alike(run, world, law.map_page(world.mappings, *values.values()), leaf_is)
 
 
 def grown(world: World, process: Any, virtual: Any) -> tables.Tables:
@@ -248,7 +273,7 @@ def unmap_refines(run: Run, level: int) -> None:
     unused = law.is_counted(after, physical) & (after.uses(physical) == 0)
     run.claim("it tells whether that was the last use", unused == unmapped.last)
     stay_trees(run, world, shrunk(world), climbs=level == 1)
-    map_alike(run, world, after)
+    map_alike(run, world, after, leaf_due(world, process, virtual, 0))
 
 
 def shrunk(world: World) -> tables.Tables:
@@ -356,7 +381,7 @@ CODE = (
     TAKES,
     GIVES_BACK,
     *map_refines,
-    *unmap_refines[1:],  # of pages of 4 KiB no counterexample is known, and no proof has come to its end yet
+    *unmap_refines,
     *create_refines,
     translate_refines,
     *attributes_refines,

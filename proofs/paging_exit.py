@@ -130,6 +130,3 @@ def exit_refines(run: Run, level: int) -> None:
     left = World(world.code, now.tables, now.mappings)
     stay_trees(run, left, known, {"table": table})
     map_alike(run, left, law.end(now.mappings, process), whole=True)
-
-
-CODE = exit_refines[1:]  # it rests on unmap, which is not settled yet for pages of 4 KiB

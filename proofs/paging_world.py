@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from memoracle.impl.paging import Leaf, Paging
 from memoracle.impl.pte import ENTRIES, Layout
 from memoracle.proofs import paging_law
+from memoracle.proofs.merging import merged
 from memoracle.proofs.paging_law import either
 from memoracle.proofs.paging_standins import Half, SetOf, Supply
 from memoracle.proofs.paths import Run
@@ -201,6 +203,7 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
     code = reference()
     if reading is not None:
         reading_alike(run, code, reading, mappings)
+    counting_as_one_step(run, code)
     return World(code, ghost, mappings)
 
 
@@ -222,9 +225,17 @@ def reading_alike(run: Run, code: Any, reading: tables.Reading, state: law.Mappi
             run.suppose(neg(may))
             return None
         run.suppose(may, right)
+        code.shown = value
         return value
 
     code.__dict__.update(_target=reading.target, _link=link, _leaf_value=leaf_value)
+
+
+def counting_as_one_step(run: Run, code: Any) -> None:
+    """Makes the ways through the counting of uses come together again: nothing else depends on which was taken."""
+    counts = (code.uses, "has"), (code.uses, "at")
+    for name in ("_is_countable", "_count", "_uncount"):
+        code.__dict__[name] = partial(merged, run, counts, getattr(code, name))
 
 
 def leads_to(reading: tables.Reading, value: Any, table: Any, users: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import z3
@@ -14,9 +15,9 @@ from memoracle.proofs.paths import Goal, Run, explore
 from memoracle.proofs.terms import all_of
 
 BRIEFLY = 1_000_000  # the solver's budget to find one case in which what is given is so
-TOGETHER = 20_000_000  # the solver's budget for all goals of a path together
+TOGETHER = 60_000_000  # the solver's budget for all goals of a path together
 VALUES_AT_MOST = 60  # of a counterexample's, that are shown
-NEEDED = 100_000_000  # the solver's budget for a goal, given the hypotheses that it needs
+NEEDED = 100_000_000  # the solver's budget for goals, given the hypotheses that they need
 ROUNDS = {True: 2, False: 1}  # how often clauses are instantiated at new points, where proofs count and where not
 
 
@@ -107,22 +108,26 @@ def _fails(obligation: Obligation, run: Run, use_cache: bool) -> solver.Answer:
     given = run.hypotheses(ROUNDS[obligation.integers])
     needed = hints.noted(obligation.name, run, len(given))
     if needed is not None:
-        few = [[given[place] for place in places] for places in needed]
-        answer = _fails_apart(obligation, run, few, use_cache, NEEDED)
+        texts = [question(obligation, run, [given[place] for place in each.hypotheses], each.goals) for each in needed]
+        answer = _none_can(texts, use_cache, NEEDED)
         if answer.verdict == "unsat":
             return answer
     answer = solver.ask(question(obligation, run, given), use_cache, TOGETHER)
     if answer.verdict != "unknown":
         return answer
-    return _fails_apart(obligation, run, [given] * len(run.goals), use_cache, solver.RLIMIT)
+    texts = [question(obligation, run, given, [place]) for place in range(len(run.goals))]
+    return _none_can(texts, use_cache, solver.RLIMIT)
 
 
-def question(obligation: Obligation, run: Run, given: list[z3.BoolRef] | None = None) -> str:
-    """The text that asks whether any goal of a run can fail."""
+def question(
+    obligation: Obligation, run: Run, given: list[z3.BoolRef] | None = None, goals: Sequence[int] | None = None
+) -> str:
+    """The text that asks whether any of these goals of a run can fail, or any at all, given these hypotheses or all."""
     given = run.hypotheses(ROUNDS[obligation.integers]) if given is None else given
-    fails = [z3.Bool(f"fails#{place}") for place in range(len(run.goals))]
-    failures = [flag == _failure(goal) for flag, goal in zip(fails, run.goals, strict=True)]
-    some = z3.Not(all_of([z3.Not(flag) for flag in fails]))
+    places = range(len(run.goals)) if goals is None else goals
+    fails = {place: z3.Bool(f"fails#{place}") for place in places}
+    failures = [flag == _failure(run.goals[place]) for place, flag in fails.items()]
+    some = z3.Not(all_of([z3.Not(flag) for flag in fails.values()]))
     return solver.text_of([*given, *failures, some], obligation.integers)
 
 
@@ -132,9 +137,10 @@ def _happens(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
     for budget in (BRIEFLY, TOGETHER):
         for run in runs:
             given = run.hypotheses(ROUNDS[obligation.integers])
-            needed = hints.noted(obligation.name, run, len(given))
+            needed = hints.noted(obligation.name, run, len(given)) or []
+            few = {place: each.hypotheses for each in needed for place in each.goals}
             for place, goal in reversed(list(enumerate(run.goals))):
-                used = given if needed is None else [given[each] for each in needed[place]]
+                used = [given[each] for each in few[place]] if few else given
                 text = solver.text_of([*used, *goal.conditions], obligation.integers)
                 answer = solver.ask(text, use_cache, budget)
                 if answer.verdict == "sat":
@@ -143,23 +149,15 @@ def _happens(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
     return verdict
 
 
-def _fails_apart(
-    obligation: Obligation, run: Run, given: list[list[z3.BoolRef]], use_cache: bool, rlimit: int
-) -> solver.Answer:
-    """Whether some goal of a run can fail, each asked alone, given these hypotheses."""
+def _none_can(texts: list[str], use_cache: bool, rlimit: int) -> solver.Answer:
+    """The answer to the first question that is not answered by `unsat`, or to all."""
     spent, seconds, cached = 0, 0.0, True
-    for place, hypotheses in enumerate(given):
-        answer = solver.ask(goal_text(obligation, run, place, hypotheses), use_cache, rlimit)
+    for text in texts:
+        answer = solver.ask(text, use_cache, rlimit)
         spent, seconds, cached = spent + answer.rlimit, seconds + answer.seconds, cached and answer.cached
         if answer.verdict != "unsat":
             break
     return replace(answer, rlimit=spent, seconds=seconds, cached=cached)
-
-
-def goal_text(obligation: Obligation, run: Run, place: int, given: list[z3.BoolRef]) -> str:
-    """The text that asks whether one goal of a run can fail, given these hypotheses."""
-    flag = z3.Bool(f"fails#{place}")
-    return solver.text_of([*given, flag == _failure(run.goals[place]), flag], obligation.integers)
 
 
 def _failure(goal: Goal) -> z3.BoolRef:

@@ -32,10 +32,9 @@ def test_agrees(obligation: Obligation) -> None:
     asked = 0
     for run in explore(obligation.sorts, obligation.body, obligation.integers):
         given = run.hypotheses(runner.ROUNDS[False])
-        needed = hints.noted(obligation.name, run, len(given)) or [list(range(len(given)))] * len(run.goals)
-        for place, places in enumerate(needed):
-            text = runner.goal_text(obligation, run, place, [given[each] for each in places])
-            assert answer(text) == "unsat", run.goals[place].says
+        for group in hints.noted(obligation.name, run, len(given)) or []:
+            text = runner.question(obligation, run, [given[each] for each in group.hypotheses], group.goals)
+            assert answer(text) == "unsat"
             asked += 1
     assert asked
 

@@ -1,0 +1,69 @@
+"""Runs code that branches as one step: every way through it is taken, and what they come to is put together again.
+
+Code that comes after it is then run once, not once for each way. What must hold on the ways is claimed of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import z3
+
+from memoracle.proofs.paths import EndOfRunError, Run
+from memoracle.proofs.terms import SymbolicBool, all_of
+from memoracle.spec.clauses import when
+
+Parts = Sequence[tuple[Any, str]]  # objects, and the name of an attribute of each: a function, or a truth or a number
+
+
+def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) -> Any:
+    """What code returns, on whichever way; it may change these parts of the state, and no others."""
+    before, known = _read(parts), list(run.conditions)
+    outer = run.choices, run.taken, run.others
+    ways: list[tuple[SymbolicBool, Any, list[Any]]] = []
+    pending: list[list[bool]] = [[]]
+    try:
+        while pending:
+            run.choices, run.taken, run.others, run.conditions = pending.pop(), [], [], list(known)
+            _write(parts, before)
+            try:
+                result = code(*arguments)
+            except EndOfRunError:
+                continue
+            finally:
+                pending.extend(run.others)
+            learned = run.conditions[len(known) :]
+            ways.append((SymbolicBool(all_of(learned or [z3.BoolVal(True)])), result, _read(parts)))
+    finally:
+        run.choices, run.taken, run.others = outer
+        run.conditions = known
+    if not ways:
+        raise EndOfRunError
+    run.conditions.append(z3.Or([here.z for here, _, _ in ways]))
+    _, result, after = ways[0]
+    for here, other, state in ways[1:]:
+        result = _join(here, other, result)
+        after = [_join(here, new, old) for new, old in zip(state, after, strict=True)]
+    _write(parts, after)
+    return result
+
+
+def _read(parts: Parts) -> list[Any]:
+    return [getattr(owner, name) for owner, name in parts]
+
+
+def _write(parts: Parts, values: list[Any]) -> None:
+    for (owner, name), value in zip(parts, values, strict=True):
+        setattr(owner, name, value)
+
+
+def _join(here: SymbolicBool, one: Any, other: Any) -> Any:
+    """The one where this holds, else the other."""
+    if one is other:
+        return one
+    if isinstance(one, tuple):
+        return type(one)(*(_join(here, *both) for both in zip(one, other, strict=True)))
+    if callable(one):
+        return lambda *points: when(here, one(*points), other(*points))
+    return when(here, one, other)
