@@ -18,4 +18,4 @@ class Holdings:
     free_frames: int = 0
     block_at: Callable[[int], int] = lambda first: 0
     pages_at: Callable[[int], int] = lambda first: 0
-    first_of: Callable[[int], int] = lambda page: -1
+    block_of: Callable[[int, int], int] = lambda process, page: -1

@@ -259,7 +259,7 @@ class PageReplay:
             kernel_start=start,
             page_shift=shift,
             pages_at=lambda page: int(start + (page << shift) in self.kernel_pages),
-            first_of=lambda page: page,
+            block_of=lambda process, page: page,
         )
 
     # In words

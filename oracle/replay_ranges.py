@@ -215,7 +215,8 @@ class RangeReplay:
         """The clause that refuses to free a block of kernel pages."""
         if asked.page not in space.held:
             return None
-        clause, state = manager.frees_no_kernel_block, Holdings(block_at=space.buddy.size, first_of=lambda page: page)
+        clause = manager.frees_no_kernel_block
+        state = Holdings(block_at=space.buddy.size, block_of=lambda process, page: page)
         return None if clause(state, space.process, asked.page, asked.pages, asked.page) else clause
 
     # What is asked

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from memoracle.proofs import components, runner, solver
 from memoracle.proofs.obligations import Computation, Obligation
+from memoracle.proofs.parts import component_of
 from memoracle.proofs.pool import Failure, run_each
 from memoracle.proofs.runner import Result
 
@@ -116,7 +117,7 @@ def _promised() -> list[Result]:
     return [
         Result(
             f"{each.component}.{each.qualified}",
-            each.component,
+            component_of(each.component),
             CONTRACT,
             contract_text.claim(each),
             "bounded: nothing was run",

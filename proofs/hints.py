@@ -7,6 +7,7 @@ because the law or the code has changed, all are taken. `make hints` finds them 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,11 +18,13 @@ import z3
 
 from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.paths import Run, explore
-from memoracle.proofs.terms import all_of
+from memoracle.proofs.questions import failure, question
+from memoracle.proofs.solver import ask
 
 FILE = Path(__file__).with_name("hints.json")
 TOGETHER = 100_000_000  # the solver's budget for all goals of a path
-APART = 2_000_000_000  # for one goal
+APART = 400_000_000  # for one goal
+CHEAP = 15_000_000  # what needs no second thought
 
 
 
@@ -68,7 +71,7 @@ def _path(run: Run) -> str:
     return "".join("+" if choice else "-" for choice in run.taken)
 
 
-def find(obligation: Obligation, rounds: int) -> dict[str, Needed]:
+def find(obligation: Obligation) -> dict[str, Needed]:
     """The hypotheses that the goals of an obligation need: as noted, where there are still as many to choose from.
 
     Nothing for a path with a goal that is not proved.
@@ -77,31 +80,46 @@ def find(obligation: Obligation, rounds: int) -> dict[str, Needed]:
     for run in explore(obligation.sorts, obligation.body, obligation.integers):
         if not run.goals:
             continue
-        hypotheses = run.hypotheses(rounds)
-        groups = noted(obligation.name, run, len(hypotheses)) or _groups(run, hypotheses)
+        hypotheses = run.hypotheses(obligation.rounds)
+        groups = noted(obligation.name, run, len(hypotheses)) or _groups(obligation, run, hypotheses)
         if groups is not None:
             found[_path(run)] = Needed(len(hypotheses), len(run.goals), groups)
     return found
 
 
-def _groups(run: Run, hypotheses: list[z3.BoolRef]) -> list[Group] | None:
-    """All goals together, if the solver can settle them so, else each apart."""
-    failures = [all_of([*goal.conditions, z3.Not(goal.holds)]) for goal in run.goals]
-    needed = _core(hypotheses, z3.Or(failures), TOGETHER)
-    if needed is not None:
-        return [Group(list(range(len(failures))), needed)]
-    groups = []
-    for place, failure in enumerate(failures):
-        needed = _core(hypotheses, failure, APART)
-        if needed is None:
-            return None
-        groups.append(Group([place], needed))
-    return groups
+def _groups(obligation: Obligation, run: Run, hypotheses: Sequence[z3.BoolRef]) -> list[Group] | None:
+    """All goals together, or each apart, whichever costs the solver less."""
+    places = range(len(run.goals))
+    together = _group(obligation, run, list(places), hypotheses, TOGETHER)
+    if together is not None and together[0] <= CHEAP:
+        return [together[1]]
+    apart = [_group(obligation, run, [place], hypotheses, APART) for place in places]
+    found = [each for each in apart if each is not None]
+    if len(found) == len(apart) and (together is None or sum(cost for cost, _ in found) < together[0]):
+        return [group for _, group in found]
+    return None if together is None else [together[1]]
 
 
-def _core(hypotheses: list[z3.BoolRef], failure: z3.BoolRef, budget: int) -> list[int] | None:
+def _group(
+    obligation: Obligation, run: Run, goals: list[int], hypotheses: Sequence[z3.BoolRef], budget: int
+) -> tuple[int, Group] | None:
+    """What it costs to prove these goals, and from which hypotheses; None if the solver does not find it."""
+    answers = []
+    for needed in (_core(hypotheses, failure(run, goals), budget), list(range(len(hypotheses)))):
+        if needed is not None:
+            text = question(obligation, run, [hypotheses[place] for place in needed], goals)
+            answer = ask(text, rlimit=budget)
+            if answer.verdict == "unsat":
+                answers.append((answer.rlimit, Group(goals, needed)))
+                if answer.rlimit <= CHEAP:
+                    break
+    return min(answers, default=None)
+
+
+def _core(hypotheses: Sequence[z3.BoolRef], failure: z3.BoolRef, budget: int) -> list[int] | None:
     """The places of hypotheses with which nothing fails: the solver's core, and the core of that, until it stays."""
     places = list(range(len(hypotheses)))
+    found = None
     while True:
         solver = z3.Solver()
         solver.set("rlimit", budget)
@@ -109,20 +127,18 @@ def _core(hypotheses: list[z3.BoolRef], failure: z3.BoolRef, budget: int) -> lis
             solver.assert_and_track(hypotheses[place], f"hypothesis#{place}")
         solver.add(failure)
         if solver.check() != z3.unsat:
-            return places if len(places) < len(hypotheses) else None
-        core = sorted(int(str(name).split("#")[1]) for name in solver.unsat_core())
-        if len(core) >= 0.8 * len(places) or not core:
-            return core
-        places = core
+            return found
+        found = sorted(int(str(name).split("#")[1]) for name in solver.unsat_core())
+        if len(found) >= 0.8 * len(places) or not found:
+            return found
+        places = found
 
 
 def _found(name: str) -> tuple[str, dict[str, Needed]]:
     from memoracle.proofs.components import obligations
-    from memoracle.proofs.runner import ROUNDS
-
     obligation = next(each for each in obligations([]) if each.name == name)
     assert isinstance(obligation, Obligation)
-    return name, find(obligation, ROUNDS[obligation.integers])
+    return name, find(obligation)
 
 
 def main(components: list[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from memoracle.impl.paging import Leaf, Unmapped
 from memoracle.proofs.paths import Run
+from memoracle.proofs.standins import Set
 from memoracle.spec import bitmap, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Truth, implies, neg, when
@@ -56,6 +57,7 @@ class Whole:
     def __init__(self, run: Run, state: law.Memory) -> None:
         self.run, self.state = run, state
         self.roots: list[Any] = []  # the frames that were taken for PML4s
+        self.allocated: Any = None  # the first page of the block that was allocated last
         self.tables: list[SomeTables] = []  # those that were taken for other tables, or given back
 
     def may(self, what: str) -> bool:
@@ -156,6 +158,32 @@ class LawfulPaging:
             unmapped: Unmapped = answer(frame, last)
             return unmapped
 
+    def exit(self, process: Any) -> Set | None:
+        """All that a process maps is unmapped, its tables go, and last its PML4; what is no longer used is told."""
+        with self.run.reading_law():
+            state = self.whole.state
+            may = (process != 0) & process_lives(state, process)
+        if not may:
+            return None
+        with self.run.reading_law():
+            run, root = self.run, self.run.point("frame")
+            run.suppose(law.holds_the_root(state, process, root))
+            self.whole.state = self.unmapped = without_pages(run, state, process)
+            self._some_tables(process, False)
+            run.suppose(neg(self.whole.tables[-1].has(root)))
+            self.left = left = self.whole.state
+            run.assume_for_all(("table",), lambda table: law.no_other_table_is_left(left, process, root, table))
+            self.whole.roots.append(root)
+            freed = bitmap.free(paging.end(left, process), root)
+            self.whole.state = replace(freed, use=law.given_back(left, root).use)
+
+        def lost_its_last_use(frame: Any) -> Truth:
+            unused = (0 < law.uses_of(state, frame)) & (law.uses_of(left, frame) == 0)
+            return unused & paging.is_counted(state, frame << state.page_shift)
+
+        self.lost_its_last_use = lost_its_last_use
+        return Set(run, lost_its_last_use, "frame")
+
     def _holding(self, frame: Any, owner: Any) -> law.Memory:
         """The state in which a frame that was just allocated holds a table."""
         state = self.whole.state
@@ -183,11 +211,13 @@ class LawfulSpaces:
         return LawfulBuddy(self.whole, process)
 
     def create(self, process: Any) -> bool:
-        """A new process has no ranges."""
+        """A new process has no ranges, nor has one that exited."""
         with self.run.reading_law():
-            taken = self.whole.state.taken
+            taken, size_at = self.whole.state.taken, self.whole.state.size_at
             self.whole.state = replace(
-                self.whole.state, taken=lambda other, page: taken(other, page) & (other != process)
+                self.whole.state,
+                taken=lambda other, page: taken(other, page) & (other != process),
+                size_at=lambda other, page: when(other == process, 0, size_at(other, page)),
             )
         return True
 
@@ -195,7 +225,7 @@ class LawfulSpaces:
 
 
 class LawfulBuddy:
-    """The range of one process: which of its pages are in an allocated block."""
+    """The range of one process: which of its pages are in an allocated block, and where blocks begin."""
 
     def __init__(self, whole: Whole, process: Any) -> None:
         self.whole, self.run, self.process = whole, whole.run, process
@@ -204,36 +234,49 @@ class LawfulBuddy:
         if not self.whole.may("a block fits"):
             return None
         with self.run.reading_law():
-            state, first, size = self.whole.state, self.run.point("first"), rounded(self.run, pages)
-            self.run.suppose((0 < pages) & (pages <= size))
-            self.run.suppose(law.block_lies_in_the_range(state, first, size))
-            self.run.assume_for_all(("kernel_page",), self._is_free(state, first, size))
-            self.whole.state = law.range_taken(state, self.process, first, size, True)
-            self.allocated = first
+            first = self.run.point("first")
+            self.whole.allocated = first
+            self.run.suppose(0 < pages)
+            self._take(first, rounded(self.run, pages))
             return first
 
-    def free(self, first: Any, pages: Any) -> bool:
-        """It frees one allocated block, which has no page in common with another; kernel pages have blocks too."""
-        if not self.whole.may("such a block is allocated there"):
+    def reserve(self, first: Any, pages: Any) -> bool:
+        if not self.whole.may("just this block is free"):
             return False
         with self.run.reading_law():
+            self.run.suppose(0 < pages, pages == rounded(self.run, pages))
+            self._take(first, pages)
+        return True
+
+    def free(self, first: Any, pages: Any) -> bool:
+        with self.run.reading_law():
             state, size = self.whole.state, rounded(self.run, pages)
-
-            def is_apart(page: Any) -> Truth:
-                both = (self.process == 0) & law.among(page, first, size) & law.is_in_kernel_block(state, page)
-                return implies(both, state.first_of(page) == first)
-
-            self.run.assume_for_all(("kernel_page",), is_apart)
+            allowed = (0 < pages) & law.frees_a_block(state, self.process, first, size)
+        if not allowed:
+            return False
+        with self.run.reading_law():
             self.whole.state = law.range_taken(state, self.process, first, size, False)
         return True
 
-    def _is_free(self, state: law.Memory, first: Any, size: Any) -> Any:
-        def holds(page: Any) -> Truth:
-            return implies(law.among(page, first, size), neg(state.taken(self.process, page)))
+    def _take(self, first: Any, size: Any) -> None:
+        """A block of free pages is allocated. Which blocks lie in a range its own law says (see buddy)."""
+        state, process = self.whole.state, self.process
+        self.run.suppose(0 < size, implies(process == 0, law.block_lies_in_the_range(state, first, size)))
+        self.run.assume_for_all(("kernel_page",), lambda page: law.block_is_free(state, process, first, size, page))
+        self.whole.state = law.range_taken(state, process, first, size, True)
 
-        return holds
+
+def without_pages(run: Run, state: law.Memory, process: Any) -> law.Memory:
+    """The state once every page of a process was unmapped, one by one: no frame has more uses than before."""
+    uses = run.function("uses-left", "physical")
+    run.assume_for_all(("physical",), lambda physical: uses(physical) <= state.uses(physical))
+    return replace(
+        state, is_mapped=lambda space, page: state.is_mapped(space, page) & (space != process), uses=uses
+    )
 
 
 def rounded(run: Run, pages: Any) -> Any:
     """The pages of the block for so many: the next power of two."""
-    return run.function("rounded", "pages", high=run.sorts["pages"].highest)(pages)
+    size = run.function("rounded", "pages", high=run.sorts["pages"].highest)(pages)
+    run.suppose(pages <= size)
+    return size

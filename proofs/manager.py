@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from memoracle.proofs import laws
 from memoracle.proofs.manager_code import CODE
 from memoracle.proofs.manager_law import LAW, THEOREMS
+from memoracle.proofs.manager_loops import CODE as LOOPS
 from memoracle.proofs.obligations import Obligation
 
 
@@ -14,3 +15,4 @@ def obligations() -> Iterator[Obligation]:
     yield from laws.obligations(LAW)
     yield from THEOREMS
     yield from CODE
+    yield from LOOPS

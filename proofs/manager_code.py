@@ -13,6 +13,7 @@ from memoracle.proofs.lawful import LawfulBitmap, LawfulPaging, LawfulSpaces, Wh
 from memoracle.proofs.manager_law import MOST_PAGES, proved, same_but_ghosts, unknown
 from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.paths import Run
+from memoracle.proofs.renamed import Renamed
 from memoracle.proofs.standins import Map, Set
 from memoracle.spec import bitmap, paging
 from memoracle.spec import manager as law
@@ -37,16 +38,25 @@ ALWAYS = (
 class Code:
     """A manager on lawful components, in any state that the law admits."""
 
-    def __init__(self, run: Run, given: Sequence[Clause]) -> None:
-        self.run, self.before = run, unknown(run)
-        run.assume_all(given, self.before)
-        s = self.before
+    def __init__(self, run: Run, clauses: Sequence[Clause]) -> None:
+        self.run, self.clauses = run, clauses
+        self.manager: Any = object.__new__(Manager)
+        self._enter(unknown(run))
+
+    def goes_on(self, suffix: str) -> None:
+        """From here on it is in any state that the law admits, of the same machine."""
+        renamed: Any = Renamed(self.run, suffix, ("count",))
+        self._enter(unknown(renamed, self.before.page_shift))
+
+    def _enter(self, s: law.Memory) -> None:
+        run, self.before = self.run, s
+        run.assume_all(self.clauses, s)
         self.whole = Whole(run, s)
         self.bitmap = LawfulBitmap(self.whole)
         self.given = Set(run, lambda frame: is_frame(frame) & (s.use(frame) == law.GIVEN), "frame")
         self.lengths = Map(run, lambda first: is_frame(first) & (s.block_at(first) != 0), s.pages_at)
         self.frame_at = Map(run, lambda page: is_frame(page) & law.is_kernel_page(s, page), s.frame_at)
-        self.manager: Any = object.__new__(Manager)
+        self.unwritten = self._functions()
         layout: Any = Layout
         machine: Any = Machine
         self.manager.__dict__.update(
@@ -59,6 +69,15 @@ class Code:
             lengths=self.lengths,
             frame_at=self.frame_at,
         )
+
+    def _functions(self) -> list[Any]:
+        """Whatever the manager's containers hold."""
+        kept = (self.lengths.has, self.lengths.at, self.frame_at.has, self.frame_at.at)
+        return [self.whole.state, self.given.has, *kept]
+
+    def is_untouched(self) -> bool:
+        """Whether nothing was written to any container."""
+        return all(now is then for now, then in zip(self._functions(), self.unwritten, strict=True))
 
     def call(self, method: str, *arguments: Any) -> Any:
         return self.run.call(getattr(self.manager, method), *arguments)
@@ -199,14 +218,43 @@ def unmap_refines(run: Run, code: Code) -> None:
     code.stands_for(due)
 
 
+@refines("take-range", "the code of allocate_range does what the law says, or nothing")
+def take_range_refines(run: Run, code: Code) -> None:
+    process, pages = run.point("process"), run.point("pages")
+    first = code.call("allocate_range", process, pages)
+    if first is None:
+        code.stands_for(code.before)
+        return
+    takes_a_block(code, process, first, rounded(run, pages))
+
+
+@refines("reserve-range", "the code of reserve_range does what the law says, or nothing")
+def reserve_range_refines(run: Run, code: Code) -> None:
+    process, first, pages = run.point("process"), run.point("first"), run.point("pages")
+    if not code.succeeds("reserve_range", process, first, pages):
+        code.stands_for(code.before)
+        return
+    takes_a_block(code, process, first, pages)
+
+
+def takes_a_block(code: Code, process: Any, first: Any, size: Any) -> None:
+    code.allowed(law.take_range, code.before, process=process, first=first, pages=size)
+    code.stands_for(law.take_range(code.before, process, first, size))
+
+
 @refines("give-range", "the code of free_range does what the law says, and never frees the block of kernel pages")
 def give_range_refines(run: Run, code: Code) -> None:
     process, first, pages = run.point("process"), run.point("first"), run.point("pages")
+    size = rounded(run, pages)
     if not code.succeeds("free_range", process, first, pages):
+        may = (0 < pages) & law.frees_a_block(code.before, process, first, size) & process_lives(code.before, process)
+        kernels = (process == 0) & (code.before.block_at(first) != 0)
+        run.claim("it fails only if no such block is there, or it is that of kernel pages", neg(may) | kernels)
         code.stands_for(code.before)
         return
-    size = rounded(run, pages)
-    code.allowed(law.give_range, code.before, process=process, first=first, pages=size)
+    page = run.point("kernel_page")
+    run.assume(law.ranges_share_no_page(code.before, process, first, page))
+    code.allowed(law.give_range, code.before, process=process, first=first, pages=size, kernel_page=page)
     code.stands_for(law.give_range(code.before, process, first, size))
 
 
@@ -250,6 +298,8 @@ CODE = (
     create_refines,
     map_refines,
     unmap_refines,
+    take_range_refines,
+    reserve_range_refines,
     give_range_refines,
     extend_refines,
     shrink_refines,

@@ -52,9 +52,10 @@ DOMAIN = Domain(
         "uses": ("physical",),
         **dict.fromkeys(("space_numbered", "page_numbered"), ("physical", "number")),
         "lives": ("process",),
-        "taken": ("process", "kernel_page"),
+        **dict.fromkeys(("taken", "block_of"), ("process", "kernel_page")),
+        "size_at": ("process", "first"),
         **dict.fromkeys(("block_at", "pages_at"), ("first",)),
-        **dict.fromkeys(("frame_at", "first_of"), ("kernel_page",)),
+        "frame_at": ("kernel_page",),
     },
     lambda s, name, at: matters(s, name, at),
 )

@@ -41,7 +41,7 @@ SORTS = {
 }
 OF_MAPPED = ("physical", "cache", "writable", "executable", "global_")  # what is said of a page that is mapped
 OF_PAGE = (*OF_MAPPED, "is_mapped", "number_of")
-GHOSTS = ("in_use", "behaved", "number_of", "space_numbered", "page_numbered", "first_of", "page_of")
+GHOSTS = ("in_use", "behaved", "number_of", "space_numbered", "page_numbered", "block_of", "page_of")
 FUNCTIONS = {
     **dict.fromkeys(("exists", "is_free", "in_use", "free_below"), laws.any_point("frame")),
     **dict.fromkeys(OF_PAGE, laws.any_point("space", "page")),
@@ -50,9 +50,10 @@ FUNCTIONS = {
     "space_numbered": laws.any_point("physical", "number"),
     "page_numbered": laws.any_point("physical", "number"),
     **dict.fromkeys(("use", "owner", "page_of", "behaved"), laws.any_point("frame")),
-    "taken": laws.any_point("process", "kernel_page"),
+    **dict.fromkeys(("taken", "block_of"), laws.any_point("process", "kernel_page")),
+    "size_at": laws.any_point("process", "first"),
     **dict.fromkeys(("block_at", "pages_at"), laws.any_point("first")),
-    **dict.fromkeys(("frame_at", "first_of"), laws.any_point("kernel_page")),
+    "frame_at": laws.any_point("kernel_page"),
 }
 
 
@@ -97,9 +98,9 @@ def unknown_mappings(run: World, shift: int, counted: Any) -> Mappings:
     )
 
 
-def unknown(run: World) -> law.Memory:
-    """Any number of frames, processes and kernel pages, used in any way."""
-    frames, shift = unknown_frames(run), page_shift(run)
+def unknown(run: World, pages_of: Any = None) -> law.Memory:
+    """Any number of frames, processes and kernel pages, used in any way.  pages_of: 2 to this many bytes, or any."""
+    frames, shift = unknown_frames(run), pages_of or page_shift(run)
     return law.Memory(
         **vars(frames),
         **vars(unknown_mappings(run, shift, frames.reach << shift)),
@@ -108,10 +109,11 @@ def unknown(run: World) -> law.Memory:
         use=run.function("use", "frame", high=law.GIVEN),
         owner=run.function("owner", "frame", gives="process"),
         taken=run.relation("taken", "process", "kernel_page"),
+        size_at=run.function("size_at", "process", "first", high=MOST_PAGES),
+        block_of=run.function("block_of", "process", "kernel_page", high=MOST_PAGES, gives="first"),
         block_at=run.function("block_at", "first", high=MOST_PAGES),
         pages_at=run.function("pages_at", "first", high=MOST_PAGES),
         frame_at=run.function("frame_at", "kernel_page", high=MOST_PAGES, gives="frame"),
-        first_of=run.function("first_of", "kernel_page", high=MOST_PAGES, gives="first"),
         page_of=run.function("page_of", "frame", high=MOST_PAGES, gives="kernel_page"),
         behaved=run.relation("behaved", "frame"),
     )

@@ -61,7 +61,6 @@ def memory_of(manager: Manager) -> law.Memory:
     held: dict[Any, int] = {frame: page for page, frame in manager.frame_at.items()}
     roots = {frame: process for process, frame in paging.roots.items() if process}
     blocks: dict[Any, int] = {first: manager.spaces.spaces[0].size(first) for first in manager.lengths}
-    firsts: dict[Any, int] = {page: first for first, pages in blocks.items() for page in range(first, first + pages)}
     owners: dict[Any, int] = {**_owners(manager), **roots}
     lengths: dict[Any, int] = manager.lengths
     frame_at: dict[Any, int] = manager.frame_at
@@ -71,10 +70,16 @@ def memory_of(manager: Manager) -> law.Memory:
         uses += [law.PAGES] * (frame in held) + [law.GIVEN] * (frame in manager.given)
         return uses[0] if len(uses) == 1 else -len(uses)  # a frame that is used twice has no lawful use
 
-    def taken(process: Any, page: Any) -> bool:
+    def block_at(process: Any, page: Any) -> tuple[int, int]:
+        """The first page and the pages of the allocated block that a page lies in; nothing if there is none."""
         space = manager.spaces.of(process)
-        listed = [] if space is None else space.blocks()
-        return any(allocated and first <= page < first + pages for first, pages, allocated in listed)
+        found = [] if space is None else [block[:2] for block in space.blocks() if block[2]]
+        return next(((first, pages) for first, pages in found if first <= page < first + pages), (0, 0))
+
+    def size_at(process: Any, page: Any) -> int:
+        first, pages = block_at(process, page)
+        fixed = manager.spaces.spaces[process].fixed if pages else set()
+        return pages if page == first and first not in fixed else 0
 
     return law.Memory(
         **vars(frames),
@@ -83,11 +88,12 @@ def memory_of(manager: Manager) -> law.Memory:
         kernel_range=1 << manager.machine.kernel_depth,
         use=use,
         owner=lambda frame: owners.get(frame, 0),
-        taken=taken,
+        taken=lambda process, page: block_at(process, page) != (0, 0),
+        size_at=size_at,
+        block_of=lambda process, page: block_at(process, page)[0],
         block_at=lambda first: blocks.get(first, 0),
         pages_at=lambda first: lengths.get(first, 0),
         frame_at=lambda page: frame_at.get(page, 0),
-        first_of=lambda page: firsts.get(page, 0),
         page_of=lambda frame: held.get(frame, 0),
         behaved=lambda frame: not (frames.is_free(frame) and frame in paging.uses),
     )

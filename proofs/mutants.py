@@ -34,7 +34,7 @@ from memoracle.proofs.seeding import (
     tried,
 )
 
-COMPONENTS = ("bitmap", "boot", "buddy", "kernel_half", "pat")
+COMPONENTS = ("bitmap", "boot", "buddy", "kernel_half", "pat", "paging", "manager", "heap")
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 
 

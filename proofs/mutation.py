@@ -134,7 +134,8 @@ def operative(tree: ast.Module) -> list[str]:
     """The functions that say what a law's operations do: effects, guards, and what is used by no other clause."""
     functions = {each.name: each for each in tree.body if isinstance(each, Function)}
     effects = {name for name, each in functions.items() if _decorator(each, "operation") or _changes_a_state(each)}
-    guards = {entry.id for each in functions.values() for entry in _guard(each) if isinstance(entry, ast.Name)}
+    named = {entry.id for each in functions.values() for entry in _guard(each) if isinstance(entry, ast.Name)}
+    guards = named & functions.keys()  # other clauses are another component's
     claims = {name for name, each in functions.items() if _decorator(each, "clause") and name not in guards}
     others = {name for name, each in functions.items() if not each.args.args or _starts(each)}
     shared = _reached(functions, claims | others) - effects - guards

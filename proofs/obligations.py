@@ -31,6 +31,11 @@ class Obligation:
     integers: bool = False  # whether the solver counts with integers, instead of bits
 
     @property
+    def rounds(self) -> int:
+        """How often clauses are instantiated at new points: where proofs count, once more."""
+        return 2 if self.integers else 1
+
+    @property
     def source(self) -> str:
         return source_of(self.body)
 

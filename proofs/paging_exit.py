@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,27 +9,13 @@ from memoracle.impl.paging import Unmapped
 from memoracle.proofs.paging_code import at_each_level, map_alike, put, stay_trees, untouched
 from memoracle.proofs.paging_world import World, any_reading, unknown_code
 from memoracle.proofs.paths import Run, cut
+from memoracle.proofs.renamed import Renamed
+from memoracle.proofs.standins import any_of
 from memoracle.proofs.terms import Symbolic, key
 from memoracle.proofs.world import HIGHEST
 from memoracle.spec import paging as law
 from memoracle.spec import tables
 from memoracle.spec.clauses import implies, neg
-
-
-class Renamed:
-    """A run in which unknown functions and numbers have names of their own: for a later state."""
-
-    def __init__(self, run: Run, suffix: str) -> None:
-        self.run, self.suffix = run, suffix
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.run, name)
-
-    def relation(self, name: str, *parameters: str) -> Callable[..., Any]:
-        return self.run.relation(f"{name}{self.suffix}", *parameters)
-
-    def function(self, name: str, *parameters: str, **bounds: Any) -> Callable[..., Any]:
-        return self.run.function(f"{name}{self.suffix}", *parameters, **bounds)
 
 
 def later_world(run: Run, world: World, level: int, suffix: str) -> World:
@@ -47,6 +32,10 @@ class Emptying:
         self.start, self.now = world.mappings, world
 
     def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        _, self.released = arguments
+        self.holds(run)
+
+    def holds(self, run: Run) -> None:
         run.claim("the process lives", self.now.mappings.lives(self.process))
         space, page = run.point("space"), run.point("page")
         run.touch(("space", "page"), (space, page))
@@ -60,9 +49,12 @@ class Emptying:
 
     def turned(self, run: Run, result: Any) -> Any:
         before, self.now = self.now.mappings, self.then
-        self.entered(run, ())
-        physical = run.point("physical")
-        run.claim("no frame gets more uses", self.now.mappings.uses(physical) <= before.uses(physical))
+        self.holds(run)
+        physical, now = run.point("physical"), self.now.mappings
+        run.claim("no frame gets more uses", now.uses(physical) <= before.uses(physical))
+        told = any_of([frame << now.page_shift == physical for frame in self.released])
+        lost = law.is_counted(now, physical) & (0 < before.uses(physical)) & (now.uses(physical) == 0)
+        run.claim("just a frame that loses its last use is told of", lost == told)
 
     def _unmap(self, run: Run, process: Any, virtual: Any) -> Any:
         """What the proofs of unmap show that it does."""

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import z3
 
 from memoracle.proofs import hints, solver
 from memoracle.proofs.obligations import Computation, Obligation
-from memoracle.proofs.paths import Goal, Run, explore
-from memoracle.proofs.terms import all_of
+from memoracle.proofs.paths import Run, explore
+from memoracle.proofs.questions import question
 
 BRIEFLY = 1_000_000  # the solver's budget to find one case in which what is given is so
 TOGETHER = 60_000_000  # the solver's budget for all goals of a path together
 VALUES_AT_MOST = 60  # of a counterexample's, that are shown
 NEEDED = 100_000_000  # the solver's budget for goals, given the hypotheses that they need
-ROUNDS = {True: 2, False: 1}  # how often clauses are instantiated at new points, where proofs count and where not
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ def _result(
 
 def _fails(obligation: Obligation, run: Run, use_cache: bool) -> solver.Answer:
     """Whether some goal of a run can fail."""
-    given = run.hypotheses(ROUNDS[obligation.integers])
+    given = run.hypotheses(obligation.rounds)
     needed = hints.noted(obligation.name, run, len(given))
     if needed is not None:
         texts = [question(obligation, run, [given[place] for place in each.hypotheses], each.goals) for each in needed]
@@ -119,24 +115,12 @@ def _fails(obligation: Obligation, run: Run, use_cache: bool) -> solver.Answer:
     return _none_can(texts, use_cache, solver.RLIMIT)
 
 
-def question(
-    obligation: Obligation, run: Run, given: list[z3.BoolRef] | None = None, goals: Sequence[int] | None = None
-) -> str:
-    """The text that asks whether any of these goals of a run can fail, or any at all, given these hypotheses or all."""
-    given = run.hypotheses(ROUNDS[obligation.integers]) if given is None else given
-    places = range(len(run.goals)) if goals is None else goals
-    fails = {place: z3.Bool(f"fails#{place}") for place in places}
-    failures = [flag == _failure(run.goals[place]) for place, flag in fails.items()]
-    some = z3.Not(all_of([z3.Not(flag) for flag in fails.values()]))
-    return solver.text_of([*given, *failures, some], obligation.integers)
-
-
 def _happens(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
     """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
     verdict = "unsat"
     for budget in (BRIEFLY, TOGETHER):
         for run in runs:
-            given = run.hypotheses(ROUNDS[obligation.integers])
+            given = run.hypotheses(obligation.rounds)
             needed = hints.noted(obligation.name, run, len(given)) or []
             few = {place: each.hypotheses for each in needed for place in each.goals}
             for place, goal in reversed(list(enumerate(run.goals))):
@@ -158,10 +142,6 @@ def _none_can(texts: list[str], use_cache: bool, rlimit: int) -> solver.Answer:
         if answer.verdict != "unsat":
             break
     return replace(answer, rlimit=spent, seconds=seconds, cached=cached)
-
-
-def _failure(goal: Goal) -> z3.BoolRef:
-    return all_of([*goal.conditions, z3.Not(goal.holds)])
 
 
 def _describe(run: Run, answer: solver.Answer) -> str:

@@ -24,6 +24,7 @@ import msgspec
 
 from memoracle.proofs import solver
 from memoracle.proofs.mutation import Key, Mutant, mutants
+from memoracle.proofs.parts import parts_of
 from memoracle.proofs.pool import Failure, run_each
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +52,8 @@ def tree_of(module: str) -> ast.Module:
 
 
 def modules_of(component: str) -> list[str]:
-    return [f"{side}/{component}.py" for side in ("impl", "spec")]
+    named = [f"{side}/{part}.py" for part in parts_of(component) for side in ("impl", "spec")]
+    return [module for module in named if (ROOT / module).exists()]
 
 
 def faults(component: str) -> list[Mutant]:

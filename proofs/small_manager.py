@@ -49,6 +49,7 @@ DOMAIN = Domain(
         "uses": ("physical",),
         "lives": ("process",),
         "taken": ("process", "kernel_page"),
+        "size_at": ("process", "first"),
         **dict.fromkeys(("block_at", "pages_at"), ("first",)),
         "frame_at": ("kernel_page",),
     },

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from memoracle.proofs import laws, solver
 from memoracle.proofs.obligations import Computation
 from memoracle.proofs.paths import explore
-from memoracle.proofs.runner import question
+from memoracle.proofs.questions import question
 from memoracle.spec.clauses import Clause
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import z3
 
+from memoracle.proofs.hypotheses import Hypotheses
 from memoracle.proofs.terms import Symbolic, SymbolicBool, all_of, constant, key, number, sort, truth, within
 from memoracle.spec.clauses import Clause
 
@@ -38,7 +40,7 @@ class World:
         self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
         self.bounds: dict[Callable[..., Any], tuple[int, int]] = {}  # of the unknown functions that are numbers
         self.count = itertools.count()
-        self.instantiated: dict[int, list[z3.BoolRef]] = {}  # the hypotheses, once they are asked for
+        self.instantiated: dict[int, Hypotheses] = {}  # by the rounds, once they are asked for
         self.kept: list[z3.AstRef] = []  # a term's id is its own only for as long as the term is kept
 
     def number(self, name: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
@@ -148,25 +150,28 @@ class World:
         """What is known from here on."""
         self.conditions.extend(truth(known) for known in truths)
 
-    def hypotheses(self, rounds: int) -> list[z3.BoolRef]:
+    def hypotheses(self, rounds: int) -> Hypotheses:
         """The facts, and every clause given at every point; each round adds the points that the last one came upon."""
-        if rounds in self.instantiated:
-            return self.instantiated[rounds]
-        done: set[tuple[int, tuple[int, ...]]] = set()
-        instances: list[z3.BoolRef] = []
-        for _ in range(rounds):
-            todo = [
-                (key, holds, given, points)
-                for place, (sorts, holds, given) in enumerate(self.given)
-                for ids, points in self._points(sorts)
-                if (key := (place, ids)) not in done
-            ]
-            for key, holds, given, points in todo:
-                done.add(key)
-                instances.append(z3.Implies(given.z, truth(holds(*points))))
-        unique = {fact.get_id(): fact for fact in [*self.facts, *instances]}
-        self.instantiated[rounds] = list(unique.values())
+        if rounds not in self.instantiated:
+            done: set[tuple[int, tuple[int, ...]]] = set()
+            instances: list[Callable[[], z3.BoolRef]] = []
+            for left in reversed(range(rounds)):
+                todo = self._instances(done)
+                instances += todo
+                if left:  # writing these out comes upon the points of the next round
+                    self.kept += [instance() for instance in todo]
+            self.instantiated[rounds] = Hypotheses(self.facts, instances)
         return self.instantiated[rounds]
+
+    def _instances(self, done: set[tuple[int, tuple[int, ...]]]) -> list[Callable[[], z3.BoolRef]]:
+        """Each clause at each point where it was not given yet."""
+        instances: list[Callable[[], z3.BoolRef]] = []
+        for place, (sorts, holds, given) in enumerate(self.given):
+            for ids, points in self._points(sorts):
+                if (place, ids) not in done:
+                    done.add((place, ids))
+                    instances.append(partial(_instance, holds, given, points))
+        return instances
 
     def _points(self, sorts: tuple[str, ...]) -> list[tuple[tuple[int, ...], tuple[Symbolic, ...]]]:
         """The points at which a clause is instantiated: those read together, else all combinations of single ones."""
@@ -177,3 +182,8 @@ class World:
             (tuple(i for ids, _ in choice for i in ids), tuple(p for _, points in choice for p in points))
             for choice in itertools.product(*singles)
         ]
+
+
+def _instance(holds: Callable[..., Any], given: SymbolicBool, points: tuple[Symbolic, ...]) -> z3.BoolRef:
+    """A clause at these points, where it is given."""
+    return z3.Implies(given.z, truth(holds(*points)))

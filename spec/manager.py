@@ -29,7 +29,7 @@ WRITE_BACK = 6
 class Memory(Frames, Mappings):
     """State. Pages of a range are numbered from its start; process 0's range is the kernel's.
 
-    Nobody needs to keep `behaved`, `first_of` and `page_of`.
+    Nobody needs to keep `behaved`, `block_of` and `page_of`.
     """
 
     kernel_start: Number  # the address of page 0 of the kernel's range
@@ -37,10 +37,11 @@ class Memory(Frames, Mappings):
     use: Callable[[Number], Number]  # of a frame
     owner: Callable[[Number], Number]  # of a frame that holds a table: the process, 0 if it is of the kernel half
     taken: Callable[[Number, Number], Truth]  # of a process and a page of its range: it is in an allocated block
+    size_at: Callable[[Number, Number], Number]  # the pages of the allocated block that begins there; 0 if none does
+    block_of: Callable[[Number, Number], Number]  # the first page of the allocated block that a page lies in
     block_at: Callable[[Number], Number]  # the pages of the block of the kernel pages that begin here; 0 if none do
     pages_at: Callable[[Number], Number]  # how many of them, from the first, are kernel pages now
     frame_at: Callable[[Number], Number]  # that a kernel page holds
-    first_of: Callable[[Number], Number]  # the first page of the block of kernel pages that a page lies in
     page_of: Callable[[Number], Number]  # the kernel page that holds a frame
     behaved: Callable[[Number], Truth]  # see `mapped` and `given_back`
 
@@ -60,12 +61,12 @@ def among(page: Number, first: Number, pages: Number) -> Truth:
 
 
 def is_kernel_page(s: Memory, kernel_page: Number) -> Truth:
-    first = s.first_of(kernel_page)
+    first = s.block_of(0, kernel_page)
     return among(kernel_page, first, s.pages_at(first))
 
 
 def is_in_kernel_block(s: Memory, kernel_page: Number) -> Truth:
-    first = s.first_of(kernel_page)
+    first = s.block_of(0, kernel_page)
     return among(kernel_page, first, s.block_at(first))
 
 
@@ -75,7 +76,7 @@ def is_in_kernel_block(s: Memory, kernel_page: Number) -> Truth:
 def booted(
     frames: Frames, mappings: Mappings, kernel_start: Number, kernel_range: Number, reserved: Callable[[Number], Truth]
 ) -> Memory:
-    """Nothing is used, and of the ranges only what is reserved of the kernel's is taken."""
+    """Nothing is used, and of the ranges only what is reserved of the kernel's is taken; it can't be freed."""
     return Memory(
         **vars(frames),
         **vars(mappings),
@@ -84,10 +85,11 @@ def booted(
         use=lambda frame: UNUSED,
         owner=lambda frame: 0,
         taken=lambda process, kernel_page: (process == 0) & reserved(kernel_page),
+        size_at=lambda process, first: 0,
+        block_of=lambda process, kernel_page: 0,
         block_at=lambda first: 0,
         pages_at=lambda first: 0,
         frame_at=lambda kernel_page: 0,
-        first_of=lambda kernel_page: 0,
         page_of=lambda frame: 0,
         behaved=lambda frame: True,
     )
@@ -135,10 +137,15 @@ def kernel_pages_are_mapped(s: Memory, kernel_page: Number) -> Truth:
     return implies(is_kernel_page(s, kernel_page), shown)
 
 
-@clause("the blocks of kernel pages are disjoint, and allocated in the kernel's range")
-def kernel_blocks_are_disjoint(s: Memory, first: Number, kernel_page: Number) -> Truth:
-    inside = among(kernel_page, first, s.block_at(first))
-    return implies(inside, (s.first_of(kernel_page) == first) & s.taken(0, kernel_page))
+@clause("the pages of an allocated block are taken, and of no other block")
+def ranges_share_no_page(s: Memory, process: Number, first: Number, kernel_page: Number) -> Truth:
+    inside = among(kernel_page, first, s.size_at(process, first))
+    return implies(inside, (s.block_of(process, kernel_page) == first) & s.taken(process, kernel_page))
+
+
+@clause("the block of kernel pages is an allocated block of the kernel's range")
+def kernel_blocks_are_ranges(s: Memory, first: Number) -> Truth:
+    return implies(s.block_at(first) != 0, (s.size_at(0, first) == s.block_at(first)) & s.taken(0, first))
 
 
 @clause("the blocks of kernel pages lie in the kernel's range")
@@ -169,7 +176,8 @@ INVARIANTS = (
     each_held_frame_has_its_page,
     each_kernel_page_has_its_frame,
     kernel_pages_are_mapped,
-    kernel_blocks_are_disjoint,
+    ranges_share_no_page,
+    kernel_blocks_are_ranges,
     kernel_blocks_lie_in_the_range,
     kernel_pages_fit_their_block,
     ranges_belong_to_the_living,
@@ -357,6 +365,7 @@ def end(s: Memory, process: Number, frame: Number) -> Memory:
     return replace(
         given_back(paging.end(s, process), frame),
         taken=lambda other, page: s.taken(other, page) & (other != process),
+        size_at=lambda other, page: when(other == process, 0, s.size_at(other, page)),
     )
 
 
@@ -377,7 +386,15 @@ def range_taken(s: Memory, process: Number, first: Number, pages: Number, now: T
     def here(other: Number, page: Number) -> Truth:
         return (other == process) & among(page, first, pages)
 
-    return replace(s, taken=lambda other, page: when(here(other, page), now, s.taken(other, page)))
+    def begins(other: Number, page: Number) -> Truth:
+        return (other == process) & (page == first)
+
+    return replace(
+        s,
+        taken=lambda other, page: when(here(other, page), now, s.taken(other, page)),
+        size_at=lambda other, page: when(begins(other, page), when(now, pages, 0), s.size_at(other, page)),
+        block_of=lambda other, page: when(here(other, page) & now, first, s.block_of(other, page)),
+    )
 
 
 @operation("manager.take-range", guard=[process_lives, takes_some_pages, block_is_free], chooses=["first"])
@@ -391,7 +408,12 @@ def frees_no_kernel_block(s: Memory, process: Number, first: Number, pages: Numb
     return neg((process == 0) & among(kernel_page, first, pages) & is_in_kernel_block(s, kernel_page))
 
 
-@operation("manager.give-range", guard=[process_lives, frees_no_kernel_block])
+@clause("an allocated block of so many pages begins there")
+def frees_a_block(s: Memory, process: Number, first: Number, pages: Number) -> Truth:
+    return (0 < pages) & (s.size_at(process, first) == pages)
+
+
+@operation("manager.give-range", guard=[process_lives, frees_a_block, frees_no_kernel_block])
 def give_range(s: Memory, process: Number, first: Number, pages: Number) -> Memory:
     """A block of a process's range becomes free."""
     return range_taken(s, process, first, pages, False)
@@ -425,7 +447,6 @@ def begin_pages(s: Memory, first: Number, pages: Number) -> Memory:
     return replace(
         range_taken(s, 0, first, pages, True),
         block_at=lambda other: when(other == first, pages, s.block_at(other)),
-        first_of=lambda page: when(among(page, first, pages), first, s.first_of(page)),
     )
 
 
@@ -535,7 +556,19 @@ def only_the_living_hold_memory(s: Memory, frame: Number) -> Truth:
     return implies(s.exists(frame) & neg(s.is_free(frame)), held)
 
 
-THEOREMS = (no_frame_is_free_and_mapped, tables_are_apart, kernel_pages_share_no_frame, only_the_living_hold_memory)
+@clause("the blocks of kernel pages are disjoint, and taken of the kernel's range")
+def kernel_blocks_are_disjoint(s: Memory, first: Number, kernel_page: Number) -> Truth:
+    inside = among(kernel_page, first, s.block_at(first))
+    return implies(inside, (s.block_of(0, kernel_page) == first) & s.taken(0, kernel_page))
+
+
+THEOREMS = (
+    no_frame_is_free_and_mapped,
+    tables_are_apart,
+    kernel_pages_share_no_frame,
+    only_the_living_hold_memory,
+    kernel_blocks_are_disjoint,
+)
 
 
 # Theorems about what an operation leaves

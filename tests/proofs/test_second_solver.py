@@ -9,10 +9,11 @@ from __future__ import annotations
 import bitwuzla
 import pytest
 
-from memoracle.proofs import hints, runner
+from memoracle.proofs import hints
 from memoracle.proofs.components import PROOFS
 from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.paths import explore
+from memoracle.proofs.questions import question
 
 SECONDS = 60_000  # milliseconds, for one goal
 EVERY = [each for proofs in PROOFS.values() for each in proofs()]
@@ -31,9 +32,9 @@ def answer(text: str) -> str:
 def test_agrees(obligation: Obligation) -> None:
     asked = 0
     for run in explore(obligation.sorts, obligation.body, obligation.integers):
-        given = run.hypotheses(runner.ROUNDS[False])
+        given = run.hypotheses(obligation.rounds)
         for group in hints.noted(obligation.name, run, len(given)) or []:
-            text = runner.question(obligation, run, [given[each] for each in group.hypotheses], group.goals)
+            text = question(obligation, run, [given[each] for each in group.hypotheses], group.goals)
             assert answer(text) == "unsat"
             asked += 1
     assert asked

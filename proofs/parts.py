@@ -1,0 +1,15 @@
+"""Which modules make up a component, in each wing: where they are not all of its own name."""
+
+from __future__ import annotations
+
+PARTS = {"paging": ("pte", "tables", "paging"), "heap": ("slab", "heap")}
+
+
+def parts_of(component: str) -> tuple[str, ...]:
+    """The names of a component's modules; a wing need not have each."""
+    return PARTS.get(component, (component,))
+
+
+def component_of(module: str) -> str:
+    """The component that a module is a part of."""
+    return next((component for component, parts in PARTS.items() if module in parts), module)

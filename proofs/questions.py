@@ -1,0 +1,30 @@
+"""What the solver is asked of the goals of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import z3
+
+from memoracle.proofs import solver
+from memoracle.proofs.obligations import Obligation
+from memoracle.proofs.paths import Run
+from memoracle.proofs.terms import all_of
+
+
+def question(
+    obligation: Obligation, run: Run, given: Sequence[z3.BoolRef] | None = None, goals: Sequence[int] | None = None
+) -> str:
+    """The text that asks whether any of these goals of a run can fail, or any at all, given these hypotheses or all."""
+    given = run.hypotheses(obligation.rounds) if given is None else given
+    places = range(len(run.goals)) if goals is None else goals
+    fails = {place: z3.Bool(f"fails#{place}") for place in places}
+    failures = [flag == failure(run, [place]) for place, flag in fails.items()]
+    some = z3.Not(all_of([z3.Not(flag) for flag in fails.values()]))
+    return solver.text_of([*given, *failures, some], obligation.integers)
+
+
+def failure(run: Run, goals: Sequence[int]) -> z3.BoolRef:
+    """That some of these goals fails."""
+    failures = [all_of([*goal.conditions, z3.Not(goal.holds)]) for goal in (run.goals[place] for place in goals)]
+    return failures[0] if len(failures) == 1 else z3.Or(*failures)
