@@ -39,6 +39,15 @@ SORTS = {
     "cache": Sort("cache", 7),
     **dict.fromkeys(("writable", "executable", "global_"), Sort("truth", 1)),
 }
+
+
+def any_block(run: Run) -> tuple[Any, ...]:
+    """Where a block may begin in a range, which is one of its pages."""
+    at = tuple(run.point_of_each(("process", "first")).values())
+    run.touch(("process", "kernel_page"), at)
+    return at
+
+
 OF_MAPPED = ("physical", "cache", "writable", "executable", "global_")  # what is said of a page that is mapped
 OF_PAGE = (*OF_MAPPED, "is_mapped", "number_of")
 GHOSTS = ("in_use", "behaved", "number_of", "space_numbered", "page_numbered", "block_of", "page_of")
@@ -51,7 +60,7 @@ FUNCTIONS = {
     "page_numbered": laws.any_point("physical", "number"),
     **dict.fromkeys(("use", "owner", "page_of", "behaved"), laws.any_point("frame")),
     **dict.fromkeys(("taken", "block_of"), laws.any_point("process", "kernel_page")),
-    "size_at": laws.any_point("process", "first"),
+    "size_at": any_block,
     **dict.fromkeys(("block_at", "pages_at"), laws.any_point("first")),
     "frame_at": laws.any_point("kernel_page"),
 }

@@ -182,13 +182,16 @@ def _guard(function: Function) -> list[ast.expr]:
 
 
 def _changes_of_guard(function: Function, functions: dict[str, Function]) -> Iterator[tuple[_Place, Change]]:
-    """To leave out one clause of an operation's guard: which matters where that clause is asked."""
+    """To leave out one clause of an operation's guard: which matters where that clause is asked.
+
+    Where another component's clause is asked is not known, so that may matter anywhere.
+    """
     declared = _decorator(function, "operation")
     for keyword in declared.keywords if declared else ():
         if keyword.arg == "guard" and isinstance(keyword.value, ast.List):
             for entry in keyword.value.elts:
-                assert isinstance(entry, ast.Name)
-                place = _Place(function.name, _first_line(functions[entry.id]), keyword)
+                own = functions.get(entry.id) if isinstance(entry, ast.Name) else None
+                place = _Place(function.name, _first_line(own) if own else None, keyword)
                 yield place, _changed(keyword.value, elts=[each for each in keyword.value.elts if each is not entry])
 
 

@@ -174,10 +174,15 @@ class World:
         return instances
 
     def _points(self, sorts: tuple[str, ...]) -> list[tuple[tuple[int, ...], tuple[Symbolic, ...]]]:
-        """The points at which a clause is instantiated: those read together, else all combinations of single ones."""
+        """The points at which a clause is instantiated: those read together, else all combinations of single ones.
+
+        Where the first two of three were read together, these pairs will do, each with all of the third.
+        """
         if len(sorts) < 2 or sorts in self.points:
             return [((), ())] if not sorts else list(self.points.get(sorts, {}).items())
-        singles = [list(self.points.get((sort,), {}).items()) for sort in sorts]
+        pairs = len(sorts) == 3 and sorts[:2] in self.points
+        parts = [sorts[:2], sorts[2:]] if pairs else [(sort,) for sort in sorts]
+        singles = [list(self.points.get(part, {}).items()) for part in parts]
         return [
             (tuple(i for ids, _ in choice for i in ids), tuple(p for _, points in choice for p in points))
             for choice in itertools.product(*singles)
