@@ -97,11 +97,9 @@ class Heap:
         if page is None:
             return None
         slab = self.slabs[page]
-        if slab.is_empty():
-            del self.empty[slot]
+        self._keep_no_more(slot, slab)
         offset = slab.take()
-        if slab.is_full():
-            self.room[slot].remove(page)
+        self._leave_if_full(slot, page, slab)
         return None if offset is None else (page << self.page_shift) + offset
 
     def delete(self, address: int) -> bool:
@@ -162,6 +160,15 @@ class Heap:
             self.room[slot].add(page)
             self.empty[slot] = page
         return page
+
+    def _keep_no_more(self, slot: int, slab: Slab) -> None:
+        """An object of this slab is to be taken: if it was the empty one that is kept, it no longer is."""
+        if slab.is_empty():
+            del self.empty[slot]
+
+    def _leave_if_full(self, slot: int, page: int, slab: Slab) -> None:
+        if slab.is_full():
+            self.room[slot].remove(page)
 
     def _emptied(self, slot: int, page: int) -> None:
         """One empty slab of each class is kept, and this is another."""

@@ -7,6 +7,7 @@ blocks (`proofs/heap_containers.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +45,7 @@ from memoracle.proofs.heap_places import (
 )
 from memoracle.proofs.heap_standins import Source
 from memoracle.proofs.laws import prose
+from memoracle.proofs.merging import merged
 from memoracle.proofs.obligations import Obligation, claimed
 from memoracle.proofs.paths import Run
 from memoracle.proofs.standins import Map
@@ -156,11 +158,19 @@ def serving(run: Run, heap: Any, size: Any) -> Any:
     return slot
 
 
+def noting_as_one_step(run: Run, heap: Any) -> None:
+    """Makes the ways through the notes of what is empty or full come together again: nothing else depends on them."""
+    parts = (heap.empty, "has"), (heap.room, "has")
+    for name in ("_keep_no_more", "_leave_if_full"):
+        heap.__dict__[name] = partial(merged, run, parts, getattr(heap, name))
+
+
 @proved("new.refines", "refinement", "the code of new does what the law allows, and fails only for want of pages")
 def new_refines(run: Run) -> None:
     heap, state = unknown_code(run, opaque(run))
     size = run.point("size")
     Getting(run, heap)
+    noting_as_one_step(run, heap)
     run.replace(heap, "slot_for", lambda size: serving(run, heap, size))
     address = run.call(heap.new, size)
     if address is None:
@@ -181,6 +191,7 @@ def new_is_disjoint(run: Run) -> None:
     heap, state = unknown_code(run, opaque(run), WHERE_BLOCKS_LIE)
     size, byte = run.point("size"), run.point("byte")
     Getting(run, heap)
+    noting_as_one_step(run, heap)
     run.replace(heap, "slot_for", lambda size: serving(run, heap, size))
     address = run.call(heap.new, size)
     run.goals.clear()  # what containers ask of the code is a claim of `new.refines`

@@ -164,7 +164,11 @@ def free_refines(run: Run, code: Code) -> None:
         code.stands_for(code.before)
 
 
-@refines("create", "the code of create does what the law says", (*ALWAYS, law.ranges_belong_to_the_living))
+@refines(
+    "create",
+    "the code of create does what the law says",
+    (*ALWAYS, law.ranges_belong_to_the_living, law.ranges_share_no_page),
+)
 def create_refines(run: Run, code: Code) -> None:
     process, unlucky = run.point("process"), run.point("frame")
     if code.succeeds("create", process):
