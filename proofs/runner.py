@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+
+import z3
 
 from memoracle.proofs import hints, solver
 from memoracle.proofs.obligations import Computation, Obligation
@@ -119,18 +122,26 @@ def _happens(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
     """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
     verdict = "unsat"
     for budget in (BRIEFLY, TOGETHER):
-        for run in runs:
-            given = run.hypotheses(obligation.rounds)
-            needed = hints.noted(obligation.name, run, len(given)) or []
-            few = {place: each.hypotheses for each in needed for place in each.goals}
-            for place, goal in reversed(list(enumerate(run.goals))):
-                used = [given[each] for each in few[place]] if few else given
-                text = solver.text_of([*used, *goal.conditions], obligation.integers)
-                answer = solver.ask(text, use_cache, budget)
-                if answer.verdict == "sat":
-                    return "sat"
-                verdict = "unknown" if answer.verdict == "unknown" else verdict
+        for run, place, used in _stands(obligation, runs):
+            text = solver.text_of([*used, *run.goals[place].conditions], obligation.integers)
+            answer = solver.ask(text, use_cache, budget)
+            if answer.verdict == "sat":
+                return "sat"
+            verdict = "unknown" if answer.verdict == "unknown" else verdict
     return verdict
+
+
+def _stands(obligation: Obligation, runs: list[Run]) -> Iterator[tuple[Run, int, list[z3.BoolRef]]]:
+    """Where goals stand, and what is used there: of each path the last first, and of these those that use least."""
+    found = []
+    for run in runs:
+        given = run.hypotheses(obligation.rounds)
+        every = hints.Group(list(range(len(run.goals))), list(range(len(given))))
+        for goals, used in hints.noted(obligation.name, run, len(given)) or [every]:
+            found += [(len(run.goals) - place, len(used), run, place, used) for place in goals]
+    for _, _, run, place, used in sorted(found, key=lambda each: each[:2]):
+        given = run.hypotheses(obligation.rounds)
+        yield run, place, [given[each] for each in used]
 
 
 def _none_can(texts: list[str], use_cache: bool, rlimit: int) -> solver.Answer:
