@@ -40,7 +40,8 @@ def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) ->
         run.conditions = known
     if not ways:
         raise EndOfRunError
-    run.conditions.append(z3.Or([here.z for here, _, _ in ways]))
+    taken = [here.z for here, _, _ in ways]
+    run.conditions.append(taken[0] if len(taken) == 1 else z3.Or(*taken))  # SMT-LIB has no disjunction of one
     _, result, after = ways[0]
     for here, other, state in ways[1:]:
         result = _join(here, other, result)
