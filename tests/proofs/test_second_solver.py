@@ -1,7 +1,8 @@
 """A second solver reads the same text, and agrees: bitwuzla, on goals that are proved with bit vectors.
 
 It is asked of every obligation of which it is noted which hypotheses its goals need: from all of them, one by one, the
-largest would take it longer than tests may. So would map and unmap, but for pages of 1 GiB; it agrees on the others too.
+largest would take it longer than tests may. Of map and unmap it is asked for pages of 1 GiB: the others take it
+a minute each.
 """
 
 from __future__ import annotations
