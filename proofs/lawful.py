@@ -57,7 +57,7 @@ class Whole:
     def __init__(self, run: Run, state: law.Memory) -> None:
         self.run, self.state = run, state
         self.roots: list[Any] = []  # the frames that were taken for PML4s
-        self.allocated: Any = None  # the first page of the block that was allocated last
+        self.has_no_block = False  # whether a range was asked for a block that it does not have
         self.tables: list[SomeTables] = []  # those that were taken for other tables, or given back
 
     def may(self, what: str) -> bool:
@@ -232,16 +232,17 @@ class LawfulBuddy:
 
     def allocate(self, pages: Any) -> Any:
         if not self.whole.may("a block fits"):
+            self.whole.has_no_block = True
             return None
         with self.run.reading_law():
             first = self.run.point("first")
-            self.whole.allocated = first
             self.run.suppose(0 < pages)
             self._take(first, rounded(self.run, pages))
             return first
 
     def reserve(self, first: Any, pages: Any) -> bool:
         if not self.whole.may("just this block is free"):
+            self.whole.has_no_block = True
             return False
         with self.run.reading_law():
             self.run.suppose(0 < pages, pages == rounded(self.run, pages))

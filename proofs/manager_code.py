@@ -227,7 +227,7 @@ def take_range_refines(run: Run, code: Code) -> None:
     process, pages = run.point("process"), run.point("pages")
     first = code.call("allocate_range", process, pages)
     if first is None:
-        code.stands_for(code.before)
+        finds_no_block(code, process)
         return
     takes_a_block(code, process, first, rounded(run, pages))
 
@@ -236,9 +236,15 @@ def take_range_refines(run: Run, code: Code) -> None:
 def reserve_range_refines(run: Run, code: Code) -> None:
     process, first, pages = run.point("process"), run.point("first"), run.point("pages")
     if not code.succeeds("reserve_range", process, first, pages):
-        code.stands_for(code.before)
+        finds_no_block(code, process)
         return
     takes_a_block(code, process, first, pages)
+
+
+def finds_no_block(code: Code, process: Any) -> None:
+    none = code.whole.has_no_block | neg(code.before.lives(process))
+    code.run.claim("it fails only if the process does not exist, or its range has no such block", none)
+    code.stands_for(code.before)
 
 
 def takes_a_block(code: Code, process: Any, first: Any, size: Any) -> None:

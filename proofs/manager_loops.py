@@ -99,7 +99,8 @@ class Growing(Filling):
     def resumed(self, run: Run) -> Any:
         self.goes_on(run)
         run.suppose(self.pages() <= self.asked)
-        return run.fresh_truth("there is one more page")
+        self.went_on = run.fresh_truth("there is one more page")
+        return self.went_on
 
     def turned(self, run: Run, result: Any) -> Any:
         run.claim("it has no more pages than were asked for", self.pages() <= self.asked)
@@ -137,8 +138,9 @@ def begin_refines(run: Run, code: Code) -> None:
         code.stands_for(law.begin_pages(code.before, first, size))
 
     cut(run, code.manager, "_extend", lambda first: UpToHere(begun))
-    if code.call("allocate_pages", pages) is None:
-        code.stands_for(code.before)
+    address = code.call("allocate_pages", pages)
+    run.claim("only without a block are there no pages, and no address", address is None and code.whole.has_no_block)
+    code.stands_for(code.before)
 
 
 @refines("allocate-pages", "the code of allocate_pages extends its block to all pages, or undoes it whole", ())
@@ -151,6 +153,7 @@ def allocate_pages_refines(run: Run, code: Code) -> None:
     if code.before is start:
         return  # no block was begun: see `begin_refines`
     if address is None:
+        run.claim("it gives up only where there can be no more pages", neg(loop.went_on))
         run.claim("nothing of the block is left", code.before.block_at(loop.first) == 0)
         return
     run.claim("the address is the block's", address == law.address_of(start, loop.first))
