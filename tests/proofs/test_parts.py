@@ -1,0 +1,21 @@
+"""What makes up a component: its own module, or several."""
+
+from __future__ import annotations
+
+from memoracle.proofs.evidence import pieces
+from memoracle.proofs.parts import component_of, parts_of
+from memoracle.proofs.seeding import modules_of
+
+
+def test_parts_and_components_fit() -> None:
+    assert [component_of(part) for part in (*parts_of("paging"), *parts_of("heap"), *parts_of("boot"))] == [
+        *["paging"] * 3,
+        *["heap"] * 2,
+        "boot",
+    ]
+    assert modules_of("paging") == ["impl/pte.py", "spec/pte.py", "spec/tables.py", "impl/paging.py", "spec/paging.py"]
+
+
+def test_contracts_of_all_parts_are_asked_for_by_the_component() -> None:
+    names = {piece.unsettled.name for piece in pieces(["paging"], contracts=True, use_cache=True)}
+    assert {"pte.decode", "paging.Paging.map"} <= names
