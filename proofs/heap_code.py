@@ -233,9 +233,13 @@ def computes(run: Run, heap: Any, size: Any, address: Any) -> None:
 @proved("delete.refines", "refinement", "the code of delete does what the law says")
 def delete_refines(run: Run) -> None:
     heap, state = unknown_code(run)
-    address = run.any_number("address")
+    address, page = run.any_number("address"), run.point("page")
+    got, was_slab, was_large = heap.pages.got, heap.slabs.has, heap.large.has
     if run.call(lambda: bool(heap.delete(address))):
         run.claim("the law allows it", law.delete.allows(state, address=address))
+        gone = (was_slab(page) & neg(heap.slabs.has(page))) | (was_large(page) & neg(heap.large.has(page)))
+        given_back = got(page) & neg(heap.pages.got(page))
+        run.claim("pages go back once they are used no more, and no others", given_back == gone)
         run.must("a block has a 64-bit address", (0 <= address) & (address <= HIGHEST))
         is_the_laws(run, heap, law.delete(state, address), address)
         return
