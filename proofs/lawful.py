@@ -57,7 +57,7 @@ class Whole:
     def __init__(self, run: Run, state: law.Memory) -> None:
         self.run, self.state = run, state
         self.roots: list[Any] = []  # the frames that were taken for PML4s
-        self.has_no_block = False  # whether a range was asked for a block that it does not have
+        self.refused = False  # whether a component could not give what it was asked for
         self.tables: list[SomeTables] = []  # those that were taken for other tables, or given back
 
     def may(self, what: str) -> bool:
@@ -75,6 +75,7 @@ class LawfulBitmap:
 
     def allocate(self) -> Any:
         if not self.whole.may("a frame is free"):
+            self.whole.refused = True
             with self.run.reading_law():
                 is_free = self.whole.state.is_free
                 self.run.assume_for_all(("frame",), lambda frame: neg(is_free(frame)))
@@ -119,6 +120,7 @@ class LawfulPaging:
     def map(self, process: Any, virtual: Any, leaf: Leaf) -> bool:
         """It fails for reasons that paging's own proof names, or for want of frames for tables."""
         if not self.whole.may("the page is mapped"):
+            self.whole.refused = True
             return False
         with self.run.reading_law():
             state = self.whole.state
@@ -232,7 +234,7 @@ class LawfulBuddy:
 
     def allocate(self, pages: Any) -> Any:
         if not self.whole.may("a block fits"):
-            self.whole.has_no_block = True
+            self.whole.refused = True
             return None
         with self.run.reading_law():
             first = self.run.point("first")
@@ -242,7 +244,7 @@ class LawfulBuddy:
 
     def reserve(self, first: Any, pages: Any) -> bool:
         if not self.whole.may("just this block is free"):
-            self.whole.has_no_block = True
+            self.whole.refused = True
             return False
         with self.run.reading_law():
             self.run.suppose(0 < pages, pages == rounded(self.run, pages))

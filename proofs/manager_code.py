@@ -192,6 +192,7 @@ def map_refines(run: Run, code: Code) -> None:
     a_leaf: Any = Leaf
     leaf = a_leaf(frame << code.before.page_shift, cache, bool(writable), bool(executable), bool(global_))
     if not code.succeeds("map", process, virtual, leaf):
+        run.claim("it fails only where the page tables refuse", code.whole.refused)
         code.stands_for(code.before)
         return
     due = with_tables(code, code.before)
@@ -242,7 +243,7 @@ def reserve_range_refines(run: Run, code: Code) -> None:
 
 
 def finds_no_block(code: Code, process: Any) -> None:
-    none = code.whole.has_no_block | neg(code.before.lives(process))
+    none = code.whole.refused | neg(code.before.lives(process))
     code.run.claim("it fails only if the process does not exist, or its range has no such block", none)
     code.stands_for(code.before)
 
@@ -273,6 +274,7 @@ def extend_refines(run: Run, code: Code) -> None:
     first = run.point("first")
     run.assume(law.block_has_room(code.before, first))
     if not code.succeeds("_extend", first):
+        run.claim("it fails only for want of a frame, or where the page tables refuse", code.whole.refused)
         code.stands_for(code.before)
         return
     frame = code.bitmap.picked[0]

@@ -8,6 +8,7 @@ empties.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -44,7 +45,7 @@ def is_the_least(code: Code, first: Any, pages: Any) -> Any:
     return (0 < pages) & (code.before.block_at(first) == rounded(code.run, pages))
 
 
-class Filling:
+class Filling(ABC):
     """The loops over the pages of a block: it is there, and has some of them.
 
     Of a turn they need to know what `extend_refines` and `shrink_refines` show: there is one page more, or less.
@@ -64,8 +65,9 @@ class Filling:
             raise EndOfRunError  # nothing changed, and the loop ends: as if it had ended here at first
         return self.measure()
 
+    @abstractmethod
     def measure(self) -> Any:
-        raise NotImplementedError
+        """What each turn lowers."""
 
     def pages(self) -> Any:
         return self.code.lengths.at(self.first)
@@ -139,7 +141,7 @@ def begin_refines(run: Run, code: Code) -> None:
 
     cut(run, code.manager, "_extend", lambda first: UpToHere(begun))
     address = code.call("allocate_pages", pages)
-    run.claim("only without a block are there no pages, and no address", address is None and code.whole.has_no_block)
+    run.claim("only without a block are there no pages, and no address", address is None and code.whole.refused)
     code.stands_for(code.before)
 
 

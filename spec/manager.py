@@ -37,7 +37,7 @@ class Memory(Frames, Mappings):
     use: Callable[[Number], Number]  # of a frame
     owner: Callable[[Number], Number]  # of a frame that holds a table: the process, 0 if it is of the kernel half
     taken: Callable[[Number, Number], Truth]  # of a process and a page of its range: it is in an allocated block
-    size_at: Callable[[Number, Number], Number]  # the pages of the allocated block that begins there; 0 if none does
+    size_at: Callable[[Number, Number], Number]  # the pages of the block that begins there and may be freed; 0 if none
     block_of: Callable[[Number, Number], Number]  # the first page of the allocated block that a page lies in
     block_at: Callable[[Number], Number]  # the pages of the block of the kernel pages that begin here; 0 if none do
     pages_at: Callable[[Number], Number]  # how many of them, from the first, are kernel pages now

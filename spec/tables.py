@@ -237,4 +237,14 @@ def tables_are_linked_once(s: Tables, table: Number, index: Number, second: Numb
     return implies(above & same, (table == second) & (index == place))
 
 
-THEOREMS = (walks_stay_in_place, walks_to_the_kernel_are_alike, tables_are_linked_once)
+@clause("each table is a live process's, so none outlives its process")
+def no_table_outlives_its_process(s: Tables, table: Number) -> Truth:
+    return implies(s.level(table) != 0, s.lives(s.owner(table)))
+
+
+THEOREMS = (
+    walks_stay_in_place,
+    walks_to_the_kernel_are_alike,
+    tables_are_linked_once,
+    no_table_outlives_its_process,
+)
