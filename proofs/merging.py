@@ -18,8 +18,8 @@ Parts = Sequence[tuple[Any, str]]  # objects, and the name of an attribute of ea
 
 
 def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) -> Any:
-    """What code returns, on whichever way; it may change these parts of the state, and no others."""
-    before, known = _read(parts), list(run.conditions)
+    """What code returns, on whichever way; it may change these parts of the state, and no others of their owners."""
+    before, known, rest = _read(parts), list(run.conditions), _others(parts)
     outer = run.choices, run.taken, run.others
     ways: list[tuple[SymbolicBool, Any, list[Any]]] = []
     pending: list[list[bool]] = [[]]
@@ -33,6 +33,8 @@ def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) ->
                 continue
             finally:
                 pending.extend(run.others)
+            if any(now is not then for now, then in zip(_others(parts), rest, strict=True)):
+                raise TypeError("code changes what does not come together again")
             learned = run.conditions[len(known) :]
             ways.append((SymbolicBool(all_of(learned or [z3.BoolVal(True)])), result, _read(parts)))
     finally:
@@ -52,6 +54,13 @@ def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) ->
 
 def _read(parts: Parts) -> list[Any]:
     return [getattr(owner, name) for owner, name in parts]
+
+
+def _others(parts: Parts) -> list[Any]:
+    """Whatever else the owners of these parts hold."""
+    owners = {id(owner): owner for owner, _ in parts}.values()
+    own = {(id(owner), name) for owner, name in parts}
+    return [value for owner in owners for name, value in vars(owner).items() if (id(owner), name) not in own]
 
 
 def _write(parts: Parts, values: list[Any]) -> None:

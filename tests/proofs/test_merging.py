@@ -59,3 +59,12 @@ def test_what_must_hold_on_one_way_is_claimed() -> None:
         run.call(merged, run, [], code)
 
     assert verdict(body) == "refuted"
+
+
+def test_code_that_changes_anything_else_does_not_come_together() -> None:
+    def body(run: Run) -> None:
+        counted(run, run.point("number"), SimpleNamespace(count=0, other=0))
+        state = SimpleNamespace(count=0, other=0)
+        run.call(merged, run, [(state, "count")], lambda: setattr(state, "other", run))
+
+    assert verdict(body) == "refuted"
