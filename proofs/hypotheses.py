@@ -10,7 +10,7 @@ from typing import Any
 
 import z3
 
-from memoracle.proofs.terms import all_of
+from memoracle.proofs import nodes
 
 
 class Hypotheses(Sequence[z3.BoolRef]):
@@ -40,4 +40,4 @@ class Hypotheses(Sequence[z3.BoolRef]):
     def _write(self, instance: Callable[[], z3.BoolRef]) -> z3.BoolRef:
         before = len(self._facts)
         holds = instance()
-        return all_of([holds, *self._facts[before:]])
+        return nodes.all_of([holds, *self._facts[before:]])

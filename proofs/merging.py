@@ -10,8 +10,9 @@ from typing import Any
 
 import z3
 
+from memoracle.proofs import nodes
 from memoracle.proofs.paths import EndOfRunError, Run
-from memoracle.proofs.terms import SymbolicBool, all_of
+from memoracle.proofs.terms import SymbolicBool
 from memoracle.spec.clauses import when
 
 Parts = Sequence[tuple[Any, str]]  # objects, and the name of an attribute of each: a function, or a truth or a number
@@ -36,14 +37,14 @@ def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) ->
             if any(now is not then for now, then in zip(_others(parts), rest, strict=True)):
                 raise TypeError("code changes what does not come together again")
             learned = run.conditions[len(known) :]
-            ways.append((SymbolicBool(all_of(learned or [z3.BoolVal(True)])), result, _read(parts)))
+            ways.append((SymbolicBool(nodes.all_of(learned or [z3.BoolVal(True)])), result, _read(parts)))
     finally:
         run.choices, run.taken, run.others = outer
         run.conditions = known
     if not ways:
         raise EndOfRunError
     taken = [here.z for here, _, _ in ways]
-    run.conditions.append(taken[0] if len(taken) == 1 else z3.Or(*taken))  # SMT-LIB has no disjunction of one
+    run.conditions.append(nodes.any_of(taken))
     _, result, after = ways[0]
     for here, other, state in ways[1:]:
         result = _join(here, other, result)

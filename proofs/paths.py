@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import z3
 
-from memoracle.proofs import terms
+from memoracle.proofs import nodes, terms
 from memoracle.proofs.terms import truth
 from memoracle.proofs.world import Sort, World
 
@@ -83,14 +83,14 @@ class Run(World):
         if place < len(self.choices):
             choice = self.choices[place]
         else:
-            possible = [way for way in (True, False) if self._feasible(condition if way else z3.Not(condition))]
+            possible = [way for way in (True, False) if self._feasible(condition if way else nodes.negation(condition))]
             if not possible:
                 raise EndOfRunError
             choice = possible[0]
             if len(possible) > 1:
                 self.others.append([*self.taken, False])
         self.taken.append(choice)
-        self.conditions.append(condition if choice else z3.Not(condition))
+        self.conditions.append(condition if choice else nodes.negation(condition))
         return choice
 
     def _feasible(self, condition: z3.BoolRef) -> bool:

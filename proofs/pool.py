@@ -7,6 +7,7 @@ dies, that task has failed and no other has.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -71,6 +72,7 @@ def _start(task: Callable[[], T]) -> tuple[Connection, BaseProcess]:
 
 
 def _work(task: Callable[[], T], writer: Connection) -> None:
+    gc.disable()  # a task is short, and what is looked at is copied
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # who interrupts all of us is told of it once, by the one who waits
     os.dup2(2, 1)  # standard output is for the report alone
     try:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import z3
 
-from memoracle.proofs import solver
+from memoracle.proofs import nodes, solver
 from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.paths import Run
-from memoracle.proofs.terms import all_of
 
 
 def question(
@@ -20,11 +19,13 @@ def question(
     places = range(len(run.goals)) if goals is None else goals
     fails = {place: z3.Bool(f"fails#{place}") for place in places}
     failures = [flag == failure(run, [place]) for place, flag in fails.items()]
-    some = z3.Not(all_of([z3.Not(flag) for flag in fails.values()]))
+    some = nodes.negation(nodes.all_of([nodes.negation(flag) for flag in fails.values()]))
     return solver.text_of([*given, *failures, some], obligation.integers)
 
 
 def failure(run: Run, goals: Sequence[int]) -> z3.BoolRef:
     """That some of these goals fails."""
-    failures = [all_of([*goal.conditions, z3.Not(goal.holds)]) for goal in (run.goals[place] for place in goals)]
-    return failures[0] if len(failures) == 1 else z3.Or(*failures)
+    failures = [
+        nodes.all_of([*goal.conditions, nodes.negation(goal.holds)]) for goal in (run.goals[place] for place in goals)
+    ]
+    return nodes.any_of(failures)

@@ -7,11 +7,13 @@ Python's ints. Where a proof only counts and compares, numbers are the solver's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Protocol
 
 import z3
 
+from memoracle.proofs import nodes
 from memoracle.spec.clauses import Formula, Term
 
 WIDTHS = (72, 144)
@@ -41,21 +43,21 @@ class SymbolicBool(Formula):
     def __and__(self, other: Any) -> Any:
         if isinstance(other, bool):
             return self if other else False
-        return SymbolicBool(z3.And(self.z, other.z))
+        return SymbolicBool(nodes.all_of((self.z, other.z)))
 
     def __or__(self, other: Any) -> Any:
         if isinstance(other, bool):
             return True if other else self
-        return SymbolicBool(z3.Or(self.z, other.z))
+        return SymbolicBool(nodes.any_of((self.z, other.z)))
 
     __rand__ = __and__
     __ror__ = __or__
 
     def __eq__(self, other: object) -> Any:
-        return SymbolicBool(self.z == truth(other))
+        return SymbolicBool(nodes.compared("==", self.z, truth(other)))
 
     def __ne__(self, other: object) -> Any:
-        return SymbolicBool(self.z != truth(other))
+        return SymbolicBool(nodes.compared("!=", self.z, truth(other)))
 
     def __hash__(self) -> int:
         raise TypeError("a term is no key of a real container, for what it equals is not known")
@@ -69,14 +71,14 @@ class SymbolicBool(Formula):
         return self.choose(other, 0)  # as Python counts truths
 
     def negated(self) -> SymbolicBool:
-        return SymbolicBool(z3.Not(self.z))
+        return SymbolicBool(nodes.negation(self.z))
 
     def choose(self, yes: Any, no: Any) -> Any:
         if isinstance(yes, bool | SymbolicBool) and isinstance(no, bool | SymbolicBool):
-            return SymbolicBool(z3.If(self.z, truth(yes), truth(no)))
+            return SymbolicBool(nodes.chosen_truth(self.z, truth(yes), truth(no)))
         yes, no = number(yes), number(no)
         low, high = min(yes.low, no.low), max(yes.high, no.high)
-        return Symbolic(z3.If(self.z, *alike(yes, no)), low, high)
+        return Symbolic(nodes.chosen_number(self.z, *alike(yes, no)), low, high)
 
 
 class Symbolic(Term):
@@ -98,11 +100,11 @@ class Symbolic(Term):
 
     def __add__(self, other: Any) -> Any:
         other = number(other)
-        return self._with(other, self.low + other.low, self.high + other.high, lambda a, b: a + b)
+        return self._with(other, self.low + other.low, self.high + other.high, partial(nodes.sum_of, "+"))
 
     def __sub__(self, other: Any) -> Any:
         other = number(other)
-        return self._with(other, self.low - other.high, self.high - other.low, lambda a, b: a - b)
+        return self._with(other, self.low - other.high, self.high - other.low, partial(nodes.sum_of, "-"))
 
     def __neg__(self) -> Any:
         return number(0) - self
@@ -139,8 +141,8 @@ class Symbolic(Term):
             return Symbolic(cleared.z, 0, whole.high)
         # What a negative shift would give is of no account: Python refuses it.
         most = max(other.high, 0)
-        shifted = self._with(other, min(self.low << most, 0), max(self.high << most, 0), lambda a, b: a << b)
-        if running is None or shifted.z.size() == WIDTH:
+        shifted = self._with(other, min(self.low << most, 0), max(self.high << most, 0), partial(nodes.bitwise, "<<"))
+        if running is None or nodes.width_of(shifted.z) == WIDTH:
             return shifted
         running.must("a shifted number has 64 bits", (shifted >= 0) & (shifted < 1 << 64))
         return Symbolic(key(shifted), 0, (1 << 64) - 1)
@@ -152,7 +154,7 @@ class Symbolic(Term):
         other = number(other)
         if integers:
             return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << exact(other)))
-        result = self._with(other, min(self.low, 0), max(self.high, 0), lambda a, b: a >> b)
+        result = self._with(other, min(self.low, 0), max(self.high, 0), partial(nodes.bitwise, ">>"))
         if self.low >= 0 and other.low >= 0 and other.high < WIDTH:
             result.shifted = (self, other)
         return result
@@ -160,27 +162,27 @@ class Symbolic(Term):
     def __rrshift__(self, other: Any) -> Any:
         return number(other) >> self
 
-    def _bitwise(self, other: Any, apply: Callable[[Any, Any], Any]) -> Symbolic:
+    def _bitwise(self, other: Any, sign: str) -> Symbolic:
         other = number(other)
         if integers:
             raise TypeError("the solver's integers have no bits; prove this with bit vectors")
         bits = max(abs(bound).bit_length() for bound in (self.low, self.high, other.low, other.high))
         negative = min(self.low, other.low) < 0
-        return self._with(other, -(1 << bits) if negative else 0, (1 << bits) - 1, apply)
+        return self._with(other, -(1 << bits) if negative else 0, (1 << bits) - 1, partial(nodes.bitwise, sign))
 
     def __and__(self, other: Any) -> Any:
         other = number(other)
         if integers and exact(other) & exact(other) + 1 == 0:
             return Symbolic(self.z % (other.low + 1), 0, other.low)
-        both = self._bitwise(other, lambda a, b: a & b)
+        both = self._bitwise(other, "&")
         tops = [term.high for term in (self, other) if term.low >= 0]
         return Symbolic(both.z, 0, min(tops)) if tops else both
 
     def __or__(self, other: Any) -> Any:
-        return self._bitwise(other, lambda a, b: a | b)
+        return self._bitwise(other, "|")
 
     def __xor__(self, other: Any) -> Any:
-        return self._bitwise(other, lambda a, b: a ^ b)
+        return self._bitwise(other, "^")
 
     __rand__ = __and__
     __ror__ = __or__
@@ -189,28 +191,28 @@ class Symbolic(Term):
     def __invert__(self) -> Any:
         return self ^ -1
 
-    def _compare(self, other: Any, apply: Callable[[Any, Any], z3.BoolRef]) -> Any:
+    def _compare(self, other: Any, sign: str) -> Any:
         if not isinstance(other, int | Symbolic):
             return NotImplemented
-        return SymbolicBool(apply(*alike(self, number(other))))
+        return SymbolicBool(nodes.compared(sign, *alike(self, number(other))))
 
     def __lt__(self, other: Any) -> Any:
-        return self._compare(other, lambda a, b: a < b)
+        return self._compare(other, "<")
 
     def __le__(self, other: Any) -> Any:
-        return self._compare(other, lambda a, b: a <= b)
+        return self._compare(other, "<=")
 
     def __gt__(self, other: Any) -> Any:
-        return self._compare(other, lambda a, b: a > b)
+        return self._compare(other, ">")
 
     def __ge__(self, other: Any) -> Any:
-        return self._compare(other, lambda a, b: a >= b)
+        return self._compare(other, ">=")
 
     def __eq__(self, other: object) -> Any:
-        return self._compare(other, lambda a, b: a == b)
+        return self._compare(other, "==")
 
     def __ne__(self, other: object) -> Any:
-        return self._compare(other, lambda a, b: a != b)
+        return self._compare(other, "!=")
 
     def __hash__(self) -> int:
         raise TypeError("a term is no key of a real container, for what it equals is not known")
@@ -242,16 +244,20 @@ def number(value: Any) -> Symbolic:
         return value
     if isinstance(value, bool | SymbolicBool) or not isinstance(value, int):
         raise TypeError(f"{value!r} is no number")
-    z = z3.IntVal(value) if integers else z3.BitVecVal(value, width_for(value, value))
-    return Symbolic(z, value, value)
+    return _constant(value, integers)
+
+
+@lru_cache(maxsize=1024)
+def _constant(value: int, integers: bool) -> Symbolic:
+    return Symbolic(nodes.numeral(value, None if integers else width_for(value, value)), value, value)
 
 
 def alike(one: Symbolic, other: Symbolic, width: int = WIDTH) -> tuple[Any, Any]:
     """The solver's terms for two numbers, of one sort: of this width at least."""
     if integers:
         return one.z, other.z
-    width = max(width, one.z.size(), other.z.size())
-    return tuple(z3.SignExt(width - t.z.size(), t.z) if t.z.size() < width else t.z for t in (one, other))
+    width = max(width, nodes.width_of(one.z), nodes.width_of(other.z))
+    return nodes.widened(one.z, width), nodes.widened(other.z, width)
 
 
 def sort() -> z3.SortRef:
@@ -261,17 +267,12 @@ def sort() -> z3.SortRef:
 
 def key(term: Symbolic) -> Any:
     """The solver's term for a number as a container's key: its lowest bits, if it is wider."""
-    return term.z if integers or term.z.size() == WIDTH else z3.Extract(WIDTH - 1, 0, term.z)
+    return term.z if integers or nodes.width_of(term.z) == WIDTH else z3.Extract(WIDTH - 1, 0, term.z)
 
 
 def truth(value: Any) -> z3.BoolRef:
     """The solver's term for a truth of either kind."""
     return value.z if isinstance(value, SymbolicBool) else z3.BoolVal(bool(value))
-
-
-def all_of(truths: Sequence[z3.BoolRef]) -> z3.BoolRef:
-    """The conjunction; SMT-LIB has none of a single truth."""
-    return truths[0] if len(truths) == 1 else z3.And(*truths)
 
 
 def exact(term: Symbolic) -> int:
@@ -296,4 +297,4 @@ def constant(name: str, low: int, high: int) -> Symbolic:
 
 def within(term: Symbolic, low: int, high: int) -> z3.BoolRef:
     """That a number lies between two bounds."""
-    return z3.And(truth(term >= low), truth(term <= high))
+    return nodes.all_of((truth(term >= low), truth(term <= high)))

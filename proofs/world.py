@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import z3
 
+from memoracle.proofs import nodes
 from memoracle.proofs.hypotheses import Hypotheses
-from memoracle.proofs.terms import Symbolic, SymbolicBool, all_of, constant, key, number, sort, truth, within
+from memoracle.proofs.terms import Symbolic, SymbolicBool, constant, key, number, sort, truth, within
 from memoracle.spec.clauses import Clause
 
 HIGHEST = (1 << 64) - 1  # "any size" is any that 64-bit addresses admit
@@ -41,6 +42,7 @@ class World:
         self.bounds: dict[Callable[..., Any], tuple[int, int]] = {}  # of the unknown functions that are numbers
         self.count = itertools.count()
         self.instantiated: dict[int, Hypotheses] = {}  # by the rounds, once they are asked for
+        self.simple: dict[int, int] = {}  # by a term's id, the id of what it is when simplified
         self.kept: list[z3.AstRef] = []  # a term's id is its own only for as long as the term is kept
 
     def number(self, name: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
@@ -83,7 +85,7 @@ class World:
 
         def read(*points: Any) -> SymbolicBool:
             inside, arguments = self._arguments(parameters, points)
-            return SymbolicBool(all_of([*inside, symbol(*arguments)]))
+            return SymbolicBool(nodes.all_of([*inside, nodes.applied(symbol, arguments, truth=True)]))
 
         return read
 
@@ -95,7 +97,7 @@ class World:
 
         def read(*points: Any) -> Symbolic:
             _, arguments = self._arguments(parameters, points)
-            value = Symbolic(symbol(*arguments), low, high)
+            value = Symbolic(nodes.applied(symbol, arguments, truth=False), low, high)
             self.facts.append(within(value, low, high))
             if gives:
                 self.touch((gives,), (value,))
@@ -121,12 +123,19 @@ class World:
         """Notes points: of each parameter alone, and of all together."""
         terms = tuple(number(term) for term in terms)
         sorts = tuple(self.sorts[parameter].name for parameter in parameters)
-        simplified = [z3.simplify(term.z) for term in terms]
-        self.kept += simplified
-        ids = tuple(z.get_id() for z in simplified)
+        ids = tuple(self._simplified(term) for term in terms)
         self.points.setdefault(sorts, {}).setdefault(ids, terms)
         for name, place, term in zip(sorts, ids, terms, strict=True):
             self.points.setdefault((name,), {}).setdefault((place,), (term,))
+
+    def _simplified(self, term: Symbolic) -> int:
+        """The solver's number of this term when it is simplified: terms that are plainly equal have the same."""
+        written = nodes.identity(term.z)
+        if written not in self.simple:
+            simplified = z3.simplify(term.z)
+            self.kept += term.z, simplified
+            self.simple[written] = nodes.identity(simplified)
+        return self.simple[written]
 
     def assume(self, *facts: Any) -> None:
         """Takes truths as given."""
@@ -191,4 +200,4 @@ class World:
 
 def _instance(holds: Callable[..., Any], given: SymbolicBool, points: tuple[Symbolic, ...]) -> z3.BoolRef:
     """A clause at these points, where it is given."""
-    return z3.Implies(given.z, truth(holds(*points)))
+    return nodes.implication(given.z, truth(holds(*points)))
