@@ -177,35 +177,6 @@ def free_after_allocate(run: Run) -> None:
     run.claim("it merges to no other", implies(also, merged == whole))
 
 
-@proved(
-    "allocate.moves-its-pages", "theorem", "allocate moves the pages of its block from free to allocated, and no others"
-)
-def allocate_moves_pages(run: Run) -> None:
-    before, page, order = carving(run)
-    after, other = law.carve(before, page, order), run.point("page")
-    moves(run, before, after, law.same_block(order, page, other), other)
-
-
-@proved("free.moves-its-pages", "theorem", "free moves the pages of its block from allocated to free, and no others")
-def free_moves_pages(run: Run) -> None:
-    before, page, order, merged = freeing(run)
-    after, other = law.free(before, run.point("pages"), page, order, merged), run.point("page")
-    run.touch(("order",), ((page ^ other).bit_length() - 1,))  # where two pages part, they lie in buddies
-    moves(run, after, before, law.same_block(order, page, other), other)
-
-
-def moves(run: Run, one: law.Blocks, other: law.Blocks, among: Any, page: Any) -> None:
-    """Claims that the pages that are free in one state and allocated in the other are these, and no others."""
-    here = law.in_range(one, page)
-    free = law.page_is_free(other, page) == (law.page_is_free(one, page) & neg(among))
-    allocated = law.page_is_allocated(other, page) == (law.page_is_allocated(one, page) | among)
-    run.claim("the free pages are those that are left", implies(here, free))
-    run.claim("the allocated pages are those that are added", implies(here, allocated))
-    run.claim(
-        "each of them moves", implies(here & among, law.page_is_free(one, page) & law.page_is_allocated(other, page))
-    )
-
-
 @proved("spaces-are-apart", "theorem", "what one process does never moves another's blocks")
 def spaces_are_apart(run: Run) -> None:
     process, other, anything = run.point("process"), run.point("process"), unknown(run)
@@ -231,7 +202,5 @@ LAWS = (
     *laws.obligations(LAW),
     *BY_STEPS,
     free_after_allocate,
-    allocate_moves_pages,
-    free_moves_pages,
     spaces_are_apart,
 )

@@ -387,6 +387,10 @@ def page_is_allocated(s: Blocks, page: Number) -> Truth:
     return s.is_allocated(s.order_at(page), page >> s.order_at(page))
 
 
+def page_is_held(s: Blocks, page: Number) -> Truth:
+    return s.holding & same_block(s.held_order, page, s.held_page)
+
+
 @clause("pages are conserved: each is free or allocated, never both, once nothing is held")
 def pages_are_conserved(s: Blocks, page: Number) -> Truth:
     free, allocated = page_is_free(s, page), page_is_allocated(s, page)
