@@ -66,6 +66,7 @@ def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None
         for group, places in groups.items()
     }
     order = [groups[group] for group in sorted(groups, key=timed.__getitem__, reverse=True)]
+    solver.prepare()
     with closing(run_each([partial(_settle, [pieces[place] for place in places]) for places in order])) as outcomes:
         for turn, outcome in outcomes:
             for number, place in enumerate(order[turn]):

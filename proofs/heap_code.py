@@ -43,7 +43,7 @@ from memoracle.proofs.heap_places import (
     slots_have_addresses,
     slots_lie_in_pages,
 )
-from memoracle.proofs.heap_standins import Source
+from memoracle.proofs.heap_standins import Source, among
 from memoracle.proofs.laws import prose
 from memoracle.proofs.merging import merged
 from memoracle.proofs.obligations import Obligation, claimed
@@ -73,8 +73,12 @@ def is_the_laws(run: Run, heap: Any, state: law.Heap, new: Any = None) -> None:
         run.suppose(places_are_addresses(heap.places, heap.page_shift, new, address, shift))
         run.suppose(slots_lie_in_pages(heap.places, heap.page_shift, address, shift))
     lives = blocks_of(heap, state).is_live(address) == state.is_live(address)
-    run.claim("the live blocks are what the law says", lives)
-    run.claim(prose(blocks_fit), blocks_fit(heap, state.size, address))
+    fits = blocks_fit(heap, state.size, address)
+    run.must("the live blocks are what the law says", lives)
+    if new is not None:
+        run.must("the last byte of an old block lies where it lay", implies(address != new, fits))
+        run.must("the last byte of a new block lies in its slot, or in its pages", implies(address == new, fits))
+    run.claim(prose(blocks_fit), fits)
     containers_are_right(run, heap)
 
 
@@ -209,7 +213,14 @@ def new_is_disjoint(run: Run) -> None:
         run.must("the byte lies in the new object's slot", implies(shared, share_a_slot(heap, address, byte)))
         run.must("a live block that has it is no run of pages", implies(shared, neg(is_run(heap, other))))
         run.must("a live object that has it lies in that slot, too", implies(shared, share_a_slot(heap, other, byte)))
+    else:
+        for says, block in (("the byte lies in the new run", address), ("it lies in a live block's run", other)):
+            run.must(says, implies(shared, lies_in_run(heap, page_of(heap, block), page_of(heap, byte))))
     run.claim(law.is_disjoint.says, law.is_disjoint(state, size, address, byte))
+
+
+def lies_in_run(heap: Any, first: Any, page: Any) -> Any:
+    return heap.pages.got(first) & among(first, heap.pages.length(first), page)
 
 
 def share_a_slot(heap: Any, block: Any, byte: Any) -> Any:
