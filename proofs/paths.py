@@ -45,6 +45,8 @@ class Run(World):
         self.taken: list[bool] = []
         self.others: list[list[bool]] = []  # the choices that lead to paths that branch off here
         self.goals: list[Goal] = []
+        self.ruling: z3.Solver | None = None  # rules out ways that cannot be taken
+        self.told = 0  # how many of the facts it knows
         self.replaced: list[tuple[Any, str, Any]] = []
 
     def replace(self, owner: Any, name: str, stand_in: Any) -> None:
@@ -94,10 +96,12 @@ class Run(World):
         return choice
 
     def _feasible(self, condition: z3.BoolRef) -> bool:
-        solver = z3.SolverFor("QF_UFLIA" if terms.integers else "QF_UFBV")
-        solver.set("rlimit", FEASIBLE)
-        solver.add(*self.facts, *self.conditions, condition)
-        return str(solver.check()) != "unsat"
+        if self.ruling is None:
+            self.ruling = z3.SolverFor("QF_UFLIA" if terms.integers else "QF_UFBV")
+            self.ruling.set("rlimit", FEASIBLE)
+        self.ruling.add(*self.facts[self.told :])
+        self.told = len(self.facts)
+        return str(self.ruling.check(*self.conditions, condition)) != "unsat"
 
     def must(self, says: str, holds: Any) -> None:
         """Something that must hold here; what follows may rely on it, for it is proved."""
