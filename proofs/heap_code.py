@@ -65,19 +65,22 @@ def containers_are_right(run: Run, heap: Any) -> dict[str, Any]:
     return points
 
 
-def is_the_laws(run: Run, heap: Any, state: law.Heap, new: Any = None) -> None:
-    """Claims that the reference has the blocks of this state, and that its containers are as they must be."""
+def is_the_laws(run: Run, heap: Any, state: law.Heap, touched: Any = None, made: bool = False) -> None:
+    """Claims that the reference has the blocks of this state, and that its containers are as they must be.
+
+    touched: the block that was made or deleted, if one was.
+    """
     address = run.point("block")
-    if new is not None:
-        shift = heap.slabs.slot_of(page_of(heap, new))
-        run.suppose(places_are_addresses(heap.places, heap.page_shift, new, address, shift))
+    if touched is not None:
+        shift = heap.slabs.slot_of(page_of(heap, touched))
+        run.suppose(places_are_addresses(heap.places, heap.page_shift, touched, address, shift))
         run.suppose(slots_lie_in_pages(heap.places, heap.page_shift, address, shift))
     lives = blocks_of(heap, state).is_live(address) == state.is_live(address)
     fits = blocks_fit(heap, state.size, address)
     run.must("the live blocks are what the law says", lives)
-    if new is not None:
-        run.must("the last byte of an old block lies where it lay", implies(address != new, fits))
-        run.must("the last byte of a new block lies in its slot, or in its pages", implies(address == new, fits))
+    if made:
+        run.must("the last byte of an old block lies where it lay", implies(address != touched, fits))
+        run.must("the last byte of a new block lies in its slot, or in its pages", implies(address == touched, fits))
     run.claim(prose(blocks_fit), fits)
     containers_are_right(run, heap)
 
@@ -187,7 +190,7 @@ def new_refines(run: Run) -> None:
         if clause is law.is_disjoint:
             continue  # see `new_is_disjoint`
         run.claim(clause.says, clause(state, *(points[point] for point in clause.points)))
-    is_the_laws(run, heap, after, address)
+    is_the_laws(run, heap, after, address, made=True)
 
 
 @proved("new.hands-out-free-bytes", "refinement", "the code of new hands out no byte of a live block")
@@ -233,11 +236,11 @@ def computes(run: Run, heap: Any, size: Any, address: Any) -> None:
     run.touch(("block",), (address,))
     if not heap.slabs.opened:
         page = heap.pages.last
-        run.assume(*(pages_have_addresses(heap.places, shift, page, each) for each in (size, 1)))
+        run.assume(*(pages_have_addresses(heap.places, shift, page, each, address) for each in (size, 1)))
         return
     page, bits = heap.slabs.opened[-1]
     slot_shift = heap.slabs.slot_of(page)
-    run.assume(slots_have_addresses(heap.places, shift, page, bits.taken, slot_shift))
+    run.assume(slots_have_addresses(heap.places, shift, page, bits.taken, slot_shift, address))
     run.assume(objects_keep_their_bytes(heap.places, shift, address, address + size - 1, slot_shift))
 
 

@@ -87,20 +87,18 @@ def places_follow_addresses(places: Places, page_shift: Any, block: Any, byte: A
     return implies(between, pages & implies(page(block) == page(last), slots))
 
 
-def slots_have_addresses(places: Places, page_shift: Any, page: Any, slot: Any, shift: Any) -> Any:
+def slots_have_addresses(places: Places, page_shift: Any, page: Any, slot: Any, shift: Any, address: Any) -> Any:
     """The address of a slot leads back to its page and its slot."""
-    address = (page << page_shift) + (slot << shift)
-    fits = (shift < page_shift) & (slot < 1 << page_shift - shift) & (page < 1 << 64 - page_shift)
+    fits = (address == (page << page_shift) + (slot << shift)) & (shift < page_shift) & (slot < 1 << page_shift - shift) & (page < 1 << 64 - page_shift)
     found = (places.page(address) == page) & (places.slot(address, shift) == slot) & places.starts(address, shift)
     return implies(fits, found & (address < 1 << 64))
 
 
-def pages_have_addresses(places: Places, page_shift: Any, page: Any, size: Any) -> Any:
+def pages_have_addresses(places: Places, page_shift: Any, page: Any, size: Any, address: Any) -> Any:
     """The address of a page leads back to it, and so many bytes from there end in the last page that they need."""
-    address = page << page_shift
     pages = size + (1 << page_shift) - 1 >> page_shift
     ends = implies(0 < size, places.page(address + size - 1) < page + pages)
-    fits = (page < 1 << 64 - page_shift) & (page + pages <= 1 << 64 - page_shift)
+    fits = (address == page << page_shift) & (page < 1 << 64 - page_shift) & (page + pages <= 1 << 64 - page_shift)
     return implies(fits, (places.page(address) == page) & places.begins(address) & ends)
 
 
@@ -120,8 +118,8 @@ def slots_lie_in_pages(places: Places, page_shift: Any, block: Any, shift: Any) 
 ARITHMETIC: dict[Callable[..., Any], tuple[str, ...]] = {
     objects_keep_their_bytes: ("block", "byte", "shift"),
     places_follow_addresses: ("block", "byte", "last", "shift"),
-    slots_have_addresses: ("page", "slot", "shift"),
-    pages_have_addresses: ("page", "size"),
+    slots_have_addresses: ("page", "slot", "shift", "block"),
+    pages_have_addresses: ("page", "size", "block"),
     places_are_addresses: ("block", "other", "shift"),
     slots_lie_in_pages: ("block", "shift"),
 }

@@ -145,7 +145,8 @@ class Symbolic(Term):
         if running is None or nodes.width_of(shifted.z) == WIDTH:
             return shifted
         running.must("a shifted number has 64 bits", (shifted >= 0) & (shifted < 1 << 64))
-        return Symbolic(key(shifted), 0, (1 << 64) - 1)
+        # Of these the lowest bits are all, and those come of the lowest bits.
+        return Symbolic(nodes.bitwise("<<", key(self), key(other)), 0, (1 << 64) - 1)
 
     def __rlshift__(self, other: Any) -> Any:
         return number(other) << self
