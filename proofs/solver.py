@@ -21,7 +21,7 @@ import z3
 RLIMIT = 400_000_000
 SEED = 0
 KEPT_AT_MOST = 20_000  # answers
-CONTEXTS = 6  # made before others are started: most of them ask no more questions
+CONTEXTS = 4  # made before others are started: most of them ask no more questions
 VERSION = f"z3 {z3.get_version_string()}"
 
 
@@ -44,12 +44,15 @@ def text_of(assertions: list[z3.BoolRef], integers: bool) -> str:
     return f"(set-logic {logic})\n{solver.to_smt2()}"
 
 
-_fresh: list[z3.Context] = []
+_contexts: list[z3.Context] = []  # kept when they were used, too: to let one go takes time
+_unused = iter(_contexts)
 
 
 def prepare() -> None:
     """Makes contexts that this process's children find: to make one takes longer than to answer an easy question."""
-    _fresh.extend(z3.Context() for _ in range(CONTEXTS - len(_fresh)))
+    global _unused
+    _contexts.extend(z3.Context() for _ in range(CONTEXTS - len(_contexts)))
+    _unused = iter(_contexts)
 
 
 def ask(text: str, use_cache: bool = True, rlimit: int = RLIMIT) -> Answer:
@@ -91,7 +94,7 @@ def prune(most: int = KEPT_AT_MOST) -> None:
 
 def _solve(text: str, rlimit: int) -> Answer:
     started = time.perf_counter()
-    context = _fresh.pop() if _fresh else z3.Context()
+    context = next(_unused, None) or z3.Context()
     logic = text[len("(set-logic ") : text.index(")")]
     solver = z3.SolverFor(logic, ctx=context)
     solver.set(rlimit=rlimit, random_seed=SEED)
