@@ -24,7 +24,7 @@ from memoracle.proofs.solver import ask
 FILE = Path(__file__).with_name("hints.json")
 TOGETHER = 100_000_000  # the solver's budget for all goals of a path
 APART = 400_000_000  # for one goal
-CHEAP = 15_000_000  # what needs no second thought
+CHEAP = 2_000_000  # what needs no second thought
 
 
 

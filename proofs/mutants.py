@@ -35,6 +35,7 @@ from memoracle.proofs.seeding import (
 )
 
 COMPONENTS = ("bitmap", "boot", "buddy", "kernel_half", "pat", "paging", "manager", "heap")
+PHASES = ("proofs", "runs")
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 
 
@@ -53,7 +54,7 @@ class Score(msgspec.Struct):
     verdicts: list[tuple[Mutant, str, Verdict]] = []  # with the phase that settled it
 
 
-def score(component: str, again: bool, seconds: int, progress: Progress) -> Score:
+def score(component: str, again: bool, seconds: int, progress: Progress, phases: Sequence[str] = PHASES) -> Score:
     """Tries every fault of a component."""
     [(_, lines)] = run_each([partial(lines_run, component)])
     if isinstance(lines, Failure):
@@ -61,7 +62,7 @@ def score(component: str, again: bool, seconds: int, progress: Progress) -> Scor
     text = sources()
     left = {mutant.key: mutant for mutant in faults(component)}
     found: dict[Key, tuple[str, Verdict]] = {}
-    for phase in ("proofs", "runs"):
+    for phase in phases:
         keys = {name_of(phase, text, key): key for key in left}
         tasks: dict[str, Callable[[], Verdict]] = {
             name: partial(tried, left[key], component, phase, concerned(left[key], lines), seconds)
@@ -165,6 +166,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--again", action="store_true", help="try anew what was not refuted before")
     limit = f"of a processor's time to try a fault in (default: {SECONDS})"
     parser.add_argument("--seconds", type=int, default=SECONDS, metavar="N", help=limit)
+    first = "what a fault is tried on first; the runs are quick, and the proofs say more (default: proofs)"
+    parser.add_argument("--first", choices=PHASES, default=PHASES[0], help=first)
     args = parser.parse_args(arguments)
     for name in args.component:
         if name not in COMPONENTS:
@@ -174,7 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listed = equivalents(EQUIVALENT.read_text(encoding="utf-8"))
         with Progress(console=errors, transient=True, auto_refresh=False, disable=not errors.is_terminal) as progress:
             scores = [
-                score(component, args.again, args.seconds, progress) for component in args.component or COMPONENTS
+                score(component, args.again, args.seconds, progress, sorted(PHASES, key=args.first.__ne__))
+                for component in args.component or COMPONENTS
             ]
     except (EquivalentsError, BrokenProofsError, OSError) as fault:
         say(errors, str(fault))
