@@ -72,8 +72,8 @@ def step(operation: Operation, moves: Callable[[Page, Page, Any], Any], order: C
         page, kept = run.point("page"), values.get("page", before.held_page)
         block = law.same_block(order(before, **values), page, kept)
         run.suppose(law.in_range(before, page))
-        held = law.page_is_held(before, page)
-        run.must("a page that is held lies in the held block", implies(held, before.order_at(page) == before.held_order))
+        in_its_block = implies(law.page_is_held(before, page), before.order_at(page) == before.held_order)
+        run.must("a page that is held lies in the held block", in_its_block)
         run.claim("the pages move as they are to", moves(seen(before, page), seen(after, page), block))
 
     return body

@@ -89,7 +89,8 @@ def places_follow_addresses(places: Places, page_shift: Any, block: Any, byte: A
 
 def slots_have_addresses(places: Places, page_shift: Any, page: Any, slot: Any, shift: Any, address: Any) -> Any:
     """The address of a slot leads back to its page and its slot."""
-    fits = (address == (page << page_shift) + (slot << shift)) & (shift < page_shift) & (slot < 1 << page_shift - shift) & (page < 1 << 64 - page_shift)
+    is_its_address = address == (page << page_shift) + (slot << shift)
+    fits = is_its_address & (shift < page_shift) & (slot < 1 << page_shift - shift) & (page < 1 << 64 - page_shift)
     found = (places.page(address) == page) & (places.slot(address, shift) == slot) & places.starts(address, shift)
     return implies(fits, found & (address < 1 << 64))
 
