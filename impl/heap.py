@@ -138,9 +138,7 @@ class Heap:
         if page not in self.slabs:
             return None
         slab = self.slabs[page]
-        slot, rest = divmod(offset, 1 << slab.layout.slot_shift)
-        taken = not rest and offset >= slab.layout.first and not slab.bitmap.is_free(slot)
-        return 1 << slab.layout.slot_shift if taken else None
+        return 1 << slab.layout.slot_shift if slab.is_taken(offset) else None
 
     def slot_for(self, size: int) -> int:
         """The binary logarithm of the class that serves a size; 0 if whole pages do.

@@ -103,6 +103,18 @@ class Slab:
         slot = offset >> self.layout.slot_shift
         return slot << self.layout.slot_shift == offset and self.bitmap.free(slot)
 
+    def is_taken(self, offset: int) -> bool:
+        """Whether an object that is taken starts at an offset within the page.
+
+        pre: 0 <= offset < 1 << self.layout.page_shift
+        post: not __return__ or self.layout.first <= offset and offset % (1 << self.layout.slot_shift) == 0
+        post: _ or offset % 2**self.layout.slot_shift or offset < self.layout.first or _is_free(self, offset)
+        post: not __return__ or not _is_free(self, offset)
+        """
+        slot = offset >> self.layout.slot_shift
+        starts = slot << self.layout.slot_shift == offset
+        return starts and self.layout.first <= offset and not self.bitmap.is_free(slot)
+
 
 def _is_free(slab: Slab, offset: int) -> bool:
     return slab.bitmap.is_free(offset >> slab.layout.slot_shift)

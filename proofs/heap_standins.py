@@ -160,6 +160,7 @@ class Notes:
 
     def __init__(self, run: Run, length: Any) -> None:
         self.run, self.length = run, number(length)
+        self.brought: list[Any] = []  # how many each page of notes brought
 
     def __bool__(self) -> bool:
         return bool(self.length > 0)
@@ -173,6 +174,7 @@ class Notes:
         self.length = self.length + 1
 
     def __iadd__(self, notes: Notes) -> Notes:
+        self.brought.append(notes.length)
         self.length = self.length + notes.length
         return self
 
