@@ -20,7 +20,7 @@ def spare_of(heap: Any) -> law.Reserve:
     return law.Reserve(spare=heap.spare.length + 1)
 
 
-@proved("reserve.get.refines", "refinement", "pages that are got take a note, and a page of notes is got before the last")
+@proved("reserve.get.refines", "refinement", "pages that are got take a note, and notes are got before the last")
 def get_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
     due = spare_of(heap)

@@ -8,11 +8,13 @@ from memoracle.proofs import laws
 from memoracle.proofs.manager_code import CODE
 from memoracle.proofs.manager_law import LAW, THEOREMS
 from memoracle.proofs.manager_loops import CODE as LOOPS
+from memoracle.proofs.manager_pages import PAGES
 from memoracle.proofs.obligations import Obligation
 
 
 def obligations() -> Iterator[Obligation]:
     yield from laws.obligations(LAW)
     yield from THEOREMS
+    yield from PAGES
     yield from CODE
     yield from LOOPS

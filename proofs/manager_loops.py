@@ -14,8 +14,10 @@ from typing import Any
 
 from memoracle.proofs.lawful import rounded
 from memoracle.proofs.manager_code import ALWAYS, Code, refines
+from memoracle.proofs.manager_pages import seen
 from memoracle.proofs.paths import EndOfRunError, Run, cut
 from memoracle.proofs.standins import Set
+from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
 from memoracle.spec import paging
 from memoracle.spec.clauses import implies, neg
@@ -185,12 +187,14 @@ def free_pages_refines(run: Run, code: Code) -> None:
     address = law.address_of(before, page)
     begins = (before.block_at(page) != 0) & (before.pages_at(page) == pages)
     run.assume(implies(begins, is_the_least(code, page, pages)))
+    view = seen(before)
+    due = asked.begins_kernel_pages(view, page) & asked.frees_them_whole(view, page, pages)
     code.manager._undo = lambda first, pages: undone(code, first, pages)
     if code.succeeds("free_pages", address, pages):
-        run.claim("so many pages begin there", begins)
+        run.claim("so many pages begin there", due)
         run.claim("nothing of the block is left", code.before.block_at(page) == 0)
     else:
-        run.claim("no block of so many pages begins there", neg(begins))
+        run.claim("no block of so many pages begins there", neg(due))
         run.claim("nothing changes", code.is_untouched())
 
 
