@@ -55,6 +55,14 @@ class Emptying:
         told = any_of([frame << now.page_shift == physical for frame in self.released])
         lost = law.is_counted(now, physical) & (0 < before.uses(physical)) & (now.uses(physical) == 0)
         run.claim("just a frame that loses its last use is told of", lost == told)
+        self.gets_smaller(run, before, now)
+
+    def gets_smaller(self, run: Run, before: law.Mappings, now: law.Mappings) -> None:
+        """Claims what brings the loop to an end: of finitely many pages that are mapped, each turn takes one."""
+        space, page = run.point("space"), run.point("page")
+        run.touch(("space", "page"), (space, page))
+        run.claim("no page comes", implies(now.is_mapped(space, page), before.is_mapped(space, page)))
+        run.claim("one goes", before.is_mapped(*self.unmapped) & neg(now.is_mapped(*self.unmapped)))
 
     def _unmap(self, run: Run, process: Any, virtual: Any) -> Any:
         """What the proofs of unmap show that it does."""
@@ -63,7 +71,8 @@ class Emptying:
             run.claim("a page that is mapped is unmapped", law.unmap.allows(before, process=process, virtual=virtual))
             after, self.then = law.unmap(before, process, virtual), later_world(run, self.world, self.level, "-then")
             self._same(run, self.then.mappings, after)
-            physical: Any = before.physical(law.space_of(process, virtual), virtual)
+            self.unmapped = law.space_of(process, virtual), virtual
+            physical: Any = before.physical(*self.unmapped)
             last: Any = law.is_counted(after, physical) & (after.uses(physical) == 0)
             frame: Any = physical >> before.page_shift
             return Unmapped(frame, last)
