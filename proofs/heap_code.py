@@ -6,7 +6,7 @@ blocks (`proofs/heap_containers.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import product
 from types import SimpleNamespace
@@ -51,7 +51,7 @@ from memoracle.proofs.paths import Run
 from memoracle.proofs.standins import Map
 from memoracle.proofs.world import HIGHEST
 from memoracle.spec import heap as law
-from memoracle.spec.clauses import implies, neg
+from memoracle.spec.clauses import implies, neg, when
 
 
 def containers_are_right(run: Run, heap: Any) -> dict[str, Any]:
@@ -151,6 +151,10 @@ def slot_for_refines(run: Run) -> None:
     size = run.point("size")
     slot = run.call(heap.slot_for, size)
     run.claim("the class is large enough, or whole pages serve", may_serve(heap, slot, size))
+    shift = run.point("shift")
+    rounded = (size <= 1 << shift) & ((shift == 0) | (1 << shift < size + size))
+    served_by = when(shift <= heap.page_shift, heap.served.at(shift), 0)
+    run.claim("it is that of the least power of two that holds it", implies(rounded, slot == served_by))
 
 
 def may_serve(heap: Any, slot: Any, size: Any) -> Any:
@@ -277,6 +281,16 @@ def nothing_refines(run: Run) -> None:
             run.claim("there is room for each class", len(heap.room) == len(heap.served) == page_shift + 1)
             large_enough = all(served(heap, shift) for shift in range(page_shift + 1))
             run.claim("each size is served by a class that is large enough", large_enough)
+            run.claim("blocks are aligned as is due", 1 << heap.least == max(8, alignment or 8))
+            due = due_classes(heap, classes)
+            run.claim("each class has its slabs, if they hold two objects", set(heap.layouts) == due)
+
+
+def due_classes(heap: Heap, classes: Iterable[int]) -> set[int]:
+    """The least aligned powers of two that hold each class's sizes, where a slab of them is worth its page."""
+    aligned = range(heap.least, heap.page_shift + 1)
+    wanted = {next((shift for shift in aligned if size <= 1 << shift), heap.page_shift) for size in classes}
+    return {shift for shift in wanted if layout(heap.page_shift, shift) is not None}
 
 
 def served(heap: Heap, shift: int) -> bool:

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from memoracle.impl import heap as heap_code
+from memoracle.impl.heap import notes_in as real_notes_in
+from memoracle.impl.slab import layout
 from memoracle.proofs.heap_containers import unknown_code
-from memoracle.proofs.heap_places import MOST_PAGES, proved
-from memoracle.proofs.obligations import Obligation
+from memoracle.proofs.heap_law import LARGEST_PAGE, LEAST_PAGE
+from memoracle.proofs.heap_places import MOST_PAGES, SORTS, proved
+from memoracle.proofs.heap_standins import Notes
+from memoracle.proofs.obligations import Obligation, claimed
 from memoracle.proofs.paths import Run
 from memoracle.spec import heap as law
 from memoracle.spec.clauses import neg
@@ -24,9 +29,18 @@ def spare_of(heap: Any) -> law.Reserve:
 def get_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
     due = spare_of(heap)
+    within: list[Any] = []  # where each page of notes is said to begin, and where it does
+
+    def notes_in(address: Any, page_shift: Any) -> Notes:
+        within.append(address == heap.pages.last << page_shift)
+        return Notes(run, run.fresh("notes", 2, 1 << LARGEST_PAGE))
+
+    run.replace(heap_code, "notes_in", notes_in)
     page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
     run.goals.clear()  # what containers ask of the code is a claim of `get.refines`
-    for notes in heap.spare.brought:
+    for notes, begins, pages in zip(heap.spare.brought, within, heap.pages.asked, strict=False):
+        run.claim("it is one page, and its notes lie in it", (pages == 1) & begins)
+        run.claim("it is got only where no other note is left", neg(law.leaves_a_note(due)))
         run.claim("a page of notes is got where the law allows it", law.get_notes.allows(due, notes=notes))
         due = law.get_notes(due, notes)
     if page is not None:
@@ -68,7 +82,20 @@ def _contents(heap: Any) -> list[Any]:
     return [*kept, heap.pages.got, heap.empty.has, heap.room.has, heap.spare.length]
 
 
-CODE = (get_refines, delete_refines, extent_refines)
+LARGEST_TRIED = 16
+TRIED = f"bounded: pages of 2^{LEAST_PAGE} to 2^{LARGEST_TRIED} bytes"
+NOTE = 16  # bytes: two words
+
+
+@claimed("heap.notes.refines", "refinement", "a page of notes is laid out as a slab of them", SORTS, TRIED)
+def notes_refine(run: Run) -> None:
+    for page_shift in range(LEAST_PAGE, LARGEST_TRIED + 1):
+        start, place = 3 << page_shift, layout(page_shift, NOTE.bit_length() - 1)
+        due = [] if place is None else [start + place.first + NOTE * number for number in range(place.objects)]
+        run.claim("each lies where an object would", real_notes_in(start, page_shift) == due)
+
+
+CODE = (get_refines, delete_refines, extent_refines, notes_refine)
 
 
 def obligations() -> Iterator[Obligation]:

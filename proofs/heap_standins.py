@@ -196,6 +196,7 @@ class Source:
         self.run, self.shift, self.got, self.length, self.run_at = run, shift, got, length, run_at
         self.refused = False
         self.last: Any = 0  # the first page of the run that was handed out last
+        self.asked: list[Any] = []  # how many pages, each time
 
     def copy(self) -> Source:
         return Source(self.run, self.shift, self.got, self.length, self.run_at)
@@ -203,6 +204,7 @@ class Source:
     def allocate_pages(self, pages: Any) -> Any:
         run, before = self.run, self.copy()
         run.must("some pages are asked for", 1 <= pages)
+        self.asked.append(pages)
         if run.fresh_truth("refuses"):
             self.refused = True
             return None
