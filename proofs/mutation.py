@@ -1,6 +1,6 @@
 """Faults to seed: each a module of the reference or of the law with one guard, effect, bound or conjunct changed.
 
-In the reference every function is changed, and every constant of the module. In the law only what operations say: their
+In the reference every function is changed that code calls, and every constant of the module. In the law only what operations say: their
 guards and effects, and what these alone are made of. To weaken a claim is no fault in an operation, so whatever an
 invariant, a theorem or an answer is made of stays.
 """
@@ -111,7 +111,10 @@ def _with(node: N, change: Change) -> N:
 
 
 def _changes_of_module(tree: ast.Module) -> Iterator[tuple[_Place, Change]]:
+    words = _words_of_contracts(tree)
     for statement in tree.body:
+        if isinstance(statement, Function) and statement.name in words:
+            continue
         if isinstance(statement, ast.ClassDef):
             for member in statement.body:
                 if isinstance(member, Function):
@@ -120,6 +123,15 @@ def _changes_of_module(tree: ast.Module) -> Iterator[tuple[_Place, Change]]:
             yield from _changes_of_function(statement, statement.name)
         elif isinstance(statement, ast.Assign):
             yield from _changes_within(statement.value, _Place("", None, statement))
+
+
+def _words_of_contracts(tree: ast.Module) -> set[str]:
+    """The private functions that no code calls: only contracts speak in them."""
+    functions = {each.name: each for each in tree.body if isinstance(each, Function)}
+    private = {name for name in functions if name.startswith("_")}
+    rest = [each for each in tree.body if not isinstance(each, Function) or each.name not in private]
+    called = {each.id for part in rest for each in ast.walk(part) if isinstance(each, ast.Name)}
+    return private - _reached(functions, called & functions.keys())
 
 
 def _law_changes(tree: ast.Module) -> Iterator[tuple[_Place, Change]]:

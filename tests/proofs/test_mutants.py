@@ -64,6 +64,13 @@ def changes(found: list[Mutant]) -> set[tuple[str, str, str]]:
     return {(each.function, each.original, each.mutated) for each in found}
 
 
+def test_what_only_contracts_say_is_left() -> None:
+    code = "def add(n: int) -> int:\n    return _of(n)\n\n"
+    words = "def _of(n: int) -> int:\n    return n + 1\n\ndef _said(n: int) -> bool:\n    return n > 1\n"
+    found = seeded("impl/x.py", ast.parse(code + words), law=False)
+    assert {each.function for each in found} == {"add", "_of"}
+
+
 def test_code_is_changed_one_thing_at_a_time() -> None:
     test = "not 0 <= n < LIMIT or self.full"
     assert changes(seeded("impl/x.py", ast.parse(CODE), law=False)) == {
