@@ -1,8 +1,8 @@
 """Faults to seed: each a module of the reference or of the law with one guard, effect, bound or conjunct changed.
 
-In the reference every function is changed that code calls, and every constant of the module. In the law only what operations say: their
-guards and effects, and what these alone are made of. To weaken a claim is no fault in an operation, so whatever an
-invariant, a theorem or an answer is made of stays.
+In the reference every function is changed that code calls, and every constant of the module. In the law only what
+operations say: their guards and effects, and what these alone are made of. To weaken a claim is no fault in an
+operation, so whatever an invariant, a theorem or an answer is made of stays.
 """
 
 from __future__ import annotations
