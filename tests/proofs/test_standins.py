@@ -1,9 +1,4 @@
-"""What stands in for a container behaves as the container: the same operations on both, on every path that there is.
-
-The contents are constants, so the solver can tell on each path what the stand-in knows. On paths that the container can
-take, every claim must hold; a path that it does not take must contradict itself; and where the container raises an
-error, what the stand-in claims there must fail.
-"""
+"""What stands in for a container behaves as the container (see `standin_trials.py`)."""
 
 from __future__ import annotations
 
@@ -13,106 +8,34 @@ from functools import partial
 from typing import Any
 
 import pytest
-import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sortedcontainers import SortedSet
+from standin_trials import (
+    ANY_VALUE,
+    KEYS,
+    MODES,
+    PROBES,
+    ROWS,
+    SORTS,
+    VALUES,
+    agree,
+    at_of,
+    fails_on_some_path,
+    has_of,
+    holds_on_every_path,
+    is_key,
+    possible,
+    sets_agree,
+    touch_all,
+    value_of,
+)
 
-from memoracle.proofs import terms
 from memoracle.proofs.paths import EndOfRunError, Run, explore
-from memoracle.proofs.standins import WORD, Map, Set, Sets, Tables, Words, any_of
+from memoracle.proofs.standins import Map, Set, Sets, Tables, Words, any_of
 from memoracle.proofs.terms import number, truth
-from memoracle.proofs.world import HIGHEST, Sort
-from memoracle.spec.clauses import neg, when
-
-SORTS = {"item": Sort("item"), "key": Sort("key"), "list": Sort("list")}
-KEYS = st.integers(0, 5)
-ROWS = st.integers(0, 2)
-VALUES = st.one_of(st.integers(0, 3), st.sampled_from([WORD, WORD - 1]))
-ANY_VALUE = st.one_of(VALUES, st.sampled_from([WORD + 1, -1]))
-PROBES = [*range(7), HIGHEST]
-MODES = pytest.mark.parametrize("integers", [False, True])
-Body = Callable[[Run], None]
-
-
-@pytest.fixture(autouse=True)
-def bits_again() -> Iterator[None]:
-    yield
-    terms.integers = False
-
-
-def possible(run: Run, integers: bool, *formulas: Any) -> bool:
-    """Whether formulas can hold together in a run."""
-    solver = z3.SolverFor("QF_UFLIA" if integers else "QF_UFBV")
-    solver.set("rlimit", 50_000_000)
-    solver.add(*run.hypotheses(2), *formulas)
-    answer = solver.check()
-    assert answer != z3.unknown
-    return bool(answer == z3.sat)
-
-
-def holds_on_every_path(body: Body, integers: bool) -> None:
-    """Every goal of every path holds, and some path can be taken to its end."""
-    runs = explore(SORTS, body, integers)
-    assert not any(can_fail(run, integers) for run in runs)
-    assert any(run.goals and possible(run, integers, *run.conditions) for run in runs)
-
-
-def can_fail(run: Run, integers: bool) -> bool:
-    """Whether some goal of a run can fail."""
-    return possible(run, integers, z3.Or([z3.And(*goal.conditions, z3.Not(goal.holds)) for goal in run.goals]))
-
-
-def fails_on_some_path(body: Body, integers: bool) -> None:
-    """What the code must not do is noticed."""
-    assert any(can_fail(run, integers) for run in explore(SORTS, body, integers))
-
-
-def agree(integers: bool, both: Callable[[Run], tuple[Any, Any]], steps: Sequence[Any], same: Any) -> None:
-    """Runs the same steps on a stand-in and on what it stands for, and compares what they answer and what is left.
-
-    A step takes a run, a stand-in or a container, and what the container has answered.
-    """
-    raised = False
-
-    def body(run: Run) -> None:
-        nonlocal raised
-        stand_in, real = both(run)
-        for step in steps:
-            try:
-                due = step(real)
-            except (KeyError, IndexError, OverflowError):
-                raised = True
-                run.call(step, stand_in)
-                raise EndOfRunError from None
-            got = run.call(step, stand_in)
-            run.claim(f"{due!r} is answered", same_answer(got, due))
-        for claim in same(stand_in, real):
-            run.claim("what is left is the same", claim)
-
-    runs = explore(SORTS, body, integers)
-    if raised:
-        assert any(can_fail(run, integers) for run in runs)
-    else:
-        assert not any(can_fail(run, integers) for run in runs)
-        assert any(possible(run, integers, *run.conditions) for run in runs)
-
-
-def same_answer(got: Any, due: Any) -> Any:
-    if due is None or isinstance(due, bool) or got is None:
-        return got is due
-    return got == due
-
-
-def has_of(items: Sequence[int]) -> Callable[[Any], Any]:
-    """Whether a number is one of these, whatever the number."""
-    return lambda item: any_of([number(item) == each for each in items])
-
-
-def sets_agree(stand_in: Set, real: Any) -> Iterator[Any]:
-    for probe in PROBES:
-        yield stand_in.has(number(probe)) == (probe in real) if real else neg(stand_in.has(number(probe)))
-
+from memoracle.proofs.world import HIGHEST
+from memoracle.spec.clauses import neg
 
 # Sets.
 
@@ -154,48 +77,51 @@ def test_a_set(integers: bool, items: set[int], steps: list[Any], removals: list
     agree(integers, both, [*steps, *removals], sets_agree)
 
 
-def touch_all(run: Run, *parameters: str) -> None:
-    """Clauses given of all items are given of these at least."""
-    for parameter in parameters:
-        for probe in PROBES:
-            run.touch((parameter,), (probe,))
+def first_in_turn(items: Any) -> Any:
+    """As the code takes some item of a set."""
+    return next(iter(items))
 
 
 @MODES
+@pytest.mark.parametrize("take", [lambda items: items.pop(), first_in_turn])
 @settings(max_examples=20, deadline=None)
-@given(items=st.sets(KEYS, min_size=1), again=st.booleans())
-def test_any_item_is_popped(integers: bool, items: set[int], again: bool) -> None:
-    popped: list[tuple[Run, Any, Set]] = []
+@given(items=st.sets(KEYS, min_size=1))
+def test_any_item_is_taken(integers: bool, take: Callable[[Any], Any], items: set[int]) -> None:
+    taken: list[tuple[Run, Any]] = []
 
     def body(run: Run) -> None:
-        popped.clear()
         touch_all(run, "item")
-        stand_in = Set(run, has_of(sorted(items)), "item")
-
-        def code() -> Any:
-            return stand_in.pop() if stand_in else None
-
-        item = run.call(code)
+        stand_in, real = Set(run, has_of(sorted(items)), "item"), items.copy()
+        take(real)
+        item = run.call(lambda: take(stand_in) if stand_in else None)
         if item is None:
             run.claim("a set that has an item is not empty", False)
             raise EndOfRunError
-        run.claim("what is popped was in the set", has_of(sorted(items))(item))
+        run.claim("what is taken was in the set", has_of(sorted(items))(item))
         for probe in PROBES:
-            left = stand_in.has(number(probe))
-            run.claim("all others are left", left == ((item != probe) & (probe in items)))
-        popped.append((run, item, stand_in))
+            goes = (item == probe) & (len(real) < len(items))
+            run.claim("the same are left", stand_in.has(number(probe)) == (neg(goes) & (probe in items)))
+        taken.append((run, item))
 
     holds_on_every_path(body, integers)
-    for run in explore(SORTS, body, integers):
-        if popped and popped[-1][0] is run:
-            for each in items:
-                assert possible(run, integers, *run.conditions, truth(popped[-1][1] == each)), "any item may be popped"
+    taken.clear()
+    explore(SORTS, body, integers)
+    for each in items:
+        assert any(possible(run, integers, *run.conditions, truth(item == each)) for run, item in taken)
 
 
 @MODES
 def test_an_empty_set_gives_no_item(integers: bool) -> None:
-    for take in (lambda items: items.pop(), lambda items: items[0]):
+    for take in (lambda items: items.pop(), lambda items: items[0], first_in_turn):
         fails_on_some_path(lambda run, take=take: run.call(take, Set(run, has_of([]), "item")), integers)
+
+
+@MODES
+def test_no_second_item_is_looked_at(integers: bool) -> None:
+    def all_of(items: Any) -> list[Any]:
+        return [*items] if items else []
+
+    fails_on_some_path(lambda run: run.call(all_of, Set(run, has_of([3]), "item")), integers)
 
 
 @MODES
@@ -247,11 +173,16 @@ MAP_STEPS = st.lists(
         KEYS.map(lambda key: lambda mapping: mapping.get(key)),
         KEYS.map(lambda key: lambda mapping: key in mapping),
         KEYS.map(lambda key: lambda mapping: mapping.__delitem__(key) if key in mapping else None),
+        KEYS.map(lambda key: lambda mapping: mapping.pop(key) if key in mapping else None),
     ),
     max_size=8,
 )
 MAP_ENDS = st.lists(
-    st.one_of(KEYS.map(delete), KEYS.map(lambda key: lambda mapping: mapping[key])),
+    st.one_of(
+        KEYS.map(delete),
+        KEYS.map(lambda key: lambda mapping: mapping[key]),
+        KEYS.map(lambda key: lambda mapping: mapping.pop(key)),
+    ),
     max_size=2,
 )
 
@@ -260,11 +191,7 @@ MAP_ENDS = st.lists(
 @settings(max_examples=30, deadline=None)
 @given(contents=st.dictionaries(KEYS, VALUES), steps=MAP_STEPS, ends=MAP_ENDS)
 def test_a_dictionary(integers: bool, contents: dict[int, int], steps: list[Any], ends: list[Any]) -> None:
-    def at(key: Any) -> Any:
-        value = number(0)
-        for each, holds in contents.items():
-            value = when(number(key) == each, holds, value)
-        return value
+    at = value_of(contents)
 
     def same(stand_in: Map, real: dict[int, int]) -> Iterator[Any]:
         for probe in PROBES:
@@ -277,16 +204,6 @@ def test_a_dictionary(integers: bool, contents: dict[int, int], steps: list[Any]
 
 
 # Arrays.
-
-
-def at_of(words: Sequence[int]) -> Callable[[Any], Any]:
-    def at(index: Any) -> Any:
-        value = number(0)
-        for place, word in enumerate(words):
-            value = when(number(index) == place, word, value)
-        return value
-
-    return at
 
 
 def words_agree(stand_in: Words, real: Sequence[int]) -> Iterator[Any]:
@@ -365,11 +282,67 @@ def test_lists_put_together_and_copied(
     holds_on_every_path(body, integers)
 
 
-# Dictionaries of lists.
+def compared(word: int, length: int) -> Callable[[Any], bool]:
+    return lambda words: bool(words == [word] * length)
+
+
+FEW = st.lists(st.integers(0, 1), min_size=1, max_size=4)
 
 
 @MODES
 @settings(max_examples=30, deadline=None)
+@given(words=FEW, writes=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), max_size=2), word=st.integers(0, 1))
+def test_a_list_compared_with_one_number_repeated(
+    integers: bool, words: list[int], writes: list[tuple[int, int]], word: int
+) -> None:
+    def both(run: Run) -> tuple[Words, Any]:
+        touch_all(run, "index")
+        return Words(run, at_of(words), number(len(words))), list(words)
+
+    written = [lambda words, each=each: words.__setitem__(*each) for each in writes if each[0] < len(words)]
+    agree(integers, both, [*written, compared(word, len(words))], words_agree)
+
+
+@MODES
+@settings(max_examples=20, deadline=None)
+@given(rows=st.lists(FEW.filter(lambda row: len(row) == 3), min_size=2, max_size=2), key=st.integers(0, 1))
+def test_where_a_row_differs(integers: bool, rows: list[list[int]], key: int) -> None:
+    differs = [(key, place) for place, word in enumerate(rows[key]) if word != 0]
+    noted: list[tuple[Run, Any]] = []
+
+    def body(run: Run) -> None:
+        touch_all(run, "index")
+        tables = Tables(run, has_of([*range(len(rows))]), entry_of(dict(enumerate(rows))), 3)
+        same = run.call(lambda: tables[number(key)] == [0] * 3)
+        run.claim("the row is compared", same is (not differs))
+        run.claim("where it differs is noted once", len(tables.differing) == len(differs[:1]))
+        for at in tables.differing:
+            run.claim("it differs there", any_of([is_key(at, each) for each in differs]))
+            noted.append((run, at))
+
+    holds_on_every_path(body, integers)
+    noted.clear()
+    explore(SORTS, body, integers)
+    for each in differs:
+        assert any(possible(run, integers, *run.conditions, truth(is_key(at, each))) for run, at in noted)
+
+
+# Dictionaries of lists.
+
+
+def entry_of(contents: dict[int, list[int]]) -> Callable[[Any, Any], Any]:
+    return value_of({(key, place): word for key, row in contents.items() for place, word in enumerate(row)})
+
+
+def made_and_deleted(tables: Any) -> None:
+    """What was put in and deleted is noted in order."""
+    tables[7] = [1] * 3
+    del tables[7]
+    assert not isinstance(tables, Tables) or (tables.made[-1], tables.deleted[-1]) == (7, 7)
+
+
+@MODES
+@settings(max_examples=50, deadline=None)
 @given(
     rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=3, max_size=3),
     steps=st.lists(
@@ -377,21 +350,24 @@ def test_lists_put_together_and_copied(
             st.tuples(ROWS, ROWS, VALUES).map(lambda s: lambda tables: tables[s[0]].__setitem__(*s[1:])),
             st.tuples(ROWS, ROWS).map(lambda s: lambda tables: tables[s[0]][s[1]]),
             st.tuples(KEYS, ROWS).map(lambda s: lambda tables: tables.__setitem__(s[0], tables[s[1]].copy())),
+            st.tuples(KEYS, VALUES).map(lambda s: lambda tables: tables.__setitem__(s[0], [s[1]] * 3)),
+            st.tuples(ROWS, VALUES).map(lambda s: lambda tables: bool(tables[s[0]] == [s[1]] * 3)),
+            st.just(made_and_deleted),
         ),
+        min_size=1,
         max_size=5,
     ),
-    ends=st.lists(
-        st.one_of(KEYS.map(delete), st.tuples(KEYS, KEYS).map(lambda s: lambda tables: tables[s[0]][s[1]])), max_size=2
+    ends=st.one_of(
+        st.just([]),  # often, for an error says nothing of what is left
+        st.just([]),
+        st.lists(
+            st.one_of(KEYS.map(delete), st.tuples(KEYS, KEYS).map(lambda s: lambda tables: tables[s[0]][s[1]])),
+            max_size=2,
+        ),
     ),
 )
 def test_a_dictionary_of_lists(integers: bool, rows: list[list[int]], steps: list[Any], ends: list[Any]) -> None:
     contents = dict(enumerate(rows))
-
-    def entry(key: Any, index: Any) -> Any:
-        value = number(0)
-        for each, row in contents.items():
-            value = when(number(key) == each, at_of(row)(index), value)
-        return value
 
     def same(stand_in: Tables, real: dict[int, list[int]]) -> Iterator[Any]:
         for probe in PROBES:
@@ -402,6 +378,8 @@ def test_a_dictionary_of_lists(integers: bool, rows: list[list[int]], steps: lis
             yield from words_agree(stand_in.at(number(probe)), real[probe])
 
     def both(run: Run) -> tuple[Tables, Any]:
-        return Tables(run, has_of([*contents]), entry, 3), {key: list(row) for key, row in contents.items()}
+        touch_all(run, "index")
+        real = {key: list(row) for key, row in contents.items()}
+        return Tables(run, has_of([*contents]), entry_of(contents), 3), real
 
     agree(integers, both, [*steps, *ends], same)
