@@ -160,7 +160,13 @@ def hands_out_only_free_bytes(s: Heap, size: Number, address: Number, byte: Numb
     return implies(among & is_disjoint(s, size, address, byte), neg(has_byte(s, block, byte)))
 
 
-THEOREMS = (blocks_are_disjoint, hands_out_only_free_bytes)
+@clause("a block of no bytes may have any address but 0")
+def nothing_lies_anywhere(s: Heap, address: Number) -> Truth:
+    has_address = (0 < address) & (address < ADDRESSES)
+    return implies(has_address, lies_within_addresses(s, 0, address) & is_aligned(s, 0, address))
+
+
+THEOREMS = (blocks_are_disjoint, hands_out_only_free_bytes, nothing_lies_anywhere)
 
 
 # The reserve of notes
