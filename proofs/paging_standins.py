@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from memoracle.impl import paging as code
-from memoracle.impl.pte import Fields, Layout
+from memoracle.impl.pte import ENTRIES, Fields, Layout
 from memoracle.proofs.paths import Run
 from memoracle.proofs.standins import Keyed, Set
 from memoracle.proofs.terms import number
@@ -92,6 +92,8 @@ class Pml4:
         self.half, self.process = half, process
 
     def __getitem__(self, index: Any) -> Any:
+        known = number(index)
+        assert 0 <= known.low <= known.high < ENTRIES, "an index that is not known to lie in the table"
         return self.half.top(self.process, index)
 
 
@@ -125,6 +127,7 @@ def encoding(run: Run) -> None:
     """Puts what the proofs of entries show in the place of `encode`."""
 
     def stand_in(layout: Layout, fields: Fields, level: int) -> Any:
+        assert fields.leaf or level != pte.LOWEST_LEVEL, "the code may refuse what the law allows: see `pte.SURE`"
         with run.reading_law():
             state = pte.Entries(layout.physical_address_bits, layout.pat_register)
             asked = dict(zip(Fields._fields, fields, strict=True)) | {"level": level}
