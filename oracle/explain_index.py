@@ -18,7 +18,7 @@ from memoracle.proofs.contract_text import PublicFunction, functions
 from memoracle.proofs.obligations import Computation, Obligation
 from memoracle.replay import Replay
 from memoracle.rules import MUST_SUCCEED, PREFERS, Rules, wrongly_failed
-from memoracle.spec.clauses import Clause, Operation, named
+from memoracle.spec.clauses import Clause, Operation, named, part_of
 from memoracle.spec.geometry import DEFAULT, preset
 
 REFINEMENT = "refinement"
@@ -80,8 +80,7 @@ class Index:
     @cached_property
     def components(self) -> tuple[str, ...]:
         """The components, and the parts of the law and of the reference that several of them share."""
-        modules = [text_of(each).__module__ for each in self.law.values()]
-        parts = [name.rpartition(".")[2] for name in modules]
+        parts = [part_of(text_of(each)) for each in self.law.values()]
         return tuple(dict.fromkeys([*components.COMPONENTS, *parts, *(c.component for c in self.contracts.values())]))
 
     @cached_property

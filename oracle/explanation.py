@@ -17,7 +17,7 @@ from memoracle.proofs import contract_text
 from memoracle.proofs.contract_text import PublicFunction
 from memoracle.proofs.obligations import Computation, Obligation, source_of
 from memoracle.rules import MUST_SUCCEED
-from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.clauses import Clause, Operation, part_of
 
 PACKAGE, FOLDER = "memoracle/", "oracle/"
 CLAUSE, OPERATION, OBLIGATION = "clause", "operation", "obligation"
@@ -151,7 +151,7 @@ def of_contract(index: Index, function: PublicFunction) -> Explanation:
 
 
 def of_component(index: Index, component: str) -> Explanation:
-    law = [each for each in index.law.values() if text_of(each).__module__.endswith(f".{component}")]
+    law = [each for each in index.law.values() if part_of(text_of(each)) == component]
     related = {
         "clauses": [of_law(index, each) for each in law if isinstance(each, Clause)],
         "operations": [of_law(index, each) for each in law if isinstance(each, Operation)],

@@ -9,7 +9,7 @@ from typing import Any, cast
 from memoracle.divergence import REFUSAL, since
 from memoracle.impl.buddy import Buddy, order_for
 from memoracle.proofs.abstraction import blocks_of
-from memoracle.spec import addresses, manager
+from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
 from memoracle.spec.geometry import Geometry, Range
@@ -74,7 +74,7 @@ def describe(clause: Clause, asked: Asked) -> str:
         return f"{size} at {at} overlap the block of {span_of(taken)} at {asked.at(other):#x}, {origin(asked, other)}"
     if clause is law.never_frees_fixed:
         return f"the block at {at} was taken at start"
-    if clause is manager.frees_no_kernel_block:
+    if clause is manager_ranges.frees_no_kernel_block:
         return f"the block at {at} is one of kernel pages{since(asked.made.get(page, 0), 'allocated by')}"
     held = buddy.size(page)
     return f"the block at {at} has {span_of(held)}, not {pages:,}" if held else f"no allocated block starts at {at}"

@@ -21,7 +21,7 @@ from memoracle.lowest import Lowest
 from memoracle.proofs.abstraction import blocks_of
 from memoracle.range_words import Asked
 from memoracle.rules import EXACT, PREFERS, Handlers, Rules, nobody, wrongly_failed
-from memoracle.spec import addresses, manager
+from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
 from memoracle.spec.geometry import Range
@@ -215,7 +215,7 @@ class RangeReplay:
         """The clause that refuses to free a block of kernel pages."""
         if asked.page not in space.held:
             return None
-        clause = manager.frees_no_kernel_block
+        clause = manager_ranges.frees_no_kernel_block
         state = Holdings(block_at=space.buddy.size, block_of=lambda process, page: page)
         return None if clause(state, space.process, asked.page, asked.pages, asked.page) else clause
 

@@ -13,7 +13,7 @@ from typing import Any
 from memoracle.impl.paging import Leaf, Unmapped
 from memoracle.proofs.paths import Run
 from memoracle.proofs.standins import Set
-from memoracle.spec import bitmap, paging
+from memoracle.spec import bitmap, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Truth, implies, neg, when
 from memoracle.spec.kernel_half import is_new, process_lives
@@ -254,19 +254,20 @@ class LawfulBuddy:
     def free(self, first: Any, pages: Any) -> bool:
         with self.run.reading_law():
             state, size = self.whole.state, rounded(self.run, pages)
-            allowed = (0 < pages) & law.frees_a_block(state, self.process, first, size)
+            allowed = (0 < pages) & manager_ranges.frees_a_block(state, self.process, first, size)
         if not allowed:
             return False
         with self.run.reading_law():
-            self.whole.state = law.range_taken(state, self.process, first, size, False)
+            self.whole.state = manager_ranges.range_taken(state, self.process, first, size, False)
         return True
 
     def _take(self, first: Any, size: Any) -> None:
         """A block of free pages is allocated. Which blocks lie in a range its own law says (see buddy)."""
         state, process = self.whole.state, self.process
-        self.run.suppose(0 < size, implies(process == 0, law.block_lies_in_the_range(state, first, size)))
-        self.run.assume_for_all(("kernel_page",), lambda page: law.block_is_free(state, process, first, size, page))
-        self.whole.state = law.range_taken(state, process, first, size, True)
+        self.run.suppose(0 < size, implies(process == 0, manager_pages.block_lies_in_the_range(state, first, size)))
+        is_free = manager_ranges.block_is_free
+        self.run.assume_for_all(("kernel_page",), lambda page: is_free(state, process, first, size, page))
+        self.whole.state = manager_ranges.range_taken(state, process, first, size, True)
 
 
 def without_pages(run: Run, state: law.Memory, process: Any) -> law.Memory:

@@ -15,7 +15,7 @@ from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.paths import Run
 from memoracle.proofs.renamed import Renamed
 from memoracle.proofs.standins import Map, Set
-from memoracle.spec import bitmap, paging
+from memoracle.spec import bitmap, manager_law, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Clause, Number, Operation, Truth, neg, when
 from memoracle.spec.kernel_half import process_lives
@@ -29,7 +29,7 @@ ALWAYS = (
     law.only_memory_is_used,
     law.each_held_frame_has_its_page,
     law.each_kernel_page_has_its_frame,
-    law.kernel_blocks_are_disjoint,
+    manager_law.kernel_blocks_are_disjoint,
     law.kernel_blocks_lie_in_the_range,
     law.kernel_pages_fit_their_block,
 )
@@ -249,8 +249,8 @@ def finds_no_block(code: Code, process: Any) -> None:
 
 
 def takes_a_block(code: Code, process: Any, first: Any, size: Any) -> None:
-    code.allowed(law.take_range, code.before, process=process, first=first, pages=size)
-    code.stands_for(law.take_range(code.before, process, first, size))
+    code.allowed(manager_ranges.take_range, code.before, process=process, first=first, pages=size)
+    code.stands_for(manager_ranges.take_range(code.before, process, first, size))
 
 
 @refines("give-range", "the code of free_range does what the law says, and never frees the block of kernel pages")
@@ -258,28 +258,29 @@ def give_range_refines(run: Run, code: Code) -> None:
     process, first, pages = run.point("process"), run.point("first"), run.point("pages")
     size = rounded(run, pages)
     if not code.succeeds("free_range", process, first, pages):
-        may = (0 < pages) & law.frees_a_block(code.before, process, first, size) & process_lives(code.before, process)
+        block = manager_ranges.frees_a_block(code.before, process, first, size)
+        may = (0 < pages) & block & process_lives(code.before, process)
         kernels = (process == 0) & (code.before.block_at(first) != 0)
         run.claim("it fails only if no such block is there, or it is that of kernel pages", neg(may) | kernels)
         code.stands_for(code.before)
         return
     page = run.point("kernel_page")
     run.assume(law.ranges_share_no_page(code.before, process, first, page))
-    code.allowed(law.give_range, code.before, process=process, first=first, pages=size, kernel_page=page)
-    code.stands_for(law.give_range(code.before, process, first, size))
+    code.allowed(manager_ranges.give_range, code.before, process=process, first=first, pages=size, kernel_page=page)
+    code.stands_for(manager_ranges.give_range(code.before, process, first, size))
 
 
 @refines("extend-pages", "the code that adds a kernel page does what the law says, or nothing")
 def extend_refines(run: Run, code: Code) -> None:
     first = run.point("first")
-    run.assume(law.block_has_room(code.before, first))
+    run.assume(manager_pages.block_has_room(code.before, first))
     if not code.succeeds("_extend", first):
         run.claim("it fails only for want of a frame, or where the page tables refuse", code.whole.refused)
         code.stands_for(code.before)
         return
     frame = code.bitmap.picked[0]
-    code.allowed(law.extend_pages, code.before, first=first, frame=frame)
-    due = law.extend_pages(code.before, first, frame)
+    code.allowed(manager_pages.extend_pages, code.before, first=first, frame=frame)
+    due = manager_pages.extend_pages(code.before, first, frame)
     code.stands_for(with_tables(code, due))
 
 
@@ -290,9 +291,9 @@ def extend_refines(run: Run, code: Code) -> None:
 )
 def shrink_refines(run: Run, code: Code) -> None:
     first = run.point("first")
-    run.assume(law.a_page_is_left(code.before, first))
+    run.assume(manager_pages.a_page_is_left(code.before, first))
     code.call("_shrink", first)
-    due = law.shrink_pages(code.before, first)
+    due = manager_pages.shrink_pages(code.before, first)
     code.stands_for(with_tables(code, due))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from memoracle.proofs.law_runs import Variant
 from memoracle.proofs.small_world import Domain
-from memoracle.spec import bitmap, paging
+from memoracle.spec import bitmap, manager_law, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Clause, Operation, Truth, clause, implies, neg
 
@@ -72,7 +72,7 @@ def whole() -> Variant:
     domain = replace(
         DOMAIN, points={**DOMAIN.points, **dict.fromkeys(("frame", "table", "later"), (1,)), "physical": (1 << SHIFT,)}
     )
-    return Variant(start(), law.OPERATIONS, (*law.INVARIANTS, *law.GUARANTEED, *law.THEOREMS), domain)
+    return Variant(start(), manager_law.OPERATIONS, (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS), domain)
 
 
 @clause("no frame that is handed out is mapped")

@@ -16,7 +16,7 @@ from memoracle.proofs import laws
 from memoracle.proofs.obligations import Obligation, claimed
 from memoracle.proofs.paths import Run
 from memoracle.proofs.world import Sort, World
-from memoracle.spec import bitmap, paging
+from memoracle.spec import bitmap, manager_law, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.bitmap import Frames
 from memoracle.spec.clauses import Clause, Operation, implies
@@ -143,8 +143,8 @@ LAW = laws.Law(
     unknown,
     initial,
     law.INVARIANTS,
-    law.OPERATIONS,
-    law.THEOREMS,
+    manager_law.OPERATIONS,
+    manager_law.THEOREMS,
     integers=True,
     given=law.GUARANTEED,
     elsewhere=[field.name for part in (Frames, Mappings) for field in fields(part)],
@@ -198,12 +198,12 @@ def same_but_ghosts(run: Run, before: law.Memory, after: law.Memory) -> None:
 
 
 THEOREMS = (
-    leaves(law.end, law.nothing_of_it_is_left),
+    leaves(law.end, manager_law.nothing_of_it_is_left),
     undoes(law.allocate, law.free, lambda of: [of["frame"]]),
     undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),
     undoes(law.map_page, law.unmap, lambda of: [of["process"], of["virtual"]]),
     undoes(law.create, law.end, lambda of: [of["process"], of["frame"]]),
-    undoes(law.take_range, law.give_range, lambda of: [of["process"], of["first"], of["pages"]]),
-    undoes(law.begin_pages, law.end_pages, lambda of: [of["first"]]),
-    undoes(law.extend_pages, law.shrink_pages, lambda of: [of["first"]]),
+    undoes(manager_ranges.take_range, manager_ranges.give_range, lambda of: [of["process"], of["first"], of["pages"]]),
+    undoes(manager_pages.begin_pages, manager_pages.end_pages, lambda of: [of["first"]]),
+    undoes(manager_pages.extend_pages, manager_pages.shrink_pages, lambda of: [of["first"]]),
 )

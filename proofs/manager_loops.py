@@ -19,7 +19,7 @@ from memoracle.proofs.paths import EndOfRunError, Run, cut
 from memoracle.proofs.standins import Set
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
-from memoracle.spec import paging
+from memoracle.spec import manager_pages, paging
 from memoracle.spec.clauses import implies, neg
 from memoracle.spec.kernel_half import process_lives
 
@@ -138,8 +138,8 @@ def begin_refines(run: Run, code: Code) -> None:
     size = rounded(run, pages)
 
     def begun(first: Any) -> None:
-        code.allowed(law.begin_pages, code.before, first=first, pages=size)
-        code.stands_for(law.begin_pages(code.before, first, size))
+        code.allowed(manager_pages.begin_pages, code.before, first=first, pages=size)
+        code.stands_for(manager_pages.begin_pages(code.before, first, size))
 
     cut(run, code.manager, "_extend", lambda first: UpToHere(begun))
     address = code.call("allocate_pages", pages)
@@ -177,8 +177,8 @@ def undo_refines(run: Run, code: Code) -> None:
     cut(run, code.manager, "_shrink", lambda first: loop)
     code.call("_undo", first, pages)
     left = code.before  # by now, the state in which the loop ended
-    code.allowed(law.end_pages, left, first=first)
-    code.stands_for(law.end_pages(left, first))
+    code.allowed(manager_pages.end_pages, left, first=first)
+    code.stands_for(manager_pages.end_pages(left, first))
 
 
 @refines("free-pages", "the code of free_pages undoes one allocation whole, or nothing", ())

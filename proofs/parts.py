@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-PARTS = {"paging": ("pte", "tables", "paging"), "heap": ("slab", "heap")}
+PARTS = {
+    "paging": ("pte", "tables", "paging"),
+    "heap": ("slab", "heap"),
+    "manager": ("manager", "manager_ranges", "manager_pages", "manager_law"),
+}
 
 
 def parts_of(component: str) -> tuple[str, ...]:

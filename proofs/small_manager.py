@@ -22,6 +22,7 @@ from memoracle.proofs.manager_view import memory_of
 from memoracle.proofs.small_systems import numbers
 from memoracle.proofs.small_world import Domain
 from memoracle.spec import manager as law
+from memoracle.spec import manager_law, manager_pages, manager_ranges
 from memoracle.spec.clauses import Operation, clause
 from memoracle.spec.paging import page_is_unmapped, space_of
 
@@ -138,10 +139,10 @@ def rounded(pages: int) -> int:
 
 
 def allocate_effect(s: law.Memory, first: int, pages: int) -> law.Memory:
-    s = law.begin_pages(s, first, rounded(pages))
+    s = manager_pages.begin_pages(s, first, rounded(pages))
     for _ in range(pages):
         due = not maps_anything(s, 0)
-        s = law.extend_pages(s, first, lowest(s))
+        s = manager_pages.extend_pages(s, first, lowest(s))
         s = law.take_table(s, lowest(s), 0) if due else s
     return s
 
@@ -153,11 +154,11 @@ def pages_begin_there(s: law.Memory, first: int, pages: int) -> bool:
 
 def free_effect(s: law.Memory, first: int, pages: int) -> law.Memory:
     for _ in range(pages):
-        s = law.shrink_pages(s, first)
+        s = manager_pages.shrink_pages(s, first)
     for table in range(FRAMES):
         if law.holds_the_root(s, 0, table) and not maps_anything(s, 0):
             s = law.give_table(s, table)
-    return law.end_pages(s, first)
+    return manager_pages.end_pages(s, first)
 
 
 MAP = replace(
@@ -174,11 +175,11 @@ UNMAP = replace(
     points=("process", "virtual", "releases", "table"),
 )
 EXIT = replace(law.end, guard=law.end.guard[:2], chooses=(), effect=exit_effect, points=("process",))
-BLOCK = (law.takes_some_pages, block_fits)
+BLOCK = (manager_ranges.takes_some_pages, block_fits)
 ALLOCATE_PAGES = Operation(
     "manager.allocate-pages",
     "A block of the kernel's range, and a frame of its own mapped at each page.",
-    (*BLOCK, law.kernel_block_is_free, pages_are_unmapped, frames_suffice),
+    (*BLOCK, manager_pages.kernel_block_is_free, pages_are_unmapped, frames_suffice),
     ("first",),
     allocate_effect,
     ("first", "pages"),
@@ -212,7 +213,7 @@ def part(manager: Manager) -> Part:
             f"assert (manager.given, manager.lengths) == ({given}, {lengths})",
         ]
 
-    clauses = (*law.INVARIANTS, *law.GUARANTEED, *law.THEOREMS)
+    clauses = (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS)
     return Part(memory_of(manager), DOMAIN, clauses, words, shows)
 
 

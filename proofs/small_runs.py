@@ -14,7 +14,7 @@ from memoracle.proofs.small_heap import heap_system, reserve_variant
 from memoracle.proofs.small_manager import COMPOSED, manager_system
 from memoracle.proofs.small_systems import bitmap_system, buddy_domain, buddy_system, half_system, spaces_system
 from memoracle.proofs.small_world import Domain, choices, refused
-from memoracle.spec import bitmap, buddy, heap, kernel_half, manager
+from memoracle.spec import bitmap, buddy, heap, kernel_half, manager_law
 from memoracle.spec.clauses import Operation
 
 SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
@@ -47,7 +47,7 @@ STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
     },
     "manager": {
         step: manager_hazards.whole
-        for step in manager.OPERATIONS
+        for step in manager_law.OPERATIONS
         if step.name not in [called.name for called in COMPOSED]
     },
     "heap": {heap.get_pages: reserve_variant, heap.get_notes: reserve_variant},

@@ -136,7 +136,7 @@ class Operation:
 
 
 def clause(says: str) -> Callable[[Callable[..., Truth]], Clause]:
-    """Declares a clause; it is called after its module and function: `bitmap.only-existing-frames-are-free`."""
+    """Declares a clause; it is called after its part and function: `bitmap.only-existing-frames-are-free`."""
 
     def declare(holds: Callable[..., Truth]) -> Clause:
         return Clause(named(holds), says, holds, tuple(inspect.signature(holds).parameters)[1:])
@@ -158,5 +158,12 @@ def operation(
 
 
 def named(function: Callable[..., Any]) -> str:
-    """A function's public name: its module and its own name, in words joined by dashes."""
-    return f"{function.__module__.rsplit('.', 1)[-1]}.{function.__name__.replace('_', '-')}"
+    """A function's public name: its part of the law and its own name, in words joined by dashes."""
+    return f"{part_of(function)}.{function.__name__.replace('_', '-')}"
+
+
+def part_of(function: Callable[..., Any]) -> str:
+    """The part of the law that a function is written in: what its module says that it is of, or else the module."""
+    module = inspect.unwrap(function).__globals__
+    part: str = module.get("PART_OF") or module["__name__"].rpartition(".")[2]
+    return part

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
 from memoracle.proofs.evidence import pieces
 from memoracle.proofs.parts import component_of, parts_of
-from memoracle.proofs.seeding import modules_of
+from memoracle.proofs.seeding import ROOT, modules_of
 
 
 def test_parts_and_components_fit() -> None:
@@ -14,6 +16,16 @@ def test_parts_and_components_fit() -> None:
         "boot",
     ]
     assert modules_of("paging") == ["impl/pte.py", "spec/pte.py", "spec/tables.py", "impl/paging.py", "spec/paging.py"]
+
+
+def test_what_a_module_of_the_law_says_that_it_is_part_of_is_its_component() -> None:
+    said = {}
+    for module in (ROOT / "spec").glob("*.py"):
+        for statement in ast.parse(module.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "PART_OF":
+                said[module.stem] = ast.literal_eval(statement.value)
+    assert said == {module: component_of(module) for module in said}
+    assert {"manager", *said} == {*parts_of("manager")}
 
 
 def test_contracts_of_all_parts_are_asked_for_by_the_component() -> None:

@@ -1,0 +1,81 @@
+"""The manager's law as a whole: all its operations, and what users care about that follows from it."""
+
+from __future__ import annotations
+
+from memoracle.spec import manager, manager_pages, manager_ranges
+from memoracle.spec.clauses import Number, Truth, clause, implies, neg
+from memoracle.spec.manager import Memory
+
+PART_OF = "manager"
+
+OPERATIONS = (
+    manager.add,
+    manager.allocate,
+    manager.free,
+    manager.release,
+    manager.take_table,
+    manager.give_table,
+    manager.map_page,
+    manager.unmap,
+    manager.create,
+    manager.end,
+    manager_ranges.take_range,
+    manager_ranges.give_range,
+    manager_pages.begin_pages,
+    manager_pages.extend_pages,
+    manager_pages.shrink_pages,
+    manager_pages.end_pages,
+)
+
+
+# Theorems
+
+
+@clause("if each frame was allocated when it was mapped and not given back since, none is both free and mapped")
+def no_frame_is_free_and_mapped(s: Memory, space: Number, page: Number, frame: Number) -> Truth:
+    shown = s.is_mapped(space, page) & (s.physical(space, page) == frame << s.page_shift)
+    return implies(s.behaved(frame), neg(shown & s.is_free(frame)))
+
+
+@clause("no frame holds a table and is free, or handed out to anybody else")
+def tables_are_apart(s: Memory, frame: Number, kernel_page: Number) -> Truth:
+    held = manager.is_kernel_page(s, kernel_page) & (s.frame_at(kernel_page) == frame)
+    others = s.is_free(frame) | (frame < s.image) | manager.takes_back_what_was_given(s, frame) | held
+    return implies(manager.holds_a_table(s, frame), neg(others))
+
+
+@clause("no two kernel pages hold the same frame")
+def kernel_pages_share_no_frame(s: Memory, kernel_page: Number, second: Number) -> Truth:
+    both = manager.is_kernel_page(s, kernel_page) & manager.is_kernel_page(s, second) & (kernel_page != second)
+    return implies(both, s.frame_at(kernel_page) != s.frame_at(second))
+
+
+@clause("what is not free is the kernel's, a live process's table, or a frame.allocate not yet undone")
+def only_the_living_hold_memory(s: Memory, frame: Number) -> Truth:
+    kernels = (frame < s.image) | (s.use(frame) == manager.PAGES)
+    tables = manager.holds_a_table(s, frame) & s.lives(s.owner(frame))
+    held = kernels | tables | manager.takes_back_what_was_given(s, frame)
+    return implies(s.exists(frame) & neg(s.is_free(frame)), held)
+
+
+@clause("the blocks of kernel pages are disjoint, and taken of the kernel's range")
+def kernel_blocks_are_disjoint(s: Memory, first: Number, kernel_page: Number) -> Truth:
+    inside = manager.among(kernel_page, first, s.block_at(first))
+    return implies(inside, (s.block_of(0, kernel_page) == first) & s.taken(0, kernel_page))
+
+
+THEOREMS = (
+    no_frame_is_free_and_mapped,
+    tables_are_apart,
+    kernel_pages_share_no_frame,
+    only_the_living_hold_memory,
+    kernel_blocks_are_disjoint,
+)
+
+
+# Theorems about what an operation leaves
+
+
+@clause("of a process that exited no table, no range and no mapping is left")
+def nothing_of_it_is_left(s: Memory, process: Number, table: Number, kernel_page: Number, page: Number) -> Truth:
+    return neg(manager.holds_the_root(s, process, table) | s.taken(process, kernel_page) | s.is_mapped(process, page))
