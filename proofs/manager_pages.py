@@ -10,6 +10,7 @@ from memoracle.proofs.manager_law import LAW, proved
 from memoracle.proofs.paths import Run
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
+from memoracle.spec import manager_pages
 from memoracle.spec.clauses import when
 
 
@@ -35,14 +36,14 @@ def takes_frames(at_first: Any, state: law.Memory, first: Any) -> Any:
 
 @proved("begin-pages.takes-no-frame", "theorem", "kernel pages begin with as many free frames as there were")
 def begins(run: Run) -> None:
-    before, after, values = laws.happens(run, LAW, law.begin_pages)
+    before, after, values = laws.happens(run, LAW, manager_pages.begin_pages)
     run.claim("no page has taken one", takes_frames(before.count, after, values["first"]))
 
 
 @proved("extend-pages.takes-a-frame", "theorem", "each page of kernel pages takes a frame, and so may their tables")
 def goes_on(run: Run) -> None:
     at_first = run.number("at_first")
-    before, after, values = laws.happens(run, LAW, law.extend_pages)
+    before, after, values = laws.happens(run, LAW, manager_pages.extend_pages)
     run.suppose(takes_frames(at_first, before, values["first"]))
     run.claim("one more page has taken one", takes_frames(at_first, after, values["first"]))
 
