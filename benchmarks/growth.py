@@ -9,17 +9,31 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import product
 from types import ModuleType
 from unittest.mock import patch
 
-from memoracle.proofs import bitmap, buddy_code, buddy_law, buddy_spaces, components
+from memoracle.impl import pat as pat_code
+from memoracle.proofs import (
+    bitmap,
+    buddy_code,
+    buddy_law,
+    buddy_spaces,
+    components,
+    manager_hazards,
+    manager_law,
+    small_paging,
+)
 from memoracle.proofs.buddy_census import census
 from memoracle.proofs.counts import bitmap_run
 from memoracle.proofs.hazards import DOMAIN
 from memoracle.proofs.law_runs import Variant, reached
 from memoracle.proofs.obligations import Obligation
 from memoracle.proofs.runner import discharge
-from memoracle.spec import kernel_half
+from memoracle.proofs.small_world import Domain
+from memoracle.spec import heap, kernel_half, paging
+from memoracle.spec import manager_law as whole_law
+from memoracle.spec.pat import TYPES, WRITE_BACK
 
 BITS = (4, 13, 26, 52)
 
@@ -35,6 +49,8 @@ class Growth:
     of: what their size is.  obligations: which are measured, by the beginning of their names.  bound: where the largest
     size stands.  largest: those that are set; none if the proofs have none.  states: the peer, which returns how many
     states there are of one size.  tried: its sizes.
+
+    Which hypotheses each proof needs is noted of the size that stands there; with another, a proof may take all.
     """
 
     component: str
@@ -64,6 +80,44 @@ def half_states(processes: int) -> int:
     return sum(1 for _ in reached(run))
 
 
+def pat_states(entries: int) -> int:
+    """The values of the register in which so many entries are any type, all of them tried on the code."""
+    values = (int.from_bytes(kinds, "little") for kinds in product(TYPES, repeat=entries))
+    return sum(pat_code.accepts(value) for value in values)
+
+
+def paging_states(pages: int) -> int:
+    """What two processes can map in so many pages, with two frames and one way to map them."""
+    ways = {"cache": (WRITE_BACK,), "writable": (1,), "executable": (1,), "global_": (0,)}
+    places = dict.fromkeys(("page", "virtual"), small_paging.PAGES[:pages])
+    domain = replace(small_paging.DOMAIN, points={**small_paging.DOMAIN.points, **places, **ways})
+    layout, shift = small_paging.LAYOUT, small_paging.SHIFT
+    start = paging.unmapped(shift, *layout, small_paging.FRAMES << shift)
+    return sum(1 for _ in reached(Variant(start, paging.OPERATIONS, (), domain)))
+
+
+def heap_states(addresses: int) -> int:
+    """The blocks of one or two bytes that can live at so many addresses."""
+    points = dict.fromkeys(("address", "byte", "block", "other"), range(1, addresses + 1))
+    functions = {"is_live": ("block",), "size": ("block",), "block_at": ("byte",)}
+    domain = Domain({**points, "size": (1, 2)}, functions, lambda s, name, at: name != "size" or s.is_live(*at))
+    return sum(1 for _ in reached(Variant(heap.nothing(12, 1), heap.OPERATIONS, (), domain)))
+
+
+def manager_states(frames: int) -> int:
+    """What so many frames can be used for by a kernel of one page and no process."""
+    numbers = range(1, frames + 1)
+    points = {
+        **manager_hazards.DOMAIN.points,
+        **dict.fromkeys(("frame", "table", "later"), numbers),
+        **dict.fromkeys(("process", "other", "space"), (0,)),
+        **dict.fromkeys(("page", "virtual"), (manager_hazards.START,)),
+        "physical": [frame << manager_hazards.SHIFT for frame in numbers],
+    }
+    domain = replace(manager_hazards.DOMAIN, points=points)
+    return sum(1 for _ in reached(Variant(manager_hazards.start(frames), whole_law.OPERATIONS, (), domain)))
+
+
 GROWTHS = (
     Growth(
         "buddy",
@@ -91,6 +145,42 @@ GROWTHS = (
         [],
         half_states,
         (1, 2, 3, 4),
+    ),
+    Growth(
+        "pat",
+        "entries of any type",
+        ("pat.decode.", "pat.select."),
+        [],
+        [],
+        pat_states,
+        (2, 4, 6),
+    ),
+    Growth(
+        "paging",
+        "pages",
+        ("paging.map.keeps-", "paging.unmap.keeps-"),
+        [],
+        [],
+        paging_states,
+        (1, 2, 3),
+    ),
+    Growth(
+        "heap",
+        "addresses",
+        ("heap.new.keeps-", "heap.delete.keeps-"),
+        [],
+        [],
+        heap_states,
+        (2, 4, 6),
+    ),
+    Growth(
+        "manager",
+        "frames",
+        ("manager.allocate.keeps-", "manager.free.keeps-", "manager.extend-pages.keeps-"),
+        [(manager_law, "MOST_PAGES")],
+        [1 << bits for bits in BITS],
+        manager_states,
+        (1, 2, 3),
     ),
 )
 

@@ -61,10 +61,10 @@ DOMAIN = Domain(
 )
 
 
-def start() -> law.Memory:
-    """Before the memory map is read."""
-    mappings = paging.unmapped(SHIFT, 40, 0x0007_0406_0007_0406, 3 << SHIFT)
-    return law.booted(bitmap.empty(3, 1), mappings, START, 1, lambda kernel_page: False)
+def start(frames: int = len(FRAMES)) -> law.Memory:
+    """Before the memory map is read.  frames: how many there may be above the image."""
+    mappings = paging.unmapped(SHIFT, 40, 0x0007_0406_0007_0406, frames + 1 << SHIFT)
+    return law.booted(bitmap.empty(frames + 1, 1), mappings, START, 1, lambda kernel_page: False)
 
 
 def whole() -> Variant:
