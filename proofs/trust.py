@@ -15,7 +15,7 @@ ALWAYS = (
     "the domain: numbers that an object holds have 64 bits, there are at most 2^52 frames, an address range is at most "
     "2^52 pages; nothing is said beyond",
     "the stand-ins for components (proofs/lawful.py, paging_standins.py, heap_standins.py): that they do no more than "
-    "what the components' own proofs say",
+    "what the components' own proofs say; each held against the real one by a randomised test",
     "kernel_half: that a kernel takes each step of an update, a creation and an exit as one, under its lock",
     "Python itself, and the containers that the reference uses (array, sortedcontainers)",
 )
