@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import machines, plain
 from benchmarks.workloads import Workload
-from memoracle.events import EVENT
+from memoracle.decoding import EVENT
 from memoracle.replay import Replay
 from memoracle.rules import EXACT, Rules
 

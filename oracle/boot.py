@@ -9,13 +9,14 @@ from typing import Any, NamedTuple, TextIO
 
 import msgspec
 from msgspec import UNSET
-from rich.console import Console
 from rich.filesize import pick_unit_and_suffix
 from rich.table import Table
 
 from memoracle import e820
+from memoracle.console import console_on
+from memoracle.decoding import MalformedLine, UnknownOperation, decode_event, misread, own_keys
 from memoracle.e820 import MemoryMap
-from memoracle.events import BadNumber, Boot, MalformedLine, UnknownOperation, decode_event, misread, own_keys
+from memoracle.events import BadNumber, Boot
 from memoracle.impl.boot import Interval, Record, boot, extent, usable_pages
 from memoracle.inputs import InputError, open_lines, shown
 from memoracle.memory import BITMAP, refuse_more_than_memory
@@ -26,7 +27,6 @@ from memoracle.status import Status
 from memoracle.trace import geometry_of, looks_like_trace, read_header
 
 PAGE_SHIFTS = (12, 21)  # the page sizes that a report counts, whatever the geometry
-FILE_WIDTH = 120  # columns of a report that no terminal shows
 UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 
 
@@ -65,12 +65,11 @@ def run(args: argparse.Namespace) -> int:
         note(args, f"memoracle: {args.geometry} replaces the geometry of {shown(args.log)}")
     findings = examine(source.memory_map, asked or source.geometry or preset(DEFAULT))
     with report_to(args) as out:
-        write = write_json if args.format == JSON else write_text
-        write(findings, out)
-    if not findings.memory_map.records:
-        note(args, f"memoracle: {shown(args.log)}: no record of a memory map")
-        return Status.NOTHING
-    return Status.HOLDS
+        if args.format == JSON:
+            write_json(findings, out)
+        else:
+            write_text(args.log, findings, out)
+    return Status.HOLDS if findings.memory_map.records else Status.NOTHING
 
 
 def read_source(path: str) -> Source:
@@ -148,10 +147,12 @@ def write_json(findings: Findings, out: TextIO) -> None:
     out.write(msgspec.json.encode(document(findings)).decode() + "\n")
 
 
-def write_text(findings: Findings, out: TextIO) -> None:
-    console = Console(file=out, highlight=False, width=None if out.isatty() else FILE_WIDTH)
-    if findings.memory_map.records:
-        console.print(records_table(findings.memory_map))
+def write_text(path: str, findings: Findings, out: TextIO) -> None:
+    console = console_on(out)
+    if not findings.memory_map.records:
+        console.print(f"{shown(path)}: nothing: no record of a memory map")
+        return
+    console.print(records_table(findings.memory_map))
     if findings.usable:
         console.print(usable_table(findings.usable))
     console.print(totals_table(findings))

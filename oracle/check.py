@@ -10,12 +10,14 @@ from itertools import chain, islice
 from msgspec import UNSET
 
 from memoracle import boot, report
+from memoracle.decoding import MalformedLine, decode_event
 from memoracle.divergence import Divergence
 from memoracle.e820 import read_e820
-from memoracle.events import Boot, MalformedLine, MemoryRecord, decode_event
+from memoracle.events import Boot, MemoryRecord
 from memoracle.impl.boot import Record
 from memoracle.inputs import STDIN, InputError, open_lines, shown
 from memoracle.kmem import KmemLog
+from memoracle.numerals import counted
 from memoracle.options import add_common_options, chosen_geometry, note, report_to
 from memoracle.progress import progress
 from memoracle.replay import Replay
@@ -99,7 +101,7 @@ class Check:
             outcome.events, outcome.checked = replay.events, replay.checked
             outcome.warnings += [f"{shown(path)}:{line}: {words}" for line, words in replay.frames.warnings]
             outcome.warnings += [
-                f"{shown(path)}: skipped {count:,} events of the unknown operation {op!r}"
+                f"{shown(path)}: skipped {counted(count, 'event')} of the unknown operation {op!r}"
                 for op, count in replay.skipped.items()
             ]
 

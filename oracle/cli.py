@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 
 from memoracle import boot, check, explain, prove
 from memoracle.inputs import InputError
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The whole command line; --help shows what is built, and nothing else."""
     whole = argparse.ArgumentParser(prog="memoracle", description="Is this memory manager right?")
+    whole.add_argument("--version", action="version", version=f"memoracle {metadata.version('memoracle')}")
     subparsers = whole.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)

@@ -9,6 +9,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from memoracle.numerals import counted
+
 BYTE = 8  # bits drawn together
 ROW = 32  # bits on a line
 
@@ -27,7 +29,7 @@ def drawn(state: Mapping[str, Any]) -> RenderableType:
 def row(pages: Mapping[str, Any]) -> str:
     """Pages in a row of a machine's memory."""
     state = "allocated" if pages["allocated"] else "free"
-    return f"{size(pages['pages'])} from {pages['pfn']:#x}: {state} by line {pages['line']}"
+    return f"{counted(pages['pages'], 'page')} from {pages['pfn']:#x}: {state} by line {pages['line']}"
 
 
 def facts(state: Mapping[str, Any], without: Sequence[str] = ()) -> Text:
@@ -67,7 +69,7 @@ def branch(by_page: Mapping[int, Mapping[str, Any]], page: int, order: int) -> T
     block = by_page.get(page)
     if block is not None and block["pages"] == pages:
         return Tree(leaf(block))
-    node = Tree(f"{size(pages)} from page {page:,}")
+    node = Tree(f"{counted(pages, 'page')} from page {page:,}")
     half = pages >> 1
     for start in (page, page + half):
         if any(start < other + block["pages"] and other < start + half for other, block in by_page.items()):
@@ -80,9 +82,5 @@ def branch(by_page: Mapping[int, Mapping[str, Any]], page: int, order: int) -> T
 def leaf(block: Mapping[str, Any]) -> Text:
     state = "allocated" if block["allocated"] else "free"
     origin = f" by line {block['line']}" if "line" in block else ""
-    told = f"{size(block['pages'])} at {block['address']}: {state}{origin}"
+    told = f"{counted(block['pages'], 'page')} at {block['address']}: {state}{origin}"
     return Text(told, "red" if block["allocated"] else "green")
-
-
-def size(pages: int) -> str:
-    return f"{pages:,} page{'' if pages == 1 else 's'}"

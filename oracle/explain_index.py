@@ -131,6 +131,11 @@ class Index:
         """The operations of a trace whose replay asks a clause, or an operation's guard."""
         return [op for op in self.replays if of in self.asked[op].itself | self.asked[op].beyond]
 
+    def asked_of(self, op: str) -> list[Clause]:
+        """The clauses that the replay of an operation asks."""
+        asked = self.asked[op].itself | self.asked[op].beyond
+        return [each for each in self.law.values() if isinstance(each, Clause) and each in asked]
+
     def code_of(self, obligation: Obligation | Computation) -> list[PublicFunction]:
         """The functions of the reference that a refinement is about: the one of its name, or those that it calls."""
         if obligation.kind != REFINEMENT:

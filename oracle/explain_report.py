@@ -9,17 +9,17 @@ from dataclasses import asdict
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from memoracle.console import console_on
+from memoracle.numerals import counted
 from memoracle.options import JSON
 
 if TYPE_CHECKING:
     from memoracle.explanation import Entry, Explanation
 
-FILE_WIDTH = 120  # columns of a report that no terminal shows
 BY_NAME = "used_by"  # these are many, and each is a step away: their names are enough
 INVARIANT = "invariant"
 TITLES = {
@@ -65,7 +65,7 @@ def document(explanation: Explanation) -> dict[str, Any]:
 
 
 def write_text(explanation: Explanation, out: TextIO) -> None:
-    console = Console(file=out, highlight=False, markup=False, emoji=False, width=None if out.isatty() else FILE_WIDTH)
+    console = console_on(out)
     at = f" ({explanation.source})" if explanation.source else ""
     console.print(Text(f"{explanation.kind} {explanation.name}{at}", "bold"))
     facts = Table.grid(padding=(0, 2))
@@ -107,5 +107,4 @@ def names(entries: Sequence[Entry]) -> Text:
     """Names alone; and how many more the operations' invariants are, which every guard is taken as given for."""
     others = [entry.name for entry in entries if entry.kind != INVARIANT]
     kept = len(entries) - len(others)
-    noun = "invariant" if kept == 1 else "invariants"
-    return Text(", ".join([*others, *([f"{kept} {noun} that operations keep"] if kept else [])]))
+    return Text(", ".join([*others, *([f"{counted(kept, INVARIANT)} that operations keep"] if kept else [])]))

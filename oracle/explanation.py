@@ -13,6 +13,7 @@ import msgspec
 
 from memoracle.events import AnyEvent
 from memoracle.explain_index import Index, text_of
+from memoracle.proof_report import HAZARD
 from memoracle.proofs import contract_text
 from memoracle.proofs.contract_text import PublicFunction
 from memoracle.proofs.obligations import Computation, Obligation, source_of
@@ -111,7 +112,13 @@ def of_traces_operation(index: Index, op: str) -> Explanation:
     """Of an operation that traces have, and that the law states by clauses alone."""
     replay = index.replays[op]
     says = "an operation of traces, which is held to the clauses below"
-    related = {"asks": asked(index, op), "rules": [of_named_rule(index, n) for n, o in index.rules.items() if o == op]}
+    clauses = [each for each in index.asked_of(op) if not index.guarded(each)]  # other operations' are proved of those
+    about = {each.name for clause in clauses for each in index.about(clause)}
+    related = {
+        "asks": asked(index, op),
+        "rules": [of_named_rule(index, n) for n, o in index.rules.items() if o == op],
+        "obligations": [of_proof(each) for each in index.obligations.values() if each.name in about],
+    }
     return Explanation(op, OPERATION, says, where(replay), "", {"event": event(op)}, related)
 
 
@@ -141,7 +148,7 @@ def of_obligation(index: Index, obligation: Obligation | Computation) -> Explana
         "shows": obligation.kind,
         "scope": obligation.scope,
     }
-    return Explanation(obligation.name, OBLIGATION, obligation.claim, obligation.source, "", facts, related)
+    return Explanation(obligation.name, OBLIGATION, claimed(obligation), obligation.source, "", facts, related)
 
 
 def of_contract(index: Index, function: PublicFunction) -> Explanation:
@@ -172,7 +179,12 @@ def of_law(index: Index, of: Clause | Operation) -> Entry:
 
 
 def of_proof(obligation: Obligation | Computation) -> Entry:
-    return Entry(obligation.name, obligation.kind, obligation.claim, obligation.source)
+    return Entry(obligation.name, obligation.kind, claimed(obligation), obligation.source)
+
+
+def claimed(obligation: Obligation | Computation) -> str:
+    """What it claims; of a hazard, that the claim is false, which is what its proof shows."""
+    return f"it fails, as it should, that {obligation.claim}" if obligation.kind == HAZARD else obligation.claim
 
 
 def of_code(function: PublicFunction) -> Entry:
@@ -195,8 +207,7 @@ def of_named_rule(index: Index, name: str) -> Entry:
 
 def asked(index: Index, op: str) -> list[Entry]:
     """The clauses that the replay of an operation asks."""
-    mentioned = index.asked[op].itself | index.asked[op].beyond
-    return [of_law(index, each) for each in index.law.values() if each in mentioned and isinstance(each, Clause)]
+    return [of_law(index, each) for each in index.asked_of(op)]
 
 
 def event(op: str) -> str:

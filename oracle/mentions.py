@@ -9,7 +9,8 @@ import dis
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, partial
-from inspect import unwrap
+from inspect import getattr_static, unwrap
+from itertools import zip_longest
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -44,14 +45,13 @@ class Text(NamedTuple):
 
 
 def mentions(start: Any) -> Mentions:
-    """Of a function or a partial application of one; or of a method, with those of its object that it calls."""
-    owner = start.__self__ if isinstance(start, MethodType) else None
-    own = _read(start.__func__ if owner else start, owner)
-    known = {id(value): value for value in own.values}
+    """Of a function or a partial application of one; or of a method, with those that it calls of objects it knows."""
+    own = _read(start)
+    known = {_identity(value): value for value in own.values}
     words, waiting = set(own.words), list(own.values)
     while waiting:
-        text = _text(waiting.pop(), owner)
-        fresh = {id(each): each for each in text.values if id(each) not in known}
+        text = _text(waiting.pop())
+        fresh = {_identity(each): each for each in text.values if _identity(each) not in known}
         known |= fresh
         waiting += fresh.values()
         words |= text.words
@@ -59,17 +59,26 @@ def mentions(start: Any) -> Mentions:
     return Mentions(
         itself,
         frozenset(_of_the_law(known.values())) - itself,
-        frozenset(value for value in known.values() if isinstance(value, FunctionType)),
+        frozenset(value for value in map(_function, known.values()) if isinstance(value, FunctionType)),
         frozenset(words),
         own.words,
     )
+
+
+def _identity(value: Any) -> object:
+    """What tells a value from others: of a method, its function and its object, since it is made whenever asked for."""
+    return (id(value.__func__), id(value.__self__)) if isinstance(value, MethodType) else id(value)
+
+
+def _function(value: Any) -> Any:
+    return value.__func__ if isinstance(value, MethodType) else value
 
 
 def _of_the_law(values: Iterable[Any]) -> Iterator[Clause | Operation]:
     return (value for value in values if isinstance(value, Clause | Operation))
 
 
-def _text(value: Any, owner: object) -> Text:
+def _text(value: Any) -> Text:
     """A clause is written as a formula, an operation as a guard and an effect; the law has lists of them, too."""
     if isinstance(value, Clause):
         return Text((value.holds,), frozenset())
@@ -77,15 +86,16 @@ def _text(value: Any, owner: object) -> Text:
         return Text((value.effect, *value.guard), frozenset())
     if isinstance(value, tuple):
         return Text(tuple(_of_the_law(value)), frozenset())
-    return _read(value, owner)
+    return _read(value)
 
 
-def _read(start: Any, owner: object) -> Text:
+def _read(start: Any) -> Text:
     if isinstance(start, partial):
-        text = _read(start.func, owner)
+        text = _read(start.func)
         given = [value for each in (*start.args, *start.keywords.values()) for value in _opened(each)]
         return Text((*text.values, *filter(_is_ours, given)), text.words)
-    function = unwrap(start)
+    owner = start.__self__ if isinstance(start, MethodType) else None
+    function = unwrap(_function(start))
     if not isinstance(function, FunctionType):
         return Text((), frozenset())
     return _read_function(function) if owner is None else _read_anew(function, owner)
@@ -109,26 +119,45 @@ def _read_function(function: FunctionType) -> Text:
 
 
 def _named(code: CodeType, names: dict[str, Any], owner: object) -> Iterator[tuple[Any, str]]:
-    """Each global name, attribute and string, and what it stands for.
+    """Each global name, attribute and string, and what it stands for; but of what is only compared, its name alone.
 
-    Of attributes that is known where they are a module's, or those of the object whose method it is.
+    Of attributes that is known where they are a module's, or those of the object whose method it is, and so on.
     """
     last: Any = UNKNOWN
-    for step in dis.get_instructions(code):
+    local = {} if owner is None else {"self": owner}
+    steps = list(dis.get_instructions(code))
+    compared = [step.opname == "IS_OP" for step in steps[1:]]
+    for step, is_compared in zip_longest(steps, compared):
         word = step.argval if isinstance(step.argval, str) and step.opname in WORDS else ""
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             last = names.get(word, UNKNOWN)
         elif step.opname.startswith(("LOAD_FAST", "LOAD_DEREF")):  # the first of them may load two names at once
-            own = owner is not None and "self" in (step.argval, step.argval[-1])
-            last = owner if own else names.get(step.argval, UNKNOWN) if step.opname == "LOAD_DEREF" else UNKNOWN
+            name = step.argval if isinstance(step.argval, str) else step.argval[-1]
+            last = local.get(name, names.get(name, UNKNOWN) if step.opname == "LOAD_DEREF" else UNKNOWN)
+        elif step.opname == "STORE_FAST":
+            if _is_followed(last):
+                local[step.argval] = last
+            last = UNKNOWN
         elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            followed = isinstance(last, ModuleType) or (owner is not None and last is owner and word != LISTS_ALL)
-            last = getattr(last, word, UNKNOWN) if followed else UNKNOWN
-            if isinstance(last, MethodType) and last.__self__ is owner:
-                last = last.__func__
+            last = _attribute(last, word, last is owner)
         else:
             last = UNKNOWN
-        yield last, word
+        yield UNKNOWN if is_compared else last, word
+
+
+def _is_followed(value: Any) -> bool:
+    """Whether this is an object of the oracle, whose methods may ask something of the law."""
+    module = type(value).__module__
+    return module.startswith(OWN) and module.count(".") == 1
+
+
+def _attribute(of: Any, word: str, itself: bool) -> Any:
+    if isinstance(of, ModuleType):
+        return getattr(of, word, UNKNOWN)
+    if not (itself or _is_followed(of)) or word == LISTS_ALL:
+        return UNKNOWN
+    static = getattr_static(of, word, UNKNOWN)
+    return MethodType(static.fget, of) if isinstance(static, property) and static.fget else getattr(of, word, UNKNOWN)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -166,4 +195,5 @@ def _is_ours(value: Any) -> bool:
         return True
     if isinstance(value, tuple):
         return any(_of_the_law(value))
-    return isinstance(value, FunctionType) and value.__module__.startswith(OWN)
+    function = _function(value)
+    return isinstance(function, FunctionType) and function.__module__.startswith(OWN)

@@ -15,13 +15,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from memoracle.console import console_on
+from memoracle.numerals import counted
 from memoracle.options import JSON
 from memoracle.status import Status
 
 if TYPE_CHECKING:
     from memoracle.proofs.runner import Result
 
-FILE_WIDTH = 120  # columns of a report that no terminal shows
 SLOWEST = 10
 PROVED, REFUTED, UNKNOWN, VACUOUS, NOTHING = "proved", "refuted", "unknown", "vacuous", "nothing"
 VERDICTS = (PROVED, REFUTED, UNKNOWN, VACUOUS)
@@ -98,7 +99,7 @@ def entry(result: Result, replays: dict[str, str]) -> dict[str, Any]:
 
 
 def write_text(outcome: Outcome, out: TextIO, verbose: bool) -> None:
-    console = Console(file=out, highlight=False, markup=False, emoji=False, width=None if out.isatty() else FILE_WIDTH)
+    console = console_on(out)
     results = outcome.results
     for component, group in groupby(results, key=lambda result: result.component):
         console.print(component_table(component, list(group)))
@@ -201,9 +202,7 @@ def tell_failures(outcome: Outcome, console: Console) -> None:
 def summary(outcome: Outcome) -> str:
     """The last line; it begins with the verdict."""
     results = outcome.results
-    counted = ", ".join(f"{count} {each}" for each, count in totals(results).items())
+    verdicts = ", ".join(f"{count} {each}" for each, count in totals(results).items())
     cached = sum(result.cached for result in results)
-    noun = "obligation" if len(results) == 1 else "obligations"
-    return (
-        f"{verdict(results)}: {len(results)} {noun} ({counted}; {cached} from the cache) in {outcome.seconds:.1f} s"
-    )
+    told = f"{verdict(results)}: {counted(len(results), 'obligation')} ({verdicts}; {cached} from the cache)"
+    return f"{told} in {outcome.seconds:.1f} s"

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from memoracle.divergence import REFUSAL, since
 from memoracle.impl.buddy import Buddy, order_for
+from memoracle.numerals import counted
 from memoracle.proofs.abstraction import blocks_of
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
@@ -56,7 +57,7 @@ class Asked:
 def describe(clause: Clause, asked: Asked) -> str:
     """What was seen, where this clause broke."""
     page, pages, buddy = asked.page, asked.pages, asked.buddy
-    at, size = f"{asked.address:#x}", span_of(pages)
+    at, size = f"{asked.address:#x}", counted(pages, "page")
     if clause is addresses.address_is_aligned:
         return f"{at} is no multiple of the page size, {asked.geometry.page_size:#x}"
     if clause is law.rounds_up:
@@ -67,34 +68,36 @@ def describe(clause: Clause, asked: Asked) -> str:
         end = asked.at(asked.area.pages) - 1
         return f"{size} at {at} are not within the range, {asked.area.start:#x} to {end:#x}"
     if clause is law.block_is_aligned:
-        return f"page {page:,} ({at}) is no multiple of the block's {span_of(1 << asked.order)}"
+        return f"page {page:,} ({at}) is no multiple of the block's {counted(1 << asked.order, 'page')}"
     if clause is law.block_is_free:
         other = first_allocated(asked)
-        taken = 1 << buddy.allocated[other]
-        return f"{size} at {at} overlap the block of {span_of(taken)} at {asked.at(other):#x}, {origin(asked, other)}"
+        taken = counted(1 << buddy.allocated[other], "page")
+        return f"{size} at {at} overlap the block of {taken} at {asked.at(other):#x}, {origin(asked, other)}"
     if clause is law.never_frees_fixed:
         return f"the block at {at} was taken at start"
     if clause is manager_ranges.frees_no_kernel_block:
         return f"the block at {at} is one of kernel pages{since(asked.made.get(page, 0), 'allocated by')}"
     held = buddy.size(page)
-    return f"the block at {at} has {span_of(held)}, not {pages:,}" if held else f"no allocated block starts at {at}"
+    if not held:
+        return f"no allocated block starts at {at}"
+    return f"the block at {at} has {counted(held, 'page')}, not {pages:,}"
 
 
 def held(asked: Asked) -> str:
     """What starts at an address in truth."""
     page = asked.page
     order = order_at(asked.buddy, page)
-    size = span_of(1 << order)
+    size = counted(1 << order, "page")
     return f"{size} are {origin(asked, page) if page in asked.buddy.allocated else 'free'} there"
-
-
-def span_of(pages: int) -> str:
-    return f"{pages:,} page" if pages == 1 else f"{pages:,} pages"
 
 
 def origin(asked: Asked, page: int) -> str:
     """Where an allocated block comes from."""
     return "taken at start" if page in asked.buddy.fixed else f"allocated{since(asked.made.get(page, 0))}"
+
+
+def state_of(allocated: bool) -> str:
+    return "allocated" if allocated else "free"
 
 
 def first_allocated(asked: Asked) -> int:
@@ -112,8 +115,7 @@ def choices(asked: Asked) -> str:
     large_enough = sum(len(blocks) for blocks in asked.buddy.free_blocks[wanted:])
     if not large_enough:
         return REFUSAL
-    blocks = "1 free block" if large_enough == 1 else f"{large_enough:,} free blocks"
-    return f"any aligned {span_of(1 << wanted)} in {blocks} large enough"
+    return f"any aligned {counted(1 << wanted, 'page')} in {counted(large_enough, 'free block')} large enough"
 
 
 def around(asked: Asked) -> dict[str, Any]:

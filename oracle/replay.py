@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from memoracle.decoding import ANYTHING, EVENT, FAULTS, MalformedLine, UnknownOperation, checked, decode_event, misread
 from memoracle.divergence import Divergence
-from memoracle.events import (
-    ANYTHING,
-    EVENT,
-    FAULTS,
-    AnyEvent,
-    BadNumber,
-    MalformedLine,
-    UnknownOperation,
-    checked,
-    decode_event,
-    misread,
-)
+from memoracle.events import AnyEvent, BadNumber
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.inputs import InputError
 from memoracle.replay_entries import EntryReplay

@@ -91,8 +91,12 @@ class FrameReplay:
     def boot(self, event: events.Boot, line: int) -> Finding | None:
         records = event.records()
         state = boot_law.unread(self.geometry.page_shift)
-        fits = all(boot_law.record_has_64_bits(state, *record) for record in records)
-        clause = None if fits else boot_law.record_has_64_bits
+        misfit = next((n for n, each in enumerate(records) if not boot_law.record_has_64_bits(state, *each)), None)
+        clause, message = None, "the memory map was accepted"
+        if misfit is not None:
+            clause = boot_law.record_has_64_bits
+            start, length, _ = records[misfit]
+            message += f", with memory_map[{misfit}], of {length:#x} bytes from {start:#x}"
         if not boot_law.boot_comes_first(state, line - FIRST_EVENT):
             clause = boot_law.boot_comes_first
         if not event.succeeded:
@@ -101,11 +105,11 @@ class FrameReplay:
             says = "a memory map that comes first is accepted, whatever its records cover"
             return wrongly_failed("boot", event.error, "success", says, self.totals())
         before = self.totals()
-        if fits:
+        if misfit is None:
             self.start(records)
         if clause is None or self.safe:
             return None
-        return Finding(clause.name, clause.says, "the memory map was accepted", REFUSAL, before, self.totals())
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.totals())
 
     @property
     def free_frames(self) -> int:
@@ -192,7 +196,7 @@ class FrameReplay:
         address = number(event.address)
         frame = address >> self.geometry.page_shift
         spurious = law.free.broken(frames_of(self.bitmap), frame=frame) or self.why_held(frame)
-        words = self.describe(address)
+        words = self.describe_frame(frame, "") if frame in self.held else self.describe(address)
         if event.succeeded and not self.misaligned(address):
             self.held.pop(frame, None)
         finding = self.free(event, line)
@@ -211,8 +215,8 @@ class FrameReplay:
         message, before = self.describe(address), self.around(address)
         frame = address >> self.geometry.page_shift
         if clause is manager.takes_back_what_was_given:
+            message = self.describe_frame(frame, "")
             del self.held[frame]
-            message = f"{message}, for kernel pages"
             self.release(frame, line)
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(address))
 
@@ -313,7 +317,8 @@ class FrameReplay:
             return f"{name} is {already}free{since(self.lines[frame], 'freed by')}"
         if not bitmap.exists(frame):
             return f"{name} does not exist: it is no usable memory"
-        return f"{name} is {already}allocated{since(self.lines[frame])}"
+        purpose = ", for kernel pages" if frame in self.held else ""
+        return f"{name} is {already}allocated{since(self.lines[frame])}{purpose}"
 
     def totals(self) -> dict[str, Any]:
         return {"free_frames": self.free_frames}

@@ -14,6 +14,7 @@ from memoracle import events
 from memoracle.divergence import REFUSAL, Finding, broken, since
 from memoracle.events import number
 from memoracle.exhaustion import exhausted
+from memoracle.numerals import counted
 from memoracle.replay_frames import FrameReplay
 from memoracle.replay_ranges import RangeReplay
 from memoracle.rules import Handlers, Rules, wrongly_failed
@@ -143,14 +144,17 @@ class HeapReplay:
 
     def describe(self, clause: Clause, size: int, address: int, byte: int) -> str:
         """What is wrong with a new block."""
-        block = f"the {size:,} bytes at {address:#x}"
+        block = f"the {counted(size, 'byte')} at {address:#x}"
         if clause is law.is_aligned:
             return f"{block} are not aligned to {self.alignment(size):#x}"
         if clause is law.address_is_unique:
             return f"{address:#x} is the address of {self.named(address)}"
         if clause is law.is_disjoint:
             return f"{block} share {byte:#x} with {self.named(self.block_at(byte))}"
-        return f"{block} do not lie between address 1 and 2^64" if size >= 0 else f"{size:,} bytes were handed out"
+        if size < 0:
+            return f"{counted(size, 'byte')} were handed out"
+        hint = "; a failed allocation is recorded with `error`" if address == 0 else ""
+        return f"{block} do not lie between address 1 and 2^64{hint}"
 
     def describe_place(self, address: int) -> str:
         """What is known of an address at which no live block starts."""
@@ -163,7 +167,7 @@ class HeapReplay:
 
     def named(self, address: int) -> str:
         block = self.blocks[address]
-        return f"the live block of {block.size:,} bytes at {address:#x}{since(block.line, 'made by')}"
+        return f"the live block of {counted(block.size, 'byte')} at {address:#x}{since(block.line, 'made by')}"
 
     def alignment(self, size: int) -> int:
         due = law.alignment_of(self.state, max(size, 1))
@@ -175,7 +179,7 @@ class HeapReplay:
             return REFUSAL
         if size == 0:
             return "an address that no live block has, or a refusal"
-        return f"{size:,} bytes aligned to {self.alignment(size):#x} that belong to no live block"
+        return f"{counted(size, 'byte')} aligned to {self.alignment(size):#x} that belong to no live block"
 
     def totals(self) -> dict[str, Any]:
         return self.frames.totals() | {"live_blocks": len(self.blocks)}

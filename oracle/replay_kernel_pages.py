@@ -13,6 +13,7 @@ reference allows, else what the trace tells first.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from msgspec import UNSET
@@ -22,8 +23,8 @@ from memoracle.divergence import REFUSAL, Finding, broken, since
 from memoracle.events import number
 from memoracle.holdings import Holdings
 from memoracle.impl.paging import Leaf
+from memoracle.numerals import counted
 from memoracle.page_words import mappings_of
-from memoracle.range_words import span_of
 from memoracle.replay_frames import FrameReplay
 from memoracle.replay_pages import KernelBlock, KernelPage, PageReplay
 from memoracle.replay_ranges import RangeReplay
@@ -85,7 +86,7 @@ class KernelPagesReplay:
         self.rules.unknown_frames += block.unknown
         if enough:
             return None
-        clause, message = law.frames_suffice, f"{span_of(block.pages)} were allocated"
+        clause, message = law.frames_suffice, f"{counted(block.pages, 'page')} were allocated"
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.frames.totals())
 
     def take_frames(self, block: KernelBlock, named: list[int]) -> Finding | None:
@@ -93,12 +94,14 @@ class KernelPagesReplay:
         found, block.mapped = None, min(block.pages, len(named))
         clause, around = law.each_page_has_its_frame, self.frames.totals()
         if not self.rules.safe and not clause(self.state(), block.pages, len(named)):
-            message = f"{len(named):,} frames are named for {span_of(block.pages)}"
-            found = Finding(clause.name, clause.says, message, f"{block.pages:,} frames", around, around)
+            message = f"for {counted(block.pages, 'page')} so many frames are named: {len(named):,}"
+            found = Finding(clause.name, clause.says, message, counted(block.pages, "frame"), around, around)
         for place, address in enumerate(named):
             wrong = self.frames.allocate(events.FrameAllocate(result=address), block.line)
-            found = found or wrong
             frame = self.geometry.frame_at(address)
+            if wrong is not None and frame in block.frames.values():
+                wrong = replace(wrong, message=f"frame {frame:,} is named twice")
+            found = found or wrong
             if frame is not None and (wrong is None or wrong.clause.endswith(PREFERS)):
                 self.frames.held[frame] = block.line
                 block.frames[place] = frame
@@ -171,7 +174,7 @@ class KernelPagesReplay:
             block = None
         words = f"no kernel pages start at {address:#x}"
         if block is not None:
-            words = f"{span_of(block.pages)}, not {pages:,}, were allocated at {address:#x}{since(block.line)}"
+            words = f"{counted(block.pages, 'page')}, not {pages:,}, were allocated at {address:#x}{since(block.line)}"
         return Finding(clause.name, clause.says, words, REFUSAL, before, self.around(address))
 
     def why_not_free(self, page: int, pages: int) -> Clause | None:

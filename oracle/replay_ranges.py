@@ -18,6 +18,7 @@ from memoracle.holdings import Holdings
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.lowest import Lowest
+from memoracle.numerals import counted
 from memoracle.proofs.abstraction import blocks_of
 from memoracle.range_words import Asked
 from memoracle.rules import EXACT, PREFERS, Handlers, Rules, nobody, wrongly_failed
@@ -236,7 +237,7 @@ class RangeReplay:
         asked, clause = self.asked(space, address, size), law.size_is_of_the_block
         state = range_words.around(asked)
         if answer is not None:
-            told = range_words.span_of(answer)
+            told = counted(answer, "page")
             message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
             return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
         if self.rules.failures_pass or not law.in_range(blocks_of(space.buddy), asked.page):
@@ -256,7 +257,7 @@ class RangeReplay:
             if self.rules.failures_pass:
                 return None
             state, says = {"process": process}, "asking for the list of blocks always succeeds"
-            return wrongly_failed("range.list", event.error, f"{len(blocks):,} blocks", says, state)
+            return wrongly_failed("range.list", event.error, counted(len(blocks), "block"), says, state)
         start, size = space.area.start, self.page_size
         if listed == [(start + page * size, pages, allocated) for page, pages, allocated in blocks]:
             return None
@@ -264,7 +265,7 @@ class RangeReplay:
         before = range_words.around(asked)
         self.adopt(space, listed)
         after = range_words.around(self.asked(space, asked.address, asked.pages))
-        legal = f"the list of {len(blocks):,} block{'' if len(blocks) == 1 else 's'} in address order"
+        legal = f"the list of {counted(len(blocks), 'block')} in address order"
         return Finding(clause.name, clause.says, message, legal, before, after)
 
     def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, Asked, str]:
@@ -272,7 +273,7 @@ class RangeReplay:
         state, due = blocks_of(space.buddy), 0
         for address, pages, allocated in listed:
             asked = self.asked(space, address, pages)
-            words = f"it lists {range_words.span_of(pages)} at {address:#x}, {'allocated' if allocated else 'free'}"
+            words = f"it lists {counted(pages, 'page')} at {address:#x}, {range_words.state_of(allocated)}"
             if not addresses.address_is_aligned(self.geometry, address):
                 return addresses.address_is_aligned, asked, words
             if not law.lists_in_address_order(state, asked.page, due):

@@ -13,14 +13,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from memoracle.console import console_on
 from memoracle.divergence import Divergence
 from memoracle.drawing import drawn
 from memoracle.inputs import InputError, shown
+from memoracle.numerals import counted
 from memoracle.options import JSON
 from memoracle.rules import SAFE
 from memoracle.status import Status
 
-FILE_WIDTH = 120  # columns of a report that no terminal shows
 CONFORMS, DIVERGES, UNKNOWN, NOTHING = "conforms", "diverges", "unknown", "nothing"
 
 
@@ -100,28 +101,32 @@ def entry(divergence: Divergence) -> dict[str, Any]:
 
 
 def write_text(outcomes: Sequence[Outcome], out: TextIO) -> None:
-    console = Console(file=out, highlight=False, markup=False, emoji=False, width=None if out.isatty() else FILE_WIDTH)
+    console = console_on(out)
     for outcome in outcomes:
         for warning in outcome.warnings:
-            console.print(f"warning: {warning}")
+            console.print(f"warning: {warning}", soft_wrap=True)
         for divergence in outcome.divergences:
             show(divergence, console)
     for outcome in outcomes:
-        console.print(Text(summary(outcome), "red" if outcome.divergences or outcome.fault else "green"))
+        colour = "red" if outcome.divergences or outcome.fault else "green"
+        console.print(Text(summary(outcome), colour), soft_wrap=True)
 
 
 def summary(outcome: Outcome) -> str:
     found = len(outcome.divergences)
-    counted = f"{found:,} divergence{'' if found == 1 else 's'} in " if found else ""
-    events = f"{outcome.events:,} event{'' if outcome.events == 1 else 's'}"
-    told = f"{shown(outcome.path)}: {verdict([outcome])}: {counted}{events}, at level {outcome.level}"
-    return told if outcome.fault is None else f"{told}; unreadable: {outcome.fault}"
+    divergences = f"{counted(found, 'divergence')} in " if found else ""
+    events = counted(outcome.events, "event")
+    told = f"{shown(outcome.path)}: {verdict([outcome])}: {divergences}{events}, at level {outcome.level}"
+    if outcome.fault is None:
+        return told
+    return f"{told}; unreadable" + (f" from line {outcome.fault.line:,} on" if outcome.fault.line else "")
 
 
 def show(divergence: Divergence, console: Console) -> None:
     """One divergence: which event, which rule, what was seen and expected, and the state around it."""
     finding = divergence.finding
-    console.print(Text(f"{shown(divergence.file)}:{divergence.line}: {told(divergence.event)}", "bold red"))
+    heading = f"{shown(divergence.file)}:{divergence.line}: {told(divergence.event)}"
+    console.print(Text(heading, "bold red"), soft_wrap=True)
     facts = Table.grid(padding=(0, 2))
     facts.add_row("rule", Text(f"{finding.says} [{finding.clause}]"))
     facts.add_row("seen", Text(finding.message, "bold"))
@@ -143,16 +148,20 @@ def parts(event: Mapping[str, Any]) -> Iterator[str]:
     yield str(event["op"])
     for key, value in event.items():
         if key not in ("op", "result", "error", "memory_map") and not key.startswith("_"):
-            yield f"{key}={value}"
+            yield f"{key}={written(value)}"
     if "error" in event:
         yield f"failed: {event['error']}"
     elif event.get("result") is not None:
-        yield f"-> {shortened(json.dumps(event['result']))}"
-    noted = [f"{key}={value}" for key, value in event.items() if key.startswith("_")]
+        yield f"-> {shortened(written(event['result']))}"
+    noted = [f"{key}={written(value)}" for key, value in event.items() if key.startswith("_")]
     if noted:
         yield f"({', '.join(noted)})"
 
 
+def written(value: object) -> str:
+    """A value as a trace has it; a string without its quotes."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def shortened(text: str, most: int = 60) -> str:
-    text = text.strip('"')
     return text if len(text) <= most else f"{text[:most]}..."

@@ -7,8 +7,8 @@ from itertools import chain, islice
 
 from msgspec import UNSET
 
+from memoracle.decoding import Header, MalformedLine, decode_header
 from memoracle.e820 import looks_like_e820
-from memoracle.events import Header, MalformedLine, decode_header
 from memoracle.inputs import InputError
 from memoracle.kmem import looks_like_kmem
 from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, geometry_from

@@ -224,7 +224,7 @@ def load_geometry(source: str) -> Geometry:
     except OSError as fault:
         raise GeometryError(source, f"cannot read: {fault.strerror or fault}") from None
     except ValueError as fault:  # no UTF-8, or no TOML
-        raise GeometryError(source, f"no TOML file: {fault}") from None
+        raise GeometryError(source, f"it is no TOML: {fault}") from None
 
 
 def geometry_from(source: object) -> Geometry:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from memoracle.events import EVENT
+from memoracle.decoding import EVENT
 from memoracle.proofs import buddy_law, components, laws
 from memoracle.replay import Replay
 from memoracle.rules import EXACT, LEGAL, Rules

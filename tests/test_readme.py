@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from memoracle.cli import main
-from memoracle.events import OPERATIONS, decode_event
+from memoracle.decoding import decode_event
+from memoracle.events import OPERATIONS
 from memoracle.proofs import components
 from memoracle.spec.geometry import geometry_from
 

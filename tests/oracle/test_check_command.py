@@ -103,6 +103,29 @@ def test_text_draws_the_bitmap(capsys: pytest.CaptureFixture[str], files: dict[s
     assert any("frame 0 is the kernel image's" in line for line in lines)
 
 
+def test_lines_of_a_file_end_with_their_text(
+    capsys: pytest.CaptureFixture[str], files: dict[str, str], tmp_path: Path
+) -> None:
+    assert main(["check", "--keep-going", files["diverging"], "--output", str(tmp_path / "report")]) == 1
+    assert main(["check", "--keep-going", files["diverging"]]) == 1
+    text = capsys.readouterr().out
+    assert text == (tmp_path / "report").read_text()
+    assert "rule" in text
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
+
+
+def test_an_event_is_told_as_a_trace_has_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    events = (
+        '{"op": "pat.select", "cache": "write-back", "low_half": true, "result": 7}\n'
+        '{"op": "kernel_pages.allocate", "pages": 1, "frames": ["0x0"], "result": 0, "_cpu": [1, null]}\n'
+    )
+    (tmp_path / "t.jsonl").write_text(HEADER + events)
+    assert main(["check", "--keep-going", str(tmp_path / "t.jsonl")]) == 1
+    told = capsys.readouterr().out
+    assert ":2: pat.select cache=write-back low_half=true -> 7\n" in told
+    assert ":3: kernel_pages.allocate pages=1 frames=[\"0x0\"] -> 0 (_cpu=[1, null])\n" in told
+
+
 def test_document_has_the_keys_of_the_contract(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:
     status, document, _ = checked(capsys, "--keep-going", files["diverging"])
     assert (status, document["verdict"], document["events"]) == (1, "diverges", 2)

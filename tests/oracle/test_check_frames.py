@@ -227,3 +227,8 @@ class TestPrivateFrames:
         ]
         report = check(events, "--level", level, "--keep-going", private_frames=True)
         assert report.broken == [(4, "bitmap.calls-free-only-the-free"), (5, "bitmap.counts-only-the-free")]
+
+
+def test_boot_names_the_record_that_has_no_64_bits(check: Callable[..., Any]) -> None:
+    (found,) = check([boot((0, 5, 1), (4096, -1, 1))]).document["divergences"]
+    assert found["message"] == "the memory map was accepted, with memory_map[1], of -0x1 bytes from 0x1000"

@@ -120,6 +120,11 @@ def test_message_names_the_earlier_line(check: Callable[..., Any]) -> None:
     assert found[0]["before"]["block"] == {"address": hex(BASE), "bytes": 64, "line": 2}
 
 
+def test_address_0_is_no_way_to_record_a_failure(check: Callable[..., Any]) -> None:
+    (found,) = check([new(8, 0)]).document["divergences"]
+    assert found["message"].endswith("a failed allocation is recorded with `error`")
+
+
 def test_keep_going_adopts_what_is_seen(check: Callable[..., Any]) -> None:
     events = [
         *(new(8, BASE + 8 * place) for place in range(8)),  # lines 2 to 9

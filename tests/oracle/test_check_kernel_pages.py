@@ -369,6 +369,11 @@ def test_unsafe(check: Callable[..., Any], events: list[dict[str, Any]], clause:
     assert report.broken == [(len(events) + 1, clause)]
 
 
+def test_frame_that_is_named_twice(check: Callable[..., Any]) -> None:
+    (found,) = check([pages(2, 2, [2, 2])]).document["divergences"]
+    assert (found["clause"], found["message"]) == ("bitmap.allocates-only-free", "frame 2 is named twice")
+
+
 def test_message_names_the_earlier_line(check: Callable[..., Any]) -> None:
     events = [
         pages(2, 2, [2, 3]),
@@ -383,7 +388,7 @@ def test_message_names_the_earlier_line(check: Callable[..., Any]) -> None:
     ]
     found = check(events, "--keep-going").document["divergences"]
     assert [divergence["message"] for divergence in found] == [
-        "frame 3 is already allocated (by line 2), for kernel pages",
+        "frame 3 is allocated (by line 2), for kernel pages",
         "the block at 0xffffffff00400000 is one of kernel pages (allocated by line 2)",
         "0xffffffff00800000 is mapped to a frame of kernel pages (by line 5) already",
         "it says that nothing is mapped there, but 0xffffffff00800000 is mapped to 0x1200000 (by line 6)",
@@ -459,4 +464,4 @@ def test_a_trusting_bitmap_frees_what_they_hold(check: Callable[..., Any]) -> No
     ]
     report = check(events, geometry=geometry)
     assert (report.status, len(report.document["warnings"])) == (0, 1)
-    assert "spurious free: frame 2 is already allocated (by line 2)" in report.document["warnings"][0]
+    assert "spurious free: frame 2 is allocated (by line 2), for kernel pages" in report.document["warnings"][0]

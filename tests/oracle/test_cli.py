@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,11 @@ def test_help_names_each_command_and_its_options(capsys: pytest.CaptureFixture[s
     assert main(["boot", "--help"]) == 0
     text = capsys.readouterr().out
     assert all(option in text for option in ("--geometry", "--format", "--output", "--quiet"))
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"memoracle {metadata.version('memoracle')}\n"
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,8 @@ from typing import Any
 
 import pytest
 
-from memoracle.events import (
-    EVENT,
-    OPERATIONS,
-    BadNumber,
-    MalformedLine,
-    UnknownOperation,
-    decode_event,
-    decode_header,
-    number,
-)
+from memoracle.decoding import EVENT, MalformedLine, UnknownOperation, decode_event, decode_header
+from memoracle.events import OPERATIONS, BadNumber, number
 
 GOOD = '{"op": "frame.free", "address": 4194304}'
 NO_NUMBER = 'neither an integer nor a string "0x..."'
@@ -22,17 +14,25 @@ NO_NUMBER = 'neither an integer nor a string "0x..."'
 BROKEN = {
     "no JSON": ("{", "cut short"),
     "nothing": ("", "cut short"),
-    "no object": ("[1]", "Expected `object`"),
+    "no object": ("[1]", "an object was expected, not an array"),
     "more than an object": (GOOD + " x", "trailing characters"),
     "nested without end": ('{"op": "boot", "memory_map": ' + "[" * 100_000 + "}", "nested too deeply"),
     "no operation": ('{"address": 5}', "op: missing"),
     "operation is no string": ('{"op": 5}', "op: no string"),
     "unknown operation": ('{"op": "frame.fly"}', "op: unknown operation 'frame.fly'"),
+    "mistyped operation": ('{"op": "frame.fre"}', "op: unknown operation 'frame.fre'; near it: frame.free"),
     "missing argument": ('{"op": "frame.free"}', "address: missing"),
     "unknown key": ('{"op": "frame.free", "address": 5, "cpu": 1}', "cpu: unknown key"),
     "null argument": ('{"op": "frame.free", "address": null}', "address: "),
     "process is null": ('{"op": "process.exit", "process": null}', "process: "),
-    "float": ('{"op": "frame.free", "address": 5.0}', "address: "),
+    "float": (
+        '{"op": "frame.free", "address": 5.0}',
+        'address: an integer or a string "0x..." was expected, not a fraction',
+    ),
+    "entry of a list": (
+        '{"op": "range.list", "result": [[0, 1]]}',
+        "result[0]: an array of 3 values was expected",
+    ),
     "truth for a number": ('{"op": "frame.free", "address": true}', "address: "),
     "number for a truth": ('{"op": "frame.is_free", "address": 5, "result": 1}', "result: "),
     "no result": ('{"op": "frame.allocate"}', "result: absent or null"),
@@ -41,7 +41,10 @@ BROKEN = {
     "result of an action": ('{"op": "frame.free", "address": 5, "result": 5}', "result: "),
     "null error": ('{"op": "frame.free", "address": 5, "error": null}', "error: "),
     "error is no text": ('{"op": "frame.free", "address": 5, "error": 5}', "error: "),
-    "memory type of no name": ('{"op": "page.map", "virtual": 0, "physical": 0, "cache": "warm"}', "cache: "),
+    "memory type of no name": (
+        '{"op": "page.map", "virtual": 0, "physical": 0, "cache": "warm"}',
+        "cache: a memory type was expected: one of uncacheable, write-combining, ",
+    ),
     "memory type by its number": ('{"op": "page.map", "virtual": 0, "physical": 0, "cache": 6}', "cache: "),
     "translation beside an error": (
         '{"op": "page.translate", "virtual": 0, "result": 0, "error": "x"}',

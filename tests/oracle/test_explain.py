@@ -74,7 +74,8 @@ def test_every_obligation_is_explained(index: Index) -> None:
         found = explained(index, obligation.name)
         assert found is not None
         if found.kind == "obligation":
-            assert (found.says, found.source) == (obligation.claim, obligation.source)
+            fails = "it fails, as it should, that " if obligation.kind == "expected-refutation" else ""
+            assert (found.says, found.source) == (fails + obligation.claim, obligation.source)
         else:  # a theorem's clause has the theorem's name
             assert obligation.name in [entry.name for entry in found.related["obligations"]]
 
@@ -182,6 +183,13 @@ def test_of_what_nothing_proves_it_says_so(capsys: pytest.CaptureFixture[str]) -
     assert lacks_proof(found)
     write(Namespace(format="text"), found, out := io.StringIO())
     assert out.getvalue().endswith("No obligation is about it.\n")
+
+
+def test_what_the_oracle_asks_is_found_through_the_objects_that_it_knows(index: Index) -> None:
+    asked = names(index, "kernel_pages.allocate", "asks")
+    assert {"kernel_pages.frames-suffice", "bitmap.allocates-only-free", "buddy.block-is-free"} <= set(asked)
+    assert "manager.frames-suffice-for-kernel-pages" in names(index, "kernel_pages.allocate", "obligations")
+    assert "paging.frame-is-aligned" not in names(index, "page.attributes", "asks")  # a message names it, nothing asks
 
 
 # The command

@@ -219,8 +219,8 @@ def test_toml_file_is_read(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (b"frames = 0\n", "frames"),
-        (b"frames = \n", "no TOML file"),
-        (b"preset = '\xff'\n", "no TOML file"),
+        (b"frames = \n", "it is no TOML"),
+        (b"preset = '\xff'\n", "it is no TOML"),
         (b"colour = 'red'\n", "colour: unknown key"),
     ],
 )
