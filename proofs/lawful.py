@@ -261,6 +261,14 @@ class LawfulBuddy:
             self.whole.state = manager_ranges.range_taken(state, self.process, first, size, False)
         return True
 
+    def fix(self, first: Any, pages: Any) -> bool:
+        """A piece of the range is taken for good: no block that may be freed begins there."""
+        with self.run.reading_law():
+            state, process = self.whole.state, self.process
+            taken = manager_ranges.range_taken(state, process, first, pages, True).taken
+            self.whole.state = replace(state, taken=taken)
+        return True
+
     def _take(self, first: Any, size: Any) -> None:
         """A block of free pages is allocated. Which blocks lie in a range its own law says (see buddy)."""
         state, process = self.whole.state, self.process

@@ -219,7 +219,10 @@ def map_refines(run: Run, level: int) -> None:
     values = {"process": process, "virtual": virtual, **shown}
     may = law.map_page.allows(world.mappings, **values)
     if not done:
-        run.claim("it fails only if the law says so, or no frame is left", world.code.frames.ran_out | neg(may))
+        frames = world.code.frames
+        run.claim("it fails only if the law says so, or no frame is left", frames.ran_out | neg(may))
+        # It asked for each frame that was left, and for one more.
+        run.claim("there are fewer than levels above the leaf", frames.handed_out < tables.ROOT - level)
         untouched(run, world)
         return
     run.claim("the law allows it", may)

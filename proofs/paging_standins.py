@@ -19,10 +19,13 @@ from memoracle.spec.kernel_half import FIRST
 
 
 class Supply:
-    """Frames for tables, as a bitmap hands them out: any free one, and none only if none is free."""
+    """Frames for tables, as a bitmap hands them out: any free one, and none only if none is free.
+
+    handed_out: how many.  ran_out: whether one was asked for that was not there.
+    """
 
     def __init__(self, run: Run, is_free: Callable[[Any], Any]) -> None:
-        self.run, self.is_free, self.ran_out = run, is_free, False
+        self.run, self.is_free, self.handed_out, self.ran_out = run, is_free, 0, False
 
     def allocate(self) -> Any:
         is_free = self.is_free
@@ -32,6 +35,7 @@ class Supply:
             return None
         frame = self.run.point("table")
         self.run.suppose(is_free(frame))
+        self.handed_out += 1
         self.is_free = lambda table: is_free(table) & (table != frame)
         return frame
 
