@@ -7,6 +7,7 @@ choices that nobody knows; if it does not, the law leaves no choice, or the comp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -160,6 +161,16 @@ class LawfulPaging:
             unmapped: Unmapped = answer(frame, last)
             return unmapped
 
+    def translate(self, process: Any, virtual: Any) -> Any:
+        return self.asked("translation", process, virtual)
+
+    def attributes(self, process: Any, virtual: Any) -> Any:
+        return self.asked("attributes", process, virtual)
+
+    def asked(self, what: str, process: Any, virtual: Any) -> Any:
+        """The answer that belongs to a question, whatever it is."""
+        return self.run.function(what, "process", "virtual")(process, virtual)
+
     def exit(self, process: Any) -> Set | None:
         """All that a process maps is unmapped, its tables go, and last its PML4; what is no longer used is told."""
         with self.run.reading_law():
@@ -200,19 +211,30 @@ class LawfulPaging:
 
 
 class LawfulSpaces:
-    """The ranges of all processes."""
+    """The ranges of all processes. has: whether a process has one; at first, whoever lives."""
 
     def __init__(self, whole: Whole) -> None:
         self.whole, self.run = whole, whole.run
         self.spaces = self
+        self.has: Callable[[Any], Any] = whole.state.lives
 
     def of(self, process: Any) -> LawfulBuddy | None:
-        return LawfulBuddy(self.whole, process) if self.whole.state.lives(process) else None
+        return LawfulBuddy(self.whole, process) if self.has(process) else None
 
     def __getitem__(self, process: int) -> LawfulBuddy:
         return LawfulBuddy(self.whole, process)
 
     def create(self, process: Any) -> bool:
+        has = self.has
+        self.has = lambda other: has(other) | (other == process)
+        return self._begin_anew(process)
+
+    def exit(self, process: Any) -> bool:
+        has = self.has
+        self.has = lambda other: has(other) & (other != process)
+        return self._begin_anew(process)
+
+    def _begin_anew(self, process: Any) -> bool:
         """A new process has no ranges, nor has one that exited."""
         with self.run.reading_law():
             taken, size_at = self.whole.state.taken, self.whole.state.size_at
@@ -222,8 +244,6 @@ class LawfulSpaces:
                 size_at=lambda other, page: when(other == process, 0, size_at(other, page)),
             )
         return True
-
-    exit = create
 
 
 class LawfulBuddy:

@@ -56,6 +56,7 @@ class Code:
         self.given = Set(run, lambda frame: is_frame(frame) & (s.use(frame) == law.GIVEN), "frame")
         self.lengths = Map(run, lambda first: is_frame(first) & (s.block_at(first) != 0), s.pages_at)
         self.frame_at = Map(run, lambda page: is_frame(page) & law.is_kernel_page(s, page), s.frame_at)
+        self.spaces = LawfulSpaces(self.whole)
         self.unwritten = self._functions()
         layout: Any = Layout
         machine: Any = Machine
@@ -63,7 +64,7 @@ class Code:
             machine=machine(s.reach, s.image, 1, layout(52, s.pat_register), s.kernel_start, 0, 0, ()),
             page_shift=s.page_shift,
             bitmap=self.bitmap,
-            spaces=LawfulSpaces(self.whole),
+            spaces=self.spaces,
             paging=LawfulPaging(self.whole),
             given=self.given,
             lengths=self.lengths,
@@ -73,7 +74,7 @@ class Code:
     def _functions(self) -> list[Any]:
         """Whatever the manager's containers hold."""
         kept = (self.lengths.has, self.lengths.at, self.frame_at.has, self.frame_at.at)
-        return [self.whole.state, self.given.has, *kept]
+        return [self.whole.state, self.given.has, self.spaces.has, *kept]
 
     def is_untouched(self) -> bool:
         """Whether nothing was written to any container."""
@@ -111,6 +112,8 @@ class Code:
         kept = self.frame_at.has(kernel_page) == law.is_kernel_page(due, kernel_page)
         self.run.claim("it keeps the frame of each kernel page, and of no other", kept)
         self.run.claim("it keeps the length of each block", self.lengths.has(first) == (due.block_at(first) != 0))
+        process = self.run.point("process")
+        self.run.claim("whoever lives has a range", self.spaces.has(process) == due.lives(process))
 
     def allowed(self, operation: Operation, state: law.Memory, **values: Any) -> None:
         """Claims that the law allows an operation, for these values and any other points."""
@@ -223,6 +226,29 @@ def unmap_refines(run: Run, code: Code) -> None:
     code.stands_for(due)
 
 
+def tells(question: str) -> Obligation:
+    """That an answer is that of the page tables."""
+
+    @refines(question, f"the code of {question} answers as the page tables do, and changes nothing")
+    def check(run: Run, code: Code) -> None:
+        process, virtual = run.point("process"), run.point("virtual")
+        answer = code.call(question, process, virtual)
+        run.claim("the answer is the page tables'", answer == getattr(code.manager.paging, question)(process, virtual))
+        run.claim("nothing changes", code.is_untouched())
+
+    return check
+
+
+@refines("page-at", "the code of page_at finds the page of the kernel's range that begins at an address, and no other")
+def page_at_refines(run: Run, code: Code) -> None:
+    address, page = run.any_number("page"), run.point("kernel_page")
+    found = code.call("page_at", address)
+    if found is None:
+        run.claim("no page begins there", law.address_of(code.before, page) != address)
+        return
+    run.claim("the page begins there", (0 <= found) & (law.address_of(code.before, found) == address))
+
+
 @refines("take-range", "the code of allocate_range does what the law says, or nothing")
 def take_range_refines(run: Run, code: Code) -> None:
     process, pages = run.point("process"), run.point("pages")
@@ -311,6 +337,8 @@ CODE = (
     create_refines,
     map_refines,
     unmap_refines,
+    *map(tells, ("translate", "attributes")),
+    page_at_refines,
     take_range_refines,
     reserve_range_refines,
     give_range_refines,

@@ -13,7 +13,7 @@ from memoracle.proofs.law_runs import Variant
 from memoracle.proofs.small_world import Domain
 from memoracle.spec import bitmap, manager_law, paging
 from memoracle.spec import manager as law
-from memoracle.spec.clauses import Clause, Operation, Truth, clause, implies, neg
+from memoracle.spec.clauses import Clause, Operation, Truth, clause, implies
 
 SCOPE = "bounded: two frames, the kernel and a process, a page of each"
 FRAMES, PROCESSES, SHIFT = range(1, 3), (0, 1), 12
@@ -80,11 +80,6 @@ def hands_out_no_mapped_frame(s: law.Memory, frame: int) -> Truth:
     return implies(bitmap.allocates_only_free(s, frame), law.nothing_maps_it(s, frame))
 
 
-@clause("only an allocated frame is mapped")
-def maps_only_allocated(s: law.Memory, frame: int) -> Truth:
-    return neg(s.is_free(frame))
-
-
 def half_behaved(operation: Operation, asked: Clause) -> Variant:
     """Callers keep to what is asked of them in one operation, and not in the other."""
     strict = replace(operation, guard=(*operation.guard, asked))
@@ -97,7 +92,7 @@ def half_behaved(operation: Operation, asked: Clause) -> Variant:
 
 
 def mapping_allocated() -> Variant:
-    return half_behaved(law.map_page, maps_only_allocated)
+    return half_behaved(law.map_page, law.maps_only_allocated)
 
 
 def freeing_unmapped() -> Variant:

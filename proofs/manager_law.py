@@ -20,6 +20,7 @@ from memoracle.spec import bitmap, manager_law, manager_pages, manager_ranges, p
 from memoracle.spec import manager as law
 from memoracle.spec.bitmap import Frames
 from memoracle.spec.clauses import Clause, Operation, implies
+from memoracle.spec.kernel_half import process_lives
 from memoracle.spec.paging import Mappings
 
 PAGE_SHIFTS = (12, 21, 30)
@@ -197,7 +198,78 @@ def same_but_ghosts(run: Run, before: law.Memory, after: law.Memory) -> None:
     laws.same_state(run, LAW, before, after, (*GHOSTS, *OF_MAPPED, "owner", "frame_at"))
 
 
+def behaved_all_along(operation: Operation, *behaving: Clause) -> Obligation:
+    """That whoever behaved has behaved still, after an operation in which he keeps to these clauses."""
+    name = f"{laws.short(operation)}.is-no-misbehaviour"
+    kept = "".join(f", if {clause.says}" for clause in behaving)
+
+    @proved(name, "theorem", f"after {operation.name} callers have behaved with every frame as before{kept}")
+    def body(run: Run) -> None:
+        before, after, values = laws.happens(run, LAW, operation)
+        run.assume(*(clause(before, *(values[point] for point in clause.points)) for clause in behaving))
+        frame = run.point("frame")
+        run.claim("callers have behaved as before", implies(before.behaved(frame), after.behaved(frame)))
+
+    return body
+
+
+Values = dict[str, Any]
+
+
+def of_a_frame(s: law.Memory, values: Values) -> Values:
+    return values
+
+
+def of_a_page(s: law.Memory, values: Values) -> Values:
+    return {**values, "physical": values["frame"] << s.page_shift}
+
+
+def of_the_next_page(s: law.Memory, values: Values) -> Values:
+    virtual = law.address_of(s, values["first"] + s.pages_at(values["first"]))
+    return of_a_page(s, {**values, "process": 0, "virtual": virtual})
+
+
+def of_the_last_page(s: law.Memory, values: Values) -> Values:
+    page = values["first"] + s.pages_at(values["first"]) - 1
+    return {"frame": s.frame_at(page), "process": 0, "virtual": law.address_of(s, page)}
+
+
+def component_allows(
+    operation: Operation, guard: Sequence[Clause], values_of: Callable[[law.Memory, Values], Values] = of_a_frame
+) -> Obligation:
+    """That an operation does nothing that the law of a component, of which these clauses are, would refuse."""
+
+    @proved(f"{laws.short(operation)}.is-allowed", "theorem", f"the components' laws allow what {operation.name} does")
+    def body(run: Run) -> None:
+        before, _, values = laws.happens(run, LAW, operation)
+        asked = values_of(before, values)
+        for clause in guard:
+            at = {**run.point_of_each(clause.points), **asked}
+            run.claim(clause.says, clause(before, *(at[point] for point in clause.points)))
+
+    return body
+
+
+# Where pages are, and which leaves there can be, is not the manager's affair.
+MAPS = (process_lives, paging.page_is_unmapped, paging.use_can_be_counted)
+UNMAPS = (process_lives, paging.page_is_mapped)
 THEOREMS = (
+    component_allows(law.add, (bitmap.adds_only_in_reach,)),  # who is in use the manager knows better
+    component_allows(law.allocate, bitmap.allocate.guard),
+    component_allows(law.free, bitmap.free.guard),
+    component_allows(law.release, bitmap.free.guard),
+    component_allows(law.take_table, bitmap.allocate.guard),
+    component_allows(law.give_table, bitmap.free.guard),
+    component_allows(law.map_page, MAPS, of_a_page),
+    component_allows(law.unmap, UNMAPS),
+    component_allows(law.create, (*paging.begin.guard, *bitmap.allocate.guard)),
+    component_allows(law.end, (*paging.end.guard, *bitmap.free.guard)),
+    component_allows(manager_pages.extend_pages, (*MAPS, *bitmap.allocate.guard), of_the_next_page),
+    component_allows(manager_pages.shrink_pages, (*UNMAPS, *bitmap.free.guard), of_the_last_page),
+    behaved_all_along(law.map_page, law.maps_only_allocated),
+    behaved_all_along(law.unmap),
+    behaved_all_along(law.free, law.nothing_maps_it),
+    behaved_all_along(law.release),
     leaves(law.end, manager_law.nothing_of_it_is_left),
     undoes(law.allocate, law.free, lambda of: [of["frame"]]),
     undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),

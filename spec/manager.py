@@ -166,6 +166,11 @@ def free_frames_have_no_uses(s: Memory, frame: Number) -> Truth:
     return implies(s.is_free(frame) & s.behaved(frame), uses_of(s, frame) == 0)
 
 
+@clause("with a frame that nothing maps any more everybody behaved")
+def misbehaviour_is_past(s: Memory, frame: Number) -> Truth:
+    return implies(uses_of(s, frame) == 0, s.behaved(frame))
+
+
 INVARIANTS = (
     free_frames_are_unused,
     only_memory_is_used,
@@ -180,6 +185,7 @@ INVARIANTS = (
     kernel_pages_fit_their_block,
     ranges_belong_to_the_living,
     free_frames_have_no_uses,
+    misbehaviour_is_past,
 )
 # What the components guarantee of their part of the state, as far as it matters here; only their operations change it.
 GUARANTEED = (
@@ -305,6 +311,11 @@ def unmapped(s: Memory, process: Number, virtual: Number) -> Memory:
 @clause("the frame has fewer uses than a 64-bit counter counts")
 def use_can_be_counted(s: Memory, frame: Number) -> Truth:
     return uses_of(s, frame) < paging.MOST_USES
+
+
+@clause("whoever behaves maps only an allocated frame")
+def maps_only_allocated(s: Memory, frame: Number) -> Truth:
+    return neg(s.is_free(frame))
 
 
 @operation("page.map", guard=[process_lives, paging.page_is_unmapped, use_can_be_counted])
