@@ -12,7 +12,7 @@ from functools import wraps
 from types import MappingProxyType
 from typing import Any
 
-from memoracle.impl.paging import Leaf
+from memoracle.impl.paging import Leaf, Paging
 from memoracle.impl.pte import ENTRIES
 from memoracle.proofs import laws
 from memoracle.proofs.obligations import Obligation, claimed
@@ -36,6 +36,7 @@ from memoracle.proofs.standins import any_of
 from memoracle.spec import addresses, tables
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause, implies, neg, when
+from memoracle.spec.geometry import PAGE_SHIFTS
 
 OF_PAGE = ("physical", "cache", "writable", "executable", "global_")
 NOT_KEPT = ("number_of", "space_numbered", "page_numbered")  # by the reference
@@ -334,6 +335,7 @@ def create_refines(run: Run, level: int) -> None:
         untouched(run, world)
         return
     run.claim("the law allows it", may)
+    run.claim("the kernel half is kept in step for it", world.code.halves.lives(process))
     root = world.code.roots.at(process)
     known = world.tables
     known = replace(known, level=put(known.level, root, tables.ROOT), owner=put(known.owner, root, process))
@@ -377,7 +379,20 @@ def attributes_refines(run: Run, level: int) -> None:
     untouched(run, world)
 
 
+@at_each_level("starts.refines", "the code starts with nothing mapped, and only the kernel living")
+def starts_refines(run: Run, level: int) -> None:
+    given: Any = [object(), object(), object(), level, object()]
+    paging = run.call(Paging, *given)
+    kept = (paging.frames, paging.halves, paging.layout, paging.leaf_level, paging.counted)
+    run.claim("it keeps what it is built on", all(one is other for one, other in zip(kept, given, strict=True)))
+    run.claim("a page has the bytes that a leaf of its level maps", bool(paging.page_shift == PAGE_SHIFTS[level]))
+    run.claim("there are no tables, and no frame has uses", not paging.memory and not paging.uses)
+    run.claim("only the kernel lives, with its PML4 in frame 0", paging.roots == {0: 0})
+    run.claim("it maps nothing in its lower half", paging.mapped == {0: set()})
+
+
 CODE = (
+    *starts_refines,
     link_refines,
     target_refines,
     leaf_value_refines,

@@ -123,6 +123,7 @@ def exit_refines(run: Run, level: int) -> None:
     now, page = loop.now, run.point("page")
     root = now.tables.root(process)
     run.claim("its PML4 is free again", world.code.frames.is_free(root))
+    run.claim("the kernel half is kept in step for it no more", neg(world.code.halves.lives(process)))
     run.touch(("space", "page"), (process, page))
     run.claim("nothing of it is mapped any more", law.process_maps_nothing(now.mappings, process, page))
     table = run.point("table")

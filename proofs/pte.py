@@ -165,6 +165,15 @@ def reserved_bits_are_refused(run: Run) -> None:
     made = run.call(code.encode, layout(state), any_fields(run), level)
     if made is not None:
         run.claim("it is not what was encoded", made != value)
+    allowed = law.decode.allows(state, value=value, level=level)
+    run.claim("the law lets nothing be read of it, unless it is not present", allowed == neg(law.is_present(value)))
+
+
+@proved("is-leaf.refines", "refinement", "the code tells of every entry whether it maps a page itself")
+def is_leaf_refines(run: Run) -> None:
+    value, level = run.number("value"), one_of_the_levels(run)
+    told = run.call(code.is_leaf, value, level)
+    run.claim("it is a leaf where the processor takes it for one", told == law.is_leaf(value, level))
 
 
 @proved("bits.refines", "refinement", "the code's names for bits that no field asks for are the processor's")
@@ -178,4 +187,4 @@ def bits_refine(run: Run) -> None:
 def obligations() -> Iterator[Obligation]:
     yield from map(theorem, (*law.THEOREMS, *addresses.THEOREMS))
     yield from (encode_refines, decode_refines, encode_then_decode, decode_then_encode, reserved_bits_are_refused)
-    yield bits_refine
+    yield from (is_leaf_refines, bits_refine)

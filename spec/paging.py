@@ -126,12 +126,18 @@ def kernel_lives(s: Mappings) -> Truth:
     return s.lives(0)
 
 
+@clause("only pages with canonical addresses are mapped")
+def only_pages_are_mapped(s: Mappings, space: Number, page: Number) -> Truth:
+    return implies(s.is_mapped(space, page), addresses.address_is_aligned(s, page) & addresses.is_canonical(page))
+
+
 INVARIANTS = (
     each_page_is_a_use,
     each_use_is_a_page,
     devices_are_not_counted,
     pages_belong_to_the_living,
     kernel_lives,
+    only_pages_are_mapped,
 )
 
 
