@@ -107,10 +107,12 @@ class Getting:
 
     def __init__(self, run: Run, heap: Any) -> None:
         self.run, self.heap = run, heap
+        self.asked: Any = None  # how many pages were asked for last
         run.replace(heap, "_get", self)
 
     def __call__(self, pages: Any) -> Any:
         run, heap, before = self.run, self.heap, self.heap.pages
+        self.asked = pages
         run.must("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
         with run.reading_law():
             page = run.point("page")
@@ -180,10 +182,13 @@ def noting_as_one_step(run: Run, heap: Any) -> None:
 def new_refines(run: Run) -> None:
     heap, state = unknown_code(run, opaque(run))
     size = run.point("size")
-    Getting(run, heap)
+    getting = Getting(run, heap)
     noting_as_one_step(run, heap)
     run.replace(heap, "slot_for", lambda size: serving(run, heap, size))
     address = run.call(heap.new, size)
+    if getting.asked is not None:
+        as_few = (getting.asked == 1) | (getting.asked - 1 << heap.page_shift < size)
+        run.claim("no more pages are asked for than the bytes need", as_few)
     if address is None:
         run.claim("it fails only where no pages were to be had", heap.pages.refused)
         is_the_laws(run, heap, state)
@@ -265,6 +270,18 @@ def delete_refines(run: Run) -> None:
     is_the_laws(run, heap, state)
 
 
+@proved("delete.makes-room", "refinement", "a slab of which an object is deleted has room, as long as it is kept")
+def delete_makes_room(run: Run) -> None:
+    heap, _ = unknown_code(run)
+    address = run.point("address")
+    page, was_large = address >> heap.page_shift, heap.large.has
+    if run.call(lambda: bool(heap.delete(address))):
+        kept = heap.slabs.has(page) & neg(was_large(page)) & (address != 0)
+        room = heap.room.has(heap.slabs.slot_of(page), page)
+        run.goals.clear()  # what containers ask of the code is a claim of `delete.refines`
+        run.claim("it has room", implies(kept, room))
+
+
 STARTS = "bounded: pages of 2^6 to 2^30 bytes, five lists of classes, four alignments"
 
 
@@ -273,7 +290,7 @@ def nothing_refines(run: Run) -> None:
     presets = (8, 64, 256, 1024, 262144)
     for page_shift in range(LEAST_PAGE, LARGEST_PAGE + 1):
         every = [1 << shift for shift in range(page_shift + 1)]
-        for classes, alignment in product((every, presets, presets[:4], (24, 100), ()), (None, 4, 16, 1 << page_shift)):
+        for classes, alignment in product((every, presets, presets[:4], (24, 65), ()), (None, 4, 16, 1 << page_shift)):
             pages: Any = None  # nothing is asked of it
             heap = Heap(pages, classes, 1 << page_shift, alignment)
             nothing = not (heap.slabs or heap.large or heap.notes or heap.empty or heap.spare or any(heap.room))
@@ -309,6 +326,7 @@ CODE = (
     new_refines,
     new_is_disjoint,
     delete_refines,
+    delete_makes_room,
 )
 
 

@@ -12,7 +12,7 @@ from memoracle.proofs.world import Sort, World
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import heap as law
 from memoracle.spec import slab as slab_law
-from memoracle.spec.clauses import neg
+from memoracle.spec.clauses import Operation, implies, neg
 
 LEAST_PAGE, LARGEST_PAGE = 6, 30  # binary logarithms: larger pages no x64 machine has
 ADDRESS = Sort("address")
@@ -64,6 +64,24 @@ RESERVE = laws.Law(
 
 def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
     return claimed(f"heap.{name}", kind, claim, SORTS)
+
+
+def keeps_others(operation: Operation) -> Obligation:
+    """That an operation leaves every block as it was but the one that it names."""
+    claim = f"after {operation.name} every other block is as it was"
+
+    @proved(f"{laws.short(operation)}.keeps-other-blocks", "theorem", claim)
+    def body(run: Run) -> None:
+        before, after, values = laws.happens(run, LAW, operation)
+        block = run.point("block")
+        other = before.is_live(block) if operation is law.new else before.is_live(block) & (block != values["address"])
+        same = after.is_live(block) & (after.size(block) == before.size(block))
+        run.claim("it lives, and has its bytes", implies(other, same))
+
+    return body
+
+
+OTHERS = (keeps_others(law.new), keeps_others(law.delete))
 
 
 # The reserve
@@ -161,6 +179,7 @@ COUNTS = (
 
 def obligations() -> Iterator[Obligation]:
     yield from laws.obligations(LAW)
+    yield from OTHERS
     yield from reserve()
     yield layout_refines
     yield header_refines

@@ -11,14 +11,14 @@ from typing import Any
 from memoracle.impl import heap as heap_code
 from memoracle.impl.heap import notes_in as real_notes_in
 from memoracle.impl.slab import layout
-from memoracle.proofs.heap_containers import unknown_code
+from memoracle.proofs.heap_containers import is_run, page_of, unknown_code
 from memoracle.proofs.heap_law import LARGEST_PAGE, LEAST_PAGE
 from memoracle.proofs.heap_places import MOST_PAGES, SORTS, proved
 from memoracle.proofs.heap_standins import Notes
 from memoracle.proofs.obligations import Obligation, claimed
 from memoracle.proofs.paths import Run
 from memoracle.spec import heap as law
-from memoracle.spec.clauses import neg
+from memoracle.spec.clauses import neg, when
 
 
 def spare_of(heap: Any) -> law.Reserve:
@@ -74,6 +74,9 @@ def extent_refines(run: Run) -> None:
         return
     run.claim("only a live block has one", state.is_live(address))
     run.claim("it has the bytes that were asked for", state.size(address) <= extent)
+    page = page_of(heap, address)
+    pages, slot = heap.pages.length(page) << heap.page_shift, 1 << heap.slabs.slot_of(page)
+    run.claim("it is that of the pages, or of the slot", extent == when(is_run(heap, address), pages, slot))
 
 
 def _contents(heap: Any) -> list[Any]:
