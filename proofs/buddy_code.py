@@ -282,6 +282,8 @@ class Listing:
 
     def __init__(self, state: law.Blocks) -> None:
         self.state = state
+        self.listing: Any = None  # none is begun
+        self.last: Any = 0  # the page that comes after what is listed
 
     def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         self.listing, self.page = arguments
@@ -294,6 +296,7 @@ class Listing:
         run.touch(("page",), (page - 1,))
         run.touch(("order", "block"), (order, page >> order))
         run.suppose(self._starts_a_block(page))
+        self.last = page
         return page
 
     def turned(self, run: Run, result: Any) -> Any:
@@ -326,7 +329,9 @@ def blocks_refines(run: Run) -> None:
 
     cut(run, buddy, "_list", lambda listed, page: listing)
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, is_over_the_page, order))
-    run.call(buddy.blocks)
+    told = run.call(buddy.blocks)
+    run.claim("the list that was made is the answer", told is not None and told is listing.listing)
+    run.claim("it goes on to the end of the range", listing.last == 1 << state.depth)
     untouched(run, buddy, state)
 
 

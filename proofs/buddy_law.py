@@ -11,7 +11,7 @@ from memoracle.proofs.obligations import Obligation, claimed
 from memoracle.proofs.paths import Run
 from memoracle.proofs.world import Sort, World
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import implies, neg
+from memoracle.spec.clauses import Operation, implies
 
 DEEPEST = 52  # 2^52 pages of 4 KiB are all of a 64-bit address space
 PAGE, ORDER, BLOCK = Sort("page"), Sort("order", 63), Sort("block")
@@ -83,11 +83,10 @@ def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]]
     return claimed(f"buddy.{name}", kind, claim, SORTS)
 
 
-def at_rest(run: Run) -> law.Blocks:
-    """Any state that satisfies the invariants and in which nothing is held."""
+def lawful(run: Run) -> law.Blocks:
+    """Any state that satisfies the invariants."""
     state = unknown(run)
     run.assume_all(law.INVARIANTS, state)
-    run.assume(neg(state.holding))
     return state
 
 
@@ -95,7 +94,7 @@ def at_rest(run: Run) -> law.Blocks:
 
 
 def carving(run: Run) -> tuple[law.Blocks, Any, Any]:
-    state, page, order = at_rest(run), run.point("page"), run.point("order")
+    state, page, order = lawful(run), run.point("page"), run.point("order")
     laws.permitted(run, law.carve, state, {"page": page, "order": order})
     return state, page, order
 
@@ -125,7 +124,7 @@ def carve_ends(run: Run) -> None:
 
 
 def freeing(run: Run) -> tuple[law.Blocks, Any, Any, Any]:
-    state = at_rest(run)
+    state = lawful(run)
     values = run.point_of_each(law.free.points)
     laws.permitted(run, law.free, state, values)
     return state, values["page"], values["order"], values["merged"]
@@ -154,7 +153,28 @@ def free_ends(run: Run) -> None:
     run.claim("a block is released", law.release.allows(law.merge_up(state, page, order, merged)))
 
 
-BY_STEPS = (carve_begins, carve_goes_on, carve_ends, free_begins, free_goes_on, free_ends)
+def carves(operation: Operation) -> Obligation:
+    """That an operation carves a block as the law of carving allows."""
+
+    @proved(f"{laws.short(operation)}.carves", "invariant", f"{operation.name} carves only a block that can be carved")
+    def body(run: Run) -> None:
+        state, values = lawful(run), run.point_of_each(operation.points)
+        laws.permitted(run, operation, state, values)
+        for clause in law.carve.guard:
+            run.claim(clause.says, clause(state, *(values[point] for point in clause.points)))
+
+    return body
+
+
+BY_STEPS = (
+    *map(carves, (law.allocate, law.reserve)),
+    carve_begins,
+    carve_goes_on,
+    carve_ends,
+    free_begins,
+    free_goes_on,
+    free_ends,
+)
 
 
 # Theorems about runs of operations
@@ -194,6 +214,7 @@ def spaces_are_apart(run: Run) -> None:
 
     before = law.Spaces(lives=run.relation("lives", "process"), of=of)
     after = law.within(before, process, anything)
+    laws.same_state(run, LAW, after.of(process), anything)
     run.assume(process != other)
     laws.same_state(run, LAW, after.of(other), before.of(other))
 
