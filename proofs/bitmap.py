@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from memoracle.impl import bitmap as bitmap_code
@@ -13,9 +14,10 @@ from memoracle.proofs.abstraction import bit, frames_of
 from memoracle.proofs.obligations import Obligation, claimed
 from memoracle.proofs.paths import Run, cut
 from memoracle.proofs.standins import Set, Words
-from memoracle.proofs.world import Sort, World
+from memoracle.proofs.world import HIGHEST, Sort, World
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Operation, at_least, at_most, implies, neg
+from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
 
 MOST_FRAMES = 1 << 52  # of 4 KiB, in 64-bit addresses
 FRAME = Sort("frame")
@@ -251,6 +253,24 @@ def asked_refines(run: Run) -> None:
     is_the_laws(run, bitmap, state)
 
 
+@proved("reached.refines", "refinement", "a geometry names the frame of a byte just where its bitmap can be asked")
+def reached_refines(run: Run) -> None:
+    state, address = unknown(run), run.fresh("address", -HIGHEST, HIGHEST)
+    for shift in PAGE_SHIFTS.values():
+        geometry: Any = SimpleNamespace(page_shift=shift, frames=state.reach)
+        frame = run.call(Geometry.frame_reached, geometry, address)
+        may = law.is_free.allows(state, frame=address >> shift)
+        run.claim("it names one if the law lets it be asked for", neg(may) if frame is None else may)
+        run.claim("it is the one of the byte", frame is None or frame == address >> shift)
+
+
+@proved("add.takes-nothing-away", "theorem", "a frame that turns out to be memory was in nobody's hands")
+def add_takes_nothing_away(run: Run) -> None:
+    before, after, _ = laws.happens(run, LAW, law.add)
+    frame = run.point("frame")
+    run.claim("who has a frame keeps it", before.in_use(frame) == after.in_use(frame))
+
+
 @proved("empty.refines", "refinement", "the reference starts as the law says")
 def empty_refines(run: Run) -> None:
     reach, image = run.number("reach", 1, MOST_FRAMES), run.number("image", 1, MOST_FRAMES)
@@ -261,7 +281,13 @@ def empty_refines(run: Run) -> None:
     laws.same_state(run, LAW, frames_of(bitmap), law.empty(reach, image), NOT_KEPT)
 
 
-LAWS = (add_begins, add_goes_on, trusting_counts, *map(moves_no_other_bit, (law.allocate, law.free)))
+LAWS = (
+    add_begins,
+    add_goes_on,
+    add_takes_nothing_away,
+    trusting_counts,
+    *map(moves_no_other_bit, (law.allocate, law.free)),
+)
 CODE = (
     allocate_refines,
     refines("take", "take", law.allocate),
@@ -270,6 +296,7 @@ CODE = (
     set_bits_refines,
     add_refines,
     asked_refines,
+    reached_refines,
     empty_refines,
 )
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sortedcontainers import SortedSet
+
 from memoracle.impl.buddy import Buddy
 
 
@@ -35,11 +37,13 @@ class Forgetful(Buddy):
     """Forgets to coalesce: while it frees, there seems to be nothing to merge with."""
 
     def free(self, page: int, pages: int) -> bool:
-        depth, self.depth = self.depth, 0
+        free_blocks, self.free_blocks = self.free_blocks, [SortedSet() for _ in self.free_blocks]
         try:
             return super().free(page, pages)
         finally:
-            self.depth = depth
+            for blocks, freed in zip(free_blocks, self.free_blocks, strict=True):
+                blocks |= freed
+            self.free_blocks = free_blocks
 
 
 class Codes:
