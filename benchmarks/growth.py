@@ -14,6 +14,7 @@ from types import ModuleType
 from unittest.mock import patch
 
 from memoracle.impl import pat as pat_code
+from memoracle.impl.boot import Record, usable_pages
 from memoracle.proofs import (
     bitmap,
     buddy_code,
@@ -70,6 +71,12 @@ class Cost:
     seconds: float
     rlimit: int | None = None
     states: int | None = None
+
+
+def boot_states(records: int) -> int:
+    """The memory maps of so many short records, all of them tried on the code."""
+    each = [Record(start, length, kind) for start in range(4) for length in range(4) for kind in (1, 2)]
+    return len([usable_pages([*memory_map], 1) for memory_map in product(each, repeat=records)])
 
 
 def half_states(processes: int) -> int:
@@ -136,6 +143,15 @@ GROWTHS = (
         [1 << bits for bits in BITS],
         lambda frames: bitmap_run(frames)[0],
         (4, 8, 12),
+    ),
+    Growth(
+        "boot",
+        "records",
+        ("boot.beside.", "boot.without."),
+        [],
+        [],
+        boot_states,
+        (1, 2, 3),
     ),
     Growth(
         "kernel_half",
