@@ -110,11 +110,17 @@ def shows(state: law.Heap) -> list[str]:
     return [f"assert [a for a in range(0, {8 * PAGE}, 8) if heap.extent(a) is not None] == {list(live(state))}"]
 
 
+def has_room(heap: SmallHeap, size: int) -> bool:
+    """Whether a slab of the class that serves this size has a free object, so that no page is needed."""
+    slot = heap.slot_for(size)
+    return any(slab.layout.slot_shift == slot and not slab.is_full() for slab in heap.slabs.values())
+
+
 def heap_calls(heap: SmallHeap) -> Sequence[Call | Question]:
     calls: list[Call | Question] = []
     for size in SIZES:
         trial = duplicate(heap)
-        short = trial.new(size) is None and trial.few.refused
+        short = trial.new(size) is None and trial.few.refused and not has_room(heap, size)
         run: Callable[[Any], object] = partial(lambda heap, size: heap.new(size), size=size)
         operation = WITHOUT_PAGES if short else law.new
         calls.append(Call(f"@.new({size})", run, operation, {"size": size}, answers="address"))
