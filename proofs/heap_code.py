@@ -295,6 +295,8 @@ def nothing_refines(run: Run) -> None:
             heap = Heap(pages, classes, 1 << page_shift, alignment)
             nothing = not (heap.slabs or heap.large or heap.notes or heap.empty or heap.spare or any(heap.room))
             run.claim("nothing is live, and no page is got", nothing)
+            in_image = heap.reserve >> page_shift == 0
+            run.claim("the note in reserve lies in the page that stands for the kernel's image", in_image)
             run.claim("there is room for each class", len(heap.room) == len(heap.served) == page_shift + 1)
             large_enough = all(served(heap, shift) for shift in range(page_shift + 1))
             run.claim("each size is served by a class that is large enough", large_enough)

@@ -1,24 +1,33 @@
 """Proofs that the heap's code handles its notes as the law of the reserve says, and what it tells of a block's extent.
 
-The notes that nobody uses are those in the list, and the one in reserve.
+The notes that nobody uses are those in the list, and the one in reserve. How many they are is proved first; then, which
+they are, so that no note is of two runs of pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from memoracle.impl import heap as heap_code
 from memoracle.impl.heap import notes_in as real_notes_in
 from memoracle.impl.slab import layout
-from memoracle.proofs.heap_containers import is_run, page_of, unknown_code
+from memoracle.proofs.heap_containers import (
+    is_run,
+    page_of,
+    runs_are_used_once,
+    runs_have_addresses,
+    unknown_code,
+)
 from memoracle.proofs.heap_law import LARGEST_PAGE, LEAST_PAGE
 from memoracle.proofs.heap_places import MOST_PAGES, SORTS, proved
-from memoracle.proofs.heap_standins import Notes
+from memoracle.proofs.heap_standins import Listed, Notes
+from memoracle.proofs.laws import prose
 from memoracle.proofs.obligations import Obligation, claimed
 from memoracle.proofs.paths import Run
+from memoracle.proofs.world import Sort
 from memoracle.spec import heap as law
-from memoracle.spec.clauses import neg, when
+from memoracle.spec.clauses import implies, neg, when
 
 
 def spare_of(heap: Any) -> law.Reserve:
@@ -61,7 +70,100 @@ def delete_refines(run: Run) -> None:
     run.claim("the notes that are left are those of the law", spare_of(heap).spare == due.spare)
 
 
-@proved("extent.refines", "refinement", "the extent of a live block has the bytes asked for, and nothing else has one")
+# No note is of two runs
+
+
+def notes_are_of_one_run(heap: Any, page: Any, later: Any) -> Any:
+    """No two runs of pages have one note."""
+    noted, note = heap.notes.has, heap.notes.at
+    return implies(noted(page) & noted(later) & (note(page) == note(later)), page == later)
+
+
+def notes_are_used_or_spare(heap: Any, page: Any) -> Any:
+    """The note of a run is neither spare nor in reserve, and what is in reserve is not among the spare ones."""
+    note = heap.notes.at(page)
+    unused = neg(heap.spare.has(note)) & (note != heap.reserve)
+    return implies(heap.notes.has(page), unused) & neg(heap.spare.has(heap.reserve))
+
+
+def notes_lie_in_their_pages(heap: Any, page: Any, note: Any) -> Any:
+    """Every note, of a run, spare or in reserve, lies in a page of notes."""
+    of_run = implies(heap.notes.has(page), heap.has_notes(heap.lies_in(heap.notes.at(page))))
+    spare = implies(heap.spare.has(note), heap.has_notes(heap.lies_in(note)))
+    return of_run & spare & heap.has_notes(heap.lies_in(heap.reserve))
+
+
+def pages_of_notes_are_kept(heap: Any, page: Any) -> Any:
+    """A page of notes was got, and is no block's; page 0 stands for the kernel's image."""
+    kept = ((page == 0) | heap.pages.got(page)) & neg(heap.slabs.has(page)) & neg(heap.large.has(page))
+    return implies(heap.has_notes(page), kept)
+
+
+NOTED: dict[Callable[..., Any], tuple[str, ...]] = {
+    notes_are_of_one_run: ("page", "later"),
+    notes_are_used_or_spare: ("page",),
+    notes_lie_in_their_pages: ("page", "note"),
+    pages_of_notes_are_kept: ("page",),
+}
+NOTE_SORTS = SORTS | {"note": Sort("note")}
+
+
+def unknown_notes(run: Run) -> Any:
+    """Any heap of which it is known which notes are spare, and which pages have notes."""
+    before, heap = (unknown_code(run, knowing=(runs_have_addresses, runs_are_used_once))[0] for _ in range(2))
+    for each in (before, heap):
+        each.spare = Listed(run, run.relation("is_spare", "note"))
+        each.lies_in = run.function("lies_in", "note", gives="page")
+        each.has_notes = run.relation("has_notes", "page")
+    for known, parameters in NOTED.items():
+        run.assume_for_all(parameters, lambda *points, known=known: known(before, *points))
+
+    def notes_in(address: Any, page_shift: Any) -> Listed:
+        page, has_notes = heap.pages.last, heap.has_notes
+        heap.has_notes = lambda other: has_notes(other) | (other == page)
+        return Listed(run, lambda note: heap.lies_in(note) == page)
+
+    run.replace(heap_code, "notes_in", notes_in)
+    return heap
+
+
+def notes_stay_right(run: Run, heap: Any, page: Any) -> None:
+    """Claims that no note has two uses."""
+    run.goals.clear()  # what containers ask of the code is claimed of `get.refines` and `delete.refines`
+    for once in heap.spare.once:
+        run.claim("no note is spare twice", once)
+    points = {"page": page, **run.point_of_each(("later", "note"))}
+    run.touch(("page", "later"), (points["page"], points["later"]))
+    for note in (heap.notes.at(points["page"]), heap.notes.at(points["later"]), points["note"], heap.reserve):
+        run.touch(("page", "later"), (heap.lies_in(note), heap.lies_in(note)))
+    for known, parameters in NOTED.items():
+        run.claim(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
+
+
+@claimed("heap.notes.get.keeps-apart", "refinement", "pages that are got take a note that no other run has", NOTE_SORTS)
+def get_keeps_notes_apart(run: Run) -> None:
+    heap = unknown_notes(run)
+    page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
+    notes_stay_right(run, heap, run.point("page"))
+    if page is not None:
+        run.claim("the pages that are got have no notes", neg(heap.has_notes(page)))
+
+
+@claimed("heap.notes.delete.keeps-apart", "refinement", "the note of pages that go back is spare once", NOTE_SORTS)
+def delete_keeps_notes_apart(run: Run) -> None:
+    heap, address, page = unknown_notes(run), run.any_number("address"), run.point("page")
+    run.call(lambda: bool(heap.delete(address)))
+    run.touch(("page", "later"), (page, address >> heap.page_shift))
+    notes_stay_right(run, heap, page)
+
+
+# A block's extent, and a page of notes
+
+
+EXTENT = "the extent of a live block is its slot or its pages, has the bytes asked for, and nothing else has one"
+
+
+@proved("extent.refines", "refinement", EXTENT)
 def extent_refines(run: Run) -> None:
     heap, state = unknown_code(run)
     address = run.point("block")
@@ -98,7 +200,14 @@ def notes_refine(run: Run) -> None:
         run.claim("each lies where an object would", real_notes_in(start, page_shift) == due)
 
 
-CODE = (get_refines, delete_refines, extent_refines, notes_refine)
+CODE = (
+    get_refines,
+    delete_refines,
+    get_keeps_notes_apart,
+    delete_keeps_notes_apart,
+    extent_refines,
+    notes_refine,
+)
 
 
 def obligations() -> Iterator[Obligation]:

@@ -179,6 +179,39 @@ class Notes:
         return self
 
 
+class Listed:
+    """A list of notes, of which it is known which are on it; that none is on it twice is to be claimed of each change.
+
+    Whether any is on it is not known: it may be found empty or not, whatever was put on it.
+    """
+
+    def __init__(self, run: Run, has: Callable[[Any], Any]) -> None:
+        self.run, self.has = run, has
+        self.once: list[Any] = []  # that what was put on it was not on it
+
+    def __bool__(self) -> bool:
+        return bool(self.run.fresh_truth("some"))
+
+    def pop(self) -> Any:
+        has = self.has
+        with self.run.reading_law():
+            note = self.run.point("note")
+            self.run.suppose(has(note))
+        self.has = lambda other: has(other) & (other != note)
+        return note
+
+    def append(self, note: Any) -> None:
+        has = self.has
+        self.once.append(neg(has(note)))
+        self.has = lambda other: has(other) | (other == note)
+
+    def __iadd__(self, notes: Listed) -> Listed:
+        has, more, note = self.has, notes.has, self.run.point("note")
+        self.once.append(neg(has(note) & more(note)))
+        self.has = lambda other: has(other) | more(other)
+        return self
+
+
 class Source:
     """Where pages come from. It hands out runs of pages that it has not handed out, and takes back what it has.
 

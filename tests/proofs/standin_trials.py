@@ -23,7 +23,7 @@ from memoracle.proofs.world import HIGHEST, Sort
 from memoracle.spec.clauses import neg, when
 
 PAGE = Sort("page")
-NAMES = ("item", "key", "list", "index", "slot", "table", "address", "space", "value")
+NAMES = ("item", "key", "list", "index", "slot", "table", "address", "space", "value", "note")
 SORTS = {**{name: Sort(name) for name in NAMES}, "page": PAGE, "later": PAGE}
 KEYS = st.integers(0, 5)
 ROWS = st.integers(0, 2)

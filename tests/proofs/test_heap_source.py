@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standin_trials import MODES, PROBES, Choice, agree, fails_on_some_path, has_of, value_of
 
-from memoracle.proofs.heap_standins import Notes, Source
+from memoracle.proofs.heap_standins import Listed, Notes, Source
 from memoracle.proofs.paths import Run
 from memoracle.proofs.standins import any_of
 from memoracle.proofs.terms import number
@@ -43,6 +43,46 @@ def more_notes(notes: Any, many: int) -> None:
 def test_notes(integers: bool, notes: list[int], steps: list[Any]) -> None:
     both = lambda run: (Notes(run, number(len(notes))), [*notes])  # noqa: E731
     agree(integers, both, steps, lambda stand_in, real: [stand_in.length == len(real)])
+
+
+# Notes of which it is known which they are
+
+
+def listing(notes: Any, items: list[int]) -> None:
+    notes += Listed(notes.run, has_of(items)) if isinstance(notes, Listed) else items
+
+
+LISTED = [0, 1, 7]
+LISTED_STEPS = [
+    Choice(lambda notes: bool(notes), lambda notes: lambda got: True),
+    *[Choice(lambda notes: notes.pop(), lambda notes: has_of([*notes]))] * 2,
+    lambda notes: notes.append(2),
+    lambda notes: notes.append(notes.pop()),
+    lambda notes: listing(notes, [3, 4]),
+]
+
+
+@MODES
+@settings(max_examples=30, deadline=None)
+@given(steps=st.permutations(LISTED_STEPS))
+def test_listed_notes(integers: bool, steps: list[Any]) -> None:
+    def same(stand_in: Listed, real: list[int]) -> Iterator[Any]:
+        yield from (stand_in.has(number(probe)) == (probe in real) for probe in PROBES)
+        yield from stand_in.once
+
+    agree(integers, lambda run: (Listed(run, has_of(LISTED)), [*LISTED]), steps, same)
+
+
+@MODES
+@pytest.mark.parametrize("twice", [lambda notes: notes.append(7), lambda notes: listing(notes, [3, 7])])
+def test_a_note_that_is_listed_twice_is_noticed(integers: bool, twice: Callable[[Any], None]) -> None:
+    def body(run: Run) -> None:
+        notes = Listed(run, has_of(LISTED))
+        run.call(twice, notes)
+        for once in notes.once:
+            run.claim("it was not listed", once)
+
+    fails_on_some_path(body, integers)
 
 
 # Where pages come from
