@@ -150,7 +150,7 @@ def write_json(findings: Findings, out: TextIO) -> None:
 def write_text(path: str, findings: Findings, out: TextIO) -> None:
     console = console_on(out)
     if not findings.memory_map.records:
-        console.print(f"{shown(path)}: nothing: no record of a memory map")
+        console.print(f"{shown(path)}: nothing: no record of a memory map", soft_wrap=True)
         return
     console.print(records_table(findings.memory_map))
     if findings.usable:

@@ -135,8 +135,7 @@ def _named(code: CodeType, names: dict[str, Any], owner: object) -> Iterator[tup
             name = step.argval if isinstance(step.argval, str) else step.argval[-1]
             last = local.get(name, names.get(name, UNKNOWN) if step.opname == "LOAD_DEREF" else UNKNOWN)
         elif step.opname == "STORE_FAST":
-            if _is_followed(last):
-                local[step.argval] = last
+            local[step.argval] = last
             last = UNKNOWN
         elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
             last = _attribute(last, word, last is owner)

@@ -282,7 +282,10 @@ class LawfulBuddy:
         return True
 
     def fix(self, first: Any, pages: Any) -> bool:
-        """A piece of the range is taken for good: no block that may be freed begins there."""
+        """A piece of the range is taken for good: no block that may be freed begins there.
+
+        Only of a machine that makes sense, whose pieces are free blocks: spec/geometry.py refuses others.
+        """
         with self.run.reading_law():
             state, process = self.whole.state, self.process
             taken = manager_ranges.range_taken(state, process, first, pages, True).taken

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import z3
 
@@ -213,10 +213,10 @@ def behaved_all_along(operation: Operation, *behaving: Clause) -> Obligation:
     return body
 
 
-Values = dict[str, Any]
+Values: TypeAlias = dict[str, Any]
 
 
-def of_a_frame(s: law.Memory, values: Values) -> Values:
+def as_they_are(s: law.Memory, values: Values) -> Values:
     return values
 
 
@@ -235,11 +235,12 @@ def of_the_last_page(s: law.Memory, values: Values) -> Values:
 
 
 def component_allows(
-    operation: Operation, guard: Sequence[Clause], values_of: Callable[[law.Memory, Values], Values] = of_a_frame
+    operation: Operation, guard: Sequence[Clause], values_of: Callable[[law.Memory, Values], Values] = as_they_are
 ) -> Obligation:
-    """That an operation does nothing that the law of a component, of which these clauses are, would refuse."""
+    """That an operation keeps to these clauses of a component's law, whose guarantees are taken as given here."""
+    claim = f"{operation.name} keeps to what its components ask: {'; '.join(clause.says for clause in guard)}"
 
-    @proved(f"{laws.short(operation)}.is-allowed", "theorem", f"the components' laws allow what {operation.name} does")
+    @proved(f"{laws.short(operation)}.is-allowed", "theorem", claim)
     def body(run: Run) -> None:
         before, _, values = laws.happens(run, LAW, operation)
         asked = values_of(before, values)

@@ -1,5 +1,6 @@
 """Proof of how the manager's code starts: on components that have just been made, each of which its own proofs are of.
 
+It is of machines whose reserved pieces are free blocks of the kernel's range, as spec/geometry.py sees to.
 What boot makes of a memory map is any frames (boot's proof says which), and what has been fixed of the kernel's range
 when the loop over its reserved pieces ends is what those pieces have.
 """

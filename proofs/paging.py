@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memoracle.proofs import laws, paging_code, paging_exit, paging_law, pte
+from memoracle.proofs import laws, paging_answers, paging_code, paging_exit, paging_law, pte
 from memoracle.proofs.obligations import Obligation
 
 LAW = paging_law.LAW
@@ -16,4 +16,5 @@ def obligations() -> Iterator[Obligation]:
     yield from paging_law.THEOREMS
     yield from paging_code.THEOREMS
     yield from paging_code.CODE
+    yield from paging_answers.CODE
     yield from paging_exit.exit_refines

@@ -166,7 +166,7 @@ def free_frames_have_no_uses(s: Memory, frame: Number) -> Truth:
     return implies(s.is_free(frame) & s.behaved(frame), uses_of(s, frame) == 0)
 
 
-@clause("with a frame that nothing maps any more everybody behaved")
+@clause("what callers did to a frame is past once nothing maps it: only of a mapped one is it remembered")
 def misbehaviour_is_past(s: Memory, frame: Number) -> Truth:
     return implies(uses_of(s, frame) == 0, s.behaved(frame))
 
@@ -230,7 +230,7 @@ def given_back(s: Memory, frame: Number) -> Memory:
     return replace(
         bitmap.free(s, frame),
         use=lambda other: when(other == frame, UNUSED, s.use(other)),
-        behaved=lambda other: s.behaved(other) & ((other != frame) | (uses_of(s, frame) == 0)),
+        behaved=lambda other: s.behaved(other) & ((other != frame) | nothing_maps_it(s, frame)),
     )
 
 
@@ -283,6 +283,11 @@ def give_table(s: Memory, frame: Number) -> Memory:
 # Mapping
 
 
+@clause("who behaves maps only an allocated frame")
+def maps_only_allocated(s: Memory, frame: Number) -> Truth:
+    return neg(s.is_free(frame))
+
+
 def mapped(
     s: Memory,
     process: Number,
@@ -298,24 +303,19 @@ def mapped(
     after = paging.map_page(s, process, virtual, physical, cache, writable, executable, global_)
     return replace(
         after,
-        behaved=lambda other: s.behaved(other) & neg((other == frame) & s.is_free(frame)),
+        behaved=lambda other: s.behaved(other) & ((other != frame) | maps_only_allocated(s, frame)),
     )
 
 
 def unmapped(s: Memory, process: Number, virtual: Number) -> Memory:
     """The state in which a page shows nothing any more. Whatever was done to a frame that no page shows is past."""
     after = paging.unmap(s, process, virtual)
-    return replace(after, behaved=lambda frame: s.behaved(frame) | (uses_of(after, frame) == 0))
+    return replace(after, behaved=lambda frame: s.behaved(frame) | nothing_maps_it(after, frame))
 
 
 @clause("the frame has fewer uses than a 64-bit counter counts")
 def use_can_be_counted(s: Memory, frame: Number) -> Truth:
     return uses_of(s, frame) < paging.MOST_USES
-
-
-@clause("whoever behaves maps only an allocated frame")
-def maps_only_allocated(s: Memory, frame: Number) -> Truth:
-    return neg(s.is_free(frame))
 
 
 @operation("page.map", guard=[process_lives, paging.page_is_unmapped, use_can_be_counted])

@@ -318,3 +318,8 @@ def test_processes_come_to_ranges_and_leave_them(life: list[Any], shown: tuple[i
         trial(manager, of_spaces("exit", 2))
     elif manager.paging.create(3):
         trial(manager, of_spaces("create", 3))
+
+
+@pytest.mark.parametrize(("first", "pages"), [(0, 1), (1, 1), (2, 1), (0, 2)])
+def test_pieces_that_are_free_are_taken_for_good(first: int, pages: int) -> None:
+    trial(Manager(MACHINE), of_kernel("fix", first, pages))
