@@ -14,21 +14,21 @@ test: .venv/installed
 
 # An emulated processor walks the reference's page tables: a million loads.
 machine: .venv/installed
-	$(BIN)/python -m memoracle.proofs.machine_run
+	$(BIN)/python -m memoracle.proofs.emulator.run
 
 mutants: .venv/installed
-	$(BIN)/python -m memoracle.proofs.mutants
+	$(BIN)/python -m memoracle.proofs.mutation.score
 
 # Which hypotheses each proof needs: found anew after a change of the law or the code, so that proofs stay quick.
 hints: .venv/installed
-	$(BIN)/python -m memoracle.proofs.hints
+	$(BIN)/python -m memoracle.proofs.obligations.unsat_cores
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks --growth
 
 # Solver versions change verdicts, so what is installed is pinned by constraints.txt.
 # A module that is new is not importable until it is installed: hence the folders.
-.venv/installed: pyproject.toml constraints.txt spec impl proofs oracle
+.venv/installed: pyproject.toml setup.py constraints.txt $(shell find spec impl proofs oracle -type d -not -name __pycache__)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]' --config-settings editable_mode=strict
 	touch $@

@@ -15,23 +15,21 @@ from unittest.mock import patch
 
 from memoracle.impl import pat as pat_code
 from memoracle.impl.boot import Record, usable_pages
-from memoracle.proofs import (
-    bitmap,
-    buddy_code,
-    buddy_law,
-    buddy_spaces,
-    components,
-    manager_hazards,
-    manager_law,
-    small_paging,
-)
-from memoracle.proofs.buddy_census import census
-from memoracle.proofs.counts import bitmap_run
-from memoracle.proofs.hazards import DOMAIN
-from memoracle.proofs.law_runs import Variant, reached
-from memoracle.proofs.obligations import Obligation
-from memoracle.proofs.runner import discharge
-from memoracle.proofs.small_world import Domain
+from memoracle.proofs import registry
+from memoracle.proofs.components import bitmap
+from memoracle.proofs.components.buddy import code as buddy_code
+from memoracle.proofs.components.buddy import law as buddy_law
+from memoracle.proofs.components.buddy import spaces as buddy_spaces
+from memoracle.proofs.components.manager import law as manager_law
+from memoracle.proofs.counting.buddy_census import census
+from memoracle.proofs.counting.counts import bitmap_run
+from memoracle.proofs.exhaustive import manager_hazards
+from memoracle.proofs.exhaustive import paging as small_paging
+from memoracle.proofs.exhaustive.finite_states import Domain
+from memoracle.proofs.exhaustive.hazards import DOMAIN
+from memoracle.proofs.exhaustive.law_search import Variant, reached
+from memoracle.proofs.obligations.discharge import discharge
+from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.spec import heap, kernel_half, paging
 from memoracle.spec import manager_law as whole_law
 from memoracle.spec.pat import TYPES, WRITE_BACK
@@ -219,7 +217,7 @@ def costs(growth: Growth) -> Iterator[Cost]:
 def proved(growth: Growth, size: str) -> Cost:
     """What the obligations cost where nothing is remembered of earlier proofs."""
     started, rlimit = time.perf_counter(), 0
-    for obligation in components.obligations([growth.component]):
+    for obligation in registry.obligations([growth.component]):
         if isinstance(obligation, Obligation) and obligation.name.startswith(growth.obligations):
             result = discharge(obligation, use_cache=False)
             if result.verdict != "proved":

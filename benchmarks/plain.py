@@ -11,8 +11,8 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from benchmarks.workloads import FRAMES, IMAGE, PAGE, Workload
-from memoracle.decoding import EVENT
-from memoracle.events import AnyEvent, FrameAllocate, FrameFree, ProcessCreate, RangeAllocate, RangeFree, number
+from memoracle.trace.decoding import EVENT
+from memoracle.trace.events import AnyEvent, FrameAllocate, FrameFree, ProcessCreate, RangeAllocate, RangeFree, number
 
 
 class Model(Protocol):

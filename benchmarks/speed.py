@@ -16,9 +16,9 @@ from pathlib import Path
 
 from benchmarks import machines, plain
 from benchmarks.workloads import Workload
-from memoracle.decoding import EVENT
-from memoracle.replay import Replay
-from memoracle.rules import EXACT, Rules
+from memoracle.diagnostics.levels import EXACT, Rules
+from memoracle.replay.dispatch import Replay
+from memoracle.trace.decoding import EVENT
 
 REPEATS = 3  # the best of which counts
 MOST_STEPS = 5_000  # of a state machine

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 import msgspec
 
+from memoracle.diagnostics.levels import EXACT, LEGAL
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy
-from memoracle.rules import EXACT, LEGAL
 from memoracle.spec.geometry import Geometry, geometry_from
 
 Block = TypeVar("Block")

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from memoracle import boot, check, explain, prove
-from memoracle.inputs import InputError
+from memoracle.commands import boot, check, explain, prove
+from memoracle.console.exit_status import Status
 from memoracle.spec.geometry import GeometryError
-from memoracle.status import Status
+from memoracle.trace.inputs import InputError
 
 # Each is a module with add_parser(subparsers) and run(args); a solver is imported in run only, since others need none.
 COMMANDS = (prove, check, boot, explain)

@@ -10,11 +10,12 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from memoracle.proofs import components, runner, solver
-from memoracle.proofs.obligations import Computation, Obligation
+from memoracle.proofs import registry
+from memoracle.proofs.obligations import discharge, solver
+from memoracle.proofs.obligations.discharge import Result
+from memoracle.proofs.obligations.obligation import Computation, Obligation
+from memoracle.proofs.obligations.process_pool import Failure, run_each
 from memoracle.proofs.parts import component_of
-from memoracle.proofs.pool import Failure, run_each
-from memoracle.proofs.runner import Result
 
 CONTRACT = "contract"
 
@@ -41,15 +42,15 @@ def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool
     machine: those of the emulated processor too, whatever is named.  Raises UnknownComponentError.
     """
     promised = _contracts() if contracts else []
-    known = {*components.COMPONENTS, *(piece.unsettled.component for piece in promised)}
+    known = {*registry.COMPONENTS, *(piece.unsettled.component for piece in promised)}
     for name in names:
         if name not in known:
             raise UnknownComponentError(f"no component {name!r}: there are {', '.join(sorted(known))}")
     wanted = list(dict.fromkeys(names)) or sorted(known)
     found = []
     for component in wanted:
-        if component in components.COMPONENTS:
-            found += [_obligation(each, use_cache) for each in components.obligations([component])]
+        if component in registry.COMPONENTS:
+            found += [_obligation(each, use_cache) for each in registry.obligations([component])]
         found += [piece for piece in promised if piece.unsettled.component == component]
     return found + _emulated() if machine else found
 
@@ -89,16 +90,16 @@ def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
     by = solver.VERSION if isinstance(of, Obligation) else "none"
     unsettled = Result(of.name, of.component, of.kind, of.claim, of.scope, "unknown", by, 0, 0, False, of.source, None)
     together = of.together if isinstance(of, Computation) else ""
-    return Piece(unsettled, partial(runner.discharge, of, use_cache), together)
+    return Piece(unsettled, partial(discharge.discharge, of, use_cache), together)
 
 
 def _emulated() -> list[Piece]:
     """What is settled by an emulated processor. Only who asks for it loads it."""
-    from memoracle.proofs import machine_run
+    from memoracle.proofs.emulator import run as machine_run
 
     def piece(of: Computation) -> Piece:
         unsettled = replace(_obligation(of, False).unsettled, solver=machine_run.PROCESSOR)
-        return Piece(unsettled, lambda: replace(runner.discharge(of), solver=machine_run.PROCESSOR))
+        return Piece(unsettled, lambda: replace(discharge.discharge(of), solver=machine_run.PROCESSOR))
 
     return [piece(each) for each in machine_run.computations()]
 
@@ -112,7 +113,8 @@ def _contracts() -> list[Piece]:
 
 
 def _promised() -> list[Result]:
-    from memoracle.proofs import contract_text, contracts
+    from memoracle.proofs.contracts import crosshair
+    from memoracle.proofs.contracts import docstrings as contract_text
 
     by = f"CrossHair {version('crosshair-tool')}"
     return [
@@ -130,14 +132,14 @@ def _promised() -> list[Result]:
             each.source,
             None,
         )
-        for each in contract_text.functions(contracts.IMPL)
+        for each in contract_text.functions(crosshair.IMPL)
     ]
 
 
 def _check(unsettled: Result) -> Result:
-    from memoracle.proofs import contracts
+    from memoracle.proofs.contracts import crosshair
 
-    found = contracts.check(unsettled.name, contracts.IMPL)
+    found = crosshair.check(unsettled.name, crosshair.IMPL)
     return replace(
         unsettled,
         scope=found.scope,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from memoracle.proofs import solver
+from memoracle.proofs.obligations import solver
 
 ALWAYS = (
     f"{solver.VERSION}: that a formula it calls unsatisfiable is",
-    "the path explorer (proofs/paths.py): that it takes every path through the code and cuts loops at their invariants",
-    "the terms (proofs/terms.py): that they count as Python's exact integers do; held against them by randomised tests",
-    "the stand-ins for containers (proofs/standins.py): that they behave as the containers; each held against the real "
-    "one by a randomised test",
+    "the path explorer (proofs/symbolic/execution.py): that it takes every path through the code and cuts loops at "
+    "their invariants",
+    "the terms (proofs/symbolic/numbers.py): that they count as Python's exact integers do; held against them by "
+    "randomised tests",
+    "the stand-ins for containers (proofs/symbolic/containers.py): that they behave as the containers; each held "
+    "against the real one by a randomised test",
     "the domain: numbers that an object holds have 64 bits, there are at most 2^52 frames, an address range is at most "
     "2^52 pages; nothing is said beyond",
-    "the stand-ins for components (proofs/lawful.py, paging_standins.py, heap_standins.py): that they do no more than "
-    "what the components' own proofs say; each held against the real one by a randomised test",
+    "the stand-ins for components (proofs/components: manager/component_models.py, paging/models.py, heap/models.py): "
+    "that they do no more than what the components' own proofs say; each held against the real one by a randomised "
+    "test",
     "kernel_half: that a kernel takes each step of an update, a creation and an exit as one, under its lock",
     "what was answered in earlier runs and kept, as far as a report says that it is from the cache",
     "Python itself, and the containers that the reference uses (array, sortedcontainers)",
@@ -25,7 +28,7 @@ ALWAYS = (
 def trusted(contracts: bool, machine: bool = False) -> list[str]:
     """One line for each thing that is trusted; with the contracts or the emulated processor, what these rest on too."""
     crosshair = (
-        f"CrossHair {version('crosshair-tool')}, and the small scope that it is given (proofs/small_scope.py): a "
+        f"CrossHair {version('crosshair-tool')}, and the small scope that it is given (proofs/contracts/scope.py): a "
         "contract is confirmed for every case of the scope, and no other"
     )
     unicorn = (

@@ -112,9 +112,7 @@ def is_disjoint(s: Heap, size: Number, address: Number, byte: Number) -> Truth:
     return implies((address <= byte) & (byte < address + size), neg(has_byte(s, s.block_at(byte), byte)))
 
 
-@operation(
-    "heap.new", guard=[lies_within_addresses, is_aligned, address_is_unique, is_disjoint], chooses=["address"]
-)
+@operation("heap.new", guard=[lies_within_addresses, is_aligned, address_is_unique, is_disjoint], chooses=["address"])
 def new(s: Heap, size: Number, address: Number) -> Heap:
     """A block of so many bytes, aligned and disjoint from all live blocks, becomes live.
 

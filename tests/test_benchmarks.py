@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from memoracle.decoding import EVENT
-from memoracle.proofs import buddy_law, components, laws
-from memoracle.replay import Replay
-from memoracle.rules import EXACT, LEGAL, Rules
+from memoracle.diagnostics.levels import EXACT, LEGAL, Rules
+from memoracle.proofs import registry
+from memoracle.proofs.components.buddy import law as buddy_law
+from memoracle.proofs.obligations import law_obligations
+from memoracle.replay.dispatch import Replay
 from memoracle.spec import buddy as law
 from memoracle.spec.geometry import geometry_from
+from memoracle.trace.decoding import EVENT
 
 ROOT = Path(__file__).parent.parent
 SMALL = 5  # bits
@@ -105,16 +107,16 @@ def test_growth_measures_proofs_at_each_largest_size_and_then_states(part: Any) 
     assert [cost.states for cost in found] == [None, None, 5, 26]
     assert 0 < found[0].rlimit < found[1].rlimit
     assert buddy_law.DEEPEST == 52
-    names = [obligation.name for obligation in components.obligations([])]
+    names = [obligation.name for obligation in registry.obligations([])]
     for each in growth.GROWTHS:
         assert all(any(name.startswith(begin) for name in names) for begin in each.obligations)
         assert 1 < each.states(each.tried[0]) < each.states(each.tried[1])
-    assert {each.component for each in growth.GROWTHS} == set(components.COMPONENTS)
+    assert {each.component for each in growth.GROWTHS} == set(registry.COMPONENTS)
 
 
 def test_growth_is_none_of_what_is_not_proved(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     growth = part("growth")
     unguarded = replace(buddy_law.LAW, operations=[replace(law.split, guard=())])
-    monkeypatch.setattr(components, "obligations", lambda names: list(laws.obligations(unguarded)))
+    monkeypatch.setattr(registry, "obligations", lambda names: list(law_obligations.obligations(unguarded)))
     with pytest.raises(growth.NotProvedError, match="is refuted of any up to 4 depth"):
         list(growth.costs(replace(growth.GROWTHS[0], largest=[4])))

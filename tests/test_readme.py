@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from memoracle.cli import main
-from memoracle.decoding import decode_event
-from memoracle.events import OPERATIONS
-from memoracle.proofs import components
+from memoracle.proofs import registry
 from memoracle.spec.geometry import geometry_from
+from memoracle.trace.decoding import decode_event
+from memoracle.trace.events import OPERATIONS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,8 +86,8 @@ def test_every_operation_that_is_checked_has_a_row_and_no_other() -> None:
 
 
 def test_every_theorem_named_is_proved() -> None:
-    names = {obligation.name for obligation in components.obligations([])}
-    named = set(re.findall(rf"`((?:{'|'.join(components.COMPONENTS)})\.[a-z.-]+)`", README)) - OPERATIONS
+    names = {obligation.name for obligation in registry.obligations([])}
+    named = set(re.findall(rf"`((?:{'|'.join(registry.COMPONENTS)})\.[a-z.-]+)`", README)) - OPERATIONS
     assert named
     assert [name for name in named if not {name, name.replace(".", ".initially.", 1)} & names] == []
 

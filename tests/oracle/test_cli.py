@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from memoracle import boot, cli
+from memoracle import cli
 from memoracle.cli import main
-from memoracle.inputs import InputError
-from memoracle.status import Status, worst
+from memoracle.commands import boot
+from memoracle.console.exit_status import Status, worst
+from memoracle.trace.inputs import InputError
 
 QEMU = str(Path(__file__).parent.parent / "data" / "e820" / "qemu-4g.txt")
 PROGRAM = [sys.executable, "-m", "memoracle"]

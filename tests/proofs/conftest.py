@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from memoracle.proofs import terms
+from memoracle.proofs.symbolic import numbers
 
 
 @pytest.fixture(autouse=True)
 def bits_again() -> Iterator[None]:
     """Numbers are bit vectors again after a test that made them the solver's integers."""
     yield
-    terms.integers = False
+    numbers.integers = False

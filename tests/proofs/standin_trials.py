@@ -16,10 +16,10 @@ import pytest
 import z3
 from hypothesis import strategies as st
 
-from memoracle.proofs.paths import EndOfRunError, Run, explore
-from memoracle.proofs.standins import WORD, Set, any_of
-from memoracle.proofs.terms import number, truth
-from memoracle.proofs.world import HIGHEST, Sort
+from memoracle.proofs.symbolic.containers import WORD, Set, any_of
+from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
+from memoracle.proofs.symbolic.numbers import number, truth
 from memoracle.spec.clauses import neg, when
 
 PAGE = Sort("page")

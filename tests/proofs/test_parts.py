@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from memoracle.proofs.evidence import pieces
+from memoracle.proofs.mutation.seeding import ROOT, modules_of
 from memoracle.proofs.parts import component_of, parts_of
-from memoracle.proofs.seeding import ROOT, modules_of
 
 
 def test_parts_and_components_fit() -> None:

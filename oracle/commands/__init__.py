@@ -1,0 +1,1 @@
+"""The commands: each reads its input, asks the rest, and reports."""

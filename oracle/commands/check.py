@@ -1,0 +1,169 @@
+"""`memoracle check TRACE ...`: does what was recorded of a memory manager keep to the specification?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+
+from msgspec import UNSET
+
+from memoracle.commands import boot
+from memoracle.console.counted import counted
+from memoracle.console.exit_status import worst
+from memoracle.console.options import add_common_options, chosen_geometry, note, report_to
+from memoracle.console.progress import progress
+from memoracle.diagnostics.divergence import Divergence
+from memoracle.diagnostics.levels import LEGAL, LEVELS, SAFE, Rules
+from memoracle.impl.boot import Record
+from memoracle.replay.dispatch import Replay
+from memoracle.replay.frames import FIRST_EVENT
+from memoracle.replay.kmem import KmemReplay
+from memoracle.report import check_report
+from memoracle.report.check_report import Outcome
+from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, preset
+from memoracle.trace.decoding import MalformedLine, decode_event
+from memoracle.trace.e820 import read_e820
+from memoracle.trace.events import Boot, MemoryRecord
+from memoracle.trace.formats import E820, FORMS, JSONL, KMEM, geometry_of, read_header, recognise
+from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
+from memoracle.trace.kmem import KmemLog
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the command line."""
+    words = "hold what was recorded of a memory manager against the law"
+    parser = subparsers.add_parser("check", help=words, description=f"Reads traces to {words}.")
+    parser.add_argument("traces", metavar="TRACE", nargs="+", help="a trace or a log; - is standard input")
+    levels = "what to accept: whatever is safe, whatever is legal, or exactly what the reference does"
+    parser.add_argument("--level", choices=LEVELS, help=f"{levels} (default: legal; for a kmem log: safe)")
+    parser.add_argument("--keep-going", action="store_true", help="report every divergence, not only a trace's first")
+    parser.add_argument("--ignore-unknown", action="store_true", help="skip events of unknown operations")
+    parser.add_argument("--memory-map", metavar="LOG", help="a boot log, for traces without a memory map")
+    parser.add_argument("--input", choices=FORMS, help="what the inputs are (default: told by their content)")
+    add_common_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Checks each trace, writes the report, and returns the exit status; raises InputError and GeometryError."""
+    check = Check(args)
+    with report_to(args) as out:
+        outcomes = [check.outcome(path) for path in args.traces]
+        check_report.write(args, outcomes, out)
+    for outcome in outcomes:
+        if outcome.fault is not None:
+            sys.stderr.write(f"memoracle: {outcome.fault}\n")
+    return worst(outcome.status for outcome in outcomes)
+
+
+class Check:
+    """What one run asks of every trace."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        """Raises InputError and GeometryError."""
+        self.args = args
+        self.geometry = chosen_geometry(args)
+        self.memory_map: list[Record] | None = None
+        if [*args.traces, args.memory_map].count(STDIN) > 1:
+            raise InputError(STDIN, None, "standard input can be read only once")
+        if args.memory_map is not None:
+            self.memory_map = boot.read_source(args.memory_map).memory_map.records
+            if not self.memory_map:
+                raise InputError(args.memory_map, None, "no record of a memory map")
+
+    def outcome(self, path: str) -> Outcome:
+        """What comes of one trace; a fault of its text ends it, and what was found before stands."""
+        outcome = Outcome(path, self.args.level or LEGAL)
+        try:
+            form, lines = recognise(path, open_lines(path), self.args.input)
+            if form is None:
+                return outcome
+            check = {KMEM: self.check_kmem, E820: self.check_e820, JSONL: self.check_trace}[form]
+            with progress(self.args, path, lines) as watched:
+                check(outcome, watched)
+        except InputError as fault:
+            outcome.fault = fault
+        return outcome
+
+    def check_trace(self, outcome: Outcome, lines: Iterator[bytes]) -> None:
+        path = outcome.path
+        header = read_header(path, next(lines))
+        geometry = self.geometry or geometry_of(path, header)
+        if self.geometry is not None and header.geometry is not UNSET:
+            note(self.args, f"memoracle: {self.args.geometry} replaces the geometry of {shown(path)}")
+        replay = self.replay(path, Rules(geometry, outcome.level, header.private_frames))
+        if self.memory_map is not None:
+            lines = self.with_memory_map(path, replay, self.memory_map, lines)
+        try:
+            self.collect(outcome, replay.divergences(lines))
+        finally:
+            outcome.events, outcome.checked = replay.events, replay.checked
+            outcome.warnings += [f"{shown(path)}:{line}: {words}" for line, words in replay.frames.warnings]
+            outcome.warnings += [
+                f"{shown(path)}: skipped {counted(count, 'event')} of the unknown operation {op!r}"
+                for op, count in replay.skipped.items()
+            ]
+
+    def replay(self, path: str, rules: Rules) -> Replay:
+        try:
+            return Replay(rules, path, self.args.ignore_unknown)
+        except GeometryError as fault:
+            raise InputError(path, None, f"geometry: {fault}") from None
+
+    def with_memory_map(
+        self, path: str, replay: Replay, records: list[Record], lines: Iterator[bytes]
+    ) -> Iterator[bytes]:
+        """The same lines; the map counts unless they begin with one of their own."""
+        head = list(islice(lines, 1))
+        if any(is_boot(line) for line in head):
+            note(self.args, f"memoracle: {shown(path)} has a memory map of its own: {self.args.memory_map} is not used")
+        else:
+            replay.frames.start(records)
+        return chain(head, lines)
+
+    def check_e820(self, outcome: Outcome, lines: Iterator[bytes]) -> None:
+        records = read_e820(outcome.path, lines).records
+        if not records:
+            return
+        if self.args.memory_map is not None:
+            raise InputError(outcome.path, None, "a boot log is a memory map itself: --memory-map is not for it")
+        replay = self.replay(outcome.path, Rules(self.default_geometry(), outcome.level))
+        replay.frames.boot(Boot(memory_map=[MemoryRecord(*record) for record in records]), FIRST_EVENT)
+        outcome.events = outcome.checked = 1
+
+    def check_kmem(self, outcome: Outcome, lines: Iterator[bytes]) -> None:
+        path = outcome.path
+        if self.args.level not in (None, SAFE):
+            raise InputError(path, None, f"a kmem log starts mid-run: it can't be checked at level {self.args.level}")
+        for option in ("geometry", "memory_map"):
+            if getattr(self.args, option) is not None:
+                words = f"a kmem log is of a machine of any size: --{option.replace('_', '-')} is not for it"
+                raise InputError(path, None, words)
+        note(self.args, f"memoracle: {shown(path)} is a kmem log, checked at level safe")
+        outcome.level = SAFE
+        log, replay = KmemLog(path, lines), KmemReplay(path)
+        try:
+            self.collect(outcome, replay.divergences(log))
+        finally:
+            outcome.events = outcome.checked = replay.events
+            if log.lost:
+                words = "lines say that events were lost; what was known before each is forgotten"
+                outcome.warnings.append(f"{shown(path)}: {log.lost:,} {words}")
+
+    def collect(self, outcome: Outcome, divergences: Iterable[Divergence]) -> None:
+        for divergence in divergences:
+            outcome.divergences.append(divergence)
+            if not self.args.keep_going:
+                return
+
+    def default_geometry(self) -> Geometry:
+        return self.geometry or preset(DEFAULT)
+
+
+def is_boot(line: bytes) -> bool:
+    try:
+        return isinstance(decode_event(line), Boot)
+    except MalformedLine:
+        return False

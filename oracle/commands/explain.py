@@ -1,0 +1,46 @@
+"""`memoracle explain NAME`: what a clause, an operation or an obligation says, where it stands, and what proves it."""
+
+from __future__ import annotations
+
+import argparse
+from difflib import get_close_matches
+
+from memoracle.console.exit_status import Status
+from memoracle.console.options import add_common_options, chosen_geometry, report_to
+from memoracle.explain.report import write
+from memoracle.trace.inputs import InputError
+
+NEAR = 5  # names that are like an unknown one, at the most
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the command line."""
+    words = "say what a rule is, where it stands, and what proves it"
+    parser = subparsers.add_parser("explain", help=words, description=f"Looks a name up, to {words}.")
+    names = "of a clause, operation, obligation, contract or component, or what `check` prints as a rule"
+    parser.add_argument("name", metavar="NAME", help=names)
+    add_common_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explains a name, and returns the exit status; raises InputError and GeometryError."""
+    # The proofs take a moment to load, and no other command needs them all.
+    from memoracle.explain.entries import explained
+    from memoracle.explain.index import Index
+
+    chosen_geometry(args)  # a law is about every geometry that there can be, so about this one if it can be
+    index = Index()
+    explanation = explained(index, args.name)
+    if explanation is None:
+        raise InputError("explain", None, unknown(args.name, index.names))
+    with report_to(args) as out:
+        write(args, explanation, out)
+    return Status.HOLDS
+
+
+def unknown(name: str, names: tuple[str, ...]) -> str:
+    """That nothing has this name, and what has one like it."""
+    parts = [each for each in names if name and name in each]
+    near = list(dict.fromkeys([*get_close_matches(name, names, NEAR), *parts]))[:NEAR]
+    return f"nothing is called {name!r}" + (f"; near it: {', '.join(near)}" if near else "")

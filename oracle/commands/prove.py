@@ -1,0 +1,117 @@
+"""`memoracle prove [COMPONENT ...]`: discharges what there is to prove, on all processors."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from memoracle.console.options import add_common_options, chosen_geometry, report_to
+from memoracle.report.proof_report import PROVED, REFUTED, Outcome, status, write
+from memoracle.spec.geometry import DEFAULT
+from memoracle.trace.inputs import InputError
+
+if TYPE_CHECKING:
+    from memoracle.proofs.evidence import Piece
+    from memoracle.proofs.obligations.discharge import Result
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the command line."""
+    words = "prove the specification and that the reference's code keeps it"
+    parser = subparsers.add_parser("prove", help=words, description=f"Asks a solver to {words}.")
+    parser.add_argument("component", metavar="COMPONENT", nargs="*", help="what to prove (default: every component)")
+    parser.add_argument("--contracts", action="store_true", help="CrossHair's verdict on the code's contracts too")
+    machine = "hold the page tables against an emulated x86 that walks them, too (about a minute)"
+    parser.add_argument("--machine", action="store_true", help=machine)
+    parser.add_argument("--no-cache", action="store_true", help="prove anew what was proved before")
+    parser.add_argument("-v", "--verbose", action="store_true", help="list every obligation")
+    add_common_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Proves, writes the report, and returns the exit status; raises InputError and GeometryError."""
+    # A solver takes a moment to load, and no other command needs one.
+    from memoracle.proofs import evidence
+    from memoracle.proofs.trust import trusted
+
+    started = time.perf_counter()
+    chosen_geometry(args)  # what is unbounded holds for every geometry that there can be, so for this one if it can be
+    try:
+        pieces = evidence.pieces(args.component, args.contracts, not args.no_cache, args.machine)
+    except evidence.UnknownComponentError as fault:
+        raise InputError("prove", None, str(fault)) from None
+    with report_to(args) as out:
+        results = settled(args, pieces, evidence.results)
+        outcome = Outcome(
+            geometry=args.geometry or DEFAULT,
+            results=results,
+            replays=replays(results),
+            trust=trusted(args.contracts, args.machine),
+            seconds=time.perf_counter() - started,
+        )
+        write(args, outcome, out)
+    return status(results)
+
+
+def settled(
+    args: argparse.Namespace,
+    pieces: Sequence[Piece],
+    settle: Callable[[Sequence[Piece]], Generator[tuple[int, Result], None, None]],
+) -> list[Result]:
+    """The result of each piece, in the order of the pieces."""
+    results: dict[int, Result] = {}
+    with bar(args, len(pieces)) as advance, closing(settle(pieces)) as coming:
+        for place, result in coming:
+            results[place] = result
+            advance(result)
+    return [results[place] for place in range(len(pieces))]
+
+
+@contextmanager
+def bar(args: argparse.Namespace, total: int) -> Iterator[Callable[[Result], None]]:
+    """Shows how many are settled, on a terminal; says how many of them are not proved."""
+    if args.quiet or not sys.stderr.isatty():
+        yield lambda result: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    # It draws itself only when told to: a thread that draws could hold a lock while a worker is forked.
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
+        task = progress.add_task("proving", total=total)
+        progress.refresh()
+        failed = 0
+
+        def advance(result: Result) -> None:
+            nonlocal failed
+            failed += result.verdict != PROVED
+            progress.update(task, advance=1, description=f"proving ({failed} failed)" if failed else "proving")
+            progress.refresh()
+
+        yield advance
+
+
+def replays(results: Sequence[Result]) -> dict[str, str]:
+    """The shortest run of the reference that fails, as a test, for each component that something is refuted of."""
+    from memoracle.proofs.obligations.process_pool import Failure, run_each
+
+    names = list(dict.fromkeys(result.component for result in results if result.verdict == REFUTED))
+    found = {}
+    for place, replay in run_each([partial(replay_of, name) for name in names]):
+        if isinstance(replay, Failure):
+            replay = f"No small run of the reference could be made: {replay.reason}"
+        found[names[place]] = replay or "No small run of the reference fails."
+    return found
+
+
+def replay_of(component: str) -> str | None:
+    from memoracle.proofs.exhaustive import runs as small_runs
+
+    return small_runs.replay(component)

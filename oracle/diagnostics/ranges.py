@@ -1,0 +1,145 @@
+"""What is said of a range operation that broke a clause: what was seen, what was legal, and the blocks around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from memoracle.console.counted import counted
+from memoracle.diagnostics.divergence import REFUSAL, since
+from memoracle.impl.buddy import Buddy, order_for
+from memoracle.proofs.abstraction.objects import blocks_of
+from memoracle.spec import addresses, manager_ranges
+from memoracle.spec import buddy as law
+from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.geometry import Geometry, Range
+
+NEIGHBOURS = 3  # blocks drawn on either side
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an operation asked for, of which space. made: the line that allocated the block at a page."""
+
+    geometry: Geometry
+    buddy: Buddy
+    made: Mapping[int, int]
+    process: int
+    address: int
+    pages: int
+
+    @property
+    def area(self) -> Range:
+        return self.geometry.range_of(self.process)
+
+    @property
+    def page(self) -> int:
+        """The page in which the address lies, counted from the range's start; it may lie outside."""
+        return (self.address - self.area.start) >> self.geometry.page_shift
+
+    @property
+    def order(self) -> int:
+        return order_for(self.pages) or 0
+
+    def at(self, page: int) -> int:
+        """The address of a page."""
+        return self.area.start + (page << self.geometry.page_shift)
+
+    def why_not(self, operation: Operation) -> Clause | None:
+        """The first clause of the law that refuses this; None if it is accepted."""
+        aligned = addresses.address_is_aligned
+        if not aligned(self.geometry, self.address):
+            return aligned
+        return operation.broken(blocks_of(self.buddy), page=self.page, pages=self.pages, order=self.order)
+
+
+def describe(clause: Clause, asked: Asked) -> str:
+    """What was seen, where this clause broke."""
+    page, pages, buddy = asked.page, asked.pages, asked.buddy
+    at, size = f"{asked.address:#x}", counted(pages, "page")
+    if clause is addresses.address_is_aligned:
+        return f"{at} is no multiple of the page size, {asked.geometry.page_size:#x}"
+    if clause is law.rounds_up:
+        return f"a block of {size} was asked for"
+    if clause is law.is_a_power_of_two:
+        return f"{size} are no power of two"
+    if clause is law.block_lies_in_range:
+        end = asked.at(asked.area.pages) - 1
+        return f"{size} at {at} are not within the range, {asked.area.start:#x} to {end:#x}"
+    if clause is law.block_is_aligned:
+        return f"page {page:,} ({at}) is no multiple of the block's {counted(1 << asked.order, 'page')}"
+    if clause is law.block_is_free:
+        other = first_allocated(asked)
+        taken = counted(1 << buddy.allocated[other], "page")
+        return f"{size} at {at} overlap the block of {taken} at {asked.at(other):#x}, {origin(asked, other)}"
+    if clause is law.never_frees_fixed:
+        return f"the block at {at} was taken at start"
+    if clause is manager_ranges.frees_no_kernel_block:
+        return f"the block at {at} is one of kernel pages{since(asked.made.get(page, 0), 'allocated by')}"
+    held = buddy.size(page)
+    if not held:
+        return f"no allocated block starts at {at}"
+    return f"the block at {at} has {counted(held, 'page')}, not {pages:,}"
+
+
+def held(asked: Asked) -> str:
+    """What starts at an address in truth."""
+    page = asked.page
+    order = order_at(asked.buddy, page)
+    size = counted(1 << order, "page")
+    return f"{size} are {origin(asked, page) if page in asked.buddy.allocated else 'free'} there"
+
+
+def origin(asked: Asked, page: int) -> str:
+    """Where an allocated block comes from."""
+    return "taken at start" if page in asked.buddy.fixed else f"allocated{since(asked.made.get(page, 0))}"
+
+
+def state_of(allocated: bool) -> str:
+    return "allocated" if allocated else "free"
+
+
+def first_allocated(asked: Asked) -> int:
+    """The first page of the allocated block that covers this page, or else of the first one after it."""
+    page, order = asked.page, order_at(asked.buddy, asked.page)
+    start = page >> order << order
+    return start if start in asked.buddy.allocated else min(p for p in asked.buddy.allocated if p >= page)
+
+
+def choices(asked: Asked) -> str:
+    """What an allocation of so many pages may return."""
+    wanted = order_for(asked.pages)
+    if wanted is None or wanted > asked.buddy.depth:
+        return REFUSAL
+    large_enough = sum(len(blocks) for blocks in asked.buddy.free_blocks[wanted:])
+    if not large_enough:
+        return REFUSAL
+    return f"any aligned {counted(1 << wanted, 'page')} in {counted(large_enough, 'free block')} large enough"
+
+
+def around(asked: Asked) -> dict[str, Any]:
+    """The blocks around an address, in address order."""
+    buddy, last = asked.buddy, (1 << asked.buddy.depth) - 1
+    page = min(max(asked.page, 0), last)
+    order = order_at(buddy, page)
+    starts = [page >> order << order]
+    for _ in range(NEIGHBOURS):
+        if starts[0] > 0:
+            order = order_at(buddy, starts[0] - 1)
+            starts.insert(0, starts[0] - 1 >> order << order)
+        following = starts[-1] + (1 << order_at(buddy, starts[-1]))
+        if following <= last:
+            starts.append(following)
+    return {"process": asked.process, "blocks": [block(asked, start) for start in starts]}
+
+
+def order_at(buddy: Buddy, page: int) -> int:
+    """The order of the block in which a page of the range lies."""
+    return cast(int, blocks_of(buddy).order_at(page))
+
+
+def block(asked: Asked, page: int) -> dict[str, Any]:
+    allocated, pages = page in asked.buddy.allocated, 1 << order_at(asked.buddy, page)
+    told = {"address": f"{asked.at(page):#x}", "page": page, "pages": pages, "allocated": allocated}
+    return told | ({"line": asked.made[page]} if page in asked.made else {})

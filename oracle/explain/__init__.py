@@ -1,0 +1,1 @@
+"""What is known of a name: where it stands, and what proves it."""

@@ -1,0 +1,1 @@
+"""Replays events on the reference, and holds each answer to the law."""

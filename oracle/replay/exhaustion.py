@@ -1,0 +1,17 @@
+"""Whether a trace leaves what an operation needs that the trace does not speak of: frames for tables and slabs, and
+kernel range to reach them by."""
+
+from __future__ import annotations
+
+from memoracle.impl.buddy import order_for
+from memoracle.replay.frames import FrameReplay
+from memoracle.replay.ranges import RangeReplay
+
+
+def exhausted(frames: FrameReplay, ranges: RangeReplay, pages: int = 1) -> bool:
+    """Whether fewer frames are free than these, at least 1, or no kernel range has as many pages in a row.
+
+    Then `process.create`, `page.map` and `heap.new` may fail.
+    """
+    kernel_space, order = ranges.spaces.spaces[0], order_for(pages)
+    return frames.free_frames < pages or not any(kernel_space.free_blocks[order:])

@@ -1,0 +1,341 @@
+"""Replays `boot` and `frame.*` on the reference's bitmap, and names the clause where an implementation parts from it.
+
+The reference accepts exactly what the law does (that is proved), so as long as it accepts what is recorded, nothing
+else is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from mmap import mmap
+from typing import Any
+
+from msgspec import UNSET
+
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since
+from memoracle.diagnostics.levels import EXACT, PREFERS, Handlers, Rules, wrongly_failed
+from memoracle.impl import boot as reference
+from memoracle.impl.bitmap import BITS, Bitmap
+from memoracle.impl.boot import Record
+from memoracle.proofs.abstraction.objects import frames_of
+from memoracle.replay.host_memory import BITMAP, refuse_more_than_memory
+from memoracle.replay.min_heap_set import Lowest
+from memoracle.replay.partial_state import Holdings
+from memoracle.spec import addresses, manager
+from memoracle.spec import bitmap as law
+from memoracle.spec import boot as boot_law
+from memoracle.spec.clauses import Clause
+from memoracle.spec.geometry import TRUSTING
+from memoracle.trace import events
+from memoracle.trace.events import number
+
+FIRST_EVENT = 2  # the line after the header
+LINE = 32  # bits of a line's number
+
+
+class FrameReplay:
+    """The frames of one trace.
+
+    bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.  held:
+    the frames of kernel pages as far as they are known, and the line that allocated each.
+    warnings: the line, and what was let pass there but is worth knowing.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        """Every frame of the geometry is usable, as long as no `boot` says otherwise. Raises GeometryError."""
+        self.rules = rules
+        self.geometry = geometry = rules.geometry
+        refuse_more_than_memory(geometry, BITMAP + LINE)
+        self.frame_at = geometry.frame_at
+        self.safe = rules.safe
+        self.exact = rules.level == EXACT and not rules.private_frames
+        self.trusting = geometry.frame_free == TRUSTING
+        self.law_of_free = law.free_trusting if self.trusting else law.free
+        self.warnings: list[tuple[int, str]] = []
+        self.held: dict[int, int] = {}
+        bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
+        bitmap.add(0, geometry.frames)
+        self.begin(bitmap)
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {
+            events.Boot: self.boot,
+            events.FrameAllocate: self.allocate,
+            events.FrameFree: self.free_trusting if self.trusting else self.free,
+            events.FrameIsFree: self.is_free,
+            events.FrameFreeCount: self.free_count,
+        }
+
+    def start(self, records: Iterable[Record]) -> None:
+        """The frames that exist are those of a memory map."""
+        geometry = self.geometry
+        image, shift = geometry.kernel_image_frames, geometry.page_shift
+        self.begin(reference.boot(list(records), shift, geometry.frames, image, self.trusting))
+
+    def begin(self, bitmap: Bitmap) -> None:
+        """These are the frames, and no line has spoken of any yet."""
+        bitmap.reopened = Lowest(bitmap.reopened)
+        self.bitmap = bitmap
+        self.lines = no_lines(bitmap.frames)
+
+    def remember(self, frame: int, line: int) -> None:
+        try:
+            self.lines[frame] = line
+        except ValueError:  # a line past 2^32
+            self.lines[frame] = 0
+
+    # boot
+
+    def boot(self, event: events.Boot, line: int) -> Finding | None:
+        records = event.records()
+        state = boot_law.unread(self.geometry.page_shift)
+        misfit = next((n for n, each in enumerate(records) if not boot_law.record_has_64_bits(state, *each)), None)
+        clause, message = None, "the memory map was accepted"
+        if misfit is not None:
+            clause = boot_law.record_has_64_bits
+            start, length, _ = records[misfit]
+            message += f", with memory_map[{misfit}], of {length:#x} bytes from {start:#x}"
+        if not boot_law.boot_comes_first(state, line - FIRST_EVENT):
+            clause = boot_law.boot_comes_first
+        if not event.succeeded:
+            if clause is not None or self.rules.failures_pass:
+                return None
+            says = "a memory map that comes first is accepted, whatever its records cover"
+            return wrongly_failed("boot", event.error, "success", says, self.totals())
+        before = self.totals()
+        if misfit is None:
+            self.start(records)
+        if clause is None or self.safe:
+            return None
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.totals())
+
+    @property
+    def free_frames(self) -> int:
+        """How many frames are free at the most."""
+        return self.bitmap.free_frames - self.rules.unknown_frames
+
+    # frame.allocate
+
+    def allocate(self, event: events.FrameAllocate, line: int) -> Finding | None:
+        if event.result is None:
+            return self.allocate_failed(event)
+        address = number(event.result)
+        frame = self.frame_at(address)
+        bitmap = self.bitmap
+        if self.exact and not self.rules.unknown_frames:
+            lowest = bitmap.allocate()
+            if lowest is not None and lowest != frame:
+                bitmap.free(lowest)
+                return self.other_than_lowest(address, frame, lowest, line)
+            taken = lowest is not None
+        else:
+            taken = frame is not None and bitmap.take(frame)
+        if taken and frame is not None:
+            try:
+                self.lines[frame] = line
+            except ValueError:
+                self.lines[frame] = 0
+            return self.allocated_unknown(frame) if self.rules.unknown_frames else None
+        return self.allocated_wrongly(address)
+
+    def allocate_failed(self, event: events.FrameAllocate) -> Finding | None:
+        if self.rules.failures_pass or self.bitmap.free_frames == 0:
+            return None
+        says = law.allocate.says
+        return wrongly_failed("frame.allocate", event.error, self.choices(), says, self.totals())
+
+    def allocated_wrongly(self, address: int) -> Finding:
+        frame = address >> self.geometry.page_shift
+        clause = self.misaligned(address) or broken(law.allocate.broken(frames_of(self.bitmap), frame=frame))
+        state = self.around(address)
+        return Finding(clause.name, clause.says, self.describe(address), self.choices(), state, state)
+
+    def allocated_unknown(self, frame: int) -> Finding | None:
+        """What is found when the frames that nobody knows to be taken are no more than those that kernel pages have."""
+        if self.free_frames >= 0:
+            return None
+        clause, state = law.allocates_only_free, self.around(frame << self.geometry.page_shift)
+        message = f"frame {frame:,} was allocated, but kernel pages have all frames that were left"
+        self.rules.unknown_frames = self.bitmap.free_frames
+        return Finding(clause.name, clause.says, message, REFUSAL, state, state)
+
+    def other_than_lowest(self, address: int, frame: int | None, lowest: int, line: int) -> Finding:
+        before = self.around(address)
+        if frame is None or not self.bitmap.take(frame):
+            return self.allocated_wrongly(address)
+        self.remember(frame, line)
+        at = f"{lowest << self.geometry.page_shift:#x}"
+        return Finding(
+            f"frame.allocate.{PREFERS}",
+            "the reference allocates the lowest free frame",
+            f"frame {frame:,} was allocated, but frame {lowest:,} is free and lower",
+            f"frame {lowest:,} ({at})",
+            before,
+            self.around(address),
+        )
+
+    # frame.free
+
+    def free(self, event: events.FrameFree, line: int) -> Finding | None:
+        address = number(event.address)
+        if event.error is not UNSET:
+            return self.free_refused(event, address)
+        frame = self.frame_at(address)
+        if frame is None or frame in self.held or not self.bitmap.free(frame):
+            return self.freed_wrongly(address, line)
+        try:
+            self.lines[frame] = line
+        except ValueError:
+            self.lines[frame] = 0
+        return None
+
+    def free_trusting(self, event: events.FrameFree, line: int) -> Finding | None:
+        """Behaving is the caller's duty, so a free that the checked law refuses is worth a warning."""
+        address = number(event.address)
+        frame = address >> self.geometry.page_shift
+        spurious = law.free.broken(frames_of(self.bitmap), frame=frame) or self.why_held(frame)
+        words = self.describe_frame(frame, "") if frame in self.held else self.describe(address)
+        if event.succeeded and not self.misaligned(address):
+            self.held.pop(frame, None)
+        finding = self.free(event, line)
+        if event.succeeded and finding is None and spurious is not None:
+            self.warnings.append((line, f"spurious free: {words}"))
+        return finding
+
+    def free_refused(self, event: events.FrameFree, address: int) -> Finding | None:
+        if self.rules.failures_pass or self.why_not_free(address) is not None:
+            return None
+        says = self.law_of_free.says
+        return wrongly_failed("frame.free", event.error, "success", says, self.around(address))
+
+    def freed_wrongly(self, address: int, line: int) -> Finding:
+        clause = broken(self.why_not_free(address))
+        message, before = self.describe(address), self.around(address)
+        frame = address >> self.geometry.page_shift
+        if clause is manager.takes_back_what_was_given:
+            message = self.describe_frame(frame, "")
+            del self.held[frame]
+            self.release(frame, line)
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(address))
+
+    def release(self, frame: int, line: int) -> None:
+        """Frees a frame that nothing maps any more, if `frame.free` would: what is refused there changes nothing."""
+        if frame not in self.held and self.bitmap.exists(frame) and self.bitmap.free(frame):
+            self.remember(frame, line)
+
+    def why_not_free(self, address: int) -> Clause | None:
+        frame = address >> self.geometry.page_shift
+        refused = self.misaligned(address) or self.law_of_free.broken(frames_of(self.bitmap), frame=frame)
+        return refused or self.why_held(frame)
+
+    def why_held(self, frame: int) -> Clause | None:
+        """The clause that refuses to free a frame of kernel pages."""
+        clause, state = manager.takes_back_what_was_given, Holdings(use=self.use_of)
+        return None if clause(state, frame) else clause
+
+    def use_of(self, frame: int) -> int:
+        """What a frame that isn't free is used for, as far as it is known."""
+        return manager.PAGES if frame in self.held else manager.GIVEN
+
+    # What is asked
+
+    def is_free(self, event: events.FrameIsFree, line: int) -> Finding | None:
+        address = number(event.address)
+        if self.safe:
+            return None
+        frame = self.geometry.frame_reached(address)
+        if frame is not None and event.result == self.bitmap.is_free(frame):
+            return None
+        return self.answered_otherwise(event, address)
+
+    def answered_otherwise(self, event: events.FrameIsFree, address: int) -> Finding | None:
+        state = frames_of(self.bitmap)
+        frame = address >> self.geometry.page_shift
+        refused = law.is_free.broken(state, frame=frame)
+        before = self.around(address)
+        answer = event.result
+        if answer is None:
+            if refused is not None or self.rules.failures_pass:
+                return None
+            return wrongly_failed("frame.is_free", event.error, "true or false", law.is_free.says, before)
+        if refused is not None:
+            return Finding(refused.name, refused.says, self.describe_frame(frame), REFUSAL, before, before)
+        clause = law.calls_free_only_the_free if self.rules.hides_frames else law.tells_whether_free
+        if clause(state, frame, answer):
+            return None
+        message = f"it says {str(answer).lower()}, but {self.describe_frame(frame, '')}"
+        if answer:
+            self.bitmap.free(frame)
+        else:
+            self.bitmap.take(frame)
+        return Finding(clause.name, clause.says, message, str(not answer).lower(), before, self.around(address))
+
+    def free_count(self, event: events.FrameFreeCount, line: int) -> Finding | None:
+        answer = None if event.result is None else number(event.result)
+        if self.safe:
+            return None
+        free = self.free_frames
+        if answer is None:
+            if self.rules.failures_pass:
+                return None
+            says = "asking for the number of free frames always succeeds"
+            return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.totals())
+        clause = law.counts_only_the_free if self.rules.hides_frames else law.tells_the_count
+        if clause(replace(frames_of(self.bitmap), count=free), answer):
+            return None
+        message = f"it says that {answer:,} frames are free, but {free:,} are"
+        legal = f"at most {free:,}" if self.rules.hides_frames else f"{free:,}"
+        return Finding(clause.name, clause.says, message, legal, self.totals(), self.totals())
+
+    # In words
+
+    def misaligned(self, address: int) -> Clause | None:
+        clause = addresses.address_is_aligned
+        return None if clause(self.geometry, address) else clause
+
+    def choices(self) -> str:
+        free = self.free_frames
+        if self.exact and not self.rules.unknown_frames:
+            return "the lowest free frame" if free > 0 else REFUSAL
+        return f"any of {free:,} free frames" if free > 0 else REFUSAL
+
+    def describe(self, address: int) -> str:
+        """What is known of the frame that an address names."""
+        if self.misaligned(address):
+            return f"{address:#x} is no multiple of the page size, {self.geometry.page_size:#x}"
+        return self.describe_frame(address >> self.geometry.page_shift)
+
+    def describe_frame(self, frame: int, already: str = "already ") -> str:
+        bitmap, name = self.bitmap, f"frame {frame:,}"
+        if not 0 <= frame < bitmap.frames:
+            return f"{name} is outside the bitmap, which has frames 0 to {bitmap.frames - 1:,}"
+        if frame < bitmap.image:
+            return f"{name} is the kernel image's"
+        if bitmap.is_free(frame):
+            return f"{name} is {already}free{since(self.lines[frame], 'freed by')}"
+        if not bitmap.exists(frame):
+            return f"{name} does not exist: it is no usable memory"
+        purpose = ", for kernel pages" if frame in self.held else ""
+        return f"{name} is {already}allocated{since(self.lines[frame])}{purpose}"
+
+    def totals(self) -> dict[str, Any]:
+        return {"free_frames": self.free_frames}
+
+    def around(self, address: int) -> dict[str, Any]:
+        """The state around an address: its frame, and that word of the bitmap, first frame first, 1 = free."""
+        frame = address >> self.geometry.page_shift
+        bitmap = self.bitmap
+        if not 0 <= frame < bitmap.frames:
+            return {"frame": frame} | self.totals()
+        state = "free" if bitmap.is_free(frame) else "allocated" if bitmap.exists(frame) else "missing"
+        first = frame - frame % BITS
+        bits = f"{bitmap.words[frame // BITS]:064b}"[: bitmap.frames - first]
+        told = {"frame": frame, "state": state, "line": self.lines[frame] or None, "first": first, "bits": bits}
+        return told | self.totals()
+
+
+def no_lines(frames: int) -> memoryview:
+    """A number of 32 bits for each frame, all of them 0; the system gives memory only to those that are written."""
+    return memoryview(mmap(-1, frames * LINE // 8)).cast("I")

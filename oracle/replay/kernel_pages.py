@@ -1,0 +1,211 @@
+"""Replays `kernel_pages.*`: a block of the kernel's range and frames, taken as `range.allocate` and `frame.allocate`
+take them, and mapped as `page.map` maps.
+
+A trace may name the frames. Where it does not, nobody knows which they are: until the trace tells (see
+replay_page_answers) they count as private, as if the header said `private_frames`. How many there are is known, so no
+more frames are free than the trace explains without them.
+
+Freed are exactly the pages that were asked for: unlike `range.free`, the format says nothing of a rounded size.
+
+What is allowed at kernel pages the format does not say, but that they are the kernel's: at level exact it is what the
+reference allows, else what the trace tells first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from msgspec import UNSET
+
+from memoracle.console.counted import counted
+from memoracle.diagnostics import ranges as range_words
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since
+from memoracle.diagnostics.levels import EXACT, PREFERS, Handlers, Rules, wrongly_failed
+from memoracle.diagnostics.pages import mappings_of
+from memoracle.impl.paging import Leaf
+from memoracle.replay.frames import FrameReplay
+from memoracle.replay.pages import KernelBlock, KernelPage, PageReplay
+from memoracle.replay.partial_state import Holdings
+from memoracle.replay.ranges import RangeReplay
+from memoracle.spec import kernel_pages as law
+from memoracle.spec import manager
+from memoracle.spec.clauses import Clause
+from memoracle.spec.paging import type_is_available
+from memoracle.trace import events
+from memoracle.trace.events import number
+
+ALLOCATE, FREE = "kernel_pages.allocate", "kernel_pages.free"
+
+
+class KernelPagesReplay:
+    """The kernel pages of one trace. live: by their first page, counted from the start of the kernel's range."""
+
+    def __init__(self, rules: Rules, frames: FrameReplay, ranges: RangeReplay, pages: PageReplay) -> None:
+        self.rules = rules
+        self.geometry = rules.geometry
+        self.frames = frames
+        self.ranges = ranges
+        self.pages = pages
+        self.live: dict[int, KernelBlock] = {}
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {events.KernelPagesAllocate: self.allocate, events.KernelPagesFree: self.free}
+
+    def state(self) -> Holdings:
+        return Holdings(
+            free_frames=self.frames.free_frames,
+            pages_at=lambda page: self.live[page].pages if page in self.live else 0,
+        )
+
+    # kernel_pages.allocate
+
+    def allocate(self, event: events.KernelPagesAllocate, line: int) -> Finding | None:
+        """The first of what is wrong: with the block, with the frames, with the mappings; what can be is adopted."""
+        pages = number(event.pages)
+        named = None if event.frames is UNSET else [number(address) for address in event.frames]
+        if event.result is None:
+            return self.allocate_failed(event, pages, named)
+        address = number(event.result)
+        asked = events.RangeAllocate(pages=pages, result=address)
+        found = self.ranges.allocate(asked, line)
+        if found is not None and not found.clause.endswith(PREFERS):
+            return found
+        block = KernelBlock(line, self.page_of(address), pages)
+        of_frames = self.count_frames(block) if named is None else self.take_frames(block, named)
+        of_pages = self.map_pages(block)
+        self.live[block.page] = block
+        self.ranges.known[0].held.add(block.page)
+        return found or of_frames or of_pages
+
+    def count_frames(self, block: KernelBlock) -> Finding | None:
+        """Takes as many frames as there are pages, nobody knows which."""
+        state, before = self.state(), self.frames.totals()
+        enough = law.frames_suffice(state, block.pages)
+        block.unknown = block.mapped = block.pages if enough else max(0, self.frames.free_frames)
+        self.rules.unknown_frames += block.unknown
+        if enough:
+            return None
+        clause, message = law.frames_suffice, f"{counted(block.pages, 'page')} were allocated"
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.frames.totals())
+
+    def take_frames(self, block: KernelBlock, named: list[int]) -> Finding | None:
+        """Takes the frames that were named, as if each were allocated."""
+        found, block.mapped = None, min(block.pages, len(named))
+        clause, around = law.each_page_has_its_frame, self.frames.totals()
+        if not self.rules.safe and not clause(self.state(), block.pages, len(named)):
+            message = f"for {counted(block.pages, 'page')} so many frames are named: {len(named):,}"
+            found = Finding(clause.name, clause.says, message, counted(block.pages, "frame"), around, around)
+        for place, address in enumerate(named):
+            wrong = self.frames.allocate(events.FrameAllocate(result=address), block.line)
+            frame = self.geometry.frame_at(address)
+            if wrong is not None and frame in block.frames.values():
+                wrong = replace(wrong, message=f"frame {frame:,} is named twice")
+            found = found or wrong
+            if frame is not None and (wrong is None or wrong.clause.endswith(PREFERS)):
+                self.frames.held[frame] = block.line
+                block.frames[place] = frame
+        return found
+
+    def map_pages(self, block: KernelBlock) -> Finding | None:
+        """Maps the pages of a block; what is allowed there, and an unknown frame, is not held against anything."""
+        found, pages = None, self.pages
+        exact = self.rules.level == EXACT and bool(type_is_available(mappings_of(pages.paging), manager.WRITE_BACK))
+        cache = manager.WRITE_BACK if exact else pages.some_type
+        for place in range(block.mapped):
+            virtual = self.address_of(block.page + place)
+            frame = block.frames.get(place, 0)  # in the place of an unknown frame one of the image's, which none frees
+            leaf = Leaf(frame << self.geometry.page_shift, cache)
+            if found is None and not self.rules.safe and virtual in pages.made[0]:
+                found = pages.not_mappable(0, virtual, leaf)
+            pages.show(0, virtual, leaf, block.line)
+            pages.kernel_pages[virtual] = KernelPage(block, place, allowed_is_known=exact)
+        return found
+
+    def allocate_failed(self, event: events.KernelPagesAllocate, pages: int, named: list[int] | None) -> Finding | None:
+        if self.rules.failures_pass or not law.frames_suffice(self.state(), pages):
+            return None
+        space = self.ranges.known[0]
+        page = space.buddy.allocate(pages)
+        if page is None:
+            return None
+        space.buddy.free(page, pages)
+        if self.is_obstructed() or (named is not None and not self.are_free(pages, named)):
+            return None
+        asked = self.ranges.asked(space, self.address_of(page), pages)
+        says = "kernel pages are allocated if a block of the kernel's range and as many frames are free"
+        return wrongly_failed(ALLOCATE, event.error, range_words.choices(asked), says, range_words.around(asked))
+
+    def is_obstructed(self) -> bool:
+        """Whether something is mapped in the kernel's range where nothing is allocated: pages may not fit there."""
+        blocks = [(page, page + pages) for page, pages, taken in self.ranges.known[0].buddy.blocks() if not taken]
+        mapped = [self.page_of(virtual) for virtual in self.pages.made[0]]
+        return any(first <= page < last for page in mapped for first, last in blocks)
+
+    def are_free(self, pages: int, named: list[int]) -> bool:
+        """Whether these are different free frames, one for each page."""
+        frames = {self.geometry.frame_at(address) for address in named}
+        free = all(frame is not None and self.frames.bitmap.is_free(frame) for frame in frames)
+        return free and len(frames) == len(named) and bool(law.each_page_has_its_frame(self.state(), pages, len(named)))
+
+    # kernel_pages.free
+
+    def free(self, event: events.KernelPagesFree, line: int) -> Finding | None:
+        address, pages = number(event.address), number(event.pages)
+        page = self.page_of(address) if address % self.geometry.page_size == 0 else -1
+        clause = self.why_not_free(page, pages)
+        block = self.live.get(page)
+        if event.error is not UNSET:
+            if self.rules.failures_pass or clause is not None:
+                return None
+            says = "kernel pages that were allocated can be freed"
+            return wrongly_failed(FREE, event.error, "success", says, self.around(address))
+        if clause is None and block is not None:
+            self.undo(block, line)
+            return None
+        return self.freed_wrongly(broken(clause), address, pages, line)
+
+    def freed_wrongly(self, clause: Clause, address: int, pages: int, line: int) -> Finding:
+        """Kernel pages that were freed in part are gone all the same."""
+        before, block = self.around(address), self.live.get(self.page_of(address))
+        if clause is law.frees_them_whole and block is not None:
+            self.undo(block, line)
+        else:
+            block = None
+        words = f"no kernel pages start at {address:#x}"
+        if block is not None:
+            words = f"{counted(block.pages, 'page')}, not {pages:,}, were allocated at {address:#x}{since(block.line)}"
+        return Finding(clause.name, clause.says, words, REFUSAL, before, self.around(address))
+
+    def why_not_free(self, page: int, pages: int) -> Clause | None:
+        """The first clause that refuses to free these; None if it is accepted."""
+        state = self.state()
+        if not law.begins_kernel_pages(state, page):
+            return law.begins_kernel_pages
+        return None if law.frees_them_whole(state, page, pages) else law.frees_them_whole
+
+    def undo(self, block: KernelBlock, line: int) -> None:
+        """Gives back whatever is left of kernel pages: mappings, frames and the block."""
+        for place in range(block.mapped):
+            self.pages.hide(0, self.address_of(block.page + place))
+        for frame in block.frames.values():
+            if self.frames.held.pop(frame, None) is not None:
+                self.frames.release(frame, line)
+        self.rules.found(block.unknown)
+        space = self.ranges.known[0]
+        if block.page in space.held:
+            space.held.remove(block.page)
+            space.buddy.free(block.page, block.pages)
+            space.made.pop(block.page, None)
+        del self.live[block.page]
+
+    def page_of(self, address: int) -> int:
+        return address - self.geometry.kernel_range.start >> self.geometry.page_shift
+
+    def address_of(self, page: int) -> int:
+        return self.geometry.kernel_range.start + (page << self.geometry.page_shift)
+
+    def around(self, address: int) -> dict[str, Any]:
+        """The state around an address."""
+        return range_words.around(self.ranges.asked(self.ranges.known[0], address, 1)) | self.frames.totals()

@@ -1,0 +1,111 @@
+"""Replays the page events of a Linux `kmem` log, at the level `safe`.
+
+Such a log starts mid-run: a page that it has not told of yet may be free or allocated. A block may be freed in parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sortedcontainers import SortedDict
+
+from memoracle.diagnostics.divergence import REFUSAL, Divergence, Finding
+from memoracle.spec import bitmap as law
+from memoracle.spec.clauses import Operation
+from memoracle.trace.kmem import ALLOC, KmemEvent, KmemLog
+
+LARGEST = 1 << 52  # page numbers of 64-bit addresses are below this
+
+
+class Pages(NamedTuple):
+    """Pages in a row, up to but not including `end`, and the line that last allocated or freed them."""
+
+    end: int
+    live: bool
+    line: int
+
+
+class KmemReplay:
+    """The pages of one log: those it has spoken of, by the first of each row.
+
+    events: how many were read.
+    """
+
+    def __init__(self, path: str) -> None:
+        """path is for messages."""
+        self.path = path
+        self.events = 0
+        self.known = SortedDict()
+
+    def divergences(self, log: KmemLog) -> Iterator[Divergence]:
+        """The divergences of a log's events; raises InputError."""
+        lost = 0
+        for event in log:
+            self.events += 1
+            if log.lost > lost:  # whatever happened meanwhile, nothing is known any more
+                lost = log.lost
+                self.known.clear()
+            if event.failed:
+                continue
+            finding = self.replay(event)
+            if finding is not None:
+                op = f"mm_page_{event.kind}"
+                yield Divergence(self.path, event.line, {"op": op, "pfn": event.pfn, "order": event.order}, finding)
+
+    def replay(self, event: KmemEvent) -> Finding | None:
+        first, end = event.pfn, event.pfn + (1 << event.order)
+        allocates = event.kind == ALLOC
+        # The law refuses to allocate what is live, and to free what is free.
+        conflict = next(((start, row) for start, row in self.rows(first, end) if row.live == allocates), None)
+        before = self.around(first, end)
+        self.cut(first, end)
+        self.known[first] = Pages(end, allocates, event.line)
+        if conflict is None:
+            return None
+        start, row = conflict
+        page = max(start, first)
+        operation: Operation = law.allocate if allocates else law.free
+        clause = operation.broken(self.as_frames(row.live), frame=page)
+        if clause is None:
+            raise AssertionError("the pages and the law disagree")
+        message = f"page {page:#x} is already {'allocated' if allocates else 'free'} (by line {row.line})"
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(first, end))
+
+    def as_frames(self, live: bool) -> law.Frames:
+        """The state of the law in which a page is live, or is free."""
+        return law.Frames(
+            reach=LARGEST,
+            image=0,
+            count=0,
+            exists=lambda frame: True,
+            is_free=lambda frame: not live,
+            in_use=lambda frame: live,
+            free_below=lambda frame: 0,
+        )
+
+    def rows(self, first: int, end: int) -> Iterator[tuple[int, Pages]]:
+        """The rows that share a page with these pages, in order."""
+        place = max(self.known.bisect_right(first) - 1, 0)
+        for start in self.known.islice(place):
+            row: Pages = self.known[start]
+            if start >= end:
+                return
+            if row.end > first:
+                yield start, row
+
+    def cut(self, first: int, end: int) -> None:
+        """Forgets these pages, but not what lies beside them in the same row."""
+        for start, row in list(self.rows(first, end)):
+            del self.known[start]
+            if start < first:
+                self.known[start] = row._replace(end=first)
+            if end < row.end:
+                self.known[end] = row
+
+    def around(self, first: int, end: int) -> dict[str, Any]:
+        rows = [
+            {"pfn": start, "pages": row.end - start, "allocated": row.live, "line": row.line}
+            for start, row in self.rows(first, end)
+        ]
+        return {"rows": rows}

@@ -1,0 +1,182 @@
+"""Holds what `page.translate` and `page.attributes` answer against the reference's page tables, and names the clause
+that broke.
+
+Of kernel pages a trace need not say which frames they have, and never says what is allowed there, but that they are the
+kernel's. What is answered first is taken for the truth, if it can be: a frame that nobody else has. From then on it is
+known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import UNSET
+
+from memoracle.diagnostics import pages as page_words
+from memoracle.diagnostics.divergence import REFUSAL, Finding
+from memoracle.diagnostics.levels import Handlers, Rules, wrongly_failed
+from memoracle.diagnostics.pages import mappings_of
+from memoracle.impl.paging import Attributes, Leaf
+from memoracle.replay.pages import KernelPage, PageReplay
+from memoracle.spec import addresses
+from memoracle.spec import paging as law
+from memoracle.trace import events
+from memoracle.trace.events import number
+from memoracle.trace.memory_types import NUMBERS
+
+
+class PageAnswers:
+    """What is asked of the pages of one trace."""
+
+    def __init__(self, rules: Rules, pages: PageReplay) -> None:
+        self.rules = rules
+        self.pages = pages
+        self.paging = pages.paging
+        self.page_shift = rules.geometry.page_shift
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {events.PageTranslate: self.translate, events.PageAttributes: self.attributes}
+
+    # page.translate
+
+    def translate(self, event: events.PageTranslate, line: int) -> Finding | None:
+        process, virtual = number(event.process), number(event.virtual)
+        answer = None if event.result is None else number(event.result)
+        pages = self.pages
+        if answer is not None and not pages.kernel_pages and self.paging.translate(process, virtual) == answer:
+            return None
+        refused = self.refused(event, process, virtual, line, self.translate)
+        if refused is not None or event.error is not UNSET or not self.is_answered(process, virtual):
+            return refused
+        page = self.page_of(virtual)
+        held = pages.kernel_pages.get(page)
+        if answer is not None and held is not None and not held.frame_is_known:
+            return self.first_seen(held, page, answer - (virtual - page))
+        if self.paging.translate(process, virtual) == answer:
+            return None
+        clause = law.nothing_is_mapped if answer is None else law.translates_what_is_mapped
+        seen = "nothing is mapped there" if answer is None else f"it is mapped to {answer:#x}"
+        message = f"it says that {seen}, but {virtual:#x} {pages.mapped_to(process, virtual)}"
+        due = self.paging.translate(process, virtual)
+        legal = "null" if due is None else f"{due:#x}"
+        if held is not None and not held.frame_is_known:
+            legal = "the address of a frame that nobody else has"
+        before = pages.around(process, virtual)
+        self.adopt_translation(process, virtual, answer, line)
+        return Finding(clause.name, clause.says, message, legal, before, pages.around(process, virtual))
+
+    def adopt_translation(self, process: int, virtual: int, answer: int | None, line: int) -> None:
+        """Takes what was answered for what is mapped, if it can be; what is allowed there stays as it is."""
+        page = self.page_of(virtual)
+        if answer is None:
+            self.pages.hide(process, page)
+            return
+        allowed = self.paging.attributes(process, page) or self.default_attributes()
+        self.pages.show(process, page, leaf(answer - (virtual - page), allowed), line)
+
+    def first_seen(self, held: KernelPage, page: int, physical: int) -> Finding | None:
+        """The frame of one of the kernel pages is told for the first time; nobody else has it."""
+        pages, frames, block = self.pages, self.pages.frames, held.block
+        allowed = self.paging.attributes(0, page) or self.default_attributes()
+        state, rules = mappings_of(self.paging), (law.frame_is_aligned, law.frame_is_addressable)
+        clause = next((rule for rule in rules if not rule(state, physical)), None)
+        if clause is not None:
+            before, words = pages.around(0, page), page_words.describe(clause, self.paging, page, physical)
+            return Finding(clause.name, clause.says, words, "the address of a frame", before, before)
+        frame = physical >> self.page_shift
+        if frames.frame_at(physical) is None or not frames.bitmap.take(frame):
+            return frames.allocated_wrongly(physical)
+        frames.remember(frame, block.line)
+        frames.held[frame] = block.line
+        self.paging.unmap(0, page)
+        self.paging.map(0, page, leaf(physical, allowed))
+        block.frames[held.place] = frame
+        if block.unknown:
+            block.unknown -= 1
+            self.rules.found(1)
+        return None
+
+    # page.attributes
+
+    def attributes(self, event: events.PageAttributes, line: int) -> Finding | None:
+        process, virtual = number(event.process), number(event.virtual)
+        answer, pages = event.result, self.pages
+        refused = self.refused(event, process, virtual, line, self.attributes)
+        if refused is not None or event.error is not UNSET or not self.is_answered(process, virtual):
+            return refused
+        told = None if answer is None else attributes_of(answer)
+        page = self.page_of(virtual)
+        held = pages.kernel_pages.get(page)
+        if told is not None and held is not None and not held.allowed_is_known:
+            held.allowed_is_known = self.adopt_attributes(0, page, told)
+        due = self.paging.attributes(process, virtual)
+        if told == due:
+            return None
+        clause = law.nothing_is_mapped if told is None else law.attributes_are_the_mappings
+        seen = "nothing is mapped there" if told is None else f"it is {page_words.told(told)}"
+        true = f"it is {page_words.told(due)}" if due is not None else "nothing is mapped there"
+        before = pages.around(process, virtual)
+        if told is None:
+            pages.hide(process, page)
+        else:
+            self.adopt_attributes(process, page, told)
+        message, legal = f"it says of {virtual:#x} that {seen}, but {true}", page_words.told(due) if due else "null"
+        return Finding(clause.name, clause.says, message, legal, before, pages.around(process, virtual))
+
+    def adopt_attributes(self, process: int, page: int, told: Attributes) -> bool:
+        """Takes what was answered for what a mapped page allows, if it can be."""
+        physical = self.paging.translate(process, page)
+        if physical is None or not law.type_is_available(mappings_of(self.paging), told.cache):
+            return False
+        self.paging.unmap(process, page)
+        return self.paging.map(process, page, leaf(physical, told))
+
+    # Both
+
+    def refused(
+        self,
+        event: events.PageTranslate | events.PageAttributes,
+        process: int,
+        virtual: int,
+        line: int,
+        handler: Callable[..., Finding | None],
+    ) -> Finding | None:
+        """What is wrong with a refusal, or with an answer where there is none to give."""
+        pages = self.pages
+        if not pages.is_judged(virtual):
+            return None
+        if not pages.lives(process):
+            return pages.of_nobody(event, line, handler)
+        clause = addresses.address_has_64_bits
+        if not clause(self.rules.geometry, virtual):
+            if not event.succeeded:
+                return None
+            state = pages.around(process, virtual)
+            message = page_words.describe(clause, self.paging, virtual)
+            return Finding(clause.name, clause.says, message, REFUSAL, state, state)
+        if event.succeeded or self.rules.failures_pass:
+            return None
+        op, says = str(event.__struct_config__.tag), "asking what is mapped at an address always succeeds"
+        return wrongly_failed(op, event.error, "an answer", says, pages.around(process, virtual))
+
+    def is_answered(self, process: int, virtual: int) -> bool:
+        """Whether there is an answer to hold against the truth."""
+        pages = self.pages
+        has_64_bits = addresses.address_has_64_bits(self.rules.geometry, virtual)
+        return pages.is_judged(virtual) and pages.lives(process) and bool(has_64_bits)
+
+    def page_of(self, virtual: int) -> int:
+        return virtual >> self.page_shift << self.page_shift
+
+    def default_attributes(self) -> Attributes:
+        """Those of a page of which nothing is known, but that some type of memory serves."""
+        return Attributes(self.pages.some_type, True, True, True, False)
+
+
+def leaf(physical: int, allowed: Attributes) -> Leaf:
+    return Leaf(physical, allowed.cache, allowed.writable, allowed.executable, allowed.global_)
+
+
+def attributes_of(told: events.Attributes) -> Attributes:
+    return Attributes(NUMBERS[told.cache], told.writable, told.user, told.executable, told.global_)

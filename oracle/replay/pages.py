@@ -1,0 +1,287 @@
+"""Replays `page.map` and `page.unmap` on the reference's page tables, and names the clause that broke.
+
+The reference accepts exactly what the law does (that is proved), so as long as it accepts what is recorded, nothing
+else is asked. A trace does not say which frames tables take, so these tables have frames of their own, without end, and
+top-level tables apart from those that `pml4.*` speaks of. A process's tables are made when its pages are first spoken
+of.
+
+Three things the format says only in passing:
+
+- What kernel pages map is unmapped only with them: nothing else releases what they hold.
+- At level safe, and in what is taken of the kernel's range at start, pages are followed and not judged: a page that is
+  mapped anew shows its new frame.
+- An address that isn't canonical is a byte address still: it translates to nothing. One that has not 64 bits is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from msgspec import UNSET
+
+from memoracle.diagnostics import pages as page_words
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since
+from memoracle.diagnostics.levels import Handlers, Rules, nobody, wrongly_failed
+from memoracle.diagnostics.pages import mappings_of
+from memoracle.impl import pat
+from memoracle.impl.kernel_half import KernelHalf
+from memoracle.impl.paging import Leaf, Paging
+from memoracle.impl.pte import Layout
+from memoracle.replay.exhaustion import exhausted
+from memoracle.replay.frames import FrameReplay
+from memoracle.replay.partial_state import Holdings
+from memoracle.replay.private_pml4_entries import OwnEntries
+from memoracle.replay.ranges import RangeReplay
+from memoracle.replay.table_frames import TableFrames
+from memoracle.spec import manager
+from memoracle.spec import paging as law
+from memoracle.spec.clauses import Clause
+from memoracle.trace import events
+from memoracle.trace.events import number
+from memoracle.trace.memory_types import NUMBERS
+
+Handler: TypeAlias = Callable[[Any, int], Finding | None]
+PageEvent: TypeAlias = events.PageMap | events.PageUnmap | events.PageTranslate | events.PageAttributes
+
+
+@dataclass
+class KernelBlock:
+    """Kernel pages that live.
+
+    line: the one that allocated them.  page: the first, in the kernel's range.  mapped: how many were mapped, which is
+    all of them unless frames were missing.  frames: by their number among these pages, the frames that are known.
+    unknown: of how many others nobody knows which they are.
+    """
+
+    line: int
+    page: int
+    pages: int
+    mapped: int = 0
+    frames: dict[int, int] = field(default_factory=dict)
+    unknown: int = 0
+
+
+@dataclass
+class KernelPage:
+    """One of them that is mapped, and what the trace has told of it: its frame, and what is allowed there."""
+
+    block: KernelBlock
+    place: int  # among the block's pages
+    allowed_is_known: bool = False
+
+    @property
+    def frame_is_known(self) -> bool:
+        return self.place in self.block.frames
+
+
+class PageReplay:
+    """The pages of one trace.
+
+    made: by process (0 for the upper half of all) and address, the line that mapped each page.  kernel_pages: by
+    address, the mapped pages of kernel pages.
+    """
+
+    def __init__(self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay) -> None:
+        """tables says which processes live."""
+        geometry = rules.geometry
+        self.rules = rules
+        self.safe = rules.safe
+        self.geometry = geometry
+        self.tables = tables
+        self.frames = frames
+        self.ranges = ranges
+        self.own = OwnEntries(geometry)
+        self.layout = Layout(geometry.physical_address_bits, geometry.pat_register)
+        self.paging = Paging(TableFrames(), KernelHalf(), self.layout, geometry.leaf_level, geometry.frames)
+        self.made: dict[int, dict[int, int]] = {0: {}}
+        self.kernel_pages: dict[int, KernelPage] = {}
+        self.kernel_start = geometry.kernel_range.start
+        self.some_type = pat.decode(geometry.pat_register, 0) or 0  # of memory, that some index has
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {events.PageMap: self.map, events.PageUnmap: self.unmap}
+
+    def lives(self, process: int) -> bool:
+        """Whether a process lives; then it has tables from now on."""
+        if process in self.paging.roots:
+            return True
+        if process not in self.tables.live:
+            if not self.safe:
+                return False
+            self.tables.create(process)  # at this level nobody asks where a process comes from
+        self.made[process] = {}
+        return self.paging.create(process)
+
+    def forget(self, process: int, line: int) -> None:
+        """What a process mapped goes with it, and so does each frame that nothing maps any more."""
+        released = self.paging.exit(process)
+        if released is not None:
+            del self.made[process]
+            self.own.forget(process)
+            for frame in released:
+                self.frames.release(frame, line)
+
+    def of_nobody(self, event: PageEvent, line: int, handler: Handler) -> Finding | None:
+        """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
+        if not event.succeeded:
+            return None
+        process = number(event.process)
+        finding = nobody(self.tables, process)
+        self.tables.create(process)
+        handler(event, line)
+        return finding
+
+    def is_judged(self, virtual: int) -> bool:
+        """Whether anything is asked of what is mapped at this address."""
+        if self.safe:
+            return False
+        if virtual < self.kernel_start:
+            return True
+        page = virtual - self.kernel_start >> self.geometry.page_shift
+        return not any(piece.page <= page < piece.page + piece.pages for piece in self.geometry.kernel_reserved)
+
+    # page.map
+
+    def map(self, event: events.PageMap, line: int) -> Finding | None:
+        process, virtual = number(event.process), number(event.virtual)
+        leaf = Leaf(number(event.physical), NUMBERS[event.cache], event.writable, event.executable, event.global_)
+        if event.error is not UNSET:
+            return self.map_failed(event, process, virtual, leaf)
+        if (process in self.paging.roots or self.lives(process)) and self.paging.map(process, virtual, leaf):
+            self.made[process if virtual < law.HALF else 0][virtual] = line
+            self.own.changed(process, virtual)
+            return None
+        return self.mapped_wrongly(event, process, virtual, leaf, line)
+
+    def map_failed(self, event: events.PageMap, process: int, virtual: int, leaf: Leaf) -> Finding | None:
+        if self.rules.failures_pass or not self.is_judged(virtual) or not self.lives(process):
+            return None
+        if self.why_not_map(process, virtual, leaf) is not None or exhausted(self.frames, self.ranges):
+            return None
+        says = "a page is mapped as long as frames and kernel range are left, unless something is wrong with it"
+        return wrongly_failed(law.map_page.name, event.error, "success", says, self.around(process, virtual))
+
+    def mapped_wrongly(
+        self, event: events.PageMap, process: int, virtual: int, leaf: Leaf, line: int
+    ) -> Finding | None:
+        judged = self.is_judged(virtual)
+        if not self.lives(process):
+            return self.of_nobody(event, line, self.map) if judged else None
+        finding = self.not_mappable(process, virtual, leaf) if judged else None
+        self.show(process, virtual, leaf, line)
+        return finding and replace(finding, after=self.around(process, virtual))
+
+    def not_mappable(self, process: int, virtual: int, leaf: Leaf) -> Finding:
+        """What is found where a page was mapped that must not be."""
+        clause = broken(self.why_not_map(process, virtual, leaf))
+        if clause is law.page_is_unmapped:
+            message = f"{virtual:#x} {self.mapped_to(process, virtual)} already"
+        else:
+            message = page_words.describe(clause, self.paging, virtual, leaf.physical, leaf.cache)
+        return Finding(clause.name, clause.says, message, REFUSAL, self.around(process, virtual))
+
+    def why_not_map(self, process: int, virtual: int, leaf: Leaf) -> Clause | None:
+        """The first clause that refuses to map this; None if it is accepted."""
+        return law.map_page.broken(
+            mappings_of(self.paging), process=process, virtual=virtual, physical=leaf.physical, cache=leaf.cache
+        )
+
+    def show(self, process: int, virtual: int, leaf: Leaf, line: int) -> bool:
+        """Maps a page whatever is mapped there, if it can be; the frame that it showed is not released."""
+        if not self.paging.map(process, virtual, leaf):
+            if self.why_not_map(process, virtual, leaf) is not law.page_is_unmapped:
+                return False
+            self.hide(process, virtual)
+            self.paging.map(process, virtual, leaf)
+        self.made[process if virtual < law.HALF else 0][virtual] = line
+        self.own.changed(process, virtual)
+        return True
+
+    def hide(self, process: int, virtual: int) -> None:
+        """Unmaps a page, if it is mapped."""
+        if self.paging.unmap(process, virtual) is not None:
+            self.made[process if virtual < law.HALF else 0].pop(virtual, None)
+            self.kernel_pages.pop(virtual, None)
+            self.own.changed(process, virtual)
+
+    # page.unmap
+
+    def unmap(self, event: events.PageUnmap, line: int) -> Finding | None:
+        process, virtual = number(event.process), number(event.virtual)
+        if event.error is not UNSET:
+            return self.unmap_failed(event, process, virtual)
+        unmapped = None
+        if virtual not in self.kernel_pages and (process in self.paging.roots or self.lives(process)):
+            unmapped = self.paging.unmap(process, virtual)
+        if unmapped is None:
+            return self.unmapped_wrongly(event, process, virtual, line)
+        self.made[process if virtual < law.HALF else 0].pop(virtual, None)
+        self.own.changed(process, virtual)
+        if unmapped.last and event.release:
+            self.frames.release(unmapped.frame, line)
+        return None
+
+    def unmap_failed(self, event: events.PageUnmap, process: int, virtual: int) -> Finding | None:
+        if self.rules.failures_pass or not self.is_judged(virtual) or not self.lives(process):
+            return None
+        if self.why_not_unmap(process, virtual) is not None:
+            return None
+        state, says = self.around(process, virtual), "what is mapped can be unmapped"
+        return wrongly_failed(law.unmap.name, event.error, "success", says, state)
+
+    def unmapped_wrongly(self, event: events.PageUnmap, process: int, virtual: int, line: int) -> Finding | None:
+        judged = self.is_judged(virtual)
+        if not self.lives(process):
+            return self.of_nobody(event, line, self.unmap) if judged else None
+        before, clause = self.around(process, virtual), self.why_not_unmap(process, virtual)
+        message = f"{virtual:#x} {self.mapped_to(process, virtual)}, for kernel pages"
+        if clause is manager.unmaps_no_kernel_page:
+            self.hide(process, virtual)
+        elif clause is not None:
+            message = page_words.describe(clause, self.paging, virtual)
+        if not judged:
+            return None
+        clause = broken(clause)
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(process, virtual))
+
+    def why_not_unmap(self, process: int, virtual: int) -> Clause | None:
+        """The first clause that refuses to unmap this; None if it is accepted."""
+        refused = law.unmap.broken(mappings_of(self.paging), process=process, virtual=virtual)
+        page, clause = virtual - self.kernel_start >> self.geometry.page_shift, manager.unmaps_no_kernel_page
+        return refused or (None if clause(self.holdings(), process, virtual, page) else clause)
+
+    def holdings(self) -> Holdings:
+        """Which pages are kernel pages."""
+        shift, start = self.geometry.page_shift, self.kernel_start
+        return Holdings(
+            kernel_start=start,
+            page_shift=shift,
+            pages_at=lambda page: int(start + (page << shift) in self.kernel_pages),
+            block_of=lambda process, page: page,
+        )
+
+    # In words
+
+    def mapped_to(self, process: int, virtual: int) -> str:
+        """What an address is mapped to in truth."""
+        page = virtual >> self.geometry.page_shift << self.geometry.page_shift
+        line = since(self.line_of(process, page))
+        held = self.kernel_pages.get(page)
+        if held is not None and not held.frame_is_known:
+            return f"is mapped to a frame of kernel pages{line}"
+        physical = self.paging.translate(process, virtual)
+        return "is not mapped" if physical is None else f"is mapped to {physical:#x}{line}"
+
+    def line_of(self, process: int, page: int) -> int:
+        """The line that mapped a page, or 0."""
+        return self.made[process if page < law.HALF else 0].get(page, 0)
+
+    def around(self, process: int, virtual: int) -> dict[str, Any]:
+        """The state around an address."""
+        page = virtual >> self.geometry.page_shift << self.geometry.page_shift
+        held = self.kernel_pages.get(page)
+        known = held is None or held.frame_is_known
+        return page_words.around(self.paging, process, virtual, self.line_of(process, page), known)

@@ -1,0 +1,305 @@
+"""Replays `range.*` on the reference's buddy systems, and names the clause where an implementation parts from it.
+
+The reference accepts exactly what the law does (that is proved), so as long as it accepts what is recorded, nothing
+else is asked. A process's space is made when it is first used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from msgspec import UNSET
+
+from memoracle.console.counted import counted
+from memoracle.diagnostics import ranges as range_words
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken
+from memoracle.diagnostics.levels import EXACT, PREFERS, Handlers, Rules, nobody, wrongly_failed
+from memoracle.diagnostics.ranges import Asked
+from memoracle.impl.buddy import Buddy, Spaces, order_for
+from memoracle.impl.kernel_half import KernelHalf
+from memoracle.proofs.abstraction.objects import blocks_of
+from memoracle.replay.min_heap_set import Lowest
+from memoracle.replay.partial_state import Holdings
+from memoracle.spec import addresses, manager_ranges
+from memoracle.spec import buddy as law
+from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.geometry import Range
+from memoracle.trace import events
+from memoracle.trace.events import number
+
+RangeEvent: TypeAlias = (
+    events.RangeAllocate | events.RangeReserve | events.RangeFree | events.RangeSize | events.RangeList
+)
+Listed: TypeAlias = list[tuple[int, int, bool]]  # address, pages, whether it is allocated
+
+
+@dataclass
+class Space:
+    """The address space of one process. made: by its first page, the line that allocated each live block.  held: the
+    first page of each block that is one of kernel pages."""
+
+    process: int
+    area: Range
+    buddy: Buddy
+    made: dict[int, int] = field(default_factory=dict)
+    held: set[int] = field(default_factory=set)
+
+
+class RangeReplay:
+    """The address spaces of one trace. known: by process, of those whose ranges the trace has spoken of."""
+
+    def __init__(self, rules: Rules, tables: KernelHalf) -> None:
+        """tables says which processes live."""
+        self.rules = rules
+        self.geometry = geometry = rules.geometry
+        self.page_size = geometry.page_size
+        self.safe = rules.safe
+        self.exact = rules.level == EXACT
+        self.tables = tables
+        self.spaces = Spaces(depth_of(geometry.kernel_range.pages), depth_of(geometry.process_range.pages))
+        # A process whose number a trace gives as a string is not found here at first, but by `space`.
+        self.known: dict[int | str, Space] = {0: self.laid_out(0)}
+        self.take_reserved(self.spaces.spaces[0])
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {
+            events.RangeAllocate: self.allocate,
+            events.RangeReserve: self.reserve,
+            events.RangeFree: self.free,
+            events.RangeSize: self.size,
+            events.RangeList: self.list_blocks,
+        }
+
+    def take_reserved(self, buddy: Buddy) -> None:
+        """What is taken of the kernel's range at start."""
+        for piece in self.geometry.kernel_reserved:
+            buddy.fix(piece.page, piece.pages)
+
+    def space(self, process: int) -> Space | None:
+        """The space of a process, made if need be; None if it does not live."""
+        if process not in self.tables.live:
+            if not self.safe:
+                return None
+            self.tables.create(process)  # at this level nobody asks where a process comes from
+        if self.spaces.create(process):
+            self.known[process] = self.laid_out(process)
+        return self.known[process]
+
+    def laid_out(self, process: int) -> Space:
+        """The space of a process that the reference has just made."""
+        buddy = self.spaces.spaces[process]
+        buddy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
+        return Space(process, self.geometry.range_of(process), buddy)
+
+    def forget(self, process: int) -> None:
+        """A process's ranges go with it."""
+        if self.spaces.exit(process):
+            del self.known[process]
+
+    def asked(self, space: Space, address: int, pages: int) -> Asked:
+        return Asked(self.geometry, space.buddy, space.made, space.process, address, pages)
+
+    def of_nobody(self, event: RangeEvent, line: int) -> Finding | None:
+        """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
+        if not event.succeeded:
+            return None
+        process = number(event.process)
+        finding = nobody(self.tables, process)
+        self.tables.create(process)
+        self.handlers()[type(event)](event, line)
+        return finding
+
+    # range.allocate
+
+    def allocate(self, event: events.RangeAllocate, line: int) -> Finding | None:
+        pages = number(event.pages)
+        address = None if event.result is None else number(event.result)
+        space = self.known.get(event.process) or self.space(number(event.process))
+        if space is None:
+            return self.of_nobody(event, line)
+        if address is None:
+            return self.allocate_failed(event, space, pages)
+        page, buddy = space.area.page_at(address, self.page_size), space.buddy
+        if self.exact:
+            policy = buddy.allocate(pages)
+            if policy is not None and policy != page:
+                buddy.free(policy, pages)
+                return self.other_than_policy(space, self.asked(space, address, pages), policy, line)
+            taken = policy is not None
+        else:
+            order = order_for(pages)
+            taken = page is not None and order is not None and buddy.reserve(page, 1 << order)
+        if taken and page is not None:
+            space.made[page] = line
+            return None
+        return self.taken_wrongly(law.allocate, self.asked(space, address, pages))
+
+    def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
+        if self.rules.failures_pass:
+            return None
+        page = space.buddy.allocate(pages)
+        if page is None:
+            return None
+        space.buddy.free(page, pages)
+        asked = self.asked(space, 0, pages)
+        around = range_words.around(self.asked(space, asked.at(page), pages))
+        return wrongly_failed(law.allocate.name, event.error, range_words.choices(asked), law.allocate.says, around)
+
+    def taken_wrongly(self, operation: Operation, asked: Asked) -> Finding:
+        clause, state = broken(asked.why_not(operation)), range_words.around(asked)
+        legal = range_words.choices(asked) if operation is law.allocate else REFUSAL
+        return Finding(clause.name, clause.says, range_words.describe(clause, asked), legal, state, state)
+
+    def other_than_policy(self, space: Space, asked: Asked, policy: int, line: int) -> Finding:
+        """The reference's choice is another; what was chosen may still be legal."""
+        before = range_words.around(asked)
+        if asked.why_not(law.allocate) is not None:
+            return self.taken_wrongly(law.allocate, asked)
+        asked.buddy.reserve(asked.page, 1 << asked.order)
+        space.made[asked.page] = line
+        due = f"{asked.at(policy):#x}"
+        return Finding(
+            f"{law.allocate.name}.{PREFERS}",
+            "the reference takes the smallest free block that fits, of these the lowest, and of that the lowest pages",
+            f"the block at {asked.address:#x} was allocated, but the reference takes the one at {due}",
+            due,
+            before,
+            range_words.around(asked),
+        )
+
+    # range.reserve and range.free
+
+    def reserve(self, event: events.RangeReserve, line: int) -> Finding | None:
+        pages, address = number(event.pages), number(event.address)
+        space = self.known.get(event.process) or self.space(number(event.process))
+        if space is None:
+            return self.of_nobody(event, line)
+        if event.error is not UNSET:
+            return self.refused(law.reserve, event, self.asked(space, address, pages))
+        page = space.area.page_at(address, self.page_size)
+        if page is not None and space.buddy.reserve(page, pages):
+            space.made[page] = line
+            return None
+        return self.taken_wrongly(law.reserve, self.asked(space, address, pages))
+
+    def free(self, event: events.RangeFree, line: int) -> Finding | None:
+        pages, address = number(event.pages), number(event.address)
+        space = self.known.get(event.process) or self.space(number(event.process))
+        if space is None:
+            return self.of_nobody(event, line)
+        if event.error is not UNSET:
+            asked = self.asked(space, address, pages)
+            return None if self.why_held(space, asked) else self.refused(law.free, event, asked)
+        page = space.area.page_at(address, self.page_size)
+        if page is not None and page not in space.held and space.buddy.free(page, pages):
+            space.made.pop(page, None)
+            return None
+        return self.freed_wrongly(space, self.asked(space, address, pages))
+
+    def refused(self, operation: Operation, event: RangeEvent, asked: Asked) -> Finding | None:
+        if self.rules.failures_pass or asked.why_not(operation) is not None:
+            return None
+        return wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
+
+    def freed_wrongly(self, space: Space, asked: Asked) -> Finding:
+        held = self.why_held(space, asked)
+        clause = broken(asked.why_not(law.free) or held)
+        message, before = range_words.describe(clause, asked), range_words.around(asked)
+        # A live block that was freed under a wrong size is gone all the same.
+        if clause in (law.block_is_allocated, held) and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
+            space.made.pop(asked.page, None)
+            space.held.discard(asked.page)
+        return Finding(clause.name, clause.says, message, REFUSAL, before, range_words.around(asked))
+
+    def why_held(self, space: Space, asked: Asked) -> Clause | None:
+        """The clause that refuses to free a block of kernel pages."""
+        if asked.page not in space.held:
+            return None
+        clause = manager_ranges.frees_no_kernel_block
+        state = Holdings(block_at=space.buddy.size, block_of=lambda process, page: page)
+        return None if clause(state, space.process, asked.page, asked.pages, asked.page) else clause
+
+    # What is asked
+
+    def size(self, event: events.RangeSize, line: int) -> Finding | None:
+        process, address = number(event.process), number(event.address)
+        answer = None if event.result is None else number(event.result)
+        if self.safe:
+            return None
+        space = self.space(process)
+        if space is None:
+            return self.of_nobody(event, line)
+        page = space.area.page_at(address, self.page_size)
+        size = 0 if page is None else space.buddy.size(page)
+        if answer == size:
+            return None
+        asked, clause = self.asked(space, address, size), law.size_is_of_the_block
+        state = range_words.around(asked)
+        if answer is not None:
+            told = counted(answer, "page")
+            message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
+            return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
+        if self.rules.failures_pass or not law.in_range(blocks_of(space.buddy), asked.page):
+            return None
+        return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
+
+    def list_blocks(self, event: events.RangeList, line: int) -> Finding | None:
+        process = number(event.process)
+        listed = [(number(address), number(pages), allocated) for address, pages, allocated in event.result or ()]
+        if self.safe:
+            return None
+        space = self.space(process)
+        if space is None:
+            return self.of_nobody(event, line)
+        blocks = space.buddy.blocks()
+        if event.result is None:
+            if self.rules.failures_pass:
+                return None
+            state, says = {"process": process}, "asking for the list of blocks always succeeds"
+            return wrongly_failed("range.list", event.error, counted(len(blocks), "block"), says, state)
+        start, size = space.area.start, self.page_size
+        if listed == [(start + page * size, pages, allocated) for page, pages, allocated in blocks]:
+            return None
+        clause, asked, message = self.wrong_entry(space, listed)
+        before = range_words.around(asked)
+        self.adopt(space, listed)
+        after = range_words.around(self.asked(space, asked.address, asked.pages))
+        legal = f"the list of {counted(len(blocks), 'block')} in address order"
+        return Finding(clause.name, clause.says, message, legal, before, after)
+
+    def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, Asked, str]:
+        """The first entry of a list at which a clause breaks, and what it says."""
+        state, due = blocks_of(space.buddy), 0
+        for address, pages, allocated in listed:
+            asked = self.asked(space, address, pages)
+            words = f"it lists {counted(pages, 'page')} at {address:#x}, {range_words.state_of(allocated)}"
+            if not addresses.address_is_aligned(self.geometry, address):
+                return addresses.address_is_aligned, asked, words
+            if not law.lists_in_address_order(state, asked.page, due):
+                return law.lists_in_address_order, asked, f"{words}, where the block at {asked.at(due):#x} is due"
+            if not law.block_lies_in_range(state, asked.page, 0):
+                return law.block_lies_in_range, asked, f"{words}, past the end of the range"
+            if not law.lists_the_block(state, asked.page, pages, allocated):
+                return law.lists_the_block, asked, f"{words}, but {range_words.held(asked)}"
+            due += pages
+        asked = self.asked(space, self.asked(space, 0, 0).at(due), 0)
+        return law.lists_in_address_order, asked, f"the list ends where the block at {asked.address:#x} is due"
+
+    def adopt(self, space: Space, listed: Listed) -> None:
+        """Takes what is listed as what is allocated, if it can be so."""
+        observed = Buddy(space.buddy.depth)
+        if space.process == 0:
+            self.take_reserved(observed)
+        for address, pages, allocated in listed:
+            page = space.area.page_at(address, self.page_size)
+            if allocated and (page is None or not (page in observed.fixed or observed.reserve(page, pages))):
+                return
+        self.spaces.spaces[space.process] = space.buddy = observed
+        space.made = {page: space.made[page] for page in observed.allocated if page in space.made}
+        space.held &= observed.allocated.keys()
+
+
+def depth_of(pages: int) -> int:
+    return pages.bit_length() - 1

@@ -1,0 +1,167 @@
+"""The report of `check`: as JSON, or as text with the state around each divergence drawn."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from memoracle.console.console import console_on
+from memoracle.console.counted import counted
+from memoracle.console.exit_status import Status
+from memoracle.console.options import JSON
+from memoracle.diagnostics.divergence import Divergence
+from memoracle.diagnostics.levels import SAFE
+from memoracle.report.drawing import drawn
+from memoracle.trace.inputs import InputError, shown
+
+CONFORMS, DIVERGES, UNKNOWN, NOTHING = "conforms", "diverges", "unknown", "nothing"
+
+
+@dataclass
+class Outcome:
+    """What came of one trace.
+
+    events: how many were read.  checked: how many of them count for a verdict.  fault: why it was not read to its end.
+    """
+
+    path: str
+    level: str
+    events: int = 0
+    checked: int = 0
+    divergences: list[Divergence] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    fault: InputError | None = None
+
+    @property
+    def status(self) -> Status:
+        if self.fault is not None:
+            return Status.UNUSABLE
+        if self.divergences:
+            return Status.BROKEN
+        return Status.HOLDS if self.checked else Status.NOTHING
+
+
+def verdict(outcomes: Sequence[Outcome]) -> str:
+    """The verdict of a run; unknown if nothing was found in what could be read, but not all could."""
+    if any(outcome.divergences for outcome in outcomes):
+        return DIVERGES
+    if any(outcome.fault is not None for outcome in outcomes):
+        return UNKNOWN
+    return CONFORMS if all(outcome.checked for outcome in outcomes) else NOTHING
+
+
+def level(outcomes: Sequence[Outcome]) -> str:
+    """The level of a run: the one of its traces, where kmem logs had to be checked at another."""
+    levels = {outcome.level for outcome in outcomes}
+    return SAFE if levels == {SAFE} else next(iter(levels - {SAFE}))
+
+
+def write(args: argparse.Namespace, outcomes: Sequence[Outcome], out: TextIO) -> None:
+    """Writes the report in the format asked for."""
+    if args.format == JSON:
+        out.write(json.dumps(document(outcomes)) + "\n")
+    else:
+        write_text(outcomes, out)
+
+
+def document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The machine-readable report, keys and values as the public contract has them."""
+    return {
+        "memoracle": 1,
+        "command": "check",
+        "verdict": verdict(outcomes),
+        "level": level(outcomes),
+        "events": sum(outcome.events for outcome in outcomes),
+        "warnings": [warning for outcome in outcomes for warning in outcome.warnings]
+        + [f"unreadable: {outcome.fault}" for outcome in outcomes if outcome.fault is not None],
+        "divergences": [entry(divergence) for outcome in outcomes for divergence in outcome.divergences],
+    }
+
+
+def entry(divergence: Divergence) -> dict[str, Any]:
+    finding = divergence.finding
+    return {
+        "file": divergence.file,
+        "line": divergence.line,
+        "event": divergence.event,
+        "clause": finding.clause,
+        "message": finding.message,
+        "legal": finding.legal,
+        "before": finding.before,
+        "after": finding.after,
+    }
+
+
+def write_text(outcomes: Sequence[Outcome], out: TextIO) -> None:
+    console = console_on(out)
+    for outcome in outcomes:
+        for warning in outcome.warnings:
+            console.print(f"warning: {warning}", soft_wrap=True)
+        for divergence in outcome.divergences:
+            show(divergence, console)
+    for outcome in outcomes:
+        colour = "red" if outcome.divergences or outcome.fault else "green"
+        console.print(Text(summary(outcome), colour), soft_wrap=True)
+
+
+def summary(outcome: Outcome) -> str:
+    found = len(outcome.divergences)
+    divergences = f"{counted(found, 'divergence')} in " if found else ""
+    events = counted(outcome.events, "event")
+    told = f"{shown(outcome.path)}: {verdict([outcome])}: {divergences}{events}, at level {outcome.level}"
+    if outcome.fault is None:
+        return told
+    return f"{told}; unreadable" + (f" from line {outcome.fault.line:,} on" if outcome.fault.line else "")
+
+
+def show(divergence: Divergence, console: Console) -> None:
+    """One divergence: which event, which rule, what was seen and expected, and the state around it."""
+    finding = divergence.finding
+    heading = f"{shown(divergence.file)}:{divergence.line}: {told(divergence.event)}"
+    console.print(Text(heading, "bold red"), soft_wrap=True)
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("rule", Text(f"{finding.says} [{finding.clause}]"))
+    facts.add_row("seen", Text(finding.message, "bold"))
+    facts.add_row("legal", Text(finding.legal))
+    if finding.after == finding.before:
+        facts.add_row("state", drawn(finding.before))
+    else:
+        facts.add_row("before", drawn(finding.before))
+        facts.add_row("after", drawn(finding.after))
+    console.print(Padding(facts, (0, 0, 1, 2)))
+
+
+def told(event: Mapping[str, Any]) -> str:
+    """An event in one line: its operation, its arguments, what came of it, and what the recorder noted."""
+    return " ".join(parts(event))
+
+
+def parts(event: Mapping[str, Any]) -> Iterator[str]:
+    yield str(event["op"])
+    for key, value in event.items():
+        if key not in ("op", "result", "error", "memory_map") and not key.startswith("_"):
+            yield f"{key}={written(value)}"
+    if "error" in event:
+        yield f"failed: {event['error']}"
+    elif event.get("result") is not None:
+        yield f"-> {shortened(written(event['result']))}"
+    noted = [f"{key}={written(value)}" for key, value in event.items() if key.startswith("_")]
+    if noted:
+        yield f"({', '.join(noted)})"
+
+
+def written(value: object) -> str:
+    """A value as a trace has it; a string without its quotes."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def shortened(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -1,0 +1,86 @@
+"""The state around a divergence, drawn for a terminal: a bitmap's word, a piece of a buddy tree, or plain facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+from rich.tree import Tree
+
+from memoracle.console.counted import counted
+
+BYTE = 8  # bits drawn together
+ROW = 32  # bits on a line
+
+
+def drawn(state: Mapping[str, Any]) -> RenderableType:
+    """A state as a finding has it, drawn."""
+    if "bits" in state:
+        return Group(facts(state, without=("bits", "first")), word(state))
+    if "blocks" in state:
+        return Group(facts(state, without=("blocks",)), tree(state["blocks"]))
+    if "rows" in state:
+        return Text("\n".join(map(row, state["rows"])) or "nothing is known of these pages yet")
+    return facts(state)
+
+
+def row(pages: Mapping[str, Any]) -> str:
+    """Pages in a row of a machine's memory."""
+    state = "allocated" if pages["allocated"] else "free"
+    return f"{counted(pages['pages'], 'page')} from {pages['pfn']:#x}: {state} by line {pages['line']}"
+
+
+def facts(state: Mapping[str, Any], without: Sequence[str] = ()) -> Text:
+    told = {key: value for key, value in state.items() if key not in without and value is not None}
+    return Text(", ".join(f"{key.replace('_', ' ')}: {in_words(value)}" for key, value in told.items()))
+
+
+def in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def word(state: Mapping[str, Any]) -> Text:
+    """A word of the bitmap, first frame first, 1 = free, and a mark below the frame that it is about."""
+    bits, first, frame = state["bits"], state["first"], state["frame"]
+    lines, width = [], len(f"{first + len(bits) - 1:,}")
+    for start in range(0, len(bits), ROW):
+        row_bits, label = bits[start : start + ROW], f"frame {first + start:>{width},}: "
+        lines.append(label + " ".join(row_bits[at : at + BYTE] for at in range(0, len(row_bits), BYTE)))
+        place = frame - first - start
+        if 0 <= place < ROW:
+            lines.append(" " * (len(label) + place + place // BYTE) + "^")
+    return Text("\n".join(lines))
+
+
+def tree(blocks: Sequence[Mapping[str, Any]]) -> Tree:
+    """The smallest subtree of the buddy tree that has all these blocks; what else is in it is left out."""
+    by_page = {block["page"]: block for block in blocks}
+    last = blocks[-1]["page"] + blocks[-1]["pages"] - 1
+    order = (blocks[0]["page"] ^ last).bit_length()
+    return branch(by_page, blocks[0]["page"] >> order << order, order)
+
+
+def branch(by_page: Mapping[int, Mapping[str, Any]], page: int, order: int) -> Tree:
+    pages = 1 << order
+    block = by_page.get(page)
+    if block is not None and block["pages"] == pages:
+        return Tree(leaf(block))
+    node = Tree(f"{counted(pages, 'page')} from page {page:,}")
+    half = pages >> 1
+    for start in (page, page + half):
+        if any(start < other + block["pages"] and other < start + half for other, block in by_page.items()):
+            node.add(branch(by_page, start, order - 1))
+        else:
+            node.add("...")
+    return node
+
+
+def leaf(block: Mapping[str, Any]) -> Text:
+    state = "allocated" if block["allocated"] else "free"
+    origin = f" by line {block['line']}" if "line" in block else ""
+    told = f"{counted(block['pages'], 'page')} at {block['address']}: {state}{origin}"
+    return Text(told, "red" if block["allocated"] else "green")

@@ -1,0 +1,1 @@
+"""What is read: traces, kernel logs and memory maps."""

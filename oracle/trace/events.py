@@ -1,0 +1,288 @@
+"""The operations that a trace records: what each is asked, and what it answers."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from memoracle.impl.boot import Record
+from memoracle.trace.memory_types import CacheName
+
+# `number` reads these: a pattern here would be matched at twice the cost.
+Number: TypeAlias = int | str
+HEXADECIMAL = re.compile("0x[0-9a-fA-F]{1,1000}+")  # Python prints no more than 4,300 decimal digits
+
+
+class BadNumber(ValueError):  # noqa: N818 (the number is at fault, nothing failed)
+    """A string in the place of a number that is none."""
+
+
+class Event(Struct, tag_field="op", forbid_unknown_fields=True, kw_only=True, gc=False):
+    """What an implementation was asked, and what it answered: a result, or an error if it refused."""
+
+    error: str | UnsetType = UNSET
+
+    @property
+    def succeeded(self) -> bool:
+        return self.error is UNSET
+
+
+class Action(Event, kw_only=True):
+    """An operation that returns nothing."""
+
+    result: None = None
+
+
+class Question(Event, kw_only=True):
+    """An operation that returns a value: `result` is None exactly where `error` is set."""
+
+    result: object = None
+
+    def __post_init__(self) -> None:
+        if self.error is UNSET:
+            if self.result is None:
+                raise ValueError("result: absent or null where a value is due")
+        elif self.result is not None:
+            raise ValueError("result: given beside an `error`")
+
+
+class Answer(Event, kw_only=True):
+    """An operation that returns a value, or null where there is none to return."""
+
+    result: object = None
+
+    def __post_init__(self) -> None:
+        if self.error is not UNSET and self.result is not None:
+            raise ValueError("result: given beside an `error`")
+
+
+class MemoryRecord(Struct, forbid_unknown_fields=True):
+    start: Number
+    length: Number
+    type: Number
+
+
+class Boot(Action, tag="boot", kw_only=True):
+    memory_map: list[MemoryRecord]
+
+    def records(self) -> list[Record]:
+        """The memory map as the reference reads it; raises BadNumber."""
+        return [Record(number(r.start), number(r.length), number(r.type)) for r in self.memory_map]
+
+
+class FrameAllocate(Question, tag="frame.allocate", kw_only=True):
+    result: Number | None = None
+
+
+class FrameFree(Action, tag="frame.free", kw_only=True):
+    address: Number
+
+
+class FrameIsFree(Question, tag="frame.is_free", kw_only=True):
+    address: Number
+    result: bool | None = None
+
+
+class FrameFreeCount(Question, tag="frame.free_count", kw_only=True):
+    result: Number | None = None
+
+
+class ProcessCreate(Question, tag="process.create", kw_only=True):
+    result: Number | None = None
+
+
+class ProcessExit(Action, tag="process.exit", kw_only=True):
+    process: Number = 0
+
+
+class RangeAllocate(Question, tag="range.allocate", kw_only=True):
+    process: Number = 0
+    pages: Number
+    result: Number | None = None
+
+
+class RangeReserve(Action, tag="range.reserve", kw_only=True):
+    process: Number = 0
+    address: Number
+    pages: Number
+
+
+class RangeFree(Action, tag="range.free", kw_only=True):
+    process: Number = 0
+    address: Number
+    pages: Number
+
+
+class RangeSize(Question, tag="range.size", kw_only=True):
+    process: Number = 0
+    address: Number
+    result: Number | None = None
+
+
+class RangeList(Question, tag="range.list", kw_only=True):
+    process: Number = 0
+    result: list[tuple[Number, Number, bool]] | None = None
+
+
+class PageMap(Action, tag="page.map", kw_only=True):
+    process: Number = 0
+    virtual: Number
+    physical: Number
+    cache: CacheName = "write-back"
+    writable: bool = True
+    executable: bool = True
+    global_: bool = msgspec.field(default=False, name="global")
+
+
+class PageUnmap(Action, tag="page.unmap", kw_only=True):
+    process: Number = 0
+    virtual: Number
+    release: bool = False
+
+
+class PageTranslate(Answer, tag="page.translate", kw_only=True):
+    process: Number = 0
+    virtual: Number
+    result: Number | None = None
+
+
+class Attributes(Struct, forbid_unknown_fields=True):
+    """What a walk combines, as a trace has it."""
+
+    cache: CacheName
+    writable: bool
+    user: bool
+    executable: bool
+    global_: bool = msgspec.field(name="global")
+
+
+class PageAttributes(Answer, tag="page.attributes", kw_only=True):
+    process: Number = 0
+    virtual: Number
+    result: Attributes | None = None
+
+
+class KernelPagesAllocate(Question, tag="kernel_pages.allocate", kw_only=True):
+    pages: Number
+    frames: list[Number] | UnsetType = UNSET
+    result: Number | None = None
+
+
+class KernelPagesFree(Action, tag="kernel_pages.free", kw_only=True):
+    address: Number
+    pages: Number
+
+
+class Pml4Write(Action, tag="pml4.write", kw_only=True):
+    process: Number = 0
+    index: Number
+    value: Number
+
+
+class Pml4Read(Question, tag="pml4.read", kw_only=True):
+    process: Number = 0
+    index: Number
+    result: Number | None = None
+
+
+class Pml4Dump(Question, tag="pml4.dump", kw_only=True):
+    process: Number = 0
+    result: list[Number] | None = None
+
+
+class PatRegister(Question, tag="pat.register", kw_only=True):
+    result: Number | None = None
+
+
+class PatSelect(Question, tag="pat.select", kw_only=True):
+    cache: CacheName
+    low_half: bool
+    result: Number | None = None
+
+
+class PatDecode(Question, tag="pat.decode", kw_only=True):
+    index: Number
+    result: CacheName | None = None
+
+
+class PteEncode(Question, tag="pte.encode", kw_only=True):
+    physical: Number
+    present: bool
+    writable: bool
+    user: bool
+    leaf: bool
+    cache: CacheName
+    level: Number
+    result: Number | None = None
+
+
+class Entry(Struct, forbid_unknown_fields=True):
+    """What an entry of a page table says, as a trace has it."""
+
+    physical: Number
+    present: bool
+    writable: bool
+    user: bool
+    leaf: bool
+    cache: CacheName
+
+
+class PteDecode(Question, tag="pte.decode", kw_only=True):
+    value: Number
+    level: Number
+    result: Entry | None = None
+
+
+class HeapNew(Question, tag="heap.new", kw_only=True):
+    bytes: Number
+    result: Number | None = None
+
+
+class HeapDelete(Action, tag="heap.delete", kw_only=True):
+    address: Number
+
+
+AnyEvent: TypeAlias = (
+    Boot
+    | FrameAllocate
+    | FrameFree
+    | FrameIsFree
+    | FrameFreeCount
+    | ProcessCreate
+    | ProcessExit
+    | RangeAllocate
+    | RangeReserve
+    | RangeFree
+    | RangeSize
+    | RangeList
+    | PageMap
+    | PageUnmap
+    | PageTranslate
+    | PageAttributes
+    | KernelPagesAllocate
+    | KernelPagesFree
+    | Pml4Write
+    | Pml4Read
+    | Pml4Dump
+    | PatRegister
+    | PatSelect
+    | PatDecode
+    | PteEncode
+    | PteDecode
+    | HeapNew
+    | HeapDelete
+)
+
+OPERATIONS = frozenset(kind.__struct_config__.tag for kind in AnyEvent.__args__)
+
+
+def number(value: int | str) -> int:
+    """A number of the trace, which may be a string `"0x..."`; raises BadNumber."""
+    if isinstance(value, int):
+        return value
+    if HEXADECIMAL.fullmatch(value) is None:
+        raise BadNumber(value)
+    return int(value, 16)

@@ -1,0 +1,61 @@
+"""The files that `check` reads: which form each has, and the header of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from msgspec import UNSET
+
+from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, geometry_from
+from memoracle.trace.decoding import Header, MalformedLine, decode_header
+from memoracle.trace.e820 import looks_like_e820
+from memoracle.trace.inputs import InputError
+from memoracle.trace.kmem import looks_like_kmem
+
+JSONL, KMEM, E820 = "jsonl", "kmem", "e820"
+FORMS = (JSONL, KMEM, E820)
+HEAD = 200  # lines: what a log's form is told by
+
+
+def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> tuple[str | None, Iterator[bytes]]:
+    """The form of an input, as stated or else by its content, and its lines again; None if it is empty.
+
+    path is for messages. Raises InputError for content of no known form.
+    """
+    first = next(lines, None)
+    if first is None:
+        return None, lines
+    if stated is not None:
+        return stated, chain([first], lines)
+    if looks_like_trace(first):
+        return JSONL, chain([first], lines)
+    head = [first, *islice(lines, HEAD - 1)]
+    whole = chain(head, lines)
+    if looks_like_kmem(head):
+        return KMEM, whole
+    if looks_like_e820(head):
+        return E820, whole
+    raise InputError(path, 1, "neither a trace, which begins with a header in JSON, nor a kmem log or a boot log")
+
+
+def looks_like_trace(first: bytes) -> bool:
+    """Whether an input whose first line is this one is a trace, or an event of one."""
+    return first.lstrip().startswith(b"{")
+
+
+def read_header(path: str, line: bytes) -> Header:
+    """The header, which is a trace's first line; raises InputError."""
+    try:
+        return decode_header(line)
+    except MalformedLine as fault:
+        raise InputError(path, 1, str(fault)) from None
+
+
+def geometry_of(path: str, header: Header) -> Geometry:
+    """The geometry that a header states, or the default; raises InputError."""
+    stated = DEFAULT if header.geometry is UNSET else header.geometry
+    try:
+        return geometry_from(stated)
+    except GeometryError as fault:
+        raise InputError(path, 1, f"geometry: {fault}") from None

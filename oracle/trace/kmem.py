@@ -1,0 +1,95 @@
+"""Linux's `kmem` page events as text: ftrace's `trace`, `trace-cmd report` and `perf script`, since kernel 2.6.33.
+
+    <...>-22275 [006] ....   889.213383: mm_page_alloc: page=00000000d2be5665 pfn=970744 order=0 migratetype=0 ...
+    kworker/10:1-440 [010] .....   355.369905: mm_page_free: page=00000000dc8c03bd pfn=0x182190 order=2
+
+The page is a hashed pointer, and the flags are for people: neither means anything here (include/trace/events/kmem.h).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from memoracle.trace.inputs import InputError
+
+# Beside a free stands its mm_page_free_batched (once mm_pagevec_free), which is no free of its own.
+ALLOC, FREE = "alloc", "free"
+KINDS = {b"mm_page_alloc": ALLOC, b"mm_page_free": FREE, b"mm_page_free_direct": FREE}
+NAME = re.compile(rb"(?:^|[\s:])(mm_page_alloc|mm_page_free|mm_page_free_direct):(?:\s|$)")
+FAMILY = re.compile(rb"(?:^|[\s:])(?:mm_page_\w+|mm_pagevec_free):(?:\s|$)")
+PREAMBLE = re.compile(rb"# tracer: |cpus=\d+\s*$")  # of ftrace, of trace-cmd
+LOST = re.compile(rb"\[LOST \d+ EVENTS\]|\[\d+ EVENTS DROPPED\]")
+PFN = re.compile(rb"\spfn=(0x[0-9a-fA-F]+|\d+)(?:\s|$)")
+ORDER = re.compile(rb"\sorder=(\d+)(?:\s|$)")
+PAGE = re.compile(rb"\spage=")
+NULL_PAGE = re.compile(rb"\spage=\s*(?:\(null\)|\(nil\)|(?:0x)?0+)(?:\s|$)")
+NO_PFN = (1 << 64) - 1  # what the kernel records for an allocation that failed; most print it as 0
+DIGITS = 20  # of the largest 64-bit number
+PFN_BITS = 52  # of a 64-bit address in pages of 4 KiB
+
+
+class KmemEvent(NamedTuple):
+    """One allocation or free of 2^order pages of the kernel's base size, the first of them number pfn.
+
+    A failed allocation has no pages: its pfn is 0.
+    """
+
+    kind: str
+    pfn: int
+    order: int
+    failed: bool
+    line: int
+
+
+class KmemLog:
+    """The page events of a log, in its order; iterate once.
+
+    ignored: lines so far that hold other events.  lost: lines so far at which the tracer says that it lost events.
+    """
+
+    def __init__(self, path: str, lines: Iterable[bytes]) -> None:
+        """path is for messages."""
+        self.path = path
+        self.lines = lines
+        self.ignored = 0
+        self.lost = 0
+
+    def __iter__(self) -> Iterator[KmemEvent]:
+        """Raises InputError for a page event that cannot be read."""
+        for number, line in enumerate(self.lines, 1):
+            name = NAME.search(line)
+            if name is not None and not line.startswith(b"#"):
+                yield self.read_event(KINDS[name[1]], line[name.end(1) :], number)
+            elif LOST.search(line):
+                self.lost += 1
+            elif line.strip() and not line.startswith(b"#"):
+                self.ignored += 1
+
+    def read_event(self, kind: str, fields: bytes, line: int) -> KmemEvent:
+        pfn = self.read_number(PFN, "pfn", fields, line)
+        order = self.read_number(ORDER, "order", fields, line)
+        if kind == ALLOC and (pfn == NO_PFN or (pfn == 0 and says_no_page(fields))):
+            return KmemEvent(kind, 0, order, True, line)
+        if order >= PFN_BITS or pfn + (1 << order) > 1 << PFN_BITS:
+            raise InputError(self.path, line, f"{kind} of page {pfn}, order {order}: beyond 64-bit addresses")
+        return KmemEvent(kind, pfn, order, False, line)
+
+    def read_number(self, pattern: re.Pattern[bytes], field: str, fields: bytes, line: int) -> int:
+        found = pattern.search(fields)
+        if found is None or len(found[1]) > DIGITS:
+            shown = fields.decode("utf-8", "replace").strip()
+            raise InputError(self.path, line, f"page event without a readable {field}=: {shown!r}")
+        digits = found[1]
+        return int(digits, 16) if digits.startswith(b"0x") else int(digits)
+
+
+def says_no_page(fields: bytes) -> bool:
+    """Whether the page is null, or left out; a page number of 0 alone may be the first frame's."""
+    return NULL_PAGE.search(fields) is not None or PAGE.search(fields) is None
+
+
+def looks_like_kmem(first_lines: Iterable[bytes]) -> bool:
+    """Whether these lines hold page events, or begin like a tracer's output."""
+    return any(FAMILY.search(line) or PREAMBLE.match(line) for line in first_lines)

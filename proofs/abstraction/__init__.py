@@ -1,0 +1,1 @@
+"""Which state of the law an object of the reference stands for."""

@@ -1,0 +1,1 @@
+"""A component's proofs: of its law, and of its code."""

@@ -1,0 +1,129 @@
+"""What stands in for the lists of intervals, and of memory map records, that boot works through.
+
+A list of disjoint intervals is known by the points that it covers. Going through it comes upon intervals that it
+covers, each apart from those before, until all of its points were seen; in which order does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from memoracle.impl.boot import Interval, Record
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.spec import boot as law
+from memoracle.spec.clauses import Truth, implies, neg
+
+
+class Bag:
+    """A list of disjoint intervals, none of them empty."""
+
+    def __init__(self, run: Run, covers: Callable[[Any], Any], parameter: str) -> None:
+        self.run, self.covers, self.parameter = run, covers, parameter
+        self.seen: Callable[[Any], Any] = lambda point: False
+        self.current: Interval | None = None
+        self.flaw: Callable[[Any], Any] = lambda point: point  # of a page that it lacks: a byte that spoilt it
+
+    @classmethod
+    def unknown(cls, run: Run, parameter: str) -> Bag:
+        return cls(run, run.relation(f"covers#{next(run.count)}", parameter), parameter)
+
+    def __add__(self, pieces: list[Interval]) -> Bag:
+        covers = self.covers
+        for start, end in pieces:
+            apart = self._apart(covers, start, end)
+            self.run.claim("an interval is not empty", start < end)
+            self.run.claim("intervals are disjoint", apart(self.run.point(self.parameter)))
+            covers = self._with(covers, start, end)
+        return Bag(self.run, covers, self.parameter)
+
+    @staticmethod
+    def _with(covers: Callable[[Any], Any], start: Any, end: Any) -> Callable[[Any], Any]:
+        return lambda point: covers(point) | ((start <= point) & (point < end))
+
+    @staticmethod
+    def _apart(covers: Callable[[Any], Any], start: Any, end: Any) -> Callable[[Any], Truth]:
+        return lambda point: neg(covers(point) & (start <= point) & (point < end))
+
+    def __iter__(self) -> Iterator[Interval]:
+        run, covers = self.run, self.covers
+        while run.fresh_truth("more"):
+            interval = Interval(run.fresh("start"), run.fresh("end", 0, law.TOP))
+            run.suppose(interval.start < interval.end)
+            self._assume_apart(interval)
+            self.current = interval
+            yield interval
+        seen = self.seen
+        run.assume_for_all((self.parameter,), lambda point: implies(covers(point), seen(point)))
+
+    def _assume_apart(self, interval: Interval) -> None:
+        covers, seen = self.covers, self.seen
+
+        def known(point: Any) -> Truth:
+            among = (interval.start <= point) & (point < interval.end)
+            return implies(among, covers(point) & neg(seen(point)))
+
+        self.run.assume_for_all((self.parameter,), known)
+
+    def forget(self) -> None:
+        """From here on any of the intervals may have been seen."""
+        self.seen = seen = self.run.relation(f"seen#{next(self.run.count)}", self.parameter)
+        covers = self.covers
+        self.run.assume_for_all((self.parameter,), lambda point: implies(seen(point), covers(point)))
+
+    def advance(self) -> None:
+        """The interval at hand was seen, too."""
+        seen, current = self.seen, self.current
+        assert current is not None
+        self.seen = lambda point: seen(point) | ((current.start <= point) & (point < current.end))
+
+
+class Records:
+    """A list of memory map records, known by what they say of each byte: in all, and those that were seen."""
+
+    def __init__(self, run: Run, whole: law.Map) -> None:
+        self.run, self.whole = run, whole
+        self.seen = law.unread(whole.page_shift)
+        self.current: Record | None = None
+
+    def __iter__(self) -> Iterator[Record]:
+        run, whole = self.run, self.whole
+        self.seen = law.unread(whole.page_shift)
+        while run.fresh_truth("more"):
+            record = Record(run.fresh("start"), run.fresh("length"), run.fresh("type"))
+            self._assume_among(law.read(law.unread(whole.page_shift), *record))
+            self.current = record
+            yield record
+        seen = self.seen
+        run.assume_for_all(("byte",), lambda byte: implies(whole.is_covered(byte), seen.is_covered(byte)))
+        run.assume_for_all(("byte",), lambda byte: implies(whole.is_claimed(byte), seen.is_claimed(byte)))
+
+    def _assume_among(self, part: law.Map) -> None:
+        """What some of the records say of a byte, all of them say."""
+        whole = self.whole
+        self.run.assume_for_all(("byte",), lambda byte: implies(part.is_covered(byte), whole.is_covered(byte)))
+        self.run.assume_for_all(("byte",), lambda byte: implies(part.is_claimed(byte), whole.is_claimed(byte)))
+
+    def forget(self) -> None:
+        """From here on any of the records may have been seen."""
+        is_covered, is_claimed = (
+            self.run.relation(f"{name}#{next(self.run.count)}", "byte") for name in ("seen-covered", "seen-claimed")
+        )
+        self.seen = replace(self.seen, is_covered=is_covered, is_claimed=is_claimed)
+        self._assume_among(self.seen)
+
+    def advance(self) -> None:
+        """The record at hand was seen, too."""
+        assert self.current is not None
+        self.seen = law.read(self.seen, *self.current)
+
+
+def covers(intervals: Any, point: Any) -> Any:
+    """Whether a list of intervals, or what stands in for one, has a point."""
+    if isinstance(intervals, Bag):
+        return intervals.covers(point)
+    found: Any = False
+    for start, end in intervals:
+        found = found | ((start <= point) & (point < end))
+    return found

@@ -1,0 +1,20 @@
+"""Proofs of the buddy system: of its law, of the code of `impl/buddy.py`, and of the spaces of all processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memoracle.proofs.components.buddy import code as buddy_code
+from memoracle.proofs.components.buddy import law as buddy_law
+from memoracle.proofs.components.buddy import page_moves as buddy_pages
+from memoracle.proofs.components.buddy import spaces as buddy_spaces
+from memoracle.proofs.obligations.obligation import Obligation
+
+LAW = buddy_law.LAW
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from buddy_law.LAWS
+    yield from buddy_pages.MOVES
+    yield from buddy_code.CODE
+    yield from buddy_spaces.CODE

@@ -1,0 +1,359 @@
+"""Proofs of the buddy system's code: what `impl/buddy.py` does is what the law says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from memoracle.impl.buddy import Buddy, order_for
+from memoracle.proofs.abstraction.objects import blocks_of
+from memoracle.proofs.components.buddy.law import DEEPEST, LAW, ORDER, any_block, proved, unknown
+from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.symbolic.containers import Map, Set, Sets, any_of
+from memoracle.proofs.symbolic.execution import Run, cut
+from memoracle.spec import buddy as law
+from memoracle.spec.clauses import implies, neg
+
+# The code. Its containers are unknown; what they must be like, beside what the law says, is stated here.
+
+
+def starts_are_blocks(buddy: Any, page: Any) -> Any:
+    """What is noted as allocated is a block in the range."""
+    order = buddy.allocated.at(page)
+    in_range = (page >> buddy.depth == 0) & (order <= buddy.depth)
+    return implies(buddy.allocated.has(page), in_range & law.is_aligned(page, order))
+
+
+def unknown_code(run: Run) -> tuple[Any, law.Blocks]:
+    """The reference on unknown containers, and the state that it stands for before anything is run."""
+    depth = run.number("depth", 0, DEEPEST)
+    run.touch(("order",), (depth,))
+    is_free, is_fixed = run.relation("is_free", "order", "block"), run.relation("is_fixed", "page")
+    is_start, order_of = (
+        run.relation("is_start", "page"),
+        run.function("order_of", "page", high=ORDER.highest, gives="order"),
+    )
+
+    def reference() -> Any:
+        buddy = object.__new__(Buddy)
+        containers = {
+            "depth": depth,
+            "free_blocks": Sets(run, is_free, depth + 1, "block"),
+            "allocated": Map(run, is_start, order_of, ORDER.highest),
+            "fixed": Set(run, is_fixed, "page"),
+        }
+        buddy.__dict__.update(containers)
+        return buddy
+
+    before = reference()
+    state = replace(blocks_of(before), order_at=run.function("order_at", "page", high=ORDER.highest, gives="order"))
+    run.assume_all(law.INVARIANTS, state)
+    run.assume_for_all(("page",), lambda page: starts_are_blocks(before, page))
+    return reference(), state
+
+
+@dataclass
+class Search:
+    """The loop that looks for a larger free block: none of the orders that it has passed has one."""
+
+    buddy: Any
+    state: law.Blocks
+    would_do: Callable[[Any, Any], Any]  # whether the search is for such a block, of this order and place
+    wanted: Any
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.turned(run, arguments[0])
+
+    def resumed(self, run: Run) -> Any:
+        order = run.point("order")
+        run.suppose(self.wanted <= order, order <= self.buddy.depth)
+        run.assume_for_all(("order", "block"), lambda o, block: self._none_passed(order, o, block))
+        return order
+
+    def turned(self, run: Run, result: Any) -> Any:
+        run.claim("the search stays in the range", (self.wanted <= result) & (result <= self.buddy.depth))
+        run.claim("the search passes no block that would do", self._none_passed(result, *any_block(run)))
+        return self.buddy.depth - result
+
+    def _none_passed(self, order: Any, o: Any, block: Any) -> Any:
+        passed = (self.wanted <= o) & (o < order) & self.would_do(o, block)
+        return implies(passed, neg(self.state.is_free(o, block)))
+
+
+@dataclass
+class Splitting:
+    """The loop that splits: the free blocks are what the law says while the block of some order is held."""
+
+    buddy: Any
+    state: law.Blocks
+    page: Any
+    wanted: Any
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.turned(run, arguments[0])
+
+    def resumed(self, run: Run) -> Any:
+        order = run.point("order")
+        run.suppose(self._in_between(order))
+        self.buddy.free_blocks.has = law.split_down(self.state, self.page, order).is_free
+        return order
+
+    def turned(self, run: Run, result: Any) -> Any:
+        run.claim("the held block is no smaller than wanted", self._in_between(result))
+        free_are(run, self.buddy, law.split_down(self.state, self.page, result))
+        return result
+
+    def _in_between(self, order: Any) -> Any:
+        return (self.wanted <= order) & (order <= self.state.order_at(self.page))
+
+
+@dataclass
+class Merging:
+    """The loop that merges: all buddies so far were free, and the free blocks are the law's while one is held."""
+
+    buddy: Any
+    state: law.Blocks
+    page: Any
+    start: Any
+    order: Any  # of the held block after the loop
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.turned(run, arguments[0])
+
+    def resumed(self, run: Run) -> Any:
+        order = self.order = run.point("order")
+        run.suppose(self.start <= order, order <= self.state.depth)
+        run.assume_for_all(("level",), lambda level: self._were_free(order, level))
+        self.buddy.free_blocks.has = law.merge_up(self.state, self.page, self.start, order).is_free
+        return order
+
+    def turned(self, run: Run, result: Any) -> Any:
+        run.claim("the held block is no larger than the range", (self.start <= result) & (result <= self.state.depth))
+        run.claim("all buddies so far were free", self._were_free(result, run.point("level")))
+        free_are(run, self.buddy, law.merge_up(self.state, self.page, self.start, result))
+        return self.state.depth - result
+
+    def _were_free(self, order: Any, level: Any) -> Any:
+        return law.merges_free_buddies(self.state, self.page, self.start, order, level)
+
+
+def free_are(run: Run, buddy: Any, state: law.Blocks) -> None:
+    """Claims that the code's free blocks are those of a state of the law."""
+    block = any_block(run)
+    run.claim("the free blocks are the law's while one is held", buddy.free_blocks.has(*block) == state.is_free(*block))
+
+
+NOT_KEPT = ("order_at", "held_order", "held_page")  # by the reference, between two operations
+
+
+class Carving:
+    """Stands in for `_carve`, of which `carve_refines` shows what it does: the code calls it where it may, and last."""
+
+    def __init__(self, run: Run, buddy: Any, state: law.Blocks) -> None:
+        self.run, self.buddy, self.state = run, buddy, state
+        self.carved: tuple[Any, Any] | None = None
+        run.replace(buddy, "_carve", self)
+
+    def __call__(self, order: Any, page: Any, wanted: Any) -> None:
+        with self.run.reading_law():
+            untouched(self.run, self.buddy, self.state)
+            self.run.claim(
+                "a block is carved where the law allows it", law.carve.allows(self.state, page=page, order=wanted)
+            )
+            self.run.claim("it is carved out of the block that covers it", order == self.state.order_at(page))
+            self.carved = (page, wanted)
+            self.buddy.free_blocks = self.buddy.allocated = None  # nobody may read them from here on
+
+    def of(self, page: Any, wanted: Any) -> Any:
+        """Whether this block was carved."""
+        return self.carved is not None and (self.carved[0] == page) & (self.carved[1] == wanted)
+
+
+def untouched(run: Run, buddy: Any, state: law.Blocks) -> None:
+    law_obligations.same_state(run, LAW, blocks_of(buddy), state, NOT_KEPT)
+
+
+@proved("carve.refines", "refinement", "the code that splits a block out of a larger free one does what the law says")
+def carve_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    page, wanted = run.point("page"), run.point("order")
+    law_obligations.permitted(run, law.carve, state, {"page": page, "order": wanted})
+    whole = state.order_at(page)
+    cut(run, buddy, "_split", lambda order, page: Splitting(buddy, state, page, wanted))
+    run.call(buddy._carve, whole, page, wanted)
+    law_obligations.same_state(run, LAW, blocks_of(buddy), law.carve(state, page, wanted), NOT_KEPT)
+    run.claim("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
+
+
+@proved("allocate.refines", "refinement", "the code of allocate does what the law allows: best fit, lowest address")
+def allocate_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    pages = run.point("pages")
+    wanted = run.call(order_for, pages)
+    cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: True, order))
+    carving = Carving(run, buddy, state)
+    page = run.call(buddy.allocate, pages)
+    if page is None:
+        choice = run.point_of_each(("page", "order"))
+        run.claim("it fails only if no block is large enough", neg(law.allocate.allows(state, pages=pages, **choice)))
+        untouched(run, buddy, state)
+        return
+    run.claim("the block is the one that was carved", carving.of(page, wanted))
+    run.claim("the law allows the block", law.allocate.allows(state, pages=pages, page=page, order=wanted))
+    whole, (order, block) = state.order_at(page), any_block(run)
+    better = state.is_free(order, block) & (wanted <= order)
+    best = (whole < order) | ((whole == order) & (page >> whole <= block))
+    run.claim("it is split from the smallest block that fits, at the lowest address", implies(better, best))
+    run.claim("the lower half is kept", page == law.first_page(page, whole))
+
+
+def reserves(run: Run, code: str) -> None:
+    """The code of reserve, or of fix, which reserves first, does what the law says."""
+    buddy, state = unknown_code(run)
+    page, pages = run.point("page"), run.point("pages")
+    wanted = run.call(order_for, pages)
+    cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: block == page >> o, order))
+    carving = Carving(run, buddy, state)
+    if run.call(lambda: bool(getattr(buddy, code)(page, pages))):
+        run.claim("the block is the one that was carved", carving.of(page, wanted))
+        run.claim("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
+        fixed = run.point("page")
+        also = (fixed == page) & (code == "fix")
+        run.claim("the block is never freed if it was fixed", buddy.fixed.has(fixed) == (state.is_fixed(fixed) | also))
+        return
+    order = run.point("order")
+    run.claim("it fails only if the law says so", neg(law.reserve.allows(state, pages=pages, page=page, order=order)))
+    untouched(run, buddy, state)
+
+
+@proved("reserve.refines", "refinement", "the code of reserve does what the law says")
+def reserve_refines(run: Run) -> None:
+    reserves(run, "reserve")
+
+
+@proved("fix.refines", "refinement", "the code of fix does what the law says of reserve, and then of fix")
+def fix_refines(run: Run) -> None:
+    reserves(run, "fix")
+
+
+@proved("free.refines", "refinement", "the code of free does what the law says")
+def free_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    page, pages = run.point("page"), run.point("pages")
+    start = run.call(order_for, pages)
+    held = Merging(buddy, state, page, start, start)
+    cut(run, buddy, "_merge", lambda order, page: held)
+    if run.call(lambda: bool(buddy.free(page, pages))):
+        values = {"pages": pages, "page": page, "order": start, "merged": held.order}
+        run.claim("the law allows it", law.free.allows(state, level=run.point("level"), **values))
+        law_obligations.same_state(run, LAW, blocks_of(buddy), law.free(state, *values.values()), NOT_KEPT)
+        run.claim("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
+        return
+    fresh = {"pages": pages, "page": page, "order": run.point("order")}
+    run.claim("it fails only if the law says so", neg(law.free.allows(state, **fresh)))
+    untouched(run, buddy, state)
+
+
+@proved("order-for.refines", "refinement", "the order for so many pages is that of the next power of two")
+def order_for_refines(run: Run) -> None:
+    state, pages, order = unknown(run), run.point("pages"), run.point("order")
+    found = run.call(order_for, pages)
+    if found is None:
+        run.claim("there is none only for no pages", neg(law.rounds_up(state, pages, order)))
+        return
+    run.claim("it is the order of the next power of two", law.rounds_up(state, pages, found))
+    run.claim("there is no other", implies(law.rounds_up(state, pages, order), order == found))
+
+
+@proved("size.refines", "refinement", "the code of size answers what the law says, and changes nothing")
+def size_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    page = run.point("page")
+    run.claim(
+        "it is the size of the block that starts there",
+        law.size_is_of_the_block(state, page, run.call(buddy.size, page)),
+    )
+    untouched(run, buddy, state)
+
+
+class Listing:
+    """The loop that lists the blocks: it goes from the first page of a block to the first page of the next."""
+
+    def __init__(self, state: law.Blocks) -> None:
+        self.state = state
+        self.listing: Any = None  # none is begun
+        self.last: Any = 0  # the page that comes after what is listed
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        self.listing, self.page = arguments
+        self.listed = len(self.listing)
+        return self._starts(run, self.page)
+
+    def resumed(self, run: Run) -> Any:
+        page = run.point("page")
+        order = self.state.order_at(page)
+        run.touch(("page",), (page - 1,))
+        run.touch(("order", "block"), (order, page >> order))
+        run.suppose(self._starts_a_block(page))
+        self.last = page
+        return page
+
+    def turned(self, run: Run, result: Any) -> Any:
+        run.touch(("page",), (result,))
+        run.touch(("page",), (result - 1,))
+        entry = self.listing[-1]
+        run.claim("one more block is listed", len(self.listing) == self.listed + 1)
+        run.claim(
+            "the block is listed from its first page", (entry[0] == self.page) & law.lists_the_block(self.state, *entry)
+        )
+        run.claim("the next begins where it ends", result == entry[0] + entry[1])
+        return self._starts(run, result)
+
+    def _starts(self, run: Run, page: Any) -> Any:
+        run.claim("a block starts there, or the range ends", self._starts_a_block(page))
+        return (1 << self.state.depth) - page
+
+    def _starts_a_block(self, page: Any) -> Any:
+        starts = law.in_range(self.state, page) & law.is_aligned(page, self.state.order_at(page))
+        return starts | (page == 1 << self.state.depth)
+
+
+@proved("blocks.refines", "refinement", "the code of blocks lists every block, in address order, and changes nothing")
+def blocks_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    listing = Listing(state)
+
+    def is_over_the_page(order: Any, block: Any) -> Any:
+        return block == listing.page >> order
+
+    cut(run, buddy, "_list", lambda listed, page: listing)
+    cut(run, buddy, "_larger", lambda order: Search(buddy, state, is_over_the_page, order))
+    told = run.call(buddy.blocks)
+    run.claim("the list that was made is the answer", told is not None and told is listing.listing)
+    run.claim("it goes on to the end of the range", listing.last == 1 << state.depth)
+    untouched(run, buddy, state)
+
+
+@proved("whole.refines", "refinement", "the reference starts as the law says, at every depth")
+def whole_refines(run: Run) -> None:
+    for depth in range(DEEPEST + 1):
+        buddy: Any = Buddy(depth)
+        free = [(order, block) for order, blocks in enumerate(buddy.free_blocks) for block in blocks]
+        run.claim("nothing is allocated", not buddy.allocated and not buddy.fixed and buddy.depth == depth)
+        order, block = any_block(run)
+        found = any_of([(order == o) & (block == b) for o, b in free])
+        run.claim("the free blocks are the law's", found == law.whole(depth).is_free(order, block))
+
+
+CODE = (
+    carve_refines,
+    allocate_refines,
+    reserve_refines,
+    fix_refines,
+    free_refines,
+    order_for_refines,
+    size_refines,
+    blocks_refines,
+    whole_refines,
+)

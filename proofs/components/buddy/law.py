@@ -1,0 +1,231 @@
+"""Proofs of the buddy system's law: it keeps its invariants, operations are runs of steps, and theorems follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.spec import buddy as law
+from memoracle.spec.clauses import Operation, implies
+
+DEEPEST = 52  # 2^52 pages of 4 KiB are all of a 64-bit address space
+PAGE, ORDER, BLOCK = Sort("page"), Sort("order", 63), Sort("block")
+SORTS = {
+    "page": PAGE,
+    "order": ORDER,
+    "block": BLOCK,
+    "level": ORDER,
+    "merged": ORDER,
+    "other": ORDER,
+    "pages": Sort("size"),
+    "process": Sort("process"),
+}
+
+
+def any_block(run: Run) -> tuple[Any, Any]:
+    """Any order, and any block of it: one that covers some page. There are no others."""
+    points = run.point_of_each(("order", "page"))
+    return points["order"], points["page"] >> points["order"]
+
+
+FUNCTIONS = {
+    "is_free": any_block,
+    "is_allocated": any_block,
+    "is_fixed": law_obligations.any_point("page"),
+    "order_at": law_obligations.any_point("page"),
+}
+
+
+def unknown(run: World) -> law.Blocks:
+    """Any state of a space of any depth, in which a block may be held."""
+    depth = run.number("depth", 0, DEEPEST)
+    held_order = run.number("held_order", 0, ORDER.highest)
+    held_page = run.number("held_page")
+    holding = run.truth("holding")
+    run.touch(("order",), (held_order,))
+    run.touch(("page",), (held_page,))
+    run.touch(("order", "block"), (held_order, held_page >> held_order))
+    run.touch(("order",), (depth,))
+    return law.Blocks(
+        depth=depth,
+        is_free=run.relation("is_free", "order", "block"),
+        is_allocated=run.relation("is_allocated", "order", "block"),
+        is_fixed=run.relation("is_fixed", "page"),
+        holding=holding,
+        held_order=held_order,
+        held_page=held_page,
+        order_at=run.function("order_at", "page", high=ORDER.highest, gives="order"),
+    )
+
+
+def initial(run: World) -> law.Blocks:
+    return law.whole(unknown(run).depth)
+
+
+LAW = law_obligations.Law(
+    "buddy",
+    SORTS,
+    FUNCTIONS,
+    unknown,
+    initial,
+    law.INVARIANTS,
+    (*law.STEPS, law.fix),
+    law.THEOREMS,
+)
+
+
+def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
+    return claimed(f"buddy.{name}", kind, claim, SORTS)
+
+
+def lawful(run: Run) -> law.Blocks:
+    """Any state that satisfies the invariants."""
+    state = unknown(run)
+    run.assume_all(law.INVARIANTS, state)
+    return state
+
+
+# An operation is a run of steps, each of which keeps the invariants; so it keeps them itself.
+
+
+def carving(run: Run) -> tuple[law.Blocks, Any, Any]:
+    state, page, order = lawful(run), run.point("page"), run.point("order")
+    law_obligations.permitted(run, law.carve, state, {"page": page, "order": order})
+    return state, page, order
+
+
+@proved("carve.begins", "invariant", "before it is split, the free block is picked up as it is")
+def carve_begins(run: Run) -> None:
+    state, page, _ = carving(run)
+    whole = state.order_at(page)
+    run.claim("a block is picked up", law.pick_up.allows(state, order=whole, page=page))
+    law_obligations.same_state(run, LAW, law.pick_up(state, whole, page), law.split_down(state, page, whole))
+
+
+@proved("carve.goes-on", "invariant", "a block that is split down once more is one that was split")
+def carve_goes_on(run: Run) -> None:
+    state, page, order = carving(run)
+    held = run.point("order")
+    run.assume(order < held, held <= state.order_at(page))
+    before = law.split_down(state, page, held)
+    run.claim("a block is split", law.split.allows(before, page=page))
+    law_obligations.same_state(run, LAW, law.split(before, page), law.split_down(state, page, held - 1))
+
+
+@proved("carve.ends", "invariant", "the block that was split down to its order is settled")
+def carve_ends(run: Run) -> None:
+    state, page, order = carving(run)
+    run.claim("a block is settled", law.settle.allows(law.split_down(state, page, order)))
+
+
+def freeing(run: Run) -> tuple[law.Blocks, Any, Any, Any]:
+    state = lawful(run)
+    values = run.point_of_each(law.free.points)
+    law_obligations.permitted(run, law.free, state, values)
+    return state, values["page"], values["order"], values["merged"]
+
+
+@proved("free.begins", "invariant", "before it is merged, the allocated block is picked up as it is")
+def free_begins(run: Run) -> None:
+    state, page, order, _ = freeing(run)
+    run.claim("a block is picked up", law.pick_up.allows(state, order=order, page=page))
+    law_obligations.same_state(run, LAW, law.pick_up(state, order, page), law.merge_up(state, page, order, order))
+
+
+@proved("free.goes-on", "invariant", "a block that is merged up once more is one that was merged")
+def free_goes_on(run: Run) -> None:
+    state, page, order, merged = freeing(run)
+    held = run.point("order")
+    run.assume(order <= held, held < merged)
+    before = law.merge_up(state, page, order, held)
+    run.claim("a block is merged", law.merge.allows(before))
+    law_obligations.same_state(run, LAW, law.merge(before), law.merge_up(state, page, order, held + 1))
+
+
+@proved("free.ends", "invariant", "the block that was merged up to its order is released")
+def free_ends(run: Run) -> None:
+    state, page, order, merged = freeing(run)
+    run.claim("a block is released", law.release.allows(law.merge_up(state, page, order, merged)))
+
+
+def carves(operation: Operation) -> Obligation:
+    """That an operation carves a block as the law of carving allows."""
+
+    @proved(
+        f"{law_obligations.short(operation)}.carves",
+        "invariant",
+        f"{operation.name} carves only a block that can be carved",
+    )
+    def body(run: Run) -> None:
+        state, values = lawful(run), run.point_of_each(operation.points)
+        law_obligations.permitted(run, operation, state, values)
+        for clause in law.carve.guard:
+            run.claim(clause.says, clause(state, *(values[point] for point in clause.points)))
+
+    return body
+
+
+BY_STEPS = (
+    *map(carves, (law.allocate, law.reserve)),
+    carve_begins,
+    carve_goes_on,
+    carve_ends,
+    free_begins,
+    free_goes_on,
+    free_ends,
+)
+
+
+# Theorems about runs of operations
+
+
+@proved("free-after-allocate", "theorem", "free after allocate restores the state exactly, and cannot do otherwise")
+def free_after_allocate(run: Run) -> None:
+    state, page, order = carving(run)
+    pages, whole = run.point("pages"), state.order_at(page)
+    run.assume(law.rounds_up(state, pages, order))
+    between = law.carve(state, page, order)
+    values = {"pages": pages, "page": page, "order": order}
+    allowed = law.free.allows(between, level=run.point("level"), merged=whole, **values)
+    run.claim("the block can be freed, and merges to the one it was split from", allowed)
+    after = law.free(between, *values.values(), whole)
+    law_obligations.same_state(run, LAW, after, state, ("held_order", "held_page"))
+    merged = run.point("merged")
+    run.assume_for_all(("level",), lambda level: law.merges_free_buddies(between, page, order, merged, level))
+    also = law.merges_fully(between, page, order, merged)
+    run.claim("it merges to no other", implies(also, merged == whole))
+
+
+@proved("spaces-are-apart", "theorem", "what one process does never moves another's blocks")
+def spaces_are_apart(run: Run) -> None:
+    process, other, anything = run.point("process"), run.point("process"), unknown(run)
+    is_free = run.relation("is_free_of", "process", "order", "block")
+    is_allocated = run.relation("is_allocated_of", "process", "order", "block")
+    is_fixed = run.relation("is_fixed_of", "process", "page")
+
+    def of(each: Any) -> law.Blocks:
+        return replace(
+            anything,
+            is_free=lambda order, block: is_free(each, order, block),
+            is_allocated=lambda order, block: is_allocated(each, order, block),
+            is_fixed=lambda page: is_fixed(each, page),
+        )
+
+    before = law.Spaces(lives=run.relation("lives", "process"), of=of)
+    after = law.within(before, process, anything)
+    law_obligations.same_state(run, LAW, after.of(process), anything)
+    run.assume(process != other)
+    law_obligations.same_state(run, LAW, after.of(other), before.of(other))
+
+
+LAWS = (
+    *law_obligations.obligations(LAW),
+    *BY_STEPS,
+    free_after_allocate,
+    spaces_are_apart,
+)

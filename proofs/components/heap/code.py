@@ -1,0 +1,336 @@
+"""Proofs that the code of the heap and its slabs is the law's.
+
+Its containers are unknown: any number of slabs of any classes, whatever is taken of them, and any number of larger
+blocks (`proofs/components/heap/symbolic_heap.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import product
+from types import SimpleNamespace
+from typing import Any
+
+from memoracle.impl.heap import Heap
+from memoracle.impl.slab import layout
+from memoracle.proofs.components.heap.address_arithmetic import (
+    ARITHMETIC,
+    MOST_PAGES,
+    SORTS,
+    arithmetic,
+    objects_keep_their_bytes,
+    opaque,
+    pages_have_addresses,
+    places_are_addresses,
+    places_follow_addresses,
+    proved,
+    slots_have_addresses,
+    slots_lie_in_pages,
+)
+from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE
+from memoracle.proofs.components.heap.models import Source, among
+from memoracle.proofs.components.heap.symbolic_heap import (
+    KNOWN,
+    WHERE_BLOCKS_LIE,
+    blocks_fit,
+    blocks_of,
+    is_class,
+    is_run,
+    page_of,
+    runs_are_apart,
+    runs_have_addresses,
+    slot_of,
+    source_of,
+    unknown_code,
+)
+from memoracle.proofs.obligations.law_obligations import prose
+from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.symbolic.containers import Map
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
+from memoracle.proofs.symbolic.path_merging import merged
+from memoracle.spec import heap as law
+from memoracle.spec.clauses import implies, neg, when
+
+
+def containers_are_right(run: Run, heap: Any) -> dict[str, Any]:
+    """Claims that the containers are as they must be, at points that are returned."""
+    points: dict[str, Any] = run.point_of_each(("page", "later", "slot", "shift"))
+    pairs = ((points["page"], points["later"]), (heap.pages.last, points["later"]))
+    for pair in pairs:
+        run.touch(("page", "later"), pair)
+    for known, parameters in KNOWN.items():
+        run.claim(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
+    return points
+
+
+def is_the_laws(run: Run, heap: Any, state: law.Heap, touched: Any = None, made: bool = False) -> None:
+    """Claims that the reference has the blocks of this state, and that its containers are as they must be.
+
+    touched: the block that was made or deleted, if one was.
+    """
+    address = run.point("block")
+    if touched is not None:
+        shift = heap.slabs.slot_of(page_of(heap, touched))
+        run.suppose(places_are_addresses(heap.places, heap.page_shift, touched, address, shift))
+        run.suppose(slots_lie_in_pages(heap.places, heap.page_shift, address, shift))
+    lives = blocks_of(heap, state).is_live(address) == state.is_live(address)
+    fits = blocks_fit(heap, state.size, address)
+    run.must("the live blocks are what the law says", lives)
+    if made:
+        run.must("the last byte of an old block lies where it lay", implies(address != touched, fits))
+        run.must("the last byte of a new block lies in its slot, or in its pages", implies(address == touched, fits))
+    run.claim(prose(blocks_fit), fits)
+    containers_are_right(run, heap)
+
+
+# Pages
+
+
+def becomes(run: Run, heap: Any, before: Source, pages: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """What getting pages leaves, of any page and of the page that is got: nothing is lost, and the new run is new."""
+    after, noted = heap.pages.copy(), heap.notes.has
+
+    def kept(page: Any) -> Any:
+        lasts = after.got(page) & (after.length(page) == before.length(page))
+        return implies(before.got(page), lasts) & (noted(page) == after.got(page))
+
+    def new(page: Any) -> Any:
+        return after.got(page) & neg(before.got(page)) & (after.length(page) == pages)
+
+    return kept, new
+
+
+class Getting:
+    """Stands in for `_get`, of which `get_refines` shows what it does."""
+
+    def __init__(self, run: Run, heap: Any) -> None:
+        self.run, self.heap = run, heap
+        self.asked: Any = None  # how many pages were asked for last
+        run.replace(heap, "_get", self)
+
+    def __call__(self, pages: Any) -> Any:
+        run, heap, before = self.run, self.heap, self.heap.pages
+        self.asked = pages
+        run.must("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
+        with run.reading_law():
+            page = run.point("page")
+            later = Source(run, heap.page_shift, *source_of(run, "-later"))
+            heap.pages = later
+            heap.notes = Map(run, run.relation("noted-later", "page"), run.function("note-later", "page"))
+            kept, new = becomes(run, heap, before, pages)
+            known = SimpleNamespace(pages=later.copy(), page_shift=heap.page_shift)
+            run.assume_for_all(("page",), kept)
+            run.assume_for_all(("page",), lambda each: runs_have_addresses(known, each))
+            run.assume_for_all(("page", "later"), lambda first, each: runs_are_apart(known, first, each))
+        if run.fresh_truth("refuses"):
+            later.refused = True
+            return None
+        with run.reading_law():
+            run.suppose(new(page))
+            later.last = page
+        return page
+
+
+@proved("get.refines", "refinement", "pages that are got are new, are noted, and leave a note in reserve")
+def get_refines(run: Run) -> None:
+    heap, _ = unknown_code(run)
+    before, pages = heap.pages.copy(), run.fresh("pages", 1, MOST_PAGES)
+    page = run.call(heap._get, pages)
+    points = containers_are_right(run, heap)
+    kept, new = becomes(run, heap, before, pages)
+    run.claim("what was got before is kept, and noted", kept(points["page"]))
+    if page is None:
+        run.claim("it fails only where no pages were to be had", heap.pages.refused)
+    else:
+        run.claim("the new run is new, and as long as was asked for", new(page))
+
+
+@proved("slot-for.refines", "refinement", "the class that serves a size is large enough, and aligned as is due")
+def slot_for_refines(run: Run) -> None:
+    heap, _ = unknown_code(run)
+    size = run.point("size")
+    slot = run.call(heap.slot_for, size)
+    run.claim("the class is large enough, or whole pages serve", may_serve(heap, slot, size))
+    shift = run.point("shift")
+    rounded = (size <= 1 << shift) & ((shift == 0) | (1 << shift < size + size))
+    served_by = when(shift <= heap.page_shift, heap.served.at(shift), 0)
+    run.claim("it is that of the least power of two that holds it", implies(rounded, slot == served_by))
+
+
+def may_serve(heap: Any, slot: Any, size: Any) -> Any:
+    return (slot == 0) | (is_class(heap, slot) & (size <= 1 << slot))
+
+
+def serving(run: Run, heap: Any, size: Any) -> Any:
+    """Stands in for `slot_for`, of which `slot_for_refines` shows what it does."""
+    with run.reading_law():
+        slot = run.point("shift")
+        run.suppose(may_serve(heap, slot, size))
+    return slot
+
+
+def noting_as_one_step(run: Run, heap: Any) -> None:
+    """Makes the ways through the notes of what is empty or full come together again: nothing else depends on them."""
+    parts = (heap.empty, "has"), (heap.room, "has")
+    for name in ("_keep_no_more", "_leave_if_full"):
+        heap.__dict__[name] = partial(merged, run, parts, getattr(heap, name))
+
+
+@proved("new.refines", "refinement", "the code of new does what the law allows, and fails only for want of pages")
+def new_refines(run: Run) -> None:
+    heap, state = unknown_code(run, opaque(run))
+    size = run.point("size")
+    getting = Getting(run, heap)
+    noting_as_one_step(run, heap)
+    run.replace(heap, "slot_for", lambda size: serving(run, heap, size))
+    address = run.call(heap.new, size)
+    if getting.asked is not None:
+        as_few = (getting.asked == 1) | (getting.asked - 1 << heap.page_shift < size)
+        run.claim("no more pages are asked for than the bytes need", as_few)
+    if address is None:
+        run.claim("it fails only where no pages were to be had", heap.pages.refused)
+        is_the_laws(run, heap, state)
+        return
+    after, points = law.new(state, size, address), {"size": size, "address": address}
+    computes(run, heap, size, address)
+    for clause in law.new.guard:
+        if clause is law.is_disjoint:
+            continue  # see `new_is_disjoint`
+        run.claim(clause.says, clause(state, *(points[point] for point in clause.points)))
+    is_the_laws(run, heap, after, address, made=True)
+
+
+@proved("new.hands-out-free-bytes", "refinement", "the code of new hands out no byte of a live block")
+def new_is_disjoint(run: Run) -> None:
+    heap, state = unknown_code(run, opaque(run), WHERE_BLOCKS_LIE)
+    size, byte = run.point("size"), run.point("byte")
+    Getting(run, heap)
+    noting_as_one_step(run, heap)
+    run.replace(heap, "slot_for", lambda size: serving(run, heap, size))
+    address = run.call(heap.new, size)
+    run.goals.clear()  # what containers ask of the code is a claim of `new.refines`
+    if address is None:
+        return
+    computes(run, heap, size, address)
+    after, other = law.new(state, size, address), state.block_at(byte)
+    run.touch(("page", "later"), (page_of(heap, address), page_of(heap, byte)))
+    for block in (address, other):
+        last, shift = block + after.size(block) - 1, heap.slabs.slot_of(page_of(heap, block))
+        run.touch(("page", "later"), (page_of(heap, block), page_of(heap, byte)))
+        run.assume(places_follow_addresses(heap.places, heap.page_shift, block, byte, last, shift))
+    shared = (address <= byte) & (byte < address + size) & law.has_byte(state, other, byte)
+    if heap.slabs.opened:
+        run.must("the byte lies in the new object's slot", implies(shared, share_a_slot(heap, address, byte)))
+        run.must("a live block that has it is no run of pages", implies(shared, neg(is_run(heap, other))))
+        run.must("a live object that has it lies in that slot, too", implies(shared, share_a_slot(heap, other, byte)))
+    else:
+        for says, block in (("the byte lies in the new run", address), ("it lies in a live block's run", other)):
+            run.must(says, implies(shared, lies_in_run(heap, page_of(heap, block), page_of(heap, byte))))
+    run.claim(law.is_disjoint.says, law.is_disjoint(state, size, address, byte))
+
+
+def lies_in_run(heap: Any, first: Any, page: Any) -> Any:
+    return heap.pages.got(first) & among(first, heap.pages.length(first), page)
+
+
+def share_a_slot(heap: Any, block: Any, byte: Any) -> Any:
+    return (page_of(heap, block) == page_of(heap, byte)) & (slot_of(heap, block) == slot_of(heap, byte))
+
+
+def computes(run: Run, heap: Any, size: Any, address: Any) -> None:
+    """Takes as given where the new block lies, as it is computed."""
+    shift = heap.page_shift
+    run.touch(("block",), (address,))
+    if not heap.slabs.opened:
+        page = heap.pages.last
+        run.assume(*(pages_have_addresses(heap.places, shift, page, each, address) for each in (size, 1)))
+        return
+    page, bits = heap.slabs.opened[-1]
+    slot_shift = heap.slabs.slot_of(page)
+    run.assume(slots_have_addresses(heap.places, shift, page, bits.taken, slot_shift, address))
+    run.assume(objects_keep_their_bytes(heap.places, shift, address, address + size - 1, slot_shift))
+
+
+@proved("delete.refines", "refinement", "the code of delete does what the law says")
+def delete_refines(run: Run) -> None:
+    heap, state = unknown_code(run)
+    address, page = run.any_number("address"), run.point("page")
+    got, was_slab, was_large = heap.pages.got, heap.slabs.has, heap.large.has
+    if run.call(lambda: bool(heap.delete(address))):
+        run.claim("the law allows it", law.delete.allows(state, address=address))
+        gone = (was_slab(page) & neg(heap.slabs.has(page))) | (was_large(page) & neg(heap.large.has(page)))
+        given_back = got(page) & neg(heap.pages.got(page))
+        run.claim("pages go back once they are used no more, and no others", given_back == gone)
+        run.must("a block has a 64-bit address", (0 <= address) & (address <= HIGHEST))
+        is_the_laws(run, heap, law.delete(state, address), address)
+        return
+    run.claim("it fails only if the law says so", neg(law.delete.allows(state, address=address)))
+    is_the_laws(run, heap, state)
+
+
+@proved("delete.makes-room", "refinement", "a slab of which an object is deleted has room, as long as it is kept")
+def delete_makes_room(run: Run) -> None:
+    heap, _ = unknown_code(run)
+    address = run.point("address")
+    page, was_large = address >> heap.page_shift, heap.large.has
+    if run.call(lambda: bool(heap.delete(address))):
+        kept = heap.slabs.has(page) & neg(was_large(page)) & (address != 0)
+        room = heap.room.has(heap.slabs.slot_of(page), page)
+        run.goals.clear()  # what containers ask of the code is a claim of `delete.refines`
+        run.claim("it has room", implies(kept, room))
+
+
+STARTS = "bounded: pages of 2^6 to 2^30 bytes, five lists of classes, four alignments"
+
+
+@claimed("heap.nothing.refines", "refinement", "the reference starts as the law says", SORTS, STARTS)
+def nothing_refines(run: Run) -> None:
+    presets = (8, 64, 256, 1024, 262144)
+    for page_shift in range(LEAST_PAGE, LARGEST_PAGE + 1):
+        every = [1 << shift for shift in range(page_shift + 1)]
+        for classes, alignment in product((every, presets, presets[:4], (24, 65), ()), (None, 4, 16, 1 << page_shift)):
+            pages: Any = None  # nothing is asked of it
+            heap = Heap(pages, classes, 1 << page_shift, alignment)
+            nothing = not (heap.slabs or heap.large or heap.notes or heap.empty or heap.spare or any(heap.room))
+            run.claim("nothing is live, and no page is got", nothing)
+            in_image = heap.reserve >> page_shift == 0
+            run.claim("the note in reserve lies in the page that stands for the kernel's image", in_image)
+            run.claim("there is room for each class", len(heap.room) == len(heap.served) == page_shift + 1)
+            large_enough = all(served(heap, shift) for shift in range(page_shift + 1))
+            run.claim("each size is served by a class that is large enough", large_enough)
+            run.claim("blocks are aligned as is due", 1 << heap.least == max(8, alignment or 8))
+            due = due_classes(heap, classes)
+            run.claim("each class has its slabs, if they hold two objects", set(heap.layouts) == due)
+
+
+def due_classes(heap: Heap, classes: Iterable[int]) -> set[int]:
+    """The least aligned powers of two that hold each class's sizes, where a slab of them is worth its page."""
+    aligned = range(heap.least, heap.page_shift + 1)
+    wanted = {next((shift for shift in aligned if size <= 1 << shift), heap.page_shift) for size in classes}
+    return {shift for shift in wanted if layout(heap.page_shift, shift) is not None}
+
+
+def served(heap: Heap, shift: int) -> bool:
+    slot = heap.served[shift]
+    if not slot:
+        return not any(each >= shift for each in heap.layouts)
+    aligned = heap.least <= slot < heap.page_shift
+    return aligned and shift <= slot and heap.layouts[slot] == layout(heap.page_shift, slot)
+
+
+CODE = (
+    nothing_refines,
+    *map(arithmetic, ARITHMETIC),
+    get_refines,
+    slot_for_refines,
+    new_refines,
+    new_is_disjoint,
+    delete_refines,
+    delete_makes_room,
+)
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from CODE

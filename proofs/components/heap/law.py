@@ -1,0 +1,187 @@
+"""Proofs of the heap's law: live blocks stay disjoint and aligned, getting pages ends, slabs are laid out right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from memoracle.impl import slab as slab_code
+from memoracle.proofs.components import bitmap
+from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.spec import bitmap as bitmap_law
+from memoracle.spec import heap as law
+from memoracle.spec import slab as slab_law
+from memoracle.spec.clauses import Operation, implies, neg
+
+LEAST_PAGE, LARGEST_PAGE = 6, 30  # binary logarithms: larger pages no x64 machine has
+ADDRESS = Sort("address")
+SORTS = {
+    "address": ADDRESS,
+    "byte": ADDRESS,
+    "block": ADDRESS,
+    "other": ADDRESS,
+    "size": Sort("size"),
+    "place": Sort("place", 1 << LARGEST_PAGE),
+    "notes": Sort("notes", 1 << LARGEST_PAGE),
+}
+FUNCTIONS = {
+    "is_live": law_obligations.any_point("block"),
+    "size": law_obligations.any_point("block"),
+    "block_at": law_obligations.any_point("byte"),
+}
+
+
+def unknown(run: World) -> law.Heap:
+    """Any blocks, of pages of any size and with any alignment."""
+    return law.Heap(
+        page_shift=run.number("page_shift", LEAST_PAGE, LARGEST_PAGE),
+        alignment=run.number("alignment"),
+        is_live=run.relation("is_live", "block"),
+        size=run.function("size", "block"),
+        block_at=run.function("block_at", "byte", gives="block"),
+    )
+
+
+def initial(run: World) -> law.Heap:
+    state = unknown(run)
+    return law.nothing(state.page_shift, state.alignment)
+
+
+LAW = law_obligations.Law("heap", SORTS, FUNCTIONS, unknown, initial, law.INVARIANTS, law.OPERATIONS, law.THEOREMS)
+RESERVE = law_obligations.Law(
+    "heap",
+    SORTS,
+    {},
+    lambda run: law.Reserve(spare=run.number("spare", 0, 2 * ADDRESS.highest)),
+    lambda run: law.at_start(),
+    law.RESERVE,
+    law.RESERVE_OPERATIONS,
+    (law.getting_pages_ends,),
+    integers=True,
+)
+
+
+def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
+    return claimed(f"heap.{name}", kind, claim, SORTS)
+
+
+def keeps_others(operation: Operation) -> Obligation:
+    """That an operation leaves every block as it was but the one that it names."""
+    claim = f"after {operation.name} every other block is as it was"
+
+    @proved(f"{law_obligations.short(operation)}.keeps-other-blocks", "theorem", claim)
+    def body(run: Run) -> None:
+        before, after, values = law_obligations.happens(run, LAW, operation)
+        block = run.point("block")
+        other = before.is_live(block) if operation is law.new else before.is_live(block) & (block != values["address"])
+        same = after.is_live(block) & (after.size(block) == before.size(block))
+        run.claim("it lives, and has its bytes", implies(other, same))
+
+    return body
+
+
+OTHERS = (keeps_others(law.new), keeps_others(law.delete))
+
+
+# The reserve
+
+
+def reserve() -> Iterator[Obligation]:
+    """That a note is always left. How many there are has no bound of its own."""
+    return (each for each in law_obligations.obligations(RESERVE) if not each.name.endswith("keeps-bounds"))
+
+
+# Slabs
+
+
+def unknown_layout(run: World) -> slab_law.Layout:
+    """Numbers of any size."""
+    most = 1 << LARGEST_PAGE
+    return slab_law.Layout(
+        page_shift=run.number("page_shift", LEAST_PAGE, LARGEST_PAGE),
+        slot_shift=run.number("slot_shift", 0, 63),
+        slots=run.number("slots", 0, most),
+        bitmap=run.number("bitmap", 0, most),
+        first=run.number("first", 0, most),
+        objects=run.number("objects", 0, most),
+    )
+
+
+@proved("layout.refines", "refinement", "the code of layout lays a slab out as the law says, for every page and slot")
+def layout_refines(run: Run) -> None:
+    due = unknown_layout(run)
+    found = run.call(slab_code.layout, due.page_shift, due.slot_shift)
+    if found is None:
+        others = [each for each in slab_law.THEOREMS if each is not slab_law.is_worth_a_slab]
+        run.assume(*(each(due, *[0] * len(each.points)) for each in others))
+        run.claim("it fails only where no slab has two objects", neg(slab_law.is_worth_a_slab(due)))
+        return
+    state = slab_law.Layout(*found)
+    for clause in slab_law.THEOREMS:
+        run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
+
+
+@proved("header.refines", "refinement", "the code and the law have one header, and one least number of objects")
+def header_refines(run: Run) -> None:
+    run.claim("the header", slab_code.HEADER == slab_law.HEADER)
+    run.claim("the objects", slab_code.LEAST_OBJECTS == slab_law.LEAST_OBJECTS)
+
+
+# What a slab knows by counting (of the bitmap's law)
+
+
+def counted(name: str, claim: str, body: Callable[[Run, bitmap_law.Frames], None]) -> Obligation:
+    def prove(run: Run) -> None:
+        state = bitmap.unknown(run)
+        run.assume_all(bitmap_law.CHECKED, state)
+        body(run, state)
+
+    return Obligation(f"heap.{name}", "heap", "theorem", claim, prove, bitmap.SORTS, integers=True)
+
+
+def full_count(run: Run, state: bitmap_law.Frames) -> None:
+    slot = run.point("frame")
+    run.touch(("frame",), (slot + 1,))
+    run.assume(state.free_below(state.image) == 0)
+    for pair in ((state.image, slot), (slot + 1, state.reach)):
+        run.touch(("frame", "later"), pair)
+    run.claim(slab_law.counts_every_object.says, slab_law.counts_every_object(state, slot))
+
+
+def image_goes_on(run: Run, state: bitmap_law.Frames) -> None:
+    slot = run.point("frame")
+    run.assume(slot < state.image, state.free_below(slot) == 0)
+    run.claim("none is counted below the next", state.free_below(slot + 1) == 0)
+    run.claim("it begins so", state.free_below(0) == 0)
+
+
+def none_goes_on(run: Run, state: bitmap_law.Frames) -> None:
+    slot = run.point("frame")
+    run.assume_for_all(("frame",), lambda frame: neg(state.is_free(frame)))
+    run.assume(state.free_below(slot) == 0)
+    run.claim("none is counted below the next", state.free_below(slot + 1) == 0)
+
+
+def none_counted(run: Run, state: bitmap_law.Frames) -> None:
+    run.assume_for_all(("frame",), lambda frame: state.free_below(frame) == 0)
+    run.claim("the count is 0", state.count == 0)
+    run.claim("it begins so", state.free_below(0) == 0)
+
+
+COUNTS = (
+    counted("count-of-header.goes-on", "of the slots under the header none is counted", image_goes_on),
+    counted("count-of-all.means-all", slab_law.counts_every_object.says, full_count),
+    counted("count-of-none.goes-on", "if no slot is free, none is counted below one more", none_goes_on),
+    counted("count-of-none.is-0", "if none is counted below any slot, the count is 0", none_counted),
+)
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from law_obligations.obligations(LAW)
+    yield from OTHERS
+    yield from reserve()
+    yield layout_refines
+    yield header_refines
+    yield from COUNTS

@@ -1,0 +1,277 @@
+"""What stands in for what the heap is made of: its slabs and their bitmaps, its notes, and where its pages come from.
+
+The bitmap of a slab is that of `impl/bitmap.py`, whose code is proved to do what `spec/bitmap.py` says; so here it is
+that law. Where pages come from is taken at its word: what it hands out begins at a page and is nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from memoracle.impl.slab import Layout, Slab
+from memoracle.proofs.symbolic.containers import Keyed
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.numbers import number
+from memoracle.spec import bitmap as bitmap_law
+from memoracle.spec import slab as slab_law
+from memoracle.spec.clauses import implies, neg, when
+
+
+class Bits:
+    """The bitmap of one slab, which does what its law says. `write` is told what is free, and how many are."""
+
+    def __init__(
+        self, run: Run, slots: Any, head: Any, state: tuple[Callable[[Any], Any], Any], write: Callable[..., None]
+    ) -> None:
+        self.run, self.slots, self.head, self.write = run, slots, head, write
+        self.state = self._state(*state)
+
+    def allocate(self) -> Any:
+        if self.state.count == 0:
+            return None
+        slot = self.run.point("slot")
+        self.run.suppose(bitmap_law.allocate.allows(self.state, frame=slot), (self.head <= slot) & (slot < self.slots))
+        self._becomes(bitmap_law.allocate(self.state, slot))
+        self.taken = slot
+        return slot
+
+    def free(self, slot: Any) -> bool:
+        self.run.must("a slot of the page is given back", (0 <= slot) & (slot < self.slots))
+        if not bitmap_law.free.allows(self.state, frame=slot):
+            return False
+        self._becomes(bitmap_law.free(self.state, slot))
+        return True
+
+    def is_free(self, slot: Any) -> Any:
+        self.run.must("a slot of the page is asked about", (0 <= slot) & (slot < self.slots))
+        return self.state.is_free(slot)
+
+    def count(self) -> Any:
+        return self.state.count
+
+    def _becomes(self, state: bitmap_law.Frames) -> None:
+        self.state = state
+        self.write(state.is_free, state.count)
+        self.run.suppose(*(counts(state, slot) for slot in (self.run.point("slot"), self.head)))
+        self.run.assume_for_all(("slot",), lambda slot: counts(state, slot))
+
+    def _state(self, is_free: Callable[[Any], Any], count: Any) -> bitmap_law.Frames:
+        return bitmap_law.Frames(
+            reach=self.slots,
+            image=self.head,
+            count=count,
+            exists=lambda slot: (0 <= slot) & (slot < self.slots),
+            is_free=is_free,
+            in_use=lambda slot: neg(is_free(slot)) & (self.head <= slot),
+            free_below=lambda slot: 0,
+        )
+
+
+def counts(state: bitmap_law.Frames, slot: Any) -> Any:
+    """What follows of the bitmap's law of its count: see `heap.count-of-…`."""
+    inside = (0 <= state.count) & (state.count <= state.reach - state.image)
+    return inside & slab_law.counts_every_object(state, slot) & bitmap_law.none_free_at_zero(state, slot)
+
+
+class NewBits:
+    """The bitmap of a new slab, as `Bitmap` makes it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __call__(self, slots: Any, head: Any) -> NewBits:
+        with self.run.reading_law():
+            self.run.claim("there are slots besides the header's", (1 <= head) & (head < slots))
+        self.slots, self.head = slots, head
+        return self
+
+    def add(self, first: int, last: Any) -> None:
+        with self.run.reading_law():
+            self.run.claim("all slots are added", (first == 0) & (last == self.slots))
+
+    def count(self) -> Any:
+        return self.slots - self.head
+
+    def is_free(self, slot: Any) -> Any:
+        return (self.head <= slot) & (slot < self.slots)
+
+    def allocate(self) -> Any:
+        raise AssertionError("a new slab is used before it is kept")
+
+
+class Layouts(Keyed):
+    """The layouts of all classes, each by the logarithm of its slot."""
+
+    def __init__(self, run: Run, has: Callable[[Any], Any], of: Callable[[Any], Layout]) -> None:
+        super().__init__(run, has)
+        self.of = of
+
+    def __getitem__(self, slot: Any) -> Layout:
+        self._look_up(slot)
+        return self.of(slot)
+
+
+class Slabs(Keyed):
+    """A dictionary from pages to slabs: of each page its class, what is free in it, and how much."""
+
+    def __init__(
+        self,
+        run: Run,
+        layouts: Layouts,
+        has: Callable[[Any], Any],
+        slot_of: Callable[[Any], Any],
+        is_free: Callable[[Any, Any], Any],
+        count: Callable[[Any], Any],
+    ) -> None:
+        super().__init__(run, has)
+        self.layouts, self.slot_of, self.is_free, self.count = layouts, slot_of, is_free, count
+        self.opened: list[tuple[Any, Bits]] = []  # the slabs that were looked up, the last one last
+
+    def __getitem__(self, page: Any) -> Slab:
+        self._look_up(page)
+        layout = self.layouts.of(self.slot_of(page))
+        is_free, count = self.is_free, self.count
+        slab = object.__new__(Slab)
+        slab.layout = layout
+        state = (lambda slot: is_free(page, slot), count(page))
+        bits: Any = Bits(self.run, layout.slots, layout.first >> layout.slot_shift, state, self._writes(page))
+        slab.bitmap = bits
+        self.opened.append((page, bits))
+        return slab
+
+    def __setitem__(self, page: Any, slab: Slab) -> None:
+        self._put(page)
+        slot_of, slot, bits = self.slot_of, slab.layout.slot_shift, slab.bitmap
+        self.slot_of = lambda other: when(other == page, slot, slot_of(other))
+        self._writes(page)(bits.is_free, bits.count())
+
+    def _writes(self, page: Any) -> Callable[..., None]:
+        def write(is_free: Callable[[Any], Any], count: Any) -> None:
+            free, counted = self.is_free, self.count
+            self.is_free = lambda other, slot: when(other == page, is_free(slot), free(other, slot))
+            self.count = lambda other: when(other == page, count, counted(other))
+
+        return write
+
+
+class Notes:
+    """A list of notes, of which only how many there are is known."""
+
+    def __init__(self, run: Run, length: Any) -> None:
+        self.run, self.length = run, number(length)
+        self.brought: list[Any] = []  # how many each page of notes brought
+
+    def __bool__(self) -> bool:
+        return bool(self.length > 0)
+
+    def pop(self) -> Any:
+        self.run.must("a note is taken of a list that is not empty", self.length > 0)
+        self.length = self.length - 1
+        return self.run.fresh("note")
+
+    def append(self, note: Any) -> None:
+        self.length = self.length + 1
+
+    def __iadd__(self, notes: Notes) -> Notes:
+        self.brought.append(notes.length)
+        self.length = self.length + notes.length
+        return self
+
+
+class Listed:
+    """A list of notes, of which it is known which are on it; that none is on it twice is to be claimed of each change.
+
+    Whether any is on it is not known: it may be found empty or not, whatever was put on it.
+    """
+
+    def __init__(self, run: Run, has: Callable[[Any], Any]) -> None:
+        self.run, self.has = run, has
+        self.once: list[Any] = []  # that what was put on it was not on it
+
+    def __bool__(self) -> bool:
+        return bool(self.run.fresh_truth("some"))
+
+    def pop(self) -> Any:
+        has = self.has
+        with self.run.reading_law():
+            note = self.run.point("note")
+            self.run.suppose(has(note))
+        self.has = lambda other: has(other) & (other != note)
+        return note
+
+    def append(self, note: Any) -> None:
+        has = self.has
+        self.once.append(neg(has(note)))
+        self.has = lambda other: has(other) | (other == note)
+
+    def __iadd__(self, notes: Listed) -> Listed:
+        has, more, note = self.has, notes.has, self.run.point("note")
+        self.once.append(neg(has(note) & more(note)))
+        self.has = lambda other: has(other) | more(other)
+        return self
+
+
+class Source:
+    """Where pages come from. It hands out runs of pages that it has not handed out, and takes back what it has.
+
+    got: whether a run that starts at this page is out.  length: of that run.  run_at: the run that a page is of.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        shift: Any,
+        got: Callable[[Any], Any],
+        length: Callable[[Any], Any],
+        run_at: Callable[[Any], Any],
+    ) -> None:
+        self.run, self.shift, self.got, self.length, self.run_at = run, shift, got, length, run_at
+        self.refused = False
+        self.last: Any = 0  # the first page of the run that was handed out last
+        self.asked: list[Any] = []  # how many pages, each time
+
+    def copy(self) -> Source:
+        return Source(self.run, self.shift, self.got, self.length, self.run_at)
+
+    def allocate_pages(self, pages: Any) -> Any:
+        run, before = self.run, self.copy()
+        run.must("some pages are asked for", 1 <= pages)
+        self.asked.append(pages)
+        if run.fresh_truth("refuses"):
+            self.refused = True
+            return None
+        with run.reading_law():
+            address = run.point("address")
+            page = address >> self.shift
+            run.touch(("page", "later"), (page, page))
+            self.last = page
+            run.suppose(address & (1 << self.shift) - 1 == 0, 1 <= page)
+            run.suppose(page + pages <= 1 << 64 - self.shift)
+
+            def is_new(first: Any, each: Any) -> Any:
+                return implies(among(page, pages, each), neg(is_out(before, each, first)))
+
+            run.assume_for_all(("page", "later"), is_new)
+        self.got = lambda other: before.got(other) | (other == page)
+        self.length = lambda other: when(other == page, pages, before.length(other))
+        self.run_at = lambda each: when(among(page, pages, each), page, before.run_at(each))
+        return address
+
+    def free_pages(self, address: Any, pages: Any) -> bool:
+        page, got = address >> self.shift, self.got
+        aligned = page << self.shift == address
+        whole = aligned & got(page) & (self.length(page) == pages)
+        self.run.must("what is given back was got, and is given back whole", whole)
+        self.got = lambda other: got(other) & (other != page)
+        return True
+
+
+def among(first: Any, pages: Any, page: Any) -> Any:
+    """Whether a page is one of a run."""
+    return (first <= page) & (page < first + pages)
+
+
+def is_out(source: Source, page: Any, first: Any) -> Any:
+    """Whether a page is one of the run that starts at this page and is out."""
+    return source.got(first) & among(first, source.length(first), page)

@@ -1,0 +1,214 @@
+"""Proofs that the heap's code handles its notes as the law of the reserve says, and what it tells of a block's extent.
+
+The notes that nobody uses are those in the list, and the one in reserve. How many they are is proved first; then, which
+they are, so that no note is of two runs of pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from memoracle.impl import heap as heap_code
+from memoracle.impl.heap import notes_in as real_notes_in
+from memoracle.impl.slab import layout
+from memoracle.proofs.components.heap.address_arithmetic import MOST_PAGES, SORTS, proved
+from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE
+from memoracle.proofs.components.heap.models import Listed, Notes
+from memoracle.proofs.components.heap.symbolic_heap import (
+    is_run,
+    page_of,
+    runs_are_used_once,
+    runs_have_addresses,
+    unknown_code,
+)
+from memoracle.proofs.obligations.law_obligations import prose
+from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.spec import heap as law
+from memoracle.spec.clauses import implies, neg, when
+
+
+def spare_of(heap: Any) -> law.Reserve:
+    return law.Reserve(spare=heap.spare.length + 1)
+
+
+@proved("reserve.get.refines", "refinement", "pages that are got take a note, and notes are got before the last")
+def get_refines(run: Run) -> None:
+    heap, _ = unknown_code(run)
+    due = spare_of(heap)
+    within: list[Any] = []  # where each page of notes is said to begin, and where it does
+
+    def notes_in(address: Any, page_shift: Any) -> Notes:
+        within.append(address == heap.pages.last << page_shift)
+        return Notes(run, run.fresh("notes", 2, 1 << LARGEST_PAGE))
+
+    run.replace(heap_code, "notes_in", notes_in)
+    page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
+    run.goals.clear()  # what containers ask of the code is a claim of `get.refines`
+    for notes, begins, pages in zip(heap.spare.brought, within, heap.pages.asked, strict=False):
+        run.claim("it is one page, and its notes lie in it", (pages == 1) & begins)
+        run.claim("it is got only where no other note is left", neg(law.leaves_a_note(due)))
+        run.claim("a page of notes is got where the law allows it", law.get_notes.allows(due, notes=notes))
+        due = law.get_notes(due, notes)
+    if page is not None:
+        run.claim("pages are got where the law allows it", law.get_pages.allows(due))
+        due = law.get_pages(due)
+    run.claim("the notes that are left are those of the law", spare_of(heap).spare == due.spare)
+    run.claim(law.a_note_is_spare.says, law.a_note_is_spare(spare_of(heap)))
+
+
+@proved("reserve.delete.refines", "refinement", "pages that go back leave their note, and nothing else does")
+def delete_refines(run: Run) -> None:
+    heap, _ = unknown_code(run)
+    due, got = spare_of(heap), heap.pages.got
+    run.call(lambda: bool(heap.delete(run.any_number("address"))))
+    run.goals.clear()  # what containers ask of the code is a claim of `delete.refines`
+    if heap.pages.got is not got:  # a run was given back
+        due = law.give_pages(due)
+    run.claim("the notes that are left are those of the law", spare_of(heap).spare == due.spare)
+
+
+# No note is of two runs
+
+
+def notes_are_of_one_run(heap: Any, page: Any, later: Any) -> Any:
+    """No two runs of pages have one note."""
+    noted, note = heap.notes.has, heap.notes.at
+    return implies(noted(page) & noted(later) & (note(page) == note(later)), page == later)
+
+
+def notes_are_used_or_spare(heap: Any, page: Any) -> Any:
+    """The note of a run is neither spare nor in reserve, and what is in reserve is not among the spare ones."""
+    note = heap.notes.at(page)
+    unused = neg(heap.spare.has(note)) & (note != heap.reserve)
+    return implies(heap.notes.has(page), unused) & neg(heap.spare.has(heap.reserve))
+
+
+def notes_lie_in_their_pages(heap: Any, page: Any, note: Any) -> Any:
+    """Every note, of a run, spare or in reserve, lies in a page of notes."""
+    of_run = implies(heap.notes.has(page), heap.has_notes(heap.lies_in(heap.notes.at(page))))
+    spare = implies(heap.spare.has(note), heap.has_notes(heap.lies_in(note)))
+    return of_run & spare & heap.has_notes(heap.lies_in(heap.reserve))
+
+
+def pages_of_notes_are_kept(heap: Any, page: Any) -> Any:
+    """A page of notes was got, and is no block's; page 0 stands for the kernel's image."""
+    kept = ((page == 0) | heap.pages.got(page)) & neg(heap.slabs.has(page)) & neg(heap.large.has(page))
+    return implies(heap.has_notes(page), kept)
+
+
+NOTED: dict[Callable[..., Any], tuple[str, ...]] = {
+    notes_are_of_one_run: ("page", "later"),
+    notes_are_used_or_spare: ("page",),
+    notes_lie_in_their_pages: ("page", "note"),
+    pages_of_notes_are_kept: ("page",),
+}
+NOTE_SORTS = SORTS | {"note": Sort("note")}
+
+
+def unknown_notes(run: Run) -> Any:
+    """Any heap of which it is known which notes are spare, and which pages have notes."""
+    before, heap = (unknown_code(run, knowing=(runs_have_addresses, runs_are_used_once))[0] for _ in range(2))
+    for each in (before, heap):
+        each.spare = Listed(run, run.relation("is_spare", "note"))
+        each.lies_in = run.function("lies_in", "note", gives="page")
+        each.has_notes = run.relation("has_notes", "page")
+    for known, parameters in NOTED.items():
+        run.assume_for_all(parameters, lambda *points, known=known: known(before, *points))
+
+    def notes_in(address: Any, page_shift: Any) -> Listed:
+        page, has_notes = heap.pages.last, heap.has_notes
+        heap.has_notes = lambda other: has_notes(other) | (other == page)
+        return Listed(run, lambda note: heap.lies_in(note) == page)
+
+    run.replace(heap_code, "notes_in", notes_in)
+    return heap
+
+
+def notes_stay_right(run: Run, heap: Any, page: Any) -> None:
+    """Claims that no note has two uses."""
+    run.goals.clear()  # what containers ask of the code is claimed of `get.refines` and `delete.refines`
+    for once in heap.spare.once:
+        run.claim("no note is spare twice", once)
+    points = {"page": page, **run.point_of_each(("later", "note"))}
+    run.touch(("page", "later"), (points["page"], points["later"]))
+    for note in (heap.notes.at(points["page"]), heap.notes.at(points["later"]), points["note"], heap.reserve):
+        run.touch(("page", "later"), (heap.lies_in(note), heap.lies_in(note)))
+    for known, parameters in NOTED.items():
+        run.claim(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
+
+
+@claimed("heap.notes.get.keeps-apart", "refinement", "pages that are got take a note that no other run has", NOTE_SORTS)
+def get_keeps_notes_apart(run: Run) -> None:
+    heap = unknown_notes(run)
+    page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
+    notes_stay_right(run, heap, run.point("page"))
+    if page is not None:
+        run.claim("the pages that are got have no notes", neg(heap.has_notes(page)))
+
+
+@claimed("heap.notes.delete.keeps-apart", "refinement", "the note of pages that go back is spare once", NOTE_SORTS)
+def delete_keeps_notes_apart(run: Run) -> None:
+    heap, address, page = unknown_notes(run), run.any_number("address"), run.point("page")
+    run.call(lambda: bool(heap.delete(address)))
+    run.touch(("page", "later"), (page, address >> heap.page_shift))
+    notes_stay_right(run, heap, page)
+
+
+# A block's extent, and a page of notes
+
+
+EXTENT = "the extent of a live block is its slot or its pages, has the bytes asked for, and nothing else has one"
+
+
+@proved("extent.refines", "refinement", EXTENT)
+def extent_refines(run: Run) -> None:
+    heap, state = unknown_code(run)
+    address = run.point("block")
+    before = _contents(heap)
+    extent = run.call(heap.extent, address)
+    same = all(now is was for now, was in zip(_contents(heap), before, strict=True))
+    run.claim("nothing changes", same)
+    if extent is None:
+        run.claim("only what is no live block has none", neg(state.is_live(address)))
+        return
+    run.claim("only a live block has one", state.is_live(address))
+    run.claim("it has the bytes that were asked for", state.size(address) <= extent)
+    page = page_of(heap, address)
+    pages, slot = heap.pages.length(page) << heap.page_shift, 1 << heap.slabs.slot_of(page)
+    run.claim("it is that of the pages, or of the slot", extent == when(is_run(heap, address), pages, slot))
+
+
+def _contents(heap: Any) -> list[Any]:
+    """Which contents the containers have: who writes to one puts others in their place."""
+    kept = heap.slabs.has, heap.slabs.is_free, heap.slabs.count, heap.large.has, heap.large.at, heap.notes.has
+    return [*kept, heap.pages.got, heap.empty.has, heap.room.has, heap.spare.length]
+
+
+LARGEST_TRIED = 16
+TRIED = f"bounded: pages of 2^{LEAST_PAGE} to 2^{LARGEST_TRIED} bytes"
+NOTE = 16  # bytes: two words
+
+
+@claimed("heap.notes.refines", "refinement", "a page of notes is laid out as a slab of them", SORTS, TRIED)
+def notes_refine(run: Run) -> None:
+    for page_shift in range(LEAST_PAGE, LARGEST_TRIED + 1):
+        start, place = 3 << page_shift, layout(page_shift, NOTE.bit_length() - 1)
+        due = [] if place is None else [start + place.first + NOTE * number for number in range(place.objects)]
+        run.claim("each lies where an object would", real_notes_in(start, page_shift) == due)
+
+
+CODE = (
+    get_refines,
+    delete_refines,
+    get_keeps_notes_apart,
+    delete_keeps_notes_apart,
+    extent_refines,
+    notes_refine,
+)
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from CODE

@@ -1,0 +1,315 @@
+"""Stand-ins for whole components: each does what its law says, and no more is known of it.
+
+That the code of a component is its law's is proved where the component is. So the manager's code is run on these: a
+method branches on whether it succeeds; if it does, the law's guard holds and the state becomes the law's effect, for
+choices that nobody knows; if it does not, the law leaves no choice, or the component's own proof says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from memoracle.impl.paging import Leaf, Unmapped
+from memoracle.proofs.symbolic.containers import Set
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.spec import bitmap, manager_pages, manager_ranges, paging
+from memoracle.spec import manager as law
+from memoracle.spec.clauses import Truth, implies, neg, when
+from memoracle.spec.kernel_half import is_new, process_lives
+
+
+class SomeTables:
+    """Any frames that become tables of a space, or that no longer are: any number of the law's steps in one."""
+
+    def __init__(self, run: Run, space: Any, come: bool) -> None:
+        name = f"tables#{next(run.count)}"
+        self.space, self.come = space, come
+        self.has = run.relation(name, "frame")
+        self.below = run.function(f"{name}-below", "frame", high=run.sorts["frame"].highest)
+        self.many = run.number(f"{name}-many", 0, run.sorts["frame"].highest)
+
+    def allowed(self, state: law.Memory, frame: Any) -> Truth:
+        """Whether the law allows the step for this frame, if it is one of them."""
+        if self.come:
+            step = law.take_table.allows(state, frame=frame, process=self.space)
+        else:
+            step = law.holds_the_root(state, self.space, frame)
+        return implies(self.has(frame), step)
+
+    def __call__(self, state: law.Memory) -> law.Memory:
+        """The state after all these steps."""
+        come, has, below, many = self.come, self.has, self.below, self.many
+        use = law.TABLE if come else law.UNUSED
+        return replace(
+            state,
+            count=state.count - many if come else state.count + many,
+            is_free=lambda frame: state.is_free(frame) & neg(has(frame)) if come else state.is_free(frame) | has(frame),
+            free_below=lambda frame: state.free_below(frame) + (0 - below(frame) if come else below(frame)),
+            use=lambda frame: when(has(frame), use, state.use(frame)),
+            owner=lambda frame: when(has(frame), self.space, state.owner(frame)) if come else state.owner(frame),
+        )
+
+
+class Whole:
+    """The state that all components share."""
+
+    def __init__(self, run: Run, state: law.Memory) -> None:
+        self.run, self.state = run, state
+        self.roots: list[Any] = []  # the frames that were taken for PML4s
+        self.refused = False  # whether a component could not give what it was asked for
+        self.tables: list[SomeTables] = []  # those that were taken for other tables, or given back
+
+    def may(self, what: str) -> bool:
+        """Whether something is done, either way."""
+        return bool(self.run.fresh_truth(what))
+
+
+class LawfulBitmap:
+    """Physical frames."""
+
+    def __init__(self, whole: Whole) -> None:
+        self.whole, self.run = whole, whole.run
+        self.picked: list[Any] = []
+        self.freed: list[Any] = []
+
+    def allocate(self) -> Any:
+        if not self.whole.may("a frame is free"):
+            self.whole.refused = True
+            with self.run.reading_law():
+                is_free = self.whole.state.is_free
+                self.run.assume_for_all(("frame",), lambda frame: neg(is_free(frame)))
+            return None
+        with self.run.reading_law():
+            frame = self.run.point("frame")
+            self.run.suppose(bitmap.allocate.allows(self.whole.state, frame=frame))
+            self.whole.state = bitmap.allocate(self.whole.state, frame)
+            self.picked.append(frame)
+            return frame
+
+    def free(self, frame: Any) -> bool:
+        with self.run.reading_law():
+            allowed = bitmap.free.allows(self.whole.state, frame=frame)
+        if not allowed:
+            return False
+        with self.run.reading_law():
+            self.whole.state = bitmap.free(self.whole.state, frame)
+        self.freed.append(frame)
+        return True
+
+
+class LawfulPaging:
+    """The page tables of all processes. Their frames are the bitmap's."""
+
+    def __init__(self, whole: Whole) -> None:
+        self.whole, self.run = whole, whole.run
+
+    def create(self, process: Any) -> bool:
+        with self.run.reading_law():
+            unknown = is_new(self.whole.state, process)
+        if not unknown:
+            return False
+        frame = LawfulBitmap(self.whole).allocate()
+        if frame is None:
+            return False
+        with self.run.reading_law():
+            self.whole.state = paging.begin(self._holding(frame, process), process)
+            self.whole.roots.append(frame)
+        return True
+
+    def map(self, process: Any, virtual: Any, leaf: Leaf) -> bool:
+        """It fails for reasons that paging's own proof names, or for want of frames for tables."""
+        if not self.whole.may("the page is mapped"):
+            self.whole.refused = True
+            return False
+        with self.run.reading_law():
+            state = self.whole.state
+            self.run.suppose(
+                process_lives(state, process)
+                & paging.page_is_unmapped(state, process, virtual)
+                & paging.use_can_be_counted(state, leaf.physical)
+            )
+            self._some_tables(paging.space_of(process, virtual), True)
+            self.whole.state = paging.map_page(
+                self.whole.state,
+                process,
+                virtual,
+                leaf.physical,
+                leaf.cache,
+                int(leaf.writable),
+                int(leaf.executable),
+                int(leaf.global_),
+            )
+        return True
+
+    def unmap(self, process: Any, virtual: Any) -> Unmapped | None:
+        """It fails only where nothing is mapped: what is mapped is a page, and canonical."""
+        with self.run.reading_law():
+            state = self.whole.state
+            mapped = process_lives(state, process) & paging.page_is_mapped(state, process, virtual)
+        if not mapped:
+            return None
+        with self.run.reading_law():
+            frame = self.run.point("frame")
+            physical = state.physical(paging.space_of(process, virtual), virtual)
+            self.run.suppose(frame << state.page_shift == physical)
+            self.whole.state = paging.unmap(state, process, virtual)
+            self._some_tables(paging.space_of(process, virtual), False)
+            last = paging.is_counted(state, physical) & (law.uses_of(self.whole.state, frame) == 0)
+            answer: Any = Unmapped
+            unmapped: Unmapped = answer(frame, last)
+            return unmapped
+
+    def translate(self, process: Any, virtual: Any) -> Any:
+        return self.asked("translation", process, virtual)
+
+    def attributes(self, process: Any, virtual: Any) -> Any:
+        return self.asked("attributes", process, virtual)
+
+    def asked(self, what: str, process: Any, virtual: Any) -> Any:
+        """The answer that belongs to a question, whatever it is."""
+        return self.run.function(what, "process", "virtual")(process, virtual)
+
+    def exit(self, process: Any) -> Set | None:
+        """All that a process maps is unmapped, its tables go, and last its PML4; what is no longer used is told."""
+        with self.run.reading_law():
+            state = self.whole.state
+            may = (process != 0) & process_lives(state, process)
+        if not may:
+            return None
+        with self.run.reading_law():
+            run, root = self.run, self.run.point("frame")
+            run.suppose(law.holds_the_root(state, process, root))
+            self.whole.state = self.unmapped = without_pages(run, state, process)
+            self._some_tables(process, False)
+            run.suppose(neg(self.whole.tables[-1].has(root)))
+            self.left = left = self.whole.state
+            run.assume_for_all(("table",), lambda table: law.no_other_table_is_left(left, process, root, table))
+            self.whole.roots.append(root)
+            freed = bitmap.free(paging.end(left, process), root)
+            self.whole.state = replace(freed, use=law.given_back(left, root).use)
+
+        def lost_its_last_use(frame: Any) -> Truth:
+            unused = (0 < law.uses_of(state, frame)) & (law.uses_of(left, frame) == 0)
+            return unused & paging.is_counted(state, frame << state.page_shift)
+
+        self.lost_its_last_use = lost_its_last_use
+        return Set(run, lost_its_last_use, "frame")
+
+    def _holding(self, frame: Any, owner: Any) -> law.Memory:
+        """The state in which a frame that was just allocated holds a table."""
+        state = self.whole.state
+        taken = law.take_table(state, frame, owner)
+        return replace(state, use=taken.use, owner=taken.owner)
+
+    def _some_tables(self, space: Any, come: bool) -> None:
+        tables, state = SomeTables(self.run, space, come), self.whole.state
+        self.run.assume_for_all(("frame",), lambda frame: tables.allowed(state, frame))
+        self.whole.state = tables(state)
+        self.whole.tables.append(tables)
+
+
+class LawfulSpaces:
+    """The ranges of all processes. has: whether a process has one; at first, whoever lives."""
+
+    def __init__(self, whole: Whole) -> None:
+        self.whole, self.run = whole, whole.run
+        self.spaces = self
+        self.has: Callable[[Any], Any] = whole.state.lives
+
+    def of(self, process: Any) -> LawfulBuddy | None:
+        return LawfulBuddy(self.whole, process) if self.has(process) else None
+
+    def __getitem__(self, process: int) -> LawfulBuddy:
+        return LawfulBuddy(self.whole, process)
+
+    def create(self, process: Any) -> bool:
+        has = self.has
+        self.has = lambda other: has(other) | (other == process)
+        return self._begin_anew(process)
+
+    def exit(self, process: Any) -> bool:
+        has = self.has
+        self.has = lambda other: has(other) & (other != process)
+        return self._begin_anew(process)
+
+    def _begin_anew(self, process: Any) -> bool:
+        """A new process has no ranges, nor has one that exited."""
+        with self.run.reading_law():
+            taken, size_at = self.whole.state.taken, self.whole.state.size_at
+            self.whole.state = replace(
+                self.whole.state,
+                taken=lambda other, page: taken(other, page) & (other != process),
+                size_at=lambda other, page: when(other == process, 0, size_at(other, page)),
+            )
+        return True
+
+
+class LawfulBuddy:
+    """The range of one process: which of its pages are in an allocated block, and where blocks begin."""
+
+    def __init__(self, whole: Whole, process: Any) -> None:
+        self.whole, self.run, self.process = whole, whole.run, process
+
+    def allocate(self, pages: Any) -> Any:
+        if not self.whole.may("a block fits"):
+            self.whole.refused = True
+            return None
+        with self.run.reading_law():
+            first = self.run.point("first")
+            self.run.suppose(0 < pages)
+            self._take(first, rounded(self.run, pages))
+            return first
+
+    def reserve(self, first: Any, pages: Any) -> bool:
+        if not self.whole.may("just this block is free"):
+            self.whole.refused = True
+            return False
+        with self.run.reading_law():
+            self.run.suppose(0 < pages, pages == rounded(self.run, pages))
+            self._take(first, pages)
+        return True
+
+    def free(self, first: Any, pages: Any) -> bool:
+        with self.run.reading_law():
+            state, size = self.whole.state, rounded(self.run, pages)
+            allowed = (0 < pages) & manager_ranges.frees_a_block(state, self.process, first, size)
+        if not allowed:
+            return False
+        with self.run.reading_law():
+            self.whole.state = manager_ranges.range_taken(state, self.process, first, size, False)
+        return True
+
+    def fix(self, first: Any, pages: Any) -> bool:
+        """A piece of the range is taken for good: no block that may be freed begins there.
+
+        Only of a machine that makes sense, whose pieces are free blocks: spec/geometry.py refuses others.
+        """
+        with self.run.reading_law():
+            state, process = self.whole.state, self.process
+            taken = manager_ranges.range_taken(state, process, first, pages, True).taken
+            self.whole.state = replace(state, taken=taken)
+        return True
+
+    def _take(self, first: Any, size: Any) -> None:
+        """A block of free pages is allocated. Which blocks lie in a range its own law says (see buddy)."""
+        state, process = self.whole.state, self.process
+        self.run.suppose(0 < size, implies(process == 0, manager_pages.block_lies_in_the_range(state, first, size)))
+        is_free = manager_ranges.block_is_free
+        self.run.assume_for_all(("kernel_page",), lambda page: is_free(state, process, first, size, page))
+        self.whole.state = manager_ranges.range_taken(state, process, first, size, True)
+
+
+def without_pages(run: Run, state: law.Memory, process: Any) -> law.Memory:
+    """The state once every page of a process was unmapped, one by one: no frame has more uses than before."""
+    uses = run.function("uses-left", "physical")
+    run.assume_for_all(("physical",), lambda physical: uses(physical) <= state.uses(physical))
+    return replace(state, is_mapped=lambda space, page: state.is_mapped(space, page) & (space != process), uses=uses)
+
+
+def rounded(run: Run, pages: Any) -> Any:
+    """The pages of the block for so many: the next power of two."""
+    size = run.function("rounded", "pages", high=run.sorts["pages"].highest)(pages)
+    run.suppose(pages <= size)
+    return size

@@ -1,0 +1,68 @@
+"""Proofs that what is asked of who allocates kernel pages (`spec/kernel_pages.py`) follows from the manager's law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from memoracle.proofs.components.manager.law import LAW, proved
+from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.spec import kernel_pages as asked
+from memoracle.spec import manager as law
+from memoracle.spec import manager_pages
+from memoracle.spec.clauses import when
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What who asks sees of a state."""
+
+    free_frames: Any
+    pages_at: Any
+
+
+def seen(state: law.Memory) -> Seen:
+    def pages_at(first: Any) -> Any:
+        return when(state.block_at(first) == 0, 0, state.pages_at(first))
+
+    return Seen(state.count, pages_at)
+
+
+def takes_frames(at_first: Any, state: law.Memory, first: Any) -> Any:
+    """Since there were so many free frames, each page of this block has taken one at least."""
+    return state.pages_at(first) <= at_first - state.count
+
+
+@proved("begin-pages.takes-no-frame", "theorem", "kernel pages begin with as many free frames as there were")
+def begins(run: Run) -> None:
+    before, after, values = law_obligations.happens(run, LAW, manager_pages.begin_pages)
+    run.claim("no page has taken one", takes_frames(before.count, after, values["first"]))
+
+
+@proved("extend-pages.takes-a-frame", "theorem", "each page of kernel pages takes a frame, and so may their tables")
+def goes_on(run: Run) -> None:
+    at_first = run.number("at_first")
+    before, after, values = law_obligations.happens(run, LAW, manager_pages.extend_pages)
+    run.suppose(takes_frames(at_first, before, values["first"]))
+    run.claim("one more page has taken one", takes_frames(at_first, after, values["first"]))
+
+
+@proved("take-table.takes-a-frame", "theorem", "while kernel pages are allocated, a table takes frames and gives none")
+def tables_come(run: Run) -> None:
+    at_first, first = run.number("at_first"), run.point("first")
+    before, after, _ = law_obligations.happens(run, LAW, law.take_table)
+    run.suppose(takes_frames(at_first, before, first))
+    run.claim("each page has taken one", takes_frames(at_first, after, first))
+
+
+@proved("frames-suffice-for-kernel-pages", "theorem", "when all pages have come, there was a free frame for each")
+def frames_suffice(run: Run) -> None:
+    at_first, first, state = run.number("at_first"), run.point("first"), LAW.unknown(run)
+    run.assume_all([*LAW.given, *LAW.invariants], state)
+    run.suppose(takes_frames(at_first, state, first))
+    view = Seen(at_first, seen(state).pages_at)
+    run.claim(asked.frames_suffice.says, asked.frames_suffice(view, state.pages_at(first)))
+
+
+PAGES = (begins, goes_on, tables_come, frames_suffice)

@@ -1,0 +1,282 @@
+"""Proofs of the manager's law: it keeps its invariants, what users care about follows, and what is undone was nothing.
+
+What the bitmap and the page tables guarantee of their part of the state is taken as given: it is proved of the same
+operations by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, TypeAlias
+
+import z3
+
+from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.spec import bitmap, manager_law, manager_pages, manager_ranges, paging
+from memoracle.spec import manager as law
+from memoracle.spec.bitmap import Frames
+from memoracle.spec.clauses import Clause, Operation, implies
+from memoracle.spec.kernel_half import process_lives
+from memoracle.spec.paging import Mappings
+
+PAGE_SHIFTS = (12, 21, 30)
+MOST_PAGES = 1 << 52  # of a range, and frames of a machine
+MOST_ADDRESSES = 1 << 84  # more than the bytes of any range of them
+FRAME, KERNEL_PAGE = Sort("frame", MOST_PAGES), Sort("kernel page", MOST_PAGES)
+SPACE, PAGE, PHYSICAL = Sort("space"), Sort("page", MOST_ADDRESSES), Sort("physical", MOST_ADDRESSES)
+SORTS = {
+    **dict.fromkeys(("frame", "table", "later"), FRAME),
+    **dict.fromkeys(("kernel_page", "second"), KERNEL_PAGE),
+    "first": Sort("first", MOST_PAGES),  # of kernel pages: few of the pages are
+    **dict.fromkeys(("process", "other", "space"), SPACE),
+    **dict.fromkeys(("page", "virtual"), PAGE),
+    "physical": PHYSICAL,
+    "number": Sort("number"),
+    "pages": Sort("pages", MOST_PAGES),
+    "cache": Sort("cache", 7),
+    **dict.fromkeys(("writable", "executable", "global_"), Sort("truth", 1)),
+}
+
+
+def any_block(run: Run) -> tuple[Any, ...]:
+    """Where a block may begin in a range, which is one of its pages."""
+    at = tuple(run.point_of_each(("process", "first")).values())
+    run.touch(("process", "kernel_page"), at)
+    return at
+
+
+OF_MAPPED = ("physical", "cache", "writable", "executable", "global_")  # what is said of a page that is mapped
+OF_PAGE = (*OF_MAPPED, "is_mapped", "number_of")
+GHOSTS = ("in_use", "behaved", "number_of", "space_numbered", "page_numbered", "block_of", "page_of")
+FUNCTIONS = {
+    **dict.fromkeys(("exists", "is_free", "in_use", "free_below"), law_obligations.any_point("frame")),
+    **dict.fromkeys(OF_PAGE, law_obligations.any_point("space", "page")),
+    "lives": law_obligations.any_point("process"),
+    "uses": law_obligations.any_point("physical"),
+    "space_numbered": law_obligations.any_point("physical", "number"),
+    "page_numbered": law_obligations.any_point("physical", "number"),
+    **dict.fromkeys(("use", "owner", "page_of", "behaved"), law_obligations.any_point("frame")),
+    **dict.fromkeys(("taken", "block_of"), law_obligations.any_point("process", "kernel_page")),
+    "size_at": any_block,
+    **dict.fromkeys(("block_at", "pages_at"), law_obligations.any_point("first")),
+    "frame_at": law_obligations.any_point("kernel_page"),
+}
+
+
+def page_shift(run: World) -> int:
+    """Of leaves of any level: the proof is made for each."""
+    assert isinstance(run, Run)
+    for shift in PAGE_SHIFTS[:-1]:
+        if run.decide(z3.Bool(f"pages of {1 << shift} bytes")):
+            return shift
+    return PAGE_SHIFTS[-1]
+
+
+def unknown_frames(run: World) -> Frames:
+    return Frames(
+        reach=run.number("reach", 1, MOST_PAGES),
+        image=run.number("image", 1, MOST_PAGES),
+        count=run.number("count", 0, MOST_PAGES),
+        exists=run.relation("exists", "frame"),
+        is_free=run.relation("is_free", "frame"),
+        in_use=run.relation("in_use", "frame"),
+        free_below=run.function("free_below", "frame", high=MOST_PAGES),
+    )
+
+
+def unknown_mappings(run: World, shift: int, counted: Any) -> Mappings:
+    return Mappings(
+        page_shift=shift,
+        physical_bits=run.number("physical_bits", 32, 52),
+        pat_register=run.number("pat_register"),
+        counted=counted,
+        lives=run.relation("lives", "process"),
+        is_mapped=run.relation("is_mapped", "space", "page"),
+        physical=run.function("physical", "space", "page", high=MOST_ADDRESSES, gives="physical"),
+        cache=run.function("cache", "space", "page", high=7),
+        writable=run.function("writable", "space", "page", high=1),
+        executable=run.function("executable", "space", "page", high=1),
+        global_=run.function("global", "space", "page", high=1),
+        uses=run.function("uses", "physical"),
+        number_of=run.function("number_of", "space", "page", gives="number"),
+        space_numbered=run.function("space_numbered", "physical", "number", gives="space"),
+        page_numbered=run.function("page_numbered", "physical", "number", high=MOST_ADDRESSES, gives="page"),
+    )
+
+
+def unknown(run: World, pages_of: Any = None) -> law.Memory:
+    """Any number of frames, processes and kernel pages, used in any way.  pages_of: 2 to this many bytes, or any."""
+    frames, shift = unknown_frames(run), pages_of or page_shift(run)
+    return law.Memory(
+        **vars(frames),
+        **vars(unknown_mappings(run, shift, frames.reach << shift)),
+        kernel_start=run.number("kernel_start"),
+        kernel_range=run.number("kernel_range", 1, MOST_PAGES),
+        use=run.function("use", "frame", high=law.GIVEN),
+        owner=run.function("owner", "frame", gives="process"),
+        taken=run.relation("taken", "process", "kernel_page"),
+        size_at=run.function("size_at", "process", "first", high=MOST_PAGES),
+        block_of=run.function("block_of", "process", "kernel_page", high=MOST_PAGES, gives="first"),
+        block_at=run.function("block_at", "first", high=MOST_PAGES),
+        pages_at=run.function("pages_at", "first", high=MOST_PAGES),
+        frame_at=run.function("frame_at", "kernel_page", high=MOST_PAGES, gives="frame"),
+        page_of=run.function("page_of", "frame", high=MOST_PAGES, gives="kernel_page"),
+        behaved=run.relation("behaved", "frame"),
+    )
+
+
+def initial(run: World) -> law.Memory:
+    """Before the memory map is read."""
+    some = unknown(run)
+    frames = bitmap.empty(some.reach, some.image)
+    mappings = paging.unmapped(some.page_shift, some.physical_bits, some.pat_register, some.counted)
+    return law.booted(frames, mappings, some.kernel_start, some.kernel_range, run.relation("reserved", "kernel_page"))
+
+
+LAW = law_obligations.Law(
+    "manager",
+    SORTS,
+    FUNCTIONS,
+    unknown,
+    initial,
+    law.INVARIANTS,
+    manager_law.OPERATIONS,
+    manager_law.THEOREMS,
+    integers=True,
+    given=law.GUARANTEED,
+    elsewhere=[field.name for part in (Frames, Mappings) for field in fields(part)],
+)
+
+
+def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
+    return claimed(f"manager.{name}", kind, claim, SORTS, integers=True)
+
+
+def leaves(operation: Operation, clause: Clause) -> Obligation:
+    """That a clause about the operation's own process holds of what it leaves."""
+
+    @proved(f"{law_obligations.short(operation)}.leaves-{law_obligations.short(clause)}", "theorem", clause.says)
+    def body(run: Run) -> None:
+        _, after, values = law_obligations.happens(run, LAW, operation)
+        points = {**run.point_of_each(clause.points), **values}
+        run.claim(clause.says, clause(after, *(points[point] for point in clause.points)))
+
+    return body
+
+
+def undoes(first: Operation, second: Operation, values_of: Callable[[dict[str, Any]], Sequence[Any]]) -> Obligation:
+    """That the second of two operations is allowed after the first, and restores the state."""
+    name = f"{law_obligations.short(second)}-after-{law_obligations.short(first)}"
+    claim = f"after {first.name}, {second.name} is allowed and restores the state"
+
+    @proved(name, "theorem", claim)
+    def body(run: Run) -> None:
+        before, between, values = law_obligations.happens(run, LAW, first)
+        ask = dict(zip(second.points, values_of(values), strict=True))
+        for clause in second.guard:
+            at = {**run.point_of_each(clause.points), **ask}
+            run.claim(clause.says, clause(between, *(at[point] for point in clause.points)))
+        same_but_ghosts(run, before, second(between, *ask.values()))
+
+    return body
+
+
+def same_but_ghosts(run: Run, before: law.Memory, after: law.Memory) -> None:
+    """Claims that nothing that anybody keeps differs; what is said of nothing any more is of no account."""
+    frame, kernel_page, page, space = (run.point(each) for each in ("frame", "kernel_page", "page", "space"))
+    same = before.owner(frame) == after.owner(frame)
+    run.claim("each table is whose it was", implies(law.holds_a_table(before, frame), same))
+    same = before.frame_at(kernel_page) == after.frame_at(kernel_page)
+    run.claim("each kernel page holds the frame that it held", implies(law.is_kernel_page(before, kernel_page), same))
+    for name in OF_MAPPED:
+        same = getattr(before, name)(space, page) == getattr(after, name)(space, page)
+        run.claim(f"{name} of each page is what it was", implies(before.is_mapped(space, page), same))
+    law_obligations.same_state(run, LAW, before, after, (*GHOSTS, *OF_MAPPED, "owner", "frame_at"))
+
+
+def behaved_all_along(operation: Operation, *behaving: Clause) -> Obligation:
+    """That whoever behaved has behaved still, after an operation in which he keeps to these clauses."""
+    name = f"{law_obligations.short(operation)}.is-no-misbehaviour"
+    kept = "".join(f", if {clause.says}" for clause in behaving)
+
+    @proved(name, "theorem", f"after {operation.name} callers have behaved with every frame as before{kept}")
+    def body(run: Run) -> None:
+        before, after, values = law_obligations.happens(run, LAW, operation)
+        run.assume(*(clause(before, *(values[point] for point in clause.points)) for clause in behaving))
+        frame = run.point("frame")
+        run.claim("callers have behaved as before", implies(before.behaved(frame), after.behaved(frame)))
+
+    return body
+
+
+Values: TypeAlias = dict[str, Any]
+
+
+def as_they_are(s: law.Memory, values: Values) -> Values:
+    return values
+
+
+def of_a_page(s: law.Memory, values: Values) -> Values:
+    return {**values, "physical": values["frame"] << s.page_shift}
+
+
+def of_the_next_page(s: law.Memory, values: Values) -> Values:
+    virtual = law.address_of(s, values["first"] + s.pages_at(values["first"]))
+    return of_a_page(s, {**values, "process": 0, "virtual": virtual})
+
+
+def of_the_last_page(s: law.Memory, values: Values) -> Values:
+    page = values["first"] + s.pages_at(values["first"]) - 1
+    return {"frame": s.frame_at(page), "process": 0, "virtual": law.address_of(s, page)}
+
+
+def component_allows(
+    operation: Operation, guard: Sequence[Clause], values_of: Callable[[law.Memory, Values], Values] = as_they_are
+) -> Obligation:
+    """That an operation keeps to these clauses of a component's law, whose guarantees are taken as given here."""
+    claim = f"{operation.name} keeps to what its components ask: {'; '.join(clause.says for clause in guard)}"
+
+    @proved(f"{law_obligations.short(operation)}.is-allowed", "theorem", claim)
+    def body(run: Run) -> None:
+        before, _, values = law_obligations.happens(run, LAW, operation)
+        asked = values_of(before, values)
+        for clause in guard:
+            at = {**run.point_of_each(clause.points), **asked}
+            run.claim(clause.says, clause(before, *(at[point] for point in clause.points)))
+
+    return body
+
+
+# Where pages are, and which leaves there can be, is not the manager's affair.
+MAPS = (process_lives, paging.page_is_unmapped, paging.use_can_be_counted)
+UNMAPS = (process_lives, paging.page_is_mapped)
+THEOREMS = (
+    component_allows(law.add, (bitmap.adds_only_in_reach,)),  # who is in use the manager knows better
+    component_allows(law.allocate, bitmap.allocate.guard),
+    component_allows(law.free, bitmap.free.guard),
+    component_allows(law.release, bitmap.free.guard),
+    component_allows(law.take_table, bitmap.allocate.guard),
+    component_allows(law.give_table, bitmap.free.guard),
+    component_allows(law.map_page, MAPS, of_a_page),
+    component_allows(law.unmap, UNMAPS),
+    component_allows(law.create, (*paging.begin.guard, *bitmap.allocate.guard)),
+    component_allows(law.end, (*paging.end.guard, *bitmap.free.guard)),
+    component_allows(manager_pages.extend_pages, (*MAPS, *bitmap.allocate.guard), of_the_next_page),
+    component_allows(manager_pages.shrink_pages, (*UNMAPS, *bitmap.free.guard), of_the_last_page),
+    behaved_all_along(law.map_page, law.maps_only_allocated),
+    behaved_all_along(law.unmap),
+    behaved_all_along(law.free, law.nothing_maps_it),
+    behaved_all_along(law.release),
+    leaves(law.end, manager_law.nothing_of_it_is_left),
+    undoes(law.allocate, law.free, lambda of: [of["frame"]]),
+    undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),
+    undoes(law.map_page, law.unmap, lambda of: [of["process"], of["virtual"]]),
+    undoes(law.create, law.end, lambda of: [of["process"], of["frame"]]),
+    undoes(manager_ranges.take_range, manager_ranges.give_range, lambda of: [of["process"], of["first"], of["pages"]]),
+    undoes(manager_pages.begin_pages, manager_pages.end_pages, lambda of: [of["first"]]),
+    undoes(manager_pages.extend_pages, manager_pages.shrink_pages, lambda of: [of["first"]]),
+)

@@ -1,0 +1,368 @@
+"""Proofs of the page tables' code: they stay trees of tables, and what they map is what the law says.
+
+The code runs on tables that nobody knows. They satisfy the invariants of `spec/tables.py` before, and must afterwards;
+and what the processor finds in them by its walk must change as `spec/paging.py` says that what is mapped does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import wraps
+from types import MappingProxyType
+from typing import Any
+
+from memoracle.impl.paging import Leaf, Paging
+from memoracle.impl.pte import ENTRIES
+from memoracle.proofs.components.paging.law import LAW
+from memoracle.proofs.components.paging.models import encoding
+from memoracle.proofs.components.paging.symbolic_tables import (
+    SORTS,
+    World,
+    any_reading,
+    bookkeeping,
+    can_be_shown,
+    leads_to,
+    mappings_of,
+    shows_it,
+    tables_of,
+    unknown_code,
+    unknown_tables,
+)
+from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.symbolic.containers import any_of
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.spec import addresses, tables
+from memoracle.spec import paging as law
+from memoracle.spec.clauses import Clause, implies, neg, when
+from memoracle.spec.geometry import PAGE_SHIFTS
+
+OF_PAGE = ("physical", "cache", "writable", "executable", "global_")
+NOT_KEPT = ("number_of", "space_numbered", "page_numbered")  # by the reference
+
+
+def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
+    return claimed(f"paging.{name}", kind, claim, SORTS)
+
+
+# Tables
+
+
+def climb(state: tables.Tables, table: Any) -> None:
+    """Looks at all that links a table, up to the PML4: so what is given is known of these, too."""
+    for _ in range(tables.ROOT - 1):
+        state.top(state.owner(table), state.place(table))
+        state.entry(state.parent(table), state.place(table) & ENTRIES - 1)
+        table = state.parent(table)
+
+
+def theorem(clause: Clause) -> Obligation:
+    """That a clause follows from the invariants of tables."""
+
+    @proved(law_obligations.short(clause), "theorem", clause.says)
+    def body(run: Run) -> None:
+        state = unknown_tables(run, any_reading(run))
+        run.assume_all(tables.INVARIANTS, state)
+        points = run.point_of_each(clause.points)
+        for name in ("table", "second"):
+            if name in points:
+                climb(state, points[name])
+        run.claim(clause.says, clause(state, *points.values()))
+
+    return body
+
+
+THEOREMS = tuple(map(theorem, tables.THEOREMS))
+
+
+# Entries, as they are written and read
+
+
+@proved("link.refines", "refinement", "the processor reads what the code writes to link a table as a link of it")
+def link_refines(run: Run) -> None:
+    world = unknown_code(run)
+    table, virtual = run.point("table"), run.point("virtual")
+    run.assume(world.tables.is_free(table), addresses.is_canonical(virtual))
+    value = run.call(world.code._link, table, virtual)
+    run.claim("it leads to the table", leads_to(world.tables.reads, value, table, law.is_lower(virtual)))
+
+
+@proved("target.refines", "refinement", "the code finds the frame that the processor finds")
+def target_refines(run: Run) -> None:
+    world, value = unknown_code(run), run.number("value")
+    run.claim("it is the same", run.call(world.code._target, value) == world.tables.reads.target(value))
+
+
+def any_leaf(run: Run) -> tuple[dict[str, Any], Leaf]:
+    """Whatever a page may be asked to show, as the law's values and as the code's."""
+    values: dict[str, Any] = dict(run.point_of_each(("physical", "cache", "writable", "executable", "global_")))
+    flags = [values[flag] for flag in ("writable", "executable", "global_")]
+    run.assume(*(flag <= 1 for flag in flags))
+    return values, Leaf(values["physical"], values["cache"], *(flag == 1 for flag in flags))
+
+
+@proved("leaf-value.refines", "refinement", "the processor reads the code's leaf as what was asked, if there is one")
+def leaf_value_refines(run: Run) -> None:
+    world, virtual = unknown_code(run), run.point("virtual")
+    encoding(run)
+    run.assume(addresses.is_canonical(virtual))
+    _, leaf = any_leaf(run)
+    value = run.call(world.code._leaf_value, virtual, leaf)
+    if value is None:
+        run.claim("the law has none either", neg(can_be_shown(world.mappings, leaf)))
+    else:
+        run.claim("the law allows it", can_be_shown(world.mappings, leaf))
+        lower = law.is_lower(virtual)
+        run.claim("it is read so", shows_it(world.tables.reads, world.mappings, value, lower, leaf))
+
+
+# What changes tables
+
+
+def at_each_level(name: str, claim: str) -> Callable[[Callable[[Run, int], None]], tuple[Obligation, ...]]:
+    """Declares the proof of a claim about leaves of each level, one by one: so all processors have something to do."""
+
+    def declare(body: Callable[[Run, int], None]) -> tuple[Obligation, ...]:
+        sizes = {1: "4 KiB", 2: "2 MiB", 3: "1 GiB"}
+        levels = ((f"{name}-leaf-{level}", f"{claim}, for pages of {size}", level) for level, size in sizes.items())
+        return tuple(proved(each, "refinement", says)(at_level(body, level)) for each, says, level in levels)
+
+    return declare
+
+
+def at_level(body: Callable[[Run, int], None], level: int) -> Callable[[Run], None]:
+    @wraps(body)
+    def at(run: Run) -> None:
+        body(run, level)
+
+    return at
+
+
+def stay_trees(
+    run: Run,
+    world: World,
+    known: tables.Tables,
+    at: Mapping[str, Any] = MappingProxyType({}),
+    climbs: bool = False,
+) -> None:
+    """Claims that the tables stay as they must be, knowing this of each.
+
+    at: points to claim it of, where the proof must say more of them.
+    climbs: the proof needs to know what links a table that links another, up to the PML4.
+    """
+    world.code.ghost = known
+    after = tables_of(world.code, known)
+    for clause in tables.INVARIANTS:
+        points = {point: at[point] if point in at else run.point(point) for point in clause.points}
+        if climbs and clause is tables.tables_link_their_own:
+            climb(world.tables, points["table"])
+        run.claim(clause.says, clause(after, *points.values()))
+
+
+def map_alike(
+    run: Run, world: World, state: law.Mappings, leaf: Callable[[Any, Any], Any] | None = None, whole: bool = False
+) -> None:
+    """Claims that the tables map what this state says, and that the containers tell it.
+
+    leaf: what the walk to a page is due to come to, if that is known.
+    whole: the proof needs to know whether the page was noted as the process's.
+    """
+    mapped = mappings_of(world.code, world.mappings)
+    law_obligations.same_state(run, LAW, mapped, state, (*NOT_KEPT, *OF_PAGE, "is_mapped"))
+    points = run.point_of_each(("space", "page", "table"))
+    space, page = points["space"], points["page"]
+    if whole:
+        run.touch(("space", "page"), (space, page))
+    if leaf is not None:
+        found, is_page = tables.walk(tables_of(world.code, world.code.ghost), space, page), pages(world, space, page)
+        run.must("the walk to a page comes to the leaf that is due", implies(is_page, found == leaf(space, page)))
+    for says, points_of, holds in bookkeeping(world.code, mapped):
+        run.claim(says, holds(*(points[name] for name in points_of)))
+    run.claim("the pages mapped are those of the law", mapped.is_mapped(space, page) == state.is_mapped(space, page))
+    for name in OF_PAGE:
+        same = getattr(mapped, name)(space, page) == getattr(state, name)(space, page)
+        run.claim(f"{name} of a page that is mapped is what the law says", implies(state.is_mapped(space, page), same))
+
+
+def pages(world: World, space: Any, page: Any) -> Any:
+    """Whether this is a page of a space that lives: of a process's lower half, or of the kernel's upper half."""
+    whose = law.is_lower(page) | (space == 0)
+    start = addresses.address_is_aligned(world.mappings, page) & addresses.is_canonical(page)
+    return start & whose & world.code.roots.has(space)
+
+
+def leaf_due(world: World, process: Any, virtual: Any, value: Any) -> Callable[[Any, Any], Any]:
+    """By page, the leaf that a walk comes to, once this value was written for one page."""
+
+    def leaf(space: Any, page: Any) -> Any:
+        here = (space == law.space_of(process, virtual)) & (page == virtual)
+        return when(here, value, tables.walk(world.tables, space, page))
+
+    return leaf
+
+
+def untouched(run: Run, world: World) -> None:
+    """Claims that nothing was written to any container, or that all is as it was."""
+    now, before = tables_of(world.code, world.tables), world.tables
+    same = all(getattr(now, name) is getattr(before, name) for name in ("lives", "root", "top", "entry"))
+    table = run.point("table")
+    run.claim("nothing changes", same and not world.code.memory.made and not world.code.memory.deleted)
+    run.claim("frames that were taken are given back", now.is_free(table) == before.is_free(table))
+
+
+@at_each_level("map.refines", "the code of map does what the law says, or nothing; it may run out of frames")
+def map_refines(run: Run, level: int) -> None:
+    world = unknown_code(run, any_reading(run), level)
+    process, virtual = run.point("process"), run.point("virtual")
+    shown, leaf = any_leaf(run)
+    done = run.call(lambda: bool(world.code.map(process, virtual, leaf)))
+    values = {"process": process, "virtual": virtual, **shown}
+    may = law.map_page.allows(world.mappings, **values)
+    if not done:
+        frames = world.code.frames
+        run.claim("it fails only if the law says so, or no frame is left", frames.ran_out | neg(may))
+        # It asked for each frame that was left, and for one more.
+        run.claim("there are fewer than levels above the leaf", frames.handed_out < tables.ROOT - level)
+        untouched(run, world)
+        return
+    run.claim("the law allows it", may)
+    stay_trees(run, world, grown(world, process, virtual))
+    leaf_is = leaf_due(world, process, virtual, world.code.shown)
+    map_alike(run, world, law.map_page(world.mappings, *values.values()), leaf_is)
+
+
+def grown(world: World, process: Any, virtual: Any) -> tables.Tables:
+    """What is known of the tables once those that a new page needs have been linked, from above."""
+    known, made = world.tables, world.code.memory.made
+    for number, table in enumerate(made):
+        level = known.leaf + len(made) - 1 - number
+        above = tables.entry_for(world.tables, process, virtual, level + 2) if level < tables.ROOT - 1 else 0
+        parent = made[number - 1] if number else world.tables.reads.target(above)
+        known = with_table(known, table, level, process, virtual, parent)
+    return known
+
+
+def with_table(known: tables.Tables, table: Any, level: int, process: Any, virtual: Any, parent: Any) -> tables.Tables:
+    """What is known once this table of this level is linked on the way to an address."""
+
+    def at(what: Callable[[Any], Any], value: Any) -> Callable[[Any], Any]:
+        return lambda other: when(other == table, value, what(other))
+
+    return replace(
+        known,
+        level=at(known.level, level),
+        owner=at(known.owner, law.space_of(process, virtual)),
+        place=at(known.place, tables.place_at(virtual, level)),
+        is_users=at(known.is_users, law.is_lower(virtual)),
+        parent=at(known.parent, parent),
+        kept=at(known.kept, tables.index_at(virtual, level)),
+    )
+
+
+@at_each_level("unmap.refines", "the code of unmap does what the law says, gives back tables, or does nothing")
+def unmap_refines(run: Run, level: int) -> None:
+    world = unknown_code(run, any_reading(run), level)
+    process, virtual = run.point("process"), run.point("virtual")
+    unmapped = run.call(world.code.unmap, process, virtual)
+    may = law.unmap.allows(world.mappings, process=process, virtual=virtual)
+    if unmapped is None:
+        run.claim("it fails only if the law says so", neg(may))
+        untouched(run, world)
+        return
+    run.claim("the law allows it", may)
+    physical = world.mappings.physical(law.space_of(process, virtual), virtual)
+    run.claim("it tells the frame", unmapped.frame << world.mappings.page_shift == physical)
+    after = law.unmap(world.mappings, process, virtual)
+    unused = law.is_counted(after, physical) & (after.uses(physical) == 0)
+    run.claim("it tells whether that was the last use", unused == unmapped.last)
+    stay_trees(run, world, shrunk(world), climbs=level == 1)
+    map_alike(run, world, after, leaf_due(world, process, virtual, 0))
+
+
+def shrunk(world: World) -> tables.Tables:
+    """What is known of the tables once those that a page left empty are gone."""
+    known, memory = world.tables, world.code.memory
+    for table in memory.deleted:
+        known = replace(known, level=put(known.level, table, 0))
+    for table, index in memory.differing:
+        known = replace(known, kept=put(known.kept, table, index))
+    return known
+
+
+def put(what: Callable[[Any], Any], table: Any, value: Any) -> Callable[[Any], Any]:
+    return lambda other: when(other == table, value, what(other))
+
+
+def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, World], Any]) -> Obligation:
+    """That a call takes the frames of the tables that it makes, gives back those of tables that go, and no others."""
+
+    @proved(name, "refinement", claim)
+    def body(run: Run) -> None:
+        world = unknown_code(run, any_reading(run))
+        run.call(calls, run, world)
+        memory, frame = world.code.memory, run.point("table")
+        taken, given = (
+            any_of([frame == each for each in memory.made]),
+            any_of([frame == each for each in memory.deleted]),
+        )
+        left = (world.tables.is_free(frame) & neg(taken)) | given
+        run.claim("the free frames are those that are due", world.code.frames.is_free(frame) == left)
+
+    return body
+
+
+TAKES = frames_are_accounted_for(
+    "map.takes-what-it-links",
+    "map takes a frame for each table that it links, and no other",
+    lambda run, world: world.code.map(run.point("process"), run.point("virtual"), any_leaf(run)[1]),
+)
+GIVES_BACK = frames_are_accounted_for(
+    "unmap.gives-back-what-it-unlinks",
+    "unmap gives back the frame of each table that it unlinks, and no other",
+    lambda run, world: world.code.unmap(run.point("process"), run.point("virtual")),
+)
+
+
+@at_each_level("create.refines", "the code of create gives a process a PML4 of its own, or does nothing")
+def create_refines(run: Run, level: int) -> None:
+    world = unknown_code(run, any_reading(run), level)
+    process = run.point("process")
+    done = run.call(lambda: bool(world.code.create(process)))
+    may = law.begin.allows(world.mappings, process=process)
+    if not done:
+        run.claim("it fails only if the law says so, or no frame is left", world.code.frames.ran_out | neg(may))
+        untouched(run, world)
+        return
+    run.claim("the law allows it", may)
+    run.claim("the kernel half is kept in step for it", world.code.halves.lives(process))
+    root = world.code.roots.at(process)
+    known = world.tables
+    known = replace(known, level=put(known.level, root, tables.ROOT), owner=put(known.owner, root, process))
+    stay_trees(run, world, known)
+    map_alike(run, world, law.begin(world.mappings, process))
+
+
+@at_each_level("starts.refines", "the code starts with nothing mapped, and only the kernel living")
+def starts_refines(run: Run, level: int) -> None:
+    given: Any = [object(), object(), object(), level, object()]
+    paging = run.call(Paging, *given)
+    kept = (paging.frames, paging.halves, paging.layout, paging.leaf_level, paging.counted)
+    run.claim("it keeps what it is built on", all(one is other for one, other in zip(kept, given, strict=True)))
+    run.claim("a page has the bytes that a leaf of its level maps", bool(paging.page_shift == PAGE_SHIFTS[level]))
+    run.claim("there are no tables, and no frame has uses", not paging.memory and not paging.uses)
+    run.claim("only the kernel lives, with its PML4 in frame 0", paging.roots == {0: 0})
+    run.claim("it maps nothing in its lower half", paging.mapped == {0: set()})
+
+
+CODE = (
+    *starts_refines,
+    link_refines,
+    target_refines,
+    leaf_value_refines,
+    TAKES,
+    GIVES_BACK,
+    *map_refines,
+    *unmap_refines,
+    *create_refines,
+)

@@ -1,0 +1,190 @@
+"""Proofs of page-table entries: `impl/pte.py` does what the law says, of every entry and every processor.
+
+A processor is any number of physical address bits from 32 to 52, and any value of IA32_PAT that it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from memoracle.impl import pat as pat_code
+from memoracle.impl import pte as code
+from memoracle.proofs.components import pat
+from memoracle.proofs.obligations.law_obligations import short
+from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.spec import addresses
+from memoracle.spec import pat as pat_law
+from memoracle.spec import pte as law
+from memoracle.spec.clauses import Clause, Truth, implies, neg
+from memoracle.spec.geometry import PHYSICAL_ADDRESS_BITS
+from memoracle.spec.kernel_half import ENTRIES
+
+ENTRY, ADDRESS = Sort("entry"), Sort("address")
+SORTS = {
+    "value": ENTRY,
+    "other": ENTRY,
+    "address": ADDRESS,
+    "physical": ADDRESS,
+    "level": Sort("level"),
+    "cache": Sort("cache"),
+    "index": Sort("index"),
+}
+LEVELS = range(law.LOWEST_LEVEL, law.ROOT + 1)
+
+
+def any_processor(run: Run) -> law.Entries:
+    """Any number of physical address bits, and any value of IA32_PAT that is legal; there, indexes are selected."""
+    pat.selecting(run, pat_code)
+    bits = run.number("physical-bits", PHYSICAL_ADDRESS_BITS[0], PHYSICAL_ADDRESS_BITS[-1])
+    register = run.number("register")
+    pat.legal(run, register)
+    return law.Entries(bits, register)
+
+
+def any_level(run: Run) -> Any:
+    """Any number: each of the four levels on paths of its own, and on another whatever is none."""
+    level = run.any_number("level")
+    return next((each for each in LEVELS if run.call(lambda each=each: bool(level == each))), level)
+
+
+def one_of_the_levels(run: Run) -> int:
+    """Each of the four levels, on paths of its own."""
+    upper, even = run.truth("level-is-3-or-4"), run.truth("level-is-even")
+    return 1 + 2 * bool(run.call(lambda: bool(upper))) + bool(run.call(lambda: bool(even)))
+
+
+def any_fields(run: Run) -> Any:
+    """Whatever a caller may ask for."""
+    allowed = (run.truth(name) for name in ("present", "writable", "user"))
+    return record(code.Fields, run.any_number("physical"), *allowed, run.truth("leaf"), run.any_number("cache"))
+
+
+def record(make: Any, *values: Any) -> Any:
+    """A record of the code that holds a solver's terms."""
+    return make(*values)
+
+
+def layout(state: law.Entries) -> Any:
+    """The processor, as the code has it."""
+    return record(code.Layout, state.physical_bits, state.pat_register)
+
+
+def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
+    return claimed(f"paging.{name}", kind, claim, SORTS)
+
+
+def theorem(clause: Clause) -> Obligation:
+    @proved(short(clause), "theorem", clause.says)
+    def body(run: Run) -> None:
+        state, points = any_processor(run), dict[str, Any](run.point_of_each(clause.points))
+        if "level" in points:
+            points["level"] = one_of_the_levels(run)
+        run.claim(clause.says, clause(state, *points.values()))
+
+    return body
+
+
+# The code
+
+
+@proved("encode.refines", "refinement", "the code of encode does what the law allows, and names the lowest index")
+def encode_refines(run: Run) -> None:
+    state, fields, level = any_processor(run), any_fields(run), any_level(run)
+    asked = fields._asdict() | {"level": level}
+    value, other = run.call(code.encode, layout(state), fields, level), run.point("value")
+    if value is None:
+        sure = law.lowest_is_asked_for_as_leaf(state, fields.leaf, level)
+        run.claim("it fails only if the law says so", neg(sure & law.encode.allows(state, **asked)))
+        run.claim("so there is no such entry", neg(sure & law.encode.allows(state, **asked, value=other)))
+        return
+    run.claim("the law allows it", law.encode.allows(state, **asked, value=value))
+    index = run.point("index")
+    could_be = pat_law.select.allows(
+        pat_law.Pat(state.pat_register), kind=fields.cache, low_half=neg(fields.leaf), index=index
+    )
+    run.claim("no index that it could name is lower", implies(could_be, law.pat_index(value, level) <= index))
+    run.claim("the processor stays as it is", law.encode(state, *asked.values(), value) is state)
+
+
+def is_read(state: law.Entries, fields: code.Fields, value: Any, level: Any) -> Truth:
+    """Whether these fields are what the processor reads."""
+    known = fields._asdict() | {"value": value, "level": level}
+    right: Truth = True
+    for clause in law.READ:
+        right = right & clause(state, *(known[point] for point in clause.points))
+    return right
+
+
+@proved("decode.refines", "refinement", "the code of decode answers what the processor reads, or refuses as it must")
+def decode_refines(run: Run) -> None:
+    state, value, level = any_processor(run), run.any_number("value"), any_level(run)
+    fields = run.call(code.decode, layout(state), value, level)
+    allowed, sure = law.decode.allows(state, value=value, level=level), law.nothing_reserved_is_set
+    if fields is None:
+        run.claim("it fails only if the law says so", neg(allowed & sure(state, value, level)))
+        return
+    run.claim("the law allows it", allowed)
+    run.claim("each field is what the processor reads", is_read(state, fields, value, level))
+    run.claim("no reserved bit is set, present or not", sure(state, value, level))
+    run.claim("the processor stays as it is", law.decode(state, value, level) is state)
+
+
+@proved("encode-then-decode", "theorem", "decoding an entry gives back whatever it was encoded from")
+def encode_then_decode(run: Run) -> None:
+    state, fields, level = any_processor(run), any_fields(run), any_level(run)
+    value = run.call(code.encode, layout(state), fields, level)
+    if value is not None:
+        told = run.call(code.decode, layout(state), value, level)
+        run.claim("it can be decoded", told is not None)
+        for name, asked, read in zip(fields._fields, fields, told or (), strict=True):
+            run.claim(f"{name} is what was asked for", asked == read)
+
+
+@proved("decode-then-encode", "theorem", "encoding what was read of an entry gives it back, if its index is the lowest")
+def decode_then_encode(run: Run) -> None:
+    state, value, level = any_processor(run), run.number("value"), one_of_the_levels(run)
+    run.assume(law.is_plain(state, value, level))
+    fields = run.call(code.decode, layout(state), value, level)
+    run.claim("it can be decoded", fields is not None)
+    again = run.call(code.encode, layout(state), fields, level)
+    run.claim("what was read can be encoded", again is not None)
+    if again is not None:
+        same = law.pat_index(again, level) == law.pat_index(value, level)
+        run.claim("it is the same entry, but for the index", implies(same, again == value))
+        run.claim("it has no higher index", law.pat_index(again, level) <= law.pat_index(value, level))
+
+
+@proved("reserved-bits-are-refused", "theorem", "an entry with a reserved bit is never encoded, and refused when read")
+def reserved_bits_are_refused(run: Run) -> None:
+    state, value, level = any_processor(run), run.number("value"), one_of_the_levels(run)
+    run.assume(law.has_reserved_bits(state, value, level))
+    run.claim("it is refused", run.call(code.decode, layout(state), value, level) is None)
+    made = run.call(code.encode, layout(state), any_fields(run), level)
+    if made is not None:
+        run.claim("it is not what was encoded", made != value)
+    allowed = law.decode.allows(state, value=value, level=level)
+    run.claim("the law lets nothing be read of it, unless it is not present", allowed == neg(law.is_present(value)))
+
+
+@proved("is-leaf.refines", "refinement", "the code tells of every entry whether it maps a page itself")
+def is_leaf_refines(run: Run) -> None:
+    value, level = run.number("value"), one_of_the_levels(run)
+    told = run.call(code.is_leaf, value, level)
+    run.claim("it is a leaf where the processor takes it for one", told == law.is_leaf(value, level))
+
+
+@proved("bits.refines", "refinement", "the code's names for bits that no field asks for are the processor's")
+def bits_refine(run: Run) -> None:
+    names = ("PRESENT", "WRITABLE", "USER", "ACCESSED", "DIRTY", "LARGE", "GLOBAL", "EXECUTE_DISABLE")
+    for name in names:
+        run.claim(f"{name} is its bit", bool(getattr(code, name) == 1 << getattr(law, name)))
+    run.claim("a table has 512 entries", code.ENTRIES == ENTRIES)
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from map(theorem, (*law.THEOREMS, *addresses.THEOREMS))
+    yield from (encode_refines, decode_refines, encode_then_decode, decode_then_encode, reserved_bits_are_refused)
+    yield from (is_leaf_refines, bits_refine)

@@ -1,0 +1,113 @@
+"""Proofs of what is mapped: the law keeps its invariants, and what users care about follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import z3
+
+from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.spec import paging as law
+from memoracle.spec.clauses import Operation
+
+PAGE_SHIFTS = (12, 21, 30)  # of leaves of level 1, 2 and 3: Intel SDM volume 3, 4.5
+SPACE, PAGE, PHYSICAL, NUMBER = Sort("space"), Sort("page"), Sort("physical"), Sort("number")
+SORTS = {
+    "process": SPACE,
+    "other": SPACE,
+    "space": SPACE,
+    "page": PAGE,
+    "virtual": PAGE,
+    "physical": PHYSICAL,
+    "number": NUMBER,
+    "later": NUMBER,
+    "cache": Sort("cache"),
+    "value": Sort("value"),
+    "writable": Sort("truth", 1),
+    "user": Sort("truth", 1),
+    "executable": Sort("truth", 1),
+    "global_": Sort("truth", 1),
+}
+OF_PAGE = ("is_mapped", "physical", "cache", "writable", "executable", "global_", "number_of")
+FUNCTIONS = {
+    **dict.fromkeys(OF_PAGE, law_obligations.any_point("space", "page")),
+    "lives": law_obligations.any_point("space"),
+    "uses": law_obligations.any_point("physical"),
+    "space_numbered": law_obligations.any_point("physical", "number"),
+    "page_numbered": law_obligations.any_point("physical", "number"),
+}
+
+
+def either(run: Run, name: str) -> bool:
+    """An unknown truth that the proof is made for both values of."""
+    return run.decide(z3.Bool(name))
+
+
+def page_shift(run: Run) -> int:
+    """Of leaves of any level: the proof is made for each."""
+    small, large = PAGE_SHIFTS[0], PAGE_SHIFTS[1:]
+    return small if either(run, "leaves of level 1") else large[0] if either(run, "leaves of level 2") else large[1]
+
+
+def unknown(run: Run) -> law.Mappings:
+    """Any number of processes that map anything."""
+    lives = run.relation("lives", "space")
+    return law.Mappings(
+        page_shift=page_shift(run),
+        physical_bits=run.number("physical_bits", 32, 52),
+        pat_register=run.number("pat_register"),
+        counted=run.number("counted"),
+        lives=lives,
+        is_mapped=run.relation("is_mapped", "space", "page"),
+        physical=run.function("physical", "space", "page", gives="physical"),
+        cache=run.function("cache", "space", "page"),
+        writable=run.function("writable", "space", "page", high=1),
+        executable=run.function("executable", "space", "page", high=1),
+        global_=run.function("global", "space", "page", high=1),
+        uses=run.function("uses", "physical"),
+        number_of=run.function("number_of", "space", "page", gives="number"),
+        space_numbered=run.function("space_numbered", "physical", "number", gives="space"),
+        page_numbered=run.function("page_numbered", "physical", "number", gives="page"),
+    )
+
+
+def initial(run: Run) -> law.Mappings:
+    state = unknown(run)
+    return law.unmapped(state.page_shift, state.physical_bits, state.pat_register, state.counted)
+
+
+LAW = law_obligations.Law(
+    "paging",
+    SORTS,
+    FUNCTIONS,
+    unknown,
+    initial,
+    law.INVARIANTS,
+    law.OPERATIONS,
+    law.THEOREMS,
+)
+
+
+def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
+    """That a relation between the states before and after an operation on a page holds."""
+
+    @claimed(
+        f"paging.{law_obligations.short(operation)}.{relation.__name__.replace('_', '-')}",
+        "theorem",
+        law_obligations.prose(relation),
+        SORTS,
+    )
+    def body(run: Run) -> None:
+        before, after, values = law_obligations.happens(run, LAW, operation)
+        other, page = run.point("other"), run.point("page")
+        holds = relation(before, after, values["process"], values["virtual"], other, page)
+        run.claim(law_obligations.prose(relation), holds)
+
+    return body
+
+
+THEOREMS = tuple(changes(operation, law.moves_no_other_page) for operation in (law.map_page, law.unmap))

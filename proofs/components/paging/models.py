@@ -1,0 +1,154 @@
+"""What stands in for what the page tables are built on: the supply of frames, the PML4s, and who maps what.
+
+Each does what the law of its component says, which that component's own proofs show of its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from memoracle.impl import paging as code
+from memoracle.impl.pte import ENTRIES, Fields, Layout
+from memoracle.proofs.symbolic.containers import Keyed, Set
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.numbers import number
+from memoracle.spec import pte
+from memoracle.spec.clauses import Clause, neg, when
+from memoracle.spec.kernel_half import FIRST
+
+
+class Supply:
+    """Frames for tables, as a bitmap hands them out: any free one, and none only if none is free.
+
+    handed_out: how many.  ran_out: whether one was asked for that was not there.
+    """
+
+    def __init__(self, run: Run, is_free: Callable[[Any], Any]) -> None:
+        self.run, self.is_free, self.handed_out, self.ran_out = run, is_free, 0, False
+
+    def allocate(self) -> Any:
+        is_free = self.is_free
+        if not self.run.fresh_truth("some frame is free"):
+            self.ran_out = True
+            self.run.assume_for_all(("table",), lambda table: neg(is_free(table)))
+            return None
+        frame = self.run.point("table")
+        self.run.suppose(is_free(frame))
+        self.handed_out += 1
+        self.is_free = lambda table: is_free(table) & (table != frame)
+        return frame
+
+    def free(self, frame: Any) -> bool:
+        is_free = self.is_free
+        self.run.must("a frame that is given back is not free", neg(is_free(frame)))
+        self.is_free = lambda table: is_free(table) | (table == frame)
+        return True
+
+
+class Half:
+    """The PML4s of all processes while no update is in flight: a write to an upper entry reaches all of them."""
+
+    def __init__(self, run: Run, lives: Callable[[Any], Any], top: Callable[[Any, Any], Any]) -> None:
+        self.run, self.lives, self.top = run, lives, top
+
+    @property
+    def tables(self) -> Half:
+        return self
+
+    def __getitem__(self, process: Any) -> Pml4:
+        self.run.must("a process whose PML4 is read lives", self.lives(process))
+        return Pml4(self, process)
+
+    def write(self, process: Any, index: Any, value: Any) -> bool:
+        self.run.must("a process whose PML4 is written lives", self.lives(process))
+        self.run.must("what is written is an entry", (0 <= index) & (index < 512) & pte.is_an_entry(value))
+        top = self.top
+
+        def reached(other: Any) -> Any:
+            return (other == process) | (FIRST <= index)
+
+        self.top = lambda other, at: when(reached(other) & (at == index), value, top(other, at))
+        return True
+
+    def create(self, process: Any) -> bool:
+        lives, top = self.lives, self.top
+        self.run.must("a new process does not live yet", neg(lives(process)))
+
+        def fresh(at: Any) -> Any:
+            return when(at < FIRST, 0, top(0, at))
+
+        self.top = lambda other, at: when(other == process, fresh(at), top(other, at))
+        self.lives = lambda other: lives(other) | (other == process)
+        return True
+
+    def exit(self, process: Any) -> bool:
+        lives = self.lives
+        self.run.must("a process that exits lives and is not the kernel", lives(process) & (process != 0))
+        self.lives = lambda other: lives(other) & (other != process)
+        return True
+
+
+class Pml4:
+    """One process's entries."""
+
+    def __init__(self, half: Half, process: Any) -> None:
+        self.half, self.process = half, process
+
+    def __getitem__(self, index: Any) -> Any:
+        known = number(index)
+        assert 0 <= known.low <= known.high < ENTRIES, "an index that is not known to lie in the table"
+        return self.half.top(self.process, index)
+
+
+class SetOf(Keyed):
+    """A dictionary from processes to sets of pages."""
+
+    def __init__(self, run: Run, has: Callable[[Any], Any], member: Callable[[Any, Any], Any]) -> None:
+        super().__init__(run, has)
+        self.member = member
+        self.witnesses: dict[int, list[Any]] = {}
+
+    def __getitem__(self, key: Any) -> Set:
+        self._look_up(key)
+
+        def write(items: Callable[[Any], Any]) -> None:
+            others = self.member
+            self.member = lambda other, item: when(other == key, items(item), others(other, item))
+
+        member = self.member
+        witnesses = self.witnesses.setdefault(number(key).z.get_id(), [])
+        return Set(self.run, lambda item: member(key, item), "page", write, witnesses)
+
+    def __setitem__(self, key: Any, items: set[Any]) -> None:
+        assert not items
+        self._put(key)
+        others = self.member
+        self.member = lambda other, item: others(other, item) & (other != key)
+
+
+def encoding(run: Run) -> None:
+    """Puts what the proofs of entries show in the place of `encode`."""
+
+    def stand_in(layout: Layout, fields: Fields, level: int) -> Any:
+        assert fields.leaf or level != pte.LOWEST_LEVEL, "the code may refuse what the law allows: see `pte.SURE`"
+        with run.reading_law():
+            state = pte.Entries(layout.physical_address_bits, layout.pat_register)
+            asked = dict(zip(Fields._fields, fields, strict=True)) | {"level": level}
+            may = all_hold(pte.ASKED, state, asked)
+            value = run.fresh("value")
+        if not run.fresh_truth("it can be encoded"):
+            run.suppose(neg(may))
+            return None
+        run.suppose(may, all_hold(pte.ENCODED, state, asked | {"value": value}))
+        return value
+
+    run.replace(code, "encode", stand_in)
+
+
+def all_hold(clauses: tuple[Clause, ...], state: Any, values: dict[str, Any]) -> Any:
+    """Whether every clause holds of these values."""
+    holds: Any = True
+    for clause in clauses:
+        holds = holds & clause(state, *(values[point] for point in clause.points))
+    return holds

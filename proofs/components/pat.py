@@ -1,0 +1,126 @@
+"""Proofs of the page attribute table: `impl/pat.py` does what the law says, of every value of the register."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from memoracle.impl import pat as code
+from memoracle.proofs.obligations.law_obligations import short
+from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.spec import pat as law
+from memoracle.spec.clauses import Clause, Truth, implies, neg
+
+SORTS = {"register": Sort("register"), "kind": Sort("kind"), "index": Sort("index")}
+
+
+def legal(run: World, register: Any) -> None:
+    """Takes as given that the processor takes this value of the register."""
+    state = law.Pat(register)
+    run.assume(law.register_has_64_bits(state), *(law.entries_are_types(state, index) for index in law.INDEXES))
+
+
+def any_table(run: World) -> law.Pat:
+    """Any value that the processor takes."""
+    register = run.number("register")
+    legal(run, register)
+    return law.Pat(register)
+
+
+def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
+    return claimed(f"pat.{name}", kind, claim, SORTS)
+
+
+def theorem(clause: Clause) -> Obligation:
+    @proved(short(clause), "theorem", clause.says)
+    def body(run: Run) -> None:
+        run.claim(clause.says, clause(any_table(run), *run.point_of_each(clause.points).values()))
+
+    return body
+
+
+@proved("decodes-as-at-reset", "theorem", "the value at reset is WB, WT, UC-, UC and these again, and is accepted")
+def decodes_as_at_reset(run: Run) -> None:
+    state = law.Pat(law.AT_RESET)
+    due = (law.WRITE_BACK, law.WRITE_THROUGH, law.UNCACHED, law.UNCACHEABLE) * 2
+    run.claim("the law decodes it so", tuple(law.type_at(law.AT_RESET, index) for index in law.INDEXES) == due)
+    run.claim("the code decodes it so", tuple(code.decode(law.AT_RESET, index) for index in law.INDEXES) == due)
+    every = all(law.entries_are_types(state, index) for index in law.INDEXES)
+    run.claim("it is accepted", every and bool(law.register_has_64_bits(state)) and code.accepts(law.AT_RESET))
+
+
+# The code
+
+
+@proved("accepts.refines", "refinement", "the code of accepts takes exactly the values whose entries are all types")
+def accepts_refines(run: Run) -> None:
+    register = run.any_number("register")
+    state = law.Pat(register)
+    if run.call(lambda: bool(code.accepts(register))):
+        index = run.point("index")
+        run.claim("the register has 64 bits", law.register_has_64_bits(state))
+        run.claim("each entry is a type", law.entries_are_types(state, index))
+        return
+    right = law.register_has_64_bits(state)
+    for each in law.INDEXES:
+        right = right & law.entries_are_types(state, each)
+    run.claim("something is wrong with it", neg(right))
+
+
+@proved("decode.refines", "refinement", "the code of decode tells the type of each of the eight indexes")
+def decode_refines(run: Run) -> None:
+    state, index = any_table(run), run.any_number("index")
+    kind = run.call(code.decode, state.register, index)
+    exists = law.decode.allows(state, index=index)
+    right = neg(exists) if kind is None else exists & law.tells_the_type(state, index, kind)
+    run.claim("it answers what the register holds, if there is such an index", right)
+    run.claim("the register stays as it is", law.decode(state, index) is state)
+
+
+@proved("select.refines", "refinement", "the code of select does what the law allows, and takes the lowest index")
+def select_refines(run: Run) -> None:
+    state, kind, low_half = any_table(run), run.any_number("kind"), run.truth("low-half")
+    index, other = run.call(code.select, state.register, kind, low_half), run.point("index")
+    allowed = law.select.allows(state, kind=kind, low_half=low_half, index=other)
+    if index is None:
+        run.claim("it fails only if no index has the type", neg(allowed))
+        run.claim("so none is available", neg(law.is_available(state.register, kind, low_half)))
+        return
+    run.claim("the law allows it", law.select.allows(state, kind=kind, low_half=low_half, index=index))
+    run.claim("so one is available", law.is_available(state.register, kind, low_half))
+    run.claim("no index that the law allows is lower", implies(allowed, index <= other))
+    run.claim("the register stays as it is", law.select(state, kind, low_half, index) is state)
+
+
+@proved("select-then-decode", "theorem", "whatever type is selected, decoding the index that is found gives it back")
+def select_then_decode(run: Run) -> None:
+    state, kind, low_half = any_table(run), run.any_number("kind"), run.truth("low-half")
+    index = run.call(code.select, state.register, kind, low_half)
+    if index is not None:
+        run.claim("it is the type that was asked for", run.call(code.decode, state.register, index) == kind)
+
+
+def selecting(run: Run, owner: Any) -> None:
+    """Puts what `select_refines` shows in the place of `select`, an attribute of the module that calls it."""
+
+    def stand_in(register: Any, kind: Any, low_half: Any) -> Any:
+        state, index = law.Pat(register), run.fresh("selected", 0, law.INDEXES[-1])
+
+        def allows(which: Any) -> Truth:
+            return law.select.allows(state, kind=kind, low_half=low_half, index=which)
+
+        if not law.is_available(register, kind, low_half):
+            return None
+        with run.reading_law():
+            run.suppose(allows(index), *(implies(allows(other), index <= other) for other in law.INDEXES))
+        return index
+
+    run.replace(owner, "select", stand_in)
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from map(theorem, law.THEOREMS)
+    yield decodes_as_at_reset
+    yield from (accepts_refines, decode_refines, select_refines, select_then_decode)

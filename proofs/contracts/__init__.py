@@ -1,0 +1,1 @@
+"""The contract of each public function, as CrossHair reads it."""

@@ -1,0 +1,264 @@
+"""CrossHair's verdict on the contract of every public function of impl/.
+
+A contract stands in a docstring (PEP 316): its first sentence says what the function is for, `pre:` when it may be
+called, `post:` what then holds, and the class's `inv:` what holds before and after each method. A verdict is earned:
+each condition that the docstring has must be read by CrossHair, and all be confirmed over all paths, having held in
+every case of the small scope that the precondition admits.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import inspect
+import multiprocessing
+import os
+import pickle
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import product
+from types import ModuleType
+from typing import Literal
+
+from crosshair.condition_parser import (
+    CompositeConditionParser,
+    ConditionExpr,
+    Conditions,
+    Pep316Parser,
+    condition_parser,
+)
+from crosshair.core import ConditionCheckable
+from crosshair.core_and_libs import MessageType
+from crosshair.fnutil import FunctionInfo
+from crosshair.options import DEFAULT_OPTIONS, AnalysisOptionSet
+from crosshair.tracers import NoTracing
+
+from memoracle.proofs.contracts import scope as small_scope
+from memoracle.proofs.contracts.docstrings import KINDS, PublicFunction, claim, functions, parsed, written
+from memoracle.proofs.contracts.scope import NO_SCOPE, SCOPES, STATES_AT_MOST, Scope, State, Step
+
+Verdict = Literal["proved", "refuted", "unknown", "vacuous"]
+IMPL = "memoracle.impl"
+# Processor seconds, some hundred times what a condition and a path need.
+OPTIONS = DEFAULT_OPTIONS.overlay(
+    AnalysisOptionSet(analysis_kind=KINDS, per_condition_timeout=600.0, per_path_timeout=60.0, report_all=True)
+)
+
+
+@dataclass(frozen=True)
+class ContractResult:
+    """What CrossHair found about one function. seconds: of one processor.  conditions: how many the contract has."""
+
+    name: str
+    component: str
+    claim: str
+    verdict: Verdict
+    seconds: float
+    source: str
+    counterexample: str | None
+    conditions: int
+    scope: str
+
+
+def public_functions(package: str = IMPL) -> list[str]:
+    """The names of all public functions of a package, as "module.function" or "module.Class.method"."""
+    return [f"{each.component}.{each.qualified}" for each in functions(package)]
+
+
+def conditions(package: str = IMPL) -> dict[str, int]:
+    """How many conditions the docstrings give each public function: its `post:` and its class's `inv:` lines.
+
+    0 means that it has no contract: a function of its own that promises nothing.
+    """
+    return {f"{each.component}.{each.qualified}": written(each)[1] for each in functions(package)}
+
+
+def run(component: str | None = None, package: str = IMPL) -> Iterator[ContractResult]:
+    """The verdict on every public function, or on those of one component, in the order of `public_functions`."""
+    names = [name for name in public_functions(package) if component in (None, name.partition(".")[0])]
+    # A process of its own for each worker: CrossHair's registrations and z3's context stay out of the caller's.
+    workers = min(os.cpu_count() or 1, len(names)) or 1
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(check, names, [package] * len(names))
+
+
+def check(name: str, package: str = IMPL) -> ContractResult:
+    """The verdict on one public function."""
+    start = time.process_time()
+    function = next(each for each in functions(package) if f"{each.component}.{each.qualified}" == name)
+    verdict, message, scope = _verdict(function)
+    return ContractResult(
+        name,
+        function.component,
+        claim(function),
+        verdict,
+        time.process_time() - start,
+        function.source,
+        message,
+        written(function)[1],
+        scope,
+    )
+
+
+def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
+    """The worst verdict of a function's conditions, CrossHair's message, and the scope."""
+    scope = SCOPES.get(function.component, NO_SCOPE)
+    said = f"bounded: {scope.said}"
+    contract = parsed(function)
+    before, after = written(function)
+    if not claim(function) or not after or contract is None:
+        return "vacuous", "no contract: the docstring needs a sentence and a post: line", said
+    errors = [message.message for message in contract.syntax_messages()]
+    if errors:
+        return "refuted", f"a condition is not Python: {errors[0]}", said
+    if (len(contract.pre), len(contract.post)) != (before, after):
+        read = f"{len(contract.pre)} and {len(contract.post)} conditions where the docstrings have {before} and {after}"
+        return "vacuous", f"CrossHair reads {read}", said
+    cases = _cases(function, contract, scope)
+    if contract.raises:
+        return "vacuous", "raises: lets any call fail, and says nothing of when it must succeed", said
+    if cases is not None:
+        if not cases:
+            return "vacuous", "no case of the scope satisfies the precondition", said
+        states = f"{len(_states(function))} reachable states, " if function.owner else ""
+        said += f"; {states}{len(cases):,} cases"
+        types = small_scope.slots(cases)
+        parameters = zip(contract.sig.parameters.values(), types, strict=True)
+        narrowed = contract.sig.replace(parameters=[each.replace(annotation=slot) for each, slot in parameters])
+        contract = replace(contract, sig=narrowed)
+    verdict, message = _confirm(function, contract, None if cases is None else len(cases))
+    if verdict == "proved" and cases and function.owner and len(_states(function)) >= STATES_AT_MOST:
+        return "unknown", f"more than {STATES_AT_MOST} states", said
+    return verdict, message, said
+
+
+class _Preconditions(Pep316Parser):
+    """What is enforced of a contract inside another's function: `pre:` alone; the rest it proves for itself."""
+
+    def get_fn_conditions(self, ctxfn: FunctionInfo) -> Conditions | None:
+        found = super().get_fn_conditions(ctxfn)
+        return found and replace(found, post=[])
+
+    def get_class_invariants(self, _cls: type) -> list[ConditionExpr]:
+        return []
+
+
+class _Conditions:
+    """Conditions that are evaluated one after the other, up to the first that fails, and count how often each held.
+
+    concrete: no value is symbolic, so that nothing of this need be traced.
+    """
+
+    def __init__(self, conditions: Sequence[ConditionExpr], concrete: bool) -> None:
+        self.conditions = conditions
+        self.held = [0] * len(conditions)
+        self.at = 0
+        self.untraced = NoTracing if concrete else nullcontext
+
+    def __call__(self, bindings: Mapping[str, object]) -> bool:
+        with self.untraced():
+            for at, condition in enumerate(self.conditions):
+                self.at = at
+                if condition.evaluate is None or not condition.evaluate(bindings):
+                    return False
+                self.held[at] += 1
+            return True
+
+
+def _confirm(function: PublicFunction, contract: Conditions, cases: int | None) -> tuple[Verdict, str | None]:
+    """CrossHair's verdict on all conditions at once: each path of the function ends in evaluating every one of them."""
+    after = _Conditions(contract.post, cases is not None)
+    before = [replace(each, evaluate=_Conditions([each], cases is not None)) for each in contract.pre]
+    one = replace(contract, pre=before, post=[replace(contract.post[0], evaluate=after)])
+    with condition_parser(KINDS) as enforced:
+        assert isinstance(enforced, CompositeConditionParser)
+        enforced.parsers[:] = [_Preconditions(enforced)]
+        try:
+            said = list(ConditionCheckable(function.info, replace(OPTIONS), one).analyze())
+        except Exception as error:  # CrossHair's own: whatever it is, it is no verdict.
+            return "unknown", f"CrossHair failed: {error!r}"
+    worst = max(said, key=lambda each: each.state, default=None)
+    if worst is None or worst.state == MessageType.CANNOT_CONFIRM:
+        return "unknown", worst.message if worst else "CrossHair says nothing"
+    if worst.state == MessageType.PRE_UNSAT:
+        return "vacuous", worst.message
+    if worst.state != MessageType.CONFIRMED:
+        return "refuted", f"post: {contract.post[after.at].expr_source}: {worst.message}"
+    # CrossHair drops some paths without a word: those are no confirmations.
+    if not min(after.held) or (cases is not None and {*after.held} != {cases}):
+        return "unknown", f"confirmed in {min(after.held)} of {cases} cases"
+    return "proved", None
+
+
+def _cases(function: PublicFunction, contract: Conditions, scope: Scope) -> list[tuple[object, ...]] | None:
+    """Every case that the precondition admits; None if the scope leaves the parameters to CrossHair."""
+    ranges = _ranges(function, contract, scope)
+    if ranges is None:
+        return None
+    return [case for case in product(*ranges) if _admits(contract, case)]
+
+
+def _ranges(
+    function: PublicFunction, contract: Conditions, scope: Scope, reaching: bool = False
+) -> list[Sequence[object]] | None:
+    ranges: list[Sequence[object]] = []
+    for parameter in contract.sig.parameters:
+        if parameter == "self" and scope is not NO_SCOPE:
+            ranges.append(_states(function))
+            continue
+        values = scope.range_of(function.qualified, parameter, reaching)
+        if values is None:
+            return None
+        ranges.append(values)
+    return ranges
+
+
+def _states(function: PublicFunction) -> Sequence[object]:
+    assert function.owner is not None
+    copyreg.pickle(function.owner, small_scope.snapshot)
+    if function.name == "__init__":
+        return [State(pickle.dumps(object.__new__(function.owner)), f"a new {function.owner.__name__}")]
+    return _reachable(function.module, function.owner)
+
+
+@cache
+def _reachable(module: ModuleType, owner: type) -> list[State]:
+    """Every state of a class that its public operations lead to, with every argument that their preconditions admit."""
+    scope = SCOPES[module.__name__.rpartition(".")[2]]
+    starts: list[tuple[str, object]] = []
+    steps = list(scope.more.get(owner.__name__, ()))
+    for function in functions(module.__name__.rpartition(".")[0]):
+        if function.owner is not owner:
+            continue
+        signature = inspect.signature(function.function)
+        ranges = [scope.range_of(function.qualified, name, reaching=True) for name in list(signature.parameters)[1:]]
+        for arguments in product(*(each for each in ranges if each is not None)):
+            said = f"{arguments}" if len(arguments) != 1 else f"({arguments[0]!r})"
+            if function.name != "__init__":
+                steps.append(Step(f"{function.name}{said}", partial(_call, function, arguments)))
+                continue
+            instance: object = object.__new__(owner)
+            with suppress(Exception):
+                _call(function, arguments, instance)
+                starts.append((f"{owner.__name__}{said}", instance))
+    return small_scope.reachable(starts, steps)
+
+
+def _call(function: PublicFunction, arguments: Sequence[object], instance: object) -> None:
+    """Calls a method where its precondition admits it; otherwise raises ValueError."""
+    contract = parsed(function)
+    if contract is not None and not _admits(contract, (instance, *arguments)):
+        raise ValueError("the precondition does not hold")
+    function.function(instance, *arguments)
+
+
+def _admits(contract: Conditions, case: Sequence[object]) -> bool:
+    values = [pickle.loads(each.image) if isinstance(each, State) else each for each in case]
+    bindings = dict(zip(contract.sig.parameters, values, strict=True))
+    try:
+        return all(condition.evaluate is None or condition.evaluate(bindings) for condition in contract.pre)
+    except Exception:  # CrossHair too takes a precondition that raises for one that does not hold.
+        return False

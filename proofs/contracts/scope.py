@@ -1,0 +1,411 @@
+"""The small scope at which CrossHair holds the contracts of impl/, and the plugin that hands it to CrossHair.
+
+A case is one value for each parameter, `self` included. Nothing is picked by hand but the range of each argument: the
+states of an object are all those that its own public operations lead to from its constructor, called with every
+argument of the scope that their preconditions admit. CrossHair decides by `smt_fork` which case a path runs, so its
+"confirmed over all paths" speaks of every one of them, and the path runs the real code on real words and sets.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import pickle
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import partial
+from inspect import Signature
+from io import BytesIO
+from itertools import combinations, product
+from typing import Any, NamedTuple
+
+import crosshair.core_and_libs  # noqa: F401  (CrossHair's own registrations come first)
+from crosshair.core import _PATCH_REGISTRATIONS, LazyCreationRepr, SymbolicFactory, register_type
+from crosshair.statespace import StateSpace
+
+from memoracle.impl.bitmap import Bitmap
+from memoracle.impl.boot import TOP, Interval, Record
+from memoracle.impl.buddy import Spaces
+from memoracle.impl.kernel_half import KernelHalf
+from memoracle.impl.manager import Machine
+from memoracle.impl.paging import LOWER_END, Leaf
+from memoracle.impl.pte import Fields, Layout
+from memoracle.impl.slab import layout
+from memoracle.proofs.exhaustive.heap import FewPages
+
+# CrossHair's symbolic stand-in cannot be assigned to a slice of a real array, and every array here is real.
+_PATCH_REGISTRATIONS.pop(array, None)
+# CrossHair copies the arguments of each path together with their signature, which nothing changes.
+copyreg.pickle(Signature, lambda signature: "the same")
+STATES_AT_MOST = 2000
+
+
+class Step(NamedTuple):
+    """One call that changes a state, in words and as what does it."""
+
+    said: str
+    run: Callable[[Any], object]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The range of each argument of a component, by `parameter` or, where it differs, by `function.parameter`.
+
+    said: the scope in words.  reaching: narrower ranges for the operations that lead to the states.
+    more: by class, what changes an object's state beside its own operations.
+    """
+
+    said: str
+    arguments: Mapping[str, Sequence[object]]
+    reaching: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    more: Mapping[str, Sequence[Step]] = field(default_factory=dict)
+
+    def range_of(self, function: str, parameter: str, reaching: bool = False) -> Sequence[object] | None:
+        """The values of a parameter; None if the scope has none for it."""
+        for ranges in (self.reaching, self.arguments) if reaching else (self.arguments,):
+            for key in (f"{function}.{parameter}", parameter):
+                if key in ranges:
+                    return ranges[key]
+        return None
+
+
+NO_SCOPE = Scope("values of CrossHair's own choice", {})
+
+
+@dataclass(frozen=True)
+class State:
+    """An object as bytes, and how it came about: a constructor's call and the operations after it."""
+
+    image: bytes
+    history: str
+
+
+def _points(last: int) -> list[Interval]:
+    return [Interval(start, end) for start in range(last) for end in range(start, last + 1)]
+
+
+def _disjoint(last: int) -> list[list[Interval]]:
+    """Every list of at most two intervals, none empty, disjoint and in order, up to this end."""
+    one = [interval for interval in _points(last) if interval.start < interval.end]
+    two = [[a, b] for a, b in product(one, one) if a.end <= b.start]
+    return [[], *([interval] for interval in one), *two]
+
+
+def _in_space(process: int, name: str, call: Sequence[int], spaces: Spaces) -> None:
+    getattr(spaces.of(process), name)(*call)
+
+
+_SPACE_STEPS: Sequence[Step] = [
+    Step(f"of({process}).{name}{call}", partial(_in_space, process, name, call))
+    for process in range(3)
+    for name, call in (("allocate", (1,)), ("allocate", (2,)), ("free", (0, 1)), ("free", (1, 1)), ("free", (0, 2)))
+]
+
+
+def _memory_maps(points: int) -> list[list[Record]]:
+    """Every list of at most two records over so many starts and lengths, two within a third, and two past the end."""
+    spans = product(range(points), range(points))
+    records = [Record(start, length, kind) for start, length in spans for kind in (1, 2)]
+    past = [Record(TOP - 3, length, kind) for length in (2, 5) for kind in (1, 2)]
+    some = [record for record in records if record.length]
+    three = [[Record(0, 2 * points, 1), *pair] for pair in combinations(some, 2)]
+    two = [list(pair) for pair in (*product(some, some), *product(past, past))]
+    return [[], *([record] for record in records + past), *two, *three]
+
+
+# Of IA32_PAT: at reset, as Linux has it, as the presets have it, and with one type alone.
+_PATS = (0x0007040600070406, 0x0407050600070106, 0x0005040600010406, 0)
+_ALLOWED = ((False, False, False), (True, True, False), (True, False, True))  # present, writable, user
+_ADDRESSES = (0, 1 << 12, 1 << 21, 3 << 30, (1 << 32) - (1 << 12), 1 << 40, 1 << 52, -(1 << 12), 1)
+
+_GIB = 1 << 30
+_KERNEL = 0xFFFF_8000_0000_0000  # where the kernel's range starts
+_SMALL_MACHINE = Machine(4, 1, 3, Layout(40, 0x0007_0406_0007_0406), _KERNEL, 1, 0)
+
+
+def _frames(count: int) -> Bitmap:
+    """A bitmap of so many frames, all of them free but the first."""
+    bitmap = Bitmap(count, 1)
+    bitmap.add(0, count)
+    return bitmap
+
+
+_LAYOUT = Layout(40, 0x0005_0406_0001_0406)
+_UPPER = 0xFFFF_8000_0000_0000
+
+SCOPES: Mapping[str, Scope] = {
+    "bitmap": Scope(
+        "bitmaps of 66 frames in two words with the image up to their border, checked and trusting",
+        {
+            "Bitmap.__init__.frames": (1, 2, 63, 64, 65, 66, 128, 129),
+            "Bitmap.__init__.image": (1, 2, 63, 64, 65, 66, 128, 129),
+            "trusting": (False, True),
+            "frame": (0, 62, 63, 64, 65),
+            "first": (0, 62, 63, 64, 65, 66),
+            "last": (0, 63, 64, 65, 66, 67),
+            "words": [array("Q", words) for words in ([0] * 3, [1 << 63 | 1] * 3, [(1 << 64) - 1] * 3)],
+            "set_bits.first": (0, 1, 62, 63, 64, 65, 127, 128, 129, 191),
+            "set_bits.last": (1, 2, 63, 64, 65, 66, 127, 128, 129, 191, 192),
+        },
+        {"Bitmap.__init__.frames": (66,), "Bitmap.__init__.image": (63, 65)},
+    ),
+    "boot": Scope(
+        "up to three records within 8 bytes, or two over the end of memory; pages of 1, 2 and 4 bytes",
+        {
+            "records": _memory_maps(4),
+            "boot.records": _memory_maps(3),
+            "record": [Record(*span, kind) for span in product(range(3), range(4)) for kind in (1, 2)],
+            "extent.record": [Record(TOP - below, length, 1) for below in (1, 3, 9, TOP) for length in (0, 2, 3, 4)],
+            "page_shift": (0, 1, 2),
+            "boot.page_shift": (1,),
+            "frames": (3,),
+            "image": (1, 2),
+            "trusting": (False, True),
+            "holes": _disjoint(4),
+            "runs": _disjoint(4),
+            "intervals": _disjoint(4),
+            "left": _disjoint(2),
+            "interval": _points(4),
+            "cut": _points(4),
+            "spoiler": _points(5),
+        },
+    ),
+    "buddy": Scope(
+        "ranges of 1, 2 and 4 pages, at most the block at page 0 fixed, arguments past either end; up to three spaces",
+        {
+            "depth": (0, 1, 2),
+            "page": range(-1, 5),
+            "pages": range(6),
+            "order_for.pages": range(-2, 18),
+            "kernel_depth": (0,),
+            "process_depth": (1,),
+            "Spaces.__init__.kernel_depth": range(3),
+            "Spaces.__init__.process_depth": range(3),
+            "process": range(-1, 4),
+        },
+        {
+            "process": (1, 2),
+            "Buddy.fix.page": (0,),
+            "Buddy.fix.pages": (1, 2),
+            "Spaces.__init__.kernel_depth": (0,),
+            "Spaces.__init__.process_depth": (1,),
+        },
+        {"Spaces": _SPACE_STEPS},
+    ),
+    "paging": Scope(
+        "pages of 1 GiB, four frames, the kernel and a process, two pages of its own and one of the kernel's",
+        {
+            "frames": (_frames(4),),
+            "halves": (KernelHalf(),),
+            "layout": (_LAYOUT,),
+            "leaf_level": (3,),
+            "Paging.__init__.leaf_level": (1, 2, 3),
+            "counted": (4,),
+            "process": (0, 1, 2),
+            "virtual": (0, 1 << 30, 1 << 39, 1, 1 << 47, _UPPER, _UPPER + (1 << 30) + 7),
+            "leaf": (Leaf(1 << 30, 6), Leaf(9 << 30, 4, False, False, True), Leaf(1, 6), Leaf(0, 2)),
+            "level": (1, 2, 3, 4),
+            "table": (0, 1 << 12, (1 << 52) - (1 << 12)),
+            "link.virtual": (0, LOWER_END - 1, _UPPER),
+        },
+        {"process": (1,), "virtual": (0, 1 << 39, _UPPER), "leaf": (Leaf(1 << 30, 6),)},
+    ),
+    "manager": Scope(
+        "3 frames of 1 GiB above the image, a kernel range of 2 pages, a process with a range of 1",
+        {
+            "machine": (_SMALL_MACHINE, _SMALL_MACHINE._replace(reserved=((1, 1),))),
+            "records": (None, [Record(0, 3 * _GIB, 1)]),
+            "frame": (0, 1, 2, 4),
+            "process": (0, 1, 2),
+            "virtual": (0, _KERNEL + _GIB, _KERNEL + 1),
+            "leaf": (Leaf(_GIB, 6), Leaf(9 * _GIB, 6)),
+            "release": (False, True),
+            "page": (0, 1),
+            "pages": (0, 1, 2),
+            "address": (_KERNEL, _KERNEL + _GIB, _KERNEL + 1, 0),
+            "Manager.map.process": (0, 1),
+            "Manager.map.virtual": (0, _KERNEL + _GIB),
+            "Manager.map.leaf": (Leaf(_GIB, 6),),
+            "Manager.unmap.process": (1, 2),
+            "Manager.unmap.virtual": (0, _KERNEL + _GIB),
+            "Manager.translate.process": (1,),
+            "Manager.attributes.process": (1,),
+            "Manager.reserve_range.page": (1,),
+            "Manager.reserve_range.pages": (1,),
+            "Manager.allocate_range.pages": (0, 1),
+            "Manager.free_range.process": (0, 1),
+            "Manager.free_range.page": (0,),
+            "Manager.free_range.pages": (1, 2),
+        },
+        {
+            "machine": (_SMALL_MACHINE,),
+            "records": (None,),
+            "frame": (1,),
+            "process": (1,),
+            "virtual": (0, _KERNEL + _GIB),
+            "leaf": (Leaf(_GIB, 6),),
+            "release": (False,),
+            "Manager.reserve_range.page": (),
+            "Manager.allocate_range.process": (),
+            "pages": (1, 2),
+            "address": (_KERNEL,),
+        },
+    ),
+    "slab": Scope(
+        "pages of 1 byte to 1 KiB with slots of 1 to 128 bytes, slabs of five, three and two objects",
+        {
+            "page_shift": range(11),
+            "slot_shift": range(8),
+            "Slab.__init__.layout": [each for each in (layout(6, 3), layout(8, 6), layout(6, 4)) if each],
+            "offset": (0, 8, 16, 23, 24, 28, 32, 40, 48, 56, 63, 64, 128, 192, 255),
+        },
+    ),
+    "heap": Scope(
+        "up to three pages of 64 bytes, a class of 16 bytes and none, blocks of 0 to 3 pages",
+        {
+            "Heap.__init__.pages": (FewPages(3),),
+            "classes": ((16,), (), (8, 12, 40), (64, 4096)),
+            "page_size": (64, 32),
+            "alignment": (None, 1, 16, 64),
+            "size": (0, 1, 8, 12, 15, 16, 17, 32, 48, 64, 65, 129),
+            "slot_for.size": range(70),
+            "address": (-16, 0, 8, *range(64, 256, 16), 72, 100, 1 << 64),
+            "notes_in.address": (64, 128),
+            "page_shift": (5, 6, 7),
+        },
+        {"classes": ((16,), ()), "page_size": (64,), "alignment": (None,), "size": (16, 64)},
+    ),
+    "kernel_half": Scope(
+        "two processes and a third that never lives, tables of 512 entries written at 255, 256 and 511",
+        {"process": (0, 1, 2), "index": (-1, 255, 256, 511, 512), "value": (0, 1, 1 << 64)},
+        {"process": (0, 1), "index": (255, 256, 511), "value": (1,)},
+    ),
+    "pat": Scope(
+        "four values of the register, and others with one entry that is no type, or with more than 64 bits",
+        {
+            "register": (*_PATS, *(kind << 8 * i for kind in (2, 3, 8, 0x86) for i in range(8)), 1 << 64, -1),
+            "kind": range(-1, 9),
+            "low_half": (False, True),
+            "index": range(-1, 9),
+        },
+    ),
+    "pte": Scope(
+        "addresses on the bounds of each level's pages and past 32, 40 and 52 bits, three registers, levels 0 to 5",
+        {
+            "layout": [Layout(*each) for each in ((32, _PATS[0]), (40, _PATS[1]), (52, _PATS[2]))],
+            "fields": [
+                Fields(physical, *allowed, leaf, cache)
+                for physical, allowed, leaf, cache in product(_ADDRESSES, _ALLOWED, (False, True), (0, 5, 7))
+            ],
+            "level": range(6),
+            "mapped.level": range(1, 5),
+            "leaf": (False, True),
+            "value": [
+                flags | address
+                for flags in (0, 3, 0x1F, 0x83, 0x8000000000000163)
+                for address in (0, 1 << 12, 1 << 13, 1 << 21, 1 << 30, 1 << 40, 1 << 52, 1 << 64)
+            ],
+        },
+    ),
+}
+
+
+def snapshot(instance: object) -> tuple[Callable[..., object], tuple[type, bytes]]:
+    """How a state is copied (copyreg): whole, also where CrossHair copies `__old__` shallowly.
+
+    What its parts share they still share in the copy, since only the whole is copied in this way.
+    """
+    image = BytesIO()
+    pickler = pickle.Pickler(image)
+    pickler.dispatch_table = {}
+    pickler.dump(vars(instance))
+    return restore, (type(instance), image.getvalue())
+
+
+def restore(owner: type, attributes: bytes) -> object:
+    """The object whose attributes these are."""
+    instance: object = object.__new__(owner)
+    vars(instance).update(pickle.loads(attributes))
+    return instance
+
+
+def canonical(value: object) -> object:
+    """What a state is, whatever order its sets and dictionaries were filled in."""
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, canonical(each)) for key, each in value.items()))
+    if isinstance(value, list | tuple | array):
+        return tuple(value) if value and isinstance(value[0], int) else tuple(canonical(each) for each in value)
+    if isinstance(value, Iterable):
+        return tuple(sorted(value))
+    return canonical(vars(value)) if hasattr(value, "__dict__") else value
+
+
+def reachable(starts: Iterable[tuple[str, object]], steps: Sequence[Step]) -> list[State]:
+    """Every state that the steps lead to, breadth first; or no more than STATES_AT_MOST of them.
+
+    A step that raises leads nowhere: that call is a case of its own contract, which shows the exception.
+    """
+    found: dict[object, State] = {}
+    for history, instance in starts:
+        found.setdefault(canonical(instance), State(pickle.dumps(instance), history))
+    queue = list(found.values())
+    for state in queue:
+        for step in steps:
+            instance = pickle.loads(state.image)
+            try:
+                step.run(instance)
+            except Exception:
+                continue
+            key = canonical(instance)
+            if key not in found:
+                if len(found) == STATES_AT_MOST:
+                    return queue
+                found[key] = State(pickle.dumps(instance), f"{state.history}; {step.said}")
+                queue.append(found[key])
+    return queue
+
+
+class _Chosen:
+    """The case that one path of CrossHair's runs."""
+
+    def __init__(self, _solver: object) -> None:
+        self.case: Sequence[object] | None = None
+
+
+def slots(cases: Sequence[Sequence[object]]) -> list[type]:
+    """One new type for each parameter, whose values CrossHair takes from the cases, all from the same one."""
+
+    def creator(index: int) -> Callable[[SymbolicFactory], object]:
+        def create(factory: SymbolicFactory) -> object:
+            chosen = factory.space.extra(_Chosen)
+            if chosen.case is None:
+                chosen.case = _pick(factory.space, cases)
+            return _value(factory.space, chosen.case[index])
+
+        return create
+
+    types = [type("Case", (), {}) for _ in cases[0]]
+    for index, slot in enumerate(types):
+        register_type(slot, creator(index))
+    return types
+
+
+def _pick(space: StateSpace, cases: Sequence[Sequence[object]]) -> Sequence[object]:
+    first, end = 0, len(cases)
+    while end - first > 1:
+        middle = (first + end) // 2
+        if space.smt_fork(desc="case"):
+            end = middle
+        else:
+            first = middle
+    return cases[first]
+
+
+def _value(space: StateSpace, value: object) -> object:
+    """A value of its own for this path; a state that a counterexample names by its history."""
+    if not isinstance(value, State):
+        return deepcopy(value)
+    instance: object = pickle.loads(value.image)
+    space.extra(LazyCreationRepr).reprs[instance] = lambda _: value.history
+    return instance

@@ -1,0 +1,1 @@
+"""Counts of states and transitions that are known from elsewhere."""

@@ -1,0 +1,1 @@
+"""An emulated x86 that walks the reference's page tables."""

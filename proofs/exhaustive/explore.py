@@ -1,0 +1,328 @@
+"""Exhaustive runs of the reference at small sizes, each step held to the law.
+
+Breadth first from the constructors, every call in every state that can be reached: it must succeed exactly if the law
+allows some choice, make the choice of its policy, leave the state that the law's effect describes, and keep every
+clause, at all points of the small domain. The first call that does not is the end of a shortest failing sequence,
+which is written out as a test to paste and run.
+"""
+
+from __future__ import annotations
+
+import signal
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from threading import current_thread, main_thread
+from types import FrameType
+from typing import Any
+
+from memoracle.proofs.exhaustive.finite_states import Domain, Values, after, broken, choices, reason, seen, settled
+from memoracle.proofs.exhaustive.snapshots import duplicate, frozen
+from memoracle.spec.clauses import Clause, Operation
+
+SECONDS = 2.0  # that one call may take
+
+
+@dataclass(frozen=True)
+class Part:
+    """What (part of) an object stands for: a state of the law, the clauses that hold of it, and how to show it.
+
+    words: the state for people.  shows: assertions on the object's own answers that tell this state from others.
+    """
+
+    state: Any
+    domain: Domain
+    clauses: Sequence[Clause]
+    words: Callable[[Any], str]
+    shows: Callable[[Any], list[str]]
+    fresh: Any = None  # what the state is when the part comes into being
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that the law has an operation for.
+
+    answers: the choice that the call returns, "" if it returns only whether it succeeded.
+    policy: which choice the reference makes; prefers: what that makes as small as possible, of a state and a choice.
+    silent: the call returns nothing, because it cannot be refused.
+    """
+
+    said: str
+    run: Callable[[Any], object]
+    operation: Operation
+    given: Values
+    part: str = ""
+    answers: str = ""
+    policy: str = ""
+    prefers: Callable[[Any, Values], Any] | None = None
+    silent: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """A call that changes nothing: each clause must hold of the answer, its last point; or else None is due.
+
+    guard: the operation that says when there is an answer.
+    """
+
+    said: str
+    run: Callable[[Any], object]
+    clause: Clause
+    given: Values
+    answers: Sequence[Any]  # every answer there may be
+    part: str = ""
+    guard: Sequence[Clause] = ()
+
+
+@dataclass(frozen=True)
+class System:
+    """An object of the reference to run: its constructors, by the text that calls them, and its calls in each state."""
+
+    component: str
+    scope: str
+    imports: str
+    variable: str
+    starts: Mapping[str, Callable[[], Any]]
+    parts: Callable[[Any], dict[str, Part]]
+    calls: Callable[[Any], Sequence[Call | Question]]
+
+
+@dataclass
+class Outcome:
+    """What an exhaustive run found: which operations happened, how many states, and the first failure as a test."""
+
+    states: int = 0
+    steps: int = 0
+    happened: dict[str, str] = field(default_factory=dict)  # by operation, a call that succeeded
+    declined: dict[str, str] = field(default_factory=dict)  # and one that was refused
+    failure: str | None = None
+
+
+class View:
+    """An object, which must not change any more, as the law sees it."""
+
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        self.parts = {name: replace(part, state=settled(part.state)) for name, part in parts.items()}
+
+    @cached_property
+    def tables(self) -> dict[str, dict[tuple[Any, ...], Any]]:
+        """Of each part, everything that it is at every point."""
+        return {name: seen(part.state, part.domain) for name, part in self.parts.items()}
+
+    @cached_property
+    def lost(self) -> str | None:
+        """The clause that a part does not keep, in words."""
+        for part in self.parts.values():
+            found = broken(part.clauses, part.state, part.domain)
+            if found is not None:
+                return f"{found[0].name}: {found[0].says}{_at(found[1])}"
+        return None
+
+    @property
+    def words(self) -> str:
+        said = ((name, part.words(part.state)) for name, part in self.parts.items())
+        return "; ".join(f"{name}: {words}" if name else words for name, words in said)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What a call did that the law does not: why, and the assertions that say what is due."""
+
+    why: str
+    due: list[str]
+    lawful: str = ""  # the state that is due, in words
+
+
+class EndlessError(Exception):
+    """A call did not return."""
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Cuts a call short that does not return, where a signal can be had (in the main thread)."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise EndlessError(f"it does not return within {SECONDS:g} seconds")
+
+    if current_thread() is not main_thread():
+        yield
+        return
+    old = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
+def run(system: System) -> Outcome:
+    """Runs every call in every state until one fails or none is left."""
+    known: dict[Any, View] = {}  # every state met, by what its object keeps
+    queue: list[tuple[Any, View, tuple[str, ...]]] = []
+    outcome = Outcome()
+    for said, make in system.starts.items():
+        instance = make()
+        history: tuple[str, ...] = (f"{system.variable} = {said}",)
+        view = known[frozen(instance)] = View(system.parts(instance))
+        queue.append((instance, view, history))
+        if view.lost is not None:
+            outcome.failure = _test(system, history, "", Wrong(view.lost, []), view, view)
+            return outcome
+    for instance, view, history in queue:
+        result = duplicate(instance)
+        for call in system.calls(instance):
+            outcome.steps += 1
+            line = call.said.replace("@", system.variable)
+            answer, raised = _answer(call, result)
+            key = frozen(result)
+            new = known.get(key) or View(system.parts(result))
+            wrong = _judge(call, view, answer, new, outcome, line) if not raised else _raises(raised, call, view, line)
+            if wrong is not None:
+                outcome.failure = _test(system, history, line, wrong, view, new)
+                return outcome
+            if key not in known:
+                known[key] = new
+                queue.append((result, new, (*history, _answered(call, line, answer))))
+            if new is not view:
+                result = duplicate(instance)
+    outcome.states = len(queue)
+    return outcome
+
+
+def _answer(call: Call | Question, instance: Any) -> tuple[object, str]:
+    """What a call on the object returns, or how it fails to return anything."""
+    try:
+        with limited():
+            return call.run(instance), ""
+    except EndlessError as endless:
+        return None, str(endless)
+    except Exception as raised:
+        return None, f"it raises {type(raised).__name__}: {raised}"
+
+
+def _raises(raised: str, call: Call | Question, before: View, line: str) -> Wrong:
+    return Wrong(raised, [_due(call, before, line)])
+
+
+def _judge(call: Call | Question, before: View, answer: object, now: View, outcome: Outcome, line: str) -> Wrong | None:
+    part = before.parts[call.part]
+    if isinstance(call, Question):
+        if answer not in _true_answers(call, part):
+            return Wrong(f"{call.clause.name}: {call.clause.says}", [_due(call, before, line)])
+        return _stays(before, now, now.parts, _answered(call, line, answer))
+    operation = call.operation
+    allowed = choices(operation, part.state, call.given, part.domain)
+    succeeded = call.silent or (answer is not None and answer is not False)
+    if allowed and not succeeded:
+        why = f"the law allows {operation.name}{_at(call.given)}: {operation.says}"
+        return Wrong(why, [_due(call, before, line)])
+    if not allowed:
+        outcome.declined.setdefault(operation.name, line)
+        if succeeded:
+            clause = reason(operation, part.state, call.given, part.domain)
+            return Wrong(f"{clause.name}: {clause.says}", [_due(call, before, line)])
+        return _stays(before, now, now.parts, _answered(call, line, answer))
+    outcome.happened.setdefault(operation.name, line)
+    best = _best(call, part, allowed)
+    taken = [choice for choice in best if not call.answers or choice[call.answers] == answer]
+    if not taken:
+        lawful = [choice for choice in allowed if choice[call.answers] == answer]
+        why = f"the policy: {call.policy}" if lawful else f"{operation.name}: {operation.says}"
+        return Wrong(why, [_due(call, before, line)])
+    return _leaves(call, taken, before, now, _answered(call, line, answer))
+
+
+def _leaves(call: Call, taken: list[Values], before: View, now: View, answered: str) -> Wrong | None:
+    """Whether the call left the state that the law describes, with every clause kept."""
+    part = before.parts[call.part]
+    due = [after(call.operation, part.state, choice) for choice in taken]
+    actual = now.tables.get(call.part, {})
+    fits = [state for state in due if seen(state, part.domain) == actual]
+    lawful = (fits or due)[0]
+    shown = [answered, *part.shows(lawful)]
+    if now.lost is not None:
+        return Wrong(now.lost, shown, part.words(lawful))
+    if not fits:
+        differs = _difference(actual, seen(lawful, part.domain))
+        return Wrong(f"{call.operation.name}: {call.operation.says} But {differs}", shown, part.words(lawful))
+    return _stays(before, now, [name for name in now.parts if name != call.part], answered)
+
+
+def _stays(before: View, now: View, names: Iterable[str], answered: str) -> Wrong | None:
+    """Whether the parts that nothing was to happen to are as they were, and new ones are fresh."""
+    if before is now:
+        return None
+    for name in names:
+        part = now.parts[name]
+        if name in before.parts:
+            lawful, was = before.parts[name].state, before.tables[name]
+        else:
+            lawful, was = part.fresh, seen(part.fresh, part.domain)
+        if was != now.tables[name]:
+            why = f"this may not change: {_difference(now.tables[name], was)}"
+            return Wrong(why, [answered, *part.shows(lawful)], part.words(lawful))
+    return None
+
+
+def _true_answers(call: Question, part: Part) -> list[object]:
+    given = list(call.given.values())
+    if not all(clause(part.state, *given) for clause in call.guard):
+        return [None]
+    return [answer for answer in call.answers if call.clause(part.state, *given, answer)]
+
+
+def _best(call: Call, part: Part, allowed: list[Values]) -> list[Values]:
+    """The choices that the policy makes, out of those that the law allows."""
+    if call.prefers is None or not allowed:
+        return allowed
+    prefers = call.prefers
+    least = min(prefers(part.state, choice) for choice in allowed)
+    return [choice for choice in allowed if prefers(part.state, choice) == least]
+
+
+def _due(call: Call | Question, before: View, line: str) -> str:
+    """The call, and the answer that the law expects."""
+    part = before.parts[call.part]
+    if isinstance(call, Question):
+        return f"assert {line} {_equals(_true_answers(call, part)[0])}"
+    best = _best(call, part, choices(call.operation, part.state, call.given, part.domain))
+    if call.answers and best:
+        due = sorted({choice[call.answers] for choice in best})
+        return f"assert {line} == {due[0]}" if len(due) == 1 else f"assert {line} in {due}"
+    return _answered(call, line, bool(best) or (None if call.answers else False))
+
+
+def _answered(call: Call | Question, line: str, answer: object) -> str:
+    return line if isinstance(call, Call) and call.silent else f"assert {line} {_equals(answer)}"
+
+
+def _equals(answer: object) -> str:
+    return f"is {answer}" if answer is None or isinstance(answer, bool) else f"== {answer}"
+
+
+def _at(values: Values) -> str:
+    return f" ({', '.join(f'{name} {value}' for name, value in values.items())})" if values else ""
+
+
+def _difference(actual: Mapping[tuple[Any, ...], Any], due: Mapping[tuple[Any, ...], Any]) -> str:
+    name, *points = key = next(key for key, value in due.items() if actual.get(key) != value)
+    called = f"{name}({', '.join(map(str, points))})" if points else name
+    return f"{called} is {actual.get(key)}, and {due[key]} is due"
+
+
+def _test(system: System, history: Sequence[str], line: str, wrong: Wrong, before: View, now: View) -> str:
+    """The failing sequence as a test."""
+    body = [*remark(wrong.why), *history]
+    body += remark(f"before: {before.words}") if line else []
+    body += remark(f"after:  {now.words}")
+    body += remark(f"due:    {wrong.lawful}") if wrong.lawful else []
+    body += wrong.due
+    return f"{system.imports}\n\n\ndef test_replay() -> None:\n" + "".join(f"    {text}\n" for text in body)
+
+
+def remark(text: str) -> list[str]:
+    """A comment, on lines that fit."""
+    return textwrap.wrap(text, 112, initial_indent="# ", subsequent_indent="#   ")

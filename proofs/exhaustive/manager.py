@@ -1,0 +1,283 @@
+"""A small machine, run exhaustively: every call of its manager in every state is held to the law.
+
+What a caller asks for is a sequence of the law's steps. The machine has pages of 1 GiB, so that what a space maps takes
+one table below the PML4: the first page needs it, and it is given back with the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from operator import methodcaller
+from typing import Any
+
+from memoracle.impl.manager import Machine, Manager
+from memoracle.impl.paging import Leaf
+from memoracle.impl.pte import Layout
+from memoracle.proofs.abstraction.manager import memory_of
+from memoracle.proofs.exhaustive.explore import Call, Part, System
+from memoracle.proofs.exhaustive.finite_states import Domain
+from memoracle.proofs.exhaustive.manager_hazards import matters
+from memoracle.proofs.exhaustive.systems import numbers
+from memoracle.spec import manager as law
+from memoracle.spec import manager_law, manager_pages, manager_ranges
+from memoracle.spec.clauses import Operation, clause
+from memoracle.spec.paging import page_is_unmapped, space_of
+
+SHIFT = 30
+START = 0xFFFF_8000_0000_0000
+FRAMES, IMAGE, DEPTH = 4, 1, 1
+PROCESSES = (0, 1)
+LOWER, UPPER = 0, START + (1 << SHIFT)  # a page of the lower half, and the kernel's range's last
+PAGES = (LOWER, START, UPPER)
+KERNEL_PAGES = range(1 << DEPTH)
+MAPPED = (0, 1, FRAMES)  # the frames that are mapped: the image's, the first above it, and a device's
+
+DOMAIN = Domain(
+    {
+        **dict.fromkeys(("frame", "later", "table"), range(FRAMES + 1)),
+        **dict.fromkeys(("kernel_page", "first", "second"), KERNEL_PAGES),
+        **dict.fromkeys(("process", "space", "other"), PROCESSES),
+        **dict.fromkeys(("page", "virtual"), PAGES),
+        "physical": [frame << SHIFT for frame in range(FRAMES + 1)],
+        "number": range(3),
+    },
+    {
+        **dict.fromkeys(("exists", "is_free", "free_below", "use", "owner"), ("frame",)),
+        **dict.fromkeys(("is_mapped", "physical"), ("space", "page")),
+        "uses": ("physical",),
+        "lives": ("process",),
+        "taken": ("process", "kernel_page"),
+        "size_at": ("process", "first"),
+        **dict.fromkeys(("block_at", "pages_at"), ("first",)),
+        "frame_at": ("kernel_page",),
+    },
+    matters,
+)
+
+
+def machine() -> Manager:
+    layout = Layout(40, 0x0007_0406_0007_0406)
+    return Manager(Machine(FRAMES, IMAGE, 3, layout, START, DEPTH, 0))
+
+
+# Tables: a space has one below the PML4 while it maps anything
+
+
+def maps_anything(s: law.Memory, space: Any) -> bool:
+    return any(map(bool, (s.is_mapped(space, page) for page in PAGES)))
+
+
+def lowest(s: law.Memory) -> int:
+    return next(frame for frame in range(FRAMES) if s.is_free(frame))
+
+
+@clause("there is a frame for the table that the page needs")
+def table_suffices(s: law.Memory, process: int, virtual: int) -> bool:
+    return maps_anything(s, space_of(process, virtual)) or bool(s.count > 0)
+
+
+def with_table(s: law.Memory, space: Any) -> law.Memory:
+    """The state in which the space has a table to map a page by."""
+    return s if maps_anything(s, space) else law.take_table(s, lowest(s), space)
+
+
+@clause("the table is one of the space that maps nothing more")
+def table_is_due(s: law.Memory, process: int, virtual: int, table: int) -> bool:
+    space = space_of(process, virtual)
+    if any(s.is_mapped(space, page) for page in PAGES if page != virtual):
+        return table == 0
+    return bool(law.holds_the_root(s, space, table))
+
+
+# What callers ask for, as sequences of the law's steps
+
+
+def map_effect(s: law.Memory, process: int, virtual: int, frame: int) -> law.Memory:
+    return law.map_page(with_table(s, space_of(process, virtual)), process, virtual, frame, 6, 1, 1, 0)
+
+
+def unmap_effect(s: law.Memory, process: int, virtual: int, releases: int, table: int) -> law.Memory:
+    frame = s.physical(space_of(process, virtual), virtual) >> SHIFT
+    s = law.unmap(s, process, virtual)
+    s = law.give_table(s, table) if table else s
+    return law.release(s, frame) if releases and law.release.allows(s, frame=frame) and frame < FRAMES else s
+
+
+def exit_effect(s: law.Memory, process: int) -> law.Memory:
+    shown = [s.physical(process, page) >> SHIFT for page in PAGES if s.is_mapped(process, page)]
+    for page in PAGES:
+        s = law.unmap(s, process, page) if s.is_mapped(process, page) else s
+    *others, last = (frame for frame in range(FRAMES) if law.holds_the_root(s, process, frame))
+    for table in others:
+        s = law.give_table(s, table)
+    s = law.end(s, process, last)
+    for frame in shown:
+        s = law.release(s, frame) if law.release.allows(s, frame=frame) else s
+    return s
+
+
+@clause("the block is of the next power of two of pages, and in the kernel's range")
+def block_fits(s: law.Memory, first: int, pages: int) -> bool:
+    return first % rounded(pages) == 0 and bool(first + rounded(pages) <= s.kernel_range)
+
+
+@clause("nothing is mapped at the pages")
+def pages_are_unmapped(s: law.Memory, first: int, pages: int) -> bool:
+    return all(map(bool, (page_is_unmapped(s, 0, law.address_of(s, page)) for page in range(first, first + pages))))
+
+
+@clause("there is a frame for each page, and for the table")
+def frames_suffice(s: law.Memory, pages: int) -> bool:
+    return bool(pages + (not maps_anything(s, 0)) <= s.count)
+
+
+def rounded(pages: int) -> int:
+    return 1 << (pages - 1).bit_length()
+
+
+def allocate_effect(s: law.Memory, first: int, pages: int) -> law.Memory:
+    s = manager_pages.begin_pages(s, first, rounded(pages))
+    for _ in range(pages):
+        due = not maps_anything(s, 0)
+        s = manager_pages.extend_pages(s, first, lowest(s))
+        s = law.take_table(s, lowest(s), 0) if due else s
+    return s
+
+
+@clause("so many kernel pages begin there")
+def pages_begin_there(s: law.Memory, first: int, pages: int) -> bool:
+    return bool(s.block_at(first) != 0 and s.pages_at(first) == pages)
+
+
+def free_effect(s: law.Memory, first: int, pages: int) -> law.Memory:
+    for _ in range(pages):
+        s = manager_pages.shrink_pages(s, first)
+    for table in range(FRAMES):
+        if law.holds_the_root(s, 0, table) and not maps_anything(s, 0):
+            s = law.give_table(s, table)
+    return manager_pages.end_pages(s, first)
+
+
+MAP = replace(
+    law.map_page,
+    guard=(*law.map_page.guard, table_suffices),
+    effect=map_effect,
+    points=("process", "virtual", "frame"),
+)
+UNMAP = replace(
+    law.unmap,
+    guard=(*law.unmap.guard, table_is_due),
+    chooses=("table",),
+    effect=unmap_effect,
+    points=("process", "virtual", "releases", "table"),
+)
+EXIT = replace(law.end, guard=law.end.guard[:2], chooses=(), effect=exit_effect, points=("process",))
+BLOCK = (manager_ranges.takes_some_pages, block_fits)
+ALLOCATE_PAGES = Operation(
+    "manager.allocate-pages",
+    "A block of the kernel's range, and a frame of its own mapped at each page.",
+    (*BLOCK, manager_pages.kernel_block_is_free, pages_are_unmapped, frames_suffice),
+    ("first",),
+    allocate_effect,
+    ("first", "pages"),
+)
+FREE_PAGES = Operation(
+    "manager.free-pages", "An allocation is undone whole.", (pages_begin_there,), (), free_effect, ("first", "pages")
+)
+COMPOSED = (law.allocate, law.free, law.create, MAP, UNMAP, EXIT, ALLOCATE_PAGES, FREE_PAGES)
+
+
+def part(manager: Manager) -> Part:
+    def words(s: Any) -> str:
+        uses = {"free": s.is_free} | {
+            word: partial(lambda of, frame: s.use(frame) == of, use)
+            for word, use in (("tables", law.TABLE), ("kernel pages", law.PAGES), ("given", law.GIVEN))
+        }
+        said = [f"{numbers([f for f in range(FRAMES) if holds(f)])} {word}" for word, holds in uses.items()]
+        mapped = [
+            f"{page:#x} of process {space} to frame {s.physical(space, page) >> SHIFT}"
+            for space, page in product(PROCESSES, PAGES)
+            if s.is_mapped(space, page)
+        ]
+        return f"frames {', '.join(said)}; mapped: {', '.join(mapped) or 'nothing'}"
+
+    def shows(s: Any) -> list[str]:
+        free = [frame for frame in range(FRAMES) if s.is_free(frame)]
+        given = {frame for frame in range(FRAMES) if s.use(frame) == law.GIVEN} or "set()"
+        lengths = {first: s.pages_at(first) for first in KERNEL_PAGES if s.block_at(first)}
+        return [
+            f"assert [frame for frame in range({FRAMES}) if manager.bitmap.is_free(frame)] == {free}",
+            f"assert (manager.given, manager.lengths) == ({given}, {lengths})",
+        ]
+
+    clauses = (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS)
+    return Part(memory_of(manager), DOMAIN, clauses, words, shows)
+
+
+def calls(manager: Manager) -> Sequence[Call]:
+    found: list[Call] = []
+
+    def add(said: str, run: Callable[[Any], object], operation: Operation, *more: Any, **given: int) -> None:
+        found.append(Call(said, run, operation, given, "", *more))
+
+    lowest_frame = ("frame", "the lowest free frame", lambda s, choice: choice["frame"])
+    add("@.allocate_frame()", methodcaller("allocate_frame"), law.allocate, *lowest_frame)
+    for frame in range(FRAMES):
+        add(f"@.free_frame({frame})", methodcaller("free_frame", frame), law.free, frame=frame)
+    add("@.create(1)", methodcaller("create", 1), law.create, "", *lowest_frame[1:], process=1)
+    for process in PROCESSES:
+        add(f"@.exit({process})", methodcaller("exit", process), EXIT, process=process)
+    for process, page in ((0, UPPER), (1, UPPER), (1, LOWER)):
+        for frame in MAPPED:
+            said = f"@.map({process}, {page:#x}, Leaf({frame} << 30, 6))"
+            run = partial(_map, process=process, virtual=page, frame=frame)
+            add(said, run, MAP, process=process, virtual=page, frame=frame)
+        for releases in (False, True):
+            said = f"@.unmap({process}, {page:#x}, {releases})"
+            run = partial(_unmap, process=process, virtual=page, release=releases)
+            add(said, run, UNMAP, process=process, virtual=page, releases=int(releases))
+    for pages in KERNEL_PAGES:
+        size = pages + 1
+        said = f"@.page_at(@.allocate_pages({size}) or 0)"
+        add(said, partial(_allocated, pages=size), ALLOCATE_PAGES, "first", "the lowest", _first, pages=size)
+        for first in KERNEL_PAGES:
+            said = f"@.free_pages(@.address_of({first}), {size})"
+            run = partial(_free, first=first, pages=size)
+            add(said, run, FREE_PAGES, first=first, pages=size)
+    return found
+
+
+def _map(manager: Manager, process: int, virtual: int, frame: int) -> bool:
+    return manager.map(process, virtual, Leaf(frame << SHIFT, 6))
+
+
+def _unmap(manager: Manager, process: int, virtual: int, release: bool) -> bool:
+    return manager.unmap(process, virtual, release)
+
+
+def _free(manager: Manager, first: int, pages: int) -> bool:
+    return manager.free_pages(manager.address_of(first), pages)
+
+
+def _allocated(manager: Manager, pages: int) -> int | None:
+    address = manager.allocate_pages(pages)
+    return None if address is None else manager.page_at(address)
+
+
+def _first(state: law.Memory, choice: Any) -> int:
+    return int(choice["first"])
+
+
+def manager_system() -> System:
+    scope = "bounded: 3 frames above the image, pages of 1 GiB, a kernel range of 2 pages, the kernel and a process"
+    imports = (
+        "from memoracle.impl.manager import Machine, Manager\n"
+        "from memoracle.impl.paging import Leaf\n"
+        "from memoracle.impl.pte import Layout"
+    )
+    layout = "Layout(40, 0x7040600070406)"
+    said = f"Manager(Machine({FRAMES}, {IMAGE}, 3, {layout}, {START:#x}, {DEPTH}, 0))"
+    return System("manager", scope, imports, "manager", {said: machine}, lambda m: {"": part(m)}, calls)

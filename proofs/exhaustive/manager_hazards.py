@@ -1,0 +1,99 @@
+"""What becomes of the whole if callers do half of what is asked of them, on Python's values.
+
+Mapping and the allocators do not ask each other. So callers are asked for two things: to map only what is allocated,
+and to free only what is not mapped. Each alone is not enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from memoracle.proofs.exhaustive.finite_states import Domain
+from memoracle.proofs.exhaustive.law_search import Variant
+from memoracle.spec import bitmap, manager_law, paging
+from memoracle.spec import manager as law
+from memoracle.spec.clauses import Clause, Operation, Truth, clause, implies
+
+SCOPE = "bounded: two frames, the kernel and a process, a page of each"
+FRAMES, PROCESSES, SHIFT = range(1, 3), (0, 1), 12
+START = 0xFFFF_8000_0000_0000
+PAGES = (0, START)
+
+
+def matters(s: law.Memory, name: str, at: Sequence[int]) -> bool:
+    """Whether a function's value says anything: of a table, of kernel pages, of what is mapped."""
+    means: dict[str, Callable[[], Truth]] = {
+        "owner": lambda: s.use(at[0]) == law.TABLE,
+        "page_of": lambda: s.use(at[0]) == law.PAGES,
+        "frame_at": lambda: law.is_kernel_page(s, at[0]),
+        **dict.fromkeys(("physical", "number_of"), lambda: s.is_mapped(at[0], at[1])),
+        **dict.fromkeys(("space_numbered", "page_numbered"), lambda: at[1] < s.uses(at[0])),
+    }
+    return name not in means or bool(means[name]())
+
+
+DOMAIN = Domain(
+    {
+        **dict.fromkeys(("frame", "table", "later"), FRAMES),
+        **dict.fromkeys(("process", "other", "space"), PROCESSES),
+        **dict.fromkeys(("page", "virtual"), PAGES),
+        **dict.fromkeys(("kernel_page", "first", "second"), (0,)),
+        "physical": [frame << SHIFT for frame in FRAMES],
+        "number": range(3),
+        "pages": (1,),
+        "cache": (law.WRITE_BACK,),
+        **dict.fromkeys(("writable", "executable"), (1,)),
+        "global_": (0,),
+    },
+    {
+        **dict.fromkeys(("is_free", "use", "owner", "behaved", "page_of"), ("frame",)),
+        **dict.fromkeys(("is_mapped", "physical", "number_of"), ("space", "page")),
+        "uses": ("physical",),
+        **dict.fromkeys(("space_numbered", "page_numbered"), ("physical", "number")),
+        "lives": ("process",),
+        **dict.fromkeys(("taken", "block_of"), ("process", "kernel_page")),
+        "size_at": ("process", "first"),
+        **dict.fromkeys(("block_at", "pages_at"), ("first",)),
+        "frame_at": ("kernel_page",),
+    },
+    lambda s, name, at: matters(s, name, at),
+)
+
+
+def start(frames: int = len(FRAMES)) -> law.Memory:
+    """Before the memory map is read.  frames: how many there may be above the image."""
+    mappings = paging.unmapped(SHIFT, 40, 0x0007_0406_0007_0406, frames + 1 << SHIFT)
+    return law.booted(bitmap.empty(frames + 1, 1), mappings, START, 1, lambda kernel_page: False)
+
+
+def whole() -> Variant:
+    """The law itself, of a single frame."""
+    domain = replace(
+        DOMAIN, points={**DOMAIN.points, **dict.fromkeys(("frame", "table", "later"), (1,)), "physical": (1 << SHIFT,)}
+    )
+    return Variant(start(), manager_law.OPERATIONS, (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS), domain)
+
+
+@clause("no frame that is handed out is mapped")
+def hands_out_no_mapped_frame(s: law.Memory, frame: int) -> Truth:
+    return implies(bitmap.allocates_only_free(s, frame), law.nothing_maps_it(s, frame))
+
+
+def half_behaved(operation: Operation, asked: Clause) -> Variant:
+    """Callers keep to what is asked of them in one operation, and not in the other."""
+    strict = replace(operation, guard=(*operation.guard, asked))
+    operations = (law.allocate, law.free, law.map_page, law.unmap)
+    chosen = [strict if each.name == operation.name else each for each in operations]
+    s = start()
+    for frame in FRAMES:
+        s = law.add(s, frame)
+    return Variant(s, chosen, (hands_out_no_mapped_frame,), DOMAIN, then=law.allocate)
+
+
+def mapping_allocated() -> Variant:
+    return half_behaved(law.map_page, law.maps_only_allocated)
+
+
+def freeing_unmapped() -> Variant:
+    return half_behaved(law.free, law.nothing_maps_it)

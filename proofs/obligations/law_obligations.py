@@ -1,0 +1,149 @@
+"""What every component's law owes: it starts right, its operations keep its invariants, its theorems follow.
+
+An unknown state satisfies the invariants, an operation's guard holds of its arguments, and of the state that its effect
+describes each invariant is to hold at any points. Nobody states these obligations: they are made from the law itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from memoracle.proofs.obligations.obligation import Obligation
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.proofs.symbolic.numbers import Symbolic
+from memoracle.spec.clauses import Clause, Operation
+
+
+@dataclass(frozen=True)
+class Law:
+    """A component's law, and how to speak of an unknown state of it."""
+
+    component: str
+    sorts: dict[str, Sort]  # of the parameters of its clauses and functions: which of them range over the same points
+    functions: dict[str, Callable[[Run], tuple[Any, ...]]]  # any point of each function of a state
+    unknown: Callable[[Run], Any]
+    initial: Callable[[Run], Any]
+    invariants: Sequence[Clause]
+    operations: Sequence[Operation]
+    theorems: Sequence[Clause] = ()
+    integers: bool = False  # whether the solver counts with integers in these proofs
+    given: Sequence[Clause] = ()  # what the laws of other components guarantee of their part of the state
+    elsewhere: Sequence[str] = ()  # the parts of the state that these other proofs show to keep their bounds
+
+
+def any_point(*parameters: str) -> Callable[[Run], tuple[Any, ...]]:
+    """Unknown points, one of each parameter."""
+    return lambda run: tuple(run.point_of_each(parameters).values())
+
+
+def obligations(law: Law) -> Iterator[Obligation]:
+    """All of them."""
+    for clause in law.invariants:
+        yield _initial(law, clause)
+    for operation in law.operations:
+        for clause in law.invariants:
+            yield preserved(law, operation, clause)
+        yield _bounded(law, operation)
+    for clause in law.theorems:
+        yield theorem(law, clause)
+
+
+def _initial(law: Law, clause: Clause) -> Obligation:
+    def body(run: Run) -> None:
+        run.claim(clause.says, clause(law.initial(run), *run.point_of_each(clause.points).values()))
+
+    name = f"{law.component}.initially.{short(clause)}"
+    return Obligation(
+        name, law.component, "initial", f"initially {clause.says}", body, law.sorts, integers=law.integers
+    )
+
+
+def preserved(law: Law, operation: Operation, clause: Clause, dropped: str | None = None) -> Obligation:
+    """That an operation keeps an invariant; with one invariant not taken as given, it may not."""
+
+    def body(run: Run) -> None:
+        _, after, _ = happens(run, law, operation, dropped)
+        run.claim(clause.says, clause(after, *run.point_of_each(clause.points).values()))
+
+    name = f"{law.component}.{short(operation)}.keeps-{short(clause)}"
+    claim = f"after {operation.name}, {clause.says}"
+    return Obligation(name, law.component, "invariant", claim, body, law.sorts, integers=law.integers)
+
+
+def _bounded(law: Law, operation: Operation) -> Obligation:
+    """That an operation keeps every number between the bounds that the proofs take it to lie in."""
+
+    def body(run: Run) -> None:
+        before, after, _ = happens(run, law, operation)
+        for field in fields(before):
+            was, now = getattr(before, field.name), getattr(after, field.name)
+            if field.name in law.elsewhere:
+                continue
+            if isinstance(was, Symbolic):
+                run.claim(f"{field.name} keeps its bounds", (was.low <= now) & (now <= was.high))
+            elif callable(was) and was in run.bounds:
+                low, high = run.bounds[was]
+                value = now(*law.functions[field.name](run))
+                run.claim(f"{field.name} keeps its bounds", (low <= value) & (value <= high))
+
+    name = f"{law.component}.{short(operation)}.keeps-bounds"
+    claim = f"after {operation.name}, every number lies between its bounds"
+    return Obligation(name, law.component, "invariant", claim, body, law.sorts, integers=law.integers)
+
+
+def theorem(law: Law, clause: Clause) -> Obligation:
+    """That a clause follows from the invariants."""
+
+    def body(run: Run) -> None:
+        state = law.unknown(run)
+        run.assume_all([*law.given, *law.invariants], state)
+        run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
+
+    name = f"{law.component}.{short(clause)}"
+    return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, integers=law.integers)
+
+
+def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
+    """An operation happens in an unknown state: the states before and after, and its arguments and choices."""
+    before = law.unknown(run)
+    run.assume_all([*law.given, *(clause for clause in law.invariants if clause.name != dropped)], before)
+    values = run.point_of_each(operation.points)
+    permitted(run, operation, before, values)
+    return before, operation(before, *values.values()), values
+
+
+def permitted(run: Run, operation: Operation, state: Any, values: dict[str, Any]) -> None:
+    """Takes an operation's guard as given, for these arguments and choices and all other points."""
+    for clause in operation.guard:
+        others = tuple(point for point in clause.points if point not in values)
+
+        def holds(*points: Any, clause: Clause = clause, others: tuple[str, ...] = others) -> Any:
+            here = {**values, **dict(zip(others, points, strict=True))}
+            return clause(state, *(here[point] for point in clause.points))
+
+        run.assume_for_all(others, holds)
+
+
+def same_state(run: Run, law: Law, one: Any, other: Any, but: Sequence[str] = ()) -> None:
+    """Claims that two states are the same, at any points of every function of theirs."""
+    for field in fields(one):
+        if field.name in but:
+            continue
+        first, second = getattr(one, field.name), getattr(other, field.name)
+        if field.name in law.functions:
+            points = law.functions[field.name](run)
+            first, second = first(*points), second(*points)
+        run.claim(f"{field.name} is what the law says", first == second)
+
+
+def prose(function: Callable[..., Any]) -> str:
+    """What a function's docstring says, in one line."""
+    return " ".join((function.__doc__ or "").split()).rstrip(".")
+
+
+def short(named: Clause | Operation) -> str:
+    """The name without the component, in words joined by dashes."""
+    return named.name.split(".", 1)[1].replace(" ", "-").replace("(", "").replace(")", "").replace("_", "-")

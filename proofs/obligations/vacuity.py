@@ -1,0 +1,31 @@
+"""That the proofs are about something: every invariant is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memoracle.proofs.obligations import law_obligations, solver
+from memoracle.proofs.obligations.obligation import Computation
+from memoracle.proofs.obligations.queries import question
+from memoracle.proofs.symbolic.execution import explore
+from memoracle.spec.clauses import Clause
+
+
+def load_bearing(law: law_obligations.Law) -> Iterator[Computation]:
+    """For each invariant, that some operation breaks it once it is not taken as given before."""
+    for clause in law.invariants:
+        yield _needed(law, clause)
+
+
+def _needed(law: law_obligations.Law, clause: Clause) -> Computation:
+    def run() -> str | None:
+        for operation in law.operations:
+            obligation = law_obligations.preserved(law, operation, clause, dropped=clause.name)
+            for path in explore(obligation.sorts, obligation.body, obligation.integers):
+                if solver.ask(question(obligation, path)).verdict == "sat":
+                    return None
+        return "every operation keeps it, whether or not it held before"
+
+    name = f"{law.component}.{law_obligations.short(clause)}.is-needed"
+    claim = f"unless it is taken as given, some operation breaks that {clause.says}"
+    return Computation(name, law.component, "vacuity", claim, run, "unbounded")

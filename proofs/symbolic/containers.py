@@ -1,0 +1,283 @@
+"""What stands in for the containers of the reference while its code is run on symbolic values.
+
+Each behaves as the container that it stands in for, for contents that nobody knows: a truth or a number for each key,
+as a function that is read, and replaced by another when the container is written. Keys and values are 64-bit numbers.
+Where the real container would raise an error, the stand-in claims that the code never comes to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from memoracle.proofs.symbolic import numbers
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
+from memoracle.proofs.symbolic.numbers import Symbolic, number
+from memoracle.spec.clauses import implies, when
+
+WORD = (1 << 64) - 1
+
+
+class Set:
+    """A set of numbers, or a sorted one. `witnesses`: items that it was found to have when it was found not empty."""
+
+    def __init__(
+        self,
+        run: Run,
+        has: Callable[[Any], Any],
+        parameter: str,
+        write: Callable[[Callable[[Any], Any]], None] = lambda has: None,
+        witnesses: list[Any] | None = None,
+    ) -> None:
+        self.run, self.has, self.parameter, self.write = run, has, parameter, write
+        self.witnesses = [] if witnesses is None else witnesses
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(self.has(item))
+
+    def __bool__(self) -> bool:
+        if self.run.fresh_truth("some"):
+            witness = self.run.point(self.parameter)
+            self.run.suppose(self.has(witness))
+            self.witnesses.append(witness)
+            return True
+        self._all_are(lambda item: False)
+        return False
+
+    def __getitem__(self, place: int) -> Any:
+        """The least item of a sorted set."""
+        assert place == 0
+        least = self._some_item()
+        self._all_are(lambda item: item >= least)
+        return least
+
+    def __iter__(self) -> Iterator[Any]:
+        """Any item, and no second: code that takes more than one of them is not for this stand-in."""
+        yield self._some_item()
+        raise TypeError("only the first item of a set is looked at")
+
+    def pop(self) -> Any:
+        """Any item."""
+        self.popped = self._some_item()
+        self.remove(self.popped)
+        return self.popped
+
+    def add(self, item: Any) -> None:
+        self.run.must("a key is a 64-bit number", (0 <= item) & (item <= HIGHEST))
+        self._change(item, True)
+
+    def remove(self, item: Any) -> None:
+        self.run.must("what is removed from a set is in it", self.has(item))
+        self._change(item, False)
+
+    def discard(self, item: Any) -> None:
+        self._change(item, False)
+
+    def copy(self) -> Set:
+        return Set(self.run, self.has, self.parameter)
+
+    def _change(self, item: Any, present: bool) -> None:
+        before = self.has
+        self.has = lambda other: when(other == item, present, before(other))
+        self.write(self.has)
+
+    def _some_item(self) -> Any:
+        found = [self.has(witness) for witness in self.witnesses]
+        self.run.must("an item is taken of a set that is not empty", any_of(found))
+        item = self.run.point(self.parameter)
+        self.run.suppose(self.has(item))
+        return item
+
+    def _all_are(self, holds: Callable[[Any], Any]) -> None:
+        """From here on it is known that every item is like this."""
+        has = self.has
+        self.run.assume_for_all((self.parameter,), lambda item: implies(has(item), holds(item)))
+
+
+class Sets:
+    """A list of sets of numbers."""
+
+    def __init__(self, run: Run, has: Callable[..., Any], length: Any, parameter: str) -> None:
+        self.run, self.has, self.length, self.parameter = run, has, length, parameter
+        self.witnesses: dict[int, list[Any]] = {}
+
+    def __getitem__(self, index: Any) -> Set:
+        self.run.must("an index lies in its list", (0 <= index) & (index < self.length))
+
+        def write(has: Callable[[Any], Any]) -> None:
+            others = self.has
+            self.has = lambda i, item: when(i == index, has(item), others(i, item))
+
+        has = self.has
+        witnesses = self.witnesses.setdefault(number(index).z.get_id(), [])
+        return Set(self.run, lambda item: has(index, item), self.parameter, write, witnesses)
+
+
+class Keyed:
+    """What all dictionaries do with their keys."""
+
+    def __init__(self, run: Run, has: Callable[[Any], Any]) -> None:
+        self.run, self.has = run, has
+
+    def __contains__(self, key: Any) -> bool:
+        return bool(self.has(key))
+
+    def __delitem__(self, key: Any) -> None:
+        self.run.must("a dictionary has the key that is deleted", self.has(key))
+        self._change(key, False)
+
+    def _look_up(self, key: Any) -> None:
+        self.run.must("a dictionary has the key that is looked up", self.has(key))
+
+    def _put(self, key: Any) -> None:
+        self.run.must("a key is a 64-bit number", (0 <= key) & (key <= HIGHEST))
+        self._change(key, True)
+
+    def _change(self, key: Any, present: bool) -> None:
+        before = self.has
+        self.has = lambda other: when(other == key, present, before(other))
+
+
+class Map(Keyed):
+    """A dictionary from numbers to numbers between two bounds."""
+
+    def __init__(self, run: Run, has: Callable[[Any], Any], at: Callable[[Any], Any], high: int = HIGHEST) -> None:
+        super().__init__(run, has)
+        self.at, self.high = at, high
+
+    def maps(self, key: Any, value: Any) -> Any:
+        return self.has(key) & (self.at(key) == value)
+
+    def get(self, key: Any) -> Any:
+        return self.at(key) if self.has(key) else None
+
+    def __getitem__(self, key: Any) -> Any:
+        self._look_up(key)
+        return self.at(key)
+
+    def pop(self, key: Any) -> Any:
+        value = self[key]
+        del self[key]
+        return value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.run.must("a value lies in its bounds", (0 <= value) & (value <= self.high))
+        self._put(key)
+        before = self.at
+        self.at = lambda other: when(other == key, value, before(other))
+
+
+class Words:
+    """An array or a list of numbers, of 64 bits each."""
+
+    def __init__(self, run: Run, at: Callable[[Any], Any], length: Any) -> None:
+        self.run, self.at, self.length = run, at, length
+
+    def __getitem__(self, index: Any) -> Any:
+        self.run.must("an index lies in its array", (0 <= index) & (index < self.length))
+        return self.at(index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        before = self.at
+        if isinstance(index, slice):
+            start, stop = index.start, index.stop
+            self.run.must("a slice lies in its array", (0 <= start) & (start <= stop) & (stop <= self.length))
+            self.run.must("a slice is replaced by as many words", value.length == stop - start)
+            self.at = lambda i: when((start <= i) & (i < stop), value.at(i - start), before(i))
+            return
+        self.run.must("an index lies in its array", (0 <= index) & (index < self.length))
+        self.run.must("a word has 64 bits", (0 <= value) & (value <= WORD))
+        self.at = lambda i: when(i == index, value, before(i))
+
+    def __radd__(self, first: list[int]) -> Words:
+        """A list of one number, repeated, and this list behind it."""
+        (only,) = set(first)
+        length, at = len(first), self.at
+        return Words(self.run, lambda i: when(i < length, only, at(i - length)), self.length + length)
+
+    def copy(self) -> Words:
+        return Words(self.run, self.at, self.length)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is a list of one number, as long, repeated; where it is not, `other_at` is where it differs."""
+        assert isinstance(other, list)
+        assert len(other) == self.length
+        (only,) = set(other)
+        at = self.at
+        if self.run.fresh_truth("all are the same"):
+            inside: Callable[[Any], Any] = lambda index: (0 <= index) & (index < self.length)  # noqa: E731
+            self.run.assume_for_all(("index",), lambda index: implies(inside(index), at(index) == only))
+            return True
+        self.other_at = self.run.point("index")
+        self.run.suppose((0 <= self.other_at) & (self.other_at < self.length), at(self.other_at) != only)
+        return False
+
+
+class Tables(Keyed):
+    """A dictionary from numbers to lists of numbers, all of one length."""
+
+    def __init__(self, run: Run, has: Callable[[Any], Any], entry: Callable[[Any, Any], Any], length: int) -> None:
+        super().__init__(run, has)
+        self.entry, self.length = entry, length
+        self.made: list[Any] = []  # keys that were put in
+        self.deleted: list[Any] = []
+        self.differing: list[tuple[Any, Any]] = []  # lists that were found not blank: where, and an index at which
+
+    def at(self, key: Any) -> Words:
+        return Words(self.run, lambda index: self.entry(key, index), self.length)
+
+    def __delitem__(self, key: Any) -> None:
+        super().__delitem__(key)
+        self.deleted.append(key)
+
+    def __getitem__(self, key: Any) -> Words:
+        self._look_up(key)
+        return Row(self, key)
+
+    def __setitem__(self, key: Any, row: Words | list[int]) -> None:
+        if isinstance(row, list):
+            row = row + Words(self.run, lambda index: 0, 0)
+        self.run.must("all lists are of one length", row.length == self.length)
+        self._put(key)
+        self.made.append(key)
+        entry, at = self.entry, row.at
+        self.entry = lambda other, index: when(other == key, at(index), entry(other, index))
+
+
+class Row(Words):
+    """One of the lists of such a dictionary; what is written to it is written there."""
+
+    def __init__(self, tables: Tables, key: Any) -> None:
+        entry = tables.entry
+        super().__init__(tables.run, lambda index: entry(key, index), tables.length)
+        self.tables, self.key = tables, key
+
+    def __eq__(self, other: object) -> bool:
+        same = super().__eq__(other)
+        if not same:
+            self.tables.differing.append((self.key, self.other_at))
+        return same
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, value)
+        entry, at, key = self.tables.entry, self.at, self.key
+        self.tables.entry = lambda other, i: when(other == key, at(i), entry(other, i))
+
+
+def any_of(truths: list[Any]) -> Any:
+    """Whether one of several truths holds."""
+    found: Any = False
+    for one in truths:
+        found = found | one
+    return found
+
+
+def repeated(times: Any, words: Any) -> Words:
+    """What `array('Q', [word]) * times` makes."""
+    (word,) = words
+    running: Any = numbers.running
+    return Words(running, lambda index: number(word), times)
+
+
+Symbolic.repeat = staticmethod(repeated)

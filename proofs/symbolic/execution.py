@@ -1,0 +1,179 @@
+"""Runs code on symbolic values, along every path.
+
+Where code branches on a symbolic truth it is run again for the other way. A loop is cut at its invariant: its body is a
+function of its own, the step. When the loop calls the step for the first time, the invariant must hold; then the run
+goes on from any state whatever that satisfies it, as after any number of turns. When the loop calls the step again, the
+real step is run once from there, and must keep the invariant and lower the measure; that ends the run. What comes after
+the loop is reached from the arbitrary state alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import z3
+
+from memoracle.proofs.symbolic import numbers, z3_terms
+from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.proofs.symbolic.numbers import truth
+
+FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
+
+
+class EndOfRunError(Exception):
+    """The rest of the run is covered by another."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What must hold where the code has come to."""
+
+    says: str
+    conditions: tuple[z3.BoolRef, ...]
+    holds: z3.BoolRef
+
+
+class Run(World):
+    """One path through the code, and what must hold along it."""
+
+    def __init__(self, sorts: dict[str, Sort], choices: list[bool]) -> None:
+        super().__init__(sorts)
+        self.choices = choices
+        self.taken: list[bool] = []
+        self.others: list[list[bool]] = []  # the choices that lead to paths that branch off here
+        self.goals: list[Goal] = []
+        self.ruling: z3.Solver | None = None  # rules out ways that cannot be taken
+        self.told = 0  # how many of the facts it knows
+        self.replaced: list[tuple[Any, str, Any]] = []
+
+    def replace(self, owner: Any, name: str, stand_in: Any) -> None:
+        """Puts something in the place of an attribute of a module or an object until this run ends."""
+        self.replaced.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, stand_in)
+
+    def undo(self) -> None:
+        """Puts back what was replaced."""
+        while self.replaced:
+            setattr(*self.replaced.pop())
+
+    def call(self, code: Callable[..., Any], *arguments: Any) -> Any:
+        """Runs code, as opposed to reading the law."""
+        numbers.running = self
+        try:
+            return code(*arguments)
+        finally:
+            numbers.running = None
+
+    @contextmanager
+    def reading_law(self) -> Iterator[None]:
+        """Interrupts a run of code to speak of states."""
+        numbers.running = None
+        try:
+            yield
+        finally:
+            numbers.running = self
+
+    def decide(self, condition: z3.BoolRef) -> bool:
+        """Which way a branch goes on this path."""
+        condition = z3.simplify(condition)
+        if z3.is_true(condition) or z3.is_false(condition):
+            return bool(z3.is_true(condition))
+        place = len(self.taken)
+        if place < len(self.choices):
+            choice = self.choices[place]
+        else:
+            possible = [
+                way for way in (True, False) if self._feasible(condition if way else z3_terms.negation(condition))
+            ]
+            if not possible:
+                raise EndOfRunError
+            choice = possible[0]
+            if len(possible) > 1:
+                self.others.append([*self.taken, False])
+        self.taken.append(choice)
+        self.conditions.append(condition if choice else z3_terms.negation(condition))
+        return choice
+
+    def _feasible(self, condition: z3.BoolRef) -> bool:
+        if self.ruling is None:
+            self.ruling = z3.SolverFor("QF_UFLIA" if numbers.integers else "QF_UFBV")
+            self.ruling.set("rlimit", FEASIBLE)
+        self.ruling.add(*self.facts[self.told :])
+        self.told = len(self.facts)
+        return str(self.ruling.check(*self.conditions, condition)) != "unsat"
+
+    def must(self, says: str, holds: Any) -> None:
+        """Something that must hold here; what follows may rely on it, for it is proved."""
+        self.goals.append(Goal(says, tuple(self.conditions), truth(holds)))
+        if not isinstance(holds, bool):
+            self.conditions.append(holds.z)
+
+    def claim(self, says: str, holds: Any) -> None:
+        """Something that must hold here, on which nothing else relies."""
+        self.goals.append(Goal(says, tuple(self.conditions), truth(holds)))
+
+
+class Loop(Protocol):
+    """A loop's invariant, as a state that one or more unknown numbers describe."""
+
+    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        """Claims that the invariant holds of the state and of the step's arguments; the measure there."""
+
+    def resumed(self, run: Run) -> Any:
+        """Puts any state that satisfies the invariant in place; what the step then returned."""
+
+    def turned(self, run: Run, result: Any) -> Any:
+        """Claims that the invariant holds after a step that returned this; the measure there."""
+
+
+def cut(run: Run, owner: Any, step: str, loop_of: Callable[..., Loop | None]) -> None:
+    """Cuts the loop that calls this step, a function of a module or a method of an object.
+
+    loop_of: the loop's invariant, given the arguments with which the step is called first; None to run every turn.
+    """
+    real = getattr(owner, step)
+    loop: Loop | None = None
+
+    def stand_in(*arguments: Any) -> Any:
+        nonlocal loop
+        with run.reading_law():
+            if loop is None:
+                loop = loop_of(*arguments)
+                if loop is not None:
+                    loop.entered(run, arguments)
+                    return loop.resumed(run)
+        if loop is None:
+            return real(*arguments)
+        with run.reading_law():
+            before = loop.entered(run, arguments)
+        result = real(*arguments)
+        with run.reading_law():
+            after = loop.turned(run, result)
+            if before is not None:
+                run.claim("the loop comes to an end", (after < before) & (before >= 0))
+        raise EndOfRunError
+
+    run.replace(owner, step, stand_in)
+
+
+def explore(sorts: dict[str, Sort], body: Callable[[Run], None], integers: bool = False) -> list[Run]:
+    """Every path through a body, which sets a state up, runs code on it, and claims what must hold."""
+    numbers.integers = integers
+    runs: list[Run] = []
+    pending: list[list[bool]] = [[]]
+    while pending:
+        run = Run(sorts, pending.pop())
+        try:
+            body(run)
+        except EndOfRunError:
+            pass
+        except Exception as error:
+            run.claim(f"the code does not raise {type(error).__name__}: {error}", False)
+        finally:
+            run.undo()
+        runs.append(run)
+        pending.extend(run.others)
+    return runs

@@ -1,0 +1,203 @@
+"""What is known while a proof is built: unknown numbers and functions, facts about them, and clauses taken as given.
+
+A clause taken as given holds for all points, but no quantifier reaches the solver: it is instantiated at the points
+that matter. Those are the arguments, sorted by what they are (a page, an order), at which the functions of a state are
+read while the goal and the run of the code are built, and their values where these are points too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple
+
+import z3
+
+from memoracle.proofs.symbolic import z3_terms
+from memoracle.proofs.symbolic.instances import Hypotheses
+from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool, constant, key, number, sort, truth, within
+from memoracle.spec.clauses import Clause
+
+HIGHEST = (1 << 64) - 1  # "any size" is any that 64-bit addresses admit
+
+
+class Sort(NamedTuple):
+    """What points are, a page or an order, and the highest that there can be."""
+
+    name: str
+    highest: int = HIGHEST
+
+
+class World:
+    """One proof's unknowns, facts and points. Names are given in order, so a proof is the same text every time."""
+
+    def __init__(self, sorts: dict[str, Sort]) -> None:
+        """sorts: of each clause's parameters and each function's arguments, by their names."""
+        self.sorts = sorts
+        self.facts: list[z3.BoolRef] = []
+        self.conditions: list[z3.BoolRef] = []
+        self.given: list[tuple[tuple[str, ...], Callable[..., Any], SymbolicBool]] = []
+        self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
+        self.bounds: dict[Callable[..., Any], tuple[int, int]] = {}  # of the unknown functions that are numbers
+        self.count = itertools.count()
+        self.instantiated: dict[int, Hypotheses] = {}  # by the rounds, once they are asked for
+        self.simple: dict[int, int] = {}  # by a term's id, the id of what it is when simplified
+        self.kept: list[z3.AstRef] = []  # a term's id is its own only for as long as the term is kept
+
+    def number(self, name: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
+        """An unknown number between two bounds."""
+        unknown = constant(name, low, high)
+        self.facts.append(within(unknown, low, high))
+        return unknown
+
+    def fresh(self, name: str, low: int = 0, high: int = HIGHEST) -> Any:
+        """An unknown number with a name of its own."""
+        return self.number(f"{name}#{next(self.count)}", low, high)
+
+    def truth(self, name: str) -> SymbolicBool:
+        """An unknown truth."""
+        return SymbolicBool(z3.Bool(name))
+
+    def fresh_truth(self, name: str) -> SymbolicBool:
+        """An unknown truth with a name of its own."""
+        return self.truth(f"{name}#{next(self.count)}")
+
+    def point(self, parameter: str) -> Symbolic:
+        """An unknown point, for a goal to speak of; a clause that is given is instantiated at it."""
+        unknown: Symbolic = self.fresh(parameter, 0, self.sorts[parameter].highest)
+        self.touch((parameter,), (unknown,))
+        return unknown
+
+    def any_number(self, parameter: str) -> Any:
+        """Whatever a caller may ask for: also what is no point, being negative or too large."""
+        unknown = self.fresh(parameter, -HIGHEST, 2 * HIGHEST)
+        self.touch((parameter,), (unknown,))
+        return unknown
+
+    def point_of_each(self, parameters: Iterable[str]) -> dict[str, Symbolic]:
+        """Unknown points, one of each parameter."""
+        return {parameter: self.point(parameter) for parameter in parameters}
+
+    def relation(self, name: str, *parameters: str) -> Callable[..., SymbolicBool]:
+        """An unknown truth of each point."""
+        symbol = z3.Function(f"{name}@", *[sort()] * len(parameters), z3.BoolSort())
+
+        def read(*points: Any) -> SymbolicBool:
+            inside, arguments = self._arguments(parameters, points)
+            return SymbolicBool(z3_terms.all_of([*inside, z3_terms.applied(symbol, arguments, truth=True)]))
+
+        return read
+
+    def function(
+        self, name: str, *parameters: str, low: int = 0, high: int = HIGHEST, gives: str | None = None
+    ) -> Callable[..., Symbolic]:
+        """An unknown number of each point; `gives` says that the number is a point itself."""
+        symbol = z3.Function(f"{name}@", *[sort()] * (len(parameters) + 1))
+
+        def read(*points: Any) -> Symbolic:
+            _, arguments = self._arguments(parameters, points)
+            value = Symbolic(z3_terms.applied(symbol, arguments, truth=False), low, high)
+            self.facts.append(within(value, low, high))
+            if gives:
+                self.touch((gives,), (value,))
+            return value
+
+        self.bounds[read] = (low, high)
+        return read
+
+    def _arguments(self, parameters: tuple[str, ...], points: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        """Whether each point is one that there can be, and the points as the solver's arguments."""
+        inside, keys = [], []
+        for parameter, term in zip(parameters, map(number, points), strict=True):
+            highest = self.sorts[parameter].highest
+            if term.low < 0 or term.high > highest:
+                fits = within(term, 0, highest)
+                inside.append(fits)
+                term = SymbolicBool(fits).choose(Symbolic(key(term), 0, highest), 0)
+            keys.append(term)
+        self.touch(parameters, tuple(keys))
+        return inside, [term.z for term in keys]
+
+    def touch(self, parameters: tuple[str, ...], terms: tuple[Any, ...]) -> None:
+        """Notes points: of each parameter alone, and of all together."""
+        terms = tuple(number(term) for term in terms)
+        sorts = tuple(self.sorts[parameter].name for parameter in parameters)
+        ids = tuple(self._simplified(term) for term in terms)
+        self.points.setdefault(sorts, {}).setdefault(ids, terms)
+        for name, place, term in zip(sorts, ids, terms, strict=True):
+            self.points.setdefault((name,), {}).setdefault((place,), (term,))
+
+    def _simplified(self, term: Symbolic) -> int:
+        """The solver's number of this term when it is simplified: terms that are plainly equal have the same."""
+        written = z3_terms.identity(term.z)
+        if written not in self.simple:
+            simplified = z3.simplify(term.z)
+            self.kept += term.z, simplified
+            self.simple[written] = z3_terms.identity(simplified)
+        return self.simple[written]
+
+    def assume(self, *facts: Any) -> None:
+        """Takes truths as given."""
+        self.facts.extend(truth(fact) for fact in facts)
+
+    def assume_all(self, clauses: Iterable[Clause], state: Any) -> None:
+        """Takes clauses as given, at all points of a state."""
+        for clause in clauses:
+            self.assume_for_all(clause.points, lambda *points, clause=clause: clause(state, *points))
+
+    def assume_for_all(self, parameters: tuple[str, ...], holds: Callable[..., Any]) -> None:
+        """Takes a truth of each point as given, from here on."""
+        if not parameters:
+            self.suppose(holds())
+            return
+        given = self.truth(f"given#{len(self.given)}")
+        self.given.append((tuple(self.sorts[parameter].name for parameter in parameters), holds, given))
+        self.suppose(given)
+
+    def suppose(self, *truths: Any) -> None:
+        """What is known from here on."""
+        self.conditions.extend(truth(known) for known in truths)
+
+    def hypotheses(self, rounds: int) -> Hypotheses:
+        """The facts, and every clause given at every point; each round adds the points that the last one came upon."""
+        if rounds not in self.instantiated:
+            done: set[tuple[int, tuple[int, ...]]] = set()
+            instances: list[Callable[[], z3.BoolRef]] = []
+            for left in reversed(range(rounds)):
+                todo = self._instances(done)
+                instances += todo
+                if left:  # writing these out comes upon the points of the next round
+                    self.kept += [instance() for instance in todo]
+            self.instantiated[rounds] = Hypotheses(self.facts, instances)
+        return self.instantiated[rounds]
+
+    def _instances(self, done: set[tuple[int, tuple[int, ...]]]) -> list[Callable[[], z3.BoolRef]]:
+        """Each clause at each point where it was not given yet."""
+        instances: list[Callable[[], z3.BoolRef]] = []
+        for place, (sorts, holds, given) in enumerate(self.given):
+            for ids, points in self._points(sorts):
+                if (place, ids) not in done:
+                    done.add((place, ids))
+                    instances.append(partial(_instance, holds, given, points))
+        return instances
+
+    def _points(self, sorts: tuple[str, ...]) -> list[tuple[tuple[int, ...], tuple[Symbolic, ...]]]:
+        """The points at which a clause is instantiated: those read together, else all combinations of single ones.
+
+        Where the first two of three were read together, these pairs will do, each with all of the third.
+        """
+        if len(sorts) < 2 or sorts in self.points:
+            return [((), ())] if not sorts else list(self.points.get(sorts, {}).items())
+        pairs = len(sorts) == 3 and sorts[:2] in self.points
+        parts = [sorts[:2], sorts[2:]] if pairs else [(sort,) for sort in sorts]
+        singles = [list(self.points.get(part, {}).items()) for part in parts]
+        return [
+            (tuple(i for ids, _ in choice for i in ids), tuple(p for _, points in choice for p in points))
+            for choice in itertools.product(*singles)
+        ]
+
+
+def _instance(holds: Callable[..., Any], given: SymbolicBool, points: tuple[Symbolic, ...]) -> z3.BoolRef:
+    """A clause at these points, where it is given."""
+    return z3_terms.implication(given.z, truth(holds(*points)))

@@ -1,0 +1,303 @@
+"""Numbers and truths as a solver's terms, exact as Python's.
+
+A number carries the interval that it is known to lie in, and is a signed bit vector wide enough for it: an operation
+whose result might need more bits gets a wider vector. So nothing ever wraps, and what is proved of terms holds of
+Python's ints. Where a proof only counts and compares, numbers are the solver's integers instead: it adds them faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, ClassVar, Protocol
+
+import z3
+
+from memoracle.proofs.symbolic import z3_terms
+from memoracle.spec.clauses import Formula, Term
+
+WIDTHS = (72, 144)
+WIDTH = WIDTHS[0]  # of the keys and values that containers hold: 64-bit numbers
+
+integers = False  # whether numbers are the solver's integers; set while a proof is built
+
+
+class Runner(Protocol):
+    """Runs code: says which way a branch goes, and notes what must hold where the code has come to."""
+
+    def decide(self, condition: z3.BoolRef) -> bool: ...
+    def must(self, says: str, holds: Any) -> None: ...
+
+
+running: Runner | None = None  # while code is run, as opposed to the law being read
+
+
+class SymbolicBool(Formula):
+    """A truth; code that branches on it is run both ways."""
+
+    __slots__ = ("z",)
+
+    def __init__(self, z: z3.BoolRef) -> None:
+        self.z = z
+
+    def __and__(self, other: Any) -> Any:
+        if isinstance(other, bool):
+            return self if other else False
+        return SymbolicBool(z3_terms.all_of((self.z, other.z)))
+
+    def __or__(self, other: Any) -> Any:
+        if isinstance(other, bool):
+            return True if other else self
+        return SymbolicBool(z3_terms.any_of((self.z, other.z)))
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+    def __eq__(self, other: object) -> Any:
+        return SymbolicBool(z3_terms.compared("==", self.z, truth(other)))
+
+    def __ne__(self, other: object) -> Any:
+        return SymbolicBool(z3_terms.compared("!=", self.z, truth(other)))
+
+    def __hash__(self) -> int:
+        raise TypeError("a term is no key of a real container, for what it equals is not known")
+
+    def __bool__(self) -> bool:
+        if running is None:
+            raise TypeError("a clause branches on a truth; it must be written with neg, implies and when")
+        return running.decide(self.z)
+
+    def __rmul__(self, other: int) -> Any:
+        return self.choose(other, 0)  # as Python counts truths
+
+    def negated(self) -> SymbolicBool:
+        return SymbolicBool(z3_terms.negation(self.z))
+
+    def choose(self, yes: Any, no: Any) -> Any:
+        if isinstance(yes, bool | SymbolicBool) and isinstance(no, bool | SymbolicBool):
+            return SymbolicBool(z3_terms.chosen_truth(self.z, truth(yes), truth(no)))
+        yes, no = number(yes), number(no)
+        low, high = min(yes.low, no.low), max(yes.high, no.high)
+        return Symbolic(z3_terms.chosen_number(self.z, *alike(yes, no)), low, high)
+
+
+class Symbolic(Term):
+    """A whole number between two known bounds."""
+
+    __slots__ = ("high", "low", "shifted", "z")
+    repeat: ClassVar[Callable[[Any, Any], Any]]  # a sequence, so many times; set by what stands in for sequences
+
+    def __init__(self, z: z3.BitVecRef, low: int, high: int) -> None:
+        self.z, self.low, self.high = z, low, high
+        self.shifted: tuple[Symbolic, Symbolic] | None = (
+            None  # a number, not negative, and by how much it was shifted right
+        )
+
+    def _with(self, other: Any, low: int, high: int, apply: Callable[[Any, Any], Any]) -> Symbolic:
+        other = number(other)
+        width = width_for(min(low, self.low, other.low), max(high, self.high, other.high))
+        return Symbolic(apply(*alike(self, other, width)), low, high)
+
+    def __add__(self, other: Any) -> Any:
+        other = number(other)
+        return self._with(other, self.low + other.low, self.high + other.high, partial(z3_terms.sum_of, "+"))
+
+    def __sub__(self, other: Any) -> Any:
+        other = number(other)
+        return self._with(other, self.low - other.high, self.high - other.low, partial(z3_terms.sum_of, "-"))
+
+    def __neg__(self) -> Any:
+        return number(0) - self
+
+    def __rsub__(self, other: Any) -> Any:
+        return number(other) - self
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Any) -> Any:
+        return self << power(other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self * other if isinstance(other, int) else type(self).repeat(self, other)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self >> power(other)
+
+    def __mod__(self, other: Any) -> Any:
+        return self & (1 << power(other)) - 1
+
+    def __lshift__(self, other: Any) -> Any:
+        other = number(other)
+        if integers:
+            return self._with(
+                other, self.low << other.low, self.high << other.low, lambda a, _: a * (1 << exact(other))
+            )
+        if other.high > 128:
+            raise OverflowError("a left shift without a bound")
+        if self.shifted and self.shifted[1].z.eq(other.z):
+            # Shifted right and left again by as much: it lost its lowest bits, and needs no more bits than it had.
+            whole = self.shifted[0]
+            cleared = whole ^ (whole & (1 << other) - 1)
+            return Symbolic(cleared.z, 0, whole.high)
+        # What a negative shift would give is of no account: Python refuses it.
+        most = max(other.high, 0)
+        shifted = self._with(
+            other, min(self.low << most, 0), max(self.high << most, 0), partial(z3_terms.bitwise, "<<")
+        )
+        if running is None or z3_terms.width_of(shifted.z) == WIDTH:
+            return shifted
+        running.must("a shifted number has 64 bits", (shifted >= 0) & (shifted < 1 << 64))
+        # Of these the lowest bits are all, and those come of the lowest bits.
+        return Symbolic(z3_terms.bitwise("<<", key(self), key(other)), 0, (1 << 64) - 1)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return number(other) << self
+
+    def __rshift__(self, other: Any) -> Any:
+        other = number(other)
+        if integers:
+            return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << exact(other)))
+        result = self._with(other, min(self.low, 0), max(self.high, 0), partial(z3_terms.bitwise, ">>"))
+        if self.low >= 0 and other.low >= 0 and other.high < WIDTH:
+            result.shifted = (self, other)
+        return result
+
+    def __rrshift__(self, other: Any) -> Any:
+        return number(other) >> self
+
+    def _bitwise(self, other: Any, sign: str) -> Symbolic:
+        other = number(other)
+        if integers:
+            raise TypeError("the solver's integers have no bits; prove this with bit vectors")
+        bits = max(abs(bound).bit_length() for bound in (self.low, self.high, other.low, other.high))
+        negative = min(self.low, other.low) < 0
+        return self._with(other, -(1 << bits) if negative else 0, (1 << bits) - 1, partial(z3_terms.bitwise, sign))
+
+    def __and__(self, other: Any) -> Any:
+        other = number(other)
+        if integers and exact(other) & exact(other) + 1 == 0:
+            return Symbolic(self.z % (other.low + 1), 0, other.low)
+        both = self._bitwise(other, "&")
+        tops = [term.high for term in (self, other) if term.low >= 0]
+        return Symbolic(both.z, 0, min(tops)) if tops else both
+
+    def __or__(self, other: Any) -> Any:
+        return self._bitwise(other, "|")
+
+    def __xor__(self, other: Any) -> Any:
+        return self._bitwise(other, "^")
+
+    __rand__ = __and__
+    __ror__ = __or__
+    __rxor__ = __xor__
+
+    def __invert__(self) -> Any:
+        return self ^ -1
+
+    def _compare(self, other: Any, sign: str) -> Any:
+        if not isinstance(other, int | Symbolic):
+            return NotImplemented
+        return SymbolicBool(z3_terms.compared(sign, *alike(self, number(other))))
+
+    def __lt__(self, other: Any) -> Any:
+        return self._compare(other, "<")
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare(other, "<=")
+
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(other, ">")
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(other, ">=")
+
+    def __eq__(self, other: object) -> Any:
+        return self._compare(other, "==")
+
+    def __ne__(self, other: object) -> Any:
+        return self._compare(other, "!=")
+
+    def __hash__(self) -> int:
+        raise TypeError("a term is no key of a real container, for what it equals is not known")
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def bit_length(self) -> Any:
+        """As int's, of a number that is not negative."""
+        rest, length = self, number(0)
+        for step in (64, 32, 16, 8, 4, 2, 1):
+            above = rest >> step
+            length = length + (above != 0).choose(step, 0)
+            rest = (above != 0).choose(above, rest)
+        length = length + (rest != 0).choose(1, 0)
+        return Symbolic(length.z, 0, self.high.bit_length())
+
+
+def width_for(low: int, high: int) -> int:
+    for width in WIDTHS:
+        if -(1 << width - 1) <= low and high < 1 << width - 1:
+            return width
+    raise OverflowError(f"a number between {low} and {high} needs more bits than any solver's term has here")
+
+
+def number(value: Any) -> Symbolic:
+    """A term for a number of either kind."""
+    if isinstance(value, Symbolic):
+        return value
+    if isinstance(value, bool | SymbolicBool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no number")
+    return _constant(value, integers)
+
+
+@lru_cache(maxsize=1024)
+def _constant(value: int, integers: bool) -> Symbolic:
+    return Symbolic(z3_terms.numeral(value, None if integers else width_for(value, value)), value, value)
+
+
+def alike(one: Symbolic, other: Symbolic, width: int = WIDTH) -> tuple[Any, Any]:
+    """The solver's terms for two numbers, of one sort: of this width at least."""
+    if integers:
+        return one.z, other.z
+    width = max(width, z3_terms.width_of(one.z), z3_terms.width_of(other.z))
+    return z3_terms.widened(one.z, width), z3_terms.widened(other.z, width)
+
+
+def sort() -> z3.SortRef:
+    """The solver's sort of the keys and values that containers hold."""
+    return z3.IntSort() if integers else z3.BitVecSort(WIDTH)
+
+
+def key(term: Symbolic) -> Any:
+    """The solver's term for a number as a container's key: its lowest bits, if it is wider."""
+    return term.z if integers or z3_terms.width_of(term.z) == WIDTH else z3.Extract(WIDTH - 1, 0, term.z)
+
+
+def truth(value: Any) -> z3.BoolRef:
+    """The solver's term for a truth of either kind."""
+    return value.z if isinstance(value, SymbolicBool) else z3.BoolVal(bool(value))
+
+
+def exact(term: Symbolic) -> int:
+    """The value of a constant."""
+    if term.low != term.high:
+        raise TypeError("the solver's integers shift by constants alone; prove this with bit vectors")
+    return term.low
+
+
+def power(value: Any) -> int:
+    """The exponent of a constant power of two: code multiplies and divides by nothing else."""
+    if not isinstance(value, int) or value <= 0 or value & value - 1:
+        raise TypeError(f"{value!r} is no constant power of two")
+    return value.bit_length() - 1
+
+
+def constant(name: str, low: int, high: int) -> Symbolic:
+    """An unknown number; that it lies between its bounds is for the caller to assume (see `within`)."""
+    width_for(low, high)
+    return Symbolic(z3.Const(name, sort()), low, high)
+
+
+def within(term: Symbolic, low: int, high: int) -> z3.BoolRef:
+    """That a number lies between two bounds."""
+    return z3_terms.all_of((truth(term >= low), truth(term <= high)))

@@ -1,0 +1,80 @@
+"""Runs code that branches as one step: every way through it is taken, and what they come to is put together again.
+
+Code that comes after it is then run once, not once for each way. What must hold on the ways is claimed of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import z3
+
+from memoracle.proofs.symbolic import z3_terms
+from memoracle.proofs.symbolic.execution import EndOfRunError, Run
+from memoracle.proofs.symbolic.numbers import SymbolicBool
+from memoracle.spec.clauses import when
+
+Parts = Sequence[tuple[Any, str]]  # objects, and the name of an attribute of each: a function, or a truth or a number
+
+
+def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) -> Any:
+    """What code returns, on whichever way; it may change these parts of the state, and no others of their owners."""
+    before, known, rest = _read(parts), list(run.conditions), _others(parts)
+    outer = run.choices, run.taken, run.others
+    ways: list[tuple[SymbolicBool, Any, list[Any]]] = []
+    pending: list[list[bool]] = [[]]
+    try:
+        while pending:
+            run.choices, run.taken, run.others, run.conditions = pending.pop(), [], [], list(known)
+            _write(parts, before)
+            try:
+                result = code(*arguments)
+            except EndOfRunError:
+                continue
+            finally:
+                pending.extend(run.others)
+            if any(now is not then for now, then in zip(_others(parts), rest, strict=True)):
+                raise TypeError("code changes what does not come together again")
+            learned = run.conditions[len(known) :]
+            ways.append((SymbolicBool(z3_terms.all_of(learned or [z3.BoolVal(True)])), result, _read(parts)))
+    finally:
+        run.choices, run.taken, run.others = outer
+        run.conditions = known
+    if not ways:
+        raise EndOfRunError
+    taken = [here.z for here, _, _ in ways]
+    run.conditions.append(z3_terms.any_of(taken))
+    _, result, after = ways[0]
+    for here, other, state in ways[1:]:
+        result = _join(here, other, result)
+        after = [_join(here, new, old) for new, old in zip(state, after, strict=True)]
+    _write(parts, after)
+    return result
+
+
+def _read(parts: Parts) -> list[Any]:
+    return [getattr(owner, name) for owner, name in parts]
+
+
+def _others(parts: Parts) -> list[Any]:
+    """Whatever else the owners of these parts hold."""
+    owners = {id(owner): owner for owner, _ in parts}.values()
+    own = {(id(owner), name) for owner, name in parts}
+    return [value for owner in owners for name, value in vars(owner).items() if (id(owner), name) not in own]
+
+
+def _write(parts: Parts, values: list[Any]) -> None:
+    for (owner, name), value in zip(parts, values, strict=True):
+        setattr(owner, name, value)
+
+
+def _join(here: SymbolicBool, one: Any, other: Any) -> Any:
+    """The one where this holds, else the other."""
+    if one is other:
+        return one
+    if isinstance(one, tuple):
+        return type(one)(*(_join(here, *both) for both in zip(one, other, strict=True)))
+    if callable(one):
+        return lambda *points: when(here, one(*points), other(*points))
+    return when(here, one, other)

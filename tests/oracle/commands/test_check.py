@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from memoracle.cli import main
+from memoracle.console import progress
+
+ROOT = Path(__file__).parents[3]
+DATA = ROOT / "tests" / "data"
+TRACES = {"frames": 5969, "ranges": 6006, "kernel-half": 1143}
+QEMU = str(DATA / "e820" / "qemu-4g.txt")
+PAGE = 1 << 21
+
+HEADER = '{"memoracle": 1}\n'
+CONFORMING = HEADER + '{"op": "frame.free_count", "result": 2046}\n'
+DIVERGING = HEADER + '{"op": "frame.free_count", "result": 3}\n' + '{"op": "frame.allocate", "result": 0}\n'
+BROKEN = HEADER + '{"op": "frame.free_count", "result": 2046}\n{"op"\n'
+DIVERGING_THEN_BROKEN = DIVERGING + "{\n"
+TEXTS = {
+    "conforming": CONFORMING,
+    "diverging": DIVERGING,
+    "broken": BROKEN,
+    "both": DIVERGING_THEN_BROKEN,
+    "header": HEADER,
+    "empty": "",
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    for name, text in TEXTS.items():
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    return {name: str(tmp_path / f"{name}.jsonl") for name in TEXTS} | {"none": str(tmp_path / "none.jsonl")}
+
+
+def checked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any], str]:
+    status = main(["check", "--format", "json", *arguments])
+    captured = capsys.readouterr()
+    return status, json.loads(captured.out), captured.err
+
+
+def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("level", ["safe", "legal", "exact"])
+@pytest.mark.parametrize(("name", "events"), TRACES.items())
+def test_recordings_of_a_real_kernel_conform(
+    capsys: pytest.CaptureFixture[str], name: str, events: int, level: str
+) -> None:
+    status, document, errors = checked(capsys, "--level", level, str(DATA / "traces" / f"{name}.jsonl.gz"))
+    assert (status, errors) == (0, "")
+    assert document == {
+        "memoracle": 1,
+        "command": "check",
+        "verdict": "conforms",
+        "level": level,
+        "events": events,
+        "warnings": [],
+        "divergences": [],
+    }
+
+
+def test_recording_diverges_under_another_geometry(capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(DATA / "traces" / "ranges.jsonl.gz")
+    status, document, errors = checked(capsys, "--geometry", "x64-2m", path)
+    assert (status, errors) == (1, f"memoracle: x64-2m replaces the geometry of {path}\n")
+    (found,) = document["divergences"]
+    assert found["event"]["op"] == "range.list"
+    assert (found["event"]["process"], found["clause"]) == (2, "buddy.lists-in-address-order")
+
+
+def test_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(ROOT / "examples" / "conforming.jsonl")]) == 0
+    assert "conforms: 15 events, at level legal" in capsys.readouterr().out
+    assert main(["check", str(ROOT / "examples" / "diverging.jsonl")]) == 1
+    text = capsys.readouterr().out
+    for words in (
+        "diverging.jsonl:10: range.allocate process=1 pages=2 -> 0xc00000 (_cpu=1)",
+        "all of the block is free [buddy.block-is-free]",
+        "2 pages at 0xc00000 overlap the block of 8 pages at 0x0, allocated (by line 8)",
+        "any aligned 2 pages in 24 free blocks large enough",
+        "├── 8 pages at 0x0: allocated by line 8",
+        "diverges: 1 divergence in 9 events, at level legal",
+    ):
+        assert words in text
+
+
+def test_text_draws_the_bitmap(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:
+    assert main(["check", "--keep-going", files["diverging"]]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    (drawn,) = [number for number, line in enumerate(lines) if "frame  0: 00111111 11111111" in line]
+    assert lines[drawn + 1].index("^") == lines[drawn].index("00111111")
+    assert any("frame 0 is the kernel image's" in line for line in lines)
+
+
+def test_lines_of_a_file_end_with_their_text(
+    capsys: pytest.CaptureFixture[str], files: dict[str, str], tmp_path: Path
+) -> None:
+    assert main(["check", "--keep-going", files["diverging"], "--output", str(tmp_path / "report")]) == 1
+    assert main(["check", "--keep-going", files["diverging"]]) == 1
+    text = capsys.readouterr().out
+    assert text == (tmp_path / "report").read_text()
+    assert "rule" in text
+    assert [line for line in text.splitlines() if line != line.rstrip()] == []
+
+
+def test_an_event_is_told_as_a_trace_has_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    events = (
+        '{"op": "pat.select", "cache": "write-back", "low_half": true, "result": 7}\n'
+        '{"op": "kernel_pages.allocate", "pages": 1, "frames": ["0x0"], "result": 0, "_cpu": [1, null]}\n'
+    )
+    (tmp_path / "t.jsonl").write_text(HEADER + events)
+    assert main(["check", "--keep-going", str(tmp_path / "t.jsonl")]) == 1
+    told = capsys.readouterr().out
+    assert ":2: pat.select cache=write-back low_half=true -> 7\n" in told
+    assert ':3: kernel_pages.allocate pages=1 frames=["0x0"] -> 0 (_cpu=[1, null])\n' in told
+
+
+def test_document_has_the_keys_of_the_contract(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:
+    status, document, _ = checked(capsys, "--keep-going", files["diverging"])
+    assert (status, document["verdict"], document["events"]) == (1, "diverges", 2)
+    assert document["divergences"][0] == {
+        "file": files["diverging"],
+        "line": 2,
+        "event": {"op": "frame.free_count", "result": 3},
+        "clause": "bitmap.tells-the-count",
+        "message": "it says that 3 frames are free, but 2,046 are",
+        "legal": "2,046",
+        "before": {"free_frames": 2046},
+        "after": {"free_frames": 2046},
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "status", "verdict"),
+    [
+        (["conforming"], 0, "conforms"),
+        (["diverging"], 1, "diverges"),
+        (["broken"], 2, "unknown"),
+        (["none"], 2, "unknown"),
+        (["both"], 1, "diverges"),
+        (["header"], 4, "nothing"),
+        (["empty"], 4, "nothing"),
+        (["conforming", "conforming"], 0, "conforms"),
+        (["conforming", "header"], 4, "nothing"),
+        (["header", "diverging"], 1, "diverges"),
+        (["diverging", "broken"], 2, "diverges"),
+        (["none", "diverging"], 2, "diverges"),
+        (["broken", "header"], 2, "unknown"),
+    ],
+)
+def test_status_and_verdict(
+    capsys: pytest.CaptureFixture[str], files: dict[str, str], names: list[str], status: int, verdict: str
+) -> None:
+    found, document, _ = checked(capsys, *(files[name] for name in names))
+    assert (found, document["verdict"]) == (status, verdict)
+
+
+def test_divergence_before_a_broken_line_is_reported(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:
+    status, document, errors = checked(capsys, "--keep-going", files["both"])
+    assert (status, document["verdict"], document["events"]) == (2, "diverges", 2)
+    assert [found["line"] for found in document["divergences"]] == [2, 3]
+    assert f"{files['both']}:4: the line is empty, or cut short" in errors
+    assert main(["check", "--keep-going", files["both"]]) == 2
+    captured = capsys.readouterr()
+    assert "frame 0 is the kernel image's" in captured.out
+    assert "both.jsonl:4: the line is empty, or cut short" in captured.err
+
+
+def test_broken_line_after_the_end_of_a_check_is_not_read(
+    capsys: pytest.CaptureFixture[str], files: dict[str, str]
+) -> None:
+    """A trace is read up to its first divergence; the others are read all the same."""
+    status, document, errors = checked(capsys, files["both"])
+    assert (status, document["events"], errors) == (1, 1, "")
+    status, document, errors = checked(capsys, files["both"], files["broken"])
+    assert (status, document["verdict"], document["events"]) == (2, "diverges", 2)
+    assert [(found["file"], found["line"]) for found in document["divergences"]] == [(files["both"], 2)]
+    assert f"{files['broken']}:3: the line is empty, or cut short" in errors
+
+
+def test_each_file_starts_anew_and_stops_at_its_own_divergence(
+    capsys: pytest.CaptureFixture[str], files: dict[str, str]
+) -> None:
+    status, document, _ = checked(capsys, files["diverging"], files["conforming"], files["diverging"])
+    assert (status, document["events"]) == (1, 3)
+    assert [(found["file"], found["line"]) for found in document["divergences"]] == [(files["diverging"], 2)] * 2
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, compressed: bool) -> None:
+    content = DIVERGING.encode()
+    standard_input(monkeypatch, gzip.compress(content) if compressed else content)
+    status, document, _ = checked(capsys, "-")
+    assert (status, document["divergences"][0]["file"]) == (1, "-")
+
+
+def test_standard_input_can_be_read_only_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "-", "-"]) == 2
+    assert capsys.readouterr().err == "memoracle: <stdin>: standard input can be read only once\n"
+
+
+def test_damaged_gzip_is_told_after_what_was_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "cut.gz"
+    path.write_bytes(gzip.compress(DIVERGING.encode())[:-6])
+    status, document, errors = checked(capsys, "--keep-going", str(path))
+    assert (status, document["verdict"]) == (2, "diverges")
+    assert "the gzip stream ends before its end marker" in errors
+
+
+def test_output_and_quiet(capsys: pytest.CaptureFixture[str], files: dict[str, str], tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    geometry = ["--geometry", "x64-4k", "--quiet", "--output", str(report)]
+    trace = tmp_path / "stated.jsonl"
+    trace.write_text('{"memoracle": 1, "geometry": "x64-2m"}\n{"op": "frame.free_count", "result": 67107840}\n')
+    assert main(["check", "--format", "json", *geometry, str(trace)]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+    assert json.loads(report.read_text())["verdict"] == "conforms"
+
+
+def test_geometry_from_a_file(capsys: pytest.CaptureFixture[str], files: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text("frames = 5\n")
+    assert checked(capsys, "--geometry", str(tmp_path / "small.toml"), files["diverging"])[1]["divergences"] != []
+    (tmp_path / "small.toml").write_text("frames = 0\n")
+    assert main(["check", "--geometry", str(tmp_path / "small.toml"), files["conforming"]]) == 2
+    assert "small.toml: frames: 0 is not positive" in capsys.readouterr().err
+
+
+class TestMemoryMap:
+    events = HEADER + '{"op": "frame.free_count", "result": %d}\n'
+
+    def free_frames(self, capsys: pytest.CaptureFixture[str]) -> int:
+        assert main(["boot", "--format", "json", QEMU]) == 0
+        free = json.loads(capsys.readouterr().out)["frames"]["free"]
+        assert isinstance(free, int)
+        return free
+
+    def test_stands_for_a_boot_event(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        (tmp_path / "t.jsonl").write_text(self.events % self.free_frames(capsys))
+        assert checked(capsys, "--memory-map", QEMU, str(tmp_path / "t.jsonl"))[0] == 0
+        assert checked(capsys, str(tmp_path / "t.jsonl"))[0] == 1
+
+    def test_gives_way_to_the_traces_own(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        trace = HEADER + '{"op": "boot", "memory_map": []}\n{"op": "frame.free_count", "result": 0}\n'
+        (tmp_path / "t.jsonl").write_text(trace)
+        status, _, errors = checked(capsys, "--memory-map", QEMU, str(tmp_path / "t.jsonl"))
+        assert status == 0
+        assert "has a memory map of its own" in errors
+
+    def test_is_no_event(self, capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:
+        assert checked(capsys, "--memory-map", QEMU, files["header"])[0] == 4
+        assert checked(capsys, "--memory-map", QEMU, files["broken"])[0] == 1
+
+    def test_must_have_records(self, capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:
+        assert main(["check", "--memory-map", files["empty"], files["conforming"]]) == 2
+        assert "no record of a memory map" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted((DATA / "e820").glob("*.txt")), ids=lambda path: path.stem)
+def test_boot_log_is_a_boot_event(capsys: pytest.CaptureFixture[str], path: Path) -> None:
+    status, document, _ = checked(capsys, str(path))
+    assert (status, document["events"], document["verdict"]) == (0, 1, "conforms")
+
+
+def test_boot_log_is_its_own_memory_map(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, errors = checked(capsys, "--memory-map", QEMU, QEMU)
+    assert status == 2
+    assert "--memory-map is not for it" in errors
+
+
+@pytest.mark.parametrize("frames", [1 << 40, 1 << 35])
+def test_geometry_of_more_frames_than_memory_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frames: int
+) -> None:
+    monkeypatch.setattr("os.sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1 << 22}[name])
+    sizes = f'{{"preset": "x64-4k", "frames": {frames}}}'
+    (tmp_path / "t.jsonl").write_text(f'{{"memoracle": 1, "geometry": {sizes}}}\n')
+    status, document, errors = checked(capsys, str(tmp_path / "t.jsonl"), str(ROOT / "examples" / "conforming.jsonl"))
+    assert (status, document["verdict"], document["events"]) == (2, "unknown", 15)
+    assert f"t.jsonl: geometry: frames: {frames:,} take " in errors
+    assert "and this machine has 16 GiB of memory" in errors
+    (tmp_path / "g.toml").write_text(f'preset = "x64-4k"\nframes = {frames}\n')
+    assert checked(capsys, "--geometry", str(tmp_path / "g.toml"), QEMU)[0] == 2
+
+
+def test_form_can_be_stated(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:
+    assert checked(capsys, "--input", "jsonl", files["conforming"])[0] == 0
+    assert checked(capsys, "--input", "kmem", files["conforming"])[0] == 4
+    assert checked(capsys, "--input", "e820", files["conforming"])[0] == 4
+    assert checked(capsys, "--input", "jsonl", QEMU)[0] == 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["--level", "lax", "x"], ["--input", "xml", "x"], ["--fast", "x"]])
+def test_usage_error(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main(["check", *arguments]) == 2
+    assert "usage: memoracle" in capsys.readouterr().err
+
+
+def test_no_solver_is_imported() -> None:
+    program = (
+        "import sys; from memoracle.cli import main;"
+        f"status = main(['check', {str(ROOT / 'examples' / 'diverging.jsonl')!r}]);"
+        "solvers = {'z3', 'crosshair', 'bitwuzla'} & set(sys.modules); sys.exit(f'{status} {solvers}')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr == "1 set()\n"
+
+
+class TestProgress:
+    def test_bar_on_a_terminal(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
+    ) -> None:
+        terminal = io.StringIO()
+        monkeypatch.setattr(terminal, "isatty", lambda: True)
+        monkeypatch.setattr(progress, "STEP", 1)
+        monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=terminal, force_terminal=True))
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.chdir(Path(files["conforming"]).parent)
+        assert main(["check", "conforming.jsonl"]) == 0
+        assert "conforming.jsonl" in terminal.getvalue()
+
+    def test_nothing_when_piped(self, files: dict[str, str]) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "memoracle", "check", files["conforming"]], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+
+    def test_size_is_known_of_plain_files_alone(self, files: dict[str, str], tmp_path: Path) -> None:
+        (tmp_path / "packed").write_bytes(gzip.compress(b"x"))
+        assert progress.plain_size(files["header"]) == len(HEADER)
+        assert progress.plain_size(str(tmp_path / "packed")) is None
+        assert progress.plain_size(files["none"]) is None
+        assert progress.plain_size("-") is None
+
+
+def test_memory_does_not_grow_with_the_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred times the events of the same live state, in no more memory."""
+    program = (
+        "import resource, sys; from memoracle.cli import main; status = main(['check', '-']);"
+        "print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    pair = '{"op": "frame.allocate", "result": "0x400000"}\n{"op": "frame.free", "address": "0x400000"}\n'
+    peaks = []
+    for count in (1_000, 100_000):
+        done = subprocess.run(
+            [sys.executable, "-c", program], input=HEADER + pair * count, capture_output=True, text=True, check=True
+        )
+        status, peak = done.stdout.splitlines()[-1].split()
+        assert status == "0"
+        peaks.append(int(peak))
+    assert peaks[1] < peaks[0] + 4096  # KiB; the trace itself has 9 MB

@@ -1,0 +1,115 @@
+"""One trace that has every operation of the format conforms; with an error in any of them, its rule is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from memoracle.trace.events import OPERATIONS
+
+PAGE = 1 << 21
+KERNEL = 0xFFFFFFFF00000000
+LEVELS = ("safe", "legal", "exact")
+Event = dict[str, Any]
+
+
+def op(name: str, **keys: Any) -> Event:
+    return {"op": name} | keys
+
+
+def kernel(page: int) -> str:
+    """The address of a page of the kernel's range, of which pages 0 and 1 are taken at start."""
+    return hex(KERNEL + page * PAGE)
+
+
+ALLOWED = {"cache": "write-combining", "writable": False, "user": True, "executable": True, "global": False}
+ENTRY = {"physical": 2 * PAGE, "present": True, "writable": True, "user": False, "leaf": True, "cache": "write-back"}
+BLOCKS = [[0, 4, True], [4 * PAGE, 4, True], [8 * PAGE, 8, False]]
+TRACE = [
+    op("boot", memory_map=[{"start": 0, "length": 16 * PAGE, "type": 1}]),
+    op("frame.allocate", result=2 * PAGE),
+    op("frame.is_free", address=2 * PAGE, result=False),
+    op("frame.free_count", result=13),
+    op("process.create", result=1),
+    op("range.allocate", process=1, pages=3, result=0),
+    op("range.reserve", process=1, address=4 * PAGE, pages=4),
+    op("range.size", process=1, address=0, result=4),
+    op("range.list", process=1, result=BLOCKS),
+    op("page.map", process=1, virtual=0, physical=2 * PAGE, cache="write-combining", writable=False),
+    op("page.translate", process=1, virtual=5, result=2 * PAGE + 5),
+    op("page.attributes", process=1, virtual=5, result=ALLOWED),
+    op("kernel_pages.allocate", pages=2, frames=[3 * PAGE, 4 * PAGE], result=kernel(2)),
+    op("pml4.write", process=1, index=300, value=7),
+    op("pml4.read", index=300, result=7),
+    op("pml4.dump", process=1, result=[0] * 300 + [7] + [0] * 211),
+    op("pat.register", result="0x0005040600010406"),
+    op("pat.select", cache="write-protected", low_half=False, result=6),
+    op("pat.decode", index=6, result="write-protected"),
+    op("pte.encode", **ENTRY, level=2, result=2 * PAGE | 0x83),
+    op("pte.decode", value=2 * PAGE | 0x83, level=2, result=ENTRY),
+    op("heap.new", bytes=64, result=kernel(4)),
+    op("heap.delete", address=kernel(4)),
+    op("kernel_pages.free", address=kernel(2), pages=2),
+    op("page.unmap", process=1, virtual=0, release=True),
+    op("range.free", process=1, address=0, pages=3),
+    op("process.exit", process=1),
+    op("frame.allocate", result=2 * PAGE),
+    op("frame.free", address=2 * PAGE),
+]
+# In the place of the last event of each operation, what breaks a rule.
+ERRORS = {
+    "boot": (op("boot", memory_map=[{"start": -1, "length": 1, "type": 1}]), "boot.record-has-64-bits"),
+    "frame.allocate": (op("frame.allocate", result=PAGE), "bitmap.allocates-only-free"),
+    "frame.free": (op("frame.free", address=3 * PAGE), "bitmap.frees-only-allocated"),
+    "frame.is_free": (op("frame.is_free", address=2 * PAGE, result=True), "bitmap.tells-whether-free"),
+    "frame.free_count": (op("frame.free_count", result=14), "bitmap.tells-the-count"),
+    "process.create": (op("process.create", result=0), "kernel_half.is-new"),
+    "process.exit": (op("process.exit", process=0), "kernel_half.never-exits-the-kernel"),
+    "range.allocate": (op("range.allocate", process=1, pages=3, result=PAGE), "buddy.block-is-aligned"),
+    "range.reserve": (op("range.reserve", process=1, address=2 * PAGE, pages=2), "buddy.block-is-free"),
+    "range.free": (op("range.free", process=1, address=0, pages=2), "buddy.block-is-allocated"),
+    "range.size": (op("range.size", process=1, address=0, result=3), "buddy.size-is-of-the-block"),
+    "range.list": (op("range.list", process=1, result=BLOCKS[1:]), "buddy.lists-in-address-order"),
+    "page.map": (op("page.map", process=1, virtual=1 << 47, physical=2 * PAGE), "paging.page-is-canonical"),
+    "page.unmap": (op("page.unmap", process=1, virtual=PAGE), "paging.page-is-mapped"),
+    "page.translate": (op("page.translate", virtual=5, result=2 * PAGE + 5), "paging.translates-what-is-mapped"),
+    "page.attributes": (
+        op("page.attributes", process=1, virtual=5, result=ALLOWED | {"writable": True}),
+        "paging.attributes-are-the-mappings",
+    ),
+    "kernel_pages.allocate": (
+        op("kernel_pages.allocate", pages=2, frames=[3 * PAGE, 3 * PAGE], result=kernel(2)),
+        "bitmap.allocates-only-free",
+    ),
+    "kernel_pages.free": (op("kernel_pages.free", address=kernel(2), pages=1), "kernel_pages.frees-them-whole"),
+    "pml4.write": (op("pml4.write", process=1, index=512, value=7), "kernel_half.entry-exists"),
+    "pml4.read": (op("pml4.read", index=300, result=8), "kernel_half.reads-the-entry"),
+    "pml4.dump": (op("pml4.dump", process=1, result=[0] * 511), "kernel_half.table-is-whole"),
+    "pat.register": (op("pat.register", result="0x0007040600070406"), "pat.reads-the-register"),
+    "pat.select": (op("pat.select", cache="write-protected", low_half=True, result=6), "pat.index-is-allowed"),
+    "pat.decode": (op("pat.decode", index=6, result="write-back"), "pat.tells-the-type"),
+    "pte.encode": (op("pte.encode", **ENTRY, level=2, result=2 * PAGE | 3), "pte.leaf-is-read-as-asked"),
+    "pte.decode": (op("pte.decode", value=2 * PAGE | 0x2083, level=2, result=ENTRY), "pte.no-reserved-bit-is-set"),
+    "heap.new": (op("heap.new", bytes=64, result=hex(KERNEL + 8)), "heap.is-aligned"),
+    "heap.delete": (op("heap.delete", address=kernel(5)), "heap.deletes-a-live-block"),
+}
+
+
+def test_every_operation_is_in_it() -> None:
+    assert {event["op"] for event in TRACE} == ERRORS.keys() == OPERATIONS
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_it_conforms(check: Callable[..., Any], level: str) -> None:
+    report = check(TRACE, "--level", level)
+    assert (report.status, report.broken, report.document["events"]) == (0, [], len(TRACE))
+
+
+@pytest.mark.parametrize("operation", ERRORS)
+def test_an_error_is_named(check: Callable[..., Any], operation: str) -> None:
+    event, clause = ERRORS[operation]
+    place = max(place for place, right in enumerate(TRACE) if right["op"] == operation)
+    report = check([*TRACE[:place], event, *TRACE[place + 1 :]])
+    assert report.broken == [(place + 2, clause)]

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memoracle.cli import main
+
+DATA = Path(__file__).parents[2] / "data" / "kmem"
+E820 = DATA.parent / "e820"
+Answer = Callable[..., tuple[int, dict[str, Any], str]]
+
+
+def alloc(pfn: int, order: int = 0) -> str:
+    return f"  sh-1 [000] .... 1.0: mm_page_alloc: page=0x1 pfn={pfn:#x} order={order} migratetype=0 gfp_flags=0xc"
+
+
+def free(pfn: int, order: int = 0) -> str:
+    return f"  sh-1 [000] .... 1.0: mm_page_free: page=0x1 pfn={pfn:#x} order={order}"
+
+
+BATCHED = "  sh-1 [000] .... 1.0: mm_page_free_batched: page=0x1 pfn=0x10 order=0 cold=0"
+FAILED = "  sh-1 [000] .... 1.0: mm_page_alloc: page=(null) pfn=0 order=3 migratetype=0 gfp_flags=GFP_KERNEL"
+LOST = "CPU:2 [LOST 2 EVENTS]"
+
+
+@pytest.fixture
+def check_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Answer:
+    def run(lines: list[str], *options: str) -> tuple[int, dict[str, Any], str]:
+        path = tmp_path / "kmem.txt"
+        path.write_text("".join(line + "\n" for line in lines))
+        status = main(["check", "--format", "json", *options, str(path)])
+        captured = capsys.readouterr()
+        return status, json.loads(captured.out), captured.err
+
+    return run
+
+
+CONFORMS = {
+    "allocate and free": [alloc(16), free(16), alloc(16)],
+    "freed before it was seen allocated": [free(16), alloc(16)],
+    "a free and what accompanies it": [alloc(16), free(16), BATCHED],
+    "disjoint blocks": [alloc(16, 4), alloc(32, 4), alloc(8, 3), alloc(0, 3)],
+    "freed in parts": [alloc(16, 2), free(16), free(17), free(18, 1), alloc(16, 2)],
+    "freed together": [alloc(16), alloc(17), free(16, 1)],
+    "freed amid what is not known": [alloc(17), free(16, 2)],
+    "a failed allocation": [alloc(0), FAILED, FAILED, free(0)],
+    "the largest order": [alloc(0, 51), free(1 << 50, 50)],
+    "forgotten where events were lost": [alloc(16), LOST, alloc(16), free(16), LOST, free(16)],
+}
+ONLY_FREE, ONLY_ALLOCATED = "bitmap.allocates-only-free", "bitmap.frees-only-allocated"
+DIVERGES = {
+    "allocated twice": ([alloc(16), alloc(16)], ONLY_FREE, "page 0x10 is already allocated (by line 1)"),
+    "allocated within": ([alloc(16, 4), alloc(20, 2)], ONLY_FREE, "page 0x14 is already allocated (by line 1)"),
+    "allocated around": ([alloc(20), alloc(16, 4)], ONLY_FREE, "page 0x14 is already allocated (by line 1)"),
+    "freed twice": ([free(16), free(16)], ONLY_ALLOCATED, "page 0x10 is already free (by line 1)"),
+    "freed in part twice": (
+        [alloc(16, 2), free(17), free(16, 2)],
+        ONLY_ALLOCATED,
+        "page 0x11 is already free (by line 2)",
+    ),
+}
+
+
+@pytest.mark.parametrize("lines", CONFORMS.values(), ids=CONFORMS.keys())
+def test_conforms(check_log: Answer, lines: list[str]) -> None:
+    status, document, errors = check_log(lines)
+    assert (status, document["divergences"]) == (0, [])
+    assert document["level"] == "safe"
+    assert "is a kmem log, checked at level safe" in errors
+    assert document["events"] == len([line for line in lines if line not in (BATCHED, LOST)])
+
+
+@pytest.mark.parametrize(("lines", "clause", "message"), DIVERGES.values(), ids=DIVERGES.keys())
+def test_diverges(check_log: Answer, lines: list[str], clause: str, message: str) -> None:
+    status, document, _ = check_log(lines, "--level", "safe")
+    (found,) = document["divergences"]
+    assert status == 1
+    assert (found["line"], found["clause"], found["message"]) == (len(lines), clause, message)
+
+
+def test_keep_going_adopts_what_is_seen(check_log: Answer) -> None:
+    lines = [alloc(16, 2), alloc(17), free(17), free(16), free(18, 1), free(16, 2)]
+    _, document, _ = check_log(lines, "--keep-going")
+    assert [found["line"] for found in document["divergences"]] == [2, 6]
+    assert document["divergences"][0]["before"] == {
+        "rows": [{"pfn": 16, "pages": 4, "allocated": True, "line": 1}],
+    }
+    assert document["divergences"][0]["after"] == {
+        "rows": [{"pfn": 17, "pages": 1, "allocated": True, "line": 2}],
+    }
+
+
+def test_lost_events_are_a_warning(check_log: Answer) -> None:
+    _, document, _ = check_log(CONFORMS["forgotten where events were lost"])
+    (warning,) = document["warnings"]
+    assert "kmem.txt: 2 lines say that events were lost" in warning
+
+
+@pytest.mark.parametrize("level", ["legal", "exact"])
+def test_other_levels_are_refused(check_log: Answer, level: str) -> None:
+    status, _, errors = check_log([alloc(16)], "--level", level)
+    assert status == 2
+    assert f"it can't be checked at level {level}" in errors
+
+
+@pytest.mark.parametrize("option", ["--geometry=x64-4k", f"--memory-map={E820 / 'qemu-4g.txt'}"])
+def test_options_that_would_not_be_used_are_refused(check_log: Answer, option: str) -> None:
+    status, document, errors = check_log([alloc(16)], option)
+    assert (status, document["verdict"]) == (2, "unknown")
+    assert f"{option.split('=')[0]} is not for it" in errors
+
+
+def test_broken_line(check_log: Answer) -> None:
+    status, document, errors = check_log([free(16), free(16), "mm_page_alloc: page=0x1 order=0"], "--keep-going")
+    assert (status, document["verdict"]) == (2, "diverges")
+    assert "kmem.txt:3: " in errors
+    assert "pfn" in errors
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("*.txt")), ids=lambda path: path.stem)
+def test_logs_of_real_machines(capsys: pytest.CaptureFixture[str], path: Path) -> None:
+    status = main(["check", str(path)])
+    text = capsys.readouterr().out
+    if "free-direct" in path.name:  # a fault of that kernel's tracing
+        assert status == 1
+        assert "page 0x11a2d8 is already free (by line 1)" in text
+        assert "1 page from 0x11a2d8: free by line 1" in text
+    else:
+        assert status == 0
+
+
+def test_empty_log(check_log: Answer) -> None:
+    status, document, _ = check_log(["# tracer: nop"])
+    assert (status, document["verdict"]) == (4, "nothing")

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memoracle.trace.inputs import InputError, open_lines
+from memoracle.trace.kmem import KmemEvent, KmemLog, looks_like_kmem
+
+DATA = Path(__file__).parents[2] / "data" / "kmem"
+
+
+def read(*lines: str) -> list[KmemEvent]:
+    return list(KmemLog("trace.txt", (line.encode() + b"\n" for line in lines)))
+
+
+@pytest.mark.parametrize(
+    ("name", "events", "last"),
+    [
+        ("ftrace-2.6.33-free-direct.txt", 5, ("free", 1155800, 0, False, 5)),
+        ("ftrace-arm64.txt", 6, ("alloc", 296792, 0, False, 6)),
+        ("ftrace-null-page.txt", 9, ("alloc", 0, 0, True, 9)),
+        ("ftrace-order3.txt", 1, ("alloc", 8690824, 3, False, 1)),
+        ("no-task-columns.txt", 1, ("alloc", 0x12AD72, 1, False, 1)),
+        ("perf-script.txt", 1, ("alloc", 1534487, 0, False, 1)),
+        ("trace-cmd-hex-gfp.txt", 2, ("alloc", 0x122233, 0, False, 2)),
+        ("trace-cmd-hex-pfn.txt", 4, ("alloc", 0x123DE6, 0, False, 4)),
+        ("trace-cmd-no-prefix.txt", 1, ("alloc", 0xA62F4, 0, False, 1)),
+    ],
+)
+def test_real_trace(name: str, events: int, last: tuple[str, int, int, bool, int]) -> None:
+    log = KmemLog(name, open_lines(str(DATA / name)))
+    found = list(log)
+    assert (len(found), found[-1]) == (events, last)
+    assert (log.ignored, log.lost) == (0, 0)
+    assert [event.failed for event in found[:-1]] == [False] * (events - 1)
+    assert looks_like_kmem(open_lines(str(DATA / name)))
+
+
+def test_every_sample_is_read() -> None:
+    assert len(list(DATA.glob("*.txt"))) == 9
+
+
+def test_orders_above_zero_and_both_kinds() -> None:
+    assert read(
+        "sh-781 [004] ...1 31.303494: mm_page_alloc: page=ffffffbdc021cf00 pfn=296764 order=2 migratetype=0",
+        "kworker/10:1-440 [010] ..... 355.369905: mm_page_free: page=00000000dc8c03bd pfn=0x182190 order=2",
+    ) == [KmemEvent("alloc", 296764, 2, False, 1), KmemEvent("free", 0x182190, 2, False, 2)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "page= (null) pfn=0 order=0",
+        "page=(null) pfn=0 order=3 gfp_flags=GFP_NOWAIT",
+        "page=(nil) pfn=0x0 order=0",
+        "page=0000000000000000 pfn=0 order=0",
+        "page=0x0 pfn=0x0 order=0",
+        "pfn=0 order=0",
+        "page=(null) pfn=0xffffffffffffffff order=0",
+        "page=0xdeadbeef pfn=18446744073709551615 order=0",
+    ],
+)
+def test_failed_allocation(fields: str) -> None:
+    (event,) = read(f"sh-1 [000] .... 1.0: mm_page_alloc: {fields}")
+    assert (event.kind, event.pfn, event.failed) == ("alloc", 0, True)
+
+
+@pytest.mark.parametrize("page", ["page=ffffea0000000000 ", "page=00000000d2be5665 ", "page=(____ptrval____) "])
+def test_page_0_may_be_allocated(page: str) -> None:
+    assert read(f"mm_page_alloc: {page}pfn=0 order=0") == [KmemEvent("alloc", 0, 0, False, 1)]
+
+
+def test_free_never_counts_as_a_failed_allocation() -> None:
+    assert read("mm_page_free: page=(null) pfn=0 order=0") == [KmemEvent("free", 0, 0, False, 1)]
+
+
+def test_other_lines_are_ignored_and_counted() -> None:
+    log = KmemLog(
+        "trace.txt",
+        [
+            b"# tracer: nop\n",
+            b"#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION: mm_page_free: comment\n",
+            b"\n",
+            b"cpus=8\n",
+            b"sh-1 [000] 1.0: mm_page_free_batched: page=ffffea0003db9f40 pfn=1155800 order=0 cold=0\n",
+            b"sh-1 [000] 1.0: mm_pagevec_free: page=ffffea0003db9f40 pfn=1155800 order=0 cold=0\n",
+            b"sh-1 [000] 1.0: mm_page_alloc_zone_locked: page=0 pfn=1155800 order=0\n",
+            b"sh-1 [000] 1.0: kmalloc: call_site=ffffffff ptr=00000000\n",
+            b"CPU:3 [LOST 128 EVENTS]\n",
+            b"CPU:1 [12 EVENTS DROPPED]\n",
+            b"sh-1 [000] 1.0: mm_page_free: page=ffffea0003db9f40 pfn=1155800 order=0\n",
+        ],
+    )
+    assert list(log) == [KmemEvent("free", 1155800, 0, False, 11)]
+    assert (log.ignored, log.lost) == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ("page=0 order=0", "pfn="),
+        ("page=0 pfn=12", "order="),
+        ("page=0 pfn=0xzz order=0", "pfn="),
+        ("page=0 pfn=12a order=0", "pfn="),
+        ("page=0 pfn=12 order=-1", "order="),
+        ("page=0 pfn=12 order=0x1", "order="),
+        ("page=0 pfn=99999999999999999999999 order=0", "pfn="),
+        ("page=0 pfn=1 order=60", "beyond"),
+        ("page=0 pfn=0xfffffffffffff order=1", "beyond"),
+        ("", "pfn="),
+    ],
+)
+def test_event_that_cannot_be_read_is_told_with_its_line(fields: str, told: str) -> None:
+    for event in ("mm_page_alloc", "mm_page_free", "kmem:mm_page_free_direct"):
+        with pytest.raises(InputError, match=rf"^trace\.txt:2: .*{told}"):
+            read("# tracer: nop", f"sh-1 [000] .... 1.0: {event}: {fields}")
+
+
+@given(
+    st.sampled_from(["alloc", "free"]),
+    st.integers(1, (1 << 41) - 1),
+    st.integers(0, 10),
+    st.sampled_from(["{}", "0x{:x}"]),
+    st.integers(0, (1 << 64) - 1),
+    st.sampled_from(["page={page:016x} ", "page={page:#x} ", "page= (null) ", ""]),
+    st.sampled_from(
+        ["  sh-1   [000] ....  1.5: mm_page_{}: ", "sh 1 [000] 1.5:  kmem:mm_page_{}:   ", "mm_page_{}:\t"]
+    ),
+)
+def test_what_a_tracer_prints_is_read_back(
+    kind: str, pfn: int, order: int, number: str, page: int, pointer: str, prefix: str
+) -> None:
+    line = prefix.format(kind) + pointer.format(page=page) + f"pfn={number.format(pfn)} order={order} migratetype=1"
+    assert read(line) == [KmemEvent(kind, pfn, order, False, 1)]
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        (b"# tracer: nop\n", True),
+        (b"cpus=4\n", True),
+        (b"sh-1 [000] 1.0: mm_page_free_batched: page=0 pfn=1 order=0\n", True),
+        (b"sh-1 [000] 1.0: sched_switch: prev_comm=sh\n", False),
+        (b'{"memoracle": 1}\n', False),
+        (b"[    0.000000] BIOS-provided physical RAM map:\n", False),
+        (b"", False),
+    ],
+)
+def test_recognition(line: bytes, verdict: bool) -> None:
+    assert looks_like_kmem([line]) is verdict

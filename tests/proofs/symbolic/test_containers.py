@@ -1,0 +1,385 @@
+"""What stands in for a container behaves as the container (see `standin_trials.py`)."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sortedcontainers import SortedSet
+from standin_trials import (
+    ANY_VALUE,
+    KEYS,
+    MODES,
+    PROBES,
+    ROWS,
+    SORTS,
+    VALUES,
+    agree,
+    at_of,
+    fails_on_some_path,
+    has_of,
+    holds_on_every_path,
+    is_key,
+    possible,
+    sets_agree,
+    touch_all,
+    value_of,
+)
+
+from memoracle.proofs.symbolic.containers import Map, Set, Sets, Tables, Words, any_of
+from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
+from memoracle.proofs.symbolic.numbers import number, truth
+from memoracle.spec.clauses import neg
+
+# Sets.
+
+
+def first_of(items: Any) -> Any:
+    """As the code takes the least item of a sorted set that it found not empty."""
+    return items[0] if items else None
+
+
+def apart(items: Any) -> None:
+    """What is done to a copy is not done to the original."""
+    copied = items.copy()
+    copied.discard(0)
+    copied.add(1)
+
+
+SET_STEPS = st.lists(
+    st.one_of(
+        KEYS.map(lambda item: lambda items: items.add(item)),
+        KEYS.map(lambda item: lambda items: items.discard(item)),
+        KEYS.map(lambda item: lambda items: item in items),
+        st.just(first_of),
+        st.just(lambda items: bool(items)),
+        st.just(apart),
+    ),
+    max_size=4,
+)
+REMOVAL = st.lists(KEYS.map(lambda item: lambda items: items.remove(item)), max_size=2)
+
+
+@MODES
+@settings(max_examples=30, deadline=None)
+@given(items=st.sets(KEYS), steps=SET_STEPS, removals=REMOVAL)
+def test_a_set(integers: bool, items: set[int], steps: list[Any], removals: list[Any]) -> None:
+    def both(run: Run) -> tuple[Set, Any]:
+        touch_all(run, "item")
+        return Set(run, has_of(sorted(items)), "item"), SortedSet(items)
+
+    agree(integers, both, [*steps, *removals], sets_agree)
+
+
+def first_in_turn(items: Any) -> Any:
+    """As the code takes some item of a set."""
+    return next(iter(items))
+
+
+@MODES
+@pytest.mark.parametrize("take", [lambda items: items.pop(), first_in_turn])
+@settings(max_examples=20, deadline=None)
+@given(items=st.sets(KEYS, min_size=1))
+def test_any_item_is_taken(integers: bool, take: Callable[[Any], Any], items: set[int]) -> None:
+    taken: list[tuple[Run, Any]] = []
+
+    def body(run: Run) -> None:
+        touch_all(run, "item")
+        stand_in, real = Set(run, has_of(sorted(items)), "item"), items.copy()
+        take(real)
+        item = run.call(lambda: take(stand_in) if stand_in else None)
+        if item is None:
+            run.claim("a set that has an item is not empty", False)
+            raise EndOfRunError
+        run.claim("what is taken was in the set", has_of(sorted(items))(item))
+        for probe in PROBES:
+            goes = (item == probe) & (len(real) < len(items))
+            run.claim("the same are left", stand_in.has(number(probe)) == (neg(goes) & (probe in items)))
+        taken.append((run, item))
+
+    holds_on_every_path(body, integers)
+    taken.clear()
+    explore(SORTS, body, integers)
+    for each in items:
+        assert any(possible(run, integers, *run.conditions, truth(item == each)) for run, item in taken)
+
+
+@MODES
+def test_an_empty_set_gives_no_item(integers: bool) -> None:
+    for take in (lambda items: items.pop(), lambda items: items[0], first_in_turn):
+        fails_on_some_path(lambda run, take=take: run.call(take, Set(run, has_of([]), "item")), integers)
+
+
+@MODES
+def test_no_second_item_is_looked_at(integers: bool) -> None:
+    def all_of(items: Any) -> list[Any]:
+        return [*items] if items else []
+
+    fails_on_some_path(lambda run: run.call(all_of, Set(run, has_of([3]), "item")), integers)
+
+
+@MODES
+@pytest.mark.parametrize("item", [-1, HIGHEST + 1])
+def test_what_is_no_64_bit_number_is_no_key(integers: bool, item: int) -> None:
+    fails_on_some_path(lambda run: run.call(Set(run, has_of([]), "item").add, item), integers)
+    empty = has_of([])
+    fails_on_some_path(lambda run: run.call(Map(run, empty, number).__setitem__, item, 0), integers)
+    fails_on_some_path(lambda run: run.call(Map(run, empty, number, 5).__setitem__, 0, 6), integers)
+
+
+# Lists of sets.
+
+
+@MODES
+@settings(max_examples=30, deadline=None)
+@given(
+    contents=st.lists(st.sets(KEYS), min_size=1, max_size=3),
+    steps=st.lists(st.tuples(st.integers(0, 3), SET_STEPS.filter(bool)), max_size=2),
+)
+def test_a_list_of_sets(integers: bool, contents: list[set[int]], steps: list[tuple[int, list[Any]]]) -> None:
+    def both(run: Run) -> tuple[Sets, Any]:
+        touch_all(run, "item")
+
+        def has(index: Any, item: Any) -> Any:
+            lists = enumerate(map(sorted, contents))
+            return any_of([(number(index) == place) & has_of(each)(item) for place, each in lists])
+
+        return Sets(run, has, number(len(contents)), "item"), [SortedSet(each) for each in contents]
+
+    def same(stand_in: Sets, real: list[Any]) -> Iterator[Any]:
+        for place, each in enumerate(real):
+            yield from sets_agree(Set(stand_in.run, partial(stand_in.has, number(place)), "item"), each)
+
+    at = [lambda lists, index=index, step=step: step(lists[index]) for index, several in steps for step in several]
+    agree(integers, both, at, same)
+
+
+# Dictionaries.
+
+
+def delete(key: int) -> Callable[[Any], None]:
+    return lambda mapping: mapping.__delitem__(key)
+
+
+MAP_STEPS = st.lists(
+    st.one_of(
+        st.tuples(KEYS, VALUES).map(lambda pair: lambda mapping: mapping.__setitem__(*pair)),
+        KEYS.map(lambda key: lambda mapping: mapping.get(key)),
+        KEYS.map(lambda key: lambda mapping: key in mapping),
+        KEYS.map(lambda key: lambda mapping: mapping.__delitem__(key) if key in mapping else None),
+        KEYS.map(lambda key: lambda mapping: mapping.pop(key) if key in mapping else None),
+    ),
+    max_size=8,
+)
+MAP_ENDS = st.lists(
+    st.one_of(
+        KEYS.map(delete),
+        KEYS.map(lambda key: lambda mapping: mapping[key]),
+        KEYS.map(lambda key: lambda mapping: mapping.pop(key)),
+    ),
+    max_size=2,
+)
+
+
+@MODES
+@settings(max_examples=30, deadline=None)
+@given(contents=st.dictionaries(KEYS, VALUES), steps=MAP_STEPS, ends=MAP_ENDS)
+def test_a_dictionary(integers: bool, contents: dict[int, int], steps: list[Any], ends: list[Any]) -> None:
+    at = value_of(contents)
+
+    def same(stand_in: Map, real: dict[int, int]) -> Iterator[Any]:
+        for probe in PROBES:
+            if probe in real:
+                yield stand_in.maps(number(probe), real[probe])
+            else:
+                yield neg(stand_in.has(number(probe)))
+
+    agree(integers, lambda run: (Map(run, has_of([*contents]), at), dict(contents)), [*steps, *ends], same)
+
+
+# Arrays.
+
+
+def words_agree(stand_in: Words, real: Sequence[int]) -> Iterator[Any]:
+    yield stand_in.length == len(real)
+    for place, word in enumerate(real):
+        yield stand_in.at(number(place)) == word
+
+
+WORD_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.integers(0, 6), ANY_VALUE).map(lambda pair: lambda words: words.__setitem__(*pair)),
+        st.integers(0, 6).map(lambda index: lambda words: words[index]),
+    ),
+    max_size=6,
+)
+SLICES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), VALUES), max_size=3)
+
+
+@MODES
+@settings(max_examples=30, deadline=None)
+@given(words=st.lists(VALUES, min_size=1, max_size=6), steps=WORD_STEPS)
+def test_an_array(integers: bool, words: list[int], steps: list[Any]) -> None:
+    agree(integers, lambda run: (Words(run, at_of(words), number(len(words))), array("Q", words)), steps, words_agree)
+
+
+@MODES
+@settings(max_examples=30, deadline=None)
+@given(words=st.lists(VALUES, min_size=5, max_size=6), slices=SLICES, steps=WORD_STEPS)
+def test_slices_of_an_array(
+    integers: bool, words: list[int], slices: list[tuple[int, int, int]], steps: list[Any]
+) -> None:
+    def fill(one: int, other: int, word: int) -> Callable[[Any], None]:
+        start, stop = sorted((one, other))
+
+        def step(container: Any) -> None:
+            symbolic = isinstance(container, Words)
+            times: Any = number(stop - start) if symbolic else stop - start
+            first: Any = number(start) if symbolic else start
+            container[first:stop] = array("Q", [word]) * times
+
+        return step
+
+    filled = [fill(*each) for each in slices]
+    both = lambda run: (Words(run, at_of(words), number(len(words))), array("Q", words))  # noqa: E731
+    agree(integers, both, [*filled, *steps], words_agree)
+
+
+@MODES
+@pytest.mark.parametrize(("start", "stop", "times"), [(0, 2, 3), (3, 2, 0), (4, 6, 2), (-1, 2, 3)])
+def test_a_slice_that_would_move_words_is_noticed(integers: bool, start: int, stop: int, times: int) -> None:
+    def body(run: Run) -> None:
+        words = Words(run, at_of([1] * 5), number(5))
+
+        def code() -> None:
+            words[number(start) : number(stop)] = array("Q", [7]) * number(times)
+
+        run.call(code)
+
+    fails_on_some_path(body, integers)
+
+
+@MODES
+@settings(max_examples=30, deadline=None)
+@given(words=st.lists(VALUES, min_size=1, max_size=4), word=VALUES, before=st.integers(1, 3), steps=WORD_STEPS)
+def test_lists_put_together_and_copied(
+    integers: bool, words: list[int], word: int, before: int, steps: list[Any]
+) -> None:
+    def body(run: Run) -> None:
+        original = Words(run, at_of(words), number(len(words)))
+        copied = original.copy()
+        run.call(copied.__setitem__, 0, 9)
+        whole = [word] * before + copied
+        for claim in (*words_agree(original, words), *words_agree(whole, [word] * before + [9, *words[1:]])):
+            run.claim("it is the same list", claim)
+
+    holds_on_every_path(body, integers)
+
+
+def compared(word: int, length: int) -> Callable[[Any], bool]:
+    return lambda words: bool(words == [word] * length)
+
+
+FEW = st.lists(st.integers(0, 1), min_size=1, max_size=4)
+
+
+@MODES
+@settings(max_examples=30, deadline=None)
+@given(words=FEW, writes=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), max_size=2), word=st.integers(0, 1))
+def test_a_list_compared_with_one_number_repeated(
+    integers: bool, words: list[int], writes: list[tuple[int, int]], word: int
+) -> None:
+    def both(run: Run) -> tuple[Words, Any]:
+        touch_all(run, "index")
+        return Words(run, at_of(words), number(len(words))), list(words)
+
+    written = [lambda words, each=each: words.__setitem__(*each) for each in writes if each[0] < len(words)]
+    agree(integers, both, [*written, compared(word, len(words))], words_agree)
+
+
+@MODES
+@settings(max_examples=20, deadline=None)
+@given(rows=st.lists(FEW.filter(lambda row: len(row) == 3), min_size=2, max_size=2), key=st.integers(0, 1))
+def test_where_a_row_differs(integers: bool, rows: list[list[int]], key: int) -> None:
+    differs = [(key, place) for place, word in enumerate(rows[key]) if word != 0]
+    noted: list[tuple[Run, Any]] = []
+
+    def body(run: Run) -> None:
+        touch_all(run, "index")
+        tables = Tables(run, has_of([*range(len(rows))]), entry_of(dict(enumerate(rows))), 3)
+        same = run.call(lambda: tables[number(key)] == [0] * 3)
+        run.claim("the row is compared", same is (not differs))
+        run.claim("where it differs is noted once", len(tables.differing) == len(differs[:1]))
+        for at in tables.differing:
+            run.claim("it differs there", any_of([is_key(at, each) for each in differs]))
+            noted.append((run, at))
+
+    holds_on_every_path(body, integers)
+    noted.clear()
+    explore(SORTS, body, integers)
+    for each in differs:
+        assert any(possible(run, integers, *run.conditions, truth(is_key(at, each))) for run, at in noted)
+
+
+# Dictionaries of lists.
+
+
+def entry_of(contents: dict[int, list[int]]) -> Callable[[Any, Any], Any]:
+    return value_of({(key, place): word for key, row in contents.items() for place, word in enumerate(row)})
+
+
+def made_and_deleted(tables: Any) -> None:
+    """What was put in and deleted is noted in order."""
+    tables[7] = [1] * 3
+    del tables[7]
+    assert not isinstance(tables, Tables) or (tables.made[-1], tables.deleted[-1]) == (7, 7)
+
+
+@MODES
+@settings(max_examples=50, deadline=None)
+@given(
+    rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=3, max_size=3),
+    steps=st.lists(
+        st.one_of(
+            st.tuples(ROWS, ROWS, VALUES).map(lambda s: lambda tables: tables[s[0]].__setitem__(*s[1:])),
+            st.tuples(ROWS, ROWS).map(lambda s: lambda tables: tables[s[0]][s[1]]),
+            st.tuples(KEYS, ROWS).map(lambda s: lambda tables: tables.__setitem__(s[0], tables[s[1]].copy())),
+            st.tuples(KEYS, VALUES).map(lambda s: lambda tables: tables.__setitem__(s[0], [s[1]] * 3)),
+            st.tuples(ROWS, VALUES).map(lambda s: lambda tables: bool(tables[s[0]] == [s[1]] * 3)),
+            st.just(made_and_deleted),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    ends=st.one_of(
+        st.just([]),  # often, for an error says nothing of what is left
+        st.just([]),
+        st.lists(
+            st.one_of(KEYS.map(delete), st.tuples(KEYS, KEYS).map(lambda s: lambda tables: tables[s[0]][s[1]])),
+            max_size=2,
+        ),
+    ),
+)
+def test_a_dictionary_of_lists(integers: bool, rows: list[list[int]], steps: list[Any], ends: list[Any]) -> None:
+    contents = dict(enumerate(rows))
+
+    def same(stand_in: Tables, real: dict[int, list[int]]) -> Iterator[Any]:
+        for probe in PROBES:
+            if probe not in real:
+                yield neg(stand_in.has(number(probe)))
+                continue
+            yield stand_in.has(number(probe))
+            yield from words_agree(stand_in.at(number(probe)), real[probe])
+
+    def both(run: Run) -> tuple[Tables, Any]:
+        touch_all(run, "index")
+        real = {key: list(row) for key, row in contents.items()}
+        return Tables(run, has_of([*contents]), entry_of(contents), 3), real
+
+    agree(integers, both, [*steps, *ends], same)

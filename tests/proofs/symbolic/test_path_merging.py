@@ -1,0 +1,70 @@
+"""Ways that come together again: what they come to is what each would, and what must hold on each is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from memoracle.proofs.obligations import discharge
+from memoracle.proofs.obligations.obligation import claimed
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.proofs.symbolic.path_merging import merged
+
+SORTS = {"number": Sort("number", 100)}
+
+
+def verdict(body: Callable[[Run], None]) -> str:
+    return discharge.discharge(claimed("some.thing", "theorem", "it holds", SORTS)(body), use_cache=False).verdict
+
+
+def counted(run: Run, number: Any, state: Any) -> Any:
+    def code() -> Any:
+        if number > 10:
+            state.count = state.count + 1
+            return number - 10
+        run.must("it is no more than ten", number <= 10)
+        return number
+
+    return run.call(merged, run, [(state, "count")], code)
+
+
+@pytest.mark.parametrize(("most", "due"), [(90, "proved"), (89, "refuted")])
+def test_what_ways_come_to_is_what_each_would(most: int, due: str) -> None:
+    paths = []
+
+    def body(run: Run) -> None:
+        number, state = run.point("number"), SimpleNamespace(count=7)
+        result = counted(run, number, state)
+        paths.append(result)
+        run.claim("it lost ten if it had more", (result <= most) & ((state.count == 8) == (number > 10)))
+
+    assert verdict(body) == due
+    assert len(paths) == 1  # what comes after is run once
+
+
+def test_what_must_hold_on_one_way_is_claimed() -> None:
+    def body(run: Run) -> None:
+        number = run.point("number")
+
+        def code() -> Any:
+            if number > 10:
+                run.must("there are no more than fifty", number <= 50)
+                return number
+            return 0
+
+        run.call(merged, run, [], code)
+
+    assert verdict(body) == "refuted"
+
+
+def test_code_that_changes_anything_else_does_not_come_together() -> None:
+    def body(run: Run) -> None:
+        counted(run, run.point("number"), SimpleNamespace(count=0, other=0))
+        state = SimpleNamespace(count=0, other=0)
+        run.call(merged, run, [(state, "count")], lambda: setattr(state, "other", run))
+
+    assert verdict(body) == "refuted"
