@@ -21,7 +21,7 @@ mutants: .venv/installed
 
 # Which hypotheses each proof needs: found anew after a change of the law or the code, so that proofs stay quick.
 hints: .venv/installed
-	$(BIN)/python -m memoracle.proofs.obligations.unsat_cores
+	$(BIN)/python -m memoracle.proofs.find_unsat_cores
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks --growth

@@ -81,8 +81,3 @@ def synchronised(processes: int, entries: int, values: int) -> int:
 def unsynchronised(processes: int, entries: int, values: int) -> int:
     """States of kernel halves whatever is in them."""
     return int(values ** (entries * processes))
-
-
-def pat_values(entries: int) -> int:
-    """Values of a page attribute table with so many entries, each of which has one of six types."""
-    return int(6**entries)

@@ -14,7 +14,6 @@ from typing import Any
 
 from memoracle.impl import pat as pat_code
 from memoracle.impl import pte as code
-from memoracle.proofs.counting import formulas
 from memoracle.proofs.exhaustive.explore import limited, remark
 from memoracle.proofs.obligations.obligation import Computation
 from memoracle.spec import pat as pat_law
@@ -190,10 +189,12 @@ def _hex(value: object) -> str:
 
 # Counts
 
+VALUES_OF_THE_REGISTER = 6**8  # each of its eight entries has one of six types
+
 
 def values_of_the_register() -> str | None:
     """How many values the processor takes: by the clauses entry by entry, by the reference one value after another."""
-    due = formulas.pat_values(len(pat_law.INDEXES))
+    due = VALUES_OF_THE_REGISTER
     by_law = 1
     for index in pat_law.INDEXES:
         alone = [pat_law.entries_are_types(pat_law.Pat(kind << 8 * index), index) for kind in range(256)]
@@ -228,7 +229,7 @@ def computations(component: str) -> list[Computation]:
     run = Computation(f"{component}.{name}.run", component, "refinement", claim, lambda: outcome().failure, scope)
     found = [run, *(_happens(component, outcome, scope, operation) for operation in operations)]
     if component == "pat":
-        says = f"the processor takes 6^8 = {formulas.pat_values(8):,} values of the register"
+        says = f"the processor takes 6^8 = {VALUES_OF_THE_REGISTER:,} values of the register"
         found.append(Computation("pat.count.values", "pat", "theorem", says, values_of_the_register, EVERY_BYTE))
     return found
 

@@ -185,7 +185,7 @@ def name_of(phase: str, text: str, key: Key) -> str:
 
 def sources() -> str:
     """What all verdicts hang on: the text of the law, the reference and the proofs."""
-    own = {"score.py", "operators.py", "seeding.py", "unsat_cores.py"}
+    own = {"score.py", "operators.py", "seeding.py", "find_unsat_cores.py"}
     files = [each for side in ("spec", "impl", "proofs") for each in sorted((ROOT / side).rglob("*.py"))]
     return _hash(solver.VERSION, *(each.read_text(encoding="utf-8") for each in files if each.name not in own))
 
