@@ -17,7 +17,8 @@ import msgspec
 from memoracle.diagnostics.levels import EXACT, LEGAL
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy
-from memoracle.spec.geometry import Geometry, geometry_from
+from memoracle.spec.geometry import Geometry
+from memoracle.trace.geometry import geometry_from
 
 Block = TypeVar("Block")
 FRAMES, RANGES = "frames", "ranges"

@@ -1,19 +1,13 @@
 """The sizes of a machine: how many frames and pages there are, and where. Nothing else hard-wires a size.
 
-A geometry is a preset, a TOML file, or the object in a trace's header: a preset's name and what differs from it.
 One that no x64 machine could have is refused with the name of the field that is at fault.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import re
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from reprlib import repr as shortened
-from typing import Any, Final
+from typing import Final
 
 from memoracle.spec.pat import INDEXES, Pat, entries_are_types, register_has_64_bits, type_at
 
@@ -209,103 +203,3 @@ def preset(name: str) -> Geometry:
     """The preset of this name; raises GeometryError."""
     require(name in PRESETS, "preset", f"{shortened(name)} is none of {', '.join(PRESETS)}")
     return PRESETS[name]
-
-
-def load_geometry(source: str) -> Geometry:
-    """The preset of this name, or what a TOML file says; raises GeometryError, which names the file too."""
-    if source in PRESETS:
-        return PRESETS[source]
-    try:
-        return geometry_from(tomllib.loads(Path(source).read_text(encoding="utf-8")))
-    except GeometryError as fault:
-        raise GeometryError(f"{source}: {fault.field}", fault.message) from None
-    except FileNotFoundError:
-        raise GeometryError(source, f"neither a preset ({', '.join(PRESETS)}) nor a file") from None
-    except OSError as fault:
-        raise GeometryError(source, f"cannot read: {fault.strerror or fault}") from None
-    except ValueError as fault:  # no UTF-8, or no TOML
-        raise GeometryError(source, f"it is no TOML: {fault}") from None
-
-
-def geometry_from(source: object) -> Geometry:
-    """A preset by its name, or by a mapping that names a preset (or none: the default) and what differs from it.
-
-    Numbers are integers or strings `"0x..."`. Raises GeometryError, also for a key that is none of a geometry's.
-    """
-    if isinstance(source, str):
-        return preset(source)
-    changes = table("geometry", source)
-    base = preset(text("preset", changes.pop("preset", DEFAULT)))
-    for key in changes:
-        require(key in READERS, key, "unknown key")
-    return dataclasses.replace(base, **{key: READERS[key](key, value) for key, value in changes.items()})
-
-
-def number(field: str, value: object) -> int:
-    """A number of 64 bits: an integer, or a string of one in hexadecimal; raises GeometryError that names the field."""
-    if isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]+", value):
-        value = int(value, 16)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise GeometryError(field, f'{shortened(value)} is neither an integer nor a string "0x..."')
-    require(0 <= value < ADDRESS_SPACE, field, "not between 0 and 2^64 - 1")
-    return value
-
-
-def text(field: str, value: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise GeometryError(field, f"{shortened(value)} is no string")
-
-
-def number_or_text(field: str, value: object) -> int | str:
-    return value if isinstance(value, str) and not value.startswith("0x") else number(field, value)
-
-
-def table(field: str, value: object) -> dict[str, object]:
-    if isinstance(value, Mapping):
-        return {str(key): content for key, content in value.items()}
-    raise GeometryError(field, f"{shortened(value)} is no table of keys and values")
-
-
-def each(field: str, value: object) -> list[tuple[str, object]]:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [(f"{field}[{index}]", content) for index, content in enumerate(value)]
-    raise GeometryError(field, f"{shortened(value)} is no list")
-
-
-def numbers(field: str, value: object) -> tuple[int, ...]:
-    return tuple(number(name, content) for name, content in each(field, value))
-
-
-def pair(field: str, value: object, first: str) -> tuple[int, int]:
-    """The two numbers of a table that has the keys `first` and `pages`, and no other."""
-    keys = table(field, value)
-    for key in keys:
-        require(key in (first, "pages"), f"{field}.{key}", "unknown key")
-    for key in (first, "pages"):
-        require(key in keys, f"{field}.{key}", "missing")
-    return number(f"{field}.{first}", keys[first]), number(f"{field}.pages", keys["pages"])
-
-
-def page_range(field: str, value: object) -> Range:
-    return Range(*pair(field, value, "start"))
-
-
-def pieces(field: str, value: object) -> tuple[Piece, ...]:
-    return tuple(Piece(*pair(name, content, "page")) for name, content in each(field, value))
-
-
-READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
-    "page_size": number,
-    "frames": number,
-    "kernel_image_frames": number,
-    "physical_address_bits": number,
-    "kernel_range": page_range,
-    "kernel_reserved": pieces,
-    "process_range": page_range,
-    "leaf_level": number,
-    "pat_register": number,
-    "heap_classes": numbers,
-    "frame_free": text,
-    "heap_alignment": number_or_text,
-}

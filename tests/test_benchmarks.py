@@ -19,8 +19,8 @@ from memoracle.proofs.components.buddy import law as buddy_law
 from memoracle.proofs.obligations import law_obligations
 from memoracle.replay.dispatch import Replay
 from memoracle.spec import buddy as law
-from memoracle.spec.geometry import geometry_from
 from memoracle.trace.decoding import EVENT
+from memoracle.trace.geometry import geometry_from
 
 ROOT = Path(__file__).parent.parent
 SMALL = 5  # bits

@@ -12,9 +12,9 @@ import pytest
 
 from memoracle.cli import main
 from memoracle.proofs import registry
-from memoracle.spec.geometry import geometry_from
 from memoracle.trace.decoding import decode_event
 from memoracle.trace.events import OPERATIONS
+from memoracle.trace.geometry import geometry_from
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from memoracle.spec.geometry import Geometry, load_geometry
+from memoracle.spec.geometry import Geometry
+from memoracle.trace.geometry import load_geometry
 from memoracle.trace.inputs import InputError
 
 TEXT, JSON = "text", "json"

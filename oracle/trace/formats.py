@@ -7,9 +7,10 @@ from itertools import chain, islice
 
 from msgspec import UNSET
 
-from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, geometry_from
+from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError
 from memoracle.trace.decoding import Header, MalformedLine, decode_header
 from memoracle.trace.e820 import looks_like_e820
+from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
 from memoracle.trace.kmem import looks_like_kmem
 

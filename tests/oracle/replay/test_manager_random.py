@@ -15,7 +15,7 @@ from memoracle.impl.manager import Machine, Manager
 from memoracle.impl.paging import Leaf
 from memoracle.impl.pte import Layout
 from memoracle.replay.dispatch import Replay
-from memoracle.spec.geometry import geometry_from
+from memoracle.trace.geometry import geometry_from
 from memoracle.trace.memory_types import NAMES
 
 PAGE = 1 << 21

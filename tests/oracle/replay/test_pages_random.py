@@ -17,7 +17,7 @@ from memoracle.impl.paging import Leaf, Paging
 from memoracle.impl.pte import Layout
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.table_frames import TableFrames
-from memoracle.spec.geometry import geometry_from
+from memoracle.trace.geometry import geometry_from
 from memoracle.trace.memory_types import NAMES, NUMBERS
 
 PAGE = 1 << 21

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from memoracle.spec.geometry import Geometry, GeometryError, Piece, Range, preset
+from memoracle.trace.geometry import geometry_from, load_geometry, number
+
+KERNEL = 0xFFFFFFFF00000000
+MIB = 1 << 20
+
+
+def test_mapping_changes_only_what_it_names() -> None:
+    geometry = geometry_from({"preset": "x64-2m", "process_range": {"start": 0, "pages": "0x2000000"}})
+    assert geometry == dataclasses.replace(preset("x64-2m"), process_range=Range(0, 1 << 25))
+
+
+def test_mapping_without_a_preset_starts_from_the_default() -> None:
+    assert geometry_from({"frames": 64}) == dataclasses.replace(preset("x64-2m"), frames=64)
+    assert geometry_from("x64-4k") == preset("x64-4k")
+
+
+def test_every_key_can_be_given() -> None:
+    keys: dict[str, object] = {
+        "page_size": "0x40000000",
+        "frames": 8,
+        "kernel_image_frames": 1,
+        "physical_address_bits": 40,
+        "kernel_range": {"start": "0xffff800000000000", "pages": 4},
+        "kernel_reserved": [{"page": 2, "pages": 2}, {"page": 0, "pages": 1}],
+        "process_range": {"start": "0x100000000", "pages": 4},
+        "leaf_level": 3,
+        "pat_register": "0x0007040600070406",
+        "heap_classes": [16, 32],
+        "frame_free": "trusting",
+        "heap_alignment": 16,
+    }
+    assert set(keys) == {field.name for field in dataclasses.fields(Geometry)}
+    assert geometry_from(keys) == Geometry(
+        page_size=1 << 30,
+        frames=8,
+        kernel_image_frames=1,
+        physical_address_bits=40,
+        kernel_range=Range(0xFFFF800000000000, 4),
+        kernel_reserved=(Piece(2, 2), Piece(0, 1)),
+        process_range=Range(1 << 32, 4),
+        leaf_level=3,
+        pat_register=0x0007040600070406,
+        heap_classes=(16, 32),
+        frame_free="trusting",
+        heap_alignment=16,
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("page_size", 3 * MIB),
+        ("page_size", 0),
+        ("page_size", -4096),
+        ("page_size", 4096),  # a leaf of level 2 maps 2 MiB
+        ("page_size", True),
+        ("page_size", 2.0),
+        ("page_size", "2 MiB"),
+        ("page_size", "0x"),
+        ("leaf_level", 0),
+        ("leaf_level", 4),
+        ("leaf_level", True),
+        ("frames", 0),
+        ("frames", -1),
+        ("frames", None),
+        ("frames", (1 << 52 - 21) + 1),
+        ("kernel_image_frames", 0),
+        ("kernel_image_frames", 2049),
+        ("kernel_image_frames", False),
+        ("physical_address_bits", 31),
+        ("physical_address_bits", 53),
+        ("physical_address_bits", 1 << 63),
+        ("kernel_range", {"start": 0, "pages": 2048}),  # the lower half
+        ("kernel_range", {"start": "0x800000000000", "pages": 2048}),  # not canonical
+        ("kernel_range", {"start": "0xffff700000000000", "pages": 2048}),  # not canonical
+        ("kernel_range", {"start": "0xffffffff00200000", "pages": 2048}),  # misaligned
+        ("kernel_range", {"start": "0xffffffff00000000", "pages": 2047}),
+        ("kernel_range", {"start": "0xffffffff00000000", "pages": 0}),
+        ("kernel_range", []),
+        ("process_range", {"start": KERNEL, "pages": 2048}),  # the upper half, and the kernel's range
+        ("process_range", {"start": 0, "pages": 1 << 27}),  # past the lower half
+        ("process_range", {"start": "0x800000000000", "pages": 1 << 26}),
+        ("process_range", {"start": "0x200000", "pages": 2}),
+        ("process_range", {"start": 0, "pages": 3}),
+        ("kernel_reserved", [{"page": 0, "pages": 2}, {"page": 1, "pages": 1}]),
+        ("kernel_reserved", [{"page": 2, "pages": 1}, {"page": 2, "pages": 1}]),
+        ("kernel_reserved", [{"page": 1, "pages": 2}]),
+        ("kernel_reserved", [{"page": 0, "pages": 3}]),
+        ("kernel_reserved", [{"page": 0, "pages": 0}]),
+        ("kernel_reserved", [{"page": 2048, "pages": 1}]),
+        ("kernel_reserved", [{"page": 0, "pages": 4096}]),
+        ("kernel_reserved", {"page": 0, "pages": 1}),
+        ("kernel_reserved", "none"),
+        ("pat_register", 1 << 64),
+        ("pat_register", "0x0005040600010402"),  # type 2 is reserved
+        ("pat_register", "0x8000000000000006"),
+        ("heap_classes", [8, 8]),
+        ("heap_classes", [64, 8]),
+        ("heap_classes", [0, 8]),
+        ("heap_classes", 8),
+        ("frame_free", "careless"),
+        ("frame_free", 1),
+        ("heap_alignment", 0),
+        ("heap_alignment", 24),
+        ("heap_alignment", "page"),
+        ("heap_alignment", True),
+        ("preset", "x86"),
+        ("preset", 64),
+        ("huge_pages", 1),
+    ],
+)
+def test_impossible_geometry_is_refused_with_the_name_of_the_field(field: str, value: object) -> None:
+    with pytest.raises(GeometryError, match=f"^{field}: ") as refusal:
+        geometry_from({field: value})
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [
+        ({"kernel_range": {"start": 0}}, "kernel_range.pages"),
+        ({"process_range": {"start": "zero", "pages": 1}}, "process_range.start"),
+        ({"process_range": {"start": 0, "pages": 1, "page": 0}}, "process_range.page"),
+        ({"kernel_reserved": [{"page": 0, "pages": 1}, {"page": 1}]}, "kernel_reserved[1].pages"),
+        ({"heap_classes": [8, "sixteen"]}, "heap_classes[1]"),
+        ([], "geometry"),
+        (None, "geometry"),
+        ("x86", "preset"),
+    ],
+)
+def test_ill_formed_geometry_is_refused_with_the_place(source: object, field: str) -> None:
+    with pytest.raises(GeometryError) as refusal:
+        geometry_from(source)
+    assert refusal.value.field == field
+    assert isinstance(refusal.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    "value", [-1, 1 << 64, 1 << 20_000, "0x10000000000000000"], ids=["negative", "65 bits", "huge", "text"]
+)
+def test_number_has_64_bits(value: object) -> None:
+    with pytest.raises(GeometryError, match=r"^frames: not between 0 and 2\^64 - 1$"):
+        number("frames", value)
+
+
+def test_page_size_must_be_what_the_leaf_level_maps() -> None:
+    with pytest.raises(GeometryError, match="page_size: a leaf of level 1 maps 4096 bytes"):
+        geometry_from({"leaf_level": 1})
+
+
+def test_ranges_may_end_where_their_halves_end() -> None:
+    kernel = {"start": "0xffff800000000000", "pages": 1 << 26}
+    geometry = geometry_from({"kernel_range": kernel, "process_range": {"start": 0, "pages": 1 << 26}})
+    assert geometry.kernel_range.start + geometry.kernel_range.pages * geometry.page_size == 1 << 64
+
+
+def test_toml_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "machine.toml"
+    file.write_text(
+        'preset = "x64-4k"\nframes = 0x1000\nkernel_range = {start = "0xffffffff80000000", pages = 4096}\n'
+        "kernel_reserved = [{page = 0, pages = 16}]\n"
+    )
+    geometry = load_geometry(str(file))
+    assert (geometry.frames, geometry.kernel_range) == (4096, Range(0xFFFFFFFF80000000, 4096))
+    assert geometry.kernel_reserved == (Piece(0, 16),)
+    assert load_geometry("x64-2m") == preset("x64-2m")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"frames = 0\n", "frames"),
+        (b"frames = \n", "it is no TOML"),
+        (b"preset = '\xff'\n", "it is no TOML"),
+        (b"colour = 'red'\n", "colour: unknown key"),
+    ],
+)
+def test_faulty_toml_file_is_named(tmp_path: Path, content: bytes, told: str) -> None:
+    file = tmp_path / "machine.toml"
+    file.write_bytes(content)
+    with pytest.raises(GeometryError, match=told) as refusal:
+        load_geometry(str(file))
+    assert str(refusal.value).startswith(f"{file}: ")
+
+
+def test_unreadable_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GeometryError, match=r"none\.toml: neither a preset \(x64-2m, x64-4k\) nor a file"):
+        load_geometry(str(tmp_path / "none.toml"))
+    with pytest.raises(GeometryError, match="cannot read"):
+        load_geometry(str(tmp_path))
