@@ -8,6 +8,7 @@ prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
 
 test: .venv/installed
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 -q
