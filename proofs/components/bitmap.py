@@ -14,7 +14,7 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.containers import Set, Words
 from memoracle.proofs.symbolic.execution import Run, cut
-from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort, World
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Operation, at_least, at_most, implies, neg
 from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
@@ -25,7 +25,7 @@ SORTS = {"frame": FRAME, "later": FRAME, "first": FRAME, "last": FRAME, "word": 
 FUNCTIONS = dict.fromkeys(("exists", "is_free", "in_use", "free_below"), law_obligations.any_point("frame"))
 
 
-def unknown(run: World) -> law.Frames:
+def unknown(run: HypothesisPool) -> law.Frames:
     """Any state: any number of frames, any image."""
     reach = run.number("reach", 1, MOST_FRAMES)
     image = run.number("image", 1, MOST_FRAMES)
@@ -43,7 +43,7 @@ def unknown(run: World) -> law.Frames:
     )
 
 
-def initial(run: World) -> law.Frames:
+def initial(run: HypothesisPool) -> law.Frames:
     """No frame exists but the image's."""
     state = unknown(run)
     return law.empty(state.reach, state.image)

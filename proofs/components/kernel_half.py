@@ -12,7 +12,7 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.containers import Set, Tables, Words
 from memoracle.proofs.symbolic.execution import Run, cut
-from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Clause, Operation, implies, neg
 
@@ -33,7 +33,7 @@ FUNCTIONS = {
 }
 
 
-def unknown(run: World) -> law.Halves:
+def unknown(run: HypothesisPool) -> law.Halves:
     """Any number of processes, whatever is in their tables, with an update in flight or without."""
     index = run.number("index")
     run.touch(("index",), (index,))

@@ -9,20 +9,20 @@ from memoracle.impl import pat as code
 from memoracle.proofs.obligations.law_obligations import short
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import pat as law
 from memoracle.spec.clauses import Clause, Truth, implies, neg
 
 SORTS = {"register": Sort("register"), "kind": Sort("kind"), "index": Sort("index")}
 
 
-def legal(run: World, register: Any) -> None:
+def legal(run: HypothesisPool, register: Any) -> None:
     """Takes as given that the processor takes this value of the register."""
     state = law.Pat(register)
     run.assume(law.register_has_64_bits(state), *(law.entries_are_types(state, index) for index in law.INDEXES))
 
 
-def any_table(run: World) -> law.Pat:
+def any_table(run: HypothesisPool) -> law.Pat:
     """Any value that the processor takes."""
     register = run.number("register")
     legal(run, register)

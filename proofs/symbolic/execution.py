@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import z3
 
 from memoracle.proofs.symbolic import numbers, z3_terms
-from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.proofs.symbolic.numbers import truth
 
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
@@ -36,7 +36,7 @@ class Goal:
     holds: z3.BoolRef
 
 
-class Run(World):
+class Run(HypothesisPool):
     """One path through the code, and what must hold along it."""
 
     def __init__(self, sorts: dict[str, Sort], choices: list[bool]) -> None:

@@ -29,7 +29,7 @@ class Sort(NamedTuple):
     highest: int = HIGHEST
 
 
-class World:
+class HypothesisPool:
     """One proof's unknowns, facts and points. Names are given in order, so a proof is the same text every time."""
 
     def __init__(self, sorts: dict[str, Sort]) -> None:

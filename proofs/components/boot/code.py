@@ -15,7 +15,7 @@ from memoracle.proofs.components.boot.interval_lists import Bag, Records, covers
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run, cut
-from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Clause, Truth, at_least, at_most, implies, neg, when
@@ -25,7 +25,7 @@ SORTS = {"byte": BYTE, "page": PAGE, "frame": PAGE, "first": PAGE, "last": PAGE,
 LARGEST_PAGE = 30  # 1 GiB
 
 
-def unknown(run: World) -> law.Map:
+def unknown(run: HypothesisPool) -> law.Map:
     """Any records, and any pages taken to be usable."""
     return law.Map(
         page_shift=run.number("page_shift", 0, LARGEST_PAGE),

@@ -9,7 +9,7 @@ from typing import Any
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Operation, implies
 
@@ -41,7 +41,7 @@ FUNCTIONS = {
 }
 
 
-def unknown(run: World) -> law.Blocks:
+def unknown(run: HypothesisPool) -> law.Blocks:
     """Any state of a space of any depth, in which a block may be held."""
     depth = run.number("depth", 0, DEEPEST)
     held_order = run.number("held_order", 0, ORDER.highest)
@@ -63,7 +63,7 @@ def unknown(run: World) -> law.Blocks:
     )
 
 
-def initial(run: World) -> law.Blocks:
+def initial(run: HypothesisPool) -> law.Blocks:
     return law.whole(unknown(run).depth)
 
 

@@ -9,7 +9,7 @@ from memoracle.proofs.components import bitmap
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import heap as law
 from memoracle.spec import slab as slab_law
@@ -33,7 +33,7 @@ FUNCTIONS = {
 }
 
 
-def unknown(run: World) -> law.Heap:
+def unknown(run: HypothesisPool) -> law.Heap:
     """Any blocks, of pages of any size and with any alignment."""
     return law.Heap(
         page_shift=run.number("page_shift", LEAST_PAGE, LARGEST_PAGE),
@@ -44,7 +44,7 @@ def unknown(run: World) -> law.Heap:
     )
 
 
-def initial(run: World) -> law.Heap:
+def initial(run: HypothesisPool) -> law.Heap:
     state = unknown(run)
     return law.nothing(state.page_shift, state.alignment)
 
@@ -96,7 +96,7 @@ def reserve() -> Iterator[Obligation]:
 # Slabs
 
 
-def unknown_layout(run: World) -> slab_law.Layout:
+def unknown_layout(run: HypothesisPool) -> slab_law.Layout:
     """Numbers of any size."""
     most = 1 << LARGEST_PAGE
     return slab_law.Layout(

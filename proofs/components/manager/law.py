@@ -15,7 +15,7 @@ import z3
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import Sort, World
+from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import bitmap, manager_law, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.bitmap import Frames
@@ -67,7 +67,7 @@ FUNCTIONS = {
 }
 
 
-def page_shift(run: World) -> int:
+def page_shift(run: HypothesisPool) -> int:
     """Of leaves of any level: the proof is made for each."""
     assert isinstance(run, Run)
     for shift in PAGE_SHIFTS[:-1]:
@@ -76,7 +76,7 @@ def page_shift(run: World) -> int:
     return PAGE_SHIFTS[-1]
 
 
-def unknown_frames(run: World) -> Frames:
+def unknown_frames(run: HypothesisPool) -> Frames:
     return Frames(
         reach=run.number("reach", 1, MOST_PAGES),
         image=run.number("image", 1, MOST_PAGES),
@@ -88,7 +88,7 @@ def unknown_frames(run: World) -> Frames:
     )
 
 
-def unknown_mappings(run: World, shift: int, counted: Any) -> Mappings:
+def unknown_mappings(run: HypothesisPool, shift: int, counted: Any) -> Mappings:
     return Mappings(
         page_shift=shift,
         physical_bits=run.number("physical_bits", 32, 52),
@@ -108,7 +108,7 @@ def unknown_mappings(run: World, shift: int, counted: Any) -> Mappings:
     )
 
 
-def unknown(run: World, pages_of: Any = None) -> law.Memory:
+def unknown(run: HypothesisPool, pages_of: Any = None) -> law.Memory:
     """Any number of frames, processes and kernel pages, used in any way.  pages_of: 2 to this many bytes, or any."""
     frames, shift = unknown_frames(run), pages_of or page_shift(run)
     return law.Memory(
@@ -129,7 +129,7 @@ def unknown(run: World, pages_of: Any = None) -> law.Memory:
     )
 
 
-def initial(run: World) -> law.Memory:
+def initial(run: HypothesisPool) -> law.Memory:
     """Before the memory map is read."""
     some = unknown(run)
     frames = bitmap.empty(some.reach, some.image)

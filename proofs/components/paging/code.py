@@ -18,7 +18,7 @@ from memoracle.proofs.components.paging.law import LAW
 from memoracle.proofs.components.paging.models import encoding
 from memoracle.proofs.components.paging.symbolic_tables import (
     SORTS,
-    World,
+    SymbolicPaging,
     any_reading,
     bookkeeping,
     can_be_shown,
@@ -141,7 +141,7 @@ def at_level(body: Callable[[Run, int], None], level: int) -> Callable[[Run], No
 
 def stay_trees(
     run: Run,
-    world: World,
+    world: SymbolicPaging,
     known: tables.Tables,
     at: Mapping[str, Any] = MappingProxyType({}),
     climbs: bool = False,
@@ -161,7 +161,11 @@ def stay_trees(
 
 
 def map_alike(
-    run: Run, world: World, state: law.Mappings, leaf: Callable[[Any, Any], Any] | None = None, whole: bool = False
+    run: Run,
+    world: SymbolicPaging,
+    state: law.Mappings,
+    leaf: Callable[[Any, Any], Any] | None = None,
+    whole: bool = False,
 ) -> None:
     """Claims that the tables map what this state says, and that the containers tell it.
 
@@ -185,14 +189,14 @@ def map_alike(
         run.claim(f"{name} of a page that is mapped is what the law says", implies(state.is_mapped(space, page), same))
 
 
-def pages(world: World, space: Any, page: Any) -> Any:
+def pages(world: SymbolicPaging, space: Any, page: Any) -> Any:
     """Whether this is a page of a space that lives: of a process's lower half, or of the kernel's upper half."""
     whose = law.is_lower(page) | (space == 0)
     start = addresses.address_is_aligned(world.mappings, page) & addresses.is_canonical(page)
     return start & whose & world.code.roots.has(space)
 
 
-def leaf_due(world: World, process: Any, virtual: Any, value: Any) -> Callable[[Any, Any], Any]:
+def leaf_due(world: SymbolicPaging, process: Any, virtual: Any, value: Any) -> Callable[[Any, Any], Any]:
     """By page, the leaf that a walk comes to, once this value was written for one page."""
 
     def leaf(space: Any, page: Any) -> Any:
@@ -202,7 +206,7 @@ def leaf_due(world: World, process: Any, virtual: Any, value: Any) -> Callable[[
     return leaf
 
 
-def untouched(run: Run, world: World) -> None:
+def untouched(run: Run, world: SymbolicPaging) -> None:
     """Claims that nothing was written to any container, or that all is as it was."""
     now, before = tables_of(world.code, world.tables), world.tables
     same = all(getattr(now, name) is getattr(before, name) for name in ("lives", "root", "top", "entry"))
@@ -232,7 +236,7 @@ def map_refines(run: Run, level: int) -> None:
     map_alike(run, world, law.map_page(world.mappings, *values.values()), leaf_is)
 
 
-def grown(world: World, process: Any, virtual: Any) -> tables.Tables:
+def grown(world: SymbolicPaging, process: Any, virtual: Any) -> tables.Tables:
     """What is known of the tables once those that a new page needs have been linked, from above."""
     known, made = world.tables, world.code.memory.made
     for number, table in enumerate(made):
@@ -280,7 +284,7 @@ def unmap_refines(run: Run, level: int) -> None:
     map_alike(run, world, after, leaf_due(world, process, virtual, 0))
 
 
-def shrunk(world: World) -> tables.Tables:
+def shrunk(world: SymbolicPaging) -> tables.Tables:
     """What is known of the tables once those that a page left empty are gone."""
     known, memory = world.tables, world.code.memory
     for table in memory.deleted:
@@ -294,7 +298,7 @@ def put(what: Callable[[Any], Any], table: Any, value: Any) -> Callable[[Any], A
     return lambda other: when(other == table, value, what(other))
 
 
-def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, World], Any]) -> Obligation:
+def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, SymbolicPaging], Any]) -> Obligation:
     """That a call takes the frames of the tables that it makes, gives back those of tables that go, and no others."""
 
     @proved(name, "refinement", claim)

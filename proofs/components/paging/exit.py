@@ -7,7 +7,7 @@ from typing import Any
 
 from memoracle.impl.paging import Unmapped
 from memoracle.proofs.components.paging.code import at_each_level, map_alike, put, stay_trees, untouched
-from memoracle.proofs.components.paging.symbolic_tables import World, any_reading, unknown_code
+from memoracle.proofs.components.paging.symbolic_tables import SymbolicPaging, any_reading, unknown_code
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run, cut
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
@@ -18,7 +18,7 @@ from memoracle.spec import tables
 from memoracle.spec.clauses import implies, neg
 
 
-def later_world(run: Run, world: World, level: int, suffix: str) -> World:
+def later_world(run: Run, world: SymbolicPaging, level: int, suffix: str) -> SymbolicPaging:
     """Any state that the same machine may come to."""
     renamed: Any = Renamed(run, suffix)
     return unknown_code(renamed, world.tables.reads, level)
@@ -27,7 +27,7 @@ def later_world(run: Run, world: World, level: int, suffix: str) -> World:
 class Emptying:
     """The loop of exit. At its head, pages of the process may be gone; all else is as it was."""
 
-    def __init__(self, world: World, process: Any, level: int) -> None:
+    def __init__(self, world: SymbolicPaging, process: Any, level: int) -> None:
         self.world, self.process, self.level = world, process, level
         self.start, self.now = world.mappings, world
 
@@ -129,6 +129,6 @@ def exit_refines(run: Run, level: int) -> None:
     table = run.point("table")
     run.touch(("space", "page"), (process, some_page(now.tables, table)))
     known = replace(now.tables, level=put(now.tables.level, root, 0))
-    left = World(world.code, now.tables, now.mappings)
+    left = SymbolicPaging(world.code, now.tables, now.mappings)
     stay_trees(run, left, known, {"table": table})
     map_alike(run, left, law.end(now.mappings, process), whole=True)

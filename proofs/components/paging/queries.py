@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from memoracle.proofs.components.paging.code import at_each_level, proved, untouched
-from memoracle.proofs.components.paging.symbolic_tables import World, any_reading, unknown_code
+from memoracle.proofs.components.paging.symbolic_tables import SymbolicPaging, any_reading, unknown_code
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import neg, when
 
 
-def nothing_to_find(world: World, process: Any, virtual: Any) -> Any:
+def nothing_to_find(world: SymbolicPaging, process: Any, virtual: Any) -> Any:
     return neg(world.mappings.lives(process)) | law.nothing_is_mapped(world.mappings, process, virtual)
 
 

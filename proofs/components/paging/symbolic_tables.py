@@ -38,7 +38,7 @@ SORTS = {
 
 
 @dataclass
-class World:
+class SymbolicPaging:
     """The reference on unknown containers, and what it stands for before anything is run."""
 
     code: Any
@@ -157,7 +157,7 @@ def unknown_tables(run: Run, reading: tables.Reading | None = None, level: int |
     )
 
 
-def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | None = None) -> World:
+def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | None = None) -> SymbolicPaging:
     """The reference on any such tables, with any supply of frames and any memory types."""
     ghost = unknown_tables(run, reading, level)
     page_shift, register = 9 * ghost.leaf + 3, run.number("pat_register")
@@ -204,7 +204,7 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
     if reading is not None:
         reading_alike(run, code, reading, mappings)
     counting_as_one_step(run, code)
-    return World(code, ghost, mappings)
+    return SymbolicPaging(code, ghost, mappings)
 
 
 def reading_alike(run: Run, code: Any, reading: tables.Reading, state: law.Mappings) -> None:
