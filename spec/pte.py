@@ -314,7 +314,7 @@ def nothing_reserved_is_set(s: Addresses, value: Number, level: Number) -> Truth
 
 OPERATIONS = (encode, decode)
 # What it takes, beside the guard, to be sure that an operation succeeds: where this does not hold, it may be refused.
-SURE = {encode: lowest_is_asked_for_as_leaf, decode: nothing_reserved_is_set}
+MUST_SUCCEED_IF = {encode: lowest_is_asked_for_as_leaf, decode: nothing_reserved_is_set}
 
 
 # Theorems, of all values of 64 bits

@@ -143,7 +143,7 @@ def _encoded(state: law.Entries, layout: code.Layout, level: int, outcome: Outco
     for physical, allowed, leaf, cache_type in product(PAGE_STARTS, ALLOWED, (False, True), range(8)):
         fields = code.Fields(physical, *allowed, leaf, cache_type)
         fit = encodable(state, fields, level)
-        sure = law.SURE[law.encode](state, leaf, level)
+        sure = law.MUST_SUCCEED_IF[law.encode](state, leaf, level)
         outcome.note(law.encode, bool(fit))
 
         def index(value: int) -> Any:
@@ -169,7 +169,7 @@ def _read(state: law.Entries, layout: code.Layout, level: int, outcome: Outcome)
     for value in values():
         allowed = law.decode.broken(state, value=value, level=level) is None
         outcome.note(law.decode, allowed)
-        sure = allowed and law.SURE[law.decode](state, value, level)
+        sure = allowed and law.MUST_SUCCEED_IF[law.decode](state, value, level)
         due = _fields(state, value, level) if sure else None
         said = answer(code.decode, layout, value, level)
         if said != due:

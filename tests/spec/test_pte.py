@@ -91,8 +91,8 @@ def test_reserved_bits_are_those_of_the_manual(level: int, leaf: bool) -> None:
 def test_what_is_not_present_may_be_refused_or_read() -> None:
     processor, value = law.Entries(*LINUX), 0x2082
     assert law.decode.broken(processor, value=value, level=2) is None
-    assert not law.SURE[law.decode](processor, value, 2)
-    assert law.SURE[law.decode](processor, 0x1082, 2)
+    assert not law.MUST_SUCCEED_IF[law.decode](processor, value, 2)
+    assert law.MUST_SUCCEED_IF[law.decode](processor, 0x1082, 2)
 
 
 def test_entry_256_starts_where_the_upper_half_does() -> None:

@@ -131,7 +131,9 @@ def encoding(run: Run) -> None:
     """Puts what the proofs of entries show in the place of `encode`."""
 
     def stand_in(layout: Layout, fields: Fields, level: int) -> Any:
-        assert fields.leaf or level != pte.LOWEST_LEVEL, "the code may refuse what the law allows: see `pte.SURE`"
+        assert fields.leaf or level != pte.LOWEST_LEVEL, (
+            "the code may refuse what the law allows: see `pte.MUST_SUCCEED_IF`"
+        )
         with run.reading_law():
             state = pte.Entries(layout.physical_address_bits, layout.pat_register)
             asked = dict(zip(Fields._fields, fields, strict=True)) | {"level": level}
