@@ -147,7 +147,7 @@ class PageAnswers:
         if not pages.is_judged(virtual):
             return None
         if not pages.lives(process):
-            return pages.of_nobody(event, line, handler)
+            return pages.unknown_process(event, line, handler)
         clause = addresses.address_has_64_bits
         if not clause(self.rules.geometry, virtual):
             if not event.succeeded:

@@ -124,7 +124,7 @@ class PageReplay:
             for frame in released:
                 self.frames.release(frame, line)
 
-    def of_nobody(self, event: PageEvent, line: int, handler: Handler) -> Finding | None:
+    def unknown_process(self, event: PageEvent, line: int, handler: Handler) -> Finding | None:
         """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
         if not event.succeeded:
             return None
@@ -169,7 +169,7 @@ class PageReplay:
     ) -> Finding | None:
         judged = self.is_judged(virtual)
         if not self.lives(process):
-            return self.of_nobody(event, line, self.map) if judged else None
+            return self.unknown_process(event, line, self.map) if judged else None
         finding = self.not_mappable(process, virtual, leaf) if judged else None
         self.show(process, virtual, leaf, line)
         return finding and replace(finding, after=self.around(process, virtual))
@@ -235,7 +235,7 @@ class PageReplay:
     def unmapped_wrongly(self, event: events.PageUnmap, process: int, virtual: int, line: int) -> Finding | None:
         judged = self.is_judged(virtual)
         if not self.lives(process):
-            return self.of_nobody(event, line, self.unmap) if judged else None
+            return self.unknown_process(event, line, self.unmap) if judged else None
         before, clause = self.around(process, virtual), self.why_not_unmap(process, virtual)
         message = f"{virtual:#x} {self.mapped_to(process, virtual)}, for kernel pages"
         if clause is manager.unmaps_no_kernel_page:

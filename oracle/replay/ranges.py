@@ -101,7 +101,7 @@ class RangeReplay:
     def asked(self, space: Space, address: int, pages: int) -> Asked:
         return Asked(self.geometry, space.buddy, space.made, space.process, address, pages)
 
-    def of_nobody(self, event: RangeEvent, line: int) -> Finding | None:
+    def unknown_process(self, event: RangeEvent, line: int) -> Finding | None:
         """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
         if not event.succeeded:
             return None
@@ -118,7 +118,7 @@ class RangeReplay:
         address = None if event.result is None else number(event.result)
         space = self.known.get(event.process) or self.space(number(event.process))
         if space is None:
-            return self.of_nobody(event, line)
+            return self.unknown_process(event, line)
         if address is None:
             return self.allocate_failed(event, space, pages)
         page, buddy = space.area.page_at(address, self.page_size), space.buddy
@@ -175,7 +175,7 @@ class RangeReplay:
         pages, address = number(event.pages), number(event.address)
         space = self.known.get(event.process) or self.space(number(event.process))
         if space is None:
-            return self.of_nobody(event, line)
+            return self.unknown_process(event, line)
         if event.error is not UNSET:
             return self.refused(law.reserve, event, self.asked(space, address, pages))
         page = space.area.page_at(address, self.page_size)
@@ -188,7 +188,7 @@ class RangeReplay:
         pages, address = number(event.pages), number(event.address)
         space = self.known.get(event.process) or self.space(number(event.process))
         if space is None:
-            return self.of_nobody(event, line)
+            return self.unknown_process(event, line)
         if event.error is not UNSET:
             asked = self.asked(space, address, pages)
             return None if self.why_held(space, asked) else self.refused(law.free, event, asked)
@@ -230,7 +230,7 @@ class RangeReplay:
             return None
         space = self.space(process)
         if space is None:
-            return self.of_nobody(event, line)
+            return self.unknown_process(event, line)
         page = space.area.page_at(address, self.page_size)
         size = 0 if page is None else space.buddy.size(page)
         if answer == size:
@@ -252,7 +252,7 @@ class RangeReplay:
             return None
         space = self.space(process)
         if space is None:
-            return self.of_nobody(event, line)
+            return self.unknown_process(event, line)
         blocks = space.buddy.blocks()
         if event.result is None:
             if self.rules.failures_pass:
