@@ -239,7 +239,7 @@ def none_free_at_zero(s: Frames, frame: Number) -> Truth:
 THEOREMS = (hands_out_once, hands_out_only_memory, none_free_at_zero)
 
 
-# What is asked
+# Queries
 
 
 @clause("a frame is called free if and only if it is")

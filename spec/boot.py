@@ -88,7 +88,7 @@ def no_memory_is_lost(s: Map, page: Number) -> Truth:
 INVARIANTS = (usable_pages_are_covered, usable_pages_are_unclaimed, no_memory_is_lost)
 
 
-# What is asked
+# Queries
 
 
 @clause("memory is found before anything else happens")

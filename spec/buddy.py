@@ -439,7 +439,7 @@ def within(s: Spaces, process: Number, after: Blocks) -> Spaces:
     return replace(s, of=of)
 
 
-# What is asked
+# Queries
 
 
 @clause("a list has the blocks in address order, from the range's first page to its last")

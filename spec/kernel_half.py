@@ -207,7 +207,7 @@ def end_update(s: Halves) -> Halves:
 OPERATIONS = (create, exit, write_lower, begin_update, copy_to_one, end_update)
 
 
-# What is asked
+# Queries
 
 
 @clause("the process and the entry exist")

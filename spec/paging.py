@@ -331,7 +331,7 @@ def moves_no_other_page(
     return implies(elsewhere, same)
 
 
-# What is asked
+# Queries
 
 
 @clause("an address translates to the byte of the frame that its page shows")

@@ -73,7 +73,7 @@ def entries_are_types(s: Pat, index: Number) -> Truth:
 LEGAL = (register_has_64_bits, entries_are_types)
 
 
-# What is asked
+# Queries
 
 
 @clause("the type is a memory type")

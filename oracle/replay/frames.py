@@ -239,7 +239,7 @@ class FrameReplay:
         """What a frame that isn't free is used for, as far as it is known."""
         return manager.PAGES if frame in self.held else manager.GIVEN
 
-    # What is asked
+    # Queries
 
     def is_free(self, event: events.FrameIsFree, line: int) -> Finding | None:
         address = number(event.address)

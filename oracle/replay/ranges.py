@@ -221,7 +221,7 @@ class RangeReplay:
         state = Holdings(block_at=space.buddy.size, block_of=lambda process, page: page)
         return None if clause(state, space.process, asked.page, asked.pages, asked.page) else clause
 
-    # What is asked
+    # Queries
 
     def size(self, event: events.RangeSize, line: int) -> Finding | None:
         process, address = number(event.process), number(event.address)
