@@ -21,7 +21,7 @@ from memoracle.replay.dispatch import Replay
 from memoracle.replay.frames import FIRST_EVENT
 from memoracle.replay.kmem import KmemReplay
 from memoracle.report import check_report
-from memoracle.report.check_report import Outcome
+from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, preset
 from memoracle.trace.decoding import MalformedLine, decode_event
 from memoracle.trace.e820 import read_e820
@@ -73,9 +73,9 @@ class Check:
             if not self.memory_map:
                 raise InputError(args.memory_map, None, "no record of a memory map")
 
-    def outcome(self, path: str) -> Outcome:
+    def outcome(self, path: str) -> TraceResult:
         """What comes of one trace; a fault of its text ends it, and what was found before stands."""
-        outcome = Outcome(path, self.args.level or LEGAL)
+        outcome = TraceResult(path, self.args.level or LEGAL)
         try:
             form, lines = recognise(path, open_lines(path), self.args.input)
             if form is None:
@@ -87,7 +87,7 @@ class Check:
             outcome.fault = fault
         return outcome
 
-    def check_trace(self, outcome: Outcome, lines: Iterator[bytes]) -> None:
+    def check_trace(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
         header = read_header(path, next(lines))
         geometry = self.geometry or geometry_of(path, header)
@@ -123,7 +123,7 @@ class Check:
             replay.frames.start(records)
         return chain(head, lines)
 
-    def check_e820(self, outcome: Outcome, lines: Iterator[bytes]) -> None:
+    def check_e820(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         records = read_e820(outcome.path, lines).records
         if not records:
             return
@@ -133,7 +133,7 @@ class Check:
         replay.frames.boot(Boot(memory_map=[MemoryRecord(*record) for record in records]), FIRST_EVENT)
         outcome.events = outcome.checked = 1
 
-    def check_kmem(self, outcome: Outcome, lines: Iterator[bytes]) -> None:
+    def check_kmem(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
         if self.args.level not in (None, SAFE):
             raise InputError(path, None, f"a kmem log starts mid-run: it can't be checked at level {self.args.level}")
@@ -152,7 +152,7 @@ class Check:
                 words = "lines say that events were lost; what was known before each is forgotten"
                 outcome.warnings.append(f"{shown(path)}: {log.lost:,} {words}")
 
-    def collect(self, outcome: Outcome, divergences: Iterable[Divergence]) -> None:
+    def collect(self, outcome: TraceResult, divergences: Iterable[Divergence]) -> None:
         for divergence in divergences:
             outcome.divergences.append(divergence)
             if not self.args.keep_going:

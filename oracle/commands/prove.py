@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from memoracle.console.options import add_common_options, chosen_geometry, report_to
-from memoracle.report.proof_report import PROVED, REFUTED, Outcome, status, write
+from memoracle.report.proof_report import PROVED, REFUTED, ProofRun, status, write
 from memoracle.spec.geometry import DEFAULT
 from memoracle.trace.inputs import InputError
 
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("prove", None, str(fault)) from None
     with report_to(args) as out:
         results = settled(args, pieces, evidence.results)
-        outcome = Outcome(
+        outcome = ProofRun(
             geometry=args.geometry or DEFAULT,
             results=results,
             replays=replays(results),

@@ -26,7 +26,7 @@ CONFORMS, DIVERGES, UNKNOWN, NOTHING = "conforms", "diverges", "unknown", "nothi
 
 
 @dataclass
-class Outcome:
+class TraceResult:
     """What came of one trace.
 
     events: how many were read.  checked: how many of them count for a verdict.  fault: why it was not read to its end.
@@ -49,7 +49,7 @@ class Outcome:
         return Status.HOLDS if self.checked else Status.NOTHING
 
 
-def verdict(outcomes: Sequence[Outcome]) -> str:
+def verdict(outcomes: Sequence[TraceResult]) -> str:
     """The verdict of a run; unknown if nothing was found in what could be read, but not all could."""
     if any(outcome.divergences for outcome in outcomes):
         return DIVERGES
@@ -58,13 +58,13 @@ def verdict(outcomes: Sequence[Outcome]) -> str:
     return CONFORMS if all(outcome.checked for outcome in outcomes) else NOTHING
 
 
-def level(outcomes: Sequence[Outcome]) -> str:
+def level(outcomes: Sequence[TraceResult]) -> str:
     """The level of a run: the one of its traces, where kmem logs had to be checked at another."""
     levels = {outcome.level for outcome in outcomes}
     return SAFE if levels == {SAFE} else next(iter(levels - {SAFE}))
 
 
-def write(args: argparse.Namespace, outcomes: Sequence[Outcome], out: TextIO) -> None:
+def write(args: argparse.Namespace, outcomes: Sequence[TraceResult], out: TextIO) -> None:
     """Writes the report in the format asked for."""
     if args.format == JSON:
         out.write(json.dumps(document(outcomes)) + "\n")
@@ -72,7 +72,7 @@ def write(args: argparse.Namespace, outcomes: Sequence[Outcome], out: TextIO) ->
         write_text(outcomes, out)
 
 
-def document(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
     """The machine-readable report, keys and values as the public contract has them."""
     return {
         "memoracle": 1,
@@ -100,7 +100,7 @@ def entry(divergence: Divergence) -> dict[str, Any]:
     }
 
 
-def write_text(outcomes: Sequence[Outcome], out: TextIO) -> None:
+def write_text(outcomes: Sequence[TraceResult], out: TextIO) -> None:
     console = console_on(out)
     for outcome in outcomes:
         for warning in outcome.warnings:
@@ -112,7 +112,7 @@ def write_text(outcomes: Sequence[Outcome], out: TextIO) -> None:
         console.print(Text(summary(outcome), colour), soft_wrap=True)
 
 
-def summary(outcome: Outcome) -> str:
+def summary(outcome: TraceResult) -> str:
     found = len(outcome.divergences)
     divergences = f"{counted(found, 'divergence')} in " if found else ""
     events = counted(outcome.events, "event")

@@ -39,7 +39,7 @@ HAZARD = "expected-refutation"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ProofRun:
     """What came of a run.
 
     geometry: its name.  replays: by component, how to replay what is refuted of it.  seconds: by the clock on the wall.
@@ -69,7 +69,7 @@ def totals(results: Sequence[Result]) -> dict[str, int]:
     return {each: counted[each] for each in VERDICTS}
 
 
-def write(args: argparse.Namespace, outcome: Outcome, out: TextIO) -> None:
+def write(args: argparse.Namespace, outcome: ProofRun, out: TextIO) -> None:
     """Writes the report in the format asked for."""
     if args.format == JSON:
         out.write(msgspec.json.encode(document(outcome)).decode() + "\n")
@@ -77,7 +77,7 @@ def write(args: argparse.Namespace, outcome: Outcome, out: TextIO) -> None:
         write_text(outcome, out, args.verbose)
 
 
-def document(outcome: Outcome) -> dict[str, Any]:
+def document(outcome: ProofRun) -> dict[str, Any]:
     """The machine-readable report, keys and values as the public contract has them."""
     return {
         "memoracle": 1,
@@ -98,7 +98,7 @@ def entry(result: Result, replays: dict[str, str]) -> dict[str, Any]:
     return content
 
 
-def write_text(outcome: Outcome, out: TextIO, verbose: bool) -> None:
+def write_text(outcome: ProofRun, out: TextIO, verbose: bool) -> None:
     console = console_on(out)
     results = outcome.results
     for component, group in groupby(results, key=lambda result: result.component):
@@ -161,7 +161,7 @@ def list_of(title: str, results: Sequence[Result], everything: bool = False) -> 
     return drawn
 
 
-def tell_bounds(outcome: Outcome, console: Console) -> None:
+def tell_bounds(outcome: ProofRun, console: Console) -> None:
     unbounded = sum(result.scope == UNBOUNDED for result in outcome.results)
     if unbounded:
         console.print(
@@ -179,7 +179,7 @@ def tell_hazards(results: Sequence[Result], console: Console) -> None:
             console.print(Padding(Text(result.counterexample), (0, 0, 0, 4)))
 
 
-def tell_failures(outcome: Outcome, console: Console) -> None:
+def tell_failures(outcome: ProofRun, console: Console) -> None:
     """In full whatever is not proved; after what is refuted of a component, how to replay it."""
     failed = [result for result in outcome.results if result.verdict != PROVED]
     for component, group in groupby(failed, key=lambda result: result.component):
@@ -199,7 +199,7 @@ def tell_failures(outcome: Outcome, console: Console) -> None:
         console.print()
 
 
-def summary(outcome: Outcome) -> str:
+def summary(outcome: ProofRun) -> str:
     """The last line; it begins with the verdict."""
     results = outcome.results
     verdicts = ", ".join(f"{count} {each}" for each, count in totals(results).items())

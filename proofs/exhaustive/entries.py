@@ -32,7 +32,7 @@ OTHER_BITS = (0, 1 << law.ACCESSED | 1 << law.DIRTY, 1 << law.GLOBAL | 1 << law.
 
 
 @dataclass
-class Outcome:
+class Tally:
     """What came of all calls: the first that failed, as a test, and which operations happened and were refused."""
 
     failure: str | None = None
@@ -74,9 +74,9 @@ def registers() -> Iterator[int]:
 
 
 @cache
-def tables() -> Outcome:
+def tables() -> Tally:
     """Every call about the page attribute table. It is made once."""
-    outcome = Outcome()
+    outcome = Tally()
     for register in registers():
         state = pat_law.Pat(register)
         legal = bool(pat_law.register_has_64_bits(state)) and all(
@@ -94,7 +94,7 @@ def tables() -> Outcome:
     return outcome
 
 
-def _decoded(state: pat_law.Pat, register: int, outcome: Outcome) -> str | None:
+def _decoded(state: pat_law.Pat, register: int, outcome: Tally) -> str | None:
     for index in range(-1, 10):
         exists = pat_law.decode.broken(state, index=index) is None
         outcome.note(pat_law.decode, exists)
@@ -105,7 +105,7 @@ def _decoded(state: pat_law.Pat, register: int, outcome: Outcome) -> str | None:
     return None
 
 
-def _selected(state: pat_law.Pat, register: int, outcome: Outcome) -> str | None:
+def _selected(state: pat_law.Pat, register: int, outcome: Tally) -> str | None:
     for kind, low_half in product(range(-1, 9), (False, True)):
         refused = partial(pat_law.select.broken, state, kind=kind, low_half=low_half)
         fit = [each for each in range(-1, 10) if refused(index=each) is None]
@@ -128,9 +128,9 @@ def encodable(state: law.Entries, fields: code.Fields, level: int) -> list[int]:
 
 
 @cache
-def entries() -> Outcome:
+def entries() -> Tally:
     """Every call about entries. It is made once."""
-    outcome = Outcome()
+    outcome = Tally()
     for layout, level in product(LAYOUTS, range(6)):
         state = law.Entries(*layout)
         outcome.failure = _encoded(state, layout, level, outcome) or _read(state, layout, level, outcome)
@@ -139,7 +139,7 @@ def entries() -> Outcome:
     return outcome
 
 
-def _encoded(state: law.Entries, layout: code.Layout, level: int, outcome: Outcome) -> str | None:
+def _encoded(state: law.Entries, layout: code.Layout, level: int, outcome: Tally) -> str | None:
     for physical, allowed, leaf, cache_type in product(PAGE_STARTS, ALLOWED, (False, True), range(8)):
         fields = code.Fields(physical, *allowed, leaf, cache_type)
         fit = encodable(state, fields, level)
@@ -165,7 +165,7 @@ def values() -> Iterator[int]:
     yield from (-1, -(1 << 64))
 
 
-def _read(state: law.Entries, layout: code.Layout, level: int, outcome: Outcome) -> str | None:
+def _read(state: law.Entries, layout: code.Layout, level: int, outcome: Tally) -> str | None:
     for value in values():
         allowed = law.decode.broken(state, value=value, level=level) is None
         outcome.note(law.decode, allowed)
@@ -209,7 +209,7 @@ def values_of_the_register() -> str | None:
 
 # Claims
 
-OUTCOMES: dict[str, tuple[str, Callable[[], Outcome], str, tuple[Operation, ...]]] = {
+OUTCOMES: dict[str, tuple[str, Callable[[], Tally], str, tuple[Operation, ...]]] = {
     "pat": ("small-tables", tables, TABLES, pat_law.OPERATIONS),
     "paging": ("small-entries", entries, ENTRIES, law.OPERATIONS),
 }
@@ -234,7 +234,7 @@ def computations(component: str) -> list[Computation]:
     return found
 
 
-def _happens(component: str, outcome: Callable[[], Outcome], scope: str, operation: Operation) -> Computation:
+def _happens(component: str, outcome: Callable[[], Tally], scope: str, operation: Operation) -> Computation:
     def run() -> str | None:
         seen = outcome()
         if operation.name not in seen.happened:

@@ -90,7 +90,7 @@ class System:
 
 
 @dataclass
-class Outcome:
+class Exploration:
     """What an exhaustive run found: which operations happened, how many states, and the first failure as a test."""
 
     states: int = 0
@@ -158,11 +158,11 @@ def limited() -> Iterator[None]:
         signal.signal(signal.SIGALRM, old)
 
 
-def run(system: System) -> Outcome:
+def run(system: System) -> Exploration:
     """Runs every call in every state until one fails or none is left."""
     known: dict[Any, View] = {}  # every state met, by what its object keeps
     queue: list[tuple[Any, View, tuple[str, ...]]] = []
-    outcome = Outcome()
+    outcome = Exploration()
     for said, make in system.starts.items():
         instance = make()
         history: tuple[str, ...] = (f"{system.variable} = {said}",)
@@ -207,7 +207,9 @@ def _raises(raised: str, call: Call | Question, before: View, line: str) -> Wron
     return Wrong(raised, [_due(call, before, line)])
 
 
-def _judge(call: Call | Question, before: View, answer: object, now: View, outcome: Outcome, line: str) -> Wrong | None:
+def _judge(
+    call: Call | Question, before: View, answer: object, now: View, outcome: Exploration, line: str
+) -> Wrong | None:
     part = before.parts[call.part]
     if isinstance(call, Question):
         if answer not in _true_answers(call, part):

@@ -10,7 +10,7 @@ from memoracle.proofs.exhaustive import boot as small_boot
 from memoracle.proofs.exhaustive import entries as small_entries
 from memoracle.proofs.exhaustive import hazards, manager_hazards
 from memoracle.proofs.exhaustive import paging as small_paging
-from memoracle.proofs.exhaustive.explore import Outcome, System, run
+from memoracle.proofs.exhaustive.explore import Exploration, System, run
 from memoracle.proofs.exhaustive.finite_states import Domain, choices, refused
 from memoracle.proofs.exhaustive.heap import heap_system, reserve_variant
 from memoracle.proofs.exhaustive.law_search import Variant, reached
@@ -58,7 +58,7 @@ STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
 
 
 @cache
-def outcome(component: str, system: str) -> Outcome:
+def outcome(component: str, system: str) -> Exploration:
     """What an exhaustive run finds. It is made once."""
     return run(SYSTEMS[component][system]())
 
