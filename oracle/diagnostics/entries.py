@@ -14,7 +14,7 @@ from memoracle.trace.events import PatSelect
 from memoracle.trace.memory_types import NAMES
 
 
-class Asked(NamedTuple):
+class EntryFields(NamedTuple):
     """What `pte.encode` is asked for."""
 
     physical: int
@@ -90,7 +90,7 @@ def of_level(level: int) -> str:
     return f"there is no level {level}"
 
 
-def of_encoded(clause: Clause, layout: code.Layout, asked: Asked, value: int) -> str:
+def of_encoded(clause: Clause, layout: code.Layout, asked: EntryFields, value: int) -> str:
     """What was seen, where this clause about what was asked or encoded broke."""
     if clause in law.ASKED:
         return of_asked(clause, layout, asked)
@@ -106,7 +106,7 @@ def of_encoded(clause: Clause, layout: code.Layout, asked: Asked, value: int) ->
     return f"{value:#x} is {said(read(processor, value, asked.level))}, but {said(fields)} was asked for"
 
 
-def of_asked(clause: Clause, layout: code.Layout, asked: Asked) -> str:
+def of_asked(clause: Clause, layout: code.Layout, asked: EntryFields) -> str:
     """What was asked for in vain."""
     if clause is law.level_exists:
         return of_level(asked.level)

@@ -19,7 +19,7 @@ NEIGHBOURS = 3  # blocks drawn on either side
 
 
 @dataclass(frozen=True)
-class Asked:
+class RangeRequest:
     """What an operation asked for, of which space. made: the line that allocated the block at a page."""
 
     geometry: Geometry
@@ -54,7 +54,7 @@ class Asked:
         return operation.broken(blocks_of(self.buddy), page=self.page, pages=self.pages, order=self.order)
 
 
-def describe(clause: Clause, asked: Asked) -> str:
+def describe(clause: Clause, asked: RangeRequest) -> str:
     """What was seen, where this clause broke."""
     page, pages, buddy = asked.page, asked.pages, asked.buddy
     at, size = f"{asked.address:#x}", counted(pages, "page")
@@ -83,7 +83,7 @@ def describe(clause: Clause, asked: Asked) -> str:
     return f"the block at {at} has {counted(held, 'page')}, not {pages:,}"
 
 
-def held(asked: Asked) -> str:
+def held(asked: RangeRequest) -> str:
     """What starts at an address in truth."""
     page = asked.page
     order = order_at(asked.buddy, page)
@@ -91,7 +91,7 @@ def held(asked: Asked) -> str:
     return f"{size} are {origin(asked, page) if page in asked.buddy.allocated else 'free'} there"
 
 
-def origin(asked: Asked, page: int) -> str:
+def origin(asked: RangeRequest, page: int) -> str:
     """Where an allocated block comes from."""
     return "taken at start" if page in asked.buddy.fixed else f"allocated{since(asked.made.get(page, 0))}"
 
@@ -100,14 +100,14 @@ def state_of(allocated: bool) -> str:
     return "allocated" if allocated else "free"
 
 
-def first_allocated(asked: Asked) -> int:
+def first_allocated(asked: RangeRequest) -> int:
     """The first page of the allocated block that covers this page, or else of the first one after it."""
     page, order = asked.page, order_at(asked.buddy, asked.page)
     start = page >> order << order
     return start if start in asked.buddy.allocated else min(p for p in asked.buddy.allocated if p >= page)
 
 
-def choices(asked: Asked) -> str:
+def choices(asked: RangeRequest) -> str:
     """What an allocation of so many pages may return."""
     wanted = order_for(asked.pages)
     if wanted is None or wanted > asked.buddy.depth:
@@ -118,7 +118,7 @@ def choices(asked: Asked) -> str:
     return f"any aligned {counted(1 << wanted, 'page')} in {counted(large_enough, 'free block')} large enough"
 
 
-def around(asked: Asked) -> dict[str, Any]:
+def around(asked: RangeRequest) -> dict[str, Any]:
     """The blocks around an address, in address order."""
     buddy, last = asked.buddy, (1 << asked.buddy.depth) - 1
     page = min(max(asked.page, 0), last)
@@ -139,7 +139,7 @@ def order_at(buddy: Buddy, page: int) -> int:
     return cast(int, blocks_of(buddy).order_at(page))
 
 
-def block(asked: Asked, page: int) -> dict[str, Any]:
+def block(asked: RangeRequest, page: int) -> dict[str, Any]:
     allocated, pages = page in asked.buddy.allocated, 1 << order_at(asked.buddy, page)
     told = {"address": f"{asked.at(page):#x}", "page": page, "pages": pages, "allocated": allocated}
     return told | ({"line": asked.made[page]} if page in asked.made else {})

@@ -10,7 +10,7 @@ from typing import Any
 
 from memoracle.diagnostics import entries as entry_words
 from memoracle.diagnostics.divergence import REFUSAL, Finding
-from memoracle.diagnostics.entries import Asked
+from memoracle.diagnostics.entries import EntryFields
 from memoracle.diagnostics.levels import EXACT, PREFERS, Handlers, Rules, wrongly_failed
 from memoracle.impl import pat as pat_code
 from memoracle.impl import pte as code
@@ -120,7 +120,7 @@ class EntryReplay:
     # Entries
 
     def encode(self, event: events.PteEncode, line: int) -> Finding | None:
-        asked = Asked(
+        asked = EntryFields(
             physical=number(event.physical),
             present=event.present,
             writable=event.writable,
@@ -143,7 +143,7 @@ class EntryReplay:
             return self.found(clause, entry_words.of_encoded(clause, self.layout, asked, value), legal)
         return self.not_as_encoded(due, value) if self.rules.level == EXACT else None
 
-    def entries(self, asked: Asked) -> list[int]:
+    def entries(self, asked: EntryFields) -> list[int]:
         """Every entry that may be encoded: one for each index that has the type."""
         leaf = bool(law.becomes_leaf(asked.leaf, asked.level))
         fields = code.Fields(*asked[:-1])._replace(leaf=leaf)

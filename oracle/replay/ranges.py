@@ -15,7 +15,7 @@ from memoracle.console.counted import counted
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import REFUSAL, Finding, broken
 from memoracle.diagnostics.levels import EXACT, PREFERS, Handlers, Rules, nobody, wrongly_failed
-from memoracle.diagnostics.ranges import Asked
+from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of
@@ -98,8 +98,8 @@ class RangeReplay:
         if self.spaces.exit(process):
             del self.known[process]
 
-    def asked(self, space: Space, address: int, pages: int) -> Asked:
-        return Asked(self.geometry, space.buddy, space.made, space.process, address, pages)
+    def asked(self, space: Space, address: int, pages: int) -> RangeRequest:
+        return RangeRequest(self.geometry, space.buddy, space.made, space.process, address, pages)
 
     def unknown_process(self, event: RangeEvent, line: int) -> Finding | None:
         """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
@@ -147,12 +147,12 @@ class RangeReplay:
         around = range_words.around(self.asked(space, asked.at(page), pages))
         return wrongly_failed(law.allocate.name, event.error, range_words.choices(asked), law.allocate.says, around)
 
-    def taken_wrongly(self, operation: Operation, asked: Asked) -> Finding:
+    def taken_wrongly(self, operation: Operation, asked: RangeRequest) -> Finding:
         clause, state = broken(asked.why_not(operation)), range_words.around(asked)
         legal = range_words.choices(asked) if operation is law.allocate else REFUSAL
         return Finding(clause.name, clause.says, range_words.describe(clause, asked), legal, state, state)
 
-    def other_than_policy(self, space: Space, asked: Asked, policy: int, line: int) -> Finding:
+    def other_than_policy(self, space: Space, asked: RangeRequest, policy: int, line: int) -> Finding:
         """The reference's choice is another; what was chosen may still be legal."""
         before = range_words.around(asked)
         if asked.why_not(law.allocate) is not None:
@@ -198,12 +198,12 @@ class RangeReplay:
             return None
         return self.freed_wrongly(space, self.asked(space, address, pages))
 
-    def refused(self, operation: Operation, event: RangeEvent, asked: Asked) -> Finding | None:
+    def refused(self, operation: Operation, event: RangeEvent, asked: RangeRequest) -> Finding | None:
         if self.rules.failures_pass or asked.why_not(operation) is not None:
             return None
         return wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
 
-    def freed_wrongly(self, space: Space, asked: Asked) -> Finding:
+    def freed_wrongly(self, space: Space, asked: RangeRequest) -> Finding:
         held = self.why_held(space, asked)
         clause = broken(asked.why_not(law.free) or held)
         message, before = range_words.describe(clause, asked), range_words.around(asked)
@@ -213,7 +213,7 @@ class RangeReplay:
             space.held.discard(asked.page)
         return Finding(clause.name, clause.says, message, REFUSAL, before, range_words.around(asked))
 
-    def why_held(self, space: Space, asked: Asked) -> Clause | None:
+    def why_held(self, space: Space, asked: RangeRequest) -> Clause | None:
         """The clause that refuses to free a block of kernel pages."""
         if asked.page not in space.held:
             return None
@@ -269,7 +269,7 @@ class RangeReplay:
         legal = f"the list of {counted(len(blocks), 'block')} in address order"
         return Finding(clause.name, clause.says, message, legal, before, after)
 
-    def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, Asked, str]:
+    def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, RangeRequest, str]:
         """The first entry of a list at which a clause breaks, and what it says."""
         state, due = blocks_of(space.buddy), 0
         for address, pages, allocated in listed:
