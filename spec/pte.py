@@ -313,7 +313,7 @@ def nothing_reserved_is_set(s: Addresses, value: Number, level: Number) -> Truth
 
 
 OPERATIONS = (encode, decode)
-# What it takes, beside the guard, to be sure that an operation succeeds: where this does not hold, it may be refused.
+# An operation must succeed where its guard and this hold; where only its guard holds, it may be refused.
 MUST_SUCCEED_IF = {encode: lowest_is_asked_for_as_leaf, decode: nothing_reserved_is_set}
 
 
