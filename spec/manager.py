@@ -32,7 +32,7 @@ WRITE_BACK = 6
 class Memory(Frames, Mappings):
     """State. Pages of a range are numbered from its start; process 0's range is the kernel's.
 
-    Nobody needs to keep `behaved`, `block_of` and `page_of`.
+    No implementation needs to store `callers_kept_contract`, `block_of` and `page_of`.
     """
 
     kernel_start: Number  # the address of page 0 of the kernel's range
@@ -46,7 +46,7 @@ class Memory(Frames, Mappings):
     pages_at: Callable[[Number], Number]  # how many of them, from the first, are kernel pages now
     frame_at: Callable[[Number], Number]  # that a kernel page holds
     page_of: Callable[[Number], Number]  # the kernel page that holds a frame
-    behaved: Callable[[Number], Truth]  # see `mapped` and `given_back`
+    callers_kept_contract: Callable[[Number], Truth]  # see `mapped` and `given_back`
 
 
 def address_of(s: Memory, kernel_page: Number) -> Number:
@@ -89,7 +89,7 @@ def booted(
         pages_at=lambda first: 0,
         frame_at=lambda kernel_page: 0,
         page_of=lambda frame: 0,
-        behaved=lambda frame: True,
+        callers_kept_contract=lambda frame: True,
     )
 
 
@@ -163,12 +163,12 @@ def ranges_belong_to_the_living(s: Memory, process: Number, kernel_page: Number)
 
 @clause("if callers behaved, no free frame has uses")
 def free_frames_have_no_uses(s: Memory, frame: Number) -> Truth:
-    return implies(s.is_free(frame) & s.behaved(frame), uses_of(s, frame) == 0)
+    return implies(s.is_free(frame) & s.callers_kept_contract(frame), uses_of(s, frame) == 0)
 
 
 @clause("what callers did to a frame is past once nothing maps it: only of a mapped one is it remembered")
 def misbehaviour_is_past(s: Memory, frame: Number) -> Truth:
-    return implies(uses_of(s, frame) == 0, s.behaved(frame))
+    return implies(uses_of(s, frame) == 0, s.callers_kept_contract(frame))
 
 
 INVARIANTS = (
@@ -230,7 +230,9 @@ def given_back(s: Memory, frame: Number) -> Memory:
     return replace(
         bitmap.free(s, frame),
         use=lambda other: when(other == frame, UNUSED, s.use(other)),
-        behaved=lambda other: s.behaved(other) & ((other != frame) | nothing_maps_it(s, frame)),
+        callers_kept_contract=lambda other: (
+            s.callers_kept_contract(other) & ((other != frame) | nothing_maps_it(s, frame))
+        ),
     )
 
 
@@ -303,14 +305,18 @@ def mapped(
     after = paging.map_page(s, process, virtual, physical, cache, writable, executable, global_)
     return replace(
         after,
-        behaved=lambda other: s.behaved(other) & ((other != frame) | maps_only_allocated(s, frame)),
+        callers_kept_contract=lambda other: (
+            s.callers_kept_contract(other) & ((other != frame) | maps_only_allocated(s, frame))
+        ),
     )
 
 
 def unmapped(s: Memory, process: Number, virtual: Number) -> Memory:
     """The state in which a page shows nothing any more. Whatever was done to a frame that no page shows is past."""
     after = paging.unmap(s, process, virtual)
-    return replace(after, behaved=lambda frame: s.behaved(frame) | nothing_maps_it(after, frame))
+    return replace(
+        after, callers_kept_contract=lambda frame: s.callers_kept_contract(frame) | nothing_maps_it(after, frame)
+    )
 
 
 @clause("the frame has fewer uses than a 64-bit counter counts")

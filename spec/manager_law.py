@@ -34,7 +34,7 @@ OPERATIONS = (
 @clause("if each frame was allocated when it was mapped and not given back since, none is both free and mapped")
 def no_frame_is_free_and_mapped(s: Memory, space: Number, page: Number, frame: Number) -> Truth:
     shown = s.is_mapped(space, page) & (s.physical(space, page) == frame << s.page_shift)
-    return implies(s.behaved(frame), neg(shown & s.is_free(frame)))
+    return implies(s.callers_kept_contract(frame), neg(shown & s.is_free(frame)))
 
 
 @clause("no frame holds a table and is free, or handed out to anybody else")

@@ -95,7 +95,7 @@ def memory_of(manager: Manager) -> law.Memory:
         pages_at=lambda first: lengths.get(first, 0),
         frame_at=lambda page: frame_at.get(page, 0),
         page_of=lambda frame: held.get(frame, 0),
-        behaved=lambda frame: not (frames.is_free(frame) and frame in paging.uses),
+        callers_kept_contract=lambda frame: not (frames.is_free(frame) and frame in paging.uses),
     )
 
 

@@ -47,7 +47,7 @@ DOMAIN = Domain(
         "global_": (0,),
     },
     {
-        **dict.fromkeys(("is_free", "use", "owner", "behaved", "page_of"), ("frame",)),
+        **dict.fromkeys(("is_free", "use", "owner", "callers_kept_contract", "page_of"), ("frame",)),
         **dict.fromkeys(("is_mapped", "physical", "number_of"), ("space", "page")),
         "uses": ("physical",),
         **dict.fromkeys(("space_numbered", "page_numbered"), ("physical", "number")),
@@ -80,7 +80,7 @@ def hands_out_no_mapped_frame(s: law.Memory, frame: int) -> Truth:
     return implies(bitmap.allocates_only_free(s, frame), law.nothing_maps_it(s, frame))
 
 
-def half_behaved(operation: Operation, asked: Clause) -> Variant:
+def contract_half_kept(operation: Operation, asked: Clause) -> Variant:
     """Callers keep to what is asked of them in one operation, and not in the other."""
     strict = replace(operation, guard=(*operation.guard, asked))
     operations = (law.allocate, law.free, law.map_page, law.unmap)
@@ -92,8 +92,8 @@ def half_behaved(operation: Operation, asked: Clause) -> Variant:
 
 
 def mapping_allocated() -> Variant:
-    return half_behaved(law.map_page, law.maps_only_allocated)
+    return contract_half_kept(law.map_page, law.maps_only_allocated)
 
 
 def freeing_unmapped() -> Variant:
-    return half_behaved(law.free, law.nothing_maps_it)
+    return contract_half_kept(law.free, law.nothing_maps_it)

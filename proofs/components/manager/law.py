@@ -51,7 +51,7 @@ def any_block(run: Run) -> tuple[Any, ...]:
 
 OF_MAPPED = ("physical", "cache", "writable", "executable", "global_")  # what is said of a page that is mapped
 OF_PAGE = (*OF_MAPPED, "is_mapped", "number_of")
-GHOSTS = ("in_use", "behaved", "number_of", "space_numbered", "page_numbered", "block_of", "page_of")
+GHOSTS = ("in_use", "callers_kept_contract", "number_of", "space_numbered", "page_numbered", "block_of", "page_of")
 FUNCTIONS = {
     **dict.fromkeys(("exists", "is_free", "in_use", "free_below"), law_obligations.any_point("frame")),
     **dict.fromkeys(OF_PAGE, law_obligations.any_point("space", "page")),
@@ -59,7 +59,7 @@ FUNCTIONS = {
     "uses": law_obligations.any_point("physical"),
     "space_numbered": law_obligations.any_point("physical", "number"),
     "page_numbered": law_obligations.any_point("physical", "number"),
-    **dict.fromkeys(("use", "owner", "page_of", "behaved"), law_obligations.any_point("frame")),
+    **dict.fromkeys(("use", "owner", "page_of", "callers_kept_contract"), law_obligations.any_point("frame")),
     **dict.fromkeys(("taken", "block_of"), law_obligations.any_point("process", "kernel_page")),
     "size_at": any_block,
     **dict.fromkeys(("block_at", "pages_at"), law_obligations.any_point("first")),
@@ -125,7 +125,7 @@ def unknown(run: HypothesisPool, pages_of: Any = None) -> law.Memory:
         pages_at=run.function("pages_at", "first", high=MOST_PAGES),
         frame_at=run.function("frame_at", "kernel_page", high=MOST_PAGES, gives="frame"),
         page_of=run.function("page_of", "frame", high=MOST_PAGES, gives="kernel_page"),
-        behaved=run.relation("behaved", "frame"),
+        callers_kept_contract=run.relation("callers_kept_contract", "frame"),
     )
 
 
@@ -198,8 +198,8 @@ def same_but_ghosts(run: Run, before: law.Memory, after: law.Memory) -> None:
     law_obligations.same_state(run, LAW, before, after, (*GHOSTS, *OF_MAPPED, "owner", "frame_at"))
 
 
-def behaved_all_along(operation: Operation, *behaving: Clause) -> Obligation:
-    """That whoever behaved has behaved still, after an operation in which he keeps to these clauses."""
+def contract_is_kept(operation: Operation, *behaving: Clause) -> Obligation:
+    """That callers who kept the contract have kept it still, after an operation in which they satisfy these clauses."""
     name = f"{law_obligations.short(operation)}.is-no-misbehaviour"
     kept = "".join(f", if {clause.says}" for clause in behaving)
 
@@ -208,7 +208,10 @@ def behaved_all_along(operation: Operation, *behaving: Clause) -> Obligation:
         before, after, values = law_obligations.happens(run, LAW, operation)
         run.assume(*(clause(before, *(values[point] for point in clause.points)) for clause in behaving))
         frame = run.point("frame")
-        run.claim("callers have behaved as before", implies(before.behaved(frame), after.behaved(frame)))
+        run.claim(
+            "callers have behaved as before",
+            implies(before.callers_kept_contract(frame), after.callers_kept_contract(frame)),
+        )
 
     return body
 
@@ -267,10 +270,10 @@ THEOREMS = (
     component_allows(law.end, (*paging.end.guard, *bitmap.free.guard)),
     component_allows(manager_pages.extend_pages, (*MAPS, *bitmap.allocate.guard), of_the_next_page),
     component_allows(manager_pages.shrink_pages, (*UNMAPS, *bitmap.free.guard), of_the_last_page),
-    behaved_all_along(law.map_page, law.maps_only_allocated),
-    behaved_all_along(law.unmap),
-    behaved_all_along(law.free, law.nothing_maps_it),
-    behaved_all_along(law.release),
+    contract_is_kept(law.map_page, law.maps_only_allocated),
+    contract_is_kept(law.unmap),
+    contract_is_kept(law.free, law.nothing_maps_it),
+    contract_is_kept(law.release),
     leaves(law.end, manager_law.nothing_of_it_is_left),
     undoes(law.allocate, law.free, lambda of: [of["frame"]]),
     undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),

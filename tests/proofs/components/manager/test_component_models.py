@@ -35,7 +35,9 @@ PROCESSES, KERNEL_PAGES = range(4), range(5)
 PAGES = [page << SHIFT for page in range(3)] + [KERNEL + (page << SHIFT) for page in KERNEL_PAGES]
 PHYSICAL = [frame << SHIFT for frame in range(FRAMES + 2)]
 DOMAINS: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(("exists", "is_free", "in_use", "use", "owner", "page_of", "behaved"), (range(FRAMES),)),
+    **dict.fromkeys(
+        ("exists", "is_free", "in_use", "use", "owner", "page_of", "callers_kept_contract"), (range(FRAMES),)
+    ),
     "free_below": (range(FRAMES + 1),),
     "lives": (PROCESSES,),
     **dict.fromkeys(("is_mapped", "physical", "number_of"), (PROCESSES, PAGES)),
@@ -44,7 +46,7 @@ DOMAINS: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("taken", "size_at", "block_of"), (PROCESSES, KERNEL_PAGES)),
     **dict.fromkeys(("block_at", "pages_at", "frame_at"), (KERNEL_PAGES,)),
 }
-TRUTHS = ("exists", "is_free", "in_use", "behaved", "lives", "is_mapped", "taken")
+TRUTHS = ("exists", "is_free", "in_use", "callers_kept_contract", "lives", "is_mapped", "taken")
 
 
 def known(state: law.Memory) -> law.Memory:
