@@ -82,8 +82,8 @@ def of_index(clause: Clause, table: pat_law.Pat, event: PatSelect, index: int) -
     """What was seen, where this clause about a selected index broke."""
     if clause is pat_law.index_is_allowed:
         return f"index {index} was selected, which is not among the {'lower four' if event.low_half else 'eight'}"
-    held = kind(cast(int, pat_law.type_at(table.register, index)))
-    return f"index {index} was selected for {event.cache}, but it is {held}"
+    its_type = kind(cast(int, pat_law.type_at(table.register, index)))
+    return f"index {index} was selected for {event.cache}, but it is {its_type}"
 
 
 def of_level(level: int) -> str:

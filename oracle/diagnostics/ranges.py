@@ -77,13 +77,13 @@ def describe(clause: Clause, asked: RangeRequest) -> str:
         return f"the block at {at} was taken at start"
     if clause is manager_ranges.frees_no_kernel_block:
         return f"the block at {at} is one of kernel pages{since(asked.made.get(page, 0), 'allocated by')}"
-    held = buddy.size(page)
-    if not held:
+    size_there = buddy.size(page)
+    if not size_there:
         return f"no allocated block starts at {at}"
-    return f"the block at {at} has {counted(held, 'page')}, not {pages:,}"
+    return f"the block at {at} has {counted(size_there, 'page')}, not {pages:,}"
 
 
-def held(asked: RangeRequest) -> str:
+def found_at(asked: RangeRequest) -> str:
     """What starts at an address in truth."""
     page = asked.page
     order = order_at(asked.buddy, page)

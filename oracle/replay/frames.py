@@ -37,8 +37,8 @@ LINE = 32  # bits of a line's number
 class FrameReplay:
     """The frames of one trace.
 
-    bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.  held:
-    the frames of kernel pages as far as they are known, and the line that allocated each.
+    bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.
+    kernel_page_frames: the frames of kernel pages as far as they are known, and the line that allocated each.
     warnings: the line, and what was let pass there but is worth knowing.
     """
 
@@ -53,7 +53,7 @@ class FrameReplay:
         self.trusting = geometry.frame_free == TRUSTING
         self.law_of_free = law.free_trusting if self.trusting else law.free
         self.warnings: list[tuple[int, str]] = []
-        self.held: dict[int, int] = {}
+        self.kernel_page_frames: dict[int, int] = {}
         bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
         bitmap.add(0, geometry.frames)
         self.begin(bitmap)
@@ -183,7 +183,7 @@ class FrameReplay:
         if event.error is not UNSET:
             return self.free_refused(event, address)
         frame = self.frame_at(address)
-        if frame is None or frame in self.held or not self.bitmap.free(frame):
+        if frame is None or frame in self.kernel_page_frames or not self.bitmap.free(frame):
             return self.freed_wrongly(address, line)
         try:
             self.lines[frame] = line
@@ -195,10 +195,10 @@ class FrameReplay:
         """Behaving is the caller's duty, so a free that the checked law refuses is worth a warning."""
         address = number(event.address)
         frame = address >> self.geometry.page_shift
-        spurious = law.free.broken(frames_of(self.bitmap), frame=frame) or self.why_held(frame)
-        words = self.describe_frame(frame, "") if frame in self.held else self.describe(address)
+        spurious = law.free.broken(frames_of(self.bitmap), frame=frame) or self.kernel_pages_refuse(frame)
+        words = self.describe_frame(frame, "") if frame in self.kernel_page_frames else self.describe(address)
         if event.succeeded and not self.misaligned(address):
-            self.held.pop(frame, None)
+            self.kernel_page_frames.pop(frame, None)
         finding = self.free(event, line)
         if event.succeeded and finding is None and spurious is not None:
             self.warnings.append((line, f"spurious free: {words}"))
@@ -216,28 +216,28 @@ class FrameReplay:
         frame = address >> self.geometry.page_shift
         if clause is manager.takes_back_what_was_given:
             message = self.describe_frame(frame, "")
-            del self.held[frame]
+            del self.kernel_page_frames[frame]
             self.release(frame, line)
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(address))
 
     def release(self, frame: int, line: int) -> None:
         """Frees a frame that nothing maps any more, if `frame.free` would: what is refused there changes nothing."""
-        if frame not in self.held and self.bitmap.exists(frame) and self.bitmap.free(frame):
+        if frame not in self.kernel_page_frames and self.bitmap.exists(frame) and self.bitmap.free(frame):
             self.remember(frame, line)
 
     def why_not_free(self, address: int) -> Clause | None:
         frame = address >> self.geometry.page_shift
         refused = self.misaligned(address) or self.law_of_free.broken(frames_of(self.bitmap), frame=frame)
-        return refused or self.why_held(frame)
+        return refused or self.kernel_pages_refuse(frame)
 
-    def why_held(self, frame: int) -> Clause | None:
+    def kernel_pages_refuse(self, frame: int) -> Clause | None:
         """The clause that refuses to free a frame of kernel pages."""
         clause, state = manager.takes_back_what_was_given, Holdings(use=self.use_of)
         return None if clause(state, frame) else clause
 
     def use_of(self, frame: int) -> int:
         """What a frame that isn't free is used for, as far as it is known."""
-        return manager.PAGES if frame in self.held else manager.GIVEN
+        return manager.PAGES if frame in self.kernel_page_frames else manager.GIVEN
 
     # Queries
 
@@ -317,7 +317,7 @@ class FrameReplay:
             return f"{name} is {already}free{since(self.lines[frame], 'freed by')}"
         if not bitmap.exists(frame):
             return f"{name} does not exist: it is no usable memory"
-        purpose = ", for kernel pages" if frame in self.held else ""
+        purpose = ", for kernel pages" if frame in self.kernel_page_frames else ""
         return f"{name} is {already}allocated{since(self.lines[frame])}{purpose}"
 
     def totals(self) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class KernelPagesReplay:
         of_frames = self.count_frames(block) if named is None else self.take_frames(block, named)
         of_pages = self.map_pages(block)
         self.live[block.page] = block
-        self.ranges.known[0].held.add(block.page)
+        self.ranges.known[0].kernel_blocks.add(block.page)
         return found or of_frames or of_pages
 
     def count_frames(self, block: KernelBlock) -> Finding | None:
@@ -104,7 +104,7 @@ class KernelPagesReplay:
                 wrong = replace(wrong, message=f"frame {frame:,} is named twice")
             found = found or wrong
             if frame is not None and (wrong is None or wrong.clause.endswith(PREFERS)):
-                self.frames.held[frame] = block.line
+                self.frames.kernel_page_frames[frame] = block.line
                 block.frames[place] = frame
         return found
 
@@ -190,12 +190,12 @@ class KernelPagesReplay:
         for place in range(block.mapped):
             self.pages.hide(0, self.address_of(block.page + place))
         for frame in block.frames.values():
-            if self.frames.held.pop(frame, None) is not None:
+            if self.frames.kernel_page_frames.pop(frame, None) is not None:
                 self.frames.release(frame, line)
         self.rules.found(block.unknown)
         space = self.ranges.known[0]
-        if block.page in space.held:
-            space.held.remove(block.page)
+        if block.page in space.kernel_blocks:
+            space.kernel_blocks.remove(block.page)
             space.buddy.free(block.page, block.pages)
             space.made.pop(block.page, None)
         del self.live[block.page]

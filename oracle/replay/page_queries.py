@@ -50,9 +50,9 @@ class PageAnswers:
         if refused is not None or event.error is not UNSET or not self.is_answered(process, virtual):
             return refused
         page = self.page_of(virtual)
-        held = pages.kernel_pages.get(page)
-        if answer is not None and held is not None and not held.frame_is_known:
-            return self.first_seen(held, page, answer - (virtual - page))
+        kernel_page = pages.kernel_pages.get(page)
+        if answer is not None and kernel_page is not None and not kernel_page.frame_is_known:
+            return self.first_seen(kernel_page, page, answer - (virtual - page))
         if self.paging.translate(process, virtual) == answer:
             return None
         clause = law.nothing_is_mapped if answer is None else law.translates_what_is_mapped
@@ -60,7 +60,7 @@ class PageAnswers:
         message = f"it says that {seen}, but {virtual:#x} {pages.mapped_to(process, virtual)}"
         due = self.paging.translate(process, virtual)
         legal = "null" if due is None else f"{due:#x}"
-        if held is not None and not held.frame_is_known:
+        if kernel_page is not None and not kernel_page.frame_is_known:
             legal = "the address of a frame that nobody else has"
         before = pages.around(process, virtual)
         self.adopt_translation(process, virtual, answer, line)
@@ -75,9 +75,9 @@ class PageAnswers:
         allowed = self.paging.attributes(process, page) or self.default_attributes()
         self.pages.show(process, page, leaf(answer - (virtual - page), allowed), line)
 
-    def first_seen(self, held: KernelPage, page: int, physical: int) -> Finding | None:
+    def first_seen(self, kernel_page: KernelPage, page: int, physical: int) -> Finding | None:
         """The frame of one of the kernel pages is told for the first time; nobody else has it."""
-        pages, frames, block = self.pages, self.pages.frames, held.block
+        pages, frames, block = self.pages, self.pages.frames, kernel_page.block
         allowed = self.paging.attributes(0, page) or self.default_attributes()
         state, rules = mappings_of(self.paging), (law.frame_is_aligned, law.frame_is_addressable)
         clause = next((rule for rule in rules if not rule(state, physical)), None)
@@ -88,10 +88,10 @@ class PageAnswers:
         if frames.frame_at(physical) is None or not frames.bitmap.take(frame):
             return frames.allocated_wrongly(physical)
         frames.remember(frame, block.line)
-        frames.held[frame] = block.line
+        frames.kernel_page_frames[frame] = block.line
         self.paging.unmap(0, page)
         self.paging.map(0, page, leaf(physical, allowed))
-        block.frames[held.place] = frame
+        block.frames[kernel_page.place] = frame
         if block.unknown:
             block.unknown -= 1
             self.rules.found(1)
@@ -107,9 +107,9 @@ class PageAnswers:
             return refused
         told = None if answer is None else attributes_of(answer)
         page = self.page_of(virtual)
-        held = pages.kernel_pages.get(page)
-        if told is not None and held is not None and not held.allowed_is_known:
-            held.allowed_is_known = self.adopt_attributes(0, page, told)
+        kernel_page = pages.kernel_pages.get(page)
+        if told is not None and kernel_page is not None and not kernel_page.allowed_is_known:
+            kernel_page.allowed_is_known = self.adopt_attributes(0, page, told)
         due = self.paging.attributes(process, virtual)
         if told == due:
             return None

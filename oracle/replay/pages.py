@@ -269,8 +269,8 @@ class PageReplay:
         """What an address is mapped to in truth."""
         page = virtual >> self.geometry.page_shift << self.geometry.page_shift
         line = since(self.line_of(process, page))
-        held = self.kernel_pages.get(page)
-        if held is not None and not held.frame_is_known:
+        kernel_page = self.kernel_pages.get(page)
+        if kernel_page is not None and not kernel_page.frame_is_known:
             return f"is mapped to a frame of kernel pages{line}"
         physical = self.paging.translate(process, virtual)
         return "is not mapped" if physical is None else f"is mapped to {physical:#x}{line}"
@@ -282,6 +282,6 @@ class PageReplay:
     def around(self, process: int, virtual: int) -> dict[str, Any]:
         """The state around an address."""
         page = virtual >> self.geometry.page_shift << self.geometry.page_shift
-        held = self.kernel_pages.get(page)
-        known = held is None or held.frame_is_known
+        kernel_page = self.kernel_pages.get(page)
+        known = kernel_page is None or kernel_page.frame_is_known
         return page_words.around(self.paging, process, virtual, self.line_of(process, page), known)

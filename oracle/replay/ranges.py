@@ -36,14 +36,17 @@ Listed: TypeAlias = list[tuple[int, int, bool]]  # address, pages, whether it is
 
 @dataclass
 class Space:
-    """The address space of one process. made: by its first page, the line that allocated each live block.  held: the
-    first page of each block that is one of kernel pages."""
+    """The address space of one process.
+
+    made: by its first page, the line that allocated each live block.  kernel_blocks: the first page of each block that
+    is one of kernel pages.
+    """
 
     process: int
     area: Range
     buddy: Buddy
     made: dict[int, int] = field(default_factory=dict)
-    held: set[int] = field(default_factory=set)
+    kernel_blocks: set[int] = field(default_factory=set)
 
 
 class RangeReplay:
@@ -191,9 +194,9 @@ class RangeReplay:
             return self.unknown_process(event, line)
         if event.error is not UNSET:
             asked = self.asked(space, address, pages)
-            return None if self.why_held(space, asked) else self.refused(law.free, event, asked)
+            return None if self.kernel_pages_refuse(space, asked) else self.refused(law.free, event, asked)
         page = space.area.page_at(address, self.page_size)
-        if page is not None and page not in space.held and space.buddy.free(page, pages):
+        if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
             space.made.pop(page, None)
             return None
         return self.freed_wrongly(space, self.asked(space, address, pages))
@@ -204,18 +207,18 @@ class RangeReplay:
         return wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
 
     def freed_wrongly(self, space: Space, asked: RangeRequest) -> Finding:
-        held = self.why_held(space, asked)
-        clause = broken(asked.why_not(law.free) or held)
+        of_kernel = self.kernel_pages_refuse(space, asked)
+        clause = broken(asked.why_not(law.free) or of_kernel)
         message, before = range_words.describe(clause, asked), range_words.around(asked)
         # A live block that was freed under a wrong size is gone all the same.
-        if clause in (law.block_is_allocated, held) and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
+        if clause in (law.block_is_allocated, of_kernel) and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
             space.made.pop(asked.page, None)
-            space.held.discard(asked.page)
+            space.kernel_blocks.discard(asked.page)
         return Finding(clause.name, clause.says, message, REFUSAL, before, range_words.around(asked))
 
-    def why_held(self, space: Space, asked: RangeRequest) -> Clause | None:
+    def kernel_pages_refuse(self, space: Space, asked: RangeRequest) -> Clause | None:
         """The clause that refuses to free a block of kernel pages."""
-        if asked.page not in space.held:
+        if asked.page not in space.kernel_blocks:
             return None
         clause = manager_ranges.frees_no_kernel_block
         state = Holdings(block_at=space.buddy.size, block_of=lambda process, page: page)
@@ -282,7 +285,7 @@ class RangeReplay:
             if not law.block_lies_in_range(state, asked.page, 0):
                 return law.block_lies_in_range, asked, f"{words}, past the end of the range"
             if not law.lists_the_block(state, asked.page, pages, allocated):
-                return law.lists_the_block, asked, f"{words}, but {range_words.held(asked)}"
+                return law.lists_the_block, asked, f"{words}, but {range_words.found_at(asked)}"
             due += pages
         asked = self.asked(space, self.asked(space, 0, 0).at(due), 0)
         return law.lists_in_address_order, asked, f"the list ends where the block at {asked.address:#x} is due"
@@ -298,7 +301,7 @@ class RangeReplay:
                 return
         self.spaces.spaces[space.process] = space.buddy = observed
         space.made = {page: space.made[page] for page in observed.allocated if page in space.made}
-        space.held &= observed.allocated.keys()
+        space.kernel_blocks &= observed.allocated.keys()
 
 
 def depth_of(pages: int) -> int:

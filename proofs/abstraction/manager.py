@@ -58,7 +58,7 @@ def mappings_of(manager: Manager) -> Mappings:
 def memory_of(manager: Manager) -> law.Memory:
     """The whole. If a free frame is mapped, somebody did not behave."""
     frames, mappings, paging = frames_of(manager.bitmap), mappings_of(manager), manager.paging
-    held: dict[Any, int] = {frame: page for page, frame in manager.frame_at.items()}
+    page_of_frame: dict[Any, int] = {frame: page for page, frame in manager.frame_at.items()}
     roots = {frame: process for process, frame in paging.roots.items() if process}
     blocks: dict[Any, int] = {first: manager.spaces.spaces[0].size(first) for first in manager.lengths}
     owners: dict[Any, int] = {**_owners(manager), **roots}
@@ -67,7 +67,7 @@ def memory_of(manager: Manager) -> law.Memory:
 
     def use(frame: Any) -> int:
         uses = [law.TABLE] * (frame in paging.memory) + [law.TABLE] * (frame in roots)
-        uses += [law.PAGES] * (frame in held) + [law.GIVEN] * (frame in manager.given)
+        uses += [law.PAGES] * (frame in page_of_frame) + [law.GIVEN] * (frame in manager.given)
         return uses[0] if len(uses) == 1 else -len(uses)  # a frame that is used twice has no lawful use
 
     def block_at(process: Any, page: Any) -> tuple[int, int]:
@@ -94,7 +94,7 @@ def memory_of(manager: Manager) -> law.Memory:
         block_at=lambda first: blocks.get(first, 0),
         pages_at=lambda first: lengths.get(first, 0),
         frame_at=lambda page: frame_at.get(page, 0),
-        page_of=lambda frame: held.get(frame, 0),
+        page_of=lambda frame: page_of_frame.get(frame, 0),
         callers_kept_contract=lambda frame: not (frames.is_free(frame) and frame in paging.uses),
     )
 
