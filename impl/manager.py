@@ -43,8 +43,8 @@ class Manager:
     pages it has.  frame_at: by kernel page, its frame.  Pages of a range are numbered from its start.
 
     inv: self.spaces.spaces.keys() == self.halves.live == self.paging.roots.keys()
-    inv: all(_owners(self, frame) == [] for frame in range(self.bitmap.frames) if self.bitmap.is_free(frame))
-    inv: all(len(_owners(self, f)) == 1 for f in range(self.bitmap.image, self.bitmap.frames) if _is_allocated(self, f))
+    inv: all(_owners(self, frame) == 0 for frame in range(self.bitmap.frames) if self.bitmap.is_free(frame))
+    inv: all(_owners(self, f) == 1 for f in range(self.bitmap.image, self.bitmap.frames) if _is_allocated(self, f))
     inv: self.frame_at.keys() == {p for first, n in self.lengths.items() for p in range(first, first + n)}
     inv: all(self.translate(0, self.address_of(p)) == f << self.page_shift for p, f in self.frame_at.items())
     """
@@ -309,12 +309,11 @@ def _is_allocated(manager: Manager, frame: int) -> bool:
     return manager.bitmap.exists(frame) and not manager.bitmap.is_free(frame)
 
 
-def _owners(manager: Manager, frame: int) -> list[str]:
-    """What a frame is used for, but for the kernel's image."""
-    roots = [f"PML4 of process {each}" for each, root in manager.paging.roots.items() if each and root == frame]
-    tables = ["table"] if frame in manager.paging.memory else []
-    pages = [f"kernel page {page}" for page, held in manager.frame_at.items() if held == frame]
-    return roots + tables + pages + (["given"] if frame in manager.given else [])
+def _owners(manager: Manager, frame: int) -> int:
+    """How many uses a frame has: as a PML4 (but the kernel's, which is in its image), a table, a kernel page, given."""
+    roots = [each for each, root in manager.paging.roots.items() if each and root == frame]
+    pages = [page for page, held in manager.frame_at.items() if held == frame]
+    return len(roots) + (frame in manager.paging.memory) + len(pages) + (frame in manager.given)
 
 
 def _picture(manager: Manager) -> tuple[object, ...]:

@@ -27,7 +27,6 @@ from memoracle.impl.pte import (
 
 TOP = 4  # the level of a PML4
 LOWER_END = 1 << 47  # of the lower half's addresses
-BLANK = [0] * ENTRIES
 MOST_USES = (1 << 64) - 1  # that a counter of 64 bits counts
 
 
@@ -185,7 +184,7 @@ class Paging:
         if not value:
             return None
         self._write(process, virtual, tables, 0)
-        while tables and self.memory[tables[-1]] == BLANK:
+        while tables and self.memory[tables[-1]] == [0] * ENTRIES:
             table = tables.pop()
             self._write(process, virtual, tables, 0)
             del self.memory[table]

@@ -24,7 +24,7 @@ EXECUTE_DISABLE = 1 << 63
 ADDRESS = (1 << 52) - (1 << 12)
 ENTRIES = 512
 TABLE = 1 << 12  # bytes
-PAT = {1: 1 << 7, 2: 1 << 12, 3: 1 << 12}  # bit 2 of the index, by the level of the leaf
+PAT = (0, 1 << 7, 1 << 12, 1 << 12)  # bit 2 of the index, by the level of the leaf, 1 to 3
 
 
 class Layout(NamedTuple):

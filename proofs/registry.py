@@ -13,6 +13,7 @@ from memoracle.proofs.exhaustive import hazards
 from memoracle.proofs.exhaustive import runs as small_runs
 from memoracle.proofs.obligations import law_obligations, vacuity
 from memoracle.proofs.obligations.obligation import Computation, Obligation
+from memoracle.proofs.rules import computations as rules
 
 PROOFS: dict[str, Callable[[], Iterable[Obligation]]] = {
     "bitmap": bitmap.obligations,
@@ -36,6 +37,7 @@ def _all_of(component: str) -> Callable[[], list[Obligation | Computation]]:
             *(replace(each, together=component) for each in small_runs.computations(component)),
             *counts.computations(component),
             *hazards.computations(component),
+            *rules.computations(component),
         ]
 
     return obligations

@@ -9,18 +9,14 @@ every case of the small scope that the precondition admits.
 from __future__ import annotations
 
 import copyreg
-import inspect
 import multiprocessing
 import os
-import pickle
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from itertools import product
-from types import ModuleType
+from functools import cache
 from typing import Literal
 
 from crosshair.condition_parser import (
@@ -33,15 +29,18 @@ from crosshair.condition_parser import (
 from crosshair.core import ConditionCheckable
 from crosshair.core_and_libs import MessageType
 from crosshair.fnutil import FunctionInfo
-from crosshair.options import DEFAULT_OPTIONS, AnalysisOptionSet
+from crosshair.options import DEFAULT_OPTIONS, AnalysisKind, AnalysisOptionSet
 from crosshair.tracers import NoTracing
 
-from memoracle.proofs.contracts import scope as small_scope
-from memoracle.proofs.contracts.docstrings import KINDS, PublicFunction, claim, functions, parsed, written
-from memoracle.proofs.contracts.scope import NO_SCOPE, SCOPES, STATES_AT_MOST, Scope, State, Step
+from memoracle.proofs.contracts.docstrings import PublicFunction, claim, functions, written
+from memoracle.proofs.contracts.scope import STATES_AT_MOST
+from memoracle.proofs.contracts.slots import slots
+from memoracle.proofs.contracts.states import cases as cases_of
+from memoracle.proofs.contracts.states import scope_of, snapshot, states
 
 Verdict = Literal["proved", "refuted", "unknown", "vacuous"]
 IMPL = "memoracle.impl"
+KINDS = (AnalysisKind.PEP316,)
 # Processor seconds, some hundred times what a condition and a path need.
 OPTIONS = DEFAULT_OPTIONS.overlay(
     AnalysisOptionSet(analysis_kind=KINDS, per_condition_timeout=600.0, per_path_timeout=60.0, report_all=True)
@@ -103,10 +102,22 @@ def check(name: str, package: str = IMPL) -> ContractResult:
     )
 
 
+@cache
+def parsed(function: PublicFunction) -> Conditions | None:
+    """What CrossHair reads of a contract."""
+    with condition_parser(KINDS) as parser:
+        if function.owner is None:
+            return parser.get_fn_conditions(_info(function))
+        return parser.get_class_conditions(function.owner).methods.get(function.name)
+
+
+def _info(function: PublicFunction) -> FunctionInfo:
+    return FunctionInfo(function.context, function.name, vars(function.context)[function.name])
+
+
 def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
     """The worst verdict of a function's conditions, CrossHair's message, and the scope."""
-    scope = SCOPES.get(function.component, NO_SCOPE)
-    said = f"bounded: {scope.said}"
+    said = f"bounded: {scope_of(function).said}"
     contract = parsed(function)
     before, after = written(function)
     if not claim(function) or not after or contract is None:
@@ -117,20 +128,22 @@ def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
     if (len(contract.pre), len(contract.post)) != (before, after):
         read = f"{len(contract.pre)} and {len(contract.post)} conditions where the docstrings have {before} and {after}"
         return "vacuous", f"CrossHair reads {read}", said
-    cases = _cases(function, contract, scope)
+    cases = cases_of(function)
+    if cases is not None and function.owner is not None:
+        copyreg.pickle(function.owner, snapshot)
     if contract.raises:
         return "vacuous", "raises: lets any call fail, and says nothing of when it must succeed", said
     if cases is not None:
         if not cases:
             return "vacuous", "no case of the scope satisfies the precondition", said
-        states = f"{len(_states(function))} reachable states, " if function.owner else ""
-        said += f"; {states}{len(cases):,} cases"
-        types = small_scope.slots(cases)
+        found = f"{len(states(function))} reachable states, " if function.owner else ""
+        said += f"; {found}{len(cases):,} cases"
+        types = slots(cases)
         parameters = zip(contract.sig.parameters.values(), types, strict=True)
         narrowed = contract.sig.replace(parameters=[each.replace(annotation=slot) for each, slot in parameters])
         contract = replace(contract, sig=narrowed)
     verdict, message = _confirm(function, contract, None if cases is None else len(cases))
-    if verdict == "proved" and cases and function.owner and len(_states(function)) >= STATES_AT_MOST:
+    if verdict == "proved" and cases and function.owner and len(states(function)) >= STATES_AT_MOST:
         return "unknown", f"more than {STATES_AT_MOST} states", said
     return verdict, message, said
 
@@ -177,7 +190,7 @@ def _confirm(function: PublicFunction, contract: Conditions, cases: int | None) 
         assert isinstance(enforced, CompositeConditionParser)
         enforced.parsers[:] = [_Preconditions(enforced)]
         try:
-            said = list(ConditionCheckable(function.info, replace(OPTIONS), one).analyze())
+            said = list(ConditionCheckable(_info(function), replace(OPTIONS), one).analyze())
         except Exception as error:  # CrossHair's own: whatever it is, it is no verdict.
             return "unknown", f"CrossHair failed: {error!r}"
     worst = max(said, key=lambda each: each.state, default=None)
@@ -191,74 +204,3 @@ def _confirm(function: PublicFunction, contract: Conditions, cases: int | None) 
     if not min(after.held) or (cases is not None and {*after.held} != {cases}):
         return "unknown", f"confirmed in {min(after.held)} of {cases} cases"
     return "proved", None
-
-
-def _cases(function: PublicFunction, contract: Conditions, scope: Scope) -> list[tuple[object, ...]] | None:
-    """Every case that the precondition admits; None if the scope leaves the parameters to CrossHair."""
-    ranges = _ranges(function, contract, scope)
-    if ranges is None:
-        return None
-    return [case for case in product(*ranges) if _admits(contract, case)]
-
-
-def _ranges(
-    function: PublicFunction, contract: Conditions, scope: Scope, reaching: bool = False
-) -> list[Sequence[object]] | None:
-    ranges: list[Sequence[object]] = []
-    for parameter in contract.sig.parameters:
-        if parameter == "self" and scope is not NO_SCOPE:
-            ranges.append(_states(function))
-            continue
-        values = scope.range_of(function.qualified, parameter, reaching)
-        if values is None:
-            return None
-        ranges.append(values)
-    return ranges
-
-
-def _states(function: PublicFunction) -> Sequence[object]:
-    assert function.owner is not None
-    copyreg.pickle(function.owner, small_scope.snapshot)
-    if function.name == "__init__":
-        return [State(pickle.dumps(object.__new__(function.owner)), f"a new {function.owner.__name__}")]
-    return _reachable(function.module, function.owner)
-
-
-@cache
-def _reachable(module: ModuleType, owner: type) -> list[State]:
-    """Every state of a class that its public operations lead to, with every argument that their preconditions admit."""
-    scope = SCOPES[module.__name__.rpartition(".")[2]]
-    starts: list[tuple[str, object]] = []
-    steps = list(scope.more.get(owner.__name__, ()))
-    for function in functions(module.__name__.rpartition(".")[0]):
-        if function.owner is not owner:
-            continue
-        signature = inspect.signature(function.function)
-        ranges = [scope.range_of(function.qualified, name, reaching=True) for name in list(signature.parameters)[1:]]
-        for arguments in product(*(each for each in ranges if each is not None)):
-            said = f"{arguments}" if len(arguments) != 1 else f"({arguments[0]!r})"
-            if function.name != "__init__":
-                steps.append(Step(f"{function.name}{said}", partial(_call, function, arguments)))
-                continue
-            instance: object = object.__new__(owner)
-            with suppress(Exception):
-                _call(function, arguments, instance)
-                starts.append((f"{owner.__name__}{said}", instance))
-    return small_scope.reachable(starts, steps)
-
-
-def _call(function: PublicFunction, arguments: Sequence[object], instance: object) -> None:
-    """Calls a method where its precondition admits it; otherwise raises ValueError."""
-    contract = parsed(function)
-    if contract is not None and not _admits(contract, (instance, *arguments)):
-        raise ValueError("the precondition does not hold")
-    function.function(instance, *arguments)
-
-
-def _admits(contract: Conditions, case: Sequence[object]) -> bool:
-    values = [pickle.loads(each.image) if isinstance(each, State) else each for each in case]
-    bindings = dict(zip(contract.sig.parameters, values, strict=True))
-    try:
-        return all(condition.evaluate is None or condition.evaluate(bindings) for condition in contract.pre)
-    except Exception:  # CrossHair too takes a precondition that raises for one that does not hold.
-        return False

@@ -6,16 +6,12 @@ import importlib
 import inspect
 import pkgutil
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
-from functools import cache
-from types import FunctionType, ModuleType
+from functools import cache, cached_property
+from types import CodeType, FunctionType, ModuleType
 
-from crosshair.condition_parser import Conditions, condition_parser
-from crosshair.fnutil import FunctionInfo
-from crosshair.options import AnalysisKind
-
-KINDS = (AnalysisKind.PEP316,)
 CONDITION_LINE = re.compile(r"\s*:?(pre|post|inv|raises)\b\s*(\[.*?\])?\s*:", re.IGNORECASE)
 
 
@@ -36,14 +32,31 @@ class PublicFunction:
         return self.name if self.owner is None else f"{self.owner.__name__}.{self.name}"
 
     @property
+    def context(self) -> ModuleType | type:
+        return self.module if self.owner is None else self.owner
+
+    @property
     def function(self) -> FunctionType:
-        function: FunctionType = inspect.unwrap(getattr(self.info.context, self.name))
+        function: FunctionType = inspect.unwrap(getattr(self.context, self.name))
         return function
 
     @property
-    def info(self) -> FunctionInfo:
-        context = self.module if self.owner is None else self.owner
-        return FunctionInfo(context, self.name, vars(context)[self.name])
+    def parameters(self) -> list[str]:
+        return list(inspect.signature(self.function).parameters)
+
+    @cached_property
+    def preconditions(self) -> list[CodeType]:
+        """What must hold before a call: of a method, the invariants of its class too."""
+        before = [] if self.owner is None or self.name == "__init__" else _conditions(self.owner, "inv")
+        return [compile(text, self.source, "eval") for text in (*before, *_conditions(self.function, "pre"))]
+
+    def admits(self, arguments: Mapping[str, object]) -> bool:
+        """Whether the function may be called so; one that raises is a precondition that does not hold."""
+        names = {**vars(self.module), **arguments}
+        try:
+            return all(eval(condition, names) for condition in self.preconditions)
+        except Exception:
+            return False
 
     @property
     def source(self) -> str:
@@ -74,15 +87,19 @@ def _is_record(owner: type) -> bool:
     return is_dataclass(owner) or issubclass(owner, tuple | Enum | BaseException) or is_interface
 
 
-def _lines(described: object, *kinds: str) -> int:
-    found = map(CONDITION_LINE.match, (getattr(described, "__doc__", None) or "").splitlines())
-    return sum(match is not None and match[1].lower() in kinds for match in found)
+def _conditions(described: object, kind: str) -> list[str]:
+    """The conditions of a kind that a docstring has, as they are written."""
+    lines = (getattr(described, "__doc__", None) or "").splitlines()
+    found = ((line, CONDITION_LINE.match(line)) for line in lines)
+    return [line[match.end() :].strip() for line, match in found if match and match[1].lower() == kind]
 
 
 def written(function: PublicFunction) -> tuple[int, int]:
     """How many conditions the docstrings have, counted without CrossHair: before the call, and after it."""
-    invariants = _lines(function.owner, "inv")
-    before, after = _lines(function.function, "pre"), _lines(function.function, "post")
+    invariants, before, after = (
+        len(_conditions(described, kind))
+        for described, kind in ((function.owner, "inv"), (function.function, "pre"), (function.function, "post"))
+    )
     return before + (0 if function.name == "__init__" else invariants), after + invariants if after else 0
 
 
@@ -90,12 +107,3 @@ def claim(function: PublicFunction) -> str:
     """The first sentence of the docstring, "" if it opens with a condition or there is none."""
     paragraph = (inspect.getdoc(function.function) or "").partition("\n\n")[0].replace("\n", " ")
     return "" if CONDITION_LINE.match(paragraph) else re.split(r"(?<=\.)\s", paragraph)[0]
-
-
-@cache
-def parsed(function: PublicFunction) -> Conditions | None:
-    """What CrossHair reads of a contract."""
-    with condition_parser(KINDS) as parser:
-        if function.owner is None:
-            return parser.get_fn_conditions(function.info)
-        return parser.get_class_conditions(function.owner).methods.get(function.name)

@@ -1,28 +1,18 @@
-"""The small scope at which CrossHair holds the contracts of impl/, and the plugin that hands it to CrossHair.
+"""The small scope at which the contracts of impl/ are held, and its rules about containers.
 
 A case is one value for each parameter, `self` included. Nothing is picked by hand but the range of each argument: the
 states of an object are all those that its own public operations lead to from its constructor, called with every
-argument of the scope that their preconditions admit. CrossHair decides by `smt_fork` which case a path runs, so its
-"confirmed over all paths" speaks of every one of them, and the path runs the real code on real words and sets.
+argument of the scope that their preconditions admit (`states.py`).
 """
 
 from __future__ import annotations
 
-import copyreg
-import pickle
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from inspect import Signature
-from io import BytesIO
 from itertools import combinations, product
 from typing import Any, NamedTuple
-
-import crosshair.core_and_libs  # noqa: F401  (CrossHair's own registrations come first)
-from crosshair.core import _PATCH_REGISTRATIONS, LazyCreationRepr, SymbolicFactory, register_type
-from crosshair.statespace import StateSpace
 
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.boot import TOP, Interval, Record
@@ -34,10 +24,6 @@ from memoracle.impl.pte import Fields, Layout
 from memoracle.impl.slab import layout
 from memoracle.proofs.exhaustive.heap import FewPages
 
-# CrossHair's symbolic stand-in cannot be assigned to a slice of a real array, and every array here is real.
-_PATCH_REGISTRATIONS.pop(array, None)
-# CrossHair copies the arguments of each path together with their signature, which nothing changes.
-copyreg.pickle(Signature, lambda signature: "the same")
 STATES_AT_MOST = 2000
 
 
@@ -309,103 +295,3 @@ SCOPES: Mapping[str, Scope] = {
         },
     ),
 }
-
-
-def snapshot(instance: object) -> tuple[Callable[..., object], tuple[type, bytes]]:
-    """How a state is copied (copyreg): whole, also where CrossHair copies `__old__` shallowly.
-
-    What its parts share they still share in the copy, since only the whole is copied in this way.
-    """
-    image = BytesIO()
-    pickler = pickle.Pickler(image)
-    pickler.dispatch_table = {}
-    pickler.dump(vars(instance))
-    return restore, (type(instance), image.getvalue())
-
-
-def restore(owner: type, attributes: bytes) -> object:
-    """The object whose attributes these are."""
-    instance: object = object.__new__(owner)
-    vars(instance).update(pickle.loads(attributes))
-    return instance
-
-
-def canonical(value: object) -> object:
-    """What a state is, whatever order its sets and dictionaries were filled in."""
-    if isinstance(value, Mapping):
-        return tuple(sorted((key, canonical(each)) for key, each in value.items()))
-    if isinstance(value, list | tuple | array):
-        return tuple(value) if value and isinstance(value[0], int) else tuple(canonical(each) for each in value)
-    if isinstance(value, Iterable):
-        return tuple(sorted(value))
-    return canonical(vars(value)) if hasattr(value, "__dict__") else value
-
-
-def reachable(starts: Iterable[tuple[str, object]], steps: Sequence[Step]) -> list[State]:
-    """Every state that the steps lead to, breadth first; or no more than STATES_AT_MOST of them.
-
-    A step that raises leads nowhere: that call is a case of its own contract, which shows the exception.
-    """
-    found: dict[object, State] = {}
-    for history, instance in starts:
-        found.setdefault(canonical(instance), State(pickle.dumps(instance), history))
-    queue = list(found.values())
-    for state in queue:
-        for step in steps:
-            instance = pickle.loads(state.image)
-            try:
-                step.run(instance)
-            except Exception:
-                continue
-            key = canonical(instance)
-            if key not in found:
-                if len(found) == STATES_AT_MOST:
-                    return queue
-                found[key] = State(pickle.dumps(instance), f"{state.history}; {step.said}")
-                queue.append(found[key])
-    return queue
-
-
-class _Chosen:
-    """The case that one path of CrossHair's runs."""
-
-    def __init__(self, _solver: object) -> None:
-        self.case: Sequence[object] | None = None
-
-
-def slots(cases: Sequence[Sequence[object]]) -> list[type]:
-    """One new type for each parameter, whose values CrossHair takes from the cases, all from the same one."""
-
-    def creator(index: int) -> Callable[[SymbolicFactory], object]:
-        def create(factory: SymbolicFactory) -> object:
-            chosen = factory.space.extra(_Chosen)
-            if chosen.case is None:
-                chosen.case = _pick(factory.space, cases)
-            return _value(factory.space, chosen.case[index])
-
-        return create
-
-    types = [type("Case", (), {}) for _ in cases[0]]
-    for index, slot in enumerate(types):
-        register_type(slot, creator(index))
-    return types
-
-
-def _pick(space: StateSpace, cases: Sequence[Sequence[object]]) -> Sequence[object]:
-    first, end = 0, len(cases)
-    while end - first > 1:
-        middle = (first + end) // 2
-        if space.smt_fork(desc="case"):
-            end = middle
-        else:
-            first = middle
-    return cases[first]
-
-
-def _value(space: StateSpace, value: object) -> object:
-    """A value of its own for this path; a state that a counterexample names by its history."""
-    if not isinstance(value, State):
-        return deepcopy(value)
-    instance: object = pickle.loads(value.image)
-    space.extra(LazyCreationRepr).reprs[instance] = lambda _: value.history
-    return instance

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import CodeType, FrameType, ModuleType
+from types import FrameType, ModuleType
 from typing import TypeAlias
 
 import msgspec
@@ -71,9 +71,10 @@ def faults(component: str) -> list[Mutant]:
 class Seeded(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module of this package as this code."""
 
-    def __init__(self, module: str, code: CodeType) -> None:
+    def __init__(self, module: str, tree: ast.Module) -> None:
         self.name = "memoracle." + module.removesuffix(".py").replace("/", ".")
-        self.code = code
+        self.code = compile(tree, str(ROOT / module), "exec")
+        self.text = ast.unparse(tree)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -83,10 +84,14 @@ class Seeded(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         exec(self.code, module.__dict__)
 
+    def get_source(self, name: str) -> str:
+        """What the module says, for those who read it."""
+        return self.text
+
 
 def seed(mutant: Mutant) -> None:
     """From now on the faulty module is imported; it was not before."""
-    seeded = Seeded(mutant.module, compile(mutant.applied(), str(ROOT / mutant.module), "exec"))
+    seeded = Seeded(mutant.module, mutant.applied())
     if seeded.name in sys.modules:
         raise RuntimeError(f"{seeded.name} is imported already")
     sys.meta_path.insert(0, seeded)

@@ -29,7 +29,7 @@ def accounted(manager: Manager) -> bool:
     """Whether each frame above the image is free, or does not exist, or is used for one thing."""
     bitmap = manager.bitmap
     frames = range(bitmap.image, bitmap.frames)
-    return all(len(_owners(manager, f)) == (bitmap.exists(f) and not bitmap.is_free(f)) for f in frames)
+    return all(_owners(manager, f) == (bitmap.exists(f) and not bitmap.is_free(f)) for f in frames)
 
 
 PROCESSES, FRAMES = some.integers(0, 3), some.integers(0, 13)

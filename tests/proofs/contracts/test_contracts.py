@@ -13,9 +13,9 @@ from crosshair.statespace import StateSpace
 from crosshair.util import IgnoreAttempt
 
 from memoracle.impl import buddy
-from memoracle.proofs.contracts import crosshair
-from memoracle.proofs.contracts import scope as small_scope
+from memoracle.proofs.contracts import crosshair, slots
 from memoracle.proofs.contracts.crosshair import ContractResult
+from memoracle.proofs.contracts.states import states_of
 
 SMALL = '''
 from collections import namedtuple
@@ -223,8 +223,8 @@ def test_run_gives_a_result_for_each_function_in_order(package: str, tmp_path: P
     assert list(crosshair.run("nothing", package)) == []
 
 
-def test_the_small_scope_has_every_state_of_the_buddy_system() -> None:
-    states = [pickle.loads(state.image) for state in crosshair._reachable(buddy, buddy.Buddy)]
+def test_the_scope_has_every_state_of_the_buddy_system() -> None:
+    states = [pickle.loads(state.image) for state in states_of(buddy, buddy.Buddy)]
     counts = Counter(state.depth for state in states if not state.fixed)
     assert counts == {0: 2, 1: 5, 2: 26}  # OEIS A003095
 
@@ -235,6 +235,6 @@ def test_cases_that_crosshair_drops_are_no_confirmation(monkeypatch: pytest.Monk
             raise IgnoreAttempt
         return cases[0]
 
-    monkeypatch.setattr(small_scope, "_pick", dropping)
+    monkeypatch.setattr(slots, "_pick", dropping)
     result = crosshair.check("buddy.Buddy.size")
     assert (result.verdict, result.counterexample) == ("unknown", "confirmed in 1 of 312 cases")

@@ -179,7 +179,7 @@ FAULTS = {
     "a table is not zeroed": (paging, "            del self.memory[table]\n", ""),
     "a table that is not empty is given back": (
         paging,
-        "while tables and self.memory[tables[-1]] == BLANK",
+        "while tables and self.memory[tables[-1]] == [0] * ENTRIES",
         "while tables",
     ),
     "a target without its highest bits": (paging, "(entry & ADDRESS) >>", "(entry & ADDRESS & 0x3FFFFFFFFF) >>"),

@@ -1,0 +1,1 @@
+"""Rules that every module of impl/ keeps, whatever it is about."""
