@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: prove test machine mutants hints bench clean
+.PHONY: prove test machine mutants hints second-opinion bench clean
 
 prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
@@ -23,6 +23,10 @@ mutants: .venv/installed
 # Which hypotheses each proof needs: found anew after a change of the law or the code, so that proofs stay quick.
 hints: .venv/installed
 	$(BIN)/python -m memoracle.proofs.find_unsat_cores
+
+# A second solver is asked every goal with bit vectors.
+second-opinion: .venv/installed
+	$(BIN)/python -m memoracle.proofs.second_opinion
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks --growth

@@ -1,4 +1,4 @@
-"""Finds which hypotheses the goals of each proof need, and notes them in `obligations/unsat_cores.json`.
+"""Finds which hypotheses the goals of each proof need, and notes them in `obligations/noted_cores/`.
 
 `make hints` runs it, after a change of the law or the code, so that proofs stay quick.
 """
@@ -15,7 +15,7 @@ import z3
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.obligations.queries import failure, question
 from memoracle.proofs.obligations.solver import ask
-from memoracle.proofs.obligations.unsat_cores import FILE, Group, Needed, all_noted, noted, path_of
+from memoracle.proofs.obligations.unsat_cores import Group, Hints, Needed, file_of, noted, noted_of, path_of
 from memoracle.proofs.registry import obligations
 from memoracle.proofs.symbolic.execution import Run, explore
 
@@ -93,16 +93,30 @@ def _found(name: str) -> tuple[str, dict[str, Needed]]:
     return name, find(obligation)
 
 
-def main(components: list[str]) -> None:
-    """Finds the hints of the named components, or of all, and writes them down."""
-    names = [each.name for each in obligations(components) if isinstance(each, Obligation)]
-    hints = {name: paths for name, paths in all_noted().items() if name not in names}
+def main(wanted: list[str]) -> None:
+    """Finds the hints of the named components or obligations, or of all, and writes them down."""
+    every = [each for each in obligations([]) if isinstance(each, Obligation)]
+    names = [each.name for each in every if not wanted or {each.name, each.component} & set(wanted)]
+    found: Hints = {}
     # A process for each: the solver simplifies terms by their age, so every proof is built in a process of its own.
     with get_context("fork").Pool(maxtasksperchild=1) as pool:
         for name, paths in pool.imap_unordered(_found, names):
             sys.stderr.write(f"{name}: {len(paths)} paths\n")
-            hints[name] = paths
-    FILE.write_bytes(msgspec.json.encode(dict(sorted(hints.items()))) + b"\n")
+            found[name] = paths
+    known = {each.name for each in every}
+    for component in {name.partition(".")[0] for name in names}:
+        kept = {name: paths for name, paths in noted_of(component).items() if name in known}
+        write(component, kept | {name: paths for name, paths in found.items() if name.startswith(f"{component}.")})
+
+
+def write(component: str, hints: Hints) -> None:
+    """Notes what the obligations of a component need, a line for each."""
+    lines = [
+        b"%s: %s" % (msgspec.json.encode(name), msgspec.json.encode(paths))
+        for name, paths in sorted(hints.items())
+        if paths
+    ]
+    file_of(component).write_bytes(b"{\n" + b",\n".join(lines) + b"\n}\n")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from memoracle.proofs.abstraction.objects import bit, frames_of
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.containers import Set, Words
-from memoracle.proofs.symbolic.execution import Run, cut
+from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
+from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Operation, at_least, at_most, implies, neg
 from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
@@ -155,16 +156,16 @@ class Advance:
     def __init__(self, bitmap: Any) -> None:
         self.bitmap = bitmap
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        return self.turned(run, None)
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.on_back_edge(run, None)
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         frontier = self.bitmap.frontier = run.point("word")
         words = self.bitmap.words.at
         run.suppose(frontier <= self.bitmap.length)
         run.assume_for_all(("word",), lambda word: implies(word < frontier, words(word) == 0))
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         word = run.point("word")
         passed = implies(word < self.bitmap.frontier, self.bitmap.words.at(word) == 0)
         run.claim("the frontier passes no free frame", passed)

@@ -11,8 +11,9 @@ from memoracle.proofs.abstraction.objects import halves_of
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.containers import Set, Tables, Words
-from memoracle.proofs.symbolic.execution import Run, cut
+from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
+from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Clause, Operation, implies, neg
 
@@ -202,16 +203,16 @@ class Broadcast:
     def __init__(self, code: Any, index: Any, value: Any) -> None:
         self.code, self.index, self.value = code, index, value
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        self.turned(run, None)
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        self.on_back_edge(run, None)
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         now, _ = unknown_code(run, "-later")
         run.suppose(self._in_flight(now))
         self.code.__dict__.update(now.__dict__)
         return True
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         state = halves_of(self.code)
         for clause in law.INVARIANTS:
             run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import z3
-
-from memoracle.proofs.obligations import solver, unsat_cores
+from memoracle.proofs.obligations import reach, solver, unsat_cores
 from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.obligations.queries import question
-from memoracle.proofs.symbolic.execution import Run, explore
+from memoracle.proofs.symbolic.execution import ExplorationError, Run, explore
 
-BRIEFLY = 1_000_000  # the solver's budget to find one case in which what is given is so
 TOGETHER = 60_000_000  # the solver's budget for all goals of a path together
 VALUES_AT_MOST = 60  # of a counterexample's, that are shown
 NEEDED = 100_000_000  # the solver's budget for goals, given the hypotheses that they need
@@ -52,29 +48,32 @@ def discharge(obligation: Obligation | Computation, use_cache: bool = True) -> R
 def _prove(obligation: Obligation, use_cache: bool) -> Result:
     """Proves a claim on every path, or finds how it fails."""
     started = time.perf_counter()
-    runs = explore(obligation.sorts, obligation.body, obligation.integers)
     answers: list[solver.Answer] = []
-    verdict, counterexample = "proved", None
-    if not any(run.goals for run in runs):
-        verdict, counterexample = "vacuous", "no path claims anything"
-    for run in runs:
-        if not run.goals:
-            continue
-        answer = _fails(obligation, run, use_cache)
-        answers.append(answer)
-        if answer.verdict != "unsat":
-            verdict = "refuted" if answer.verdict == "sat" else "unknown"
-            counterexample = _describe(run, answer)
-            break
-    if verdict == "proved":
-        possible = _happens(obligation, runs, use_cache)
-        if possible != "sat":
-            verdict = "vacuous" if possible == "unsat" else "unknown"
-            counterexample = "what the proof takes as given cannot be so on any path"
+    try:
+        runs = explore(obligation.sorts, obligation.body, obligation.integers)
+    except ExplorationError as error:
+        verdict: str = "unknown"
+        counterexample: str | None = str(error)
+    else:
+        verdict, counterexample = _settle(obligation, runs, answers, use_cache)
     seconds = time.perf_counter() - started
     rlimit = sum(answer.rlimit for answer in answers)
     cached = bool(answers) and all(answer.cached for answer in answers)
     return _result(obligation, verdict, counterexample, solver.VERSION, seconds, rlimit, cached)
+
+
+def _settle(
+    obligation: Obligation, runs: list[Run], answers: list[solver.Answer], use_cache: bool
+) -> tuple[str, str | None]:
+    """The verdict, and what it fails by; the solver's answers are added to these."""
+    if not any(run.goals for run in runs):
+        return "vacuous", "no path claims anything"
+    for run in runs:
+        if run.goals:
+            answers.append(_fails(obligation, run, use_cache))
+            if answers[-1].verdict != "unsat":
+                return "refuted" if answers[-1].verdict == "sat" else "unknown", _describe(run, answers[-1])
+    return reach.missed(obligation, runs, use_cache) or ("proved", None)
 
 
 def _result(
@@ -116,32 +115,6 @@ def _fails(obligation: Obligation, run: Run, use_cache: bool) -> solver.Answer:
         return answer
     texts = [question(obligation, run, given, [place]) for place in range(len(run.goals))]
     return _none_can(texts, use_cache, solver.RLIMIT)
-
-
-def _happens(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
-    """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
-    verdict = "unsat"
-    for budget in (BRIEFLY, TOGETHER):
-        for run, place, used in _stands(obligation, runs):
-            text = solver.text_of([*used, *run.goals[place].conditions], obligation.integers)
-            answer = solver.ask(text, use_cache, budget)
-            if answer.verdict == "sat":
-                return "sat"
-            verdict = "unknown" if answer.verdict == "unknown" else verdict
-    return verdict
-
-
-def _stands(obligation: Obligation, runs: list[Run]) -> Iterator[tuple[Run, int, list[z3.BoolRef]]]:
-    """Where goals stand, and what is used there: of each path the last first, and of these those that use least."""
-    found = []
-    for run in runs:
-        given = run.hypotheses(obligation.rounds)
-        every = unsat_cores.Group(list(range(len(run.goals))), list(range(len(given))))
-        for goals, used in unsat_cores.noted(obligation.name, run, len(given)) or [every]:
-            found += [(len(run.goals) - place, len(used), run, place, used) for place in goals]
-    for _, _, run, place, used in sorted(found, key=lambda each: each[:2]):
-        given = run.hypotheses(obligation.rounds)
-        yield run, place, [given[each] for each in used]
 
 
 def _none_can(texts: list[str], use_cache: bool, rlimit: int) -> solver.Answer:

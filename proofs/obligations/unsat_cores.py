@@ -14,7 +14,7 @@ import msgspec
 
 from memoracle.proofs.symbolic.execution import Run
 
-FILE = Path(__file__).with_name("unsat_cores.json")
+FOLDER = Path(__file__).parent / "noted_cores"
 
 
 class Group(NamedTuple):
@@ -36,24 +36,26 @@ Hints = dict[str, dict[str, Needed]]  # by an obligation's name, then by a path'
 
 
 @cache
-def all_noted() -> Hints:
+def noted_of(component: str) -> Hints:
+    """What is noted of a component's obligations."""
     try:
-        return msgspec.json.decode(FILE.read_bytes(), type=Hints)
+        return msgspec.json.decode(file_of(component).read_bytes(), type=Hints)
     except FileNotFoundError:
         return {}
 
 
+def file_of(component: str) -> Path:
+    """Where it is noted."""
+    return FOLDER / f"{component}.json"
+
+
 def noted(obligation: str, run: Run, hypotheses: int) -> list[Group] | None:
     """The goals of a run with the hypotheses that they need; None if that was not found for so many of either."""
-    needed = all_noted().get(obligation, {}).get(path_of(run))
+    needed = noted_of(obligation.partition(".")[0]).get(obligation, {}).get(path_of(run))
     if needed is None or (needed.hypotheses, needed.goals) != (hypotheses, len(run.goals)):
         return None
-    return needed.groups
-
-
-def known() -> frozenset[str]:
-    """The obligations of some path of which it was found."""
-    return frozenset(name for name, paths in all_noted().items() if paths)
+    covered = {goal for group in needed.groups for goal in group.goals}
+    return needed.groups if covered == set(range(len(run.goals))) else None  # which goals there are comes from the run
 
 
 def path_of(run: Run) -> str:

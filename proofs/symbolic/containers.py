@@ -30,8 +30,17 @@ class Set:
         write: Callable[[Callable[[Any], Any]], None] = lambda has: None,
         witnesses: list[Any] | None = None,
     ) -> None:
-        self.run, self.has, self.parameter, self.write = run, has, parameter, write
+        self.run, self._has, self.parameter, self.write = run, has, parameter, write
         self.witnesses = [] if witnesses is None else witnesses
+
+    @property
+    def has(self) -> Callable[[Any], Any]:
+        """Whether it has an item."""
+        return self._has
+
+    @has.setter
+    def has(self, has: Callable[[Any], Any]) -> None:
+        self._has = has
 
     def __contains__(self, item: Any) -> bool:
         return bool(self.has(item))
@@ -104,14 +113,26 @@ class Sets:
 
     def __getitem__(self, index: Any) -> Set:
         self.run.must("an index lies in its list", (0 <= index) & (index < self.length))
+        return OneSet(self, index)
 
-        def write(has: Callable[[Any], Any]) -> None:
-            others = self.has
-            self.has = lambda i, item: when(i == index, has(item), others(i, item))
 
-        has = self.has
-        witnesses = self.witnesses.setdefault(number(index).z.get_id(), [])
-        return Set(self.run, lambda item: has(index, item), self.parameter, write, witnesses)
+class OneSet(Set):
+    """One of the sets of such a list: what it has is what the list has there, whoever wrote it."""
+
+    def __init__(self, sets: Sets, index: Any) -> None:
+        witnesses = sets.witnesses.setdefault(number(index).z.get_id(), [])
+        super().__init__(sets.run, sets.has, sets.parameter, witnesses=witnesses)
+        self.sets, self.index = sets, index
+
+    @property
+    def has(self) -> Callable[[Any], Any]:
+        has, index = self.sets.has, self.index
+        return lambda item: has(index, item)
+
+    @has.setter
+    def has(self, has: Callable[[Any], Any]) -> None:
+        others, index = self.sets.has, self.index
+        self.sets.has = lambda i, item: when(i == index, has(item), others(i, item))
 
 
 class Keyed:

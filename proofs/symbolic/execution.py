@@ -1,10 +1,7 @@
 """Runs code on symbolic values, along every path.
 
-Where code branches on a symbolic truth it is run again for the other way. A loop is cut at its invariant: its body is a
-function of its own, the step. When the loop calls the step for the first time, the invariant must hold; then the run
-goes on from any state whatever that satisfies it, as after any number of turns. When the loop calls the step again, the
-real step is run once from there, and must keep the invariant and lower the measure; that ends the run. What comes after
-the loop is reached from the arbitrary state alone.
+Where code branches on a symbolic truth it is run again for the other way. How a loop is cut at its invariant stands in
+`loops.py`.
 """
 
 from __future__ import annotations
@@ -12,15 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import z3
 
 from memoracle.proofs.symbolic import numbers, z3_terms
+from memoracle.proofs.symbolic.exits import Exit, Exits
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.proofs.symbolic.numbers import truth
 
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
+PATHS = 4_000  # that are run of one obligation at most
+CHOICES = 2_000  # that are made along one path at most
+
+
+class ExplorationError(Exception):
+    """There are more paths, or longer ones, than are run: what is claimed on them is unknown."""
 
 
 class EndOfRunError(Exception):
@@ -48,6 +52,10 @@ class Run(HypothesisPool):
         self.ruling: z3.Solver | None = None  # rules out ways that cannot be taken
         self.told = 0  # how many of the facts it knows
         self.replaced: list[tuple[Any, str, Any]] = []
+        self.ended = False  # whether it went to the end of the proof's body, and not only to the end of a loop's turn
+        self.exits = Exits()
+        self.cut: set[Exit] = set()  # the loops that were cut: where each calls its step
+        self.turned: set[Exit] = set()  # those that this run turned
 
     def replace(self, owner: Any, name: str, stand_in: Any) -> None:
         """Puts something in the place of an attribute of a module or an object until this run ends."""
@@ -63,7 +71,8 @@ class Run(HypothesisPool):
         """Runs code, as opposed to reading the law."""
         numbers.running = self
         try:
-            return code(*arguments)
+            with self.exits.noted():
+                return code(*arguments)
         finally:
             numbers.running = None
 
@@ -72,7 +81,8 @@ class Run(HypothesisPool):
         """Interrupts a run of code to speak of states."""
         numbers.running = None
         try:
-            yield
+            with self.exits.unnoted():
+                yield
         finally:
             numbers.running = self
 
@@ -82,6 +92,8 @@ class Run(HypothesisPool):
         if z3.is_true(condition) or z3.is_false(condition):
             return bool(z3.is_true(condition))
         place = len(self.taken)
+        if place >= CHOICES:
+            raise ExplorationError(f"more than {CHOICES:,} choices along a path")
         if place < len(self.choices):
             choice = self.choices[place]
         else:
@@ -95,6 +107,15 @@ class Run(HypothesisPool):
                 self.others.append([*self.taken, False])
         self.taken.append(choice)
         self.conditions.append(condition if choice else z3_terms.negation(condition))
+        return choice
+
+    def fork(self) -> bool:
+        """A choice that nothing decides: one run goes on with True, another with False."""
+        place = len(self.taken)
+        choice = self.choices[place] if place < len(self.choices) else True
+        if place >= len(self.choices):
+            self.others.append([*self.taken, False])
+        self.taken.append(choice)
         return choice
 
     def _feasible(self, condition: z3.BoolRef) -> bool:
@@ -116,58 +137,23 @@ class Run(HypothesisPool):
         self.goals.append(Goal(says, tuple(self.conditions), truth(holds)))
 
 
-class Loop(Protocol):
-    """A loop's invariant, as a state that one or more unknown numbers describe."""
-
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        """Claims that the invariant holds of the state and of the step's arguments; the measure there."""
-
-    def resumed(self, run: Run) -> Any:
-        """Puts any state that satisfies the invariant in place; what the step then returned."""
-
-    def turned(self, run: Run, result: Any) -> Any:
-        """Claims that the invariant holds after a step that returned this; the measure there."""
-
-
-def cut(run: Run, owner: Any, step: str, loop_of: Callable[..., Loop | None]) -> None:
-    """Cuts the loop that calls this step, a function of a module or a method of an object.
-
-    loop_of: the loop's invariant, given the arguments with which the step is called first; None to run every turn.
-    """
-    real = getattr(owner, step)
-    loop: Loop | None = None
-
-    def stand_in(*arguments: Any) -> Any:
-        nonlocal loop
-        with run.reading_law():
-            if loop is None:
-                loop = loop_of(*arguments)
-                if loop is not None:
-                    loop.entered(run, arguments)
-                    return loop.resumed(run)
-        if loop is None:
-            return real(*arguments)
-        with run.reading_law():
-            before = loop.entered(run, arguments)
-        result = real(*arguments)
-        with run.reading_law():
-            after = loop.turned(run, result)
-            if before is not None:
-                run.claim("the loop comes to an end", (after < before) & (before >= 0))
-        raise EndOfRunError
-
-    run.replace(owner, step, stand_in)
-
-
 def explore(sorts: dict[str, Sort], body: Callable[[Run], None], integers: bool = False) -> list[Run]:
-    """Every path through a body, which sets a state up, runs code on it, and claims what must hold."""
+    """Every path through a body, which sets a state up, runs code on it, and claims what must hold.
+
+    Raises ExplorationError.
+    """
     numbers.integers = integers
     runs: list[Run] = []
     pending: list[list[bool]] = [[]]
     while pending:
+        if len(runs) >= PATHS:
+            raise ExplorationError(f"more than {PATHS:,} paths")
         run = Run(sorts, pending.pop())
         try:
             body(run)
+            run.ended = True
+        except ExplorationError:
+            raise
         except EndOfRunError:
             pass
         except Exception as error:

@@ -127,7 +127,7 @@ class Symbolic(Term):
         return self & (1 << power(other)) - 1
 
     def __lshift__(self, other: Any) -> Any:
-        other = number(other)
+        other = shift(other)
         if integers:
             return self._with(
                 other, self.low << other.low, self.high << other.low, lambda a, _: a * (1 << exact(other))
@@ -139,7 +139,7 @@ class Symbolic(Term):
             whole = self.shifted[0]
             cleared = whole ^ (whole & (1 << other) - 1)
             return Symbolic(cleared.z, 0, whole.high)
-        # What a negative shift would give is of no account: Python refuses it.
+        # What a negative shift would give is of no account: Python refuses it, and so does `shift`.
         most = max(other.high, 0)
         shifted = self._with(
             other, min(self.low << most, 0), max(self.high << most, 0), partial(z3_terms.bitwise, "<<")
@@ -154,7 +154,7 @@ class Symbolic(Term):
         return number(other) << self
 
     def __rshift__(self, other: Any) -> Any:
-        other = number(other)
+        other = shift(other)
         if integers:
             return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << exact(other)))
         result = self._with(other, min(self.low, 0), max(self.high, 0), partial(z3_terms.bitwise, ">>"))
@@ -283,6 +283,14 @@ def exact(term: Symbolic) -> int:
     if term.low != term.high:
         raise TypeError("the solver's integers shift by constants alone; prove this with bit vectors")
     return term.low
+
+
+def shift(value: Any) -> Symbolic:
+    """By how much code shifts a number: Python raises an error where that is negative."""
+    by = number(value)
+    if by.low < 0 and running is not None:
+        running.must("no number is shifted by a negative one", by >= 0)
+    return by
 
 
 def power(value: Any) -> int:

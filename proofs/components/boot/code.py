@@ -14,8 +14,9 @@ from memoracle.impl.boot import Interval, Record
 from memoracle.proofs.components.boot.interval_lists import Bag, Records, covers
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
-from memoracle.proofs.symbolic.execution import Run, cut
+from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
+from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Clause, Truth, at_least, at_most, implies, neg, when
@@ -99,16 +100,16 @@ class Cutting:
         seen, gap = self.intervals.seen, self.gap
         return lambda point: covers(left, point) == (seen(point) & neg(lies_in(gap, point)))
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         run.claim("what is left so far lies outside the cut", self._known(arguments[0])(run.point("point")))
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         left = Bag.unknown(run, "point")
         self.intervals.forget()
         run.assume_for_all(("point",), self._known(left))
         return left
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         self.intervals.advance()
         run.claim("what is left so far lies outside the cut", self._known(result)(run.point("point")))
 
@@ -235,10 +236,10 @@ class Making:
         points = run.point_of_each(self.parameters).values()
         run.claim("what is made so far is right for what was seen", self.known(made)(*points))
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         self._claim(run, arguments[0])
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         self.source.forget()
         made = self.made = Bag.unknown(run, self.parameters[0])
         flaw = run.function(f"flaw#{next(run.count)}", "page")
@@ -246,7 +247,7 @@ class Making:
         run.assume_for_all(self.parameters, self.known(made))
         return made
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         self.source.advance()
         self._claim(run, result)
 
@@ -325,11 +326,11 @@ class Filling:
     def __init__(self, machine: Machine, runs: Bag) -> None:
         self.machine, self.runs = machine, runs
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         frame = run.point("frame")
         run.claim("the frames seen so far are free", self._known(self.machine.state)(frame))
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         self.runs.forget()
         state = replace(
             self.machine.state,
@@ -340,7 +341,7 @@ class Filling:
         run.assume_for_all(("frame",), self._known(state))
         self.machine.state = state
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         self.runs.advance()
         run.claim("the frames seen so far are free", self._known(self.machine.state)(run.point("frame")))
 

@@ -11,7 +11,8 @@ from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.proofs.components.buddy.law import DEEPEST, LAW, ORDER, any_block, proved, unknown
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.containers import Map, Set, Sets, any_of
-from memoracle.proofs.symbolic.execution import Run, cut
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import implies, neg
 
@@ -62,16 +63,16 @@ class Search:
     would_do: Callable[[Any, Any], Any]  # whether the search is for such a block, of this order and place
     wanted: Any
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        return self.turned(run, arguments[0])
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.on_back_edge(run, arguments[0])
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         order = run.point("order")
         run.suppose(self.wanted <= order, order <= self.buddy.depth)
         run.assume_for_all(("order", "block"), lambda o, block: self._none_passed(order, o, block))
         return order
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         run.claim("the search stays in the range", (self.wanted <= result) & (result <= self.buddy.depth))
         run.claim("the search passes no block that would do", self._none_passed(result, *any_block(run)))
         return self.buddy.depth - result
@@ -90,16 +91,16 @@ class Splitting:
     page: Any
     wanted: Any
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        return self.turned(run, arguments[0])
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.on_back_edge(run, arguments[0])
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         order = run.point("order")
         run.suppose(self._in_between(order))
         self.buddy.free_blocks.has = law.split_down(self.state, self.page, order).is_free
         return order
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         run.claim("the held block is no smaller than wanted", self._in_between(result))
         free_are(run, self.buddy, law.split_down(self.state, self.page, result))
         return result
@@ -118,17 +119,17 @@ class Merging:
     start: Any
     order: Any  # of the held block after the loop
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        return self.turned(run, arguments[0])
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return self.on_back_edge(run, arguments[0])
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         order = self.order = run.point("order")
         run.suppose(self.start <= order, order <= self.state.depth)
         run.assume_for_all(("level",), lambda level: self._were_free(order, level))
         self.buddy.free_blocks.has = law.merge_up(self.state, self.page, self.start, order).is_free
         return order
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         run.claim("the held block is no larger than the range", (self.start <= result) & (result <= self.state.depth))
         run.claim("all buddies so far were free", self._were_free(result, run.point("level")))
         free_are(run, self.buddy, law.merge_up(self.state, self.page, self.start, result))
@@ -285,12 +286,12 @@ class Listing:
         self.listing: Any = None  # none is begun
         self.last: Any = 0  # the page that comes after what is listed
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         self.listing, self.page = arguments
         self.listed = len(self.listing)
         return self._starts(run, self.page)
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         page = run.point("page")
         order = self.state.order_at(page)
         run.touch(("page",), (page - 1,))
@@ -299,7 +300,7 @@ class Listing:
         self.last = page
         return page
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         run.touch(("page",), (result,))
         run.touch(("page",), (result - 1,))
         entry = self.listing[-1]

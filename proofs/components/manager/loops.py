@@ -16,7 +16,8 @@ from memoracle.proofs.components.manager.code import ALWAYS, Code, refines
 from memoracle.proofs.components.manager.component_models import rounded
 from memoracle.proofs.components.manager.kernel_pages import seen
 from memoracle.proofs.symbolic.containers import Set
-from memoracle.proofs.symbolic.execution import EndOfRunError, Run, cut
+from memoracle.proofs.symbolic.execution import EndOfRunError, Run
+from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
 from memoracle.spec import manager_pages, paging
@@ -30,13 +31,13 @@ class UpToHere:
     def __init__(self, claims: Callable[..., None]) -> None:
         self.claims = claims
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         self.claims(*arguments)
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         raise EndOfRunError
 
-    turned: Any = None
+    on_back_edge: Any = None
 
 
 # Kernel pages
@@ -57,12 +58,12 @@ class Filling(ABC):
         self.code, self.size = code, size
         code.manager._extend, code.manager._shrink = self._extend, self._shrink
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         (self.first,) = arguments
         run.claim("the block is there", self.code.lengths.has(self.first))
         return self.measure()
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         if result is False:
             raise EndOfRunError  # nothing changed, and the loop ends: as if it had ended here at first
         return self.measure()
@@ -100,15 +101,15 @@ class Growing(Filling):
         self.asked = asked
         code.manager._undo = lambda first, pages: undone(code, first, pages)
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         self.goes_on(run)
         run.suppose(self.pages() <= self.asked)
         self.went_on = run.fresh_truth("there is one more page")
         return self.went_on
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         run.claim("it has no more pages than were asked for", self.pages() <= self.asked)
-        return super().turned(run, result)
+        return super().on_back_edge(run, result)
 
     def measure(self) -> Any:
         return self.asked - self.pages()
@@ -117,7 +118,7 @@ class Growing(Filling):
 class Shrinking(Filling):
     """The loop of undoing."""
 
-    def resumed(self, run: Run) -> None:
+    def havoc(self, run: Run) -> None:
         self.goes_on(run)
 
     def measure(self) -> Any:
@@ -207,20 +208,20 @@ class Releasing:
     def __init__(self, code: Code) -> None:
         self.code = code
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> None:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> None:
         (self.released,) = arguments
         frame = run.point("frame")
         unused = law.nothing_maps_it(self.code.whole.state, frame)
         run.claim("what is left to release has no uses", implies(self.released.has(frame), unused))
 
-    def resumed(self, run: Run) -> None:
+    def havoc(self, run: Run) -> None:
         code = self.code
         code.goes_on("-releasing")
         left = run.relation("left", "frame")
         run.assume_for_all(("frame",), lambda frame: implies(left(frame), law.nothing_maps_it(code.before, frame)))
         self.released.has, self.released.witnesses = left, []
 
-    def turned(self, run: Run, result: Any) -> None:
+    def on_back_edge(self, run: Run, result: Any) -> None:
         frame, due = self.released.popped, self.code.before
         if self.code.bitmap.freed:
             self.code.allowed(law.release, due, frame=frame)
@@ -228,7 +229,7 @@ class Releasing:
         else:
             run.claim("what frame.allocate gave is released", neg(law.takes_back_what_was_given(due, frame)))
         self.code.stands_for(due)
-        self.entered(run, (self.released,))
+        self.on_entry(run, (self.released,))
 
 
 @refines("exit", "the code of exit ends a process as the law says, once all that it mapped is unmapped")

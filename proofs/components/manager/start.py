@@ -20,7 +20,8 @@ from memoracle.impl.boot import TOP, Record
 from memoracle.impl.pte import Layout
 from memoracle.proofs.components.manager.component_models import LawfulBuddy, Whole
 from memoracle.proofs.components.manager.law import PAGE_SHIFTS, page_shift, proved, same_but_ghosts, unknown_frames
-from memoracle.proofs.symbolic.execution import EndOfRunError, Run, cut
+from memoracle.proofs.symbolic.execution import EndOfRunError, Run
+from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import manager as law
 from memoracle.spec import paging
 
@@ -55,22 +56,22 @@ class Fixing:
         self.whole, self.booted, self.pieces = whole, booted, pieces
         self.reserved: Any = lambda kernel_page: False
 
-    def entered(self, run: Run, arguments: tuple[Any, ...] = ()) -> None:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...] = ()) -> None:
         process, kernel_page = run.point("process"), run.point("kernel_page")
         due = (process == 0) & self.reserved(kernel_page)
         run.claim("only what the pieces have is taken", self.whole.state.taken(process, kernel_page) == due)
 
-    def resumed(self, run: Run) -> None:
+    def havoc(self, run: Run) -> None:
         reserved = self.reserved = run.relation("reserved-so-far", "kernel_page")
         taken = self.booted(reserved).taken
         self.whole.state = replace(self.whole.state, taken=taken)
         self.pieces.at_hand = None
 
-    def turned(self, run: Run, result: Any) -> None:
+    def on_back_edge(self, run: Run, result: Any) -> None:
         assert self.pieces.at_hand is not None
         before, (first, pages) = self.reserved, self.pieces.at_hand
         self.reserved = lambda kernel_page: before(kernel_page) | law.among(kernel_page, first, pages)
-        self.entered(run)
+        self.on_entry(run)
 
 
 class Made:

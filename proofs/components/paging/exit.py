@@ -9,8 +9,9 @@ from memoracle.impl.paging import Unmapped
 from memoracle.proofs.components.paging.code import at_each_level, map_alike, put, stay_trees, untouched
 from memoracle.proofs.components.paging.symbolic_tables import SymbolicPaging, any_reading, unknown_code
 from memoracle.proofs.symbolic.containers import any_of
-from memoracle.proofs.symbolic.execution import Run, cut
+from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
+from memoracle.proofs.symbolic.loops import cut
 from memoracle.proofs.symbolic.numbers import Symbolic, key
 from memoracle.proofs.symbolic.primed import Renamed
 from memoracle.spec import paging as law
@@ -31,7 +32,7 @@ class Emptying:
         self.world, self.process, self.level = world, process, level
         self.start, self.now = world.mappings, world
 
-    def entered(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         _, self.released = arguments
         self.holds(run)
 
@@ -41,13 +42,13 @@ class Emptying:
         run.touch(("space", "page"), (space, page))
         run.claim("other pages stay as they were", self._others(self.now.mappings, space, page))
 
-    def resumed(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Any:
         self.now = later_world(run, self.world, self.level, "-later")
         self._follows(run, self.now.mappings)
         self.world.code.__dict__.update(self.now.code.__dict__)
         self.world.code.unmap = lambda process, virtual: self._unmap(run, process, virtual)
 
-    def turned(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Any:
         before, self.now = self.now.mappings, self.then
         self.holds(run)
         physical, now = run.point("physical"), self.now.mappings

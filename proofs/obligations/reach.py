@@ -1,0 +1,93 @@
+"""Whether a proof speaks of anything: what it takes as given can be so, and its runs come to each end of the code.
+
+A claim after code says nothing of a return that no run reaches, nor of a loop that no run turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import z3
+
+from memoracle.proofs.obligations import solver, unsat_cores
+from memoracle.proofs.obligations.obligation import Obligation
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.exits import Exit, exits_of, line_of
+
+BRIEFLY = 1_000_000  # the solver's budget to find one case in which what is given is so
+LONGER = 60_000_000
+T = TypeVar("T")
+
+
+def missed(obligation: Obligation, runs: list[Run], use_cache: bool) -> tuple[str, str] | None:
+    """What the runs do not come to: `vacuous` or `unknown`, and why; None if they come to all that they must."""
+    ended = [run for run in runs if run.ended]
+    cut, turned = _all(run.cut for run in runs), _all(run.turned for run in runs)
+    for site in sorted(cut - turned, key=str):
+        return "vacuous", f"no run turns the loop in {site}"
+    watched = _all(run.exits.watched for run in runs)
+    due = {each for code in watched for each in exits_of(code)}
+    reached = _all(run.exits.reached for run in ended)
+    for each in sorted(due - reached, key=line_of):
+        return "vacuous", f"no run reaches the return in {each}"
+    if not due:
+        return _judged(_some_goal(obligation, runs, use_cache), "what the proof takes as given cannot be so")
+    shown: set[Exit] = set()
+    for each in sorted(due, key=line_of):
+        if each in shown:
+            continue
+        verdict = "unsat"
+        for budget in (BRIEFLY, LONGER):
+            for run in (run for run in ended if each in run.exits.reached):
+                answer = _can_be(obligation, run, use_cache, budget)
+                if answer == "sat":
+                    shown |= run.exits.reached
+                    verdict = "sat"
+                    break
+                verdict = "unknown" if answer == "unknown" else verdict
+            if verdict != "unknown":
+                break
+        if verdict != "sat":
+            return _judged(verdict, f"no run reaches the return in {each}: what leads there cannot be so")
+    return None
+
+
+def _judged(verdict: str, why: str) -> tuple[str, str] | None:
+    return None if verdict == "sat" else ("vacuous" if verdict == "unsat" else "unknown", why)
+
+
+def _all(sets: Iterable[set[T]]) -> set[T]:
+    return {each for one in sets for each in one}
+
+
+def _can_be(obligation: Obligation, run: Run, use_cache: bool, budget: int) -> str:
+    """Whether all that is known at the end of a run can be so."""
+    text = solver.text_of([*run.hypotheses(obligation.rounds), *run.conditions], obligation.integers)
+    return solver.ask(text, use_cache, budget).verdict
+
+
+def _some_goal(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
+    """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
+    verdict = "unsat"
+    for budget in (BRIEFLY, LONGER):
+        for run, place, used in _stands(obligation, runs):
+            text = solver.text_of([*used, *run.goals[place].conditions], obligation.integers)
+            answer = solver.ask(text, use_cache, budget)
+            if answer.verdict == "sat":
+                return "sat"
+            verdict = "unknown" if answer.verdict == "unknown" else verdict
+    return verdict
+
+
+def _stands(obligation: Obligation, runs: list[Run]) -> Iterator[tuple[Run, int, list[z3.BoolRef]]]:
+    """Where goals stand, and what is used there: of each path the last first, and of these those that use least."""
+    found = []
+    for run in runs:
+        given = run.hypotheses(obligation.rounds)
+        every = unsat_cores.Group(list(range(len(run.goals))), list(range(len(given))))
+        for goals, used in unsat_cores.noted(obligation.name, run, len(given)) or [every]:
+            found += [(len(run.goals) - place, len(used), run, place, used) for place in goals]
+    for _, _, run, place, used in sorted(found, key=lambda each: each[:2]):
+        given = run.hypotheses(obligation.rounds)
+        yield run, place, [given[each] for each in used]

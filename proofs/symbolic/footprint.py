@@ -1,0 +1,77 @@
+"""What a turn of a loop changes: the parts of what its frame can reach, by their identities.
+
+A loop's invariant describes some of the state; the rest must be as it was before the loop, on each turn. So the parts
+that putting an unknown state in place did not replace are compared before and after a turn, part by part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool
+from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool
+
+OURS = ("memoracle.impl.", "memoracle.proofs.")
+Footprint = dict[str, tuple[Any, ...]]  # by the path to a part, what it is
+
+
+def footprint(roots: Mapping[str, Any]) -> Footprint:
+    """The parts that can be reached from these."""
+    found: Footprint = {}
+    seen: dict[int, Any] = {}
+    for name, value in roots.items():
+        found.update(_parts(name, value, seen))
+    return found
+
+
+def changed(before: Footprint, after: Footprint) -> list[str]:
+    """The paths to what is not the same in both, or is in one of them only."""
+    return [path for path in before.keys() | after.keys() if not _same(before.get(path), after.get(path))]
+
+
+def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
+    if one is None or other is None or len(one) != len(other):
+        return False
+    return all(_is(*both) for both in zip(one, other, strict=True))
+
+
+def _is(one: Any, other: Any) -> bool:
+    if isinstance(one, Symbolic | SymbolicBool) and type(one) is type(other):
+        return bool(one.z.eq(other.z))
+    if isinstance(one, int | str) and type(one) is type(other):
+        return bool(one == other)
+    return one is other
+
+
+def _parts(path: str, value: Any, seen: dict[int, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    if isinstance(value, HypothesisPool) or id(value) in seen:
+        return
+    if isinstance(value, tuple | list):
+        seen[id(value)] = value
+        yield path, (value, len(value)) if isinstance(value, list) else (len(value),)
+        for place, item in enumerate(value):
+            yield from _parts(f"{path}[{place}]", item, seen)
+    elif isinstance(value, dict):
+        seen[id(value)] = value
+        yield path, (value, len(value))
+        for key, item in value.items():
+            yield from _parts(f"{path}[{key!r}]", item, seen)
+    elif isinstance(value, set):
+        seen[id(value)] = value
+        yield path, (value, *sorted(value, key=repr))
+    elif type(value).__module__.startswith(OURS) and not isinstance(value, Symbolic | SymbolicBool):
+        seen[id(value)] = value
+        yield path, (value,)
+        for name, item in getattr(value, "__dict__", {}).items():
+            if not _is_note(value, name, item):
+                yield from _parts(f"{path}.{name}", item, seen)
+    else:
+        yield path, (value,)
+
+
+def _is_note(owner: Any, name: str, item: Any) -> bool:
+    """Whether it is what a stand-in notes for the proof's own use, and no part of what it stands for."""
+    if not type(owner).__module__.startswith("memoracle.proofs."):
+        return False
+    return name in getattr(owner, "NOTES", ()) or item is None or isinstance(item, list | dict | bool)

@@ -1,0 +1,194 @@
+"""Cuts a loop of the code at its invariant. Its body is a function of its own, the step.
+
+When the loop calls the step for the first time, the invariant must hold; then two runs go on. One takes a real step
+from there, which must keep the invariant and lower the measure, and ends. The other goes on from any state that
+satisfies the invariant, as after any number of turns: where the loop then calls the step again, the real step must keep
+the invariant and lower the measure once more, and the run ends; where the loop is left, what comes after it is run.
+
+What the invariant does not describe must be as it was after each turn, and so must the local variables of the function
+that has the loop, but those that are the step's result. A loop is known by its call of the step, the frame and the
+instruction: another call is another loop.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dis
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any, Protocol
+
+from memoracle.proofs.symbolic.execution import EndOfRunError, Run
+from memoracle.proofs.symbolic.exits import Exit, is_reference
+from memoracle.proofs.symbolic.footprint import Footprint, changed, footprint
+from memoracle.spec.clauses import implies, neg
+
+
+@dataclass(frozen=True)
+class Members:
+    """A measure: a finite set, of which each turn takes away a member, and to which it adds none.
+
+    parameter: what its members are.  lost: after a turn, a member that it took away.
+    """
+
+    has: Callable[[Any], Any]
+    parameter: str
+    lost: Any = None
+
+
+@dataclass(frozen=True)
+class Iterates:
+    """A measure: the loop is a `for` loop, which goes through what it is given once."""
+
+
+Measure = Any  # Members, Iterates, or a number
+
+
+class Loop(Protocol):
+    """A loop's invariant, as a state that one or more unknown numbers describe.
+
+    It may also have `changes(run)`: new values of local variables of the function that has the loop, by their names;
+    and `varies`: the names of local variables that have a value of their own in each turn.
+    """
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        """Claims that the invariant holds of the state and of the step's arguments; the measure there."""
+
+    def havoc(self, run: Run) -> Any:
+        """Puts any state that satisfies the invariant in place; what the step then returned."""
+
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
+        """Claims that the invariant holds after a step that returned this; the measure there."""
+
+
+class _Cut:
+    """A loop that is cut: where it calls its step, and what there was then."""
+
+    def __init__(self, run: Run, frame: FrameType, owner: Any, loop: Loop) -> None:
+        self.run, self.frame, self.at, self.owner, self.loop = run, frame, frame.f_lasti, owner, loop
+        self.site = Exit(frame.f_code, frame.f_lasti)
+        run.cut.add(self.site)
+        if is_reference(frame.f_code):
+            run.exits.watched.add(frame.f_code)
+        self.result: Any = None
+
+    def is_called_from(self, frame: FrameType) -> bool:
+        return frame is self.frame and frame.f_lasti == self.at
+
+    def first(self, step: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """What the step returned after any number of turns; or one turn, which ends the run."""
+        run, goals = self.run, list(self.run.goals)
+        with run.reading_law():
+            if getattr(self.loop, "on_back_edge", None) is None:  # of which only what comes before it is of interest
+                self.loop.on_entry(run, arguments)
+                return self.loop.havoc(run)
+            if run.fork():
+                entered = self.parts()
+                self.turn(step, arguments)
+                after = self.parts()
+                self.described = self.havoc(after)
+                self.keeps(entered, after)
+                raise EndOfRunError
+            self.loop.on_entry(run, arguments)  # which the other run claims
+            run.goals = goals
+            self.described = self.havoc(self.parts())
+            self.before = self.parts()
+            return self.result
+
+    def again(self, step: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        """One more turn, which ends the run."""
+        with self.run.reading_law():
+            self.run.turned.add(self.site)
+            self.keeps(self.before, self.parts())
+            self.turn(step, arguments)
+            self.keeps(self.before, self.parts())
+        raise EndOfRunError
+
+    def turn(self, step: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        run = self.run
+        before = self.loop.on_entry(run, arguments)
+        result = run.call(step, *arguments)
+        after = self.loop.on_back_edge(run, result)
+        falls(run, before, after, self.site)
+
+    def havoc(self, before: Footprint) -> set[str]:
+        """Puts any state in place that satisfies the invariant; the parts that it describes."""
+        self.result = self.loop.havoc(self.run)
+        changes = getattr(self.loop, "changes", None)
+        if changes is not None:
+            assign(self.frame, changes(self.run))
+        return set(changed(before, self.parts()))
+
+    def keeps(self, before: Footprint, after: Footprint) -> None:
+        """Claims that nothing but what the invariant describes has changed, and what the step's result became."""
+        results = (*self.result, self.result) if isinstance(self.result, tuple) else (self.result,)
+        values = self.frame.f_locals
+        varies = getattr(self.loop, "varies", ())
+        for path in changed(before, after):
+            if path in self.described or path in varies or path.split(".")[0].split("[")[0] in varies:
+                continue
+            if path in values and any(values[path] is each for each in results):
+                continue
+            self.run.claim(f"a turn leaves {path} as it was, of which the loop's invariant says nothing", False)
+
+    def parts(self) -> Footprint:
+        return footprint({**self.frame.f_locals, "the owner": self.owner})
+
+
+def cut(run: Run, owner: Any, step: str, loop_of: Callable[..., Loop | None]) -> None:
+    """Cuts each loop that calls this step, a function of a module or a method of an object.
+
+    loop_of: the loop's invariant, given the arguments with which the step is called first; None to run every turn.
+    """
+    real = getattr(owner, step)
+    cuts: list[_Cut] = []
+
+    def stand_in(*arguments: Any) -> Any:
+        frame = sys._getframe(1)
+        for known in cuts:
+            if known.is_called_from(frame):
+                return known.again(real, arguments)
+        with run.reading_law():
+            loop = loop_of(*arguments)
+        if loop is None:
+            return real(*arguments)
+        if any(known.loop is loop for known in cuts):
+            raise TypeError(f"{step} is called from another place, in a loop of its own")
+        cuts.append(_Cut(run, frame, owner, loop))
+        return cuts[-1].first(real, arguments)
+
+    run.replace(owner, step, stand_in)
+
+
+def falls(run: Run, before: Measure, after: Measure, site: Exit) -> None:
+    """Claims that a measure fell."""
+    if isinstance(before, Members):
+        member = run.point(before.parameter)
+        run.claim("the loop comes to an end: no member comes", implies(after.has(member), before.has(member)))
+        run.claim("the loop comes to an end: one goes", before.has(after.lost) & neg(after.has(after.lost)))
+    elif isinstance(before, Iterates):
+        run.claim("the loop comes to an end: it is a `for` loop", is_in_for_loop(site.code, site.offset))
+    elif before is None:
+        run.claim("the loop has a measure", False)
+    else:
+        run.claim("the loop comes to an end", (after < before) & (before >= 0))
+
+
+def is_in_for_loop(code: CodeType, offset: int) -> bool:
+    """Whether the innermost loop around an instruction is a `for` loop."""
+    loops: list[tuple[int, bool]] = []  # where each begins, and whether it iterates
+    steps = list(dis.get_instructions(code))
+    iterates = {step.offset for step in steps if step.opname == "FOR_ITER"}
+    for step in steps:
+        if "JUMP" in step.opname and isinstance(step.argval, int) and step.argval <= offset <= step.offset:
+            loops.append((step.argval, step.argval in iterates))
+    return bool(loops) and max(loops)[1]
+
+
+def assign(frame: FrameType, values: Mapping[str, Any]) -> None:
+    """Gives local variables of a running function new values."""
+    frame.f_locals.update(values)
+    if sys.version_info < (3, 13):
+        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
