@@ -5,23 +5,16 @@ Nobody keeps a list of which proof is about which clause: a list would go stale,
 
 from __future__ import annotations
 
-import dis
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, partial
-from inspect import getattr_static, unwrap
-from itertools import zip_longest
-from types import CodeType, FunctionType, MethodType, ModuleType
+from inspect import unwrap
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
+from memoracle.explain.source import OWN, UNKNOWN, names_in
 from memoracle.proofs.obligations.law_obligations import Law
-from memoracle.proofs.obligations.obligation import WINGS
 from memoracle.spec.clauses import Clause, Operation
-
-OWN = "memoracle."
-UNKNOWN = object()  # what a name stands for that is known only while the code runs
-LISTS_ALL = "handlers"  # a method that names all others, and calls none
-WORDS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "LOAD_CONST")
 
 
 @dataclass(frozen=True)
@@ -107,65 +100,15 @@ def _read_anew(function: FunctionType, owner: object) -> Text:
     values = [value for content in closure.values() for value in _opened(content)]
     words = {value for value in values if isinstance(value, str)}
     names = function.__globals__ | closure
-    for code in _codes(function.__code__):
-        for value, word in _named(code, names, owner):
-            values.append(value)
-            words.add(word)
+    for value, word in names_in(function, names, owner):
+        values.append(value)
+        words.add(word)
     return Text(tuple(value for value in values if _is_ours(value)), frozenset(words))
 
 
 @cache
 def _read_function(function: FunctionType) -> Text:
     return _read_anew(function, None)
-
-
-def _named(code: CodeType, names: dict[str, Any], owner: object) -> Iterator[tuple[Any, str]]:
-    """Each global name, attribute and string, and what it stands for; but of what is only compared, its name alone.
-
-    Of attributes that is known where they are a module's, or those of the object whose method it is, and so on.
-    """
-    last: Any = UNKNOWN
-    local = {} if owner is None else {"self": owner}
-    steps = list(dis.get_instructions(code))
-    compared = [step.opname == "IS_OP" for step in steps[1:]]
-    for step, is_compared in zip_longest(steps, compared):
-        word = step.argval if isinstance(step.argval, str) and step.opname in WORDS else ""
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            last = names.get(word, UNKNOWN)
-        elif step.opname.startswith(("LOAD_FAST", "LOAD_DEREF")):  # the first of them may load two names at once
-            name = step.argval if isinstance(step.argval, str) else step.argval[-1]
-            last = local.get(name, names.get(name, UNKNOWN) if step.opname == "LOAD_DEREF" else UNKNOWN)
-        elif step.opname == "STORE_FAST":
-            local[step.argval] = last
-            last = UNKNOWN
-        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            last = _attribute(last, word, last is owner)
-        else:
-            last = UNKNOWN
-        yield UNKNOWN if is_compared else last, word
-
-
-def _is_followed(value: Any) -> bool:
-    """Whether this is an object of the oracle, whose methods may ask something of the law."""
-    module = type(value).__module__
-    return module.startswith(OWN) and module.split(".")[1] not in WINGS
-
-
-def _attribute(of: Any, word: str, itself: bool) -> Any:
-    if isinstance(of, ModuleType):
-        return getattr(of, word, UNKNOWN)
-    if not (itself or _is_followed(of)) or word == LISTS_ALL:
-        return UNKNOWN
-    static = getattr_static(of, word, UNKNOWN)
-    return MethodType(static.fget, of) if isinstance(static, property) and static.fget else getattr(of, word, UNKNOWN)
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    """A function's code, and that of the functions within it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
 
 
 def _content(cell: Any) -> Any:

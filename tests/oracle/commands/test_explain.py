@@ -297,6 +297,39 @@ def test_a_method_speaks_of_what_its_object_holds() -> None:
     assert found.beyond == set(law.free.guard)
 
 
+def test_a_variable_is_not_what_the_law_has_under_its_name() -> None:
+    def asks(state: Any) -> Any:
+        free = state.free
+
+        def inner() -> Any:
+            return free
+
+        return inner, [law for law in state if law]
+
+    assert mentions(asks).itself == set()
+
+
+def test_a_variable_is_what_it_was_given() -> None:
+    class Unpacks(Asker):
+        def ask(self, state: Any) -> list[Any]:
+            mine, again = self, state
+            return [mine.law_of_free, again]
+
+    assert mentions(Unpacks().ask).itself == {law.free}
+
+
+def test_what_is_only_compared_with_is_not_asked() -> None:
+    def asks(clause: Any) -> Any:
+        return clause is law.image_exists or clause is not law.free, law.add
+
+    assert mentions(asks).itself == {law.add}
+
+
+def test_functions_of_one_line_are_told_apart() -> None:
+    first, second = (lambda state: law.add.broken(state)), (lambda state: law.free.broken(state))
+    assert [mentions(each).itself for each in (first, second)] == [{law.add}, {law.free}]
+
+
 def test_readme_shows_how_an_explanation_begins(capsys: pytest.CaptureFixture[str]) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     ((name, shown),) = re.findall(r"^\$ memoracle explain (\S+)\n(.*?)^…$", readme, re.MULTILINE | re.DOTALL)
