@@ -20,7 +20,7 @@ class Bitmap:
     """The frames of one machine.
 
     frames: how many frames the bitmap reaches.  image: how many of them, from 0, the kernel's image takes.
-    trusting: `free` believes its caller instead of checking (TRACE.md section 4, `frame_free`).
+    trusting: `free` believes its caller instead of checking (docs/geometry.md, `frame_free`).
 
     inv: 1 <= self.image <= self.frames and 0 <= self.free_frames <= self.frames - self.image
     """

@@ -4,7 +4,7 @@ Kernel pages are a block of the kernel's range, and a frame of its own mapped at
 the heap are such pages. They are made page by page, and unmade page by page: if frames run out half-way, what was made
 is unmade. A refused operation returns None or False and changes nothing.
 
-Mapping and the allocators are independent, as in the original design: who maps a frame is not asked whether it is
+Mapping and the allocators are independent: who maps a frame is not asked whether it is
 allocated. But what the manager took for a table or for kernel pages goes back only by what took it: `free_frame` frees
 nothing but what `allocate_frame` gave, so a machine's `frame_free` is always checked here.
 """
@@ -24,7 +24,7 @@ WRITE_BACK = 6  # the memory type of kernel pages; the machine's page attribute 
 
 
 class Machine(NamedTuple):
-    """The sizes of a machine (TRACE.md section 4)."""
+    """The sizes of a machine (docs/geometry.md)."""
 
     frames: int  # that the bitmap reaches
     image: int  # of them, from 0, the kernel's image takes
