@@ -85,10 +85,10 @@ def no_memory_is_lost(s: Map, page: Number) -> Truth:
     return implies((0 <= page) & (page < TOP >> s.page_shift) & neg(s.is_usable(page)), flawed)
 
 
-INVARIANTS = (usable_pages_are_covered, usable_pages_are_unclaimed, no_memory_is_lost)
+POSTCONDITIONS = (usable_pages_are_covered, usable_pages_are_unclaimed, no_memory_is_lost)
 
 
-# Queries
+# The `boot` event of a trace
 
 
 @clause("memory is found before anything else happens")

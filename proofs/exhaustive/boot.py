@@ -64,7 +64,7 @@ def failure_of(records: list[Record], page_shift: int) -> str | None:
         except Exception as raised:
             return _test(records, page_shift, f"it raises {type(raised).__name__}: {raised}", due)
     read = settled(replace(lawful, is_usable=lambda page: any(start <= page < end for start, end in runs)))
-    lost = broken(law.INVARIANTS, read, domain)
+    lost = broken(law.POSTCONDITIONS, read, domain)
     if lost is not None:
         where = ", ".join(f"{name} {value}" for name, value in lost[1].items())
         return _test(records, page_shift, f"{lost[0].name}: {lost[0].says} ({where})", due)

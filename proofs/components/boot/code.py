@@ -55,7 +55,7 @@ def no_choice(run: Run) -> None:
     one = unknown(run)
     other = replace(one, is_usable=run.relation("is_usable'", "page"), flaw=run.function("flaw'", "page"))
     for state in (one, other):
-        run.assume_all(law.INVARIANTS, state)
+        run.assume_all(law.POSTCONDITIONS, state)
     page = run.point("page")
     run.assume(page < law.TOP >> one.page_shift)
     run.touch(("byte",), (one.flaw(page),))
@@ -316,7 +316,7 @@ def usable_pages_refines(run: Run) -> None:
     cut(run, code, "without_other", lambda runs, record, shift: Making(records, ("page", "byte"), of_clean_runs))
     result = run.call(code.usable_pages, records, shift)
     made = replace(whole, is_usable=lambda page: covers(result, page), flaw=flaw_of(result, shift))
-    for clause in law.INVARIANTS:
+    for clause in law.POSTCONDITIONS:
         run.claim(clause.says, clause(made, *run.point_of_each(clause.points).values()))
 
 
@@ -397,7 +397,7 @@ def boot_refines(run: Run) -> None:
     run.claim("the usable frames are free", booted(made[0].state, usable.covers)(run.point("frame")))
 
 
-BY_RULE = (no_choice, *map(initially, law.INVARIANTS))
+BY_RULE = (no_choice, *map(initially, law.POSTCONDITIONS))
 CODE = (
     beside_refines,
     without_refines,
