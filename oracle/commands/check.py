@@ -18,7 +18,6 @@ from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEGAL, LEVELS, SAFE, Rules
 from memoracle.impl.boot import Record
 from memoracle.replay.dispatch import Replay
-from memoracle.replay.frames import FIRST_EVENT
 from memoracle.replay.kmem import KmemReplay
 from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
@@ -26,7 +25,7 @@ from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, preset
 from memoracle.trace.decoding import MalformedLine, decode_event
 from memoracle.trace.e820 import read_e820
 from memoracle.trace.events import Boot, MemoryRecord
-from memoracle.trace.formats import E820, FORMS, JSONL, KMEM, geometry_of, read_header, recognise
+from memoracle.trace.formats import E820, FIRST_EVENT, FORMS, JSONL, KMEM, geometry_of, read_header, recognise
 from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
 from memoracle.trace.kmem import KmemLog
 

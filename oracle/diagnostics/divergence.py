@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from memoracle.impl.kernel_half import KernelHalf
 from memoracle.spec.clauses import Clause
+from memoracle.spec.kernel_half import process_lives
 
 # What is left to an implementation that the law refuses.
 REFUSAL = "only a refusal"
+# In the place of a clause, after the operation's name: it failed wrongly; it differs from the reference's choice.
+MUST_SUCCEED, PREFERS = "must-succeed", "policy"
+SHOWN = 16  # live processes, at the most
 
 
 @dataclass(frozen=True)
@@ -49,3 +54,15 @@ def broken(clause: Clause | None) -> Clause:
 def since(line: int, words: str = "by") -> str:
     """The earlier line that a message points to; nothing where it is not known."""
     return f" ({words} line {line})" if line else ""
+
+
+def of_unknown_process(tables: KernelHalf, process: int) -> Finding:
+    """What is found where an operation of a process that does not exist succeeds."""
+    clause, state = process_lives, {"processes": sorted(tables.live)[:SHOWN]}
+    return Finding(clause.name, clause.says, f"process {process} does not exist", REFUSAL, state, state)
+
+
+def wrongly_failed(op: str, error: object, legal: str, says: str, state: dict[str, Any]) -> Finding:
+    """What is found where an operation fails that must succeed: nothing changes."""
+    rule = says[:1].lower() + says[1:].rstrip(".")
+    return Finding(f"{op}.{MUST_SUCCEED}", rule, f"it failed ({error}), but it must succeed", legal, state, state)

@@ -12,7 +12,7 @@ from memoracle.impl.buddy import Buddy, order_for
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import Geometry, Range
 
 NEIGHBOURS = 3  # blocks drawn on either side
@@ -45,13 +45,6 @@ class RangeRequest:
     def at(self, page: int) -> int:
         """The address of a page."""
         return self.area.start + (page << self.geometry.page_shift)
-
-    def why_not(self, operation: Operation) -> Clause | None:
-        """The first clause of the law that refuses this; None if it is accepted."""
-        aligned = addresses.address_is_aligned
-        if not aligned(self.geometry, self.address):
-            return aligned
-        return operation.broken(blocks_of(self.buddy), page=self.page, pages=self.pages, order=self.order)
 
 
 def describe(clause: Clause, asked: RangeRequest) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from memoracle.diagnostics.levels import MUST_SUCCEED
+from memoracle.diagnostics.divergence import MUST_SUCCEED
 from memoracle.explain.index import Index, text_of
 from memoracle.proofs.contracts import docstrings as contract_text
 from memoracle.proofs.contracts.docstrings import PublicFunction

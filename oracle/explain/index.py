@@ -11,7 +11,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from memoracle import impl, spec
-from memoracle.diagnostics.levels import MUST_SUCCEED, PREFERS, Rules, wrongly_failed
+from memoracle.diagnostics.divergence import MUST_SUCCEED, PREFERS, wrongly_failed
+from memoracle.diagnostics.levels import Rules
 from memoracle.explain.references import Mentions, mentions
 from memoracle.proofs import registry
 from memoracle.proofs.contracts.docstrings import PublicFunction, functions

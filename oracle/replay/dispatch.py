@@ -8,7 +8,7 @@ from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import Rules
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.entries import EntryReplay
-from memoracle.replay.frames import FIRST_EVENT, FrameReplay
+from memoracle.replay.frames import FrameReplay
 from memoracle.replay.heap import HeapReplay
 from memoracle.replay.kernel_pages import KernelPagesReplay
 from memoracle.replay.page_queries import PageAnswers
@@ -26,6 +26,7 @@ from memoracle.trace.decoding import (
     misread,
 )
 from memoracle.trace.events import AnyEvent, BadNumber
+from memoracle.trace.formats import FIRST_EVENT
 from memoracle.trace.inputs import InputError
 
 

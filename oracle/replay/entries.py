@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from memoracle.diagnostics import entries as entry_words
-from memoracle.diagnostics.divergence import REFUSAL, Finding
+from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, wrongly_failed
 from memoracle.diagnostics.entries import EntryFields
-from memoracle.diagnostics.levels import EXACT, PREFERS, Handlers, Rules, wrongly_failed
+from memoracle.diagnostics.levels import EXACT, Handlers, Rules
 from memoracle.impl import pat as pat_code
 from memoracle.impl import pte as code
 from memoracle.spec import pat as pat_law

@@ -13,8 +13,8 @@ from typing import Any
 
 from msgspec import UNSET
 
-from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since
-from memoracle.diagnostics.levels import EXACT, PREFERS, Handlers, Rules, wrongly_failed
+from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
+from memoracle.diagnostics.levels import EXACT, Handlers, Rules
 from memoracle.impl import boot as reference
 from memoracle.impl.bitmap import BITS, Bitmap
 from memoracle.impl.boot import Record
@@ -29,8 +29,8 @@ from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import TRUSTING
 from memoracle.trace import events
 from memoracle.trace.events import number
+from memoracle.trace.formats import FIRST_EVENT
 
-FIRST_EVENT = 2  # the line after the header
 LINE = 32  # bits of a line's number
 
 
@@ -205,13 +205,13 @@ class FrameReplay:
         return finding
 
     def free_refused(self, event: events.FrameFree, address: int) -> Finding | None:
-        if self.rules.failures_pass or self.why_not_free(address) is not None:
+        if self.rules.failures_pass or self.violated_by_free(address) is not None:
             return None
         says = self.law_of_free.says
         return wrongly_failed("frame.free", event.error, "success", says, self.around(address))
 
     def freed_wrongly(self, address: int, line: int) -> Finding:
-        clause = broken(self.why_not_free(address))
+        clause = broken(self.violated_by_free(address))
         message, before = self.describe(address), self.around(address)
         frame = address >> self.geometry.page_shift
         if clause is manager.takes_back_what_was_given:
@@ -225,7 +225,7 @@ class FrameReplay:
         if frame not in self.kernel_page_frames and self.bitmap.exists(frame) and self.bitmap.free(frame):
             self.remember(frame, line)
 
-    def why_not_free(self, address: int) -> Clause | None:
+    def violated_by_free(self, address: int) -> Clause | None:
         frame = address >> self.geometry.page_shift
         refused = self.misaligned(address) or self.law_of_free.broken(frames_of(self.bitmap), frame=frame)
         return refused or self.kernel_pages_refuse(frame)

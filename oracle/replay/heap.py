@@ -11,8 +11,8 @@ from typing import Any
 from sortedcontainers import SortedList
 
 from memoracle.console.counted import counted
-from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since
-from memoracle.diagnostics.levels import Handlers, Rules, wrongly_failed
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since, wrongly_failed
+from memoracle.diagnostics.levels import Handlers, Rules
 from memoracle.replay.exhaustion import exhausted
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.ranges import RangeReplay

@@ -20,8 +20,8 @@ from msgspec import UNSET
 
 from memoracle.console.counted import counted
 from memoracle.diagnostics import ranges as range_words
-from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since
-from memoracle.diagnostics.levels import EXACT, PREFERS, Handlers, Rules, wrongly_failed
+from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
+from memoracle.diagnostics.levels import EXACT, Handlers, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.paging import Leaf
 from memoracle.replay.frames import FrameReplay
@@ -154,7 +154,7 @@ class KernelPagesReplay:
     def free(self, event: events.KernelPagesFree, line: int) -> Finding | None:
         address, pages = number(event.address), number(event.pages)
         page = self.page_of(address) if address % self.geometry.page_size == 0 else -1
-        clause = self.why_not_free(page, pages)
+        clause = self.violated_by_free(page, pages)
         block = self.live.get(page)
         if event.error is not UNSET:
             if self.rules.failures_pass or clause is not None:
@@ -178,7 +178,7 @@ class KernelPagesReplay:
             words = f"{counted(block.pages, 'page')}, not {pages:,}, were allocated at {address:#x}{since(block.line)}"
         return Finding(clause.name, clause.says, words, REFUSAL, before, self.around(address))
 
-    def why_not_free(self, page: int, pages: int) -> Clause | None:
+    def violated_by_free(self, page: int, pages: int) -> Clause | None:
         """The first clause that refuses to free these; None if it is accepted."""
         state = self.state()
         if not law.begins_kernel_pages(state, page):

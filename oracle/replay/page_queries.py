@@ -13,8 +13,8 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from memoracle.diagnostics import pages as page_words
-from memoracle.diagnostics.divergence import REFUSAL, Finding
-from memoracle.diagnostics.levels import Handlers, Rules, wrongly_failed
+from memoracle.diagnostics.divergence import REFUSAL, Finding, wrongly_failed
+from memoracle.diagnostics.levels import Handlers, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.paging import Attributes, Leaf
 from memoracle.replay.pages import KernelPage, PageReplay

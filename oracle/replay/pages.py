@@ -22,8 +22,8 @@ from typing import Any, TypeAlias
 from msgspec import UNSET
 
 from memoracle.diagnostics import pages as page_words
-from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since
-from memoracle.diagnostics.levels import Handlers, Rules, nobody, wrongly_failed
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, of_unknown_process, since, wrongly_failed
+from memoracle.diagnostics.levels import Handlers, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl import pat
 from memoracle.impl.kernel_half import KernelHalf
@@ -129,7 +129,7 @@ class PageReplay:
         if not event.succeeded:
             return None
         process = number(event.process)
-        finding = nobody(self.tables, process)
+        finding = of_unknown_process(self.tables, process)
         self.tables.create(process)
         handler(event, line)
         return finding
@@ -159,7 +159,7 @@ class PageReplay:
     def map_failed(self, event: events.PageMap, process: int, virtual: int, leaf: Leaf) -> Finding | None:
         if self.rules.failures_pass or not self.is_judged(virtual) or not self.lives(process):
             return None
-        if self.why_not_map(process, virtual, leaf) is not None or exhausted(self.frames, self.ranges):
+        if self.violated_by_map(process, virtual, leaf) is not None or exhausted(self.frames, self.ranges):
             return None
         says = "a page is mapped as long as frames and kernel range are left, unless something is wrong with it"
         return wrongly_failed(law.map_page.name, event.error, "success", says, self.around(process, virtual))
@@ -176,14 +176,14 @@ class PageReplay:
 
     def not_mappable(self, process: int, virtual: int, leaf: Leaf) -> Finding:
         """What is found where a page was mapped that must not be."""
-        clause = broken(self.why_not_map(process, virtual, leaf))
+        clause = broken(self.violated_by_map(process, virtual, leaf))
         if clause is law.page_is_unmapped:
             message = f"{virtual:#x} {self.mapped_to(process, virtual)} already"
         else:
             message = page_words.describe(clause, self.paging, virtual, leaf.physical, leaf.cache)
         return Finding(clause.name, clause.says, message, REFUSAL, self.around(process, virtual))
 
-    def why_not_map(self, process: int, virtual: int, leaf: Leaf) -> Clause | None:
+    def violated_by_map(self, process: int, virtual: int, leaf: Leaf) -> Clause | None:
         """The first clause that refuses to map this; None if it is accepted."""
         return law.map_page.broken(
             mappings_of(self.paging), process=process, virtual=virtual, physical=leaf.physical, cache=leaf.cache
@@ -192,7 +192,7 @@ class PageReplay:
     def show(self, process: int, virtual: int, leaf: Leaf, line: int) -> bool:
         """Maps a page whatever is mapped there, if it can be; the frame that it showed is not released."""
         if not self.paging.map(process, virtual, leaf):
-            if self.why_not_map(process, virtual, leaf) is not law.page_is_unmapped:
+            if self.violated_by_map(process, virtual, leaf) is not law.page_is_unmapped:
                 return False
             self.hide(process, virtual)
             self.paging.map(process, virtual, leaf)
@@ -227,7 +227,7 @@ class PageReplay:
     def unmap_failed(self, event: events.PageUnmap, process: int, virtual: int) -> Finding | None:
         if self.rules.failures_pass or not self.is_judged(virtual) or not self.lives(process):
             return None
-        if self.why_not_unmap(process, virtual) is not None:
+        if self.violated_by_unmap(process, virtual) is not None:
             return None
         state, says = self.around(process, virtual), "what is mapped can be unmapped"
         return wrongly_failed(law.unmap.name, event.error, "success", says, state)
@@ -236,7 +236,7 @@ class PageReplay:
         judged = self.is_judged(virtual)
         if not self.lives(process):
             return self.unknown_process(event, line, self.unmap) if judged else None
-        before, clause = self.around(process, virtual), self.why_not_unmap(process, virtual)
+        before, clause = self.around(process, virtual), self.violated_by_unmap(process, virtual)
         message = f"{virtual:#x} {self.mapped_to(process, virtual)}, for kernel pages"
         if clause is manager.unmaps_no_kernel_page:
             self.hide(process, virtual)
@@ -247,7 +247,7 @@ class PageReplay:
         clause = broken(clause)
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(process, virtual))
 
-    def why_not_unmap(self, process: int, virtual: int) -> Clause | None:
+    def violated_by_unmap(self, process: int, virtual: int) -> Clause | None:
         """The first clause that refuses to unmap this; None if it is accepted."""
         refused = law.unmap.broken(mappings_of(self.paging), process=process, virtual=virtual)
         page, clause = virtual - self.kernel_start >> self.geometry.page_shift, manager.unmaps_no_kernel_page

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since
-from memoracle.diagnostics.levels import Handlers, Rules, nobody, wrongly_failed
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, of_unknown_process, since, wrongly_failed
+from memoracle.diagnostics.levels import Handlers, Rules
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import halves_of
 from memoracle.replay.exhaustion import exhausted
@@ -164,7 +164,7 @@ class TableReplay:
             says = "an entry of a live process can always be read and written"
             return wrongly_failed(op, event.error, "success", says, self.around(process, index))
         if clause is law.process_lives:
-            found = nobody(self.tables, process)
+            found = of_unknown_process(self.tables, process)
             self.tables.create(process)
             self.handlers()[type(event)](event, line)
             return found

@@ -13,8 +13,8 @@ from msgspec import UNSET
 
 from memoracle.console.counted import counted
 from memoracle.diagnostics import ranges as range_words
-from memoracle.diagnostics.divergence import REFUSAL, Finding, broken
-from memoracle.diagnostics.levels import EXACT, PREFERS, Handlers, Rules, nobody, wrongly_failed
+from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, of_unknown_process, wrongly_failed
+from memoracle.diagnostics.levels import EXACT, Handlers, Rules
 from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
@@ -109,7 +109,7 @@ class RangeReplay:
         if not event.succeeded:
             return None
         process = number(event.process)
-        finding = nobody(self.tables, process)
+        finding = of_unknown_process(self.tables, process)
         self.tables.create(process)
         self.handlers()[type(event)](event, line)
         return finding
@@ -151,14 +151,14 @@ class RangeReplay:
         return wrongly_failed(law.allocate.name, event.error, range_words.choices(asked), law.allocate.says, around)
 
     def taken_wrongly(self, operation: Operation, asked: RangeRequest) -> Finding:
-        clause, state = broken(asked.why_not(operation)), range_words.around(asked)
+        clause, state = broken(violated_clause(operation, asked)), range_words.around(asked)
         legal = range_words.choices(asked) if operation is law.allocate else REFUSAL
         return Finding(clause.name, clause.says, range_words.describe(clause, asked), legal, state, state)
 
     def other_than_policy(self, space: Space, asked: RangeRequest, policy: int, line: int) -> Finding:
         """The reference's choice is another; what was chosen may still be legal."""
         before = range_words.around(asked)
-        if asked.why_not(law.allocate) is not None:
+        if violated_clause(law.allocate, asked) is not None:
             return self.taken_wrongly(law.allocate, asked)
         asked.buddy.reserve(asked.page, 1 << asked.order)
         space.made[asked.page] = line
@@ -202,13 +202,13 @@ class RangeReplay:
         return self.freed_wrongly(space, self.asked(space, address, pages))
 
     def refused(self, operation: Operation, event: RangeEvent, asked: RangeRequest) -> Finding | None:
-        if self.rules.failures_pass or asked.why_not(operation) is not None:
+        if self.rules.failures_pass or violated_clause(operation, asked) is not None:
             return None
         return wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
 
     def freed_wrongly(self, space: Space, asked: RangeRequest) -> Finding:
         of_kernel = self.kernel_pages_refuse(space, asked)
-        clause = broken(asked.why_not(law.free) or of_kernel)
+        clause = broken(violated_clause(law.free, asked) or of_kernel)
         message, before = range_words.describe(clause, asked), range_words.around(asked)
         # A live block that was freed under a wrong size is gone all the same.
         if clause in (law.block_is_allocated, of_kernel) and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
@@ -306,3 +306,11 @@ class RangeReplay:
 
 def depth_of(pages: int) -> int:
     return pages.bit_length() - 1
+
+
+def violated_clause(operation: Operation, asked: RangeRequest) -> Clause | None:
+    """The first clause of the law that refuses this; None if it is accepted."""
+    aligned = addresses.address_is_aligned
+    if not aligned(asked.geometry, asked.address):
+        return aligned
+    return operation.broken(blocks_of(asked.buddy), page=asked.page, pages=asked.pages, order=asked.order)

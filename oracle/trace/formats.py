@@ -16,6 +16,7 @@ from memoracle.trace.kmem import looks_like_kmem
 
 JSONL, KMEM, E820 = "jsonl", "kmem", "e820"
 FORMS = (JSONL, KMEM, E820)
+FIRST_EVENT = 2  # the line after the header
 HEAD = 200  # lines: what a log's form is told by
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from memoracle.cli import main
-from memoracle.diagnostics.levels import MUST_SUCCEED, PREFERS
+from memoracle.diagnostics.divergence import MUST_SUCCEED, PREFERS
 from memoracle.explain.entries import explained
 from memoracle.explain.index import Index
 from memoracle.explain.references import mentions
