@@ -1,5 +1,9 @@
 """`python -m memoracle` is the command `memoracle`."""
 
-from memoracle.cli import main
+try:
+    from memoracle.start import main
 
-raise SystemExit(main())
+    status = main()
+except KeyboardInterrupt:
+    status = 130
+raise SystemExit(status)

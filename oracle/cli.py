@@ -3,47 +3,64 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from typing import TYPE_CHECKING, NoReturn
 
 from memoracle.commands import boot, check, explain, prove
-from memoracle.console.exit_status import Status
+from memoracle.console import streams
+from memoracle.console.exit_status import INTERRUPTED, Status
+from memoracle.console.output import OutputError, write_out
 from memoracle.spec.geometry import GeometryError
 from memoracle.trace.inputs import InputError
+from memoracle.trace.quoting import escaped
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 # Each is a module with add_parser(subparsers) and run(args); a solver is imported in run only, since others need none.
 COMMANDS = (prove, check, boot, explain)
-INTERRUPTED = 130  # what shells report of a program that SIGINT ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status; argv is without the program's name (default: sys.argv's)."""
+    streams.open_missing()
+    return run(argv)
+
+
+def run(argv: Sequence[str] | None) -> int:
     try:
         args = parser().parse_args(argv)
-        status = int(args.run(args))
-        sys.stdout.flush()
-    except SystemExit as leaving:  # argparse: 0 after --help, 2 after a usage error; rich: 1 when its reader is gone
+        return int(args.run(args))
+    except SystemExit as leaving:  # argparse: 0 after --help, 2 after a usage error
         return Status.HOLDS if leaving.code == 0 else Status.UNUSABLE
-    except (InputError, GeometryError) as fault:
+    except (InputError, GeometryError, OutputError) as fault:
         return complain(str(fault))
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
-    except OSError as fault:  # of the output: an input's fault is an InputError
-        # What is left in the buffer can never be written, and Python would complain of it while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        gone = isinstance(fault, BrokenPipeError)  # nobody reads any more, so nobody wants to be told
-        return Status.UNUSABLE if gone else complain(f"cannot write: {fault.strerror or fault}")
     except Exception as fault:
         return complain(f"internal error: {type(fault).__name__}: {fault}")
-    return status
+
+
+class Parser(argparse.ArgumentParser):
+    """Shows what a user typed as any other text from outside: it may be the name of a file."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(escaped(message))
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Unlike the method that it overrides, says so where standard output is full."""
+        if message and file is sys.stdout:
+            write_out(message)
+        elif message:
+            streams.write_error(message)
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line; --help shows what is built, and nothing else."""
-    whole = argparse.ArgumentParser(prog="memoracle", description="Is this memory manager right?")
+    whole = Parser(prog="memoracle", description="Is this memory manager right?")
     whole.add_argument("--version", action="version", version=f"memoracle {metadata.version('memoracle')}")
     subparsers = whole.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
@@ -53,5 +70,5 @@ def parser() -> argparse.ArgumentParser:
 
 def complain(message: str) -> int:
     """Says on one line of standard error why there is no verdict."""
-    sys.stderr.write(f"memoracle: {' '.join(message.split())}\n")
+    streams.say(f"memoracle: {message}")
     return Status.UNUSABLE

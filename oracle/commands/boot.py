@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple, TextIO
 
-import msgspec
 from msgspec import UNSET
 from rich.filesize import pick_unit_and_suffix
 from rich.table import Table
 
 from memoracle.console.console import console_on
 from memoracle.console.exit_status import Status
-from memoracle.console.options import JSON, add_common_options, chosen_geometry, note, report_to
+from memoracle.console.options import JSON, add_common_options, add_input_options, chosen_geometry, note
+from memoracle.console.output import report_to, write_document
 from memoracle.impl.boot import Interval, Record, boot, extent, usable_pages
 from memoracle.replay.host_memory import BITMAP, refuse_more_than_memory
 from memoracle.spec.boot import record_has_64_bits, unread
@@ -25,6 +25,7 @@ from memoracle.trace.e820 import MemoryMap
 from memoracle.trace.events import BadNumber, Boot
 from memoracle.trace.formats import geometry_of, looks_like_trace, read_header
 from memoracle.trace.inputs import InputError, open_lines, shown
+from memoracle.trace.quoting import escaped
 
 PAGE_SHIFTS = (12, 21)  # the page sizes that a report counts, whatever the geometry
 UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
@@ -53,28 +54,29 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = "say what a firmware's memory map makes of physical memory"
     parser = subparsers.add_parser("boot", help=words, description=f"Reads a boot log to {words}.")
     parser.add_argument("log", metavar="LOG", help="a boot log with e820 lines, or a `boot` event; - is standard input")
+    add_input_options(parser)
     add_common_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Reads the log, writes the report, and returns the exit status; raises InputError and GeometryError."""
-    asked = chosen_geometry(args)
-    source = read_source(args.log)
-    if asked is not None and source.geometry is not None:
-        note(args, f"memoracle: {args.geometry} replaces the geometry of {shown(args.log)}")
-    findings = examine(source.memory_map, asked or source.geometry or preset(DEFAULT))
-    with report_to(args) as out:
+    with report_to(args, args.log) as out:
+        asked = chosen_geometry(args)
+        source = read_source(args.log, args.max_line)
+        if asked is not None and source.geometry is not None:
+            note(args, f"memoracle: {args.geometry} replaces the geometry of {shown(args.log)}")
+        findings = examine(source.memory_map, asked or source.geometry or preset(DEFAULT))
         if args.format == JSON:
-            write_json(findings, out)
+            write_document(document(findings), out)
         else:
             write_text(args.log, findings, out)
     return Status.HOLDS if findings.memory_map.records else Status.NOTHING
 
 
-def read_source(path: str) -> Source:
+def read_source(path: str, max_line: int) -> Source:
     """Reads a log or an event, whichever the first line says; raises InputError."""
-    lines = open_lines(path)
+    lines = open_lines(path, max_line)
     first = next(lines, b"")
     if looks_like_trace(first):
         return read_trace(path, chain([first], lines))
@@ -143,14 +145,10 @@ def document(findings: Findings) -> dict[str, Any]:
     }
 
 
-def write_json(findings: Findings, out: TextIO) -> None:
-    out.write(msgspec.json.encode(document(findings)).decode() + "\n")
-
-
 def write_text(path: str, findings: Findings, out: TextIO) -> None:
     console = console_on(out)
     if not findings.memory_map.records:
-        console.print(f"{shown(path)}: nothing: no record of a memory map", soft_wrap=True)
+        console.print(f"{escaped(shown(path))}: nothing: no record of a memory map", soft_wrap=True)
         return
     console.print(records_table(findings.memory_map))
     if findings.usable:
@@ -160,7 +158,7 @@ def write_text(path: str, findings: Findings, out: TextIO) -> None:
 
 def records_table(memory_map: MemoryMap) -> Table:
     """Every record, in the order of the log."""
-    drawn = Table("first byte", "last byte", title=f"Records ({memory_map.label})", title_justify="left")
+    drawn = Table("first byte", "last byte", title=f"Records ({escaped(memory_map.label)})", title_justify="left")
     drawn.add_column("size", justify="right")
     drawn.add_column("type")
     for record in memory_map.records:

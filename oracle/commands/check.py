@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
@@ -11,9 +10,11 @@ from msgspec import UNSET
 
 from memoracle.commands import boot
 from memoracle.console.counted import counted
-from memoracle.console.exit_status import worst
-from memoracle.console.options import add_common_options, chosen_geometry, note, report_to
+from memoracle.console.exit_status import INTERRUPTED, worst
+from memoracle.console.options import add_common_options, add_input_options, chosen_geometry, note
+from memoracle.console.output import report_to
 from memoracle.console.progress import progress
+from memoracle.console.streams import say
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEGAL, LEVELS, SAFE, Rules
 from memoracle.impl.boot import Record
@@ -27,6 +28,7 @@ from memoracle.trace.e820 import read_e820
 from memoracle.trace.events import Boot, MemoryRecord
 from memoracle.trace.formats import E820, FIRST_EVENT, FORMS, JSONL, KMEM, geometry_of, read_header, recognise
 from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
+from memoracle.trace.interrupts import INTERRUPTS
 from memoracle.trace.kmem import KmemLog
 
 
@@ -41,19 +43,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--ignore-unknown", action="store_true", help="skip events of unknown operations")
     parser.add_argument("--memory-map", metavar="LOG", help="a boot log, for traces without a memory map")
     parser.add_argument("--input", choices=FORMS, help="what the inputs are (default: told by their content)")
+    add_input_options(parser)
     add_common_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Checks each trace, writes the report, and returns the exit status; raises InputError and GeometryError."""
-    check = Check(args)
-    with report_to(args) as out:
-        outcomes = [check.outcome(path) for path in args.traces]
+    with report_to(args, *args.traces, args.memory_map) as out:
+        outcomes = Check(args).outcomes()
         check_report.write(args, outcomes, out)
     for outcome in outcomes:
         if outcome.fault is not None:
-            sys.stderr.write(f"memoracle: {outcome.fault}\n")
+            say(f"memoracle: {outcome.fault}")
+    if any(outcome.interrupted for outcome in outcomes):
+        say("memoracle: interrupted")
+        return INTERRUPTED
     return worst(outcome.status for outcome in outcomes)
 
 
@@ -68,15 +73,25 @@ class Check:
         if [*args.traces, args.memory_map].count(STDIN) > 1:
             raise InputError(STDIN, None, "standard input can be read only once")
         if args.memory_map is not None:
-            self.memory_map = boot.read_source(args.memory_map).memory_map.records
+            self.memory_map = boot.read_source(args.memory_map, args.max_line).memory_map.records
             if not self.memory_map:
                 raise InputError(args.memory_map, None, "no record of a memory map")
+
+    def outcomes(self) -> list[TraceResult]:
+        """What comes of each trace; an interrupt ends the list with the trace that it came in."""
+        outcomes: list[TraceResult] = []
+        with INTERRUPTS.stop_reading():
+            for path in self.args.traces:
+                outcomes.append(self.outcome(path))
+                if outcomes[-1].interrupted:
+                    break
+        return outcomes
 
     def outcome(self, path: str) -> TraceResult:
         """What comes of one trace; a fault of its text ends it, and what was found before stands."""
         outcome = TraceResult(path, self.args.level or LEGAL)
         try:
-            form, lines = recognise(path, open_lines(path), self.args.input)
+            form, lines = recognise(path, open_lines(path, self.args.max_line), self.args.input)
             if form is None:
                 return outcome
             check = {KMEM: self.check_kmem, E820: self.check_e820, JSONL: self.check_trace}[form]
@@ -84,6 +99,8 @@ class Check:
                 check(outcome, watched)
         except InputError as fault:
             outcome.fault = fault
+        except KeyboardInterrupt:
+            outcome.interrupted = True
         return outcome
 
     def check_trace(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:

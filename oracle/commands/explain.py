@@ -6,7 +6,8 @@ import argparse
 from difflib import get_close_matches
 
 from memoracle.console.exit_status import Status
-from memoracle.console.options import add_common_options, chosen_geometry, report_to
+from memoracle.console.options import add_common_options, chosen_geometry
+from memoracle.console.output import report_to
 from memoracle.explain.report import write
 from memoracle.trace.inputs import InputError
 

@@ -7,16 +7,21 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from memoracle.console.options import add_common_options, chosen_geometry, report_to
-from memoracle.report.proof_report import PROVED, REFUTED, ProofRun, status, write
+from memoracle.console.exit_status import INTERRUPTED
+from memoracle.console.options import add_common_options, chosen_geometry
+from memoracle.console.output import report_to
+from memoracle.console.streams import say
+from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, status, write
 from memoracle.spec.geometry import DEFAULT
 from memoracle.trace.inputs import InputError
+from memoracle.trace.interrupts import raised_interrupts
 
 if TYPE_CHECKING:
     from memoracle.proofs.evidence import Piece
@@ -50,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     except evidence.UnknownComponentError as fault:
         raise InputError("prove", None, str(fault)) from None
     with report_to(args) as out:
-        results = settled(args, pieces, evidence.results)
+        results, interrupted = settled(args, pieces, evidence.results)
         outcome = ProofRun(
             geometry=args.geometry or DEFAULT,
             results=results,
@@ -59,6 +64,9 @@ def run(args: argparse.Namespace) -> int:
             seconds=time.perf_counter() - started,
         )
         write(args, outcome, out)
+    if interrupted:
+        say("memoracle: interrupted")
+        return INTERRUPTED
     return status(results)
 
 
@@ -66,14 +74,20 @@ def settled(
     args: argparse.Namespace,
     pieces: Sequence[Piece],
     settle: Callable[[Sequence[Piece]], Generator[tuple[int, Result], None, None]],
-) -> list[Result]:
-    """The result of each piece, in the order of the pieces."""
+) -> tuple[list[Result], bool]:
+    """The result of each piece, in their order; and whether the user interrupted, so that some are unknown."""
     results: dict[int, Result] = {}
-    with bar(args, len(pieces)) as advance, closing(settle(pieces)) as coming:
-        for place, result in coming:
-            results[place] = result
-            advance(result)
-    return [results[place] for place in range(len(pieces))]
+    interrupted = False
+    try:
+        with raised_interrupts(), bar(args, len(pieces)) as advance, closing(settle(pieces)) as coming:
+            for place, result in coming:
+                results[place] = result
+                advance(result)
+    except KeyboardInterrupt:
+        interrupted = True
+        for place, piece in enumerate(pieces):
+            results.setdefault(place, replace(piece.unsettled, verdict=UNKNOWN, counterexample="interrupted"))
+    return [results[place] for place in range(len(pieces))], interrupted
 
 
 @contextmanager

@@ -16,6 +16,7 @@ class Status(IntEnum):
     NOTHING = 4  # nothing was checked
 
 
+INTERRUPTED = 130  # what shells report of a program that SIGINT ended
 SEVERITY = (Status.UNUSABLE, Status.BROKEN, Status.UNKNOWN, Status.NOTHING, Status.HOLDS)
 
 

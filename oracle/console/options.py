@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TextIO
 
+from memoracle.console.streams import say
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.geometry import load_geometry
-from memoracle.trace.inputs import InputError
+from memoracle.trace.inputs import LINE_BYTES
 
 TEXT, JSON = "text", "json"
 
@@ -29,25 +26,26 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress and no notes on standard error")
 
 
+def add_input_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --max-line, read as `max_line`: for commands that read traces or logs."""
+    words = f"refuse a longer line (default: {LINE_BYTES})"
+    parser.add_argument("--max-line", metavar="BYTES", type=positive, default=LINE_BYTES, help=words)
+
+
+def positive(text: str) -> int:
+    """A positive number of an option; argparse names the option where it is none."""
+    number = int(text)
+    if not 0 < number < sys.maxsize:
+        raise ValueError
+    return number
+
+
 def chosen_geometry(args: argparse.Namespace) -> Geometry | None:
     """The geometry that the user asked for, or None; raises GeometryError."""
     return None if args.geometry is None else load_geometry(args.geometry)
 
 
-@contextmanager
-def report_to(args: argparse.Namespace) -> Iterator[TextIO]:
-    """Where the report goes: --output's file, or standard output; raises InputError if that cannot be written."""
-    if args.output is None:
-        yield sys.stdout
-        return
-    try:
-        with Path(args.output).open("w", encoding="utf-8") as file:
-            yield file
-    except OSError as fault:
-        raise InputError(args.output, None, f"cannot write: {fault.strerror or fault}") from None
-
-
 def note(args: argparse.Namespace, message: str) -> None:
     """Tells the user something that is no part of the report, on standard error; --quiet silences it."""
     if not args.quiet:
-        sys.stderr.write(f"{message}\n")
+        say(message)

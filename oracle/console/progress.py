@@ -11,7 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from memoracle.trace.inputs import GZIP_MAGIC, shown
+from memoracle.trace.compression import HEAD, is_compressed
+from memoracle.trace.inputs import shown
+from memoracle.trace.quoting import escaped
 
 STEP = 1 << 12  # lines between two looks at the bar
 
@@ -24,7 +26,7 @@ def progress(args: argparse.Namespace, path: str, lines: Iterator[bytes]) -> Ite
         return
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield watched(lines, bar, bar.add_task(shown(path), total=plain_size(path)))
+        yield watched(lines, bar, bar.add_task(escaped(shown(path)), total=plain_size(path)))
 
 
 def plain_size(path: str) -> int | None:
@@ -34,7 +36,7 @@ def plain_size(path: str) -> int | None:
         if not file.is_file():
             return None
         with file.open("rb") as stream:
-            compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+            compressed = is_compressed(stream.read(HEAD))
         return None if compressed else file.stat().st_size
     except OSError:  # whoever reads the file says what is wrong with it
         return None

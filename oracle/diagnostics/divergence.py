@@ -9,6 +9,7 @@ from typing import Any
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import process_lives
+from memoracle.trace.quoting import shortened
 
 # What is left to an implementation that the law refuses.
 REFUSAL = "only a refusal"
@@ -65,4 +66,5 @@ def of_unknown_process(tables: KernelHalf, process: int) -> Finding:
 def wrongly_failed(op: str, error: object, legal: str, says: str, state: dict[str, Any]) -> Finding:
     """What is found where an operation fails that must succeed: nothing changes."""
     rule = says[:1].lower() + says[1:].rstrip(".")
-    return Finding(f"{op}.{MUST_SUCCEED}", rule, f"it failed ({error}), but it must succeed", legal, state, state)
+    message = f"it failed ({shortened(str(error))}), but it must succeed"
+    return Finding(f"{op}.{MUST_SUCCEED}", rule, message, legal, state, state)

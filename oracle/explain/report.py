@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from textwrap import indent
@@ -16,6 +15,7 @@ from rich.text import Text
 from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.options import JSON
+from memoracle.console.output import write_document
 
 if TYPE_CHECKING:
     from memoracle.explain.entries import Entry, Explanation
@@ -43,7 +43,7 @@ TITLES = {
 def write(args: argparse.Namespace, explanation: Explanation, out: TextIO) -> None:
     """Writes the report in the format asked for."""
     if args.format == JSON:
-        out.write(json.dumps(document(explanation)) + "\n")
+        write_document(document(explanation), out)
     else:
         write_text(explanation, out)
 

@@ -17,11 +17,14 @@ from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
 from memoracle.console.options import JSON
+from memoracle.console.output import write_document
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import SAFE
 from memoracle.report.drawing import drawn
 from memoracle.trace.inputs import InputError, shown
+from memoracle.trace.quoting import escaped, shortened
 
+RESULT = 60  # characters that are shown of a result
 CONFORMS, DIVERGES, UNKNOWN, NOTHING = "conforms", "diverges", "unknown", "nothing"
 
 
@@ -30,6 +33,7 @@ class TraceResult:
     """What came of one trace.
 
     events: how many were read.  checked: how many of them count for a verdict.  fault: why it was not read to its end.
+    interrupted: the user ended it.
     """
 
     path: str
@@ -39,6 +43,12 @@ class TraceResult:
     divergences: list[Divergence] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     fault: InputError | None = None
+    interrupted: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was read to its end, or to its first divergence."""
+        return self.fault is None and not self.interrupted
 
     @property
     def status(self) -> Status:
@@ -53,7 +63,7 @@ def verdict(outcomes: Sequence[TraceResult]) -> str:
     """The verdict of a run; unknown if nothing was found in what could be read, but not all could."""
     if any(outcome.divergences for outcome in outcomes):
         return DIVERGES
-    if any(outcome.fault is not None for outcome in outcomes):
+    if not all(outcome.whole for outcome in outcomes):
         return UNKNOWN
     return CONFORMS if all(outcome.checked for outcome in outcomes) else NOTHING
 
@@ -67,7 +77,7 @@ def level(outcomes: Sequence[TraceResult]) -> str:
 def write(args: argparse.Namespace, outcomes: Sequence[TraceResult], out: TextIO) -> None:
     """Writes the report in the format asked for."""
     if args.format == JSON:
-        out.write(json.dumps(document(outcomes)) + "\n")
+        write_document(document(outcomes), out)
     else:
         write_text(outcomes, out)
 
@@ -81,7 +91,8 @@ def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
         "level": level(outcomes),
         "events": sum(outcome.events for outcome in outcomes),
         "warnings": [warning for outcome in outcomes for warning in outcome.warnings]
-        + [f"unreadable: {outcome.fault}" for outcome in outcomes if outcome.fault is not None],
+        + [f"unreadable: {outcome.fault}" for outcome in outcomes if outcome.fault is not None]
+        + [f"interrupted: {shown(outcome.path)}" for outcome in outcomes if outcome.interrupted],
         "divergences": [entry(divergence) for outcome in outcomes for divergence in outcome.divergences],
     }
 
@@ -104,19 +115,23 @@ def write_text(outcomes: Sequence[TraceResult], out: TextIO) -> None:
     console = console_on(out)
     for outcome in outcomes:
         for warning in outcome.warnings:
-            console.print(f"warning: {warning}", soft_wrap=True)
+            console.print(escaped(f"warning: {warning}"), soft_wrap=True)
         for divergence in outcome.divergences:
             show(divergence, console)
     for outcome in outcomes:
-        colour = "red" if outcome.divergences or outcome.fault else "green"
-        console.print(Text(summary(outcome), colour), soft_wrap=True)
+        colour = "green" if outcome.whole and not outcome.divergences else "red"
+        console.print(Text(escaped(summary(outcome)), colour), soft_wrap=True)
 
 
 def summary(outcome: TraceResult) -> str:
     found = len(outcome.divergences)
     divergences = f"{counted(found, 'divergence')} in " if found else ""
     events = counted(outcome.events, "event")
+    if skipped := outcome.events - outcome.checked:
+        events += f", {skipped:,} of them skipped"
     told = f"{shown(outcome.path)}: {verdict([outcome])}: {divergences}{events}, at level {outcome.level}"
+    if outcome.interrupted:
+        return f"{told}; interrupted"
     if outcome.fault is None:
         return told
     return f"{told}; unreadable" + (f" from line {outcome.fault.line:,} on" if outcome.fault.line else "")
@@ -126,11 +141,11 @@ def show(divergence: Divergence, console: Console) -> None:
     """One divergence: which event, which rule, what was seen and expected, and the state around it."""
     finding = divergence.finding
     heading = f"{shown(divergence.file)}:{divergence.line}: {told(divergence.event)}"
-    console.print(Text(heading, "bold red"), soft_wrap=True)
+    console.print(Text(escaped(heading), "bold red"), soft_wrap=True)
     facts = Table.grid(padding=(0, 2))
-    facts.add_row("rule", Text(f"{finding.says} [{finding.clause}]"))
-    facts.add_row("seen", Text(finding.message, "bold"))
-    facts.add_row("legal", Text(finding.legal))
+    facts.add_row("rule", Text(escaped(f"{finding.says} [{finding.clause}]")))
+    facts.add_row("seen", Text(escaped(finding.message), "bold"))
+    facts.add_row("legal", Text(escaped(finding.legal)))
     if finding.after == finding.before:
         facts.add_row("state", drawn(finding.before))
     else:
@@ -148,20 +163,16 @@ def parts(event: Mapping[str, Any]) -> Iterator[str]:
     yield str(event["op"])
     for key, value in event.items():
         if key not in ("op", "result", "error", "memory_map") and not key.startswith("_"):
-            yield f"{key}={written(value)}"
+            yield f"{shortened(key)}={written(value)}"
     if "error" in event:
-        yield f"failed: {event['error']}"
+        yield f"failed: {written(event['error'])}"
     elif event.get("result") is not None:
-        yield f"-> {shortened(written(event['result']))}"
-    noted = [f"{key}={written(value)}" for key, value in event.items() if key.startswith("_")]
+        yield f"-> {shortened(written(event['result']), RESULT)}"
+    noted = [f"{shortened(key)}={written(value)}" for key, value in event.items() if key.startswith("_")]
     if noted:
         yield f"({', '.join(noted)})"
 
 
 def written(value: object) -> str:
     """A value as a trace has it; a string without its quotes."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def shortened(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else f"{text[:most]}..."
+    return shortened(value if isinstance(value, str) else json.dumps(value))

@@ -10,6 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from memoracle.console.counted import counted
+from memoracle.trace.quoting import escaped
 
 BYTE = 8  # bits drawn together
 ROW = 32  # bits on a line
@@ -34,7 +35,7 @@ def row(pages: Mapping[str, Any]) -> str:
 
 def facts(state: Mapping[str, Any], without: Sequence[str] = ()) -> Text:
     told = {key: value for key, value in state.items() if key not in without and value is not None}
-    return Text(", ".join(f"{key.replace('_', ' ')}: {in_words(value)}" for key, value in told.items()))
+    return Text(escaped(", ".join(f"{key.replace('_', ' ')}: {in_words(value)}" for key, value in told.items())))
 
 
 def in_words(value: object) -> str:

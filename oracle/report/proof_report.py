@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TextIO
 
-import msgspec
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -19,6 +18,8 @@ from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
 from memoracle.console.options import JSON
+from memoracle.console.output import write_document
+from memoracle.trace.quoting import escaped
 
 if TYPE_CHECKING:
     from memoracle.proofs.obligations.discharge import Result
@@ -72,7 +73,7 @@ def totals(results: Sequence[Result]) -> dict[str, int]:
 def write(args: argparse.Namespace, outcome: ProofRun, out: TextIO) -> None:
     """Writes the report in the format asked for."""
     if args.format == JSON:
-        out.write(msgspec.json.encode(document(outcome)).decode() + "\n")
+        write_document(document(outcome), out)
     else:
         write_text(outcome, out, args.verbose)
 
@@ -166,7 +167,7 @@ def tell_bounds(outcome: ProofRun, console: Console) -> None:
     if unbounded:
         console.print(
             f"{unbounded} of {len(outcome.results)} are unbounded: they are about every size that 64-bit addresses "
-            f"admit, so about {outcome.geometry} and every other geometry."
+            f"admit, so about {escaped(outcome.geometry)} and every other geometry."
         )
 
 

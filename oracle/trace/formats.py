@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 
 from msgspec import UNSET
 
@@ -17,7 +17,8 @@ from memoracle.trace.kmem import looks_like_kmem
 JSONL, KMEM, E820 = "jsonl", "kmem", "e820"
 FORMS = (JSONL, KMEM, E820)
 FIRST_EVENT = 2  # the line after the header
-HEAD = 200  # lines: what a log's form is told by
+HEAD = 200  # lines: what a log's form is known by
+HEAD_BYTES = 1 << 20  # after so many no further line is looked at
 
 
 def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> tuple[str | None, Iterator[bytes]]:
@@ -32,7 +33,10 @@ def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> t
         return stated, chain([first], lines)
     if looks_like_trace(first):
         return JSONL, chain([first], lines)
-    head = [first, *islice(lines, HEAD - 1)]
+    head, size = [first], len(first)
+    while size < HEAD_BYTES and len(head) < HEAD and (line := next(lines, None)) is not None:
+        head.append(line)
+        size += len(line)
     whole = chain(head, lines)
     if looks_like_kmem(head):
         return KMEM, whole

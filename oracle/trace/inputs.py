@@ -1,22 +1,36 @@
-"""Input read line by line, from a file or standard input, plain or gzip; every fault names its file and line."""
+"""Input read line by line, from a file or standard input, plain or compressed; every fault names its file and line."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
+
+from memoracle.trace import compression
+from memoracle.trace.compression import BUFFER_BYTES, DamagedError, expanded, filled, is_compressed
+from memoracle.trace.interrupts import INTERRUPTS
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 STDIN = "-"
-GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, 2.3.1
-BUFFER_BYTES = 1 << 18
+LINE_BYTES = 1 << 20  # of a line, at the most
+UTF8_MARK = b"\xef\xbb\xbf"
+# What some inputs begin with that are no text, and what to do with them.
+NO_TEXT = {
+    b"PERFILE2": "a binary recording of perf, of which `perf script` makes text",
+    b"\x17\x08\x44tracing": "a binary recording of trace-cmd, of which `trace-cmd report` makes text",
+    b"LPKSHHRH": "a file of systemd's journal, of which `journalctl` makes text",
+    b"PK\x03\x04": "a zip archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"\x04\x22\x4d\x18": "compressed by lz4, which is not read here",
+    b"\x7fELF": "an ELF file",
+}
+HEAD = max(compression.HEAD, *map(len, NO_TEXT))  # bytes by which it is known what an input is
 
 
 class InputError(Exception):
@@ -38,45 +52,107 @@ def shown(path: str) -> str:
     return "<stdin>" if path == STDIN else path
 
 
-def open_lines(path: str) -> Iterator[bytes]:
+def open_lines(path: str, max_line: int = LINE_BYTES) -> Iterator[bytes]:
     """The lines of a file, or of standard input for `-`, each with its newline; nothing is opened before the first.
 
-    Gzip is recognised by its content and decompressed. Raises InputError for what cannot be read, and for a gzip
-    stream that is damaged or ends too early, after the lines that come before the fault.
+    Compression is recognised by the content; a mark of UTF-8 at the beginning is left out. max_line: the most bytes
+    that a line may have. Raises InputError for what cannot be read, and for a compressed stream that is damaged or
+    ends too early, after the lines that come before the fault; KeyboardInterrupt where the user wants to stop.
     """
     line = 0
     try:
         with _stream(path) as stream:
-            for line, text in enumerate(stream, 1):  # noqa: B007 (the fault's line is told below)
+            for line, text in enumerate(iter(partial(stream.readline, max_line + 1), b""), 1):
+                if len(text) > max_line and text[-1:] != b"\n":
+                    words = f"the line is longer than {max_line:,} bytes; --max-line sets another limit"
+                    raise InputError(path, line, words)
+                if INTERRUPTS.asked:
+                    raise KeyboardInterrupt
                 yield text
-    except EOFError:
-        raise InputError(path, line + 1, "the gzip stream ends before its end marker") from None
-    except (gzip.BadGzipFile, zlib.error) as fault:
-        raise InputError(path, line + 1, f"the gzip stream is damaged: {fault}") from None
+    except DamagedError as fault:
+        raise InputError(path, line + 1, str(fault)) from None
     except OSError as fault:
         raise InputError(path, None, f"cannot read: {fault.strerror or fault}") from None
 
 
 @contextmanager
 def _stream(path: str) -> Iterator[IO[bytes]]:
-    """The decompressed bytes of an input; standard input is left open."""
+    """The text of an input, as bytes; standard input is left open."""
     if path == STDIN:
-        yield _decompressed(sys.stdin.buffer)
+        if sys.stdin is None:
+            raise InputError(path, None, "cannot read: standard input is closed")
+        yield _text(path, sys.stdin.buffer)
         return
-    with Path(path).open("rb", buffering=BUFFER_BYTES) as raw:
-        yield _decompressed(raw)
+    with Path(path).open("rb") as file:
+        yield _text(path, file)
 
 
-def _decompressed(raw: IO[bytes]) -> IO[bytes]:
-    # Standard input may have been replaced by a stream that cannot peek.
-    buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, raw))
-    if not buffered.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
-        return buffered
-    return io.BufferedReader(cast(io.RawIOBase, _Gunzip(fileobj=buffered)), BUFFER_BYTES)
+def _text(path: str, file: IO[bytes]) -> IO[bytes]:
+    """What a file says, compressed or not; raises InputError if that is no text that can be read."""
+    head, source = _peeked(_Source(cast(io.BufferedReader, file)))
+    if is_compressed(head):
+        head, source = _peeked(expanded(head, source))
+    for magic, words in NO_TEXT.items():
+        if head.startswith(magic):
+            raise InputError(path, None, f"it is {words}")
+    if coding := _other_coding(head):
+        raise InputError(path, None, f"it is text in {coding}, and must be UTF-8: `iconv -f {coding} -t UTF-8` does it")
+    if head.startswith(UTF8_MARK):
+        source.read(len(UTF8_MARK))
+    return source
 
 
-class _Gunzip(gzip.GzipFile):
-    """Fills a buffer by one read only, so that lines come as they arrive and none before a fault is lost."""
+def _peeked(raw: io.RawIOBase) -> tuple[bytes, io.BufferedReader]:
+    """The first bytes of a stream, and the stream from its beginning."""
+    head = b""
+    while len(head) < HEAD and (more := raw.read(HEAD - len(head))):
+        head += more
+    return head, io.BufferedReader(_Joined(head, raw), BUFFER_BYTES)
+
+
+def _other_coding(head: bytes) -> str | None:
+    """The coding of text that is not in UTF-8; such text is nearly all ASCII, so every other byte of it is zero."""
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "UTF-32"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16"
+    zero = [byte == 0 for byte in head[:4]]
+    return "UTF-16" if sum(zero) == 2 and zero[:2] == zero[2:] else None
+
+
+class _Source(io.RawIOBase):
+    """The bytes of a file as they come. While it waits for them, an interrupt ends the waiting."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self.file = file
+
+    def readable(self) -> bool:
+        return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        return self.readinto1(buffer)
+        INTERRUPTS.waiting = True
+        try:
+            if INTERRUPTS.asked:
+                raise KeyboardInterrupt
+            return filled(buffer, self.file.read1)
+        finally:
+            INTERRUPTS.waiting = False
+
+
+class _Joined(io.RawIOBase):
+    """Some bytes, and then a stream."""
+
+    def __init__(self, head: bytes, raw: io.RawIOBase) -> None:
+        self.head = head
+        self.raw = raw
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        if not self.head:
+            return self.raw.readinto(buffer)
+        view = memoryview(buffer).cast("B")
+        some, self.head = self.head[: len(view)], self.head[len(view) :]
+        view[: len(some)] = some
+        return len(some)

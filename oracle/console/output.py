@@ -1,0 +1,142 @@
+"""Where a report goes. It is written when it is whole, and never over what it was made from."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from memoracle.console.streams import discard
+from memoracle.trace.inputs import STDIN
+
+STANDARD_OUTPUT = "standard output"
+
+
+class OutputError(Exception):
+    """A report that cannot be written; the text names the file, unless that is standard output."""
+
+
+class Draft(io.StringIO):
+    """A report that is not whole yet, drawn as for the stream or file that it is meant for."""
+
+    def __init__(self, out: TextIO | None) -> None:
+        super().__init__()
+        self.out = out
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8" if self.out is None else (self.out.encoding or "utf-8")
+
+    def isatty(self) -> bool:
+        return self.out is not None and self.out.isatty()
+
+
+@contextmanager
+def report_to(args: argparse.Namespace, *inputs: str | None) -> Iterator[TextIO]:
+    """What a report is written into; it goes to --output's file, or to standard output, when the block is left.
+
+    inputs: the files that the command reads, beside --geometry; None for one that was not given.
+    Raises OutputError, before the block where that can be known.
+    """
+    refuse_to_overwrite(args.output, [each for each in (*inputs, args.geometry) if each is not None])
+    draft = Draft(sys.stdout if args.output is None else None)
+    yield draft
+    if args.output is None:
+        write_out(draft.getvalue())
+    else:
+        write_file(args.output, draft.getvalue())
+
+
+def write_document(document: dict[str, Any], out: TextIO) -> None:
+    """A machine-readable report, on one line of ASCII: no terminal obeys anything in it."""
+    out.write(json.dumps(document) + "\n")
+
+
+def refuse_to_overwrite(output: str | None, inputs: list[str]) -> None:
+    """Raises OutputError if the report would go where an input is, under whatever name, or can't be written at all."""
+    target = identity(sys.stdout) if output is None else identity(output)
+    if target is not None:
+        for each in inputs:
+            if identity(sys.stdin if each == STDIN else each) == target:
+                name = STANDARD_OUTPUT if output is None else output
+                raise OutputError(f"{name}: the report would overwrite the input {each}")
+    if output is None:
+        return
+    path = Path(output)
+    if path.is_dir():
+        raise OutputError(f"{output}: cannot write: Is a directory")
+    folder = resolved(path).parent
+    if not folder.is_dir():
+        raise OutputError(f"{output}: cannot write: there is no directory {folder}")
+
+
+def identity(file: str | TextIO) -> tuple[int, int] | None:
+    """What makes a regular file the same under any name; None for what is none, or does not exist."""
+    try:
+        found = os.stat(file) if isinstance(file, str) else os.fstat(file.fileno())  # noqa: PTH116
+    except (OSError, ValueError, AttributeError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+
+
+def write_out(text: str) -> None:
+    """Raises OutputError; that nobody reads it any more is no error."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard(sys.stdout)
+    except OSError as fault:
+        discard(sys.stdout)
+        raise OutputError(f"cannot write: {fault.strerror or fault}") from None
+
+
+def write_file(output: str, text: str) -> None:
+    """Writes a file beside the one that is meant, and moves it into its place; raises OutputError.
+
+    What is no regular file, such as a pipe, is written as it is.
+    """
+    path = Path(output)
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+            return
+        target = resolved(path)
+        handle, name = tempfile.mkstemp(prefix=".memoracle-", dir=target.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+            Path(name).chmod(permissions(target))
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except BrokenPipeError:  # of a pipe that is named
+        return
+    except OSError as fault:
+        raise OutputError(f"{output}: cannot write: {fault.strerror or fault}") from None
+
+
+def resolved(path: Path) -> Path:
+    """The file that links lead to; raises OutputError if they lead in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        raise OutputError(f"{path}: cannot write: too many levels of symbolic links") from None
+
+
+def permissions(target: Path) -> int:
+    """Those of the file that is replaced, or of any new file."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

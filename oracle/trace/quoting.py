@@ -1,0 +1,37 @@
+"""Text that comes from outside, made fit to be shown.
+
+What a trace, a log or a file's name says is shown on terminals and in the logs of CI runners, both of which obey some
+of what they are shown: control characters, and lines with a prefix such as `::error::` or `##[error]`.
+"""
+
+from __future__ import annotations
+
+import re
+
+MOST = 200  # characters of a text that is quoted
+COMMAND = re.compile(r"##(?=\w*\[)")  # of a runner, wherever it stands in a line: GitHub, Azure, TeamCity
+LINE_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)  # of a runner, where a line begins with it: GitHub
+
+
+def escaped(text: str) -> str:
+    """The same text on one line: what is not printable is written as Python and JSON write it (`\\n`, `\\u202e`)."""
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return COMMAND.sub(r"#\\x23", text)
+
+
+def without_line_commands(text: str) -> str:
+    """Lines of a report, none of which a CI runner takes for a command."""
+    return LINE_COMMAND.sub(r"\1\\x3a", text)
+
+
+def shortened(text: str, most: int = MOST) -> str:
+    """The beginning of a text that is longer than so many characters."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def quoted(text: str | bytes, most: int = MOST) -> str:
+    """A text between quotation marks, escaped and shortened; bytes as UTF-8."""
+    if isinstance(text, bytes):
+        text = text[: 4 * most + 4].decode("utf-8", "backslashreplace")
+    return f"'{escaped(shortened(text, most))}'"
