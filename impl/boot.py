@@ -72,7 +72,7 @@ def usable_pages(records: Sequence[Record], page_shift: int) -> list[Interval]:
 
 
 def without_usable(holes: list[Interval], record: Record) -> list[Interval]:
-    """The holes that a record leaves: a usable one fills what it covers.
+    """The holes that a record leaves: a usable one fills what it covers. Shared on purpose: holes.
 
     pre: 0 <= record.start < TOP and record.length >= 0
     post: record.type == USABLE or __return__ == holes
@@ -82,7 +82,7 @@ def without_usable(holes: list[Interval], record: Record) -> list[Interval]:
 
 
 def without_other(runs: list[Interval], record: Record, page_shift: int) -> list[Interval]:
-    """The runs of pages that a record leaves: any but a usable one spoils what it touches.
+    """The runs of pages that a record leaves: any but a usable one spoils what it touches. Shared on purpose: runs.
 
     pre: 0 <= record.start < TOP and record.length >= 0
     post: record.type != USABLE or __return__ == runs
@@ -93,6 +93,8 @@ def without_other(runs: list[Interval], record: Record, page_shift: int) -> list
 
 def without_touched(runs: list[Interval], spoiler: Interval, page_shift: int) -> list[Interval]:
     """The runs of pages that are left without each page that has a byte in common with the spoiler.
+
+    Shared on purpose: runs.
 
     pre: 0 <= spoiler.start
     post: not any(s <= byte >> page_shift < e for s, e in __return__ for byte in range(*spoiler))

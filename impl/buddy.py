@@ -205,7 +205,7 @@ class Spaces:
         return True
 
     def of(self, process: int) -> Buddy | None:
-        """The space of a live process; None if it does not exist.
+        """The space of a live process; None if it does not exist. Shared on purpose: the answer.
 
         post: (__return__ is None) == (process not in self.spaces)
         post: __return__ is None or __return__ is self.spaces[process]

@@ -53,7 +53,7 @@ class Heap:
 
         classes: the sizes of blocks to be served from slabs, in bytes.  alignment: of every block in bytes, a power of
         two and no more than a page; None: a block is aligned to the largest power of two that divides its size, at
-        least 8, at most a page.
+        least 8, at most a page.  Shared on purpose: pages.
 
         pre: page_size & page_size - 1 == 0 and layout(page_size.bit_length() - 1, NOTE_SHIFT) is not None
         pre: alignment is None or 0 < alignment <= page_size and alignment & alignment - 1 == 0

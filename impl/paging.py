@@ -77,6 +77,8 @@ class Paging:
     def __init__(self, frames: TableFrames, halves: KernelHalf, layout: Layout, leaf_level: int, counted: int) -> None:
         """Nothing is mapped. The kernel's PML4 is frame 0, which is in the kernel's image.
 
+        Shared on purpose: frames, halves.
+
         pre: 1 <= leaf_level <= 3
         post: (self.roots, self.memory, self.uses, self.mapped) == ({0: 0}, {}, {}, {0: set()})
         post: 2**self.page_shift == 4096 * 512 ** (leaf_level - 1) and self.counted == counted

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
-from functools import cache, cached_property
+from functools import cache
 from types import CodeType, FunctionType, ModuleType
 
 CONDITION_LINE = re.compile(r"\s*:?(pre|post|inv|raises)\b\s*(\[.*?\])?\s*:", re.IGNORECASE)
@@ -42,19 +42,21 @@ class PublicFunction:
 
     @property
     def parameters(self) -> list[str]:
-        return list(inspect.signature(self.function).parameters)
+        return _parameters(self.function)
 
-    @cached_property
-    def preconditions(self) -> list[CodeType]:
-        """What must hold before a call: of a method, the invariants of its class too."""
-        before = [] if self.owner is None or self.name == "__init__" else _conditions(self.owner, "inv")
-        return [compile(text, self.source, "eval") for text in (*before, *_conditions(self.function, "pre"))]
+    def admits(self, arguments: Mapping[str, object], invariants: bool = True) -> bool:
+        """Whether the function may be called so; one that raises is a precondition that does not hold.
 
-    def admits(self, arguments: Mapping[str, object]) -> bool:
-        """Whether the function may be called so; one that raises is a precondition that does not hold."""
+        invariants: whether those of the class are read too; they hold of an object that its own operations made.
+        """
+        conditions = _compiled(self.function, "pre")
+        if invariants and self.owner is not None and self.name != "__init__":
+            conditions = conditions + _compiled(self.owner, "inv")
+        if not conditions:
+            return True
         names = {**vars(self.module), **arguments}
         try:
-            return all(eval(condition, names) for condition in self.preconditions)
+            return all(eval(condition, names) for condition in conditions)
         except Exception:
             return False
 
@@ -85,6 +87,16 @@ def _is_record(owner: type) -> bool:
     """Whether a class runs no code: a NamedTuple, a dataclass, an enumeration, an exception, or an interface."""
     is_interface = getattr(owner, "_is_protocol", False)
     return is_dataclass(owner) or issubclass(owner, tuple | Enum | BaseException) or is_interface
+
+
+@cache
+def _parameters(function: FunctionType) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+@cache
+def _compiled(described: FunctionType | type, kind: str) -> list[CodeType]:
+    return [compile(text, described.__qualname__, "eval") for text in _conditions(described, kind)]
 
 
 def _conditions(described: object, kind: str) -> list[str]:

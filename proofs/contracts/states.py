@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pickle
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from io import BytesIO
 from itertools import product
 from types import ModuleType
+from typing import NamedTuple
 
 from memoracle.proofs.contracts.docstrings import PublicFunction, functions
 from memoracle.proofs.contracts.scope import NO_SCOPE, SCOPES, STATES_AT_MOST, Scope, State, Step
@@ -56,6 +57,23 @@ def states(function: PublicFunction) -> Sequence[State]:
 @cache
 def states_of(module: ModuleType, owner: type) -> list[State]:
     """Every state of a class that its public operations lead to, with every argument that their preconditions admit."""
+    found: list[State] = []
+    for _ in walk(module, owner, found):
+        pass
+    return found
+
+
+class Taken(NamedTuple):
+    """One call of a walk: how it is said, what it answered, the object after it, and whether that is another state."""
+
+    said: str
+    answer: object
+    instance: object
+    changed: bool
+
+
+def walk(module: ModuleType, owner: type, found: list[State]) -> Iterator[Taken]:
+    """Makes every call of every reachable state, and notes the states, breadth first, STATES_AT_MOST of them."""
     scope = SCOPES[module.__name__.rpartition(".")[2]]
     starts: list[tuple[str, object]] = []
     steps = list(scope.more.get(owner.__name__, ()))
@@ -72,14 +90,14 @@ def states_of(module: ModuleType, owner: type) -> list[State]:
             with suppress(Exception):
                 _call(function, arguments, instance)
                 starts.append((f"{owner.__name__}{said}", instance))
-    return reachable(starts, steps)
+    yield from reachable(starts, steps, found)
 
 
-def _call(function: PublicFunction, arguments: Sequence[object], instance: object) -> None:
+def _call(function: PublicFunction, arguments: Sequence[object], instance: object) -> object:
     """Calls a method where its precondition admits it; otherwise raises ValueError."""
     if not function.admits(dict(zip(function.parameters, (instance, *arguments), strict=True))):
         raise ValueError("the precondition does not hold")
-    function.function(instance, *arguments)
+    return function.function(instance, *arguments)
 
 
 def snapshot(instance: object) -> tuple[Callable[..., object], tuple[type, bytes]]:
@@ -112,26 +130,29 @@ def canonical(value: object) -> object:
     return canonical(vars(value)) if hasattr(value, "__dict__") else value
 
 
-def reachable(starts: Iterable[tuple[str, object]], steps: Sequence[Step]) -> list[State]:
-    """Every state that the steps lead to, breadth first; or no more than STATES_AT_MOST of them.
+def reachable(starts: Iterable[tuple[str, object]], steps: Sequence[Step], found: list[State]) -> Iterator[Taken]:
+    """Every call, in every state that the calls lead to, breadth first; the states are noted as they are found.
 
     A step that raises leads nowhere: that call is a case of its own contract, which shows the exception.
     """
-    found: dict[object, State] = {}
+    known: dict[object, State] = {}
     for history, instance in starts:
-        found.setdefault(canonical(instance), State(pickle.dumps(instance), history))
-    queue = list(found.values())
-    for state in queue:
+        known.setdefault(canonical(instance), State(pickle.dumps(instance), history))
+    found += known.values()
+    keys = list(known)
+    for state, before in zip(found, keys, strict=False):  # both grow
         for step in steps:
             instance = pickle.loads(state.image)
             try:
-                step.run(instance)
+                answer = step.run(instance)
             except Exception:
                 continue
             key = canonical(instance)
-            if key not in found:
-                if len(found) == STATES_AT_MOST:
-                    return queue
-                found[key] = State(pickle.dumps(instance), f"{state.history}; {step.said}")
-                queue.append(found[key])
-    return queue
+            said = f"{state.history}; {step.said}"
+            if key not in known:
+                if len(known) == STATES_AT_MOST:
+                    return
+                known[key] = State(pickle.dumps(instance), said)
+                found.append(known[key])
+                keys.append(key)
+            yield Taken(said, answer, instance, key != before)

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from itertools import islice
+
 from memoracle.proofs.obligations.obligation import Computation
-from memoracle.proofs.rules import constructs
+from memoracle.proofs.rules import constructs, sharing
 
 RULE = "rule"
-EVERY_MODULE = "every module of the component"
+EVERY_MODULE = "the text of every module of the component"
+SMALL = "bounded: every call in every state of the scope of the contracts"
+SHOWN = 5  # of what is wrong
 
 
 def computations(component: str) -> list[Computation]:
-    """What the text of a component's reference must keep to."""
-    claim = "the code is made of constructs that cannot tell a proof from a run, and keep no state outside objects"
+    """What a component's reference must keep to."""
 
-    def listed() -> str | None:
-        return "\n".join(constructs.complaints(component)) or None
+    def rule(name: str, claim: str, complaints: Callable[[str], Iterable[str]], scope: str) -> Computation:
+        def run() -> str | None:
+            return "\n".join(islice(complaints(component), SHOWN)) or None
 
-    return [Computation(f"{component}.code.uses-listed-constructs", component, RULE, claim, listed, EVERY_MODULE)]
+        return Computation(f"{component}.code.{name}", component, RULE, claim, run, scope)
+
+    return [
+        rule(
+            "uses-listed-constructs",
+            "the code is made of constructs that cannot tell a proof from a run, and keep no state outside objects",
+            constructs.complaints,
+            EVERY_MODULE,
+        ),
+        rule(
+            "shares-no-container",
+            "no function hands out or keeps a container that its caller has too, but where it says so, and the "
+            "containers of an object are distinct: from one another, from any other object's and from a module's",
+            sharing.complaints,
+            SMALL,
+        ),
+    ]
