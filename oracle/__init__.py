@@ -1,1 +1,39 @@
-"""memoracle: is this memory manager right?"""
+"""memoracle: is this memory manager right?
+
+The reference, `check` and `prove` as a library. A name is imported when it is first used, since a solver takes a second
+to load and the reference needs none.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memoracle.impl.bitmap import Bitmap
+    from memoracle.impl.buddy import Buddy
+    from memoracle.impl.heap import Heap
+    from memoracle.impl.kernel_half import KernelHalf
+    from memoracle.impl.manager import Manager
+    from memoracle.impl.paging import Paging
+
+__all__ = ["Bitmap", "Buddy", "Heap", "KernelHalf", "Manager", "Paging"]
+
+_MODULES = {
+    "Bitmap": "memoracle.impl.bitmap",
+    "Buddy": "memoracle.impl.buddy",
+    "Heap": "memoracle.impl.heap",
+    "KernelHalf": "memoracle.impl.kernel_half",
+    "Manager": "memoracle.impl.manager",
+    "Paging": "memoracle.impl.paging",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
