@@ -16,10 +16,33 @@ if TYPE_CHECKING:
     from memoracle.impl.kernel_half import KernelHalf
     from memoracle.impl.manager import Manager
     from memoracle.impl.paging import Paging
+    from memoracle.library.check import CheckResult, check
+    from memoracle.library.prove import ProveResult, prove
+    from memoracle.spec.geometry import GeometryError
+    from memoracle.trace.inputs import InputError
 
-__all__ = ["Bitmap", "Buddy", "Heap", "KernelHalf", "Manager", "Paging"]
+__all__ = [
+    "Bitmap",
+    "Buddy",
+    "CheckResult",
+    "GeometryError",
+    "Heap",
+    "InputError",
+    "KernelHalf",
+    "Manager",
+    "Paging",
+    "ProveResult",
+    "check",
+    "prove",
+]
 
 _MODULES = {
+    "check": "memoracle.library.check",
+    "CheckResult": "memoracle.library.check",
+    "prove": "memoracle.library.prove",
+    "ProveResult": "memoracle.library.prove",
+    "GeometryError": "memoracle.spec.geometry",
+    "InputError": "memoracle.trace.inputs",
     "Bitmap": "memoracle.impl.bitmap",
     "Buddy": "memoracle.impl.buddy",
     "Heap": "memoracle.impl.heap",

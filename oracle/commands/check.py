@@ -87,11 +87,15 @@ class Check:
                     break
         return outcomes
 
-    def outcome(self, path: str) -> TraceResult:
-        """What comes of one trace; a fault of its text ends it, and what was found before stands."""
+    def outcome(self, path: str, lines: Iterator[bytes] | None = None) -> TraceResult:
+        """What comes of one trace; a fault of its text ends it, and what was found before stands.
+
+        lines: its lines, where they are not those of the file.
+        """
         outcome = TraceResult(path, self.args.level or LEGAL)
         try:
-            form, lines = recognise(path, open_lines(path, self.args.max_line), self.args.input)
+            lines = open_lines(path, self.args.max_line) if lines is None else lines
+            form, lines = recognise(path, lines, self.args.input)
             if form is None:
                 return outcome
             check = {KMEM: self.check_kmem, E820: self.check_e820, JSONL: self.check_trace}[form]

@@ -1,0 +1,101 @@
+"""`memoracle.check`: one trace held to the law, as the command `check` does it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from memoracle import cli
+from memoracle.commands.check import Check
+from memoracle.diagnostics.divergence import Divergence
+from memoracle.diagnostics.levels import LEVELS
+from memoracle.report import check_report
+from memoracle.report.check_report import TraceResult
+from memoracle.spec.geometry import Geometry
+from memoracle.trace.geometry import geometry_from, load_geometry
+
+Level: TypeAlias = Literal["safe", "legal", "exact"]
+Line: TypeAlias = str | bytes | Mapping[str, Any]
+LINES = "<trace>"  # what messages call a trace that is no file
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What came of one trace; `str()` of it is the report that `memoracle check` prints.
+
+    verdict: "conforms", "diverges", "nothing" (there was nothing to check) or "unknown" (no divergence in what could be
+    read, but not all could).  level: at which it was checked.  events: how many were read.  fault: why it was not read
+    to its end.
+    """
+
+    verdict: str
+    level: str
+    events: int
+    divergences: tuple[Divergence, ...]
+    warnings: tuple[str, ...]
+    fault: str | None
+    report: str
+
+    def __str__(self) -> str:
+        return self.report
+
+
+def check(
+    trace: str | os.PathLike[str] | Iterable[Line],
+    *,
+    level: Level | None = None,
+    geometry: str | Mapping[str, Any] | Geometry | None = None,
+    memory_map: str | os.PathLike[str] | None = None,
+    keep_going: bool = False,
+    ignore_unknown: bool = False,
+) -> CheckResult:
+    """Holds one trace to the law, as `memoracle check` does.
+
+    trace: the path of a file, or the lines of a trace, its header first; a line is text, or an event as a mapping.
+    level: None is "legal", or for a kmem log "safe".  geometry: a preset's name, the path of a TOML file, a table of a
+    geometry's keys, or a `Geometry`; None: what the header says.  memory_map: the path of a boot log.  keep_going:
+    whether to find every divergence, not only the first.  ignore_unknown: whether to skip events of unknown operations.
+
+    Raises ValueError for an unknown level, GeometryError (a ValueError) for a geometry that cannot be, and InputError
+    for a memory map that cannot be read. A fault of the trace itself is no exception: see `CheckResult.fault`.
+    """
+    if level is not None and level not in LEVELS:
+        raise ValueError(f"level: {level!r} is none of {', '.join(LEVELS)}")
+    path = os.fspath(trace) if isinstance(trace, str | os.PathLike) else LINES
+    options = cli.parser().parse_args(["check", "--quiet", "--", path])
+    options.level, options.keep_going, options.ignore_unknown = level, keep_going, ignore_unknown
+    options.memory_map = None if memory_map is None else os.fspath(memory_map)
+    run = Check(options)
+    run.geometry = None if geometry is None else _geometry(geometry)
+    return _result(run.outcome(path, None if isinstance(trace, str | os.PathLike) else _lines(trace)))
+
+
+def _geometry(stated: str | Mapping[str, Any] | Geometry) -> Geometry:
+    if isinstance(stated, Geometry):
+        return stated
+    return load_geometry(stated) if isinstance(stated, str) else geometry_from(stated)
+
+
+def _lines(lines: Iterable[Line]) -> Iterator[bytes]:
+    for line in lines:
+        text = json.dumps(line) if isinstance(line, Mapping) else line
+        yield text.encode() if isinstance(text, str) else text
+
+
+def _result(outcome: TraceResult) -> CheckResult:
+    report = io.StringIO()
+    check_report.write_text([outcome], report)
+    fault = None if outcome.fault is None else str(outcome.fault)
+    return CheckResult(
+        check_report.verdict([outcome]),
+        outcome.level,
+        outcome.events,
+        tuple(outcome.divergences),
+        tuple(outcome.warnings),
+        fault,
+        report.getvalue() + (f"{fault}\n" if fault else ""),
+    )

@@ -1,0 +1,38 @@
+"""`memoracle.prove`: what there is to prove, as the command `prove` does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+
+from memoracle.proofs import evidence
+from memoracle.proofs.obligations.discharge import Result
+from memoracle.proofs.trust import trusted
+from memoracle.report import proof_report
+
+
+@dataclass(frozen=True)
+class ProveResult:
+    """What came of a run.
+
+    verdict: "proved", "refuted", "unknown", "vacuous" or "nothing": the gravest of the obligations'.  obligations: each
+    with its own verdict, claim, scope and counterexample.  trust: what all this rests on.
+    """
+
+    verdict: str
+    obligations: tuple[Result, ...]
+    trust: tuple[str, ...]
+
+
+def prove(components: Iterable[str] = (), *, contracts: bool = False, use_cache: bool = True) -> ProveResult:
+    """Discharges the proof obligations of these components, or of all, on all processors: `memoracle prove`.
+
+    contracts: CrossHair's verdict on the code's contracts, too.  use_cache: whether to keep what was proved before.
+    Raises UnknownComponentError (a ValueError).
+    """
+    pieces = evidence.pieces([*components], contracts, use_cache)
+    with closing(evidence.results(pieces)) as coming:
+        results = dict(coming)
+    obligations = tuple(results[place] for place in range(len(pieces)))
+    return ProveResult(proof_report.verdict(obligations), obligations, tuple(trusted(contracts)))
