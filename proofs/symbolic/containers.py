@@ -22,6 +22,8 @@ WORD = (1 << 64) - 1
 class Set:
     """A set of numbers, or a sorted one. `witnesses`: items that it was found to have when it was found not empty."""
 
+    NOTES = ("popped",)  # what no loop's invariant need speak of
+
     def __init__(
         self,
         run: Run,

@@ -19,8 +19,8 @@ from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.proofs.symbolic.numbers import truth
 
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
-PATHS = 4_000  # that are run of one obligation at most
-CHOICES = 2_000  # that are made along one path at most
+PATHS = 500  # that are run of one obligation at most
+CHOICES = 40  # that are made along one path at most
 
 
 class ExplorationError(Exception):

@@ -11,7 +11,7 @@ from typing import Any
 import z3
 
 from memoracle.proofs.symbolic import z3_terms
-from memoracle.proofs.symbolic.execution import EndOfRunError, Run
+from memoracle.proofs.symbolic.execution import PATHS, EndOfRunError, ExplorationError, Run
 from memoracle.proofs.symbolic.numbers import SymbolicBool
 from memoracle.spec.clauses import when
 
@@ -26,6 +26,8 @@ def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) ->
     pending: list[list[bool]] = [[]]
     try:
         while pending:
+            if len(ways) >= PATHS:
+                raise ExplorationError(f"more than {PATHS:,} ways through a step")
             run.choices, run.taken, run.others, run.conditions = pending.pop(), [], [], list(known)
             _write(parts, before)
             try:

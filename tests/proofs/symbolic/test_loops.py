@@ -1,0 +1,170 @@
+"""How loops are cut: each way in which a broken loop could pass is found."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from memoracle.proofs.obligations.discharge import discharge
+from memoracle.proofs.obligations.obligation import claimed
+from memoracle.proofs.symbolic import execution
+from memoracle.proofs.symbolic.containers import Set
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.exits import FOLDER
+from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.proofs.symbolic.loops import Iterates, Members, cut
+from memoracle.spec.clauses import implies
+
+SORTS = {"item": Sort("item")}
+STEP = "def step(left): left.pop()"
+
+
+def reference(code: str, step: str = STEP) -> Any:
+    """A module of the reference with this function `drain`, and the step that it repeats."""
+    module = SimpleNamespace(extra=0)
+    text = f"{step}\n{textwrap.dedent(code)}"
+    names: dict[str, Any] = {"module": module}
+    exec(compile(text, f"{FOLDER}/of_a_test.py", "exec"), names)
+    module.step = names["step"]
+    names["step"] = lambda *arguments: module.step(*arguments)
+    module.drain = names["drain"]
+    module.names = names
+    return module
+
+
+class Draining:
+    """The loop empties a set. At its head the set may be any."""
+
+    def __init__(self, left: Set) -> None:
+        self.left = left
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        return Members(self.left.has, "item")
+
+    def havoc(self, run: Run) -> Any:
+        self.left.has, self.left.witnesses = run.relation("later", "item"), []
+
+    def on_back_edge(self, run: Run, result: Any) -> Any:
+        return Members(self.left.has, "item", self.left.popped)
+
+
+def verdict(
+    code: str, loop_of: Callable[[Set], Any] = Draining, step: str = STEP, claims: bool = True
+) -> tuple[str, str]:
+    """The verdict on the claim that what is drained is empty afterwards."""
+
+    @claimed("test.drain", "refinement", "it is empty", SORTS)
+    def body(run: Run) -> None:
+        module = reference(code, step)
+        left = Set(run, run.relation("left", "item"), "item")
+        loop = loop_of(left)
+        cut(run, module, "step", lambda *arguments: loop)
+        module.names["step"] = module.step  # the code calls what stands in for it
+        module.names["left"] = left
+        run.call(module.drain, left)
+        run.claim("nothing is left", not claims or implies(left.has(run.point("item")), False))
+
+    found = discharge(body, use_cache=False)
+    return found.verdict, found.counterexample or ""
+
+
+def test_a_loop_that_does_its_work_is_proved() -> None:
+    assert verdict("def drain(left):\n    while left:\n        step(left)") == ("proved", "")
+
+
+def test_if_in_the_place_of_while() -> None:
+    assert verdict("def drain(left):\n    if left:\n        step(left)")[0] == "refuted"
+
+
+def test_a_loop_that_never_turns_is_vacuous() -> None:
+    found, why = verdict("def drain(left):\n    if left:\n        step(left)", claims=False)
+    assert (found, "no run turns the loop" in why) == ("vacuous", True)
+
+
+def test_a_loop_that_is_not_cut_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "CHOICES", 10)
+    found, why = verdict("def drain(left):\n    while left: left.pop()")
+    assert (found, "more than" in why) == ("unknown", True)
+
+
+def test_a_step_before_the_loop_is_a_loop_of_its_own() -> None:
+    code = "def drain(left):\n    if left:\n        step(left)\n    while left:\n        step(left)"
+    found, why = verdict(code)
+    assert found == "refuted"
+    assert "called from another place" in why
+
+
+def test_a_return_before_the_loop_ends() -> None:
+    code = "def drain(left):\n    while left:\n        step(left)\n        if left: return\n"
+    assert verdict(code)[0] == "refuted"
+
+
+def test_a_return_that_no_run_reaches() -> None:
+    code = "def drain(left):\n    while left:\n        step(left)\n    if left: return True\n    return False"
+    found, why = verdict(code)
+    assert (found, "no run reaches the return" in why) == ("vacuous", True)
+
+
+def test_a_turn_that_removes_nothing_does_not_end() -> None:
+    step = "def step(left): left.add(left.pop())"
+    found, why = verdict("def drain(left):\n    while left:\n        step(left)", step=step)
+    assert found == "refuted"
+    assert "comes to an end" in why
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def drain(left):\n    turns = 0\n    while left:\n        step(left)\n        turns = turns + 1",
+        "def drain(left):\n    kept = []\n    while left:\n        step(left)\n        kept.append(1)",
+        "def drain(left):\n    kept = {}\n    while left:\n        step(left)\n        kept[1] = 1",
+        "def drain(left):\n    while left:\n        step(left)\n        left.kept = left.parameter + 'x'",
+    ],
+    ids=["a number", "a list", "a dictionary", "an attribute"],
+)
+def test_what_a_turn_changes_beyond_the_invariant_is_refuted(code: str) -> None:
+    found, why = verdict(code)
+    assert found == "refuted"
+    assert "of which the loop's invariant says nothing" in why
+
+
+def test_what_the_step_changes_beyond_the_invariant_is_refuted() -> None:
+    step = "def step(left):\n    left.pop()\n    left.high = 7"
+    found, why = verdict("def drain(left):\n    while left:\n        step(left)", step=step)
+    assert found == "refuted"
+    assert "left.high" in why
+
+
+def test_a_loop_without_a_measure_is_refuted() -> None:
+    class Endless(Draining):
+        def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+            return None
+
+    found, why = verdict("def drain(left):\n    while left:\n        step(left)", Endless)
+    assert found == "refuted"
+    assert "has a measure" in why
+
+
+def test_only_a_for_loop_iterates() -> None:
+    class Through(Draining):
+        def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+            return Iterates()
+
+    found, why = verdict("def drain(left):\n    while left:\n        step(left)", Through)
+    assert found == "refuted"
+    assert "`for` loop" in why
+
+
+def test_local_variables_are_replaced_at_the_head_of_a_loop() -> None:
+    class Counting(Draining):
+        def changes(self, run: Run) -> dict[str, Any]:
+            return {"turns": run.number("turns")}
+
+    code = "def drain(left):\n    turns = 0\n    while left:\n        step(left)\n        turns = turns + 1\n"
+    assert verdict(code, Counting)[0] == "proved"
+    wrong = code + "    if turns > 3: left.add(1)\n"
+    assert verdict(wrong, Counting)[0] == "refuted"
