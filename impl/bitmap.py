@@ -1,7 +1,8 @@
 """Physical frames in a bitmap of 64-bit words: one bit a frame, 1 = free, the most significant bit first.
 
 Frame f is bit 63 - f % 64 of word f // 64, so the lowest free frame of a word is its leading one.
-An operation that the law refuses returns None or False and changes nothing.
+An operation that the law refuses returns None or False and changes nothing; so does one on a frame that the bitmap does
+not reach.
 """
 
 from __future__ import annotations
@@ -67,20 +68,18 @@ class Bitmap:
     def exists(self, frame: int) -> bool:
         """Whether the machine has this frame: it is usable memory, or the kernel image's.
 
-        pre: 0 <= frame < self.frames
-        post: __return__ == (self.existing[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
-        post: __return__ or frame >= self.image
+        post: _ == (0 <= frame < self.frames and self.existing[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
+        post: __return__ or frame >= self.image or frame < 0
         """
-        return self.existing[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
+        return 0 <= frame < self.frames and self.existing[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
 
     def is_free(self, frame: int) -> bool:
         """Whether `allocate` may hand this frame out.
 
-        pre: 0 <= frame < self.frames
-        post: __return__ == (self.words[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
+        post: _ == (0 <= frame < self.frames and self.words[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
         post: not __return__ or frame >= self.image and (self.trusting or self.exists(frame))
         """
-        return self.words[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
+        return 0 <= frame < self.frames and self.words[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
 
     def count(self) -> int:
         """How many frames are free.
@@ -107,7 +106,6 @@ class Bitmap:
     def take(self, frame: int) -> bool:
         """Allocates this very frame; False if it is not free.
 
-        pre: 0 <= frame < self.frames
         post: __return__ == __old__.self.is_free(frame)
         post: all(self.is_free(f) == (__old__.self.is_free(f) and f != frame) for f in range(self.frames))
         post: self.count() == __old__.self.count() - __return__
@@ -121,15 +119,17 @@ class Bitmap:
     def free(self, frame: int) -> bool:
         """Frees an allocated frame; False if the law refuses.
 
-        Checked: the frame exists, is allocated and is not the image's. Trusting: anything but the image's is freed.
+        Checked: the frame exists, is allocated and is not the image's. Trusting: any frame that the bitmap reaches is
+        freed, but the image's.
 
-        pre: 0 <= frame < self.frames
-        post: _ == (frame >= self.image and (self.trusting or self.exists(frame) and not __old__.self.is_free(frame)))
+        post: not __return__ or self.image <= frame < self.frames
+        post: not _ or self.trusting or self.exists(frame) and not __old__.self.is_free(frame)
+        post: _ or not self.image <= frame < self.frames or not self.trusting and (not self.exists(frame) or __old__.self.is_free(frame))
         post: all(self.is_free(f) == (__old__.self.is_free(f) or __return__ and f == frame) for f in range(self.frames))
         post: self.count() == __old__.self.count() + (self.is_free(frame) and not __old__.self.is_free(frame))
         post: self.existing == __old__.self.existing
-        """
-        if frame < self.image:
+        """  # noqa: E501
+        if not self.image <= frame < self.frames:
             return False
         if self.is_free(frame):
             return self.trusting

@@ -113,15 +113,16 @@ class KernelHalf:
     def begin_update(self, index: int, value: int) -> bool:
         """Takes the update lock and writes the master; False while another update is in flight.
 
-        pre: LOWER <= index < ENTRIES and 0 <= value < 2**64
-        post: __return__ == (not __old__.self.updating)
+        False, too, if there is no such entry of the upper half or value of 64 bits.
+
+        post: __return__ == (not __old__.self.updating and LOWER <= index < ENTRIES and 0 <= value < 2**64)
         post: __return__ or vars(self) == vars(__old__.self)
         post: not __return__ or self.updating and self.pending == self.live
         post: not __return__ or (self.index, self.value, self.master[index - LOWER]) == (index, value, value)
         post: all(e == __old__.self.master[i] for i, e in enumerate(self.master) if i != index - LOWER)
         post: all(self.dump(process) == __old__.self.dump(process) for process in self.live)
         """
-        if self.updating:
+        if self.updating or not LOWER <= index < ENTRIES or not 0 <= value < 1 << 64:
             return False
         self.updating = True
         self.index = index

@@ -93,10 +93,9 @@ class Slab:
     def give(self, offset: int) -> bool:
         """Gives back the object at an offset within the page; False if no object that is taken starts there.
 
-        pre: 0 <= offset < 1 << self.layout.page_shift
         post: not __return__ or self.layout.first <= offset and offset % (1 << self.layout.slot_shift) == 0
         post: not __return__ or not _is_free(__old__.self, offset)
-        post: _ or offset % 2**self.layout.slot_shift or offset < self.layout.first or _is_free(self, offset)
+        post: _ or offset % 2**self.layout.slot_shift or _is_no_object(self, offset) or _is_free(self, offset)
         post: not __return__ or _is_free(self, offset)
         post: self.bitmap.count() == __old__.self.bitmap.count() + __return__
         """
@@ -106,14 +105,22 @@ class Slab:
     def is_taken(self, offset: int) -> bool:
         """Whether an object that is taken starts at an offset within the page.
 
-        pre: 0 <= offset < 1 << self.layout.page_shift
         post: not __return__ or self.layout.first <= offset and offset % (1 << self.layout.slot_shift) == 0
-        post: _ or offset % 2**self.layout.slot_shift or offset < self.layout.first or _is_free(self, offset)
+        post: _ or offset % 2**self.layout.slot_shift or _is_no_object(self, offset) or _is_free(self, offset)
         post: not __return__ or not _is_free(self, offset)
         """
         slot = offset >> self.layout.slot_shift
         starts = slot << self.layout.slot_shift == offset
-        return starts and self.layout.first <= offset and not self.bitmap.is_free(slot)
+        is_object = self.layout.first <= offset < 1 << self.layout.page_shift
+        return starts and is_object and not self.bitmap.is_free(slot)
+
+
+# For the contracts to speak of
+
+
+def _is_no_object(slab: Slab, offset: int) -> bool:
+    """Whether an offset lies under the slab's header, or outside its page."""
+    return not slab.layout.first <= offset < 1 << slab.layout.page_shift
 
 
 def _is_free(slab: Slab, offset: int) -> bool:

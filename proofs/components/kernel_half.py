@@ -262,7 +262,7 @@ def blank_refines(run: Run) -> None:
 CODE = (
     refines("create", law.create, ["process"], [law.process_has_64_bits]),
     refines("exit", law.exit, ["process"]),
-    refines("begin_update", law.begin_update, ["index", "value"], [law.index_is_upper, law.value_is_an_entry]),
+    refines("begin_update", law.begin_update, ["index", "value"]),
     refines("copy_to_one", law.copy_to_one, [], choice=lambda code: {"process": code.pending.popped}),
     refines("end_update", law.end_update, []),
     read_refines,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from memoracle.proofs.obligations.obligation import Computation
-from memoracle.proofs.rules import constructs, sharing
+from memoracle.proofs.rules import constructs, sharing, totality
 
 RULE = "rule"
 EVERY_MODULE = "the text of every module of the component"
@@ -36,5 +36,11 @@ def computations(component: str) -> list[Computation]:
             "containers of an object are distinct: from one another, from any other object's and from a module's",
             sharing.complaints,
             SMALL,
+        ),
+        rule(
+            "refuses-what-is-out-of-reach",
+            "no method raises an error, whatever numbers it is given",
+            totality.complaints,
+            totality.SCOPE,
         ),
     ]

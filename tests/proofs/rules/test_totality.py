@@ -1,0 +1,49 @@
+"""Methods refuse numbers that are out of reach; one that raises an error is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from memoracle.impl.bitmap import Bitmap
+from memoracle.impl.kernel_half import KernelHalf
+from memoracle.impl.slab import Slab, layout
+from memoracle.proofs.registry import COMPONENTS
+from memoracle.proofs.rules.totality import FAR, complaints
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_no_method_of_the_reference_raises(component: str) -> None:
+    assert list(complaints(component)) == []
+
+
+def test_a_method_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bitmap, "exists", lambda self, frame: bool(self.existing[frame // 64]))
+    assert "Bitmap.exists(" in next(complaints("bitmap"))
+
+
+@pytest.mark.parametrize("trusting", [False, True])
+@pytest.mark.parametrize("frame", [-(1 << 70), -65, -64, -1, 8, 63, 64, 1 << 70])
+def test_what_a_bitmap_does_not_reach_is_refused(frame: int, trusting: bool) -> None:
+    bitmap = Bitmap(8, 1, trusting)
+    bitmap.add(0, 64)
+    kept = (bitmap.words.tolist(), bitmap.existing.tolist(), bitmap.count())
+    asked = [bitmap.exists(frame), bitmap.is_free(frame), bitmap.take(frame), bitmap.free(frame)]
+    assert asked == [False] * 4
+    assert (bitmap.words.tolist(), bitmap.existing.tolist(), bitmap.count()) == kept
+
+
+def test_no_object_of_a_slab_lies_outside_its_page() -> None:
+    place = layout(8, 4)
+    assert place is not None
+    slab = Slab(place)
+    assert [slab.take(), slab.take()] == [place.first, place.first + 16]
+    assert not any(slab.is_taken(offset) or slab.give(offset) for offset in (*FAR, 256, place.first - 256))
+    assert slab.is_taken(place.first)
+
+
+@pytest.mark.parametrize(("index", "value"), [(255, 1), (512, 1), (-1, 1), (256, -1), (256, 1 << 64)])
+def test_no_update_of_what_is_no_entry_begins(index: int, value: int) -> None:
+    halves = KernelHalf()
+    assert not halves.begin_update(index, value)
+    assert not halves.updating
+    assert not any(halves.master)
