@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from memoracle.impl.kernel_half import ENTRIES, LOWER, KernelHalf
 from memoracle.proofs.abstraction.objects import halves_of
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.rules.containers import doubled
 from memoracle.proofs.symbolic.containers import Set, Tables, Words
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
-from memoracle.proofs.symbolic.loops import cut
+from memoracle.proofs.symbolic.loops import Measure, Members, cut
 from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Clause, Operation, implies, neg
 
@@ -133,11 +135,42 @@ def unknown_code(run: Run, name: str = "") -> tuple[Any, law.Halves]:
     return reference(), state
 
 
+@cache
+def attributes() -> frozenset[str]:
+    """What the reference keeps, as its constructor makes it: each is compared after each operation."""
+    return frozenset(vars(KernelHalf()))
+
+
+def containers(code: Any) -> dict[str, Any]:
+    """The attributes that are containers, by their names."""
+    return {name: getattr(code, name) for name, value in vars(KernelHalf()).items() if not isinstance(value, int)}
+
+
+def contents(code: Any) -> tuple[Any, ...]:
+    """Whatever the reference holds: of containers the functions that are replaced when they are written."""
+    held = (code.master.at, code.tables.has, code.tables.entry, code.live.has, code.pending.has)
+    return (*held, code.updating, code.index, code.value, *containers(code).values())
+
+
 def is_the_laws(run: Run, code: Any, state: law.Halves) -> None:
-    """Claims that the reference stands for this state, and has a table for each live process."""
+    """Claims that the reference stands for this state, in containers of its own, and has nothing else."""
     law_obligations.same_state(run, LAW, halves_of(code), state)
     process = run.point("process")
     run.claim("there is a table for each live process", code.tables.has(process) == code.live.has(process))
+    run.claim("the master is whole", code.master.length == ENTRIES - LOWER)
+    kept = {name for name in vars(code) if not callable(getattr(KernelHalf, name, None))}
+    run.claim("it has the attributes that its constructor makes", kept == attributes())
+    own = containers(code)
+    run.claim("no container of it is another", len(set(map(id, own.values()))) == len(own))
+    kinds = {"master": Words, "tables": Tables, "live": Set, "pending": Set}
+    run.claim("each is a container still", {name: type(each) for name, each in own.items()} == kinds)
+
+
+def succeeds(run: Run, method: Callable[..., Any], *arguments: Any) -> bool:
+    """Calls a method that answers whether it did what was asked."""
+    answer = run.call(method, *arguments)
+    run.claim("the answer is a truth", answer is True or answer is False)
+    return answer is True
 
 
 def refines(
@@ -152,12 +185,16 @@ def refines(
     requires: what the method's contract asks of its caller.  choice: the values that the code chose itself.
     """
 
-    @proved(f"{law_obligations.short(operation)}.refines", "refinement", f"the code of {method} does what the law says")
+    @proved(
+        f"{law_obligations.short(operation)}.refines",
+        "refinement",
+        f"the code of {method} does what the law says, and changes nothing else that the object holds",
+    )
     def body(run: Run) -> None:
         code, state = unknown_code(run)
         arguments = {parameter: run.any_number(parameter) for parameter in takes}
         run.assume(*(clause(state, *(arguments[point] for point in clause.points)) for clause in requires))
-        if run.call(lambda: bool(getattr(code, method)(*arguments.values()))):
+        if succeeds(run, getattr(code, method), *arguments.values()):
             values = {**arguments, **choice(code)}
             anyone = run.point_of_each(p for clause in operation.guard for p in clause.points if p not in values)
             run.claim("the law allows it", operation.allows(state, **values, **anyone))
@@ -182,10 +219,12 @@ def read_refines(run: Run) -> None:
     is_the_laws(run, code, state)
 
 
-@proved("dump.refines", "refinement", "the code of dump answers with every entry, and changes nothing")
+@proved(
+    "dump.refines", "refinement", "the code of dump answers with every entry, in a list of its own, and changes nothing"
+)
 def dump_refines(run: Run) -> None:
     code, state = unknown_code(run)
-    process, index = run.point("process"), run.point("index")
+    process, index = run.any_number("process"), run.point("index")
     table = run.call(code.dump, process)
     if table is None:
         run.claim("it fails only if there is no such process", neg(law.process_lives(state, process)))
@@ -194,69 +233,149 @@ def dump_refines(run: Run) -> None:
         right = law.reads_the_entry(state, process, index, table.at(index))
         run.claim("the process lives, and each entry is right", state.lives(process) & implies(exists, right))
         run.claim("there are 512 entries", law.table_is_whole(state, table.length))
+        run.claim("nobody else has the list", not table.is_held)
     is_the_laws(run, code, state)
+
+
+class Steps:
+    """The steps of a write of an upper entry. Before each of them, others may do whatever they may.
+
+    left: what the last step left.  began, ended: the states in which the first step was taken, and the last.
+    """
+
+    def __init__(self, run: Run, code: Any) -> None:
+        self.run, self.code = run, code
+        self.left = contents(code)
+        self.began: law.Halves | None = None
+        self.ended: law.Halves | None = None
+
+    def are_taken(self) -> None:
+        """Lets the code take its steps among those of others."""
+        for name in ("begin_update", "copy_to_one", "end_update"):
+            setattr(self.code, name, self._step(name, getattr(self.code, name)))
+
+    def _step(self, name: str, real: Callable[..., bool]) -> Callable[..., bool]:
+        def step(*arguments: Any) -> bool:
+            with self.run.reading_law():
+                self.nothing_is_done_between()
+                before = self.others_act(name)
+                if name == "begin_update":
+                    self.began = before
+                elif name == "end_update":
+                    self.ended = before
+            done = real(*arguments)
+            self.left = contents(self.code)
+            return done
+
+        return step
+
+    def nothing_is_done_between(self) -> None:
+        """Claims that between two steps the write changes nothing."""
+        same = all(now is then for now, then in zip(contents(self.code), self.left, strict=True))
+        self.run.claim("between two steps nothing is written", same)
+
+    def others_act(self, before: str) -> law.Halves:
+        """Others create processes, exit them, write lower halves, and, as long as they may, begin and end updates."""
+        run, was = self.run, self.code.pending.has
+        now, state = unknown_code(run, f"-{before}")
+        if before != "begin_update":
+            run.suppose(in_flight(now, self.code.index, self.code.value))
+            run.assume_for_all(("process",), lambda process: implies(state.pending(process), was(process)))
+        self.code.__dict__.update(now.__dict__)
+        return state
+
+
+def in_flight(code: Any, index: Any, value: Any) -> Any:
+    """Whether an update of this entry to this value is in flight."""
+    return code.updating & (code.index == index) & (code.value == value)
 
 
 class Broadcast:
     """The loop that copies an update to all. At its head, others may have done anything but touch the update."""
 
-    def __init__(self, code: Any, index: Any, value: Any) -> None:
-        self.code, self.index, self.value = code, index, value
+    def __init__(self, steps: Steps, index: Any, value: Any) -> None:
+        self.steps, self.code, self.index, self.value = steps, steps.code, index, value
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        self.on_back_edge(run, None)
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        self._holds(run)
+        self.waited_for = [*self.code.pending.witnesses, run.point("process")][0]
+        return Members(self.code.pending.has, "process")
 
     def havoc(self, run: Run) -> Any:
         now, _ = unknown_code(run, "-later")
-        run.suppose(self._in_flight(now))
+        copied = run.fresh_truth("it was copied to one")
+        run.suppose(in_flight(now, self.index, self.value))
+        is_pending = now.pending.has
+        run.assume_for_all(("process",), lambda process: implies(neg(copied), neg(is_pending(process))))
         self.code.__dict__.update(now.__dict__)
-        return True
+        self.steps.left = contents(self.code)
+        return copied
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
+        self._holds(run)
+        pending, process = self.code.pending, run.point("process")
+        run.claim("it says whether it was copied to one", result is True or result is False)
+        run.claim("if it was not, nobody is waited for", implies(neg(bool(result)), neg(pending.has(process))))
+        return Members(pending.has, "process", pending.popped if result else self.waited_for)
+
+    def _holds(self, run: Run) -> None:
         state = halves_of(self.code)
         for clause in law.INVARIANTS:
             run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
-        run.claim("the update stays in flight", self._in_flight(self.code))
-
-    def _in_flight(self, code: Any) -> Any:
-        return code.updating & (code.index == self.index) & (code.value == self.value)
+        run.claim("the update stays in flight", in_flight(self.code, self.index, self.value))
 
 
 @proved(
-    "write.refines", "refinement", "the code of write, while others come and go, leaves the value in every live process"
+    "write.refines",
+    "refinement",
+    "the code of write, while others come and go between its steps, leaves the value in every live process, "
+    "and fails only where the law says so or another update is in flight; it does nothing but its steps",
 )
 def write_refines(run: Run) -> None:
     code, state = unknown_code(run)
     process, index, value = (run.any_number(parameter) for parameter in ("process", "index", "value"))
-    cut(run, code, "copy_to_one", lambda: Broadcast(code, index, value))
-    done = run.call(lambda: bool(code.write(process, index, value)))
+    steps = Steps(run, code)
+    steps.are_taken()
+    cut(run, code, "copy_to_one", lambda: Broadcast(steps, index, value))
+    done = succeeds(run, code.write, process, index, value)
     lower = law.write_lower.allows(state, process=process, index=index, value=value)
-    upper = law.process_lives(state, process) & law.begin_update.allows(state, index=index, value=value)
-    if not done:
-        run.claim("it fails only if the law says so", neg(lower) & neg(upper))
-        is_the_laws(run, code, state)
+    upper = law.process_lives(state, process) & law.index_is_upper(state, index) & law.value_is_an_entry(state, value)
+    if steps.began is None:
+        run.claim("a lower entry is written at once, if the law allows it", lower if done else neg(lower))
+        run.claim("an upper entry is written in steps, if the law allows it", neg(upper))
+        is_the_laws(run, code, law.write_lower(state, process, index, value) if done else state)
         return
-    run.claim("the law allows it", lower | upper)
-    if run.call(lambda: bool(law.is_upper(index))):
+    run.claim("only what the law allows is begun", upper)
+    steps.nothing_is_done_between()
+    if not done:
+        run.claim("it fails only if another update is in flight", steps.began.updating)
+        is_the_laws(run, code, steps.began)
+        return
+    run.claim("no other update was in flight", neg(steps.began.updating))
+    run.claim("the update has ended", steps.ended is not None)
+    if steps.ended is not None:
         after, anyone = halves_of(code), run.point("process")
-        run.claim("the update has ended", neg(after.updating))
         run.claim("it is seen by all", implies(after.lives(anyone), after.entry(anyone, index) == value))
         run.claim("it is in the master", after.master(index) == value)
-    else:
-        is_the_laws(run, code, law.write_lower(state, process, index, value))
+        is_the_laws(run, code, law.end_update(steps.ended))
 
 
-@proved("blank.refines", "refinement", "the reference starts as the law says")
+@proved("blank.refines", "refinement", "the reference starts as the law says, in containers that nobody shares")
 def blank_refines(run: Run) -> None:
-    code, blank = KernelHalf(), law.blank()
+    code, blank = run.call(KernelHalf), law.blank()
     start = halves_of(code)
     lower, upper, processes = range(LOWER), range(LOWER, ENTRIES), range(8)
     run.claim("the master is blank", all(start.master(index) == blank.master(index) for index in upper))
     run.claim("so is the kernel's table", all(start.entry(0, i) == blank.entry(0, i) for i in (*lower, *upper)))
     run.claim("only the kernel lives", all(start.lives(each) == blank.lives(each) for each in processes))
     run.claim("it alone has a table", list(code.tables) == [0] == list(code.live))
-    run.claim("nobody is waited for", not any(map(start.pending, processes)) and start.updating == blank.updating)
+    run.claim("nobody is waited for", not code.pending and start.updating == blank.updating)
+    run.claim("no entry is being updated", start.index == blank.index and start.value == blank.value)
     run.claim("the tables are whole", len(code.master) == len(upper) and len(code.tables[0]) == ENTRIES)
+    compared = {"master", "tables", "live", "updating", "index", "value", "pending"}
+    run.claim("there is nothing else", attributes() == compared)
+    shared = doubled((code, run.call(KernelHalf)), "two of them", lambda of: frozenset())
+    run.claim(f"no container is in two places, nor in another object: {shared}", shared is None)
 
 
 CODE = (

@@ -192,10 +192,22 @@ class Map(Keyed):
 
 
 class Words:
-    """An array or a list of numbers, of 64 bits each."""
+    """An array or a list of numbers, of 64 bits each.
 
-    def __init__(self, run: Run, at: Callable[[Any], Any], length: Any) -> None:
-        self.run, self.at, self.length = run, at, length
+    is_held: whether an object or a container has it; what code has just made is not held yet.
+    """
+
+    def __init__(self, run: Run, at: Callable[[Any], Any], length: Any, is_held: bool = True) -> None:
+        self.run, self._at, self.length, self.is_held = run, at, length, is_held
+
+    @property
+    def at(self) -> Callable[[Any], Any]:
+        """What it has at an index."""
+        return self._at
+
+    @at.setter
+    def at(self, at: Callable[[Any], Any]) -> None:
+        self._at = at
 
     def __getitem__(self, index: Any) -> Any:
         self.run.must("an index lies in its array", (0 <= index) & (index < self.length))
@@ -217,10 +229,10 @@ class Words:
         """A list of one number, repeated, and this list behind it."""
         (only,) = set(first)
         length, at = len(first), self.at
-        return Words(self.run, lambda i: when(i < length, only, at(i - length)), self.length + length)
+        return Words(self.run, lambda i: when(i < length, only, at(i - length)), self.length + length, False)
 
     def copy(self) -> Words:
-        return Words(self.run, self.at, self.length)
+        return Words(self.run, self.at, self.length, False)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is a list of one number, as long, repeated; where it is not, `other_at` is where it differs."""
@@ -259,33 +271,41 @@ class Tables(Keyed):
         return Row(self, key)
 
     def __setitem__(self, key: Any, row: Words | list[int]) -> None:
+        """From here on the list is this dictionary's: code that has it under another name finds it empty."""
         if isinstance(row, list):
-            row = row + Words(self.run, lambda index: 0, 0)
+            given, row = row, row + Words(self.run, lambda index: 0, 0)
+            given.clear()
+        self.run.must("a list that is put in is nobody else's", not row.is_held)
         self.run.must("all lists are of one length", row.length == self.length)
         self._put(key)
         self.made.append(key)
         entry, at = self.entry, row.at
+        row.length, row.is_held = 0, True
         self.entry = lambda other, index: when(other == key, at(index), entry(other, index))
 
 
 class Row(Words):
-    """One of the lists of such a dictionary; what is written to it is written there."""
+    """One of the lists of such a dictionary: what it has is what the dictionary has there, whoever wrote it."""
 
     def __init__(self, tables: Tables, key: Any) -> None:
-        entry = tables.entry
-        super().__init__(tables.run, lambda index: entry(key, index), tables.length)
+        super().__init__(tables.run, lambda index: 0, tables.length)
         self.tables, self.key = tables, key
+
+    @property
+    def at(self) -> Callable[[Any], Any]:
+        entry, key = self.tables.entry, self.key
+        return lambda index: entry(key, index)
+
+    @at.setter
+    def at(self, at: Callable[[Any], Any]) -> None:
+        entry, key = self.tables.entry, self.key
+        self.tables.entry = lambda other, index: when(other == key, at(index), entry(other, index))
 
     def __eq__(self, other: object) -> bool:
         same = super().__eq__(other)
         if not same:
             self.tables.differing.append((self.key, self.other_at))
         return same
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        super().__setitem__(index, value)
-        entry, at, key = self.tables.entry, self.at, self.key
-        self.tables.entry = lambda other, i: when(other == key, at(i), entry(other, i))
 
 
 def any_of(truths: list[Any]) -> Any:
@@ -300,7 +320,7 @@ def repeated(times: Any, words: Any) -> Words:
     """What `array('Q', [word]) * times` makes."""
     (word,) = words
     running: Any = numbers.running
-    return Words(running, lambda index: number(word), times)
+    return Words(running, lambda index: number(word), times, False)
 
 
 Symbolic.repeat = staticmethod(repeated)
