@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: prove test machine mutants hints second-opinion bench clean
+.PHONY: prove test machine mutants faults hints second-opinion bench clean
 
 prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
@@ -19,6 +19,10 @@ machine: .venv/installed
 
 mutants: .venv/installed
 	$(BIN)/python -m memoracle.proofs.mutation.score
+
+# Faults made by hand: the obligation that each names must refute it.
+faults: .venv/installed
+	$(BIN)/python -m memoracle.proofs.mutation.faults
 
 # Which hypotheses each proof needs: found anew after a change of the law or the code, so that proofs stay quick.
 hints: .venv/installed

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -68,6 +68,17 @@ def faults(component: str) -> list[Mutant]:
 # A faulty module
 
 
+class Fault(Protocol):
+    """A module of the reference or of the law with something broken in it."""
+
+    @property
+    def module(self) -> str:
+        """The module's file, as `impl/buddy.py`."""
+
+    def applied(self) -> ast.Module:
+        """The whole module with the fault."""
+
+
 class Seeded(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module of this package as this code."""
 
@@ -89,9 +100,9 @@ class Seeded(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return self.text
 
 
-def seed(mutant: Mutant) -> None:
+def seed(fault: Fault) -> None:
     """From now on the faulty module is imported; it was not before."""
-    seeded = Seeded(mutant.module, mutant.applied())
+    seeded = Seeded(fault.module, fault.applied())
     if seeded.name in sys.modules:
         raise RuntimeError(f"{seeded.name} is imported already")
     sys.meta_path.insert(0, seeded)
@@ -137,12 +148,12 @@ def concerned(mutant: Mutant, lines: Lines) -> list[str]:
 # Whether a fault is found
 
 
-def tried(mutant: Mutant, component: str, phase: str, names: Sequence[str], seconds: int = SECONDS) -> Verdict:
+def tried(fault: Fault, component: str, phase: str, names: Sequence[str], seconds: int = SECONDS) -> Verdict:
     """What becomes of a fault in the proofs of these names, or in the exhaustive runs."""
     # The solver heeds no gentler way; and a fault may make a loop endless, or a list.
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    seed(mutant)
+    seed(fault)
     solver.RLIMIT = BUDGET
     try:
         from memoracle.proofs.obligations.discharge import discharge
