@@ -26,7 +26,7 @@ from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, preset
 from memoracle.trace.decoding import MalformedLine, decode_event
 from memoracle.trace.e820 import read_e820
 from memoracle.trace.events import Boot, MemoryRecord
-from memoracle.trace.formats import E820, FIRST_EVENT, FORMS, JSONL, KMEM, geometry_of, read_header, recognise
+from memoracle.trace.formats import E820, FIRST_EVENT, FORMS, JSONL, KMEM, geometry_of, read_header, recognise, split
 from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
 from memoracle.trace.interrupts import INTERRUPTS
 from memoracle.trace.kmem import KmemLog
@@ -41,6 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--level", choices=LEVELS, help=f"{levels} (default: legal; for a kmem log: safe)")
     parser.add_argument("--keep-going", action="store_true", help="report every divergence, not only a trace's first")
     parser.add_argument("--ignore-unknown", action="store_true", help="skip events of unknown operations")
+    parser.add_argument("--split", action="store_true", help="a file may hold several traces, each with its header")
     parser.add_argument("--memory-map", metavar="LOG", help="a boot log, for traces without a memory map")
     parser.add_argument("--input", choices=FORMS, help="what the inputs are (default: told by their content)")
     add_input_options(parser)
@@ -82,38 +83,56 @@ class Check:
         outcomes: list[TraceResult] = []
         with INTERRUPTS.stop_reading():
             for path in self.args.traces:
-                outcomes.append(self.outcome(path))
+                outcomes += self.outcomes_of(path)
                 if outcomes[-1].interrupted:
                     break
         return outcomes
 
-    def outcome(self, path: str, lines: Iterator[bytes] | None = None) -> TraceResult:
-        """What comes of one trace; a fault of its text ends it, and what was found before stands.
+    def outcomes_of(self, path: str, lines: Iterator[bytes] | None = None) -> list[TraceResult]:
+        """What comes of one file, which may hold several traces; what was found before a fault of its text stands.
 
-        lines: its lines, where they are not those of the file.
+        lines: those to read, where they are not the file's.
         """
-        outcome = TraceResult(path, self.args.level or LEGAL)
+        outcomes = [self.unchecked(path)]
         try:
             lines = open_lines(path, self.args.max_line) if lines is None else lines
             form, lines = recognise(path, lines, self.args.input)
             if form is None:
-                return outcome
+                return outcomes
             check = {KMEM: self.check_kmem, E820: self.check_e820, JSONL: self.check_trace}[form]
             with progress(self.args, path, lines) as watched:
-                check(outcome, watched)
+                if form == JSONL and self.args.split:
+                    self.check_each(outcomes, watched)
+                else:
+                    check(outcomes[0], watched)
         except InputError as fault:
-            outcome.fault = fault
+            outcomes[-1].fault = outcomes[-1].fault or fault
         except KeyboardInterrupt:
-            outcome.interrupted = True
-        return outcome
+            if not INTERRUPTS.asked:  # who calls this as a library has handlers of its own
+                raise
+            outcomes[-1].interrupted = True
+        return outcomes
+
+    def unchecked(self, path: str, first_line: int = 1) -> TraceResult:
+        return TraceResult(path, self.args.level or LEGAL, first_line)
+
+    def check_each(self, outcomes: list[TraceResult], lines: Iterator[bytes]) -> None:
+        """Replaces the only outcome by one for each trace; a fault of one is not the next one's."""
+        path = outcomes.pop().path
+        for first_line, trace in split(lines):
+            outcomes.append(self.unchecked(path, first_line))
+            try:
+                self.check_trace(outcomes[-1], trace)
+            except InputError as fault:
+                outcomes[-1].fault = fault
 
     def check_trace(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
-        header = read_header(path, next(lines))
-        geometry = self.geometry or geometry_of(path, header)
+        header = read_header(path, next(lines), outcome.first_line)
+        geometry = self.geometry or geometry_of(path, header, outcome.first_line)
         if self.geometry is not None and header.geometry is not UNSET:
             note(self.args, f"memoracle: {self.args.geometry} replaces the geometry of {shown(path)}")
-        replay = self.replay(path, Rules(geometry, outcome.level, header.private_frames))
+        replay = self.replay(path, Rules(geometry, outcome.level, header.private_frames, outcome.first_line + 1))
         if self.memory_map is not None:
             lines = self.with_memory_map(path, replay, self.memory_map, lines)
         try:
@@ -122,7 +141,7 @@ class Check:
             outcome.events, outcome.checked = replay.events, replay.checked
             outcome.warnings += [f"{shown(path)}:{line}: {words}" for line, words in replay.frames.warnings]
             outcome.warnings += [
-                f"{shown(path)}: skipped {counted(count, 'event')} of the unknown operation {op!r}"
+                f"{shown(path)}: skipped {counted(count, 'event')} of the unknown operation {op}"
                 for op, count in replay.skipped.items()
             ]
 

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TextIO
 
-from memoracle.trace.quoting import escaped
+from memoracle.trace.quoting import MOST_KEPT, escaped, shortened
 
 
 def open_missing() -> None:
@@ -33,7 +33,7 @@ def open_missing() -> None:
 
 def say(message: str) -> None:
     """Says something on one line of standard error, if that can be written."""
-    write_error(f"{escaped(message)}\n")
+    write_error(f"{escaped(shortened(message, 2 * MOST_KEPT))}\n")
 
 
 def write_error(text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from memoracle.diagnostics.divergence import Finding
 from memoracle.spec.geometry import Geometry
+from memoracle.trace.formats import FIRST_EVENT
 
 SAFE, LEGAL, EXACT = "safe", "legal", "exact"
 LEVELS = (SAFE, LEGAL, EXACT)
@@ -18,12 +19,14 @@ Handlers: TypeAlias = dict[type, Callable[[Any, int], Finding | None]]  # by the
 class Rules:
     """private_frames: the implementation takes frames without saying so, and any operation may fail for want of one.
 
+    first_event: the line after the trace's header.
     unknown_frames: how many frames kernel pages have at the moment that the trace did not name; they count as private.
     """
 
     geometry: Geometry
     level: str = LEGAL
     private_frames: bool = False
+    first_event: int = FIRST_EVENT
     unknown_frames: int = field(default=0, init=False)
 
     @property

@@ -71,7 +71,7 @@ def check(
     options.memory_map = None if memory_map is None else os.fspath(memory_map)
     run = Check(options)
     run.geometry = None if geometry is None else _geometry(geometry)
-    return _result(run.outcome(path, None if isinstance(trace, str | os.PathLike) else _lines(trace)))
+    return _result(run.outcomes_of(path, None if isinstance(trace, str | os.PathLike) else _lines(trace))[0])
 
 
 def _geometry(stated: str | Mapping[str, Any] | Geometry) -> Geometry:

@@ -19,25 +19,33 @@ from memoracle.trace.decoding import (
     ANYTHING,
     EVENT,
     FAULTS,
+    REPEATED,
     MalformedLine,
     UnknownOperation,
     checked,
     decode_event,
     misread,
+    refuse_repeated_keys,
 )
 from memoracle.trace.events import AnyEvent, BadNumber
-from memoracle.trace.formats import FIRST_EVENT
 from memoracle.trace.inputs import InputError
+from memoracle.trace.quoting import abridged, quoted
+from memoracle.trace.repeated_keys import HEXADECIMAL
+
+MOST_SKIPPED = 100  # unknown operations that are counted by name
+OTHERS = "some other name"
 
 
 class Replay:
     """One trace, replayed so far.
 
-    events: how many were read.  skipped: of these, by operation, how many were not checked because it is unknown.
+    events: how many were read.  skipped: of these, by operation as messages show it, how many were not checked because
+    it is unknown.
     """
 
     def __init__(self, rules: Rules, path: str, ignore_unknown: bool = False) -> None:
         """path is for messages. ignore_unknown: an unknown operation is skipped instead of refused."""
+        self.rules = rules
         self.path = path
         self.ignore_unknown = ignore_unknown
         self.events = 0
@@ -63,15 +71,18 @@ class Replay:
         Raises InputError for a line that is no event.
         """
         decode: Callable[[bytes], AnyEvent | None] = EVENT.decode
-        handlers = self.handlers
-        line = FIRST_EVENT - 1
+        handlers, shapes = self.handlers, REPEATED.events
+        first = self.rules.first_event
+        line, closely = first - 1, False
         try:
-            for line, text in enumerate(lines, FIRST_EVENT):
+            for line, text in enumerate(lines, first):
                 try:
                     event = decode(text)
+                    if not closely and text.translate(None, HEXADECIMAL) not in shapes:
+                        refuse_repeated_keys(text)
                 except FAULTS:
                     if b'"_' in text:  # a recorder that adds something to one line does so to all
-                        decode = self.looked_at_closely
+                        decode, closely = self.looked_at_closely, True
                     event = self.looked_at_closely(text)
                 if event is None:
                     continue
@@ -80,13 +91,13 @@ class Replay:
                 except BadNumber as fault:
                     raise misread(text, fault) from None
                 if finding is not None:
-                    self.events = line - FIRST_EVENT + 1
-                    yield Divergence(self.path, line, checked(ANYTHING, text), finding)
+                    self.events = line - first + 1
+                    yield Divergence(self.path, line, abridged(checked(ANYTHING, text)), finding)
         except MalformedLine as fault:
             line -= 1  # this one was no event
-            raise InputError(self.path, line + 1, str(fault)) from None
+            raise InputError(self.path, line + 1, fault.at(line + 1)) from None
         finally:
-            self.events = line - FIRST_EVENT + 1
+            self.events = line - first + 1
 
     def looked_at_closely(self, text: bytes) -> AnyEvent | None:
         """The event of a line that was refused at first sight, or None if it is to be skipped; raises MalformedLine."""
@@ -95,5 +106,6 @@ class Replay:
         except UnknownOperation as fault:
             if not self.ignore_unknown:
                 raise
-            self.skipped[fault.op] = self.skipped.get(fault.op, 0) + 1
+            op = quoted(fault.op) if len(self.skipped) < MOST_SKIPPED or quoted(fault.op) in self.skipped else OTHERS
+            self.skipped[op] = self.skipped.get(op, 0) + 1
             return None

@@ -29,7 +29,6 @@ from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import TRUSTING
 from memoracle.trace import events
 from memoracle.trace.events import number
-from memoracle.trace.formats import FIRST_EVENT
 
 LINE = 32  # bits of a line's number
 
@@ -97,7 +96,7 @@ class FrameReplay:
             clause = boot_law.record_has_64_bits
             start, length, _ = records[misfit]
             message += f", with memory_map[{misfit}], of {length:#x} bytes from {start:#x}"
-        if not boot_law.boot_comes_first(state, line - FIRST_EVENT):
+        if not boot_law.boot_comes_first(state, line - self.rules.first_event):
             clause = boot_law.boot_comes_first
         if not event.succeeded:
             if clause is not None or self.rules.failures_pass:

@@ -38,12 +38,18 @@ class TraceResult:
 
     path: str
     level: str
+    first_line: int = 1
     events: int = 0
     checked: int = 0
     divergences: list[Divergence] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     fault: InputError | None = None
     interrupted: bool = False
+
+    @property
+    def name(self) -> str:
+        """By which messages call it."""
+        return shown(self.path) + (f", from line {self.first_line:,}" if self.first_line > 1 else "")
 
     @property
     def whole(self) -> bool:
@@ -92,7 +98,7 @@ def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
         "events": sum(outcome.events for outcome in outcomes),
         "warnings": [warning for outcome in outcomes for warning in outcome.warnings]
         + [f"unreadable: {outcome.fault}" for outcome in outcomes if outcome.fault is not None]
-        + [f"interrupted: {shown(outcome.path)}" for outcome in outcomes if outcome.interrupted],
+        + [f"interrupted: {outcome.name}" for outcome in outcomes if outcome.interrupted],
         "divergences": [entry(divergence) for outcome in outcomes for divergence in outcome.divergences],
     }
 
@@ -129,7 +135,7 @@ def summary(outcome: TraceResult) -> str:
     events = counted(outcome.events, "event")
     if skipped := outcome.events - outcome.checked:
         events += f", {skipped:,} of them skipped"
-    told = f"{shown(outcome.path)}: {verdict([outcome])}: {divergences}{events}, at level {outcome.level}"
+    told = f"{outcome.name}: {verdict([outcome])}: {divergences}{events}, at level {outcome.level}"
     if outcome.interrupted:
         return f"{told}; interrupted"
     if outcome.fault is None:
@@ -143,6 +149,8 @@ def show(divergence: Divergence, console: Console) -> None:
     heading = f"{shown(divergence.file)}:{divergence.line}: {told(divergence.event)}"
     console.print(Text(escaped(heading), "bold red"), soft_wrap=True)
     facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")
     facts.add_row("rule", Text(escaped(f"{finding.says} [{finding.clause}]")))
     facts.add_row("seen", Text(escaped(finding.message), "bold"))
     facts.add_row("legal", Text(escaped(finding.legal)))

@@ -7,19 +7,27 @@ that start with `_`, which are the recorder's own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import fields
 
 from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber
 from memoracle.trace.memory_types import NUMBERS
+from memoracle.trace.quoting import quoted, shortened
+from memoracle.trace.repeated_keys import RepeatedKeyError, RepeatedKeys
 
 
 class MalformedLine(Exception):  # noqa: N818 (the line is at fault, nothing failed)
     """A line that is no event or no header; the text says what is wrong, and of which field."""
+
+    def at(self, line: int) -> str:
+        """The text, where it stands in this line."""
+        return str(self)
 
 
 class UnknownOperation(MalformedLine):
@@ -29,9 +37,16 @@ class UnknownOperation(MalformedLine):
     """
 
     def __init__(self, op: str) -> None:
-        near = get_close_matches(op, sorted(OPERATIONS), 3)
-        super().__init__(f"op: unknown operation {op!r}" + (f"; near it: {', '.join(near)}" if near else ""))
+        near = get_close_matches(op, sorted(OPERATIONS), 3) if len(op) <= LONGEST_NAME else []
+        super().__init__(f"op: unknown operation {quoted(op)}" + (f"; near it: {', '.join(near)}" if near else ""))
         self.op = op
+
+
+class SecondHeader(MalformedLine):
+    """A header where an event was due."""
+
+    def at(self, line: int) -> str:
+        return f"the trace starts again at line {line}: one trace a file, or --split"
 
 
 class Header(Struct):
@@ -43,6 +58,9 @@ class Header(Struct):
 
 
 Found = TypeVar("Found")
+LONGEST_NAME = 64  # of an operation for which names that are like it are sought
+FIELDS = {kind.__struct_config__.tag: frozenset(("op", *kind.__struct_encode_fields__)) for kind in AnyEvent.__args__}
+REPEATED = RepeatedKeys()
 EVENT: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 HEADER = msgspec.json.Decoder(Header)
 FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of a decoder
@@ -57,6 +75,10 @@ KINDS = {
     "array": "an array",
     "object": "an object",
 }
+UNKNOWN_KEY = "unknown key"
+LINE_SHOWN = 60  # characters of a line that is no event
+ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)  # of a string in JSON
+HIGH_SURROGATES, LOW_SURROGATES = range(0xD800, 0xDC00), range(0xDC00, 0xE000)
 PLACE = re.compile(r"(.*) - at `\$\.?([^`]*)`", re.DOTALL)
 
 
@@ -86,13 +108,60 @@ def decode_event(line: bytes) -> AnyEvent:
     """
     keys = own_keys(line)
     if "op" not in keys:
-        raise MalformedLine("op: missing")
+        raise SecondHeader if "memoracle" in keys else MalformedLine("op: missing")
     op = checked(ANYTHING, keys["op"])
     if not isinstance(op, str):
         raise MalformedLine("op: no string")
     if op not in OPERATIONS:
         raise UnknownOperation(op)
-    return checked(EVENT, msgspec.json.encode(keys))
+    if not keys.keys() <= FIELDS[op]:
+        key = next(key for key in keys if key not in FIELDS[op])
+        why = "the operation is of no process" if key == "process" else UNKNOWN_KEY
+        raise MalformedLine(f"{key}: {why}; `{op}` has {listed(FIELDS[op])}")
+    try:
+        return checked(EVENT, msgspec.json.encode(keys))
+    except MalformedLine as fault:
+        place, _, words = str(fault).partition(": ")
+        inner = structure_of(op, re.split(r"[\[.]", place)[0]) if words == UNKNOWN_KEY else None
+        if inner is None:
+            raise
+        raise MalformedLine(f"{fault}; there it has {listed(inner.__struct_encode_fields__)}") from None
+
+
+def structure_of(op: str, key: str) -> type[Struct] | None:
+    """That of the objects which an operation has under this key."""
+    kind = next(each for each in AnyEvent.__args__ if each.__struct_config__.tag == op)
+    return next((structure_in(field.type) for field in fields(kind) if field.encode_name == key), None)
+
+
+def structure_in(annotation: object) -> type[Struct] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return annotation
+    return next(filter(None, map(structure_in, get_args(annotation))), None)
+
+
+def refuse_repeated_keys(line: bytes) -> None:
+    """For a line that `EVENT` accepts, and whose shape `REPEATED` does not know; raises MalformedLine."""
+    with repeats_in_words():
+        REPEATED.refuse_in_event(line)
+
+
+@contextmanager
+def repeats_in_words() -> Iterator[None]:
+    """Raises MalformedLine for what Python's decoder finds."""
+    try:
+        yield
+    except RepeatedKeyError as fault:
+        raise MalformedLine(f"{shortened(str(fault))}: given twice") from None
+    except ValueError as fault:
+        raise MalformedLine(f"no JSON: {fault}") from None
+    except RecursionError:
+        raise MalformedLine("nested too deeply") from None
+
+
+def listed(keys: Iterable[str]) -> str:
+    """The keys that there are, `op` first."""
+    return ", ".join(sorted(keys, key=lambda key: (key != "op", key in ("result", "error"), key)))
 
 
 def decode_header(line: bytes) -> Header:
@@ -102,7 +171,7 @@ def decode_header(line: bytes) -> Header:
         raise MalformedLine("no header: a trace's first line has the key `memoracle`")
     for key in keys:
         if key not in Header.__struct_fields__:
-            raise MalformedLine(f"{key}: unknown key")
+            raise MalformedLine(f"{key}: unknown key; a header has {listed(Header.__struct_fields__)}")
     header = checked(HEADER, msgspec.json.encode(keys))
     if header.memoracle != 1:
         raise MalformedLine(f"memoracle: trace format {header.memoracle} is not known, only 1")
@@ -115,7 +184,28 @@ def own_keys(line: bytes) -> dict[str, msgspec.Raw]:
         line.decode()
     except UnicodeDecodeError as fault:
         raise MalformedLine(f"no UTF-8: {fault.reason} at byte {fault.start}") from None
-    return {key: value for key, value in checked(KEYS, line).items() if not key.startswith("_")}
+    try:
+        keys = KEYS.decode(line)
+    except FAULTS:
+        raise no_object(line) from None
+    if line.count(b":") != len(keys):  # each has one at least
+        with repeats_in_words():
+            REPEATED.refuse_in(line, tuple(keys))
+    return {key: value for key, value in keys.items() if not key.startswith("_")}
+
+
+def no_object(line: bytes) -> MalformedLine:
+    """What is wrong with a line that holds no JSON object."""
+    start = line.strip()
+    if not start:
+        return MalformedLine("the line is empty")
+    if not start.startswith(b"{"):
+        return MalformedLine(f"no JSON object, as headers and events are: {quoted(start, LINE_SHOWN)}")
+    try:
+        checked(KEYS, line)
+    except MalformedLine as fault:
+        return fault
+    raise AssertionError("a line is an object and is none")
 
 
 def checked(decoder: msgspec.json.Decoder[Found], text: bytes | msgspec.Raw) -> Found:
@@ -123,9 +213,27 @@ def checked(decoder: msgspec.json.Decoder[Found], text: bytes | msgspec.Raw) -> 
     try:
         return decoder.decode(text)
     except msgspec.DecodeError as fault:
+        if half := lone_surrogate(text):
+            words = f"`{half}` is half of a pair, and no character by itself"
+            raise MalformedLine(words) from None
         raise MalformedLine(in_words(str(fault))) from None
+    except UnicodeDecodeError as fault:
+        raise MalformedLine(f"no UTF-8: {fault.reason}") from None
     except RecursionError:
         raise MalformedLine("nested too deeply") from None
+
+
+def lone_surrogate(line: bytes | msgspec.Raw) -> str | None:
+    """The first escape of half a UTF-16 pair (RFC 8259, 7) to which the other half is lacking."""
+    pending = place = None
+    for found in ESCAPE.finditer(bytes(line)):
+        code = int(found[1], 16) if found[1] else 0
+        if pending is not None and not (code in LOW_SURROGATES and found.start() == place):
+            return pending
+        if code in LOW_SURROGATES and pending is None:
+            return found[0].decode()
+        pending, place = (found[0].decode(), found.end()) if code in HIGH_SURROGATES else (None, None)
+    return pending
 
 
 def in_words(message: str) -> str:
@@ -133,12 +241,12 @@ def in_words(message: str) -> str:
     place = PLACE.fullmatch(message)
     text, field = (place[1], place[2]) if place else (message, "")
     if text == "Input data was truncated":
-        text = "the line is empty, or cut short"
+        text = "the line is cut short"
     missing = re.fullmatch("Object missing required field `(.*)`", text)
     unknown = re.fullmatch("Object contains unknown field `(.*)`", text)
     if missing or unknown:
         name = (missing or unknown or [""])[1]
-        field, text = f"{field}.{name}".lstrip("."), "missing" if missing else "unknown key"
+        field, text = f"{field}.{name}".lstrip("."), "missing" if missing else UNKNOWN_KEY
     other_kind = re.fullmatch("Expected `(.*)`, got `(.*)`", text)
     other_length = re.fullmatch("Expected `array` of length (.*)", text)
     if other_kind:

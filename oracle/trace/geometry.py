@@ -26,13 +26,24 @@ from memoracle.spec.geometry import (
     require,
 )
 
+MOST_BYTES = 1 << 20  # of a file
+# Whose fault it may be as well, by the key that a message names.
+BESIDE: Final[Mapping[str, Sequence[str]]] = {
+    "page_size": ("leaf_level",),
+    "frames": ("page_size", "physical_address_bits"),
+    "kernel_image_frames": ("frames",),
+    "kernel_range": ("page_size",),
+    "kernel_reserved": ("kernel_range",),
+    "process_range": ("page_size",),
+}
+
 
 def load_geometry(source: str) -> Geometry:
     """The preset of this name, or what a TOML file says; raises GeometryError, which names the file too."""
     if source in PRESETS:
         return PRESETS[source]
     try:
-        return geometry_from(tomllib.loads(Path(source).read_text(encoding="utf-8")))
+        return geometry_from(tomllib.loads(read_text(source)))
     except GeometryError as fault:
         raise GeometryError(f"{source}: {fault.field}", fault.message) from None
     except FileNotFoundError:
@@ -41,6 +52,17 @@ def load_geometry(source: str) -> Geometry:
         raise GeometryError(source, f"cannot read: {fault.strerror or fault}") from None
     except ValueError as fault:  # no UTF-8, or no TOML
         raise GeometryError(source, f"it is no TOML: {fault}") from None
+    except RecursionError:
+        raise GeometryError(source, "nested too deeply") from None
+
+
+def read_text(source: str) -> str:
+    """Raises OSError, and ValueError for what is no UTF-8 or no file that somebody wrote."""
+    with Path(source).open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
+    return content.decode("utf-8-sig")
 
 
 def geometry_from(source: object) -> Geometry:
@@ -51,10 +73,21 @@ def geometry_from(source: object) -> Geometry:
     if isinstance(source, str):
         return preset(source)
     changes = table("geometry", source)
-    base = preset(text("preset", changes.pop("preset", DEFAULT)))
+    name = text("preset", changes.pop("preset", DEFAULT))
+    base = preset(name)
     for key in changes:
-        require(key in READERS, key, "unknown key")
-    return dataclasses.replace(base, **{key: READERS[key](key, value) for key, value in changes.items()})
+        require(key in READERS, key, f"unknown key; a geometry has preset, {', '.join(READERS)}")
+    read = {key: READERS[key](key, value) for key, value in changes.items()}
+    try:
+        return dataclasses.replace(base, **read)
+    except GeometryError as fault:
+        unsaid = [key for key in (fault.field, *BESIDE.get(fault.field, ())) if key not in read]
+        raise GeometryError(fault.field, fault.message + from_preset(unsaid, name)) from None
+
+
+def from_preset(keys: Sequence[str], name: str) -> str:
+    """That these were not given, and so are a preset's; nothing if there are none."""
+    return f" ({' and '.join(keys)} as in the preset {name})" if keys else ""
 
 
 def number(field: str, value: object) -> int:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, cast
 from memoracle.trace import compression
 from memoracle.trace.compression import BUFFER_BYTES, DamagedError, expanded, filled, is_compressed
 from memoracle.trace.interrupts import INTERRUPTS
+from memoracle.trace.quoting import MOST_KEPT, shortened
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -41,7 +42,7 @@ class InputError(Exception):
 
     def __init__(self, path: str, line: int | None, message: str) -> None:
         where = shown(path) if line is None else f"{shown(path)}:{line}"
-        super().__init__(f"{where}: {message}")
+        super().__init__(f"{where}: {shortened(message, MOST_KEPT)}")
         self.path = path
         self.line = line
         self.message = message

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 MOST = 200  # characters of a text that is quoted
+MOST_KEPT = 1000  # of one in a machine-readable report, and of a whole message
+DEEPEST = 20  # arrays and objects inside of one another
 COMMAND = re.compile(r"##(?=\w*\[)")  # of a runner, wherever it stands in a line: GitHub, Azure, TeamCity
 LINE_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)  # of a runner, where a line begins with it: GitHub
 
@@ -28,6 +30,19 @@ def without_line_commands(text: str) -> str:
 def shortened(text: str, most: int = MOST) -> str:
     """The beginning of a text that is longer than so many characters."""
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def abridged(value: object, depth: int = 0) -> object:
+    """A JSON value, with what is long or deep in it left out."""
+    if isinstance(value, str):
+        return shortened(value, MOST_KEPT)
+    if isinstance(value, list | dict) and depth == DEEPEST:
+        return "..."
+    if isinstance(value, list):
+        return [abridged(each, depth + 1) for each in value]
+    if isinstance(value, dict):
+        return {shortened(key): abridged(each, depth + 1) for key, each in value.items()}
+    return value
 
 
 def quoted(text: str | bytes, most: int = MOST) -> str:

@@ -13,8 +13,13 @@ NO_NUMBER = 'neither an integer nor a string "0x..."'
 
 BROKEN = {
     "no JSON": ("{", "cut short"),
-    "nothing": ("", "cut short"),
-    "no object": ("[1]", "an object was expected, not an array"),
+    "nothing": ("", "the line is empty"),
+    "blanks": (" \t", "the line is empty"),
+    "array": ("[1]", "no JSON object, as headers and events are: '[1]'"),
+    "line of a console": ("[    0.1] panic", "no JSON object, as headers and events are: '[    0.1] panic'"),
+    "string": ('"op"', "no JSON object"),
+    "long line of a console": ("x" * 1000, f"'{'x' * 60}...'"),
+    "header": ('{"memoracle": 1}', "the trace starts again at line 3: one trace a file, or --split"),
     "more than an object": (GOOD + " x", "trailing characters"),
     "nested without end": ('{"op": "boot", "memory_map": ' + "[" * 100_000 + "}", "nested too deeply"),
     "no operation": ('{"address": 5}', "op: missing"),
@@ -22,7 +27,14 @@ BROKEN = {
     "unknown operation": ('{"op": "frame.fly"}', "op: unknown operation 'frame.fly'"),
     "mistyped operation": ('{"op": "frame.fre"}', "op: unknown operation 'frame.fre'; near it: frame.free"),
     "missing argument": ('{"op": "frame.free"}', "address: missing"),
-    "unknown key": ('{"op": "frame.free", "address": 5, "cpu": 1}', "cpu: unknown key"),
+    "unknown key": (
+        '{"op": "frame.free", "address": 5, "cpu": 1}',
+        "cpu: unknown key; `frame.free` has op, address, error, result",
+    ),
+    "process of an operation that has none": (
+        '{"op": "frame.allocate", "process": 0, "result": 0}',
+        "process: the operation is of no process; `frame.allocate` has op, error, result",
+    ),
     "null argument": ('{"op": "frame.free", "address": null}', "address: "),
     "process is null": ('{"op": "process.exit", "process": null}', "process: "),
     "float": (
@@ -58,7 +70,7 @@ BROKEN = {
     "attributes with more": (
         '{"op": "page.attributes", "virtual": 0, "result": {"cache": "uncached", "writable": true, "user": true, '
         '"executable": true, "global": true, "dirty": true}}',
-        "result.dirty: unknown key",
+        "result.dirty: unknown key; there it has cache, executable, global, user, writable",
     ),
     "frames are null": ('{"op": "kernel_pages.allocate", "pages": 1, "frames": null, "result": 0}', "frames: "),
     "record without a type": (
@@ -67,9 +79,25 @@ BROKEN = {
     ),
     "record with more": (
         '{"op": "boot", "memory_map": [{"start": 0, "length": 5, "type": 1, "name": "RAM"}]}',
-        "memory_map[0].name: unknown key",
+        "memory_map[0].name: unknown key; there it has length, start, type",
     ),
     "block of two": ('{"op": "range.list", "result": [[0, 1]]}', "result[0]: "),
+}
+SURROGATES = {
+    "high": ("\\ud800", "\\ud800"),
+    "low": ("x\\uDC00", "\\uDC00"),
+    "high at the end": ("\\ud83d\\ude00\\ud83d", "\\ud83d"),
+    "two high": ("\\ud801\\ud800\\udc00", "\\ud801"),
+    "low first": ("\\udc01\\ud800", "\\udc01"),
+    "between letters": ("a\\ud802b", "\\ud802"),
+    "after a bar": ("\\\\\\ud803", "\\ud803"),
+}
+BROKEN |= {
+    f"half of a pair, {name}": (
+        f'{{"op": "frame.free", "address": 0, "error": "{text}"}}',
+        f"`{half}` is half of a pair, and no character by itself",
+    )
+    for name, (text, half) in SURROGATES.items()
 }
 FIELDS = '"present": true, "writable": true, "user": true, "leaf": true, "cache": "write-back"'
 ENCODE = f'{{"op": "pte.encode", "physical": %s, {FIELDS}, "level": %s, "result": %s}}'
@@ -257,3 +285,14 @@ def test_nothing_is_checked_if_all_is_skipped(check: Callable[..., Any]) -> None
 def test_unknown_operation_must_still_be_an_event(check: Callable[..., Any]) -> None:
     assert check(['{"op": "frame.fly"'], "--ignore-unknown").status == 2
     assert check(['{"op": "frame.free"}'], "--ignore-unknown").status == 2
+
+
+@pytest.mark.parametrize("text", ["\\ud83d\\ude00", "\\\\ud800", "\\u00e9", "\\\\\\ud83d\\ude00"])
+def test_whole_pairs_are_read(text: str) -> None:
+    assert decode_event(f'{{"op": "frame.free", "address": 0, "error": "{text}"}}'.encode()).error
+
+
+def test_an_unknown_operation_of_any_length_is_refused_at_once(check: Callable[..., Any]) -> None:
+    report = check([{"op": "frame." + "x" * 500_000}])
+    assert report.status == 2
+    assert len(report.errors) < 500
