@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -196,3 +198,43 @@ def test_unreadable_file_is_named(tmp_path: Path) -> None:
         load_geometry(str(tmp_path / "none.toml"))
     with pytest.raises(GeometryError, match="cannot read"):
         load_geometry(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"kernel_range": {"start": "0xffffffff00000000", "pages": 16}},
+            "kernel_reserved: pages 2047 to 2047 are not in the range (kernel_reserved as in the preset x64-2m)",
+        ),
+        ({"leaf_level": 1}, "page_size: a leaf of level 1 maps 4096 bytes, not 2097152 (page_size as in the preset"),
+        ({"page_size": 4096}, "page_size: a leaf of level 2 maps 2097152 bytes, not 4096 (leaf_level as in the preset"),
+        ({"preset": "x64-4k", "leaf_level": 2}, "(page_size as in the preset x64-4k)"),
+        ({"frames": 1}, "kernel_image_frames: 2 is not between 1 and the bitmap's 1 (kernel_image_frames as in"),
+        (
+            {"kernel_reserved": [{"page": 0, "pages": 4096}]},
+            "pages 0 to 4095 are not in the range (kernel_range as in the preset x64-2m)",
+        ),
+    ],
+)
+def test_what_a_preset_says_is_told_apart(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(GeometryError, match=re.escape(message)):
+        geometry_from(changes)
+
+
+def test_what_is_said_by_oneself_is_not_laid_on_a_preset() -> None:
+    with pytest.raises(GeometryError) as fault:
+        geometry_from({"leaf_level": 1, "page_size": 1 << 21})
+    assert "preset" not in str(fault.value)
+
+
+def test_unknown_key_lists_those_that_there_are() -> None:
+    with pytest.raises(GeometryError, match=r"^colour: unknown key; a geometry has preset, page_size, frames, "):
+        geometry_from({"colour": 1})
+
+
+def test_file_of_a_geometry_has_a_limit_and_may_have_a_mark(tmp_path: Path) -> None:
+    (tmp_path / "g.toml").write_bytes(b"\xef\xbb\xbfframes = 64\n")
+    assert load_geometry(str(tmp_path / "g.toml")).frames == 64
+    with pytest.raises(GeometryError, match="/dev/zero: it is no TOML: it has more than 1,048,576 bytes"):
+        load_geometry("/dev/zero")

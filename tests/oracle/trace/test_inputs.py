@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
+import os
+import re
 import sys
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import backports.zstd as zstd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memoracle.trace.inputs import InputError, open_lines
+from memoracle.trace.inputs import NO_TEXT, InputError, open_lines
 
 LINES = [b"first\n", b"second\n", b"\n", b"last, without an end"]
 TEXT = b"".join(LINES)
@@ -78,3 +86,112 @@ def test_damaged_gzip_is_an_input_error(monkeypatch: pytest.MonkeyPatch) -> None
         read_from(monkeypatch, bytes(whole))
     with pytest.raises(InputError, match="damaged"):
         read_from(monkeypatch, bytes(whole[:10]) + b"\xff" * 20)
+
+
+COMPRESSORS = {
+    "gzip": gzip.compress,
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+    "zstd": partial(zstd.compress, options={zstd.CompressionParameter.checksum_flag: 1}),
+}
+each_kind = pytest.mark.parametrize("kind", COMPRESSORS)
+
+
+@each_kind
+def test_compression_is_known_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    compress = COMPRESSORS[kind]
+    (tmp_path / "log.txt").write_bytes(compress(TEXT))
+    assert list(open_lines(str(tmp_path / "log.txt"))) == LINES
+    assert read_from(monkeypatch, compress(TEXT)) == LINES
+    assert read_from(monkeypatch, compress(TEXT[:8]) + compress(b"") + compress(TEXT[8:])) == LINES
+    assert read_from(monkeypatch, compress(b"")) == []
+
+
+@each_kind
+def test_cut_anywhere_is_an_input_error(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    whole = COMPRESSORS[kind](TEXT)
+    for cut in range(6, len(whole)):
+        with pytest.raises(InputError, match=f"^<stdin>:[1-5]: the {kind} stream ends before its end marker$"):
+            read_from(monkeypatch, whole[:cut])
+
+
+@each_kind
+def test_any_byte_that_is_wrong_is_an_input_error_or_harmless(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    whole = COMPRESSORS[kind](TEXT)
+    refused = 0
+    for place in range(6, len(whole)):
+        damaged = whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
+        try:
+            read_from(monkeypatch, damaged)
+        except InputError:
+            refused += 1
+    assert refused > len(whole) / 2
+
+
+@each_kind
+def test_what_expands_without_end_is_not_kept(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "log").write_bytes(COMPRESSORS[kind](bytes(64 << 20)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="longer than 1,048,576 bytes"):
+            list(open_lines(str(tmp_path / "log")))
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_xz_that_asks_for_more_memory_than_a_preset_does_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    greedy = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 30}]
+    whole = lzma.compress(TEXT, filters=greedy)
+    with pytest.raises(InputError, match="the xz stream is damaged: Memory usage limit exceeded"):
+        read_from(monkeypatch, whole)
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
+def test_mark_of_utf8_is_left_out(monkeypatch: pytest.MonkeyPatch, compress: Callable[[bytes], bytes]) -> None:
+    assert read_from(monkeypatch, compress(b"\xef\xbb\xbf" + TEXT)) == LINES
+    assert read_from(monkeypatch, compress(b"\xef\xbb\xbf")) == []
+
+
+@pytest.mark.parametrize(
+    ("coding", "name"),
+    [
+        ("utf-16", "UTF-16"),
+        ("utf-16-le", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("utf-32", "UTF-32"),
+    ],
+)
+def test_other_codings_are_named(monkeypatch: pytest.MonkeyPatch, coding: str, name: str) -> None:
+    with pytest.raises(InputError, match=f"^<stdin>: it is text in {name}, and must be UTF-8"):
+        read_from(monkeypatch, '{"memoracle": 1}\n'.encode(coding))
+
+
+@pytest.mark.parametrize(("magic", "words"), NO_TEXT.items())
+def test_what_is_no_text_is_named(monkeypatch: pytest.MonkeyPatch, magic: bytes, words: str) -> None:
+    for content in (magic, magic + bytes(100), gzip.compress(magic + TEXT)):
+        with pytest.raises(InputError, match=re.escape(f"<stdin>: it is {words}")):
+            read_from(monkeypatch, content)
+
+
+@pytest.mark.parametrize("ends", [b"\n", b""])
+def test_longest_line(tmp_path: Path, ends: bytes) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * 10 + b"\n" + b"y" * 10 + ends)
+    assert list(open_lines(str(path), 10)) == [b"x" * 10 + b"\n", b"y" * 10 + ends]
+    path.write_bytes(b"x" * 10 + b"\n" + b"y" * 11 + ends)
+    lines = open_lines(str(path), 10)
+    assert next(lines) == b"x" * 10 + b"\n"
+    with pytest.raises(InputError, match=":2: the line is longer than 10 bytes; --max-line sets another limit"):
+        next(lines)
+
+
+def test_lines_of_a_pipe_come_as_they_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with open(reading, encoding="utf-8") as pipe, open(writing, "wb", buffering=0) as other:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdin", pipe)
+        other.write(b"first line of all\nsecond\n")
+        lines = open_lines("-")
+        assert [next(lines), next(lines)] == [b"first line of all\n", b"second\n"]
+        other.write(b"third\n")
+        assert next(lines) == b"third\n"
