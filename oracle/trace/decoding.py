@@ -191,7 +191,7 @@ def own_keys(line: bytes) -> dict[str, msgspec.Raw]:
     if line.count(b":") != len(keys):  # each has one at least
         with repeats_in_words():
             REPEATED.refuse_in(line, tuple(keys))
-    return {key: value for key, value in keys.items() if not key.startswith("_")}
+    return {key: value for key, value in keys.items() if key[:1] != "_"}
 
 
 def no_object(line: bytes) -> MalformedLine:
