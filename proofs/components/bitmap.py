@@ -107,13 +107,17 @@ def reopened_are_known(bitmap: Any, word: Any) -> Any:
     return bitmap.reopened.has(word) == (searched & (bitmap.words.at(word) != 0))
 
 
-def unknown_code(run: Run, trusting: bool = False) -> tuple[Any, law.Frames]:
-    """The reference on unknown containers, and the state that it stands for before anything is run."""
-    words, existing = (run.function(name, "word", gives=None) for name in ("words", "existing"))
-    reach, image = run.number("reach", 1, MOST_FRAMES), run.number("image", 1, MOST_FRAMES)
+def unknown_code(run: Run, name: str = "") -> tuple[Any, law.Frames]:
+    """The reference on unknown containers, and the state that it stands for before anything is run.
+
+    Checked or trusting: what is given of a trusting bitmap is what its law leaves.
+    """
+    words, existing = (run.function(f"{each}{name}", "word", gives=None) for each in ("words", "existing"))
+    reach, image = run.number(f"reach{name}", 1, MOST_FRAMES), run.number(f"image{name}", 1, MOST_FRAMES)
     length = reach + 63 >> 6
-    frontier = run.number("frontier", 0, MOST_FRAMES)
-    reopened, count = run.relation("reopened", "word"), run.number("count")
+    frontier = run.number(f"frontier{name}", 0, MOST_FRAMES)
+    reopened, count = run.relation(f"reopened{name}", "word"), run.number(f"count{name}")
+    trusting = run.truth(f"trusting{name}")
     run.assume(image <= reach, frontier <= length)
     run.touch(("word",), (frontier,))
 
@@ -133,19 +137,40 @@ def unknown_code(run: Run, trusting: bool = False) -> tuple[Any, law.Frames]:
         return bitmap
 
     before = reference()
-    in_use, free_below = run.relation("in_use", "frame"), run.function("free_below", "frame")
+    in_use, free_below = run.relation(f"in_use{name}", "frame"), run.function(f"free_below{name}", "frame")
     state = replace(frames_of(before), in_use=in_use, free_below=free_below)
-    run.assume_all(law.TRUSTING if trusting else law.CHECKED, state)
+    run.assume_all(law.TRUSTING, state)
+    for clause in law.CHECKED:
+        if clause not in law.TRUSTING:
+            run.assume_for_all(clause.points, lambda *at, clause=clause: implies(neg(trusting), clause(state, *at)))
     run.assume_for_all(("word",), lambda word: reopened_are_known(before, word))
     return reference(), state
 
 
 NOT_KEPT = ("in_use", "free_below")  # by the reference
+# Every attribute of a bitmap, and where it is compared after each call: in the law's state, or by itself.
+COMPARED = {
+    "frames": "reach",
+    "image": "image",
+    "free_frames": "count",
+    "existing": "exists",
+    "words": "is_free",
+    "trusting": "",
+    "length": "",
+    "frontier": "",
+    "reopened": "",
+}
 
 
-def is_the_laws(run: Run, bitmap: Any, state: law.Frames) -> None:
-    """Claims that the reference stands for this state, and knows which words were reopened."""
+def is_the_laws(run: Run, bitmap: Any, state: law.Frames, trusting: Any) -> None:
+    """Claims that the reference stands for this state, is trusting or not, and knows which words were reopened."""
     law_obligations.same_state(run, LAW, frames_of(bitmap), state, NOT_KEPT)
+    run.claim("every attribute is compared", vars(bitmap).keys() == COMPARED.keys())
+    run.claim("it is as trusting as it was asked to be", bitmap.trusting == trusting)
+    run.claim("its length is that of a word for each 64 frames", bitmap.length == bitmap.frames + 63 >> 6)
+    for name in ("words", "existing"):
+        run.claim(f"{name} is an array of its length", getattr(bitmap, name).length == bitmap.length)
+    run.claim("its arrays are two", bitmap.words is not bitmap.existing)
     run.claim("the words that were reopened are known", reopened_are_known(bitmap, run.point("word")))
     run.claim("the frontier stays in the bitmap", (0 <= bitmap.frontier) & (bitmap.frontier <= bitmap.length))
 
@@ -173,36 +198,102 @@ class Advance:
         return self.bitmap.length - self.bitmap.frontier
 
 
-@proved(
-    "allocate.refines", "refinement", "the code of allocate does what the law allows, and takes the lowest free frame"
-)
+def is_the_lowest(bitmap: Any, found: Any, word: Any) -> Any:
+    """Whether this word, or no word, is the lowest that is not 0."""
+    if found is None:
+        return bitmap.words.at(word) == 0
+    here = (0 <= found) & (found < bitmap.length) & (bitmap.words.at(found) != 0)
+    return here & implies(word < found, bitmap.words.at(word) == 0)
+
+
+@proved("lowest-word.refines", "refinement", "the lowest word that holds a free frame is found, and nothing changes")
+def lowest_word_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    trusting = bitmap.trusting
+    cut(run, bitmap, "_advance", lambda: Advance(bitmap))
+    found = run.call(bitmap._lowest_word)
+    inside = (0 <= (word := run.point("word"))) & (word < bitmap.length)
+    run.claim("it is the lowest", implies(inside, is_the_lowest(bitmap, found, word)))
+    run.claim("it lies in the bitmap", found is None or (0 <= found) & (found < bitmap.length))
+    is_the_laws(run, without_attribute(bitmap, "_advance"), state, trusting)
+
+
+def without_attribute(bitmap: Any, *names: str) -> Any:
+    """The object without the steps that a proof put in the place of its own."""
+    seen = object.__new__(Bitmap)
+    seen.__dict__.update({name: value for name, value in vars(bitmap).items() if name not in names})
+    return seen
+
+
+@proved("clear.refines", "refinement", "the code that takes a free frame changes what the law says, and no more")
+def clear_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    frame, trusting = run.point("frame"), bitmap.trusting
+    run.assume(law.allocate.allows(state, frame=frame))
+    run.call(bitmap._clear, frame)
+    is_the_laws(run, bitmap, law.allocate(state, frame), trusting)
+
+
+def finding_and_clearing(run: Run, bitmap: Any, state: law.Frames) -> list[Any]:
+    """Puts what is shown of the steps of `allocate` in their place; the frames that are cleared."""
+    cleared: list[Any] = []
+
+    def lowest_word() -> Any:
+        found = run.point("word") if run.fork() else None
+        length = bitmap.length
+        with run.reading_law():
+            if found is not None:
+                run.suppose(is_the_lowest(bitmap, found, found))
+            inside = lambda word: implies((0 <= word) & (word < length), is_the_lowest(bitmap, found, word))  # noqa: E731
+            run.assume_for_all(("word",), inside)
+        return found
+
+    def clear(frame: Any) -> None:
+        with run.reading_law():
+            run.claim("the frame that is taken is free", law.allocate.allows(state, frame=frame))
+            cleared.append(frame)
+
+    run.replace(bitmap, "_lowest_word", lowest_word)
+    run.replace(bitmap, "_clear", clear)
+    return cleared
+
+
+@proved("allocate.refines", "refinement", "the code of allocate does what the law allows, and takes the lowest frame")
 def allocate_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
-    cut(run, bitmap, "_advance", lambda: Advance(bitmap))
+    before, trusting = dict(vars(bitmap)), bitmap.trusting
+    cleared = finding_and_clearing(run, bitmap, state)
     frame, other = run.call(bitmap.allocate), run.point("frame")
+    now = without_attribute(bitmap, "_lowest_word", "_clear")
+    run.claim("only the steps change anything", all(vars(now)[name] is value for name, value in before.items()))
+    is_the_laws(run, now, state, trusting)
     if frame is None:
         run.claim("it fails only if no frame is free", neg(law.allocate.allows(state, frame=other)))
-        is_the_laws(run, bitmap, state)
+        run.claim("it takes none", not cleared)
         return
-    run.claim("the law allows the frame", law.allocate.allows(state, frame=frame))
+    run.claim("the frame that is answered is taken, and no other", len(cleared) == 1 and frame is cleared[0])
     run.claim("no lower frame is free", implies(state.is_free(other), frame <= other))
-    is_the_laws(run, bitmap, law.allocate(state, frame))
 
 
-def refines(name: str, method: str, operation: Operation, trusting: bool = False) -> Obligation:
-    """That a method that takes a frame of the bitmap does what the operation says, or else nothing."""
+def refines(name: str, method: str, operation: Operation, trusting: Operation | None = None) -> Obligation:
+    """That a method that takes a frame, any number, does what the operation says, or else nothing.
 
-    @proved(f"{name}.refines", "refinement", f"the code of {method} does what the law says ({operation.name})")
+    trusting: the operation that it is of a trusting bitmap, if that is another.
+    """
+    said = " or ".join(each.name for each in (operation, trusting) if each)
+
+    @proved(f"{name}.refines", "refinement", f"the code of {method} does what the law says ({said})")
     def body(run: Run) -> None:
-        bitmap, state = unknown_code(run, trusting)
-        frame = run.point("frame")
-        run.assume(law.frame_is_in_reach(state, frame))
-        if run.call(lambda: bool(getattr(bitmap, method)(frame))):
-            run.claim("the law allows it", operation.allows(state, frame=frame))
-            is_the_laws(run, bitmap, operation(state, frame))
+        bitmap, state = unknown_code(run)
+        frame, trusts = run.any_number("frame"), bitmap.trusting
+        done = run.call(lambda: bool(getattr(bitmap, method)(frame)))
+        due = trusting if trusting and run.call(lambda: bool(trusts)) else operation
+        if done:
+            run.claim("the law allows it", due.allows(state, frame=frame))
+            is_the_laws(run, bitmap, due(state, frame), trusts)
         else:
-            run.claim("it fails only if the law says so", neg(operation.allows(state, frame=frame)))
-            is_the_laws(run, bitmap, state)
+            run.claim("it fails only if the law says so", neg(due.allows(state, frame=frame)))
+            is_the_laws(run, bitmap, state, trusts)
 
     return body
 
@@ -240,24 +331,25 @@ def setting_bits(run: Run) -> None:
 def add_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
     setting_bits(run)
-    first, last = run.point("frame"), run.point("frame")
-    run.assume(first <= last, bitmap.frontier == 0)
+    first, last, trusting = run.any_number("frame"), run.any_number("frame"), bitmap.trusting
+    run.assume(bitmap.frontier == 0)
     start, end = at_least(first, state.image), at_most(last, state.reach)
     among = lambda frame: implies((start <= frame) & (frame < end), law.adds_only_new_frames(state, frame))  # noqa: E731
     run.assume_for_all(("frame",), among)
     run.call(bitmap.add, first, last)
-    is_the_laws(run, bitmap, law.added(state, start, at_least(end, start)))
+    is_the_laws(run, bitmap, law.added(state, start, at_least(end, start)), trusting)
 
 
-@proved("asked.refines", "refinement", "what the code answers when asked is so, and changes nothing")
+@proved("asked.refines", "refinement", "what the code answers when asked is so, of any number, and changes nothing")
 def asked_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
-    frame = run.point("frame")
-    run.assume(law.frame_is_in_reach(state, frame))
-    run.claim("whether a frame is free", law.tells_whether_free(state, frame, run.call(bitmap.is_free, frame)))
-    run.claim("whether a frame exists", run.call(bitmap.exists, frame) == state.exists(frame))
+    frame, trusting = run.any_number("frame"), bitmap.trusting
+    is_free, exists = (run.call(lambda ask=ask: bool(ask(frame))) for ask in (bitmap.is_free, bitmap.exists))
+    reached = law.frame_is_in_reach(state, frame)
+    run.claim("whether a frame is free", law.tells_whether_free(state, frame, is_free))
+    run.claim("whether a frame exists", exists == (reached & state.exists(frame)))
     run.claim("how many frames are free", law.tells_the_count(state, run.call(bitmap.count)))
-    is_the_laws(run, bitmap, state)
+    is_the_laws(run, bitmap, state, trusting)
 
 
 @proved("reached.refines", "refinement", "a geometry names the frame of a byte just where its bitmap can be asked")
@@ -278,14 +370,52 @@ def add_takes_nothing_away(run: Run) -> None:
     run.claim("who has a frame keeps it", before.in_use(frame) == after.in_use(frame))
 
 
-@proved("empty.refines", "refinement", "the reference starts as the law says")
+@proved("empty.refines", "refinement", "the reference starts as the law says, with arrays of its own")
 def empty_refines(run: Run) -> None:
     reach, image = run.number("reach", 1, MOST_FRAMES), run.number("image", 1, MOST_FRAMES)
+    trusting = run.truth("trusting")
     run.assume(image <= reach)
     setting_bits(run)
-    bitmap = run.call(Bitmap, reach, image)
+    bitmap = run.call(Bitmap, reach, image, trusting)
     run.claim("no word was searched", bitmap.frontier == 0 and not len(bitmap.reopened))
-    law_obligations.same_state(run, LAW, frames_of(bitmap), law.empty(reach, image), NOT_KEPT)
+    bitmap.reopened = Set(run, lambda word: False, "word")
+    is_the_laws(run, bitmap, law.empty(reach, image), trusting)
+    checked = run.call(Bitmap, reach, image)
+    run.claim("without a word about it, it is not trusting", checked.trusting is False)
+    shared = ("words", "existing", "reopened")
+    run.claim("two bitmaps share nothing", all(getattr(bitmap, name) is not getattr(checked, name) for name in shared))
+
+
+# What may be answered where some frames are taken that nobody names: as many were allocated, which ones is not known.
+
+
+@proved("count.may-be-lower", "theorem", "what may be counted is what is counted after any frames were allocated")
+def count_may_be_lower(run: Run) -> None:
+    before, after, _ = law_obligations.happens(run, LAW, law.allocate)
+    answer = run.number("answer", -HIGHEST, HIGHEST)
+    may = law.counts_only_the_free(before, answer)
+    run.claim("the count may be answered", implies(law.tells_the_count(before, answer), may))
+    run.claim(
+        "what may be after a frame is allocated may be before", implies(law.counts_only_the_free(after, answer), may)
+    )
+    other = may & neg(law.tells_the_count(before, answer))
+    run.claim("any other answer may be after one is", implies(other, law.counts_only_the_free(after, answer)))
+    none = replace(before, count=0)
+    run.claim("where none is free, none is counted", law.counts_only_the_free(none, answer) == (answer == 0))
+
+
+@proved("is-free.may-be-denied", "theorem", "what may be called free is what is so after any frames were allocated")
+def is_free_may_be_denied(run: Run) -> None:
+    before, after, values = law_obligations.happens(run, LAW, law.allocate)
+    frame, answer = run.point("frame"), run.truth("answer")
+    may = law.calls_free_only_the_free(before, frame, answer)
+    run.claim("what is so may be answered", implies(law.tells_whether_free(before, frame, answer), may))
+    run.claim("and what is so after a frame is allocated", implies(law.tells_whether_free(after, frame, answer), may))
+    taken = law.tells_whether_free(after, values["frame"], answer)
+    here = law.calls_free_only_the_free(before, values["frame"], answer)
+    run.claim("and nothing else", implies(here, taken | law.tells_whether_free(before, values["frame"], answer)))
+    gone = law.calls_free_only_the_free(after, frame, answer)
+    run.claim("what is not free is never called free", implies(neg(after.is_free(frame)) & gone, neg(answer)))
 
 
 LAWS = (
@@ -293,13 +423,16 @@ LAWS = (
     add_goes_on,
     add_takes_nothing_away,
     trusting_counts,
+    count_may_be_lower,
+    is_free_may_be_denied,
     *map(moves_no_other_bit, (law.allocate, law.free)),
 )
 CODE = (
+    lowest_word_refines,
+    clear_refines,
     allocate_refines,
     refines("take", "take", law.allocate),
-    refines("free", "free", law.free),
-    refines("free-trusting", "free", law.free_trusting, trusting=True),
+    refines("free", "free", law.free, trusting=law.free_trusting),
     set_bits_refines,
     add_refines,
     asked_refines,
