@@ -15,7 +15,7 @@ from memoracle.proofs.obligations import law_obligations, vacuity
 from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.rules import computations as rules
 
-PROOFS: dict[str, Callable[[], Iterable[Obligation]]] = {
+PROOFS: dict[str, Callable[[], Iterable[Obligation | Computation]]] = {
     "bitmap": bitmap.obligations,
     "boot": boot.obligations,
     "buddy": buddy.obligations,

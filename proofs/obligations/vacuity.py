@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memoracle.proofs.obligations import law_obligations, solver
-from memoracle.proofs.obligations.obligation import Computation
+from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.obligations.queries import question
 from memoracle.proofs.symbolic.execution import explore
 from memoracle.spec.clauses import Clause
@@ -20,12 +20,16 @@ def load_bearing(law: law_obligations.Law) -> Iterator[Computation]:
 def _needed(law: law_obligations.Law, clause: Clause) -> Computation:
     def run() -> str | None:
         for operation in law.operations:
-            obligation = law_obligations.preserved(law, operation, clause, dropped=clause.name)
-            for path in explore(obligation.sorts, obligation.body, obligation.integers):
-                if solver.ask(question(obligation, path)).verdict == "sat":
-                    return None
+            if can_fail(law_obligations.preserved(law, operation, clause, dropped=clause.name)):
+                return None
         return "every operation keeps it, whether or not it held before"
 
     name = f"{law.component}.{law_obligations.short(clause)}.is-needed"
     claim = f"unless it is taken as given, some operation breaks that {clause.says}"
     return Computation(name, law.component, "vacuity", claim, run, "unbounded")
+
+
+def can_fail(obligation: Obligation) -> bool:
+    """Whether some goal of an obligation does not follow."""
+    paths = explore(obligation.sorts, obligation.body, obligation.integers)
+    return any(solver.ask(question(obligation, path)).verdict == "sat" for path in paths)

@@ -1,35 +1,37 @@
 """Proofs of boot: the law leaves no choice, and the code of `impl/boot.py` comes to what it says of any records.
 
-A list of intervals is known by the points that it covers alone, in any order; so what is shown holds for any list.
+A list of intervals is known by the points that it covers alone; so what is shown holds for any list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval, Record
 from memoracle.proofs.components.boot.interval_lists import Bag, Records, covers
-from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations import law_obligations, vacuity
+from memoracle.proofs.obligations.obligation import Computation, Obligation, claimed
+from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
-from memoracle.proofs.symbolic.loops import cut
+from memoracle.proofs.symbolic.loops import Iterates, cut
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Clause, Truth, at_least, at_most, implies, neg, when
 
 BYTE, PAGE = Sort("byte"), Sort("page")
 SORTS = {"byte": BYTE, "page": PAGE, "frame": PAGE, "first": PAGE, "last": PAGE, "point": Sort("point")}
-LARGEST_PAGE = 30  # 1 GiB
+LARGEST_SHIFT = 64  # a page is all of memory
 
 
 def unknown(run: HypothesisPool) -> law.Map:
     """Any records, and any pages taken to be usable."""
     return law.Map(
-        page_shift=run.number("page_shift", 0, LARGEST_PAGE),
+        page_shift=run.number("page_shift", 0, LARGEST_SHIFT),
         is_covered=run.relation("is_covered", "byte"),
         is_claimed=run.relation("is_claimed", "byte"),
         is_usable=run.relation("is_usable", "page"),
@@ -50,17 +52,32 @@ def initially(clause: Clause) -> Obligation:
     return body
 
 
-@proved("no-choice", "theorem", "what the law says of usable pages leaves no choice: two answers are the same")
-def no_choice(run: Run) -> None:
-    one = unknown(run)
-    other = replace(one, is_usable=run.relation("is_usable'", "page"), flaw=run.function("flaw'", "page"))
-    for state in (one, other):
-        run.assume_all(law.POSTCONDITIONS, state)
-    page = run.point("page")
-    run.assume(page < law.TOP >> one.page_shift)
-    run.touch(("byte",), (one.flaw(page),))
-    run.touch(("byte",), (other.flaw(page),))
-    run.claim("both call the same pages usable", one.is_usable(page) == other.is_usable(page))
+def no_choice(dropped: Clause | None = None) -> Obligation:
+    """That two answers are the same; unless one of the clauses is dropped."""
+
+    @proved("no-choice", "theorem", "what the law says of usable pages leaves no choice: two answers are the same")
+    def body(run: Run) -> None:
+        one = unknown(run)
+        other = replace(one, is_usable=run.relation("is_usable'", "page"), flaw=run.function("flaw'", "page"))
+        for state in (one, other):
+            run.assume_all([clause for clause in law.POSTCONDITIONS if clause is not dropped], state)
+        page = run.point("page")
+        run.assume(page < law.TOP >> one.page_shift)
+        run.touch(("byte",), (one.flaw(page),))
+        run.touch(("byte",), (other.flaw(page),))
+        run.claim("both call the same pages usable", one.is_usable(page) == other.is_usable(page))
+
+    return body
+
+
+def is_needed(clause: Clause) -> Computation:
+    """That a clause of the law is needed for it to leave no choice."""
+
+    def run() -> str | None:
+        return None if vacuity.can_fail(no_choice(dropped=clause)) else "without it, the law leaves no choice either"
+
+    claim = f"unless the law says it, two answers may differ: {clause.says}"
+    return Computation(f"boot.{law_obligations.short(clause)}.is-needed", "boot", "vacuity", claim, run, "unbounded")
 
 
 # The code, function by function: each is shown to do what stands in for it in the next.
@@ -84,7 +101,7 @@ def any_interval(run: Run) -> Interval:
 def beside_refines(run: Run) -> None:
     left, interval, gap, point = Bag.unknown(run, "point"), any_interval(run), any_interval(run), run.point("point")
     run.assume(interval.start < interval.end)
-    run.assume_for_all(("point",), lambda point: neg(left.covers(point) & lies_in(interval, point)))
+    run.assume_for_all(("point",), lambda point: implies(left.covers(point), point < interval.start))
     result = run.call(code.beside, left, interval, gap)
     outside = lies_in(interval, point) & neg(lies_in(gap, point))
     run.claim("they are left, too", covers(result, point) == (left.covers(point) | outside))
@@ -92,6 +109,8 @@ def beside_refines(run: Run) -> None:
 
 class Cutting:
     """The loop that cuts intervals: what is left is what those before covered, but for the cut."""
+
+    varies = ("interval",)
 
     def __init__(self, intervals: Bag, gap: Interval) -> None:
         self.intervals, self.gap = intervals, gap
@@ -102,6 +121,7 @@ class Cutting:
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         run.claim("what is left so far lies outside the cut", self._known(arguments[0])(run.point("point")))
+        return Iterates()
 
     def havoc(self, run: Run) -> Any:
         left = Bag.unknown(run, "point")
@@ -112,6 +132,7 @@ class Cutting:
     def on_back_edge(self, run: Run, result: Any) -> Any:
         self.intervals.advance()
         run.claim("what is left so far lies outside the cut", self._known(result)(run.point("point")))
+        return Iterates()
 
 
 @proved("without.refines", "refinement", "intervals without a cut cover what lies outside it", integers=True)
@@ -179,7 +200,7 @@ def spoils_pages(run: Run, runs: Bag, result: Any, shift: Any, spoils: Callable[
 
 @proved("without-touched.refines", "refinement", "exactly the pages that a spoiler touches are gone")
 def without_touched_refines(run: Run) -> None:
-    runs, spoiler, shift = Bag.unknown(run, "page"), any_interval(run), run.number("page_shift", 0, LARGEST_PAGE)
+    runs, spoiler, shift = Bag.unknown(run, "page"), any_interval(run), run.number("page_shift", 0, LARGEST_SHIFT)
     cutting(run)
     result = run.call(code.without_touched, runs, spoiler, shift)
     spoils_pages(run, runs, result, shift, lambda byte: lies_in(spoiler, byte), spoiler.start)
@@ -209,7 +230,7 @@ def claims(record: Any) -> Callable[[Any], Truth]:
 
 @proved("without-other.refines", "refinement", "exactly the pages that a record which is not usable touches are gone")
 def without_other_refines(run: Run) -> None:
-    runs, record, shift = Bag.unknown(run, "page"), any_record(run), run.number("page_shift", 0, LARGEST_PAGE)
+    runs, record, shift = Bag.unknown(run, "page"), any_record(run), run.number("page_shift", 0, LARGEST_SHIFT)
     spoiling(run, "without_touched", lambda spoiler: lambda byte: lies_in(spoiler, byte))
     result = run.call(code.without_other, runs, record, shift)
     page = run.point("page")
@@ -228,9 +249,11 @@ class Making:
     known: what holds of the list, at any points, given what was seen by the time that it is asked for.
     """
 
+    varies = ("record", "hole")
+
     def __init__(self, source: Any, parameters: tuple[str, ...], known: Callable[[Any], Callable[..., Truth]]) -> None:
         self.source, self.parameters, self.known = source, parameters, known
-        self.made: Any = None
+        self.made: Any = None  # once a turn was taken
 
     def _claim(self, run: Run, made: Any) -> None:
         points = run.point_of_each(self.parameters).values()
@@ -238,6 +261,7 @@ class Making:
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         self._claim(run, arguments[0])
+        return Iterates()
 
     def havoc(self, run: Run) -> Any:
         self.source.forget()
@@ -250,6 +274,7 @@ class Making:
     def on_back_edge(self, run: Run, result: Any) -> Any:
         self.source.advance()
         self._claim(run, result)
+        return Iterates()
 
 
 def filling(run: Run) -> None:
@@ -295,25 +320,31 @@ def usable_pages_refines(run: Run) -> None:
     spoiling(run, "without_touched", lambda spoiler: lambda byte: lies_in(spoiler, byte))
     spoiling(run, "without_other", claims)
 
+    spoilt: dict[str, Callable[[Any], Truth]] = {}  # by the loop that goes through them, bytes that spoil pages
+
     def of_holes(made: Any) -> Callable[[Any], Truth]:
         seen = records.seen
         return lambda byte: covers(made, byte) == ((byte < law.TOP) & neg(seen.is_covered(byte)))
 
-    def of_runs(made: Any) -> Callable[[Any, Any], Truth]:
-        return no_page_is_flawed(made, shift, first.made.seen)
+    def of_runs(made: Any, loop: str, seen: Callable[[Any], Truth]) -> Callable[[Any, Any], Truth]:
+        spoilt[loop] = seen
+        bytes_of = list(spoilt.values())
+        return no_page_is_flawed(made, shift, lambda byte: any_of([spoils(byte) for spoils in bytes_of]))
 
-    def of_clean_runs(made: Any) -> Callable[[Any, Any], Truth]:
-        seen, gaps = records.seen, [Interval(0, law.TOP)] if first.made is None else first.made
-        return no_page_is_flawed(made, shift, lambda byte: covers(gaps, byte) | seen.is_claimed(byte))
+    filled = Making(records, ("byte",), of_holes)
 
-    first = Making(records, ("byte",), of_holes)
+    def by_holes(runs: Any, hole: Any, page_shift: Any) -> Making | None:
+        if filled.made is None:
+            spoilt["holes"] = lambda byte: lies_in(Interval(0, law.TOP), byte)
+            return None  # no record was read, so there is one hole, all of memory
+        return Making(filled.made, ("page", "byte"), lambda made: of_runs(made, "holes", filled.made.seen))
 
-    def second(runs: Any, hole: Any, page_shift: Any) -> Making | None:
-        return Making(first.made, ("page", "byte"), of_runs) if isinstance(first.made, Bag) else None
+    def by_records(runs: Any, record: Any, page_shift: Any) -> Making:
+        return Making(records, ("page", "byte"), lambda made: of_runs(made, "records", records.seen.is_claimed))
 
-    cut(run, code, "without_usable", lambda holes, record: first)
-    cut(run, code, "without_touched", second)
-    cut(run, code, "without_other", lambda runs, record, shift: Making(records, ("page", "byte"), of_clean_runs))
+    cut(run, code, "without_usable", lambda holes, record: filled)
+    cut(run, code, "without_touched", by_holes)
+    cut(run, code, "without_other", by_records)
     result = run.call(code.usable_pages, records, shift)
     made = replace(whole, is_usable=lambda page: covers(result, page), flaw=flaw_of(result, shift))
     for clause in law.POSTCONDITIONS:
@@ -323,12 +354,15 @@ def usable_pages_refines(run: Run) -> None:
 class Filling:
     """The loop that adds the runs of usable pages to the bitmap: the frames of those seen so far are free."""
 
+    varies = ("run",)
+
     def __init__(self, machine: Machine, runs: Bag) -> None:
         self.machine, self.runs = machine, runs
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         frame = run.point("frame")
         run.claim("the frames seen so far are free", self._known(self.machine.state)(frame))
+        return Iterates()
 
     def havoc(self, run: Run) -> Any:
         self.runs.forget()
@@ -344,6 +378,7 @@ class Filling:
     def on_back_edge(self, run: Run, result: Any) -> Any:
         self.runs.advance()
         run.claim("the frames seen so far are free", self._known(self.machine.state)(run.point("frame")))
+        return Iterates()
 
     def _known(self, state: bitmap_law.Frames) -> Callable[[Any], Truth]:
         return booted(state, self.runs.seen)
@@ -381,23 +416,46 @@ class Machine:
 )
 def boot_refines(run: Run) -> None:
     reach, image = run.number("reach", 1, 1 << 52), run.number("image", 1, 1 << 52)
+    trusting, shift, records = run.truth("trusting"), run.number("page_shift", 0, LARGEST_SHIFT), object()
     run.assume(image <= reach)
     usable = Bag.unknown(run, "frame")
     made: list[Machine] = []
 
-    def machine(frames: Any, kernel: Any, trusting: bool) -> Machine:
-        run.claim("the bitmap is as asked for", (frames == reach) & (kernel == image) & (not trusting))
+    def machine(frames: Any, kernel: Any, trusts: Any = False) -> Machine:
+        run.claim("the bitmap is as large as asked for", (frames == reach) & (kernel == image))
+        run.claim("it is as trusting as asked for", trusts is trusting)
         made.append(Machine(run, frames, kernel))
-        cut(run, made[0], "add", lambda first, last: Filling(made[0], usable))
-        return made[0]
+        cut(run, made[-1], "add", lambda first, last: Filling(made[-1], usable))
+        return made[-1]
+
+    def found(listed: Any, page_shift: Any) -> Bag:
+        run.claim("the pages are those of the records that were given", listed is records)
+        run.claim("they are of the size that was given", page_shift == shift)
+        return usable
 
     run.replace(code, "Bitmap", machine)
-    run.replace(code, "usable_pages", lambda records, shift: usable)
-    run.claim("the bitmap is what comes of it", run.call(code.boot, (), 12, reach, image) is made[0])
+    run.replace(code, "usable_pages", found)
+    bitmap = run.call(code.boot, records, shift, reach, image, trusting)
+    run.claim("one bitmap is made, and is what comes of it", len(made) == 1 and bitmap is made[0])
     run.claim("the usable frames are free", booted(made[0].state, usable.covers)(run.point("frame")))
+    run.claim("its sizes are as asked for", (made[0].state.reach == reach) & (made[0].state.image == image))
 
 
-BY_RULE = (no_choice, *map(initially, law.POSTCONDITIONS))
+@proved("boot.checks-frees", "refinement", "without a word about it, the bitmap that comes of a memory map is checked")
+def boot_checks_frees(run: Run) -> None:
+    made: list[Any] = []
+
+    def machine(*arguments: Any) -> Any:
+        made.append(arguments)
+        return SimpleNamespace(add=None)
+
+    run.replace(code, "Bitmap", machine)
+    run.replace(code, "usable_pages", lambda records, shift: [])
+    run.call(code.boot, (), 12, 3, 1)
+    run.claim("it is not trusting", made in ([(3, 1)], [(3, 1, False)]))
+
+
+BY_RULE = (no_choice(), *map(initially, law.POSTCONDITIONS))
 CODE = (
     beside_refines,
     without_refines,
@@ -407,9 +465,11 @@ CODE = (
     without_other_refines,
     usable_pages_refines,
     boot_refines,
+    boot_checks_frees,
 )
 
 
-def obligations() -> Iterator[Obligation]:
+def obligations() -> Iterator[Obligation | Computation]:
     yield from BY_RULE
     yield from CODE
+    yield from map(is_needed, law.POSTCONDITIONS)

@@ -1,7 +1,7 @@
 """What stands in for the lists of intervals, and of memory map records, that boot works through.
 
-A list of disjoint intervals is known by the points that it covers. Going through it comes upon intervals that it
-covers, each apart from those before, until all of its points were seen; in which order does not matter.
+A list of disjoint intervals in order is known by the points that it covers. Going through it comes upon intervals that
+it covers, each behind those before, until all of its points were seen. Records come in any order.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from memoracle.spec.clauses import Truth, implies, neg
 
 
 class Bag:
-    """A list of disjoint intervals, none of them empty."""
+    """A list of disjoint intervals in order, none of them empty."""
+
+    NOTES = ("current",)  # what the list that goes through it has at hand
 
     def __init__(self, run: Run, covers: Callable[[Any], Any], parameter: str) -> None:
         self.run, self.covers, self.parameter = run, covers, parameter
@@ -32,9 +34,9 @@ class Bag:
     def __add__(self, pieces: list[Interval]) -> Bag:
         covers = self.covers
         for start, end in pieces:
-            apart = self._apart(covers, start, end)
+            point = self.run.point(self.parameter)
             self.run.claim("an interval is not empty", start < end)
-            self.run.claim("intervals are disjoint", apart(self.run.point(self.parameter)))
+            self.run.claim("intervals are disjoint, and in order", implies(covers(point), point < start))
             covers = self._with(covers, start, end)
         return Bag(self.run, covers, self.parameter)
 
@@ -42,27 +44,32 @@ class Bag:
     def _with(covers: Callable[[Any], Any], start: Any, end: Any) -> Callable[[Any], Any]:
         return lambda point: covers(point) | ((start <= point) & (point < end))
 
-    @staticmethod
-    def _apart(covers: Callable[[Any], Any], start: Any, end: Any) -> Callable[[Any], Truth]:
-        return lambda point: neg(covers(point) & (start <= point) & (point < end))
+    def __bool__(self) -> bool:
+        """Whether it has an interval."""
+        covers = self.covers
+        if self.run.fresh_truth("some"):
+            self.run.suppose(covers(self.run.point(self.parameter)))
+            return True
+        self.run.assume_for_all((self.parameter,), lambda point: neg(covers(point)))
+        return False
 
     def __iter__(self) -> Iterator[Interval]:
         run, covers = self.run, self.covers
         while run.fresh_truth("more"):
             interval = Interval(run.fresh("start"), run.fresh("end", 0, law.TOP))
             run.suppose(interval.start < interval.end)
-            self._assume_apart(interval)
+            self._assume_next(interval)
             self.current = interval
             yield interval
         seen = self.seen
         run.assume_for_all((self.parameter,), lambda point: implies(covers(point), seen(point)))
 
-    def _assume_apart(self, interval: Interval) -> None:
+    def _assume_next(self, interval: Interval) -> None:
         covers, seen = self.covers, self.seen
 
         def known(point: Any) -> Truth:
             among = (interval.start <= point) & (point < interval.end)
-            return implies(among, covers(point) & neg(seen(point)))
+            return implies(among, covers(point)) & implies(seen(point), point < interval.start)
 
         self.run.assume_for_all((self.parameter,), known)
 
@@ -81,6 +88,8 @@ class Bag:
 
 class Records:
     """A list of memory map records, known by what they say of each byte: in all, and those that were seen."""
+
+    NOTES = ("current",)
 
     def __init__(self, run: Run, whole: law.Map) -> None:
         self.run, self.whole = run, whole
