@@ -34,7 +34,9 @@ def answer(text: str, milliseconds: int = MILLISECONDS) -> str:
 
 def obligations(wanted: Sequence[str]) -> list[Obligation]:
     """Those of the components or of the names that are wanted, or all, whose goals have bit vectors."""
-    every = [each for proofs in PROOFS.values() for each in proofs() if not each.integers]
+    every = [
+        each for proofs in PROOFS.values() for each in proofs() if isinstance(each, Obligation) and not each.integers
+    ]
     return [each for each in every if not wanted or {each.name, each.component} & set(wanted)]
 
 

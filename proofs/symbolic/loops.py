@@ -127,10 +127,11 @@ class _Cut:
         values = self.frame.f_locals
         varies = getattr(self.loop, "varies", ())
         for path in changed(before, after):
-            if path in self.described or path in varies or path.split(".")[0].split("[")[0] in varies:
+            local = path.split(".")[0].split("[")[0]
+            if path in self.described or local in varies:
                 continue
-            if path in values and any(values[path] is each for each in results):
-                continue
+            if local in values and any(values[local] is each for each in results):
+                continue  # what the step answered, and all that belongs to it
             self.run.claim(f"a turn leaves {path} as it was, of which the loop's invariant says nothing", False)
 
     def parts(self) -> Footprint:

@@ -213,7 +213,7 @@ def spoiling(run: Run, name: str, bytes_of: Callable[[Any], Callable[[Any], Trut
         with run.reading_law():
             spoils, left = bytes_of(spoiler), Bag.unknown(run, "page")
             flaw = run.function(f"flaw#{next(run.count)}", "page")
-            before = flaw_of(runs, shift)
+            before = flaw_of(runs)
             left.flaw = lambda page: when(covers(runs, page), flaw(page), before(page))
             both = lambda page, byte: pages_are_spoilt(runs, left, shift, spoils, page, byte)  # noqa: E731
             run.assume_for_all(("page", "byte"), both)
@@ -246,20 +246,24 @@ def without_other_refines(run: Run) -> None:
 class Making:
     """A loop that makes a list of intervals out of what it goes through.
 
-    known: what holds of the list, at any points, given what was seen by the time that it is asked for.
+    known: what holds of the list, given what it was at first, at any points, by what was seen when it is asked for.
     """
 
     varies = ("record", "hole")
 
-    def __init__(self, source: Any, parameters: tuple[str, ...], known: Callable[[Any], Callable[..., Truth]]) -> None:
+    def __init__(
+        self, source: Any, parameters: tuple[str, ...], known: Callable[[Any, Any], Callable[..., Truth]]
+    ) -> None:
         self.source, self.parameters, self.known = source, parameters, known
+        self.first: Any = None  # what the list was before the loop
         self.made: Any = None  # once a turn was taken
 
     def _claim(self, run: Run, made: Any) -> None:
         points = run.point_of_each(self.parameters).values()
-        run.claim("what is made so far is right for what was seen", self.known(made)(*points))
+        run.claim("what is made so far is right for what was seen", self.known(self.first, made)(*points))
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        self.first = arguments[0] if self.first is None else self.first
         self._claim(run, arguments[0])
         return Iterates()
 
@@ -268,7 +272,7 @@ class Making:
         made = self.made = Bag.unknown(run, self.parameters[0])
         flaw = run.function(f"flaw#{next(run.count)}", "page")
         made.flaw = lambda page: flaw(page)
-        run.assume_for_all(self.parameters, self.known(made))
+        run.assume_for_all(self.parameters, self.known(self.first, made))
         return made
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
@@ -291,16 +295,16 @@ def filling(run: Run) -> None:
     run.replace(code, "without_usable", stand_in)
 
 
-def flaw_of(runs: Any, shift: Any) -> Callable[[Any], Any]:
+def flaw_of(runs: Any) -> Callable[[Any], Any]:
     """A byte of each page that the runs lack; of the list that the code starts from, any will do."""
     if isinstance(runs, Bag):
         return runs.flaw
-    return lambda page: page << shift
+    return lambda page: page
 
 
 def no_page_is_flawed(runs: Any, shift: Any, flawed: Callable[[Any], Truth]) -> Callable[[Any, Any], Truth]:
     """What is known of the runs of pages, if these bytes are flawed: none lies in their pages, one in any other."""
-    flaw = flaw_of(runs, shift)
+    flaw = flaw_of(runs)
 
     def known(page: Any, byte: Any) -> Truth:
         clean = (page < law.TOP >> shift) & implies(byte >> shift == page, neg(flawed(byte)))
@@ -322,14 +326,15 @@ def usable_pages_refines(run: Run) -> None:
 
     spoilt: dict[str, Callable[[Any], Truth]] = {}  # by the loop that goes through them, bytes that spoil pages
 
-    def of_holes(made: Any) -> Callable[[Any], Truth]:
+    def of_holes(first: Any, made: Any) -> Callable[[Any], Truth]:
         seen = records.seen
         return lambda byte: covers(made, byte) == ((byte < law.TOP) & neg(seen.is_covered(byte)))
 
-    def of_runs(made: Any, loop: str, seen: Callable[[Any], Truth]) -> Callable[[Any, Any], Truth]:
+    def of_runs(loop: str, first: Any, made: Any, seen: Callable[[Any], Truth]) -> Callable[[Any, Any], Truth]:
         spoilt[loop] = seen
         bytes_of = list(spoilt.values())
-        return no_page_is_flawed(made, shift, lambda byte: any_of([spoils(byte) for spoils in bytes_of]))
+        clean = no_page_is_flawed(made, shift, lambda byte: any_of([spoils(byte) for spoils in bytes_of]))
+        return lambda page, byte: implies(covers(made, page), covers(first, page)) & clean(page, byte)
 
     filled = Making(records, ("byte",), of_holes)
 
@@ -337,16 +342,20 @@ def usable_pages_refines(run: Run) -> None:
         if filled.made is None:
             spoilt["holes"] = lambda byte: lies_in(Interval(0, law.TOP), byte)
             return None  # no record was read, so there is one hole, all of memory
-        return Making(filled.made, ("page", "byte"), lambda made: of_runs(made, "holes", filled.made.seen))
+        return Making(
+            filled.made, ("page", "byte"), lambda first, made: of_runs("holes", first, made, filled.made.seen)
+        )
 
     def by_records(runs: Any, record: Any, page_shift: Any) -> Making:
-        return Making(records, ("page", "byte"), lambda made: of_runs(made, "records", records.seen.is_claimed))
+        return Making(
+            records, ("page", "byte"), lambda first, made: of_runs("records", first, made, records.seen.is_claimed)
+        )
 
     cut(run, code, "without_usable", lambda holes, record: filled)
     cut(run, code, "without_touched", by_holes)
     cut(run, code, "without_other", by_records)
     result = run.call(code.usable_pages, records, shift)
-    made = replace(whole, is_usable=lambda page: covers(result, page), flaw=flaw_of(result, shift))
+    made = replace(whole, is_usable=lambda page: covers(result, page), flaw=flaw_of(result))
     for clause in law.POSTCONDITIONS:
         run.claim(clause.says, clause(made, *run.point_of_each(clause.points).values()))
 

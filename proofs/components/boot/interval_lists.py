@@ -19,7 +19,7 @@ from memoracle.spec.clauses import Truth, implies, neg
 class Bag:
     """A list of disjoint intervals in order, none of them empty."""
 
-    NOTES = ("current",)  # what the list that goes through it has at hand
+    NOTES = ("current", "flaw")  # what the loop that goes through it has at hand; evidence that no code sees
 
     def __init__(self, run: Run, covers: Callable[[Any], Any], parameter: str) -> None:
         self.run, self.covers, self.parameter = run, covers, parameter
