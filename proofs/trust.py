@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from memoracle.proofs import stand_ins
 from memoracle.proofs.obligations import solver
 
 ALWAYS = (
@@ -12,13 +13,10 @@ ALWAYS = (
     "their invariants",
     "the terms (proofs/symbolic/numbers.py): that they count as Python's exact integers do; held against them by "
     "randomised tests",
-    "the stand-ins for containers (proofs/symbolic/containers.py): that they behave as the containers; each held "
-    "against the real one by a randomised test",
+    "the stand-ins for containers and components, that they behave as these, or do no more than what the components' "
+    "own proofs say; each held against the real one by a randomised test: " + stand_ins.said(),
     "the domain: numbers that an object holds have 64 bits, there are at most 2^52 frames, an address range is at most "
     "2^52 pages; nothing is said beyond",
-    "the stand-ins for components (proofs/components: manager/component_models.py, paging/models.py, heap/models.py): "
-    "that they do no more than what the components' own proofs say; each held against the real one by a randomised "
-    "test",
     "kernel_half: that a kernel takes each step of an update, a creation and an exit as one, under its lock",
     "what was answered in earlier runs and kept, as far as a report says that it is from the cache",
     "Python itself, and the containers that the reference uses (array, sortedcontainers)",

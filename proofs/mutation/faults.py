@@ -71,12 +71,12 @@ class MadeFault:
             raise FaultError(f"{self.name}: {error.strerror}: {self.module}") from None
         first, last = _extent(ast.parse(text), self.patch.function, self.name)
         lines = text.splitlines(keepends=True)
-        inside = "".join(lines[first:last])
+        inside, after = "".join(lines[first:last]), [] if last is None else lines[last:]
         if inside.count(self.patch.old) != 1:
             raise FaultError(
                 f"{self.name}: `old` stands {inside.count(self.patch.old)} times in {self.module}, not once"
             )
-        broken = "".join(lines[:first]) + inside.replace(self.patch.old, self.patch.new) + "".join(lines[last:])
+        broken = "".join(lines[:first]) + inside.replace(self.patch.old, self.patch.new) + "".join(after)
         try:
             return ast.parse(broken)
         except SyntaxError as error:
