@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from memoracle.impl.manager import Machine, Manager
-from memoracle.impl.paging import Leaf
+from memoracle.impl.paging import Attributes, Leaf
 from memoracle.impl.pte import Layout
 from memoracle.proofs.components.manager.component_models import (
     LawfulBitmap,
     LawfulPaging,
     LawfulSpaces,
     Whole,
+    is_frame,
     rounded,
 )
-from memoracle.proofs.components.manager.law import MOST_PAGES, proved, same_but_ghosts, unknown
+from memoracle.proofs.components.manager.law import MOST_DEPTH, PAGE_SHIFTS, proved, same_but_ghosts, unknown
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.containers import Map, Set
 from memoracle.proofs.symbolic.execution import Run
@@ -38,11 +40,25 @@ ALWAYS = (
     manager_law.kernel_blocks_are_disjoint,
     law.kernel_blocks_lie_in_the_range,
     law.kernel_pages_fit_their_block,
+    paging.kernel_lives,
 )
 
 
+class Reserved:
+    """What a machine's range has reserved at start. Nothing asks after that, or else it may be anything."""
+
+
+@cache
+def attributes() -> frozenset[str]:
+    """What a manager keeps, as its constructor makes it: of each the proofs say whether it changes."""
+    return frozenset(vars(Manager(Machine(2, 1, 1, Layout(40, 0x0007_0406_0007_0406), 0, 0, 0))))
+
+
 class Code:
-    """A manager on lawful components, in any state that the law admits."""
+    """A manager on lawful components, in any state that the law admits, of any machine.
+
+    kept: what no operation replaces, each attribute that is no container of the manager's own.
+    """
 
     def __init__(self, run: Run, clauses: Sequence[Clause]) -> None:
         self.run, self.clauses = run, clauses
@@ -63,34 +79,24 @@ class Code:
         self.lengths = Map(run, lambda first: is_frame(first) & (s.block_at(first) != 0), s.pages_at)
         self.frame_at = Map(run, lambda page: is_frame(page) & law.is_kernel_page(s, page), s.frame_at)
         self.spaces = LawfulSpaces(self.whole)
-        self.unwritten = self._functions()
-        layout: Any = Layout
-        machine: Any = Machine
-        self.manager.__dict__.update(
-            machine=machine(s.reach, s.image, 1, layout(52, s.pat_register), s.kernel_start, 0, 0, ()),
-            page_shift=s.page_shift,
-            bitmap=self.bitmap,
-            spaces=self.spaces,
-            paging=LawfulPaging(self.whole),
-            given=self.given,
-            lengths=self.lengths,
-            frame_at=self.frame_at,
-        )
-
-    def _functions(self) -> list[Any]:
-        """Whatever the manager's containers hold."""
-        kept = (self.lengths.has, self.lengths.at, self.frame_at.has, self.frame_at.at)
-        return [self.whole.state, self.given.has, self.spaces.has, *kept]
-
-    def is_untouched(self) -> bool:
-        """Whether nothing was written to any container."""
-        return all(now is then for now, then in zip(self._functions(), self.unwritten, strict=True))
+        self.kept = {
+            "machine": machine_of(run, s),
+            "page_shift": s.page_shift,
+            "bitmap": self.bitmap,
+            "spaces": self.spaces,
+            "halves": object(),
+            "paging": LawfulPaging(self.whole),
+        }
+        self.own = {"given": self.given, "lengths": self.lengths, "frame_at": self.frame_at}
+        self.manager.__dict__.update(self.kept, **self.own)
 
     def call(self, method: str, *arguments: Any) -> Any:
         return self.run.call(getattr(self.manager, method), *arguments)
 
     def succeeds(self, method: str, *arguments: Any) -> bool:
-        return bool(self.run.call(lambda: bool(getattr(self.manager, method)(*arguments))))
+        answer = self.call(method, *arguments)
+        self.run.claim("the answer is a truth", answer is True or answer is False)
+        return answer is True
 
     def stands_for(self, due: law.Memory) -> None:
         """Claims that the manager's state is this one. Ghosts, which it does not keep, are those that are due."""
@@ -114,12 +120,24 @@ class Code:
             frame_at=self.frame_at.at,
         )
         same_but_ghosts(self.run, due, state)
-        kernel_page, first = self.run.point("kernel_page"), self.run.point("first")
-        kept = self.frame_at.has(kernel_page) == law.is_kernel_page(due, kernel_page)
-        self.run.claim("it keeps the frame of each kernel page, and of no other", kept)
-        self.run.claim("it keeps the length of each block", self.lengths.has(first) == (due.block_at(first) != 0))
+        self._keeps_no_more_than(due)
         process = self.run.point("process")
         self.run.claim("whoever lives has a range", self.spaces.has(process) == due.lives(process))
+
+    def _keeps_no_more_than(self, due: law.Memory) -> None:
+        """Claims that each attribute is the object that it was, and each container has what is due, and nothing else."""
+        run, now = self.run, {name: value for name, value in vars(self.manager).items() if not is_method(name)}
+        run.claim("it has the attributes that its constructor makes", now.keys() == attributes())
+        kept = {**self.kept, **self.own}
+        for name in sorted(attributes()):
+            run.claim(f"{name} is the object that it was", name in kept and now.get(name) is kept[name])
+        frame, page, first = (run.any_number(each) for each in ("frame", "kernel_page", "first"))
+        given = is_frame(frame) & (due.use(frame) == law.GIVEN)
+        run.claim("it keeps each frame that was given, and no other", self.given.has(frame) == given)
+        held = is_frame(page) & law.is_kernel_page(due, page)
+        run.claim("it keeps the frame of each kernel page, and of no other", self.frame_at.has(page) == held)
+        begins = is_frame(first) & (due.block_at(first) != 0)
+        run.claim("it keeps the length of each block, and of no other", self.lengths.has(first) == begins)
 
     def allowed(self, operation: Operation, state: law.Memory, **values: Any) -> None:
         """Claims that the law allows an operation, for these values and any other points."""
@@ -128,10 +146,19 @@ class Code:
             self.run.claim(clause.says, clause(state, *(at[point] for point in clause.points)))
 
 
-def is_frame(number: Any) -> Truth:
-    """Whether a number is one that frames and pages may have."""
-    inside: Truth = (0 <= number) & (number <= MOST_PAGES)
-    return inside
+def machine_of(run: Run, s: law.Memory) -> Machine:
+    """Any machine that such a state may be of."""
+    depths = (run.number(f"{whose}_depth", 0, MOST_DEPTH) for whose in ("kernel", "process"))
+    a_layout: Any = Layout
+    a_machine: Any = Machine
+    layout, level = a_layout(s.physical_bits, s.pat_register), PAGE_SHIFTS.index(s.page_shift) + 1
+    machine: Machine = a_machine(s.reach, s.image, level, layout, s.kernel_start, *depths, Reserved())
+    return machine
+
+
+def is_method(name: str) -> bool:
+    """Whether a manager has it from its class: a proof may put a step of a loop in its place."""
+    return callable(getattr(Manager, name, None))
 
 
 def refines(
@@ -193,56 +220,70 @@ def create_refines(run: Run, code: Code) -> None:
 @refines(
     "map",
     "the code of map does what the law says: tables are taken, and the page is mapped, or nothing is done",
-    (*ALWAYS, paging.kernel_lives),
 )
 def map_refines(run: Run, code: Code) -> None:
-    process, virtual, frame = run.point("process"), run.point("virtual"), run.point("frame")
-    cache, (writable, executable, global_) = run.point("cache"), (1, 0, 1)
+    process, virtual, physical = run.point("process"), run.any_number("virtual"), run.any_number("physical")
+    cache, flags = run.any_number("cache"), [run.truth(each) for each in ("writable", "executable", "global")]
     a_leaf: Any = Leaf
-    leaf = a_leaf(frame << code.before.page_shift, cache, bool(writable), bool(executable), bool(global_))
+    leaf = a_leaf(physical, cache, *flags)
     if not code.succeeds("map", process, virtual, leaf):
         run.claim("it fails only where the page tables refuse", code.whole.refused)
         code.stands_for(code.before)
         return
-    due = with_tables(code, code.before)
+    due, (frame,) = with_tables(code, code.before), code.manager.paging.shown
+    run.claim("the frame is that of the leaf", physical == frame << due.page_shift)
     code.allowed(law.map_page, due, process=process, virtual=virtual, frame=frame)
-    code.stands_for(law.map_page(due, process, virtual, frame, cache, writable, executable, global_))
+    code.stands_for(law.map_page(due, process, virtual, frame, cache, *(when(flag, 1, 0) for flag in flags)))
 
 
 @refines(
     "unmap",
-    "the code of unmap does what the law says, and with release frees what frame.allocate gave once nothing maps it",
-    (*ALWAYS, law.kernel_pages_are_mapped, paging.kernel_lives),
+    "the code of unmap does what the law says, and with release, and no other, frees what frame.allocate gave once "
+    "nothing maps it",
+    (*ALWAYS, law.kernel_pages_are_mapped),
 )
 def unmap_refines(run: Run, code: Code) -> None:
-    process, virtual, release = run.point("process"), run.point("virtual"), run.fresh_truth("release")
+    before = code.before
+    process, virtual, release = run.point("process"), run.any_number("virtual"), run.fresh_truth("release")
     if not code.succeeds("unmap", process, virtual, release):
         page = code.call("page_at", virtual)
-        held = False if page is None else is_frame(page) & law.is_kernel_page(code.before, page)
-        mapped = process_lives(code.before, process) & paging.page_is_mapped(code.before, process, virtual)
+        held = False if page is None else is_frame(page) & law.is_kernel_page(before, page)
+        mapped = process_lives(before, process) & paging.page_is_mapped(before, process, virtual)
         run.claim("it fails only if nothing is mapped, or a kernel page", held | neg(mapped))
-        code.stands_for(code.before)
+        code.stands_for(before)
         return
-    code.allowed(law.unmap, code.before, process=process, virtual=virtual)
-    due = with_tables(code, law.unmap(code.before, process, virtual))
-    for frame in code.bitmap.freed:
-        run.claim("it was asked to release", release)
+    code.allowed(law.unmap, before, process=process, virtual=virtual)
+    due = with_tables(code, law.unmap(before, process, virtual))
+    (frame,) = code.manager.paging.hidden
+    goes = release & law.release.allows(due, frame=frame)
+    run.claim("a frame is freed if and only if it is to be released", goes if code.bitmap.freed else neg(goes))
+    if code.bitmap.freed:
         code.allowed(law.release, due, frame=frame)
         due = law.release(due, frame)
     code.stands_for(due)
 
 
-def tells(question: str) -> Obligation:
-    """That an answer is that of the page tables."""
+@refines("translate", "the code of translate answers as the page tables do, and changes nothing")
+def translate_refines(run: Run, code: Code) -> None:
+    process, virtual, paging_of = run.any_number("process"), run.any_number("virtual"), code.manager.paging
+    answer = code.call("translate", process, virtual)
+    shown = paging_of.is_shown(process, virtual)
+    run.claim("there is an answer where the page tables have one", neg(shown) if answer is None else shown)
+    if answer is not None:
+        run.claim("the answer is the page tables'", answer == paging_of.asked("translation", process, virtual))
+    code.stands_for(code.before)
 
-    @refines(question, f"the code of {question} answers as the page tables do, and changes nothing")
-    def check(run: Run, code: Code) -> None:
-        process, virtual = run.point("process"), run.point("virtual")
-        answer = code.call(question, process, virtual)
-        run.claim("the answer is the page tables'", answer == getattr(code.manager.paging, question)(process, virtual))
-        run.claim("nothing changes", code.is_untouched())
 
-    return check
+@refines("attributes", "the code of attributes answers as the page tables do, and changes nothing")
+def attributes_refines(run: Run, code: Code) -> None:
+    process, virtual, paging_of = run.any_number("process"), run.any_number("virtual"), code.manager.paging
+    answer = code.call("attributes", process, virtual)
+    shown = paging_of.is_shown(process, virtual)
+    run.claim("there is an answer where the page tables have one", neg(shown) if answer is None else shown)
+    for field in Attributes._fields if answer is not None else ():
+        told = getattr(answer, field) == paging_of.asked(field, process, virtual)
+        run.claim(f"{field} is what the page tables say", told)
+    code.stands_for(code.before)
 
 
 @refines("page-at", "the code of page_at finds the page of the kernel's range that begins at an address, and no other")
@@ -251,13 +292,21 @@ def page_at_refines(run: Run, code: Code) -> None:
     found = code.call("page_at", address)
     if found is None:
         run.claim("no page begins there", law.address_of(code.before, page) != address)
-        return
-    run.claim("the page begins there", (0 <= found) & (law.address_of(code.before, found) == address))
+    else:
+        run.claim("the page begins there", (0 <= found) & (law.address_of(code.before, found) == address))
+    code.stands_for(code.before)
+
+
+@refines("address-of", "the code of address_of says where a page of the kernel's range begins")
+def address_of_refines(run: Run, code: Code) -> None:
+    page = run.any_number("kernel_page")
+    run.claim("it is the page's", code.call("address_of", page) == law.address_of(code.before, page))
+    code.stands_for(code.before)
 
 
 @refines("take-range", "the code of allocate_range does what the law says, or nothing")
 def take_range_refines(run: Run, code: Code) -> None:
-    process, pages = run.point("process"), run.point("pages")
+    process, pages = run.any_number("process"), run.any_number("pages")
     first = code.call("allocate_range", process, pages)
     if first is None:
         finds_no_block(code, process)
@@ -267,7 +316,7 @@ def take_range_refines(run: Run, code: Code) -> None:
 
 @refines("reserve-range", "the code of reserve_range does what the law says, or nothing")
 def reserve_range_refines(run: Run, code: Code) -> None:
-    process, first, pages = run.point("process"), run.point("first"), run.point("pages")
+    process, first, pages = (run.any_number(each) for each in ("process", "first", "pages"))
     if not code.succeeds("reserve_range", process, first, pages):
         finds_no_block(code, process)
         return
@@ -287,7 +336,7 @@ def takes_a_block(code: Code, process: Any, first: Any, size: Any) -> None:
 
 @refines("give-range", "the code of free_range does what the law says, and never frees the block of kernel pages")
 def give_range_refines(run: Run, code: Code) -> None:
-    process, first, pages = run.point("process"), run.point("first"), run.point("pages")
+    process, first, pages = (run.any_number(each) for each in ("process", "first", "pages"))
     size = rounded(run, pages)
     if not code.succeeds("free_range", process, first, pages):
         block = manager_ranges.frees_a_block(code.before, process, first, size)
@@ -319,7 +368,7 @@ def extend_refines(run: Run, code: Code) -> None:
 @refines(
     "shrink-pages",
     "the code that takes a kernel page away does what the law says",
-    (*ALWAYS, law.kernel_pages_are_mapped, paging.kernel_lives),
+    (*ALWAYS, law.kernel_pages_are_mapped),
 )
 def shrink_refines(run: Run, code: Code) -> None:
     first = run.point("first")
@@ -343,8 +392,10 @@ CODE = (
     create_refines,
     map_refines,
     unmap_refines,
-    *map(tells, ("translate", "attributes")),
+    translate_refines,
+    attributes_refines,
     page_at_refines,
+    address_of_refines,
     take_range_refines,
     reserve_range_refines,
     give_range_refines,

@@ -11,13 +11,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from memoracle.impl.paging import Leaf, Unmapped
+from memoracle.impl.paging import Attributes, Leaf, Unmapped
+from memoracle.proofs.components.manager.law import MOST_PAGES
 from memoracle.proofs.symbolic.containers import Set
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.numbers import SymbolicBool
 from memoracle.spec import bitmap, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Truth, implies, neg, when
 from memoracle.spec.kernel_half import is_new, process_lives
+
+MOST_CACHE = 7  # a memory type is one of the page attribute table's, of three bits
 
 
 class SomeTables:
@@ -104,6 +108,8 @@ class LawfulPaging:
 
     def __init__(self, whole: Whole) -> None:
         self.whole, self.run = whole, whole.run
+        self.shown: list[Any] = []  # the frames that were mapped
+        self.hidden: list[Any] = []  # those that were unmapped
 
     def create(self, process: Any) -> bool:
         with self.run.reading_law():
@@ -124,23 +130,19 @@ class LawfulPaging:
             self.whole.refused = True
             return False
         with self.run.reading_law():
-            state = self.whole.state
+            state, frame = self.whole.state, self.run.point("frame")
+            physical, cache = leaf.physical, leaf.cache
             self.run.suppose(
-                process_lives(state, process)
-                & paging.page_is_unmapped(state, process, virtual)
-                & paging.use_can_be_counted(state, leaf.physical)
+                process_lives(state, process),
+                paging.page_is_unmapped(state, process, virtual),
+                paging.use_can_be_counted(state, physical),
+                physical == frame << state.page_shift,
+                (0 <= cache) & (cache <= MOST_CACHE),
             )
             self._some_tables(paging.space_of(process, virtual), True)
-            self.whole.state = paging.map_page(
-                self.whole.state,
-                process,
-                virtual,
-                leaf.physical,
-                leaf.cache,
-                int(leaf.writable),
-                int(leaf.executable),
-                int(leaf.global_),
-            )
+            flags = (when(flag, 1, 0) for flag in (leaf.writable, leaf.executable, leaf.global_))
+            self.whole.state = paging.map_page(self.whole.state, process, virtual, physical, cache, *flags)
+            self.shown.append(frame)
         return True
 
     def unmap(self, process: Any, virtual: Any) -> Unmapped | None:
@@ -157,22 +159,31 @@ class LawfulPaging:
             self.whole.state = paging.unmap(state, process, virtual)
             self._some_tables(paging.space_of(process, virtual), False)
             last = paging.is_counted(state, physical) & (law.uses_of(self.whole.state, frame) == 0)
+            self.hidden.append(frame)
             answer: Any = Unmapped
             unmapped: Unmapped = answer(frame, last)
             return unmapped
 
     def translate(self, process: Any, virtual: Any) -> Any:
-        return self.asked("translation", process, virtual)
+        return self.asked("translation", process, virtual) if self.is_shown(process, virtual) else None
 
-    def attributes(self, process: Any, virtual: Any) -> Any:
-        return self.asked("attributes", process, virtual)
+    def attributes(self, process: Any, virtual: Any) -> Attributes | None:
+        if not self.is_shown(process, virtual):
+            return None
+        answer: Any = Attributes
+        attributes: Attributes = answer(*(self.asked(field, process, virtual) for field in Attributes._fields))
+        return attributes
+
+    def is_shown(self, process: Any, virtual: Any) -> SymbolicBool:
+        """Whether anything is mapped there: any answer, but the same for the same byte."""
+        return self.run.relation("shown", "process", "virtual")(process, virtual)
 
     def asked(self, what: str, process: Any, virtual: Any) -> Any:
         """The answer that belongs to a question, whatever it is."""
         return self.run.function(what, "process", "virtual")(process, virtual)
 
     def exit(self, process: Any) -> Set | None:
-        """All that a process maps is unmapped, its tables go, and last its PML4; what is no longer used is told."""
+        """All that a process maps is unmapped, its tables go, and last its PML4; what lost its last use is listed."""
         with self.run.reading_law():
             state = self.whole.state
             may = (process != 0) & process_lives(state, process)
@@ -222,19 +233,25 @@ class LawfulSpaces:
         return LawfulBuddy(self.whole, process) if self.has(process) else None
 
     def __getitem__(self, process: int) -> LawfulBuddy:
+        with self.run.reading_law():
+            self.run.must("the process has a range", self.has(process))
         return LawfulBuddy(self.whole, process)
 
     def create(self, process: Any) -> bool:
         has = self.has
+        if has(process):
+            return False
         self.has = lambda other: has(other) | (other == process)
-        return self._begin_anew(process)
+        return self._has_no_ranges(process)
 
     def exit(self, process: Any) -> bool:
         has = self.has
+        if process == 0 or not has(process):
+            return False
         self.has = lambda other: has(other) & (other != process)
-        return self._begin_anew(process)
+        return self._has_no_ranges(process)
 
-    def _begin_anew(self, process: Any) -> bool:
+    def _has_no_ranges(self, process: Any) -> bool:
         """A new process has no ranges, nor has one that exited."""
         with self.run.reading_law():
             taken, size_at = self.whole.state.taken, self.whole.state.size_at
@@ -258,8 +275,7 @@ class LawfulBuddy:
             return None
         with self.run.reading_law():
             first = self.run.point("first")
-            self.run.suppose(0 < pages)
-            self._take(first, rounded(self.run, pages))
+            self._take(first, pages, rounded(self.run, pages))
             return first
 
     def reserve(self, first: Any, pages: Any) -> bool:
@@ -267,8 +283,8 @@ class LawfulBuddy:
             self.whole.refused = True
             return False
         with self.run.reading_law():
-            self.run.suppose(0 < pages, pages == rounded(self.run, pages))
-            self._take(first, pages)
+            self.run.suppose(is_frame(first), pages == rounded(self.run, pages))
+            self._take(first, pages, pages)
         return True
 
     def free(self, first: Any, pages: Any) -> bool:
@@ -292,10 +308,11 @@ class LawfulBuddy:
             self.whole.state = replace(state, taken=taken)
         return True
 
-    def _take(self, first: Any, size: Any) -> None:
+    def _take(self, first: Any, pages: Any, size: Any) -> None:
         """A block of free pages is allocated. Which blocks lie in a range its own law says (see buddy)."""
         state, process = self.whole.state, self.process
-        self.run.suppose(0 < size, implies(process == 0, manager_pages.block_lies_in_the_range(state, first, size)))
+        self.run.suppose((0 < pages) & (pages <= size))
+        self.run.suppose(implies(process == 0, manager_pages.block_lies_in_the_range(state, first, size)))
         is_free = manager_ranges.block_is_free
         self.run.assume_for_all(("kernel_page",), lambda page: is_free(state, process, first, size, page))
         self.whole.state = manager_ranges.range_taken(state, process, first, size, True)
@@ -308,8 +325,15 @@ def without_pages(run: Run, state: law.Memory, process: Any) -> law.Memory:
     return replace(state, is_mapped=lambda space, page: state.is_mapped(space, page) & (space != process), uses=uses)
 
 
+def is_frame(number: Any) -> Truth:
+    """Whether a number is one that frames, and pages of a range, may have."""
+    inside: Truth = (0 <= number) & (number <= MOST_PAGES)
+    return inside
+
+
 def rounded(run: Run, pages: Any) -> Any:
-    """The pages of the block for so many: the next power of two."""
-    size = run.function("rounded", "pages", high=run.sorts["pages"].highest)(pages)
-    run.suppose(pages <= size)
+    """The pages of the block for so many: the next power of two, which no range has if that is too large."""
+    most = run.sorts["pages"].highest
+    size = run.function("rounded", "pages", high=most)(pages)
+    run.suppose(implies(pages <= most, pages <= size))
     return size

@@ -24,7 +24,8 @@ from memoracle.spec.kernel_half import process_lives
 from memoracle.spec.paging import Mappings
 
 PAGE_SHIFTS = (12, 21, 30)
-MOST_PAGES = 1 << 52  # of a range, and frames of a machine
+MOST_DEPTH = 52  # the binary logarithm of
+MOST_PAGES = 1 << MOST_DEPTH  # of a range, and frames of a machine
 MOST_ADDRESSES = 1 << 84  # more than the bytes of any range of them
 FRAME, KERNEL_PAGE = Sort("frame", MOST_PAGES), Sort("kernel page", MOST_PAGES)
 SPACE, PAGE, PHYSICAL = Sort("space"), Sort("page", MOST_ADDRESSES), Sort("physical", MOST_ADDRESSES)
