@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from memoracle.spec import manager, manager_pages, manager_ranges
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg
 from memoracle.spec.manager import Memory
@@ -79,3 +81,51 @@ THEOREMS = (
 @clause("of a process that exited no table, no range and no mapping is left")
 def nothing_of_it_is_left(s: Memory, process: Number, table: Number, kernel_page: Number, page: Number) -> Truth:
     return neg(manager.holds_the_root(s, process, table) | s.taken(process, kernel_page) | s.is_mapped(process, page))
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A process's exit as a whole: the states before the first of its steps and after the last."""
+
+    before: Memory
+    after: Memory
+
+
+def was_given(s: Exit, frame: Number) -> Truth:
+    return manager.takes_back_what_was_given(s.before, frame)
+
+
+def lost_its_uses(s: Exit, frame: Number) -> Truth:
+    """Whether pages showed a frame, and none does any more."""
+    return (0 < manager.uses_of(s.before, frame)) & manager.nothing_maps_it(s.after, frame)
+
+
+@clause("a process's exit frees each frame that frame.allocate gave and that nothing maps any more, though it was mapped")
+def exit_frees_what_lost_its_uses(s: Exit, frame: Number) -> Truth:
+    return implies(was_given(s, frame) & lost_its_uses(s, frame), s.after.is_free(frame))
+
+
+@clause("and no other frame but the process's tables")
+def exit_frees_nothing_else(s: Exit, process: Number, frame: Number) -> Truth:
+    became_free = s.after.is_free(frame) & neg(s.before.is_free(frame))
+    table = manager.holds_the_root(s.before, process, frame)
+    return implies(became_free, table | (was_given(s, frame) & lost_its_uses(s, frame)))
+
+
+@clause("a process's exit unmaps all its pages, and leaves those of others as they were")
+def exit_unmaps_its_own_pages(s: Exit, process: Number, space: Number, page: Number) -> Truth:
+    stays = s.before.is_mapped(space, page) & (space != process)
+    same = s.after.physical(space, page) == s.before.physical(space, page)
+    return (s.after.is_mapped(space, page) == stays) & implies(stays, same)
+
+
+@clause("after a process's exit each frame that frame.allocate gave and that only this process mapped is free")
+def exit_frees_what_only_it_mapped(s: Exit, process: Number, page: Number, frame: Number) -> Truth:
+    physical = frame << s.before.page_shift
+    other, elsewhere = s.after.space_numbered(physical, 0), s.after.page_numbered(physical, 0)
+    shared = (other != process) & s.before.is_mapped(other, elsewhere) & (s.before.physical(other, elsewhere) == physical)
+    shown = s.before.is_mapped(process, page) & (s.before.physical(process, page) == physical)
+    return implies(was_given(s, frame) & shown & neg(shared), s.after.is_free(frame))
+
+
+EXIT = (exit_frees_what_lost_its_uses, exit_frees_nothing_else, exit_unmaps_its_own_pages)

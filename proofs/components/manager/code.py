@@ -14,6 +14,7 @@ from memoracle.proofs.components.manager.component_models import (
     LawfulBitmap,
     LawfulPaging,
     LawfulSpaces,
+    SomeTables,
     Whole,
     is_frame,
     rounded,
@@ -22,7 +23,6 @@ from memoracle.proofs.components.manager.law import MOST_DEPTH, PAGE_SHIFTS, pro
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.containers import Map, Set
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.primed import Renamed
 from memoracle.spec import bitmap, manager_law, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Clause, Number, Operation, Truth, neg, when
@@ -61,34 +61,31 @@ class Code:
     """
 
     def __init__(self, run: Run, clauses: Sequence[Clause]) -> None:
-        self.run, self.clauses = run, clauses
-        self.manager: Any = object.__new__(Manager)
-        self._enter(unknown(run))
-
-    def goes_on(self, suffix: str) -> None:
-        """From here on it is in any state that the law admits, of the same machine."""
-        renamed: Any = Renamed(self.run, suffix, ("count",))
-        self._enter(unknown(renamed, self.before.page_shift))
-
-    def _enter(self, s: law.Memory) -> None:
-        run, self.before = self.run, s
-        run.assume_all(self.clauses, s)
-        self.whole = Whole(run, s)
-        self.bitmap = LawfulBitmap(self.whole)
-        self.given = Set(run, lambda frame: is_frame(frame) & (s.use(frame) == law.GIVEN), "frame")
-        self.lengths = Map(run, lambda first: is_frame(first) & (s.block_at(first) != 0), s.pages_at)
-        self.frame_at = Map(run, lambda page: is_frame(page) & law.is_kernel_page(s, page), s.frame_at)
-        self.spaces = LawfulSpaces(self.whole)
+        self.run, self.before = run, unknown(run)
+        run.assume_all(clauses, self.before)
+        self.whole = Whole(run, self.before)
+        self.bitmap, self.spaces = LawfulBitmap(self.whole), LawfulSpaces(self.whole)
+        nothing: Any = lambda key: False  # noqa: E731
+        self.given, self.lengths, self.frame_at = Set(run, nothing, "frame"), Map(run, nothing, nothing), Map(run, nothing, nothing)
+        self.becomes(self.before)
         self.kept = {
-            "machine": machine_of(run, s),
-            "page_shift": s.page_shift,
+            "machine": machine_of(run, self.before),
+            "page_shift": self.before.page_shift,
             "bitmap": self.bitmap,
             "spaces": self.spaces,
             "halves": object(),
             "paging": LawfulPaging(self.whole),
         }
         self.own = {"given": self.given, "lengths": self.lengths, "frame_at": self.frame_at}
+        self.manager: Any = object.__new__(Manager)
         self.manager.__dict__.update(self.kept, **self.own)
+
+    def becomes(self, s: law.Memory) -> None:
+        """From here on it stands for this state, of the same machine."""
+        self.whole.state, self.spaces.has = s, s.lives
+        self.given.has, self.given.witnesses = (lambda frame: is_frame(frame) & (s.use(frame) == law.GIVEN)), []
+        self.lengths.has, self.lengths.at = (lambda first: is_frame(first) & (s.block_at(first) != 0)), s.pages_at
+        self.frame_at.has, self.frame_at.at = (lambda page: is_frame(page) & law.is_kernel_page(s, page)), s.frame_at
 
     def call(self, method: str, *arguments: Any) -> Any:
         return self.run.call(getattr(self.manager, method), *arguments)
@@ -378,9 +375,9 @@ def shrink_refines(run: Run, code: Code) -> None:
     code.stands_for(with_tables(code, due))
 
 
-def with_tables(code: Code, state: law.Memory) -> law.Memory:
+def with_tables(code: Code, state: law.Memory, came_or_went: Sequence[SomeTables] | None = None) -> law.Memory:
     """The state after the tables were taken, or given back, that the code took or gave; the law allows each."""
-    for tables in code.whole.tables:
+    for tables in code.whole.tables if came_or_went is None else came_or_went:
         code.run.claim("the law allows each table's step", tables.allowed(state, code.run.point("frame")))
         state = tables(state)
     return state

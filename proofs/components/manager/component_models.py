@@ -8,6 +8,7 @@ choices that nobody knows; if it does not, the law leaves no choice, or the comp
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +55,16 @@ class SomeTables:
             use=lambda frame: when(has(frame), use, state.use(frame)),
             owner=lambda frame: when(has(frame), self.space, state.owner(frame)) if come else state.owner(frame),
         )
+
+
+    def and_these(self, others: SomeTables) -> SomeTables:
+        """Both, of the same space."""
+        both = copy(self)
+        has, below = self.has, self.below
+        both.has = lambda frame: has(frame) | others.has(frame)
+        both.below = lambda frame: below(frame) + others.below(frame)
+        both.many = self.many + others.many
+        return both
 
 
 class Whole:

@@ -1,275 +1,277 @@
 """Proofs of the manager's code that repeats a step of the law: kernel pages and exit.
 
-At the head of a loop the state is any that the law admits: each turn is a step of the law, as `manager_code` shows of
-`_extend`, `_shrink` and `free_frame`, and a step keeps the invariants. So what is proved here is that each turn may be
-taken, what comes before and after the loop, and that the loops of kernel pages end; exit's ends with the list that it
-empties.
+At the head of a loop the state is that in which it began, changed by any number of steps of the law (see
+repeated_steps). Each turn runs the real step, and must come to that state with one step more. The law allows each step,
+so what the law keeps is known of the head's state, too.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from memoracle.proofs.components.manager.code import ALWAYS, Code, refines
+from memoracle.proofs.components.manager.code import ALWAYS, Code, refines, with_tables
 from memoracle.proofs.components.manager.component_models import rounded
 from memoracle.proofs.components.manager.kernel_pages import seen
+from memoracle.proofs.components.manager.repeated_steps import PagesCame, PagesWent, Released
 from memoracle.proofs.symbolic.containers import Set
-from memoracle.proofs.symbolic.execution import EndOfRunError, Run
-from memoracle.proofs.symbolic.loops import cut
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.loops import Members, cut
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
-from memoracle.spec import manager_pages, paging
+from memoracle.spec import manager_law, manager_pages, paging
 from memoracle.spec.clauses import implies, neg
 from memoracle.spec.kernel_half import process_lives
-
-
-class UpToHere:
-    """A loop of which only what comes before it is of interest."""
-
-    def __init__(self, claims: Callable[..., None]) -> None:
-        self.claims = claims
-
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        self.claims(*arguments)
-
-    def havoc(self, run: Run) -> Any:
-        raise EndOfRunError
-
-    on_back_edge: Any = None
-
 
 # Kernel pages
 
 
-def is_the_least(code: Code, first: Any, pages: Any) -> Any:
-    """That kernel pages have the least block that so many need: so it is between any two calls."""
-    return (0 < pages) & (code.before.block_at(first) == rounded(code.run, pages))
+class Growing:
+    """The loop of allocate_pages: the block was begun, and has some of the pages that were asked for.
 
-
-class Filling(ABC):
-    """The loops over the pages of a block: it is there, and has some of them.
-
-    Of a turn they need to know what `extend_refines` and `shrink_refines` show: there is one page more, or less.
+    goes_on: whether each page that was to come did; where one did not, the loop is left.
     """
 
-    def __init__(self, code: Code, size: Any) -> None:
-        self.code, self.size = code, size
-        code.manager._extend, code.manager._shrink = self._extend, self._shrink
+    def __init__(self, code: Code, pages: Any, size: Any) -> None:
+        self.code, self.asked, self.size, self.goes_on = code, pages, size, True
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        (self.first,) = arguments
-        run.claim("the block is there", self.code.lengths.has(self.first))
-        return self.measure()
+        (first,) = arguments
+        if not hasattr(self, "begun"):
+            self.first, start = first, self.code.before
+            self.code.allowed(manager_pages.begin_pages, start, first=first, pages=self.size)
+            self.begun = manager_pages.begin_pages(start, first, self.size)
+            self.came = PagesCame(run, self.begun, first)
+        run.claim("it is the block that was begun", first == self.first)
+        run.claim("no page is tried once one did not come", self.goes_on)
+        self.holds(run)
+        self.picked, self.tables = len(self.code.bitmap.picked), len(self.code.whole.tables)
+        return (self.asked - self.came.many) + (self.asked - self.came.many) + 1
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
-        if result is False:
-            raise EndOfRunError  # nothing changed, and the loop ends: as if it had ended here at first
-        return self.measure()
+    def holds(self, run: Run) -> None:
+        """Claims the invariant."""
+        self.code.stands_for(self.state())
+        run.claim("it has no more pages than were asked for", self.came.many <= self.asked)
+        run.claim("unless they are all there, the loop goes on", implies(neg(self.goes_on), self.came.many < self.asked))
+        for says, holds in self.came.fit(self.begun, run.point("kernel_page"), run.point("frame")):
+            run.claim(says, holds)
 
-    @abstractmethod
-    def measure(self) -> Any:
-        """What each turn lowers."""
-
-    def pages(self) -> Any:
-        return self.code.lengths.at(self.first)
-
-    def goes_on(self, run: Run) -> None:
-        self.code.goes_on("-within")
-        run.suppose(self.code.before.block_at(self.first) == self.size)
-
-    def _extend(self, first: Any) -> bool:
-        with self.code.run.reading_law():
-            self.code.run.claim("the block has room for one more page", self.code.lengths.at(first) < self.size)
-        if not self.code.whole.may("there is one more page"):
-            return False
-        self.code.lengths[first] = self.code.lengths[first] + 1
-        return True
-
-    def _shrink(self, first: Any) -> None:
-        with self.code.run.reading_law():
-            self.code.run.claim("a page is left", 0 < self.code.lengths.at(first))
-        self.code.lengths[first] = self.code.lengths[first] - 1
-
-
-class Growing(Filling):
-    """The loop of allocate_pages."""
-
-    def __init__(self, code: Code, asked: Any, size: Any) -> None:
-        super().__init__(code, size)
-        self.asked = asked
-        code.manager._undo = lambda first, pages: undone(code, first, pages)
+    def state(self) -> law.Memory:
+        return self.came(self.begun)
 
     def havoc(self, run: Run) -> Any:
-        self.goes_on(run)
-        run.suppose(self.pages() <= self.asked)
-        self.went_on = run.fresh_truth("there is one more page")
-        return self.went_on
+        self.came = came = self.came.any_more(self.asked)
+        for place in range(2):
+            run.assume_for_all(
+                ("kernel_page", "frame"), lambda page, frame, at=place: came.fit(self.begun, page, frame)[at][1]
+            )
+        run.assume_all(ALWAYS, self.state())
+        self.code.becomes(self.state())
+        self.goes_on = run.fresh_truth("one more page came")
+        run.suppose(implies(neg(self.goes_on), came.many < self.asked))
+        return self.goes_on
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
-        run.claim("it has no more pages than were asked for", self.pages() <= self.asked)
-        return super().on_back_edge(run, result)
+        code, before = self.code, self.state()
+        run.claim("the step says whether one more page came", result is True or result is False)
+        self.goes_on = result is True
+        if self.goes_on:
+            (frame,), tables = code.bitmap.picked[self.picked :], code.whole.tables[self.tables :]
+            code.allowed(manager_pages.extend_pages, before, first=self.first, frame=frame)
+            with_tables(code, manager_pages.extend_pages(before, self.first, frame), tables)
+            self.came = self.came.one_more(frame, *tables)
+        self.holds(run)
+        return (self.asked - self.came.many) + (self.asked - self.came.many) + (1 if self.goes_on else 0)
 
-    def measure(self) -> Any:
-        return self.asked - self.pages()
+
+class Undone:
+    """Stands in for `_undo`, of which `undo_refines` shows what it does: all pages of a block go, and the block."""
+
+    def __init__(self, code: Code, expected: Callable[[], law.Memory]) -> None:
+        """expected: the state in which it is called."""
+        self.code, self.expected = code, expected
+        self.went: PagesWent | None = None
+        code.run.replace(code.manager, "_undo", self.undo)
+
+    def undo(self, first: Any, pages: Any) -> None:
+        code, run = self.code, self.code.run
+        with run.reading_law():
+            before = self.expected()
+            code.stands_for(before)
+            run.claim("what is undone is a whole block", is_the_least(run, before, first, pages))
+            self.went = PagesWent(run, before, first).any_more(left=0)
+            code.becomes(manager_pages.end_pages(self.went(), first))
 
 
-class Shrinking(Filling):
-    """The loop of undoing."""
+class Shrinking:
+    """The loop of undoing: some of the block's last pages went."""
+
+    def __init__(self, code: Code) -> None:
+        self.code, self.start = code, code.before
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        (first,) = arguments
+        if not hasattr(self, "went"):
+            self.first, self.went = first, PagesWent(run, self.start, first)
+        run.claim("it is the block that is undone", first == self.first)
+        self.code.stands_for(self.went())
+        self.tables = len(self.code.whole.tables)
+        return self.went.left
 
     def havoc(self, run: Run) -> None:
-        self.goes_on(run)
+        self.went = self.went.any_more()
+        run.assume_all(ALWAYS, self.went())
+        self.code.becomes(self.went())
 
-    def measure(self) -> Any:
-        return self.pages()
-
-
-def undone(code: Code, first: Any, pages: Any) -> None:
-    """Stands in for `_undo`, of which `undo_refines` shows what it does."""
-    with code.run.reading_law():
-        code.run.claim("what is undone is a whole block", is_the_least(code, first, pages))
-        code.goes_on("-undone")
-        code.run.suppose(code.before.block_at(first) == 0)
-
-
-@refines("begin-pages", "the code of allocate_pages begins a block as the law says, or does nothing")
-def begin_refines(run: Run, code: Code) -> None:
-    pages = run.point("pages")
-    size = rounded(run, pages)
-
-    def begun(first: Any) -> None:
-        code.allowed(manager_pages.begin_pages, code.before, first=first, pages=size)
-        code.stands_for(manager_pages.begin_pages(code.before, first, size))
-
-    cut(run, code.manager, "_extend", lambda first: UpToHere(begun))
-    address = code.call("allocate_pages", pages)
-    run.claim("only without a block are there no pages, and no address", address is None and code.whole.refused)
-    code.stands_for(code.before)
+    def on_back_edge(self, run: Run, result: Any) -> Any:
+        code, before, (tables,) = self.code, self.went(), self.code.whole.tables[self.tables :]
+        code.allowed(manager_pages.shrink_pages, before, first=self.first)
+        with_tables(code, manager_pages.shrink_pages(before, self.first), [tables])
+        self.went = self.went.one_more(tables)
+        frame = run.point("frame")
+        run.claim("each table that went was the kernel half's", self.went.tables.allowed(self.start, frame))
+        code.stands_for(self.went())
+        return self.went.left
 
 
-@refines("allocate-pages", "the code of allocate_pages extends its block to all pages, or undoes it whole", ())
+def is_the_least(run: Run, s: law.Memory, first: Any, pages: Any) -> Any:
+    """That kernel pages have the least block that so many need: so it is between any two calls."""
+    return (0 < pages) & (s.block_at(first) == rounded(run, pages))
+
+
+@refines(
+    "allocate-pages",
+    "the code of allocate_pages begins a block, and extends it to all pages, or undoes it whole: then nothing differs "
+    "but which frames hold the tables of the kernel half",
+)
 def allocate_pages_refines(run: Run, code: Code) -> None:
-    pages = run.point("pages")
-    size, start = rounded(run, pages), code.before
-    loop = Growing(code, pages, size)
+    pages, start = run.any_number("pages"), code.before
+    loop = Growing(code, pages, rounded(run, pages))
+    undone = Undone(code, loop.state)
     cut(run, code.manager, "_extend", lambda first: loop)
     address = code.call("allocate_pages", pages)
-    if code.before is start:
-        return  # no block was begun: see `begin_refines`
-    if address is None:
-        run.claim("it gives up only where there can be no more pages", neg(loop.went_on))
-        run.claim("nothing of the block is left", code.before.block_at(loop.first) == 0)
+    if address is not None:
+        run.claim("the address is the block's", address == law.address_of(start, loop.first))
+        run.claim("it has as many pages as were asked for", loop.came.many == pages)
+        code.stands_for(loop.state())
         return
-    run.claim("the address is the block's", address == law.address_of(start, loop.first))
-    run.claim("it has as many pages as were asked for", loop.pages() == pages)
-    run.claim("of the block that so many need", is_the_least(code, loop.first, pages))
+    run.claim("there are no more pages, or no block at all", code.whole.refused | neg(loop.goes_on))
+    due = start if undone.went is None else undone.went.tables(loop.came.tables(start))
+    code.stands_for(due)
 
 
 @refines(
     "undo-pages",
     "the code that undoes kernel pages shrinks the block to nothing, and gives it back",
-    (*ALWAYS, law.kernel_blocks_are_ranges),
+    (*ALWAYS, law.kernel_blocks_are_ranges, law.kernel_pages_are_mapped),
 )
 def undo_refines(run: Run, code: Code) -> None:
     first, pages = run.point("first"), run.point("pages")
-    run.assume(is_the_least(code, first, pages), code.before.block_at(first) != 0)
-    loop = Shrinking(code, rounded(run, pages))
+    run.assume(is_the_least(run, code.before, first, pages), code.before.block_at(first) != 0)
+    loop = Shrinking(code)
     cut(run, code.manager, "_shrink", lambda first: loop)
     code.call("_undo", first, pages)
-    left = code.before  # by now, the state in which the loop ended
+    left = loop.went() if hasattr(loop, "went") else code.before
     code.allowed(manager_pages.end_pages, left, first=first)
     code.stands_for(manager_pages.end_pages(left, first))
 
 
-@refines("free-pages", "the code of free_pages undoes one allocation whole, or nothing", ())
+@refines("free-pages", "the code of free_pages undoes one allocation whole, or nothing")
 def free_pages_refines(run: Run, code: Code) -> None:
-    pages, page, before = run.point("pages"), run.point("first"), code.before
-    address = law.address_of(before, page)
+    pages, address, page, before = run.any_number("pages"), run.any_number("page"), run.point("first"), code.before
     begins = (before.block_at(page) != 0) & (before.pages_at(page) == pages)
-    run.assume(implies(begins, is_the_least(code, page, pages)))
-    view = seen(before)
-    due = asked.begins_kernel_pages(view, page) & asked.frees_them_whole(view, page, pages)
-    code.manager._undo = lambda first, pages: undone(code, first, pages)
+    run.assume(implies(begins, is_the_least(run, before, page, pages)))
+    view, undone = seen(before), Undone(code, lambda: before)
+    due = (address == law.address_of(before, page)) & (
+        asked.begins_kernel_pages(view, page) & asked.frees_them_whole(view, page, pages)
+    )
     if code.succeeds("free_pages", address, pages):
-        run.claim("so many pages begin there", due)
-        run.claim("nothing of the block is left", code.before.block_at(page) == 0)
+        assert undone.went is not None
+        first = undone.went.first
+        run.claim("the block begins at the address", address == law.address_of(before, first))
+        run.claim("it has so many pages", seen(before).pages_at(first) == pages)
+        code.stands_for(manager_pages.end_pages(undone.went(), first))
     else:
         run.claim("no block of so many pages begins there", neg(due))
-        run.claim("nothing changes", code.is_untouched())
+        code.stands_for(before)
 
 
 # Exit
 
 
 class Releasing:
-    """The loop of exit: what is left to release is shown by no page."""
+    """The loop of exit: of the frames that lost their last use, those that frame.allocate gave are released.
 
-    def __init__(self, code: Code) -> None:
-        self.code = code
+    What is left to release lost its last use, and was not released; what was given and is not left was released.
+    """
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> None:
-        (self.released,) = arguments
-        frame = run.point("frame")
-        unused = law.nothing_maps_it(self.code.whole.state, frame)
-        run.claim("what is left to release has no uses", implies(self.released.has(frame), unused))
+    def __init__(self, code: Code, process: Any) -> None:
+        self.code, self.process, self.released = code, process, Released(code.run)
+
+    def ended(self) -> law.Memory:
+        """The state when all that the process mapped was unmapped, and its tables and ranges had gone."""
+        (root,), (tables,) = self.code.whole.roots, self.code.whole.tables
+        return law.end(tables(self.code.manager.paging.unmapped), self.process, root)
+
+    def state(self) -> law.Memory:
+        return self.released(self.ended())
+
+    def fits(self, frame: Any) -> Any:
+        """That a frame is left to release, or was released, if and only if it should be."""
+        lost, given = self.code.manager.paging.lost_its_last_use(frame), self.ended().use(frame) == law.GIVEN
+        left, released = self.left.has(frame), self.released.has(frame)
+        told_once = implies(left, lost) & neg(left & released)
+        return told_once & implies(released, lost & given) & implies(lost & given, left | released)
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        (self.left,) = arguments
+        self.holds(run)
+        self.freed = len(self.code.bitmap.freed)
+        return Members(self.left.has, "frame")
+
+    def holds(self, run: Run) -> None:
+        """Claims the invariant."""
+        run.claim("each frame that lost its last use is left to release, or was released", self.fits(run.point("frame")))
+        self.code.stands_for(self.state())
 
     def havoc(self, run: Run) -> None:
-        code = self.code
-        code.goes_on("-releasing")
-        left = run.relation("left", "frame")
-        run.assume_for_all(("frame",), lambda frame: implies(left(frame), law.nothing_maps_it(code.before, frame)))
-        self.released.has, self.released.witnesses = left, []
+        self.released = self.released.any_more()
+        self.left.has, self.left.witnesses = run.relation("left-to-release", "frame"), []
+        run.assume_for_all(("frame",), self.fits)
+        self.code.becomes(self.state())
 
-    def on_back_edge(self, run: Run, result: Any) -> None:
-        frame, due = self.released.popped, self.code.before
-        if self.code.bitmap.freed:
-            self.code.allowed(law.release, due, frame=frame)
-            due = law.release(due, frame)
-        else:
-            run.claim("what frame.allocate gave is released", neg(law.takes_back_what_was_given(due, frame)))
-        self.code.stands_for(due)
-        self.on_entry(run, (self.released,))
-
-
-@refines("exit", "the code of exit ends a process as the law says, once all that it mapped is unmapped")
-def exit_refines(run: Run, code: Code) -> None:
-    process, before = run.point("process"), code.before
-
-    def ended(released: Set | None = None) -> None:
-        """When all that the process mapped was unmapped, and its tables had gone."""
-        paging_of, (root,), (tables,) = code.manager.paging, code.whole.roots, code.whole.tables
-        run.claim("the law allows each table's step", tables.allowed(paging_of.unmapped, run.point("frame")))
-        left = tables(paging_of.unmapped)
-        code.allowed(law.end, left, process=process, frame=root)
-        code.stands_for(law.end(left, process, root))
-
-    cut(run, code.manager, "_release_one", lambda released: UpToHere(ended))
-    if code.succeeds("exit", process):
-        ended()
-        told = code.manager.paging.lost_its_last_use(run.point("frame"))
-        run.claim("no frame lost its last use", neg(told))
-    else:
-        run.claim("it fails only if the law says so", neg((process != 0) & process_lives(before, process)))
-        code.stands_for(before)
+    def on_back_edge(self, run: Run, result: Any) -> Any:
+        frame, before = self.left.popped, self.state()
+        if len(self.code.bitmap.freed) > self.freed:
+            self.code.allowed(law.release, before, frame=frame)
+            self.released = self.released.one_more(frame)
+        self.holds(run)
+        return Members(self.left.has, "frame", frame)
 
 
 @refines(
-    "release",
-    "the code of exit releases what frame.allocate gave of the frames that nothing maps any more",
-    (*ALWAYS, paging.kernel_lives),
+    "exit",
+    "the code of exit ends a process as the law says, once all that it mapped is unmapped, and then releases each frame "
+    "that lost its last use and that frame.allocate gave, and no other",
 )
-def release_refines(run: Run, code: Code) -> None:
-    loop = Releasing(code)
+def exit_refines(run: Run, code: Code) -> None:
+    process, before, frame = run.any_number("process"), code.before, run.point("frame")
+    loop, paging_of = Releasing(code, process), code.manager.paging
     cut(run, code.manager, "_release_one", lambda released: loop)
-    code.call("exit", run.point("process"))
+    if not code.succeeds("exit", process):
+        run.claim("it fails only if the law says so", neg((process != 0) & process_lives(before, process)))
+        code.stands_for(before)
+        return
+    (root,), (tables,) = code.whole.roots, code.whole.tables
+    run.claim("the law allows each table's step", tables.allowed(paging_of.unmapped, frame))
+    code.allowed(law.end, tables(paging_of.unmapped), process=process, frame=root)
+    goes = paging_of.lost_its_last_use(frame) & law.release.allows(loop.ended(), frame=frame)
+    run.claim("a frame is released if and only if it should be", loop.released.has(frame) == goes)
+    code.stands_for(loop.state())
+    whole, points = manager_law.Exit(before, loop.state()), {"process": process}
+    for clause in manager_law.EXIT:
+        at = {**run.point_of_each(clause.points), **points}
+        run.claim(clause.says, clause(whole, *(at[point] for point in clause.points)))
 
 
-CODE = (
-    begin_refines,
-    allocate_pages_refines,
-    undo_refines,
-    free_pages_refines,
-    exit_refines,
-    release_refines,
-)
+CODE = (allocate_pages_refines, undo_refines, free_pages_refines, exit_refines)
