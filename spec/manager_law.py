@@ -100,7 +100,7 @@ def lost_its_uses(s: Exit, frame: Number) -> Truth:
     return (0 < manager.uses_of(s.before, frame)) & manager.nothing_maps_it(s.after, frame)
 
 
-@clause("a process's exit frees each frame that frame.allocate gave and that nothing maps any more, though it was mapped")
+@clause("a process's exit frees each frame that frame.allocate gave and that was mapped, but no longer is")
 def exit_frees_what_lost_its_uses(s: Exit, frame: Number) -> Truth:
     return implies(was_given(s, frame) & lost_its_uses(s, frame), s.after.is_free(frame))
 
@@ -123,8 +123,11 @@ def exit_unmaps_its_own_pages(s: Exit, process: Number, space: Number, page: Num
 def exit_frees_what_only_it_mapped(s: Exit, process: Number, page: Number, frame: Number) -> Truth:
     physical = frame << s.before.page_shift
     other, elsewhere = s.after.space_numbered(physical, 0), s.after.page_numbered(physical, 0)
-    shared = (other != process) & s.before.is_mapped(other, elsewhere) & (s.before.physical(other, elsewhere) == physical)
-    shown = s.before.is_mapped(process, page) & (s.before.physical(process, page) == physical)
+
+    def shows_it(space: Number, at: Number) -> Truth:
+        return s.before.is_mapped(space, at) & (s.before.physical(space, at) == physical)
+
+    shown, shared = shows_it(process, page), (other != process) & shows_it(other, elsewhere)
     return implies(was_given(s, frame) & shown & neg(shared), s.after.is_free(frame))
 
 

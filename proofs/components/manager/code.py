@@ -66,7 +66,8 @@ class Code:
         self.whole = Whole(run, self.before)
         self.bitmap, self.spaces = LawfulBitmap(self.whole), LawfulSpaces(self.whole)
         nothing: Any = lambda key: False  # noqa: E731
-        self.given, self.lengths, self.frame_at = Set(run, nothing, "frame"), Map(run, nothing, nothing), Map(run, nothing, nothing)
+        self.given = Set(run, nothing, "frame")
+        self.lengths, self.frame_at = Map(run, nothing, nothing), Map(run, nothing, nothing)
         self.becomes(self.before)
         self.kept = {
             "machine": machine_of(run, self.before),
@@ -122,7 +123,7 @@ class Code:
         self.run.claim("whoever lives has a range", self.spaces.has(process) == due.lives(process))
 
     def _keeps_no_more_than(self, due: law.Memory) -> None:
-        """Claims that each attribute is the object that it was, and each container has what is due, and nothing else."""
+        """Claims that each attribute is the object that it was, and that each container has what is due, and no more."""
         run, now = self.run, {name: value for name, value in vars(self.manager).items() if not is_method(name)}
         run.claim("it has the attributes that its constructor makes", now.keys() == attributes())
         kept = {**self.kept, **self.own}

@@ -56,7 +56,6 @@ class SomeTables:
             owner=lambda frame: when(has(frame), self.space, state.owner(frame)) if come else state.owner(frame),
         )
 
-
     def and_these(self, others: SomeTables) -> SomeTables:
         """Both, of the same space."""
         both = copy(self)

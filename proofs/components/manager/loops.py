@@ -14,12 +14,11 @@ from memoracle.proofs.components.manager.code import ALWAYS, Code, refines, with
 from memoracle.proofs.components.manager.component_models import rounded
 from memoracle.proofs.components.manager.kernel_pages import seen
 from memoracle.proofs.components.manager.repeated_steps import PagesCame, PagesWent, Released
-from memoracle.proofs.symbolic.containers import Set
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Members, cut
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
-from memoracle.spec import manager_law, manager_pages, paging
+from memoracle.spec import manager_law, manager_pages
 from memoracle.spec.clauses import implies, neg
 from memoracle.spec.kernel_half import process_lives
 
@@ -52,7 +51,8 @@ class Growing:
         """Claims the invariant."""
         self.code.stands_for(self.state())
         run.claim("it has no more pages than were asked for", self.came.many <= self.asked)
-        run.claim("unless they are all there, the loop goes on", implies(neg(self.goes_on), self.came.many < self.asked))
+        all_there = self.goes_on | (self.came.many < self.asked)
+        run.claim("where one did not come, not all are there", all_there)
         for says, holds in self.came.fit(self.begun, run.point("kernel_page"), run.point("frame")):
             run.claim(says, holds)
 
@@ -231,7 +231,8 @@ class Releasing:
 
     def holds(self, run: Run) -> None:
         """Claims the invariant."""
-        run.claim("each frame that lost its last use is left to release, or was released", self.fits(run.point("frame")))
+        right = self.fits(run.point("frame"))
+        run.claim("each frame that lost its last use is left to release, or was released", right)
         self.code.stands_for(self.state())
 
     def havoc(self, run: Run) -> None:
@@ -251,8 +252,8 @@ class Releasing:
 
 @refines(
     "exit",
-    "the code of exit ends a process as the law says, once all that it mapped is unmapped, and then releases each frame "
-    "that lost its last use and that frame.allocate gave, and no other",
+    "the code of exit ends a process as the law says, once all that it mapped is unmapped, and then releases each "
+    "frame that lost its last use and that frame.allocate gave, and no other",
 )
 def exit_refines(run: Run, code: Code) -> None:
     process, before, frame = run.any_number("process"), code.before, run.point("frame")
