@@ -123,7 +123,7 @@ class Code:
         self.run.claim("whoever lives has a range", self.spaces.has(process) == due.lives(process))
 
     def _keeps_no_more_than(self, due: law.Memory) -> None:
-        """Claims that each attribute is the object that it was, and that each container has what is due, and no more."""
+        """Claims that each attribute is the object that it was, and each container has just what is due."""
         run, now = self.run, {name: value for name, value in vars(self.manager).items() if not is_method(name)}
         run.claim("it has the attributes that its constructor makes", now.keys() == attributes())
         kept = {**self.kept, **self.own}
