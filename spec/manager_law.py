@@ -66,12 +66,18 @@ def kernel_blocks_are_disjoint(s: Memory, first: Number, kernel_page: Number) ->
     return implies(inside, (s.block_of(0, kernel_page) == first) & s.taken(0, kernel_page))
 
 
+@clause("kernel pages are taken of the kernel's range")
+def kernel_pages_are_taken(s: Memory, kernel_page: Number) -> Truth:
+    return implies(manager.is_kernel_page(s, kernel_page), s.taken(0, kernel_page))
+
+
 THEOREMS = (
     no_frame_is_free_and_mapped,
     tables_are_apart,
     kernel_pages_share_no_frame,
     only_the_living_hold_memory,
     kernel_blocks_are_disjoint,
+    kernel_pages_are_taken,
 )
 
 

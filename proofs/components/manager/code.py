@@ -19,7 +19,14 @@ from memoracle.proofs.components.manager.component_models import (
     is_frame,
     rounded,
 )
-from memoracle.proofs.components.manager.law import MOST_DEPTH, PAGE_SHIFTS, proved, same_but_ghosts, unknown
+from memoracle.proofs.components.manager.law import (
+    MOST_DEPTH,
+    PAGE_SHIFTS,
+    any_points,
+    proved,
+    same_but_ghosts,
+    unknown,
+)
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.containers import Map, Set
 from memoracle.proofs.symbolic.execution import Run
@@ -57,11 +64,13 @@ def attributes() -> frozenset[str]:
 class Code:
     """A manager on lawful components, in any state that the law admits, of any machine.
 
+    at, any_keys: the points at which states, and what containers have, are compared.
     kept: what no operation replaces, each attribute that is no container of the manager's own.
     """
 
     def __init__(self, run: Run, clauses: Sequence[Clause]) -> None:
-        self.run, self.before = run, unknown(run)
+        self.run, self.before, self.at = run, unknown(run), any_points(run)
+        self.any_keys = [run.any_number(each) for each in ("frame", "kernel_page", "first")]
         run.assume_all(clauses, self.before)
         self.whole = Whole(run, self.before)
         self.bitmap, self.spaces = LawfulBitmap(self.whole), LawfulSpaces(self.whole)
@@ -117,9 +126,9 @@ class Code:
             pages_at=lambda first: when(self.lengths.has(first), self.lengths.at(first), 0),
             frame_at=self.frame_at.at,
         )
-        same_but_ghosts(self.run, due, state)
+        same_but_ghosts(self.run, due, state, self.at, but=("free_below",))
         self._keeps_no_more_than(due)
-        process = self.run.point("process")
+        process = self.at.process
         self.run.claim("whoever lives has a range", self.spaces.has(process) == due.lives(process))
 
     def _keeps_no_more_than(self, due: law.Memory) -> None:
@@ -129,7 +138,7 @@ class Code:
         kept = {**self.kept, **self.own}
         for name in sorted(attributes()):
             run.claim(f"{name} is the object that it was", name in kept and now.get(name) is kept[name])
-        frame, page, first = (run.any_number(each) for each in ("frame", "kernel_page", "first"))
+        frame, page, first = self.any_keys
         given = is_frame(frame) & (due.use(frame) == law.GIVEN)
         run.claim("it keeps each frame that was given, and no other", self.given.has(frame) == given)
         held = is_frame(page) & law.is_kernel_page(due, page)
@@ -140,8 +149,13 @@ class Code:
     def allowed(self, operation: Operation, state: law.Memory, **values: Any) -> None:
         """Claims that the law allows an operation, for these values and any other points."""
         for clause in operation.guard:
-            at = {**self.run.point_of_each(clause.points), **values}
+            at = {**self.any_of(clause.points), **values}
             self.run.claim(clause.says, clause(state, *(at[point] for point in clause.points)))
+
+    def any_of(self, points: Sequence[str]) -> dict[str, Any]:
+        """Any points of these kinds."""
+        known = {"virtual": self.at.page, "table": self.at.frame, **vars(self.at)}
+        return {point: known[point] if point in known else self.run.point(point) for point in points}
 
 
 def machine_of(run: Run, s: law.Memory) -> Machine:
@@ -379,7 +393,7 @@ def shrink_refines(run: Run, code: Code) -> None:
 def with_tables(code: Code, state: law.Memory, came_or_went: Sequence[SomeTables] | None = None) -> law.Memory:
     """The state after the tables were taken, or given back, that the code took or gave; the law allows each."""
     for tables in code.whole.tables if came_or_went is None else came_or_went:
-        code.run.claim("the law allows each table's step", tables.allowed(state, code.run.point("frame")))
+        code.run.claim("the law allows each table's step", tables.allowed(state, code.at.frame))
         state = tables(state)
     return state
 

@@ -7,7 +7,8 @@ operations by themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import z3
@@ -16,6 +17,7 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
+from memoracle.proofs.symbolic.primed import Renamed
 from memoracle.spec import bitmap, manager_law, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.bitmap import Frames
@@ -53,18 +55,21 @@ def any_block(run: Run) -> tuple[Any, ...]:
 OF_MAPPED = ("physical", "cache", "writable", "executable", "global_")  # what is said of a page that is mapped
 OF_PAGE = (*OF_MAPPED, "is_mapped", "number_of")
 GHOSTS = ("in_use", "callers_kept_contract", "number_of", "space_numbered", "page_numbered", "block_of", "page_of")
+POINTS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("exists", "is_free", "in_use", "free_below"), ("frame",)),
+    **dict.fromkeys(OF_PAGE, ("space", "page")),
+    "lives": ("process",),
+    "uses": ("physical",),
+    **dict.fromkeys(("space_numbered", "page_numbered"), ("physical", "number")),
+    **dict.fromkeys(("use", "owner", "page_of", "callers_kept_contract"), ("frame",)),
+    **dict.fromkeys(("taken", "block_of"), ("process", "kernel_page")),
+    "size_at": ("process", "first"),
+    **dict.fromkeys(("block_at", "pages_at"), ("first",)),
+    "frame_at": ("kernel_page",),
+}
 FUNCTIONS = {
-    **dict.fromkeys(("exists", "is_free", "in_use", "free_below"), law_obligations.any_point("frame")),
-    **dict.fromkeys(OF_PAGE, law_obligations.any_point("space", "page")),
-    "lives": law_obligations.any_point("process"),
-    "uses": law_obligations.any_point("physical"),
-    "space_numbered": law_obligations.any_point("physical", "number"),
-    "page_numbered": law_obligations.any_point("physical", "number"),
-    **dict.fromkeys(("use", "owner", "page_of", "callers_kept_contract"), law_obligations.any_point("frame")),
-    **dict.fromkeys(("taken", "block_of"), law_obligations.any_point("process", "kernel_page")),
+    **{name: law_obligations.any_point(*points) for name, points in POINTS.items()},
     "size_at": any_block,
-    **dict.fromkeys(("block_at", "pages_at"), law_obligations.any_point("first")),
-    "frame_at": law_obligations.any_point("kernel_page"),
 }
 
 
@@ -186,9 +191,36 @@ def undoes(first: Operation, second: Operation, values_of: Callable[[dict[str, A
     return body
 
 
-def same_but_ghosts(run: Run, before: law.Memory, after: law.Memory) -> None:
-    """Claims that nothing that anybody keeps differs; what is said of nothing any more is of no account."""
-    frame, kernel_page, page, space = (run.point(each) for each in ("frame", "kernel_page", "page", "space"))
+@dataclass(frozen=True)
+class AnyPoints:
+    """One unknown point of each kind, to compare states at: each claim about them holds of all such points."""
+
+    frame: Any
+    kernel_page: Any
+    first: Any
+    process: Any
+    space: Any
+    page: Any
+    physical: Any
+
+
+def any_points(run: Run) -> AnyPoints:
+    points = AnyPoints(*(run.point(field.name) for field in fields(AnyPoints)))
+    run.touch(("space", "page"), (points.space, points.page))
+    run.touch(("process", "kernel_page"), (points.process, points.kernel_page))
+    run.touch(("process", "kernel_page"), (points.process, points.first))
+    return points
+
+
+def same_but_ghosts(
+    run: Run, before: law.Memory, after: law.Memory, at: AnyPoints | None = None, but: Sequence[str] = ()
+) -> None:
+    """Claims that nothing that anybody keeps differs; what is said of nothing any more is of no account.
+
+    at: the points at which states are compared; any, if they are not given.  but: what is not compared.
+    """
+    at = at or any_points(run)
+    frame, kernel_page, page, space = at.frame, at.kernel_page, at.page, at.space
     same = before.owner(frame) == after.owner(frame)
     run.claim("each table is whose it was", implies(law.holds_a_table(before, frame), same))
     same = before.frame_at(kernel_page) == after.frame_at(kernel_page)
@@ -196,7 +228,16 @@ def same_but_ghosts(run: Run, before: law.Memory, after: law.Memory) -> None:
     for name in OF_MAPPED:
         same = getattr(before, name)(space, page) == getattr(after, name)(space, page)
         run.claim(f"{name} of each page is what it was", implies(before.is_mapped(space, page), same))
-    law_obligations.same_state(run, LAW, before, after, (*GHOSTS, *OF_MAPPED, "owner", "frame_at"))
+    points = {name: tuple(getattr(at, point) for point in POINTS[name]) for name in POINTS if name not in GHOSTS}
+    functions: dict[str, Callable[[Run], tuple[Any, ...]]] = {
+        name: partial(_these, values) for name, values in points.items()
+    }
+    alike = replace(LAW, functions=functions)
+    law_obligations.same_state(run, alike, before, after, (*GHOSTS, *OF_MAPPED, "owner", "frame_at", *but))
+
+
+def _these(points: tuple[Any, ...], run: Run) -> tuple[Any, ...]:
+    return points
 
 
 def contract_is_kept(operation: Operation, *behaving: Clause) -> Obligation:
@@ -215,6 +256,31 @@ def contract_is_kept(operation: Operation, *behaving: Clause) -> Obligation:
         )
 
     return body
+
+
+@proved(
+    "exit-frees-what-only-it-mapped",
+    "theorem",
+    f"{manager_law.exit_frees_what_only_it_mapped.says}, since each use of a frame is a page that shows it",
+)
+def exit_frees(run: Run) -> None:
+    before, process = unknown(run), run.point("process")
+    renamed: Any = Renamed(run, "-after", ("count",))
+    after = unknown(renamed, before.page_shift)
+    run.assume_all((law.only_memory_is_used, *paging.INVARIANTS), before)
+    run.assume_all(paging.INVARIANTS, after)
+    whole = manager_law.Exit(before, after)
+    for clause in manager_law.EXIT:
+        others = tuple(point for point in clause.points if point != "process")
+        run.assume_for_all(others, partial(_of_process, clause, whole, process))
+    clause = manager_law.exit_frees_what_only_it_mapped
+    points = {**run.point_of_each(clause.points), "process": process}
+    run.claim(clause.says, clause(whole, *(points[point] for point in clause.points)))
+
+
+def _of_process(clause: Clause, whole: manager_law.Exit, process: Any, *others: Any) -> Any:
+    left = iter(others)
+    return clause(whole, *(process if point == "process" else next(left) for point in clause.points))
 
 
 Values: TypeAlias = dict[str, Any]
@@ -276,6 +342,7 @@ THEOREMS = (
     contract_is_kept(law.free, law.nothing_maps_it),
     contract_is_kept(law.release),
     leaves(law.end, manager_law.nothing_of_it_is_left),
+    exit_frees,
     undoes(law.allocate, law.free, lambda of: [of["frame"]]),
     undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),
     undoes(law.map_page, law.unmap, lambda of: [of["process"], of["virtual"]]),

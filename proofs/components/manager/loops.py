@@ -8,6 +8,7 @@ so what the law keeps is known of the head's state, too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from memoracle.proofs.components.manager.code import ALWAYS, Code, refines, with_tables
@@ -22,6 +23,13 @@ from memoracle.spec import manager_law, manager_pages
 from memoracle.spec.clauses import implies, neg
 from memoracle.spec.kernel_half import process_lives
 
+# Where one block is at stake: that it is disjoint from others is given of this block alone.
+OF_A_BLOCK = (
+    *(clause for clause in ALWAYS if clause is not manager_law.kernel_blocks_are_disjoint),
+    manager_law.kernel_pages_are_taken,
+    law.kernel_blocks_are_ranges,
+)
+
 # Kernel pages
 
 
@@ -32,7 +40,8 @@ class Growing:
     """
 
     def __init__(self, code: Code, pages: Any, size: Any) -> None:
-        self.code, self.asked, self.size, self.goes_on = code, pages, size, True
+        self.code, self.asked, self.size = code, pages, size
+        self.goes_on: Any = True
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         (first,) = arguments
@@ -40,7 +49,7 @@ class Growing:
             self.first, start = first, self.code.before
             self.code.allowed(manager_pages.begin_pages, start, first=first, pages=self.size)
             self.begun = manager_pages.begin_pages(start, first, self.size)
-            self.came = PagesCame(run, self.begun, first)
+            self.came = PagesCame(run, self.begun, first, self.code.at)
         run.claim("it is the block that was begun", first == self.first)
         run.claim("no page is tried once one did not come", self.goes_on)
         self.holds(run)
@@ -53,19 +62,18 @@ class Growing:
         run.claim("it has no more pages than were asked for", self.came.many <= self.asked)
         all_there = self.goes_on | (self.came.many < self.asked)
         run.claim("where one did not come, not all are there", all_there)
-        for says, holds in self.came.fit(self.begun, run.point("kernel_page"), run.point("frame")):
-            run.claim(says, holds)
+        at = self.code.at
+        apart = self.came.is_apart(self.begun, at.kernel_page)
+        run.claim("each page has a frame of its own, which was free, and nothing was mapped there", apart)
+        run.claim("each table has a frame that was free", self.came.was_free(self.begun, at.frame))
 
     def state(self) -> law.Memory:
         return self.came(self.begun)
 
     def havoc(self, run: Run) -> Any:
         self.came = came = self.came.any_more(self.asked)
-        for place in range(2):
-            run.assume_for_all(
-                ("kernel_page", "frame"), lambda page, frame, at=place: came.fit(self.begun, page, frame)[at][1]
-            )
-        run.assume_all(ALWAYS, self.state())
+        run.assume_for_all(("kernel_page",), partial(came.is_apart, self.begun))
+        run.assume_for_all(("frame",), partial(came.was_free, self.begun))
         self.code.becomes(self.state())
         self.goes_on = run.fresh_truth("one more page came")
         run.suppose(implies(neg(self.goes_on), came.many < self.asked))
@@ -99,7 +107,7 @@ class Undone:
             before = self.expected()
             code.stands_for(before)
             run.claim("what is undone is a whole block", is_the_least(run, before, first, pages))
-            self.went = PagesWent(run, before, first).any_more(left=0)
+            self.went = PagesWent(run, before, first, code.at).any_more(left=0)
             code.becomes(manager_pages.end_pages(self.went(), first))
 
 
@@ -112,7 +120,7 @@ class Shrinking:
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         (first,) = arguments
         if not hasattr(self, "went"):
-            self.first, self.went = first, PagesWent(run, self.start, first)
+            self.first, self.went = first, PagesWent(run, self.start, first, self.code.at)
         run.claim("it is the block that is undone", first == self.first)
         self.code.stands_for(self.went())
         self.tables = len(self.code.whole.tables)
@@ -120,7 +128,6 @@ class Shrinking:
 
     def havoc(self, run: Run) -> None:
         self.went = self.went.any_more()
-        run.assume_all(ALWAYS, self.went())
         self.code.becomes(self.went())
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
@@ -128,8 +135,8 @@ class Shrinking:
         code.allowed(manager_pages.shrink_pages, before, first=self.first)
         with_tables(code, manager_pages.shrink_pages(before, self.first), [tables])
         self.went = self.went.one_more(tables)
-        frame = run.point("frame")
-        run.claim("each table that went was the kernel half's", self.went.tables.allowed(self.start, frame))
+        gone = self.went.tables.allowed(self.start, self.code.at.frame)
+        run.claim("each table that went was the kernel half's", gone)
         code.stands_for(self.went())
         return self.went.left
 
@@ -143,6 +150,7 @@ def is_the_least(run: Run, s: law.Memory, first: Any, pages: Any) -> Any:
     "allocate-pages",
     "the code of allocate_pages begins a block, and extends it to all pages, or undoes it whole: then nothing differs "
     "but which frames hold the tables of the kernel half",
+    OF_A_BLOCK,
 )
 def allocate_pages_refines(run: Run, code: Code) -> None:
     pages, start = run.any_number("pages"), code.before
@@ -153,6 +161,7 @@ def allocate_pages_refines(run: Run, code: Code) -> None:
     if address is not None:
         run.claim("the address is the block's", address == law.address_of(start, loop.first))
         run.claim("it has as many pages as were asked for", loop.came.many == pages)
+        run.claim("of the block that so many need", is_the_least(run, loop.state(), loop.first, pages))
         code.stands_for(loop.state())
         return
     run.claim("there are no more pages, or no block at all", code.whole.refused | neg(loop.goes_on))
@@ -163,10 +172,12 @@ def allocate_pages_refines(run: Run, code: Code) -> None:
 @refines(
     "undo-pages",
     "the code that undoes kernel pages shrinks the block to nothing, and gives it back",
-    (*ALWAYS, law.kernel_blocks_are_ranges, law.kernel_pages_are_mapped),
+    (*OF_A_BLOCK, law.kernel_pages_are_mapped),
 )
 def undo_refines(run: Run, code: Code) -> None:
     first, pages = run.point("first"), run.point("pages")
+    of_the_block = partial(manager_law.kernel_blocks_are_disjoint, code.before, first)
+    run.assume_for_all(("kernel_page",), of_the_block)
     run.assume(is_the_least(run, code.before, first, pages), code.before.block_at(first) != 0)
     loop = Shrinking(code)
     cut(run, code.manager, "_shrink", lambda first: loop)
@@ -179,8 +190,10 @@ def undo_refines(run: Run, code: Code) -> None:
 @refines("free-pages", "the code of free_pages undoes one allocation whole, or nothing")
 def free_pages_refines(run: Run, code: Code) -> None:
     pages, address, page, before = run.any_number("pages"), run.any_number("page"), run.point("first"), code.before
-    begins = (before.block_at(page) != 0) & (before.pages_at(page) == pages)
-    run.assume(implies(begins, is_the_least(run, before, page, pages)))
+    run.assume_for_all(
+        ("first",),
+        lambda first: implies(before.block_at(first) != 0, is_the_least(run, before, first, before.pages_at(first))),
+    )
     view, undone = seen(before), Undone(code, lambda: before)
     due = (address == law.address_of(before, page)) & (
         asked.begins_kernel_pages(view, page) & asked.frees_them_whole(view, page, pages)
@@ -216,10 +229,10 @@ class Releasing:
     def state(self) -> law.Memory:
         return self.released(self.ended())
 
-    def fits(self, frame: Any) -> Any:
+    def fits(self, left_has: Any, released_has: Any, frame: Any) -> Any:
         """That a frame is left to release, or was released, if and only if it should be."""
         lost, given = self.code.manager.paging.lost_its_last_use(frame), self.ended().use(frame) == law.GIVEN
-        left, released = self.left.has(frame), self.released.has(frame)
+        left, released = left_has(frame), released_has(frame)
         told_once = implies(left, lost) & neg(left & released)
         return told_once & implies(released, lost & given) & implies(lost & given, left | released)
 
@@ -231,14 +244,14 @@ class Releasing:
 
     def holds(self, run: Run) -> None:
         """Claims the invariant."""
-        right = self.fits(run.point("frame"))
+        right = self.fits(self.left.has, self.released.has, self.code.at.frame)
         run.claim("each frame that lost its last use is left to release, or was released", right)
         self.code.stands_for(self.state())
 
     def havoc(self, run: Run) -> None:
         self.released = self.released.any_more()
         self.left.has, self.left.witnesses = run.relation("left-to-release", "frame"), []
-        run.assume_for_all(("frame",), self.fits)
+        run.assume_for_all(("frame",), partial(self.fits, self.left.has, self.released.has))
         self.code.becomes(self.state())
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
@@ -256,7 +269,7 @@ class Releasing:
     "frame that lost its last use and that frame.allocate gave, and no other",
 )
 def exit_refines(run: Run, code: Code) -> None:
-    process, before, frame = run.any_number("process"), code.before, run.point("frame")
+    process, before, frame = run.any_number("process"), code.before, code.at.frame
     loop, paging_of = Releasing(code, process), code.manager.paging
     cut(run, code.manager, "_release_one", lambda released: loop)
     if not code.succeeds("exit", process):

@@ -11,24 +11,30 @@ from dataclasses import replace
 from typing import Any
 
 from memoracle.proofs.components.manager.component_models import SomeTables
+from memoracle.proofs.components.manager.law import AnyPoints
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Truth, implies, neg, when
 
+NONE = 0
+
 
 def no_tables(run: Run, space: Any, come: bool) -> SomeTables:
     """Before the first step."""
-    tables = SomeTables(run, space, come)
-    tables.has, tables.below, tables.many = (lambda frame: False), (lambda frame: 0), 0
-    return tables
+    tables: Any = SomeTables(run, space, come)
+    tables.has, tables.below, tables.many = (lambda frame: False), (lambda frame: NONE), NONE
+    no_tables_yet: SomeTables = tables
+    return no_tables_yet
 
 
 class Inverses:
     """Which kernel page has an address, and which frame: each has one, so the answer is the page's, or any."""
 
-    def __init__(self, run: Run, s: law.Memory) -> None:
-        self.page_at = run.function("page-at-address", "page", gives="kernel_page", high=run.sorts["frame"].highest)
-        self.frame_at = run.function("frame-at-address", "physical", gives="frame", high=run.sorts["frame"].highest)
+    def __init__(self, run: Run, s: law.Memory, at: AnyPoints) -> None:
+        self.page_at = run.function("page-at-address", "page", high=run.sorts["frame"].highest)
+        self.frame_at = run.function("frame-at-address", "physical", high=run.sorts["frame"].highest)
+        run.touch(("kernel_page",), (self.page_at(at.page),))
+        run.touch(("frame",), (self.frame_at(at.physical),))
         run.assume_for_all(("kernel_page",), lambda page: self.page_at(law.address_of(s, page)) == page)
         run.assume_for_all(("frame",), lambda frame: self.frame_at(frame << s.page_shift) == frame)
 
@@ -39,9 +45,10 @@ class PagesCame:
     many: how many.  frame: by kernel page, its frame.  page: by frame, its kernel page.
     """
 
-    def __init__(self, run: Run, start: law.Memory, first: Any) -> None:
-        self.run, self.first, self.inverses = run, first, Inverses(run, start)
-        self.many: Any = 0
+    def __init__(self, run: Run, start: law.Memory, first: Any, at: AnyPoints) -> None:
+        """at: the points at which states are compared."""
+        self.run, self.first, self.inverses = run, first, Inverses(run, start, at)
+        self.many: Any = NONE
         self.frame: Any = start.frame_at
         self.page: Any = start.page_of
         self.tables = no_tables(run, 0, True)
@@ -67,21 +74,24 @@ class PagesCame:
         return more
 
     def came(self, kernel_page: Any) -> Truth:
-        return law.among(kernel_page, self.first, self.many)
+        return False if self.many is NONE else law.among(kernel_page, self.first, self.many)
 
     def has(self, frame: Any) -> Truth:
         """Whether a frame came for one of the pages."""
         page = self.page(frame)
-        return self.came(page) & (self.frame(page) == frame)
+        has: Truth = self.came(page) & (self.frame(page) == frame)
+        return has
 
-    def fit(self, start: law.Memory, kernel_page: Any, frame: Any) -> list[tuple[str, Truth]]:
-        """What holds of the frames of pages and tables that came: of these points, or of any."""
+    def is_apart(self, start: law.Memory, kernel_page: Any) -> Truth:
+        """That a page that came has a frame of its own, which was free, and that nothing was mapped there."""
         its = self.frame(kernel_page)
         apart = (self.page(its) == kernel_page) & start.is_free(its) & neg(self.tables.has(its))
-        return [
-            ("each page has a frame of its own, which was free", implies(self.came(kernel_page), apart)),
-            ("each table has a frame that was free", implies(self.tables.has(frame), start.is_free(frame))),
-        ]
+        unmapped = neg(start.is_mapped(0, law.address_of(start, kernel_page)))
+        return implies(self.came(kernel_page), apart & unmapped)
+
+    def was_free(self, start: law.Memory, frame: Any) -> Truth:
+        """That a table that came has a frame that was free."""
+        return implies(self.tables.has(frame), start.is_free(frame))
 
     def __call__(self, s: law.Memory) -> law.Memory:
         """The state after these steps, from one in which the block has no page yet."""
@@ -90,11 +100,13 @@ class PagesCame:
 
         def shown(space: Any, page: Any) -> Truth:
             at = page_at(page)
-            return (space == 0) & came(at) & (law.address_of(s, at) == page)
+            is_there: Truth = (space == 0) & came(at) & (law.address_of(s, at) == page)
+            return is_there
 
         def is_its(physical: Any) -> Truth:
             frame = frame_at(physical)
-            return has(frame) & (frame << shift == physical)
+            is_it: Truth = has(frame) & (frame << shift == physical)
+            return is_it
 
         def when_shown(value: Any, otherwise: Any) -> Any:
             return lambda space, page: when(shown(space, page), value, otherwise(space, page))
@@ -122,8 +134,9 @@ class PagesCame:
 class PagesWent:
     """Kernel pages of a block that went, from its last on, and the tables that went with them.  left: how many stay."""
 
-    def __init__(self, run: Run, start: law.Memory, first: Any) -> None:
-        self.run, self.start, self.first, self.inverses = run, start, first, Inverses(run, start)
+    def __init__(self, run: Run, start: law.Memory, first: Any, at: AnyPoints) -> None:
+        """at: the points at which states are compared."""
+        self.run, self.start, self.first, self.inverses = run, start, first, Inverses(run, start, at)
         self.many = start.pages_at(first)
         self.left: Any = self.many
         self.tables = no_tables(run, 0, False)
@@ -144,7 +157,8 @@ class PagesWent:
         return more
 
     def went(self, kernel_page: Any) -> Truth:
-        return (self.first + self.left <= kernel_page) & (kernel_page < self.first + self.many)
+        went: Truth = (self.first + self.left <= kernel_page) & (kernel_page < self.first + self.many)
+        return went
 
     def __call__(self) -> law.Memory:
         """The state after these steps."""
@@ -157,11 +171,13 @@ class PagesWent:
 
         def shown(space: Any, page: Any) -> Truth:
             at = page_at(page)
-            return (space == 0) & went(at) & (law.address_of(s, at) == page)
+            was_there: Truth = (space == 0) & went(at) & (law.address_of(s, at) == page)
+            return was_there
 
         def is_its(physical: Any) -> Truth:
             frame = frame_at(physical)
-            return has(frame) & (frame << shift == physical)
+            is_it: Truth = has(frame) & (frame << shift == physical)
+            return is_it
 
         return replace(
             without_tables,

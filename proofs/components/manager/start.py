@@ -7,7 +7,7 @@ when the loop over its reserved pieces ends is what those pieces have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -18,10 +18,11 @@ import z3
 from memoracle.impl import manager as code
 from memoracle.impl.boot import TOP, Record
 from memoracle.impl.pte import Layout
+from memoracle.proofs.components.manager.code import attributes
 from memoracle.proofs.components.manager.component_models import LawfulBuddy, Whole
 from memoracle.proofs.components.manager.law import PAGE_SHIFTS, page_shift, proved, same_but_ghosts, unknown_frames
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
-from memoracle.proofs.symbolic.loops import cut
+from memoracle.proofs.symbolic.loops import Iterates, cut
 from memoracle.spec import manager as law
 from memoracle.spec import paging
 
@@ -29,11 +30,11 @@ from memoracle.spec import paging
 class Pieces:
     """The reserved pieces of the kernel's range, any number of them: a first page and pages each.
 
-    at_hand: the piece that is to be fixed; None once it was.
+    at_hand: the piece that is to be fixed; None once it was.  left: whether there are pieces that nothing asked for.
     """
 
     def __init__(self, run: Run) -> None:
-        self.run = run
+        self.run, self.left = run, True
         self.at_hand: tuple[Any, Any] | None = None
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
@@ -44,6 +45,7 @@ class Pieces:
                 self.run.claim("each piece is fixed", self.at_hand is None)
             if self.at_hand is not None:
                 raise EndOfRunError
+        self.left = False
 
 
 class Fixing:
@@ -56,43 +58,65 @@ class Fixing:
         self.whole, self.booted, self.pieces = whole, booted, pieces
         self.reserved: Any = lambda kernel_page: False
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...] = ()) -> None:
+    varies = ("first", "pages")
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...] = ()) -> Iterates:
         process, kernel_page = run.point("process"), run.point("kernel_page")
         due = (process == 0) & self.reserved(kernel_page)
         run.claim("only what the pieces have is taken", self.whole.state.taken(process, kernel_page) == due)
+        return Iterates()
 
-    def havoc(self, run: Run) -> None:
+    def havoc(self, run: Run) -> Any:
         reserved = self.reserved = run.relation("reserved-so-far", "kernel_page")
         taken = self.booted(reserved).taken
         self.whole.state = replace(self.whole.state, taken=taken)
         self.pieces.at_hand = None
+        return run.fresh_truth("it is fixed")
 
-    def on_back_edge(self, run: Run, result: Any) -> None:
+    def on_back_edge(self, run: Run, result: Any) -> Iterates:
         assert self.pieces.at_hand is not None
         before, (first, pages) = self.reserved, self.pieces.at_hand
         self.reserved = lambda kernel_page: before(kernel_page) | law.among(kernel_page, first, pages)
-        self.on_entry(run)
+        return self.on_entry(run)
 
 
 class Made:
-    """Components that have just been made, and of what."""
+    """Components that have just been made, and of what: of each, one call of its constructor for each manager."""
 
     def __init__(self, run: Run, whole: Whole) -> None:
         self.kernel = LawfulBuddy(whole, 0)
-        self.of: dict[str, tuple[Any, ...]] = {}
+        self.of: dict[str, list[tuple[Any, ...]]] = {}
         for name in ("boot", "Spaces", "KernelHalf", "Paging"):
             run.replace(code, name, self.maker(name))
 
     def maker(self, name: str) -> Any:
         def make(*arguments: Any) -> Any:
-            self.of[name] = arguments
+            self.of.setdefault(name, []).append(arguments)
             return SimpleNamespace(name=name, spaces=[self.kernel])
 
         return make
 
 
+def same(ones: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether these are the same objects."""
+    return len(ones) == len(others) and all(one is other for one, other in zip(ones, others, strict=True))
+
+
+def has_its_own(run: Run, manager: code.Manager, other: code.Manager) -> None:
+    """Claims that a manager keeps what the proofs of its code take it to keep, and shares none of it with another."""
+    run.claim("it has the attributes of which the proofs speak", vars(manager).keys() == attributes())
+    containers: list[Any] = [manager.given, manager.lengths, manager.frame_at]
+    kinds = [type(each) for each in containers]
+    run.claim("each container is of its kind, and empty", kinds == [set, dict, dict] and not any(containers))
+    parts = [*containers, manager.bitmap, manager.spaces, manager.halves, manager.paging]
+    theirs = [getattr(other, name) for name in attributes() if name not in ("machine", "page_shift")]
+    distinct = len({id(each) for each in (*parts, *theirs)}) == len(parts) + len(theirs)
+    run.claim("containers and components are its own, and another manager has others", distinct)
+
+
 @proved("starts.refines", "refinement", "the code starts as the law says, on what boot makes of the memory map")
 def starts_refines(run: Run) -> None:
+    attributes()  # as they are made of real components
     frames, shift = unknown_frames(run), page_shift(run)
     mappings = paging.unmapped(shift, run.number("physical_bits"), run.number("pat_register"), frames.reach << shift)
     booted = partial(law.booted, frames, mappings, run.number("kernel_start"), run.number("kernel_range"))
@@ -105,20 +129,22 @@ def starts_refines(run: Run) -> None:
     layout: Any = Layout
     machine: Any = code.Machine
     bits = layout(start.physical_bits, start.pat_register)
-    sizes = machine(start.reach, start.image, level, bits, start.kernel_start, object(), object(), pieces)
+    depths = [run.number(f"{of}_depth") for of in ("kernel", "process")]
+    sizes = machine(start.reach, start.image, level, bits, start.kernel_start, *depths, pieces)
     manager = run.call(code.Manager, sizes, records)
+    run.claim("all that is reserved is fixed", not pieces.left)
+    other = run.call(code.Manager, sizes._replace(reserved=()), records)
+    has_its_own(run, manager, other)
     run.claim("it knows its machine", manager.machine is sizes and manager.page_shift == shift)
-    usable, *reach = made.of["boot"]
+    (usable, *reach), _ = made.of["boot"]
     everything = records is None and usable == [Record(0, TOP, 1)]
     run.claim("frames are what the memory map says, or all", usable is records or everything)
-    due = [shift, start.reach, start.image]
-    run.claim("and as many as the machine has", all(one is other for one, other in zip(reach, due, strict=True)))
-    run.claim("ranges are as large as the machine's", made.of["Spaces"] == (sizes.kernel_depth, sizes.process_depth))
+    run.claim("and as many as the machine has", same(reach, [shift, start.reach, start.image]))
+    run.claim("ranges are as large as the machine's", same(made.of["Spaces"][0], depths))
+    run.claim("the kernel half is made of nothing", made.of["KernelHalf"][0] == ())
     built_on = (manager.bitmap, manager.halves, bits, level, start.reach)
-    same = all(one is other for one, other in zip(made.of["Paging"], built_on, strict=True))
-    run.claim("page tables are built on the same frames and processes", same)
+    run.claim("page tables are built on the same frames and processes", same(made.of["Paging"][0], built_on))
     names = [each.name for each in (manager.bitmap, manager.spaces, manager.halves, manager.paging)]
     run.claim("each component is in its place", names == ["boot", "Spaces", "KernelHalf", "Paging"])
-    nothing = not manager.given and not manager.lengths and not manager.frame_at
-    run.claim("nothing is given yet, and there are no kernel pages", nothing)
+    run.claim("each is made once for each manager", all(len(calls) == 2 for calls in made.of.values()))
     same_but_ghosts(run, booted(loop.reserved), whole.state)
