@@ -49,6 +49,7 @@ class Growing:
             self.first, start = first, self.code.before
             self.code.allowed(manager_pages.begin_pages, start, first=first, pages=self.size)
             self.begun = manager_pages.begin_pages(start, first, self.size)
+            run.must("the block begins with no page", self.begun.pages_at(first) == 0)
             self.came = PagesCame(run, self.begun, first, self.code.at)
         run.claim("it is the block that was begun", first == self.first)
         run.claim("no page is tried once one did not come", self.goes_on)
@@ -71,7 +72,9 @@ class Growing:
         return self.came(self.begun)
 
     def havoc(self, run: Run) -> Any:
-        self.came = came = self.came.any_more(self.asked)
+        at, (frame, page, _) = self.code.at, self.code.any_keys
+        pages, frames = (at.kernel_page, page), (at.frame, frame, self.came.inverses.frame_at(at.physical))
+        self.came = came = self.came.any_more(self.asked, pages, frames)
         run.assume_for_all(("kernel_page",), partial(came.is_apart, self.begun))
         run.assume_for_all(("frame",), partial(came.was_free, self.begun))
         self.code.becomes(self.state())
@@ -154,6 +157,7 @@ def is_the_least(run: Run, s: law.Memory, first: Any, pages: Any) -> Any:
 )
 def allocate_pages_refines(run: Run, code: Code) -> None:
     pages, start = run.any_number("pages"), code.before
+    run.assume_for_all(("first",), lambda first: law.ranges_share_no_page(start, 0, first, first))
     loop = Growing(code, pages, rounded(run, pages))
     undone = Undone(code, loop.state)
     cut(run, code.manager, "_extend", lambda first: loop)

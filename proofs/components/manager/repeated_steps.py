@@ -6,6 +6,7 @@ which frames are free says it (`free_below`), and so are the ghosts that number 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -53,13 +54,17 @@ class PagesCame:
         self.page: Any = start.page_of
         self.tables = no_tables(run, 0, True)
 
-    def any_more(self, asked: Any) -> PagesCame:
-        """Any number of pages, up to so many."""
+    def any_more(self, asked: Any, pages: Sequence[Any], frames: Sequence[Any]) -> PagesCame:
+        """Any number of pages, up to so many.  pages, frames: those of which it matters whether they came."""
         run, more = self.run, copy(self)
         highest = run.sorts["frame"].highest
         more.many = run.fresh("pages-so-far", 0, highest)
-        more.frame = run.function("frame-so-far", "kernel_page", high=highest, gives="frame")
-        more.page = run.function("page-so-far", "frame", high=highest, gives="kernel_page")
+        more.frame = run.function("frame-so-far", "kernel_page", high=highest)
+        more.page = run.function("page-so-far", "frame", high=highest)
+        for page in pages:
+            run.touch(("frame",), (more.frame(page),))
+        for frame in frames:
+            run.touch(("kernel_page",), (more.page(frame),))
         more.tables = SomeTables(run, 0, True)
         run.suppose(more.many <= asked)
         return more
@@ -67,6 +72,8 @@ class PagesCame:
     def one_more(self, frame: Any, tables: SomeTables | None) -> PagesCame:
         """The next page, with this frame, and tables for it."""
         more, next_page, frame_of, page_of = copy(self), self.first + self.many, self.frame, self.page
+        for page in (next_page, page_of(frame)):
+            self.run.touch(("kernel_page",), (page,))
         more.many = self.many + 1
         more.frame = lambda page: when(page == next_page, frame, frame_of(page))
         more.page = lambda other: when(other == frame, next_page, page_of(other))

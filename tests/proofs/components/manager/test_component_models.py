@@ -6,7 +6,7 @@ stand-in must allow; and where the stand-in is not free to fail, no path may do 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -122,14 +122,22 @@ def had_uses(state: law.Memory, told: Any) -> Any:
     return right
 
 
-def of_spaces(method: str, process: int) -> Call:
-    """As the manager calls it: when the page tables have the process, or no longer have it."""
+def of_spaces(method: str, process: int, having: Iterable[int]) -> Call:
+    """As the manager calls it: when the page tables have the process, or no longer have it.
+
+    having: the processes that have a range.
+    """
+
+    def lawful(whole: Whole) -> bool:
+        spaces = LawfulSpaces(whole)
+        spaces.has = value_of({(each,): True for each in having}, False)
+        return bool(getattr(spaces, method)(process))
 
     def real(manager: Manager) -> Any:
         getattr(manager.spaces, method)(process)
         return True
 
-    return Call(real, lambda whole: getattr(LawfulSpaces(whole), method)(process))
+    return Call(real, lawful)
 
 
 def first_is_free(process: int, method: str) -> Callable[[law.Memory, Any], Any] | None:
@@ -317,9 +325,9 @@ def test_processes_come_to_ranges_and_leave_them(life: list[Any], shown: tuple[i
     manager = lived(life, True, shown)
     if leaves:
         manager.paging.exit(2)
-        trial(manager, of_spaces("exit", 2))
+        trial(manager, of_spaces("exit", 2, manager.spaces.spaces))
     elif manager.paging.create(3):
-        trial(manager, of_spaces("create", 3))
+        trial(manager, of_spaces("create", 3, manager.spaces.spaces))
 
 
 @pytest.mark.parametrize(("first", "pages"), [(0, 1), (1, 1), (2, 1), (0, 2)])
