@@ -19,6 +19,13 @@ from memoracle.spec.clauses import implies, when
 WORD = (1 << 64) - 1
 
 
+class Unasked:
+    """A container of which it is not asked whether it is empty: without this, Python would call it not empty."""
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"whether it is empty is not asked of what stands in for a container ({type(self).__name__})")
+
+
 class Set:
     """A set of numbers, or a sorted one. `witnesses`: items that it was found to have when it was found not empty."""
 
@@ -106,7 +113,7 @@ class Set:
         self.run.assume_for_all((self.parameter,), lambda item: implies(has(item), holds(item)))
 
 
-class Sets:
+class Sets(Unasked):
     """A list of sets of numbers."""
 
     def __init__(self, run: Run, has: Callable[..., Any], length: Any, parameter: str) -> None:
@@ -137,7 +144,7 @@ class OneSet(Set):
         self.sets.has = lambda i, item: when(i == index, has(item), others(i, item))
 
 
-class Keyed:
+class Keyed(Unasked):
     """What all dictionaries do with their keys."""
 
     def __init__(self, run: Run, has: Callable[[Any], Any]) -> None:
@@ -191,7 +198,7 @@ class Map(Keyed):
         self.at = lambda other: when(other == key, value, before(other))
 
 
-class Words:
+class Words(Unasked):
     """An array or a list of numbers, of 64 bits each.
 
     is_held: whether an object or a container has it; what code has just made is not held yet.

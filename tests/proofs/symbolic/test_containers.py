@@ -31,7 +31,7 @@ from standin_trials import (
     value_of,
 )
 
-from memoracle.proofs.symbolic.containers import Map, Set, Sets, Tables, Words, any_of
+from memoracle.proofs.symbolic.containers import Map, Set, Sets, Tables, Unasked, Words, any_of
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.numbers import number, truth
@@ -383,3 +383,16 @@ def test_a_dictionary_of_lists(integers: bool, rows: list[list[int]], steps: lis
         return Tables(run, has_of([*contents]), entry_of(contents), 3), real
 
     agree(integers, both, [*steps, *ends], same)
+
+
+MADE: list[Callable[[Run], Unasked]] = [
+    lambda run: Words(run, at_of([1]), 1),
+    lambda run: Map(run, has_of([1]), value_of({1: 2})),
+    lambda run: Sets(run, lambda index, item: False, 1, "item"),
+    lambda run: Tables(run, has_of([1]), value_of({(1, 0): 2}), 1),
+]
+
+
+@pytest.mark.parametrize("stand_in", MADE)
+def test_whether_it_is_empty_is_refused_where_it_is_not_known(stand_in: Callable[[Run], Unasked]) -> None:
+    fails_on_some_path(lambda run: run.call(bool, stand_in(run)), integers=False)
