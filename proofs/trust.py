@@ -16,7 +16,7 @@ ALWAYS = (
     "the stand-ins for containers and components, that they behave as these, or do no more than what the components' "
     "own proofs say; each held against the real one by a randomised test: " + stand_ins.said(),
     "the domain: numbers that an object holds have 64 bits, there are at most 2^52 frames, an address range is at most "
-    "2^52 pages; nothing is said beyond",
+    "2^52 pages, and a heap's pages have 2^6 to 2^30 bytes; nothing is said beyond",
     "kernel_half: that a kernel takes each step of an update, a creation and an exit as one, under its lock",
     "what was answered in earlier runs and kept, as far as a report says that it is from the cache",
     "Python itself, and the containers that the reference uses (array, sortedcontainers)",

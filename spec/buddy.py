@@ -408,7 +408,17 @@ def blocks_are_aligned(s: Blocks, order: Number, block: Number) -> Truth:
     return implies(exists(s, order, block), (block << order) & (1 << order) - 1 == 0)
 
 
-THEOREMS = (pages_are_conserved, blocks_are_disjoint, blocks_are_aligned)
+@clause("where a block ends the next begins, or the range ends")
+def blocks_follow_each_other(s: Blocks, page: Number) -> Truth:
+    order = s.order_at(page)
+    last = first_page(page, order) + (1 << order) - 1
+    after = last + 1
+    begins = in_range(s, after) & is_aligned(after, s.order_at(after))
+    is_in_block = in_range(s, page) & exists(s, order, page >> order)
+    return implies(is_in_block, (s.order_at(last) == order) & (begins | (after == 1 << s.depth)))
+
+
+THEOREMS = (pages_are_conserved, blocks_are_disjoint, blocks_are_aligned, blocks_follow_each_other)
 
 
 # Spaces: one for each process, and one for the kernel, which is process 0

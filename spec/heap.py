@@ -164,7 +164,26 @@ def nothing_lies_anywhere(s: Heap, address: Number) -> Truth:
     return implies(has_address, lies_within_addresses(s, 0, address) & is_aligned(s, 0, address))
 
 
-THEOREMS = (blocks_are_disjoint, hands_out_only_free_bytes, nothing_lies_anywhere)
+@clause("naturally, a power of two that divides a block's size, up to a page, divides its address, and so does 8")
+def blocks_follow_their_sizes(s: Heap, block: Number, power: Number) -> Truth:
+    divides = (s.size(block) & (1 << power) - 1 == 0) | (1 << power <= LEAST)
+    due = (s.alignment == NATURAL) & (0 < s.size(block)) & divides & (power <= s.page_shift)
+    return implies(s.is_live(block) & due, block & (1 << power) - 1 == 0)
+
+
+@clause("if all blocks are aligned alike, this alignment divides the address of each that has bytes")
+def blocks_follow_the_alignment(s: Heap, block: Number, power: Number) -> Truth:
+    due = (s.alignment == 1 << power) & (0 < s.size(block))
+    return implies(s.is_live(block) & due, block & (1 << power) - 1 == 0)
+
+
+THEOREMS = (
+    blocks_are_disjoint,
+    hands_out_only_free_bytes,
+    nothing_lies_anywhere,
+    blocks_follow_their_sizes,
+    blocks_follow_the_alignment,
+)
 
 
 # The reserve of notes

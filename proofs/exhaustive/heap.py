@@ -43,11 +43,15 @@ class FewPages:
 
 
 class SmallHeap(Heap):
-    """A heap that remembers the sizes asked for, as its law does."""
+    """A heap that remembers the sizes asked for, as its law does.
 
-    def __init__(self, most: int, *classes: int) -> None:
+    most: pages.  asked: the sizes of blocks that are asked for.  blocks: how many are live at a time, at most.
+    """
+
+    def __init__(self, most: int, *classes: int, asked: Sequence[int] = (0, 8, 40), blocks: int = 8) -> None:
         self.few = FewPages(most)
         self.sizes: dict[int, int] = {}
+        self.asked, self.blocks = tuple(asked), blocks
         super().__init__(self.few, classes, PAGE, None)
 
     def new(self, size: int) -> int | None:
@@ -70,12 +74,11 @@ def pages_were_left(s: law.Heap, size: int) -> Truth:
 
 
 WITHOUT_PAGES = replace(law.new, guard=(pages_were_left, *law.new.guard))
-SIZES = (0, 8, 40)
 
 
 def heap_part(heap: SmallHeap) -> Part:
     places = range(0, (heap.few.most + 1) * PAGE, 8)  # a block that has bytes has the first of 8
-    points = dict.fromkeys(("byte", "block", "other", "address"), places) | {"size": SIZES}
+    points = dict.fromkeys(("byte", "block", "other", "address"), places) | {"size": heap.asked}
     domain = Domain(points, {"is_live": ("block",)})
 
     def is_live(address: Any) -> bool:
@@ -118,7 +121,7 @@ def has_room(heap: SmallHeap, size: int) -> bool:
 
 def heap_calls(heap: SmallHeap) -> Sequence[Call | Question]:
     calls: list[Call | Question] = []
-    for size in SIZES:
+    for size in heap.asked if len(heap.sizes) < heap.blocks else ():
         trial = duplicate(heap)
         short = trial.new(size) is None and trial.few.refused and not has_room(heap, size)
         run: Callable[[Any], object] = partial(lambda heap, size: heap.new(size), size=size)
@@ -132,10 +135,14 @@ def heap_calls(heap: SmallHeap) -> Sequence[Call | Question]:
 
 def heap_system() -> System:
     starts = {
-        "SmallHeap(2, 8)": partial(SmallHeap, 2, 8),
+        "SmallHeap(2, 8, asked=(8, 40))": partial(SmallHeap, 2, 8, asked=(8, 40)),
         "SmallHeap(3, 16)": partial(SmallHeap, 3, 16),
+        "SmallHeap(4, 8, 16, asked=(8, 16), blocks=3)": partial(SmallHeap, 4, 8, 16, asked=(8, 16), blocks=3),
     }
-    scope = "bounded: up to 3 pages of 64 bytes, classes of 8 and 16 bytes, blocks of 0, 8 and 40"
+    scope = (
+        "bounded: pages of 64 bytes: 2 with a class of 8 bytes, blocks of 8 and 40; 3 with a class of 16, blocks of 0, "
+        "8 and 40; 4 with both classes, blocks of 8 and 16, at most 3 at a time"
+    )
     imports = "from memoracle.proofs.exhaustive.heap import SmallHeap"
     return System("heap", scope, imports, "heap", starts, lambda heap: {"": heap_part(heap)}, heap_calls)
 

@@ -11,26 +11,27 @@ from sortedcontainers import SortedSet
 
 
 def duplicate(value: Any, copies: dict[int, Any] | None = None) -> Any:
-    """An object of the reference, or what it is made of, once more. An object that is part of others stays one.
+    """An object of the reference, or what it is made of, once more. What is in two places of it stays one.
 
     copies: those made so far, by the identity of what they are of.
     """
     copies = {} if copies is None else copies
-    if isinstance(value, SortedSet):
-        return SortedSet(value)
-    if isinstance(value, dict):
-        return {key: duplicate(item, copies) for key, item in value.items()}
-    if isinstance(value, set):
-        return value.copy()
-    if isinstance(value, array) or _is_plain(value):
-        return value[:]
-    if isinstance(value, list):
-        return [duplicate(item, copies) for item in value]
-    if hasattr(value, "__dict__"):
-        if id(value) not in copies:
-            copy = copies[id(value)] = object.__new__(type(value))
-            vars(copy).update(duplicate(vars(value), copies))
+    if id(value) in copies:
         return copies[id(value)]
+    if isinstance(value, set | SortedSet | array) or _is_plain(value):
+        return copies.setdefault(id(value), value[:] if isinstance(value, list | array) else value.copy())
+    if isinstance(value, dict):
+        copy: Any = copies.setdefault(id(value), {})
+        copy.update((key, duplicate(item, copies)) for key, item in value.items())
+        return copy
+    if isinstance(value, list):
+        copy = copies.setdefault(id(value), [])
+        copy.extend(duplicate(item, copies) for item in value)
+        return copy
+    if hasattr(value, "__dict__"):
+        copy = copies.setdefault(id(value), object.__new__(type(value)))
+        vars(copy).update((name, duplicate(item, copies)) for name, item in vars(value).items())
+        return copy
     return value
 
 

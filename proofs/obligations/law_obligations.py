@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from memoracle.proofs.obligations.obligation import Obligation
+from memoracle.proofs.obligations.obligation import UNBOUNDED, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.proofs.symbolic.numbers import Symbolic
@@ -31,6 +31,7 @@ class Law:
     theorems: Sequence[Clause] = ()
     integers: bool = False  # whether the solver counts with integers in these proofs
     given: Sequence[Clause] = ()  # what the laws of other components guarantee of their part of the state
+    scope: str = UNBOUNDED
     elsewhere: Sequence[str] = ()  # the parts of the state that these other proofs show to keep their bounds
 
 
@@ -57,7 +58,7 @@ def _initial(law: Law, clause: Clause) -> Obligation:
 
     name = f"{law.component}.initially.{short(clause)}"
     return Obligation(
-        name, law.component, "initial", f"initially {clause.says}", body, law.sorts, integers=law.integers
+        name, law.component, "initial", f"initially {clause.says}", body, law.sorts, law.scope, law.integers
     )
 
 
@@ -70,7 +71,7 @@ def preserved(law: Law, operation: Operation, clause: Clause, dropped: str | Non
 
     name = f"{law.component}.{short(operation)}.keeps-{short(clause)}"
     claim = f"after {operation.name}, {clause.says}"
-    return Obligation(name, law.component, "invariant", claim, body, law.sorts, integers=law.integers)
+    return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers)
 
 
 def _bounded(law: Law, operation: Operation) -> Obligation:
@@ -91,7 +92,7 @@ def _bounded(law: Law, operation: Operation) -> Obligation:
 
     name = f"{law.component}.{short(operation)}.keeps-bounds"
     claim = f"after {operation.name}, every number lies between its bounds"
-    return Obligation(name, law.component, "invariant", claim, body, law.sorts, integers=law.integers)
+    return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers)
 
 
 def theorem(law: Law, clause: Clause) -> Obligation:
@@ -103,7 +104,7 @@ def theorem(law: Law, clause: Clause) -> Obligation:
         run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
 
     name = f"{law.component}.{short(clause)}"
-    return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, integers=law.integers)
+    return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers)
 
 
 def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any, dict[str, Any]]:

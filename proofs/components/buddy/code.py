@@ -10,13 +10,16 @@ from memoracle.impl.buddy import Buddy, order_for
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.proofs.components.buddy.law import DEEPEST, LAW, ORDER, any_block, proved, unknown
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.symbolic.containers import Map, Set, Sets, any_of
+from memoracle.proofs.symbolic.containers import Map, Set, Sets
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import implies, neg
 
 # The code. Its containers are unknown; what they must be like, beside what the law says, is stated here.
+
+
+ATTRIBUTES = frozenset({"depth", "free_blocks", "allocated", "fixed"})
 
 
 def starts_are_blocks(buddy: Any, page: Any) -> Any:
@@ -336,17 +339,6 @@ def blocks_refines(run: Run) -> None:
     untouched(run, buddy, state)
 
 
-@proved("whole.refines", "refinement", "the reference starts as the law says, at every depth")
-def whole_refines(run: Run) -> None:
-    for depth in range(DEEPEST + 1):
-        buddy: Any = Buddy(depth)
-        free = [(order, block) for order, blocks in enumerate(buddy.free_blocks) for block in blocks]
-        run.claim("nothing is allocated", not buddy.allocated and not buddy.fixed and buddy.depth == depth)
-        order, block = any_block(run)
-        found = any_of([(order == o) & (block == b) for o, b in free])
-        run.claim("the free blocks are the law's", found == law.whole(depth).is_free(order, block))
-
-
 CODE = (
     carve_refines,
     allocate_refines,
@@ -356,5 +348,4 @@ CODE = (
     order_for_refines,
     size_refines,
     blocks_refines,
-    whole_refines,
 )

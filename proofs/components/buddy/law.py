@@ -23,7 +23,9 @@ SORTS = {
     "merged": ORDER,
     "other": ORDER,
     "pages": Sort("size"),
+    "place": Sort("place", 1 << DEEPEST),
     "process": Sort("process"),
+    "space": Sort("space"),
 }
 
 

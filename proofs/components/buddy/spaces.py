@@ -1,89 +1,128 @@
-"""Proofs of the spaces of all processes: each has its own, from when it is created until it exits."""
+"""Proofs of the spaces of all processes: each has its own, from when it is created until it exits.
+
+A buddy system is a number here that no other has; of what depth it is made, is noted. `buddy.whole.refines` shows what
+a new one is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from memoracle.impl import buddy as code
 from memoracle.impl.buddy import Spaces
+from memoracle.proofs.abstraction.distinct import share
 from memoracle.proofs.components.buddy.law import DEEPEST, proved
+from memoracle.proofs.symbolic.containers import Map
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.spec.clauses import Truth, neg
+from memoracle.spec.clauses import implies, neg, when
+
+ATTRIBUTES = frozenset({"process_depth", "spaces"})  # all of which `are` compares
+KERNEL = 0
 
 
-class Objects:
-    """Stands in for the dictionary from processes to spaces; it notes what is put into it and taken out."""
+class Made:
+    """Stands in for the class of buddy systems: each that is made is another than all that there are."""
 
-    def __init__(self, run: Run) -> None:
-        self.run, self.has = run, run.relation("lives", "process")
-        self.found: list[Any] = []
-        self.put: list[tuple[Any, Any]] = []
-        self.taken: list[Any] = []
+    def __init__(self, run: Run, objects: Map | None = None) -> None:
+        self.run, self.objects = run, objects
+        self.made: list[tuple[Any, Any]] = []  # each, and its depth
+        run.replace(code, "Buddy", self)
 
-    def __contains__(self, process: Any) -> bool:
-        return bool(self.has(process))
-
-    def get(self, process: Any) -> Any:
-        if not self.has(process):
-            return None
-        self.found.append(process)
-        return self
-
-    def __setitem__(self, process: Any, space: Any) -> None:
-        self.put.append((process, space))
-
-    def __delitem__(self, process: Any) -> None:
-        self.run.must("a dictionary has the key that is deleted", self.has(process))
-        self.taken.append(process)
+    def __call__(self, depth: Any) -> Any:
+        run, objects = self.run, self.objects
+        with run.reading_law():
+            space = run.fresh("space", 1)  # an object is true
+            run.suppose(*(space != each for each, _ in self.made))
+            if objects is not None:
+                has, at = objects.has, objects.at
+                run.assume_for_all(("process",), lambda process: implies(has(process), at(process) != space))
+        self.made.append((space, depth))
+        return space
 
 
-def unknown_spaces(run: Run) -> tuple[Any, Objects, Any]:
+def unknown_spaces(run: Run) -> tuple[Any, Made, Any]:
     """The spaces of any processes, and a process, which may be one of them."""
-    objects, depth = Objects(run), run.number("process_depth", 0, DEEPEST)
-    run.assume(objects.has(0))
-    run.replace(code, "Buddy", lambda depth: ("a new space", depth))
+    objects = Map(run, run.relation("lives", "process"), run.function("space_of", "process", low=1))
+    depth = run.number("process_depth", 0, DEEPEST)
+    run.assume(objects.has(KERNEL))
     spaces = object.__new__(Spaces)
     spaces.__dict__.update(process_depth=depth, spaces=objects)
-    return spaces, objects, run.point("process")
+    return spaces, Made(run, objects), run.point("process")
+
+
+def are(run: Run, spaces: Any, depth: Any, has: Callable[[Any], Any], at: Callable[[Any], Any]) -> None:
+    """Claims that every process's space is this one."""
+    process = run.point("process")
+    objects = spaces.spaces
+    run.claim("the same processes have spaces as are due", objects.has(process) == has(process))
+    run.claim("each has its own", implies(has(process), objects.at(process) == at(process)))
+    run.claim("spaces of new processes are as deep as ever", spaces.process_depth == depth)
 
 
 @proved(
     "spaces.create.refines", "refinement", "a new process gets a space of its own, all of it free; no other is touched"
 )
 def create_refines(run: Run) -> None:
-    spaces, objects, process = unknown_spaces(run)
-    done = run.call(lambda: bool(spaces.create(process)))
-    run.claim("it fails only if the process exists", objects.has(process) if not done else neg(objects.has(process)))
-    run.claim("nothing is taken away", not objects.taken)
-    run.claim("one space is made, or none", len(objects.put) == done)
-    for of, (what, depth) in objects.put:
-        own: Truth = (of == process) & (depth == spaces.process_depth)
-        run.claim("it is the process's own, and new", own & (what == "a new space"))
+    spaces, made, process = unknown_spaces(run)
+    depth, has, at = spaces.process_depth, spaces.spaces.has, spaces.spaces.at
+    if not run.call(lambda: bool(spaces.create(process))):
+        run.claim("it fails only if the process exists", has(process))
+        run.claim("no space is made", not made.made)
+        are(run, spaces, depth, has, at)
+        return
+    run.claim("it succeeds only if the process does not exist", neg(has(process)))
+    run.claim("one space is made", len(made.made) == 1)
+    space, deep = made.made[0]
+    run.claim("it is as deep as a process's", deep == depth)
+    are(
+        run,
+        spaces,
+        depth,
+        lambda each: has(each) | (each == process),
+        lambda each: when(each == process, space, at(each)),
+    )
 
 
 @proved(
     "spaces.exit.refines", "refinement", "a process's space goes with it, but never the kernel's; no other is touched"
 )
 def exit_refines(run: Run) -> None:
-    spaces, objects, process = unknown_spaces(run)
+    spaces, made, process = unknown_spaces(run)
+    depth, has, at = spaces.process_depth, spaces.spaces.has, spaces.spaces.at
     done = run.call(lambda: bool(spaces.exit(process)))
-    may = objects.has(process) & (process != 0)
+    may = has(process) & (process != KERNEL)
     run.claim("it fails only if there is no such process, or it is the kernel", may if done else neg(may))
-    run.claim("nothing is put in its place", not objects.put)
-    run.claim("one space goes, or none", len(objects.taken) == done)
-    for of in objects.taken:
-        run.claim("it is the process's own", of == process)
+    run.claim("no space is made", not made.made)
+    are(run, spaces, depth, (lambda each: has(each) & (each != process)) if done else has, at)
 
 
-@proved("spaces.of.refines", "refinement", "the space of a process is its own")
+@proved("spaces.of.refines", "refinement", "the space of a process is its own, and nothing changes")
 def of_refines(run: Run) -> None:
-    spaces, objects, process = unknown_spaces(run)
+    spaces, made, process = unknown_spaces(run)
+    depth, has, at = spaces.process_depth, spaces.spaces.has, spaces.spaces.at
     space = run.call(spaces.of, process)
-    run.claim("a process has one if it lives", objects.has(process) if space is not None else neg(objects.has(process)))
-    run.claim(
-        "it is its own", all(bool(of is process) for of in objects.found) and (space is None) == (not objects.found)
-    )
-    run.claim("nothing changes", not objects.put and not objects.taken)
+    if space is None:
+        run.claim("only a process that does not exist has none", neg(has(process)))
+    else:
+        run.claim("it is its own", has(process) & (space == at(process)))
+    run.claim("no space is made", not made.made)
+    are(run, spaces, depth, has, at)
 
 
-CODE = (create_refines, exit_refines, of_refines)
+@proved("spaces.start.refines", "refinement", "at first only the kernel has a space, of any depth, and it is its own")
+def start_refines(run: Run) -> None:
+    depths = [(run.fresh("kernel_depth", 0, DEEPEST), run.fresh("process_depth", 0, DEEPEST)) for _ in range(2)]
+    made = Made(run)
+    both: list[Any] = [run.call(Spaces, *each) for each in depths]
+    run.claim("each made one space", len(made.made) == len(both))
+    for spaces, (kernel_depth, process_depth), (space, deep) in zip(both, depths, made.made, strict=False):
+        run.claim("it has the attributes that proofs compare", vars(spaces).keys() == ATTRIBUTES)
+        run.claim("only the kernel has a space", spaces.spaces.keys() == {KERNEL})
+        run.claim("it is the one that was made", spaces.spaces[KERNEL] is space)
+        run.claim("it is as deep as the kernel's range", deep == kernel_depth)
+        run.claim("spaces of new processes are as deep as a process's range", spaces.process_depth == process_depth)
+    run.claim("no two containers are one", not share(*both))
+
+
+CODE = (create_refines, exit_refines, of_refines, start_refines)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE
+from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE, SCOPE
 from memoracle.proofs.components.heap.law import SORTS as LAW_SORTS
 from memoracle.proofs.obligations.law_obligations import prose
 from memoracle.proofs.obligations.obligation import Obligation, claimed
@@ -23,7 +23,7 @@ MOST_PAGES = 1 << 64 - LEAST_PAGE
 
 
 def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"heap.{name}", kind, claim, SORTS)
+    return claimed(f"heap.{name}", kind, claim, SORTS, SCOPE)
 
 
 @dataclass(frozen=True)

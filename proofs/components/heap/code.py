@@ -6,18 +6,14 @@ blocks (`proofs/components/heap/symbolic_heap.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
-from memoracle.impl.heap import Heap
-from memoracle.impl.slab import layout
 from memoracle.proofs.components.heap.address_arithmetic import (
     ARITHMETIC,
     MOST_PAGES,
-    SORTS,
     arithmetic,
     objects_keep_their_bytes,
     opaque,
@@ -28,15 +24,16 @@ from memoracle.proofs.components.heap.address_arithmetic import (
     slots_have_addresses,
     slots_lie_in_pages,
 )
-from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE
-from memoracle.proofs.components.heap.models import Source, among
+from memoracle.proofs.components.heap.models import Notes, Source, among
 from memoracle.proofs.components.heap.symbolic_heap import (
     KNOWN,
     WHERE_BLOCKS_LIE,
     blocks_fit,
     blocks_of,
+    constants,
     is_class,
     is_run,
+    keeps_constants,
     page_of,
     runs_are_apart,
     runs_have_addresses,
@@ -45,8 +42,7 @@ from memoracle.proofs.components.heap.symbolic_heap import (
     unknown_code,
 )
 from memoracle.proofs.obligations.law_obligations import prose
-from memoracle.proofs.obligations.obligation import Obligation, claimed
-from memoracle.proofs.symbolic.containers import Map
+from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.path_merging import merged
@@ -107,51 +103,74 @@ class Getting:
 
     def __init__(self, run: Run, heap: Any) -> None:
         self.run, self.heap = run, heap
-        self.asked: Any = None  # how many pages were asked for last
+        self.asked: list[Any] = []  # how many pages were asked for, each time
+        self.got: list[Any] = []  # the first page of each run that was got
         run.replace(heap, "_get", self)
 
     def __call__(self, pages: Any) -> Any:
-        run, heap, before = self.run, self.heap, self.heap.pages
-        self.asked = pages
+        run, heap, before = self.run, self.heap, self.heap.pages.copy()
+        self.asked.append(pages)
         run.must("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
         with run.reading_law():
             page = run.point("page")
-            later = Source(run, heap.page_shift, *source_of(run, "-later"))
-            heap.pages = later
-            heap.notes = Map(run, run.relation("noted-later", "page"), run.function("note-later", "page"))
+            heap.pages.becomes(Source(run, heap.page_shift, *source_of(run, "-later")))
+            heap.notes.has, heap.notes.at = run.relation("noted-later", "page"), run.function("note-later", "page")
             kept, new = becomes(run, heap, before, pages)
-            known = SimpleNamespace(pages=later.copy(), page_shift=heap.page_shift)
+            known = SimpleNamespace(pages=heap.pages.copy(), page_shift=heap.page_shift)
             run.assume_for_all(("page",), kept)
             run.assume_for_all(("page",), lambda each: runs_have_addresses(known, each))
             run.assume_for_all(("page", "later"), lambda first, each: runs_are_apart(known, first, each))
         if run.fresh_truth("refuses"):
-            later.refused = True
+            heap.pages.refused = True
             return None
         with run.reading_law():
             run.suppose(new(page))
-            later.last = page
+            heap.pages.last = page
+            self.got.append(page)
         return page
 
 
 @proved("get.refines", "refinement", "pages that are got are new, are noted, and leave a note in reserve")
 def get_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
-    before, pages = heap.pages.copy(), run.fresh("pages", 1, MOST_PAGES)
+    before, constant, pages = heap.pages.copy(), constants(heap), run.fresh("pages", 1, MOST_PAGES)
+    blocks = blocks_kept(heap)
     page = run.call(heap._get, pages)
     points = containers_are_right(run, heap)
     kept, new = becomes(run, heap, before, pages)
     run.claim("what was got before is kept, and noted", kept(points["page"]))
+    run.claim("no slab and no block changes", same(blocks_kept(heap), blocks))
+    keeps_constants(run, heap, constant)
     if page is None:
         run.claim("it fails only where no pages were to be had", heap.pages.refused)
     else:
         run.claim("the new run is new, and as long as was asked for", new(page))
 
 
+def blocks_kept(heap: Any) -> list[Any]:
+    """What the containers of slabs and blocks have: who writes to one puts other contents in their place."""
+    slabs, large, room, empty = heap.slabs, heap.large, heap.room, heap.empty
+    return [slabs.has, slabs.slot_of, slabs.is_free, slabs.count, large.has, large.at, room.has, empty.has, empty.at]
+
+
+def everything(heap: Any) -> list[Any]:
+    """What all containers have."""
+    pages, notes = heap.pages, heap.notes
+    kept = [*blocks_kept(heap), pages.got, pages.length, pages.run_at, notes.has, notes.at, heap.reserve]
+    return [*kept, *([heap.spare.length] if isinstance(heap.spare, Notes) else [heap.spare.has])]
+
+
+def same(now: list[Any], before: list[Any]) -> bool:
+    return all(one is other for one, other in zip(now, before, strict=True))
+
+
 @proved("slot-for.refines", "refinement", "the class that serves a size is large enough, and aligned as is due")
 def slot_for_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
-    size = run.point("size")
+    size, constant, contents = run.point("size"), constants(heap), everything(heap)
     slot = run.call(heap.slot_for, size)
+    run.claim("nothing changes", same(everything(heap), contents))
+    keeps_constants(run, heap, constant)
     run.claim("the class is large enough, or whole pages serve", may_serve(heap, slot, size))
     shift = run.point("shift")
     rounded = (size <= 1 << shift) & ((shift == 0) | (1 << shift < size + size))
@@ -163,9 +182,10 @@ def may_serve(heap: Any, slot: Any, size: Any) -> Any:
     return (slot == 0) | (is_class(heap, slot) & (size <= 1 << slot))
 
 
-def serving(run: Run, heap: Any, size: Any) -> Any:
-    """Stands in for `slot_for`, of which `slot_for_refines` shows what it does."""
+def serving(run: Run, heap: Any, size: Any, served: list[Any]) -> Any:
+    """Stands in for `slot_for`, of which `slot_for_refines` shows what it does. served: the sizes so far."""
     with run.reading_law():
+        served.append(size)
         slot = run.point("shift")
         run.suppose(may_serve(heap, slot, size))
     return slot
@@ -184,11 +204,18 @@ def new_refines(run: Run) -> None:
     size = run.point("size")
     getting = Getting(run, heap)
     noting_as_one_step(run, heap)
-    run.replace(heap, "slot_for", lambda size: serving(run, heap, size))
+    constant, served = constants(heap), list[Any]()
+    run.replace(heap, "slot_for", lambda size: serving(run, heap, size, served))
     address = run.call(heap.new, size)
-    if getting.asked is not None:
-        as_few = (getting.asked == 1) | (getting.asked - 1 << heap.page_shift < size)
-        run.claim("no more pages are asked for than the bytes need", as_few)
+    keeps_constants(run, heap, constant)
+    run.claim("a class is looked up once, for this size", len(served) == 1 and served[0] == size)
+    run.claim("pages are got once at most", len(getting.asked) <= 1)
+    for asked in getting.asked:
+        run.claim(
+            "no more pages are asked for than the bytes need", (asked == 1) | (asked - 1 << heap.page_shift < size)
+        )
+    for page in getting.got:
+        run.claim("pages that are got are used", heap.slabs.has(page) | heap.large.has(page))
     if address is None:
         run.claim("it fails only where no pages were to be had", heap.pages.refused)
         is_the_laws(run, heap, state)
@@ -208,7 +235,7 @@ def new_is_disjoint(run: Run) -> None:
     size, byte = run.point("size"), run.point("byte")
     Getting(run, heap)
     noting_as_one_step(run, heap)
-    run.replace(heap, "slot_for", lambda size: serving(run, heap, size))
+    run.replace(heap, "slot_for", lambda size: serving(run, heap, size, []))
     address = run.call(heap.new, size)
     run.goals.clear()  # what containers ask of the code is a claim of `new.refines`
     if address is None:
@@ -258,7 +285,10 @@ def delete_refines(run: Run) -> None:
     heap, state = unknown_code(run)
     address, page = run.any_number("address"), run.point("page")
     got, was_slab, was_large = heap.pages.got, heap.slabs.has, heap.large.has
-    if run.call(lambda: bool(heap.delete(address))):
+    constant, contents = constants(heap), everything(heap)
+    done = run.call(lambda: bool(heap.delete(address)))
+    keeps_constants(run, heap, constant)
+    if done:
         run.claim("the law allows it", law.delete.allows(state, address=address))
         gone = (was_slab(page) & neg(heap.slabs.has(page))) | (was_large(page) & neg(heap.large.has(page)))
         given_back = got(page) & neg(heap.pages.got(page))
@@ -267,7 +297,7 @@ def delete_refines(run: Run) -> None:
         is_the_laws(run, heap, law.delete(state, address), address)
         return
     run.claim("it fails only if the law says so", neg(law.delete.allows(state, address=address)))
-    is_the_laws(run, heap, state)
+    run.claim("nothing changes", same(everything(heap), contents))
 
 
 @proved("delete.makes-room", "refinement", "a slab of which an object is deleted has room, as long as it is kept")
@@ -282,46 +312,7 @@ def delete_makes_room(run: Run) -> None:
         run.claim("it has room", implies(kept, room))
 
 
-STARTS = "bounded: pages of 2^6 to 2^30 bytes, five lists of classes, four alignments"
-
-
-@claimed("heap.nothing.refines", "refinement", "the reference starts as the law says", SORTS, STARTS)
-def nothing_refines(run: Run) -> None:
-    presets = (8, 64, 256, 1024, 262144)
-    for page_shift in range(LEAST_PAGE, LARGEST_PAGE + 1):
-        every = [1 << shift for shift in range(page_shift + 1)]
-        for classes, alignment in product((every, presets, presets[:4], (24, 65), ()), (None, 4, 16, 1 << page_shift)):
-            pages: Any = None  # nothing is asked of it
-            heap = Heap(pages, classes, 1 << page_shift, alignment)
-            nothing = not (heap.slabs or heap.large or heap.notes or heap.empty or heap.spare or any(heap.room))
-            run.claim("nothing is live, and no page is got", nothing)
-            in_image = heap.reserve >> page_shift == 0
-            run.claim("the note in reserve lies in the page that stands for the kernel's image", in_image)
-            run.claim("there is room for each class", len(heap.room) == len(heap.served) == page_shift + 1)
-            large_enough = all(served(heap, shift) for shift in range(page_shift + 1))
-            run.claim("each size is served by a class that is large enough", large_enough)
-            run.claim("blocks are aligned as is due", 1 << heap.least == max(8, alignment or 8))
-            due = due_classes(heap, classes)
-            run.claim("each class has its slabs, if they hold two objects", set(heap.layouts) == due)
-
-
-def due_classes(heap: Heap, classes: Iterable[int]) -> set[int]:
-    """The least aligned powers of two that hold each class's sizes, where a slab of them is worth its page."""
-    aligned = range(heap.least, heap.page_shift + 1)
-    wanted = {next((shift for shift in aligned if size <= 1 << shift), heap.page_shift) for size in classes}
-    return {shift for shift in wanted if layout(heap.page_shift, shift) is not None}
-
-
-def served(heap: Heap, shift: int) -> bool:
-    slot = heap.served[shift]
-    if not slot:
-        return not any(each >= shift for each in heap.layouts)
-    aligned = heap.least <= slot < heap.page_shift
-    return aligned and shift <= slot and heap.layouts[slot] == layout(heap.page_shift, slot)
-
-
 CODE = (
-    nothing_refines,
     *map(arithmetic, ARITHMETIC),
     get_refines,
     slot_for_refines,

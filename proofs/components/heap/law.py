@@ -15,7 +15,9 @@ from memoracle.spec import heap as law
 from memoracle.spec import slab as slab_law
 from memoracle.spec.clauses import Operation, implies, neg
 
-LEAST_PAGE, LARGEST_PAGE = 6, 30  # binary logarithms: larger pages no x64 machine has
+# Binary logarithms: a smaller page has no room for two notes, and larger ones no x64 machine has.
+LEAST_PAGE, LARGEST_PAGE = 6, 30
+SCOPE = f"unbounded, of pages of 2^{LEAST_PAGE} to 2^{LARGEST_PAGE} bytes"
 ADDRESS = Sort("address")
 SORTS = {
     "address": ADDRESS,
@@ -24,6 +26,7 @@ SORTS = {
     "other": ADDRESS,
     "size": Sort("size"),
     "place": Sort("place", 1 << LARGEST_PAGE),
+    "power": Sort("power", 63),
     "notes": Sort("notes", 1 << LARGEST_PAGE),
 }
 FUNCTIONS = {
@@ -49,7 +52,9 @@ def initial(run: HypothesisPool) -> law.Heap:
     return law.nothing(state.page_shift, state.alignment)
 
 
-LAW = law_obligations.Law("heap", SORTS, FUNCTIONS, unknown, initial, law.INVARIANTS, law.OPERATIONS, law.THEOREMS)
+LAW = law_obligations.Law(
+    "heap", SORTS, FUNCTIONS, unknown, initial, law.INVARIANTS, law.OPERATIONS, law.THEOREMS, scope=SCOPE
+)
 RESERVE = law_obligations.Law(
     "heap",
     SORTS,
@@ -64,7 +69,7 @@ RESERVE = law_obligations.Law(
 
 
 def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"heap.{name}", kind, claim, SORTS)
+    return claimed(f"heap.{name}", kind, claim, SORTS, SCOPE)
 
 
 def keeps_others(operation: Operation) -> Obligation:
@@ -96,11 +101,11 @@ def reserve() -> Iterator[Obligation]:
 # Slabs
 
 
-def unknown_layout(run: HypothesisPool) -> slab_law.Layout:
+def unknown_layout(run: HypothesisPool, least_page: int = LEAST_PAGE) -> slab_law.Layout:
     """Numbers of any size."""
     most = 1 << LARGEST_PAGE
     return slab_law.Layout(
-        page_shift=run.number("page_shift", LEAST_PAGE, LARGEST_PAGE),
+        page_shift=run.number("page_shift", least_page, LARGEST_PAGE),
         slot_shift=run.number("slot_shift", 0, 63),
         slots=run.number("slots", 0, most),
         bitmap=run.number("bitmap", 0, most),

@@ -17,15 +17,20 @@ from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import slab as slab_law
 from memoracle.spec.clauses import implies, neg, when
 
+Contents = tuple[Callable[[Any], Any], Any]  # of a bitmap: what is free, and how much
+
 
 class Bits:
-    """The bitmap of one slab, which does what its law says. `write` is told what is free, and how many are."""
+    """The bitmap of one slab, which does what its law says. It is read and written where its contents are kept."""
 
     def __init__(
-        self, run: Run, slots: Any, head: Any, state: tuple[Callable[[Any], Any], Any], write: Callable[..., None]
+        self, run: Run, slots: Any, head: Any, read: Callable[[], Contents], write: Callable[..., None]
     ) -> None:
-        self.run, self.slots, self.head, self.write = run, slots, head, write
-        self.state = self._state(*state)
+        self.run, self.slots, self.head, self.read, self.write = run, slots, head, read, write
+
+    @property
+    def state(self) -> bitmap_law.Frames:
+        return self._state(*self.read())
 
     def allocate(self) -> Any:
         if self.state.count == 0:
@@ -37,21 +42,18 @@ class Bits:
         return slot
 
     def free(self, slot: Any) -> bool:
-        self.run.must("a slot of the page is given back", (0 <= slot) & (slot < self.slots))
         if not bitmap_law.free.allows(self.state, frame=slot):
             return False
         self._becomes(bitmap_law.free(self.state, slot))
         return True
 
     def is_free(self, slot: Any) -> Any:
-        self.run.must("a slot of the page is asked about", (0 <= slot) & (slot < self.slots))
-        return self.state.is_free(slot)
+        return bitmap_law.frame_is_in_reach(self.state, slot) & self.state.is_free(slot)
 
     def count(self) -> Any:
         return self.state.count
 
     def _becomes(self, state: bitmap_law.Frames) -> None:
-        self.state = state
         self.write(state.is_free, state.count)
         self.run.suppose(*(counts(state, slot) for slot in (self.run.point("slot"), self.head)))
         self.run.assume_for_all(("slot",), lambda slot: counts(state, slot))
@@ -75,26 +77,34 @@ def counts(state: bitmap_law.Frames, slot: Any) -> Any:
 
 
 class NewBits:
-    """The bitmap of a new slab, as `Bitmap` makes it."""
+    """Makes the bitmap of a new slab, as `Bitmap` does."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    def __call__(self, slots: Any, head: Any) -> NewBits:
+    def __call__(self, slots: Any, head: Any) -> NewBitmap:
         with self.run.reading_law():
             self.run.claim("there are slots besides the header's", (1 <= head) & (head < slots))
-        self.slots, self.head = slots, head
-        return self
+        return NewBitmap(self.run, slots, head)
+
+
+class NewBitmap:
+    """The bitmap of a new slab: no slot is free before all are added."""
+
+    def __init__(self, run: Run, slots: Any, head: Any) -> None:
+        self.run, self.slots, self.head = run, slots, head
+        self.added = False
 
     def add(self, first: int, last: Any) -> None:
         with self.run.reading_law():
-            self.run.claim("all slots are added", (first == 0) & (last == self.slots))
+            self.run.claim("all slots are added, once", (first == 0) & (last == self.slots) & (not self.added))
+        self.added = True
 
     def count(self) -> Any:
-        return self.slots - self.head
+        return self.slots - self.head if self.added else 0
 
     def is_free(self, slot: Any) -> Any:
-        return (self.head <= slot) & (slot < self.slots)
+        return self.added & (self.head <= slot) & (slot < self.slots)
 
     def allocate(self) -> Any:
         raise AssertionError("a new slab is used before it is kept")
@@ -131,11 +141,10 @@ class Slabs(Keyed):
     def __getitem__(self, page: Any) -> Slab:
         self._look_up(page)
         layout = self.layouts.of(self.slot_of(page))
-        is_free, count = self.is_free, self.count
         slab = object.__new__(Slab)
         slab.layout = layout
-        state = (lambda slot: is_free(page, slot), count(page))
-        bits: Any = Bits(self.run, layout.slots, layout.first >> layout.slot_shift, state, self._writes(page))
+        head = layout.first >> layout.slot_shift
+        bits: Any = Bits(self.run, layout.slots, head, lambda: self._reads(page), self._writes(page))
         slab.bitmap = bits
         self.opened.append((page, bits))
         return slab
@@ -145,6 +154,10 @@ class Slabs(Keyed):
         slot_of, slot, bits = self.slot_of, slab.layout.slot_shift, slab.bitmap
         self.slot_of = lambda other: when(other == page, slot, slot_of(other))
         self._writes(page)(bits.is_free, bits.count())
+
+    def _reads(self, page: Any) -> Contents:
+        is_free = self.is_free
+        return lambda slot: is_free(page, slot), self.count(page)
 
     def _writes(self, page: Any) -> Callable[..., None]:
         def write(is_free: Callable[[Any], Any], count: Any) -> None:
@@ -230,6 +243,7 @@ class Source:
         self.refused = False
         self.last: Any = 0  # the first page of the run that was handed out last
         self.asked: list[Any] = []  # how many pages, each time
+        self.handed: list[Any] = []  # the first page of each run that was handed out
 
     def copy(self) -> Source:
         return Source(self.run, self.shift, self.got, self.length, self.run_at)
@@ -246,6 +260,7 @@ class Source:
             page = address >> self.shift
             run.touch(("page", "later"), (page, page))
             self.last = page
+            self.handed.append(page)
             run.suppose(address & (1 << self.shift) - 1 == 0, 1 <= page)
             run.suppose(page + pages <= 1 << 64 - self.shift)
 
@@ -257,6 +272,10 @@ class Source:
         self.length = lambda other: when(other == page, pages, before.length(other))
         self.run_at = lambda each: when(among(page, pages, each), page, before.run_at(each))
         return address
+
+    def becomes(self, later: Source) -> None:
+        """Its runs are those of another from here on."""
+        self.got, self.length, self.run_at = later.got, later.length, later.run_at
 
     def free_pages(self, address: Any, pages: Any) -> bool:
         page, got = address >> self.shift, self.got

@@ -6,6 +6,7 @@ they are, so that no note is of two runs of pages.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,10 +14,13 @@ from memoracle.impl import heap as heap_code
 from memoracle.impl.heap import notes_in as real_notes_in
 from memoracle.impl.slab import layout
 from memoracle.proofs.components.heap.address_arithmetic import MOST_PAGES, SORTS, proved
-from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE
+from memoracle.proofs.components.heap.code import everything, same
+from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE, SCOPE, unknown_layout
 from memoracle.proofs.components.heap.models import Listed, Notes
 from memoracle.proofs.components.heap.symbolic_heap import (
+    constants,
     is_run,
+    keeps_constants,
     page_of,
     runs_are_used_once,
     runs_have_addresses,
@@ -27,6 +31,7 @@ from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.spec import heap as law
+from memoracle.spec import slab as slab_law
 from memoracle.spec.clauses import implies, neg, when
 
 
@@ -41,13 +46,16 @@ def get_refines(run: Run) -> None:
     within: list[Any] = []  # where each page of notes is said to begin, and where it does
 
     def notes_in(address: Any, page_shift: Any) -> Notes:
-        within.append(address == heap.pages.last << page_shift)
+        within.append((address == heap.pages.last << page_shift) & (page_shift == heap.page_shift))
         return Notes(run, run.fresh("notes", 2, 1 << LARGEST_PAGE))
 
     run.replace(heap_code, "notes_in", notes_in)
     page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
     run.goals.clear()  # what containers ask of the code is a claim of `get.refines`
-    for notes, begins, pages in zip(heap.spare.brought, within, heap.pages.asked, strict=False):
+    got, brought = heap.pages.handed, heap.spare.brought
+    run.claim("what is got is a page of notes, or the answer", len(got) == len(brought) + (page is not None))
+    run.claim("what is got last is the answer", page is None or (bool(got) and page is got[-1]) or page == got[-1])
+    for notes, begins, pages in zip(brought, within, heap.pages.asked, strict=False):
         run.claim("it is one page, and its notes lie in it", (pages == 1) & begins)
         run.claim("it is got only where no other note is left", neg(law.leaves_a_note(due)))
         run.claim("a page of notes is got where the law allows it", law.get_notes.allows(due, notes=notes))
@@ -61,13 +69,14 @@ def get_refines(run: Run) -> None:
 
 @proved("reserve.delete.refines", "refinement", "pages that go back leave their note, and nothing else does")
 def delete_refines(run: Run) -> None:
-    heap, _ = unknown_code(run)
+    heap, _ = unknown_code(run, knowing=())
     due, got = spare_of(heap), heap.pages.got
     run.call(lambda: bool(heap.delete(run.any_number("address"))))
     run.goals.clear()  # what containers ask of the code is a claim of `delete.refines`
     if heap.pages.got is not got:  # a run was given back
         due = law.give_pages(due)
     run.claim("the notes that are left are those of the law", spare_of(heap).spare == due.spare)
+    run.claim("no note is got", not heap.spare.brought and not heap.pages.handed)
 
 
 # No note is of two runs
@@ -140,7 +149,13 @@ def notes_stay_right(run: Run, heap: Any, page: Any) -> None:
         run.claim(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
 
 
-@claimed("heap.notes.get.keeps-apart", "refinement", "pages that are got take a note that no other run has", NOTE_SORTS)
+@claimed(
+    "heap.notes.get.keeps-apart",
+    "refinement",
+    "pages that are got take a note that no other run has",
+    NOTE_SORTS,
+    SCOPE,
+)
 def get_keeps_notes_apart(run: Run) -> None:
     heap = unknown_notes(run)
     page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
@@ -149,7 +164,9 @@ def get_keeps_notes_apart(run: Run) -> None:
         run.claim("the pages that are got have no notes", neg(heap.has_notes(page)))
 
 
-@claimed("heap.notes.delete.keeps-apart", "refinement", "the note of pages that go back is spare once", NOTE_SORTS)
+@claimed(
+    "heap.notes.delete.keeps-apart", "refinement", "the note of pages that go back is spare once", NOTE_SORTS, SCOPE
+)
 def delete_keeps_notes_apart(run: Run) -> None:
     heap, address, page = unknown_notes(run), run.any_number("address"), run.point("page")
     run.call(lambda: bool(heap.delete(address)))
@@ -166,11 +183,10 @@ EXTENT = "the extent of a live block is its slot or its pages, has the bytes ask
 @proved("extent.refines", "refinement", EXTENT)
 def extent_refines(run: Run) -> None:
     heap, state = unknown_code(run)
-    address = run.point("block")
-    before = _contents(heap)
+    address, constant, before = run.point("block"), constants(heap), everything(heap)
     extent = run.call(heap.extent, address)
-    same = all(now is was for now, was in zip(_contents(heap), before, strict=True))
-    run.claim("nothing changes", same)
+    run.claim("nothing changes", same(everything(heap), before))
+    keeps_constants(run, heap, constant)
     if extent is None:
         run.claim("only what is no live block has none", neg(state.is_live(address)))
         return
@@ -179,12 +195,6 @@ def extent_refines(run: Run) -> None:
     page = page_of(heap, address)
     pages, slot = heap.pages.length(page) << heap.page_shift, 1 << heap.slabs.slot_of(page)
     run.claim("it is that of the pages, or of the slot", extent == when(is_run(heap, address), pages, slot))
-
-
-def _contents(heap: Any) -> list[Any]:
-    """Which contents the containers have: who writes to one puts others in their place."""
-    kept = heap.slabs.has, heap.slabs.is_free, heap.slabs.count, heap.large.has, heap.large.at, heap.notes.has
-    return [*kept, heap.pages.got, heap.empty.has, heap.room.has, heap.spare.length]
 
 
 LARGEST_TRIED = 16
@@ -200,6 +210,29 @@ def notes_refine(run: Run) -> None:
         run.claim("each lies where an object would", real_notes_in(start, page_shift) == due)
 
 
+@proved(
+    "notes.of-any-page.refines", "refinement", "a page of notes, of any size, has one at each multiple of their size"
+)
+def notes_of_any_page(run: Run) -> None:
+    """`list` and `range` are replaced: what they are given is compared with what the law of layouts says."""
+    page_shift, address, due = run.number("page_shift", 0, LARGEST_PAGE), run.point("address"), unknown_layout(run, 0)
+    run.assume(due.page_shift == page_shift, due.slot_shift == NOTE.bit_length() - 1)
+    others = [each for each in slab_law.THEOREMS if each is not slab_law.is_worth_a_slab]
+    run.assume(*(clause(due, *[0] * len(clause.points)) for clause in others))
+    shadowed = {"list": lambda bounds: bounds, "range": lambda *bounds: bounds}
+    for name, stand_in in shadowed.items():
+        heap_code.__dict__.setdefault(name, getattr(builtins, name))
+        run.replace(heap_code, name, stand_in)
+    listed = run.call(real_notes_in, address, page_shift)
+    if not listed:
+        run.claim("there is none only where no page has room for two", neg(slab_law.is_worth_a_slab(due)))
+        return
+    first, end, step = listed
+    run.claim("the first lies where the first object would", first == address + slab_law.start_of(due, 0))
+    run.claim("the last ends where the page does", end == address + slab_law.start_of(due, due.objects))
+    run.claim("each begins where the one before it ends", step == 1 << due.slot_shift)
+
+
 CODE = (
     get_refines,
     delete_refines,
@@ -207,6 +240,7 @@ CODE = (
     delete_keeps_notes_apart,
     extent_refines,
     notes_refine,
+    notes_of_any_page,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +50,30 @@ def is_run(heap: Any, address: Any) -> Any:
 def blocks_of(heap: Any, state: law.Heap) -> law.Heap:
     """The blocks of a heap; of what it need not keep (the sizes asked for) this state tells."""
     return replace(state, is_live=lambda address: is_object(heap, address) | is_run(heap, address))
+
+
+# What is compared
+
+ATTRIBUTES = frozenset(
+    {
+        *("pages", "page_shift", "least", "layouts", "served"),  # which stay as they are
+        *("room", "empty", "slabs", "large", "notes"),  # of which `KNOWN` says what they are like
+        *("spare", "reserve"),  # the notes that no run has (`notes.py`)
+    }
+)
+
+
+def constants(heap: Any) -> list[Any]:
+    """What stays as it is: the containers, and what the constructor found out about sizes and classes."""
+    kept = [getattr(heap, name) for name in sorted(ATTRIBUTES - {"spare", "reserve"})]
+    layouts, served = heap.layouts, heap.served
+    return [*kept, heap.spare, layouts.has, layouts.of, served.at, served.length, heap.pages.shift]
+
+
+def keeps_constants(run: Run, heap: Any, before: Sequence[Any]) -> None:
+    """Claims that these are still the ones that they were."""
+    stayed = all(now is was for now, was in zip(constants(heap), before, strict=True))
+    run.claim("sizes, classes and containers are the ones that the heap was made with", stayed)
 
 
 # What the containers are like
