@@ -8,9 +8,15 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
+from inspect import unwrap
 from pathlib import Path
 
-from memoracle.proofs import registry
+from memoracle.proofs import (
+    dependencies,  # noqa: F401 - reads the files before the others are imported
+    registry,
+)
+from memoracle.proofs.kept import FOLDER as VERDICTS
+from memoracle.proofs.kept import Kept, kept
 from memoracle.proofs.obligations import discharge, solver
 from memoracle.proofs.obligations.discharge import Result
 from memoracle.proofs.obligations.obligation import Computation, Obligation
@@ -18,6 +24,7 @@ from memoracle.proofs.obligations.process_pool import Failure, run_each
 from memoracle.proofs.parts import component_of
 
 CONTRACT = "contract"
+CHECKS_CONTRACTS = "memoracle.proofs.contracts.crosshair"
 
 
 class UnknownComponentError(ValueError):
@@ -29,11 +36,13 @@ class Piece:
     """One claim. unsettled: what is reported of it if settling it fails; settle: whether it holds, and how it fails.
 
     together: pieces that name the same, unless that is nothing, are settled in one process.
+    kept: where its verdict is kept, if it may be.
     """
 
     unsettled: Result
     settle: Callable[[], Result]
     together: str = ""
+    kept: Kept | None = None
 
 
 def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool = False) -> list[Piece]:
@@ -41,7 +50,7 @@ def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool
 
     machine: those of the emulated processor too, whatever is named.  Raises UnknownComponentError.
     """
-    promised = _contracts() if contracts else []
+    promised = _contracts(use_cache) if contracts else []
     known = {*registry.COMPONENTS, *(piece.unsettled.component for piece in promised)}
     for name in names:
         if name not in known:
@@ -57,11 +66,24 @@ def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool
 
 def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None]:
     """The place in the sequence and the result of each, as they come."""
+    left = []
+    for place, piece in enumerate(pieces):
+        found = piece.kept and piece.kept.verdict()
+        if found:
+            yield place, found
+        else:
+            left.append(place)
+    if left:
+        yield from _settled(pieces, left)
+
+
+def _settled(pieces: Sequence[Piece], left: Sequence[int]) -> Generator[tuple[int, Result], None, None]:
+    """The results of those pieces that are left."""
     known = _durations()
     # What took longest comes first, so that it does not run alone in the end; so does what was never timed.
     groups: dict[str, list[int]] = {}
-    for place, piece in enumerate(pieces):
-        groups.setdefault(piece.together or f"#{place}", []).append(place)
+    for place in left:
+        groups.setdefault(pieces[place].together or f"#{place}", []).append(place)
     timed = {
         group: sum(known.get(pieces[place].unsettled.name, float("inf")) for place in places)
         for group, places in groups.items()
@@ -77,9 +99,13 @@ def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None
                 result = outcome[number]
                 if not result.cached:
                     known[result.name] = result.seconds
+                kept = pieces[place].kept
+                if kept:
+                    kept.keep(result)
                 yield place, result
     _keep_durations(known)
-    solver.prune()
+    for folder in (solver.ANSWERS, VERDICTS):
+        solver.prune(folder)
 
 
 def _settle(pieces: Sequence[Piece]) -> list[Result]:
@@ -90,7 +116,13 @@ def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
     by = solver.VERSION if isinstance(of, Obligation) else "none"
     unsettled = Result(of.name, of.component, of.kind, of.claim, of.scope, "unknown", by, 0, 0, False, of.source, None)
     together = of.together if isinstance(of, Computation) else ""
-    return Piece(unsettled, partial(discharge.discharge, of, use_cache), together)
+    made_by = unwrap(of.body if isinstance(of, Obligation) else of.run).__module__
+    return Piece(
+        unsettled,
+        partial(discharge.discharge, of, use_cache),
+        together,
+        kept(unsettled, made_by) if use_cache else None,
+    )
 
 
 def _emulated() -> list[Piece]:
@@ -104,12 +136,15 @@ def _emulated() -> list[Piece]:
     return [piece(each) for each in machine_run.computations()]
 
 
-def _contracts() -> list[Piece]:
+def _contracts(use_cache: bool) -> list[Piece]:
     """Those of all public functions. Only workers load CrossHair: it makes terms of its own while it is loaded."""
     ((_, listed),) = run_each([_promised])
     if isinstance(listed, Failure):
         raise RuntimeError(f"the contracts cannot be listed: {listed.reason}")
-    return [Piece(unsettled, partial(_check, unsettled)) for unsettled in listed]
+    return [
+        Piece(unsettled, partial(_check, unsettled), "", kept(unsettled, CHECKS_CONTRACTS) if use_cache else None)
+        for unsettled in listed
+    ]
 
 
 def _promised() -> list[Result]:

@@ -7,6 +7,13 @@ PARTS = {
     "heap": ("slab", "heap"),
     "manager": ("manager", "manager_ranges", "manager_pages", "manager_law"),
 }
+# The components whose reference and law a component's own proofs and small runs use.
+BUILT_ON = {
+    "boot": ("bitmap",),
+    "paging": ("bitmap", "kernel_half", "pat"),
+    "manager": ("bitmap", "buddy", "kernel_half", "paging", "pat"),
+    "heap": ("bitmap",),
+}
 
 
 def parts_of(component: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ import z3
 RLIMIT = 400_000_000
 SEED = 0
 KEPT_AT_MOST = 20_000  # answers
+ANSWERS = "answers"  # the folder of the cache that has them
 CONTEXTS = 4  # made before others are started: most of them ask no more questions
 VERSION = f"z3 {z3.get_version_string()}"
 
@@ -84,10 +85,10 @@ def keep(path: Path, text: str) -> None:
     whole.replace(path)
 
 
-def prune(most: int = KEPT_AT_MOST) -> None:
-    """Deletes the oldest answers beyond so many."""
+def prune(folder: str = ANSWERS, most: int = KEPT_AT_MOST) -> None:
+    """Deletes the oldest files of a folder of the cache beyond so many."""
     with suppress(OSError, RuntimeError):  # another process may be pruning, too
-        files = sorted(_answers().iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
+        files = sorted((cache_directory() / folder).iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[most:]:
             file.unlink(missing_ok=True)
 
@@ -135,4 +136,4 @@ def cache_directory() -> Path:
 
 
 def _answers() -> Path:
-    return cache_directory() / "answers"
+    return cache_directory() / ANSWERS
