@@ -10,6 +10,7 @@ PARTS = {
 # The components whose reference and law a component's own proofs and small runs use.
 BUILT_ON = {
     "boot": ("bitmap",),
+    "buddy": ("kernel_half",),
     "paging": ("bitmap", "kernel_half", "pat"),
     "manager": ("bitmap", "buddy", "kernel_half", "paging", "pat"),
     "heap": ("bitmap",),
