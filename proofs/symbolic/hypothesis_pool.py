@@ -115,7 +115,7 @@ class HypothesisPool:
                 fits = within(term, 0, highest)
                 inside.append(fits)
                 term = SymbolicBool(fits).choose(Symbolic(key(term), 0, highest), 0)
-            keys.append(term)
+            keys.append(Symbolic(key(term), term.low, term.high))
         self.touch(parameters, tuple(keys))
         return inside, [term.z for term in keys]
 

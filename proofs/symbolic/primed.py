@@ -11,6 +11,8 @@ from memoracle.proofs.symbolic.execution import Run
 class Renamed:
     """A run in which unknown functions have names of their own, and these numbers; other numbers never change."""
 
+    NOTES = ("run", "suffix", "numbers")  # what no loop's invariant need speak of
+
     def __init__(self, run: Run, suffix: str, numbers: Sequence[str] = ()) -> None:
         self.run, self.suffix, self.numbers = run, suffix, numbers
 

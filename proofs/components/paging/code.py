@@ -13,17 +13,21 @@ from types import MappingProxyType
 from typing import Any
 
 from memoracle.impl.paging import Leaf, Paging
-from memoracle.impl.pte import ENTRIES
+from memoracle.impl.pte import ENTRIES, Layout
 from memoracle.proofs.components.paging.law import LAW
 from memoracle.proofs.components.paging.models import encoding
 from memoracle.proofs.components.paging.symbolic_tables import (
     SORTS,
     SymbolicPaging,
+    any_place,
     any_reading,
+    are_same,
     bookkeeping,
     can_be_shown,
+    has_its_parts,
     leads_to,
     mappings_of,
+    parts_of,
     shows_it,
     tables_of,
     unknown_code,
@@ -31,6 +35,7 @@ from memoracle.proofs.components.paging.symbolic_tables import (
 )
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.rules.containers import doubled
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import addresses, tables
@@ -151,6 +156,7 @@ def stay_trees(
     at: points to claim it of, where the proof must say more of them.
     climbs: the proof needs to know what links a table that links another, up to the PML4.
     """
+    has_its_parts(run, world)
     world.code.ghost = known
     after = tables_of(world.code, known)
     for clause in tables.INVARIANTS:
@@ -183,6 +189,8 @@ def map_alike(
         run.must("the walk to a page comes to the leaf that is due", implies(is_page, found == leaf(space, page)))
     for says, points_of, holds in bookkeeping(world.code, mapped):
         run.claim(says, holds(*(points[name] for name in points_of)))
+    step = world.code.halves.lives(space) == world.code.roots.has(space)
+    run.claim("the kernel half is kept in step for who lives, and for nobody else", step)
     run.claim("the pages mapped are those of the law", mapped.is_mapped(space, page) == state.is_mapped(space, page))
     for name in OF_PAGE:
         same = getattr(mapped, name)(space, page) == getattr(state, name)(space, page)
@@ -208,17 +216,16 @@ def leaf_due(world: SymbolicPaging, process: Any, virtual: Any, value: Any) -> C
 
 def untouched(run: Run, world: SymbolicPaging) -> None:
     """Claims that nothing was written to any container, or that all is as it was."""
-    now, before = tables_of(world.code, world.tables), world.tables
-    same = all(getattr(now, name) is getattr(before, name) for name in ("lives", "root", "top", "entry"))
-    table = run.point("table")
-    run.claim("nothing changes", same and not world.code.memory.made and not world.code.memory.deleted)
-    run.claim("frames that were taken are given back", now.is_free(table) == before.is_free(table))
+    has_its_parts(run, world)
+    frame, before = run.point("table"), world.tables
+    run.claim("nothing is written", are_same(parts_of(world.code)[1], world.parts[1]))
+    run.claim("frames that were taken are given back", world.code.frames.is_free(frame) == before.is_free(frame))
 
 
 @at_each_level("map.refines", "the code of map does what the law says, or nothing; it may run out of frames")
 def map_refines(run: Run, level: int) -> None:
     world = unknown_code(run, any_reading(run), level)
-    process, virtual = run.point("process"), run.point("virtual")
+    process, virtual = any_place(run)
     shown, leaf = any_leaf(run)
     done = run.call(lambda: bool(world.code.map(process, virtual, leaf)))
     values = {"process": process, "virtual": virtual, **shown}
@@ -267,7 +274,7 @@ def with_table(known: tables.Tables, table: Any, level: int, process: Any, virtu
 @at_each_level("unmap.refines", "the code of unmap does what the law says, gives back tables, or does nothing")
 def unmap_refines(run: Run, level: int) -> None:
     world = unknown_code(run, any_reading(run), level)
-    process, virtual = run.point("process"), run.point("virtual")
+    process, virtual = any_place(run)
     unmapped = run.call(world.code.unmap, process, virtual)
     may = law.unmap.allows(world.mappings, process=process, virtual=virtual)
     if unmapped is None:
@@ -298,13 +305,14 @@ def put(what: Callable[[Any], Any], table: Any, value: Any) -> Callable[[Any], A
     return lambda other: when(other == table, value, what(other))
 
 
-def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, SymbolicPaging], Any]) -> Obligation:
+def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, Any, Any, Any], Any]) -> Obligation:
     """That a call takes the frames of the tables that it makes, gives back those of tables that go, and no others."""
 
     @proved(name, "refinement", claim)
     def body(run: Run) -> None:
         world = unknown_code(run, any_reading(run))
-        run.call(calls, run, world)
+        process, virtual = run.point("process"), run.point("virtual")
+        run.call(calls, run, world.code, process, virtual)
         memory, frame = world.code.memory, run.point("table")
         taken, given = (
             any_of([frame == each for each in memory.made]),
@@ -312,6 +320,10 @@ def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, Symbol
         )
         left = (world.tables.is_free(frame) & neg(taken)) | given
         run.claim("the free frames are those that are due", world.code.frames.is_free(frame) == left)
+        owner = law.space_of(process, virtual)
+        for table in memory.deleted:
+            held = (world.tables.level(table) != 0) & (world.tables.owner(table) == owner)
+            run.claim("what is given back held a table of the page's space", held)
 
     return body
 
@@ -319,12 +331,12 @@ def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, Symbol
 TAKES = frames_are_accounted_for(
     "map.takes-what-it-links",
     "map takes a frame for each table that it links, and no other",
-    lambda run, world: world.code.map(run.point("process"), run.point("virtual"), any_leaf(run)[1]),
+    lambda run, code, process, virtual: code.map(process, virtual, any_leaf(run)[1]),
 )
 GIVES_BACK = frames_are_accounted_for(
     "unmap.gives-back-what-it-unlinks",
     "unmap gives back the frame of each table that it unlinks, and no other",
-    lambda run, world: world.code.unmap(run.point("process"), run.point("virtual")),
+    lambda run, code, process, virtual: code.unmap(process, virtual),
 )
 
 
@@ -339,24 +351,31 @@ def create_refines(run: Run, level: int) -> None:
         untouched(run, world)
         return
     run.claim("the law allows it", may)
-    run.claim("the kernel half is kept in step for it", world.code.halves.lives(process))
-    root = world.code.roots.at(process)
-    known = world.tables
+    root, frame, known = world.code.roots.at(process), run.point("table"), world.tables
+    left = known.is_free(frame) & (frame != root)
+    run.claim("it takes the frame of its PML4, and no other", world.code.frames.is_free(frame) == left)
     known = replace(known, level=put(known.level, root, tables.ROOT), owner=put(known.owner, root, process))
     stay_trees(run, world, known)
     map_alike(run, world, law.begin(world.mappings, process))
 
 
-@at_each_level("starts.refines", "the code starts with nothing mapped, and only the kernel living")
+@at_each_level("starts.refines", "the code starts with nothing mapped, in containers that nobody shares")
 def starts_refines(run: Run, level: int) -> None:
-    given: Any = [object(), object(), object(), level, object()]
-    paging = run.call(Paging, *given)
+    frames, halves = object(), object()
+    layout = Layout(run.fresh("physical_bits", 32, 52), run.fresh("register"))
+    given: Any = [frames, halves, layout, level, run.fresh("counted")]
+    paging, other = run.call(Paging, *given), run.call(Paging, *given)
     kept = (paging.frames, paging.halves, paging.layout, paging.leaf_level, paging.counted)
     run.claim("it keeps what it is built on", all(one is other for one, other in zip(kept, given, strict=True)))
     run.claim("a page has the bytes that a leaf of its level maps", bool(paging.page_shift == PAGE_SHIFTS[level]))
+    own = {"memory": {}, "uses": {}, "roots": {0: 0}, "mapped": {0: set()}}
     run.claim("there are no tables, and no frame has uses", not paging.memory and not paging.uses)
-    run.claim("only the kernel lives, with its PML4 in frame 0", paging.roots == {0: 0})
-    run.claim("it maps nothing in its lower half", paging.mapped == {0: set()})
+    run.claim("only the kernel lives, with its PML4 in frame 0", paging.roots == own["roots"])
+    run.claim("it maps nothing in its lower half", paging.mapped == own["mapped"])
+    built = {"frames", "halves", "layout", "leaf_level", "counted", "page_shift"}
+    run.claim("there is nothing else", vars(paging).keys() == built | own.keys())
+    shared = doubled((paging, other), "two of them", lambda of: built)
+    run.claim(f"no container is in two places, nor in another object: {shared}", shared is None)
 
 
 CODE = (

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from memoracle.impl.paging import Unmapped
-from memoracle.proofs.components.paging.code import at_each_level, map_alike, put, stay_trees, untouched
-from memoracle.proofs.components.paging.symbolic_tables import SymbolicPaging, any_reading, unknown_code
-from memoracle.proofs.symbolic.containers import any_of
+from memoracle.proofs.components.paging.code import OF_PAGE, at_each_level, map_alike, put, stay_trees, untouched
+from memoracle.proofs.components.paging.models import Collected, times
+from memoracle.proofs.components.paging.symbolic_tables import (
+    SymbolicPaging,
+    any_place,
+    any_reading,
+    are_same,
+    parts_of,
+    unknown_code,
+)
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
-from memoracle.proofs.symbolic.loops import cut
+from memoracle.proofs.symbolic.loops import Measure, Members, cut
 from memoracle.proofs.symbolic.numbers import Symbolic, key
 from memoracle.proofs.symbolic.primed import Renamed
 from memoracle.spec import paging as law
 from memoracle.spec import tables
-from memoracle.spec.clauses import implies, neg
+from memoracle.spec.clauses import implies, neg, when
 
 
 def later_world(run: Run, world: SymbolicPaging, level: int, suffix: str) -> SymbolicPaging:
@@ -26,78 +34,138 @@ def later_world(run: Run, world: SymbolicPaging, level: int, suffix: str) -> Sym
 
 
 class Emptying:
-    """The loop of exit. At its head, pages of the process may be gone; all else is as it was."""
+    """The loop of exit. At its head, pages of the process may be gone, and tables of its; all else is as it was."""
 
-    def __init__(self, world: SymbolicPaging, process: Any, level: int) -> None:
-        self.world, self.process, self.level = world, process, level
-        self.start, self.now = world.mappings, world
+    def __init__(self, run: Run, world: SymbolicPaging, process: Any, level: int) -> None:
+        self.run, self.world, self.process, self.level = run, world, process, level
+        self.start, self.now = world, world
+        self.released: Any = None  # once the loop is entered
+        world.code.unmap = self.unmap
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        _, self.released = arguments
-        self.holds(run)
-
-    def holds(self, run: Run) -> None:
-        run.claim("the process lives", self.now.mappings.lives(self.process))
-        space, page = run.point("space"), run.point("page")
-        run.touch(("space", "page"), (space, page))
-        run.claim("other pages stay as they were", self._others(self.now.mappings, space, page))
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        self.nothing_else_was_written()
+        process, self.released = arguments
+        run.claim("it is this process that is emptied", process == self.process)
+        self.holds(self.released)
+        return self._left()
 
     def havoc(self, run: Run) -> Any:
-        self.now = later_world(run, self.world, self.level, "-later")
-        self._follows(run, self.now.mappings)
-        self.world.code.__dict__.update(self.now.code.__dict__)
-        self.world.code.unmap = lambda process, virtual: self._unmap(run, process, virtual)
+        self.now, collected = later_world(run, self.world, self.level, "-later"), run.function("collected", "table")
+        for _, points, holds in self.invariant(self.now, Collected(collected)):
+            run.assume_for_all(points, holds)
+        self.released = Collected(collected)
+        self.world.code.__dict__.update(self.now.parts[0], ghost=self.now.tables)
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
-        before, self.now = self.now.mappings, self.then
-        self.holds(run)
-        physical, now = run.point("physical"), self.now.mappings
-        run.claim("no frame gets more uses", now.uses(physical) <= before.uses(physical))
-        told = any_of([frame << now.page_shift == physical for frame in self.released])
-        lost = law.is_counted(now, physical) & (0 < before.uses(physical)) & (now.uses(physical) == 0)
-        run.claim("just a frame that loses its last use is told of", lost == told)
-        self.gets_smaller(run, before, now)
+    def changes(self, run: Run) -> dict[str, Any]:
+        return {"released": self.released}
 
-    def gets_smaller(self, run: Run, before: law.Mappings, now: law.Mappings) -> None:
-        """Claims what brings the loop to an end: of finitely many pages that are mapped, each turn takes one."""
-        space, page = run.point("space"), run.point("page")
-        run.touch(("space", "page"), (space, page))
-        run.claim("no page comes", implies(now.is_mapped(space, page), before.is_mapped(space, page)))
-        run.claim("one goes", before.is_mapped(*self.unmapped) & neg(now.is_mapped(*self.unmapped)))
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
+        self.now = self.then
+        self.nothing_else_was_written()
+        self.holds(self.released)
+        _, page = self.unmapped
+        return replace(self._left(), lost=page)
 
-    def _unmap(self, run: Run, process: Any, virtual: Any) -> Any:
+    def holds(self, released: Any) -> None:
+        """Claims the invariant of a state, and of the frames that were collected."""
+        for says, points, holds in self.invariant(self.now, released):
+            at = self.run.point_of_each(points)
+            self.run.touch(tuple(at), tuple(at.values()))
+            self.run.claim(says, holds(*at.values()))
+
+    def nothing_else_was_written(self) -> None:
+        """Claims that the loop itself writes to no container."""
+        now = parts_of(self.world.code)
+        same = all(are_same(one, other) for one, other in zip(now, self.now.parts, strict=True))
+        self.run.claim("but for what unmap does, nothing is written", same)
+
+    def _left(self) -> Members:
+        """The pages that are still to be unmapped, finitely many."""
+        member, process = self.now.code.mapped.member, self.process
+        return Members(lambda page: member(process, page), "page")
+
+    def invariant(
+        self, now: SymbolicPaging, released: Any
+    ) -> Sequence[tuple[str, tuple[str, ...], Callable[..., Any]]]:
+        """What holds of a state at the loop's head: in words, at which points, and how."""
+        start, shift = self.start.mappings, self.start.mappings.page_shift
+
+        def one_for_each_last_use(frame: Any) -> Any:
+            physical = frame << shift
+            last = law.is_counted(start, physical) & (0 < start.uses(physical)) & (now.mappings.uses(physical) == 0)
+            return times(released, frame) == when(last, 1, 0)
+
+        return (
+            ("the process lives", (), lambda: now.mappings.lives(self.process)),
+            ("others live as before", ("space",), lambda s: now.mappings.lives(s) == start.lives(s)),
+            (
+                "the pages of others are as they were",
+                ("space", "page"),
+                lambda space, page: implies(space != self.process, alike(now.mappings, start, space, page)),
+            ),
+            (
+                "no frame gets more uses",
+                ("table",),
+                lambda frame: now.mappings.uses(frame << shift) <= start.uses(frame << shift),
+            ),
+            ("each frame that lost its last use is collected, once, and no other", ("table",), one_for_each_last_use),
+            (
+                "no frame is taken, and only those of tables of the process are given back",
+                ("table",),
+                lambda table: self.gives_back(now.tables, table),
+            ),
+        )
+
+    def gives_back(self, now: tables.Tables, table: Any) -> Any:
+        """Whether a frame is free if it was, or if it held a table of the process that is gone."""
+        start = self.start.tables
+        held = (start.level(table) != 0) & (start.owner(table) == self.process)
+        gone = held & (now.level(table) == 0)
+        kept = (now.level(table) == start.level(table)) & (now.owner(table) == start.owner(table))
+        return (now.is_free(table) == (start.is_free(table) | gone)) & (gone | kept)
+
+    def unmap(self, process: Any, virtual: Any) -> Any:
         """What the proofs of unmap show that it does."""
+        run = self.run
         with run.reading_law():
             before = self.now.mappings
             run.claim("a page that is mapped is unmapped", law.unmap.allows(before, process=process, virtual=virtual))
             after, self.then = law.unmap(before, process, virtual), later_world(run, self.world, self.level, "-then")
-            self._same(run, self.then.mappings, after)
             self.unmapped = law.space_of(process, virtual), virtual
+            run.claim("it is a page of the process", self.unmapped[0] == self.process)
+            self._same(self.then.mappings, after)
+            self._tables_go(self.now.tables, self.then.tables)
             physical: Any = before.physical(*self.unmapped)
             last: Any = law.is_counted(after, physical) & (after.uses(physical) == 0)
+            self.world.code.__dict__.update(self.then.parts[0], ghost=self.then.tables)
             frame: Any = physical >> before.page_shift
             return Unmapped(frame, last)
 
-    def _others(self, now: law.Mappings, space: Any, page: Any) -> Any:
-        same = now.is_mapped(space, page) == self.start.is_mapped(space, page)
-        shown = implies(now.is_mapped(space, page), now.physical(space, page) == self.start.physical(space, page))
-        return implies(space != self.process, same & shown & (now.lives(space) == self.start.lives(space)))
+    def _same(self, now: law.Mappings, due: law.Mappings) -> None:
+        run, shift = self.run, now.page_shift
+        run.assume_for_all(("space",), lambda space: now.lives(space) == due.lives(space))
+        run.assume_for_all(("space", "page"), lambda space, page: alike(now, due, space, page))
+        run.assume_for_all(("table",), lambda frame: now.uses(frame << shift) == due.uses(frame << shift))
 
-    def _follows(self, run: Run, now: law.Mappings) -> None:
-        run.suppose(now.lives(self.process))
-        run.assume_for_all(("space", "page"), lambda space, page: self._others(now, space, page))
+    def _tables_go(self, before: tables.Tables, then: tables.Tables) -> None:
+        """Takes as given that tables of the page's space may go, and their frames are given back."""
+        space, goes = self.unmapped[0], self.run.relation(f"goes#{next(self.run.count)}", "table")
 
-    def _same(self, run: Run, now: law.Mappings, due: law.Mappings) -> None:
-        run.suppose(now.lives(self.process))
-        run.assume_for_all(
-            ("space", "page"),
-            lambda space, page: (
-                (now.is_mapped(space, page) == due.is_mapped(space, page))
-                & implies(now.is_mapped(space, page), now.physical(space, page) == due.physical(space, page))
-                & (now.lives(space) == due.lives(space))
-            ),
-        )
-        run.assume_for_all(("physical",), lambda physical: now.uses(physical) == due.uses(physical))
+        def given_back(table: Any) -> Any:
+            held = (before.level(table) != 0) & (before.owner(table) == space)
+            level = when(goes(table), 0, before.level(table))
+            kept = (then.level(table) == level) & (then.owner(table) == before.owner(table))
+            return implies(goes(table), held) & kept & (then.is_free(table) == (before.is_free(table) | goes(table)))
+
+        self.run.assume_for_all(("table",), given_back)
+
+
+def alike(now: law.Mappings, then: law.Mappings, space: Any, page: Any) -> Any:
+    """Whether a page shows in both what it shows in the other."""
+    shown: Any = True
+    for part in OF_PAGE:
+        shown = shown & (getattr(now, part)(space, page) == getattr(then, part)(space, page))
+    return (now.is_mapped(space, page) == then.is_mapped(space, page)) & implies(now.is_mapped(space, page), shown)
 
 
 def some_page(state: tables.Tables, table: Any) -> Any:
@@ -111,8 +179,8 @@ def some_page(state: tables.Tables, table: Any) -> Any:
 @at_each_level("exit.refines", "the code of exit unmaps all that is the process's own, and gives its PML4 back")
 def exit_refines(run: Run, level: int) -> None:
     world = unknown_code(run, any_reading(run), level)
-    process = run.point("process")
-    loop = Emptying(world, process, level)
+    process, _ = any_place(run)
+    loop = Emptying(run, world, process, level)
     cut(run, world.code, "_unmap_one", lambda *arguments: loop)
     released = run.call(world.code.exit, process)
     may = (process != 0) & world.mappings.lives(process)
@@ -121,15 +189,18 @@ def exit_refines(run: Run, level: int) -> None:
         untouched(run, world)
         return
     run.claim("the law allows it", may)
-    now, page = loop.now, run.point("page")
+    now, page, frame = loop.now, run.point("page"), run.point("table")
     root = now.tables.root(process)
-    run.claim("its PML4 is free again", world.code.frames.is_free(root))
-    run.claim("the kernel half is kept in step for it no more", neg(world.code.halves.lives(process)))
+    free = now.tables.is_free(frame) | (frame == root)
+    run.claim("its PML4 is given back, and nothing else any more", world.code.frames.is_free(frame) == free)
+    collected = released == [] if loop.released is None else released is loop.released
+    run.claim("it answers with the frames that were collected", collected)
+    loop.holds(released)
     run.touch(("space", "page"), (process, page))
     run.claim("nothing of it is mapped any more", law.process_maps_nothing(now.mappings, process, page))
     table = run.point("table")
     run.touch(("space", "page"), (process, some_page(now.tables, table)))
     known = replace(now.tables, level=put(now.tables.level, root, 0))
-    left = SymbolicPaging(world.code, now.tables, now.mappings)
+    left = SymbolicPaging(world.code, now.tables, now.mappings, now.parts)
     stay_trees(run, left, known, {"table": table})
     map_alike(run, left, law.end(now.mappings, process), whole=True)

@@ -108,23 +108,61 @@ class SetOf(Keyed):
         super().__init__(run, has)
         self.member = member
         self.witnesses: dict[int, list[Any]] = {}
+        self.put: list[set[Any]] = []  # the sets that were put in
 
     def __getitem__(self, key: Any) -> Set:
         self._look_up(key)
-
-        def write(items: Callable[[Any], Any]) -> None:
-            others = self.member
-            self.member = lambda other, item: when(other == key, items(item), others(other, item))
-
-        member = self.member
-        witnesses = self.witnesses.setdefault(number(key).z.get_id(), [])
-        return Set(self.run, lambda item: member(key, item), "page", write, witnesses)
+        return OneSet(self, key)
 
     def __setitem__(self, key: Any, items: set[Any]) -> None:
-        assert not items
+        assert type(items) is set, "only a new set is put in"
+        assert not items, "only a set is put in that has nothing in it"
+        assert not any(items is other for other in self.put), "a set is put in once"
+        self.put.append(items)
         self._put(key)
         others = self.member
         self.member = lambda other, item: others(other, item) & (other != key)
+
+    def are_its_own(self) -> bool:
+        """Whether nobody changed a set that was put in but through this dictionary."""
+        return not any(self.put)
+
+
+class OneSet(Set):
+    """One of the sets of such a dictionary: what it has is what the dictionary has there, whoever wrote it."""
+
+    def __init__(self, sets: SetOf, key: Any) -> None:
+        witnesses = sets.witnesses.setdefault(number(key).z.get_id(), [])
+        super().__init__(sets.run, lambda item: False, "page", witnesses=witnesses)
+        self.sets, self.key = sets, key
+
+    @property
+    def has(self) -> Callable[[Any], Any]:
+        member, key = self.sets.member, self.key
+        return lambda item: member(key, item)
+
+    @has.setter
+    def has(self, has: Callable[[Any], Any]) -> None:
+        others, key = self.sets.member, self.key
+        self.sets.member = lambda other, item: when(other == key, has(item), others(other, item))
+
+
+class Collected:
+    """A list of numbers that a loop collects, of any length, in any order. times: how often it has a number."""
+
+    def __init__(self, times: Callable[[Any], Any]) -> None:
+        self.times = times
+
+    def append(self, item: Any) -> None:
+        before = self.times
+        self.times = lambda other: before(other) + when(other == item, 1, 0)
+
+
+def times(collected: Any, item: Any) -> Any:
+    """How often a list has a number."""
+    if isinstance(collected, Collected):
+        return collected.times(item)
+    return sum((when(item == each, 1, 0) for each in collected), number(0))
 
 
 def encoding(run: Run) -> None:

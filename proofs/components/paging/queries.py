@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from memoracle.proofs.components.paging.code import at_each_level, proved, untouched
-from memoracle.proofs.components.paging.symbolic_tables import SymbolicPaging, any_reading, unknown_code
+from memoracle.proofs.components.paging.symbolic_tables import SymbolicPaging, any_place, any_reading, unknown_code
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import neg, when
@@ -20,7 +20,7 @@ def nothing_to_find(world: SymbolicPaging, process: Any, virtual: Any) -> Any:
 )
 def translate_refines(run: Run) -> None:
     world = unknown_code(run, any_reading(run))
-    process, virtual = run.point("process"), run.point("virtual")
+    process, virtual = any_place(run)
     found = run.call(world.code.translate, process, virtual)
     if found is None:
         run.claim("nothing is mapped there", nothing_to_find(world, process, virtual))
@@ -33,7 +33,7 @@ def translate_refines(run: Run) -> None:
 @at_each_level("attributes.refines", "the code of attributes finds what the walk allows, and changes nothing")
 def attributes_refines(run: Run, level: int) -> None:
     world = unknown_code(run, None, level)
-    process, virtual = run.point("process"), run.point("virtual")
+    process, virtual = any_place(run)
     found = run.call(world.code.attributes, process, virtual)
     if found is None:
         run.claim("nothing is mapped there", nothing_to_find(world, process, virtual))

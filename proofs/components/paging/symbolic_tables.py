@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from memoracle.impl.paging import Leaf, Paging
@@ -19,7 +19,7 @@ from memoracle.proofs.components.paging.law import either
 from memoracle.proofs.components.paging.models import Half, SetOf, Supply
 from memoracle.proofs.symbolic.containers import Map, Tables
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
 from memoracle.proofs.symbolic.path_merging import merged
 from memoracle.spec import addresses, pat, pte, tables
 from memoracle.spec import paging as law
@@ -37,13 +37,54 @@ SORTS = {
 }
 
 
+OURS = ("ghost", "shown")  # what proofs note in the reference for their own use
+
+
 @dataclass
 class SymbolicPaging:
-    """The reference on unknown containers, and what it stands for before anything is run."""
+    """The reference on unknown containers, and what it stands for before anything is run.
+
+    parts: each attribute that it has, and of containers what is replaced when they are written.
+    """
 
     code: Any
     tables: tables.Tables
     mappings: law.Mappings
+    parts: tuple[dict[str, Any], tuple[Any, ...]]
+
+
+@cache
+def attributes() -> frozenset[str]:
+    """What the reference keeps, as its constructor makes it: each is compared after each operation."""
+    given: Any = (object(), object(), object(), 1, 0)
+    return frozenset(vars(Paging(*given)))
+
+
+def parts_of(paging: Any) -> tuple[dict[str, Any], tuple[Any, ...]]:
+    """The attributes of the reference, and what its containers hold, but for the frames that are free."""
+    own = {
+        name: value
+        for name, value in vars(paging).items()
+        if name not in OURS and not callable(getattr(Paging, name, None))
+    }
+    memory, roots, uses, mapped, halves = paging.memory, paging.roots, paging.uses, paging.mapped, paging.halves
+    held = (memory.has, memory.entry, roots.has, roots.at, uses.has, uses.at, mapped.has, mapped.member)
+    return own, (*held, halves.lives, halves.top)
+
+
+def are_same(one: Any, other: Any) -> bool:
+    """Whether these are the same objects."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
+    return all(now is then for now, then in zip(one, other, strict=True))
+
+
+def has_its_parts(run: Run, world: SymbolicPaging) -> None:
+    """Claims that each attribute is the object that it was, and that there is no other; what these hold may change."""
+    now, _ = parts_of(world.code)
+    run.claim("it has the attributes that its constructor makes", now.keys() == attributes())
+    run.claim("each attribute is the object that it was", are_same(now, world.parts[0]))
+    run.claim("nobody else has the sets of pages", world.code.mapped.are_its_own())
 
 
 def tables_of(paging: Any, known: tables.Tables) -> tables.Tables:
@@ -126,6 +167,20 @@ def any_reading(run: Run) -> tables.Reading:
     )
 
 
+def any_place(run: Run) -> tuple[Any, Any]:
+    """Whatever a caller may ask about: a process and an address of 64 bits, or on other paths what is no such thing."""
+    if run.fork():
+        return run.point("process"), run.point("virtual")
+    process, virtual = run.any_number("process"), run.any_number("virtual")
+    run.suppose(neg(is_word(process) & is_word(virtual)))
+    return process, virtual
+
+
+def is_word(number: Any) -> Any:
+    """Whether a number has 64 bits."""
+    return (0 <= number) & (number <= HIGHEST)
+
+
 def any_level(run: Run) -> int:
     """The level of the leaves: the proof is made for each."""
     return 1 if either(run, "leaves of level 1") else 2 if either(run, "leaves of level 2") else 3
@@ -204,7 +259,7 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
     if reading is not None:
         reading_alike(run, code, reading, mappings)
     counting_as_one_step(run, code)
-    return SymbolicPaging(code, ghost, mappings)
+    return SymbolicPaging(code, ghost, mappings, parts_of(code))
 
 
 def reading_alike(run: Run, code: Any, reading: tables.Reading, state: law.Mappings) -> None:
