@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import z3
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from standin_trials import (
@@ -29,7 +30,7 @@ from memoracle.impl import pte
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.pte import Fields, Layout
-from memoracle.proofs.components.paging.models import Half, SetOf, Supply, encoding
+from memoracle.proofs.components.paging.models import Collected, Half, SetOf, Supply, encoding, times
 from memoracle.proofs.symbolic.containers import Set, any_of
 from memoracle.proofs.symbolic.execution import Run, explore
 from memoracle.proofs.symbolic.numbers import number
@@ -291,3 +292,17 @@ def test_encoding(layout: Layout, fields: Fields, level: int) -> None:
             assert not can_be(run, False)
         elif got is not None and types.count(fields.cache) == 1:  # by another index the entry would be another
             assert not can_be(run, False, got != due)
+
+
+# What a loop collects
+
+
+@given(before=st.lists(st.integers(0, 4), max_size=6), appended=st.lists(st.integers(0, 4), max_size=6))
+def test_what_is_collected_is_counted_as_a_list_counts_it(before: list[int], appended: list[int]) -> None:
+    collected, real = Collected(lambda item: times(before, item)), [*before]
+    for item in appended:
+        collected.append(number(item))
+        real.append(item)
+    for item in range(6):
+        counted = [z3.simplify(times(kind, number(item)).z).as_long() for kind in (collected, real)]
+        assert counted == [real.count(item)] * 2
