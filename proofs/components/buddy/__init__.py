@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from memoracle.proofs.components.buddy import code as buddy_code
 from memoracle.proofs.components.buddy import law as buddy_law
+from memoracle.proofs.components.buddy import listing as buddy_listing
 from memoracle.proofs.components.buddy import page_moves as buddy_pages
 from memoracle.proofs.components.buddy import spaces as buddy_spaces
 from memoracle.proofs.components.buddy import start as buddy_start
@@ -18,5 +19,6 @@ def obligations() -> Iterator[Obligation]:
     yield from buddy_law.LAWS
     yield from buddy_pages.MOVES
     yield from buddy_code.CODE
+    yield from buddy_listing.CODE
     yield from buddy_start.CODE
     yield from buddy_spaces.CODE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +14,13 @@ from memoracle.proofs.symbolic.containers import Map, Set, Sets
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import implies, neg
+from memoracle.spec.clauses import implies, neg, when
 
 # The code. Its containers are unknown; what they must be like, beside what the law says, is stated here.
 
-
-ATTRIBUTES = frozenset({"depth", "free_blocks", "allocated", "fixed"})
+ATTRIBUTES = frozenset(
+    {"depth", "free_blocks", "allocated", "fixed"}
+)  # all of which `contents` and `is_the_laws` compare
 
 
 def starts_are_blocks(buddy: Any, page: Any) -> Any:
@@ -152,30 +153,53 @@ NOT_KEPT = ("order_at", "held_order", "held_page")  # by the reference, between 
 
 
 class Carving:
-    """Stands in for `_carve`, of which `carve_refines` shows what it does: the code calls it where it may, and last."""
+    """Stands in for `_carve`, of which `carve_refines` shows what it does: the code calls it once, where it may."""
 
     def __init__(self, run: Run, buddy: Any, state: law.Blocks) -> None:
         self.run, self.buddy, self.state = run, buddy, state
+        self.before = self.after = contents(buddy)
         self.carved: tuple[Any, Any] | None = None
         run.replace(buddy, "_carve", self)
 
     def __call__(self, order: Any, page: Any, wanted: Any) -> None:
         with self.run.reading_law():
-            untouched(self.run, self.buddy, self.state)
+            self.run.claim("one block is carved", self.carved is None)
+            untouched(self.run, self.buddy, self.before)
             self.run.claim(
                 "a block is carved where the law allows it", law.carve.allows(self.state, page=page, order=wanted)
             )
             self.run.claim("it is carved out of the block that covers it", order == self.state.order_at(page))
             self.carved = (page, wanted)
-            self.buddy.free_blocks = self.buddy.allocated = None  # nobody may read them from here on
+            self.buddy.free_blocks.has = law.carve(self.state, page, wanted).is_free
+            self.buddy.allocated[page] = wanted
+            self.after = contents(self.buddy)
 
     def of(self, page: Any, wanted: Any) -> Any:
         """Whether this block was carved."""
         return self.carved is not None and (self.carved[0] == page) & (self.carved[1] == wanted)
 
 
-def untouched(run: Run, buddy: Any, state: law.Blocks) -> None:
-    law_obligations.same_state(run, LAW, blocks_of(buddy), state, NOT_KEPT)
+def contents(buddy: Any) -> dict[str, Any]:
+    """What each attribute has: who writes to a container puts other contents in the place of these."""
+    return {
+        "depth": buddy.depth,
+        "free_blocks": buddy.free_blocks.has,
+        "allocated": (buddy.allocated.has, buddy.allocated.at),
+        "fixed": buddy.fixed.has,
+    }
+
+
+def untouched(run: Run, buddy: Any, before: Mapping[str, Any], but: str = "") -> None:
+    """Claims that the object is what it was, but for this attribute."""
+    for name, now in contents(buddy).items():
+        if name != but:
+            run.claim(f"{name} is left as it was", now is before[name] or now == before[name])
+
+
+def is_the_laws(run: Run, buddy: Any, due: law.Blocks) -> None:
+    """Claims that the object is what this state describes, each attribute, and its notes are such as they must be."""
+    law_obligations.same_state(run, LAW, blocks_of(buddy), due, NOT_KEPT)
+    run.claim("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
 
 
 @proved("carve.refines", "refinement", "the code that splits a block out of a larger free one does what the law says")
@@ -183,17 +207,19 @@ def carve_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
     page, wanted = run.point("page"), run.point("order")
     law_obligations.permitted(run, law.carve, state, {"page": page, "order": wanted})
-    whole = state.order_at(page)
+    whole, noted, order_of = state.order_at(page), buddy.allocated.has, buddy.allocated.at
     cut(run, buddy, "_split", lambda order, page: Splitting(buddy, state, page, wanted))
     run.call(buddy._carve, whole, page, wanted)
-    law_obligations.same_state(run, LAW, blocks_of(buddy), law.carve(state, page, wanted), NOT_KEPT)
-    run.claim("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
+    is_the_laws(run, buddy, law.carve(state, page, wanted))
+    other = run.point("page")
+    run.claim("one more is noted as allocated", buddy.allocated.has(other) == (noted(other) | (other == page)))
+    run.claim("its order is noted", buddy.allocated.at(other) == when(other == page, wanted, order_of(other)))
 
 
 @proved("allocate.refines", "refinement", "the code of allocate does what the law allows: best fit, lowest address")
 def allocate_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
-    pages = run.point("pages")
+    pages = run.any_number("pages")
     wanted = run.call(order_for, pages)
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: True, order))
     carving = Carving(run, buddy, state)
@@ -201,8 +227,9 @@ def allocate_refines(run: Run) -> None:
     if page is None:
         choice = run.point_of_each(("page", "order"))
         run.claim("it fails only if no block is large enough", neg(law.allocate.allows(state, pages=pages, **choice)))
-        untouched(run, buddy, state)
+        untouched(run, buddy, carving.before)
         return
+    untouched(run, buddy, carving.after)
     run.claim("the block is the one that was carved", carving.of(page, wanted))
     run.claim("the law allows the block", law.allocate.allows(state, pages=pages, page=page, order=wanted))
     whole, (order, block) = state.order_at(page), any_block(run)
@@ -215,20 +242,21 @@ def allocate_refines(run: Run) -> None:
 def reserves(run: Run, code: str) -> None:
     """The code of reserve, or of fix, which reserves first, does what the law says."""
     buddy, state = unknown_code(run)
-    page, pages = run.point("page"), run.point("pages")
+    page, pages = run.any_number("page"), run.any_number("pages")
     wanted = run.call(order_for, pages)
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: block == page >> o, order))
     carving = Carving(run, buddy, state)
     if run.call(lambda: bool(getattr(buddy, code)(page, pages))):
         run.claim("the block is the one that was carved", carving.of(page, wanted))
         run.claim("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
+        untouched(run, buddy, carving.after, but="fixed")
         fixed = run.point("page")
         also = (fixed == page) & (code == "fix")
         run.claim("the block is never freed if it was fixed", buddy.fixed.has(fixed) == (state.is_fixed(fixed) | also))
         return
     order = run.point("order")
     run.claim("it fails only if the law says so", neg(law.reserve.allows(state, pages=pages, page=page, order=order)))
-    untouched(run, buddy, state)
+    untouched(run, buddy, carving.before)
 
 
 @proved("reserve.refines", "refinement", "the code of reserve does what the law says")
@@ -244,24 +272,23 @@ def fix_refines(run: Run) -> None:
 @proved("free.refines", "refinement", "the code of free does what the law says")
 def free_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
-    page, pages = run.point("page"), run.point("pages")
+    page, pages = run.any_number("page"), run.any_number("pages")
     start = run.call(order_for, pages)
-    held = Merging(buddy, state, page, start, start)
+    held, before = Merging(buddy, state, page, start, start), contents(buddy)
     cut(run, buddy, "_merge", lambda order, page: held)
     if run.call(lambda: bool(buddy.free(page, pages))):
         values = {"pages": pages, "page": page, "order": start, "merged": held.order}
         run.claim("the law allows it", law.free.allows(state, level=run.point("level"), **values))
-        law_obligations.same_state(run, LAW, blocks_of(buddy), law.free(state, *values.values()), NOT_KEPT)
-        run.claim("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
+        is_the_laws(run, buddy, law.free(state, *values.values()))
         return
     fresh = {"pages": pages, "page": page, "order": run.point("order")}
     run.claim("it fails only if the law says so", neg(law.free.allows(state, **fresh)))
-    untouched(run, buddy, state)
+    untouched(run, buddy, before)
 
 
 @proved("order-for.refines", "refinement", "the order for so many pages is that of the next power of two")
 def order_for_refines(run: Run) -> None:
-    state, pages, order = unknown(run), run.point("pages"), run.point("order")
+    state, pages, order = unknown(run), run.any_number("pages"), run.point("order")
     found = run.call(order_for, pages)
     if found is None:
         run.claim("there is none only for no pages", neg(law.rounds_up(state, pages, order)))
@@ -273,70 +300,12 @@ def order_for_refines(run: Run) -> None:
 @proved("size.refines", "refinement", "the code of size answers what the law says, and changes nothing")
 def size_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
-    page = run.point("page")
+    page, before = run.any_number("page"), contents(buddy)
     run.claim(
         "it is the size of the block that starts there",
         law.size_is_of_the_block(state, page, run.call(buddy.size, page)),
     )
-    untouched(run, buddy, state)
-
-
-class Listing:
-    """The loop that lists the blocks: it goes from the first page of a block to the first page of the next."""
-
-    def __init__(self, state: law.Blocks) -> None:
-        self.state = state
-        self.listing: Any = None  # none is begun
-        self.last: Any = 0  # the page that comes after what is listed
-
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        self.listing, self.page = arguments
-        self.listed = len(self.listing)
-        return self._starts(run, self.page)
-
-    def havoc(self, run: Run) -> Any:
-        page = run.point("page")
-        order = self.state.order_at(page)
-        run.touch(("page",), (page - 1,))
-        run.touch(("order", "block"), (order, page >> order))
-        run.suppose(self._starts_a_block(page))
-        self.last = page
-        return page
-
-    def on_back_edge(self, run: Run, result: Any) -> Any:
-        run.touch(("page",), (result,))
-        run.touch(("page",), (result - 1,))
-        entry = self.listing[-1]
-        run.claim("one more block is listed", len(self.listing) == self.listed + 1)
-        run.claim(
-            "the block is listed from its first page", (entry[0] == self.page) & law.lists_the_block(self.state, *entry)
-        )
-        run.claim("the next begins where it ends", result == entry[0] + entry[1])
-        return self._starts(run, result)
-
-    def _starts(self, run: Run, page: Any) -> Any:
-        run.claim("a block starts there, or the range ends", self._starts_a_block(page))
-        return (1 << self.state.depth) - page
-
-    def _starts_a_block(self, page: Any) -> Any:
-        starts = law.in_range(self.state, page) & law.is_aligned(page, self.state.order_at(page))
-        return starts | (page == 1 << self.state.depth)
-
-
-@proved("blocks.refines", "refinement", "the code of blocks lists every block, in address order, and changes nothing")
-def blocks_refines(run: Run) -> None:
-    buddy, state = unknown_code(run)
-    listing = Listing(state)
-
-    def is_over_the_page(order: Any, block: Any) -> Any:
-        return block == listing.page >> order
-
-    cut(run, buddy, "_list", lambda listed, page: listing)
-    cut(run, buddy, "_larger", lambda order: Search(buddy, state, is_over_the_page, order))
-    told = run.call(buddy.blocks)
-    run.claim("the list that was made is the answer", told is not None and told is listing.listing)
-    run.claim("it goes on to the end of the range", listing.last == 1 << state.depth)
-    untouched(run, buddy, state)
+    untouched(run, buddy, before)
 
 
 CODE = (
@@ -347,5 +316,4 @@ CODE = (
     free_refines,
     order_for_refines,
     size_refines,
-    blocks_refines,
 )
