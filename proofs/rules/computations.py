@@ -8,7 +8,7 @@ from itertools import islice
 from memoracle.proofs.obligations.obligation import Computation
 from memoracle.proofs.rules import constructs, sharing, totality
 
-RULE = "rule"
+RULE = "refinement"
 EVERY_MODULE = "the text of every module of the component"
 SMALL = "bounded: every call in every state of the scope of the contracts"
 SHOWN = 5  # of what is wrong

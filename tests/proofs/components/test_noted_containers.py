@@ -1,4 +1,4 @@
-"""Stand-ins that note what is done to them behave as the dictionary, or the sequence, that they stand in for."""
+"""Stand-ins that note what is done to them behave as the sequence that they stand in for."""
 
 from __future__ import annotations
 
@@ -6,47 +6,14 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from standin_trials import can_be, can_fail, possible
+from standin_trials import can_be, can_fail
 
-from memoracle.proofs.components.buddy.spaces import Objects
 from memoracle.proofs.components.manager.start import Pieces
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 
-SORTS = {name: Sort(name) for name in ("process", "first", "pages")}
-PROCESSES = range(4)
+SORTS = {name: Sort(name) for name in ("first", "pages")}
 TRIALS = settings(max_examples=25, deadline=None)
-
-
-@TRIALS
-@given(live=st.sets(st.sampled_from(PROCESSES)), process=st.sampled_from(PROCESSES))
-def test_the_spaces_of_processes(live: set[int], process: int) -> None:
-    spaces: dict[int, str] = dict.fromkeys(live, "a space")
-
-    def known(run: Run) -> Objects:
-        objects = Objects(run)
-        for each in PROCESSES:
-            run.assume(objects.has(each) == (each in spaces))
-        return objects
-
-    def asked(run: Run) -> None:
-        objects = known(run)
-        run.claim("whether it is there", run.call(lambda: process in objects) == (process in spaces))
-        run.claim("whether it is found", (run.call(objects.get, process) is None) == (spaces.get(process) is None))
-        run.call(objects.__setitem__, process, "another")
-        run.claim(
-            "what is put is noted, and nothing is taken", (objects.put, objects.taken) == ([(process, "another")], [])
-        )
-
-    def deleted(run: Run) -> None:
-        objects = known(run)
-        run.call(objects.__delitem__, process)
-        run.claim("what is deleted is noted", objects.taken == [process])
-
-    runs = explore(SORTS, asked)
-    assert not any(can_fail(run, False) for run in runs)
-    assert any(possible(run, False, *run.conditions) for run in runs)
-    assert any(can_fail(run, False) for run in explore(SORTS, deleted)) == (process not in spaces)
 
 
 @TRIALS
