@@ -28,7 +28,8 @@ def missed(obligation: Obligation, runs: list[Run], use_cache: bool) -> tuple[st
         return "vacuous", f"no run turns the loop in {site}"
     # A theorem is about some ways through the code; that each is the law's is for refinements to show.
     watched = _all(run.exits.watched for run in runs) if obligation.kind != "theorem" else set()
-    due = {each for code in watched for each in exits_of(code)}
+    elsewhere = {name for run in runs for name in run.exits.elsewhere}
+    due = {each for code in watched if code.co_qualname not in elsewhere for each in exits_of(code)}
     reached = _all(run.exits.reached for run in ended)
     for each in sorted(due - reached, key=line_of):
         return "vacuous", f"no run reaches the return in {each}"

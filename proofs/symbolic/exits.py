@@ -35,9 +35,13 @@ class Exit:
 
 @dataclass
 class Exits:
-    """watched: the functions each return of which must be reached.  reached: the returns that this run came to."""
+    """watched: the functions each return of which must be reached.  reached: the returns that this run came to.
+
+    elsewhere: of helpers, by their qualified names, whose returns another proof must reach: this one needs not all.
+    """
 
     watched: set[CodeType] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
     reached: set[Exit] = field(default_factory=set)
     depth: int = 0  # how many functions of the reference are running
 

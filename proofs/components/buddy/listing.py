@@ -130,6 +130,7 @@ class Listing:
     "blocks.refines", "refinement", "the code of blocks lists every block once, in address order, and changes nothing"
 )
 def blocks_refines(run: Run) -> None:
+    run.exits.elsewhere.add("Buddy._free_order")  # which finds a block here, for each page is in one; see `reserve`
     buddy, state = unknown_code(run)
     loop, before = Listing(state), contents(buddy)
 
