@@ -69,6 +69,11 @@ def are_as_read(names: Iterable[str]) -> bool:
     return all(SOURCES[name].is_as_read() and SOURCES[name].stamp[0] < (READ_AT - STARTING) * 1e9 for name in names)
 
 
+def knows(module: str) -> bool:
+    """Whether it is a module of the law, the reference or the proofs."""
+    return module.removeprefix("memoracle.") in SOURCES
+
+
 def digest(component: str, module: str) -> str:
     """A hash of all that a verdict on a component's claim depends on. module: the one that makes the claim."""
     whole = hashlib.sha256()

@@ -12,7 +12,7 @@ from inspect import unwrap
 from pathlib import Path
 
 from memoracle.proofs import (
-    dependencies,  # noqa: F401 - reads the files before the others are imported
+    dependencies,  # first: it reads the files before the others are imported
     registry,
 )
 from memoracle.proofs.kept import FOLDER as VERDICTS
@@ -121,7 +121,7 @@ def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
         unsettled,
         partial(discharge.discharge, of, use_cache),
         together,
-        kept(unsettled, made_by) if use_cache else None,
+        kept(unsettled, made_by) if use_cache and dependencies.knows(made_by) else None,
     )
 
 
