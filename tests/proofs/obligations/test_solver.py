@@ -117,7 +117,7 @@ def test_the_oldest_answers_go(cache: Path) -> None:
     for age in range(5):
         (cache / f"{age}.json").touch()
         os.utime(cache / f"{age}.json", (1_000_000 - age, 1_000_000 - age))
-    solver.prune(3)
+    solver.prune(most=3)
     assert sorted(file.name for file in cache.iterdir()) == ["0.json", "1.json", "2.json"]
     assert stat.S_ISDIR(cache.stat().st_mode)
 
