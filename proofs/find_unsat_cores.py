@@ -97,16 +97,15 @@ def main(wanted: list[str]) -> None:
     """Finds the hints of the named components or obligations, or of all, and writes them down."""
     every = [each for each in obligations([]) if isinstance(each, Obligation)]
     names = [each.name for each in every if not wanted or {each.name, each.component} & set(wanted)]
-    found: Hints = {}
+    known = {each.name for each in every}
     # A process for each: the solver simplifies terms by their age, so every proof is built in a process of its own.
     with get_context("fork").Pool(maxtasksperchild=1) as pool:
         for name, paths in pool.imap_unordered(_found, names):
             sys.stderr.write(f"{name}: {len(paths)} paths\n")
-            found[name] = paths
-    known = {each.name for each in every}
-    for component in {name.partition(".")[0] for name in names}:
-        kept = {name: paths for name, paths in noted_of(component).items() if name in known}
-        write(component, kept | {name: paths for name, paths in found.items() if name.startswith(f"{component}.")})
+            component = name.partition(".")[0]
+            noted_of.cache_clear()
+            kept = {each: found for each, found in noted_of(component).items() if each in known}
+            write(component, kept | {name: paths})  # at once: what was found is kept if the rest is interrupted
 
 
 def write(component: str, hints: Hints) -> None:
