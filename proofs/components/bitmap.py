@@ -82,7 +82,7 @@ def trusting_counts(run: Run) -> None:
     law_obligations.permitted(run, law.free_trusting, before, values)
     after = law.free_trusting(before, *values.values())
     for clause in law.TRUSTING:
-        run.claim(clause.says, clause(after, *run.point_of_each(clause.points).values()))
+        run.assert_goal(clause.says, clause(after, *run.point_of_each(clause.points).values()))
 
 
 def moves_no_other_bit(operation: Operation) -> Obligation:
@@ -93,7 +93,7 @@ def moves_no_other_bit(operation: Operation) -> Obligation:
         before, after, values = law_obligations.happens(run, LAW, operation)
         other = run.point("frame")
         run.assume(other != values["frame"])
-        run.claim("no other frame's bit moves", before.is_free(other) == after.is_free(other))
+        run.assert_goal("no other frame's bit moves", before.is_free(other) == after.is_free(other))
 
     return body
 
@@ -165,14 +165,14 @@ COMPARED = {
 def is_the_laws(run: Run, bitmap: Any, state: law.Frames, trusting: Any) -> None:
     """Claims that the reference stands for this state, is trusting or not, and knows which words were reopened."""
     law_obligations.same_state(run, LAW, frames_of(bitmap), state, NOT_KEPT)
-    run.claim("every attribute is compared", vars(bitmap).keys() == COMPARED.keys())
-    run.claim("it is as trusting as it was asked to be", bitmap.trusting == trusting)
-    run.claim("its length is that of a word for each 64 frames", bitmap.length == bitmap.frames + 63 >> 6)
+    run.assert_goal("every attribute is compared", vars(bitmap).keys() == COMPARED.keys())
+    run.assert_goal("it is as trusting as it was asked to be", bitmap.trusting == trusting)
+    run.assert_goal("its length is that of a word for each 64 frames", bitmap.length == bitmap.frames + 63 >> 6)
     for name in ("words", "existing"):
-        run.claim(f"{name} is an array of its length", getattr(bitmap, name).length == bitmap.length)
-    run.claim("its arrays are two", bitmap.words is not bitmap.existing)
-    run.claim("the words that were reopened are known", reopened_are_known(bitmap, run.point("word")))
-    run.claim("the frontier stays in the bitmap", (0 <= bitmap.frontier) & (bitmap.frontier <= bitmap.length))
+        run.assert_goal(f"{name} is an array of its length", getattr(bitmap, name).length == bitmap.length)
+    run.assert_goal("its arrays are two", bitmap.words is not bitmap.existing)
+    run.assert_goal("the words that were reopened are known", reopened_are_known(bitmap, run.point("word")))
+    run.assert_goal("the frontier stays in the bitmap", (0 <= bitmap.frontier) & (bitmap.frontier <= bitmap.length))
 
 
 class Advance:
@@ -193,8 +193,8 @@ class Advance:
     def on_back_edge(self, run: Run, result: Any) -> Any:
         word = run.point("word")
         passed = implies(word < self.bitmap.frontier, self.bitmap.words.at(word) == 0)
-        run.claim("the frontier passes no free frame", passed)
-        run.claim("the frontier stays in the bitmap", self.bitmap.frontier <= self.bitmap.length)
+        run.assert_goal("the frontier passes no free frame", passed)
+        run.assert_goal("the frontier stays in the bitmap", self.bitmap.frontier <= self.bitmap.length)
         return self.bitmap.length - self.bitmap.frontier
 
 
@@ -213,8 +213,8 @@ def lowest_word_refines(run: Run) -> None:
     cut(run, bitmap, "_advance", lambda: Advance(bitmap))
     found = run.call(bitmap._lowest_word)
     inside = (0 <= (word := run.point("word"))) & (word < bitmap.length)
-    run.claim("it is the lowest", implies(inside, is_the_lowest(bitmap, found, word)))
-    run.claim("it lies in the bitmap", found is None or (0 <= found) & (found < bitmap.length))
+    run.assert_goal("it is the lowest", implies(inside, is_the_lowest(bitmap, found, word)))
+    run.assert_goal("it lies in the bitmap", found is None or (0 <= found) & (found < bitmap.length))
     is_the_laws(run, without_attribute(bitmap, "_advance"), state, trusting)
 
 
@@ -250,7 +250,7 @@ def finding_and_clearing(run: Run, bitmap: Any, state: law.Frames) -> list[Any]:
 
     def clear(frame: Any) -> None:
         with run.reading_law():
-            run.claim("the frame that is taken is free", law.allocate.allows(state, frame=frame))
+            run.assert_goal("the frame that is taken is free", law.allocate.allows(state, frame=frame))
             cleared.append(frame)
 
     run.replace(bitmap, "_lowest_word", lowest_word)
@@ -265,14 +265,14 @@ def allocate_refines(run: Run) -> None:
     cleared = finding_and_clearing(run, bitmap, state)
     frame, other = run.call(bitmap.allocate), run.point("frame")
     now = without_attribute(bitmap, "_lowest_word", "_clear")
-    run.claim("only the steps change anything", all(vars(now)[name] is value for name, value in before.items()))
+    run.assert_goal("only the steps change anything", all(vars(now)[name] is value for name, value in before.items()))
     is_the_laws(run, now, state, trusting)
     if frame is None:
-        run.claim("it fails only if no frame is free", neg(law.allocate.allows(state, frame=other)))
-        run.claim("it takes none", not cleared)
+        run.assert_goal("it fails only if no frame is free", neg(law.allocate.allows(state, frame=other)))
+        run.assert_goal("it takes none", not cleared)
         return
-    run.claim("the frame that is answered is taken, and no other", len(cleared) == 1 and frame is cleared[0])
-    run.claim("no lower frame is free", implies(state.is_free(other), frame <= other))
+    run.assert_goal("the frame that is answered is taken, and no other", len(cleared) == 1 and frame is cleared[0])
+    run.assert_goal("no lower frame is free", implies(state.is_free(other), frame <= other))
 
 
 def refines(name: str, method: str, operation: Operation, trusting: Operation | None = None) -> Obligation:
@@ -289,10 +289,10 @@ def refines(name: str, method: str, operation: Operation, trusting: Operation | 
         done = run.call(lambda: bool(getattr(bitmap, method)(frame)))
         due = trusting if trusting and run.call(lambda: bool(trusts)) else operation
         if done:
-            run.claim("the law allows it", due.allows(state, frame=frame))
+            run.assert_goal("the law allows it", due.allows(state, frame=frame))
             is_the_laws(run, bitmap, due(state, frame), trusts)
         else:
-            run.claim("it fails only if the law says so", neg(due.allows(state, frame=frame)))
+            run.assert_goal("it fails only if the law says so", neg(due.allows(state, frame=frame)))
             is_the_laws(run, bitmap, state, trusts)
 
     return body
@@ -311,7 +311,7 @@ def set_bits_refines(run: Run) -> None:
     first, last = run.point("frame"), run.point("frame")
     run.assume(first < last, last <= length << 6)
     run.call(set_bits, words, first, last)
-    run.claim("these bits are set, and no others", bits_are_set(before, words, first, last, run.point("frame")))
+    run.assert_goal("these bits are set, and no others", bits_are_set(before, words, first, last, run.point("frame")))
 
 
 def setting_bits(run: Run) -> None:
@@ -319,7 +319,7 @@ def setting_bits(run: Run) -> None:
 
     def stand_in(words: Any, first: Any, last: Any) -> None:
         with run.reading_law():
-            run.claim("there are such bits", (0 <= first) & (first < last) & (last <= words.length << 6))
+            run.assert_goal("there are such bits", (0 <= first) & (first < last) & (last <= words.length << 6))
             before = words.copy()
             words.at = run.function(f"set#{next(run.count)}", "word")
             run.assume_for_all(("frame",), lambda frame: bits_are_set(before, words, first, last, frame))
@@ -346,9 +346,9 @@ def asked_refines(run: Run) -> None:
     frame, trusting = run.any_number("frame"), bitmap.trusting
     is_free, exists = (run.call(lambda ask=ask: bool(ask(frame))) for ask in (bitmap.is_free, bitmap.exists))
     reached = law.frame_is_in_reach(state, frame)
-    run.claim("whether a frame is free", law.tells_whether_free(state, frame, is_free))
-    run.claim("whether a frame exists", exists == (reached & state.exists(frame)))
-    run.claim("how many frames are free", law.tells_the_count(state, run.call(bitmap.count)))
+    run.assert_goal("whether a frame is free", law.tells_whether_free(state, frame, is_free))
+    run.assert_goal("whether a frame exists", exists == (reached & state.exists(frame)))
+    run.assert_goal("how many frames are free", law.tells_the_count(state, run.call(bitmap.count)))
     is_the_laws(run, bitmap, state, trusting)
 
 
@@ -359,15 +359,15 @@ def reached_refines(run: Run) -> None:
         geometry: Any = SimpleNamespace(page_shift=shift, frames=state.reach)
         frame = run.call(Geometry.frame_reached, geometry, address)
         may = law.is_free.allows(state, frame=address >> shift)
-        run.claim("it names one if the law lets it be asked for", neg(may) if frame is None else may)
-        run.claim("it is the one of the byte", frame is None or frame == address >> shift)
+        run.assert_goal("it names one if the law lets it be asked for", neg(may) if frame is None else may)
+        run.assert_goal("it is the one of the byte", frame is None or frame == address >> shift)
 
 
 @proved("add.takes-nothing-away", "theorem", "a frame that turns out to be memory was in nobody's hands")
 def add_takes_nothing_away(run: Run) -> None:
     before, after, _ = law_obligations.happens(run, LAW, law.add)
     frame = run.point("frame")
-    run.claim("who has a frame keeps it", before.in_use(frame) == after.in_use(frame))
+    run.assert_goal("who has a frame keeps it", before.in_use(frame) == after.in_use(frame))
 
 
 @proved("empty.refines", "refinement", "the reference starts as the law says, with arrays of its own")
@@ -377,13 +377,15 @@ def empty_refines(run: Run) -> None:
     run.assume(image <= reach)
     setting_bits(run)
     bitmap = run.call(Bitmap, reach, image, trusting)
-    run.claim("no word was searched", bitmap.frontier == 0 and not len(bitmap.reopened))
+    run.assert_goal("no word was searched", bitmap.frontier == 0 and not len(bitmap.reopened))
     bitmap.reopened = Set(run, lambda word: False, "word")
     is_the_laws(run, bitmap, law.empty(reach, image), trusting)
     checked = run.call(Bitmap, reach, image)
-    run.claim("without a word about it, it is not trusting", checked.trusting is False)
+    run.assert_goal("without a word about it, it is not trusting", checked.trusting is False)
     shared = ("words", "existing", "reopened")
-    run.claim("two bitmaps share nothing", all(getattr(bitmap, name) is not getattr(checked, name) for name in shared))
+    run.assert_goal(
+        "two bitmaps share nothing", all(getattr(bitmap, name) is not getattr(checked, name) for name in shared)
+    )
 
 
 # What may be answered where some frames are taken that nobody names: as many were allocated, which ones is not known.
@@ -394,14 +396,14 @@ def count_may_be_lower(run: Run) -> None:
     before, after, _ = law_obligations.happens(run, LAW, law.allocate)
     answer = run.number("answer", -HIGHEST, HIGHEST)
     may = law.counts_only_the_free(before, answer)
-    run.claim("the count may be answered", implies(law.tells_the_count(before, answer), may))
-    run.claim(
+    run.assert_goal("the count may be answered", implies(law.tells_the_count(before, answer), may))
+    run.assert_goal(
         "what may be after a frame is allocated may be before", implies(law.counts_only_the_free(after, answer), may)
     )
     other = may & neg(law.tells_the_count(before, answer))
-    run.claim("any other answer may be after one is", implies(other, law.counts_only_the_free(after, answer)))
+    run.assert_goal("any other answer may be after one is", implies(other, law.counts_only_the_free(after, answer)))
     none = replace(before, count=0)
-    run.claim("where none is free, none is counted", law.counts_only_the_free(none, answer) == (answer == 0))
+    run.assert_goal("where none is free, none is counted", law.counts_only_the_free(none, answer) == (answer == 0))
 
 
 @proved("is-free.may-be-denied", "theorem", "what may be called free is what is so after any frames were allocated")
@@ -409,13 +411,15 @@ def is_free_may_be_denied(run: Run) -> None:
     before, after, values = law_obligations.happens(run, LAW, law.allocate)
     frame, answer = run.point("frame"), run.truth("answer")
     may = law.calls_free_only_the_free(before, frame, answer)
-    run.claim("what is so may be answered", implies(law.tells_whether_free(before, frame, answer), may))
-    run.claim("and what is so after a frame is allocated", implies(law.tells_whether_free(after, frame, answer), may))
+    run.assert_goal("what is so may be answered", implies(law.tells_whether_free(before, frame, answer), may))
+    run.assert_goal(
+        "and what is so after a frame is allocated", implies(law.tells_whether_free(after, frame, answer), may)
+    )
     taken = law.tells_whether_free(after, values["frame"], answer)
     here = law.calls_free_only_the_free(before, values["frame"], answer)
-    run.claim("and nothing else", implies(here, taken | law.tells_whether_free(before, values["frame"], answer)))
+    run.assert_goal("and nothing else", implies(here, taken | law.tells_whether_free(before, values["frame"], answer)))
     gone = law.calls_free_only_the_free(after, frame, answer)
-    run.claim("what is not free is never called free", implies(neg(after.is_free(frame)) & gone, neg(answer)))
+    run.assert_goal("what is not free is never called free", implies(neg(after.is_free(frame)) & gone, neg(answer)))
 
 
 LAWS = (

@@ -75,7 +75,7 @@ def leaves(operation: Operation, clause: Clause) -> Obligation:
     def body(run: Run) -> None:
         _, after, values = law_obligations.happens(run, LAW, operation)
         points = {**run.point_of_each(clause.points), **values}
-        run.claim(clause.says, clause(after, *(points[point] for point in clause.points)))
+        run.assert_goal(clause.says, clause(after, *(points[point] for point in clause.points)))
 
     return body
 
@@ -91,7 +91,7 @@ def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
     def body(run: Run) -> None:
         before, after, _ = law_obligations.happens(run, LAW, operation)
         points = tuple(inspect.signature(relation).parameters)[2:]
-        run.claim(law_obligations.prose(relation), relation(before, after, *run.point_of_each(points).values()))
+        run.assert_goal(law_obligations.prose(relation), relation(before, after, *run.point_of_each(points).values()))
 
     return body
 
@@ -156,20 +156,20 @@ def is_the_laws(run: Run, code: Any, state: law.Halves) -> None:
     """Claims that the reference stands for this state, in containers of its own, and has nothing else."""
     law_obligations.same_state(run, LAW, halves_of(code), state)
     process = run.point("process")
-    run.claim("there is a table for each live process", code.tables.has(process) == code.live.has(process))
-    run.claim("the master is whole", code.master.length == ENTRIES - LOWER)
+    run.assert_goal("there is a table for each live process", code.tables.has(process) == code.live.has(process))
+    run.assert_goal("the master is whole", code.master.length == ENTRIES - LOWER)
     kept = {name for name in vars(code) if not callable(getattr(KernelHalf, name, None))}
-    run.claim("it has the attributes that its constructor makes", kept == attributes())
+    run.assert_goal("it has the attributes that its constructor makes", kept == attributes())
     own = containers(code)
-    run.claim("no container of it is another", len(set(map(id, own.values()))) == len(own))
+    run.assert_goal("no container of it is another", len(set(map(id, own.values()))) == len(own))
     kinds = {"master": Words, "tables": Tables, "live": Set, "pending": Set}
-    run.claim("each is a container still", {name: type(each) for name, each in own.items()} == kinds)
+    run.assert_goal("each is a container still", {name: type(each) for name, each in own.items()} == kinds)
 
 
 def succeeds(run: Run, method: Callable[..., Any], *arguments: Any) -> bool:
     """Calls a method that answers whether it did what was asked."""
     answer = run.call(method, *arguments)
-    run.claim("the answer is a truth", answer is True or answer is False)
+    run.assert_goal("the answer is a truth", answer is True or answer is False)
     return answer is True
 
 
@@ -197,12 +197,14 @@ def refines(
         if succeeds(run, getattr(code, method), *arguments.values()):
             values = {**arguments, **choice(code)}
             anyone = run.point_of_each(p for clause in operation.guard for p in clause.points if p not in values)
-            run.claim("the law allows it", operation.allows(state, **values, **anyone))
+            run.assert_goal("the law allows it", operation.allows(state, **values, **anyone))
             is_the_laws(run, code, operation(state, *values.values()))
             return
         someone = {"anyone": code.pending.witnesses[-1]} if code.pending.witnesses else {}
         unknown = run.point_of_each(point for point in operation.points if point not in arguments)
-        run.claim("it fails only if the law says so", neg(operation.allows(state, **arguments, **unknown, **someone)))
+        run.assert_goal(
+            "it fails only if the law says so", neg(operation.allows(state, **arguments, **unknown, **someone))
+        )
         is_the_laws(run, code, state)
 
     return body
@@ -215,7 +217,7 @@ def read_refines(run: Run) -> None:
     value = run.call(code.read, process, index)
     exists = law.entry_exists(state, process, index)
     answer = neg(exists) if value is None else exists & law.reads_the_entry(state, process, index, value)
-    run.claim("it answers with the entry, if there is one", answer)
+    run.assert_goal("it answers with the entry, if there is one", answer)
     is_the_laws(run, code, state)
 
 
@@ -227,13 +229,13 @@ def dump_refines(run: Run) -> None:
     process, index = run.any_number("process"), run.point("index")
     table = run.call(code.dump, process)
     if table is None:
-        run.claim("it fails only if there is no such process", neg(law.process_lives(state, process)))
+        run.assert_goal("it fails only if there is no such process", neg(law.process_lives(state, process)))
     else:
         exists = law.entry_exists(state, process, index)
         right = law.reads_the_entry(state, process, index, table.at(index))
-        run.claim("the process lives, and each entry is right", state.lives(process) & implies(exists, right))
-        run.claim("there are 512 entries", law.table_is_whole(state, table.length))
-        run.claim("nobody else has the list", not table.is_held)
+        run.assert_goal("the process lives, and each entry is right", state.lives(process) & implies(exists, right))
+        run.assert_goal("there are 512 entries", law.table_is_whole(state, table.length))
+        run.assert_goal("nobody else has the list", not table.is_held)
     is_the_laws(run, code, state)
 
 
@@ -272,7 +274,7 @@ class Steps:
     def nothing_is_done_between(self) -> None:
         """Claims that between two steps the write changes nothing."""
         same = all(now is then for now, then in zip(contents(self.code), self.left, strict=True))
-        self.run.claim("between two steps nothing is written", same)
+        self.run.assert_goal("between two steps nothing is written", same)
 
     def others_act(self, before: str) -> law.Halves:
         """Others create processes, exit them, write lower halves, and, as long as they may, begin and end updates."""
@@ -314,15 +316,15 @@ class Broadcast:
     def on_back_edge(self, run: Run, result: Any) -> Measure:
         self._holds(run)
         pending, process = self.code.pending, run.point("process")
-        run.claim("it says whether it was copied to one", result is True or result is False)
-        run.claim("if it was not, nobody is waited for", implies(neg(bool(result)), neg(pending.has(process))))
+        run.assert_goal("it says whether it was copied to one", result is True or result is False)
+        run.assert_goal("if it was not, nobody is waited for", implies(neg(bool(result)), neg(pending.has(process))))
         return Members(pending.has, "process", pending.popped if result else self.waited_for)
 
     def _holds(self, run: Run) -> None:
         state = halves_of(self.code)
         for clause in law.INVARIANTS:
-            run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
-        run.claim("the update stays in flight", in_flight(self.code, self.index, self.value))
+            run.assert_goal(clause.says, clause(state, *run.point_of_each(clause.points).values()))
+        run.assert_goal("the update stays in flight", in_flight(self.code, self.index, self.value))
 
 
 @proved(
@@ -341,22 +343,22 @@ def write_refines(run: Run) -> None:
     lower = law.write_lower.allows(state, process=process, index=index, value=value)
     upper = law.process_lives(state, process) & law.index_is_upper(state, index) & law.value_is_an_entry(state, value)
     if steps.began is None:
-        run.claim("a lower entry is written at once, if the law allows it", lower if done else neg(lower))
-        run.claim("an upper entry is written in steps, if the law allows it", neg(upper))
+        run.assert_goal("a lower entry is written at once, if the law allows it", lower if done else neg(lower))
+        run.assert_goal("an upper entry is written in steps, if the law allows it", neg(upper))
         is_the_laws(run, code, law.write_lower(state, process, index, value) if done else state)
         return
-    run.claim("only what the law allows is begun", upper)
+    run.assert_goal("only what the law allows is begun", upper)
     steps.nothing_is_done_between()
     if not done:
-        run.claim("it fails only if another update is in flight", steps.began.updating)
+        run.assert_goal("it fails only if another update is in flight", steps.began.updating)
         is_the_laws(run, code, steps.began)
         return
-    run.claim("no other update was in flight", neg(steps.began.updating))
-    run.claim("the update has ended", steps.ended is not None)
+    run.assert_goal("no other update was in flight", neg(steps.began.updating))
+    run.assert_goal("the update has ended", steps.ended is not None)
     if steps.ended is not None:
         after, anyone = halves_of(code), run.point("process")
-        run.claim("it is seen by all", implies(after.lives(anyone), after.entry(anyone, index) == value))
-        run.claim("it is in the master", after.master(index) == value)
+        run.assert_goal("it is seen by all", implies(after.lives(anyone), after.entry(anyone, index) == value))
+        run.assert_goal("it is in the master", after.master(index) == value)
         is_the_laws(run, code, law.end_update(steps.ended))
 
 
@@ -365,17 +367,17 @@ def blank_refines(run: Run) -> None:
     code, blank = run.call(KernelHalf), law.blank()
     start = halves_of(code)
     lower, upper, processes = range(LOWER), range(LOWER, ENTRIES), range(8)
-    run.claim("the master is blank", all(start.master(index) == blank.master(index) for index in upper))
-    run.claim("so is the kernel's table", all(start.entry(0, i) == blank.entry(0, i) for i in (*lower, *upper)))
-    run.claim("only the kernel lives", all(start.lives(each) == blank.lives(each) for each in processes))
-    run.claim("it alone has a table", list(code.tables) == [0] == list(code.live))
-    run.claim("nobody is waited for", not code.pending and start.updating == blank.updating)
-    run.claim("no entry is being updated", start.index == blank.index and start.value == blank.value)
-    run.claim("the tables are whole", len(code.master) == len(upper) and len(code.tables[0]) == ENTRIES)
+    run.assert_goal("the master is blank", all(start.master(index) == blank.master(index) for index in upper))
+    run.assert_goal("so is the kernel's table", all(start.entry(0, i) == blank.entry(0, i) for i in (*lower, *upper)))
+    run.assert_goal("only the kernel lives", all(start.lives(each) == blank.lives(each) for each in processes))
+    run.assert_goal("it alone has a table", list(code.tables) == [0] == list(code.live))
+    run.assert_goal("nobody is waited for", not code.pending and start.updating == blank.updating)
+    run.assert_goal("no entry is being updated", start.index == blank.index and start.value == blank.value)
+    run.assert_goal("the tables are whole", len(code.master) == len(upper) and len(code.tables[0]) == ENTRIES)
     compared = {"master", "tables", "live", "updating", "index", "value", "pending"}
-    run.claim("there is nothing else", attributes() == compared)
+    run.assert_goal("there is nothing else", attributes() == compared)
     shared = doubled((code, run.call(KernelHalf)), "two of them", lambda of: frozenset())
-    run.claim(f"no container is in two places, nor in another object: {shared}", shared is None)
+    run.assert_goal(f"no container is in two places, nor in another object: {shared}", shared is None)
 
 
 CODE = (

@@ -36,7 +36,7 @@ def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]]
 def theorem(clause: Clause) -> Obligation:
     @proved(short(clause), "theorem", clause.says)
     def body(run: Run) -> None:
-        run.claim(clause.says, clause(any_table(run), *run.point_of_each(clause.points).values()))
+        run.assert_goal(clause.says, clause(any_table(run), *run.point_of_each(clause.points).values()))
 
     return body
 
@@ -45,10 +45,10 @@ def theorem(clause: Clause) -> Obligation:
 def decodes_as_at_reset(run: Run) -> None:
     state = law.Pat(law.AT_RESET)
     due = (law.WRITE_BACK, law.WRITE_THROUGH, law.UNCACHED, law.UNCACHEABLE) * 2
-    run.claim("the law decodes it so", tuple(law.type_at(law.AT_RESET, index) for index in law.INDEXES) == due)
-    run.claim("the code decodes it so", tuple(code.decode(law.AT_RESET, index) for index in law.INDEXES) == due)
+    run.assert_goal("the law decodes it so", tuple(law.type_at(law.AT_RESET, index) for index in law.INDEXES) == due)
+    run.assert_goal("the code decodes it so", tuple(code.decode(law.AT_RESET, index) for index in law.INDEXES) == due)
     every = all(law.entries_are_types(state, index) for index in law.INDEXES)
-    run.claim("it is accepted", every and bool(law.register_has_64_bits(state)) and code.accepts(law.AT_RESET))
+    run.assert_goal("it is accepted", every and bool(law.register_has_64_bits(state)) and code.accepts(law.AT_RESET))
 
 
 # The code
@@ -60,13 +60,13 @@ def accepts_refines(run: Run) -> None:
     state = law.Pat(register)
     if run.call(lambda: bool(code.accepts(register))):
         index = run.point("index")
-        run.claim("the register has 64 bits", law.register_has_64_bits(state))
-        run.claim("each entry is a type", law.entries_are_types(state, index))
+        run.assert_goal("the register has 64 bits", law.register_has_64_bits(state))
+        run.assert_goal("each entry is a type", law.entries_are_types(state, index))
         return
     right = law.register_has_64_bits(state)
     for each in law.INDEXES:
         right = right & law.entries_are_types(state, each)
-    run.claim("something is wrong with it", neg(right))
+    run.assert_goal("something is wrong with it", neg(right))
 
 
 @proved("decode.refines", "refinement", "the code of decode tells the type of each of the eight indexes")
@@ -75,8 +75,8 @@ def decode_refines(run: Run) -> None:
     kind = run.call(code.decode, state.register, index)
     exists = law.decode.allows(state, index=index)
     right = neg(exists) if kind is None else exists & law.tells_the_type(state, index, kind)
-    run.claim("it answers what the register holds, if there is such an index", right)
-    run.claim("the register stays as it is", law.decode(state, index) is state)
+    run.assert_goal("it answers what the register holds, if there is such an index", right)
+    run.assert_goal("the register stays as it is", law.decode(state, index) is state)
 
 
 @proved("select.refines", "refinement", "the code of select does what the law allows, and takes the lowest index")
@@ -85,13 +85,13 @@ def select_refines(run: Run) -> None:
     index, other = run.call(code.select, state.register, kind, low_half), run.point("index")
     allowed = law.select.allows(state, kind=kind, low_half=low_half, index=other)
     if index is None:
-        run.claim("it fails only if no index has the type", neg(allowed))
-        run.claim("so none is available", neg(law.is_available(state.register, kind, low_half)))
+        run.assert_goal("it fails only if no index has the type", neg(allowed))
+        run.assert_goal("so none is available", neg(law.is_available(state.register, kind, low_half)))
         return
-    run.claim("the law allows it", law.select.allows(state, kind=kind, low_half=low_half, index=index))
-    run.claim("so one is available", law.is_available(state.register, kind, low_half))
-    run.claim("no index that the law allows is lower", implies(allowed, index <= other))
-    run.claim("the register stays as it is", law.select(state, kind, low_half, index) is state)
+    run.assert_goal("the law allows it", law.select.allows(state, kind=kind, low_half=low_half, index=index))
+    run.assert_goal("so one is available", law.is_available(state.register, kind, low_half))
+    run.assert_goal("no index that the law allows is lower", implies(allowed, index <= other))
+    run.assert_goal("the register stays as it is", law.select(state, kind, low_half, index) is state)
 
 
 @proved("select-then-decode", "theorem", "whatever type is selected, decoding the index that is found gives it back")
@@ -99,7 +99,7 @@ def select_then_decode(run: Run) -> None:
     state, kind, low_half = any_table(run), run.any_number("kind"), run.truth("low-half")
     index = run.call(code.select, state.register, kind, low_half)
     if index is not None:
-        run.claim("it is the type that was asked for", run.call(code.decode, state.register, index) == kind)
+        run.assert_goal("it is the type that was asked for", run.call(code.decode, state.register, index) == kind)
 
 
 def selecting(run: Run, owner: Any) -> None:

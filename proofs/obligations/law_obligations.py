@@ -54,7 +54,7 @@ def obligations(law: Law) -> Iterator[Obligation]:
 
 def _initial(law: Law, clause: Clause) -> Obligation:
     def body(run: Run) -> None:
-        run.claim(clause.says, clause(law.initial(run), *run.point_of_each(clause.points).values()))
+        run.assert_goal(clause.says, clause(law.initial(run), *run.point_of_each(clause.points).values()))
 
     name = f"{law.component}.initially.{short(clause)}"
     return Obligation(
@@ -67,7 +67,7 @@ def preserved(law: Law, operation: Operation, clause: Clause, dropped: str | Non
 
     def body(run: Run) -> None:
         _, after, _ = happens(run, law, operation, dropped)
-        run.claim(clause.says, clause(after, *run.point_of_each(clause.points).values()))
+        run.assert_goal(clause.says, clause(after, *run.point_of_each(clause.points).values()))
 
     name = f"{law.component}.{short(operation)}.keeps-{short(clause)}"
     claim = f"after {operation.name}, {clause.says}"
@@ -84,11 +84,11 @@ def _bounded(law: Law, operation: Operation) -> Obligation:
             if field.name in law.elsewhere:
                 continue
             if isinstance(was, Symbolic):
-                run.claim(f"{field.name} keeps its bounds", (was.low <= now) & (now <= was.high))
+                run.assert_goal(f"{field.name} keeps its bounds", (was.low <= now) & (now <= was.high))
             elif callable(was) and was in run.bounds:
                 low, high = run.bounds[was]
                 value = now(*law.functions[field.name](run))
-                run.claim(f"{field.name} keeps its bounds", (low <= value) & (value <= high))
+                run.assert_goal(f"{field.name} keeps its bounds", (low <= value) & (value <= high))
 
     name = f"{law.component}.{short(operation)}.keeps-bounds"
     claim = f"after {operation.name}, every number lies between its bounds"
@@ -101,7 +101,7 @@ def theorem(law: Law, clause: Clause) -> Obligation:
     def body(run: Run) -> None:
         state = law.unknown(run)
         run.assume_all([*law.given, *law.invariants], state)
-        run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
+        run.assert_goal(clause.says, clause(state, *run.point_of_each(clause.points).values()))
 
     name = f"{law.component}.{short(clause)}"
     return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers)
@@ -137,7 +137,7 @@ def same_state(run: Run, law: Law, one: Any, other: Any, but: Sequence[str] = ()
         if field.name in law.functions:
             points = law.functions[field.name](run)
             first, second = first(*points), second(*points)
-        run.claim(f"{field.name} is what the law says", first == second)
+        run.assert_goal(f"{field.name} is what the law says", first == second)
 
 
 def prose(function: Callable[..., Any]) -> str:

@@ -82,11 +82,11 @@ class Set:
         return self.popped
 
     def add(self, item: Any) -> None:
-        self.run.must("a key is a 64-bit number", (0 <= item) & (item <= HIGHEST))
+        self.run.assert_and_assume("a key is a 64-bit number", (0 <= item) & (item <= HIGHEST))
         self._change(item, True)
 
     def remove(self, item: Any) -> None:
-        self.run.must("what is removed from a set is in it", self.has(item))
+        self.run.assert_and_assume("what is removed from a set is in it", self.has(item))
         self._change(item, False)
 
     def discard(self, item: Any) -> None:
@@ -102,7 +102,7 @@ class Set:
 
     def _some_item(self) -> Any:
         found = [self.has(witness) for witness in self.witnesses]
-        self.run.must("an item is taken of a set that is not empty", any_of(found))
+        self.run.assert_and_assume("an item is taken of a set that is not empty", any_of(found))
         item = self.run.point(self.parameter)
         self.run.suppose(self.has(item))
         return item
@@ -121,7 +121,7 @@ class Sets(Unasked):
         self.witnesses: dict[int, list[Any]] = {}
 
     def __getitem__(self, index: Any) -> Set:
-        self.run.must("an index lies in its list", (0 <= index) & (index < self.length))
+        self.run.assert_and_assume("an index lies in its list", (0 <= index) & (index < self.length))
         return OneSet(self, index)
 
 
@@ -154,14 +154,14 @@ class Keyed(Unasked):
         return bool(self.has(key))
 
     def __delitem__(self, key: Any) -> None:
-        self.run.must("a dictionary has the key that is deleted", self.has(key))
+        self.run.assert_and_assume("a dictionary has the key that is deleted", self.has(key))
         self._change(key, False)
 
     def _look_up(self, key: Any) -> None:
-        self.run.must("a dictionary has the key that is looked up", self.has(key))
+        self.run.assert_and_assume("a dictionary has the key that is looked up", self.has(key))
 
     def _put(self, key: Any) -> None:
-        self.run.must("a key is a 64-bit number", (0 <= key) & (key <= HIGHEST))
+        self.run.assert_and_assume("a key is a 64-bit number", (0 <= key) & (key <= HIGHEST))
         self._change(key, True)
 
     def _change(self, key: Any, present: bool) -> None:
@@ -192,7 +192,7 @@ class Map(Keyed):
         return value
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.run.must("a value lies in its bounds", (0 <= value) & (value <= self.high))
+        self.run.assert_and_assume("a value lies in its bounds", (0 <= value) & (value <= self.high))
         self._put(key)
         before = self.at
         self.at = lambda other: when(other == key, value, before(other))
@@ -217,19 +217,21 @@ class Words(Unasked):
         self._at = at
 
     def __getitem__(self, index: Any) -> Any:
-        self.run.must("an index lies in its array", (0 <= index) & (index < self.length))
+        self.run.assert_and_assume("an index lies in its array", (0 <= index) & (index < self.length))
         return self.at(index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         before = self.at
         if isinstance(index, slice):
             start, stop = index.start, index.stop
-            self.run.must("a slice lies in its array", (0 <= start) & (start <= stop) & (stop <= self.length))
-            self.run.must("a slice is replaced by as many words", value.length == stop - start)
+            self.run.assert_and_assume(
+                "a slice lies in its array", (0 <= start) & (start <= stop) & (stop <= self.length)
+            )
+            self.run.assert_and_assume("a slice is replaced by as many words", value.length == stop - start)
             self.at = lambda i: when((start <= i) & (i < stop), value.at(i - start), before(i))
             return
-        self.run.must("an index lies in its array", (0 <= index) & (index < self.length))
-        self.run.must("a word has 64 bits", (0 <= value) & (value <= WORD))
+        self.run.assert_and_assume("an index lies in its array", (0 <= index) & (index < self.length))
+        self.run.assert_and_assume("a word has 64 bits", (0 <= value) & (value <= WORD))
         self.at = lambda i: when(i == index, value, before(i))
 
     def __radd__(self, first: list[int]) -> Words:
@@ -282,8 +284,8 @@ class Tables(Keyed):
         if isinstance(row, list):
             given, row = row, row + Words(self.run, lambda index: 0, 0)
             given.clear()
-        self.run.must("a list that is put in is nobody else's", not row.is_held)
-        self.run.must("all lists are of one length", row.length == self.length)
+        self.run.assert_and_assume("a list that is put in is nobody else's", not row.is_held)
+        self.run.assert_and_assume("all lists are of one length", row.length == self.length)
         self._put(key)
         self.made.append(key)
         entry, at = self.entry, row.at

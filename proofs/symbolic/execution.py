@@ -126,13 +126,13 @@ class Run(HypothesisPool):
         self.told = len(self.facts)
         return str(self.ruling.check(*self.conditions, condition)) != "unsat"
 
-    def must(self, says: str, holds: Any) -> None:
+    def assert_and_assume(self, says: str, holds: Any) -> None:
         """Something that must hold here; what follows may rely on it, for it is proved."""
         self.goals.append(Goal(says, tuple(self.conditions), truth(holds)))
         if not isinstance(holds, bool):
             self.conditions.append(holds.z)
 
-    def claim(self, says: str, holds: Any) -> None:
+    def assert_goal(self, says: str, holds: Any) -> None:
         """Something that must hold here, on which nothing else relies."""
         self.goals.append(Goal(says, tuple(self.conditions), truth(holds)))
 
@@ -157,7 +157,7 @@ def explore(sorts: dict[str, Sort], body: Callable[[Run], None], integers: bool 
         except EndOfRunError:
             pass
         except Exception as error:
-            run.claim(f"the code does not raise {type(error).__name__}: {error}", False)
+            run.assert_goal(f"the code does not raise {type(error).__name__}: {error}", False)
         finally:
             run.undo()
         runs.append(run)

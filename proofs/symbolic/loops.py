@@ -132,7 +132,7 @@ class _Cut:
                 continue
             if local in values and any(values[local] is each for each in results):
                 continue  # what the step answered, and all that belongs to it
-            self.run.claim(f"a turn leaves {path} as it was, of which the loop's invariant says nothing", False)
+            self.run.assert_goal(f"a turn leaves {path} as it was, of which the loop's invariant says nothing", False)
 
     def parts(self) -> Footprint:
         return footprint({**self.frame.f_locals, "the owner": self.owner})
@@ -167,14 +167,14 @@ def falls(run: Run, before: Measure, after: Measure, site: Exit) -> None:
     """Claims that a measure fell."""
     if isinstance(before, Members):
         member = run.point(before.parameter)
-        run.claim("the loop comes to an end: no member comes", implies(after.has(member), before.has(member)))
-        run.claim("the loop comes to an end: one goes", before.has(after.lost) & neg(after.has(after.lost)))
+        run.assert_goal("the loop comes to an end: no member comes", implies(after.has(member), before.has(member)))
+        run.assert_goal("the loop comes to an end: one goes", before.has(after.lost) & neg(after.has(after.lost)))
     elif isinstance(before, Iterates):
-        run.claim("the loop comes to an end: it is a `for` loop", is_in_for_loop(site.code, site.offset))
+        run.assert_goal("the loop comes to an end: it is a `for` loop", is_in_for_loop(site.code, site.offset))
     elif before is None:
-        run.claim("the loop has a measure", False)
+        run.assert_goal("the loop has a measure", False)
     else:
-        run.claim("the loop comes to an end", (after < before) & (before >= 0))
+        run.assert_goal("the loop comes to an end", (after < before) & (before >= 0))
 
 
 def is_in_for_loop(code: CodeType, offset: int) -> bool:

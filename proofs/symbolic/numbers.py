@@ -26,7 +26,7 @@ class Runner(Protocol):
     """Runs code: says which way a branch goes, and notes what must hold where the code has come to."""
 
     def decide(self, condition: z3.BoolRef) -> bool: ...
-    def must(self, says: str, holds: Any) -> None: ...
+    def assert_and_assume(self, says: str, holds: Any) -> None: ...
 
 
 running: Runner | None = None  # while code is run, as opposed to the law being read
@@ -146,7 +146,7 @@ class Symbolic(Term):
         )
         if running is None or z3_terms.width_of(shifted.z) == WIDTH:
             return shifted
-        running.must("a shifted number has 64 bits", (shifted >= 0) & (shifted < 1 << 64))
+        running.assert_and_assume("a shifted number has 64 bits", (shifted >= 0) & (shifted < 1 << 64))
         # Of these the lowest bits are all, and those come of the lowest bits.
         return Symbolic(z3_terms.bitwise("<<", key(self), key(other)), 0, (1 << 64) - 1)
 
@@ -289,7 +289,7 @@ def shift(value: Any) -> Symbolic:
     """By how much code shifts a number: Python raises an error where that is negative."""
     by = number(value)
     if by.low < 0 and running is not None:
-        running.must("no number is shifted by a negative one", by >= 0)
+        running.assert_and_assume("no number is shifted by a negative one", by >= 0)
     return by
 
 

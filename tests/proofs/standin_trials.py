@@ -91,15 +91,15 @@ def agree(integers: bool, both: Callable[[Run], tuple[Any, Any]], steps: Sequenc
                 raise EndOfRunError from None
             got = run.call(step, stand_in)
             if may is None:
-                run.claim(f"{due!r} is answered", same_answer(got, due))
+                run.assert_goal(f"{due!r} is answered", same_answer(got, due))
                 continue
-            run.claim("what is answered may be", may(got))
+            run.assert_goal("what is answered may be", may(got))
             alike = same_answer(got, due)
             if alike is False:
                 raise EndOfRunError  # this path is for another answer
             run.suppose(alike)
         for claim in same(stand_in, real):
-            run.claim("what is left is the same", claim)
+            run.assert_goal("what is left is the same", claim)
         ended.append(run)
 
     runs = explore(SORTS, body, integers)

@@ -47,7 +47,7 @@ def initially(clause: Clause) -> Obligation:
     @proved(f"initially.{law_obligations.short(clause)}", "initial", f"before any record is read, {clause.says}")
     def body(run: Run) -> None:
         state = law.unread(unknown(run).page_shift)
-        run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
+        run.assert_goal(clause.says, clause(state, *run.point_of_each(clause.points).values()))
 
     return body
 
@@ -65,7 +65,7 @@ def no_choice(dropped: Clause | None = None) -> Obligation:
         run.assume(page < law.TOP >> one.page_shift)
         run.touch(("byte",), (one.flaw(page),))
         run.touch(("byte",), (other.flaw(page),))
-        run.claim("both call the same pages usable", one.is_usable(page) == other.is_usable(page))
+        run.assert_goal("both call the same pages usable", one.is_usable(page) == other.is_usable(page))
 
     return body
 
@@ -104,7 +104,7 @@ def beside_refines(run: Run) -> None:
     run.assume_for_all(("point",), lambda point: implies(left.covers(point), point < interval.start))
     result = run.call(code.beside, left, interval, gap)
     outside = lies_in(interval, point) & neg(lies_in(gap, point))
-    run.claim("they are left, too", covers(result, point) == (left.covers(point) | outside))
+    run.assert_goal("they are left, too", covers(result, point) == (left.covers(point) | outside))
 
 
 class Cutting:
@@ -120,7 +120,7 @@ class Cutting:
         return lambda point: covers(left, point) == (seen(point) & neg(lies_in(gap, point)))
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
-        run.claim("what is left so far lies outside the cut", self._known(arguments[0])(run.point("point")))
+        run.assert_goal("what is left so far lies outside the cut", self._known(arguments[0])(run.point("point")))
         return Iterates()
 
     def havoc(self, run: Run) -> Any:
@@ -131,7 +131,7 @@ class Cutting:
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
         self.intervals.advance()
-        run.claim("what is left so far lies outside the cut", self._known(result)(run.point("point")))
+        run.assert_goal("what is left so far lies outside the cut", self._known(result)(run.point("point")))
         return Iterates()
 
 
@@ -140,7 +140,7 @@ def without_refines(run: Run) -> None:
     intervals, gap, point = Bag.unknown(run, "point"), any_interval(run), run.point("point")
     cut(run, code, "beside", lambda left, interval, gap: Cutting(intervals, gap))
     result = run.call(code.without, intervals, gap)
-    run.claim(
+    run.assert_goal(
         "no more and no less is left", covers(result, point) == (intervals.covers(point) & neg(lies_in(gap, point)))
     )
 
@@ -149,7 +149,7 @@ def cutting(run: Run) -> None:
     """Puts what `without_refines` shows in the place of `without`."""
 
     def stand_in(intervals: Any, gap: Any) -> Bag:
-        run.claim("the cut does not end before it starts", gap.start <= gap.end)
+        run.assert_goal("the cut does not end before it starts", gap.start <= gap.end)
         return Bag(run, lambda point: covers(intervals, point) & neg(lies_in(gap, point)), intervals.parameter)
 
     run.replace(code, "without", stand_in)
@@ -163,7 +163,7 @@ def any_record(run: Run) -> Record:
 def extent_refines(run: Run) -> None:
     record, byte = any_record(run), run.any_number("byte")
     found = run.call(code.extent, record)
-    run.claim("they are the record's", lies_in(found, byte) == law.lies_in(byte, record.start, record.length))
+    run.assert_goal("they are the record's", lies_in(found, byte) == law.lies_in(byte, record.start, record.length))
 
 
 @proved("without-usable.refines", "refinement", "a usable record fills the holes that it covers", integers=True)
@@ -172,7 +172,7 @@ def without_usable_refines(run: Run) -> None:
     cutting(run)
     result = run.call(code.without_usable, holes, record)
     fills = (record.type == law.USABLE) & law.lies_in(byte, record.start, record.length)
-    run.claim("the holes are those that are left", covers(result, byte) == (holes.covers(byte) & neg(fills)))
+    run.assert_goal("the holes are those that are left", covers(result, byte) == (holes.covers(byte) & neg(fills)))
 
 
 def pages_are_spoilt(
@@ -191,11 +191,11 @@ def pages_are_kept(before: Any, after: Any, shift: Any, spoils: Callable[[Any], 
 
 def spoils_pages(run: Run, runs: Bag, result: Any, shift: Any, spoils: Callable[[Any], Truth], start: Any) -> None:
     page = run.point("page")
-    run.claim(
+    run.assert_goal(
         "no page with such a byte is left", pages_are_spoilt(runs, result, shift, spoils, page, run.point("byte"))
     )
     first = at_least(start, page << shift)
-    run.claim("every page that is gone has such a byte", pages_are_kept(runs, result, shift, spoils, page, first))
+    run.assert_goal("every page that is gone has such a byte", pages_are_kept(runs, result, shift, spoils, page, first))
 
 
 @proved("without-touched.refines", "refinement", "exactly the pages that a spoiler touches are gone")
@@ -235,9 +235,9 @@ def without_other_refines(run: Run) -> None:
     result = run.call(code.without_other, runs, record, shift)
     page = run.point("page")
     no_page = pages_are_spoilt(runs, result, shift, claims(record), page, run.point("byte"))
-    run.claim("no page that it touches is left", no_page)
+    run.assert_goal("no page that it touches is left", no_page)
     gone = pages_are_kept(runs, result, shift, claims(record), page, result.flaw(page))
-    run.claim("every page that is gone is touched", gone)
+    run.assert_goal("every page that is gone is touched", gone)
 
 
 # The loops of `usable_pages`, each with what is known of the list that it makes, given what was seen so far.
@@ -260,7 +260,7 @@ class Making:
 
     def _claim(self, run: Run, made: Any) -> None:
         points = run.point_of_each(self.parameters).values()
-        run.claim("what is made so far is right for what was seen", self.known(self.first, made)(*points))
+        run.assert_goal("what is made so far is right for what was seen", self.known(self.first, made)(*points))
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         self.first = arguments[0] if self.first is None else self.first
@@ -357,7 +357,7 @@ def usable_pages_refines(run: Run) -> None:
     result = run.call(code.usable_pages, records, shift)
     made = replace(whole, is_usable=lambda page: covers(result, page), flaw=flaw_of(result))
     for clause in law.POSTCONDITIONS:
-        run.claim(clause.says, clause(made, *run.point_of_each(clause.points).values()))
+        run.assert_goal(clause.says, clause(made, *run.point_of_each(clause.points).values()))
 
 
 class Filling:
@@ -370,7 +370,7 @@ class Filling:
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         frame = run.point("frame")
-        run.claim("the frames seen so far are free", self._known(self.machine.state)(frame))
+        run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(frame))
         return Iterates()
 
     def havoc(self, run: Run) -> Any:
@@ -386,7 +386,7 @@ class Filling:
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
         self.runs.advance()
-        run.claim("the frames seen so far are free", self._known(self.machine.state)(run.point("frame")))
+        run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(run.point("frame")))
         return Iterates()
 
     def _known(self, state: bitmap_law.Frames) -> Callable[[Any], Truth]:
@@ -416,7 +416,7 @@ class Machine:
         frame = self.run.point("frame")
         among = (start <= frame) & (frame < end)
         new = bitmap_law.adds_only_new_frames(self.state, frame)
-        self.run.claim("only new frames are added, each once", implies(among, new))
+        self.run.assert_goal("only new frames are added, each once", implies(among, new))
         self.state = bitmap_law.added(self.state, start, at_least(end, start))
 
 
@@ -431,23 +431,23 @@ def boot_refines(run: Run) -> None:
     made: list[Machine] = []
 
     def machine(frames: Any, kernel: Any, trusts: Any = False) -> Machine:
-        run.claim("the bitmap is as large as asked for", (frames == reach) & (kernel == image))
-        run.claim("it is as trusting as asked for", trusts is trusting)
+        run.assert_goal("the bitmap is as large as asked for", (frames == reach) & (kernel == image))
+        run.assert_goal("it is as trusting as asked for", trusts is trusting)
         made.append(Machine(run, frames, kernel))
         cut(run, made[-1], "add", lambda first, last: Filling(made[-1], usable))
         return made[-1]
 
     def found(listed: Any, page_shift: Any) -> Bag:
-        run.claim("the pages are those of the records that were given", listed is records)
-        run.claim("they are of the size that was given", page_shift == shift)
+        run.assert_goal("the pages are those of the records that were given", listed is records)
+        run.assert_goal("they are of the size that was given", page_shift == shift)
         return usable
 
     run.replace(code, "Bitmap", machine)
     run.replace(code, "usable_pages", found)
     bitmap = run.call(code.boot, records, shift, reach, image, trusting)
-    run.claim("one bitmap is made, and is what comes of it", len(made) == 1 and bitmap is made[0])
-    run.claim("the usable frames are free", booted(made[0].state, usable.covers)(run.point("frame")))
-    run.claim("its sizes are as asked for", (made[0].state.reach == reach) & (made[0].state.image == image))
+    run.assert_goal("one bitmap is made, and is what comes of it", len(made) == 1 and bitmap is made[0])
+    run.assert_goal("the usable frames are free", booted(made[0].state, usable.covers)(run.point("frame")))
+    run.assert_goal("its sizes are as asked for", (made[0].state.reach == reach) & (made[0].state.image == image))
 
 
 @proved("boot.checks-frees", "refinement", "without a word about it, the bitmap that comes of a memory map is checked")
@@ -461,7 +461,7 @@ def boot_checks_frees(run: Run) -> None:
     run.replace(code, "Bitmap", machine)
     run.replace(code, "usable_pages", lambda records, shift: [])
     run.call(code.boot, (), 12, 3, 1)
-    run.claim("it is not trusting", made in ([(3, 1)], [(3, 1, False)]))
+    run.assert_goal("it is not trusting", made in ([(3, 1)], [(3, 1, False)]))
 
 
 BY_RULE = (no_choice(), *map(initially, law.POSTCONDITIONS))

@@ -35,8 +35,8 @@ class Bag:
         covers = self.covers
         for start, end in pieces:
             point = self.run.point(self.parameter)
-            self.run.claim("an interval is not empty", start < end)
-            self.run.claim("intervals are disjoint, and in order", implies(covers(point), point < start))
+            self.run.assert_goal("an interval is not empty", start < end)
+            self.run.assert_goal("intervals are disjoint, and in order", implies(covers(point), point < start))
             covers = self._with(covers, start, end)
         return Bag(self.run, covers, self.parameter)
 

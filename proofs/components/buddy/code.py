@@ -77,8 +77,8 @@ class Search:
         return order
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
-        run.claim("the search stays in the range", (self.wanted <= result) & (result <= self.buddy.depth))
-        run.claim("the search passes no block that would do", self._none_passed(result, *any_block(run)))
+        run.assert_goal("the search stays in the range", (self.wanted <= result) & (result <= self.buddy.depth))
+        run.assert_goal("the search passes no block that would do", self._none_passed(result, *any_block(run)))
         return self.buddy.depth - result
 
     def _none_passed(self, order: Any, o: Any, block: Any) -> Any:
@@ -105,7 +105,7 @@ class Splitting:
         return order
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
-        run.claim("the held block is no smaller than wanted", self._in_between(result))
+        run.assert_goal("the held block is no smaller than wanted", self._in_between(result))
         free_are(run, self.buddy, law.split_down(self.state, self.page, result))
         return result
 
@@ -134,8 +134,10 @@ class Merging:
         return order
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
-        run.claim("the held block is no larger than the range", (self.start <= result) & (result <= self.state.depth))
-        run.claim("all buddies so far were free", self._were_free(result, run.point("level")))
+        run.assert_goal(
+            "the held block is no larger than the range", (self.start <= result) & (result <= self.state.depth)
+        )
+        run.assert_goal("all buddies so far were free", self._were_free(result, run.point("level")))
         free_are(run, self.buddy, law.merge_up(self.state, self.page, self.start, result))
         return self.state.depth - result
 
@@ -146,7 +148,9 @@ class Merging:
 def free_are(run: Run, buddy: Any, state: law.Blocks) -> None:
     """Claims that the code's free blocks are those of a state of the law."""
     block = any_block(run)
-    run.claim("the free blocks are the law's while one is held", buddy.free_blocks.has(*block) == state.is_free(*block))
+    run.assert_goal(
+        "the free blocks are the law's while one is held", buddy.free_blocks.has(*block) == state.is_free(*block)
+    )
 
 
 NOT_KEPT = ("order_at", "held_order", "held_page")  # by the reference, between two operations
@@ -163,12 +167,12 @@ class Carving:
 
     def __call__(self, order: Any, page: Any, wanted: Any) -> None:
         with self.run.reading_law():
-            self.run.claim("one block is carved", self.carved is None)
+            self.run.assert_goal("one block is carved", self.carved is None)
             untouched(self.run, self.buddy, self.before)
-            self.run.claim(
+            self.run.assert_goal(
                 "a block is carved where the law allows it", law.carve.allows(self.state, page=page, order=wanted)
             )
-            self.run.claim("it is carved out of the block that covers it", order == self.state.order_at(page))
+            self.run.assert_goal("it is carved out of the block that covers it", order == self.state.order_at(page))
             self.carved = (page, wanted)
             self.buddy.free_blocks.has = law.carve(self.state, page, wanted).is_free
             self.buddy.allocated[page] = wanted
@@ -193,13 +197,13 @@ def untouched(run: Run, buddy: Any, before: Mapping[str, Any], but: str = "") ->
     """Claims that the object is what it was, but for this attribute."""
     for name, now in contents(buddy).items():
         if name != but:
-            run.claim(f"{name} is left as it was", now is before[name] or now == before[name])
+            run.assert_goal(f"{name} is left as it was", now is before[name] or now == before[name])
 
 
 def is_the_laws(run: Run, buddy: Any, due: law.Blocks) -> None:
     """Claims that the object is what this state describes, each attribute, and its notes are such as they must be."""
     law_obligations.same_state(run, LAW, blocks_of(buddy), due, NOT_KEPT)
-    run.claim("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
+    run.assert_goal("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
 
 
 @proved("carve.refines", "refinement", "the code that splits a block out of a larger free one does what the law says")
@@ -212,8 +216,8 @@ def carve_refines(run: Run) -> None:
     run.call(buddy._carve, whole, page, wanted)
     is_the_laws(run, buddy, law.carve(state, page, wanted))
     other = run.point("page")
-    run.claim("one more is noted as allocated", buddy.allocated.has(other) == (noted(other) | (other == page)))
-    run.claim("its order is noted", buddy.allocated.at(other) == when(other == page, wanted, order_of(other)))
+    run.assert_goal("one more is noted as allocated", buddy.allocated.has(other) == (noted(other) | (other == page)))
+    run.assert_goal("its order is noted", buddy.allocated.at(other) == when(other == page, wanted, order_of(other)))
 
 
 @proved("allocate.refines", "refinement", "the code of allocate does what the law allows: best fit, lowest address")
@@ -226,17 +230,19 @@ def allocate_refines(run: Run) -> None:
     page = run.call(buddy.allocate, pages)
     if page is None:
         choice = run.point_of_each(("page", "order"))
-        run.claim("it fails only if no block is large enough", neg(law.allocate.allows(state, pages=pages, **choice)))
+        run.assert_goal(
+            "it fails only if no block is large enough", neg(law.allocate.allows(state, pages=pages, **choice))
+        )
         untouched(run, buddy, carving.before)
         return
     untouched(run, buddy, carving.after)
-    run.claim("the block is the one that was carved", carving.of(page, wanted))
-    run.claim("the law allows the block", law.allocate.allows(state, pages=pages, page=page, order=wanted))
+    run.assert_goal("the block is the one that was carved", carving.of(page, wanted))
+    run.assert_goal("the law allows the block", law.allocate.allows(state, pages=pages, page=page, order=wanted))
     whole, (order, block) = state.order_at(page), any_block(run)
     better = state.is_free(order, block) & (wanted <= order)
     best = (whole < order) | ((whole == order) & (page >> whole <= block))
-    run.claim("it is split from the smallest block that fits, at the lowest address", implies(better, best))
-    run.claim("the lower half is kept", page == law.first_page(page, whole))
+    run.assert_goal("it is split from the smallest block that fits, at the lowest address", implies(better, best))
+    run.assert_goal("the lower half is kept", page == law.first_page(page, whole))
 
 
 def reserves(run: Run, code: str) -> None:
@@ -247,15 +253,19 @@ def reserves(run: Run, code: str) -> None:
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: block == page >> o, order))
     carving = Carving(run, buddy, state)
     if run.call(lambda: bool(getattr(buddy, code)(page, pages))):
-        run.claim("the block is the one that was carved", carving.of(page, wanted))
-        run.claim("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
+        run.assert_goal("the block is the one that was carved", carving.of(page, wanted))
+        run.assert_goal("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
         untouched(run, buddy, carving.after, but="fixed")
         fixed = run.point("page")
         also = (fixed == page) & (code == "fix")
-        run.claim("the block is never freed if it was fixed", buddy.fixed.has(fixed) == (state.is_fixed(fixed) | also))
+        run.assert_goal(
+            "the block is never freed if it was fixed", buddy.fixed.has(fixed) == (state.is_fixed(fixed) | also)
+        )
         return
     order = run.point("order")
-    run.claim("it fails only if the law says so", neg(law.reserve.allows(state, pages=pages, page=page, order=order)))
+    run.assert_goal(
+        "it fails only if the law says so", neg(law.reserve.allows(state, pages=pages, page=page, order=order))
+    )
     untouched(run, buddy, carving.before)
 
 
@@ -278,11 +288,11 @@ def free_refines(run: Run) -> None:
     cut(run, buddy, "_merge", lambda order, page: held)
     if run.call(lambda: bool(buddy.free(page, pages))):
         values = {"pages": pages, "page": page, "order": start, "merged": held.order}
-        run.claim("the law allows it", law.free.allows(state, level=run.point("level"), **values))
+        run.assert_goal("the law allows it", law.free.allows(state, level=run.point("level"), **values))
         is_the_laws(run, buddy, law.free(state, *values.values()))
         return
     fresh = {"pages": pages, "page": page, "order": run.point("order")}
-    run.claim("it fails only if the law says so", neg(law.free.allows(state, **fresh)))
+    run.assert_goal("it fails only if the law says so", neg(law.free.allows(state, **fresh)))
     untouched(run, buddy, before)
 
 
@@ -291,17 +301,17 @@ def order_for_refines(run: Run) -> None:
     state, pages, order = unknown(run), run.any_number("pages"), run.point("order")
     found = run.call(order_for, pages)
     if found is None:
-        run.claim("there is none only for no pages", neg(law.rounds_up(state, pages, order)))
+        run.assert_goal("there is none only for no pages", neg(law.rounds_up(state, pages, order)))
         return
-    run.claim("it is the order of the next power of two", law.rounds_up(state, pages, found))
-    run.claim("there is no other", implies(law.rounds_up(state, pages, order), order == found))
+    run.assert_goal("it is the order of the next power of two", law.rounds_up(state, pages, found))
+    run.assert_goal("there is no other", implies(law.rounds_up(state, pages, order), order == found))
 
 
 @proved("size.refines", "refinement", "the code of size answers what the law says, and changes nothing")
 def size_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
     page, before = run.any_number("page"), contents(buddy)
-    run.claim(
+    run.assert_goal(
         "it is the size of the block that starts there",
         law.size_is_of_the_block(state, page, run.call(buddy.size, page)),
     )

@@ -105,7 +105,7 @@ def carving(run: Run) -> tuple[law.Blocks, Any, Any]:
 def carve_begins(run: Run) -> None:
     state, page, _ = carving(run)
     whole = state.order_at(page)
-    run.claim("a block is picked up", law.pick_up.allows(state, order=whole, page=page))
+    run.assert_goal("a block is picked up", law.pick_up.allows(state, order=whole, page=page))
     law_obligations.same_state(run, LAW, law.pick_up(state, whole, page), law.split_down(state, page, whole))
 
 
@@ -115,14 +115,14 @@ def carve_goes_on(run: Run) -> None:
     held = run.point("order")
     run.assume(order < held, held <= state.order_at(page))
     before = law.split_down(state, page, held)
-    run.claim("a block is split", law.split.allows(before, page=page))
+    run.assert_goal("a block is split", law.split.allows(before, page=page))
     law_obligations.same_state(run, LAW, law.split(before, page), law.split_down(state, page, held - 1))
 
 
 @proved("carve.ends", "invariant", "the block that was split down to its order is settled")
 def carve_ends(run: Run) -> None:
     state, page, order = carving(run)
-    run.claim("a block is settled", law.settle.allows(law.split_down(state, page, order)))
+    run.assert_goal("a block is settled", law.settle.allows(law.split_down(state, page, order)))
 
 
 def freeing(run: Run) -> tuple[law.Blocks, Any, Any, Any]:
@@ -135,7 +135,7 @@ def freeing(run: Run) -> tuple[law.Blocks, Any, Any, Any]:
 @proved("free.begins", "invariant", "before it is merged, the allocated block is picked up as it is")
 def free_begins(run: Run) -> None:
     state, page, order, _ = freeing(run)
-    run.claim("a block is picked up", law.pick_up.allows(state, order=order, page=page))
+    run.assert_goal("a block is picked up", law.pick_up.allows(state, order=order, page=page))
     law_obligations.same_state(run, LAW, law.pick_up(state, order, page), law.merge_up(state, page, order, order))
 
 
@@ -145,14 +145,14 @@ def free_goes_on(run: Run) -> None:
     held = run.point("order")
     run.assume(order <= held, held < merged)
     before = law.merge_up(state, page, order, held)
-    run.claim("a block is merged", law.merge.allows(before))
+    run.assert_goal("a block is merged", law.merge.allows(before))
     law_obligations.same_state(run, LAW, law.merge(before), law.merge_up(state, page, order, held + 1))
 
 
 @proved("free.ends", "invariant", "the block that was merged up to its order is released")
 def free_ends(run: Run) -> None:
     state, page, order, merged = freeing(run)
-    run.claim("a block is released", law.release.allows(law.merge_up(state, page, order, merged)))
+    run.assert_goal("a block is released", law.release.allows(law.merge_up(state, page, order, merged)))
 
 
 def carves(operation: Operation) -> Obligation:
@@ -167,7 +167,7 @@ def carves(operation: Operation) -> Obligation:
         state, values = lawful(run), run.point_of_each(operation.points)
         law_obligations.permitted(run, operation, state, values)
         for clause in law.carve.guard:
-            run.claim(clause.says, clause(state, *(values[point] for point in clause.points)))
+            run.assert_goal(clause.says, clause(state, *(values[point] for point in clause.points)))
 
     return body
 
@@ -194,13 +194,13 @@ def free_after_allocate(run: Run) -> None:
     between = law.carve(state, page, order)
     values = {"pages": pages, "page": page, "order": order}
     allowed = law.free.allows(between, level=run.point("level"), merged=whole, **values)
-    run.claim("the block can be freed, and merges to the one it was split from", allowed)
+    run.assert_goal("the block can be freed, and merges to the one it was split from", allowed)
     after = law.free(between, *values.values(), whole)
     law_obligations.same_state(run, LAW, after, state, ("held_order", "held_page"))
     merged = run.point("merged")
     run.assume_for_all(("level",), lambda level: law.merges_free_buddies(between, page, order, merged, level))
     also = law.merges_fully(between, page, order, merged)
-    run.claim("it merges to no other", implies(also, merged == whole))
+    run.assert_goal("it merges to no other", implies(also, merged == whole))
 
 
 @proved("spaces-are-apart", "theorem", "what one process does never moves another's blocks")

@@ -78,12 +78,12 @@ class Listing:
     def on_back_edge(self, run: Run, result: Any) -> Any:
         were, page, place_of = self.were, self.page, self.place_of
         self.place_of = lambda each: when(page <= each, were, place_of(each))
-        run.must("the next begins where the block ends", result == page + (1 << self.state.order_at(page)))
+        run.assert_and_assume("the next begins where the block ends", result == page + (1 << self.state.order_at(page)))
         run.suppose(law.blocks_follow_each_other(self.state, page))  # a theorem of the law
         return self._claims(run, result)
 
     def _claims(self, run: Run, page: Any) -> Any:
-        run.claim("a block starts there, or the range ends", self._starts_a_block(page))
+        run.assert_goal("a block starts there, or the range ends", self._starts_a_block(page))
         self.is_complete(run, self.listing, page)
         return (1 << self.state.depth) - page
 
@@ -91,9 +91,9 @@ class Listing:
         """Claims that a list has the blocks up to a page, each once, in order."""
         same = self.as_unknown(listing)
         place, other = run.point("place"), run.point("page")
-        run.claim("no more blocks are listed than there are pages", same.length <= page)
-        run.claim("each block is listed where the one before it ends", self.in_order(same, page, place))
-        run.claim("each page is in a block that is listed", self.has(same, page, other))
+        run.assert_goal("no more blocks are listed than there are pages", same.length <= page)
+        run.assert_goal("each block is listed where the one before it ends", self.in_order(same, page, place))
+        run.assert_goal("each page is in a block that is listed", self.has(same, page, other))
 
     def in_order(self, listing: BlockList, page: Any, place: Any) -> Any:
         """Whether the entry at a place is a block as it is, that begins and ends where it should."""

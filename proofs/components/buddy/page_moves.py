@@ -75,8 +75,8 @@ def step(operation: Operation, moves: Callable[[Page, Page, Any], Any], order: C
         block = law.same_block(order(before, **values), page, kept)
         run.suppose(law.in_range(before, page))
         in_its_block = implies(law.page_is_held(before, page), before.order_at(page) == before.held_order)
-        run.must("a page that is held lies in the held block", in_its_block)
-        run.claim("the pages move as they are to", moves(seen(before, page), seen(after, page), block))
+        run.assert_and_assume("a page that is held lies in the held block", in_its_block)
+        run.assert_goal("the pages move as they are to", moves(seen(before, page), seen(after, page), block))
 
     return body
 
@@ -109,24 +109,26 @@ def allocate_moves_pages(run: Run) -> None:
     first = seen(state, other)
     block = {each: law.same_block(at, page, other) for each, at in (("whole", whole), ("wanted", order))}
     run.suppose(law.in_range(state, other), neg(state.holding))
-    run.must("the whole block is free", implies(block["whole"], first.free & neg(first.allocated)))
+    run.assert_and_assume("the whole block is free", implies(block["whole"], first.free & neg(first.allocated)))
 
     def picked(now: Page, within: Any) -> Any:
         return now.becomes(first.free & neg(within), first.allocated, within) & implies(within, block["whole"])
 
     begun = after_step(run, first, picked_up, block["whole"])
-    run.claim("at first the whole block is held", picked(begun, block["whole"]))
+    run.assert_goal("at first the whole block is held", picked(begun, block["whole"]))
     last = unseen(run)
     run.suppose(picked(last, block["wanted"]))
     end, own = after_step(run, last, settled, block["wanted"]), block["wanted"]
-    run.claim("each page of the block was free and is allocated", implies(own, first.free & end.allocated))
-    run.claim("no other page moves", end.becomes(first.free & neg(own), first.allocated | own, False))
+    run.assert_goal("each page of the block was free and is allocated", implies(own, first.free & end.allocated))
+    run.assert_goal("no other page moves", end.becomes(first.free & neg(own), first.allocated | own, False))
     before, after = law.same_block(held, page, other), law.same_block(held - 1, page, other)
     run.suppose(order < held, held <= whole)
-    run.must("what is kept lies in what was held", implies(after, before))
+    run.assert_and_assume("what is kept lies in what was held", implies(after, before))
     middle = unseen(run)
     run.suppose(picked(middle, before))
-    run.claim("when it was split, the kept half is held", picked(after_step(run, middle, was_split, after), after))
+    run.assert_goal(
+        "when it was split, the kept half is held", picked(after_step(run, middle, was_split, after), after)
+    )
 
 
 @proved("free.moves-its-pages", "theorem", "free moves the pages of its block from allocated to free, and no others")
@@ -135,24 +137,24 @@ def free_moves_pages(run: Run) -> None:
     other, held = run.point("page"), run.point("order")
     first, own, whole = seen(state, other), law.same_block(order, page, other), law.same_block(merged, page, other)
     run.suppose(law.in_range(state, other), neg(state.holding))
-    run.must("the block is allocated", implies(own, first.allocated & neg(first.free)))
+    run.assert_and_assume("the block is allocated", implies(own, first.allocated & neg(first.free)))
 
     def picked(now: Page, within: Any) -> Any:
         pages = now.becomes(first.free & neg(within), first.allocated & neg(own), within)
         return pages & implies(own, within) & implies(within, own | first.free)
 
-    run.claim("at first the block is held", picked(after_step(run, first, picked_up, own), own))
+    run.assert_goal("at first the block is held", picked(after_step(run, first, picked_up, own), own))
     last = unseen(run)
     run.suppose(picked(last, whole))
     end = after_step(run, last, released, whole)
-    run.claim("each page of the block was allocated and is free", implies(own, first.allocated & end.free))
-    run.claim("no other page moves", end.becomes(first.free | own, first.allocated & neg(own), False))
+    run.assert_goal("each page of the block was allocated and is free", implies(own, first.allocated & end.free))
+    run.assert_goal("no other page moves", end.becomes(first.free | own, first.allocated & neg(own), False))
     before, after = law.same_block(held, page, other), law.same_block(held + 1, page, other)
     run.suppose(order <= held, held < merged)
-    run.must("what was held lies in what both are", implies(before, after))
+    run.assert_and_assume("what was held lies in what both are", implies(before, after))
     middle = unseen(run)
     run.suppose(picked(middle, before))
-    run.claim("when it was merged, both are held", picked(after_step(run, middle, was_merged, after), after))
+    run.assert_goal("when it was merged, both are held", picked(after_step(run, middle, was_merged, after), after))
 
 
 MOVES = (*STEPS, allocate_moves_pages, free_moves_pages)

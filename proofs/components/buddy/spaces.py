@@ -55,9 +55,9 @@ def are(run: Run, spaces: Any, depth: Any, has: Callable[[Any], Any], at: Callab
     """Claims that every process's space is this one."""
     process = run.point("process")
     objects = spaces.spaces
-    run.claim("the same processes have spaces as are due", objects.has(process) == has(process))
-    run.claim("each has its own", implies(has(process), objects.at(process) == at(process)))
-    run.claim("spaces of new processes are as deep as ever", spaces.process_depth == depth)
+    run.assert_goal("the same processes have spaces as are due", objects.has(process) == has(process))
+    run.assert_goal("each has its own", implies(has(process), objects.at(process) == at(process)))
+    run.assert_goal("spaces of new processes are as deep as ever", spaces.process_depth == depth)
 
 
 @proved(
@@ -67,14 +67,14 @@ def create_refines(run: Run) -> None:
     spaces, made, process = unknown_spaces(run)
     depth, has, at = spaces.process_depth, spaces.spaces.has, spaces.spaces.at
     if not run.call(lambda: bool(spaces.create(process))):
-        run.claim("it fails only if the process exists", has(process))
-        run.claim("no space is made", not made.made)
+        run.assert_goal("it fails only if the process exists", has(process))
+        run.assert_goal("no space is made", not made.made)
         are(run, spaces, depth, has, at)
         return
-    run.claim("it succeeds only if the process does not exist", neg(has(process)))
-    run.claim("one space is made", len(made.made) == 1)
+    run.assert_goal("it succeeds only if the process does not exist", neg(has(process)))
+    run.assert_goal("one space is made", len(made.made) == 1)
     space, deep = made.made[0]
-    run.claim("it is as deep as a process's", deep == depth)
+    run.assert_goal("it is as deep as a process's", deep == depth)
     are(
         run,
         spaces,
@@ -92,8 +92,8 @@ def exit_refines(run: Run) -> None:
     depth, has, at = spaces.process_depth, spaces.spaces.has, spaces.spaces.at
     done = run.call(lambda: bool(spaces.exit(process)))
     may = has(process) & (process != KERNEL)
-    run.claim("it fails only if there is no such process, or it is the kernel", may if done else neg(may))
-    run.claim("no space is made", not made.made)
+    run.assert_goal("it fails only if there is no such process, or it is the kernel", may if done else neg(may))
+    run.assert_goal("no space is made", not made.made)
     are(run, spaces, depth, (lambda each: has(each) & (each != process)) if done else has, at)
 
 
@@ -103,10 +103,10 @@ def of_refines(run: Run) -> None:
     depth, has, at = spaces.process_depth, spaces.spaces.has, spaces.spaces.at
     space = run.call(spaces.of, process)
     if space is None:
-        run.claim("only a process that does not exist has none", neg(has(process)))
+        run.assert_goal("only a process that does not exist has none", neg(has(process)))
     else:
-        run.claim("it is its own", has(process) & (space == at(process)))
-    run.claim("no space is made", not made.made)
+        run.assert_goal("it is its own", has(process) & (space == at(process)))
+    run.assert_goal("no space is made", not made.made)
     are(run, spaces, depth, has, at)
 
 
@@ -115,14 +115,16 @@ def start_refines(run: Run) -> None:
     depths = [(run.fresh("kernel_depth", 0, DEEPEST), run.fresh("process_depth", 0, DEEPEST)) for _ in range(2)]
     made = Made(run)
     both: list[Any] = [run.call(Spaces, *each) for each in depths]
-    run.claim("each made one space", len(made.made) == len(both))
+    run.assert_goal("each made one space", len(made.made) == len(both))
     for spaces, (kernel_depth, process_depth), (space, deep) in zip(both, depths, made.made, strict=False):
-        run.claim("it has the attributes that proofs compare", vars(spaces).keys() == ATTRIBUTES)
-        run.claim("only the kernel has a space", spaces.spaces.keys() == {KERNEL})
-        run.claim("it is the one that was made", spaces.spaces[KERNEL] is space)
-        run.claim("it is as deep as the kernel's range", deep == kernel_depth)
-        run.claim("spaces of new processes are as deep as a process's range", spaces.process_depth == process_depth)
-    run.claim("no two containers are one", not share(*both))
+        run.assert_goal("it has the attributes that proofs compare", vars(spaces).keys() == ATTRIBUTES)
+        run.assert_goal("only the kernel has a space", spaces.spaces.keys() == {KERNEL})
+        run.assert_goal("it is the one that was made", spaces.spaces[KERNEL] is space)
+        run.assert_goal("it is as deep as the kernel's range", deep == kernel_depth)
+        run.assert_goal(
+            "spaces of new processes are as deep as a process's range", spaces.process_depth == process_depth
+        )
+    run.assert_goal("no two containers are one", not share(*both))
 
 
 CODE = (create_refines, exit_refines, of_refines, start_refines)

@@ -21,13 +21,13 @@ def whole_refines(run: Run) -> None:
     for depth in range(DEEPEST + 1):
         buddy: Any = Buddy(depth)
         free = [(order, block) for order, blocks in enumerate(buddy.free_blocks) for block in blocks]
-        run.claim("it has the attributes that proofs compare", vars(buddy).keys() == ATTRIBUTES)
-        run.claim("nothing is allocated", not buddy.allocated and not buddy.fixed and buddy.depth == depth)
-        run.claim("there are blocks of each order", len(buddy.free_blocks) > depth)
-        run.claim("no two containers are one", not share(buddy, other))
+        run.assert_goal("it has the attributes that proofs compare", vars(buddy).keys() == ATTRIBUTES)
+        run.assert_goal("nothing is allocated", not buddy.allocated and not buddy.fixed and buddy.depth == depth)
+        run.assert_goal("there are blocks of each order", len(buddy.free_blocks) > depth)
+        run.assert_goal("no two containers are one", not share(buddy, other))
         order, block = any_block(run)
         found = any_of([(order == o) & (block == b) for o, b in free])
-        run.claim("the free blocks are the law's", found == law.whole(depth).is_free(order, block))
+        run.assert_goal("the free blocks are the law's", found == law.whole(depth).is_free(order, block))
         other = buddy
 
 

@@ -133,6 +133,6 @@ def arithmetic(lemma: Callable[..., Any]) -> Obligation:
     def body(run: Run) -> None:
         page_shift = run.number("page_shift", LEAST_PAGE, LARGEST_PAGE)
         points = [run.point(parameter) for parameter in ARITHMETIC[lemma]]
-        run.claim(prose(lemma), lemma(exact(page_shift), page_shift, *points))
+        run.assert_goal(prose(lemma), lemma(exact(page_shift), page_shift, *points))
 
     return body

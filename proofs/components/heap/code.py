@@ -57,7 +57,7 @@ def containers_are_right(run: Run, heap: Any) -> dict[str, Any]:
     for pair in pairs:
         run.touch(("page", "later"), pair)
     for known, parameters in KNOWN.items():
-        run.claim(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
+        run.assert_goal(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
     return points
 
 
@@ -73,11 +73,13 @@ def is_the_laws(run: Run, heap: Any, state: law.Heap, touched: Any = None, made:
         run.suppose(slots_lie_in_pages(heap.places, heap.page_shift, address, shift))
     lives = blocks_of(heap, state).is_live(address) == state.is_live(address)
     fits = blocks_fit(heap, state.size, address)
-    run.must("the live blocks are what the law says", lives)
+    run.assert_and_assume("the live blocks are what the law says", lives)
     if made:
-        run.must("the last byte of an old block lies where it lay", implies(address != touched, fits))
-        run.must("the last byte of a new block lies in its slot, or in its pages", implies(address == touched, fits))
-    run.claim(prose(blocks_fit), fits)
+        run.assert_and_assume("the last byte of an old block lies where it lay", implies(address != touched, fits))
+        run.assert_and_assume(
+            "the last byte of a new block lies in its slot, or in its pages", implies(address == touched, fits)
+        )
+    run.assert_goal(prose(blocks_fit), fits)
     containers_are_right(run, heap)
 
 
@@ -110,7 +112,7 @@ class Getting:
     def __call__(self, pages: Any) -> Any:
         run, heap, before = self.run, self.heap, self.heap.pages.copy()
         self.asked.append(pages)
-        run.must("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
+        run.assert_and_assume("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
         with run.reading_law():
             page = run.point("page")
             heap.pages.becomes(Source(run, heap.page_shift, *source_of(run, "-later")))
@@ -138,13 +140,13 @@ def get_refines(run: Run) -> None:
     page = run.call(heap._get, pages)
     points = containers_are_right(run, heap)
     kept, new = becomes(run, heap, before, pages)
-    run.claim("what was got before is kept, and noted", kept(points["page"]))
-    run.claim("no slab and no block changes", same(blocks_kept(heap), blocks))
+    run.assert_goal("what was got before is kept, and noted", kept(points["page"]))
+    run.assert_goal("no slab and no block changes", same(blocks_kept(heap), blocks))
     keeps_constants(run, heap, constant)
     if page is None:
-        run.claim("it fails only where no pages were to be had", heap.pages.refused)
+        run.assert_goal("it fails only where no pages were to be had", heap.pages.refused)
     else:
-        run.claim("the new run is new, and as long as was asked for", new(page))
+        run.assert_goal("the new run is new, and as long as was asked for", new(page))
 
 
 def blocks_kept(heap: Any) -> list[Any]:
@@ -169,13 +171,13 @@ def slot_for_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
     size, constant, contents = run.point("size"), constants(heap), everything(heap)
     slot = run.call(heap.slot_for, size)
-    run.claim("nothing changes", same(everything(heap), contents))
+    run.assert_goal("nothing changes", same(everything(heap), contents))
     keeps_constants(run, heap, constant)
-    run.claim("the class is large enough, or whole pages serve", may_serve(heap, slot, size))
+    run.assert_goal("the class is large enough, or whole pages serve", may_serve(heap, slot, size))
     shift = run.point("shift")
     rounded = (size <= 1 << shift) & ((shift == 0) | (1 << shift < size + size))
     served_by = when(shift <= heap.page_shift, heap.served.at(shift), 0)
-    run.claim("it is that of the least power of two that holds it", implies(rounded, slot == served_by))
+    run.assert_goal("it is that of the least power of two that holds it", implies(rounded, slot == served_by))
 
 
 def may_serve(heap: Any, slot: Any, size: Any) -> Any:
@@ -208,16 +210,16 @@ def new_refines(run: Run) -> None:
     run.replace(heap, "slot_for", lambda size: serving(run, heap, size, served))
     address = run.call(heap.new, size)
     keeps_constants(run, heap, constant)
-    run.claim("a class is looked up once, for this size", len(served) == 1 and served[0] == size)
-    run.claim("pages are got once at most", len(getting.asked) <= 1)
+    run.assert_goal("a class is looked up once, for this size", len(served) == 1 and served[0] == size)
+    run.assert_goal("pages are got once at most", len(getting.asked) <= 1)
     for asked in getting.asked:
-        run.claim(
+        run.assert_goal(
             "no more pages are asked for than the bytes need", (asked == 1) | (asked - 1 << heap.page_shift < size)
         )
     for page in getting.got:
-        run.claim("pages that are got are used", heap.slabs.has(page) | heap.large.has(page))
+        run.assert_goal("pages that are got are used", heap.slabs.has(page) | heap.large.has(page))
     if address is None:
-        run.claim("it fails only where no pages were to be had", heap.pages.refused)
+        run.assert_goal("it fails only where no pages were to be had", heap.pages.refused)
         is_the_laws(run, heap, state)
         return
     after, points = law.new(state, size, address), {"size": size, "address": address}
@@ -225,7 +227,7 @@ def new_refines(run: Run) -> None:
     for clause in law.new.guard:
         if clause is law.is_disjoint:
             continue  # see `new_is_disjoint`
-        run.claim(clause.says, clause(state, *(points[point] for point in clause.points)))
+        run.assert_goal(clause.says, clause(state, *(points[point] for point in clause.points)))
     is_the_laws(run, heap, after, address, made=True)
 
 
@@ -249,13 +251,17 @@ def new_is_disjoint(run: Run) -> None:
         run.assume(places_follow_addresses(heap.places, heap.page_shift, block, byte, last, shift))
     shared = (address <= byte) & (byte < address + size) & law.has_byte(state, other, byte)
     if heap.slabs.opened:
-        run.must("the byte lies in the new object's slot", implies(shared, share_a_slot(heap, address, byte)))
-        run.must("a live block that has it is no run of pages", implies(shared, neg(is_run(heap, other))))
-        run.must("a live object that has it lies in that slot, too", implies(shared, share_a_slot(heap, other, byte)))
+        run.assert_and_assume(
+            "the byte lies in the new object's slot", implies(shared, share_a_slot(heap, address, byte))
+        )
+        run.assert_and_assume("a live block that has it is no run of pages", implies(shared, neg(is_run(heap, other))))
+        run.assert_and_assume(
+            "a live object that has it lies in that slot, too", implies(shared, share_a_slot(heap, other, byte))
+        )
     else:
         for says, block in (("the byte lies in the new run", address), ("it lies in a live block's run", other)):
-            run.must(says, implies(shared, lies_in_run(heap, page_of(heap, block), page_of(heap, byte))))
-    run.claim(law.is_disjoint.says, law.is_disjoint(state, size, address, byte))
+            run.assert_and_assume(says, implies(shared, lies_in_run(heap, page_of(heap, block), page_of(heap, byte))))
+    run.assert_goal(law.is_disjoint.says, law.is_disjoint(state, size, address, byte))
 
 
 def lies_in_run(heap: Any, first: Any, page: Any) -> Any:
@@ -289,15 +295,15 @@ def delete_refines(run: Run) -> None:
     done = run.call(lambda: bool(heap.delete(address)))
     keeps_constants(run, heap, constant)
     if done:
-        run.claim("the law allows it", law.delete.allows(state, address=address))
+        run.assert_goal("the law allows it", law.delete.allows(state, address=address))
         gone = (was_slab(page) & neg(heap.slabs.has(page))) | (was_large(page) & neg(heap.large.has(page)))
         given_back = got(page) & neg(heap.pages.got(page))
-        run.claim("pages go back once they are used no more, and no others", given_back == gone)
-        run.must("a block has a 64-bit address", (0 <= address) & (address <= HIGHEST))
+        run.assert_goal("pages go back once they are used no more, and no others", given_back == gone)
+        run.assert_and_assume("a block has a 64-bit address", (0 <= address) & (address <= HIGHEST))
         is_the_laws(run, heap, law.delete(state, address), address)
         return
-    run.claim("it fails only if the law says so", neg(law.delete.allows(state, address=address)))
-    run.claim("nothing changes", same(everything(heap), contents))
+    run.assert_goal("it fails only if the law says so", neg(law.delete.allows(state, address=address)))
+    run.assert_goal("nothing changes", same(everything(heap), contents))
 
 
 @proved("delete.makes-room", "refinement", "a slab of which an object is deleted has room, as long as it is kept")
@@ -309,7 +315,7 @@ def delete_makes_room(run: Run) -> None:
         kept = heap.slabs.has(page) & neg(was_large(page)) & (address != 0)
         room = heap.room.has(heap.slabs.slot_of(page), page)
         run.goals.clear()  # what containers ask of the code is a claim of `delete.refines`
-        run.claim("it has room", implies(kept, room))
+        run.assert_goal("it has room", implies(kept, room))
 
 
 CODE = (

@@ -82,7 +82,7 @@ def keeps_others(operation: Operation) -> Obligation:
         block = run.point("block")
         other = before.is_live(block) if operation is law.new else before.is_live(block) & (block != values["address"])
         same = after.is_live(block) & (after.size(block) == before.size(block))
-        run.claim("it lives, and has its bytes", implies(other, same))
+        run.assert_goal("it lives, and has its bytes", implies(other, same))
 
     return body
 
@@ -121,17 +121,17 @@ def layout_refines(run: Run) -> None:
     if found is None:
         others = [each for each in slab_law.THEOREMS if each is not slab_law.is_worth_a_slab]
         run.assume(*(each(due, *[0] * len(each.points)) for each in others))
-        run.claim("it fails only where no slab has two objects", neg(slab_law.is_worth_a_slab(due)))
+        run.assert_goal("it fails only where no slab has two objects", neg(slab_law.is_worth_a_slab(due)))
         return
     state = slab_law.Layout(*found)
     for clause in slab_law.THEOREMS:
-        run.claim(clause.says, clause(state, *run.point_of_each(clause.points).values()))
+        run.assert_goal(clause.says, clause(state, *run.point_of_each(clause.points).values()))
 
 
 @proved("header.refines", "refinement", "the code and the law have one header, and one least number of objects")
 def header_refines(run: Run) -> None:
-    run.claim("the header", slab_code.HEADER == slab_law.HEADER)
-    run.claim("the objects", slab_code.LEAST_OBJECTS == slab_law.LEAST_OBJECTS)
+    run.assert_goal("the header", slab_code.HEADER == slab_law.HEADER)
+    run.assert_goal("the objects", slab_code.LEAST_OBJECTS == slab_law.LEAST_OBJECTS)
 
 
 # What a slab knows by counting (of the bitmap's law)
@@ -152,27 +152,27 @@ def full_count(run: Run, state: bitmap_law.Frames) -> None:
     run.assume(state.free_below(state.image) == 0)
     for pair in ((state.image, slot), (slot + 1, state.reach)):
         run.touch(("frame", "later"), pair)
-    run.claim(slab_law.counts_every_object.says, slab_law.counts_every_object(state, slot))
+    run.assert_goal(slab_law.counts_every_object.says, slab_law.counts_every_object(state, slot))
 
 
 def image_goes_on(run: Run, state: bitmap_law.Frames) -> None:
     slot = run.point("frame")
     run.assume(slot < state.image, state.free_below(slot) == 0)
-    run.claim("none is counted below the next", state.free_below(slot + 1) == 0)
-    run.claim("it begins so", state.free_below(0) == 0)
+    run.assert_goal("none is counted below the next", state.free_below(slot + 1) == 0)
+    run.assert_goal("it begins so", state.free_below(0) == 0)
 
 
 def none_goes_on(run: Run, state: bitmap_law.Frames) -> None:
     slot = run.point("frame")
     run.assume_for_all(("frame",), lambda frame: neg(state.is_free(frame)))
     run.assume(state.free_below(slot) == 0)
-    run.claim("none is counted below the next", state.free_below(slot + 1) == 0)
+    run.assert_goal("none is counted below the next", state.free_below(slot + 1) == 0)
 
 
 def none_counted(run: Run, state: bitmap_law.Frames) -> None:
     run.assume_for_all(("frame",), lambda frame: state.free_below(frame) == 0)
-    run.claim("the count is 0", state.count == 0)
-    run.claim("it begins so", state.free_below(0) == 0)
+    run.assert_goal("the count is 0", state.count == 0)
+    run.assert_goal("it begins so", state.free_below(0) == 0)
 
 
 COUNTS = (

@@ -84,7 +84,7 @@ class NewBits:
 
     def __call__(self, slots: Any, head: Any) -> NewBitmap:
         with self.run.reading_law():
-            self.run.claim("there are slots besides the header's", (1 <= head) & (head < slots))
+            self.run.assert_goal("there are slots besides the header's", (1 <= head) & (head < slots))
         return NewBitmap(self.run, slots, head)
 
 
@@ -97,7 +97,7 @@ class NewBitmap:
 
     def add(self, first: int, last: Any) -> None:
         with self.run.reading_law():
-            self.run.claim("all slots are added, once", (first == 0) & (last == self.slots) & (not self.added))
+            self.run.assert_goal("all slots are added, once", (first == 0) & (last == self.slots) & (not self.added))
         self.added = True
 
     def count(self) -> Any:
@@ -179,7 +179,7 @@ class Notes:
         return bool(self.length > 0)
 
     def pop(self) -> Any:
-        self.run.must("a note is taken of a list that is not empty", self.length > 0)
+        self.run.assert_and_assume("a note is taken of a list that is not empty", self.length > 0)
         self.length = self.length - 1
         return self.run.fresh("note")
 
@@ -250,7 +250,7 @@ class Source:
 
     def allocate_pages(self, pages: Any) -> Any:
         run, before = self.run, self.copy()
-        run.must("some pages are asked for", 1 <= pages)
+        run.assert_and_assume("some pages are asked for", 1 <= pages)
         self.asked.append(pages)
         if run.fresh_truth("refuses"):
             self.refused = True
@@ -281,7 +281,7 @@ class Source:
         page, got = address >> self.shift, self.got
         aligned = page << self.shift == address
         whole = aligned & got(page) & (self.length(page) == pages)
-        self.run.must("what is given back was got, and is given back whole", whole)
+        self.run.assert_and_assume("what is given back was got, and is given back whole", whole)
         self.got = lambda other: got(other) & (other != page)
         return True
 

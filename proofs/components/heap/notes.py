@@ -53,18 +53,20 @@ def get_refines(run: Run) -> None:
     page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
     run.goals.clear()  # what containers ask of the code is a claim of `get.refines`
     got, brought = heap.pages.handed, heap.spare.brought
-    run.claim("what is got is a page of notes, or the answer", len(got) == len(brought) + (page is not None))
-    run.claim("what is got last is the answer", page is None or (bool(got) and page is got[-1]) or page == got[-1])
+    run.assert_goal("what is got is a page of notes, or the answer", len(got) == len(brought) + (page is not None))
+    run.assert_goal(
+        "what is got last is the answer", page is None or (bool(got) and page is got[-1]) or page == got[-1]
+    )
     for notes, begins, pages in zip(brought, within, heap.pages.asked, strict=False):
-        run.claim("it is one page, and its notes lie in it", (pages == 1) & begins)
-        run.claim("it is got only where no other note is left", neg(law.leaves_a_note(due)))
-        run.claim("a page of notes is got where the law allows it", law.get_notes.allows(due, notes=notes))
+        run.assert_goal("it is one page, and its notes lie in it", (pages == 1) & begins)
+        run.assert_goal("it is got only where no other note is left", neg(law.leaves_a_note(due)))
+        run.assert_goal("a page of notes is got where the law allows it", law.get_notes.allows(due, notes=notes))
         due = law.get_notes(due, notes)
     if page is not None:
-        run.claim("pages are got where the law allows it", law.get_pages.allows(due))
+        run.assert_goal("pages are got where the law allows it", law.get_pages.allows(due))
         due = law.get_pages(due)
-    run.claim("the notes that are left are those of the law", spare_of(heap).spare == due.spare)
-    run.claim(law.a_note_is_spare.says, law.a_note_is_spare(spare_of(heap)))
+    run.assert_goal("the notes that are left are those of the law", spare_of(heap).spare == due.spare)
+    run.assert_goal(law.a_note_is_spare.says, law.a_note_is_spare(spare_of(heap)))
 
 
 @proved("reserve.delete.refines", "refinement", "pages that go back leave their note, and nothing else does")
@@ -75,8 +77,8 @@ def delete_refines(run: Run) -> None:
     run.goals.clear()  # what containers ask of the code is a claim of `delete.refines`
     if heap.pages.got is not got:  # a run was given back
         due = law.give_pages(due)
-    run.claim("the notes that are left are those of the law", spare_of(heap).spare == due.spare)
-    run.claim("no note is got", not heap.spare.brought and not heap.pages.handed)
+    run.assert_goal("the notes that are left are those of the law", spare_of(heap).spare == due.spare)
+    run.assert_goal("no note is got", not heap.spare.brought and not heap.pages.handed)
 
 
 # No note is of two runs
@@ -140,13 +142,13 @@ def notes_stay_right(run: Run, heap: Any, page: Any) -> None:
     """Claims that no note has two uses."""
     run.goals.clear()  # what containers ask of the code is claimed of `get.refines` and `delete.refines`
     for once in heap.spare.once:
-        run.claim("no note is spare twice", once)
+        run.assert_goal("no note is spare twice", once)
     points = {"page": page, **run.point_of_each(("later", "note"))}
     run.touch(("page", "later"), (points["page"], points["later"]))
     for note in (heap.notes.at(points["page"]), heap.notes.at(points["later"]), points["note"], heap.reserve):
         run.touch(("page", "later"), (heap.lies_in(note), heap.lies_in(note)))
     for known, parameters in NOTED.items():
-        run.claim(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
+        run.assert_goal(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
 
 
 @claimed(
@@ -161,7 +163,7 @@ def get_keeps_notes_apart(run: Run) -> None:
     page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
     notes_stay_right(run, heap, run.point("page"))
     if page is not None:
-        run.claim("the pages that are got have no notes", neg(heap.has_notes(page)))
+        run.assert_goal("the pages that are got have no notes", neg(heap.has_notes(page)))
 
 
 @claimed(
@@ -185,16 +187,16 @@ def extent_refines(run: Run) -> None:
     heap, state = unknown_code(run)
     address, constant, before = run.point("block"), constants(heap), everything(heap)
     extent = run.call(heap.extent, address)
-    run.claim("nothing changes", same(everything(heap), before))
+    run.assert_goal("nothing changes", same(everything(heap), before))
     keeps_constants(run, heap, constant)
     if extent is None:
-        run.claim("only what is no live block has none", neg(state.is_live(address)))
+        run.assert_goal("only what is no live block has none", neg(state.is_live(address)))
         return
-    run.claim("only a live block has one", state.is_live(address))
-    run.claim("it has the bytes that were asked for", state.size(address) <= extent)
+    run.assert_goal("only a live block has one", state.is_live(address))
+    run.assert_goal("it has the bytes that were asked for", state.size(address) <= extent)
     page = page_of(heap, address)
     pages, slot = heap.pages.length(page) << heap.page_shift, 1 << heap.slabs.slot_of(page)
-    run.claim("it is that of the pages, or of the slot", extent == when(is_run(heap, address), pages, slot))
+    run.assert_goal("it is that of the pages, or of the slot", extent == when(is_run(heap, address), pages, slot))
 
 
 LARGEST_TRIED = 16
@@ -207,7 +209,7 @@ def notes_refine(run: Run) -> None:
     for page_shift in range(LEAST_PAGE, LARGEST_TRIED + 1):
         start, place = 3 << page_shift, layout(page_shift, NOTE.bit_length() - 1)
         due = [] if place is None else [start + place.first + NOTE * number for number in range(place.objects)]
-        run.claim("each lies where an object would", real_notes_in(start, page_shift) == due)
+        run.assert_goal("each lies where an object would", real_notes_in(start, page_shift) == due)
 
 
 @proved(
@@ -225,12 +227,12 @@ def notes_of_any_page(run: Run) -> None:
         run.replace(heap_code, name, stand_in)
     listed = run.call(real_notes_in, address, page_shift)
     if not listed:
-        run.claim("there is none only where no page has room for two", neg(slab_law.is_worth_a_slab(due)))
+        run.assert_goal("there is none only where no page has room for two", neg(slab_law.is_worth_a_slab(due)))
         return
     first, end, step = listed
-    run.claim("the first lies where the first object would", first == address + slab_law.start_of(due, 0))
-    run.claim("the last ends where the page does", end == address + slab_law.start_of(due, due.objects))
-    run.claim("each begins where the one before it ends", step == 1 << due.slot_shift)
+    run.assert_goal("the first lies where the first object would", first == address + slab_law.start_of(due, 0))
+    run.assert_goal("the last ends where the page does", end == address + slab_law.start_of(due, due.objects))
+    run.assert_goal("each begins where the one before it ends", step == 1 << due.slot_shift)
 
 
 CODE = (

@@ -48,10 +48,10 @@ def any_slab(run: Run) -> tuple[Any, Bits]:
 
 def is_left(run: Run, slab: Any, layout: Layout, bits: Bits, due: bitmap_law.Frames) -> None:
     """Claims that the slab is the one that it was, and that this of it is free."""
-    run.claim("it has its layout and its bitmap", slab.layout is layout and slab.bitmap is bits)
+    run.assert_goal("it has its layout and its bitmap", slab.layout is layout and slab.bitmap is bits)
     slot = run.point("slot")
-    run.claim("the same objects are free as the law says", bits.state.is_free(slot) == due.is_free(slot))
-    run.claim("they are counted", bits.state.count == due.count)
+    run.assert_goal("the same objects are free as the law says", bits.state.is_free(slot) == due.is_free(slot))
+    run.assert_goal("they are counted", bits.state.count == due.count)
 
 
 @proved("slab.start.refines", "refinement", "at first every object of a slab is free, whatever its layout")
@@ -60,18 +60,18 @@ def start_refines(run: Run) -> None:
     run.replace(slab_code, "Bitmap", NewBits(run))
     both: list[Any] = [run.call(Slab, layout) for layout in layouts]
     for slab, layout in zip(both, layouts, strict=True):
-        run.claim("it has the attributes that proofs compare", vars(slab).keys() == ATTRIBUTES)
-        run.claim("it has this layout", slab.layout is layout)
+        run.assert_goal("it has the attributes that proofs compare", vars(slab).keys() == ATTRIBUTES)
+        run.assert_goal("it has this layout", slab.layout is layout)
         head = layout.first >> layout.slot_shift
-        run.claim(
+        run.assert_goal(
             "its bitmap has a bit for each slot", (slab.bitmap.slots == layout.slots) & (slab.bitmap.head == head)
         )
-        run.claim("each slot was added to its bitmap", slab.bitmap.added)
+        run.assert_goal("each slot was added to its bitmap", slab.bitmap.added)
         slot = run.point("slot")
         is_object = (head <= slot) & (slot < layout.slots)
-        run.claim("each object is free, and nothing else", slab.bitmap.is_free(slot) == is_object)
-        run.claim("they are counted", slab.bitmap.count() == layout.objects)
-    run.claim("two slabs have two bitmaps", both[0].bitmap is not both[1].bitmap and not share(*both))
+        run.assert_goal("each object is free, and nothing else", slab.bitmap.is_free(slot) == is_object)
+        run.assert_goal("they are counted", slab.bitmap.count() == layout.objects)
+    run.assert_goal("two slabs have two bitmaps", both[0].bitmap is not both[1].bitmap and not share(*both))
 
 
 @proved("slab.take.refines", "refinement", "take hands out an object that is free, and fails only if there is none")
@@ -80,12 +80,12 @@ def take_refines(run: Run) -> None:
     layout, before = slab.layout, bits.state
     offset = run.call(slab.take)
     if offset is None:
-        run.claim("it fails only if no object is free", before.count == 0)
+        run.assert_goal("it fails only if no object is free", before.count == 0)
         is_left(run, slab, layout, bits, before)
         return
     slot = bits.taken
-    run.claim("the law of the bitmap allows it", bitmap_law.allocate.allows(before, frame=slot))
-    run.claim("it is where the object starts", offset == slot << layout.slot_shift)
+    run.assert_goal("the law of the bitmap allows it", bitmap_law.allocate.allows(before, frame=slot))
+    run.assert_goal("it is where the object starts", offset == slot << layout.slot_shift)
     is_left(run, slab, layout, bits, bitmap_law.allocate(before, slot))
 
 
@@ -97,10 +97,10 @@ def give_refines(run: Run) -> None:
     slot = offset >> layout.slot_shift
     allowed = bitmap_law.free.allows(before, frame=slot) & (slot << layout.slot_shift == offset)
     if run.call(lambda: bool(slab.give(offset))):
-        run.claim("an object that is taken starts there", allowed)
+        run.assert_goal("an object that is taken starts there", allowed)
         is_left(run, slab, layout, bits, bitmap_law.free(before, slot))
         return
-    run.claim("no object that is taken starts there", neg(allowed))
+    run.assert_goal("no object that is taken starts there", neg(allowed))
     is_left(run, slab, layout, bits, before)
 
 
@@ -112,7 +112,7 @@ def is_taken_refines(run: Run) -> None:
     slot = offset >> layout.slot_shift
     is_object = (layout.first <= offset) & (slot < layout.slots) & (slot << layout.slot_shift == offset)
     taken = is_object & neg(before.is_free(slot))
-    run.claim("it is so", taken if run.call(lambda: bool(slab.is_taken(offset))) else neg(taken))
+    run.assert_goal("it is so", taken if run.call(lambda: bool(slab.is_taken(offset))) else neg(taken))
     is_left(run, slab, layout, bits, before)
 
 
@@ -124,7 +124,7 @@ def asks(name: str, claim: str, due: Callable[[bitmap_law.Frames], Any]) -> Obli
         slab, bits = any_slab(run)
         layout, before = slab.layout, bits.state
         answer = due(before)
-        run.claim("it is so", answer if run.call(lambda: bool(getattr(slab, name)())) else neg(answer))
+        run.assert_goal("it is so", answer if run.call(lambda: bool(getattr(slab, name)())) else neg(answer))
         is_left(run, slab, layout, bits, before)
 
     return body

@@ -73,7 +73,7 @@ def constants(heap: Any) -> list[Any]:
 def keeps_constants(run: Run, heap: Any, before: Sequence[Any]) -> None:
     """Claims that these are still the ones that they were."""
     stayed = all(now is was for now, was in zip(constants(heap), before, strict=True))
-    run.claim("sizes, classes and containers are the ones that the heap was made with", stayed)
+    run.assert_goal("sizes, classes and containers are the ones that the heap was made with", stayed)
 
 
 # What the containers are like

@@ -102,7 +102,7 @@ class Code:
 
     def succeeds(self, method: str, *arguments: Any) -> bool:
         answer = self.call(method, *arguments)
-        self.run.claim("the answer is a truth", answer is True or answer is False)
+        self.run.assert_goal("the answer is a truth", answer is True or answer is False)
         return answer is True
 
     def stands_for(self, due: law.Memory) -> None:
@@ -129,28 +129,28 @@ class Code:
         same_but_ghosts(self.run, due, state, self.at, but=("free_below",))
         self._keeps_no_more_than(due)
         process = self.at.process
-        self.run.claim("whoever lives has a range", self.spaces.has(process) == due.lives(process))
+        self.run.assert_goal("whoever lives has a range", self.spaces.has(process) == due.lives(process))
 
     def _keeps_no_more_than(self, due: law.Memory) -> None:
         """Claims that each attribute is the object that it was, and each container has just what is due."""
         run, now = self.run, {name: value for name, value in vars(self.manager).items() if not is_method(name)}
-        run.claim("it has the attributes that its constructor makes", now.keys() == attributes())
+        run.assert_goal("it has the attributes that its constructor makes", now.keys() == attributes())
         kept = {**self.kept, **self.own}
         for name in sorted(attributes()):
-            run.claim(f"{name} is the object that it was", name in kept and now.get(name) is kept[name])
+            run.assert_goal(f"{name} is the object that it was", name in kept and now.get(name) is kept[name])
         frame, page, first = self.any_keys
         given = is_frame(frame) & (due.use(frame) == law.GIVEN)
-        run.claim("it keeps each frame that was given, and no other", self.given.has(frame) == given)
+        run.assert_goal("it keeps each frame that was given, and no other", self.given.has(frame) == given)
         held = is_frame(page) & law.is_kernel_page(due, page)
-        run.claim("it keeps the frame of each kernel page, and of no other", self.frame_at.has(page) == held)
+        run.assert_goal("it keeps the frame of each kernel page, and of no other", self.frame_at.has(page) == held)
         begins = is_frame(first) & (due.block_at(first) != 0)
-        run.claim("it keeps the length of each block, and of no other", self.lengths.has(first) == begins)
+        run.assert_goal("it keeps the length of each block, and of no other", self.lengths.has(first) == begins)
 
     def allowed(self, operation: Operation, state: law.Memory, **values: Any) -> None:
         """Claims that the law allows an operation, for these values and any other points."""
         for clause in operation.guard:
             at = {**self.any_of(clause.points), **values}
-            self.run.claim(clause.says, clause(state, *(at[point] for point in clause.points)))
+            self.run.assert_goal(clause.says, clause(state, *(at[point] for point in clause.points)))
 
     def any_of(self, points: Sequence[str]) -> dict[str, Any]:
         """Any points of these kinds."""
@@ -193,7 +193,7 @@ def allocate_refines(run: Run, code: Code) -> None:
     frame = code.call("allocate_frame")
     if frame is None:
         unlucky = run.point("frame")
-        run.claim("it fails only if no frame is free", neg(law.allocate.allows(code.before, frame=unlucky)))
+        run.assert_goal("it fails only if no frame is free", neg(law.allocate.allows(code.before, frame=unlucky)))
         code.stands_for(code.before)
         return
     code.allowed(law.allocate, code.before, frame=frame)
@@ -205,10 +205,10 @@ def free_refines(run: Run, code: Code) -> None:
     frame = run.any_number("frame")
     allowed = is_frame(frame) & law.free.allows(code.before, frame=frame)
     if code.succeeds("free_frame", frame):
-        run.claim("the law allows it", allowed)
+        run.assert_goal("the law allows it", allowed)
         code.stands_for(law.free(code.before, frame))
     else:
-        run.claim("it fails only if the law says so", neg(allowed))
+        run.assert_goal("it fails only if the law says so", neg(allowed))
         code.stands_for(code.before)
 
 
@@ -225,7 +225,7 @@ def create_refines(run: Run, code: Code) -> None:
         code.stands_for(law.create(code.before, process, frame))
     else:
         allowed = law.create.allows(code.before, process=process, frame=unlucky)
-        run.claim("it fails only if the law says so", neg(allowed))
+        run.assert_goal("it fails only if the law says so", neg(allowed))
         code.stands_for(code.before)
 
 
@@ -239,11 +239,11 @@ def map_refines(run: Run, code: Code) -> None:
     a_leaf: Any = Leaf
     leaf = a_leaf(physical, cache, *flags)
     if not code.succeeds("map", process, virtual, leaf):
-        run.claim("it fails only where the page tables refuse", code.whole.refused)
+        run.assert_goal("it fails only where the page tables refuse", code.whole.refused)
         code.stands_for(code.before)
         return
     due, (frame,) = with_tables(code, code.before), code.manager.paging.shown
-    run.claim("the frame is that of the leaf", physical == frame << due.page_shift)
+    run.assert_goal("the frame is that of the leaf", physical == frame << due.page_shift)
     code.allowed(law.map_page, due, process=process, virtual=virtual, frame=frame)
     code.stands_for(law.map_page(due, process, virtual, frame, cache, *(when(flag, 1, 0) for flag in flags)))
 
@@ -261,14 +261,14 @@ def unmap_refines(run: Run, code: Code) -> None:
         page = code.call("page_at", virtual)
         held = False if page is None else is_frame(page) & law.is_kernel_page(before, page)
         mapped = process_lives(before, process) & paging.page_is_mapped(before, process, virtual)
-        run.claim("it fails only if nothing is mapped, or a kernel page", held | neg(mapped))
+        run.assert_goal("it fails only if nothing is mapped, or a kernel page", held | neg(mapped))
         code.stands_for(before)
         return
     code.allowed(law.unmap, before, process=process, virtual=virtual)
     due = with_tables(code, law.unmap(before, process, virtual))
     (frame,) = code.manager.paging.hidden
     goes = release & law.release.allows(due, frame=frame)
-    run.claim("a frame is freed if and only if it is to be released", goes if code.bitmap.freed else neg(goes))
+    run.assert_goal("a frame is freed if and only if it is to be released", goes if code.bitmap.freed else neg(goes))
     if code.bitmap.freed:
         code.allowed(law.release, due, frame=frame)
         due = law.release(due, frame)
@@ -280,9 +280,9 @@ def translate_refines(run: Run, code: Code) -> None:
     process, virtual, paging_of = run.any_number("process"), run.any_number("virtual"), code.manager.paging
     answer = code.call("translate", process, virtual)
     shown = paging_of.is_shown(process, virtual)
-    run.claim("there is an answer where the page tables have one", neg(shown) if answer is None else shown)
+    run.assert_goal("there is an answer where the page tables have one", neg(shown) if answer is None else shown)
     if answer is not None:
-        run.claim("the answer is the page tables'", answer == paging_of.asked("translation", process, virtual))
+        run.assert_goal("the answer is the page tables'", answer == paging_of.asked("translation", process, virtual))
     code.stands_for(code.before)
 
 
@@ -291,10 +291,10 @@ def attributes_refines(run: Run, code: Code) -> None:
     process, virtual, paging_of = run.any_number("process"), run.any_number("virtual"), code.manager.paging
     answer = code.call("attributes", process, virtual)
     shown = paging_of.is_shown(process, virtual)
-    run.claim("there is an answer where the page tables have one", neg(shown) if answer is None else shown)
+    run.assert_goal("there is an answer where the page tables have one", neg(shown) if answer is None else shown)
     for field in Attributes._fields if answer is not None else ():
         told = getattr(answer, field) == paging_of.asked(field, process, virtual)
-        run.claim(f"{field} is what the page tables say", told)
+        run.assert_goal(f"{field} is what the page tables say", told)
     code.stands_for(code.before)
 
 
@@ -303,16 +303,16 @@ def page_at_refines(run: Run, code: Code) -> None:
     address, page = run.any_number("page"), run.point("kernel_page")
     found = code.call("page_at", address)
     if found is None:
-        run.claim("no page begins there", law.address_of(code.before, page) != address)
+        run.assert_goal("no page begins there", law.address_of(code.before, page) != address)
     else:
-        run.claim("the page begins there", (0 <= found) & (law.address_of(code.before, found) == address))
+        run.assert_goal("the page begins there", (0 <= found) & (law.address_of(code.before, found) == address))
     code.stands_for(code.before)
 
 
 @refines("address-of", "the code of address_of says where a page of the kernel's range begins")
 def address_of_refines(run: Run, code: Code) -> None:
     page = run.any_number("kernel_page")
-    run.claim("it is the page's", code.call("address_of", page) == law.address_of(code.before, page))
+    run.assert_goal("it is the page's", code.call("address_of", page) == law.address_of(code.before, page))
     code.stands_for(code.before)
 
 
@@ -337,7 +337,7 @@ def reserve_range_refines(run: Run, code: Code) -> None:
 
 def finds_no_block(code: Code, process: Any) -> None:
     none = code.whole.refused | neg(code.before.lives(process))
-    code.run.claim("it fails only if the process does not exist, or its range has no such block", none)
+    code.run.assert_goal("it fails only if the process does not exist, or its range has no such block", none)
     code.stands_for(code.before)
 
 
@@ -354,7 +354,7 @@ def give_range_refines(run: Run, code: Code) -> None:
         block = manager_ranges.frees_a_block(code.before, process, first, size)
         may = (0 < pages) & block & process_lives(code.before, process)
         kernels = (process == 0) & (code.before.block_at(first) != 0)
-        run.claim("it fails only if no such block is there, or it is that of kernel pages", neg(may) | kernels)
+        run.assert_goal("it fails only if no such block is there, or it is that of kernel pages", neg(may) | kernels)
         code.stands_for(code.before)
         return
     page = run.point("kernel_page")
@@ -368,7 +368,7 @@ def extend_refines(run: Run, code: Code) -> None:
     first = run.point("first")
     run.assume(manager_pages.block_has_room(code.before, first))
     if not code.succeeds("_extend", first):
-        run.claim("it fails only for want of a frame, or where the page tables refuse", code.whole.refused)
+        run.assert_goal("it fails only for want of a frame, or where the page tables refuse", code.whole.refused)
         code.stands_for(code.before)
         return
     frame = code.bitmap.picked[0]
@@ -393,7 +393,7 @@ def shrink_refines(run: Run, code: Code) -> None:
 def with_tables(code: Code, state: law.Memory, came_or_went: Sequence[SomeTables] | None = None) -> law.Memory:
     """The state after the tables were taken, or given back, that the code took or gave; the law allows each."""
     for tables in code.whole.tables if came_or_went is None else came_or_went:
-        code.run.claim("the law allows each table's step", tables.allowed(state, code.at.frame))
+        code.run.assert_goal("the law allows each table's step", tables.allowed(state, code.at.frame))
         state = tables(state)
     return state
 

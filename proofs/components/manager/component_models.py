@@ -244,7 +244,7 @@ class LawfulSpaces:
 
     def __getitem__(self, process: int) -> LawfulBuddy:
         with self.run.reading_law():
-            self.run.must("the process has a range", self.has(process))
+            self.run.assert_and_assume("the process has a range", self.has(process))
         return LawfulBuddy(self.whole, process)
 
     def create(self, process: Any) -> bool:

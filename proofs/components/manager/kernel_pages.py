@@ -37,7 +37,7 @@ def takes_frames(at_first: Any, state: law.Memory, first: Any) -> Any:
 @proved("begin-pages.takes-no-frame", "theorem", "kernel pages begin with as many free frames as there were")
 def begins(run: Run) -> None:
     before, after, values = law_obligations.happens(run, LAW, manager_pages.begin_pages)
-    run.claim("no page has taken one", takes_frames(before.count, after, values["first"]))
+    run.assert_goal("no page has taken one", takes_frames(before.count, after, values["first"]))
 
 
 @proved("extend-pages.takes-a-frame", "theorem", "each page of kernel pages takes a frame, and so may their tables")
@@ -45,7 +45,7 @@ def goes_on(run: Run) -> None:
     at_first = run.number("at_first")
     before, after, values = law_obligations.happens(run, LAW, manager_pages.extend_pages)
     run.suppose(takes_frames(at_first, before, values["first"]))
-    run.claim("one more page has taken one", takes_frames(at_first, after, values["first"]))
+    run.assert_goal("one more page has taken one", takes_frames(at_first, after, values["first"]))
 
 
 @proved("take-table.takes-a-frame", "theorem", "while kernel pages are allocated, a table takes frames and gives none")
@@ -53,7 +53,7 @@ def tables_come(run: Run) -> None:
     at_first, first = run.number("at_first"), run.point("first")
     before, after, _ = law_obligations.happens(run, LAW, law.take_table)
     run.suppose(takes_frames(at_first, before, first))
-    run.claim("each page has taken one", takes_frames(at_first, after, first))
+    run.assert_goal("each page has taken one", takes_frames(at_first, after, first))
 
 
 @proved("frames-suffice-for-kernel-pages", "theorem", "when all pages have come, there was a free frame for each")
@@ -62,7 +62,7 @@ def frames_suffice(run: Run) -> None:
     run.assume_all([*LAW.given, *LAW.invariants], state)
     run.suppose(takes_frames(at_first, state, first))
     view = Seen(at_first, seen(state).pages_at)
-    run.claim(asked.frames_suffice.says, asked.frames_suffice(view, state.pages_at(first)))
+    run.assert_goal(asked.frames_suffice.says, asked.frames_suffice(view, state.pages_at(first)))
 
 
 PAGES = (begins, goes_on, tables_come, frames_suffice)

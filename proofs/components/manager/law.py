@@ -169,7 +169,7 @@ def leaves(operation: Operation, clause: Clause) -> Obligation:
     def body(run: Run) -> None:
         _, after, values = law_obligations.happens(run, LAW, operation)
         points = {**run.point_of_each(clause.points), **values}
-        run.claim(clause.says, clause(after, *(points[point] for point in clause.points)))
+        run.assert_goal(clause.says, clause(after, *(points[point] for point in clause.points)))
 
     return body
 
@@ -185,7 +185,7 @@ def undoes(first: Operation, second: Operation, values_of: Callable[[dict[str, A
         ask = dict(zip(second.points, values_of(values), strict=True))
         for clause in second.guard:
             at = {**run.point_of_each(clause.points), **ask}
-            run.claim(clause.says, clause(between, *(at[point] for point in clause.points)))
+            run.assert_goal(clause.says, clause(between, *(at[point] for point in clause.points)))
         same_but_ghosts(run, before, second(between, *ask.values()))
 
     return body
@@ -222,12 +222,14 @@ def same_but_ghosts(
     at = at or any_points(run)
     frame, kernel_page, page, space = at.frame, at.kernel_page, at.page, at.space
     same = before.owner(frame) == after.owner(frame)
-    run.claim("each table is whose it was", implies(law.holds_a_table(before, frame), same))
+    run.assert_goal("each table is whose it was", implies(law.holds_a_table(before, frame), same))
     same = before.frame_at(kernel_page) == after.frame_at(kernel_page)
-    run.claim("each kernel page holds the frame that it held", implies(law.is_kernel_page(before, kernel_page), same))
+    run.assert_goal(
+        "each kernel page holds the frame that it held", implies(law.is_kernel_page(before, kernel_page), same)
+    )
     for name in OF_MAPPED:
         same = getattr(before, name)(space, page) == getattr(after, name)(space, page)
-        run.claim(f"{name} of each page is what it was", implies(before.is_mapped(space, page), same))
+        run.assert_goal(f"{name} of each page is what it was", implies(before.is_mapped(space, page), same))
     points = {name: tuple(getattr(at, point) for point in POINTS[name]) for name in POINTS if name not in GHOSTS}
     functions: dict[str, Callable[[Run], tuple[Any, ...]]] = {
         name: partial(_these, values) for name, values in points.items()
@@ -250,7 +252,7 @@ def contract_is_kept(operation: Operation, *behaving: Clause) -> Obligation:
         before, after, values = law_obligations.happens(run, LAW, operation)
         run.assume(*(clause(before, *(values[point] for point in clause.points)) for clause in behaving))
         frame = run.point("frame")
-        run.claim(
+        run.assert_goal(
             "callers have behaved as before",
             implies(before.callers_kept_contract(frame), after.callers_kept_contract(frame)),
         )
@@ -275,7 +277,7 @@ def exit_frees(run: Run) -> None:
         run.assume_for_all(others, partial(_of_process, clause, whole, process))
     clause = manager_law.exit_frees_what_only_it_mapped
     points = {**run.point_of_each(clause.points), "process": process}
-    run.claim(clause.says, clause(whole, *(points[point] for point in clause.points)))
+    run.assert_goal(clause.says, clause(whole, *(points[point] for point in clause.points)))
 
 
 def _of_process(clause: Clause, whole: manager_law.Exit, process: Any, *others: Any) -> Any:
@@ -316,7 +318,7 @@ def component_allows(
         asked = values_of(before, values)
         for clause in guard:
             at = {**run.point_of_each(clause.points), **asked}
-            run.claim(clause.says, clause(before, *(at[point] for point in clause.points)))
+            run.assert_goal(clause.says, clause(before, *(at[point] for point in clause.points)))
 
     return body
 

@@ -49,10 +49,10 @@ class Growing:
             self.first, start = first, self.code.before
             self.code.allowed(manager_pages.begin_pages, start, first=first, pages=self.size)
             self.begun = manager_pages.begin_pages(start, first, self.size)
-            run.must("the block begins with no page", self.begun.pages_at(first) == 0)
+            run.assert_and_assume("the block begins with no page", self.begun.pages_at(first) == 0)
             self.came = PagesCame(run, self.begun, first, self.code.at)
-        run.claim("it is the block that was begun", first == self.first)
-        run.claim("no page is tried once one did not come", self.goes_on)
+        run.assert_goal("it is the block that was begun", first == self.first)
+        run.assert_goal("no page is tried once one did not come", self.goes_on)
         self.holds(run)
         self.picked, self.tables = len(self.code.bitmap.picked), len(self.code.whole.tables)
         return (self.asked - self.came.many) + (self.asked - self.came.many) + 1
@@ -60,13 +60,13 @@ class Growing:
     def holds(self, run: Run) -> None:
         """Claims the invariant."""
         self.code.stands_for(self.state())
-        run.claim("it has no more pages than were asked for", self.came.many <= self.asked)
+        run.assert_goal("it has no more pages than were asked for", self.came.many <= self.asked)
         all_there = self.goes_on | (self.came.many < self.asked)
-        run.claim("where one did not come, not all are there", all_there)
+        run.assert_goal("where one did not come, not all are there", all_there)
         at = self.code.at
         apart = self.came.is_apart(self.begun, at.kernel_page)
-        run.claim("each page has a frame of its own, which was free, and nothing was mapped there", apart)
-        run.claim("each table has a frame that was free", self.came.was_free(self.begun, at.frame))
+        run.assert_goal("each page has a frame of its own, which was free, and nothing was mapped there", apart)
+        run.assert_goal("each table has a frame that was free", self.came.was_free(self.begun, at.frame))
 
     def state(self) -> law.Memory:
         return self.came(self.begun)
@@ -84,7 +84,7 @@ class Growing:
 
     def on_back_edge(self, run: Run, result: Any) -> Any:
         code, before = self.code, self.state()
-        run.claim("the step says whether one more page came", result is True or result is False)
+        run.assert_goal("the step says whether one more page came", result is True or result is False)
         self.goes_on = result is True
         if self.goes_on:
             (frame,), tables = code.bitmap.picked[self.picked :], code.whole.tables[self.tables :]
@@ -109,7 +109,7 @@ class Undone:
         with run.reading_law():
             before = self.expected()
             code.stands_for(before)
-            run.claim("what is undone is a whole block", is_the_least(run, before, first, pages))
+            run.assert_goal("what is undone is a whole block", is_the_least(run, before, first, pages))
             self.went = PagesWent(run, before, first, code.at).any_more(left=0)
             code.becomes(manager_pages.end_pages(self.went(), first))
 
@@ -124,7 +124,7 @@ class Shrinking:
         (first,) = arguments
         if not hasattr(self, "went"):
             self.first, self.went = first, PagesWent(run, self.start, first, self.code.at)
-        run.claim("it is the block that is undone", first == self.first)
+        run.assert_goal("it is the block that is undone", first == self.first)
         self.code.stands_for(self.went())
         self.tables = len(self.code.whole.tables)
         return self.went.left
@@ -139,7 +139,7 @@ class Shrinking:
         with_tables(code, manager_pages.shrink_pages(before, self.first), [tables])
         self.went = self.went.one_more(tables)
         gone = self.went.tables.allowed(self.start, self.code.at.frame)
-        run.claim("each table that went was the kernel half's", gone)
+        run.assert_goal("each table that went was the kernel half's", gone)
         code.stands_for(self.went())
         return self.went.left
 
@@ -163,12 +163,12 @@ def allocate_pages_refines(run: Run, code: Code) -> None:
     cut(run, code.manager, "_extend", lambda first: loop)
     address = code.call("allocate_pages", pages)
     if address is not None:
-        run.claim("the address is the block's", address == law.address_of(start, loop.first))
-        run.claim("it has as many pages as were asked for", loop.came.many == pages)
-        run.claim("of the block that so many need", is_the_least(run, loop.state(), loop.first, pages))
+        run.assert_goal("the address is the block's", address == law.address_of(start, loop.first))
+        run.assert_goal("it has as many pages as were asked for", loop.came.many == pages)
+        run.assert_goal("of the block that so many need", is_the_least(run, loop.state(), loop.first, pages))
         code.stands_for(loop.state())
         return
-    run.claim("there are no more pages, or no block at all", code.whole.refused | neg(loop.goes_on))
+    run.assert_goal("there are no more pages, or no block at all", code.whole.refused | neg(loop.goes_on))
     due = start if undone.went is None else undone.went.tables(loop.came.tables(start))
     code.stands_for(due)
 
@@ -205,11 +205,11 @@ def free_pages_refines(run: Run, code: Code) -> None:
     if code.succeeds("free_pages", address, pages):
         assert undone.went is not None
         first = undone.went.first
-        run.claim("the block begins at the address", address == law.address_of(before, first))
-        run.claim("it has so many pages", seen(before).pages_at(first) == pages)
+        run.assert_goal("the block begins at the address", address == law.address_of(before, first))
+        run.assert_goal("it has so many pages", seen(before).pages_at(first) == pages)
         code.stands_for(manager_pages.end_pages(undone.went(), first))
     else:
-        run.claim("no block of so many pages begins there", neg(due))
+        run.assert_goal("no block of so many pages begins there", neg(due))
         code.stands_for(before)
 
 
@@ -249,7 +249,7 @@ class Releasing:
     def holds(self, run: Run) -> None:
         """Claims the invariant."""
         right = self.fits(self.left.has, self.released.has, self.code.at.frame)
-        run.claim("each frame that lost its last use is left to release, or was released", right)
+        run.assert_goal("each frame that lost its last use is left to release, or was released", right)
         self.code.stands_for(self.state())
 
     def havoc(self, run: Run) -> None:
@@ -277,19 +277,19 @@ def exit_refines(run: Run, code: Code) -> None:
     loop, paging_of = Releasing(code, process), code.manager.paging
     cut(run, code.manager, "_release_one", lambda released: loop)
     if not code.succeeds("exit", process):
-        run.claim("it fails only if the law says so", neg((process != 0) & process_lives(before, process)))
+        run.assert_goal("it fails only if the law says so", neg((process != 0) & process_lives(before, process)))
         code.stands_for(before)
         return
     (root,), (tables,) = code.whole.roots, code.whole.tables
-    run.claim("the law allows each table's step", tables.allowed(paging_of.unmapped, frame))
+    run.assert_goal("the law allows each table's step", tables.allowed(paging_of.unmapped, frame))
     code.allowed(law.end, tables(paging_of.unmapped), process=process, frame=root)
     goes = paging_of.lost_its_last_use(frame) & law.release.allows(loop.ended(), frame=frame)
-    run.claim("a frame is released if and only if it should be", loop.released.has(frame) == goes)
+    run.assert_goal("a frame is released if and only if it should be", loop.released.has(frame) == goes)
     code.stands_for(loop.state())
     whole, points = manager_law.Exit(before, loop.state()), {"process": process}
     for clause in manager_law.EXIT:
         at = {**run.point_of_each(clause.points), **points}
-        run.claim(clause.says, clause(whole, *(at[point] for point in clause.points)))
+        run.assert_goal(clause.says, clause(whole, *(at[point] for point in clause.points)))
 
 
 CODE = (allocate_pages_refines, undo_refines, free_pages_refines, exit_refines)

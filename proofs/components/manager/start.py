@@ -42,7 +42,7 @@ class Pieces:
             self.at_hand = self.run.point("first"), self.run.point("pages")
             yield self.at_hand
             with self.run.reading_law():
-                self.run.claim("each piece is fixed", self.at_hand is None)
+                self.run.assert_goal("each piece is fixed", self.at_hand is None)
             if self.at_hand is not None:
                 raise EndOfRunError
         self.left = False
@@ -63,7 +63,7 @@ class Fixing:
     def on_entry(self, run: Run, arguments: tuple[Any, ...] = ()) -> Iterates:
         process, kernel_page = run.point("process"), run.point("kernel_page")
         due = (process == 0) & self.reserved(kernel_page)
-        run.claim("only what the pieces have is taken", self.whole.state.taken(process, kernel_page) == due)
+        run.assert_goal("only what the pieces have is taken", self.whole.state.taken(process, kernel_page) == due)
         return Iterates()
 
     def havoc(self, run: Run) -> Any:
@@ -104,14 +104,14 @@ def same(ones: Sequence[Any], others: Sequence[Any]) -> bool:
 
 def has_its_own(run: Run, manager: code.Manager, other: code.Manager) -> None:
     """Claims that a manager keeps what the proofs of its code take it to keep, and shares none of it with another."""
-    run.claim("it has the attributes of which the proofs speak", vars(manager).keys() == attributes())
+    run.assert_goal("it has the attributes of which the proofs speak", vars(manager).keys() == attributes())
     containers: list[Any] = [manager.given, manager.lengths, manager.frame_at]
     kinds = [type(each) for each in containers]
-    run.claim("each container is of its kind, and empty", kinds == [set, dict, dict] and not any(containers))
+    run.assert_goal("each container is of its kind, and empty", kinds == [set, dict, dict] and not any(containers))
     parts = [*containers, manager.bitmap, manager.spaces, manager.halves, manager.paging]
     theirs = [getattr(other, name) for name in attributes() if name not in ("machine", "page_shift")]
     distinct = len({id(each) for each in (*parts, *theirs)}) == len(parts) + len(theirs)
-    run.claim("containers and components are its own, and another manager has others", distinct)
+    run.assert_goal("containers and components are its own, and another manager has others", distinct)
 
 
 @proved("starts.refines", "refinement", "the code starts as the law says, on what boot makes of the memory map")
@@ -132,19 +132,19 @@ def starts_refines(run: Run) -> None:
     depths = [run.number(f"{of}_depth") for of in ("kernel", "process")]
     sizes = machine(start.reach, start.image, level, bits, start.kernel_start, *depths, pieces)
     manager = run.call(code.Manager, sizes, records)
-    run.claim("all that is reserved is fixed", not pieces.left)
+    run.assert_goal("all that is reserved is fixed", not pieces.left)
     other = run.call(code.Manager, sizes._replace(reserved=()), records)
     has_its_own(run, manager, other)
-    run.claim("it knows its machine", manager.machine is sizes and manager.page_shift == shift)
+    run.assert_goal("it knows its machine", manager.machine is sizes and manager.page_shift == shift)
     (usable, *reach), _ = made.of["boot"]
     everything = records is None and usable == [Record(0, TOP, 1)]
-    run.claim("frames are what the memory map says, or all", usable is records or everything)
-    run.claim("and as many as the machine has", same(reach, [shift, start.reach, start.image]))
-    run.claim("ranges are as large as the machine's", same(made.of["Spaces"][0], depths))
-    run.claim("the kernel half is made of nothing", made.of["KernelHalf"][0] == ())
+    run.assert_goal("frames are what the memory map says, or all", usable is records or everything)
+    run.assert_goal("and as many as the machine has", same(reach, [shift, start.reach, start.image]))
+    run.assert_goal("ranges are as large as the machine's", same(made.of["Spaces"][0], depths))
+    run.assert_goal("the kernel half is made of nothing", made.of["KernelHalf"][0] == ())
     built_on = (manager.bitmap, manager.halves, bits, level, start.reach)
-    run.claim("page tables are built on the same frames and processes", same(made.of["Paging"][0], built_on))
+    run.assert_goal("page tables are built on the same frames and processes", same(made.of["Paging"][0], built_on))
     names = [each.name for each in (manager.bitmap, manager.spaces, manager.halves, manager.paging)]
-    run.claim("each component is in its place", names == ["boot", "Spaces", "KernelHalf", "Paging"])
-    run.claim("each is made once for each manager", all(len(calls) == 2 for calls in made.of.values()))
+    run.assert_goal("each component is in its place", names == ["boot", "Spaces", "KernelHalf", "Paging"])
+    run.assert_goal("each is made once for each manager", all(len(calls) == 2 for calls in made.of.values()))
     same_but_ghosts(run, booted(loop.reserved), whole.state)

@@ -73,7 +73,7 @@ def theorem(clause: Clause) -> Obligation:
         for name in ("table", "second"):
             if name in points:
                 climb(state, points[name])
-        run.claim(clause.says, clause(state, *points.values()))
+        run.assert_goal(clause.says, clause(state, *points.values()))
 
     return body
 
@@ -90,13 +90,13 @@ def link_refines(run: Run) -> None:
     table, virtual = run.point("table"), run.point("virtual")
     run.assume(world.tables.is_free(table), addresses.is_canonical(virtual))
     value = run.call(world.code._link, table, virtual)
-    run.claim("it leads to the table", leads_to(world.tables.reads, value, table, law.is_lower(virtual)))
+    run.assert_goal("it leads to the table", leads_to(world.tables.reads, value, table, law.is_lower(virtual)))
 
 
 @proved("target.refines", "refinement", "the code finds the frame that the processor finds")
 def target_refines(run: Run) -> None:
     world, value = unknown_code(run), run.number("value")
-    run.claim("it is the same", run.call(world.code._target, value) == world.tables.reads.target(value))
+    run.assert_goal("it is the same", run.call(world.code._target, value) == world.tables.reads.target(value))
 
 
 def any_leaf(run: Run) -> tuple[dict[str, Any], Leaf]:
@@ -115,11 +115,11 @@ def leaf_value_refines(run: Run) -> None:
     _, leaf = any_leaf(run)
     value = run.call(world.code._leaf_value, virtual, leaf)
     if value is None:
-        run.claim("the law has none either", neg(can_be_shown(world.mappings, leaf)))
+        run.assert_goal("the law has none either", neg(can_be_shown(world.mappings, leaf)))
     else:
-        run.claim("the law allows it", can_be_shown(world.mappings, leaf))
+        run.assert_goal("the law allows it", can_be_shown(world.mappings, leaf))
         lower = law.is_lower(virtual)
-        run.claim("it is read so", shows_it(world.tables.reads, world.mappings, value, lower, leaf))
+        run.assert_goal("it is read so", shows_it(world.tables.reads, world.mappings, value, lower, leaf))
 
 
 # What changes tables
@@ -163,7 +163,7 @@ def stay_trees(
         points = {point: at[point] if point in at else run.point(point) for point in clause.points}
         if climbs and clause is tables.tables_link_their_own:
             climb(world.tables, points["table"])
-        run.claim(clause.says, clause(after, *points.values()))
+        run.assert_goal(clause.says, clause(after, *points.values()))
 
 
 def map_alike(
@@ -186,15 +186,21 @@ def map_alike(
         run.touch(("space", "page"), (space, page))
     if leaf is not None:
         found, is_page = tables.walk(tables_of(world.code, world.code.ghost), space, page), pages(world, space, page)
-        run.must("the walk to a page comes to the leaf that is due", implies(is_page, found == leaf(space, page)))
+        run.assert_and_assume(
+            "the walk to a page comes to the leaf that is due", implies(is_page, found == leaf(space, page))
+        )
     for says, points_of, holds in bookkeeping(world.code, mapped):
-        run.claim(says, holds(*(points[name] for name in points_of)))
+        run.assert_goal(says, holds(*(points[name] for name in points_of)))
     step = world.code.halves.lives(space) == world.code.roots.has(space)
-    run.claim("the kernel half is kept in step for who lives, and for nobody else", step)
-    run.claim("the pages mapped are those of the law", mapped.is_mapped(space, page) == state.is_mapped(space, page))
+    run.assert_goal("the kernel half is kept in step for who lives, and for nobody else", step)
+    run.assert_goal(
+        "the pages mapped are those of the law", mapped.is_mapped(space, page) == state.is_mapped(space, page)
+    )
     for name in OF_PAGE:
         same = getattr(mapped, name)(space, page) == getattr(state, name)(space, page)
-        run.claim(f"{name} of a page that is mapped is what the law says", implies(state.is_mapped(space, page), same))
+        run.assert_goal(
+            f"{name} of a page that is mapped is what the law says", implies(state.is_mapped(space, page), same)
+        )
 
 
 def pages(world: SymbolicPaging, space: Any, page: Any) -> Any:
@@ -218,8 +224,8 @@ def untouched(run: Run, world: SymbolicPaging) -> None:
     """Claims that nothing was written to any container, or that all is as it was."""
     has_its_parts(run, world)
     frame, before = run.point("table"), world.tables
-    run.claim("nothing is written", are_same(parts_of(world.code)[1], world.parts[1]))
-    run.claim("frames that were taken are given back", world.code.frames.is_free(frame) == before.is_free(frame))
+    run.assert_goal("nothing is written", are_same(parts_of(world.code)[1], world.parts[1]))
+    run.assert_goal("frames that were taken are given back", world.code.frames.is_free(frame) == before.is_free(frame))
 
 
 @at_each_level("map.refines", "the code of map does what the law says, or nothing; it may run out of frames")
@@ -232,12 +238,12 @@ def map_refines(run: Run, level: int) -> None:
     may = law.map_page.allows(world.mappings, **values)
     if not done:
         frames = world.code.frames
-        run.claim("it fails only if the law says so, or no frame is left", frames.ran_out | neg(may))
+        run.assert_goal("it fails only if the law says so, or no frame is left", frames.ran_out | neg(may))
         # It asked for each frame that was left, and for one more.
-        run.claim("there are fewer than levels above the leaf", frames.handed_out < tables.ROOT - level)
+        run.assert_goal("there are fewer than levels above the leaf", frames.handed_out < tables.ROOT - level)
         untouched(run, world)
         return
-    run.claim("the law allows it", may)
+    run.assert_goal("the law allows it", may)
     stay_trees(run, world, grown(world, process, virtual))
     leaf_is = leaf_due(world, process, virtual, world.code.shown)
     map_alike(run, world, law.map_page(world.mappings, *values.values()), leaf_is)
@@ -278,15 +284,15 @@ def unmap_refines(run: Run, level: int) -> None:
     unmapped = run.call(world.code.unmap, process, virtual)
     may = law.unmap.allows(world.mappings, process=process, virtual=virtual)
     if unmapped is None:
-        run.claim("it fails only if the law says so", neg(may))
+        run.assert_goal("it fails only if the law says so", neg(may))
         untouched(run, world)
         return
-    run.claim("the law allows it", may)
+    run.assert_goal("the law allows it", may)
     physical = world.mappings.physical(law.space_of(process, virtual), virtual)
-    run.claim("it tells the frame", unmapped.frame << world.mappings.page_shift == physical)
+    run.assert_goal("it tells the frame", unmapped.frame << world.mappings.page_shift == physical)
     after = law.unmap(world.mappings, process, virtual)
     unused = law.is_counted(after, physical) & (after.uses(physical) == 0)
-    run.claim("it tells whether that was the last use", unused == unmapped.last)
+    run.assert_goal("it tells whether that was the last use", unused == unmapped.last)
     stay_trees(run, world, shrunk(world), climbs=level == 1)
     map_alike(run, world, after, leaf_due(world, process, virtual, 0))
 
@@ -319,11 +325,11 @@ def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, Any, A
             any_of([frame == each for each in memory.deleted]),
         )
         left = (world.tables.is_free(frame) & neg(taken)) | given
-        run.claim("the free frames are those that are due", world.code.frames.is_free(frame) == left)
+        run.assert_goal("the free frames are those that are due", world.code.frames.is_free(frame) == left)
         owner = law.space_of(process, virtual)
         for table in memory.deleted:
             held = (world.tables.level(table) != 0) & (world.tables.owner(table) == owner)
-            run.claim("what is given back held a table of the page's space", held)
+            run.assert_goal("what is given back held a table of the page's space", held)
 
     return body
 
@@ -347,13 +353,13 @@ def create_refines(run: Run, level: int) -> None:
     done = run.call(lambda: bool(world.code.create(process)))
     may = law.begin.allows(world.mappings, process=process)
     if not done:
-        run.claim("it fails only if the law says so, or no frame is left", world.code.frames.ran_out | neg(may))
+        run.assert_goal("it fails only if the law says so, or no frame is left", world.code.frames.ran_out | neg(may))
         untouched(run, world)
         return
-    run.claim("the law allows it", may)
+    run.assert_goal("the law allows it", may)
     root, frame, known = world.code.roots.at(process), run.point("table"), world.tables
     left = known.is_free(frame) & (frame != root)
-    run.claim("it takes the frame of its PML4, and no other", world.code.frames.is_free(frame) == left)
+    run.assert_goal("it takes the frame of its PML4, and no other", world.code.frames.is_free(frame) == left)
     known = replace(known, level=put(known.level, root, tables.ROOT), owner=put(known.owner, root, process))
     stay_trees(run, world, known)
     map_alike(run, world, law.begin(world.mappings, process))
@@ -366,16 +372,16 @@ def starts_refines(run: Run, level: int) -> None:
     given: Any = [frames, halves, layout, level, run.fresh("counted")]
     paging, other = run.call(Paging, *given), run.call(Paging, *given)
     kept = (paging.frames, paging.halves, paging.layout, paging.leaf_level, paging.counted)
-    run.claim("it keeps what it is built on", all(one is other for one, other in zip(kept, given, strict=True)))
-    run.claim("a page has the bytes that a leaf of its level maps", bool(paging.page_shift == PAGE_SHIFTS[level]))
+    run.assert_goal("it keeps what it is built on", all(one is other for one, other in zip(kept, given, strict=True)))
+    run.assert_goal("a page has the bytes that a leaf of its level maps", bool(paging.page_shift == PAGE_SHIFTS[level]))
     own = {"memory": {}, "uses": {}, "roots": {0: 0}, "mapped": {0: set()}}
-    run.claim("there are no tables, and no frame has uses", not paging.memory and not paging.uses)
-    run.claim("only the kernel lives, with its PML4 in frame 0", paging.roots == own["roots"])
-    run.claim("it maps nothing in its lower half", paging.mapped == own["mapped"])
+    run.assert_goal("there are no tables, and no frame has uses", not paging.memory and not paging.uses)
+    run.assert_goal("only the kernel lives, with its PML4 in frame 0", paging.roots == own["roots"])
+    run.assert_goal("it maps nothing in its lower half", paging.mapped == own["mapped"])
     built = {"frames", "halves", "layout", "leaf_level", "counted", "page_shift"}
-    run.claim("there is nothing else", vars(paging).keys() == built | own.keys())
+    run.assert_goal("there is nothing else", vars(paging).keys() == built | own.keys())
     shared = doubled((paging, other), "two of them", lambda of: built)
-    run.claim(f"no container is in two places, nor in another object: {shared}", shared is None)
+    run.assert_goal(f"no container is in two places, nor in another object: {shared}", shared is None)
 
 
 CODE = (

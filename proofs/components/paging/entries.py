@@ -82,7 +82,7 @@ def theorem(clause: Clause) -> Obligation:
         state, points = any_processor(run), dict[str, Any](run.point_of_each(clause.points))
         if "level" in points:
             points["level"] = one_of_the_levels(run)
-        run.claim(clause.says, clause(state, *points.values()))
+        run.assert_goal(clause.says, clause(state, *points.values()))
 
     return body
 
@@ -97,16 +97,16 @@ def encode_refines(run: Run) -> None:
     value, other = run.call(code.encode, layout(state), fields, level), run.point("value")
     if value is None:
         sure = law.lowest_is_asked_for_as_leaf(state, fields.leaf, level)
-        run.claim("it fails only if the law says so", neg(sure & law.encode.allows(state, **asked)))
-        run.claim("so there is no such entry", neg(sure & law.encode.allows(state, **asked, value=other)))
+        run.assert_goal("it fails only if the law says so", neg(sure & law.encode.allows(state, **asked)))
+        run.assert_goal("so there is no such entry", neg(sure & law.encode.allows(state, **asked, value=other)))
         return
-    run.claim("the law allows it", law.encode.allows(state, **asked, value=value))
+    run.assert_goal("the law allows it", law.encode.allows(state, **asked, value=value))
     index = run.point("index")
     could_be = pat_law.select.allows(
         pat_law.Pat(state.pat_register), kind=fields.cache, low_half=neg(fields.leaf), index=index
     )
-    run.claim("no index that it could name is lower", implies(could_be, law.pat_index(value, level) <= index))
-    run.claim("the processor stays as it is", law.encode(state, *asked.values(), value) is state)
+    run.assert_goal("no index that it could name is lower", implies(could_be, law.pat_index(value, level) <= index))
+    run.assert_goal("the processor stays as it is", law.encode(state, *asked.values(), value) is state)
 
 
 def is_read(state: law.Entries, fields: code.Fields, value: Any, level: Any) -> Truth:
@@ -124,12 +124,12 @@ def decode_refines(run: Run) -> None:
     fields = run.call(code.decode, layout(state), value, level)
     allowed, sure = law.decode.allows(state, value=value, level=level), law.nothing_reserved_is_set
     if fields is None:
-        run.claim("it fails only if the law says so", neg(allowed & sure(state, value, level)))
+        run.assert_goal("it fails only if the law says so", neg(allowed & sure(state, value, level)))
         return
-    run.claim("the law allows it", allowed)
-    run.claim("each field is what the processor reads", is_read(state, fields, value, level))
-    run.claim("no reserved bit is set, present or not", sure(state, value, level))
-    run.claim("the processor stays as it is", law.decode(state, value, level) is state)
+    run.assert_goal("the law allows it", allowed)
+    run.assert_goal("each field is what the processor reads", is_read(state, fields, value, level))
+    run.assert_goal("no reserved bit is set, present or not", sure(state, value, level))
+    run.assert_goal("the processor stays as it is", law.decode(state, value, level) is state)
 
 
 @proved("encode-then-decode", "theorem", "decoding an entry gives back whatever it was encoded from")
@@ -138,9 +138,9 @@ def encode_then_decode(run: Run) -> None:
     value = run.call(code.encode, layout(state), fields, level)
     if value is not None:
         told = run.call(code.decode, layout(state), value, level)
-        run.claim("it can be decoded", told is not None)
+        run.assert_goal("it can be decoded", told is not None)
         for name, asked, read in zip(fields._fields, fields, told or (), strict=True):
-            run.claim(f"{name} is what was asked for", asked == read)
+            run.assert_goal(f"{name} is what was asked for", asked == read)
 
 
 @proved("decode-then-encode", "theorem", "encoding what was read of an entry gives it back, if its index is the lowest")
@@ -148,40 +148,42 @@ def decode_then_encode(run: Run) -> None:
     state, value, level = any_processor(run), run.number("value"), one_of_the_levels(run)
     run.assume(law.is_plain(state, value, level))
     fields = run.call(code.decode, layout(state), value, level)
-    run.claim("it can be decoded", fields is not None)
+    run.assert_goal("it can be decoded", fields is not None)
     again = run.call(code.encode, layout(state), fields, level)
-    run.claim("what was read can be encoded", again is not None)
+    run.assert_goal("what was read can be encoded", again is not None)
     if again is not None:
         same = law.pat_index(again, level) == law.pat_index(value, level)
-        run.claim("it is the same entry, but for the index", implies(same, again == value))
-        run.claim("it has no higher index", law.pat_index(again, level) <= law.pat_index(value, level))
+        run.assert_goal("it is the same entry, but for the index", implies(same, again == value))
+        run.assert_goal("it has no higher index", law.pat_index(again, level) <= law.pat_index(value, level))
 
 
 @proved("reserved-bits-are-refused", "theorem", "an entry with a reserved bit is never encoded, and refused when read")
 def reserved_bits_are_refused(run: Run) -> None:
     state, value, level = any_processor(run), run.number("value"), one_of_the_levels(run)
     run.assume(law.has_reserved_bits(state, value, level))
-    run.claim("it is refused", run.call(code.decode, layout(state), value, level) is None)
+    run.assert_goal("it is refused", run.call(code.decode, layout(state), value, level) is None)
     made = run.call(code.encode, layout(state), any_fields(run), level)
     if made is not None:
-        run.claim("it is not what was encoded", made != value)
+        run.assert_goal("it is not what was encoded", made != value)
     allowed = law.decode.allows(state, value=value, level=level)
-    run.claim("the law lets nothing be read of it, unless it is not present", allowed == neg(law.is_present(value)))
+    run.assert_goal(
+        "the law lets nothing be read of it, unless it is not present", allowed == neg(law.is_present(value))
+    )
 
 
 @proved("is-leaf.refines", "refinement", "the code tells of every entry whether it maps a page itself")
 def is_leaf_refines(run: Run) -> None:
     value, level = run.number("value"), one_of_the_levels(run)
     told = run.call(code.is_leaf, value, level)
-    run.claim("it is a leaf where the processor takes it for one", told == law.is_leaf(value, level))
+    run.assert_goal("it is a leaf where the processor takes it for one", told == law.is_leaf(value, level))
 
 
 @proved("bits.refines", "refinement", "the code's names for bits that no field asks for are the processor's")
 def bits_refine(run: Run) -> None:
     names = ("PRESENT", "WRITABLE", "USER", "ACCESSED", "DIRTY", "LARGE", "GLOBAL", "EXECUTE_DISABLE")
     for name in names:
-        run.claim(f"{name} is its bit", bool(getattr(code, name) == 1 << getattr(law, name)))
-    run.claim("a table has 512 entries", code.ENTRIES == ENTRIES)
+        run.assert_goal(f"{name} is its bit", bool(getattr(code, name) == 1 << getattr(law, name)))
+    run.assert_goal("a table has 512 entries", code.ENTRIES == ENTRIES)
 
 
 def obligations() -> Iterator[Obligation]:

@@ -45,7 +45,7 @@ class Emptying:
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         self.nothing_else_was_written()
         process, self.released = arguments
-        run.claim("it is this process that is emptied", process == self.process)
+        run.assert_goal("it is this process that is emptied", process == self.process)
         self.holds(self.released)
         return self._left()
 
@@ -71,13 +71,13 @@ class Emptying:
         for says, points, holds in self.invariant(self.now, released):
             at = self.run.point_of_each(points)
             self.run.touch(tuple(at), tuple(at.values()))
-            self.run.claim(says, holds(*at.values()))
+            self.run.assert_goal(says, holds(*at.values()))
 
     def nothing_else_was_written(self) -> None:
         """Claims that the loop itself writes to no container."""
         now = parts_of(self.world.code)
         same = all(are_same(one, other) for one, other in zip(now, self.now.parts, strict=True))
-        self.run.claim("but for what unmap does, nothing is written", same)
+        self.run.assert_goal("but for what unmap does, nothing is written", same)
 
     def _left(self) -> Members:
         """The pages that are still to be unmapped, finitely many."""
@@ -129,10 +129,12 @@ class Emptying:
         run = self.run
         with run.reading_law():
             before = self.now.mappings
-            run.claim("a page that is mapped is unmapped", law.unmap.allows(before, process=process, virtual=virtual))
+            run.assert_goal(
+                "a page that is mapped is unmapped", law.unmap.allows(before, process=process, virtual=virtual)
+            )
             after, self.then = law.unmap(before, process, virtual), later_world(run, self.world, self.level, "-then")
             self.unmapped = law.space_of(process, virtual), virtual
-            run.claim("it is a page of the process", self.unmapped[0] == self.process)
+            run.assert_goal("it is a page of the process", self.unmapped[0] == self.process)
             self._same(self.then.mappings, after)
             self._tables_go(self.now.tables, self.then.tables)
             physical: Any = before.physical(*self.unmapped)
@@ -185,19 +187,19 @@ def exit_refines(run: Run, level: int) -> None:
     released = run.call(world.code.exit, process)
     may = (process != 0) & world.mappings.lives(process)
     if released is None:
-        run.claim("it fails only if the law says so", neg(may))
+        run.assert_goal("it fails only if the law says so", neg(may))
         untouched(run, world)
         return
-    run.claim("the law allows it", may)
+    run.assert_goal("the law allows it", may)
     now, page, frame = loop.now, run.point("page"), run.point("table")
     root = now.tables.root(process)
     free = now.tables.is_free(frame) | (frame == root)
-    run.claim("its PML4 is given back, and nothing else any more", world.code.frames.is_free(frame) == free)
+    run.assert_goal("its PML4 is given back, and nothing else any more", world.code.frames.is_free(frame) == free)
     collected = released == [] if loop.released is None else released is loop.released
-    run.claim("it answers with the frames that were collected", collected)
+    run.assert_goal("it answers with the frames that were collected", collected)
     loop.holds(released)
     run.touch(("space", "page"), (process, page))
-    run.claim("nothing of it is mapped any more", law.process_maps_nothing(now.mappings, process, page))
+    run.assert_goal("nothing of it is mapped any more", law.process_maps_nothing(now.mappings, process, page))
     table = run.point("table")
     run.touch(("space", "page"), (process, some_page(now.tables, table)))
     known = replace(now.tables, level=put(now.tables.level, root, 0))

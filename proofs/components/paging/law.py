@@ -105,7 +105,7 @@ def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
         before, after, values = law_obligations.happens(run, LAW, operation)
         other, page = run.point("other"), run.point("page")
         holds = relation(before, after, values["process"], values["virtual"], other, page)
-        run.claim(law_obligations.prose(relation), holds)
+        run.assert_goal(law_obligations.prose(relation), holds)
 
     return body
 

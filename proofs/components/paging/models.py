@@ -41,7 +41,7 @@ class Supply:
 
     def free(self, frame: Any) -> bool:
         is_free = self.is_free
-        self.run.must("a frame that is given back is not free", neg(is_free(frame)))
+        self.run.assert_and_assume("a frame that is given back is not free", neg(is_free(frame)))
         self.is_free = lambda table: is_free(table) | (table == frame)
         return True
 
@@ -57,12 +57,12 @@ class Half:
         return self
 
     def __getitem__(self, process: Any) -> Pml4:
-        self.run.must("a process whose PML4 is read lives", self.lives(process))
+        self.run.assert_and_assume("a process whose PML4 is read lives", self.lives(process))
         return Pml4(self, process)
 
     def write(self, process: Any, index: Any, value: Any) -> bool:
-        self.run.must("a process whose PML4 is written lives", self.lives(process))
-        self.run.must("what is written is an entry", (0 <= index) & (index < 512) & pte.is_an_entry(value))
+        self.run.assert_and_assume("a process whose PML4 is written lives", self.lives(process))
+        self.run.assert_and_assume("what is written is an entry", (0 <= index) & (index < 512) & pte.is_an_entry(value))
         top = self.top
 
         def reached(other: Any) -> Any:
@@ -73,7 +73,7 @@ class Half:
 
     def create(self, process: Any) -> bool:
         lives, top = self.lives, self.top
-        self.run.must("a new process does not live yet", neg(lives(process)))
+        self.run.assert_and_assume("a new process does not live yet", neg(lives(process)))
 
         def fresh(at: Any) -> Any:
             return when(at < FIRST, 0, top(0, at))
@@ -84,7 +84,7 @@ class Half:
 
     def exit(self, process: Any) -> bool:
         lives = self.lives
-        self.run.must("a process that exits lives and is not the kernel", lives(process) & (process != 0))
+        self.run.assert_and_assume("a process that exits lives and is not the kernel", lives(process) & (process != 0))
         self.lives = lambda other: lives(other) & (other != process)
         return True
 

@@ -23,10 +23,10 @@ def translate_refines(run: Run) -> None:
     process, virtual = any_place(run)
     found = run.call(world.code.translate, process, virtual)
     if found is None:
-        run.claim("nothing is mapped there", nothing_to_find(world, process, virtual))
+        run.assert_goal("nothing is mapped there", nothing_to_find(world, process, virtual))
     else:
         right = law.translates_what_is_mapped(world.mappings, process, virtual, found)
-        run.claim("it is the byte of the frame that the page shows", right)
+        run.assert_goal("it is the byte of the frame that the page shows", right)
     untouched(run, world)
 
 
@@ -36,11 +36,11 @@ def attributes_refines(run: Run, level: int) -> None:
     process, virtual = any_place(run)
     found = run.call(world.code.attributes, process, virtual)
     if found is None:
-        run.claim("nothing is mapped there", nothing_to_find(world, process, virtual))
+        run.assert_goal("nothing is mapped there", nothing_to_find(world, process, virtual))
     else:
         said = (found.cache, *(when(flag, 1, 0) for flag in found[1:]))
         right = law.attributes_are_the_mappings(world.mappings, process, virtual, *said)
-        run.claim("they are those of the page, as the walk combines them", right)
+        run.assert_goal("they are those of the page, as the walk combines them", right)
     untouched(run, world)
 
 

@@ -82,9 +82,9 @@ def are_same(one: Any, other: Any) -> bool:
 def has_its_parts(run: Run, world: SymbolicPaging) -> None:
     """Claims that each attribute is the object that it was, and that there is no other; what these hold may change."""
     now, _ = parts_of(world.code)
-    run.claim("it has the attributes that its constructor makes", now.keys() == attributes())
-    run.claim("each attribute is the object that it was", are_same(now, world.parts[0]))
-    run.claim("nobody else has the sets of pages", world.code.mapped.are_its_own())
+    run.assert_goal("it has the attributes that its constructor makes", now.keys() == attributes())
+    run.assert_goal("each attribute is the object that it was", are_same(now, world.parts[0]))
+    run.assert_goal("nobody else has the sets of pages", world.code.mapped.are_its_own())
 
 
 def tables_of(paging: Any, known: tables.Tables) -> tables.Tables:
@@ -266,13 +266,13 @@ def reading_alike(run: Run, code: Any, reading: tables.Reading, state: law.Mappi
     """Makes the code read entries this way, and write entries that are read as what they are to be."""
 
     def link(table: Any, virtual: Any) -> Any:
-        run.must("what is linked is on the way to an address", addresses.is_canonical(virtual))
+        run.assert_and_assume("what is linked is on the way to an address", addresses.is_canonical(virtual))
         value = run.fresh("link")
         run.suppose(leads_to(reading, value, table, law.is_lower(virtual)))
         return value
 
     def leaf_value(virtual: Any, leaf: Leaf) -> Any:
-        run.must("what is mapped is at an address", addresses.is_canonical(virtual))
+        run.assert_and_assume("what is mapped is at an address", addresses.is_canonical(virtual))
         with run.reading_law():
             value, may = run.fresh("leaf"), can_be_shown(state, leaf)
             right = shows_it(reading, state, value, law.is_lower(virtual), leaf)

@@ -59,18 +59,18 @@ def bad(number: int) -> int:
 
 def true(run: Run) -> None:
     page = run.point("page")
-    run.claim("a page has a successor", page < page + 1)
+    run.assert_goal("a page has a successor", page < page + 1)
 
 
 def false(run: Run) -> None:
     page = run.point("page")
-    run.claim("a page is one of the first seven", page < 7)
+    run.assert_goal("a page is one of the first seven", page < 7)
 
 
 def hard(run: Run) -> None:
     one, other = run.number("one"), run.number("other")
     product = z3.ZeroExt(72, one.z) * z3.ZeroExt(72, other.z)
-    run.claim("this number is prime", SymbolicBool(product != 0xFFFFFFFFFFFFFFC5 * 0xFFFFFFFFFFFFFFAD))
+    run.assert_goal("this number is prime", SymbolicBool(product != 0xFFFFFFFFFFFFFFC5 * 0xFFFFFFFFFFFFFFAD))
 
 
 def empty(run: Run) -> None:

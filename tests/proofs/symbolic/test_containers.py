@@ -95,12 +95,12 @@ def test_any_item_is_taken(integers: bool, take: Callable[[Any], Any], items: se
         take(real)
         item = run.call(lambda: take(stand_in) if stand_in else None)
         if item is None:
-            run.claim("a set that has an item is not empty", False)
+            run.assert_goal("a set that has an item is not empty", False)
             raise EndOfRunError
-        run.claim("what is taken was in the set", has_of(sorted(items))(item))
+        run.assert_goal("what is taken was in the set", has_of(sorted(items))(item))
         for probe in PROBES:
             goes = (item == probe) & (len(real) < len(items))
-            run.claim("the same are left", stand_in.has(number(probe)) == (neg(goes) & (probe in items)))
+            run.assert_goal("the same are left", stand_in.has(number(probe)) == (neg(goes) & (probe in items)))
         taken.append((run, item))
 
     holds_on_every_path(body, integers)
@@ -277,7 +277,7 @@ def test_lists_put_together_and_copied(
         run.call(copied.__setitem__, 0, 9)
         whole = [word] * before + copied
         for claim in (*words_agree(original, words), *words_agree(whole, [word] * before + [9, *words[1:]])):
-            run.claim("it is the same list", claim)
+            run.assert_goal("it is the same list", claim)
 
     holds_on_every_path(body, integers)
 
@@ -314,10 +314,10 @@ def test_where_a_row_differs(integers: bool, rows: list[list[int]], key: int) ->
         touch_all(run, "index")
         tables = Tables(run, has_of([*range(len(rows))]), entry_of(dict(enumerate(rows))), 3)
         same = run.call(lambda: tables[number(key)] == [0] * 3)
-        run.claim("the row is compared", same is (not differs))
-        run.claim("where it differs is noted once", len(tables.differing) == len(differs[:1]))
+        run.assert_goal("the row is compared", same is (not differs))
+        run.assert_goal("where it differs is noted once", len(tables.differing) == len(differs[:1]))
         for at in tables.differing:
-            run.claim("it differs there", any_of([is_key(at, each) for each in differs]))
+            run.assert_goal("it differs there", any_of([is_key(at, each) for each in differs]))
             noted.append((run, at))
 
     holds_on_every_path(body, integers)

@@ -66,7 +66,7 @@ def verdict(
         module.names["step"] = module.step  # the code calls what stands in for it
         module.names["left"] = left
         run.call(module.drain, left)
-        run.claim("nothing is left", not claims or implies(left.has(run.point("item")), False))
+        run.assert_goal("nothing is left", not claims or implies(left.has(run.point("item")), False))
 
     found = discharge(body, use_cache=False)
     return found.verdict, found.counterexample or ""

@@ -26,7 +26,7 @@ def counted(run: Run, number: Any, state: Any) -> Any:
         if number > 10:
             state.count = state.count + 1
             return number - 10
-        run.must("it is no more than ten", number <= 10)
+        run.assert_and_assume("it is no more than ten", number <= 10)
         return number
 
     return run.call(merged, run, [(state, "count")], code)
@@ -40,7 +40,7 @@ def test_what_ways_come_to_is_what_each_would(most: int, due: str) -> None:
         number, state = run.point("number"), SimpleNamespace(count=7)
         result = counted(run, number, state)
         paths.append(result)
-        run.claim("it lost ten if it had more", (result <= most) & ((state.count == 8) == (number > 10)))
+        run.assert_goal("it lost ten if it had more", (result <= most) & ((state.count == 8) == (number > 10)))
 
     assert verdict(body) == due
     assert len(paths) == 1  # what comes after is run once
@@ -52,7 +52,7 @@ def test_what_must_hold_on_one_way_is_claimed() -> None:
 
         def code() -> Any:
             if number > 10:
-                run.must("there are no more than fifty", number <= 50)
+                run.assert_and_assume("there are no more than fifty", number <= 50)
                 return number
             return 0
 

@@ -77,9 +77,9 @@ def test_going_through_a_list_comes_upon_all_that_it_covers(integers: bool, inte
     def body(run: Run) -> None:
         found = gone_through(run, bag(run, intervals), len(intervals))
         for probe in PROBES:
-            run.claim("no more and no less", covers(found, number(probe)) == covers(intervals, number(probe)))
+            run.assert_goal("no more and no less", covers(found, number(probe)) == covers(intervals, number(probe)))
         for one, other in pairwise(found):
-            run.claim("in order", one.end <= other.start)
+            run.assert_goal("in order", one.end <= other.start)
         if len(found) == len(intervals):
             ends = [(got.start == due.start, got.end == due.end) for got, due in zip(found, intervals, strict=True)]
             same[id(run)] = [each for pair in ends for each in pair]
@@ -91,7 +91,7 @@ def test_going_through_a_list_comes_upon_all_that_it_covers(integers: bool, inte
 @TRIALS
 @given(intervals=LISTS)
 def test_whether_a_list_is_empty(integers: bool, intervals: list[Interval]) -> None:
-    holds(lambda run: run.claim("as it is", run.call(bool, bag(run, intervals)) == bool(intervals)), integers)
+    holds(lambda run: run.assert_goal("as it is", run.call(bool, bag(run, intervals)) == bool(intervals)), integers)
 
 
 @MODES
@@ -101,7 +101,7 @@ def test_adding_to_a_list(integers: bool, intervals: list[Interval], pieces: lis
     def body(run: Run) -> None:
         longer = bag(run, intervals) + pieces
         for probe in PROBES:
-            run.claim("both cover it", covers(longer, number(probe)) == covers(intervals + pieces, number(probe)))
+            run.assert_goal("both cover it", covers(longer, number(probe)) == covers(intervals + pieces, number(probe)))
 
     every = intervals + pieces
     in_order = all(one.end <= other.start for one, other in pairwise(every))
@@ -130,8 +130,8 @@ def test_going_through_records_comes_upon_all_that_they_say(records: list[Record
         found = gone_through(run, Records(run, symbolic), len(records))
         seen = read(found)
         for probe in map(number, PROBES):
-            run.claim("what is covered", seen.is_covered(probe) == whole.is_covered(probe))
-            run.claim("what is claimed", seen.is_claimed(probe) == whole.is_claimed(probe))
+            run.assert_goal("what is covered", seen.is_covered(probe) == whole.is_covered(probe))
+            run.assert_goal("what is claimed", seen.is_claimed(probe) == whole.is_claimed(probe))
         if len(found) == len(records):
             pairs = (pair for both in zip(found, records, strict=True) for pair in zip(*both, strict=True))
             same[id(run)] = [got == due for got, due in pairs]
@@ -150,7 +150,7 @@ def test_intervals_without_one(integers: bool, intervals: list[Interval], gap: I
         got = boot.without(bag(run, intervals), gap), boot.without_usable(bag(run, intervals, "byte"), record)  # type: ignore[arg-type]
         for one, other in zip(got, due, strict=True):
             for probe in map(number, PROBES):
-                run.claim("as the code does", covers(one, probe) == covers(other, probe))
+                run.assert_goal("as the code does", covers(one, probe) == covers(other, probe))
 
     holds(body, integers)
 
@@ -176,7 +176,7 @@ def test_pages_without_those_that_are_touched(
             for byte in range((LAST + 2) << shift):
                 run.touch(("page", "byte"), (page, number(byte)))
             for one, other in zip(got, due, strict=True):
-                run.claim("as the code does", covers(one, page) == covers(other, page))
+                run.assert_goal("as the code does", covers(one, page) == covers(other, page))
 
     holds(body, False)
 
@@ -193,8 +193,8 @@ def test_the_machine_that_boot_fills(image: int, runs: list[Interval]) -> None:
             machine.add(number(first), number(last))
         for frame in map(number, PROBES):
             place = frame.low
-            run.claim("what exists", machine.state.exists(frame) == (bitmap.exists(place) | (frame < 0)))
-            run.claim("what is free", machine.state.is_free(frame) == (bitmap.is_free(place) | (frame < 0)))
+            run.assert_goal("what exists", machine.state.exists(frame) == (bitmap.exists(place) | (frame < 0)))
+            run.assert_goal("what is free", machine.state.is_free(frame) == (bitmap.is_free(place) | (frame < 0)))
 
     for first, last in runs:
         bitmap.add(first, last)

@@ -80,7 +80,7 @@ def test_a_note_that_is_listed_twice_is_noticed(integers: bool, twice: Callable[
         notes = Listed(run, has_of(LISTED))
         run.call(twice, notes)
         for once in notes.once:
-            run.claim("it was not listed", once)
+            run.assert_goal("it was not listed", once)
 
     fails_on_some_path(body, integers)
 

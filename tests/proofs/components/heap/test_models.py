@@ -111,9 +111,9 @@ def test_the_bitmap_of_a_new_slab(integers: bool, slots: int, head: int) -> None
         bits = run.call(NewBits(run), number(slots), number(head))
         run.call(bits.add, 0, number(slots))
         real = bitmap_with(slots, head, set())
-        run.claim("the count is the same", bits.count() == real.count())
+        run.assert_goal("the count is the same", bits.count() == real.count())
         for slot in range(slots):
-            run.claim("the same are free", bits.is_free(number(slot)) == real.is_free(slot))
+            run.assert_goal("the same are free", bits.is_free(number(slot)) == real.is_free(slot))
 
     if head < slots:
         holds_on_every_path(body, integers)
