@@ -217,6 +217,9 @@ def is_free(s: Frames, frame: Number) -> Frames:
 
 OPERATIONS = (add, allocate, free, is_free)
 
+# A free that the law accepts must succeed, where a trusting kernel can't see by itself that it is none of its frames.
+MUST_SUCCEED_IF = {free_trusting: frees_only_existing}
+
 
 # Theorems
 

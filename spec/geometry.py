@@ -17,6 +17,10 @@ UPPER_HALF_START: Final = (1 << 64) - (1 << 47)
 ADDRESS_SPACE: Final = 1 << 64
 PHYSICAL_ADDRESS_BITS: Final = range(32, 53)  # MAXPHYADDR: Intel SDM volume 3, 4.1.4
 CHECKED, TRUSTING, NATURAL = "checked", "trusting", "natural"
+WARN, REFUSE, ALLOW = "warn", "refuse", "allow"
+FREE_WHILE_MAPPED: Final = (WARN, REFUSE, ALLOW)
+IGNORE, EITHER, UNDEFINED = "ignore", "either", "undefined"
+MISUSE: Final = (REFUSE, IGNORE, EITHER, UNDEFINED)
 
 
 class GeometryError(ValueError):
@@ -65,12 +69,15 @@ class Geometry:
     heap_classes: tuple[int, ...]
     frame_free: str  # CHECKED or TRUSTING
     heap_alignment: str | int  # NATURAL or bytes
+    free_while_mapped: str = WARN  # what a free of a frame is that pages still show: one of FREE_WHILE_MAPPED
+    misuse: tuple[tuple[str, str], ...] = ()  # operations, and what comes of a call that the law refuses: one of MISUSE
 
     def __post_init__(self) -> None:
         refuse_impossible_paging(self)
         refuse_impossible_frames(self)
         refuse_impossible_ranges(self)
         refuse_impossible_heap(self)
+        refuse_impossible_policies(self)
 
     @property
     def page_shift(self) -> int:
@@ -155,6 +162,13 @@ def refuse_impossible_heap(geometry: Geometry) -> None:
         require(is_power_of_two(alignment), "heap_alignment", f"{alignment} is no power of two")
     else:
         require(alignment == NATURAL, "heap_alignment", f"neither {NATURAL!r} nor a number of bytes")
+
+
+def refuse_impossible_policies(geometry: Geometry) -> None:
+    policies = ", ".join(FREE_WHILE_MAPPED)
+    require(geometry.free_while_mapped in FREE_WHILE_MAPPED, "free_while_mapped", f"it is none of {policies}")
+    for operation, policy in geometry.misuse:
+        require(policy in MISUSE, f"misuse.{operation}", f"{shortened(policy)} is none of {', '.join(MISUSE)}")
 
 
 def require(holds: bool, field: str, message: str) -> None:

@@ -220,6 +220,11 @@ def reads_the_entry(s: Halves, process: Number, index: Number, value: Number) ->
     return value == s.entry(process, index)
 
 
+@clause("an entry by which pages are mapped is present: its bit 0 is set")
+def is_present_where_used(s: Halves, used: Truth, value: Number) -> Truth:
+    return implies(used, value & 1 == 1)
+
+
 @clause("a table has 512 entries")
 def table_is_whole(s: Halves, entries: Number) -> Truth:
     return entries == ENTRIES

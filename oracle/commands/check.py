@@ -139,7 +139,8 @@ class Check:
             self.collect(outcome, replay.divergences(lines))
         finally:
             outcome.events, outcome.checked = replay.events, replay.checked
-            outcome.warnings += [f"{shown(path)}:{line}: {words}" for line, words in replay.frames.warnings]
+            outcome.coverage = replay.coverage
+            outcome.warnings += [f"{shown(path)}:{line}: {words}" for line, words in replay.warnings]
             outcome.warnings += [
                 f"{shown(path)}: skipped {counted(count, 'event')} of the unknown operation {op}"
                 for op, count in replay.skipped.items()

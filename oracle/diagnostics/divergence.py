@@ -14,7 +14,7 @@ from memoracle.trace.quoting import shortened
 # What is left to an implementation that the law refuses.
 REFUSAL = "only a refusal"
 # In the place of a clause, after the operation's name: it failed wrongly; it differs from the reference's choice.
-MUST_SUCCEED, PREFERS = "must-succeed", "policy"
+MUST_SUCCEED, PREFERS, MUST_NOT_CRASH = "must-succeed", "policy", "must-not-crash"
 SHOWN = 16  # live processes, at the most
 
 
@@ -68,3 +68,11 @@ def wrongly_failed(op: str, error: object, legal: str, says: str, state: dict[st
     rule = says[:1].lower() + says[1:].rstrip(".")
     message = f"it failed ({shortened(str(error))}), but it must succeed"
     return Finding(f"{op}.{MUST_SUCCEED}", rule, message, legal, state, state)
+
+
+def crashes(op: str, text: str, refused: str | None) -> Finding:
+    """What is found where an implementation died in a call. refused: the rule by which it may refuse it, if any."""
+    says = "no call crashes, whatever it asks for"
+    why = "" if refused is None else f"; it may be refused: {refused}"
+    legal = "success or a refusal" if refused is None else REFUSAL
+    return Finding(f"{op}.{MUST_NOT_CRASH}", says, f"it crashed ({text}){why}", legal)

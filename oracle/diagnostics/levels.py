@@ -7,20 +7,25 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from memoracle.diagnostics.divergence import Finding
+from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.formats import FIRST_EVENT
 
 SAFE, LEGAL, EXACT = "safe", "legal", "exact"
 LEVELS = (SAFE, LEGAL, EXACT)
-Handlers: TypeAlias = dict[type, Callable[[Any, int], Finding | None]]  # by the event's type; of an event and its line
+Handler: TypeAlias = Callable[[Any, int], Finding | None]
+Violated: TypeAlias = Callable[[Any, int], Clause | None]
+Misuses: TypeAlias = dict[type, Violated]  # what a call breaks, whatever comes of it
+Handlers: TypeAlias = dict[type, Handler]  # by the event's type; of an event and its line
 
 
 @dataclass
 class Rules:
-    """private_frames: the implementation takes frames without saying so, and any operation may fail for want of one.
+    """private_frames: the implementation takes frames without saying so: what needs one may fail for want of it.
 
-    first_event: the line after the trace's header.
+    first_event: the line where `boot` may stand: the one after the trace's header, or after a crash.
     unknown_frames: how many frames kernel pages have at the moment that the trace did not name; they count as private.
+    resources_unknown: after a misuse that is undefined, which frames or kernel range are left is unknown.
     """
 
     geometry: Geometry
@@ -28,6 +33,7 @@ class Rules:
     private_frames: bool = False
     first_event: int = FIRST_EVENT
     unknown_frames: int = field(default=0, init=False)
+    resources_unknown: bool = field(default=False, init=False)
 
     @property
     def safe(self) -> bool:
@@ -43,6 +49,6 @@ class Rules:
         self.unknown_frames = max(0, self.unknown_frames - frames)
 
     @property
-    def failures_pass(self) -> bool:
-        """Whether any failure is accepted."""
-        return self.safe or self.hides_frames
+    def lacking_passes(self) -> bool:
+        """Whether an operation that needs a frame may fail, whatever the trace leaves."""
+        return self.safe or self.hides_frames or self.resources_unknown

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TypeAlias
 
-from memoracle.diagnostics.divergence import Divergence
-from memoracle.diagnostics.levels import Rules
+from msgspec import UNSET
+
+from memoracle.diagnostics.divergence import Divergence, Finding, crashes
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.kernel_half import KernelHalf
+from memoracle.replay.coverage import Coverage
 from memoracle.replay.entries import EntryReplay
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.heap import HeapReplay
 from memoracle.replay.kernel_pages import KernelPagesReplay
+from memoracle.replay.misuse import Misuse
 from memoracle.replay.page_queries import PageAnswers
 from memoracle.replay.pages import PageReplay
 from memoracle.replay.pml4 import TableReplay
 from memoracle.replay.ranges import RangeReplay
+from memoracle.spec.geometry import UNDEFINED
+from memoracle.trace import events
 from memoracle.trace.decoding import (
     ANYTHING,
     EVENT,
@@ -35,12 +43,15 @@ from memoracle.trace.repeated_keys import HEXADECIMAL
 MOST_SKIPPED = 100  # unknown operations that are counted by name
 OTHERS = "some other name"
 
+Line: TypeAlias = AnyEvent | events.Crash  # what a line says
+
 
 class Replay:
     """One trace, replayed so far.
 
     events: how many were read.  skipped: of these, by operation as messages show it, how many were not checked because
     it is unknown.
+    unjudged: how many came after a crash.  warnings: the line, and what was let pass there but is worth knowing.
     """
 
     def __init__(self, rules: Rules, path: str, ignore_unknown: bool = False) -> None:
@@ -50,28 +61,54 @@ class Replay:
         self.ignore_unknown = ignore_unknown
         self.events = 0
         self.skipped: dict[str, int] = {}
+        self.unjudged = 0
+        self.warnings: list[tuple[int, str]] = []
+        self.answered: set[tuple[str, str, str]] = set()
+        self.coverage = Coverage()
+        self.handlers: Handlers = {}
+        self.misuses: Misuses = {}
+        self.begin(rules)
+
+    def begin(self, rules: Rules) -> None:
+        """A machine starts."""
+        self.rules = rules
         tables = KernelHalf()
         self.frames = FrameReplay(rules)
+        self.frames.warnings = self.warnings
         self.ranges = RangeReplay(rules, tables)
         self.pages = PageReplay(rules, tables, self.frames, self.ranges)
         self.kernel_pages = KernelPagesReplay(rules, self.frames, self.ranges, self.pages)
         self.tables = TableReplay(rules, tables, self.frames, self.ranges, self.pages)
-        self.handlers = self.frames.handlers() | self.ranges.handlers() | self.tables.handlers()
-        self.handlers |= HeapReplay(rules, self.frames, self.ranges).handlers()
-        self.handlers |= self.pages.handlers() | self.kernel_pages.handlers()
-        self.handlers |= PageAnswers(rules, self.pages).handlers() | EntryReplay(rules).handlers()
+        self.misuse = Misuse(rules, self.warnings)
+        components = (
+            self.frames,
+            self.ranges,
+            self.tables,
+            self.pages,
+            self.kernel_pages,
+            HeapReplay(rules, self.frames, self.ranges),
+            PageAnswers(rules, self.pages),
+            EntryReplay(rules),
+        )
+        for component in components:
+            self.handlers.update(component.handlers())
+            self.misuses.update(component.misuses())
+        for kind, violated in self.misuses.items():
+            if str(kind.__struct_config__.tag) in self.misuse.policies:  # type: ignore[attr-defined]
+                self.handlers[kind] = self.misuse.with_policy(self.handlers[kind], violated)
+        self.handlers[events.Crash] = self.crashed
 
     @property
     def checked(self) -> int:
-        return self.events - sum(self.skipped.values())
+        return self.events - sum(self.skipped.values()) - self.unjudged
 
     def divergences(self, lines: Iterable[bytes]) -> Iterator[Divergence]:
         """The divergences of the events in these lines, the first of which is the one after the header.
 
         Raises InputError for a line that is no event.
         """
-        decode: Callable[[bytes], AnyEvent | None] = EVENT.decode
-        handlers, shapes = self.handlers, REPEATED.events
+        decode: Callable[[bytes], Line | None] = EVENT.decode
+        handlers, counts, shapes = self.handlers, self.coverage.events, REPEATED.events
         first = self.rules.first_event
         line, closely = first - 1, False
         try:
@@ -86,11 +123,13 @@ class Replay:
                     event = self.looked_at_closely(text)
                 if event is None:
                     continue
+                kind = type(event)
                 try:
-                    finding = handlers[type(event)](event, line)
+                    finding = handlers[kind](event, line) if event.error is UNSET else self.failed(event, line)
                 except BadNumber as fault:
                     raise misread(text, fault) from None
-                if finding is not None:
+                counts[kind] += 1
+                if finding is not None and self.is_new(event, finding):
                     self.events = line - first + 1
                     yield Divergence(self.path, line, abridged(checked(ANYTHING, text)), finding)
         except MalformedLine as fault:
@@ -98,8 +137,59 @@ class Replay:
             raise InputError(self.path, line + 1, fault.at(line + 1)) from None
         finally:
             self.events = line - first + 1
+            self.coverage.frames_ran_out |= self.frames.ran_out
+            self.coverage.ranges_ran_out |= self.ranges.ran_out
 
-    def looked_at_closely(self, text: bytes) -> AnyEvent | None:
+    def failed(self, event: AnyEvent, line: int) -> Finding | None:
+        """A call that was refused: rightly, if the law refuses it as it was made; else it depends on what was left."""
+        kind = type(event)
+        self.coverage.failed[kind] += 1
+        violated = self.misuses.get(kind)
+        clause = None if violated is None else violated(event, line)
+        if clause is None:
+            return self.handlers[kind](event, line)
+        self.coverage.refused.add(clause)
+        return None
+
+    def is_new(self, event: Line, finding: Finding) -> bool:
+        """Whether a finding is to be named: the state it is about is known, and no answer has shown the same before."""
+        if isinstance(event, events.Crash):
+            return True
+        told = finding.clause, finding.message, repr(event.result) if isinstance(event, events.RangeList) else ""
+        if told in self.answered or not self.misuse.is_judged(event):
+            return False
+        if isinstance(event, events.QUERIES):
+            self.answered.add(told)
+        return True
+
+    # Crashes
+
+    def crashed(self, crash: events.Crash, line: int) -> Finding | None:
+        """The implementation died; until it starts again nothing is judged."""
+        event = crash.event
+        violated = self.misuses.get(type(event))
+        clause = None if violated is None else violated(event, line)
+        self.coverage.events[type(event)] += 1
+        self.coverage.failed[type(event)] += 1
+        self.handlers.update(dict.fromkeys(self.handlers, self.unjudged_event))
+        self.handlers[events.Boot] = self.restarted
+        self.misuses.clear()
+        self.warnings.append((line, "it crashed: what follows is not judged before the next `boot`"))
+        if clause is not None and self.misuse.policy(event) == UNDEFINED:
+            return None
+        return crashes(events.operation_of(event), crash.text, None if clause is None else clause.says)
+
+    def unjudged_event(self, event: Line, line: int) -> None:
+        self.unjudged += 1
+
+    def restarted(self, event: events.Boot, line: int) -> Finding | None:
+        """The machine starts again after a crash: nothing is left of what was before."""
+        self.coverage.frames_ran_out |= self.frames.ran_out
+        self.coverage.ranges_ran_out |= self.ranges.ran_out
+        self.begin(replace(self.rules, first_event=line))
+        return self.handlers[events.Boot](event, line)
+
+    def looked_at_closely(self, text: bytes) -> Line | None:
         """The event of a line that was refused at first sight, or None if it is to be skipped; raises MalformedLine."""
         try:
             return decode_event(text)

@@ -6,12 +6,12 @@ None of these operations changes anything, so what each answers is judged by its
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from memoracle.diagnostics import entries as entry_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, wrongly_failed
 from memoracle.diagnostics.entries import EntryFields
-from memoracle.diagnostics.levels import EXACT, Handlers, Rules
+from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
 from memoracle.impl import pat as pat_code
 from memoracle.impl import pte as code
 from memoracle.spec import pat as pat_law
@@ -20,6 +20,10 @@ from memoracle.spec.clauses import Clause
 from memoracle.trace import events
 from memoracle.trace.events import number
 from memoracle.trace.memory_types import NUMBERS
+
+EntryQuestion: TypeAlias = (
+    events.PatRegister | events.PatSelect | events.PatDecode | events.PteEncode | events.PteDecode
+)
 
 
 class EntryReplay:
@@ -46,17 +50,25 @@ class EntryReplay:
             events.PteDecode: self.decode,
         }
 
+    def misuses(self) -> Misuses:
+        """What of the law each of these questions breaks as it was asked."""
+        return {
+            events.PatDecode: lambda event, line: pat_law.decode.broken(self.table, index=number(event.index)),
+            events.PteEncode: lambda event, line: law.encode.broken(self.processor, **asked_for(event)._asdict()),
+            events.PteDecode: lambda event, line: law.decode.broken(
+                self.processor, value=number(event.value), level=number(event.level)
+            ),
+        }
+
     def found(self, clause: Clause, message: str, legal: str) -> Finding:
         return Finding(clause.name, clause.says, message, legal, self.state, self.state)
 
     def preferred(self, op: str, says: str, message: str, legal: str) -> Finding:
         return Finding(f"{op}.{PREFERS}", says, message, legal, self.state, self.state)
 
-    def failed(self, event: events.Question, legal: str, says: str) -> Finding | None:
+    def failed(self, event: EntryQuestion, legal: str, says: str) -> Finding | None:
         """What is found where an operation fails that must succeed."""
-        if self.rules.failures_pass:
-            return None
-        return wrongly_failed(str(event.__struct_config__.tag), event.error, legal, says, self.state)
+        return wrongly_failed(events.operation_of(event), event.error, legal, says, self.state)
 
     # The page attribute table
 
@@ -120,15 +132,7 @@ class EntryReplay:
     # Entries
 
     def encode(self, event: events.PteEncode, line: int) -> Finding | None:
-        asked = EntryFields(
-            physical=number(event.physical),
-            present=event.present,
-            writable=event.writable,
-            user=event.user,
-            leaf=event.leaf,
-            cache=NUMBERS[event.cache],
-            level=number(event.level),
-        )
+        asked = asked_for(event)
         value = None if event.result is None else number(event.result)
         if self.rules.safe:
             return None
@@ -192,3 +196,16 @@ class EntryReplay:
         known: dict[str, Any] = answer._asdict() | {"value": value, "level": level}
         rules = (clause for clause in law.READ if not clause(self.processor, *(known[p] for p in clause.points)))
         return next(rules, None)
+
+
+def asked_for(event: events.PteEncode) -> EntryFields:
+    """What is to be encoded."""
+    return EntryFields(
+        physical=number(event.physical),
+        present=event.present,
+        writable=event.writable,
+        user=event.user,
+        leaf=event.leaf,
+        cache=NUMBERS[event.cache],
+        level=number(event.level),
+    )

@@ -3,7 +3,6 @@ kernel range to reach them by."""
 
 from __future__ import annotations
 
-from memoracle.impl.buddy import order_for
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.ranges import RangeReplay
 
@@ -13,5 +12,7 @@ def exhausted(frames: FrameReplay, ranges: RangeReplay, pages: int = 1) -> bool:
 
     Then `process.create`, `page.map` and `heap.new` may fail.
     """
-    kernel_space, order = ranges.spaces.spaces[0], order_for(pages)
-    return frames.free_frames < pages or not any(kernel_space.free_blocks[order:])
+    if frames.free_frames + min(frames.count_error, 0) < pages:
+        frames.ran_out = True
+        return True
+    return not ranges.has_room(ranges.known[0], pages)

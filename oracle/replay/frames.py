@@ -6,7 +6,7 @@ else is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from mmap import mmap
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import UNSET
 
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
-from memoracle.diagnostics.levels import EXACT, Handlers, Rules
+from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
 from memoracle.impl import boot as reference
 from memoracle.impl.bitmap import BITS, Bitmap
 from memoracle.impl.boot import Record
@@ -26,7 +26,7 @@ from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
 from memoracle.spec import boot as boot_law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import TRUSTING
+from memoracle.spec.geometry import ALLOW, REFUSE, TRUSTING
 from memoracle.trace import events
 from memoracle.trace.events import number
 
@@ -38,7 +38,11 @@ class FrameReplay:
 
     bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.
     kernel_page_frames: the frames of kernel pages as far as they are known, and the line that allocated each.
-    warnings: the line, and what was let pass there but is worth knowing.
+    warnings: the line, and what was let pass there but is worth knowing.  uses: by frame, how many pages show it.
+    shown_by: the words for a page that shows a frame.  ran_out: whether there was no free frame at any moment.
+
+    A wrong answer changes nothing, but is remembered, so that one fault is named once.  doubted: the frames of which
+    one was given.  count_error: how many more frames the implementation counts as free than the trace explains.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -52,6 +56,10 @@ class FrameReplay:
         self.trusting = geometry.frame_free == TRUSTING
         self.law_of_free = law.free_trusting if self.trusting else law.free
         self.warnings: list[tuple[int, str]] = []
+        self.uses: dict[int, int] = {}
+        self.shown_by: Callable[[int], str] = lambda frame: ""
+        self.warned: set[int] = set()
+        self.ran_out = False
         self.kernel_page_frames: dict[int, int] = {}
         bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
         bitmap.add(0, geometry.frames)
@@ -67,6 +75,14 @@ class FrameReplay:
             events.FrameFreeCount: self.free_count,
         }
 
+    def misuses(self) -> Misuses:
+        """What of the law each of these operations breaks as it was called."""
+        return {
+            events.Boot: self.violated_by_boot,
+            events.FrameFree: lambda event, line: self.violated_by_free(number(event.address)),
+            events.FrameIsFree: lambda event, line: self.violated_by_is_free(number(event.address)),
+        }
+
     def start(self, records: Iterable[Record]) -> None:
         """The frames that exist are those of a memory map."""
         geometry = self.geometry
@@ -78,6 +94,8 @@ class FrameReplay:
         bitmap.reopened = Lowest(bitmap.reopened)
         self.bitmap = bitmap
         self.lines = no_lines(bitmap.frames)
+        self.doubted: set[int] = set()
+        self.count_error = 0
 
     def remember(self, frame: int, line: int) -> None:
         try:
@@ -88,27 +106,33 @@ class FrameReplay:
     # boot
 
     def boot(self, event: events.Boot, line: int) -> Finding | None:
-        records = event.records()
-        state = boot_law.unread(self.geometry.page_shift)
-        misfit = next((n for n, each in enumerate(records) if not boot_law.record_has_64_bits(state, *each)), None)
-        clause, message = None, "the memory map was accepted"
-        if misfit is not None:
-            clause = boot_law.record_has_64_bits
-            start, length, _ = records[misfit]
-            message += f", with memory_map[{misfit}], of {length:#x} bytes from {start:#x}"
-        if not boot_law.boot_comes_first(state, line - self.rules.first_event):
-            clause = boot_law.boot_comes_first
         if not event.succeeded:
-            if clause is not None or self.rules.failures_pass:
+            if self.safe:
                 return None
             says = "a memory map that comes first is accepted, whatever its records cover"
             return wrongly_failed("boot", event.error, "success", says, self.totals())
-        before = self.totals()
+        clause, before = self.violated_by_boot(event, line), self.totals()
+        records, misfit, message = event.records(), self.misfit(event), "the memory map was accepted"
         if misfit is None:
             self.start(records)
+        else:
+            start, length, _ = records[misfit]
+            message += f", with memory_map[{misfit}], of {length:#x} bytes from {start:#x}"
         if clause is None or self.safe:
             return None
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.totals())
+
+    def violated_by_boot(self, event: events.Boot, line: int) -> Clause | None:
+        first = boot_law.boot_comes_first
+        if not first(boot_law.unread(self.geometry.page_shift), line - self.rules.first_event):
+            return first
+        return None if self.misfit(event) is None else boot_law.record_has_64_bits
+
+    def misfit(self, event: events.Boot) -> int | None:
+        """The number of the first record that no memory map may have."""
+        state = boot_law.unread(self.geometry.page_shift)
+        fits = boot_law.record_has_64_bits
+        return next((n for n, each in enumerate(event.records()) if not fits(state, *each)), None)
 
     @property
     def free_frames(self) -> int:
@@ -136,12 +160,37 @@ class FrameReplay:
                 self.lines[frame] = line
             except ValueError:
                 self.lines[frame] = 0
+            if not bitmap.free_frames:
+                self.ran_out = True
+            if self.doubted or self.count_error:
+                self.reconsider(frame)
             return self.allocated_unknown(frame) if self.rules.unknown_frames else None
+        if self.is_settled(frame, line):
+            return None
         return self.allocated_wrongly(address)
 
+    def reconsider(self, frame: int) -> None:
+        """This frame was free, so what was answered of it, or that none is, no longer counts."""
+        self.doubted.discard(frame)
+        self.count_error = max(self.count_error, -self.bitmap.free_frames)
+
+    def is_settled(self, frame: int | None, line: int) -> bool:
+        """Whether what was done to a frame agrees with a wrong answer that was named already; it counts from now on."""
+        if frame not in self.doubted or frame is None or frame < self.bitmap.image or not self.bitmap.exists(frame):
+            return False
+        self.doubted.discard(frame)
+        self.remember(frame, line)
+        return True
+
+    @property
+    def has_free_frame(self) -> bool:
+        """Whether a frame is free, as the implementation must know."""
+        return self.bitmap.free_frames + min(self.count_error, 0) > 0
+
     def allocate_failed(self, event: events.FrameAllocate) -> Finding | None:
-        if self.rules.failures_pass or self.bitmap.free_frames == 0:
+        if self.rules.lacking_passes or not self.has_free_frame:
             return None
+        self.count_error = -self.bitmap.free_frames
         says = law.allocate.says
         return wrongly_failed("frame.allocate", event.error, self.choices(), says, self.totals())
 
@@ -183,11 +232,24 @@ class FrameReplay:
             return self.free_refused(event, address)
         frame = self.frame_at(address)
         if frame is None or frame in self.kernel_page_frames or not self.bitmap.free(frame):
-            return self.freed_wrongly(address, line)
+            return None if self.is_settled(frame, line) else self.freed_wrongly(address, line)
         try:
             self.lines[frame] = line
         except ValueError:
             self.lines[frame] = 0
+        if self.doubted:
+            self.doubted.discard(frame)
+        return self.freed_while_mapped(frame, line) if frame in self.uses else None
+
+    def freed_while_mapped(self, frame: int, line: int) -> Finding | None:
+        """A frame was freed that pages still show: what that is the geometry says."""
+        policy, message = self.geometry.free_while_mapped, f"frame {frame:,} was freed while {self.shown_by(frame)}"
+        if policy == REFUSE and not self.safe:
+            clause, state = manager.nothing_maps_it, self.around(frame << self.geometry.page_shift)
+            return Finding(clause.name, clause.says, message, REFUSAL, state, state)
+        if policy != ALLOW and frame not in self.warned:
+            self.warned.add(frame)
+            self.warnings.append((line, message))
         return None
 
     def free_trusting(self, event: events.FrameFree, line: int) -> Finding | None:
@@ -198,13 +260,16 @@ class FrameReplay:
         words = self.describe_frame(frame, "") if frame in self.kernel_page_frames else self.describe(address)
         if event.succeeded and not self.misaligned(address):
             self.kernel_page_frames.pop(frame, None)
+            if spurious is not None:
+                self.warned.add(frame)  # that warning says who maps it, too
         finding = self.free(event, line)
         if event.succeeded and finding is None and spurious is not None:
             self.warnings.append((line, f"spurious free: {words}"))
         return finding
 
     def free_refused(self, event: events.FrameFree, address: int) -> Finding | None:
-        if self.rules.failures_pass or self.violated_by_free(address) is not None:
+        frame, sure = address >> self.geometry.page_shift, law.MUST_SUCCEED_IF.get(self.law_of_free)
+        if self.safe or (sure is not None and not sure(frames_of(self.bitmap), frame)) or frame in self.doubted:
             return None
         says = self.law_of_free.says
         return wrongly_failed("frame.free", event.error, "success", says, self.around(address))
@@ -227,7 +292,14 @@ class FrameReplay:
     def violated_by_free(self, address: int) -> Clause | None:
         frame = address >> self.geometry.page_shift
         refused = self.misaligned(address) or self.law_of_free.broken(frames_of(self.bitmap), frame=frame)
-        return refused or self.kernel_pages_refuse(frame)
+        return refused or self.kernel_pages_refuse(frame) or self.mappings_refuse(frame)
+
+    def mappings_refuse(self, frame: int) -> Clause | None:
+        """The clause that refuses to free a frame that pages show, where the geometry wants it."""
+        if self.geometry.free_while_mapped != REFUSE:
+            return None
+        clause, state = manager.nothing_maps_it, Holdings(uses=lambda physical: self.uses.get(physical, 0))
+        return None if clause(state, frame) else clause
 
     def kernel_pages_refuse(self, frame: int) -> Clause | None:
         """The clause that refuses to free a frame of kernel pages."""
@@ -252,12 +324,10 @@ class FrameReplay:
     def answered_otherwise(self, event: events.FrameIsFree, address: int) -> Finding | None:
         state = frames_of(self.bitmap)
         frame = address >> self.geometry.page_shift
-        refused = law.is_free.broken(state, frame=frame)
+        refused = self.violated_by_is_free(address)
         before = self.around(address)
         answer = event.result
         if answer is None:
-            if refused is not None or self.rules.failures_pass:
-                return None
             return wrongly_failed("frame.is_free", event.error, "true or false", law.is_free.says, before)
         if refused is not None:
             return Finding(refused.name, refused.says, self.describe_frame(frame), REFUSAL, before, before)
@@ -265,11 +335,13 @@ class FrameReplay:
         if clause(state, frame, answer):
             return None
         message = f"it says {str(answer).lower()}, but {self.describe_frame(frame, '')}"
-        if answer:
-            self.bitmap.free(frame)
-        else:
-            self.bitmap.take(frame)
-        return Finding(clause.name, clause.says, message, str(not answer).lower(), before, self.around(address))
+        if frame in self.doubted:
+            return None
+        self.doubted.add(frame)
+        return Finding(clause.name, clause.says, message, str(not answer).lower(), before, before)
+
+    def violated_by_is_free(self, address: int) -> Clause | None:
+        return law.is_free.broken(frames_of(self.bitmap), frame=address >> self.geometry.page_shift)
 
     def free_count(self, event: events.FrameFreeCount, line: int) -> Finding | None:
         answer = None if event.result is None else number(event.result)
@@ -277,14 +349,21 @@ class FrameReplay:
             return None
         free = self.free_frames
         if answer is None:
-            if self.rules.failures_pass:
-                return None
             says = "asking for the number of free frames always succeeds"
             return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.totals())
         clause = law.counts_only_the_free if self.rules.hides_frames else law.tells_the_count
-        if clause(replace(frames_of(self.bitmap), count=free), answer):
+        state = frames_of(self.bitmap)
+        if clause(replace(state, count=free), answer):
+            self.count_error = 0
             return None
-        message = f"it says that {answer:,} frames are free, but {free:,} are"
+        expected = free + self.count_error
+        doubted_free = sum(map(self.bitmap.is_free, self.doubted))
+        least, most = expected - doubted_free, expected + len(self.doubted) - doubted_free
+        self.count_error = answer - free
+        if any(clause(replace(state, count=count), answer) for count in range(least, most + 1)):
+            return None
+        known = "" if expected == free else f", {expected:,} by what was answered before"
+        message = f"it says that {answer:,} frames are free, but {free:,} are{known}"
         legal = f"at most {free:,}" if self.rules.hides_frames else f"{free:,}"
         return Finding(clause.name, clause.says, message, legal, self.totals(), self.totals())
 
@@ -298,7 +377,9 @@ class FrameReplay:
         free = self.free_frames
         if self.exact and not self.rules.unknown_frames:
             return "the lowest free frame" if free > 0 else REFUSAL
-        return f"any of {free:,} free frames" if free > 0 else REFUSAL
+        if free <= 0:
+            return REFUSAL
+        return "the free frame" if free == 1 else f"any of {free:,} free frames"
 
     def describe(self, address: int) -> str:
         """What is known of the frame that an address names."""
@@ -313,11 +394,15 @@ class FrameReplay:
         if frame < bitmap.image:
             return f"{name} is the kernel image's"
         if bitmap.is_free(frame):
-            return f"{name} is {already}free{since(self.lines[frame], 'freed by')}"
+            return f"{name} is {already}free{since(self.lines[frame], 'freed by')}{self.mapped(frame)}"
         if not bitmap.exists(frame):
             return f"{name} does not exist: it is no usable memory"
         purpose = ", for kernel pages" if frame in self.kernel_page_frames else ""
-        return f"{name} is {already}allocated{since(self.lines[frame])}{purpose}"
+        return f"{name} is {already}allocated{since(self.lines[frame])}{purpose}{self.mapped(frame)}"
+
+    def mapped(self, frame: int) -> str:
+        """Who maps a frame, if anybody does: then it has not been released."""
+        return f"; {self.shown_by(frame)}" if frame in self.uses else ""
 
     def totals(self) -> dict[str, Any]:
         return {"free_frames": self.free_frames}

@@ -12,7 +12,7 @@ from sortedcontainers import SortedList
 
 from memoracle.console.counted import counted
 from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since, wrongly_failed
-from memoracle.diagnostics.levels import Handlers, Rules
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.replay.exhaustion import exhausted
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.ranges import RangeReplay
@@ -61,6 +61,12 @@ class HeapReplay:
         """What replays each of these operations."""
         return {events.HeapNew: self.new, events.HeapDelete: self.delete}
 
+    def misuses(self) -> Misuses:
+        """What of the law each of these operations breaks as it was called."""
+        return {
+            events.HeapDelete: lambda event, line: law.delete.broken(self.state, address=number(event.address)),
+        }
+
     def block_at(self, byte: Any) -> int:
         """The last address at or below a byte where a block that has bytes starts; 0 if there is none."""
         place = self.starts.bisect_right(byte)
@@ -84,7 +90,7 @@ class HeapReplay:
 
     def new_failed(self, event: events.HeapNew, size: int) -> Finding | None:
         pages = -(-size // self.rules.geometry.page_size)
-        if size <= 0 or self.rules.failures_pass or exhausted(self.frames, self.ranges, pages):
+        if size <= 0 or self.rules.lacking_passes or exhausted(self.frames, self.ranges, pages):
             return None
         says = "a block is found as long as frames and kernel range are left"
         return wrongly_failed(law.new.name, event.error, self.choices(size), says, self.totals())
@@ -123,7 +129,7 @@ class HeapReplay:
         address = number(event.address)
         clause = law.delete.broken(self.state, address=address)
         if not event.succeeded:
-            if clause is not None or self.rules.failures_pass:
+            if self.rules.safe:
                 return None
             return wrongly_failed(law.delete.name, event.error, "success", law.delete.says, self.around(address))
         if clause is not None:

@@ -21,15 +21,15 @@ from msgspec import UNSET
 from memoracle.console.counted import counted
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
-from memoracle.diagnostics.levels import EXACT, Handlers, Rules
+from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.paging import Leaf
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.pages import KernelBlock, KernelPage, PageReplay
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.ranges import RangeReplay
+from memoracle.spec import buddy, manager
 from memoracle.spec import kernel_pages as law
-from memoracle.spec import manager
 from memoracle.spec.clauses import Clause
 from memoracle.spec.paging import type_is_available
 from memoracle.trace import events
@@ -52,6 +52,21 @@ class KernelPagesReplay:
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
         return {events.KernelPagesAllocate: self.allocate, events.KernelPagesFree: self.free}
+
+    def misuses(self) -> Misuses:
+        """What of the law each of these operations breaks as it was called."""
+        return {
+            events.KernelPagesAllocate: lambda event, line: self.ranges.violated(
+                buddy.allocate, events.RangeAllocate(pages=event.pages, error=""), 0, number(event.pages)
+            ),
+            events.KernelPagesFree: lambda event, line: self.violated_by_free(
+                self.page_at(number(event.address)), number(event.pages)
+            ),
+        }
+
+    def page_at(self, address: int) -> int:
+        """The page of the kernel's range that begins at an address; -1 if none does."""
+        return self.page_of(address) if address % self.geometry.page_size == 0 else -1
 
     def state(self) -> Holdings:
         return Holdings(
@@ -124,16 +139,14 @@ class KernelPagesReplay:
         return found
 
     def allocate_failed(self, event: events.KernelPagesAllocate, pages: int, named: list[int] | None) -> Finding | None:
-        if self.rules.failures_pass or not law.frames_suffice(self.state(), pages):
+        if self.rules.lacking_passes or not law.frames_suffice(self.state(), pages):
             return None
         space = self.ranges.known[0]
-        page = space.buddy.allocate(pages)
-        if page is None:
+        if not self.ranges.has_room(space, pages):
             return None
-        space.buddy.free(page, pages)
         if self.is_obstructed() or (named is not None and not self.are_free(pages, named)):
             return None
-        asked = self.ranges.asked(space, self.address_of(page), pages)
+        asked = self.ranges.asked(space, self.address_of(0), pages)
         says = "kernel pages are allocated if a block of the kernel's range and as many frames are free"
         return wrongly_failed(ALLOCATE, event.error, range_words.choices(asked), says, range_words.around(asked))
 
@@ -153,11 +166,11 @@ class KernelPagesReplay:
 
     def free(self, event: events.KernelPagesFree, line: int) -> Finding | None:
         address, pages = number(event.address), number(event.pages)
-        page = self.page_of(address) if address % self.geometry.page_size == 0 else -1
+        page = self.page_at(address)
         clause = self.violated_by_free(page, pages)
         block = self.live.get(page)
         if event.error is not UNSET:
-            if self.rules.failures_pass or clause is not None:
+            if self.rules.safe:
                 return None
             says = "kernel pages that were allocated can be freed"
             return wrongly_failed(FREE, event.error, "success", says, self.around(address))

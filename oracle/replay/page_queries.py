@@ -8,21 +8,23 @@ known.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from msgspec import UNSET
+from typing import TypeAlias
 
 from memoracle.diagnostics import pages as page_words
 from memoracle.diagnostics.divergence import REFUSAL, Finding, wrongly_failed
-from memoracle.diagnostics.levels import Handlers, Rules
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.paging import Attributes, Leaf
-from memoracle.replay.pages import KernelPage, PageReplay
+from memoracle.replay.pages import KernelPage, PageReplay, space_and_page
 from memoracle.spec import addresses
 from memoracle.spec import paging as law
+from memoracle.spec.clauses import Clause
+from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.events import number
 from memoracle.trace.memory_types import NUMBERS
+
+PageQuestion: TypeAlias = events.PageTranslate | events.PageAttributes
 
 
 class PageAnswers:
@@ -38,6 +40,18 @@ class PageAnswers:
         """What replays each of these operations."""
         return {events.PageTranslate: self.translate, events.PageAttributes: self.attributes}
 
+    def misuses(self) -> Misuses:
+        """What of the law each of these questions breaks as it was asked."""
+        return {events.PageTranslate: self.violated_by_question, events.PageAttributes: self.violated_by_question}
+
+    def violated_by_question(self, event: PageQuestion, line: int) -> Clause | None:
+        virtual, has_64_bits = number(event.virtual), addresses.address_has_64_bits
+        if not self.pages.is_judged(virtual):
+            return None
+        if not self.pages.lives(number(event.process)):
+            return process_lives
+        return None if has_64_bits(self.rules.geometry, virtual) else has_64_bits
+
     # page.translate
 
     def translate(self, event: events.PageTranslate, line: int) -> Finding | None:
@@ -46,8 +60,8 @@ class PageAnswers:
         pages = self.pages
         if answer is not None and not pages.kernel_pages and self.paging.translate(process, virtual) == answer:
             return None
-        refused = self.refused(event, process, virtual, line, self.translate)
-        if refused is not None or event.error is not UNSET or not self.is_answered(process, virtual):
+        refused = self.refused(event, process, virtual, line)
+        if refused is not None or not self.is_answered(event, process, virtual):
             return refused
         page = self.page_of(virtual)
         kernel_page = pages.kernel_pages.get(page)
@@ -55,6 +69,12 @@ class PageAnswers:
             return self.first_seen(kernel_page, page, answer - (virtual - page))
         if self.paging.translate(process, virtual) == answer:
             return None
+        shown = None if answer is None else answer - (virtual - page)
+        return self.unless_doubted(process, page, shown, self.of_translation(process, virtual, answer))
+
+    def of_translation(self, process: int, virtual: int, answer: int | None) -> Finding:
+        """A wrong translation, in words."""
+        pages, kernel_page = self.pages, self.pages.kernel_pages.get(self.page_of(virtual))
         clause = law.nothing_is_mapped if answer is None else law.translates_what_is_mapped
         seen = "nothing is mapped there" if answer is None else f"it is mapped to {answer:#x}"
         message = f"it says that {seen}, but {virtual:#x} {pages.mapped_to(process, virtual)}"
@@ -62,18 +82,19 @@ class PageAnswers:
         legal = "null" if due is None else f"{due:#x}"
         if kernel_page is not None and not kernel_page.frame_is_known:
             legal = "the address of a frame that nobody else has"
-        before = pages.around(process, virtual)
-        self.adopt_translation(process, virtual, answer, line)
-        return Finding(clause.name, clause.says, message, legal, before, pages.around(process, virtual))
+        state = pages.around(process, virtual)
+        return Finding(clause.name, clause.says, message, legal, state, state)
 
-    def adopt_translation(self, process: int, virtual: int, answer: int | None, line: int) -> None:
-        """Takes what was answered for what is mapped, if it can be; what is allowed there stays as it is."""
-        page = self.page_of(virtual)
-        if answer is None:
-            self.pages.hide(process, page)
-            return
-        allowed = self.paging.attributes(process, page) or self.default_attributes()
-        self.pages.show(process, page, leaf(answer - (virtual - page), allowed), line)
+    def unless_doubted(self, process: int, page: int, shown: int | None, finding: Finding) -> Finding | None:
+        """A wrong answer about a page, unless the same was given before; it is remembered, and changes nothing.
+
+        shown: what the page is mapped to by this answer, or None.
+        """
+        key, doubted = space_and_page(process, page), self.pages.doubted
+        if key in doubted and doubted[key] == shown:
+            return None
+        doubted[key] = shown
+        return finding
 
     def first_seen(self, kernel_page: KernelPage, page: int, physical: int) -> Finding | None:
         """The frame of one of the kernel pages is told for the first time; nobody else has it."""
@@ -102,8 +123,8 @@ class PageAnswers:
     def attributes(self, event: events.PageAttributes, line: int) -> Finding | None:
         process, virtual = number(event.process), number(event.virtual)
         answer, pages = event.result, self.pages
-        refused = self.refused(event, process, virtual, line, self.attributes)
-        if refused is not None or event.error is not UNSET or not self.is_answered(process, virtual):
+        refused = self.refused(event, process, virtual, line)
+        if refused is not None or not self.is_answered(event, process, virtual):
             return refused
         told = None if answer is None else attributes_of(answer)
         page = self.page_of(virtual)
@@ -116,13 +137,13 @@ class PageAnswers:
         clause = law.nothing_is_mapped if told is None else law.attributes_are_the_mappings
         seen = "nothing is mapped there" if told is None else f"it is {page_words.told(told)}"
         true = f"it is {page_words.told(due)}" if due is not None else "nothing is mapped there"
-        before = pages.around(process, virtual)
-        if told is None:
-            pages.hide(process, page)
-        else:
-            self.adopt_attributes(process, page, told)
+        state = pages.around(process, virtual)
         message, legal = f"it says of {virtual:#x} that {seen}, but {true}", page_words.told(due) if due else "null"
-        return Finding(clause.name, clause.says, message, legal, before, pages.around(process, virtual))
+        finding = Finding(clause.name, clause.says, message, legal, state, state)
+        if told is not None and due is not None:
+            return finding  # mapped it is
+        shown = None if told is None else self.pages.doubted.get(space_and_page(process, page)) or 0
+        return self.unless_doubted(process, page, shown, finding)
 
     def adopt_attributes(self, process: int, page: int, told: Attributes) -> bool:
         """Takes what was answered for what a mapped page allows, if it can be."""
@@ -136,18 +157,17 @@ class PageAnswers:
 
     def refused(
         self,
-        event: events.PageTranslate | events.PageAttributes,
+        event: PageQuestion,
         process: int,
         virtual: int,
         line: int,
-        handler: Callable[..., Finding | None],
     ) -> Finding | None:
         """What is wrong with a refusal, or with an answer where there is none to give."""
         pages = self.pages
         if not pages.is_judged(virtual):
             return None
         if not pages.lives(process):
-            return pages.unknown_process(event, line, handler)
+            return pages.unknown_process(event, line, self.handlers()[type(event)])
         clause = addresses.address_has_64_bits
         if not clause(self.rules.geometry, virtual):
             if not event.succeeded:
@@ -155,16 +175,16 @@ class PageAnswers:
             state = pages.around(process, virtual)
             message = page_words.describe(clause, self.paging, virtual)
             return Finding(clause.name, clause.says, message, REFUSAL, state, state)
-        if event.succeeded or self.rules.failures_pass:
+        if event.succeeded:
             return None
         op, says = str(event.__struct_config__.tag), "asking what is mapped at an address always succeeds"
         return wrongly_failed(op, event.error, "an answer", says, pages.around(process, virtual))
 
-    def is_answered(self, process: int, virtual: int) -> bool:
+    def is_answered(self, event: PageQuestion, process: int, virtual: int) -> bool:
         """Whether there is an answer to hold against the truth."""
         pages = self.pages
         has_64_bits = addresses.address_has_64_bits(self.rules.geometry, virtual)
-        return pages.is_judged(virtual) and pages.lives(process) and bool(has_64_bits)
+        return event.succeeded and pages.is_judged(virtual) and pages.lives(process) and bool(has_64_bits)
 
     def page_of(self, virtual: int) -> int:
         return virtual >> self.page_shift << self.page_shift

@@ -21,9 +21,10 @@ from typing import Any, TypeAlias
 
 from msgspec import UNSET
 
+from memoracle.console.counted import counted
 from memoracle.diagnostics import pages as page_words
 from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, of_unknown_process, since, wrongly_failed
-from memoracle.diagnostics.levels import Handlers, Rules
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl import pat
 from memoracle.impl.kernel_half import KernelHalf
@@ -38,6 +39,7 @@ from memoracle.replay.table_frames import TableFrames
 from memoracle.spec import manager
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
+from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.events import number
 from memoracle.trace.memory_types import NUMBERS
@@ -80,7 +82,10 @@ class PageReplay:
     """The pages of one trace.
 
     made: by process (0 for the upper half of all) and address, the line that mapped each page.  kernel_pages: by
-    address, the mapped pages of kernel pages.
+    address, the mapped pages of kernel pages.  shown_at: by frame that is mapped, the process and page that last was.
+
+    A wrong answer changes nothing, but is remembered, so that one fault is named once.  doubted: by space and page,
+    what it was said to be mapped to.
     """
 
     def __init__(self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay) -> None:
@@ -98,11 +103,30 @@ class PageReplay:
         self.made: dict[int, dict[int, int]] = {0: {}}
         self.kernel_pages: dict[int, KernelPage] = {}
         self.kernel_start = geometry.kernel_range.start
+        self.shown_at: dict[int, tuple[int, int]] = {}
+        self.doubted: dict[tuple[int, int], int | None] = {}
+        frames.uses, frames.shown_by = self.paging.uses, self.shown_by
         self.some_type = pat.decode(geometry.pat_register, 0) or 0  # of memory, that some index has
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
         return {events.PageMap: self.map, events.PageUnmap: self.unmap}
+
+    def misuses(self) -> Misuses:
+        """What of the law each of these operations breaks as it was called."""
+        return {events.PageMap: self.violated_by_call_of_map, events.PageUnmap: self.violated_by_call_of_unmap}
+
+    def violated_by_call_of_map(self, event: events.PageMap, line: int) -> Clause | None:
+        process, virtual = number(event.process), number(event.virtual)
+        if not self.is_judged(virtual):
+            return None
+        return process_lives if not self.lives(process) else self.violated_by_map(process, virtual, leaf_of(event))
+
+    def violated_by_call_of_unmap(self, event: events.PageUnmap, line: int) -> Clause | None:
+        process, virtual = number(event.process), number(event.virtual)
+        if not self.is_judged(virtual):
+            return None
+        return process_lives if not self.lives(process) else self.violated_by_unmap(process, virtual)
 
     def lives(self, process: int) -> bool:
         """Whether a process lives; then it has tables from now on."""
@@ -115,14 +139,21 @@ class PageReplay:
         self.made[process] = {}
         return self.paging.create(process)
 
-    def forget(self, process: int, line: int) -> None:
-        """What a process mapped goes with it, and so does each frame that nothing maps any more."""
+    def maps_by(self, process: int, index: int) -> bool:
+        """Whether a page is mapped through this entry of a process's PML4."""
+        tables = self.paging.halves.tables
+        return process in tables and tables[process][index] != 0
+
+    def forget(self, process: int, line: int, release: bool) -> None:
+        """What a process mapped goes with it, and, with `release`, each frame that nothing maps any more is freed."""
         released = self.paging.exit(process)
         if released is not None:
             del self.made[process]
             self.own.forget(process)
             for frame in released:
-                self.frames.release(frame, line)
+                self.shown_at.pop(frame, None)
+                if release:
+                    self.frames.release(frame, line)
 
     def unknown_process(self, event: PageEvent, line: int, handler: Handler) -> Finding | None:
         """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
@@ -130,6 +161,8 @@ class PageReplay:
             return None
         process = number(event.process)
         finding = of_unknown_process(self.tables, process)
+        if isinstance(event, events.QUERIES):
+            return finding
         self.tables.create(process)
         handler(event, line)
         return finding
@@ -147,19 +180,19 @@ class PageReplay:
 
     def map(self, event: events.PageMap, line: int) -> Finding | None:
         process, virtual = number(event.process), number(event.virtual)
-        leaf = Leaf(number(event.physical), NUMBERS[event.cache], event.writable, event.executable, event.global_)
+        leaf = leaf_of(event)
         if event.error is not UNSET:
             return self.map_failed(event, process, virtual, leaf)
         if (process in self.paging.roots or self.lives(process)) and self.paging.map(process, virtual, leaf):
             self.made[process if virtual < law.HALF else 0][virtual] = line
-            self.own.changed(process, virtual)
+            self.note(process, virtual, leaf)
             return None
         return self.mapped_wrongly(event, process, virtual, leaf, line)
 
     def map_failed(self, event: events.PageMap, process: int, virtual: int, leaf: Leaf) -> Finding | None:
-        if self.rules.failures_pass or not self.is_judged(virtual) or not self.lives(process):
+        if self.rules.lacking_passes or not self.is_judged(virtual) or exhausted(self.frames, self.ranges):
             return None
-        if self.violated_by_map(process, virtual, leaf) is not None or exhausted(self.frames, self.ranges):
+        if self.is_another_policy(process, virtual) or self.is_settled(process, virtual, mapped=True):
             return None
         says = "a page is mapped as long as frames and kernel range are left, unless something is wrong with it"
         return wrongly_failed(law.map_page.name, event.error, "success", says, self.around(process, virtual))
@@ -171,6 +204,8 @@ class PageReplay:
         if not self.lives(process):
             return self.unknown_process(event, line, self.map) if judged else None
         finding = self.not_mappable(process, virtual, leaf) if judged else None
+        if self.is_settled(process, virtual, mapped=False):
+            finding = None
         self.show(process, virtual, leaf, line)
         return finding and replace(finding, after=self.around(process, virtual))
 
@@ -197,12 +232,54 @@ class PageReplay:
             self.hide(process, virtual)
             self.paging.map(process, virtual, leaf)
         self.made[process if virtual < law.HALF else 0][virtual] = line
-        self.own.changed(process, virtual)
+        self.note(process, virtual, leaf)
         return True
+
+    def note(self, process: int, virtual: int, leaf: Leaf) -> None:
+        """A page was mapped."""
+        frame = leaf.physical >> self.geometry.page_shift
+        if frame < self.paging.counted:
+            self.shown_at[frame] = (process, virtual)
+        if self.doubted:
+            self.doubted.pop(space_and_page(process, virtual), None)
+        self.own.changed(process, virtual)
+
+    def is_settled(self, process: int, virtual: int, mapped: bool) -> bool:
+        """Whether a page is as a wrong answer had it, mapped or not; it counts from now on."""
+        key = space_and_page(process, virtual)
+        if key not in self.doubted or (self.doubted[key] is not None) != mapped:
+            return False
+        physical = self.doubted.pop(key)
+        if physical is None:
+            self.hide(process, virtual)
+        else:
+            self.show(process, virtual, Leaf(physical, self.some_type), 0)
+        return True
+
+    def is_another_policy(self, process: int, virtual: int) -> bool:
+        """Whether this is a page of the kernel's, for another process, where the geometry has a policy of misuse."""
+        named = dict(self.geometry.misuse)
+        return process != 0 and virtual >= law.HALF and law.map_page.name in named
+
+    def shown_by(self, frame: int) -> str:
+        """Which page shows a frame that is mapped, since which line, and how many others do."""
+        process, virtual = self.shown_at.get(frame, (0, 0))
+        if self.paging.translate(process, virtual) != frame << self.geometry.page_shift:
+            pages = ((space, page) for space, made in self.made.items() for page in made)
+            physical = frame << self.geometry.page_shift
+            process, virtual = next(each for each in pages if self.paging.translate(*each) == physical)
+            self.shown_at[frame] = (process, virtual)
+        whose = f"process {process}" if virtual < law.HALF else "the kernel"
+        others = self.paging.uses[frame] - 1
+        more = f", and by {counted(others, 'more page')}" if others else ""
+        return f"{whose} maps it at {virtual:#x}{since(self.line_of(process, virtual))}{more}"
 
     def hide(self, process: int, virtual: int) -> None:
         """Unmaps a page, if it is mapped."""
-        if self.paging.unmap(process, virtual) is not None:
+        unmapped = self.paging.unmap(process, virtual)
+        if unmapped is not None:
+            if unmapped.last:
+                self.shown_at.pop(unmapped.frame, None)
             self.made[process if virtual < law.HALF else 0].pop(virtual, None)
             self.kernel_pages.pop(virtual, None)
             self.own.changed(process, virtual)
@@ -220,14 +297,16 @@ class PageReplay:
             return self.unmapped_wrongly(event, process, virtual, line)
         self.made[process if virtual < law.HALF else 0].pop(virtual, None)
         self.own.changed(process, virtual)
-        if unmapped.last and event.release:
-            self.frames.release(unmapped.frame, line)
+        if self.doubted:
+            self.doubted.pop(space_and_page(process, virtual), None)
+        if unmapped.last:
+            self.shown_at.pop(unmapped.frame, None)
+            if event.release:
+                self.frames.release(unmapped.frame, line)
         return None
 
     def unmap_failed(self, event: events.PageUnmap, process: int, virtual: int) -> Finding | None:
-        if self.rules.failures_pass or not self.is_judged(virtual) or not self.lives(process):
-            return None
-        if self.violated_by_unmap(process, virtual) is not None:
+        if not self.is_judged(virtual) or self.is_settled(process, virtual, mapped=False):
             return None
         state, says = self.around(process, virtual), "what is mapped can be unmapped"
         return wrongly_failed(law.unmap.name, event.error, "success", says, state)
@@ -236,6 +315,9 @@ class PageReplay:
         judged = self.is_judged(virtual)
         if not self.lives(process):
             return self.unknown_process(event, line, self.unmap) if judged else None
+        if self.is_settled(process, virtual, mapped=True):
+            self.hide(process, virtual)
+            return None
         before, clause = self.around(process, virtual), self.violated_by_unmap(process, virtual)
         message = f"{virtual:#x} {self.mapped_to(process, virtual)}, for kernel pages"
         if clause is manager.unmaps_no_kernel_page:
@@ -285,3 +367,12 @@ class PageReplay:
         kernel_page = self.kernel_pages.get(page)
         known = kernel_page is None or kernel_page.frame_is_known
         return page_words.around(self.paging, process, virtual, self.line_of(process, page), known)
+
+
+def leaf_of(event: events.PageMap) -> Leaf:
+    return Leaf(number(event.physical), NUMBERS[event.cache], event.writable, event.executable, event.global_)
+
+
+def space_and_page(process: int, page: int) -> tuple[int, int]:
+    """Whose page this is: the upper half is everybody's."""
+    return (process if page < law.HALF else 0, page)

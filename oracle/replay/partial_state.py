@@ -15,6 +15,7 @@ class Holdings:
     use: Callable[[int], int] = lambda frame: GIVEN
     kernel_start: int = 0
     page_shift: int = 0
+    uses: Callable[[int], int] = lambda physical: 0
     free_frames: int = 0
     block_at: Callable[[int], int] = lambda first: 0
     pages_at: Callable[[int], int] = lambda first: 0

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, of_unknown_process, since, wrongly_failed
-from memoracle.diagnostics.levels import Handlers, Rules
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import halves_of
 from memoracle.replay.exhaustion import exhausted
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.pages import PageReplay
+from memoracle.replay.private_pml4_entries import Reading
 from memoracle.replay.ranges import RangeReplay
 from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Clause
@@ -29,7 +30,7 @@ class TableReplay:
     """The processes of one trace and their top-level tables.
 
     born: the line that created each process.  written: by process (0 for the upper half of all) and index, the line
-    that last set an entry.
+    that last set an entry.  told: by process and index, an entry that was read wrongly, and what it holds.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class TableReplay:
         self.born: dict[int, int] = {}
         self.written: dict[int, dict[int, int]] = {0: {}}
         self.own = pages.own
+        self.told: dict[tuple[int, int], tuple[int, int | None]] = {}
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -67,9 +69,22 @@ class TableReplay:
             return None
         return self.created_wrongly(process, line)
 
+    def misuses(self) -> Misuses:
+        """What of the law each of these operations breaks as it was called."""
+        return {
+            events.ProcessExit: lambda event, line: law.exit.broken(
+                halves_of(self.tables), process=number(event.process)
+            ),
+            events.Pml4Write: lambda event, line: self.refused(
+                number(event.process), number(event.index), number(event.value)
+            ),
+            events.Pml4Read: lambda event, line: self.refused(number(event.process), number(event.index), 0),
+            events.Pml4Dump: lambda event, line: self.refused(number(event.process), 0, 0),
+        }
+
     def create_failed(self, event: events.ProcessCreate) -> Finding | None:
         """A process needs a frame for its table, and kernel range to reach it by."""
-        if self.rules.failures_pass or exhausted(self.frames, self.ranges):
+        if self.rules.lacking_passes or exhausted(self.frames, self.ranges):
             return None
         state = self.frames.totals() | {"processes": len(self.tables.live)}
         says = "a process is created as long as frames and kernel range are left"
@@ -98,19 +113,19 @@ class TableReplay:
         if event.succeeded:
             self.own.seen.clear()
             if self.tables.exit(process):
-                self.forget(process, line)
+                self.forget(process, line, event.release)
                 return None
             if self.safe:
                 return None
             clause = broken(law.exit.broken(state, process=process))
             message = "the kernel's own process exited" if process == 0 else f"process {process} does not exist"
             return Finding(clause.name, clause.says, message, REFUSAL, self.around(process), self.around(process))
-        if self.rules.failures_pass or law.exit.broken(state, process=process) is not None:
+        if self.safe:
             return None
         return wrongly_failed(law.exit.name, event.error, "success", law.exit.says, self.around(process))
 
-    def forget(self, process: int, line: int) -> None:
-        self.pages.forget(process, line)
+    def forget(self, process: int, line: int, release: bool = True) -> None:
+        self.pages.forget(process, line, release)
         self.ranges.forget(process)
         self.born.pop(process, None)
         self.written.pop(process, None)
@@ -158,13 +173,13 @@ class TableReplay:
             return None
         clause = self.refused(process, index, value)
         if not event.succeeded:
-            if self.rules.failures_pass or clause is not None:
-                return None
             op = str(event.__struct_config__.tag)
             says = "an entry of a live process can always be read and written"
             return wrongly_failed(op, event.error, "success", says, self.around(process, index))
         if clause is law.process_lives:
             found = of_unknown_process(self.tables, process)
+            if isinstance(event, events.QUERIES):
+                return found
             self.tables.create(process)
             self.handlers()[type(event)](event, line)
             return found
@@ -175,7 +190,7 @@ class TableReplay:
         return Finding(clause.name, clause.says, f"{message} was accepted", REFUSAL, around, around)
 
     def compare(self, process: int, values: Mapping[int, int], line: int) -> Finding | None:
-        """Holds entries that were read, by their index, against those written; the first that differs, all adopted."""
+        """Holds entries that were read, by their index, against those written; the first that differs, if it was not named before."""
         if self.safe:
             return None
         found = [self.entry_reads(process, index, value, line) for index, value in values.items()]
@@ -191,16 +206,14 @@ class TableReplay:
         return None if law.value_is_an_entry(state, value) else law.value_is_an_entry
 
     def entry_reads(self, process: int, index: int, value: int, line: int) -> Finding | None:
-        """Holds one entry that was read against the one written, and adopts what was read."""
+        """Holds one entry that was read against the one written, unless that was named before."""
         if not law.value_is_an_entry(halves_of(self.tables), value):
             clause, due = law.value_is_an_entry, self.tables.read(process, index)
             message = f"entry {index} of process {process} reads {value:#x}"
         elif index in self.own.upper:
-            due, earlier = self.own.seen.setdefault(index, (value, line))
-            clause = law.equal_at_rest
-            message = f"entry {index} reads {value:#x} in process {process}, but read {due:#x}{since(earlier)}"
+            return self.own_entry_reads(process, index, value, line)
         elif self.own.read_as_any_value(process, index):
-            return None
+            return self.absent(process, index, value)
         else:
             clause, due = law.reads_the_entry, self.tables.read(process, index)
             writer = self.written.get(0 if index >= law.FIRST else process, {}).get(index, 0)
@@ -208,9 +221,31 @@ class TableReplay:
             message = f"entry {index} of process {process} reads {value:#x}, but holds {due:#x}{written}"
         if value == due:
             return None
-        before = self.around(process, index)
-        self.tables.tables[process][index] = value
-        return Finding(clause.name, clause.says, message, f"{due:#x}", before, self.around(process, index))
+        if self.told.get((process, index)) == (value, due):
+            return None
+        self.told[process, index] = value, due
+        state = self.around(process, index)
+        return Finding(clause.name, clause.says, message, f"{due:#x}", state, state)
+
+    def own_entry_reads(self, process: int, index: int, value: int, line: int) -> Finding | None:
+        """Holds an entry that all processes share, and that may read as any value, against how it read before."""
+        reading = Reading(process, value, line)
+        first = self.own.seen.setdefault(index, reading)
+        clause, differ = law.equal_at_rest, (index, frozenset((first.value, value)))
+        if value == first.value or differ in self.own.named:
+            return self.absent(process, index, value)
+        self.own.named.add(differ)
+        message = f"entry {index} differs: it read {first} and reads {reading}"
+        state = {"index": index, "read": [first.as_state(), reading.as_state()]}
+        return Finding(clause.name, clause.says, message, "the same value in every process", state, state)
+
+    def absent(self, process: int, index: int, value: int) -> Finding | None:
+        """What is found where an entry by which pages are mapped reads as one that is not present."""
+        clause, used = law.is_present_where_used, self.pages.maps_by(process, index)
+        if clause(halves_of(self.tables), used, value):
+            return None
+        message, state = f"entry {index} of process {process} reads {value:#x}, which is not present", {"index": index}
+        return Finding(clause.name, clause.says, message, "a value with bit 0 set", state, state)
 
     def around(self, process: int, index: int | None = None) -> dict[str, Any]:
         """The state around an entry: in this process, and in the master where it is an upper one."""

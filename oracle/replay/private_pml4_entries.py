@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from memoracle.spec import kernel_half as law
 from memoracle.spec.geometry import Geometry, Range
 
 ENTRY_SHIFT = 39  # a PML4 entry maps 2^39 bytes: Intel SDM volume 3, 4.5
 
 
+class Reading(NamedTuple):
+    """What an entry read as."""
+
+    process: int
+    value: int
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.value:#x} in process {self.process} (line {self.line})"
+
+    def as_state(self) -> dict[str, Any]:
+        return {"process": self.process, "entry": f"{self.value:#x}", "line": self.line}
+
+
 class OwnEntries:
     """Those that cover the kernel's range, or any address that was ever mapped.
 
     upper: the indices of those that all processes share.  lower: by process, of those that are one process's.  seen: by
-    an index of `upper`, the value that it was last read as and the line, since mappings last changed.
+    an index of `upper`, how it was first read since mappings last changed.  named: indices and values that differ, and
+    of which this has been said.
     """
 
     def __init__(self, geometry: Geometry) -> None:
         self.upper = set(covered_by(geometry.kernel_range, geometry.page_size))
         self.lower: dict[int, set[int]] = {}
-        self.seen: dict[int, tuple[int, int]] = {}
+        self.seen: dict[int, Reading] = {}
+        self.named: set[tuple[int, frozenset[int]]] = set()
 
     def changed(self, process: int, virtual: int) -> None:
         """What is mapped at an address of a process has changed."""

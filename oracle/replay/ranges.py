@@ -6,7 +6,8 @@ else is asked. A process's space is made when it is first used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
 
 from msgspec import UNSET
@@ -14,17 +15,19 @@ from msgspec import UNSET
 from memoracle.console.counted import counted
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, of_unknown_process, wrongly_failed
-from memoracle.diagnostics.levels import EXACT, Handlers, Rules
+from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
 from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of
+from memoracle.replay.doubted_blocks import DoubtedBlocks, with_block
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
 from memoracle.spec.geometry import Range
+from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.events import number
 
@@ -40,6 +43,7 @@ class Space:
 
     made: by its first page, the line that allocated each live block.  kernel_blocks: the first page of each block that
     is one of kernel pages.
+    refused: how many pages in a row an allocation failed to find, although there are as many.
     """
 
     process: int
@@ -47,10 +51,14 @@ class Space:
     buddy: Buddy
     made: dict[int, int] = field(default_factory=dict)
     kernel_blocks: set[int] = field(default_factory=set)
+    refused: int | None = None
 
 
 class RangeReplay:
-    """The address spaces of one trace. known: by process, of those whose ranges the trace has spoken of."""
+    """The address spaces of one trace. known: by process, of those whose ranges the trace has spoken of.
+
+    ran_out: whether an allocation found no block that was large enough.
+    """
 
     def __init__(self, rules: Rules, tables: KernelHalf) -> None:
         """tables says which processes live."""
@@ -60,6 +68,7 @@ class RangeReplay:
         self.safe = rules.safe
         self.exact = rules.level == EXACT
         self.tables = tables
+        self.ran_out = False
         self.spaces = Spaces(depth_of(geometry.kernel_range.pages), depth_of(geometry.process_range.pages))
         # A process whose number a trace gives as a string is not found here at first, but by `space`.
         self.known: dict[int | str, Space] = {0: self.laid_out(0)}
@@ -74,6 +83,34 @@ class RangeReplay:
             events.RangeSize: self.size,
             events.RangeList: self.list_blocks,
         }
+
+    def misuses(self) -> Misuses:
+        """What of the law each of these operations breaks as it was called."""
+        return {
+            events.RangeAllocate: lambda event, line: self.violated(law.allocate, event, 0, number(event.pages)),
+            events.RangeReserve: lambda event, line: self.violated(
+                law.reserve, event, number(event.address), number(event.pages)
+            ),
+            events.RangeFree: lambda event, line: self.violated(
+                law.free, event, number(event.address), number(event.pages)
+            ),
+            events.RangeSize: self.violated_by_question,
+            events.RangeList: self.violated_by_question,
+        }
+
+    def violated(self, operation: Operation, event: RangeEvent, address: int, pages: int) -> Clause | None:
+        """The first clause that refuses such a call."""
+        space = self.space(number(event.process))
+        if space is None:
+            return process_lives
+        asked = self.asked(space, address, pages)
+        if operation is law.allocate:
+            return operation.broken(blocks_of(space.buddy), pages=pages, order=asked.order)
+        refused = violated_clause(operation, asked)
+        return refused or (self.kernel_pages_refuse(space, asked) if operation is law.free else None)
+
+    def violated_by_question(self, event: RangeEvent, line: int) -> Clause | None:
+        return process_lives if self.space(number(event.process)) is None else None
 
     def take_reserved(self, buddy: Buddy) -> None:
         """What is taken of the kernel's range at start."""
@@ -110,6 +147,8 @@ class RangeReplay:
             return None
         process = number(event.process)
         finding = of_unknown_process(self.tables, process)
+        if isinstance(event, events.QUERIES):
+            return finding
         self.tables.create(process)
         self.handlers()[type(event)](event, line)
         return finding
@@ -140,15 +179,44 @@ class RangeReplay:
         return self.taken_wrongly(law.allocate, self.asked(space, address, pages))
 
     def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
-        if self.rules.failures_pass:
+        if self.safe:
             return None
-        page = space.buddy.allocate(pages)
-        if page is None:
+        if not self.has_room(space, pages):
             return None
-        space.buddy.free(page, pages)
-        asked = self.asked(space, 0, pages)
-        around = range_words.around(self.asked(space, asked.at(page), pages))
+        if space.refused is not None and pages >= space.refused:
+            return None
+        space.refused = pages
+        asked, wanted = self.asked(space, 0, pages), order_for(pages) or 0
+        block, order = next(
+            (blocks[0], o) for o, blocks in enumerate(space.buddy.free_blocks) if o >= wanted and blocks
+        )
+        around = range_words.around(self.asked(space, asked.at(block << order), pages))
         return wrongly_failed(law.allocate.name, event.error, range_words.choices(asked), law.allocate.says, around)
+
+    def has_room(self, space: Space, pages: int) -> bool:
+        """Whether a block of so many pages must be found."""
+        order = order_for(pages)
+        for buddy in models_of(space):
+            if order is None or not any(buddy.free_blocks[order:]):
+                self.settle(space, buddy)
+                self.ran_out = True
+                return False
+        return True
+
+    def settle(self, space: Space, buddy: Buddy) -> None:
+        """These are the blocks, beyond doubt."""
+        if isinstance(space.buddy, DoubtedBlocks) and buddy is space.buddy.observed:
+            for page in space.buddy.gone:
+                space.made.pop(page, None)
+                space.kernel_blocks.discard(page)
+        self.spaces.spaces[space.process] = space.buddy = buddy
+
+    def doubt(self, space: Space, observed: Buddy | None) -> None:
+        """These are the blocks by a wrong answer, if they can be."""
+        if observed is not None:
+            explained = models_of(space)[0]
+            blocks = DoubtedBlocks(explained, observed, partial(self.settle, space))
+            self.spaces.spaces[space.process] = space.buddy = blocks
 
     def taken_wrongly(self, operation: Operation, asked: RangeRequest) -> Finding:
         clause, state = broken(violated_clause(operation, asked)), range_words.around(asked)
@@ -180,7 +248,7 @@ class RangeReplay:
         if space is None:
             return self.unknown_process(event, line)
         if event.error is not UNSET:
-            return self.refused(law.reserve, event, self.asked(space, address, pages))
+            return self.refused(law.reserve, event, space, self.asked(space, address, pages))
         page = space.area.page_at(address, self.page_size)
         if page is not None and space.buddy.reserve(page, pages):
             space.made[page] = line
@@ -193,17 +261,21 @@ class RangeReplay:
         if space is None:
             return self.unknown_process(event, line)
         if event.error is not UNSET:
-            asked = self.asked(space, address, pages)
-            return None if self.kernel_pages_refuse(space, asked) else self.refused(law.free, event, asked)
+            return self.refused(law.free, event, space, self.asked(space, address, pages))
         page = space.area.page_at(address, self.page_size)
         if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
             space.made.pop(page, None)
+            space.refused = None
             return None
         return self.freed_wrongly(space, self.asked(space, address, pages))
 
-    def refused(self, operation: Operation, event: RangeEvent, asked: RangeRequest) -> Finding | None:
-        if self.rules.failures_pass or violated_clause(operation, asked) is not None:
+    def refused(self, operation: Operation, event: RangeEvent, space: Space, asked: RangeRequest) -> Finding | None:
+        if self.safe:
             return None
+        for buddy in models_of(space)[1:]:
+            if violated_clause(operation, replace(asked, buddy=buddy)) is not None:
+                self.settle(space, buddy)
+                return None
         return wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
 
     def freed_wrongly(self, space: Space, asked: RangeRequest) -> Finding:
@@ -236,15 +308,16 @@ class RangeReplay:
             return self.unknown_process(event, line)
         page = space.area.page_at(address, self.page_size)
         size = 0 if page is None else space.buddy.size(page)
-        if answer == size:
+        if answer == size or any(page is not None and answer == buddy.size(page) for buddy in models_of(space)):
             return None
         asked, clause = self.asked(space, address, size), law.size_is_of_the_block
         state = range_words.around(asked)
         if answer is not None:
+            self.doubt(space, None if page is None else with_block(models_of(space)[0], page, answer))
             told = counted(answer, "page")
             message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
             return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
-        if self.rules.failures_pass or not law.in_range(blocks_of(space.buddy), asked.page):
+        if not law.in_range(blocks_of(space.buddy), asked.page):
             return None
         return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
 
@@ -258,19 +331,16 @@ class RangeReplay:
             return self.unknown_process(event, line)
         blocks = space.buddy.blocks()
         if event.result is None:
-            if self.rules.failures_pass:
-                return None
             state, says = {"process": process}, "asking for the list of blocks always succeeds"
             return wrongly_failed("range.list", event.error, counted(len(blocks), "block"), says, state)
         start, size = space.area.start, self.page_size
-        if listed == [(start + page * size, pages, allocated) for page, pages, allocated in blocks]:
-            return None
+        for buddy in models_of(space):
+            if listed == [(start + page * size, pages, allocated) for page, pages, allocated in buddy.blocks()]:
+                return None
         clause, asked, message = self.wrong_entry(space, listed)
-        before = range_words.around(asked)
-        self.adopt(space, listed)
-        after = range_words.around(self.asked(space, asked.address, asked.pages))
-        legal = f"the list of {counted(len(blocks), 'block')} in address order"
-        return Finding(clause.name, clause.says, message, legal, before, after)
+        state, legal = range_words.around(asked), f"the list of {counted(len(blocks), 'block')} in address order"
+        self.doubt(space, self.listed_blocks(space, listed))
+        return Finding(clause.name, clause.says, message, legal, state, state)
 
     def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, RangeRequest, str]:
         """The first entry of a list at which a clause breaks, and what it says."""
@@ -290,18 +360,22 @@ class RangeReplay:
         asked = self.asked(space, self.asked(space, 0, 0).at(due), 0)
         return law.lists_in_address_order, asked, f"the list ends where the block at {asked.address:#x} is due"
 
-    def adopt(self, space: Space, listed: Listed) -> None:
-        """Takes what is listed as what is allocated, if it can be so."""
+    def listed_blocks(self, space: Space, listed: Listed) -> Buddy | None:
+        """The blocks if what is listed as allocated is so; None if it can't be."""
         observed = Buddy(space.buddy.depth)
         if space.process == 0:
             self.take_reserved(observed)
         for address, pages, allocated in listed:
             page = space.area.page_at(address, self.page_size)
             if allocated and (page is None or not (page in observed.fixed or observed.reserve(page, pages))):
-                return
-        self.spaces.spaces[space.process] = space.buddy = observed
-        space.made = {page: space.made[page] for page in observed.allocated if page in space.made}
-        space.kernel_blocks &= observed.allocated.keys()
+                return None
+        return observed
+
+
+def models_of(space: Space) -> list[Buddy]:
+    """The blocks that the trace explains, and, where a wrong answer was given, those that were told."""
+    buddy = space.buddy
+    return [buddy.explained, buddy.observed] if isinstance(buddy, DoubtedBlocks) else [buddy]
 
 
 def depth_of(pages: int) -> int:

@@ -20,6 +20,7 @@ from memoracle.console.options import JSON
 from memoracle.console.output import write_document
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import SAFE
+from memoracle.replay.coverage import Coverage
 from memoracle.report.drawing import drawn
 from memoracle.trace.inputs import InputError, shown
 from memoracle.trace.quoting import escaped, shortened
@@ -44,6 +45,7 @@ class TraceResult:
     divergences: list[Divergence] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     fault: InputError | None = None
+    coverage: Coverage | None = None
     interrupted: bool = False
 
     @property
@@ -170,9 +172,11 @@ def told(event: Mapping[str, Any]) -> str:
 def parts(event: Mapping[str, Any]) -> Iterator[str]:
     yield str(event["op"])
     for key, value in event.items():
-        if key not in ("op", "result", "error", "memory_map") and not key.startswith("_"):
+        if key not in ("op", "result", "error", "crash", "memory_map") and not key.startswith("_"):
             yield f"{shortened(key)}={written(value)}"
-    if "error" in event:
+    if "crash" in event:
+        yield f"crashed: {written(event['crash'])}"
+    elif "error" in event:
         yield f"failed: {written(event['error'])}"
     elif event.get("result") is not None:
         yield f"-> {shortened(written(event['result']), RESULT)}"

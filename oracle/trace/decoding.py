@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import fields
 
-from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber
+from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber, Crash
 from memoracle.trace.memory_types import NUMBERS
 from memoracle.trace.quoting import quoted, shortened
 from memoracle.trace.repeated_keys import RepeatedKeyError, RepeatedKeys
@@ -101,8 +101,8 @@ def strings(value: object, place: str = "") -> Iterator[tuple[str, str]]:
             yield from strings(content, f"{place}[{index}]")
 
 
-def decode_event(line: bytes) -> AnyEvent:
-    """The event of a line that `EVENT` may refuse for keys that start with `_`.
+def decode_event(line: bytes) -> AnyEvent | Crash:
+    """The event of a line that `EVENT` may refuse for keys that start with `_`, or for `crash`.
 
     Raises MalformedLine, and UnknownOperation, which is one; the event's numbers are not looked at yet.
     """
@@ -114,6 +114,13 @@ def decode_event(line: bytes) -> AnyEvent:
         raise MalformedLine("op: no string")
     if op not in OPERATIONS:
         raise UnknownOperation(op)
+    if "crash" in keys:
+        return decode_crash(op, keys)
+    return event_of(op, keys)
+
+
+def event_of(op: str, keys: dict[str, msgspec.Raw]) -> AnyEvent:
+    """What the event of this operation says under these keys; raises MalformedLine."""
     if not keys.keys() <= FIELDS[op]:
         key = next(key for key in keys if key not in FIELDS[op])
         why = "the operation is of no process" if key == "process" else UNKNOWN_KEY
@@ -162,6 +169,17 @@ def repeats_in_words() -> Iterator[None]:
 def listed(keys: Iterable[str]) -> str:
     """The keys that there are, `op` first."""
     return ", ".join(sorted(keys, key=lambda key: (key != "op", key in ("result", "error"), key)))
+
+
+def decode_crash(op: str, keys: dict[str, msgspec.Raw]) -> Crash:
+    """An event that has `crash` in the place of what came of it; raises MalformedLine."""
+    for key in ("result", "error"):
+        if key in keys:
+            raise MalformedLine(f"{key}: given beside a `crash`")
+    text = checked(ANYTHING, keys.pop("crash"))
+    if not isinstance(text, str):
+        raise MalformedLine("crash: a string was expected")
+    return Crash(event_of(op, keys | {"error": msgspec.Raw(b'""')}), text)
 
 
 def decode_header(line: bytes) -> Header:

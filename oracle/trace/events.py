@@ -96,6 +96,7 @@ class ProcessCreate(Question, tag="process.create", kw_only=True):
 
 class ProcessExit(Action, tag="process.exit", kw_only=True):
     process: Number = 0
+    release: bool = True
 
 
 class RangeAllocate(Question, tag="range.allocate", kw_only=True):
@@ -275,6 +276,40 @@ AnyEvent: TypeAlias = (
     | HeapNew
     | HeapDelete
 )
+
+
+QUERIES = (  # they change nothing
+    FrameIsFree,
+    FrameFreeCount,
+    RangeSize,
+    RangeList,
+    PageTranslate,
+    PageAttributes,
+    Pml4Read,
+    Pml4Dump,
+    PatRegister,
+    PatSelect,
+    PatDecode,
+    PteEncode,
+    PteDecode,
+)
+
+
+class Crash(Struct, frozen=True):
+    """The implementation died in this call.
+
+    event: what was asked, as if it had been refused.  error: none, the call has no answer.
+    """
+
+    event: AnyEvent
+    text: str
+    error: UnsetType = UNSET
+
+
+def operation_of(event: AnyEvent) -> str:
+    """The name of an event's operation."""
+    return str(event.__struct_config__.tag)
+
 
 OPERATIONS = frozenset(kind.__struct_config__.tag for kind in AnyEvent.__args__)
 

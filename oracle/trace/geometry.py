@@ -25,6 +25,7 @@ from memoracle.spec.geometry import (
     preset,
     require,
 )
+from memoracle.trace.events import OPERATIONS
 
 MOST_BYTES = 1 << 20  # of a file
 # Whose fault it may be as well, by the key that a message names.
@@ -144,6 +145,14 @@ def pieces(field: str, value: object) -> tuple[Piece, ...]:
     return tuple(Piece(*pair(name, content, "page")) for name, content in each(field, value))
 
 
+def policies(field: str, value: object) -> tuple[tuple[str, str], ...]:
+    """What is said of each operation that is named."""
+    said = table(field, value)
+    for operation in said:
+        require(operation in OPERATIONS, f"{field}.{operation}", "unknown operation")
+    return tuple((operation, text(f"{field}.{operation}", policy)) for operation, policy in said.items())
+
+
 READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "page_size": number,
     "frames": number,
@@ -157,4 +166,6 @@ READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "heap_classes": numbers,
     "frame_free": text,
     "heap_alignment": number_or_text,
+    "free_while_mapped": text,
+    "misuse": policies,
 }

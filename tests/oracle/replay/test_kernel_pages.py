@@ -388,7 +388,7 @@ def test_message_names_the_earlier_line(check: Callable[..., Any]) -> None:
     ]
     found = check(events, "--keep-going").document["divergences"]
     assert [divergence["message"] for divergence in found] == [
-        "frame 3 is allocated (by line 2), for kernel pages",
+        "frame 3 is allocated (by line 2), for kernel pages; the kernel maps it at 0xffffffff00600000 (by line 2)",
         "the block at 0xffffffff00400000 is one of kernel pages (allocated by line 2)",
         "0xffffffff00800000 is mapped to a frame of kernel pages (by line 5) already",
         "it says that nothing is mapped there, but 0xffffffff00800000 is mapped to 0x1200000 (by line 6)",

@@ -231,9 +231,3 @@ def test_adopted_list_of_the_kernel_keeps_what_was_taken_at_start(check: Callabl
     seen = blocks((0, 2, True), (2, 2, True), (4, 4, False), (8, 8, False), process=0)
     report = check([seen, seen, free(2, 2, process=0), free(0, 2, process=0)], "--keep-going")
     assert report.broken == [(2, "buddy.lists-the-block"), (5, "buddy.never-frees-fixed")]
-
-
-@pytest.mark.parametrize("level", LEVELS)
-def test_private_frames_let_any_operation_fail(check: Callable[..., Any], level: str) -> None:
-    events = [CREATE, no_range(1), reserve(0, 1, **REFUSED), size(0, **REFUSED), op("range.list", **REFUSED)]
-    assert check(events, "--level", level, private_frames=True).status == 0
