@@ -146,7 +146,7 @@ class KernelPagesReplay:
             return None
         if self.is_obstructed() or (named is not None and not self.are_free(pages, named)):
             return None
-        asked = self.ranges.asked(space, self.address_of(0), pages)
+        asked = self.ranges.room(space, pages)
         says = "kernel pages are allocated if a block of the kernel's range and as many frames are free"
         return wrongly_failed(ALLOCATE, event.error, range_words.choices(asked), says, range_words.around(asked))
 

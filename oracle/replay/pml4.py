@@ -190,7 +190,7 @@ class TableReplay:
         return Finding(clause.name, clause.says, f"{message} was accepted", REFUSAL, around, around)
 
     def compare(self, process: int, values: Mapping[int, int], line: int) -> Finding | None:
-        """The first of the entries that were read, by their index, that is not as written, unless it was named before."""
+        """The first of the entries read, by their index, that is not as written, unless it was named before."""
         if self.safe:
             return None
         found = [self.entry_reads(process, index, value, line) for index, value in values.items()]

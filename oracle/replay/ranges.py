@@ -186,12 +186,16 @@ class RangeReplay:
         if space.refused is not None and pages >= space.refused:
             return None
         space.refused = pages
-        asked, wanted = self.asked(space, 0, pages), order_for(pages) or 0
-        block, order = next(
-            (blocks[0], o) for o, blocks in enumerate(space.buddy.free_blocks) if o >= wanted and blocks
-        )
-        around = range_words.around(self.asked(space, asked.at(block << order), pages))
-        return wrongly_failed(law.allocate.name, event.error, range_words.choices(asked), law.allocate.says, around)
+        asked = self.room(space, pages)
+        legal, around = range_words.choices(asked), range_words.around(asked)
+        return wrongly_failed(law.allocate.name, event.error, legal, law.allocate.says, around)
+
+    def room(self, space: Space, pages: int) -> RangeRequest:
+        """A request of so many pages where there is room for them: in the lowest of the smallest blocks."""
+        wanted = order_for(pages) or 0
+        orders = enumerate(space.buddy.free_blocks)
+        block, order = next((blocks[0], order) for order, blocks in orders if order >= wanted and blocks)
+        return self.asked(space, self.asked(space, 0, pages).at(block << order), pages)
 
     def has_room(self, space: Space, pages: int) -> bool:
         """Whether a block of so many pages must be found."""

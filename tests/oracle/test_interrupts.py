@@ -45,7 +45,7 @@ def interrupted(running: subprocess.Popen[str]) -> tuple[int, str, str]:
     return running.wait(30), out, errors
 
 
-@pytest.mark.parametrize(("event", "verdict", "found"), [(WRONG, "diverges", 2), (RIGHT, "unknown", 0)])
+@pytest.mark.parametrize(("event", "verdict", "found"), [(WRONG, "diverges", 1), (RIGHT, "unknown", 0)])
 def test_what_was_found_is_reported(tmp_path: Path, event: str, verdict: str, found: int) -> None:
     ready = tmp_path / "ready"
     ready.write_text(HEADER + RIGHT)

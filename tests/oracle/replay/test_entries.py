@@ -228,11 +228,6 @@ def test_the_report_names_every_legal_answer(check: Callable[..., Any]) -> None:
     assert (found["legal"], found["clause"]) == ("only a refusal", "pat.index-has-the-type")
 
 
-def test_failures_pass_while_frames_are_hidden(check: Callable[..., Any]) -> None:
-    failures = [select("write-back", **REFUSED), encode(0x1000, 1), kind_of(0, **REFUSED)]
-    assert check(failures, private_frames=True).status == 0
-
-
 BROKEN = {
     "a memory type of no name": ('{"op": "pat.select", "cache": "warm", "low_half": false, "result": 0}', "cache: "),
     "a memory type by its number": ('{"op": "pat.decode", "index": 0, "result": 6}', "result: "),

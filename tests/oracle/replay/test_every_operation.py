@@ -43,7 +43,7 @@ TRACE = [
     op("kernel_pages.allocate", pages=2, frames=[3 * PAGE, 4 * PAGE], result=kernel(2)),
     op("pml4.write", process=1, index=300, value=7),
     op("pml4.read", index=300, result=7),
-    op("pml4.dump", process=1, result=[0] * 300 + [7] + [0] * 211),
+    op("pml4.dump", process=1, result=[1] + [0] * 299 + [7] + [0] * 210 + [1]),
     op("pat.register", result="0x0005040600010406"),
     op("pat.select", cache="write-protected", low_half=False, result=6),
     op("pat.decode", index=6, result="write-protected"),

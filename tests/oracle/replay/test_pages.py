@@ -378,7 +378,7 @@ def test_message_names_the_earlier_line(check: Callable[..., Any]) -> None:
     assert [divergence["legal"] for divergence in found] == ["only a refusal", "0x800001", "only a refusal"]
     before = {"process": 0, "page": "0xffff900000000000", "physical": "0x600000", "line": 3, "uses": 1}
     assert found[0]["before"] == before | {"allowed": "write-back, writable, kernel, executable, not global"}
-    assert found[1]["after"] == {"process": 1, "page": "0xffff900000000000", "mapped": False}
+    assert found[1]["after"] == found[1]["before"], "a question changes nothing"
 
 
 def test_keep_going_adopts_what_is_seen(check: Callable[..., Any]) -> None:

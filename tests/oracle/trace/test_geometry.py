@@ -38,6 +38,8 @@ def test_every_key_can_be_given() -> None:
         "heap_classes": [16, 32],
         "frame_free": "trusting",
         "heap_alignment": 16,
+        "free_while_mapped": "refuse",
+        "misuse": {"page.unmap": "ignore", "frame.free": "undefined"},
     }
     assert set(keys) == {field.name for field in dataclasses.fields(Geometry)}
     assert geometry_from(keys) == Geometry(
@@ -53,6 +55,8 @@ def test_every_key_can_be_given() -> None:
         heap_classes=(16, 32),
         frame_free="trusting",
         heap_alignment=16,
+        free_while_mapped="refuse",
+        misuse=(("page.unmap", "ignore"), ("frame.free", "undefined")),
     )
 
 
@@ -114,6 +118,9 @@ def test_every_key_can_be_given() -> None:
         ("heap_alignment", 24),
         ("heap_alignment", "page"),
         ("heap_alignment", True),
+        ("free_while_mapped", "ignore"),
+        ("free_while_mapped", True),
+        ("misuse", "ignore"),
         ("preset", "x86"),
         ("preset", 64),
         ("huge_pages", 1),
@@ -133,6 +140,9 @@ def test_impossible_geometry_is_refused_with_the_name_of_the_field(field: str, v
         ({"process_range": {"start": 0, "pages": 1, "page": 0}}, "process_range.page"),
         ({"kernel_reserved": [{"page": 0, "pages": 1}, {"page": 1}]}, "kernel_reserved[1].pages"),
         ({"heap_classes": [8, "sixteen"]}, "heap_classes[1]"),
+        ({"misuse": {"page.unmap": "forgive"}}, "misuse.page.unmap"),
+        ({"misuse": {"page.unmap": 1}}, "misuse.page.unmap"),
+        ({"misuse": {"page.unmapp": "ignore"}}, "misuse.page.unmapp"),
         ([], "geometry"),
         (None, "geometry"),
         ("x86", "preset"),
