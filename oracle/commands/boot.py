@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple, TextIO
 
@@ -12,39 +12,60 @@ from rich.filesize import pick_unit_and_suffix
 from rich.table import Table
 
 from memoracle.console.console import console_on
+from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
-from memoracle.console.options import JSON, add_common_options, add_input_options, chosen_geometry, note
+from memoracle.console.options import (
+    JSON,
+    add_common_options,
+    add_input_options,
+    add_map_options,
+    chosen_geometry,
+    note,
+)
 from memoracle.console.output import report_to, write_document
 from memoracle.impl.boot import Interval, Record, boot, extent, usable_pages
+from memoracle.logs.choice import chosen
+from memoracle.logs.json_messages import messages
+from memoracle.logs.map_forms.type_words import type_name
+from memoracle.logs.memory_maps import MemoryMap, read_maps
+from memoracle.logs.recognise import NO_MAP, NO_MAP_IN_TEXT
 from memoracle.replay.host_memory import BITMAP, refuse_more_than_memory
 from memoracle.spec.boot import record_has_64_bits, unread
 from memoracle.spec.geometry import DEFAULT, TRUSTING, Geometry, preset
-from memoracle.trace import e820
 from memoracle.trace.decoding import MalformedLine, UnknownOperation, decode_event, misread, own_keys
-from memoracle.trace.e820 import MemoryMap
 from memoracle.trace.events import BadNumber, Boot
 from memoracle.trace.formats import geometry_of, looks_like_trace, read_header
 from memoracle.trace.inputs import InputError, open_lines, shown
 from memoracle.trace.quoting import escaped
 
-PAGE_SHIFTS = (12, 21)  # the page sizes that a report counts, whatever the geometry
+PAGE_SIZES = (1 << 12, 1 << 21)  # bytes: of the pages that a report counts, whatever the geometry
+USER = "user"  # the map that a command line makes, in place of the firmware's
 UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 
 
 class Source(NamedTuple):
-    """What an input holds: a memory map, and the geometry that the trace that the map is from states, if it does."""
+    """What an input holds.
 
-    memory_map: MemoryMap
+    maps: in its order.  geometry: what the trace that the map is from states, if it does.  kind: of a log in JSON,
+    which.  lacking: what is said if it has no map.
+    """
+
+    maps: Sequence[MemoryMap]
     geometry: Geometry | None = None
+    kind: str | None = None
+    lacking: str = NO_MAP
 
 
 class Findings(NamedTuple):
-    """What a memory map makes of a machine: bytes and pages of any, frames of one geometry."""
+    """What a memory map makes of a machine: bytes and pages of any, frames of one geometry.
+
+    source: all that the text has.
+    """
 
     memory_map: MemoryMap
+    source: Source
     geometry: Geometry
     usable: list[Interval]
-    usable_pages: dict[int, int]  # by the page size in bytes
     existing_frames: int
     free_frames: int
 
@@ -53,7 +74,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds the command to the command line."""
     words = "say what a firmware's memory map makes of physical memory"
     parser = subparsers.add_parser("boot", help=words, description=f"Reads a boot log to {words}.")
-    parser.add_argument("log", metavar="LOG", help="a boot log with e820 lines, or a `boot` event; - is standard input")
+    parser.add_argument("log", metavar="LOG", help="a log with a memory map, or a `boot` event; - is standard input")
+    add_map_options(parser)
     add_input_options(parser)
     add_common_options(parser)
     parser.set_defaults(run=run)
@@ -66,7 +88,10 @@ def run(args: argparse.Namespace) -> int:
         source = read_source(args.log, args.max_line)
         if asked is not None and source.geometry is not None:
             note(args, f"memoracle: {args.geometry} replaces the geometry of {shown(args.log)}")
-        findings = examine(source.memory_map, asked or source.geometry or preset(DEFAULT))
+        if source.kind is not None:
+            note(args, f"memoracle: {shown(args.log)} is {source.kind}: the messages in it are read")
+        memory_map = chosen(args.log, source.maps, args.boot, args.map)
+        findings = examine(memory_map, source, asked or source.geometry or preset(DEFAULT))
         if args.format == JSON:
             write_document(document(findings), out)
         else:
@@ -77,10 +102,11 @@ def run(args: argparse.Namespace) -> int:
 def read_source(path: str, max_line: int) -> Source:
     """Reads a log or an event, whichever the first line says; raises InputError."""
     lines = open_lines(path, max_line)
+    kind, lines = messages(lines)
     first = next(lines, b"")
-    if looks_like_trace(first):
+    if kind is None and looks_like_trace(first):
         return read_trace(path, chain([first], lines))
-    return Source(e820.read_e820(path, chain([first], lines)))
+    return Source(read_maps(path, chain([first], lines)), None, kind, NO_MAP_IN_TEXT if first else NO_MAP)
 
 
 def read_trace(path: str, lines: Iterator[bytes]) -> Source:
@@ -91,7 +117,8 @@ def read_trace(path: str, lines: Iterator[bytes]) -> Source:
             header = read_header(path, text)
             geometry = None if header.geometry is UNSET else geometry_of(path, header)
             line, text = 2, next(lines, b"")
-        return Source(MemoryMap("boot event", read_event(text)) if text else MemoryMap("", []), geometry)
+        records = read_event(text) if text else []
+        return Source([MemoryMap("boot event", records, line=line)] if records else [], geometry)
     except MalformedLine as fault:
         raise InputError(path, line, str(fault)) from None
 
@@ -111,7 +138,7 @@ def read_event(text: bytes) -> list[Record]:
     return records
 
 
-def examine(memory_map: MemoryMap, geometry: Geometry) -> Findings:
+def examine(memory_map: MemoryMap, source: Source, geometry: Geometry) -> Findings:
     """Runs the reference's own boot over a memory map; raises GeometryError."""
     refuse_more_than_memory(geometry, BITMAP)
     records = memory_map.records
@@ -124,9 +151,9 @@ def examine(memory_map: MemoryMap, geometry: Geometry) -> Findings:
     )
     return Findings(
         memory_map,
+        source,
         geometry,
         usable_pages(records, 0),
-        {1 << shift: sum(run.end - run.start for run in usable_pages(records, shift)) for shift in PAGE_SHIFTS},
         sum(word.bit_count() for word in bitmap.existing),
         bitmap.count(),
     )
@@ -134,26 +161,70 @@ def examine(memory_map: MemoryMap, geometry: Geometry) -> Findings:
 
 def document(findings: Findings) -> dict[str, Any]:
     """The machine-readable report, keys and values as the public contract has them."""
-    return {
+    memory_map = findings.memory_map
+    report = {
         "memoracle": 1,
         "command": "boot",
-        "records": len(findings.memory_map.records),
-        "usable_bytes": sum(run.end - run.start for run in findings.usable),
-        "highest_usable_byte": f"{findings.usable[-1].end - 1:#x}" if findings.usable else None,
-        "usable_pages": {str(size): pages for size, pages in findings.usable_pages.items()},
+        **totals(memory_map.records),
         "frames": {"exist": findings.existing_frames, "free": findings.free_frames},
+        "map": memory_map.name or None,
+        "boot": memory_map.boot if memory_map.records else None,
+        "maps_in_text": [[each.name, len(each.records)] for each in findings.source.maps],
+        "maps": [map_entry(each) for each in findings.source.maps],
+        "warnings": memory_map.warnings,
     }
+    if not memory_map.records:
+        report["reason"] = findings.source.lacking
+    if user := next(
+        (each for each in findings.source.maps if each.boot == memory_map.boot and each.name == USER), None
+    ):
+        report["user_map"] = totals(user.records)
+    return report
+
+
+def totals(records: list[Record]) -> dict[str, Any]:
+    """What records make of any machine, whatever the geometry."""
+    usable = usable_pages(records, 0)
+    pages = {size: usable_pages(records, size.bit_length() - 1) for size in PAGE_SIZES}
+    return {
+        "records": len(records),
+        "usable_bytes": sum(run.end - run.start for run in usable),
+        "highest_usable_byte": f"{usable[-1].end - 1:#x}" if usable else None,
+        "usable_pages": {str(size): sum(run.end - run.start for run in runs) for size, runs in pages.items()},
+    }
+
+
+def map_entry(each: MemoryMap) -> dict[str, Any]:
+    return {"map": each.name, "boot": each.boot, "line": each.line, "records": len(each.records), "form": each.form}
 
 
 def write_text(path: str, findings: Findings, out: TextIO) -> None:
     console = console_on(out)
     if not findings.memory_map.records:
-        console.print(f"{escaped(shown(path))}: nothing: no record of a memory map", soft_wrap=True)
+        console.print(f"{escaped(shown(path))}: nothing: {findings.source.lacking}", soft_wrap=True)
         return
+    for warning in findings.memory_map.warnings:
+        console.print(escaped(f"warning: {warning}"), soft_wrap=True)
+    if len(findings.source.maps) > 1:
+        console.print(maps_table(findings))
     console.print(records_table(findings.memory_map))
     if findings.usable:
         console.print(usable_table(findings.usable))
     console.print(totals_table(findings))
+
+
+def maps_table(findings: Findings) -> Table:
+    """Every map of the text, and which of them the report is about."""
+    boots = max(each.boot for each in findings.source.maps)
+    words = f"{len(findings.source.maps)} memory maps of {counted(boots, 'boot')}; --map and --boot choose another"
+    drawn = Table("map", title=words, title_justify="left")
+    for column in ("boot", "line", "records"):
+        drawn.add_column(column, justify="right")
+    drawn.add_column()
+    for each in findings.source.maps:
+        taken = "this one" if each is findings.memory_map else ""
+        drawn.add_row(escaped(each.name), str(each.boot), f"{each.line:,}", f"{len(each.records):,}", taken)
+    return drawn
 
 
 def records_table(memory_map: MemoryMap) -> Table:
@@ -164,7 +235,7 @@ def records_table(memory_map: MemoryMap) -> Table:
     for record in memory_map.records:
         start, end = extent(record)
         last = f"{end - 1:#x}" if end > start else "(empty)"
-        drawn.add_row(f"{start:#x}", last, size(end - start), e820.type_name(record.type))
+        drawn.add_row(f"{start:#x}", last, size(end - start), type_name(record.type))
     return drawn
 
 
@@ -185,8 +256,8 @@ def totals_table(findings: Findings) -> Table:
     drawn.add_row("records", f"{report['records']:,}")
     drawn.add_row("usable bytes", f"{report['usable_bytes']:,}")
     drawn.add_row("highest usable byte", report["highest_usable_byte"] or "none")
-    for page_size, pages in findings.usable_pages.items():
-        drawn.add_row(f"usable pages of {size(page_size)}", f"{pages:,}")
+    for page_size, pages in report["usable_pages"].items():
+        drawn.add_row(f"usable pages of {size(int(page_size))}", f"{pages:,}")
     frames = f"frames of {size(findings.geometry.page_size)}"
     drawn.add_row(f"{frames} that exist", f"{findings.existing_frames:,}")
     drawn.add_row(f"{frames} that are free", f"{findings.free_frames:,}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from msgspec import UNSET
@@ -11,22 +11,24 @@ from msgspec import UNSET
 from memoracle.commands import boot
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import INTERRUPTED, worst
-from memoracle.console.options import add_common_options, add_input_options, chosen_geometry, note
+from memoracle.console.options import add_common_options, add_input_options, add_map_options, chosen_geometry, note
 from memoracle.console.output import report_to
 from memoracle.console.progress import progress
 from memoracle.console.streams import say
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEGAL, LEVELS, SAFE, Rules
 from memoracle.impl.boot import Record
+from memoracle.logs.choice import of_kernel
+from memoracle.logs.memory_maps import MemoryMap, read_maps
+from memoracle.logs.recognise import E820, FORMS, JSONL, KMEM, NO_MAP_IN_TEXT, recognise
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.kmem import KmemReplay
 from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, preset
 from memoracle.trace.decoding import MalformedLine, decode_event
-from memoracle.trace.e820 import read_e820
 from memoracle.trace.events import Boot, MemoryRecord
-from memoracle.trace.formats import E820, FIRST_EVENT, FORMS, JSONL, KMEM, geometry_of, read_header, recognise, split
+from memoracle.trace.formats import FIRST_EVENT, geometry_of, read_header, split
 from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
 from memoracle.trace.interrupts import INTERRUPTS
 from memoracle.trace.kmem import KmemLog
@@ -42,8 +44,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--keep-going", action="store_true", help="report every divergence, not only a trace's first")
     parser.add_argument("--ignore-unknown", action="store_true", help="skip events of unknown operations")
     parser.add_argument("--split", action="store_true", help="a file may hold several traces, each with its header")
-    parser.add_argument("--memory-map", metavar="LOG", help="a boot log, for traces without a memory map")
+    parser.add_argument("--memory-map", metavar="LOG", help="a log with a memory map, for traces without one")
     parser.add_argument("--input", choices=FORMS, help="what the inputs are (default: told by their content)")
+    add_map_options(parser)
     add_input_options(parser)
     add_common_options(parser)
     parser.set_defaults(run=run)
@@ -74,9 +77,10 @@ class Check:
         if [*args.traces, args.memory_map].count(STDIN) > 1:
             raise InputError(STDIN, None, "standard input can be read only once")
         if args.memory_map is not None:
-            self.memory_map = boot.read_source(args.memory_map, args.max_line).memory_map.records
+            source = boot.read_source(args.memory_map, args.max_line)
+            self.memory_map = self.records_of(args.memory_map, source.maps)
             if not self.memory_map:
-                raise InputError(args.memory_map, None, "no record of a memory map")
+                raise InputError(args.memory_map, None, NO_MAP_IN_TEXT)
 
     def outcomes(self) -> list[TraceResult]:
         """What comes of each trace; an interrupt ends the list with the trace that it came in."""
@@ -163,8 +167,20 @@ class Check:
             replay.frames.start(records)
         return chain(head, lines)
 
+    def records_of(self, path: str, maps: Sequence[MemoryMap]) -> list[Record]:
+        """The map that the kernel of a log ran with, or the one that was asked for; raises InputError."""
+        taken = of_kernel(path, maps, self.args.boot, self.args.map)
+        for warning in taken.warnings:
+            note(self.args, f"memoracle: {shown(path)}: {warning}")
+        if len(maps) > 1:
+            words = f"the map {taken.name} of boot {taken.boot} (line {taken.line:,}), which its kernel ran with"
+            if self.args.map is not None:
+                words = f"the map {taken.name} of boot {taken.boot} (line {taken.line:,})"
+            note(self.args, f"memoracle: {shown(path)} has {len(maps):,} memory maps: {words}, is taken")
+        return taken.records
+
     def check_e820(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
-        records = read_e820(outcome.path, lines).records
+        records = self.records_of(outcome.path, read_maps(outcome.path, lines))
         if not records:
             return
         if self.args.memory_map is not None:

@@ -32,6 +32,12 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-line", metavar="BYTES", type=positive, default=LINE_BYTES, help=words)
 
 
+def add_map_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --boot and --map, read as `boot`, `map`: for commands that read logs with memory maps."""
+    parser.add_argument("--boot", metavar="N", type=positive, help="of a log of several boots, which (default: 1)")
+    parser.add_argument("--map", metavar="NAME", help="of several memory maps, which: bios-e820, user, ...")
+
+
 def positive(text: str) -> int:
     """A positive number of an option; argparse names the option where it is none."""
     number = int(text)

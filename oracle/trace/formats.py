@@ -1,4 +1,4 @@
-"""The files that `check` reads: which form each has, and the header of a trace."""
+"""The header of a trace, and where a trace begins in a file that holds several."""
 
 from __future__ import annotations
 
@@ -9,40 +9,10 @@ from msgspec import UNSET
 
 from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError
 from memoracle.trace.decoding import Header, MalformedLine, decode_header, own_keys
-from memoracle.trace.e820 import looks_like_e820
 from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
-from memoracle.trace.kmem import looks_like_kmem
 
-JSONL, KMEM, E820 = "jsonl", "kmem", "e820"
-FORMS = (JSONL, KMEM, E820)
 FIRST_EVENT = 2  # the line after the header
-HEAD = 200  # lines: what a log's form is known by
-HEAD_BYTES = 1 << 20  # after so many no further line is looked at
-
-
-def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> tuple[str | None, Iterator[bytes]]:
-    """The form of an input, as stated or else by its content, and its lines again; None if it is empty.
-
-    path is for messages. Raises InputError for content of no known form.
-    """
-    first = next(lines, None)
-    if first is None:
-        return None, lines
-    if stated is not None:
-        return stated, chain([first], lines)
-    if looks_like_trace(first):
-        return JSONL, chain([first], lines)
-    head, size = [first], len(first)
-    while size < HEAD_BYTES and len(head) < HEAD and (line := next(lines, None)) is not None:
-        head.append(line)
-        size += len(line)
-    whole = chain(head, lines)
-    if looks_like_kmem(head):
-        return KMEM, whole
-    if looks_like_e820(head):
-        return E820, whole
-    raise InputError(path, 1, "neither a trace, which begins with a header in JSON, nor a kmem log or a boot log")
 
 
 def looks_like_trace(first: bytes) -> bool:

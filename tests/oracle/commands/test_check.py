@@ -273,6 +273,33 @@ def test_boot_log_is_a_boot_event(capsys: pytest.CaptureFixture[str], path: Path
     assert (status, document["events"], document["verdict"]) == (0, 1, "conforms")
 
 
+@pytest.mark.parametrize(
+    ("log", "options", "status"),
+    [
+        # The frame at 16 MiB is usable in the map that the kernel ran with, and is not in the firmware's, or reversed.
+        ("exactmap-2.4.20.txt", [], 0),
+        ("exactmap-2.4.20.txt", ["--map", "bios-e820"], 1),
+        ("kdump-2.6.29.txt", [], 1),
+        ("kdump-2.6.29.txt", ["--map", "bios-e820"], 0),
+    ],
+)
+def test_memory_map_is_the_one_that_the_kernel_ran_with(
+    capsys: pytest.CaptureFixture[str], log: str, options: list[str], status: int
+) -> None:
+    trace, log = str(DATA / "e820" / "probe-frame-16m.jsonl"), str(DATA / "e820" / log)
+    found, _, errors = checked(capsys, "--memory-map", log, *options, trace)
+    assert found == status
+    assert (f"{log} has 2 memory maps: the map user of boot 1" in errors) == (not options)
+    assert ("which its kernel ran with, is taken" in errors) == (not options)
+    found, _, errors = checked(capsys, *options, log)  # a boot log that is checked itself
+    assert (found, "is taken" in errors) == (0, True)
+
+
+def test_a_map_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--memory-map", QEMU, "--boot", "2", QEMU]) == 2
+    assert "no memory map fits --boot 2: it has bios-e820 of boot 1 (line 2)" in capsys.readouterr().err
+
+
 def test_boot_log_is_its_own_memory_map(capsys: pytest.CaptureFixture[str]) -> None:
     status, _, errors = checked(capsys, "--memory-map", QEMU, QEMU)
     assert status == 2

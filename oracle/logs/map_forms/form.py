@@ -1,0 +1,96 @@
+"""What the readers of all forms share: a form recognises the records of its own in single lines of a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from memoracle.impl.boot import TOP, Record
+
+RESERVED = 2  # the ACPI specification has any type that it does not define treated like this one
+SHOWN = 100  # characters of a faulty line
+
+
+class Entry(NamedTuple):
+    """One record as it stands in a text.
+
+    label: what the text calls the map.  first: whether it is known to begin a map; None where the line does not say.
+    warning: what had to be assumed to read it.  source: the file that the line is from, where `grep` says so.
+    """
+
+    label: str
+    record: Record
+    first: bool | None = None
+    warning: str = ""
+    source: str = ""
+
+
+class RecordError(Exception):
+    """A record that cannot be read; its text says what is wrong."""
+
+
+class IncompleteError(RecordError):
+    """A line begins a record, and does not end it: the rest may stand in the next line.
+
+    entry: what the record is if the next line does not complete it, where that can be said.  certain: whether it is
+    surely a record, so that it must not be passed over.
+    """
+
+    def __init__(self, message: str, entry: Entry | None = None, certain: bool = True) -> None:
+        super().__init__(message)
+        self.entry = entry
+        self.certain = certain
+
+
+class Form:
+    """A form, made for one text; a subclass has the first three, and `read`.
+
+    name: of the form and, unless a record's label says otherwise, of its maps.  example: a record.  hint: a pattern
+    that every line with a record or a heading matches.  heading: what stands before a map.  stage: forms of a smaller
+    stage are printed earlier while a machine boots.  firmware: whether its maps are the firmware's own.
+    """
+
+    name: ClassVar[str]
+    example: ClassVar[str]
+    hint: ClassVar[str]
+    heading: ClassVar[re.Pattern[str] | None] = None
+    stage: ClassVar[int] = 0
+
+    def read(self, text: str, line: int) -> Sequence[Entry]:
+        """The records that end in a line; raises IncompleteError, or RecordError for a record that makes no sense."""
+        raise NotImplementedError
+
+    def called(self, text: str) -> str:
+        """What messages call a record in this line."""
+        return self.name
+
+    def flaw(self, records: Sequence[Record]) -> str | None:
+        """Why a whole map of this form cannot be believed, if so."""
+        return None
+
+    def unfinished(self) -> tuple[int, str] | None:
+        """The line of a record that the text leaves unfinished, and what is missing."""
+        return None
+
+
+def by_last_byte(start: int, last: int, kind: int) -> Record:
+    """The record of bytes up to and including the last one; raises RecordError."""
+    length = last + 1 - start
+    if length == TOP:  # 64 bits cannot hold that length: the record is empty, and its last byte is number -1
+        length = 0
+    return checked(start, length, kind)
+
+
+def by_end(start: int, end: int, kind: int) -> Record:
+    """The record of bytes up to but not including the end; raises RecordError."""
+    return checked(start, (end - start) % TOP if end == 0 else end - start, kind)  # 2^64 is printed as 0
+
+
+def checked(start: int, length: int, kind: int) -> Record:
+    """A record of this length in bytes; raises RecordError."""
+    if length < 0:
+        raise RecordError("it ends before it starts")
+    if start >= TOP or length >= TOP:
+        raise RecordError("a number has more than 64 bits")
+    return Record(start, length, kind)

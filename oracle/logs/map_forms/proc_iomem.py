@@ -1,0 +1,64 @@
+"""Linux's resources as /proc/iomem has them: `00100000-3ffdefff : System RAM`; what is inside of one is indented."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from memoracle.impl.boot import USABLE, Record
+from memoracle.logs.map_forms.form import RESERVED, Entry, Form, by_last_byte
+
+WHOLE = re.compile(r"(.*?)(\s*)(?<![\w-])([0-9a-f]{8,16})-([0-9a-f]{8,16}) : *(.*)", re.IGNORECASE)
+RAM = "system ram"
+SHORTEST = 6  # letters of a `System RAM` that was cut
+OTHERS = {"acpi tables": 3, "acpi non-volatile storage": 4, "unusable memory": 5, "persistent memory": 7}
+
+
+class ProcIomem(Form):
+    """Only outermost resources are records: inside of memory lie the kernel's own, which are memory like the rest."""
+
+    name = "iomem"
+    example = "00100000-3ffdefff : System RAM"
+    hint = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{8,16} :"
+    stage = 4
+
+    def __init__(self) -> None:
+        self.indentation: int | None = None
+        self.outer: Record | None = None
+
+    def read(self, text: str, line: int) -> list[Entry]:
+        found = WHOLE.fullmatch(text)
+        if found is None:
+            return []
+        words = " ".join(found[5].split()).lower()
+        warning, kind = "", OTHERS.get(words, RESERVED)
+        if words.startswith(RAM):
+            kind = USABLE
+        elif SHORTEST <= len(words.rstrip(">=")) and RAM.startswith(words.rstrip(">=")):
+            warning, kind = f"its type, {words!r}, was cut, and is taken as System RAM", USABLE
+        record = by_last_byte(int(found[3], 16), int(found[4], 16), kind)
+        if self.lies_inside(record, len(found[2])):
+            return []
+        self.outer = record
+        return [Entry(self.name, record, None, warning)]
+
+    def lies_inside(self, record: Record, indentation: int) -> bool:
+        """Whether a resource is part of an earlier one: by its indentation, or where that is lost, by its place."""
+        if self.indentation is None or indentation < self.indentation:
+            self.indentation = indentation
+        if indentation > self.indentation:
+            return True
+        outer = self.outer
+        return (
+            outer is not None
+            and outer.start <= record.start
+            and record.start + record.length <= outer.start + outer.length
+            and record != outer
+        )
+
+    def flaw(self, records: Sequence[Record]) -> str | None:
+        if all(record.start == 0 and record.length <= 1 for record in records):
+            return "its addresses are all zero, as /proc/iomem has them for users other than root"
+        if not any(record.type == USABLE for record in records):
+            return "none of its resources is System RAM"
+        return None

@@ -1,0 +1,36 @@
+"""All forms of memory maps that are read, and what tells a line with one of them from any other."""
+
+from __future__ import annotations
+
+import re
+
+from memoracle.logs.map_forms.bios import FreeBsd, SeaBios
+from memoracle.logs.map_forms.efi import Efi, LoongArch, UefiShell
+from memoracle.logs.map_forms.firmware_files import FirmwareFiles
+from memoracle.logs.map_forms.form import Form
+from memoracle.logs.map_forms.limine import Limine
+from memoracle.logs.map_forms.linux import Linux
+from memoracle.logs.map_forms.memblock import Memblock
+from memoracle.logs.map_forms.multiboot import Multiboot
+from memoracle.logs.map_forms.proc_iomem import ProcIomem
+from memoracle.logs.map_forms.xen import Xen
+
+FORMS: tuple[type[Form], ...] = (
+    Linux,
+    Xen,
+    Multiboot,
+    Limine,
+    UefiShell,
+    Efi,
+    SeaBios,
+    FreeBsd,
+    Memblock,
+    ProcIomem,
+    FirmwareFiles,
+    LoongArch,
+)
+HINT = re.compile("|".join(form.hint for form in FORMS), re.IGNORECASE)
+KNOWN = (
+    "Linux (BIOS-e820, user, Xen), the hypervisor Xen, Multiboot and GRUB's lsmmap, Limine, the UEFI shell's memmap, "
+    "Linux's efi: mem, SeaBIOS, FreeBSD's SMAP, memblock, /proc/iomem, /sys/firmware/memmap, LoongArch"
+)

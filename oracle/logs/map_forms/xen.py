@@ -1,0 +1,44 @@
+"""The firmware's map as the hypervisor Xen prints it.
+
+(XEN)  [0000000000100000, 000000007ffdffff] (usable)          the last byte; since 4.16
+(XEN)  0000000000100000 - 000000007ffe0000 (usable)           the end; before
+"""
+
+from __future__ import annotations
+
+import re
+
+from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, by_end, by_last_byte
+from memoracle.logs.map_forms.type_words import LINUX, with_type
+
+NUMBER = r"([0-9a-f]{16})"
+NEW = re.compile(rf"\[{NUMBER},\s*{NUMBER}\](.*)", re.IGNORECASE)
+NEW_BEGINS = re.compile(r"\[[0-9a-f]{16},", re.IGNORECASE)
+PREFIX = r"\(XEN\)(?:\s*\[[^\]]*\])*\s+"
+OLD = re.compile(rf"{PREFIX}{NUMBER} -\s+{NUMBER}(?![0-9a-f])(.*)", re.IGNORECASE)
+OLD_BEGINS = re.compile(rf"{PREFIX}[0-9a-f]{{16}} -", re.IGNORECASE)
+BARE = re.compile(rf"\s*{NUMBER} -\s+{NUMBER}\s*(\(.*)", re.IGNORECASE)
+
+
+class Xen(Form):
+    """A line of the older shape without `(XEN)` counts below a heading only: others print the like."""
+
+    name = "xen"
+    example = "(XEN)  [0000000000100000, 000000007ffdffff] (usable)"
+    hint = r"\(XEN\)|RAM map:|\[[0-9a-f]{16},|^[>|\s]*[0-9a-f]{16} - "
+    heading = re.compile(r"(?:Xen-\w+|Multiboot-\w+|\(XEN\).*EFI) RAM map:", re.IGNORECASE)
+    stage = 2
+
+    def __init__(self) -> None:
+        self.below_heading = False
+
+    def read(self, text: str, line: int) -> list[Entry]:
+        if self.heading.search(text):
+            self.below_heading = True
+        if found := NEW.search(text):
+            return [with_type("xen-new", by_last_byte(int(found[1], 16), int(found[2], 16), 0), found[3], LINUX)]
+        if found := OLD.search(text) or (BARE.fullmatch(text) if self.below_heading else None):
+            return [with_type("xen-old", by_end(int(found[1], 16), int(found[2], 16), 0), found[3], LINUX)]
+        if NEW_BEGINS.search(text) or OLD_BEGINS.search(text):
+            raise IncompleteError("no range of addresses")
+        return []
