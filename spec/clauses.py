@@ -23,6 +23,7 @@ Truth: TypeAlias = "bool | Formula"
 Number: TypeAlias = "int | Term"
 Point: TypeAlias = "int | Term | Formula"  # a number, or a truth
 State = TypeVar("State")
+Value = TypeVar("Value", "bool | Formula", "int | Term", "int | Term | Formula")  # a truth, a number, or either
 
 
 class Formula:
@@ -30,10 +31,10 @@ class Formula:
 
     if TYPE_CHECKING:
 
-        def __and__(self, other: Truth) -> Formula: ...
-        def __or__(self, other: Truth) -> Formula: ...
-        def __rand__(self, other: Truth) -> Formula: ...
-        def __ror__(self, other: Truth) -> Formula: ...
+        def __and__(self, other: Truth) -> Truth: ...
+        def __or__(self, other: Truth) -> Truth: ...
+        def __rand__(self, other: Truth) -> Truth: ...
+        def __ror__(self, other: Truth) -> Truth: ...
         def negated(self) -> Formula: ...
         def choose(self, yes: Any, no: Any) -> Any: ...
 
@@ -72,23 +73,22 @@ def implies(premise: Truth, conclusion: Truth) -> Truth:
     return neg(premise) | conclusion
 
 
-def when(condition: Truth, yes: Any, no: Any) -> Any:
+def when(condition: Truth, yes: Value, no: Value) -> Value:
     """One value or truth if the condition holds, else the other."""
     if isinstance(condition, Formula):
-        return condition.choose(yes, no)
+        chosen: Value = condition.choose(yes, no)
+        return chosen
     return yes if condition else no
 
 
 def at_least(number: Number, floor: Number) -> Number:
     """The number, or the floor if that is larger."""
-    lifted: Number = when(number < floor, floor, number)
-    return lifted
+    return when(number < floor, floor, number)
 
 
 def at_most(number: Number, ceiling: Number) -> Number:
     """The number, or the ceiling if that is smaller."""
-    lowered: Number = when(number > ceiling, ceiling, number)
-    return lowered
+    return when(number > ceiling, ceiling, number)
 
 
 @dataclass(frozen=True)

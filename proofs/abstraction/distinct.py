@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
 
 
-def share(*objects: Any) -> bool:
+def share(*objects: object) -> bool:
     """Whether some container is in two places of these objects."""
     found = [each for one in objects for each in containers(vars(one).values())]
     return any(times > 1 for times in Counter(map(id, found)).values())
 
 
-def containers(values: Any) -> Iterator[Any]:
+def containers(values: Iterable[object]) -> Iterator[object]:
     """The containers among these values, and those in them."""
     for value in values:
         if isinstance(value, Mapping):

@@ -8,6 +8,7 @@ from memoracle.impl.manager import Manager
 from memoracle.impl.paging import LOWER_END
 from memoracle.proofs.abstraction.objects import frames_of
 from memoracle.spec import manager as law
+from memoracle.spec.clauses import Number
 from memoracle.spec.paging import Mappings
 
 
@@ -21,7 +22,7 @@ def mappings_of(manager: Manager) -> Mappings:
     def is_mapped(space: Any, page: Any) -> bool:
         return (space == 0 or page < LOWER_END) and paging.translate(space, page) is not None
 
-    def pages_of(physical: Any) -> list[tuple[int, int]]:
+    def pages_of(physical: Number) -> list[tuple[int, int]]:
         lower = [(p, page) for p, pages in paging.mapped.items() for page in pages]
         upper = [(0, manager.address_of(page)) for page in range(1 << manager.machine.kernel_depth)]
         return [at for at in sorted(lower) + upper if paging.translate(*at) == physical]
@@ -65,7 +66,7 @@ def memory_of(manager: Manager) -> law.Memory:
     lengths: dict[Any, int] = manager.lengths
     frame_at: dict[Any, int] = manager.frame_at
 
-    def use(frame: Any) -> int:
+    def use(frame: Number) -> int:
         uses = [law.TABLE] * (frame in paging.memory) + [law.TABLE] * (frame in roots)
         uses += [law.PAGES] * (frame in page_of_frame) + [law.GIVEN] * (frame in manager.given)
         return uses[0] if len(uses) == 1 else -len(uses)  # a frame that is used twice has no lawful use

@@ -17,7 +17,7 @@ from memoracle.spec import kernel_half as kernel_half_law
 from memoracle.spec.clauses import Number, Truth, neg
 
 
-def has(container: Any, *item: Any) -> Truth:
+def has(container: Any, *item: Number) -> Truth:
     """Whether a set, or the set at an index of a list of sets, has an item."""
     if hasattr(container, "has"):
         found: Truth = container.has(*item)
@@ -28,19 +28,19 @@ def has(container: Any, *item: Any) -> Truth:
     return last in (container[index[0]] if index else container)
 
 
-def maps(mapping: Any, key: Any, value: Any) -> Truth:
+def maps(mapping: Any, key: Number, value: Number) -> Truth:
     """Whether a dictionary has this value at this key."""
     found: Truth = mapping.maps(key, value) if hasattr(mapping, "maps") else mapping.get(key) == value
     return found
 
 
-def item(sequence: Any, place: Any) -> Number:
+def item(sequence: Any, place: Number) -> Number:
     """What a list or a dictionary has at a place."""
     value: Number = sequence.at(place) if hasattr(sequence, "at") else sequence[place]
     return value
 
 
-def bit(words: Any, position: Any) -> Truth:
+def bit(words: Any, position: Number) -> Truth:
     """Whether a bit of a bitmap, the most significant of each word first, is set; False outside the bitmap."""
     word = position >> 6
     if hasattr(words, "at"):
@@ -53,10 +53,10 @@ def bit(words: Any, position: Any) -> Truth:
 def frames_of(bitmap: Bitmap) -> bitmap_law.Frames:
     """The frames of a bitmap. What was handed out is whatever exists, is not free, and is not the image's."""
 
-    def exists(frame: Any) -> Truth:
+    def exists(frame: Number) -> Truth:
         return bit(bitmap.existing, frame)
 
-    def is_free(frame: Any) -> Truth:
+    def is_free(frame: Number) -> Truth:
         return bit(bitmap.words, frame)
 
     def free_below(frame: Any) -> Number:
@@ -76,12 +76,12 @@ def frames_of(bitmap: Bitmap) -> bitmap_law.Frames:
 def blocks_of(buddy: Buddy) -> buddy_law.Blocks:
     """The blocks of an address space between two operations, when nothing is held."""
 
-    def is_allocated(order: Any, block: Any) -> Truth:
+    def is_allocated(order: Number, block: Number) -> Truth:
         if isinstance(order, int) and not 0 <= order <= buddy.depth:
             return False
         return maps(buddy.allocated, block << order, order)
 
-    def order_at(page: Any) -> Number:
+    def order_at(page: Number) -> Number:
         exists = buddy_law.exists
         return next((order for order in range(buddy.depth + 1) if exists(state, order, page >> order)), -1)
 

@@ -12,18 +12,19 @@ from memoracle.impl.pte import ENTRIES
 from memoracle.proofs.abstraction.objects import bit
 from memoracle.spec import paging as law
 from memoracle.spec import pte, tables
+from memoracle.spec.clauses import Number
 
 
 @dataclass
 class Known:
     """By frame, what each table that a root leads to knows."""
 
-    level: dict[Any, int] = field(default_factory=dict)
-    owner: dict[Any, int] = field(default_factory=dict)
-    place: dict[Any, int] = field(default_factory=dict)
+    level: dict[Number, int] = field(default_factory=dict)
+    owner: dict[Number, int] = field(default_factory=dict)
+    place: dict[Number, int] = field(default_factory=dict)
     is_users: dict[Any, bool] = field(default_factory=dict)
-    parent: dict[Any, int] = field(default_factory=dict)
-    kept: dict[Any, int] = field(default_factory=dict)
+    parent: dict[Number, int] = field(default_factory=dict)
+    kept: dict[Number, int] = field(default_factory=dict)
 
 
 def known_of(paging: Paging) -> Known:
@@ -65,7 +66,7 @@ def tables_of(paging: Paging) -> tables.Tables:
     def top(process: Any, index: Any) -> int:
         return halves.tables[process][index] if process in halves.tables and 0 <= index < ENTRIES else 0
 
-    def level(table: Any) -> int:
+    def level(table: Number) -> int:
         """A table in memory that no root leads to has no level that there is: it was lost."""
         return known.level.get(table, -1 if table in memory else 0)
 
@@ -94,17 +95,17 @@ def mappings_of(paging: Paging, pages: Sequence[int]) -> law.Mappings:
     entries = pte.Entries(paging.layout.physical_address_bits, paging.layout.pat_register)
     counts: dict[Any, int] = paging.uses
 
-    def leaf(space: Any, page: Any) -> Any:
+    def leaf(space: Number, page: Number) -> Number:
         return tables.walk(state, space, page)
 
-    def is_mapped(space: Any, page: Any) -> bool:
+    def is_mapped(space: Number, page: Number) -> bool:
         whose = space in paging.roots and (bool(law.is_lower(page)) or space == 0)
         return whose and leaf(space, page) != 0
 
-    def physical(space: Any, page: Any) -> Any:
+    def physical(space: Any, page: Any) -> Number:
         return pte.address_of(leaf(space, page), paging.leaf_level)
 
-    def users(frame: Any) -> list[tuple[int, int]]:
+    def users(frame: Number) -> list[tuple[int, int]]:
         every = ((space, page) for space in sorted(paging.roots) for page in pages)
         return [at for at in every if is_mapped(*at) and physical(*at) == frame]
 

@@ -17,7 +17,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
 from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import bitmap as law
-from memoracle.spec.clauses import Operation, at_least, at_most, implies, neg
+from memoracle.spec.clauses import Number, Operation, Truth, at_least, at_most, implies, neg
 from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
 
 MOST_FRAMES = 1 << 52  # of 4 KiB, in 64-bit addresses
@@ -101,7 +101,7 @@ def moves_no_other_bit(operation: Operation) -> Obligation:
 # The code. Its containers are unknown; what they must be like, beside what the law says, is stated here.
 
 
-def reopened_are_known(bitmap: Any, word: Any) -> Any:
+def reopened_are_known(bitmap: Any, word: Number) -> Any:
     """Of the words below the frontier, those with a free frame are noted as reopened, and no others."""
     searched = (0 <= word) & (word < bitmap.frontier)
     return bitmap.reopened.has(word) == (searched & (bitmap.words.at(word) != 0))
@@ -198,7 +198,7 @@ class Advance:
         return self.bitmap.length - self.bitmap.frontier
 
 
-def is_the_lowest(bitmap: Any, found: Any, word: Any) -> Any:
+def is_the_lowest(bitmap: Any, found: Any, word: Number) -> Any:
     """Whether this word, or no word, is the lowest that is not 0."""
     if found is None:
         return bitmap.words.at(word) == 0
@@ -234,9 +234,9 @@ def clear_refines(run: Run) -> None:
     is_the_laws(run, bitmap, law.allocate(state, frame), trusting)
 
 
-def finding_and_clearing(run: Run, bitmap: Any, state: law.Frames) -> list[Any]:
+def finding_and_clearing(run: Run, bitmap: Any, state: law.Frames) -> list[Number]:
     """Puts what is shown of the steps of `allocate` in their place; the frames that are cleared."""
-    cleared: list[Any] = []
+    cleared: list[Number] = []
 
     def lowest_word() -> Any:
         found = run.point("word") if run.fork() else None
@@ -248,7 +248,7 @@ def finding_and_clearing(run: Run, bitmap: Any, state: law.Frames) -> list[Any]:
             run.assume_for_all(("word",), inside)
         return found
 
-    def clear(frame: Any) -> None:
+    def clear(frame: Number) -> None:
         with run.reading_law():
             run.assert_goal("the frame that is taken is free", law.allocate.allows(state, frame=frame))
             cleared.append(frame)
@@ -298,7 +298,7 @@ def refines(name: str, method: str, operation: Operation, trusting: Operation | 
     return body
 
 
-def bits_are_set(before: Any, after: Any, first: Any, last: Any, position: Any) -> Any:
+def bits_are_set(before: Any, after: Any, first: Number, last: Number, position: Number) -> Truth:
     """A bit is set afterwards if it was, or is one of those to set."""
     among = (first <= position) & (position < last)
     return bit(after, position) == (bit(before, position) | among)
@@ -317,7 +317,7 @@ def set_bits_refines(run: Run) -> None:
 def setting_bits(run: Run) -> None:
     """Puts what `set_bits_refines` shows in the place of `set_bits`."""
 
-    def stand_in(words: Any, first: Any, last: Any) -> None:
+    def stand_in(words: Any, first: Number, last: Number) -> None:
         with run.reading_law():
             run.assert_goal("there are such bits", (0 <= first) & (first < last) & (last <= words.length << 6))
             before = words.copy()

@@ -17,7 +17,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.proofs.symbolic.loops import Measure, Members, cut
 from memoracle.spec import kernel_half as law
-from memoracle.spec.clauses import Clause, Operation, implies, neg
+from memoracle.spec.clauses import Clause, Number, Operation, Truth, implies, neg
 
 PROCESS, INDEX = Sort("process"), Sort("index")
 SORTS = {
@@ -141,12 +141,12 @@ def attributes() -> frozenset[str]:
     return frozenset(vars(KernelHalf()))
 
 
-def containers(code: Any) -> dict[str, Any]:
+def containers(code: Any) -> dict[str, object]:
     """The attributes that are containers, by their names."""
     return {name: getattr(code, name) for name, value in vars(KernelHalf()).items() if not isinstance(value, int)}
 
 
-def contents(code: Any) -> tuple[Any, ...]:
+def contents(code: Any) -> tuple[object, ...]:
     """Whatever the reference holds: of containers the functions that are replaced when they are written."""
     held = (code.master.at, code.tables.has, code.tables.entry, code.live.has, code.pending.has)
     return (*held, code.updating, code.index, code.value, *containers(code).values())
@@ -178,7 +178,7 @@ def refines(
     operation: Operation,
     takes: Sequence[str],
     requires: Sequence[Clause] = (),
-    choice: Callable[[Any], dict[str, Any]] = lambda code: {},
+    choice: Callable[[Any], dict[str, Number]] = lambda code: {},
 ) -> Obligation:
     """That a method, which takes these of the operation's values, does what the operation says, or else nothing.
 
@@ -287,7 +287,7 @@ class Steps:
         return state
 
 
-def in_flight(code: Any, index: Any, value: Any) -> Any:
+def in_flight(code: Any, index: Number, value: Number) -> Any:
     """Whether an update of this entry to this value is in flight."""
     return code.updating & (code.index == index) & (code.value == value)
 
@@ -295,7 +295,7 @@ def in_flight(code: Any, index: Any, value: Any) -> Any:
 class Broadcast:
     """The loop that copies an update to all. At its head, others may have done anything but touch the update."""
 
-    def __init__(self, steps: Steps, index: Any, value: Any) -> None:
+    def __init__(self, steps: Steps, index: Number, value: Number) -> None:
         self.steps, self.code, self.index, self.value = steps, steps.code, index, value
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
@@ -303,7 +303,7 @@ class Broadcast:
         self.waited_for = [*self.code.pending.witnesses, run.point("process")][0]
         return Members(self.code.pending.has, "process")
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Truth:
         now, _ = unknown_code(run, "-later")
         copied = run.fresh_truth("it was copied to one")
         run.suppose(in_flight(now, self.index, self.value))

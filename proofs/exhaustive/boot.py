@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations, product
-from typing import Any
 
 from memoracle.impl.boot import Interval, Record, boot, usable_pages
 from memoracle.proofs.abstraction.objects import frames_of
@@ -14,6 +13,7 @@ from memoracle.proofs.exhaustive.finite_states import Domain, broken, seen, sett
 from memoracle.proofs.exhaustive.systems import bitmap_domain, every_in_reach
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import boot as law
+from memoracle.spec.clauses import Number
 
 SCOPE = "bounded: up to three records on the bounds of 8 bytes at either end of memory, pages of 1, 2 and 4 bytes"
 SHIFTS = (0, 1, 2)
@@ -41,7 +41,7 @@ def read_by_law(records: Sequence[Record], page_shift: int) -> tuple[law.Map, Do
     pages = sorted({byte >> page_shift for byte in data})
     if_usable = settled(replace(state, is_usable=lambda page: True))
 
-    def spoilt(page: Any, byte: Any) -> bool:
+    def spoilt(page: Number, byte: Number) -> bool:
         clauses = (law.usable_pages_are_covered, law.usable_pages_are_unclaimed)
         return not all(clause(if_usable, page, byte) for clause in clauses)
 

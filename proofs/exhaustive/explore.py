@@ -20,7 +20,7 @@ from typing import Any
 
 from memoracle.proofs.exhaustive.finite_states import Domain, Values, after, broken, choices, reason, seen, settled
 from memoracle.proofs.exhaustive.snapshots import duplicate, frozen
-from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.clauses import Clause, Operation, Point
 
 SECONDS = 2.0  # that one call may take
 
@@ -71,7 +71,7 @@ class Question:
     run: Callable[[Any], object]
     clause: Clause
     given: Values
-    answers: Sequence[Any]  # every answer there may be
+    answers: Sequence[Point]  # every answer there may be
     part: str = ""
     guard: Sequence[Clause] = ()
 

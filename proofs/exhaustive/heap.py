@@ -13,7 +13,7 @@ from memoracle.proofs.exhaustive.finite_states import Domain
 from memoracle.proofs.exhaustive.law_search import Variant
 from memoracle.proofs.exhaustive.snapshots import duplicate
 from memoracle.spec import heap as law
-from memoracle.spec.clauses import Clause, Operation, Truth, clause
+from memoracle.spec.clauses import Clause, Number, Operation, Truth, clause
 
 PAGE, SHIFT = 64, 6
 
@@ -87,7 +87,7 @@ def heap_part(heap: SmallHeap) -> Part:
     def size(address: Any) -> int:
         return heap.sizes.get(address, 0)
 
-    def block_at(byte: Any) -> int:
+    def block_at(byte: Number) -> int:
         return next((a for a, size in heap.sizes.items() if a <= byte < a + size), 0)
 
     state = law.Heap(
@@ -100,7 +100,7 @@ def heap_part(heap: SmallHeap) -> Part:
     return Part(state, domain, law.INVARIANTS, words, shows)
 
 
-def live(state: law.Heap, most: int = 8) -> dict[int, Any]:
+def live(state: law.Heap, most: int = 8) -> dict[int, Number]:
     return {address: state.size(address) for address in range(0, (most + 1) * PAGE, 8) if state.is_live(address)}
 
 

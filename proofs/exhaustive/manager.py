@@ -23,7 +23,7 @@ from memoracle.proofs.exhaustive.manager_hazards import matters
 from memoracle.proofs.exhaustive.systems import numbers
 from memoracle.spec import manager as law
 from memoracle.spec import manager_law, manager_pages, manager_ranges
-from memoracle.spec.clauses import Operation, clause
+from memoracle.spec.clauses import Number, Operation, clause
 from memoracle.spec.paging import page_is_unmapped, space_of
 
 SHIFT = 30
@@ -66,7 +66,7 @@ def machine() -> Manager:
 # Tables: a space has one below the PML4 while it maps anything
 
 
-def maps_anything(s: law.Memory, space: Any) -> bool:
+def maps_anything(s: law.Memory, space: Number) -> bool:
     return any(map(bool, (s.is_mapped(space, page) for page in PAGES)))
 
 
@@ -79,7 +79,7 @@ def table_suffices(s: law.Memory, process: int, virtual: int) -> bool:
     return maps_anything(s, space_of(process, virtual)) or bool(s.count > 0)
 
 
-def with_table(s: law.Memory, space: Any) -> law.Memory:
+def with_table(s: law.Memory, space: Number) -> law.Memory:
     """The state in which the space has a table to map a page by."""
     return s if maps_anything(s, space) else law.take_table(s, lowest(s), space)
 

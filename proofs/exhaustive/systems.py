@@ -17,7 +17,7 @@ from memoracle.proofs.exhaustive.finite_states import Domain, Values
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import buddy as buddy_law
 from memoracle.spec import kernel_half as half_law
-from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.clauses import Clause, Number, Operation
 
 
 def numbers(found: Sequence[int]) -> str:
@@ -66,7 +66,7 @@ def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
 BEST_FIT = "the smallest order that fits, its lowest address, and the lower half of a split"
 
 
-def smallest_then_lowest(state: buddy_law.Blocks, choice: Values) -> tuple[Any, int]:
+def smallest_then_lowest(state: buddy_law.Blocks, choice: Values) -> tuple[Number, int]:
     return state.order_at(choice["page"]), choice["page"]
 
 

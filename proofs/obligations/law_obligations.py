@@ -14,7 +14,7 @@ from memoracle.proofs.obligations.obligation import UNBOUNDED, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.proofs.symbolic.numbers import Symbolic
-from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.clauses import Clause, Number, Operation, Truth
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def permitted(run: Run, operation: Operation, state: Any, values: dict[str, Any]
     for clause in operation.guard:
         others = tuple(point for point in clause.points if point not in values)
 
-        def holds(*points: Any, clause: Clause = clause, others: tuple[str, ...] = others) -> Any:
+        def holds(*points: Number, clause: Clause = clause, others: tuple[str, ...] = others) -> Truth:
             here = {**values, **dict(zip(others, points, strict=True))}
             return clause(state, *(here[point] for point in clause.points))
 

@@ -14,7 +14,8 @@ from memoracle.proofs.symbolic import numbers
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.numbers import Symbolic, number
-from memoracle.spec.clauses import implies, when
+from memoracle.proofs.symbolic.values import Condition, Function, Property, Table
+from memoracle.spec.clauses import Number, Truth, implies, when
 
 WORD = (1 << 64) - 1
 
@@ -34,24 +35,24 @@ class Set:
     def __init__(
         self,
         run: Run,
-        has: Callable[[Any], Any],
+        has: Property,
         parameter: str,
         write: Callable[[Callable[[Any], Any]], None] = lambda has: None,
-        witnesses: list[Any] | None = None,
+        witnesses: list[Number] | None = None,
     ) -> None:
         self.run, self._has, self.parameter, self.write = run, has, parameter, write
         self.witnesses = [] if witnesses is None else witnesses
 
     @property
-    def has(self) -> Callable[[Any], Any]:
+    def has(self) -> Property:
         """Whether it has an item."""
         return self._has
 
     @has.setter
-    def has(self, has: Callable[[Any], Any]) -> None:
+    def has(self, has: Property) -> None:
         self._has = has
 
-    def __contains__(self, item: Any) -> bool:
+    def __contains__(self, item: Number) -> bool:
         return bool(self.has(item))
 
     def __bool__(self) -> bool:
@@ -81,21 +82,21 @@ class Set:
         self.remove(self.popped)
         return self.popped
 
-    def add(self, item: Any) -> None:
+    def add(self, item: Number) -> None:
         self.run.assert_and_assume("a key is a 64-bit number", (0 <= item) & (item <= HIGHEST))
         self._change(item, True)
 
-    def remove(self, item: Any) -> None:
+    def remove(self, item: Number) -> None:
         self.run.assert_and_assume("what is removed from a set is in it", self.has(item))
         self._change(item, False)
 
-    def discard(self, item: Any) -> None:
+    def discard(self, item: Number) -> None:
         self._change(item, False)
 
     def copy(self) -> Set:
         return Set(self.run, self.has, self.parameter)
 
-    def _change(self, item: Any, present: bool) -> None:
+    def _change(self, item: Number, present: bool) -> None:
         before = self.has
         self.has = lambda other: when(other == item, present, before(other))
         self.write(self.has)
@@ -107,7 +108,7 @@ class Set:
         self.run.suppose(self.has(item))
         return item
 
-    def _all_are(self, holds: Callable[[Any], Any]) -> None:
+    def _all_are(self, holds: Property) -> None:
         """From here on it is known that every item is like this."""
         has = self.has
         self.run.assume_for_all((self.parameter,), lambda item: implies(has(item), holds(item)))
@@ -116,11 +117,11 @@ class Set:
 class Sets(Unasked):
     """A list of sets of numbers."""
 
-    def __init__(self, run: Run, has: Callable[..., Any], length: Any, parameter: str) -> None:
+    def __init__(self, run: Run, has: Condition, length: Number, parameter: str) -> None:
         self.run, self.has, self.length, self.parameter = run, has, length, parameter
-        self.witnesses: dict[int, list[Any]] = {}
+        self.witnesses: dict[int, list[Number]] = {}
 
-    def __getitem__(self, index: Any) -> Set:
+    def __getitem__(self, index: Number) -> Set:
         self.run.assert_and_assume("an index lies in its list", (0 <= index) & (index < self.length))
         return OneSet(self, index)
 
@@ -128,18 +129,18 @@ class Sets(Unasked):
 class OneSet(Set):
     """One of the sets of such a list: what it has is what the list has there, whoever wrote it."""
 
-    def __init__(self, sets: Sets, index: Any) -> None:
+    def __init__(self, sets: Sets, index: Number) -> None:
         witnesses = sets.witnesses.setdefault(number(index).z.get_id(), [])
         super().__init__(sets.run, sets.has, sets.parameter, witnesses=witnesses)
         self.sets, self.index = sets, index
 
     @property
-    def has(self) -> Callable[[Any], Any]:
+    def has(self) -> Property:
         has, index = self.sets.has, self.index
         return lambda item: has(index, item)
 
     @has.setter
-    def has(self, has: Callable[[Any], Any]) -> None:
+    def has(self, has: Property) -> None:
         others, index = self.sets.has, self.index
         self.sets.has = lambda i, item: when(i == index, has(item), others(i, item))
 
@@ -147,24 +148,24 @@ class OneSet(Set):
 class Keyed(Unasked):
     """What all dictionaries do with their keys."""
 
-    def __init__(self, run: Run, has: Callable[[Any], Any]) -> None:
+    def __init__(self, run: Run, has: Property) -> None:
         self.run, self.has = run, has
 
-    def __contains__(self, key: Any) -> bool:
+    def __contains__(self, key: Number) -> bool:
         return bool(self.has(key))
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: Number) -> None:
         self.run.assert_and_assume("a dictionary has the key that is deleted", self.has(key))
         self._change(key, False)
 
-    def _look_up(self, key: Any) -> None:
+    def _look_up(self, key: Number) -> None:
         self.run.assert_and_assume("a dictionary has the key that is looked up", self.has(key))
 
-    def _put(self, key: Any) -> None:
+    def _put(self, key: Number) -> None:
         self.run.assert_and_assume("a key is a 64-bit number", (0 <= key) & (key <= HIGHEST))
         self._change(key, True)
 
-    def _change(self, key: Any, present: bool) -> None:
+    def _change(self, key: Number, present: bool) -> None:
         before = self.has
         self.has = lambda other: when(other == key, present, before(other))
 
@@ -172,26 +173,26 @@ class Keyed(Unasked):
 class Map(Keyed):
     """A dictionary from numbers to numbers between two bounds."""
 
-    def __init__(self, run: Run, has: Callable[[Any], Any], at: Callable[[Any], Any], high: int = HIGHEST) -> None:
+    def __init__(self, run: Run, has: Property, at: Function, high: int = HIGHEST) -> None:
         super().__init__(run, has)
         self.at, self.high = at, high
 
-    def maps(self, key: Any, value: Any) -> Any:
+    def maps(self, key: Number, value: Number) -> Truth:
         return self.has(key) & (self.at(key) == value)
 
-    def get(self, key: Any) -> Any:
+    def get(self, key: Number) -> Number | None:
         return self.at(key) if self.has(key) else None
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Number) -> Number:
         self._look_up(key)
         return self.at(key)
 
-    def pop(self, key: Any) -> Any:
+    def pop(self, key: Number) -> Number:
         value = self[key]
         del self[key]
         return value
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Number, value: Number) -> None:
         self.run.assert_and_assume("a value lies in its bounds", (0 <= value) & (value <= self.high))
         self._put(key)
         before = self.at
@@ -204,19 +205,19 @@ class Words(Unasked):
     is_held: whether an object or a container has it; what code has just made is not held yet.
     """
 
-    def __init__(self, run: Run, at: Callable[[Any], Any], length: Any, is_held: bool = True) -> None:
+    def __init__(self, run: Run, at: Function, length: Number, is_held: bool = True) -> None:
         self.run, self._at, self.length, self.is_held = run, at, length, is_held
 
     @property
-    def at(self) -> Callable[[Any], Any]:
+    def at(self) -> Function:
         """What it has at an index."""
         return self._at
 
     @at.setter
-    def at(self, at: Callable[[Any], Any]) -> None:
+    def at(self, at: Function) -> None:
         self._at = at
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Number) -> Number:
         self.run.assert_and_assume("an index lies in its array", (0 <= index) & (index < self.length))
         return self.at(index)
 
@@ -250,7 +251,7 @@ class Words(Unasked):
         (only,) = set(other)
         at = self.at
         if self.run.fresh_truth("all are the same"):
-            inside: Callable[[Any], Any] = lambda index: (0 <= index) & (index < self.length)  # noqa: E731
+            inside: Property = lambda index: (0 <= index) & (index < self.length)  # noqa: E731
             self.run.assume_for_all(("index",), lambda index: implies(inside(index), at(index) == only))
             return True
         self.other_at = self.run.point("index")
@@ -261,25 +262,25 @@ class Words(Unasked):
 class Tables(Keyed):
     """A dictionary from numbers to lists of numbers, all of one length."""
 
-    def __init__(self, run: Run, has: Callable[[Any], Any], entry: Callable[[Any, Any], Any], length: int) -> None:
+    def __init__(self, run: Run, has: Property, entry: Table, length: int) -> None:
         super().__init__(run, has)
         self.entry, self.length = entry, length
-        self.made: list[Any] = []  # keys that were put in
-        self.deleted: list[Any] = []
-        self.differing: list[tuple[Any, Any]] = []  # lists that were found not blank: where, and an index at which
+        self.made: list[Number] = []  # keys that were put in
+        self.deleted: list[Number] = []
+        self.differing: list[tuple[Number, Number]] = []  # lists found not blank: where, and an index
 
-    def at(self, key: Any) -> Words:
+    def at(self, key: Number) -> Words:
         return Words(self.run, lambda index: self.entry(key, index), self.length)
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: Number) -> None:
         super().__delitem__(key)
         self.deleted.append(key)
 
-    def __getitem__(self, key: Any) -> Words:
+    def __getitem__(self, key: Number) -> Words:
         self._look_up(key)
         return Row(self, key)
 
-    def __setitem__(self, key: Any, row: Words | list[int]) -> None:
+    def __setitem__(self, key: Number, row: Words | list[int]) -> None:
         """From here on the list is this dictionary's: code that has it under another name finds it empty."""
         if isinstance(row, list):
             given, row = row, row + Words(self.run, lambda index: 0, 0)
@@ -296,17 +297,17 @@ class Tables(Keyed):
 class Row(Words):
     """One of the lists of such a dictionary: what it has is what the dictionary has there, whoever wrote it."""
 
-    def __init__(self, tables: Tables, key: Any) -> None:
+    def __init__(self, tables: Tables, key: Number) -> None:
         super().__init__(tables.run, lambda index: 0, tables.length)
         self.tables, self.key = tables, key
 
     @property
-    def at(self) -> Callable[[Any], Any]:
+    def at(self) -> Function:
         entry, key = self.tables.entry, self.key
         return lambda index: entry(key, index)
 
     @at.setter
-    def at(self, at: Callable[[Any], Any]) -> None:
+    def at(self, at: Function) -> None:
         entry, key = self.tables.entry, self.key
         self.tables.entry = lambda other, index: when(other == key, at(index), entry(other, index))
 

@@ -17,6 +17,7 @@ from memoracle.proofs.symbolic import numbers, z3_terms
 from memoracle.proofs.symbolic.exits import Exit, Exits
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.proofs.symbolic.numbers import truth
+from memoracle.spec.clauses import Truth
 
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
 PATHS = 500  # that are run of one obligation at most
@@ -51,13 +52,13 @@ class Run(HypothesisPool):
         self.goals: list[Goal] = []
         self.ruling: z3.Solver | None = None  # rules out ways that cannot be taken
         self.told = 0  # how many of the facts it knows
-        self.replaced: list[tuple[Any, str, Any]] = []
+        self.replaced: list[tuple[object, str, object]] = []
         self.ended = False  # whether it went to the end of the proof's body, and not only to the end of a loop's turn
         self.exits = Exits()
         self.cut: set[Exit] = set()  # the loops that were cut: where each calls its step
         self.turned: set[Exit] = set()  # those that this run turned
 
-    def replace(self, owner: Any, name: str, stand_in: Any) -> None:
+    def replace(self, owner: object, name: str, stand_in: object) -> None:
         """Puts something in the place of an attribute of a module or an object until this run ends."""
         self.replaced.append((owner, name, getattr(owner, name)))
         setattr(owner, name, stand_in)
@@ -132,7 +133,7 @@ class Run(HypothesisPool):
         if not isinstance(holds, bool):
             self.conditions.append(holds.z)
 
-    def assert_goal(self, says: str, holds: Any) -> None:
+    def assert_goal(self, says: str, holds: Truth) -> None:
         """Something that must hold here, on which nothing else relies."""
         self.goals.append(Goal(says, tuple(self.conditions), truth(holds)))
 

@@ -7,19 +7,18 @@ that putting an unknown state in place did not replace are compared before and a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool
 from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool
 
 OURS = ("memoracle.impl.", "memoracle.proofs.")
-Footprint = dict[str, tuple[Any, ...]]  # by the path to a part, what it is
+Footprint = dict[str, tuple[object, ...]]  # by the path to a part, what it is
 
 
-def footprint(roots: Mapping[str, Any]) -> Footprint:
+def footprint(roots: Mapping[str, object]) -> Footprint:
     """The parts that can be reached from these."""
     found: Footprint = {}
-    seen: dict[int, Any] = {}
+    seen: dict[int, object] = {}
     for name, value in roots.items():
         found.update(_parts(name, value, seen))
     return found
@@ -30,13 +29,13 @@ def changed(before: Footprint, after: Footprint) -> list[str]:
     return [path for path in before.keys() | after.keys() if not _same(before.get(path), after.get(path))]
 
 
-def _same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
+def _same(one: tuple[object, ...] | None, other: tuple[object, ...] | None) -> bool:
     if one is None or other is None or len(one) != len(other):
         return False
     return all(_is(*both) for both in zip(one, other, strict=True))
 
 
-def _is(one: Any, other: Any) -> bool:
+def _is(one: object, other: object) -> bool:
     if isinstance(one, Symbolic | SymbolicBool) and type(one) is type(other):
         return bool(one.z.eq(other.z))
     if isinstance(one, int | str) and type(one) is type(other):
@@ -44,7 +43,7 @@ def _is(one: Any, other: Any) -> bool:
     return one is other
 
 
-def _parts(path: str, value: Any, seen: dict[int, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _parts(path: str, value: object, seen: dict[int, object]) -> Iterator[tuple[str, tuple[object, ...]]]:
     if isinstance(value, HypothesisPool) or id(value) in seen:
         return
     if isinstance(value, tuple | list):
@@ -70,7 +69,7 @@ def _parts(path: str, value: Any, seen: dict[int, Any]) -> Iterator[tuple[str, t
         yield path, (value,)
 
 
-def _is_note(owner: Any, name: str, item: Any) -> bool:
+def _is_note(owner: object, name: str, item: object) -> bool:
     """Whether it is what a stand-in notes for the proof's own use, and no part of what it stands for."""
     if not type(owner).__module__.startswith("memoracle.proofs."):
         return False

@@ -17,7 +17,8 @@ import z3
 from memoracle.proofs.symbolic import z3_terms
 from memoracle.proofs.symbolic.instances import Hypotheses
 from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool, constant, key, number, sort, truth, within
-from memoracle.spec.clauses import Clause
+from memoracle.proofs.symbolic.values import Condition
+from memoracle.spec.clauses import Clause, Number, Truth
 
 HIGHEST = (1 << 64) - 1  # "any size" is any that 64-bit addresses admit
 
@@ -83,7 +84,7 @@ class HypothesisPool:
         """An unknown truth of each point."""
         symbol = z3.Function(f"{name}@", *[sort()] * len(parameters), z3.BoolSort())
 
-        def read(*points: Any) -> SymbolicBool:
+        def read(*points: Number) -> SymbolicBool:
             inside, arguments = self._arguments(parameters, points)
             return SymbolicBool(z3_terms.all_of([*inside, z3_terms.applied(symbol, arguments, truth=True)]))
 
@@ -95,7 +96,7 @@ class HypothesisPool:
         """An unknown number of each point; `gives` says that the number is a point itself."""
         symbol = z3.Function(f"{name}@", *[sort()] * (len(parameters) + 1))
 
-        def read(*points: Any) -> Symbolic:
+        def read(*points: Number) -> Symbolic:
             _, arguments = self._arguments(parameters, points)
             value = Symbolic(z3_terms.applied(symbol, arguments, truth=False), low, high)
             self.facts.append(within(value, low, high))
@@ -106,7 +107,9 @@ class HypothesisPool:
         self.bounds[read] = (low, high)
         return read
 
-    def _arguments(self, parameters: tuple[str, ...], points: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+    def _arguments(
+        self, parameters: tuple[str, ...], points: tuple[Number, ...]
+    ) -> tuple[list[z3.BoolRef], list[z3.ExprRef]]:
         """Whether each point is one that there can be, and the points as the solver's arguments."""
         inside, keys = [], []
         for parameter, term in zip(parameters, map(number, points), strict=True):
@@ -119,13 +122,13 @@ class HypothesisPool:
         self.touch(parameters, tuple(keys))
         return inside, [term.z for term in keys]
 
-    def touch(self, parameters: tuple[str, ...], terms: tuple[Any, ...]) -> None:
+    def touch(self, parameters: tuple[str, ...], terms: tuple[Number, ...]) -> None:
         """Notes points: of each parameter alone, and of all together."""
-        terms = tuple(number(term) for term in terms)
+        numbers = tuple(number(term) for term in terms)
         sorts = tuple(self.sorts[parameter].name for parameter in parameters)
-        ids = tuple(self._simplified(term) for term in terms)
-        self.points.setdefault(sorts, {}).setdefault(ids, terms)
-        for name, place, term in zip(sorts, ids, terms, strict=True):
+        ids = tuple(self._simplified(term) for term in numbers)
+        self.points.setdefault(sorts, {}).setdefault(ids, numbers)
+        for name, place, term in zip(sorts, ids, numbers, strict=True):
             self.points.setdefault((name,), {}).setdefault((place,), (term,))
 
     def _simplified(self, term: Symbolic) -> int:
@@ -137,7 +140,7 @@ class HypothesisPool:
             self.simple[written] = z3_terms.identity(simplified)
         return self.simple[written]
 
-    def assume(self, *facts: Any) -> None:
+    def assume(self, *facts: Truth | z3.BoolRef) -> None:
         """Takes truths as given."""
         self.facts.extend(truth(fact) for fact in facts)
 
@@ -146,7 +149,7 @@ class HypothesisPool:
         for clause in clauses:
             self.assume_for_all(clause.points, lambda *points, clause=clause: clause(state, *points))
 
-    def assume_for_all(self, parameters: tuple[str, ...], holds: Callable[..., Any]) -> None:
+    def assume_for_all(self, parameters: tuple[str, ...], holds: Condition) -> None:
         """Takes a truth of each point as given, from here on."""
         if not parameters:
             self.suppose(holds())
@@ -155,7 +158,7 @@ class HypothesisPool:
         self.given.append((tuple(self.sorts[parameter].name for parameter in parameters), holds, given))
         self.suppose(given)
 
-    def suppose(self, *truths: Any) -> None:
+    def suppose(self, *truths: Truth) -> None:
         """What is known from here on."""
         self.conditions.extend(truth(known) for known in truths)
 
@@ -198,6 +201,6 @@ class HypothesisPool:
         ]
 
 
-def _instance(holds: Callable[..., Any], given: SymbolicBool, points: tuple[Symbolic, ...]) -> z3.BoolRef:
+def _instance(holds: Condition, given: SymbolicBool, points: tuple[Symbolic, ...]) -> z3.BoolRef:
     """A clause at these points, where it is given."""
     return z3_terms.implication(given.z, truth(holds(*points)))

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.exits import Exit, is_reference
 from memoracle.proofs.symbolic.footprint import Footprint, changed, footprint
+from memoracle.proofs.symbolic.values import Property
 from memoracle.spec.clauses import implies, neg
 
 
@@ -33,7 +34,7 @@ class Members:
     parameter: what its members are.  lost: after a turn, a member that it took away.
     """
 
-    has: Callable[[Any], Any]
+    has: Property
     parameter: str
     lost: Any = None
 

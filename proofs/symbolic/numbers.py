@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 import z3
 
 from memoracle.proofs.symbolic import z3_terms
-from memoracle.spec.clauses import Formula, Term
+from memoracle.spec.clauses import Formula, Number, Term, Truth
 
 WIDTHS = (72, 144)
 WIDTH = WIDTHS[0]  # of the keys and values that containers hold: 64-bit numbers
@@ -26,7 +26,7 @@ class Runner(Protocol):
     """Runs code: says which way a branch goes, and notes what must hold where the code has come to."""
 
     def decide(self, condition: z3.BoolRef) -> bool: ...
-    def assert_and_assume(self, says: str, holds: Any) -> None: ...
+    def assert_and_assume(self, says: str, holds: Truth) -> None: ...
 
 
 running: Runner | None = None  # while code is run, as opposed to the law being read
@@ -40,15 +40,15 @@ class SymbolicBool(Formula):
     def __init__(self, z: z3.BoolRef) -> None:
         self.z = z
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Truth) -> Truth:
         if isinstance(other, bool):
             return self if other else False
-        return SymbolicBool(z3_terms.all_of((self.z, other.z)))
+        return SymbolicBool(z3_terms.all_of((self.z, symbolic(other).z)))
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Truth) -> Truth:
         if isinstance(other, bool):
             return True if other else self
-        return SymbolicBool(z3_terms.any_of((self.z, other.z)))
+        return SymbolicBool(z3_terms.any_of((self.z, symbolic(other).z)))
 
     __rand__ = __and__
     __ror__ = __or__
@@ -67,8 +67,8 @@ class SymbolicBool(Formula):
             raise TypeError("a clause branches on a truth; it must be written with neg, implies and when")
         return running.decide(self.z)
 
-    def __rmul__(self, other: int) -> Any:
-        return self.choose(other, 0)  # as Python counts truths
+    def __rmul__(self, other: int) -> Symbolic:
+        return number(self.choose(other, 0))  # as Python counts truths
 
     def negated(self) -> SymbolicBool:
         return SymbolicBool(z3_terms.negation(self.z))
@@ -93,40 +93,42 @@ class Symbolic(Term):
             None  # a number, not negative, and by how much it was shifted right
         )
 
-    def _with(self, other: Any, low: int, high: int, apply: Callable[[Any, Any], Any]) -> Symbolic:
+    def _with(
+        self, other: Number, low: int, high: int, apply: Callable[[z3.ExprRef, z3.ExprRef], z3.ExprRef]
+    ) -> Symbolic:
         other = number(other)
         width = width_for(min(low, self.low, other.low), max(high, self.high, other.high))
         return Symbolic(apply(*alike(self, other, width)), low, high)
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Number) -> Symbolic:
         other = number(other)
         return self._with(other, self.low + other.low, self.high + other.high, partial(z3_terms.sum_of, "+"))
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Number) -> Symbolic:
         other = number(other)
         return self._with(other, self.low - other.high, self.high - other.low, partial(z3_terms.sum_of, "-"))
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Symbolic:
         return number(0) - self
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Number) -> Symbolic:
         return number(other) - self
 
     __radd__ = __add__
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: int) -> Symbolic:
         return self << power(other)
 
     def __rmul__(self, other: Any) -> Any:
         return self * other if isinstance(other, int) else type(self).repeat(self, other)
 
-    def __floordiv__(self, other: Any) -> Any:
+    def __floordiv__(self, other: int) -> Symbolic:
         return self >> power(other)
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: int) -> Symbolic:
         return self & (1 << power(other)) - 1
 
-    def __lshift__(self, other: Any) -> Any:
+    def __lshift__(self, other: Number) -> Symbolic:
         other = shift(other)
         if integers:
             return self._with(
@@ -150,10 +152,10 @@ class Symbolic(Term):
         # Of these the lowest bits are all, and those come of the lowest bits.
         return Symbolic(z3_terms.bitwise("<<", key(self), key(other)), 0, (1 << 64) - 1)
 
-    def __rlshift__(self, other: Any) -> Any:
+    def __rlshift__(self, other: Number) -> Symbolic:
         return number(other) << self
 
-    def __rshift__(self, other: Any) -> Any:
+    def __rshift__(self, other: Number) -> Symbolic:
         other = shift(other)
         if integers:
             return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << exact(other)))
@@ -162,10 +164,10 @@ class Symbolic(Term):
             result.shifted = (self, other)
         return result
 
-    def __rrshift__(self, other: Any) -> Any:
+    def __rrshift__(self, other: Number) -> Symbolic:
         return number(other) >> self
 
-    def _bitwise(self, other: Any, sign: str) -> Symbolic:
+    def _bitwise(self, other: Number, sign: str) -> Symbolic:
         other = number(other)
         if integers:
             raise TypeError("the solver's integers have no bits; prove this with bit vectors")
@@ -173,7 +175,7 @@ class Symbolic(Term):
         negative = min(self.low, other.low) < 0
         return self._with(other, -(1 << bits) if negative else 0, (1 << bits) - 1, partial(z3_terms.bitwise, sign))
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Number) -> Symbolic:
         other = number(other)
         if integers and exact(other) & exact(other) + 1 == 0:
             return Symbolic(self.z % (other.low + 1), 0, other.low)
@@ -181,35 +183,38 @@ class Symbolic(Term):
         tops = [term.high for term in (self, other) if term.low >= 0]
         return Symbolic(both.z, 0, min(tops)) if tops else both
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Number) -> Symbolic:
         return self._bitwise(other, "|")
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: Number) -> Symbolic:
         return self._bitwise(other, "^")
 
     __rand__ = __and__
     __ror__ = __or__
     __rxor__ = __xor__
 
-    def __invert__(self) -> Any:
+    def __invert__(self) -> Symbolic:
         return self ^ -1
 
-    def _compare(self, other: Any, sign: str) -> Any:
+    def _compare(self, other: object, sign: str) -> Any:
         if not isinstance(other, int | Symbolic):
             return NotImplemented
         return SymbolicBool(z3_terms.compared(sign, *alike(self, number(other))))
 
-    def __lt__(self, other: Any) -> Any:
-        return self._compare(other, "<")
+    def _ordered(self, other: Number, sign: str) -> SymbolicBool:
+        return SymbolicBool(z3_terms.compared(sign, *alike(self, number(other))))
 
-    def __le__(self, other: Any) -> Any:
-        return self._compare(other, "<=")
+    def __lt__(self, other: Number) -> Truth:
+        return self._ordered(other, "<")
 
-    def __gt__(self, other: Any) -> Any:
-        return self._compare(other, ">")
+    def __le__(self, other: Number) -> Truth:
+        return self._ordered(other, "<=")
 
-    def __ge__(self, other: Any) -> Any:
-        return self._compare(other, ">=")
+    def __gt__(self, other: Number) -> Truth:
+        return self._ordered(other, ">")
+
+    def __ge__(self, other: Number) -> Truth:
+        return self._ordered(other, ">=")
 
     def __eq__(self, other: object) -> Any:
         return self._compare(other, "==")
@@ -223,7 +228,7 @@ class Symbolic(Term):
     def __bool__(self) -> bool:
         return bool(self != 0)
 
-    def bit_length(self) -> Any:
+    def bit_length(self) -> Symbolic:
         """As int's, of a number that is not negative."""
         rest, length = self, number(0)
         for step in (64, 32, 16, 8, 4, 2, 1):
@@ -241,7 +246,7 @@ def width_for(low: int, high: int) -> int:
     raise OverflowError(f"a number between {low} and {high} needs more bits than any solver's term has here")
 
 
-def number(value: Any) -> Symbolic:
+def number(value: Number) -> Symbolic:
     """A term for a number of either kind."""
     if isinstance(value, Symbolic):
         return value
@@ -255,7 +260,7 @@ def _constant(value: int, integers: bool) -> Symbolic:
     return Symbolic(z3_terms.numeral(value, None if integers else width_for(value, value)), value, value)
 
 
-def alike(one: Symbolic, other: Symbolic, width: int = WIDTH) -> tuple[Any, Any]:
+def alike(one: Symbolic, other: Symbolic, width: int = WIDTH) -> tuple[z3.ExprRef, z3.ExprRef]:
     """The solver's terms for two numbers, of one sort: of this width at least."""
     if integers:
         return one.z, other.z
@@ -268,12 +273,19 @@ def sort() -> z3.SortRef:
     return z3.IntSort() if integers else z3.BitVecSort(WIDTH)
 
 
-def key(term: Symbolic) -> Any:
+def key(term: Symbolic) -> z3.ExprRef:
     """The solver's term for a number as a container's key: its lowest bits, if it is wider."""
     return term.z if integers or z3_terms.width_of(term.z) == WIDTH else z3.Extract(WIDTH - 1, 0, term.z)
 
 
-def truth(value: Any) -> z3.BoolRef:
+def symbolic(value: Formula) -> SymbolicBool:
+    """The only formulas that a proof is built of."""
+    if not isinstance(value, SymbolicBool):
+        raise TypeError(f"{value!r} is no truth of a solver's terms")
+    return value
+
+
+def truth(value: object) -> z3.BoolRef:
     """The solver's term for a truth of either kind."""
     return value.z if isinstance(value, SymbolicBool) else z3.BoolVal(bool(value))
 
@@ -285,7 +297,7 @@ def exact(term: Symbolic) -> int:
     return term.low
 
 
-def shift(value: Any) -> Symbolic:
+def shift(value: Number) -> Symbolic:
     """By how much code shifts a number: Python raises an error where that is negative."""
     by = number(value)
     if by.low < 0 and running is not None:
@@ -293,7 +305,7 @@ def shift(value: Any) -> Symbolic:
     return by
 
 
-def power(value: Any) -> int:
+def power(value: object) -> int:
     """The exponent of a constant power of two: code multiplies and divides by nothing else."""
     if not isinstance(value, int) or value <= 0 or value & value - 1:
         raise TypeError(f"{value!r} is no constant power of two")

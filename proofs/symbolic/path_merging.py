@@ -22,7 +22,7 @@ def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) ->
     """What code returns, on whichever way; it may change these parts of the state, and no others of their owners."""
     before, known, rest = _read(parts), list(run.conditions), _others(parts)
     outer = run.choices, run.taken, run.others
-    ways: list[tuple[SymbolicBool, Any, list[Any]]] = []
+    ways: list[tuple[SymbolicBool, Any, list[object]]] = []
     pending: list[list[bool]] = [[]]
     try:
         while pending:
@@ -55,18 +55,18 @@ def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) ->
     return result
 
 
-def _read(parts: Parts) -> list[Any]:
+def _read(parts: Parts) -> list[object]:
     return [getattr(owner, name) for owner, name in parts]
 
 
-def _others(parts: Parts) -> list[Any]:
+def _others(parts: Parts) -> list[object]:
     """Whatever else the owners of these parts hold."""
     owners = {id(owner): owner for owner, _ in parts}.values()
     own = {(id(owner), name) for owner, name in parts}
     return [value for owner in owners for name, value in vars(owner).items() if (id(owner), name) not in own]
 
 
-def _write(parts: Parts, values: list[Any]) -> None:
+def _write(parts: Parts, values: list[object]) -> None:
     for (owner, name), value in zip(parts, values, strict=True):
         setattr(owner, name, value)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.spec.clauses import Number
 
 
 class Renamed:
@@ -25,5 +26,5 @@ class Renamed:
     def function(self, name: str, *parameters: str, **bounds: Any) -> Callable[..., Any]:
         return self.run.function(f"{name}{self.suffix}", *parameters, **bounds)
 
-    def number(self, name: str, *bounds: int) -> Any:
+    def number(self, name: str, *bounds: int) -> Number:
         return self.run.number(f"{name}{self.suffix}" if name in self.numbers else name, *bounds)

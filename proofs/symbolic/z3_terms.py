@@ -6,8 +6,7 @@ check and convert at each of them would take most of the time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import z3
 from z3 import z3core
@@ -17,12 +16,15 @@ REF = CONTEXT.ref()
 PAIR = z3.Ast * 2
 
 
-def _of_integers(integer: Any, vector: Any) -> tuple[Any, Any]:
+Function = Callable[..., z3.Ast]  # one of the solver's own, in C
+
+
+def _of_integers(integer: Function, vector: Function) -> tuple[Function, Function]:
     """A function of two terms, for integers and for bit vectors; integers' sums take any number of terms."""
     return (lambda a, b: integer(REF, 2, PAIR(a, b))), (lambda a, b: vector(REF, a, b))
 
 
-def _alike(function: Any) -> Any:
+def _alike(function: Function) -> Function:
     return lambda a, b: function(REF, a, b)
 
 
@@ -47,51 +49,51 @@ ONE_KIND = {
 }
 
 
-def identity(term: Any) -> int:
+def identity(term: z3.ExprRef) -> int:
     """The solver's number of a term; another's once nobody keeps this one."""
     return int(z3core.Z3_get_ast_id(REF, term.ast))
 
 
-def is_integer(term: Any) -> bool:
+def is_integer(term: z3.ExprRef) -> bool:
     return isinstance(term, z3.ArithRef)
 
 
-def width_of(vector: Any) -> int:
+def width_of(vector: z3.BitVecRef) -> int:
     return int(z3core.Z3_get_bv_sort_size(REF, z3core.Z3_get_sort(REF, vector.ast)))
 
 
-def _number(ast: Any, integer: bool) -> Any:
+def _number(ast: z3.Ast, integer: bool) -> z3.ExprRef:
     return z3.ArithRef(ast, CONTEXT) if integer else z3.BitVecRef(ast, CONTEXT)
 
 
-def sum_of(sign: str, one: Any, other: Any) -> Any:
+def sum_of(sign: str, one: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
     """The sum or the difference (`+`, `-`) of two integers, or of two vectors of one width."""
     integer = is_integer(one)
     return _number(SUMS[sign][not integer](one.ast, other.ast), integer)
 
 
-def bitwise(sign: str, one: Any, other: Any) -> Any:
+def bitwise(sign: str, one: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
     """`&`, `|`, `^`, `<<` or `>>`, which keeps the sign, of two vectors of one width."""
     return z3.BitVecRef(ONE_KIND[sign](one.ast, other.ast), CONTEXT)
 
 
-def compared(sign: str, one: Any, other: Any) -> z3.BoolRef:
+def compared(sign: str, one: z3.ExprRef, other: z3.ExprRef) -> z3.BoolRef:
     """How two integers, or two signed vectors of one width, compare; `==` and `!=` also of two truths."""
     return z3.BoolRef(COMPARISONS[sign][not is_integer(one)](one.ast, other.ast), CONTEXT)
 
 
-def widened(vector: Any, width: int) -> Any:
+def widened(vector: z3.BitVecRef, width: int) -> z3.BitVecRef:
     """A signed vector, with so many bits."""
     missing = width - width_of(vector)
     return z3.BitVecRef(z3core.Z3_mk_sign_ext(REF, missing, vector.ast), CONTEXT) if missing > 0 else vector
 
 
-def numeral(value: int, width: int | None) -> Any:
+def numeral(value: int, width: int | None) -> z3.ExprRef:
     """A constant: an integer, or a vector of so many bits."""
     return z3.IntVal(value) if width is None else z3.BitVecVal(value, width)
 
 
-def applied(function: z3.FuncDeclRef, arguments: Sequence[Any], truth: bool) -> Any:
+def applied(function: z3.FuncDeclRef, arguments: Sequence[z3.ExprRef], truth: bool) -> z3.ExprRef:
     """An unknown function's value at arguments of its sorts: a truth or a number."""
     array = (z3.Ast * len(arguments))(*[argument.ast for argument in arguments])
     ast = z3core.Z3_mk_app(REF, function.ast, len(arguments), array)
@@ -108,7 +110,7 @@ def any_of(truths: Sequence[z3.BoolRef]) -> z3.BoolRef:
     return truths[0] if len(truths) == 1 else _junction(z3core.Z3_mk_or, truths)
 
 
-def _junction(function: Any, truths: Sequence[z3.BoolRef]) -> z3.BoolRef:
+def _junction(function: Function, truths: Sequence[z3.BoolRef]) -> z3.BoolRef:
     array = (z3.Ast * len(truths))(*[truth.ast for truth in truths])
     return z3.BoolRef(function(REF, len(truths), array), CONTEXT)
 
@@ -125,6 +127,6 @@ def chosen_truth(condition: z3.BoolRef, yes: z3.BoolRef, no: z3.BoolRef) -> z3.B
     return z3.BoolRef(z3core.Z3_mk_ite(REF, condition.ast, yes.ast, no.ast), CONTEXT)
 
 
-def chosen_number(condition: z3.BoolRef, yes: Any, no: Any) -> Any:
+def chosen_number(condition: z3.BoolRef, yes: z3.ExprRef, no: z3.ExprRef) -> z3.ExprRef:
     """One of two integers, or of two vectors of one width."""
     return _number(z3core.Z3_mk_ite(REF, condition.ast, yes.ast, no.ast), is_integer(yes))

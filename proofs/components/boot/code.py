@@ -19,9 +19,10 @@ from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.proofs.symbolic.loops import Iterates, cut
+from memoracle.proofs.symbolic.values import Property, Relation
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import boot as law
-from memoracle.spec.clauses import Clause, Truth, at_least, at_most, implies, neg, when
+from memoracle.spec.clauses import Clause, Number, Truth, at_least, at_most, implies, neg, when
 
 BYTE, PAGE = Sort("byte"), Sort("page")
 SORTS = {"byte": BYTE, "page": PAGE, "frame": PAGE, "first": PAGE, "last": PAGE, "point": Sort("point")}
@@ -83,7 +84,7 @@ def is_needed(clause: Clause) -> Computation:
 # The code, function by function: each is shown to do what stands in for it in the next.
 
 
-def lies_in(interval: Any, point: Any) -> Truth:
+def lies_in(interval: Any, point: Number) -> Truth:
     inside: Truth = (interval.start <= point) & (point < interval.end)
     return inside
 
@@ -115,7 +116,7 @@ class Cutting:
     def __init__(self, intervals: Bag, gap: Interval) -> None:
         self.intervals, self.gap = intervals, gap
 
-    def _known(self, left: Any) -> Callable[[Any], Truth]:
+    def _known(self, left: Any) -> Property:
         seen, gap = self.intervals.seen, self.gap
         return lambda point: covers(left, point) == (seen(point) & neg(lies_in(gap, point)))
 
@@ -175,21 +176,19 @@ def without_usable_refines(run: Run) -> None:
     run.assert_goal("the holes are those that are left", covers(result, byte) == (holes.covers(byte) & neg(fills)))
 
 
-def pages_are_spoilt(
-    before: Any, after: Any, shift: Any, spoils: Callable[[Any], Truth], page: Any, byte: Any
-) -> Truth:
+def pages_are_spoilt(before: Any, after: Any, shift: Number, spoils: Property, page: Number, byte: Number) -> Truth:
     """What is left of runs of pages: pages that were among them, without one that has a byte that spoils it."""
     spoilt = (byte >> shift == page) & spoils(byte)
     return implies(covers(after, page), covers(before, page) & neg(spoilt))
 
 
-def pages_are_kept(before: Any, after: Any, shift: Any, spoils: Callable[[Any], Truth], page: Any, byte: Any) -> Truth:
+def pages_are_kept(before: Any, after: Any, shift: Number, spoils: Property, page: Number, byte: Number) -> Truth:
     """A page that is gone has this byte, which spoils it."""
     spoilt = (byte >> shift == page) & spoils(byte)
     return implies(covers(before, page) & neg(covers(after, page)), spoilt)
 
 
-def spoils_pages(run: Run, runs: Bag, result: Any, shift: Any, spoils: Callable[[Any], Truth], start: Any) -> None:
+def spoils_pages(run: Run, runs: Bag, result: Any, shift: Number, spoils: Property, start: Number) -> None:
     page = run.point("page")
     run.assert_goal(
         "no page with such a byte is left", pages_are_spoilt(runs, result, shift, spoils, page, run.point("byte"))
@@ -206,10 +205,10 @@ def without_touched_refines(run: Run) -> None:
     spoils_pages(run, runs, result, shift, lambda byte: lies_in(spoiler, byte), spoiler.start)
 
 
-def spoiling(run: Run, name: str, bytes_of: Callable[[Any], Callable[[Any], Truth]]) -> None:
+def spoiling(run: Run, name: str, bytes_of: Callable[[Any], Property]) -> None:
     """Puts what is shown of a function that takes pages away in its place; `flaw` is a byte that spoilt a page."""
 
-    def stand_in(runs: Any, spoiler: Any, shift: Any) -> Bag:
+    def stand_in(runs: Any, spoiler: Any, shift: Number) -> Bag:
         with run.reading_law():
             spoils, left = bytes_of(spoiler), Bag.unknown(run, "page")
             flaw = run.function(f"flaw#{next(run.count)}", "page")
@@ -224,7 +223,7 @@ def spoiling(run: Run, name: str, bytes_of: Callable[[Any], Callable[[Any], Trut
     run.replace(code, name, stand_in)
 
 
-def claims(record: Any) -> Callable[[Any], Truth]:
+def claims(record: Any) -> Property:
     return lambda byte: (record.type != law.USABLE) & law.lies_in(byte, record.start, record.length)
 
 
@@ -285,7 +284,7 @@ def filling(run: Run) -> None:
     """Puts what `without_usable_refines` shows in the place of `without_usable`."""
 
     def stand_in(holes: Any, record: Any) -> Bag:
-        def left(byte: Any) -> Truth:
+        def left(byte: Number) -> Truth:
             fills = (record.type == law.USABLE) & law.lies_in(byte, record.start, record.length)
             still: Truth = covers(holes, byte) & neg(fills)
             return still
@@ -302,11 +301,11 @@ def flaw_of(runs: Any) -> Callable[[Any], Any]:
     return lambda page: page
 
 
-def no_page_is_flawed(runs: Any, shift: Any, flawed: Callable[[Any], Truth]) -> Callable[[Any, Any], Truth]:
+def no_page_is_flawed(runs: Any, shift: Number, flawed: Property) -> Relation:
     """What is known of the runs of pages, if these bytes are flawed: none lies in their pages, one in any other."""
     flaw = flaw_of(runs)
 
-    def known(page: Any, byte: Any) -> Truth:
+    def known(page: Number, byte: Number) -> Truth:
         clean = (page < law.TOP >> shift) & implies(byte >> shift == page, neg(flawed(byte)))
         spoilt = (flaw(page) >> shift == page) & flawed(flaw(page))
         return implies(covers(runs, page), clean) & implies((page < law.TOP >> shift) & neg(covers(runs, page)), spoilt)
@@ -324,13 +323,13 @@ def usable_pages_refines(run: Run) -> None:
     spoiling(run, "without_touched", lambda spoiler: lambda byte: lies_in(spoiler, byte))
     spoiling(run, "without_other", claims)
 
-    spoilt: dict[str, Callable[[Any], Truth]] = {}  # by the loop that goes through them, bytes that spoil pages
+    spoilt: dict[str, Property] = {}  # by the loop that goes through them, bytes that spoil pages
 
-    def of_holes(first: Any, made: Any) -> Callable[[Any], Truth]:
+    def of_holes(first: object, made: Any) -> Property:
         seen = records.seen
         return lambda byte: covers(made, byte) == ((byte < law.TOP) & neg(seen.is_covered(byte)))
 
-    def of_runs(loop: str, first: Any, made: Any, seen: Callable[[Any], Truth]) -> Callable[[Any, Any], Truth]:
+    def of_runs(loop: str, first: Any, made: Any, seen: Property) -> Relation:
         spoilt[loop] = seen
         bytes_of = list(spoilt.values())
         clean = no_page_is_flawed(made, shift, lambda byte: any_of([spoils(byte) for spoils in bytes_of]))
@@ -338,7 +337,7 @@ def usable_pages_refines(run: Run) -> None:
 
     filled = Making(records, ("byte",), of_holes)
 
-    def by_holes(runs: Any, hole: Any, page_shift: Any) -> Making | None:
+    def by_holes(runs: Any, hole: Any, page_shift: Number) -> Making | None:
         if filled.made is None:
             spoilt["holes"] = lambda byte: lies_in(Interval(0, law.TOP), byte)
             return None  # no record was read, so there is one hole, all of memory
@@ -346,7 +345,7 @@ def usable_pages_refines(run: Run) -> None:
             filled.made, ("page", "byte"), lambda first, made: of_runs("holes", first, made, filled.made.seen)
         )
 
-    def by_records(runs: Any, record: Any, page_shift: Any) -> Making:
+    def by_records(runs: Any, record: Any, page_shift: Number) -> Making:
         return Making(
             records, ("page", "byte"), lambda first, made: of_runs("records", first, made, records.seen.is_claimed)
         )
@@ -389,14 +388,14 @@ class Filling:
         run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(run.point("frame")))
         return Iterates()
 
-    def _known(self, state: bitmap_law.Frames) -> Callable[[Any], Truth]:
+    def _known(self, state: bitmap_law.Frames) -> Property:
         return booted(state, self.runs.seen)
 
 
-def booted(state: bitmap_law.Frames, is_usable: Callable[[Any], Truth]) -> Callable[[Any], Truth]:
+def booted(state: bitmap_law.Frames, is_usable: Property) -> Property:
     """What is known of each frame if these pages turned out to be usable, and nothing was allocated."""
 
-    def known(frame: Any) -> Truth:
+    def known(frame: Number) -> Truth:
         usable = is_usable(frame) & (state.image <= frame) & (frame < state.reach)
         exists = usable | (frame < state.image)
         right: Truth = (state.is_free(frame) == usable) & (state.exists(frame) == exists) & neg(state.in_use(frame))
@@ -408,10 +407,10 @@ def booted(state: bitmap_law.Frames, is_usable: Callable[[Any], Truth]) -> Calla
 class Machine:
     """Stands in for the bitmap, of which `proofs/components/bitmap.py` shows what it does: it holds the law's state."""
 
-    def __init__(self, run: Run, frames: Any, image: Any) -> None:
+    def __init__(self, run: Run, frames: Number, image: Number) -> None:
         self.run, self.state = run, bitmap_law.empty(frames, image)
 
-    def add(self, first: Any, last: Any) -> None:
+    def add(self, first: Number, last: Number) -> None:
         start, end = at_least(first, self.state.image), at_most(last, self.state.reach)
         frame = self.run.point("frame")
         among = (start <= frame) & (frame < end)
@@ -430,14 +429,14 @@ def boot_refines(run: Run) -> None:
     usable = Bag.unknown(run, "frame")
     made: list[Machine] = []
 
-    def machine(frames: Any, kernel: Any, trusts: Any = False) -> Machine:
+    def machine(frames: Number, kernel: Number, trusts: Any = False) -> Machine:
         run.assert_goal("the bitmap is as large as asked for", (frames == reach) & (kernel == image))
         run.assert_goal("it is as trusting as asked for", trusts is trusting)
         made.append(Machine(run, frames, kernel))
         cut(run, made[-1], "add", lambda first, last: Filling(made[-1], usable))
         return made[-1]
 
-    def found(listed: Any, page_shift: Any) -> Bag:
+    def found(listed: Any, page_shift: Number) -> Bag:
         run.assert_goal("the pages are those of the records that were given", listed is records)
         run.assert_goal("they are of the size that was given", page_shift == shift)
         return usable
@@ -454,7 +453,7 @@ def boot_refines(run: Run) -> None:
 def boot_checks_frees(run: Run) -> None:
     made: list[Any] = []
 
-    def machine(*arguments: Any) -> Any:
+    def machine(*arguments: object) -> object:
         made.append(arguments)
         return SimpleNamespace(add=None)
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from memoracle.impl.boot import Interval, Record
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.values import Function, Property
 from memoracle.spec import boot as law
-from memoracle.spec.clauses import Truth, implies, neg
+from memoracle.spec.clauses import Number, Truth, implies, neg
 
 
 class Bag:
@@ -21,11 +22,11 @@ class Bag:
 
     NOTES = ("current", "flaw")  # what the loop that goes through it has at hand; evidence that no code sees
 
-    def __init__(self, run: Run, covers: Callable[[Any], Any], parameter: str) -> None:
+    def __init__(self, run: Run, covers: Property, parameter: str) -> None:
         self.run, self.covers, self.parameter = run, covers, parameter
-        self.seen: Callable[[Any], Any] = lambda point: False
+        self.seen: Property = lambda point: False
         self.current: Interval | None = None
-        self.flaw: Callable[[Any], Any] = lambda point: point  # of a page that it lacks: a byte that spoilt it
+        self.flaw: Function = lambda point: point  # of a page that it lacks: a byte that spoilt it
 
     @classmethod
     def unknown(cls, run: Run, parameter: str) -> Bag:
@@ -41,7 +42,7 @@ class Bag:
         return Bag(self.run, covers, self.parameter)
 
     @staticmethod
-    def _with(covers: Callable[[Any], Any], start: Any, end: Any) -> Callable[[Any], Any]:
+    def _with(covers: Property, start: Number, end: Number) -> Callable[[Any], Any]:
         return lambda point: covers(point) | ((start <= point) & (point < end))
 
     def __bool__(self) -> bool:
@@ -67,7 +68,7 @@ class Bag:
     def _assume_next(self, interval: Interval) -> None:
         covers, seen = self.covers, self.seen
 
-        def known(point: Any) -> Truth:
+        def known(point: Number) -> Truth:
             among = (interval.start <= point) & (point < interval.end)
             return implies(among, covers(point)) & implies(seen(point), point < interval.start)
 
@@ -128,7 +129,7 @@ class Records:
         self.seen = law.read(self.seen, *self.current)
 
 
-def covers(intervals: Any, point: Any) -> Any:
+def covers(intervals: Any, point: Number) -> Any:
     """Whether a list of intervals, or what stands in for one, has a point."""
     if isinstance(intervals, Bag):
         return intervals.covers(point)

@@ -14,7 +14,7 @@ from memoracle.proofs.symbolic.containers import Map, Set, Sets
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import cut
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 # The code. Its containers are unknown; what they must be like, beside what the law says, is stated here.
 
@@ -23,7 +23,7 @@ ATTRIBUTES = frozenset(
 )  # all of which `contents` and `is_the_laws` compare
 
 
-def starts_are_blocks(buddy: Any, page: Any) -> Any:
+def starts_are_blocks(buddy: Any, page: Number) -> Truth:
     """What is noted as allocated is a block in the range."""
     order = buddy.allocated.at(page)
     in_range = (page >> buddy.depth == 0) & (order <= buddy.depth)
@@ -65,12 +65,12 @@ class Search:
     buddy: Any
     state: law.Blocks
     would_do: Callable[[Any, Any], Any]  # whether the search is for such a block, of this order and place
-    wanted: Any
+    wanted: Number
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         return self.on_back_edge(run, arguments[0])
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Number:
         order = run.point("order")
         run.suppose(self.wanted <= order, order <= self.buddy.depth)
         run.assume_for_all(("order", "block"), lambda o, block: self._none_passed(order, o, block))
@@ -81,7 +81,7 @@ class Search:
         run.assert_goal("the search passes no block that would do", self._none_passed(result, *any_block(run)))
         return self.buddy.depth - result
 
-    def _none_passed(self, order: Any, o: Any, block: Any) -> Any:
+    def _none_passed(self, order: Number, o: Any, block: Number) -> Truth:
         passed = (self.wanted <= o) & (o < order) & self.would_do(o, block)
         return implies(passed, neg(self.state.is_free(o, block)))
 
@@ -92,13 +92,13 @@ class Splitting:
 
     buddy: Any
     state: law.Blocks
-    page: Any
-    wanted: Any
+    page: Number
+    wanted: Number
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         return self.on_back_edge(run, arguments[0])
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Number:
         order = run.point("order")
         run.suppose(self._in_between(order))
         self.buddy.free_blocks.has = law.split_down(self.state, self.page, order).is_free
@@ -109,7 +109,7 @@ class Splitting:
         free_are(run, self.buddy, law.split_down(self.state, self.page, result))
         return result
 
-    def _in_between(self, order: Any) -> Any:
+    def _in_between(self, order: Number) -> Truth:
         return (self.wanted <= order) & (order <= self.state.order_at(self.page))
 
 
@@ -119,14 +119,14 @@ class Merging:
 
     buddy: Any
     state: law.Blocks
-    page: Any
-    start: Any
-    order: Any  # of the held block after the loop
+    page: Number
+    start: Number
+    order: Number  # of the held block after the loop
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
         return self.on_back_edge(run, arguments[0])
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Number:
         order = self.order = run.point("order")
         run.suppose(self.start <= order, order <= self.state.depth)
         run.assume_for_all(("level",), lambda level: self._were_free(order, level))
@@ -141,7 +141,7 @@ class Merging:
         free_are(run, self.buddy, law.merge_up(self.state, self.page, self.start, result))
         return self.state.depth - result
 
-    def _were_free(self, order: Any, level: Any) -> Any:
+    def _were_free(self, order: Number, level: Number) -> Truth:
         return law.merges_free_buddies(self.state, self.page, self.start, order, level)
 
 
@@ -162,10 +162,10 @@ class Carving:
     def __init__(self, run: Run, buddy: Any, state: law.Blocks) -> None:
         self.run, self.buddy, self.state = run, buddy, state
         self.before = self.after = contents(buddy)
-        self.carved: tuple[Any, Any] | None = None
+        self.carved: tuple[Number, Number] | None = None
         run.replace(buddy, "_carve", self)
 
-    def __call__(self, order: Any, page: Any, wanted: Any) -> None:
+    def __call__(self, order: Number, page: Number, wanted: Number) -> None:
         with self.run.reading_law():
             self.run.assert_goal("one block is carved", self.carved is None)
             untouched(self.run, self.buddy, self.before)
@@ -178,12 +178,12 @@ class Carving:
             self.buddy.allocated[page] = wanted
             self.after = contents(self.buddy)
 
-    def of(self, page: Any, wanted: Any) -> Any:
+    def of(self, page: Number, wanted: Number) -> Truth:
         """Whether this block was carved."""
         return self.carved is not None and (self.carved[0] == page) & (self.carved[1] == wanted)
 
 
-def contents(buddy: Any) -> dict[str, Any]:
+def contents(buddy: Any) -> dict[str, object]:
     """What each attribute has: who writes to a container puts other contents in the place of these."""
     return {
         "depth": buddy.depth,
@@ -193,7 +193,7 @@ def contents(buddy: Any) -> dict[str, Any]:
     }
 
 
-def untouched(run: Run, buddy: Any, before: Mapping[str, Any], but: str = "") -> None:
+def untouched(run: Run, buddy: Any, before: Mapping[str, object], but: str = "") -> None:
     """Claims that the object is what it was, but for this attribute."""
     for name, now in contents(buddy).items():
         if name != but:

@@ -11,7 +11,7 @@ from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import Operation, implies
+from memoracle.spec.clauses import Number, Operation, implies
 
 DEEPEST = 52  # 2^52 pages of 4 KiB are all of a 64-bit address space
 PAGE, ORDER, BLOCK = Sort("page"), Sort("order", 63), Sort("block")
@@ -29,7 +29,7 @@ SORTS = {
 }
 
 
-def any_block(run: Run) -> tuple[Any, Any]:
+def any_block(run: Run) -> tuple[Number, Number]:
     """Any order, and any block of it: one that covers some page. There are no others."""
     points = run.point_of_each(("order", "page"))
     return points["order"], points["page"] >> points["order"]
@@ -210,7 +210,7 @@ def spaces_are_apart(run: Run) -> None:
     is_allocated = run.relation("is_allocated_of", "process", "order", "block")
     is_fixed = run.relation("is_fixed_of", "process", "page")
 
-    def of(each: Any) -> law.Blocks:
+    def of(each: Number) -> law.Blocks:
         return replace(
             anything,
             is_free=lambda order, block: is_free(each, order, block),

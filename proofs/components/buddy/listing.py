@@ -9,8 +9,9 @@ from memoracle.proofs.components.buddy.code import Search, contents, unknown_cod
 from memoracle.proofs.components.buddy.law import proved
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import cut
+from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import implies, when
+from memoracle.spec.clauses import Number, Truth, implies, when
 
 Entry = tuple[Any, Any, Any]
 
@@ -23,14 +24,14 @@ class BlockList:
     """
 
     def __init__(
-        self, length: Any, at: Callable[[Any], Entry], is_block: Callable[[Any], Any], tells: Callable[[Entry], Any]
+        self, length: Number, at: Callable[[Any], Entry], is_block: Property, tells: Callable[[Entry], Any]
     ) -> None:
         self.length, self.at, self.is_block, self.tells = length, at, is_block, tells
 
     def append(self, entry: Entry) -> None:
         length, at, is_block, right = self.length, self.at, self.is_block, self.tells(entry)
 
-        def now(place: Any) -> Entry:
+        def now(place: Number) -> Entry:
             first, pages, allocated = (when(place == length, *both) for both in zip(entry, at(place), strict=True))
             return first, pages, allocated
 
@@ -48,14 +49,14 @@ class Listing:
         self.state = state
         self.place_of: Callable[[Any], Any] = lambda page: 0
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Number:
         self.listing, self.page = arguments
         self.were = self.as_unknown(self.listing).length
         order = self.state.order_at(self.page)
         run.touch(("order", "block"), (order, self.page >> order))
         return self._claims(run, self.page)
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Number:
         page = run.point("page")
         order = self.state.order_at(page)
         run.touch(("order", "block"), (order, page >> order))
@@ -75,19 +76,19 @@ class Listing:
     def changes(self, run: Run) -> dict[str, Any]:
         return {"listing": self.havocked}
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Number:
         were, page, place_of = self.were, self.page, self.place_of
         self.place_of = lambda each: when(page <= each, were, place_of(each))
         run.assert_and_assume("the next begins where the block ends", result == page + (1 << self.state.order_at(page)))
         run.suppose(law.blocks_follow_each_other(self.state, page))  # a theorem of the law
         return self._claims(run, result)
 
-    def _claims(self, run: Run, page: Any) -> Any:
+    def _claims(self, run: Run, page: Number) -> Number:
         run.assert_goal("a block starts there, or the range ends", self._starts_a_block(page))
         self.is_complete(run, self.listing, page)
         return (1 << self.state.depth) - page
 
-    def is_complete(self, run: Run, listing: Any, page: Any) -> None:
+    def is_complete(self, run: Run, listing: Any, page: Number) -> None:
         """Claims that a list has the blocks up to a page, each once, in order."""
         same = self.as_unknown(listing)
         place, other = run.point("place"), run.point("page")
@@ -95,7 +96,7 @@ class Listing:
         run.assert_goal("each block is listed where the one before it ends", self.in_order(same, page, place))
         run.assert_goal("each page is in a block that is listed", self.has(same, page, other))
 
-    def in_order(self, listing: BlockList, page: Any, place: Any) -> Any:
+    def in_order(self, listing: BlockList, page: Number, place: Number) -> Truth:
         """Whether the entry at a place is a block as it is, that begins and ends where it should."""
         (first, pages, _), after = listing.at(place), listing.at(place + 1)
         ends = first + pages
@@ -103,13 +104,13 @@ class Listing:
         follows = law.lists_in_address_order(self.state, when(place + 1 == listing.length, page, after[0]), ends)
         return implies(place < listing.length, listing.is_block(place) & begins & follows)
 
-    def has(self, listing: BlockList, page: Any, each: Any) -> Any:
+    def has(self, listing: BlockList, page: Number, each: Number) -> Truth:
         """Whether a page before this one is in a block that is listed."""
         place = self.place_of(each)
         first, pages, _ = listing.at(place)
         return implies(each < page, (place < listing.length) & (first <= each) & (each < first + pages))
 
-    def tells(self, entry: Entry) -> Any:
+    def tells(self, entry: Entry) -> Truth:
         return law.lists_the_block(self.state, *entry)
 
     def as_unknown(self, listing: Any) -> BlockList:
@@ -121,7 +122,7 @@ class Listing:
             same.append(entry)
         return same
 
-    def _starts_a_block(self, page: Any) -> Any:
+    def _starts_a_block(self, page: Number) -> Truth:
         starts = law.in_range(self.state, page) & law.is_aligned(page, self.state.order_at(page))
         return starts | (page == 1 << self.state.depth)
 
@@ -134,7 +135,7 @@ def blocks_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
     loop, before = Listing(state), contents(buddy)
 
-    def is_over_the_page(order: Any, block: Any) -> Any:
+    def is_over_the_page(order: Number, block: Number) -> Any:
         return block == loop.page >> order
 
     cut(run, buddy, "_list", lambda listing, page: loop)

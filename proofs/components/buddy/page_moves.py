@@ -16,7 +16,7 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import Operation, implies, neg
+from memoracle.spec.clauses import Number, Operation, implies, neg
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Page:
         return (self.free == free) & (self.allocated == allocated) & (self.held == held)
 
 
-def seen(state: law.Blocks, page: Any) -> Page:
+def seen(state: law.Blocks, page: Number) -> Page:
     return Page(law.page_is_free(state, page), law.page_is_allocated(state, page), law.page_is_held(state, page))
 
 
@@ -55,11 +55,11 @@ def was_merged(was: Page, now: Page, block: Any) -> Any:
     return now.becomes(was.free & neg(block), was.allocated, block) & implies(block, was.held | was.free)
 
 
-def settled(was: Page, now: Page, block: Any) -> Any:
+def settled(was: Page, now: Page, block: Number) -> Any:
     return now.becomes(was.free, was.allocated | was.held, False)
 
 
-def released(was: Page, now: Page, block: Any) -> Any:
+def released(was: Page, now: Page, block: Number) -> Any:
     return now.becomes(was.free | was.held, was.allocated, False)
 
 

@@ -6,7 +6,6 @@ a new one is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from memoracle.impl import buddy as code
@@ -15,7 +14,8 @@ from memoracle.proofs.abstraction.distinct import share
 from memoracle.proofs.components.buddy.law import DEEPEST, proved
 from memoracle.proofs.symbolic.containers import Map
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.spec.clauses import implies, neg, when
+from memoracle.proofs.symbolic.values import Function, Property
+from memoracle.spec.clauses import Number, implies, neg, when
 
 ATTRIBUTES = frozenset({"process_depth", "spaces"})  # all of which `are` compares
 KERNEL = 0
@@ -26,10 +26,10 @@ class Made:
 
     def __init__(self, run: Run, objects: Map | None = None) -> None:
         self.run, self.objects = run, objects
-        self.made: list[tuple[Any, Any]] = []  # each, and its depth
+        self.made: list[tuple[Number, Number]] = []  # each, and its depth
         run.replace(code, "Buddy", self)
 
-    def __call__(self, depth: Any) -> Any:
+    def __call__(self, depth: Number) -> Any:
         run, objects = self.run, self.objects
         with run.reading_law():
             space = run.fresh("space", 1)  # an object is true
@@ -51,7 +51,7 @@ def unknown_spaces(run: Run) -> tuple[Any, Made, Any]:
     return spaces, Made(run, objects), run.point("process")
 
 
-def are(run: Run, spaces: Any, depth: Any, has: Callable[[Any], Any], at: Callable[[Any], Any]) -> None:
+def are(run: Run, spaces: Any, depth: Number, has: Property, at: Function) -> None:
     """Claims that every process's space is this one."""
     process = run.point("process")
     objects = spaces.spaces

@@ -15,7 +15,8 @@ from memoracle.proofs.obligations.law_obligations import prose
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
-from memoracle.spec.clauses import implies
+from memoracle.proofs.symbolic.values import Relation
+from memoracle.spec.clauses import Number, Truth, implies
 
 PAGE, SHIFT, SLOT = Sort("page"), Sort("shift", 63), Sort("slot", 1 << LARGEST_PAGE)
 SORTS = LAW_SORTS | {"last": Sort("address"), "page": PAGE, "later": PAGE, "shift": SHIFT, "slot": SLOT, "frame": SLOT}
@@ -36,13 +37,13 @@ class Places:
     page: Callable[[Any], Any]
     begins: Callable[[Any], Any]
     slot: Callable[[Any, Any], Any]
-    starts: Callable[[Any, Any], Any]
+    starts: Relation
 
 
 def exact(page_shift: Any) -> Places:
     """As it is computed."""
 
-    def offset(address: Any) -> Any:
+    def offset(address: Number) -> Any:
         return address & (1 << page_shift) - 1
 
     return Places(
@@ -66,7 +67,7 @@ def opaque(run: Run) -> Places:
 # Arithmetic, proved once
 
 
-def objects_keep_their_bytes(places: Places, page_shift: Any, block: Any, byte: Any, shift: Any) -> Any:
+def objects_keep_their_bytes(places: Places, page_shift: Number, block: Number, byte: Number, shift: Number) -> Truth:
     """The bytes of an object lie in its page and its slot."""
     within = (shift < page_shift) & places.starts(block, shift) & (block <= byte) & (byte < block + (1 << shift))
     within = within & (byte <= HIGHEST)
@@ -78,7 +79,7 @@ def places_follow_addresses(places: Places, page_shift: Any, block: Any, byte: A
     """Pages follow each other as addresses do, and so do the slots of a page."""
     page = places.page
 
-    def slot(address: Any) -> Any:
+    def slot(address: Number) -> Any:
         return places.slot(address, shift)
 
     pages = (page(block) <= page(byte)) & (page(byte) <= page(last))
@@ -87,7 +88,9 @@ def places_follow_addresses(places: Places, page_shift: Any, block: Any, byte: A
     return implies(between, pages & implies(page(block) == page(last), slots))
 
 
-def slots_have_addresses(places: Places, page_shift: Any, page: Any, slot: Any, shift: Any, address: Any) -> Any:
+def slots_have_addresses(
+    places: Places, page_shift: Number, page: Number, slot: Number, shift: Number, address: Number
+) -> Truth:
     """The address of a slot leads back to its page and its slot."""
     is_its_address = address == (page << page_shift) + (slot << shift)
     fits = is_its_address & (shift < page_shift) & (slot < 1 << page_shift - shift) & (page < 1 << 64 - page_shift)
@@ -95,7 +98,7 @@ def slots_have_addresses(places: Places, page_shift: Any, page: Any, slot: Any, 
     return implies(fits, found & (address < 1 << 64))
 
 
-def pages_have_addresses(places: Places, page_shift: Any, page: Any, size: Any, address: Any) -> Any:
+def pages_have_addresses(places: Places, page_shift: Number, page: Number, size: Number, address: Number) -> Truth:
     """The address of a page leads back to it, and so many bytes from there end in the last page that they need."""
     pages = size + (1 << page_shift) - 1 >> page_shift
     ends = implies(0 < size, places.page(address + size - 1) < page + pages)
@@ -103,7 +106,7 @@ def pages_have_addresses(places: Places, page_shift: Any, page: Any, size: Any, 
     return implies(fits, (places.page(address) == page) & places.begins(address) & ends)
 
 
-def places_are_addresses(places: Places, page_shift: Any, block: Any, other: Any, shift: Any) -> Any:
+def places_are_addresses(places: Places, page_shift: Number, block: Number, other: Number, shift: Number) -> Truth:
     """Two addresses that begin one page, or one slot of it, are one address."""
     pages = places.begins(block) & places.begins(other)
     slots = places.starts(block, shift) & places.starts(other, shift)
@@ -111,7 +114,7 @@ def places_are_addresses(places: Places, page_shift: Any, block: Any, other: Any
     return implies((places.page(block) == places.page(other)) & same, block == other)
 
 
-def slots_lie_in_pages(places: Places, page_shift: Any, block: Any, shift: Any) -> Any:
+def slots_lie_in_pages(places: Places, page_shift: Number, block: Number, shift: Number) -> Truth:
     """An address lies in one of the slots of its page."""
     return implies(shift < page_shift, places.slot(block, shift) < 1 << page_shift - shift)
 

@@ -47,7 +47,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.path_merging import merged
 from memoracle.spec import heap as law
-from memoracle.spec.clauses import implies, neg, when
+from memoracle.spec.clauses import Number, implies, neg, when
 
 
 def containers_are_right(run: Run, heap: Any) -> dict[str, Any]:
@@ -86,15 +86,15 @@ def is_the_laws(run: Run, heap: Any, state: law.Heap, touched: Any = None, made:
 # Pages
 
 
-def becomes(run: Run, heap: Any, before: Source, pages: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def becomes(run: Run, heap: Any, before: Source, pages: Number) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """What getting pages leaves, of any page and of the page that is got: nothing is lost, and the new run is new."""
     after, noted = heap.pages.copy(), heap.notes.has
 
-    def kept(page: Any) -> Any:
+    def kept(page: Number) -> Any:
         lasts = after.got(page) & (after.length(page) == before.length(page))
         return implies(before.got(page), lasts) & (noted(page) == after.got(page))
 
-    def new(page: Any) -> Any:
+    def new(page: Number) -> Any:
         return after.got(page) & neg(before.got(page)) & (after.length(page) == pages)
 
     return kept, new
@@ -105,11 +105,11 @@ class Getting:
 
     def __init__(self, run: Run, heap: Any) -> None:
         self.run, self.heap = run, heap
-        self.asked: list[Any] = []  # how many pages were asked for, each time
-        self.got: list[Any] = []  # the first page of each run that was got
+        self.asked: list[Number] = []  # how many pages were asked for, each time
+        self.got: list[Number] = []  # the first page of each run that was got
         run.replace(heap, "_get", self)
 
-    def __call__(self, pages: Any) -> Any:
+    def __call__(self, pages: Number) -> Number | None:
         run, heap, before = self.run, self.heap, self.heap.pages.copy()
         self.asked.append(pages)
         run.assert_and_assume("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
@@ -149,20 +149,20 @@ def get_refines(run: Run) -> None:
         run.assert_goal("the new run is new, and as long as was asked for", new(page))
 
 
-def blocks_kept(heap: Any) -> list[Any]:
+def blocks_kept(heap: Any) -> list[object]:
     """What the containers of slabs and blocks have: who writes to one puts other contents in their place."""
     slabs, large, room, empty = heap.slabs, heap.large, heap.room, heap.empty
     return [slabs.has, slabs.slot_of, slabs.is_free, slabs.count, large.has, large.at, room.has, empty.has, empty.at]
 
 
-def everything(heap: Any) -> list[Any]:
+def everything(heap: Any) -> list[object]:
     """What all containers have."""
     pages, notes = heap.pages, heap.notes
     kept = [*blocks_kept(heap), pages.got, pages.length, pages.run_at, notes.has, notes.at, heap.reserve]
     return [*kept, *([heap.spare.length] if isinstance(heap.spare, Notes) else [heap.spare.has])]
 
 
-def same(now: list[Any], before: list[Any]) -> bool:
+def same(now: list[object], before: list[object]) -> bool:
     return all(one is other for one, other in zip(now, before, strict=True))
 
 
@@ -180,11 +180,11 @@ def slot_for_refines(run: Run) -> None:
     run.assert_goal("it is that of the least power of two that holds it", implies(rounded, slot == served_by))
 
 
-def may_serve(heap: Any, slot: Any, size: Any) -> Any:
+def may_serve(heap: Any, slot: Number, size: Number) -> Any:
     return (slot == 0) | (is_class(heap, slot) & (size <= 1 << slot))
 
 
-def serving(run: Run, heap: Any, size: Any, served: list[Any]) -> Any:
+def serving(run: Run, heap: Any, size: Number, served: list[Number]) -> Number:
     """Stands in for `slot_for`, of which `slot_for_refines` shows what it does. served: the sizes so far."""
     with run.reading_law():
         served.append(size)
@@ -206,7 +206,7 @@ def new_refines(run: Run) -> None:
     size = run.point("size")
     getting = Getting(run, heap)
     noting_as_one_step(run, heap)
-    constant, served = constants(heap), list[Any]()
+    constant, served = constants(heap), list[Number]()
     run.replace(heap, "slot_for", lambda size: serving(run, heap, size, served))
     address = run.call(heap.new, size)
     keeps_constants(run, heap, constant)
@@ -264,15 +264,15 @@ def new_is_disjoint(run: Run) -> None:
     run.assert_goal(law.is_disjoint.says, law.is_disjoint(state, size, address, byte))
 
 
-def lies_in_run(heap: Any, first: Any, page: Any) -> Any:
+def lies_in_run(heap: Any, first: Number, page: Number) -> Any:
     return heap.pages.got(first) & among(first, heap.pages.length(first), page)
 
 
-def share_a_slot(heap: Any, block: Any, byte: Any) -> Any:
+def share_a_slot(heap: Any, block: Number, byte: Number) -> Any:
     return (page_of(heap, block) == page_of(heap, byte)) & (slot_of(heap, block) == slot_of(heap, byte))
 
 
-def computes(run: Run, heap: Any, size: Any, address: Any) -> None:
+def computes(run: Run, heap: Any, size: Number, address: Number) -> None:
     """Takes as given where the new block lies, as it is computed."""
     shift = heap.page_shift
     run.touch(("block",), (address,))

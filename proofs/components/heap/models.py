@@ -7,15 +7,16 @@ that law. Where pages come from is taken at its word: what it hands out begins a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from memoracle.impl.slab import Layout, Slab
 from memoracle.proofs.symbolic.containers import Keyed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import number
+from memoracle.proofs.symbolic.values import Function, Property, Relation
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import slab as slab_law
-from memoracle.spec.clauses import implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 Contents = tuple[Callable[[Any], Any], Any]  # of a bitmap: what is free, and how much
 
@@ -24,7 +25,7 @@ class Bits:
     """The bitmap of one slab, which does what its law says. It is read and written where its contents are kept."""
 
     def __init__(
-        self, run: Run, slots: Any, head: Any, read: Callable[[], Contents], write: Callable[..., None]
+        self, run: Run, slots: Number, head: Number, read: Callable[[], Contents], write: Callable[..., None]
     ) -> None:
         self.run, self.slots, self.head, self.read, self.write = run, slots, head, read, write
 
@@ -32,7 +33,7 @@ class Bits:
     def state(self) -> bitmap_law.Frames:
         return self._state(*self.read())
 
-    def allocate(self) -> Any:
+    def allocate(self) -> Number | None:
         if self.state.count == 0:
             return None
         slot = self.run.point("slot")
@@ -41,16 +42,16 @@ class Bits:
         self.taken = slot
         return slot
 
-    def free(self, slot: Any) -> bool:
+    def free(self, slot: Number) -> bool:
         if not bitmap_law.free.allows(self.state, frame=slot):
             return False
         self._becomes(bitmap_law.free(self.state, slot))
         return True
 
-    def is_free(self, slot: Any) -> Any:
+    def is_free(self, slot: Number) -> Truth:
         return bitmap_law.frame_is_in_reach(self.state, slot) & self.state.is_free(slot)
 
-    def count(self) -> Any:
+    def count(self) -> Number:
         return self.state.count
 
     def _becomes(self, state: bitmap_law.Frames) -> None:
@@ -58,7 +59,7 @@ class Bits:
         self.run.suppose(*(counts(state, slot) for slot in (self.run.point("slot"), self.head)))
         self.run.assume_for_all(("slot",), lambda slot: counts(state, slot))
 
-    def _state(self, is_free: Callable[[Any], Any], count: Any) -> bitmap_law.Frames:
+    def _state(self, is_free: Property, count: Number) -> bitmap_law.Frames:
         return bitmap_law.Frames(
             reach=self.slots,
             image=self.head,
@@ -70,7 +71,7 @@ class Bits:
         )
 
 
-def counts(state: bitmap_law.Frames, slot: Any) -> Any:
+def counts(state: bitmap_law.Frames, slot: Number) -> Truth:
     """What follows of the bitmap's law of its count: see `heap.count-of-…`."""
     inside = (0 <= state.count) & (state.count <= state.reach - state.image)
     return inside & slab_law.counts_every_object(state, slot) & bitmap_law.none_free_at_zero(state, slot)
@@ -82,7 +83,7 @@ class NewBits:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    def __call__(self, slots: Any, head: Any) -> NewBitmap:
+    def __call__(self, slots: Number, head: Number) -> NewBitmap:
         with self.run.reading_law():
             self.run.assert_goal("there are slots besides the header's", (1 <= head) & (head < slots))
         return NewBitmap(self.run, slots, head)
@@ -91,33 +92,33 @@ class NewBits:
 class NewBitmap:
     """The bitmap of a new slab: no slot is free before all are added."""
 
-    def __init__(self, run: Run, slots: Any, head: Any) -> None:
+    def __init__(self, run: Run, slots: Number, head: Number) -> None:
         self.run, self.slots, self.head = run, slots, head
         self.added = False
 
-    def add(self, first: int, last: Any) -> None:
+    def add(self, first: int, last: Number) -> None:
         with self.run.reading_law():
             self.run.assert_goal("all slots are added, once", (first == 0) & (last == self.slots) & (not self.added))
         self.added = True
 
-    def count(self) -> Any:
+    def count(self) -> Number:
         return self.slots - self.head if self.added else 0
 
-    def is_free(self, slot: Any) -> Any:
+    def is_free(self, slot: Number) -> Truth:
         return self.added & (self.head <= slot) & (slot < self.slots)
 
-    def allocate(self) -> Any:
+    def allocate(self) -> NoReturn:
         raise AssertionError("a new slab is used before it is kept")
 
 
 class Layouts(Keyed):
     """The layouts of all classes, each by the logarithm of its slot."""
 
-    def __init__(self, run: Run, has: Callable[[Any], Any], of: Callable[[Any], Layout]) -> None:
+    def __init__(self, run: Run, has: Property, of: Callable[[Any], Layout]) -> None:
         super().__init__(run, has)
         self.of = of
 
-    def __getitem__(self, slot: Any) -> Layout:
+    def __getitem__(self, slot: Number) -> Layout:
         self._look_up(slot)
         return self.of(slot)
 
@@ -129,10 +130,10 @@ class Slabs(Keyed):
         self,
         run: Run,
         layouts: Layouts,
-        has: Callable[[Any], Any],
-        slot_of: Callable[[Any], Any],
-        is_free: Callable[[Any, Any], Any],
-        count: Callable[[Any], Any],
+        has: Property,
+        slot_of: Function,
+        is_free: Relation,
+        count: Function,
     ) -> None:
         super().__init__(run, has)
         self.layouts, self.slot_of, self.is_free, self.count = layouts, slot_of, is_free, count
@@ -149,18 +150,18 @@ class Slabs(Keyed):
         self.opened.append((page, bits))
         return slab
 
-    def __setitem__(self, page: Any, slab: Slab) -> None:
+    def __setitem__(self, page: Number, slab: Slab) -> None:
         self._put(page)
         slot_of, slot, bits = self.slot_of, slab.layout.slot_shift, slab.bitmap
         self.slot_of = lambda other: when(other == page, slot, slot_of(other))
         self._writes(page)(bits.is_free, bits.count())
 
-    def _reads(self, page: Any) -> Contents:
+    def _reads(self, page: Number) -> Contents:
         is_free = self.is_free
         return lambda slot: is_free(page, slot), self.count(page)
 
-    def _writes(self, page: Any) -> Callable[..., None]:
-        def write(is_free: Callable[[Any], Any], count: Any) -> None:
+    def _writes(self, page: Number) -> Callable[..., None]:
+        def write(is_free: Property, count: Number) -> None:
             free, counted = self.is_free, self.count
             self.is_free = lambda other, slot: when(other == page, is_free(slot), free(other, slot))
             self.count = lambda other: when(other == page, count, counted(other))
@@ -171,9 +172,9 @@ class Slabs(Keyed):
 class Notes:
     """A list of notes, of which only how many there are is known."""
 
-    def __init__(self, run: Run, length: Any) -> None:
+    def __init__(self, run: Run, length: Number) -> None:
         self.run, self.length = run, number(length)
-        self.brought: list[Any] = []  # how many each page of notes brought
+        self.brought: list[Number] = []  # how many each page of notes brought
 
     def __bool__(self) -> bool:
         return bool(self.length > 0)
@@ -183,7 +184,7 @@ class Notes:
         self.length = self.length - 1
         return self.run.fresh("note")
 
-    def append(self, note: Any) -> None:
+    def append(self, note: Number) -> None:
         self.length = self.length + 1
 
     def __iadd__(self, notes: Notes) -> Notes:
@@ -198,14 +199,14 @@ class Listed:
     Whether any is on it is not known: it may be found empty or not, whatever was put on it.
     """
 
-    def __init__(self, run: Run, has: Callable[[Any], Any]) -> None:
+    def __init__(self, run: Run, has: Property) -> None:
         self.run, self.has = run, has
         self.once: list[Any] = []  # that what was put on it was not on it
 
     def __bool__(self) -> bool:
         return bool(self.run.fresh_truth("some"))
 
-    def pop(self) -> Any:
+    def pop(self) -> Number:
         has = self.has
         with self.run.reading_law():
             note = self.run.point("note")
@@ -234,21 +235,21 @@ class Source:
     def __init__(
         self,
         run: Run,
-        shift: Any,
-        got: Callable[[Any], Any],
-        length: Callable[[Any], Any],
-        run_at: Callable[[Any], Any],
+        shift: Number,
+        got: Property,
+        length: Function,
+        run_at: Function,
     ) -> None:
         self.run, self.shift, self.got, self.length, self.run_at = run, shift, got, length, run_at
         self.refused = False
-        self.last: Any = 0  # the first page of the run that was handed out last
-        self.asked: list[Any] = []  # how many pages, each time
-        self.handed: list[Any] = []  # the first page of each run that was handed out
+        self.last: Number = 0  # the first page of the run that was handed out last
+        self.asked: list[Number] = []  # how many pages, each time
+        self.handed: list[Number] = []  # the first page of each run that was handed out
 
     def copy(self) -> Source:
         return Source(self.run, self.shift, self.got, self.length, self.run_at)
 
-    def allocate_pages(self, pages: Any) -> Any:
+    def allocate_pages(self, pages: Number) -> Number | None:
         run, before = self.run, self.copy()
         run.assert_and_assume("some pages are asked for", 1 <= pages)
         self.asked.append(pages)
@@ -264,7 +265,7 @@ class Source:
             run.suppose(address & (1 << self.shift) - 1 == 0, 1 <= page)
             run.suppose(page + pages <= 1 << 64 - self.shift)
 
-            def is_new(first: Any, each: Any) -> Any:
+            def is_new(first: Number, each: Number) -> Truth:
                 return implies(among(page, pages, each), neg(is_out(before, each, first)))
 
             run.assume_for_all(("page", "later"), is_new)
@@ -277,7 +278,7 @@ class Source:
         """Its runs are those of another from here on."""
         self.got, self.length, self.run_at = later.got, later.length, later.run_at
 
-    def free_pages(self, address: Any, pages: Any) -> bool:
+    def free_pages(self, address: Number, pages: Number) -> bool:
         page, got = address >> self.shift, self.got
         aligned = page << self.shift == address
         whole = aligned & got(page) & (self.length(page) == pages)
@@ -286,11 +287,11 @@ class Source:
         return True
 
 
-def among(first: Any, pages: Any, page: Any) -> Any:
+def among(first: Number, pages: Number, page: Number) -> Truth:
     """Whether a page is one of a run."""
     return (first <= page) & (page < first + pages)
 
 
-def is_out(source: Source, page: Any, first: Any) -> Any:
+def is_out(source: Source, page: Number, first: Number) -> Truth:
     """Whether a page is one of the run that starts at this page and is out."""
     return source.got(first) & among(first, source.length(first), page)

@@ -32,7 +32,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.spec import heap as law
 from memoracle.spec import slab as slab_law
-from memoracle.spec.clauses import implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 
 def spare_of(heap: Any) -> law.Reserve:
@@ -43,9 +43,9 @@ def spare_of(heap: Any) -> law.Reserve:
 def get_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
     due = spare_of(heap)
-    within: list[Any] = []  # where each page of notes is said to begin, and where it does
+    within: list[Number] = []  # where each page of notes is said to begin, and where it does
 
-    def notes_in(address: Any, page_shift: Any) -> Notes:
+    def notes_in(address: Number, page_shift: Number) -> Notes:
         within.append((address == heap.pages.last << page_shift) & (page_shift == heap.page_shift))
         return Notes(run, run.fresh("notes", 2, 1 << LARGEST_PAGE))
 
@@ -84,27 +84,27 @@ def delete_refines(run: Run) -> None:
 # No note is of two runs
 
 
-def notes_are_of_one_run(heap: Any, page: Any, later: Any) -> Any:
+def notes_are_of_one_run(heap: Any, page: Number, later: Number) -> Truth:
     """No two runs of pages have one note."""
     noted, note = heap.notes.has, heap.notes.at
     return implies(noted(page) & noted(later) & (note(page) == note(later)), page == later)
 
 
-def notes_are_used_or_spare(heap: Any, page: Any) -> Any:
+def notes_are_used_or_spare(heap: Any, page: Number) -> Truth:
     """The note of a run is neither spare nor in reserve, and what is in reserve is not among the spare ones."""
     note = heap.notes.at(page)
     unused = neg(heap.spare.has(note)) & (note != heap.reserve)
     return implies(heap.notes.has(page), unused) & neg(heap.spare.has(heap.reserve))
 
 
-def notes_lie_in_their_pages(heap: Any, page: Any, note: Any) -> Any:
+def notes_lie_in_their_pages(heap: Any, page: Number, note: Number) -> Any:
     """Every note, of a run, spare or in reserve, lies in a page of notes."""
     of_run = implies(heap.notes.has(page), heap.has_notes(heap.lies_in(heap.notes.at(page))))
     spare = implies(heap.spare.has(note), heap.has_notes(heap.lies_in(note)))
     return of_run & spare & heap.has_notes(heap.lies_in(heap.reserve))
 
 
-def pages_of_notes_are_kept(heap: Any, page: Any) -> Any:
+def pages_of_notes_are_kept(heap: Any, page: Number) -> Truth:
     """A page of notes was got, and is no block's; page 0 stands for the kernel's image."""
     kept = ((page == 0) | heap.pages.got(page)) & neg(heap.slabs.has(page)) & neg(heap.large.has(page))
     return implies(heap.has_notes(page), kept)
@@ -129,7 +129,7 @@ def unknown_notes(run: Run) -> Any:
     for known, parameters in NOTED.items():
         run.assume_for_all(parameters, lambda *points, known=known: known(before, *points))
 
-    def notes_in(address: Any, page_shift: Any) -> Listed:
+    def notes_in(address: Number, page_shift: Number) -> Listed:
         page, has_notes = heap.pages.last, heap.has_notes
         heap.has_notes = lambda other: has_notes(other) | (other == page)
         return Listed(run, lambda note: heap.lies_in(note) == page)
@@ -138,7 +138,7 @@ def unknown_notes(run: Run) -> Any:
     return heap
 
 
-def notes_stay_right(run: Run, heap: Any, page: Any) -> None:
+def notes_stay_right(run: Run, heap: Any, page: Number) -> None:
     """Claims that no note has two uses."""
     run.goals.clear()  # what containers ask of the code is claimed of `get.refines` and `delete.refines`
     for once in heap.spare.once:

@@ -14,9 +14,10 @@ from memoracle.proofs.components.heap.law import unknown_layout
 from memoracle.proofs.components.heap.models import Bits, NewBits, counts
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import slab as law
-from memoracle.spec.clauses import neg
+from memoracle.spec.clauses import Number, neg
 
 ATTRIBUTES = frozenset({"layout", "bitmap"})  # all of which `is_left` compares
 
@@ -34,7 +35,7 @@ def any_slab(run: Run) -> tuple[Any, Bits]:
     layout, kept = any_layout(run), SimpleNamespace()
     kept.is_free, kept.count = run.relation("is_free", "slot"), run.number("count", 0, (1 << 30))
 
-    def write(is_free: Callable[[Any], Any], count: Any) -> None:
+    def write(is_free: Property, count: Number) -> None:
         kept.is_free, kept.count = is_free, count
 
     bits = Bits(run, layout.slots, layout.first >> layout.slot_shift, lambda: (kept.is_free, kept.count), write)

@@ -16,24 +16,26 @@ from memoracle.proofs.components.heap.models import Layouts, NewBits, Notes, Sla
 from memoracle.proofs.symbolic.containers import Map, Sets, Words
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
+from memoracle.proofs.symbolic.numbers import number
+from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import heap as law
 from memoracle.spec import slab as slab_law
-from memoracle.spec.clauses import implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 # What an object of the reference stands for
 
 
-def page_of(heap: Any, address: Any) -> Any:
+def page_of(heap: Any, address: Number) -> Any:
     return heap.places.page(address)
 
 
-def slot_of(heap: Any, address: Any) -> Any:
+def slot_of(heap: Any, address: Number) -> Any:
     """The slot that an address lies in, of its page."""
     return heap.places.slot(address, heap.slabs.slot_of(page_of(heap, address)))
 
 
-def is_object(heap: Any, address: Any) -> Any:
+def is_object(heap: Any, address: Number) -> Any:
     """Whether an object of a slab that is taken starts at this address."""
     page, slot = page_of(heap, address), slot_of(heap, address)
     layout = heap.layouts.of(heap.slabs.slot_of(page))
@@ -42,7 +44,7 @@ def is_object(heap: Any, address: Any) -> Any:
     return heap.slabs.has(page) & starts & inside & neg(heap.slabs.is_free(page, slot))
 
 
-def is_run(heap: Any, address: Any) -> Any:
+def is_run(heap: Any, address: Number) -> Any:
     """Whether a block of whole pages starts at this address."""
     return heap.large.has(page_of(heap, address)) & heap.places.begins(address)
 
@@ -63,14 +65,14 @@ ATTRIBUTES = frozenset(
 )
 
 
-def constants(heap: Any) -> list[Any]:
+def constants(heap: Any) -> list[object]:
     """What stays as it is: the containers, and what the constructor found out about sizes and classes."""
     kept = [getattr(heap, name) for name in sorted(ATTRIBUTES - {"spare", "reserve"})]
     layouts, served = heap.layouts, heap.served
     return [*kept, heap.spare, layouts.has, layouts.of, served.at, served.length, heap.pages.shift]
 
 
-def keeps_constants(run: Run, heap: Any, before: Sequence[Any]) -> None:
+def keeps_constants(run: Run, heap: Any, before: Sequence[object]) -> None:
     """Claims that these are still the ones that they were."""
     stayed = all(now is was for now, was in zip(constants(heap), before, strict=True))
     run.assert_goal("sizes, classes and containers are the ones that the heap was made with", stayed)
@@ -79,20 +81,20 @@ def keeps_constants(run: Run, heap: Any, before: Sequence[Any]) -> None:
 # What the containers are like
 
 
-def runs_are_apart(heap: Any, page: Any, later: Any) -> Any:
+def runs_are_apart(heap: Any, page: Number, later: Number) -> Truth:
     """A page belongs to one run at most."""
     source = heap.pages
     return implies(source.got(page) & among(page, source.length(page), later), source.run_at(later) == page)
 
 
-def runs_have_addresses(heap: Any, page: Any) -> Any:
+def runs_have_addresses(heap: Any, page: Number) -> Truth:
     """A run of pages lies between page 1 and the end of the addresses."""
     source = heap.pages
     fits = (1 <= page) & (1 <= source.length(page)) & (page + source.length(page) <= 1 << 64 - heap.page_shift)
     return implies(source.got(page), fits)
 
 
-def runs_are_used_once(heap: Any, page: Any) -> Any:
+def runs_are_used_once(heap: Any, page: Number) -> Any:
     """A slab is a run of one page, a larger block a run of its own, each with a note, and no run is both."""
     source, is_slab, is_large = heap.pages, heap.slabs.has(page), heap.large.has(page)
     slab = implies(is_slab, source.got(page) & (source.length(page) == 1))
@@ -113,20 +115,20 @@ def slabs_are_counted(heap: Any, page: Any, slot: Any) -> Any:
     return implies(slab.has(page), counts(frames, slot))
 
 
-def room_is_known(heap: Any, shift: Any, page: Any) -> Any:
+def room_is_known(heap: Any, shift: Number, page: Number) -> Any:
     """Of each class, the slabs with a free object are known."""
     slab = heap.slabs
     return heap.room.has(shift, page) == (slab.has(page) & (slab.slot_of(page) == shift) & (slab.count(page) > 0))
 
 
-def empty_is_known(heap: Any, page: Any) -> Any:
+def empty_is_known(heap: Any, page: Number) -> Truth:
     """A slab is empty if and only if it is the one of its class that is kept: there is no other."""
     slab, shift = heap.slabs, heap.slabs.slot_of(page)
     all_free = slab.count(page) == heap.layouts.of(shift).objects
     return implies(slab.has(page), all_free == heap.empty.maps(shift, page))
 
 
-def empty_is_a_slab(heap: Any, shift: Any) -> Any:
+def empty_is_a_slab(heap: Any, shift: Number) -> Truth:
     """What is kept as an empty slab of a class is a slab of that class."""
     page = heap.empty.at(shift)
     return implies(heap.empty.has(shift), heap.slabs.has(page) & (heap.slabs.slot_of(page) == shift))
@@ -164,11 +166,11 @@ NEEDED_OF_LAYOUTS = (
 )
 
 
-def is_class(heap: Any, shift: Any) -> Any:
+def is_class(heap: Any, shift: Number) -> Any:
     return heap.layouts.has(shift) & (heap.least <= shift) & (shift < heap.page_shift)
 
 
-def law_of(layout: Layout, is_free: Callable[[Any], Any], count: Any) -> Any:
+def law_of(layout: Layout, is_free: Property, count: Number) -> Any:
     head = layout.first >> layout.slot_shift
     return replace(bitmap_law.empty(layout.slots, head), is_free=is_free, count=count)
 
@@ -199,7 +201,7 @@ def unknown_code(
     numbers = {name: run.function(name, "shift", high=most) for name in ("slots", "bitmap", "first", "objects")}
     classes = run.relation("is_class", "shift")
 
-    def layout_of(shift: Any) -> Layout:
+    def layout_of(shift: Number) -> Layout:
         values: list[Any] = [page_shift, shift, *(read(shift) for read in numbers.values())]
         return Layout(*values)
 
@@ -243,7 +245,7 @@ def unknown_code(
     size = run.function("size", "block")
     ghost = law.Heap(
         page_shift=page_shift,
-        alignment=when(natural, law.NATURAL, 1 << power),
+        alignment=when(natural, number(law.NATURAL), 1 << power),
         is_live=lambda address: False,
         size=size,
         block_at=run.function("block_at", "byte", gives="block"),
@@ -264,7 +266,7 @@ def unknown_code(
     return reference(), blocks_of(before, ghost)
 
 
-def serves(heap: Any, shift: Any) -> Any:
+def serves(heap: Any, shift: Number) -> Truth:
     """A size is served by a class that is large enough, or by whole pages."""
     slot = heap.served.at(shift)
     return implies(shift <= heap.page_shift, (slot == 0) | (is_class(heap, slot) & (shift <= slot)))

@@ -109,12 +109,12 @@ class Code:
         """Claims that the manager's state is this one. Ghosts, which it does not keep, are those that are due."""
         parts = self.whole.state
 
-        def held(frame: Any) -> Truth:
+        def held(frame: Number) -> Truth:
             page = due.page_of(frame)
             found: Truth = self.frame_at.has(page) & (self.frame_at.at(page) == frame)
             return found
 
-        def use(frame: Any) -> Number:
+        def use(frame: Number) -> Number:
             table = when(parts.use(frame) == law.TABLE, law.TABLE, law.UNUSED)
             found: Number = when(self.given.has(frame), law.GIVEN, when(held(frame), law.PAGES, table))
             return found
@@ -152,7 +152,7 @@ class Code:
             at = {**self.any_of(clause.points), **values}
             self.run.assert_goal(clause.says, clause(state, *(at[point] for point in clause.points)))
 
-    def any_of(self, points: Sequence[str]) -> dict[str, Any]:
+    def any_of(self, points: Sequence[str]) -> dict[str, Number]:
         """Any points of these kinds."""
         known = {"virtual": self.at.page, "table": self.at.frame, **vars(self.at)}
         return {point: known[point] if point in known else self.run.point(point) for point in points}
@@ -335,13 +335,13 @@ def reserve_range_refines(run: Run, code: Code) -> None:
     takes_a_block(code, process, first, pages)
 
 
-def finds_no_block(code: Code, process: Any) -> None:
+def finds_no_block(code: Code, process: Number) -> None:
     none = code.whole.refused | neg(code.before.lives(process))
     code.run.assert_goal("it fails only if the process does not exist, or its range has no such block", none)
     code.stands_for(code.before)
 
 
-def takes_a_block(code: Code, process: Any, first: Any, size: Any) -> None:
+def takes_a_block(code: Code, process: Number, first: Number, size: Number) -> None:
     code.allowed(manager_ranges.take_range, code.before, process=process, first=first, pages=size)
     code.stands_for(manager_ranges.take_range(code.before, process, first, size))
 

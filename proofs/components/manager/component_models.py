@@ -7,7 +7,6 @@ choices that nobody knows; if it does not, the law leaves no choice, or the comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -17,9 +16,10 @@ from memoracle.proofs.components.manager.law import MOST_PAGES
 from memoracle.proofs.symbolic.containers import Set
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import SymbolicBool
+from memoracle.proofs.symbolic.values import Function, Property
 from memoracle.spec import bitmap, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
-from memoracle.spec.clauses import Truth, implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 from memoracle.spec.kernel_half import is_new, process_lives
 
 MOST_CACHE = 7  # a memory type is one of the page attribute table's, of three bits
@@ -28,14 +28,14 @@ MOST_CACHE = 7  # a memory type is one of the page attribute table's, of three b
 class SomeTables:
     """Any frames that become tables of a space, or that no longer are: any number of the law's steps in one."""
 
-    def __init__(self, run: Run, space: Any, come: bool) -> None:
+    def __init__(self, run: Run, space: Number, come: bool) -> None:
         name = f"tables#{next(run.count)}"
         self.space, self.come = space, come
-        self.has = run.relation(name, "frame")
-        self.below = run.function(f"{name}-below", "frame", high=run.sorts["frame"].highest)
-        self.many = run.number(f"{name}-many", 0, run.sorts["frame"].highest)
+        self.has: Property = run.relation(name, "frame")
+        self.below: Function = run.function(f"{name}-below", "frame", high=run.sorts["frame"].highest)
+        self.many: Number = run.number(f"{name}-many", 0, run.sorts["frame"].highest)
 
-    def allowed(self, state: law.Memory, frame: Any) -> Truth:
+    def allowed(self, state: law.Memory, frame: Number) -> Truth:
         """Whether the law allows the step for this frame, if it is one of them."""
         if self.come:
             step = law.take_table.allows(state, frame=frame, process=self.space)
@@ -71,7 +71,7 @@ class Whole:
 
     def __init__(self, run: Run, state: law.Memory) -> None:
         self.run, self.state = run, state
-        self.roots: list[Any] = []  # the frames that were taken for PML4s
+        self.roots: list[Number] = []  # the frames that were taken for PML4s
         self.refused = False  # whether a component could not give what it was asked for
         self.tables: list[SomeTables] = []  # those that were taken for other tables, or given back
 
@@ -85,10 +85,10 @@ class LawfulBitmap:
 
     def __init__(self, whole: Whole) -> None:
         self.whole, self.run = whole, whole.run
-        self.picked: list[Any] = []
-        self.freed: list[Any] = []
+        self.picked: list[Number] = []
+        self.freed: list[Number] = []
 
-    def allocate(self) -> Any:
+    def allocate(self) -> Number | None:
         if not self.whole.may("a frame is free"):
             self.whole.refused = True
             with self.run.reading_law():
@@ -102,7 +102,7 @@ class LawfulBitmap:
             self.picked.append(frame)
             return frame
 
-    def free(self, frame: Any) -> bool:
+    def free(self, frame: Number) -> bool:
         with self.run.reading_law():
             allowed = bitmap.free.allows(self.whole.state, frame=frame)
         if not allowed:
@@ -118,8 +118,8 @@ class LawfulPaging:
 
     def __init__(self, whole: Whole) -> None:
         self.whole, self.run = whole, whole.run
-        self.shown: list[Any] = []  # the frames that were mapped
-        self.hidden: list[Any] = []  # those that were unmapped
+        self.shown: list[Number] = []  # the frames that were mapped
+        self.hidden: list[Number] = []  # those that were unmapped
 
     def create(self, process: Any) -> bool:
         with self.run.reading_law():
@@ -134,7 +134,7 @@ class LawfulPaging:
             self.whole.roots.append(frame)
         return True
 
-    def map(self, process: Any, virtual: Any, leaf: Leaf) -> bool:
+    def map(self, process: Number, virtual: Number, leaf: Leaf) -> bool:
         """It fails for reasons that paging's own proof names, or for want of frames for tables."""
         if not self.whole.may("the page is mapped"):
             self.whole.refused = True
@@ -155,7 +155,7 @@ class LawfulPaging:
             self.shown.append(frame)
         return True
 
-    def unmap(self, process: Any, virtual: Any) -> Unmapped | None:
+    def unmap(self, process: Number, virtual: Number) -> Unmapped | None:
         """It fails only where nothing is mapped: what is mapped is a page, and canonical."""
         with self.run.reading_law():
             state = self.whole.state
@@ -174,25 +174,25 @@ class LawfulPaging:
             unmapped: Unmapped = answer(frame, last)
             return unmapped
 
-    def translate(self, process: Any, virtual: Any) -> Any:
+    def translate(self, process: Number, virtual: Number) -> Number | None:
         return self.asked("translation", process, virtual) if self.is_shown(process, virtual) else None
 
-    def attributes(self, process: Any, virtual: Any) -> Attributes | None:
+    def attributes(self, process: Number, virtual: Number) -> Attributes | None:
         if not self.is_shown(process, virtual):
             return None
         answer: Any = Attributes
         attributes: Attributes = answer(*(self.asked(field, process, virtual) for field in Attributes._fields))
         return attributes
 
-    def is_shown(self, process: Any, virtual: Any) -> SymbolicBool:
+    def is_shown(self, process: Number, virtual: Number) -> SymbolicBool:
         """Whether anything is mapped there: any answer, but the same for the same byte."""
         return self.run.relation("shown", "process", "virtual")(process, virtual)
 
-    def asked(self, what: str, process: Any, virtual: Any) -> Any:
+    def asked(self, what: str, process: Number, virtual: Number) -> Number:
         """The answer that belongs to a question, whatever it is."""
         return self.run.function(what, "process", "virtual")(process, virtual)
 
-    def exit(self, process: Any) -> Set | None:
+    def exit(self, process: Number) -> Set | None:
         """All that a process maps is unmapped, its tables go, and last its PML4; what lost its last use is listed."""
         with self.run.reading_law():
             state = self.whole.state
@@ -211,20 +211,20 @@ class LawfulPaging:
             freed = bitmap.free(paging.end(left, process), root)
             self.whole.state = replace(freed, use=law.given_back(left, root).use)
 
-        def lost_its_last_use(frame: Any) -> Truth:
+        def lost_its_last_use(frame: Number) -> Truth:
             unused = (0 < law.uses_of(state, frame)) & (law.uses_of(left, frame) == 0)
             return unused & paging.is_counted(state, frame << state.page_shift)
 
         self.lost_its_last_use = lost_its_last_use
         return Set(run, lost_its_last_use, "frame")
 
-    def _holding(self, frame: Any, owner: Any) -> law.Memory:
+    def _holding(self, frame: Number, owner: Number) -> law.Memory:
         """The state in which a frame that was just allocated holds a table."""
         state = self.whole.state
         taken = law.take_table(state, frame, owner)
         return replace(state, use=taken.use, owner=taken.owner)
 
-    def _some_tables(self, space: Any, come: bool) -> None:
+    def _some_tables(self, space: Number, come: bool) -> None:
         tables, state = SomeTables(self.run, space, come), self.whole.state
         self.run.assume_for_all(("frame",), lambda frame: tables.allowed(state, frame))
         self.whole.state = tables(state)
@@ -237,9 +237,9 @@ class LawfulSpaces:
     def __init__(self, whole: Whole) -> None:
         self.whole, self.run = whole, whole.run
         self.spaces = self
-        self.has: Callable[[Any], Any] = whole.state.lives
+        self.has: Property = whole.state.lives
 
-    def of(self, process: Any) -> LawfulBuddy | None:
+    def of(self, process: Number) -> LawfulBuddy | None:
         return LawfulBuddy(self.whole, process) if self.has(process) else None
 
     def __getitem__(self, process: int) -> LawfulBuddy:
@@ -247,21 +247,21 @@ class LawfulSpaces:
             self.run.assert_and_assume("the process has a range", self.has(process))
         return LawfulBuddy(self.whole, process)
 
-    def create(self, process: Any) -> bool:
+    def create(self, process: Number) -> bool:
         has = self.has
         if has(process):
             return False
         self.has = lambda other: has(other) | (other == process)
         return self._has_no_ranges(process)
 
-    def exit(self, process: Any) -> bool:
+    def exit(self, process: Number) -> bool:
         has = self.has
         if process == 0 or not has(process):
             return False
         self.has = lambda other: has(other) & (other != process)
         return self._has_no_ranges(process)
 
-    def _has_no_ranges(self, process: Any) -> bool:
+    def _has_no_ranges(self, process: Number) -> bool:
         """A new process has no ranges, nor has one that exited."""
         with self.run.reading_law():
             taken, size_at = self.whole.state.taken, self.whole.state.size_at
@@ -276,10 +276,10 @@ class LawfulSpaces:
 class LawfulBuddy:
     """The range of one process: which of its pages are in an allocated block, and where blocks begin."""
 
-    def __init__(self, whole: Whole, process: Any) -> None:
+    def __init__(self, whole: Whole, process: Number) -> None:
         self.whole, self.run, self.process = whole, whole.run, process
 
-    def allocate(self, pages: Any) -> Any:
+    def allocate(self, pages: Any) -> Number | None:
         if not self.whole.may("a block fits"):
             self.whole.refused = True
             return None
@@ -288,7 +288,7 @@ class LawfulBuddy:
             self._take(first, pages, rounded(self.run, pages))
             return first
 
-    def reserve(self, first: Any, pages: Any) -> bool:
+    def reserve(self, first: Number, pages: Number) -> bool:
         if not self.whole.may("just this block is free"):
             self.whole.refused = True
             return False
@@ -307,7 +307,7 @@ class LawfulBuddy:
             self.whole.state = manager_ranges.range_taken(state, self.process, first, size, False)
         return True
 
-    def fix(self, first: Any, pages: Any) -> bool:
+    def fix(self, first: Number, pages: Number) -> bool:
         """A piece of the range is taken for good: no block that may be freed begins there.
 
         Only of a machine that makes sense, whose pieces are free blocks: spec/geometry.py refuses others.
@@ -318,7 +318,7 @@ class LawfulBuddy:
             self.whole.state = replace(state, taken=taken)
         return True
 
-    def _take(self, first: Any, pages: Any, size: Any) -> None:
+    def _take(self, first: Number, pages: Number, size: Number) -> None:
         """A block of free pages is allocated. Which blocks lie in a range its own law says (see buddy)."""
         state, process = self.whole.state, self.process
         self.run.suppose((0 < pages) & (pages <= size))
@@ -328,20 +328,20 @@ class LawfulBuddy:
         self.whole.state = manager_ranges.range_taken(state, process, first, size, True)
 
 
-def without_pages(run: Run, state: law.Memory, process: Any) -> law.Memory:
+def without_pages(run: Run, state: law.Memory, process: Number) -> law.Memory:
     """The state once every page of a process was unmapped, one by one: no frame has more uses than before."""
     uses = run.function("uses-left", "physical")
     run.assume_for_all(("physical",), lambda physical: uses(physical) <= state.uses(physical))
     return replace(state, is_mapped=lambda space, page: state.is_mapped(space, page) & (space != process), uses=uses)
 
 
-def is_frame(number: Any) -> Truth:
+def is_frame(number: Number) -> Truth:
     """Whether a number is one that frames, and pages of a range, may have."""
     inside: Truth = (0 <= number) & (number <= MOST_PAGES)
     return inside
 
 
-def rounded(run: Run, pages: Any) -> Any:
+def rounded(run: Run, pages: Number) -> Number:
     """The pages of the block for so many: the next power of two, which no range has if that is too large."""
     most = run.sorts["pages"].highest
     size = run.function("rounded", "pages", high=most)(pages)

@@ -11,7 +11,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
 from memoracle.spec import manager_pages
-from memoracle.spec.clauses import when
+from memoracle.spec.clauses import Number, when
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Seen:
 
 
 def seen(state: law.Memory) -> Seen:
-    def pages_at(first: Any) -> Any:
+    def pages_at(first: Number) -> Number:
         return when(state.block_at(first) == 0, 0, state.pages_at(first))
 
     return Seen(state.count, pages_at)
 
 
-def takes_frames(at_first: Any, state: law.Memory, first: Any) -> Any:
+def takes_frames(at_first: Any, state: law.Memory, first: Number) -> Any:
     """Since there were so many free frames, each page of this block has taken one at least."""
     return state.pages_at(first) <= at_first - state.count
 

@@ -21,7 +21,7 @@ from memoracle.proofs.symbolic.primed import Renamed
 from memoracle.spec import bitmap, manager_law, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.bitmap import Frames
-from memoracle.spec.clauses import Clause, Operation, implies
+from memoracle.spec.clauses import Clause, Number, Operation, Truth, implies
 from memoracle.spec.kernel_half import process_lives
 from memoracle.spec.paging import Mappings
 
@@ -174,7 +174,9 @@ def leaves(operation: Operation, clause: Clause) -> Obligation:
     return body
 
 
-def undoes(first: Operation, second: Operation, values_of: Callable[[dict[str, Any]], Sequence[Any]]) -> Obligation:
+def undoes(
+    first: Operation, second: Operation, values_of: Callable[[dict[str, Number]], Sequence[Number]]
+) -> Obligation:
     """That the second of two operations is allowed after the first, and restores the state."""
     name = f"{law_obligations.short(second)}-after-{law_obligations.short(first)}"
     claim = f"after {first.name}, {second.name} is allowed and restores the state"
@@ -195,13 +197,13 @@ def undoes(first: Operation, second: Operation, values_of: Callable[[dict[str, A
 class AnyPoints:
     """One unknown point of each kind, to compare states at: each claim about them holds of all such points."""
 
-    frame: Any
-    kernel_page: Any
-    first: Any
-    process: Any
-    space: Any
-    page: Any
-    physical: Any
+    frame: Number
+    kernel_page: Number
+    first: Number
+    process: Number
+    space: Number
+    page: Number
+    physical: Number
 
 
 def any_points(run: Run) -> AnyPoints:
@@ -280,7 +282,7 @@ def exit_frees(run: Run) -> None:
     run.assert_goal(clause.says, clause(whole, *(points[point] for point in clause.points)))
 
 
-def _of_process(clause: Clause, whole: manager_law.Exit, process: Any, *others: Any) -> Any:
+def _of_process(clause: Clause, whole: manager_law.Exit, process: Number, *others: Any) -> Truth:
     left = iter(others)
     return clause(whole, *(process if point == "process" else next(left) for point in clause.points))
 

@@ -20,7 +20,7 @@ from memoracle.proofs.symbolic.loops import Members, cut
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
 from memoracle.spec import manager_law, manager_pages
-from memoracle.spec.clauses import implies, neg
+from memoracle.spec.clauses import Number, Truth, implies, neg
 from memoracle.spec.kernel_half import process_lives
 
 # Where one block is at stake: that it is disjoint from others is given of this block alone.
@@ -39,7 +39,7 @@ class Growing:
     goes_on: whether each page that was to come did; where one did not, the loop is left.
     """
 
-    def __init__(self, code: Code, pages: Any, size: Any) -> None:
+    def __init__(self, code: Code, pages: Number, size: Number) -> None:
         self.code, self.asked, self.size = code, pages, size
         self.goes_on: Any = True
 
@@ -104,7 +104,7 @@ class Undone:
         self.went: PagesWent | None = None
         code.run.replace(code.manager, "_undo", self.undo)
 
-    def undo(self, first: Any, pages: Any) -> None:
+    def undo(self, first: Number, pages: Number) -> None:
         code, run = self.code, self.code.run
         with run.reading_law():
             before = self.expected()
@@ -144,7 +144,7 @@ class Shrinking:
         return self.went.left
 
 
-def is_the_least(run: Run, s: law.Memory, first: Any, pages: Any) -> Any:
+def is_the_least(run: Run, s: law.Memory, first: Number, pages: Number) -> Truth:
     """That kernel pages have the least block that so many need: so it is between any two calls."""
     return (0 < pages) & (s.block_at(first) == rounded(run, pages))
 
@@ -222,7 +222,7 @@ class Releasing:
     What is left to release lost its last use, and was not released; what was given and is not left was released.
     """
 
-    def __init__(self, code: Code, process: Any) -> None:
+    def __init__(self, code: Code, process: Number) -> None:
         self.code, self.process, self.released = code, process, Released(code.run)
 
     def ended(self) -> law.Memory:
@@ -233,7 +233,7 @@ class Releasing:
     def state(self) -> law.Memory:
         return self.released(self.ended())
 
-    def fits(self, left_has: Any, released_has: Any, frame: Any) -> Any:
+    def fits(self, left_has: Any, released_has: Any, frame: Number) -> Truth:
         """That a frame is left to release, or was released, if and only if it should be."""
         lost, given = self.code.manager.paging.lost_its_last_use(frame), self.ended().use(frame) == law.GIVEN
         left, released = left_has(frame), released_has(frame)

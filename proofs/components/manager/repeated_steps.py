@@ -15,12 +15,12 @@ from memoracle.proofs.components.manager.component_models import SomeTables
 from memoracle.proofs.components.manager.law import AnyPoints
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import manager as law
-from memoracle.spec.clauses import Truth, implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 NONE = 0
 
 
-def no_tables(run: Run, space: Any, come: bool) -> SomeTables:
+def no_tables(run: Run, space: Number, come: bool) -> SomeTables:
     """Before the first step."""
     tables: Any = SomeTables(run, space, come)
     tables.has, tables.below, tables.many = (lambda frame: False), (lambda frame: NONE), NONE
@@ -80,7 +80,7 @@ class PagesCame:
         more.tables = self.tables if tables is None else self.tables.and_these(tables)
         return more
 
-    def came(self, kernel_page: Any) -> Truth:
+    def came(self, kernel_page: Number) -> Truth:
         return False if self.many is NONE else law.among(kernel_page, self.first, self.many)
 
     def has(self, frame: Any) -> Truth:
@@ -96,7 +96,7 @@ class PagesCame:
         unmapped = neg(start.is_mapped(0, law.address_of(start, kernel_page)))
         return implies(self.came(kernel_page), apart & unmapped)
 
-    def was_free(self, start: law.Memory, frame: Any) -> Truth:
+    def was_free(self, start: law.Memory, frame: Number) -> Truth:
         """That a table that came has a frame that was free."""
         return implies(self.tables.has(frame), start.is_free(frame))
 
@@ -105,17 +105,17 @@ class PagesCame:
         shift, page_at, frame_at, frame_of, page_of = s.page_shift, *vars(self.inverses).values(), self.frame, self.page
         with_tables, came, has, many, first = self.tables(s), self.came, self.has, self.many, self.first
 
-        def shown(space: Any, page: Any) -> Truth:
+        def shown(space: Number, page: Number) -> Truth:
             at = page_at(page)
             is_there: Truth = (space == 0) & came(at) & (law.address_of(s, at) == page)
             return is_there
 
-        def is_its(physical: Any) -> Truth:
+        def is_its(physical: Number) -> Truth:
             frame = frame_at(physical)
             is_it: Truth = has(frame) & (frame << shift == physical)
             return is_it
 
-        def when_shown(value: Any, otherwise: Any) -> Any:
+        def when_shown(value: Number, otherwise: Any) -> Any:
             return lambda space, page: when(shown(space, page), value, otherwise(space, page))
 
         return replace(
@@ -141,7 +141,7 @@ class PagesCame:
 class PagesWent:
     """Kernel pages of a block that went, from its last on, and the tables that went with them.  left: how many stay."""
 
-    def __init__(self, run: Run, start: law.Memory, first: Any, at: AnyPoints) -> None:
+    def __init__(self, run: Run, start: law.Memory, first: Number, at: AnyPoints) -> None:
         """at: the points at which states are compared."""
         self.run, self.start, self.first, self.inverses = run, start, first, Inverses(run, start, at)
         self.many = start.pages_at(first)
@@ -163,7 +163,7 @@ class PagesWent:
         more.left, more.tables = self.left - 1, self.tables.and_these(tables)
         return more
 
-    def went(self, kernel_page: Any) -> Truth:
+    def went(self, kernel_page: Number) -> Truth:
         went: Truth = (self.first + self.left <= kernel_page) & (kernel_page < self.first + self.many)
         return went
 
@@ -173,15 +173,15 @@ class PagesWent:
         shift, page_at, frame_at = s.page_shift, *vars(self.inverses).values()
         without_tables, first, left = self.tables(s), self.first, self.left
 
-        def has(frame: Any) -> Truth:
+        def has(frame: Number) -> Truth:
             return (s.use(frame) == law.PAGES) & went(s.page_of(frame))
 
-        def shown(space: Any, page: Any) -> Truth:
+        def shown(space: Number, page: Number) -> Truth:
             at = page_at(page)
             was_there: Truth = (space == 0) & went(at) & (law.address_of(s, at) == page)
             return was_there
 
-        def is_its(physical: Any) -> Truth:
+        def is_its(physical: Number) -> Truth:
             frame = frame_at(physical)
             is_it: Truth = has(frame) & (frame << shift == physical)
             return is_it
@@ -203,7 +203,7 @@ class Released:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.has: Any = lambda frame: False
-        self.many: Any = 0
+        self.many: Number = 0
 
     def any_more(self) -> Released:
         more = copy(self)
@@ -211,7 +211,7 @@ class Released:
         more.many = self.run.fresh("released", 0, self.run.sorts["frame"].highest)
         return more
 
-    def one_more(self, frame: Any) -> Released:
+    def one_more(self, frame: Number) -> Released:
         more, has = copy(self), self.has
         more.has = lambda other: has(other) | (other == frame)
         more.many = self.many + 1

@@ -25,6 +25,7 @@ from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.loops import Iterates, cut
 from memoracle.spec import manager as law
 from memoracle.spec import paging
+from memoracle.spec.clauses import Number, Truth
 
 
 class Pieces:
@@ -35,9 +36,9 @@ class Pieces:
 
     def __init__(self, run: Run) -> None:
         self.run, self.left = run, True
-        self.at_hand: tuple[Any, Any] | None = None
+        self.at_hand: tuple[Number, Number] | None = None
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[tuple[Number, Number]]:
         while self.run.fresh_truth("one more piece is reserved"):
             self.at_hand = self.run.point("first"), self.run.point("pages")
             yield self.at_hand
@@ -66,7 +67,7 @@ class Fixing:
         run.assert_goal("only what the pieces have is taken", self.whole.state.taken(process, kernel_page) == due)
         return Iterates()
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Truth:
         reserved = self.reserved = run.relation("reserved-so-far", "kernel_page")
         taken = self.booted(reserved).taken
         self.whole.state = replace(self.whole.state, taken=taken)
@@ -97,7 +98,7 @@ class Made:
         return make
 
 
-def same(ones: Sequence[Any], others: Sequence[Any]) -> bool:
+def same(ones: Sequence[object], others: Sequence[object]) -> bool:
     """Whether these are the same objects."""
     return len(ones) == len(others) and all(one is other for one, other in zip(ones, others, strict=True))
 

@@ -40,7 +40,7 @@ from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import addresses, tables
 from memoracle.spec import paging as law
-from memoracle.spec.clauses import Clause, implies, neg, when
+from memoracle.spec.clauses import Clause, Number, implies, neg, when
 from memoracle.spec.geometry import PAGE_SHIFTS
 
 OF_PAGE = ("physical", "cache", "writable", "executable", "global_")
@@ -54,7 +54,7 @@ def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]]
 # Tables
 
 
-def climb(state: tables.Tables, table: Any) -> None:
+def climb(state: tables.Tables, table: Number) -> None:
     """Looks at all that links a table, up to the PML4: so what is given is known of these, too."""
     for _ in range(tables.ROOT - 1):
         state.top(state.owner(table), state.place(table))
@@ -99,7 +99,7 @@ def target_refines(run: Run) -> None:
     run.assert_goal("it is the same", run.call(world.code._target, value) == world.tables.reads.target(value))
 
 
-def any_leaf(run: Run) -> tuple[dict[str, Any], Leaf]:
+def any_leaf(run: Run) -> tuple[dict[str, Number], Leaf]:
     """Whatever a page may be asked to show, as the law's values and as the code's."""
     values: dict[str, Any] = dict(run.point_of_each(("physical", "cache", "writable", "executable", "global_")))
     flags = [values[flag] for flag in ("writable", "executable", "global_")]
@@ -148,7 +148,7 @@ def stay_trees(
     run: Run,
     world: SymbolicPaging,
     known: tables.Tables,
-    at: Mapping[str, Any] = MappingProxyType({}),
+    at: Mapping[str, Number] = MappingProxyType({}),
     climbs: bool = False,
 ) -> None:
     """Claims that the tables stay as they must be, knowing this of each.
@@ -203,17 +203,17 @@ def map_alike(
         )
 
 
-def pages(world: SymbolicPaging, space: Any, page: Any) -> Any:
+def pages(world: SymbolicPaging, space: Number, page: Number) -> Any:
     """Whether this is a page of a space that lives: of a process's lower half, or of the kernel's upper half."""
     whose = law.is_lower(page) | (space == 0)
     start = addresses.address_is_aligned(world.mappings, page) & addresses.is_canonical(page)
     return start & whose & world.code.roots.has(space)
 
 
-def leaf_due(world: SymbolicPaging, process: Any, virtual: Any, value: Any) -> Callable[[Any, Any], Any]:
+def leaf_due(world: SymbolicPaging, process: Number, virtual: Number, value: Number) -> Callable[[Any, Any], Any]:
     """By page, the leaf that a walk comes to, once this value was written for one page."""
 
-    def leaf(space: Any, page: Any) -> Any:
+    def leaf(space: Number, page: Number) -> Number:
         here = (space == law.space_of(process, virtual)) & (page == virtual)
         return when(here, value, tables.walk(world.tables, space, page))
 
@@ -249,7 +249,7 @@ def map_refines(run: Run, level: int) -> None:
     map_alike(run, world, law.map_page(world.mappings, *values.values()), leaf_is)
 
 
-def grown(world: SymbolicPaging, process: Any, virtual: Any) -> tables.Tables:
+def grown(world: SymbolicPaging, process: Number, virtual: Number) -> tables.Tables:
     """What is known of the tables once those that a new page needs have been linked, from above."""
     known, made = world.tables, world.code.memory.made
     for number, table in enumerate(made):
@@ -307,7 +307,7 @@ def shrunk(world: SymbolicPaging) -> tables.Tables:
     return known
 
 
-def put(what: Callable[[Any], Any], table: Any, value: Any) -> Callable[[Any], Any]:
+def put(what: Callable[[Any], Any], table: Number, value: Number) -> Callable[[Any], Any]:
     return lambda other: when(other == table, value, what(other))
 
 

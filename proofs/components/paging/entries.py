@@ -18,7 +18,7 @@ from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.spec import addresses
 from memoracle.spec import pat as pat_law
 from memoracle.spec import pte as law
-from memoracle.spec.clauses import Clause, Truth, implies, neg
+from memoracle.spec.clauses import Clause, Number, Truth, implies, neg
 from memoracle.spec.geometry import PHYSICAL_ADDRESS_BITS
 from memoracle.spec.kernel_half import ENTRIES
 
@@ -44,7 +44,7 @@ def any_processor(run: Run) -> law.Entries:
     return law.Entries(bits, register)
 
 
-def any_level(run: Run) -> Any:
+def any_level(run: Run) -> Number:
     """Any number: each of the four levels on paths of its own, and on another whatever is none."""
     level = run.any_number("level")
     return next((each for each in LEVELS if run.call(lambda each=each: bool(level == each))), level)
@@ -109,7 +109,7 @@ def encode_refines(run: Run) -> None:
     run.assert_goal("the processor stays as it is", law.encode(state, *asked.values(), value) is state)
 
 
-def is_read(state: law.Entries, fields: code.Fields, value: Any, level: Any) -> Truth:
+def is_read(state: law.Entries, fields: code.Fields, value: Number, level: Number) -> Truth:
     """Whether these fields are what the processor reads."""
     known = fields._asdict() | {"value": value, "level": level}
     right: Truth = True

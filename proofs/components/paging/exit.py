@@ -24,7 +24,7 @@ from memoracle.proofs.symbolic.numbers import Symbolic, key
 from memoracle.proofs.symbolic.primed import Renamed
 from memoracle.spec import paging as law
 from memoracle.spec import tables
-from memoracle.spec.clauses import implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 
 def later_world(run: Run, world: SymbolicPaging, level: int, suffix: str) -> SymbolicPaging:
@@ -36,7 +36,7 @@ def later_world(run: Run, world: SymbolicPaging, level: int, suffix: str) -> Sym
 class Emptying:
     """The loop of exit. At its head, pages of the process may be gone, and tables of its; all else is as it was."""
 
-    def __init__(self, run: Run, world: SymbolicPaging, process: Any, level: int) -> None:
+    def __init__(self, run: Run, world: SymbolicPaging, process: Number, level: int) -> None:
         self.run, self.world, self.process, self.level = run, world, process, level
         self.start, self.now = world, world
         self.released: Any = None  # once the loop is entered
@@ -56,7 +56,7 @@ class Emptying:
         self.released = Collected(collected)
         self.world.code.__dict__.update(self.now.parts[0], ghost=self.now.tables)
 
-    def changes(self, run: Run) -> dict[str, Any]:
+    def changes(self, run: Run) -> dict[str, object]:
         return {"released": self.released}
 
     def on_back_edge(self, run: Run, result: Any) -> Measure:
@@ -90,7 +90,7 @@ class Emptying:
         """What holds of a state at the loop's head: in words, at which points, and how."""
         start, shift = self.start.mappings, self.start.mappings.page_shift
 
-        def one_for_each_last_use(frame: Any) -> Any:
+        def one_for_each_last_use(frame: Number) -> Any:
             physical = frame << shift
             last = law.is_counted(start, physical) & (0 < start.uses(physical)) & (now.mappings.uses(physical) == 0)
             return times(released, frame) == when(last, 1, 0)
@@ -116,7 +116,7 @@ class Emptying:
             ),
         )
 
-    def gives_back(self, now: tables.Tables, table: Any) -> Any:
+    def gives_back(self, now: tables.Tables, table: Number) -> Truth:
         """Whether a frame is free if it was, or if it held a table of the process that is gone."""
         start = self.start.tables
         held = (start.level(table) != 0) & (start.owner(table) == self.process)
@@ -153,7 +153,7 @@ class Emptying:
         """Takes as given that tables of the page's space may go, and their frames are given back."""
         space, goes = self.unmapped[0], self.run.relation(f"goes#{next(self.run.count)}", "table")
 
-        def given_back(table: Any) -> Any:
+        def given_back(table: Number) -> Truth:
             held = (before.level(table) != 0) & (before.owner(table) == space)
             level = when(goes(table), 0, before.level(table))
             kept = (then.level(table) == level) & (then.owner(table) == before.owner(table))
@@ -162,7 +162,7 @@ class Emptying:
         self.run.assume_for_all(("table",), given_back)
 
 
-def alike(now: law.Mappings, then: law.Mappings, space: Any, page: Any) -> Any:
+def alike(now: law.Mappings, then: law.Mappings, space: Number, page: Number) -> Truth:
     """Whether a page shows in both what it shows in the other."""
     shown: Any = True
     for part in OF_PAGE:
@@ -170,7 +170,7 @@ def alike(now: law.Mappings, then: law.Mappings, space: Any, page: Any) -> Any:
     return (now.is_mapped(space, page) == then.is_mapped(space, page)) & implies(now.is_mapped(space, page), shown)
 
 
-def some_page(state: tables.Tables, table: Any) -> Any:
+def some_page(state: tables.Tables, table: Any) -> Number:
     """A page that a table of level 3 leads to: no table is empty, so each has an entry to follow."""
     for _ in range(tables.ROOT - 1 - state.leaf):
         table = state.reads.target(state.entry(table, state.kept(table)))

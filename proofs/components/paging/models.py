@@ -13,8 +13,9 @@ from memoracle.impl.pte import ENTRIES, Fields, Layout
 from memoracle.proofs.symbolic.containers import Keyed, Set
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import number
+from memoracle.proofs.symbolic.values import Property, Relation, Table
 from memoracle.spec import pte
-from memoracle.spec.clauses import Clause, neg, when
+from memoracle.spec.clauses import Clause, Number, Truth, neg, when
 from memoracle.spec.kernel_half import FIRST
 
 
@@ -24,10 +25,10 @@ class Supply:
     handed_out: how many.  ran_out: whether one was asked for that was not there.
     """
 
-    def __init__(self, run: Run, is_free: Callable[[Any], Any]) -> None:
+    def __init__(self, run: Run, is_free: Property) -> None:
         self.run, self.is_free, self.handed_out, self.ran_out = run, is_free, 0, False
 
-    def allocate(self) -> Any:
+    def allocate(self) -> Number | None:
         is_free = self.is_free
         if not self.run.fresh_truth("some frame is free"):
             self.ran_out = True
@@ -39,7 +40,7 @@ class Supply:
         self.is_free = lambda table: is_free(table) & (table != frame)
         return frame
 
-    def free(self, frame: Any) -> bool:
+    def free(self, frame: Number) -> bool:
         is_free = self.is_free
         self.run.assert_and_assume("a frame that is given back is not free", neg(is_free(frame)))
         self.is_free = lambda table: is_free(table) | (table == frame)
@@ -49,23 +50,23 @@ class Supply:
 class Half:
     """The PML4s of all processes while no update is in flight: a write to an upper entry reaches all of them."""
 
-    def __init__(self, run: Run, lives: Callable[[Any], Any], top: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, run: Run, lives: Property, top: Table) -> None:
         self.run, self.lives, self.top = run, lives, top
 
     @property
     def tables(self) -> Half:
         return self
 
-    def __getitem__(self, process: Any) -> Pml4:
+    def __getitem__(self, process: Number) -> Pml4:
         self.run.assert_and_assume("a process whose PML4 is read lives", self.lives(process))
         return Pml4(self, process)
 
-    def write(self, process: Any, index: Any, value: Any) -> bool:
+    def write(self, process: Number, index: Number, value: Number) -> bool:
         self.run.assert_and_assume("a process whose PML4 is written lives", self.lives(process))
         self.run.assert_and_assume("what is written is an entry", (0 <= index) & (index < 512) & pte.is_an_entry(value))
         top = self.top
 
-        def reached(other: Any) -> Any:
+        def reached(other: Number) -> Truth:
             return (other == process) | (FIRST <= index)
 
         self.top = lambda other, at: when(reached(other) & (at == index), value, top(other, at))
@@ -75,14 +76,14 @@ class Half:
         lives, top = self.lives, self.top
         self.run.assert_and_assume("a new process does not live yet", neg(lives(process)))
 
-        def fresh(at: Any) -> Any:
+        def fresh(at: Any) -> Number:
             return when(at < FIRST, 0, top(0, at))
 
         self.top = lambda other, at: when(other == process, fresh(at), top(other, at))
         self.lives = lambda other: lives(other) | (other == process)
         return True
 
-    def exit(self, process: Any) -> bool:
+    def exit(self, process: Number) -> bool:
         lives = self.lives
         self.run.assert_and_assume("a process that exits lives and is not the kernel", lives(process) & (process != 0))
         self.lives = lambda other: lives(other) & (other != process)
@@ -92,10 +93,10 @@ class Half:
 class Pml4:
     """One process's entries."""
 
-    def __init__(self, half: Half, process: Any) -> None:
+    def __init__(self, half: Half, process: Number) -> None:
         self.half, self.process = half, process
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Number) -> Number:
         known = number(index)
         assert 0 <= known.low <= known.high < ENTRIES, "an index that is not known to lie in the table"
         return self.half.top(self.process, index)
@@ -104,17 +105,17 @@ class Pml4:
 class SetOf(Keyed):
     """A dictionary from processes to sets of pages."""
 
-    def __init__(self, run: Run, has: Callable[[Any], Any], member: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, run: Run, has: Property, member: Relation) -> None:
         super().__init__(run, has)
         self.member = member
-        self.witnesses: dict[int, list[Any]] = {}
+        self.witnesses: dict[int, list[Number]] = {}
         self.put: list[set[Any]] = []  # the sets that were put in
 
-    def __getitem__(self, key: Any) -> Set:
+    def __getitem__(self, key: Number) -> Set:
         self._look_up(key)
         return OneSet(self, key)
 
-    def __setitem__(self, key: Any, items: set[Any]) -> None:
+    def __setitem__(self, key: Number, items: set[Any]) -> None:
         assert type(items) is set, "only a new set is put in"
         assert not items, "only a set is put in that has nothing in it"
         assert not any(items is other for other in self.put), "a set is put in once"
@@ -131,18 +132,18 @@ class SetOf(Keyed):
 class OneSet(Set):
     """One of the sets of such a dictionary: what it has is what the dictionary has there, whoever wrote it."""
 
-    def __init__(self, sets: SetOf, key: Any) -> None:
+    def __init__(self, sets: SetOf, key: Number) -> None:
         witnesses = sets.witnesses.setdefault(number(key).z.get_id(), [])
         super().__init__(sets.run, lambda item: False, "page", witnesses=witnesses)
         self.sets, self.key = sets, key
 
     @property
-    def has(self) -> Callable[[Any], Any]:
+    def has(self) -> Property:
         member, key = self.sets.member, self.key
         return lambda item: member(key, item)
 
     @has.setter
-    def has(self, has: Callable[[Any], Any]) -> None:
+    def has(self, has: Property) -> None:
         others, key = self.sets.member, self.key
         self.sets.member = lambda other, item: when(other == key, has(item), others(other, item))
 
@@ -153,12 +154,12 @@ class Collected:
     def __init__(self, times: Callable[[Any], Any]) -> None:
         self.times = times
 
-    def append(self, item: Any) -> None:
+    def append(self, item: Number) -> None:
         before = self.times
         self.times = lambda other: before(other) + when(other == item, 1, 0)
 
 
-def times(collected: Any, item: Any) -> Any:
+def times(collected: Any, item: Number) -> Any:
     """How often a list has a number."""
     if isinstance(collected, Collected):
         return collected.times(item)
@@ -186,9 +187,9 @@ def encoding(run: Run) -> None:
     run.replace(code, "encode", stand_in)
 
 
-def all_hold(clauses: tuple[Clause, ...], state: Any, values: dict[str, Any]) -> Any:
+def all_hold(clauses: tuple[Clause, ...], state: Any, values: dict[str, Any]) -> Truth:
     """Whether every clause holds of these values."""
-    holds: Any = True
+    holds: Truth = True
     for clause in clauses:
         holds = holds & clause(state, *(values[point] for point in clause.points))
     return holds

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from memoracle.proofs.components.paging.code import at_each_level, proved, untouched
 from memoracle.proofs.components.paging.symbolic_tables import SymbolicPaging, any_place, any_reading, unknown_code
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import paging as law
-from memoracle.spec.clauses import neg, when
+from memoracle.spec.clauses import Number, Truth, neg, when
 
 
-def nothing_to_find(world: SymbolicPaging, process: Any, virtual: Any) -> Any:
+def nothing_to_find(world: SymbolicPaging, process: Number, virtual: Number) -> Truth:
     return neg(world.mappings.lives(process)) | law.nothing_is_mapped(world.mappings, process, virtual)
 
 

@@ -23,7 +23,7 @@ from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
 from memoracle.proofs.symbolic.path_merging import merged
 from memoracle.spec import addresses, pat, pte, tables
 from memoracle.spec import paging as law
-from memoracle.spec.clauses import implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 FRAMES = 1 << pte.ADDRESS_BITS - pte.TABLE_SHIFT  # that an entry can point to
 TABLE, INDEX = Sort("table"), Sort("index", 511)
@@ -50,7 +50,7 @@ class SymbolicPaging:
     code: Any
     tables: tables.Tables
     mappings: law.Mappings
-    parts: tuple[dict[str, Any], tuple[Any, ...]]
+    parts: tuple[dict[str, object], tuple[object, ...]]
 
 
 @cache
@@ -60,7 +60,7 @@ def attributes() -> frozenset[str]:
     return frozenset(vars(Paging(*given)))
 
 
-def parts_of(paging: Any) -> tuple[dict[str, Any], tuple[Any, ...]]:
+def parts_of(paging: Any) -> tuple[dict[str, object], tuple[object, ...]]:
     """The attributes of the reference, and what its containers hold, but for the frames that are free."""
     own = {
         name: value
@@ -104,17 +104,17 @@ def mappings_of(paging: Any, known: law.Mappings) -> law.Mappings:
     state = tables_of(paging, paging.ghost)
     entries = pte.Entries(known.physical_bits, known.pat_register)
 
-    def leaf(space: Any, page: Any) -> Any:
+    def leaf(space: Number, page: Number) -> Number:
         return tables.walk(state, space, page)
 
-    def is_mapped(space: Any, page: Any) -> Any:
+    def is_mapped(space: Number, page: Number) -> Any:
         start = addresses.address_is_aligned(known, page) & addresses.is_canonical(page)
         whose = paging.roots.has(space) & (law.is_lower(page) | (space == 0))
         return start & whose & (leaf(space, page) != 0)
 
     uses, counts = paging.uses.at, paging.uses.has
 
-    def uses_of(physical: Any) -> Any:
+    def uses_of(physical: Number) -> Any:
         frame = physical >> known.page_shift
         starts = addresses.address_is_aligned(known, physical)
         return when(starts & counts(frame), uses(frame), 0)
@@ -167,7 +167,7 @@ def any_reading(run: Run) -> tables.Reading:
     )
 
 
-def any_place(run: Run) -> tuple[Any, Any]:
+def any_place(run: Run) -> tuple[Number, Number]:
     """Whatever a caller may ask about: a process and an address of 64 bits, or on other paths what is no such thing."""
     if run.fork():
         return run.point("process"), run.point("virtual")
@@ -176,7 +176,7 @@ def any_place(run: Run) -> tuple[Any, Any]:
     return process, virtual
 
 
-def is_word(number: Any) -> Any:
+def is_word(number: Number) -> Truth:
     """Whether a number has 64 bits."""
     return (0 <= number) & (number <= HIGHEST)
 
@@ -265,13 +265,13 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
 def reading_alike(run: Run, code: Any, reading: tables.Reading, state: law.Mappings) -> None:
     """Makes the code read entries this way, and write entries that are read as what they are to be."""
 
-    def link(table: Any, virtual: Any) -> Any:
+    def link(table: Number, virtual: Number) -> Any:
         run.assert_and_assume("what is linked is on the way to an address", addresses.is_canonical(virtual))
         value = run.fresh("link")
         run.suppose(leads_to(reading, value, table, law.is_lower(virtual)))
         return value
 
-    def leaf_value(virtual: Any, leaf: Leaf) -> Any:
+    def leaf_value(virtual: Number, leaf: Leaf) -> Any:
         run.assert_and_assume("what is mapped is at an address", addresses.is_canonical(virtual))
         with run.reading_law():
             value, may = run.fresh("leaf"), can_be_shown(state, leaf)
@@ -293,19 +293,19 @@ def counting_as_one_step(run: Run, code: Any) -> None:
         code.__dict__[name] = partial(merged, run, counts, getattr(code, name))
 
 
-def leads_to(reading: tables.Reading, value: Any, table: Any, users: Any) -> Any:
+def leads_to(reading: tables.Reading, value: Number, table: Number, users: Any) -> Truth:
     """That an entry is read as a link of this table."""
     right = reading.is_link(value, users) & (reading.target(value) == table)
     return right & (value != 0) & pte.is_an_entry(value)
 
 
-def can_be_shown(state: law.Mappings, leaf: Leaf) -> Any:
+def can_be_shown(state: law.Mappings, leaf: Leaf) -> Truth:
     """Whether the law allows a page to show this, whichever it is."""
     places = law.frame_is_aligned(state, leaf.physical) & law.frame_is_addressable(state, leaf.physical)
     return places & law.type_is_available(state, leaf.cache)
 
 
-def shows_it(reading: tables.Reading, state: law.Mappings, value: Any, users: Any, leaf: Leaf) -> Any:
+def shows_it(reading: tables.Reading, state: law.Mappings, value: Number, users: Any, leaf: Leaf) -> Truth:
     """That an entry is read as this leaf."""
     entries, level = pte.Entries(state.physical_bits, state.pat_register), level_of(state)
     right = reading.is_leaf(value, users) & (reading.target(value) << state.page_shift == leaf.physical)
