@@ -25,6 +25,7 @@ from memoracle.replay.dispatch import Replay
 from memoracle.replay.kmem import KmemReplay
 from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
+from memoracle.report.kmem_report import passed_over
 from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, preset
 from memoracle.trace.decoding import MalformedLine, decode_event
 from memoracle.trace.events import Boot, MemoryRecord
@@ -204,6 +205,7 @@ class Check:
             self.collect(outcome, replay.divergences(log))
         finally:
             outcome.events = outcome.checked = replay.events
+            outcome.warnings += [f"{shown(path)}: {words}" for words in passed_over(log)]
             if log.lost:
                 words = "lines say that events were lost; what was known before each is forgotten"
                 outcome.warnings.append(f"{shown(path)}: {log.lost:,} {words}")

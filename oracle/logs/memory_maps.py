@@ -27,8 +27,8 @@ STAMP = re.compile(r"^\s*(?:\[\s*\d[\d:./TZ+ -]*\]\s*)+(?:\[\s*\w+\]\s*)?")
 class MemoryMap:
     """The records of one map, in the order of their lines.
 
-    label: what the text calls it.  form: how it is printed.  line: of its first record.  boot: of how manieth boot in
-    the text it is, from 1.  warnings: what had to be assumed to read it.
+    label: what the text calls it.  form: how it is printed.  line: of its first record.  boot: which
+    boot of the text it belongs to, counted from 1.  warnings: what had to be assumed to read it.
     """
 
     label: str

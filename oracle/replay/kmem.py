@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 from sortedcontainers import SortedDict
 
+from memoracle.console.counted import counted
 from memoracle.diagnostics.divergence import REFUSAL, Divergence, Finding
 from memoracle.spec import bitmap as law
+from memoracle.spec.buddy import block_is_aligned
 from memoracle.spec.clauses import Operation
 from memoracle.trace.kmem import ALLOC, KmemEvent, KmemLog
 
@@ -61,6 +63,13 @@ class KmemReplay:
         before = self.around(first, end)
         self.cut(first, end)
         self.known[first] = Pages(end, allocates, event.line)
+        pages = counted(1 << event.order, "page")
+        legal = f"{pages} of which none is allocated, at a multiple of as many, or a failure" if allocates else REFUSAL
+        if not block_is_aligned(None, first, event.order):
+            message = f"a block of {pages} at page {first:#x}, which is no multiple of as many"
+            return Finding(
+                block_is_aligned.name, block_is_aligned.says, message, legal, before, self.around(first, end)
+            )
         if conflict is None:
             return None
         start, row = conflict
@@ -70,7 +79,7 @@ class KmemReplay:
         if clause is None:
             raise AssertionError("the pages and the law disagree")
         message = f"page {page:#x} is already {'allocated' if allocates else 'free'} (by line {row.line})"
-        return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(first, end))
+        return Finding(clause.name, clause.says, message, legal, before, self.around(first, end))
 
     def as_frames(self, live: bool) -> law.Frames:
         """The state of the law in which a page is live, or is free."""

@@ -9,24 +9,35 @@ The page is a hashed pointer, and the flags are for people: neither means anythi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from memoracle.trace.inputs import InputError
+from memoracle.trace.quoting import shortened
 
-# Beside a free stands its mm_page_free_batched (once mm_pagevec_free), which is no free of its own.
 ALLOC, FREE = "alloc", "free"
 KINDS = {b"mm_page_alloc": ALLOC, b"mm_page_free": FREE, b"mm_page_free_direct": FREE}
 NAME = re.compile(rb"(?:^|[\s:])(mm_page_alloc|mm_page_free|mm_page_free_direct):(?:\s|$)")
-FAMILY = re.compile(rb"(?:^|[\s:])(?:mm_page_\w+|mm_pagevec_free):(?:\s|$)")
+FAMILY = re.compile(rb"(?:^|[\s:])(mm_page_\w+|mm_pagevec_free):(?:\s|$)")
 PREAMBLE = re.compile(rb"# tracer: |cpus=\d+\s*$")  # of ftrace, of trace-cmd
-LOST = re.compile(rb"\[LOST \d+ EVENTS\]|\[\d+ EVENTS DROPPED\]")
+# Of the last, the tracer says that it has overwritten what happened on this CPU until now.
+LOST = re.compile(rb"\[LOST \d+ EVENTS\]|\[\d+ EVENTS DROPPED\]|#+ CPU \d+ buffer started #+")
+# Events of the allocator of objects, which stands above that of pages, as tracers print them.
+SLAB_EVENTS = (
+    rb"kmalloc|kmalloc_node|kmem_cache_alloc|kmem_cache_alloc_node|kfree|kmem_cache_free|__kmalloc|kmalloc_trace"
+)
+SLAB = re.compile(rb"(?:^|[\s:])(" + SLAB_EVENTS + rb")\s*:\s+(?:\(?call_site=|0x[0-9a-f]+ \(size)")
+EVENT = re.compile(rb"\d\.\d+:\s+(?:\w+:)?(\w+):(?:\s|$)")
+# What stands beside an allocation or a free of pages and is none of its own.
+BESIDE = {b"mm_page_free_batched", b"mm_pagevec_free", b"mm_page_alloc_zone_locked", b"mm_page_pcpu_drain"}
 PFN = re.compile(rb"\spfn=(0x[0-9a-fA-F]+|\d+)(?:\s|$)")
-ORDER = re.compile(rb"\sorder=(\d+)(?:\s|$)")
+ORDER = re.compile(rb"\sorder=(0x[0-9a-fA-F]+|\d+)(?:\s|$)")
 PAGE = re.compile(rb"\spage=")
 NULL_PAGE = re.compile(rb"\spage=\s*(?:\(null\)|\(nil\)|(?:0x)?0+)(?:\s|$)")
 NO_PFN = (1 << 64) - 1  # what the kernel records for an allocation that failed; most print it as 0
 DIGITS = 20  # of the largest 64-bit number
+LONGEST_NAME = 40  # characters of an event's
 PFN_BITS = 52  # of a 64-bit address in pages of 4 KiB
 
 
@@ -46,14 +57,17 @@ class KmemEvent(NamedTuple):
 class KmemLog:
     """The page events of a log, in its order; iterate once.
 
-    ignored: lines so far that hold other events.  lost: lines so far at which the tracer says that it lost events.
+    slab, others: how many events of each name were passed over so far, of the allocator of objects and of any other.
+    no_events: lines passed over that hold none.  lost: lines so far at which the tracer says that it lost events.
     """
 
     def __init__(self, path: str, lines: Iterable[bytes]) -> None:
         """path is for messages."""
         self.path = path
         self.lines = lines
-        self.ignored = 0
+        self.slab: Counter[str] = Counter()
+        self.others: Counter[str] = Counter()
+        self.no_events = 0
         self.lost = 0
 
     def __iter__(self) -> Iterator[KmemEvent]:
@@ -65,7 +79,17 @@ class KmemLog:
             elif LOST.search(line):
                 self.lost += 1
             elif line.strip() and not line.startswith(b"#"):
-                self.ignored += 1
+                self.pass_over(line)
+
+    def pass_over(self, line: bytes) -> None:
+        """Counts a line that holds no allocation or free of pages."""
+        if slab := SLAB.search(line):
+            self.slab[slab[1].decode()] += 1
+        elif other := FAMILY.search(line) or EVENT.search(line):
+            if other[1] not in BESIDE:
+                self.others[shortened(other[1].decode("ascii", "replace"), LONGEST_NAME)] += 1
+        elif not PREAMBLE.match(line):
+            self.no_events += 1
 
     def read_event(self, kind: str, fields: bytes, line: int) -> KmemEvent:
         pfn = self.read_number(PFN, "pfn", fields, line)
@@ -91,5 +115,5 @@ def says_no_page(fields: bytes) -> bool:
 
 
 def looks_like_kmem(first_lines: Iterable[bytes]) -> bool:
-    """Whether these lines hold page events, or begin like a tracer's output."""
-    return any(FAMILY.search(line) or PREAMBLE.match(line) for line in first_lines)
+    """Whether these lines hold events of pages or of objects, or begin like a tracer's output."""
+    return any(FAMILY.search(line) or SLAB.search(line) or PREAMBLE.match(line) for line in first_lines)

@@ -25,6 +25,7 @@ def free(pfn: int, order: int = 0) -> str:
 BATCHED = "  sh-1 [000] .... 1.0: mm_page_free_batched: page=0x1 pfn=0x10 order=0 cold=0"
 FAILED = "  sh-1 [000] .... 1.0: mm_page_alloc: page=(null) pfn=0 order=3 migratetype=0 gfp_flags=GFP_KERNEL"
 LOST = "CPU:2 [LOST 2 EVENTS]"
+STARTED = "##### CPU 1 buffer started ####"
 
 
 @pytest.fixture
@@ -49,10 +50,22 @@ CONFORMS = {
     "freed amid what is not known": [alloc(17), free(16, 2)],
     "a failed allocation": [alloc(0), FAILED, FAILED, free(0)],
     "the largest order": [alloc(0, 51), free(1 << 50, 50)],
+    "forgotten where a buffer was overwritten": [alloc(16), STARTED, alloc(16), free(16), " " + STARTED, free(16)],
     "forgotten where events were lost": [alloc(16), LOST, alloc(16), free(16), LOST, free(16)],
 }
 ONLY_FREE, ONLY_ALLOCATED = "bitmap.allocates-only-free", "bitmap.frees-only-allocated"
+ALIGNED = "buddy.block-is-aligned"
 DIVERGES = {
+    "a misaligned block": (
+        [alloc(0x101, 2)],
+        ALIGNED,
+        "a block of 4 pages at page 0x101, which is no multiple of as many",
+    ),
+    "a misaligned free": (
+        [free(0x102, 2)],
+        ALIGNED,
+        "a block of 4 pages at page 0x102, which is no multiple of as many",
+    ),
     "allocated twice": ([alloc(16), alloc(16)], ONLY_FREE, "page 0x10 is already allocated (by line 1)"),
     "allocated within": ([alloc(16, 4), alloc(20, 2)], ONLY_FREE, "page 0x14 is already allocated (by line 1)"),
     "allocated around": ([alloc(20), alloc(16, 4)], ONLY_FREE, "page 0x14 is already allocated (by line 1)"),
@@ -71,7 +84,7 @@ def test_conforms(check_log: Answer, lines: list[str]) -> None:
     assert (status, document["divergences"]) == (0, [])
     assert document["level"] == "safe"
     assert "is a kmem log, checked at level safe" in errors
-    assert document["events"] == len([line for line in lines if line not in (BATCHED, LOST)])
+    assert document["events"] == len([line for line in lines if line not in (BATCHED, LOST) and STARTED not in line])
 
 
 @pytest.mark.parametrize(("lines", "clause", "message"), DIVERGES.values(), ids=DIVERGES.keys())
@@ -80,6 +93,34 @@ def test_diverges(check_log: Answer, lines: list[str], clause: str, message: str
     (found,) = document["divergences"]
     assert status == 1
     assert (found["line"], found["clause"], found["message"]) == (len(lines), clause, message)
+
+
+@pytest.mark.parametrize(
+    ("lines", "legal"),
+    [
+        ([alloc(16), alloc(16)], "1 page of which none is allocated, at a multiple of as many, or a failure"),
+        ([alloc(0x101, 2)], "4 pages of which none is allocated, at a multiple of as many, or a failure"),
+        ([free(16), free(16)], "only a refusal"),
+    ],
+)
+def test_what_would_have_been_legal(check_log: Answer, lines: list[str], legal: str) -> None:
+    _, document, _ = check_log(lines)
+    assert document["divergences"][0]["legal"] == legal
+
+
+def test_what_is_passed_over_is_said(check_log: Answer) -> None:
+    slab = "  sh-1 [000] .... 1.0: kfree: call_site=c10bfa4a ptr=0x0"
+    lines = [alloc(16), slab, slab, "  sh-1 [000] .... 1.0: sched_switch: prev_comm=sh", " => do_page_fault", BATCHED]
+    status, document, _ = check_log(lines)
+    assert (status, document["events"]) == (0, 1)
+    assert [warning.split("kmem.txt: ")[1] for warning in document["warnings"]] == [
+        "passed over 2 events (2 kfree) of the slab allocator, which are not judged",
+        "passed over 1 event (1 sched_switch) of other kinds",
+        "passed over 1 line without an event",
+    ]
+    status, document, _ = check_log([slab])
+    assert (status, document["verdict"]) == (4, "nothing")
+    assert "passed over 1 event (1 kfree) of the slab allocator" in document["warnings"][0]
 
 
 def test_keep_going_adopts_what_is_seen(check_log: Answer) -> None:
@@ -121,16 +162,28 @@ def test_broken_line(check_log: Answer) -> None:
     assert "pfn" in errors
 
 
+NO_PAGE_EVENTS = ("slab-", "page-extfrag", "probe-one-kmalloc")
+NO_KMEM_LOGS = ("buddyinfo", "pagetypeinfo", "page_owner", "slub-report", "vmallocinfo")
+FOUND = {
+    "ftrace-2.6.33-free-direct": "page 0x11a2d8 is already free (by line 1)",  # a fault of that kernel's tracing
+    "probe-options-fields-page-events": "a block of 2 pages at page 0x1d1ac1, which is no multiple of as many",
+}
+
+
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.txt")), ids=lambda path: path.stem)
 def test_logs_of_real_machines(capsys: pytest.CaptureFixture[str], path: Path) -> None:
-    status = main(["check", str(path)])
-    text = capsys.readouterr().out
-    if "free-direct" in path.name:  # a fault of that kernel's tracing
-        assert status == 1
-        assert "page 0x11a2d8 is already free (by line 1)" in text
-        assert "1 page from 0x11a2d8: free by line 1" in text
+    status = main(["check", "--format", "json", str(path)])
+    document = json.loads(capsys.readouterr().out)
+    if path.stem.startswith(NO_KMEM_LOGS):
+        assert status == 2
+        assert "nor a log of kmem events" in document["warnings"][0]
+    elif path.stem.startswith(NO_PAGE_EVENTS):
+        assert status == 4
+        assert "passed over " in document["warnings"][0]
     else:
-        assert status == 0
+        messages = [found["message"] for found in document["divergences"]]
+        assert messages == ([FOUND[path.stem]] if path.stem in FOUND else [])
+        assert status == (path.stem in FOUND)
 
 
 def test_empty_log(check_log: Answer) -> None:
