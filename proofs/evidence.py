@@ -79,7 +79,7 @@ def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None
 
 def _settled(pieces: Sequence[Piece], left: Sequence[int]) -> Generator[tuple[int, Result], None, None]:
     """The results of those pieces that are left."""
-    known = _durations()
+    known = durations()
     # What took longest comes first, so that it does not run alone in the end; so does what was never timed.
     groups: dict[str, list[int]] = {}
     for place in left:
@@ -184,7 +184,7 @@ def _check(unsettled: Result) -> Result:
     )
 
 
-def _durations() -> dict[str, float]:
+def durations() -> dict[str, float]:
     """The seconds that each claim took when it was last settled, as far as is known."""
     try:
         kept = json.loads(_durations_file().read_text())

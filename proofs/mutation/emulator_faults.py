@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from memoracle.proofs.mutation.operators import Mutant, mutants
+from memoracle.proofs.mutation.operators.mutants import Mutant, mutants
 from memoracle.proofs.mutation.score import equivalents, shown
 from memoracle.proofs.mutation.seeding import MEMORY, Verdict, seed, tree_of
 from memoracle.proofs.obligations.process_pool import Failure, run_each

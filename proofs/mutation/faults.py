@@ -129,7 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     count: Counter[str] = Counter()
-    tasks = [partial(tried, fault, fault.component, "proofs", [fault.patch.refuted_by], args.seconds) for fault in made]
+    tasks = [
+        partial(tried, fault, fault.component, partial(list, [fault.patch.refuted_by]), args.seconds) for fault in made
+    ]
     for place, outcome in run_each(tasks):
         verdict = Verdict("unknown", outcome.reason) if isinstance(outcome, Failure) else outcome
         count[verdict.outcome] += 1

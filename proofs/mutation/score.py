@@ -16,26 +16,17 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 from rich.table import Table
 
-from memoracle.proofs.mutation.operators import Key, Mutant
-from memoracle.proofs.mutation.seeding import (
-    SECONDS,
-    Verdict,
-    concerned,
-    faults,
-    lines_run,
-    modules_of,
-    name_of,
-    settle,
-    sources,
-    tried,
-)
-from memoracle.proofs.obligations.process_pool import Failure, run_each
+from memoracle.proofs.mutation.footprints import BrokenProofsError, Order, footprints, in_one_line
+from memoracle.proofs.mutation.operators.mutants import Key, Mutant
+from memoracle.proofs.mutation.results import keep_killers, killers, name_of, settle
+from memoracle.proofs.mutation.seeding import SECONDS, Verdict, faults, modules_of, tried
 
 COMPONENTS = ("bitmap", "boot", "buddy", "kernel_half", "pat", "paging", "manager", "heap")
-PHASES = ("proofs", "runs")
+BY_PROOF, BY_RUN, FAILS, EQUIVALENTS = "refuted by a proof", "by a run", "fails to run", "equivalent"
+OUTCOMES = (BY_PROOF, BY_RUN, FAILS, EQUIVALENTS, "unknown", "survived")
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 
 
@@ -43,44 +34,39 @@ class EquivalentsError(Exception):
     """The list of equivalent faults cannot be read."""
 
 
-class BrokenProofsError(Exception):
-    """The proofs of the sound modules cannot be run."""
-
-
 class Score(msgspec.Struct):
     """A component's faults, with what became of each."""
 
     component: str
-    verdicts: list[tuple[Mutant, str, Verdict]] = []  # with the phase that settled it
+    verdicts: list[tuple[Mutant, Verdict]] = []
 
 
-def score(component: str, again: bool, seconds: int, progress: Progress, phases: Sequence[str] = PHASES) -> Score:
+def score(component: str, again: bool, seconds: int, jobs: int | None, progress: Progress) -> Score:
     """Tries every fault of a component."""
-    [(_, lines)] = run_each([partial(lines_run, component)])
-    if isinstance(lines, Failure):
-        raise BrokenProofsError(f"{component}: its proofs cannot be run: {lines.reason}")
-    text = sources()
-    left = {mutant.key: mutant for mutant in faults(component)}
-    found: dict[Key, tuple[str, Verdict]] = {}
-    for phase in phases:
-        keys = {name_of(phase, text, key): key for key in left}
-        tasks: dict[str, Callable[[], Verdict]] = {
-            name: partial(tried, left[key], component, phase, concerned(left[key], lines), seconds)
-            for name, key in keys.items()
-        }
-        bar = progress.add_task(f"{component}: {phase}", total=len(tasks))
-
-        def advance(bar: TaskID = bar) -> None:
+    known = footprints(component, jobs)
+    last = killers(component)
+    order = Order(known, last)
+    limits = {name: each.limit for name, each in known.items()}
+    every = faults(component)
+    named = {name_of(component, mutant.key): mutant for mutant in every}
+    tasks: dict[str, Callable[[], Verdict]] = {
+        name: partial(tried, mutant, component, partial(order.claims, mutant), seconds, limits)
+        for name, mutant in named.items()
+    }
+    bar = progress.add_task(component, total=len(tasks))
+    found: dict[Key, Verdict] = {}
+    try:
+        for name, verdict in settle(tasks, again, jobs):
+            mutant = named[name]
+            found[mutant.key] = verdict
+            if verdict.outcome == "refuted":
+                order.learn(mutant, verdict.by)
+                last[in_one_line(mutant.key)] = verdict.by
             progress.advance(bar)
             progress.refresh()
-
-        for name, verdict in settle(tasks, again, advance):
-            key = keys[name]
-            if verdict.outcome == "refuted" or key not in found or found[key][1].outcome == "survived":
-                found[key] = phase, verdict
-            if verdict.outcome == "refuted":
-                del left[key]
-    return Score(component, [(mutant, *found[mutant.key]) for mutant in faults(component)])
+    finally:
+        keep_killers(component, last)
+    return Score(component, [(mutant, found[mutant.key]) for mutant in every])
 
 
 # Faults that change nothing
@@ -109,7 +95,7 @@ def shown(key: Key) -> str:
 
 def misfits(scores: Sequence[Score], listed: dict[Key, str]) -> list[str]:
     """What is wrong with the list of equivalent faults: those that there are not, and those that were refuted."""
-    verdicts = {mutant.key: verdict for each in scores for mutant, _, verdict in each.verdicts}
+    verdicts = {mutant.key: verdict for each in scores for mutant, verdict in each.verdicts}
     modules = {module for each in scores for module in modules_of(each.component)}
     wrong = []
     for key in listed:
@@ -125,35 +111,36 @@ def misfits(scores: Sequence[Score], listed: dict[Key, str]) -> list[str]:
 
 def report(scores: Sequence[Score], listed: dict[Key, str], console: Console) -> bool:
     """Prints the scores and every fault that is not accounted for; whether there is none."""
-    table = Table("component", title="Seeded faults")
-    columns = ("faults", "refuted", "by the solver", "by runs only", "fail to run", "equivalent", "unknown", "survived")
-    for column in columns:
-        table.add_column(column, justify="right")
-    table.add_column("score", justify="right")
-    open_ones = []
-    for each in scores:
-        count: Counter[str] = Counter()
-        for mutant, phase, verdict in each.verdicts:
-            outcome = verdict.outcome
-            if outcome == "refuted":
-                count["by the solver" if phase == "proofs" else "by runs only"] += 1
-            elif outcome == "broken":
-                outcome = "fail to run"
-            elif mutant.key in listed:
-                outcome = "equivalent"
-            if outcome in ("survived", "unknown"):
-                open_ones.append((mutant, verdict))
-            count[outcome] += 1
-        count["faults"] = len(each.verdicts)
-        real = count["faults"] - count["equivalent"]
-        caught = count["refuted"] + count["fail to run"]
-        table.add_row(each.component, *(str(count[column]) for column in columns), f"{caught}/{real}")
-    console.print(table)
+    verdicts = [(each.component, mutant, verdict) for each in scores for mutant, verdict in each.verdicts]
+    components = Counter((component, _outcome(mutant, verdict, listed)) for component, mutant, verdict in verdicts)
+    operators = Counter((mutant.operator, _outcome(mutant, verdict, listed)) for _, mutant, verdict in verdicts)
+    console.print(_table("component", components))
+    console.print(_table("operator", operators))
+    open_ones = [(m, verdict) for _, m, verdict in verdicts if _outcome(m, verdict, listed) in ("survived", "unknown")]
     for mutant, verdict in open_ones:
         nth = f" (number {mutant.occurrence})" if mutant.occurrence else ""
         say(console, f"{mutant.module}:{mutant.line} {mutant.function}{nth}: {verdict.outcome}, {verdict.by}")
         say(console, f"  - {mutant.original}\n  + {mutant.mutated}")
     return not open_ones
+
+
+def _outcome(mutant: Mutant, verdict: Verdict, listed: dict[Key, str]) -> str:
+    if verdict.outcome == "refuted":
+        return BY_PROOF if verdict.kind == "proof" else BY_RUN
+    if verdict.outcome == "broken":
+        return FAILS
+    return EQUIVALENTS if mutant.key in listed else verdict.outcome
+
+
+def _table(title: str, count: Counter[tuple[str, str]]) -> Table:
+    table = Table(title)
+    for column in ("faults", *OUTCOMES, "score"):
+        table.add_column(column, justify="right")
+    for row in dict.fromkeys(row for row, _ in count):
+        by = [count[row, outcome] for outcome in OUTCOMES]
+        caught = sum(count[row, outcome] for outcome in (BY_PROOF, BY_RUN, FAILS))
+        table.add_row(row, *map(str, [sum(by), *by]), f"{caught}/{sum(by) - count[row, EQUIVALENTS]}")
+    return table
 
 
 def say(console: Console, text: str) -> None:
@@ -168,8 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--again", action="store_true", help="try anew what was not refuted before")
     limit = f"of a processor's time to try a fault in (default: {SECONDS})"
     parser.add_argument("--seconds", type=int, default=SECONDS, metavar="N", help=limit)
-    first = "what a fault is tried on first; the runs are quick, and the proofs say more (default: proofs)"
-    parser.add_argument("--first", choices=PHASES, default=PHASES[0], help=first)
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="tried at once (default: as many as there are processors)"
+    )
     args = parser.parse_args(arguments)
     for name in args.component:
         if name not in COMPONENTS:
@@ -179,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listed = equivalents(EQUIVALENT.read_text(encoding="utf-8"))
         with Progress(console=errors, transient=True, auto_refresh=False, disable=not errors.is_terminal) as progress:
             scores = [
-                score(component, args.again, args.seconds, progress, sorted(PHASES, key=args.first.__ne__))
+                score(component, args.again, args.seconds, args.jobs, progress)
                 for component in args.component or COMPONENTS
             ]
     except (EquivalentsError, BrokenProofsError, OSError) as fault:

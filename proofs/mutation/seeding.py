@@ -1,50 +1,49 @@
-"""Puts a faulty module in the place of the sound one, in a process of its own, where the proofs are built anew.
-
-First the solver's proofs are tried, those that run the least besides the fault before the others; then, of what is
-left, the exhaustive runs.
-"""
+"""Puts a faulty module in the place of the sound one, in a process of its own, where the proofs are built from it."""
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import json
 import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from types import FrameType, ModuleType
-from typing import Protocol, TypeAlias
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
-from memoracle.proofs.mutation.operators import Key, Mutant, mutants
+from memoracle.proofs.mutation.operators.mutants import Mutant, mutants
 from memoracle.proofs.obligations import solver
 from memoracle.proofs.obligations.process_pool import Failure, run_each
 from memoracle.proofs.parts import parts_of
 
+if TYPE_CHECKING:  # a process that seeds a fault imports what may depend on it afterwards
+    from memoracle.proofs.obligations.obligation import Computation, Obligation
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 120  # of a processor's time for each fault
+BROKEN_AT_MOST = 4  # of the claims that a fault is tried on, until it counts as one that fails to run
 MEMORY = 4 << 30  # bytes
 BUDGET = 40_000_000  # of the solver's for a goal: where there is a counterexample, it is mostly found soon
 
-# By an obligation's name: the first lines of all functions of a module that it runs.
-Lines: TypeAlias = dict[str, dict[str, list[int]]]
+# By a claim's name, the seconds that it may take.
+Limits: TypeAlias = Mapping[str, int]
 
 
 class Verdict(msgspec.Struct, frozen=True):
     """What became of a fault.
 
-    outcome: `refuted`, `broken` (what it is tried on cannot be run), `unknown` or `survived`.  by: the first obligation
-    that says so, or the reason.
+    outcome: `refuted`, `broken` (what it is tried on cannot be run), `unknown` or `survived`.  by: the obligation that
+    refutes it, or the reason.  kind: `proof` or `run`, whichever refutes it.
     """
 
     outcome: str
     by: str
+    kind: str = ""
 
 
 def tree_of(module: str) -> ast.Module:
@@ -108,120 +107,74 @@ def seed(fault: Fault) -> None:
     sys.meta_path.insert(0, seeded)
 
 
-# What a proof runs
-
-
-def lines_run(component: str) -> Lines:
-    """The functions that each of the component's proofs runs, of the sound modules."""
-    from memoracle.proofs.obligations.obligation import Obligation
-    from memoracle.proofs.registry import COMPONENTS as ALL
-    from memoracle.proofs.symbolic.execution import explore
-
-    files = {str(ROOT / module): module for module in modules_of(component)}
-    run: Lines = {}
-    for obligation in ALL[component]():
-        if not isinstance(obligation, Obligation):
-            continue
-        called: dict[str, set[int]] = {module: set() for module in files.values()}
-
-        def note(frame: FrameType, event: str, _: object, called: dict[str, set[int]] = called) -> None:
-            module = files.get(frame.f_code.co_filename)
-            if event == "call" and module is not None:
-                called[module].add(frame.f_code.co_firstlineno)
-
-        sys.setprofile(note)
-        try:
-            for path in explore(obligation.sorts, obligation.body, obligation.integers):
-                list(path.hypotheses(obligation.rounds))  # which reads the clauses that are taken as given
-        finally:
-            sys.setprofile(None)
-        run[obligation.name] = {module: sorted(lines) for module, lines in called.items()}
-    return run
-
-
-def concerned(mutant: Mutant, lines: Lines) -> list[str]:
-    """The proofs that run what is changed, and so may find it: those that run the least else come first."""
-    names = [name for name, run in lines.items() if mutant.code is None or mutant.code in run[mutant.module]]
-    return sorted(names, key=lambda name: sum(map(len, lines[name].values())))
-
-
 # Whether a fault is found
 
 
-def tried(fault: Fault, component: str, phase: str, names: Sequence[str], seconds: int = SECONDS) -> Verdict:
-    """What becomes of a fault in the proofs of these names, or in the exhaustive runs."""
+def tried(
+    fault: Fault, component: str, names: Callable[[], Sequence[str]], seconds: int = SECONDS, each: Limits | None = None
+) -> Verdict:
+    """What becomes of a fault in the claims of these names, tried in this order until one refutes it.
+
+    names: asked when the trial begins.  seconds: of a processor's time, for all claims together.  each: for single
+    claims, if less.
+    """
     # The solver heeds no gentler way; and a fault may make a loop endless, or a list.
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    order = names()
     seed(fault)
     solver.RLIMIT = BUDGET
     try:
-        from memoracle.proofs.obligations.discharge import discharge
-        from memoracle.proofs.obligations.obligation import Computation
         from memoracle.proofs.registry import COMPONENTS as ALL
 
         every = {obligation.name: obligation for obligation in ALL[component]()}
     except Exception as error:
         return Verdict("broken", f"import: {type(error).__name__}: {error}")
-    if phase == "runs":
-        names = [name for name, each in every.items() if isinstance(each, Computation)]
-    worst = Verdict("survived", f"{len(names)} {phase}")
-    for name in names:
-        try:
-            verdict = discharge(every[name]).verdict
-        except Exception as error:
-            worst = Verdict("broken", f"{name}: {type(error).__name__}: {error}")
-            continue
-        if verdict in ("refuted", "vacuous"):
-            return Verdict("refuted", name)
-        if verdict != "proved" and worst.outcome == "survived":
-            worst = Verdict("unknown", f"{name}: {verdict}")
+    worst = Verdict("survived", f"{len(order)} claims")
+    broken = 0
+    for group in _groups(order, every):
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        left = seconds - round(used.ru_utime + used.ru_stime)
+        if left < 1:
+            return worst if worst.outcome == "broken" else Verdict("unknown", f"{group[0]}: no time is left")
+        limit = min(left, sum((each or {}).get(name, seconds) for name in group))
+        [(_, found)] = run_each([partial(_settled, [every.get(name) for name in group], limit)])
+        failed = Verdict("unknown", f"{group[0]}: {found.reason}") if isinstance(found, Failure) else found
+        if failed.outcome == "refuted":
+            return failed
+        broken += failed.outcome == "broken"
+        if broken == BROKEN_AT_MOST:
+            return failed
+        if failed.outcome != "survived" and worst.outcome != "broken":
+            worst = failed
     return worst
 
 
-def _kept(key: str) -> Verdict | None:
-    try:
-        return msgspec.json.decode(_file(key).read_bytes(), type=Verdict)
-    except (OSError, RuntimeError, msgspec.DecodeError):
-        return None
+def _groups(order: Sequence[str], every: Mapping[str, Obligation | Computation]) -> list[list[str]]:
+    """The claims in this order, those in one group that share what they run."""
+    groups: dict[str, list[str]] = {}
+    for name in order:
+        groups.setdefault(getattr(every.get(name), "together", "") or f"only {name}", []).append(name)
+    return list(groups.values())
 
 
-def _file(key: str) -> Path:
-    return solver.cache_directory() / "mutants" / f"{key}.json"
+def _settled(claims: Sequence[Obligation | Computation | None], seconds: int) -> Verdict:
+    """What the first of these claims says that says anything."""
+    from memoracle.proofs.obligations.discharge import discharge
+    from memoracle.proofs.obligations.obligation import Obligation
 
-
-def _hash(*parts: object) -> str:
-    return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()
-
-
-def name_of(phase: str, text: str, key: Key) -> str:
-    """Of the file that a verdict is kept in."""
-    return _hash(phase, text, *key)
-
-
-def sources() -> str:
-    """What all verdicts hang on: the text of the law, the reference and the proofs."""
-    own = {"score.py", "operators.py", "seeding.py", "find_unsat_cores.py"}
-    files = [each for side in ("spec", "impl", "proofs") for each in sorted((ROOT / side).rglob("*.py"))]
-    return _hash(solver.VERSION, *(each.read_text(encoding="utf-8") for each in files if each.name not in own))
-
-
-def settle(
-    tasks: dict[str, Callable[[], Verdict]], again: bool, advance: Callable[[], None]
-) -> Iterator[tuple[str, Verdict]]:
-    """The verdict of each task by its key, kept from before or found now."""
-    left = {}
-    for key, task in tasks.items():
-        kept = _kept(key)
-        if kept is None or (again and kept.outcome != "refuted"):
-            left[key] = task
-        else:
-            advance()
-            yield key, kept
-    keys = list(left)
-    for place, result in run_each(list(left.values())):
-        verdict = Verdict("unknown", result.reason) if isinstance(result, Failure) else result
-        with suppress(OSError, RuntimeError):
-            solver.keep(_file(keys[place]), msgspec.json.encode(verdict).decode())
-        advance()
-        yield keys[place], verdict
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    worst = Verdict("survived", f"{len(claims)} claims")
+    for claim in claims:
+        if claim is None:
+            return Verdict("broken", "there is no such claim")
+        try:
+            verdict = discharge(claim).verdict
+        except Exception as error:
+            worst = Verdict("broken", f"{claim.name}: {type(error).__name__}: {error}")
+            continue
+        if verdict in ("refuted", "vacuous"):
+            return Verdict("refuted", claim.name, "proof" if isinstance(claim, Obligation) else "run")
+        if verdict != "proved" and worst.outcome == "survived":
+            worst = Verdict("unknown", f"{claim.name}: {verdict}")
+    return worst

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from memoracle.proofs.mutation import score as mutants
 from memoracle.proofs.mutation import seeding
-from memoracle.proofs.mutation.operators import Mutant, operative
-from memoracle.proofs.mutation.operators import mutants as seeded
+from memoracle.proofs.mutation.operators.law import operative
+from memoracle.proofs.mutation.operators.mutants import Mutant
+from memoracle.proofs.mutation.operators.mutants import mutants as seeded
 from memoracle.proofs.mutation.seeding import Verdict
 
 CODE = '''
@@ -46,18 +47,17 @@ def only(n: Number) -> Truth:
 def add(s: S, n: Number) -> S:
     return replace(s, count=s.count + n, last=lambda m: (n == m) & free(s, n))
 """
-# In the proofs of its function's operation, or in the exhaustive runs.
 TRIAL = """
 import sys
 from functools import partial
-from memoracle.proofs.mutation import seeding
+from memoracle.proofs.mutation import footprints, seeding
 from memoracle.proofs.obligations import process_pool as pool
 
-phase, *same = sys.argv[1:]
+kind, *same = sys.argv[1:]
 [mutant] = [e for e in seeding.faults("kernel_half") if [e.function, e.original, e.mutated] == same]
-[(_, lines)] = pool.run_each([partial(seeding.lines_run, "kernel_half")])
-names = seeding.concerned(mutant, lines)
-[(_, verdict)] = pool.run_each([partial(seeding.tried, mutant, "kernel_half", phase, names)])
+known = {name: each for name, each in footprints.footprints("kernel_half", 2).items() if each.kind == kind}
+names = footprints.Order(known, {}).claims(mutant)
+[(_, verdict)] = pool.run_each([partial(seeding.tried, mutant, "kernel_half", lambda: names)])
 print(verdict.outcome)
 """
 
@@ -98,6 +98,8 @@ def test_code_is_changed_one_thing_at_a_time() -> None:
         ("Counter.add", "self.count += n", "pass"),
         ("Counter.add", "self.count += n", "self.count -= n"),
         ("Counter.add", "return True", "return False"),
+        ("Counter.add", f"if {test}: ...\nself.count += n", f"self.count += n\nif {test}: ..."),
+        ("Counter.add", "self.count += n", "return True\nself.count += n"),
     }
 
 
@@ -118,7 +120,7 @@ def test_the_sound_module_stays_as_it_is() -> None:
     texts = {ast.unparse(each.applied()) for each in seeded("impl/x.py", tree, law=False)}
     assert ast.dump(tree) == before
     assert ast.unparse(tree) not in texts
-    assert len(texts) == 17
+    assert len(texts) == 19
 
 
 def test_a_fault_that_is_there_twice_is_told_apart() -> None:
@@ -137,18 +139,18 @@ def test_a_guard_that_the_law_leaves_out_is_refuted() -> None:
 
 
 def test_a_fault_that_changes_nothing_survives() -> None:
-    assert verdict("KernelHalf.__init__", "self.value = 0", "self.value = 1", phase="runs") == "survived"
+    assert verdict("KernelHalf.__init__", "self.value = 0", "self.value = 1", kind="run") == "survived"
 
 
-def verdict(function: str, original: str, mutated: str, phase: str = "proofs") -> str:
+def verdict(function: str, original: str, mutated: str, kind: str = "proof") -> str:
     """What becomes of a fault in the kernel half, in a process that has not imported it."""
-    command = [sys.executable, "-c", TRIAL, phase, function, original, mutated]
+    command = [sys.executable, "-c", TRIAL, kind, function, original, mutated]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout.strip()
 
 
 def test_the_list_of_harmless_faults_is_held_to() -> None:
     found = [each for each in seeding.faults("kernel_half") if each.function == "KernelHalf.end_update"]
-    verdicts = [(each, "proofs", Verdict("refuted", "some.proof")) for each in found[:1]]
+    verdicts = [(each, Verdict("refuted", "some.proof", "proof")) for each in found[:1]]
     scores = [mutants.Score("kernel_half", verdicts)]
     absent = ("impl/kernel_half.py", "KernelHalf.end_update", "a", "b", 0)
     elsewhere = ("impl/buddy.py", "Buddy.free", "a", "b", 0)
@@ -173,7 +175,7 @@ def test_the_list_that_is_shipped_names_faults_that_there_are() -> None:
 
 def test_survivors_are_listed_and_fail_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     mutant = next(each for each in seeding.faults("kernel_half") if each.function == "KernelHalf.end_update")
-    scores = [mutants.Score("kernel_half", [(mutant, "runs", Verdict("survived", "3 runs"))])]
+    scores = [mutants.Score("kernel_half", [(mutant, Verdict("survived", "3 claims"))])]
     assert not mutants.report(scores, {}, Console(width=120))
     out = capsys.readouterr().out
     assert f"{mutant.module}:{mutant.line} KernelHalf.end_update: survived" in out
