@@ -231,7 +231,7 @@ class Manager:
         self.lengths[first] = 0
         while self.lengths[first] < pages:
             if not self._extend(first):
-                self._undo(first, pages)
+                self._undo(first)
                 return None
         return self.address_of(first)
 
@@ -247,7 +247,7 @@ class Manager:
         first = self.page_at(address)
         if first is None or self.lengths.get(first) != pages:
             return False
-        self._undo(first, pages)
+        self._undo(first)
         return True
 
     def address_of(self, page: int) -> int:
@@ -285,12 +285,13 @@ class Manager:
         self.lengths[first] += 1
         return True
 
-    def _undo(self, first: int, pages: int) -> None:
+    def _undo(self, first: int) -> None:
         """Unmakes all kernel pages of this block, and frees it."""
         while self.lengths[first]:
             self._shrink(first)
         del self.lengths[first]
-        self.spaces.spaces[0].free(first, pages)
+        space = self.spaces.spaces[0]
+        space.free(first, space.size(first))
 
     def _shrink(self, first: int) -> None:
         """One kernel page less: the last of this block."""

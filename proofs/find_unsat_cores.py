@@ -115,7 +115,10 @@ def write(component: str, hints: Hints) -> None:
         for name, paths in sorted(hints.items())
         if paths
     ]
-    file_of(component).write_bytes(b"{\n" + b",\n".join(lines) + b"\n}\n")
+    place = file_of(component).resolve()
+    whole = place.with_suffix(".new")
+    whole.write_bytes(b"{\n" + b",\n".join(lines) + b"\n}\n")
+    whole.replace(place)  # another process may be reading it
 
 
 if __name__ == "__main__":

@@ -307,6 +307,13 @@ class LawfulBuddy:
             self.whole.state = manager_ranges.range_taken(state, self.process, first, size, False)
         return True
 
+    def size(self, first: Number) -> Number:
+        """The pages of the block that begins there: a power of two, so just so many need it."""
+        with self.run.reading_law():
+            size = self.whole.state.size_at(self.process, first)
+            self.run.suppose(implies(size != 0, rounded(self.run, size) == size))
+        return size
+
     def fix(self, first: Number, pages: Number) -> bool:
         """A piece of the range is taken for good: no block that may be freed begins there.
 

@@ -104,12 +104,12 @@ class Undone:
         self.went: PagesWent | None = None
         code.run.replace(code.manager, "_undo", self.undo)
 
-    def undo(self, first: Number, pages: Number) -> None:
+    def undo(self, first: Number) -> None:
         code, run = self.code, self.code.run
         with run.reading_law():
             before = self.expected()
             code.stands_for(before)
-            run.assert_goal("what is undone is a whole block", is_the_least(run, before, first, pages))
+            run.assert_goal("what is undone is a block of kernel pages", before.block_at(first) != 0)
             self.went = PagesWent(run, before, first, code.at).any_more(left=0)
             code.becomes(manager_pages.end_pages(self.went(), first))
 
@@ -144,11 +144,6 @@ class Shrinking:
         return self.went.left
 
 
-def is_the_least(run: Run, s: law.Memory, first: Number, pages: Number) -> Truth:
-    """That kernel pages have the least block that so many need: so it is between any two calls."""
-    return (0 < pages) & (s.block_at(first) == rounded(run, pages))
-
-
 @refines(
     "allocate-pages",
     "the code of allocate_pages begins a block, and extends it to all pages, or undoes it whole: then nothing differs "
@@ -165,7 +160,7 @@ def allocate_pages_refines(run: Run, code: Code) -> None:
     if address is not None:
         run.assert_goal("the address is the block's", address == law.address_of(start, loop.first))
         run.assert_goal("it has as many pages as were asked for", loop.came.many == pages)
-        run.assert_goal("of the block that so many need", is_the_least(run, loop.state(), loop.first, pages))
+        run.assert_goal("of the block that so many need", loop.state().block_at(loop.first) == loop.size)
         code.stands_for(loop.state())
         return
     run.assert_goal("there are no more pages, or no block at all", code.whole.refused | neg(loop.goes_on))
@@ -179,13 +174,13 @@ def allocate_pages_refines(run: Run, code: Code) -> None:
     (*OF_A_BLOCK, law.kernel_pages_are_mapped),
 )
 def undo_refines(run: Run, code: Code) -> None:
-    first, pages = run.point("first"), run.point("pages")
+    first = run.point("first")
     of_the_block = partial(manager_law.kernel_blocks_are_disjoint, code.before, first)
     run.assume_for_all(("kernel_page",), of_the_block)
-    run.assume(is_the_least(run, code.before, first, pages), code.before.block_at(first) != 0)
+    run.assume(code.before.block_at(first) != 0)
     loop = Shrinking(code)
     cut(run, code.manager, "_shrink", lambda first: loop)
-    code.call("_undo", first, pages)
+    code.call("_undo", first)
     left = loop.went() if hasattr(loop, "went") else code.before
     code.allowed(manager_pages.end_pages, left, first=first)
     code.stands_for(manager_pages.end_pages(left, first))
@@ -194,10 +189,6 @@ def undo_refines(run: Run, code: Code) -> None:
 @refines("free-pages", "the code of free_pages undoes one allocation whole, or nothing")
 def free_pages_refines(run: Run, code: Code) -> None:
     pages, address, page, before = run.any_number("pages"), run.any_number("page"), run.point("first"), code.before
-    run.assume_for_all(
-        ("first",),
-        lambda first: implies(before.block_at(first) != 0, is_the_least(run, before, first, before.pages_at(first))),
-    )
     view, undone = seen(before), Undone(code, lambda: before)
     due = (address == law.address_of(before, page)) & (
         asked.begins_kernel_pages(view, page) & asked.frees_them_whole(view, page, pages)
