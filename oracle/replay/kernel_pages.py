@@ -28,7 +28,7 @@ from memoracle.replay.frames import FrameReplay
 from memoracle.replay.pages import KernelBlock, KernelPage, PageReplay
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.ranges import RangeReplay
-from memoracle.spec import buddy, manager
+from memoracle.spec import manager
 from memoracle.spec import kernel_pages as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.paging import type_is_available
@@ -56,8 +56,8 @@ class KernelPagesReplay:
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""
         return {
-            events.KernelPagesAllocate: lambda event, line: self.ranges.violated(
-                buddy.allocate, events.RangeAllocate(pages=event.pages, error=""), 0, number(event.pages)
+            events.KernelPagesAllocate: lambda event, line: self.ranges.violated_by_allocate(
+                events.RangeAllocate(pages=event.pages, error=""), line
             ),
             events.KernelPagesFree: lambda event, line: self.violated_by_free(
                 self.page_at(number(event.address)), number(event.pages)
