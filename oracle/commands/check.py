@@ -214,6 +214,7 @@ class Check:
         for divergence in divergences:
             outcome.divergences.append(divergence)
             if not self.args.keep_going:
+                outcome.stopped = True
                 return
 
     def default_geometry(self) -> Geometry:

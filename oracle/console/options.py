@@ -23,7 +23,8 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--format", choices=(TEXT, JSON), default=TEXT, help="how to report (default: text)")
     group.add_argument("--output", metavar="FILE", help="write the report to FILE instead of standard output")
-    group.add_argument("--quiet", action="store_true", help="no progress and no notes on standard error")
+    quiet = "no progress and no notes on standard error; of check, not what a trace exercised"
+    group.add_argument("--quiet", action="store_true", help=quiet)
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:

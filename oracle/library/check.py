@@ -88,7 +88,7 @@ def _lines(lines: Iterable[Line]) -> Iterator[bytes]:
 
 def _result(outcome: TraceResult) -> CheckResult:
     report = io.StringIO()
-    check_report.write_text([outcome], report)
+    check_report.write_text([outcome], report, quiet=True)
     fault = None if outcome.fault is None else str(outcome.fault)
     return CheckResult(
         check_report.verdict([outcome]),

@@ -2,33 +2,155 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from memoracle.spec.clauses import Clause
-from memoracle.trace.events import AnyEvent, Crash
+from memoracle.spec import (
+    addresses,
+    bitmap,
+    boot,
+    buddy,
+    heap,
+    kernel_half,
+    kernel_pages,
+    manager,
+    manager_ranges,
+    paging,
+    pat,
+    pte,
+)
+from memoracle.spec.clauses import Clause, Operation
+from memoracle.trace import events
+from memoracle.trace.events import AnyEvent, Crash, Event
 
-KINDS = AnyEvent.__args__
+KINDS: tuple[type[Event], ...] = AnyEvent.__args__
+
+
+@dataclass(frozen=True)
+class AtStake:
+    """What the calls of an operation may put to the test.
+
+    calls: clauses that refuse a call as it is made, whatever comes of it; only a call that breaks one tests it.
+    answers: clauses about what the implementation chose or answered; every call that succeeds tests them.
+    """
+
+    calls: tuple[Clause, ...] = ()
+    answers: tuple[Clause, ...] = ()
+
+
+def guard(operation: Operation, choice: str = "", known: str = "") -> AtStake:
+    """Of an operation's guard. choice: the point that the implementation chooses and the trace records.
+
+    known: the points that the law leaves to a choice, but that the arguments determine. Clauses about other choices
+    concern what no trace records, and no trace has as many mappings as a counter of uses counts.
+    """
+    hidden = set(operation.chooses) - {choice, *known.split()}
+    guards = (clause for clause in operation.guard if clause.points and clause is not paging.use_can_be_counted)
+    asked = [clause for clause in guards if hidden.isdisjoint(clause.points)]
+    answers = tuple(clause for clause in asked if choice in clause.points)
+    return AtStake(tuple(clause for clause in asked if clause not in answers), answers)
+
+
+def joined(*parts: AtStake, calls: Iterable[Clause] = (), answers: Iterable[Clause] = ()) -> AtStake:
+    return AtStake(
+        (*(clause for part in parts for clause in part.calls), *calls),
+        (*(clause for part in parts for clause in part.answers), *answers),
+    )
+
+
+ALIGNED, LIVES = addresses.address_is_aligned, kernel_half.process_lives
+ENTRIES = (LIVES, kernel_half.entry_exists)
+READ = (kernel_half.reads_the_entry, kernel_half.equal_at_rest, kernel_half.is_present_where_used)
+MAPPED = (LIVES, addresses.address_has_64_bits)
+AT_STAKE: dict[type, AtStake] = {
+    events.Boot: AtStake((boot.boot_comes_first, boot.record_has_64_bits)),
+    events.FrameAllocate: joined(guard(bitmap.allocate, "frame"), answers=[ALIGNED]),
+    events.FrameFree: joined(guard(bitmap.free), calls=[ALIGNED, manager.takes_back_what_was_given]),
+    events.FrameIsFree: joined(guard(bitmap.is_free), answers=[bitmap.tells_whether_free]),
+    events.FrameFreeCount: AtStake((), (bitmap.tells_the_count,)),
+    events.ProcessCreate: joined(guard(kernel_half.create, "process"), answers=[kernel_half.process_has_64_bits]),
+    events.ProcessExit: guard(kernel_half.exit),
+    events.RangeAllocate: joined(guard(buddy.allocate, "page", known="order"), calls=[LIVES], answers=[ALIGNED]),
+    events.RangeReserve: joined(guard(buddy.reserve, known="order"), calls=[LIVES, ALIGNED]),
+    events.RangeFree: joined(
+        guard(buddy.free, known="order"), calls=[LIVES, ALIGNED, manager_ranges.frees_no_kernel_block]
+    ),
+    events.RangeSize: AtStake((LIVES,), (buddy.size_is_of_the_block,)),
+    events.RangeList: AtStake(
+        (LIVES,), (ALIGNED, buddy.lists_in_address_order, buddy.block_lies_in_range, buddy.lists_the_block)
+    ),
+    events.PageMap: guard(paging.map_page),
+    events.PageUnmap: joined(guard(paging.unmap), calls=[manager.unmaps_no_kernel_page]),
+    events.PageTranslate: AtStake(MAPPED, (paging.nothing_is_mapped, paging.translates_what_is_mapped)),
+    events.PageAttributes: AtStake(MAPPED, (paging.nothing_is_mapped, paging.attributes_are_the_mappings)),
+    events.KernelPagesAllocate: joined(
+        guard(buddy.allocate, "page", known="order"),
+        answers=[ALIGNED, kernel_pages.frames_suffice, kernel_pages.each_page_has_its_frame, paging.page_is_unmapped],
+    ),
+    events.KernelPagesFree: AtStake((kernel_pages.begins_kernel_pages, kernel_pages.frees_them_whole)),
+    events.Pml4Write: AtStake((*ENTRIES, kernel_half.value_is_an_entry)),
+    events.Pml4Read: AtStake(ENTRIES, (kernel_half.value_is_an_entry, *READ)),
+    events.Pml4Dump: AtStake((LIVES,), (kernel_half.table_is_whole, kernel_half.value_is_an_entry, *READ)),
+    events.PatRegister: AtStake((), (pat.reads_the_register,)),
+    events.PatSelect: AtStake((pat.index_has_the_type,), (pat.index_is_allowed,)),
+    events.PatDecode: joined(guard(pat.decode), answers=[pat.tells_the_type]),
+    events.PteEncode: guard(pte.encode, "value"),
+    events.PteDecode: joined(guard(pte.decode), answers=pte.READ),
+    events.HeapNew: guard(heap.new, "address"),
+    events.HeapDelete: guard(heap.delete),
+}
+# At level safe no other event is judged.
+JUDGED_FOR_SAFETY = (
+    events.Boot,
+    events.FrameAllocate,
+    events.FrameFree,
+    events.RangeAllocate,
+    events.RangeReserve,
+    events.RangeFree,
+    events.KernelPagesAllocate,
+    events.KernelPagesFree,
+    events.HeapNew,
+    events.HeapDelete,
+)
 
 
 @dataclass
 class Coverage:
     """events, failed: how many there were of each kind of event, and how many of them failed.
 
-    refused: the clauses by which a call was rightly refused.  frames_ran_out, ranges_ran_out: whether at any moment no
-    frame was free, or no block was large enough for what was asked.
+    broken: by kind of event, the name of each clause that a call, or an answer, broke.  frames_ran_out, ranges_ran_out:
+    whether at any moment no frame was free, or no block was large enough for what was asked.
     """
 
+    safe: bool = False
     events: dict[type, int] = field(default_factory=lambda: dict.fromkeys((*KINDS, Crash), 0))
     failed: dict[type, int] = field(default_factory=lambda: dict.fromkeys((*KINDS, Crash), 0))
-    refused: set[Clause] = field(default_factory=set)
+    broken: set[tuple[type, str]] = field(default_factory=set)
     frames_ran_out: bool = False
     ranges_ran_out: bool = False
 
+    def untested(self, kind: type) -> list[str]:
+        """The names of the clauses that no event of this kind put to the test."""
+        calls, answers = AT_STAKE[kind].calls, AT_STAKE[kind].answers
+        judged = not self.safe or kind in JUDGED_FOR_SAFETY
+        if judged and self.events[kind] > self.failed[kind]:
+            answers = ()
+        return [clause.name for clause in (*calls, *answers) if (kind, clause.name) not in self.broken]
+
     def add(self, other: Coverage) -> None:
         """Counts what another trace exercised, too."""
+        self.safe &= other.safe
         for kind in KINDS:
             self.events[kind] += other.events[kind]
             self.failed[kind] += other.failed[kind]
-        self.refused |= other.refused
+        self.broken |= other.broken
         self.frames_ran_out |= other.frames_ran_out
         self.ranges_ran_out |= other.ranges_ran_out
+
+
+def total(parts: Iterable[Coverage]) -> Coverage:
+    """What several traces exercised together."""
+    whole = Coverage(safe=True)
+    for part in parts:
+        whole.add(part)
+    return whole

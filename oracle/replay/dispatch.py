@@ -64,7 +64,7 @@ class Replay:
         self.unjudged = 0
         self.warnings: list[tuple[int, str]] = []
         self.answered: set[tuple[str, str, str]] = set()
-        self.coverage = Coverage()
+        self.coverage = Coverage(rules.safe)
         self.handlers: Handlers = {}
         self.misuses: Misuses = {}
         self.begin(rules)
@@ -79,7 +79,7 @@ class Replay:
         self.pages = PageReplay(rules, tables, self.frames, self.ranges)
         self.kernel_pages = KernelPagesReplay(rules, self.frames, self.ranges, self.pages)
         self.tables = TableReplay(rules, tables, self.frames, self.ranges, self.pages)
-        self.misuse = Misuse(rules, self.warnings)
+        self.misuse = Misuse(rules, self.warnings, self.coverage)
         components = (
             self.frames,
             self.ranges,
@@ -94,7 +94,7 @@ class Replay:
             self.handlers.update(component.handlers())
             self.misuses.update(component.misuses())
         for kind, violated in self.misuses.items():
-            if str(kind.__struct_config__.tag) in self.misuse.policies:  # type: ignore[attr-defined]
+            if self.misuse.may_succeed(kind):
                 self.handlers[kind] = self.misuse.with_policy(self.handlers[kind], violated)
         self.handlers[events.Crash] = self.crashed
 
@@ -130,6 +130,7 @@ class Replay:
                     raise misread(text, fault) from None
                 counts[kind] += 1
                 if finding is not None and self.is_new(event, finding):
+                    self.coverage.broken.add((kind, finding.clause))
                     self.events = line - first + 1
                     yield Divergence(self.path, line, abridged(checked(ANYTHING, text)), finding)
         except MalformedLine as fault:
@@ -148,7 +149,7 @@ class Replay:
         clause = None if violated is None else violated(event, line)
         if clause is None:
             return self.handlers[kind](event, line)
-        self.coverage.refused.add(clause)
+        self.coverage.broken.add((kind, clause.name))
         return None
 
     def is_new(self, event: Line, finding: Finding) -> bool:
@@ -179,8 +180,11 @@ class Replay:
             return None
         return crashes(events.operation_of(event), crash.text, None if clause is None else clause.says)
 
-    def unjudged_event(self, event: Line, line: int) -> None:
+    def unjudged_event(self, event: AnyEvent | events.Crash, line: int) -> None:
         self.unjudged += 1
+        self.coverage.events[type(event)] -= 1  # it is counted as every event is, but exercises nothing
+        if not isinstance(event, events.Crash) and not event.succeeded:
+            self.coverage.failed[type(event)] -= 1
 
     def restarted(self, event: events.Boot, line: int) -> Finding | None:
         """The machine starts again after a crash: nothing is left of what was before."""

@@ -53,12 +53,17 @@ class EntryReplay:
     def misuses(self) -> Misuses:
         """What of the law each of these questions breaks as it was asked."""
         return {
+            events.PatSelect: self.violated_by_select,
             events.PatDecode: lambda event, line: pat_law.decode.broken(self.table, index=number(event.index)),
             events.PteEncode: lambda event, line: law.encode.broken(self.processor, **asked_for(event)._asdict()),
             events.PteDecode: lambda event, line: law.decode.broken(
                 self.processor, value=number(event.value), level=number(event.level)
             ),
         }
+
+    def violated_by_select(self, event: events.PatSelect, line: int) -> Clause | None:
+        """A type that no index has which may be named."""
+        return None if self.indexes(NUMBERS[event.cache], event.low_half) else pat_law.index_has_the_type
 
     def found(self, clause: Clause, message: str, legal: str) -> Finding:
         return Finding(clause.name, clause.says, message, legal, self.state, self.state)

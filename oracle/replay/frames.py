@@ -188,7 +188,10 @@ class FrameReplay:
         return self.bitmap.free_frames + min(self.count_error, 0) > 0
 
     def allocate_failed(self, event: events.FrameAllocate) -> Finding | None:
-        if self.rules.lacking_passes or not self.has_free_frame:
+        if not self.has_free_frame:
+            self.ran_out = True
+            return None
+        if self.rules.lacking_passes:
             return None
         self.count_error = -self.bitmap.free_frames
         says = law.allocate.says

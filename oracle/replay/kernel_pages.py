@@ -28,8 +28,8 @@ from memoracle.replay.frames import FrameReplay
 from memoracle.replay.pages import KernelBlock, KernelPage, PageReplay
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.ranges import RangeReplay
-from memoracle.spec import manager
 from memoracle.spec import kernel_pages as law
+from memoracle.spec import manager
 from memoracle.spec.clauses import Clause
 from memoracle.spec.paging import type_is_available
 from memoracle.trace import events
@@ -100,6 +100,7 @@ class KernelPagesReplay:
         enough = law.frames_suffice(state, block.pages)
         block.unknown = block.mapped = block.pages if enough else max(0, self.frames.free_frames)
         self.rules.unknown_frames += block.unknown
+        self.frames.ran_out |= self.frames.free_frames <= 0
         if enough:
             return None
         clause, message = law.frames_suffice, f"{counted(block.pages, 'page')} were allocated"
@@ -139,10 +140,9 @@ class KernelPagesReplay:
         return found
 
     def allocate_failed(self, event: events.KernelPagesAllocate, pages: int, named: list[int] | None) -> Finding | None:
-        if self.rules.lacking_passes or not law.frames_suffice(self.state(), pages):
-            return None
         space = self.ranges.known[0]
-        if not self.ranges.has_room(space, pages):
+        has_room = self.ranges.has_room(space, pages)
+        if not has_room or self.rules.lacking_passes or not law.frames_suffice(self.state(), pages):
             return None
         if self.is_obstructed() or (named is not None and not self.are_free(pages, named)):
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from memoracle.diagnostics.divergence import Finding
 from memoracle.diagnostics.levels import Handler, Rules, Violated
+from memoracle.replay.coverage import Coverage
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import REFUSE, UNDEFINED
 from memoracle.spec.paging import HALF
@@ -21,14 +22,19 @@ KERNELS: tuple[Part, ...] = (("frame", 0), ("kernel_pages", 0))  # what takes fr
 class Misuse:
     """The policies of one trace. unknown: the parts whose state is unknown.  warnings: the line, and what was said."""
 
-    def __init__(self, rules: Rules, warnings: list[tuple[int, str]]) -> None:
+    def __init__(self, rules: Rules, warnings: list[tuple[int, str]], coverage: Coverage) -> None:
         self.rules = rules
         self.policies = dict(rules.geometry.misuse)
         self.warnings = warnings
+        self.coverage = coverage
         self.unknown: set[Part] = set()
 
     def policy(self, event: AnyEvent) -> str:
         return self.policies.get(operation_of(event), REFUSE)
+
+    def may_succeed(self, kind: type) -> bool:
+        """Whether a misuse of this kind may be anything but refused."""
+        return self.policies.get(kind.__struct_config__.tag, REFUSE) != REFUSE  # type: ignore[attr-defined]
 
     def with_policy(self, handler: Handler, violated: Violated) -> Handler:
         """What replays an operation whose misuse may succeed: then it changes nothing, or what it may, unjudged."""
@@ -37,6 +43,7 @@ class Misuse:
             clause = violated(event, line)
             if clause is None:
                 return handler(event, line)
+            self.coverage.broken.add((type(event), clause.name))
             if self.policy(event) == UNDEFINED:
                 self.forget(event, line, clause)
             return None

@@ -185,9 +185,7 @@ class RangeReplay:
         return self.taken_wrongly(law.allocate, self.asked(space, address, pages))
 
     def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
-        if self.safe:
-            return None
-        if not self.has_room(space, pages):
+        if not self.has_room(space, pages) or self.safe:
             return None
         if space.refused is not None and pages >= space.refused:
             return None

@@ -21,6 +21,7 @@ from memoracle.console.output import write_document
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import SAFE
 from memoracle.replay.coverage import Coverage
+from memoracle.report import coverage_report
 from memoracle.report.drawing import drawn
 from memoracle.trace.inputs import InputError, shown
 from memoracle.trace.quoting import escaped, shortened
@@ -34,7 +35,7 @@ class TraceResult:
     """What came of one trace.
 
     events: how many were read.  checked: how many of them count for a verdict.  fault: why it was not read to its end.
-    interrupted: the user ended it.
+    interrupted: the user ended it.  stopped: it was read to its first divergence only.
     """
 
     path: str
@@ -47,6 +48,7 @@ class TraceResult:
     fault: InputError | None = None
     coverage: Coverage | None = None
     interrupted: bool = False
+    stopped: bool = False
 
     @property
     def name(self) -> str:
@@ -87,7 +89,7 @@ def write(args: argparse.Namespace, outcomes: Sequence[TraceResult], out: TextIO
     if args.format == JSON:
         write_document(document(outcomes), out)
     else:
-        write_text(outcomes, out)
+        write_text(outcomes, out, args.quiet)
 
 
 def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
@@ -102,6 +104,7 @@ def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
         + [f"unreadable: {outcome.fault}" for outcome in outcomes if outcome.fault is not None]
         + [f"interrupted: {outcome.name}" for outcome in outcomes if outcome.interrupted],
         "divergences": [entry(divergence) for outcome in outcomes for divergence in outcome.divergences],
+        "coverage": coverage_report.document(outcome.coverage for outcome in outcomes),
     }
 
 
@@ -119,7 +122,8 @@ def entry(divergence: Divergence) -> dict[str, Any]:
     }
 
 
-def write_text(outcomes: Sequence[TraceResult], out: TextIO) -> None:
+def write_text(outcomes: Sequence[TraceResult], out: TextIO, quiet: bool = False) -> None:
+    """quiet: without what each trace exercised, which is said of those that were read to their end."""
     console = console_on(out)
     for outcome in outcomes:
         for warning in outcome.warnings:
@@ -129,6 +133,8 @@ def write_text(outcomes: Sequence[TraceResult], out: TextIO) -> None:
     for outcome in outcomes:
         colour = "green" if outcome.whole and not outcome.divergences else "red"
         console.print(Text(escaped(summary(outcome)), colour), soft_wrap=True)
+        if not quiet and outcome.whole and not outcome.stopped and outcome.checked and outcome.coverage is not None:
+            console.print(coverage_report.table(outcome.coverage))
 
 
 def summary(outcome: TraceResult) -> str:

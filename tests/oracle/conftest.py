@@ -60,3 +60,9 @@ def check(run_lines: Check) -> Check:
         return run_lines([line if isinstance(line, str) else json.dumps(line) for line in lines], *options)
 
     return run
+
+
+@pytest.fixture
+def small() -> dict[str, Any]:
+    """The small geometry, to change something in it."""
+    return dict(SMALL)

@@ -43,7 +43,7 @@ def test_check_finds_what_the_command_finds(capsys: pytest.CaptureFixture[str]) 
         assert (found.verdict, found.level, found.events) == ("diverges", "legal", document["events"])
         assert [each.line for each in found.divergences] == [each["line"] for each in document["divergences"]]
         assert found.fault is None
-        main(["check", str(DIVERGING), *arguments])
+        main(["check", "--quiet", str(DIVERGING), *arguments])
         assert str(found) == capsys.readouterr().out
 
 

@@ -59,6 +59,7 @@ def test_recordings_of_a_real_kernel_conform(
 ) -> None:
     status, document, errors = checked(capsys, "--level", level, str(DATA / "traces" / f"{name}.jsonl.gz"))
     assert (status, errors) == (0, "")
+    assert sum(counted["events"] for counted in document.pop("coverage")["operations"].values()) == events
     assert document == {
         "memoracle": 1,
         "command": "check",

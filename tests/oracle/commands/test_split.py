@@ -69,7 +69,7 @@ def test_earlier_lines_are_those_of_the_file(run_lines: Callable[..., Any]) -> N
 def test_the_text_says_where_each_trace_starts(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text("\n".join([HEADER, RIGHT, HEADER, json.dumps({"op": "fly"}), RIGHT]))
-    assert main(["check", "--split", "--ignore-unknown", str(path)]) == 0
+    assert main(["check", "--split", "--ignore-unknown", "--quiet", str(path)]) == 0
     assert capsys.readouterr().out.splitlines()[-2:] == [
         f"{path}: conforms: 1 event, at level legal",
         f"{path}, from line 3: conforms: 2 events, 1 of them skipped, at level legal",

@@ -1,0 +1,80 @@
+"""What a trace exercised, in words and as a document: what its verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.padding import Padding
+from rich.table import Table
+
+from memoracle.replay.coverage import KINDS, Coverage, total
+
+SHOWN = 6  # rules that were never put to the test, at the most
+
+
+def document(parts: Iterable[Coverage | None]) -> dict[str, Any] | None:
+    """What all traces of a run exercised together; None where it is not counted (kmem logs, memory maps).
+
+    operations: by name, how many events there were and how many of them failed.  exhausted: whether frames and ranges
+    ever were.  untested: by operation, the clauses that no event put to the test.
+    """
+    counted = [part for part in parts if part is not None]
+    if not counted:
+        return None
+    whole = total(counted)
+    return {
+        "operations": {
+            name(kind): {"events": whole.events[kind], "failed": whole.failed[kind]} for kind in exercised(whole)
+        },
+        "exhausted": {"frames": whole.frames_ran_out, "ranges": whole.ranges_ran_out},
+        "untested": {name(kind): clauses for kind in KINDS if (clauses := whole.untested(kind))},
+    }
+
+
+def table(coverage: Coverage) -> Padding:
+    """The same in a few lines; of the rules that were never put to the test those of the operations that there were."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")
+    facts.add_row("exercised", ", ".join(counts(coverage)))
+    never = [words for words, ran_out in exhaustions(coverage) if not ran_out]
+    ever = [words for words, ran_out in exhaustions(coverage) if ran_out]
+    if ever:
+        facts.add_row("ran out of", " and ".join(ever))
+    if never:
+        facts.add_row("never ran out of", " or ".join(never))
+    if untested := list(never_tested(coverage)):
+        facts.add_row("never tested", "; ".join(untested))
+    return Padding(facts, (0, 0, 0, 2))
+
+
+def never_tested(coverage: Coverage) -> Iterator[str]:
+    """By operation, the first rules that nothing put to the test, and how many there are beside them."""
+    found = {kind: coverage.untested(kind) for kind in exercised(coverage)}
+    left = SHOWN
+    for kind, clauses in found.items():
+        if shown := clauses[:left]:
+            yield f"{name(kind)} [{', '.join(shown)}]"
+        left -= len(shown)
+    more = sum(map(len, found.values())) - SHOWN
+    if more > 0:
+        yield f"and {more:,} more (--format json has all)"
+
+
+def exercised(coverage: Coverage) -> list[type]:
+    return [kind for kind in KINDS if coverage.events[kind]]
+
+
+def counts(coverage: Coverage) -> Iterator[str]:
+    for kind in exercised(coverage):
+        failed = coverage.failed[kind]
+        yield f"{coverage.events[kind]:,} {name(kind)}" + (f" ({failed:,} failed)" if failed else "")
+
+
+def exhaustions(coverage: Coverage) -> list[tuple[str, bool]]:
+    return [("frames", coverage.frames_ran_out), ("ranges", coverage.ranges_ran_out)]
+
+
+def name(kind: type) -> str:
+    return str(kind.__struct_config__.tag)  # type: ignore[attr-defined]
