@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memoracle.impl.bitmap import Bitmap
-from memoracle.impl.buddy import Buddy
-from memoracle.impl.kernel_half import LOWER, KernelHalf
+from memoracle.impl.kernel_half import LOWER
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import buddy as buddy_law
 from memoracle.spec import kernel_half as kernel_half_law
@@ -50,7 +48,7 @@ def bit(words: Any, position: Number) -> Truth:
     return bool(0 <= word < len(words) and words[word] >> 63 - (position & 63) & 1 == 1)
 
 
-def frames_of(bitmap: Bitmap) -> bitmap_law.Frames:
+def frames_of(bitmap: Any) -> bitmap_law.Frames:
     """The frames of a bitmap. What was handed out is whatever exists, is not free, and is not the image's."""
 
     def exists(frame: Number) -> Truth:
@@ -73,7 +71,7 @@ def frames_of(bitmap: Bitmap) -> bitmap_law.Frames:
     )
 
 
-def blocks_of(buddy: Buddy) -> buddy_law.Blocks:
+def blocks_of(buddy: Any) -> buddy_law.Blocks:
     """The blocks of an address space between two operations, when nothing is held."""
 
     def is_allocated(order: Number, block: Number) -> Truth:
@@ -98,7 +96,7 @@ def blocks_of(buddy: Buddy) -> buddy_law.Blocks:
     return state
 
 
-def halves_of(tables: KernelHalf) -> kernel_half_law.Halves:
+def halves_of(tables: Any) -> kernel_half_law.Halves:
     """The top-level tables of all processes."""
     return kernel_half_law.Halves(
         master=lambda index: item(tables.master, index - LOWER),

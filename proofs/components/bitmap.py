@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from memoracle.impl import bitmap as bitmap_code
 from memoracle.impl.bitmap import Bitmap, set_bits
@@ -15,7 +15,7 @@ from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.containers import Set, Words
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
-from memoracle.proofs.symbolic.loops import cut
+from memoracle.proofs.symbolic.loops import Measure, cut
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Number, Operation, Truth, at_least, at_most, implies, neg
 from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
@@ -101,13 +101,38 @@ def moves_no_other_bit(operation: Operation) -> Obligation:
 # The code. Its containers are unknown; what they must be like, beside what the law says, is stated here.
 
 
-def reopened_are_known(bitmap: Any, word: Number) -> Any:
+class SymbolicBitmap(Protocol):
+    """The reference with these in the place of its attributes."""
+
+    frames: Number
+    image: Number
+    trusting: Truth
+    length: Number
+    free_frames: Number
+    frontier: Number
+    words: Words
+    existing: Words
+    reopened: Set
+
+    add: Callable[..., Any]
+    allocate: Callable[..., Any]
+    free: Callable[..., Any]
+    take: Callable[..., Any]
+    exists: Callable[..., Any]
+    is_free: Callable[..., Any]
+    count: Callable[..., Any]
+    _lowest_word: Callable[..., Any]
+    _clear: Callable[..., Any]
+    _advance: Callable[..., Any]
+
+
+def reopened_are_known(bitmap: SymbolicBitmap, word: Number) -> Truth:
     """Of the words below the frontier, those with a free frame are noted as reopened, and no others."""
     searched = (0 <= word) & (word < bitmap.frontier)
     return bitmap.reopened.has(word) == (searched & (bitmap.words.at(word) != 0))
 
 
-def unknown_code(run: Run, name: str = "") -> tuple[Any, law.Frames]:
+def unknown_code(run: Run, name: str = "") -> tuple[SymbolicBitmap, law.Frames]:
     """The reference on unknown containers, and the state that it stands for before anything is run.
 
     Checked or trusting: what is given of a trusting bitmap is what its law leaves.
@@ -121,8 +146,8 @@ def unknown_code(run: Run, name: str = "") -> tuple[Any, law.Frames]:
     run.assume(image <= reach, frontier <= length)
     run.touch(("word",), (frontier,))
 
-    def reference() -> Any:
-        bitmap = object.__new__(Bitmap)
+    def reference() -> SymbolicBitmap:
+        bitmap: Any = object.__new__(Bitmap)
         bitmap.__dict__.update(
             frames=reach,
             image=image,
@@ -134,7 +159,8 @@ def unknown_code(run: Run, name: str = "") -> tuple[Any, law.Frames]:
             frontier=frontier,
             reopened=Set(run, reopened, "word"),
         )
-        return bitmap
+        made: SymbolicBitmap = bitmap
+        return made
 
     before = reference()
     in_use, free_below = run.relation(f"in_use{name}", "frame"), run.function(f"free_below{name}", "frame")
@@ -162,7 +188,7 @@ COMPARED = {
 }
 
 
-def is_the_laws(run: Run, bitmap: Any, state: law.Frames, trusting: Any) -> None:
+def is_the_laws(run: Run, bitmap: SymbolicBitmap, state: law.Frames, trusting: Truth) -> None:
     """Claims that the reference stands for this state, is trusting or not, and knows which words were reopened."""
     law_obligations.same_state(run, LAW, frames_of(bitmap), state, NOT_KEPT)
     run.assert_goal("every attribute is compared", vars(bitmap).keys() == COMPARED.keys())
@@ -178,19 +204,19 @@ def is_the_laws(run: Run, bitmap: Any, state: law.Frames, trusting: Any) -> None
 class Advance:
     """The loop that moves the frontier: all words that it passes hold no free frame."""
 
-    def __init__(self, bitmap: Any) -> None:
+    def __init__(self, bitmap: SymbolicBitmap) -> None:
         self.bitmap = bitmap
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         return self.on_back_edge(run, None)
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> None:
         frontier = self.bitmap.frontier = run.point("word")
         words = self.bitmap.words.at
         run.suppose(frontier <= self.bitmap.length)
         run.assume_for_all(("word",), lambda word: implies(word < frontier, words(word) == 0))
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
         word = run.point("word")
         passed = implies(word < self.bitmap.frontier, self.bitmap.words.at(word) == 0)
         run.assert_goal("the frontier passes no free frame", passed)
@@ -198,7 +224,7 @@ class Advance:
         return self.bitmap.length - self.bitmap.frontier
 
 
-def is_the_lowest(bitmap: Any, found: Any, word: Number) -> Any:
+def is_the_lowest(bitmap: SymbolicBitmap, found: Number | None, word: Number) -> Truth:
     """Whether this word, or no word, is the lowest that is not 0."""
     if found is None:
         return bitmap.words.at(word) == 0
@@ -218,11 +244,12 @@ def lowest_word_refines(run: Run) -> None:
     is_the_laws(run, without_attribute(bitmap, "_advance"), state, trusting)
 
 
-def without_attribute(bitmap: Any, *names: str) -> Any:
+def without_attribute(bitmap: SymbolicBitmap, *names: str) -> SymbolicBitmap:
     """The object without the steps that a proof put in the place of its own."""
-    seen = object.__new__(Bitmap)
+    seen: Any = object.__new__(Bitmap)
     seen.__dict__.update({name: value for name, value in vars(bitmap).items() if name not in names})
-    return seen
+    left: SymbolicBitmap = seen
+    return left
 
 
 @proved("clear.refines", "refinement", "the code that takes a free frame changes what the law says, and no more")
@@ -234,11 +261,11 @@ def clear_refines(run: Run) -> None:
     is_the_laws(run, bitmap, law.allocate(state, frame), trusting)
 
 
-def finding_and_clearing(run: Run, bitmap: Any, state: law.Frames) -> list[Number]:
+def finding_and_clearing(run: Run, bitmap: SymbolicBitmap, state: law.Frames) -> list[Number]:
     """Puts what is shown of the steps of `allocate` in their place; the frames that are cleared."""
     cleared: list[Number] = []
 
-    def lowest_word() -> Any:
+    def lowest_word() -> Number | None:
         found = run.point("word") if run.fork() else None
         length = bitmap.length
         with run.reading_law():

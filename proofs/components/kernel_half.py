@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from memoracle.impl.kernel_half import ENTRIES, LOWER, KernelHalf
 from memoracle.proofs.abstraction.objects import halves_of
@@ -108,7 +108,28 @@ THEOREMS = (
 # The code
 
 
-def unknown_code(run: Run, name: str = "") -> tuple[Any, law.Halves]:
+class SymbolicHalves(Protocol):
+    """The reference with these in the place of its attributes."""
+
+    master: Words
+    tables: Tables
+    live: Set
+    updating: Truth
+    index: Number
+    value: Number
+    pending: Set
+
+    create: Callable[..., Any]
+    exit: Callable[..., Any]
+    read: Callable[..., Any]
+    dump: Callable[..., Any]
+    write: Callable[..., Any]
+    begin_update: Callable[..., Any]
+    copy_to_one: Callable[..., Any]
+    end_update: Callable[..., Any]
+
+
+def unknown_code(run: Run, name: str = "") -> tuple[SymbolicHalves, law.Halves]:
     """The reference on unknown containers, and the state that it stands for before anything is run."""
     master = run.function(f"master{name}", "slot")
     entry = run.function(f"entry{name}", "process", "index")
@@ -117,8 +138,8 @@ def unknown_code(run: Run, name: str = "") -> tuple[Any, law.Halves]:
     updating, index, value = run.truth(f"updating{name}"), run.number(f"index{name}"), run.number(f"value{name}")
     run.touch(("index",), (index,))
 
-    def reference() -> Any:
-        tables = object.__new__(KernelHalf)
+    def reference() -> SymbolicHalves:
+        tables: Any = object.__new__(KernelHalf)
         tables.__dict__.update(
             master=Words(run, master, ENTRIES - LOWER),
             tables=Tables(run, lives, entry, ENTRIES),
@@ -128,7 +149,8 @@ def unknown_code(run: Run, name: str = "") -> tuple[Any, law.Halves]:
             value=value,
             pending=Set(run, pending, "process"),
         )
-        return tables
+        made: SymbolicHalves = tables
+        return made
 
     state = halves_of(reference())
     run.assume_all(law.INVARIANTS, state)
@@ -141,18 +163,18 @@ def attributes() -> frozenset[str]:
     return frozenset(vars(KernelHalf()))
 
 
-def containers(code: Any) -> dict[str, object]:
+def containers(code: SymbolicHalves) -> dict[str, object]:
     """The attributes that are containers, by their names."""
     return {name: getattr(code, name) for name, value in vars(KernelHalf()).items() if not isinstance(value, int)}
 
 
-def contents(code: Any) -> tuple[object, ...]:
+def contents(code: SymbolicHalves) -> tuple[object, ...]:
     """Whatever the reference holds: of containers the functions that are replaced when they are written."""
     held = (code.master.at, code.tables.has, code.tables.entry, code.live.has, code.pending.has)
     return (*held, code.updating, code.index, code.value, *containers(code).values())
 
 
-def is_the_laws(run: Run, code: Any, state: law.Halves) -> None:
+def is_the_laws(run: Run, code: SymbolicHalves, state: law.Halves) -> None:
     """Claims that the reference stands for this state, in containers of its own, and has nothing else."""
     law_obligations.same_state(run, LAW, halves_of(code), state)
     process = run.point("process")
@@ -178,7 +200,7 @@ def refines(
     operation: Operation,
     takes: Sequence[str],
     requires: Sequence[Clause] = (),
-    choice: Callable[[Any], dict[str, Number]] = lambda code: {},
+    choice: Callable[[SymbolicHalves], dict[str, Number]] = lambda code: {},
 ) -> Obligation:
     """That a method, which takes these of the operation's values, does what the operation says, or else nothing.
 
@@ -245,7 +267,7 @@ class Steps:
     left: what the last step left.  began, ended: the states in which the first step was taken, and the last.
     """
 
-    def __init__(self, run: Run, code: Any) -> None:
+    def __init__(self, run: Run, code: SymbolicHalves) -> None:
         self.run, self.code = run, code
         self.left = contents(code)
         self.began: law.Halves | None = None
@@ -287,7 +309,7 @@ class Steps:
         return state
 
 
-def in_flight(code: Any, index: Number, value: Number) -> Any:
+def in_flight(code: SymbolicHalves, index: Number, value: Number) -> Truth:
     """Whether an update of this entry to this value is in flight."""
     return code.updating & (code.index == index) & (code.value == value)
 

@@ -18,13 +18,13 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.exits import Exit, is_reference
 from memoracle.proofs.symbolic.footprint import Footprint, changed, footprint
 from memoracle.proofs.symbolic.values import Property
-from memoracle.spec.clauses import implies, neg
+from memoracle.spec.clauses import Number, Term, implies, neg
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Members:
 
     has: Property
     parameter: str
-    lost: Any = None
+    lost: Number | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Iterates:
     """A measure: the loop is a `for` loop, which goes through what it is given once."""
 
 
-Measure = Any  # Members, Iterates, or a number
+Measure: TypeAlias = "Members | Iterates | Number | None"  # None: the loop has none
 
 
 class Loop(Protocol):
@@ -168,6 +168,8 @@ def falls(run: Run, before: Measure, after: Measure, site: Exit) -> None:
     """Claims that a measure fell."""
     if isinstance(before, Members):
         member = run.point(before.parameter)
+        assert isinstance(after, Members)
+        assert after.lost is not None
         run.assert_goal("the loop comes to an end: no member comes", implies(after.has(member), before.has(member)))
         run.assert_goal("the loop comes to an end: one goes", before.has(after.lost) & neg(after.has(after.lost)))
     elif isinstance(before, Iterates):
@@ -175,6 +177,7 @@ def falls(run: Run, before: Measure, after: Measure, site: Exit) -> None:
     elif before is None:
         run.assert_goal("the loop has a measure", False)
     else:
+        assert isinstance(after, int | Term)
         run.assert_goal("the loop comes to an end", (after < before) & (before >= 0))
 
 

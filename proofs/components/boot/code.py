@@ -18,7 +18,7 @@ from memoracle.proofs.obligations.obligation import Computation, Obligation, cla
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
-from memoracle.proofs.symbolic.loops import Iterates, cut
+from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.proofs.symbolic.values import Property, Relation
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import boot as law
@@ -120,7 +120,7 @@ class Cutting:
         seen, gap = self.intervals.seen, self.gap
         return lambda point: covers(left, point) == (seen(point) & neg(lies_in(gap, point)))
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         run.assert_goal("what is left so far lies outside the cut", self._known(arguments[0])(run.point("point")))
         return Iterates()
 
@@ -130,7 +130,7 @@ class Cutting:
         run.assume_for_all(("point",), self._known(left))
         return left
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
         self.intervals.advance()
         run.assert_goal("what is left so far lies outside the cut", self._known(result)(run.point("point")))
         return Iterates()
@@ -261,7 +261,7 @@ class Making:
         points = run.point_of_each(self.parameters).values()
         run.assert_goal("what is made so far is right for what was seen", self.known(self.first, made)(*points))
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         self.first = arguments[0] if self.first is None else self.first
         self._claim(run, arguments[0])
         return Iterates()
@@ -274,7 +274,7 @@ class Making:
         run.assume_for_all(self.parameters, self.known(self.first, made))
         return made
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
         self.source.advance()
         self._claim(run, result)
         return Iterates()
@@ -367,7 +367,7 @@ class Filling:
     def __init__(self, machine: Machine, runs: Bag) -> None:
         self.machine, self.runs = machine, runs
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         frame = run.point("frame")
         run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(frame))
         return Iterates()
@@ -383,7 +383,7 @@ class Filling:
         run.assume_for_all(("frame",), self._known(state))
         self.machine.state = state
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
         self.runs.advance()
         run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(run.point("frame")))
         return Iterates()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from memoracle.impl.buddy import Buddy, order_for
 from memoracle.proofs.abstraction.objects import blocks_of
@@ -12,7 +12,8 @@ from memoracle.proofs.components.buddy.law import DEEPEST, LAW, ORDER, any_block
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.containers import Map, Set, Sets
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.loops import cut
+from memoracle.proofs.symbolic.loops import Measure, cut
+from memoracle.proofs.symbolic.values import Relation
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
@@ -23,14 +24,31 @@ ATTRIBUTES = frozenset(
 )  # all of which `contents` and `is_the_laws` compare
 
 
-def starts_are_blocks(buddy: Any, page: Number) -> Truth:
+class SymbolicBuddy(Protocol):
+    """The reference with these in the place of its attributes."""
+
+    depth: Number
+    free_blocks: Sets
+    allocated: Map
+    fixed: Set
+
+    allocate: Callable[..., Any]
+    reserve: Callable[..., Any]
+    free: Callable[..., Any]
+    fix: Callable[..., Any]
+    size: Callable[..., Any]
+    blocks: Callable[..., Any]
+    _carve: Callable[..., Any]
+
+
+def starts_are_blocks(buddy: SymbolicBuddy, page: Number) -> Truth:
     """What is noted as allocated is a block in the range."""
     order = buddy.allocated.at(page)
     in_range = (page >> buddy.depth == 0) & (order <= buddy.depth)
     return implies(buddy.allocated.has(page), in_range & law.is_aligned(page, order))
 
 
-def unknown_code(run: Run) -> tuple[Any, law.Blocks]:
+def unknown_code(run: Run) -> tuple[SymbolicBuddy, law.Blocks]:
     """The reference on unknown containers, and the state that it stands for before anything is run."""
     depth = run.number("depth", 0, DEEPEST)
     run.touch(("order",), (depth,))
@@ -40,8 +58,8 @@ def unknown_code(run: Run) -> tuple[Any, law.Blocks]:
         run.function("order_of", "page", high=ORDER.highest, gives="order"),
     )
 
-    def reference() -> Any:
-        buddy = object.__new__(Buddy)
+    def reference() -> SymbolicBuddy:
+        buddy: Any = object.__new__(Buddy)
         containers = {
             "depth": depth,
             "free_blocks": Sets(run, is_free, depth + 1, "block"),
@@ -49,7 +67,8 @@ def unknown_code(run: Run) -> tuple[Any, law.Blocks]:
             "fixed": Set(run, is_fixed, "page"),
         }
         buddy.__dict__.update(containers)
-        return buddy
+        made: SymbolicBuddy = buddy
+        return made
 
     before = reference()
     state = replace(blocks_of(before), order_at=run.function("order_at", "page", high=ORDER.highest, gives="order"))
@@ -62,12 +81,12 @@ def unknown_code(run: Run) -> tuple[Any, law.Blocks]:
 class Search:
     """The loop that looks for a larger free block: none of the orders that it has passed has one."""
 
-    buddy: Any
+    buddy: SymbolicBuddy
     state: law.Blocks
-    would_do: Callable[[Any, Any], Any]  # whether the search is for such a block, of this order and place
+    would_do: Relation  # whether the search is for such a block, of this order and place
     wanted: Number
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])
 
     def havoc(self, run: Run) -> Number:
@@ -76,12 +95,12 @@ class Search:
         run.assume_for_all(("order", "block"), lambda o, block: self._none_passed(order, o, block))
         return order
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Number) -> Measure:
         run.assert_goal("the search stays in the range", (self.wanted <= result) & (result <= self.buddy.depth))
         run.assert_goal("the search passes no block that would do", self._none_passed(result, *any_block(run)))
         return self.buddy.depth - result
 
-    def _none_passed(self, order: Number, o: Any, block: Number) -> Truth:
+    def _none_passed(self, order: Number, o: Number, block: Number) -> Truth:
         passed = (self.wanted <= o) & (o < order) & self.would_do(o, block)
         return implies(passed, neg(self.state.is_free(o, block)))
 
@@ -90,12 +109,12 @@ class Search:
 class Splitting:
     """The loop that splits: the free blocks are what the law says while the block of some order is held."""
 
-    buddy: Any
+    buddy: SymbolicBuddy
     state: law.Blocks
     page: Number
     wanted: Number
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])
 
     def havoc(self, run: Run) -> Number:
@@ -104,7 +123,7 @@ class Splitting:
         self.buddy.free_blocks.has = law.split_down(self.state, self.page, order).is_free
         return order
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Number) -> Measure:
         run.assert_goal("the held block is no smaller than wanted", self._in_between(result))
         free_are(run, self.buddy, law.split_down(self.state, self.page, result))
         return result
@@ -117,13 +136,13 @@ class Splitting:
 class Merging:
     """The loop that merges: all buddies so far were free, and the free blocks are the law's while one is held."""
 
-    buddy: Any
+    buddy: SymbolicBuddy
     state: law.Blocks
     page: Number
     start: Number
     order: Number  # of the held block after the loop
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])
 
     def havoc(self, run: Run) -> Number:
@@ -133,7 +152,7 @@ class Merging:
         self.buddy.free_blocks.has = law.merge_up(self.state, self.page, self.start, order).is_free
         return order
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Number) -> Measure:
         run.assert_goal(
             "the held block is no larger than the range", (self.start <= result) & (result <= self.state.depth)
         )
@@ -145,7 +164,7 @@ class Merging:
         return law.merges_free_buddies(self.state, self.page, self.start, order, level)
 
 
-def free_are(run: Run, buddy: Any, state: law.Blocks) -> None:
+def free_are(run: Run, buddy: SymbolicBuddy, state: law.Blocks) -> None:
     """Claims that the code's free blocks are those of a state of the law."""
     block = any_block(run)
     run.assert_goal(
@@ -159,7 +178,7 @@ NOT_KEPT = ("order_at", "held_order", "held_page")  # by the reference, between 
 class Carving:
     """Stands in for `_carve`, of which `carve_refines` shows what it does: the code calls it once, where it may."""
 
-    def __init__(self, run: Run, buddy: Any, state: law.Blocks) -> None:
+    def __init__(self, run: Run, buddy: SymbolicBuddy, state: law.Blocks) -> None:
         self.run, self.buddy, self.state = run, buddy, state
         self.before = self.after = contents(buddy)
         self.carved: tuple[Number, Number] | None = None
@@ -183,7 +202,7 @@ class Carving:
         return self.carved is not None and (self.carved[0] == page) & (self.carved[1] == wanted)
 
 
-def contents(buddy: Any) -> dict[str, object]:
+def contents(buddy: SymbolicBuddy) -> dict[str, object]:
     """What each attribute has: who writes to a container puts other contents in the place of these."""
     return {
         "depth": buddy.depth,
@@ -193,14 +212,14 @@ def contents(buddy: Any) -> dict[str, object]:
     }
 
 
-def untouched(run: Run, buddy: Any, before: Mapping[str, object], but: str = "") -> None:
+def untouched(run: Run, buddy: SymbolicBuddy, before: Mapping[str, object], but: str = "") -> None:
     """Claims that the object is what it was, but for this attribute."""
     for name, now in contents(buddy).items():
         if name != but:
             run.assert_goal(f"{name} is left as it was", now is before[name] or now == before[name])
 
 
-def is_the_laws(run: Run, buddy: Any, due: law.Blocks) -> None:
+def is_the_laws(run: Run, buddy: SymbolicBuddy, due: law.Blocks) -> None:
     """Claims that the object is what this state describes, each attribute, and its notes are such as they must be."""
     law_obligations.same_state(run, LAW, blocks_of(buddy), due, NOT_KEPT)
     run.assert_goal("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))

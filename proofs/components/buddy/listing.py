@@ -8,7 +8,7 @@ from typing import Any
 from memoracle.proofs.components.buddy.code import Search, contents, unknown_code, untouched
 from memoracle.proofs.components.buddy.law import proved
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.loops import cut
+from memoracle.proofs.symbolic.loops import Measure, cut
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Number, Truth, implies, when
@@ -49,7 +49,7 @@ class Listing:
         self.state = state
         self.place_of: Callable[[Any], Any] = lambda page: 0
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Number:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         self.listing, self.page = arguments
         self.were = self.as_unknown(self.listing).length
         order = self.state.order_at(self.page)
@@ -76,7 +76,7 @@ class Listing:
     def changes(self, run: Run) -> dict[str, Any]:
         return {"listing": self.havocked}
 
-    def on_back_edge(self, run: Run, result: Any) -> Number:
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
         were, page, place_of = self.were, self.page, self.place_of
         self.place_of = lambda each: when(page <= each, were, place_of(each))
         run.assert_and_assume("the next begins where the block ends", result == page + (1 << self.state.order_at(page)))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE, SCOPE
 from memoracle.proofs.components.heap.law import SORTS as LAW_SORTS
@@ -15,7 +14,7 @@ from memoracle.proofs.obligations.law_obligations import prose
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
-from memoracle.proofs.symbolic.values import Relation
+from memoracle.proofs.symbolic.values import Condition, Function, Property, Relation, Table
 from memoracle.spec.clauses import Number, Truth, implies
 
 PAGE, SHIFT, SLOT = Sort("page"), Sort("shift", 63), Sort("slot", 1 << LARGEST_PAGE)
@@ -34,16 +33,16 @@ class Places:
     begins: whether it is the first byte of its page.  starts: whether it is the first byte of its slot.
     """
 
-    page: Callable[[Any], Any]
-    begins: Callable[[Any], Any]
-    slot: Callable[[Any, Any], Any]
+    page: Function
+    begins: Property
+    slot: Table
     starts: Relation
 
 
-def exact(page_shift: Any) -> Places:
+def exact(page_shift: Number) -> Places:
     """As it is computed."""
 
-    def offset(address: Number) -> Any:
+    def offset(address: Number) -> Number:
         return address & (1 << page_shift) - 1
 
     return Places(
@@ -75,11 +74,13 @@ def objects_keep_their_bytes(places: Places, page_shift: Number, block: Number, 
     return implies(within, (places.page(byte) == places.page(block)) & same_slot)
 
 
-def places_follow_addresses(places: Places, page_shift: Any, block: Any, byte: Any, last: Any, shift: Any) -> Any:
+def places_follow_addresses(
+    places: Places, page_shift: Number, block: Number, byte: Number, last: Number, shift: Number
+) -> Truth:
     """Pages follow each other as addresses do, and so do the slots of a page."""
     page = places.page
 
-    def slot(address: Number) -> Any:
+    def slot(address: Number) -> Number:
         return places.slot(address, shift)
 
     pages = (page(block) <= page(byte)) & (page(byte) <= page(last))
@@ -119,7 +120,7 @@ def slots_lie_in_pages(places: Places, page_shift: Number, block: Number, shift:
     return implies(shift < page_shift, places.slot(block, shift) < 1 << page_shift - shift)
 
 
-ARITHMETIC: dict[Callable[..., Any], tuple[str, ...]] = {
+ARITHMETIC: dict[Condition, tuple[str, ...]] = {
     objects_keep_their_bytes: ("block", "byte", "shift"),
     places_follow_addresses: ("block", "byte", "last", "shift"),
     slots_have_addresses: ("page", "slot", "shift", "block"),
@@ -129,7 +130,7 @@ ARITHMETIC: dict[Callable[..., Any], tuple[str, ...]] = {
 }
 
 
-def arithmetic(lemma: Callable[..., Any]) -> Obligation:
+def arithmetic(lemma: Condition) -> Obligation:
     """Pages and slots are powers of two, of any size."""
 
     @proved(f"arithmetic.{lemma.__name__.replace('_', '-')}", "theorem", prose(lemma))

@@ -6,10 +6,9 @@ blocks (`proofs/components/heap/symbolic_heap.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
-from typing import Any
 
 from memoracle.proofs.components.heap.address_arithmetic import (
     ARITHMETIC,
@@ -28,6 +27,8 @@ from memoracle.proofs.components.heap.models import Notes, Source, among
 from memoracle.proofs.components.heap.symbolic_heap import (
     KNOWN,
     WHERE_BLOCKS_LIE,
+    SymbolicHeap,
+    any_runs,
     blocks_fit,
     blocks_of,
     constants,
@@ -38,21 +39,22 @@ from memoracle.proofs.components.heap.symbolic_heap import (
     runs_are_apart,
     runs_have_addresses,
     slot_of,
-    source_of,
     unknown_code,
 )
 from memoracle.proofs.obligations.law_obligations import prose
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
+from memoracle.proofs.symbolic.numbers import Symbolic
 from memoracle.proofs.symbolic.path_merging import merged
+from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import heap as law
-from memoracle.spec.clauses import Number, implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 
-def containers_are_right(run: Run, heap: Any) -> dict[str, Any]:
+def containers_are_right(run: Run, heap: SymbolicHeap) -> dict[str, Symbolic]:
     """Claims that the containers are as they must be, at points that are returned."""
-    points: dict[str, Any] = run.point_of_each(("page", "later", "slot", "shift"))
+    points = run.point_of_each(("page", "later", "slot", "shift"))
     pairs = ((points["page"], points["later"]), (heap.pages.last, points["later"]))
     for pair in pairs:
         run.touch(("page", "later"), pair)
@@ -61,7 +63,9 @@ def containers_are_right(run: Run, heap: Any) -> dict[str, Any]:
     return points
 
 
-def is_the_laws(run: Run, heap: Any, state: law.Heap, touched: Any = None, made: bool = False) -> None:
+def is_the_laws(
+    run: Run, heap: SymbolicHeap, state: law.Heap, touched: Number | None = None, made: bool = False
+) -> None:
     """Claims that the reference has the blocks of this state, and that its containers are as they must be.
 
     touched: the block that was made or deleted, if one was.
@@ -86,24 +90,32 @@ def is_the_laws(run: Run, heap: Any, state: law.Heap, touched: Any = None, made:
 # Pages
 
 
-def becomes(run: Run, heap: Any, before: Source, pages: Number) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def becomes(run: Run, heap: SymbolicHeap, before: Source, pages: Number) -> tuple[Property, Property]:
     """What getting pages leaves, of any page and of the page that is got: nothing is lost, and the new run is new."""
     after, noted = heap.pages.copy(), heap.notes.has
 
-    def kept(page: Number) -> Any:
+    def kept(page: Number) -> Truth:
         lasts = after.got(page) & (after.length(page) == before.length(page))
         return implies(before.got(page), lasts) & (noted(page) == after.got(page))
 
-    def new(page: Number) -> Any:
+    def new(page: Number) -> Truth:
         return after.got(page) & neg(before.got(page)) & (after.length(page) == pages)
 
     return kept, new
 
 
+@dataclass
+class Pages:
+    """The pages that a heap has."""
+
+    pages: Source
+    page_shift: Number
+
+
 class Getting:
     """Stands in for `_get`, of which `get_refines` shows what it does."""
 
-    def __init__(self, run: Run, heap: Any) -> None:
+    def __init__(self, run: Run, heap: SymbolicHeap) -> None:
         self.run, self.heap = run, heap
         self.asked: list[Number] = []  # how many pages were asked for, each time
         self.got: list[Number] = []  # the first page of each run that was got
@@ -115,10 +127,10 @@ class Getting:
         run.assert_and_assume("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
         with run.reading_law():
             page = run.point("page")
-            heap.pages.becomes(Source(run, heap.page_shift, *source_of(run, "-later")))
+            heap.pages.becomes(Source(run, heap.page_shift, *any_runs(run, "-later")))
             heap.notes.has, heap.notes.at = run.relation("noted-later", "page"), run.function("note-later", "page")
             kept, new = becomes(run, heap, before, pages)
-            known = SimpleNamespace(pages=heap.pages.copy(), page_shift=heap.page_shift)
+            known = Pages(heap.pages.copy(), heap.page_shift)
             run.assume_for_all(("page",), kept)
             run.assume_for_all(("page",), lambda each: runs_have_addresses(known, each))
             run.assume_for_all(("page", "later"), lambda first, each: runs_are_apart(known, first, each))
@@ -149,13 +161,13 @@ def get_refines(run: Run) -> None:
         run.assert_goal("the new run is new, and as long as was asked for", new(page))
 
 
-def blocks_kept(heap: Any) -> list[object]:
+def blocks_kept(heap: SymbolicHeap) -> list[object]:
     """What the containers of slabs and blocks have: who writes to one puts other contents in their place."""
     slabs, large, room, empty = heap.slabs, heap.large, heap.room, heap.empty
     return [slabs.has, slabs.slot_of, slabs.is_free, slabs.count, large.has, large.at, room.has, empty.has, empty.at]
 
 
-def everything(heap: Any) -> list[object]:
+def everything(heap: SymbolicHeap) -> list[object]:
     """What all containers have."""
     pages, notes = heap.pages, heap.notes
     kept = [*blocks_kept(heap), pages.got, pages.length, pages.run_at, notes.has, notes.at, heap.reserve]
@@ -180,11 +192,11 @@ def slot_for_refines(run: Run) -> None:
     run.assert_goal("it is that of the least power of two that holds it", implies(rounded, slot == served_by))
 
 
-def may_serve(heap: Any, slot: Number, size: Number) -> Any:
+def may_serve(heap: SymbolicHeap, slot: Number, size: Number) -> Truth:
     return (slot == 0) | (is_class(heap, slot) & (size <= 1 << slot))
 
 
-def serving(run: Run, heap: Any, size: Number, served: list[Number]) -> Number:
+def serving(run: Run, heap: SymbolicHeap, size: Number, served: list[Number]) -> Number:
     """Stands in for `slot_for`, of which `slot_for_refines` shows what it does. served: the sizes so far."""
     with run.reading_law():
         served.append(size)
@@ -193,7 +205,7 @@ def serving(run: Run, heap: Any, size: Number, served: list[Number]) -> Number:
     return slot
 
 
-def noting_as_one_step(run: Run, heap: Any) -> None:
+def noting_as_one_step(run: Run, heap: SymbolicHeap) -> None:
     """Makes the ways through the notes of what is empty or full come together again: nothing else depends on them."""
     parts = (heap.empty, "has"), (heap.room, "has")
     for name in ("_keep_no_more", "_leave_if_full"):
@@ -264,15 +276,15 @@ def new_is_disjoint(run: Run) -> None:
     run.assert_goal(law.is_disjoint.says, law.is_disjoint(state, size, address, byte))
 
 
-def lies_in_run(heap: Any, first: Number, page: Number) -> Any:
+def lies_in_run(heap: SymbolicHeap, first: Number, page: Number) -> Truth:
     return heap.pages.got(first) & among(first, heap.pages.length(first), page)
 
 
-def share_a_slot(heap: Any, block: Number, byte: Number) -> Any:
+def share_a_slot(heap: SymbolicHeap, block: Number, byte: Number) -> Truth:
     return (page_of(heap, block) == page_of(heap, byte)) & (slot_of(heap, block) == slot_of(heap, byte))
 
 
-def computes(run: Run, heap: Any, size: Number, address: Number) -> None:
+def computes(run: Run, heap: SymbolicHeap, size: Number, address: Number) -> None:
     """Takes as given where the new block lies, as it is computed."""
     shift = heap.page_shift
     run.touch(("block",), (address,))

@@ -18,7 +18,7 @@ from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import slab as slab_law
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
-Contents = tuple[Callable[[Any], Any], Any]  # of a bitmap: what is free, and how much
+Contents = tuple[Property, Number]  # of a bitmap: what is free, and how much
 
 
 class Bits:
@@ -114,7 +114,7 @@ class NewBitmap:
 class Layouts(Keyed):
     """The layouts of all classes, each by the logarithm of its slot."""
 
-    def __init__(self, run: Run, has: Property, of: Callable[[Any], Layout]) -> None:
+    def __init__(self, run: Run, has: Property, of: Callable[[Number], Layout]) -> None:
         super().__init__(run, has)
         self.of = of
 
@@ -137,9 +137,9 @@ class Slabs(Keyed):
     ) -> None:
         super().__init__(run, has)
         self.layouts, self.slot_of, self.is_free, self.count = layouts, slot_of, is_free, count
-        self.opened: list[tuple[Any, Bits]] = []  # the slabs that were looked up, the last one last
+        self.opened: list[tuple[Number, Bits]] = []  # the slabs that were looked up, the last one last
 
-    def __getitem__(self, page: Any) -> Slab:
+    def __getitem__(self, page: Number) -> Slab:
         self._look_up(page)
         layout = self.layouts.of(self.slot_of(page))
         slab = object.__new__(Slab)
@@ -179,10 +179,11 @@ class Notes:
     def __bool__(self) -> bool:
         return bool(self.length > 0)
 
-    def pop(self) -> Any:
+    def pop(self) -> Number:
         self.run.assert_and_assume("a note is taken of a list that is not empty", self.length > 0)
         self.length = self.length - 1
-        return self.run.fresh("note")
+        note: Number = self.run.fresh("note")
+        return note
 
     def append(self, note: Number) -> None:
         self.length = self.length + 1
@@ -201,7 +202,7 @@ class Listed:
 
     def __init__(self, run: Run, has: Property) -> None:
         self.run, self.has = run, has
-        self.once: list[Any] = []  # that what was put on it was not on it
+        self.once: list[Truth] = []  # that what was put on it was not on it
 
     def __bool__(self) -> bool:
         return bool(self.run.fresh_truth("some"))
@@ -214,7 +215,7 @@ class Listed:
         self.has = lambda other: has(other) & (other != note)
         return note
 
-    def append(self, note: Any) -> None:
+    def append(self, note: Number) -> None:
         has = self.has
         self.once.append(neg(has(note)))
         self.has = lambda other: has(other) | (other == note)

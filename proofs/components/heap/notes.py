@@ -7,8 +7,8 @@ they are, so that no note is of two runs of pages.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 from memoracle.impl import heap as heap_code
 from memoracle.impl.heap import notes_in as real_notes_in
@@ -18,6 +18,8 @@ from memoracle.proofs.components.heap.code import everything, same
 from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE, SCOPE, unknown_layout
 from memoracle.proofs.components.heap.models import Listed, Notes
 from memoracle.proofs.components.heap.symbolic_heap import (
+    CountedHeap,
+    SymbolicHeap,
     constants,
     is_run,
     keeps_constants,
@@ -30,12 +32,13 @@ from memoracle.proofs.obligations.law_obligations import prose
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.proofs.symbolic.values import Condition, Function, Property
 from memoracle.spec import heap as law
 from memoracle.spec import slab as slab_law
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 
-def spare_of(heap: Any) -> law.Reserve:
+def spare_of(heap: CountedHeap) -> law.Reserve:
     return law.Reserve(spare=heap.spare.length + 1)
 
 
@@ -43,7 +46,7 @@ def spare_of(heap: Any) -> law.Reserve:
 def get_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
     due = spare_of(heap)
-    within: list[Number] = []  # where each page of notes is said to begin, and where it does
+    within: list[Truth] = []  # where each page of notes is said to begin, and where it does
 
     def notes_in(address: Number, page_shift: Number) -> Notes:
         within.append((address == heap.pages.last << page_shift) & (page_shift == heap.page_shift))
@@ -84,33 +87,44 @@ def delete_refines(run: Run) -> None:
 # No note is of two runs
 
 
-def notes_are_of_one_run(heap: Any, page: Number, later: Number) -> Truth:
+class NotedHeap(SymbolicHeap, Protocol):
+    """A heap of which it is known which notes are spare.
+
+    has_notes: whether a page is a page of notes.  lies_in: the page that a note lies in.
+    """
+
+    spare: Listed
+    has_notes: Property
+    lies_in: Function
+
+
+def notes_are_of_one_run(heap: NotedHeap, page: Number, later: Number) -> Truth:
     """No two runs of pages have one note."""
     noted, note = heap.notes.has, heap.notes.at
     return implies(noted(page) & noted(later) & (note(page) == note(later)), page == later)
 
 
-def notes_are_used_or_spare(heap: Any, page: Number) -> Truth:
+def notes_are_used_or_spare(heap: NotedHeap, page: Number) -> Truth:
     """The note of a run is neither spare nor in reserve, and what is in reserve is not among the spare ones."""
     note = heap.notes.at(page)
     unused = neg(heap.spare.has(note)) & (note != heap.reserve)
     return implies(heap.notes.has(page), unused) & neg(heap.spare.has(heap.reserve))
 
 
-def notes_lie_in_their_pages(heap: Any, page: Number, note: Number) -> Any:
+def notes_lie_in_their_pages(heap: NotedHeap, page: Number, note: Number) -> Truth:
     """Every note, of a run, spare or in reserve, lies in a page of notes."""
     of_run = implies(heap.notes.has(page), heap.has_notes(heap.lies_in(heap.notes.at(page))))
     spare = implies(heap.spare.has(note), heap.has_notes(heap.lies_in(note)))
     return of_run & spare & heap.has_notes(heap.lies_in(heap.reserve))
 
 
-def pages_of_notes_are_kept(heap: Any, page: Number) -> Truth:
+def pages_of_notes_are_kept(heap: NotedHeap, page: Number) -> Truth:
     """A page of notes was got, and is no block's; page 0 stands for the kernel's image."""
     kept = ((page == 0) | heap.pages.got(page)) & neg(heap.slabs.has(page)) & neg(heap.large.has(page))
     return implies(heap.has_notes(page), kept)
 
 
-NOTED: dict[Callable[..., Any], tuple[str, ...]] = {
+NOTED: dict[Condition, tuple[str, ...]] = {
     notes_are_of_one_run: ("page", "later"),
     notes_are_used_or_spare: ("page",),
     notes_lie_in_their_pages: ("page", "note"),
@@ -119,15 +133,21 @@ NOTED: dict[Callable[..., Any], tuple[str, ...]] = {
 NOTE_SORTS = SORTS | {"note": Sort("note")}
 
 
-def unknown_notes(run: Run) -> Any:
+def with_notes(run: Run, heap: Any) -> NotedHeap:
+    """The same heap, of which it is known which notes are spare."""
+    heap.spare = Listed(run, run.relation("is_spare", "note"))
+    heap.lies_in = run.function("lies_in", "note", gives="page")
+    heap.has_notes = run.relation("has_notes", "page")
+    noted: NotedHeap = heap
+    return noted
+
+
+def unknown_notes(run: Run) -> NotedHeap:
     """Any heap of which it is known which notes are spare, and which pages have notes."""
-    before, heap = (unknown_code(run, knowing=(runs_have_addresses, runs_are_used_once))[0] for _ in range(2))
-    for each in (before, heap):
-        each.spare = Listed(run, run.relation("is_spare", "note"))
-        each.lies_in = run.function("lies_in", "note", gives="page")
-        each.has_notes = run.relation("has_notes", "page")
-    for known, parameters in NOTED.items():
-        run.assume_for_all(parameters, lambda *points, known=known: known(before, *points))
+    known = (runs_have_addresses, runs_are_used_once)
+    before, heap = (with_notes(run, unknown_code(run, knowing=known)[0]) for _ in range(2))
+    for noted, parameters in NOTED.items():
+        run.assume_for_all(parameters, lambda *points, noted=noted: noted(before, *points))
 
     def notes_in(address: Number, page_shift: Number) -> Listed:
         page, has_notes = heap.pages.last, heap.has_notes
@@ -138,7 +158,7 @@ def unknown_notes(run: Run) -> Any:
     return heap
 
 
-def notes_stay_right(run: Run, heap: Any, page: Number) -> None:
+def notes_stay_right(run: Run, heap: NotedHeap, page: Number) -> None:
     """Claims that no note has two uses."""
     run.goals.clear()  # what containers ask of the code is claimed of `get.refines` and `delete.refines`
     for once in heap.spare.once:

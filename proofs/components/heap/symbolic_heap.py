@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 from memoracle.impl import heap as heap_code
 from memoracle.impl import slab as slab_code
@@ -12,30 +12,68 @@ from memoracle.impl.heap import Heap
 from memoracle.impl.slab import Layout
 from memoracle.proofs.components.heap.address_arithmetic import MOST_PAGES, SHIFT, Places, exact
 from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE
-from memoracle.proofs.components.heap.models import Layouts, NewBits, Notes, Slabs, Source, among, counts
+from memoracle.proofs.components.heap.models import Layouts, Listed, NewBits, Notes, Slabs, Source, among, counts
 from memoracle.proofs.symbolic.containers import Map, Sets, Words
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.numbers import number
-from memoracle.proofs.symbolic.values import Property
+from memoracle.proofs.symbolic.values import Condition, Function, Property
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import heap as law
 from memoracle.spec import slab as slab_law
-from memoracle.spec.clauses import Number, Truth, implies, neg, when
+from memoracle.spec.clauses import Clause, Number, Truth, implies, neg, when
+
+
+class HasPages(Protocol):
+    """What has its pages from a source."""
+
+    pages: Source
+    page_shift: Number
+
+
+class SymbolicHeap(HasPages, Protocol):
+    """The reference with these in the place of its attributes, and where addresses lie."""
+
+    places: Places
+    least: Number
+    layouts: Layouts
+    served: Words
+    room: Sets
+    empty: Map
+    slabs: Slabs
+    large: Map
+    notes: Map
+    reserve: Number
+
+    @property
+    def spare(self) -> Notes | Listed: ...
+
+    slot_for: Callable[..., Any]
+    new: Callable[..., Any]
+    delete: Callable[..., Any]
+    extent: Callable[..., Any]
+    _get: Callable[..., Any]
+
+
+class CountedHeap(SymbolicHeap, Protocol):
+    """A heap of whose spare notes only the number is known."""
+
+    spare: Notes
+
 
 # What an object of the reference stands for
 
 
-def page_of(heap: Any, address: Number) -> Any:
+def page_of(heap: SymbolicHeap, address: Number) -> Number:
     return heap.places.page(address)
 
 
-def slot_of(heap: Any, address: Number) -> Any:
+def slot_of(heap: SymbolicHeap, address: Number) -> Number:
     """The slot that an address lies in, of its page."""
     return heap.places.slot(address, heap.slabs.slot_of(page_of(heap, address)))
 
 
-def is_object(heap: Any, address: Number) -> Any:
+def is_object(heap: SymbolicHeap, address: Number) -> Truth:
     """Whether an object of a slab that is taken starts at this address."""
     page, slot = page_of(heap, address), slot_of(heap, address)
     layout = heap.layouts.of(heap.slabs.slot_of(page))
@@ -44,15 +82,17 @@ def is_object(heap: Any, address: Number) -> Any:
     return heap.slabs.has(page) & starts & inside & neg(heap.slabs.is_free(page, slot))
 
 
-def is_run(heap: Any, address: Number) -> Any:
+def is_run(heap: SymbolicHeap, address: Number) -> Truth:
     """Whether a block of whole pages starts at this address."""
     return heap.large.has(page_of(heap, address)) & heap.places.begins(address)
 
 
-def blocks_of(heap: Any, state: law.Heap) -> law.Heap:
+def blocks_of(heap: SymbolicHeap, state: law.Heap) -> law.Heap:
     """The blocks of a heap; of what it need not keep (the sizes asked for) this state tells."""
     return replace(state, is_live=lambda address: is_object(heap, address) | is_run(heap, address))
 
+
+MOST_BYTES = 1 << LARGEST_PAGE  # of a page: no page has more slots or objects
 
 # What is compared
 
@@ -65,14 +105,14 @@ ATTRIBUTES = frozenset(
 )
 
 
-def constants(heap: Any) -> list[object]:
+def constants(heap: SymbolicHeap) -> list[object]:
     """What stays as it is: the containers, and what the constructor found out about sizes and classes."""
     kept = [getattr(heap, name) for name in sorted(ATTRIBUTES - {"spare", "reserve"})]
     layouts, served = heap.layouts, heap.served
     return [*kept, heap.spare, layouts.has, layouts.of, served.at, served.length, heap.pages.shift]
 
 
-def keeps_constants(run: Run, heap: Any, before: Sequence[object]) -> None:
+def keeps_constants(run: Run, heap: SymbolicHeap, before: Sequence[object]) -> None:
     """Claims that these are still the ones that they were."""
     stayed = all(now is was for now, was in zip(constants(heap), before, strict=True))
     run.assert_goal("sizes, classes and containers are the ones that the heap was made with", stayed)
@@ -81,20 +121,20 @@ def keeps_constants(run: Run, heap: Any, before: Sequence[object]) -> None:
 # What the containers are like
 
 
-def runs_are_apart(heap: Any, page: Number, later: Number) -> Truth:
+def runs_are_apart(heap: HasPages, page: Number, later: Number) -> Truth:
     """A page belongs to one run at most."""
     source = heap.pages
     return implies(source.got(page) & among(page, source.length(page), later), source.run_at(later) == page)
 
 
-def runs_have_addresses(heap: Any, page: Number) -> Truth:
+def runs_have_addresses(heap: HasPages, page: Number) -> Truth:
     """A run of pages lies between page 1 and the end of the addresses."""
     source = heap.pages
     fits = (1 <= page) & (1 <= source.length(page)) & (page + source.length(page) <= 1 << 64 - heap.page_shift)
     return implies(source.got(page), fits)
 
 
-def runs_are_used_once(heap: Any, page: Number) -> Any:
+def runs_are_used_once(heap: SymbolicHeap, page: Number) -> Truth:
     """A slab is a run of one page, a larger block a run of its own, each with a note, and no run is both."""
     source, is_slab, is_large = heap.pages, heap.slabs.has(page), heap.large.has(page)
     slab = implies(is_slab, source.got(page) & (source.length(page) == 1))
@@ -102,12 +142,12 @@ def runs_are_used_once(heap: Any, page: Number) -> Any:
     return slab & large & neg(is_slab & is_large) & (heap.notes.has(page) == source.got(page))
 
 
-def slabs_have_classes(heap: Any, page: Any) -> Any:
+def slabs_have_classes(heap: SymbolicHeap, page: Number) -> Truth:
     """A slab has a class, and its count is that of its free objects."""
     return implies(heap.slabs.has(page), is_class(heap, heap.slabs.slot_of(page)))
 
 
-def slabs_are_counted(heap: Any, page: Any, slot: Any) -> Any:
+def slabs_are_counted(heap: SymbolicHeap, page: Number, slot: Number) -> Truth:
     """The count of a slab is that of its free objects."""
     slab = heap.slabs
     layout = heap.layouts.of(slab.slot_of(page))
@@ -115,26 +155,26 @@ def slabs_are_counted(heap: Any, page: Any, slot: Any) -> Any:
     return implies(slab.has(page), counts(frames, slot))
 
 
-def room_is_known(heap: Any, shift: Number, page: Number) -> Any:
+def room_is_known(heap: SymbolicHeap, shift: Number, page: Number) -> Truth:
     """Of each class, the slabs with a free object are known."""
     slab = heap.slabs
     return heap.room.has(shift, page) == (slab.has(page) & (slab.slot_of(page) == shift) & (slab.count(page) > 0))
 
 
-def empty_is_known(heap: Any, page: Number) -> Truth:
+def empty_is_known(heap: SymbolicHeap, page: Number) -> Truth:
     """A slab is empty if and only if it is the one of its class that is kept: there is no other."""
     slab, shift = heap.slabs, heap.slabs.slot_of(page)
     all_free = slab.count(page) == heap.layouts.of(shift).objects
     return implies(slab.has(page), all_free == heap.empty.maps(shift, page))
 
 
-def empty_is_a_slab(heap: Any, shift: Number) -> Truth:
+def empty_is_a_slab(heap: SymbolicHeap, shift: Number) -> Truth:
     """What is kept as an empty slab of a class is a slab of that class."""
     page = heap.empty.at(shift)
     return implies(heap.empty.has(shift), heap.slabs.has(page) & (heap.slabs.slot_of(page) == shift))
 
 
-def blocks_fit(heap: Any, size: Callable[[Any], Any], block: Any) -> Any:
+def blocks_fit(heap: SymbolicHeap, size: Function, block: Number) -> Truth:
     """The last byte of a block lies in its slot, or in its pages."""
     page, last = page_of(heap, block), block + size(block) - 1
     ends = last <= HIGHEST
@@ -144,7 +184,7 @@ def blocks_fit(heap: Any, size: Callable[[Any], Any], block: Any) -> Any:
     return implies((0 < size(block)) & (is_object(heap, block) | is_run(heap, block)), ends & fits)
 
 
-KNOWN: dict[Callable[..., Any], tuple[str, ...]] = {
+KNOWN: dict[Condition, tuple[str, ...]] = {
     runs_are_apart: ("page", "later"),
     runs_have_addresses: ("page",),
     runs_are_used_once: ("page",),
@@ -166,11 +206,11 @@ NEEDED_OF_LAYOUTS = (
 )
 
 
-def is_class(heap: Any, shift: Number) -> Any:
+def is_class(heap: SymbolicHeap, shift: Number) -> Truth:
     return heap.layouts.has(shift) & (heap.least <= shift) & (shift < heap.page_shift)
 
 
-def law_of(layout: Layout, is_free: Property, count: Number) -> Any:
+def law_of(layout: Layout, is_free: Property, count: Number) -> bitmap_law.Frames:
     head = layout.first >> layout.slot_shift
     return replace(bitmap_law.empty(layout.slots, head), is_free=is_free, count=count)
 
@@ -178,95 +218,144 @@ def law_of(layout: Layout, is_free: Property, count: Number) -> Any:
 # Any heap
 
 
-def source_of(run: Run, name: str) -> tuple[Any, Any, Any]:
+class Runs(NamedTuple):
+    """The runs of pages that are out, as `Source` has them."""
+
+    got: Property
+    length: Function
+    run_at: Function
+
+
+def any_runs(run: Run, name: str = "") -> Runs:
     """Any runs of pages that are out."""
-    return (
-        run.relation(f"got{name}", "page"),
-        run.function(f"length{name}", "page", high=MOST_PAGES),
-        run.function(f"run_at{name}", "page", gives="page"),
+    return Runs(
+        got=run.relation(f"got{name}", "page"),
+        length=run.function(f"length{name}", "page", high=MOST_PAGES),
+        run_at=run.function(f"run_at{name}", "page", gives="page"),
     )
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What a heap was made for: the sizes of pages, of blocks and of the classes that serve them.
+
+    natural: a block is aligned as its size is; if not, to 2^power bytes.
+    """
+
+    page_shift: Number
+    least: Number
+    natural: Truth
+    power: Number
+    is_class: Property
+    layout_of: Callable[[Number], Layout]
+    served: Function
+
+
+def any_sizes(run: Run) -> Sizes:
+    page_shift, least = run.number("page_shift", LEAST_PAGE, LARGEST_PAGE), run.number("least", 3, LARGEST_PAGE)
+    natural, power = run.truth("natural"), run.number("power", 0, LARGEST_PAGE)
+    run.assume(implies(natural, least == 3), implies(neg(natural), power <= least), power <= page_shift)
+    numbers = [run.function(name, "shift", high=MOST_BYTES) for name in ("slots", "bitmap", "first", "objects")]
+
+    def layout_of(shift: Number) -> Layout:
+        values: list[Any] = [page_shift, shift, *(read(shift) for read in numbers)]
+        return Layout(*values)
+
+    return Sizes(
+        page_shift,
+        least,
+        natural,
+        power,
+        is_class=run.relation("is_class", "shift"),
+        layout_of=layout_of,
+        served=run.function("served", "shift", high=SHIFT.highest, gives="shift"),
+    )
+
+
+class Contents:
+    """What the containers of a heap have, of which nothing is known yet."""
+
+    def __init__(self, run: Run) -> None:
+        self.room = run.relation("room", "shift", "page")
+        self.has_empty, self.empty = run.relation("empty", "shift"), run.function("empty_page", "shift", gives="page")
+        self.is_slab = run.relation("is_slab", "page")
+        self.slot_of = run.function("slot_of", "page", high=SHIFT.highest, gives="shift")
+        self.is_free = run.relation("is_free", "page", "slot")
+        self.count = run.function("count", "page", high=MOST_BYTES)
+        self.is_large, self.large = run.relation("large", "page"), run.function("large_pages", "page", high=MOST_PAGES)
+        self.is_noted, self.note = run.relation("noted", "page"), run.function("note", "page")
+        self.runs = any_runs(run)
+        self.spare, self.reserve = run.number("spare", 0, HIGHEST), run.number("reserve")
+
+
+def reference(run: Run, sizes: Sizes, contents: Contents, places: Places) -> CountedHeap:
+    """The reference with stand-ins that have these contents; each call makes stand-ins of its own."""
+    layouts = Layouts(run, sizes.is_class, sizes.layout_of)
+    heap: Any = object.__new__(Heap)
+    heap.__dict__.update(
+        pages=Source(run, sizes.page_shift, *contents.runs),
+        page_shift=sizes.page_shift,
+        places=places,
+        least=sizes.least,
+        layouts=layouts,
+        served=Words(run, sizes.served, sizes.page_shift + 1),
+        room=Sets(run, contents.room, sizes.page_shift + 1, "page"),
+        empty=Map(run, contents.has_empty, contents.empty),
+        slabs=Slabs(run, layouts, contents.is_slab, contents.slot_of, contents.is_free, contents.count),
+        large=Map(run, contents.is_large, contents.large, MOST_PAGES),
+        notes=Map(run, contents.is_noted, contents.note),
+        spare=Notes(run, contents.spare),
+        reserve=contents.reserve,
+    )
+    made: CountedHeap = heap
+    return made
+
+
+def assume_layouts(run: Run, heap: SymbolicHeap, clauses: Iterable[Clause]) -> None:
+    """What the law says of the layout of each class, and that a size is served by a class that there is."""
+    for clause in clauses:
+        run.assume_for_all(
+            ("shift",),
+            lambda shift, clause=clause: implies(
+                is_class(heap, shift), clause(slab_law.Layout(*heap.layouts.of(shift)), *[0] * len(clause.points))
+            ),
+        )
+    run.assume_for_all(("shift",), lambda shift: serves(heap, shift))
+
+
 def unknown_code(
-    run: Run, places: Places | None = None, knowing: Iterable[Callable[..., Any]] | None = None
-) -> tuple[Any, law.Heap]:
+    run: Run, places: Places | None = None, knowing: Iterable[Condition] | None = None
+) -> tuple[CountedHeap, law.Heap]:
     """The reference on unknown containers, and the state that it stands for before anything is run.
 
     places: where addresses lie, if that is not to be computed.  knowing: which of `KNOWN` is needed, if not all.
     """
-    page_shift, least = run.number("page_shift", LEAST_PAGE, LARGEST_PAGE), run.number("least", 3, LARGEST_PAGE)
-    natural, power = run.truth("natural"), run.number("power", 0, LARGEST_PAGE)
-    run.assume(implies(natural, least == 3), implies(neg(natural), power <= least), power <= page_shift)
-    most = 1 << LARGEST_PAGE
-    numbers = {name: run.function(name, "shift", high=most) for name in ("slots", "bitmap", "first", "objects")}
-    classes = run.relation("is_class", "shift")
-
-    def layout_of(shift: Number) -> Layout:
-        values: list[Any] = [page_shift, shift, *(read(shift) for read in numbers.values())]
-        return Layout(*values)
-
-    served = run.function("served", "shift", high=SHIFT.highest, gives="shift")
-    room = run.relation("room", "shift", "page")
-    large = (run.relation("large", "page"), run.function("large_pages", "page", high=MOST_PAGES))
-    containers: dict[str, tuple[Any, ...]] = {
-        "empty": (run.relation("empty", "shift"), run.function("empty_page", "shift", gives="page")),
-        "notes": (run.relation("noted", "page"), run.function("note", "page")),
-        "slabs": (
-            run.relation("is_slab", "page"),
-            run.function("slot_of", "page", high=SHIFT.highest, gives="shift"),
-            run.relation("is_free", "page", "slot"),
-            run.function("count", "page", high=most),
-        ),
-        "pages": source_of(run, ""),
-    }
-    spare, reserve = run.number("spare", 0, HIGHEST), run.number("reserve")
-
-    def reference() -> Any:
-        layouts = Layouts(run, classes, layout_of)
-        heap = object.__new__(Heap)
-        heap.__dict__.update(
-            pages=Source(run, page_shift, *containers["pages"]),
-            page_shift=page_shift,
-            places=places or exact(page_shift),
-            least=least,
-            layouts=layouts,
-            served=Words(run, served, page_shift + 1),
-            room=Sets(run, room, page_shift + 1, "page"),
-            empty=Map(run, *containers["empty"]),
-            slabs=Slabs(run, layouts, *containers["slabs"]),
-            large=Map(run, *large, MOST_PAGES),
-            notes=Map(run, *containers["notes"]),
-            spare=Notes(run, spare),
-            reserve=reserve,
-        )
-        return heap
-
-    before = reference()
+    sizes, contents = any_sizes(run), Contents(run)
+    where = places or exact(sizes.page_shift)
+    before = reference(run, sizes, contents, where)
     size = run.function("size", "block")
     ghost = law.Heap(
-        page_shift=page_shift,
-        alignment=when(natural, number(law.NATURAL), 1 << power),
+        page_shift=sizes.page_shift,
+        alignment=when(sizes.natural, number(law.NATURAL), 1 << sizes.power),
         is_live=lambda address: False,
         size=size,
         block_at=run.function("block_at", "byte", gives="block"),
     )
-    for clause in NEEDED_OF_LAYOUTS if knowing is None else NEEDED_OF_LAYOUTS[:1]:
-        run.assume_for_all(
-            ("shift",),
-            lambda shift, clause=clause: implies(
-                is_class(before, shift), clause(slab_law.Layout(*layout_of(shift)), *[0] * len(clause.points))
-            ),
-        )
-    run.assume_for_all(("shift",), lambda shift: serves(before, shift))
+    assume_layouts(run, before, NEEDED_OF_LAYOUTS if knowing is None else NEEDED_OF_LAYOUTS[:1])
     for known in KNOWN if knowing is None else knowing:
         run.assume_for_all(KNOWN[known], lambda *points, known=known: known(before, *points))
     run.assume_for_all(("block",), lambda address: blocks_fit(before, size, address))
+    use_models(run)
+    return reference(run, sizes, contents, where), blocks_of(before, ghost)
+
+
+def use_models(run: Run) -> None:
+    """Puts models in the place of what the code of a heap calls: new bitmaps, and the notes of a new page."""
     run.replace(slab_code, "Bitmap", NewBits(run))
-    run.replace(heap_code, "notes_in", lambda address, page_shift: Notes(run, run.fresh("notes", 2, most)))
-    return reference(), blocks_of(before, ghost)
+    run.replace(heap_code, "notes_in", lambda address, page_shift: Notes(run, run.fresh("notes", 2, MOST_BYTES)))
 
 
-def serves(heap: Any, shift: Number) -> Truth:
+def serves(heap: SymbolicHeap, shift: Number) -> Truth:
     """A size is served by a class that is large enough, or by whole pages."""
     slot = heap.served.at(shift)
     return implies(shift <= heap.page_shift, (slot == 0) | (is_class(heap, slot) & (shift <= slot)))

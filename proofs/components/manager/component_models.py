@@ -121,7 +121,7 @@ class LawfulPaging:
         self.shown: list[Number] = []  # the frames that were mapped
         self.hidden: list[Number] = []  # those that were unmapped
 
-    def create(self, process: Any) -> bool:
+    def create(self, process: Number) -> bool:
         with self.run.reading_law():
             unknown = is_new(self.whole.state, process)
         if not unknown:
@@ -279,7 +279,7 @@ class LawfulBuddy:
     def __init__(self, whole: Whole, process: Number) -> None:
         self.whole, self.run, self.process = whole, whole.run, process
 
-    def allocate(self, pages: Any) -> Number | None:
+    def allocate(self, pages: Number) -> Number | None:
         if not self.whole.may("a block fits"):
             self.whole.refused = True
             return None
@@ -297,7 +297,7 @@ class LawfulBuddy:
             self._take(first, pages, pages)
         return True
 
-    def free(self, first: Any, pages: Any) -> bool:
+    def free(self, first: Number, pages: Number) -> bool:
         with self.run.reading_law():
             state, size = self.whole.state, rounded(self.run, pages)
             allowed = (0 < pages) & manager_ranges.frees_a_block(state, self.process, first, size)

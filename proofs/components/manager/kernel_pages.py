@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from memoracle.proofs.components.manager.law import LAW, proved
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.values import Function
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
 from memoracle.spec import manager_pages
-from memoracle.spec.clauses import Number, when
+from memoracle.spec.clauses import Number, Truth, when
 
 
 @dataclass(frozen=True)
 class Seen:
     """What who asks sees of a state."""
 
-    free_frames: Any
-    pages_at: Any
+    free_frames: Number
+    pages_at: Function
 
 
 def seen(state: law.Memory) -> Seen:
@@ -29,7 +29,7 @@ def seen(state: law.Memory) -> Seen:
     return Seen(state.count, pages_at)
 
 
-def takes_frames(at_first: Any, state: law.Memory, first: Number) -> Any:
+def takes_frames(at_first: Number, state: law.Memory, first: Number) -> Truth:
     """Since there were so many free frames, each page of this block has taken one at least."""
     return state.pages_at(first) <= at_first - state.count
 

@@ -16,7 +16,8 @@ from memoracle.proofs.components.manager.component_models import rounded
 from memoracle.proofs.components.manager.kernel_pages import seen
 from memoracle.proofs.components.manager.repeated_steps import PagesCame, PagesWent, Released
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.loops import Members, cut
+from memoracle.proofs.symbolic.loops import Measure, Members, cut
+from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
 from memoracle.spec import manager_law, manager_pages
@@ -41,9 +42,9 @@ class Growing:
 
     def __init__(self, code: Code, pages: Number, size: Number) -> None:
         self.code, self.asked, self.size = code, pages, size
-        self.goes_on: Any = True
+        self.goes_on: Truth = True
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         (first,) = arguments
         if not hasattr(self, "begun"):
             self.first, start = first, self.code.before
@@ -71,7 +72,7 @@ class Growing:
     def state(self) -> law.Memory:
         return self.came(self.begun)
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Truth:
         at, (frame, page, _) = self.code.at, self.code.any_keys
         pages, frames = (at.kernel_page, page), (at.frame, frame, self.came.inverses.frame_at(at.physical))
         self.came = came = self.came.any_more(self.asked, pages, frames)
@@ -82,7 +83,7 @@ class Growing:
         run.suppose(implies(neg(self.goes_on), came.many < self.asked))
         return self.goes_on
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
         code, before = self.code, self.state()
         run.assert_goal("the step says whether one more page came", result is True or result is False)
         self.goes_on = result is True
@@ -120,7 +121,7 @@ class Shrinking:
     def __init__(self, code: Code) -> None:
         self.code, self.start = code, code.before
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         (first,) = arguments
         if not hasattr(self, "went"):
             self.first, self.went = first, PagesWent(run, self.start, first, self.code.at)
@@ -133,7 +134,7 @@ class Shrinking:
         self.went = self.went.any_more()
         self.code.becomes(self.went())
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
         code, before, (tables,) = self.code, self.went(), self.code.whole.tables[self.tables :]
         code.allowed(manager_pages.shrink_pages, before, first=self.first)
         with_tables(code, manager_pages.shrink_pages(before, self.first), [tables])
@@ -224,14 +225,14 @@ class Releasing:
     def state(self) -> law.Memory:
         return self.released(self.ended())
 
-    def fits(self, left_has: Any, released_has: Any, frame: Number) -> Truth:
+    def fits(self, left_has: Property, released_has: Property, frame: Number) -> Truth:
         """That a frame is left to release, or was released, if and only if it should be."""
         lost, given = self.code.manager.paging.lost_its_last_use(frame), self.ended().use(frame) == law.GIVEN
         left, released = left_has(frame), released_has(frame)
         told_once = implies(left, lost) & neg(left & released)
         return told_once & implies(released, lost & given) & implies(lost & given, left | released)
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         (self.left,) = arguments
         self.holds(run)
         self.freed = len(self.code.bitmap.freed)
@@ -249,7 +250,7 @@ class Releasing:
         run.assume_for_all(("frame",), partial(self.fits, self.left.has, self.released.has))
         self.code.becomes(self.state())
 
-    def on_back_edge(self, run: Run, result: Any) -> Any:
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
         frame, before = self.left.popped, self.state()
         if len(self.code.bitmap.freed) > self.freed:
             self.code.allowed(law.release, before, frame=frame)

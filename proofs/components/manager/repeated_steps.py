@@ -14,6 +14,7 @@ from typing import Any
 from memoracle.proofs.components.manager.component_models import SomeTables
 from memoracle.proofs.components.manager.law import AnyPoints
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.values import Function, Property, Table
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
@@ -49,12 +50,12 @@ class PagesCame:
     def __init__(self, run: Run, start: law.Memory, first: Any, at: AnyPoints) -> None:
         """at: the points at which states are compared."""
         self.run, self.first, self.inverses = run, first, Inverses(run, start, at)
-        self.many: Any = NONE
-        self.frame: Any = start.frame_at
-        self.page: Any = start.page_of
+        self.many: Number = NONE
+        self.frame: Function = start.frame_at
+        self.page: Function = start.page_of
         self.tables = no_tables(run, 0, True)
 
-    def any_more(self, asked: Any, pages: Sequence[Any], frames: Sequence[Any]) -> PagesCame:
+    def any_more(self, asked: Number, pages: Sequence[Number], frames: Sequence[Number]) -> PagesCame:
         """Any number of pages, up to so many.  pages, frames: those of which it matters whether they came."""
         run, more = self.run, copy(self)
         highest = run.sorts["frame"].highest
@@ -69,7 +70,7 @@ class PagesCame:
         run.suppose(more.many <= asked)
         return more
 
-    def one_more(self, frame: Any, tables: SomeTables | None) -> PagesCame:
+    def one_more(self, frame: Number, tables: SomeTables | None) -> PagesCame:
         """The next page, with this frame, and tables for it."""
         more, next_page, frame_of, page_of = copy(self), self.first + self.many, self.frame, self.page
         for page in (next_page, page_of(frame)):
@@ -83,13 +84,13 @@ class PagesCame:
     def came(self, kernel_page: Number) -> Truth:
         return False if self.many is NONE else law.among(kernel_page, self.first, self.many)
 
-    def has(self, frame: Any) -> Truth:
+    def has(self, frame: Number) -> Truth:
         """Whether a frame came for one of the pages."""
         page = self.page(frame)
         has: Truth = self.came(page) & (self.frame(page) == frame)
         return has
 
-    def is_apart(self, start: law.Memory, kernel_page: Any) -> Truth:
+    def is_apart(self, start: law.Memory, kernel_page: Number) -> Truth:
         """That a page that came has a frame of its own, which was free, and that nothing was mapped there."""
         its = self.frame(kernel_page)
         apart = (self.page(its) == kernel_page) & start.is_free(its) & neg(self.tables.has(its))
@@ -115,7 +116,7 @@ class PagesCame:
             is_it: Truth = has(frame) & (frame << shift == physical)
             return is_it
 
-        def when_shown(value: Number, otherwise: Any) -> Any:
+        def when_shown(value: Number, otherwise: Table) -> Table:
             return lambda space, page: when(shown(space, page), value, otherwise(space, page))
 
         return replace(
@@ -145,10 +146,10 @@ class PagesWent:
         """at: the points at which states are compared."""
         self.run, self.start, self.first, self.inverses = run, start, first, Inverses(run, start, at)
         self.many = start.pages_at(first)
-        self.left: Any = self.many
+        self.left: Number = self.many
         self.tables = no_tables(run, 0, False)
 
-    def any_more(self, left: Any = None) -> PagesWent:
+    def any_more(self, left: Number | None = None) -> PagesWent:
         """Any number of pages, or all but so many."""
         more, start = copy(self), self.start
         more.left = self.run.fresh("pages-left", 0, self.run.sorts["frame"].highest) if left is None else left
@@ -202,7 +203,7 @@ class Released:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.has: Any = lambda frame: False
+        self.has: Property = lambda frame: False
         self.many: Number = 0
 
     def any_more(self) -> Released:
