@@ -16,7 +16,9 @@ from unittest.mock import patch
 from memoracle.impl import pat as pat_code
 from memoracle.impl.boot import Record, usable_pages
 from memoracle.proofs import registry
-from memoracle.proofs.components import bitmap
+from memoracle.proofs.components.bitmap import code as bitmap_code
+from memoracle.proofs.components.bitmap import law as bitmap_law
+from memoracle.proofs.components.bitmap import symbolic_bitmap
 from memoracle.proofs.components.buddy import code as buddy_code
 from memoracle.proofs.components.buddy import law as buddy_law
 from memoracle.proofs.components.buddy import spaces as buddy_spaces
@@ -137,7 +139,7 @@ GROWTHS = (
         "bitmap",
         "frames",
         ("bitmap.allocate.keeps-", "bitmap.free.keeps-"),
-        [(bitmap, "MOST_FRAMES")],
+        [(module, "MOST_FRAMES") for module in (bitmap_law, symbolic_bitmap, bitmap_code)],
         [1 << bits for bits in BITS],
         lambda frames: bitmap_run(frames)[0],
         (4, 8, 12),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from memoracle.proofs.components import bitmap, buddy, heap, kernel_half, manager, paging, pat
-from memoracle.proofs.components.boot import code as boot
+from memoracle.proofs.components import bitmap, boot, buddy, heap, kernel_half, manager, paging, pat
 from memoracle.proofs.components.manager import law as manager_law
 from memoracle.proofs.counting import counts
 from memoracle.proofs.exhaustive import hazards

@@ -21,7 +21,7 @@ import memoracle
 from memoracle import cli
 from memoracle.explain.index import Index
 from memoracle.proofs import registry
-from memoracle.proofs.components import bitmap
+from memoracle.proofs.components.bitmap import law as bitmap
 from memoracle.proofs.obligations import law_obligations, vacuity
 from memoracle.proofs.obligations.discharge import discharge
 from memoracle.spec import bitmap as law

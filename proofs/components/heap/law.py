@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from memoracle.impl import slab as slab_code
-from memoracle.proofs.components import bitmap
+from memoracle.proofs.components.bitmap import law as bitmap
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run

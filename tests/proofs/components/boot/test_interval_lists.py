@@ -14,8 +14,11 @@ from standin_trials import MODES, can_be, can_fail, possible
 from memoracle.impl import boot
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.boot import TOP, Interval, Record
-from memoracle.proofs.components.boot.code import SORTS, Machine, claims, cutting, filling, lies_in, spoiling
+from memoracle.proofs.components.boot.cuts import cutting, lies_in
 from memoracle.proofs.components.boot.interval_lists import Bag, Records, covers
+from memoracle.proofs.components.boot.law import SORTS
+from memoracle.proofs.components.boot.records import claims, filling, spoiling
+from memoracle.proofs.components.boot.start import Machine
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
 from memoracle.proofs.symbolic.numbers import number
 from memoracle.spec import boot as law

@@ -1,0 +1,238 @@
+"""Proofs of the code of `impl/bitmap.py`: it does what the law says."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from memoracle.impl import bitmap as bitmap_code
+from memoracle.impl.bitmap import Bitmap, set_bits
+from memoracle.proofs.abstraction.objects import bit
+from memoracle.proofs.components.bitmap.law import MOST_FRAMES, proved, unknown
+from memoracle.proofs.components.bitmap.symbolic_bitmap import (
+    SymbolicBitmap,
+    is_the_laws,
+    unknown_code,
+    without_attribute,
+)
+from memoracle.proofs.obligations.obligation import Obligation
+from memoracle.proofs.symbolic.containers import Set, Words
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
+from memoracle.proofs.symbolic.loops import Measure, cut
+from memoracle.spec import bitmap as law
+from memoracle.spec.clauses import Number, Operation, Truth, at_least, at_most, implies, neg
+from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
+
+
+class Advance:
+    """The loop that moves the frontier: all words that it passes hold no free frame."""
+
+    def __init__(self, bitmap: SymbolicBitmap) -> None:
+        self.bitmap = bitmap
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        return self.on_back_edge(run, None)
+
+    def havoc(self, run: Run) -> None:
+        frontier = self.bitmap.frontier = run.point("word")
+        words = self.bitmap.words.at
+        run.suppose(frontier <= self.bitmap.length)
+        run.assume_for_all(("word",), lambda word: implies(word < frontier, words(word) == 0))
+
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
+        word = run.point("word")
+        passed = implies(word < self.bitmap.frontier, self.bitmap.words.at(word) == 0)
+        run.assert_goal("the frontier passes no free frame", passed)
+        run.assert_goal("the frontier stays in the bitmap", self.bitmap.frontier <= self.bitmap.length)
+        return self.bitmap.length - self.bitmap.frontier
+
+
+def is_the_lowest(bitmap: SymbolicBitmap, found: Number | None, word: Number) -> Truth:
+    """Whether this word, or no word, is the lowest that is not 0."""
+    if found is None:
+        return bitmap.words.at(word) == 0
+    here = (0 <= found) & (found < bitmap.length) & (bitmap.words.at(found) != 0)
+    return here & implies(word < found, bitmap.words.at(word) == 0)
+
+
+@proved("lowest-word.refines", "refinement", "the lowest word that holds a free frame is found, and nothing changes")
+def lowest_word_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    trusting = bitmap.trusting
+    cut(run, bitmap, "_advance", lambda: Advance(bitmap))
+    found = run.call(bitmap._lowest_word)
+    inside = (0 <= (word := run.point("word"))) & (word < bitmap.length)
+    run.assert_goal("it is the lowest", implies(inside, is_the_lowest(bitmap, found, word)))
+    run.assert_goal("it lies in the bitmap", found is None or (0 <= found) & (found < bitmap.length))
+    is_the_laws(run, without_attribute(bitmap, "_advance"), state, trusting)
+
+
+@proved("clear.refines", "refinement", "the code that takes a free frame changes what the law says, and no more")
+def clear_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    frame, trusting = run.point("frame"), bitmap.trusting
+    run.assume(law.allocate.allows(state, frame=frame))
+    run.call(bitmap._clear, frame)
+    is_the_laws(run, bitmap, law.allocate(state, frame), trusting)
+
+
+def finding_and_clearing(run: Run, bitmap: SymbolicBitmap, state: law.Frames) -> list[Number]:
+    """Puts what is shown of the steps of `allocate` in their place; the frames that are cleared."""
+    cleared: list[Number] = []
+
+    def lowest_word() -> Number | None:
+        found = run.point("word") if run.fork() else None
+        length = bitmap.length
+        with run.reading_law():
+            if found is not None:
+                run.suppose(is_the_lowest(bitmap, found, found))
+            inside = lambda word: implies((0 <= word) & (word < length), is_the_lowest(bitmap, found, word))  # noqa: E731
+            run.assume_for_all(("word",), inside)
+        return found
+
+    def clear(frame: Number) -> None:
+        with run.reading_law():
+            run.assert_goal("the frame that is taken is free", law.allocate.allows(state, frame=frame))
+            cleared.append(frame)
+
+    run.replace(bitmap, "_lowest_word", lowest_word)
+    run.replace(bitmap, "_clear", clear)
+    return cleared
+
+
+@proved("allocate.refines", "refinement", "the code of allocate does what the law allows, and takes the lowest frame")
+def allocate_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    before, trusting = dict(vars(bitmap)), bitmap.trusting
+    cleared = finding_and_clearing(run, bitmap, state)
+    frame, other = run.call(bitmap.allocate), run.point("frame")
+    now = without_attribute(bitmap, "_lowest_word", "_clear")
+    run.assert_goal("only the steps change anything", all(vars(now)[name] is value for name, value in before.items()))
+    is_the_laws(run, now, state, trusting)
+    if frame is None:
+        run.assert_goal("it fails only if no frame is free", neg(law.allocate.allows(state, frame=other)))
+        run.assert_goal("it takes none", not cleared)
+        return
+    run.assert_goal("the frame that is answered is taken, and no other", len(cleared) == 1 and frame is cleared[0])
+    run.assert_goal("no lower frame is free", implies(state.is_free(other), frame <= other))
+
+
+def refines(name: str, method: str, operation: Operation, trusting: Operation | None = None) -> Obligation:
+    """That a method that takes a frame, any number, does what the operation says, or else nothing.
+
+    trusting: the operation that it is of a trusting bitmap, if that is another.
+    """
+    said = " or ".join(each.name for each in (operation, trusting) if each)
+
+    @proved(f"{name}.refines", "refinement", f"the code of {method} does what the law says ({said})")
+    def body(run: Run) -> None:
+        bitmap, state = unknown_code(run)
+        frame, trusts = run.any_number("frame"), bitmap.trusting
+        done = run.call(lambda: bool(getattr(bitmap, method)(frame)))
+        due = trusting if trusting and run.call(lambda: bool(trusts)) else operation
+        if done:
+            run.assert_goal("the law allows it", due.allows(state, frame=frame))
+            is_the_laws(run, bitmap, due(state, frame), trusts)
+        else:
+            run.assert_goal("it fails only if the law says so", neg(due.allows(state, frame=frame)))
+            is_the_laws(run, bitmap, state, trusts)
+
+    return body
+
+
+def bits_are_set(before: Any, after: Any, first: Number, last: Number, position: Number) -> Truth:
+    """A bit is set afterwards if it was, or is one of those to set."""
+    among = (first <= position) & (position < last)
+    return bit(after, position) == (bit(before, position) | among)
+
+
+@proved("set-bits.refines", "refinement", "the code of set_bits sets these bits and no others")
+def set_bits_refines(run: Run) -> None:
+    content, length = run.function("words", "word"), run.number("length", 1, MOST_FRAMES)
+    words, before = Words(run, content, length), Words(run, content, length)
+    first, last = run.point("frame"), run.point("frame")
+    run.assume(first < last, last <= length << 6)
+    run.call(set_bits, words, first, last)
+    run.assert_goal("these bits are set, and no others", bits_are_set(before, words, first, last, run.point("frame")))
+
+
+def setting_bits(run: Run) -> None:
+    """Puts what `set_bits_refines` shows in the place of `set_bits`."""
+
+    def stand_in(words: Any, first: Number, last: Number) -> None:
+        with run.reading_law():
+            run.assert_goal("there are such bits", (0 <= first) & (first < last) & (last <= words.length << 6))
+            before = words.copy()
+            words.at = run.function(f"set#{next(run.count)}", "word")
+            run.assume_for_all(("frame",), lambda frame: bits_are_set(before, words, first, last, frame))
+
+    run.replace(bitmap_code, "set_bits", stand_in)
+
+
+@proved("add.refines", "refinement", "the code of add adds each frame, but for the image's and those past the bitmap")
+def add_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    setting_bits(run)
+    first, last, trusting = run.any_number("frame"), run.any_number("frame"), bitmap.trusting
+    run.assume(bitmap.frontier == 0)
+    start, end = at_least(first, state.image), at_most(last, state.reach)
+    among = lambda frame: implies((start <= frame) & (frame < end), law.adds_only_new_frames(state, frame))  # noqa: E731
+    run.assume_for_all(("frame",), among)
+    run.call(bitmap.add, first, last)
+    is_the_laws(run, bitmap, law.added(state, start, at_least(end, start)), trusting)
+
+
+@proved("asked.refines", "refinement", "what the code answers when asked is so, of any number, and changes nothing")
+def asked_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    frame, trusting = run.any_number("frame"), bitmap.trusting
+    is_free, exists = (run.call(lambda ask=ask: bool(ask(frame))) for ask in (bitmap.is_free, bitmap.exists))
+    reached = law.frame_is_in_reach(state, frame)
+    run.assert_goal("whether a frame is free", law.tells_whether_free(state, frame, is_free))
+    run.assert_goal("whether a frame exists", exists == (reached & state.exists(frame)))
+    run.assert_goal("how many frames are free", law.tells_the_count(state, run.call(bitmap.count)))
+    is_the_laws(run, bitmap, state, trusting)
+
+
+@proved("reached.refines", "refinement", "a geometry names the frame of a byte just where its bitmap can be asked")
+def reached_refines(run: Run) -> None:
+    state, address = unknown(run), run.fresh("address", -HIGHEST, HIGHEST)
+    for shift in PAGE_SHIFTS.values():
+        geometry: Any = SimpleNamespace(page_shift=shift, frames=state.reach)
+        frame = run.call(Geometry.frame_reached, geometry, address)
+        may = law.is_free.allows(state, frame=address >> shift)
+        run.assert_goal("it names one if the law lets it be asked for", neg(may) if frame is None else may)
+        run.assert_goal("it is the one of the byte", frame is None or frame == address >> shift)
+
+
+@proved("empty.refines", "refinement", "the reference starts as the law says, with arrays of its own")
+def empty_refines(run: Run) -> None:
+    reach, image = run.number("reach", 1, MOST_FRAMES), run.number("image", 1, MOST_FRAMES)
+    trusting = run.truth("trusting")
+    run.assume(image <= reach)
+    setting_bits(run)
+    bitmap = run.call(Bitmap, reach, image, trusting)
+    run.assert_goal("no word was searched", bitmap.frontier == 0 and not len(bitmap.reopened))
+    bitmap.reopened = Set(run, lambda word: False, "word")
+    is_the_laws(run, bitmap, law.empty(reach, image), trusting)
+    checked = run.call(Bitmap, reach, image)
+    run.assert_goal("without a word about it, it is not trusting", checked.trusting is False)
+    shared = ("words", "existing", "reopened")
+    run.assert_goal(
+        "two bitmaps share nothing", all(getattr(bitmap, name) is not getattr(checked, name) for name in shared)
+    )
+
+
+CODE = (
+    lowest_word_refines,
+    clear_refines,
+    allocate_refines,
+    refines("take", "take", law.allocate),
+    refines("free", "free", law.free, trusting=law.free_trusting),
+    set_bits_refines,
+    add_refines,
+    asked_refines,
+    reached_refines,
+    empty_refines,
+)

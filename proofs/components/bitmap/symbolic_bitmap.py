@@ -1,0 +1,124 @@
+"""Any bitmap: its containers with unknown contents, what they must be like, and which frames they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from memoracle.impl.bitmap import Bitmap
+from memoracle.proofs.abstraction.objects import frames_of
+from memoracle.proofs.components.bitmap.law import LAW, MOST_FRAMES
+from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.symbolic.containers import Set, Words
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.spec import bitmap as law
+from memoracle.spec.clauses import Number, Truth, implies, neg
+
+
+class SymbolicBitmap(Protocol):
+    """The reference with these in the place of its attributes."""
+
+    frames: Number
+    image: Number
+    trusting: Truth
+    length: Number
+    free_frames: Number
+    frontier: Number
+    words: Words
+    existing: Words
+    reopened: Set
+
+    add: Callable[..., Any]
+    allocate: Callable[..., Any]
+    free: Callable[..., Any]
+    take: Callable[..., Any]
+    exists: Callable[..., Any]
+    is_free: Callable[..., Any]
+    count: Callable[..., Any]
+    _lowest_word: Callable[..., Any]
+    _clear: Callable[..., Any]
+    _advance: Callable[..., Any]
+
+
+def reopened_are_known(bitmap: SymbolicBitmap, word: Number) -> Truth:
+    """Of the words below the frontier, those with a free frame are noted as reopened, and no others."""
+    searched = (0 <= word) & (word < bitmap.frontier)
+    return bitmap.reopened.has(word) == (searched & (bitmap.words.at(word) != 0))
+
+
+def unknown_code(run: Run, name: str = "") -> tuple[SymbolicBitmap, law.Frames]:
+    """The reference on unknown containers, and the state that it stands for before anything is run.
+
+    Checked or trusting: what is given of a trusting bitmap is what its law leaves.
+    """
+    words, existing = (run.function(f"{each}{name}", "word", gives=None) for each in ("words", "existing"))
+    reach, image = run.number(f"reach{name}", 1, MOST_FRAMES), run.number(f"image{name}", 1, MOST_FRAMES)
+    length = reach + 63 >> 6
+    frontier = run.number(f"frontier{name}", 0, MOST_FRAMES)
+    reopened, count = run.relation(f"reopened{name}", "word"), run.number(f"count{name}")
+    trusting = run.truth(f"trusting{name}")
+    run.assume(image <= reach, frontier <= length)
+    run.touch(("word",), (frontier,))
+
+    def reference() -> SymbolicBitmap:
+        bitmap: Any = object.__new__(Bitmap)
+        bitmap.__dict__.update(
+            frames=reach,
+            image=image,
+            trusting=trusting,
+            length=length,
+            words=Words(run, words, length),
+            existing=Words(run, existing, length),
+            free_frames=count,
+            frontier=frontier,
+            reopened=Set(run, reopened, "word"),
+        )
+        made: SymbolicBitmap = bitmap
+        return made
+
+    before = reference()
+    in_use, free_below = run.relation(f"in_use{name}", "frame"), run.function(f"free_below{name}", "frame")
+    state = replace(frames_of(before), in_use=in_use, free_below=free_below)
+    run.assume_all(law.TRUSTING, state)
+    for clause in law.CHECKED:
+        if clause not in law.TRUSTING:
+            run.assume_for_all(clause.points, lambda *at, clause=clause: implies(neg(trusting), clause(state, *at)))
+    run.assume_for_all(("word",), lambda word: reopened_are_known(before, word))
+    return reference(), state
+
+
+NOT_KEPT = ("in_use", "free_below")  # by the reference
+# Every attribute of a bitmap, and where it is compared after each call: in the law's state, or by itself.
+COMPARED = {
+    "frames": "reach",
+    "image": "image",
+    "free_frames": "count",
+    "existing": "exists",
+    "words": "is_free",
+    "trusting": "",
+    "length": "",
+    "frontier": "",
+    "reopened": "",
+}
+
+
+def is_the_laws(run: Run, bitmap: SymbolicBitmap, state: law.Frames, trusting: Truth) -> None:
+    """Claims that the reference stands for this state, is trusting or not, and knows which words were reopened."""
+    law_obligations.same_state(run, LAW, frames_of(bitmap), state, NOT_KEPT)
+    run.assert_goal("every attribute is compared", vars(bitmap).keys() == COMPARED.keys())
+    run.assert_goal("it is as trusting as it was asked to be", bitmap.trusting == trusting)
+    run.assert_goal("its length is that of a word for each 64 frames", bitmap.length == bitmap.frames + 63 >> 6)
+    for name in ("words", "existing"):
+        run.assert_goal(f"{name} is an array of its length", getattr(bitmap, name).length == bitmap.length)
+    run.assert_goal("its arrays are two", bitmap.words is not bitmap.existing)
+    run.assert_goal("the words that were reopened are known", reopened_are_known(bitmap, run.point("word")))
+    run.assert_goal("the frontier stays in the bitmap", (0 <= bitmap.frontier) & (bitmap.frontier <= bitmap.length))
+
+
+def without_attribute(bitmap: SymbolicBitmap, *names: str) -> SymbolicBitmap:
+    """The object without the steps that a proof put in the place of its own."""
+    seen: Any = object.__new__(Bitmap)
+    seen.__dict__.update({name: value for name, value in vars(bitmap).items() if name not in names})
+    left: SymbolicBitmap = seen
+    return left

@@ -1,0 +1,93 @@
+"""Proofs of the code of `impl/boot.py` that cuts lists of intervals.
+
+A list is known by the points that it covers alone; so what is shown holds for any list.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memoracle.impl import boot as code
+from memoracle.impl.boot import Interval
+from memoracle.proofs.components.boot.interval_lists import Bag, covers
+from memoracle.proofs.components.boot.law import proved
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
+from memoracle.proofs.symbolic.values import Property
+from memoracle.spec import boot as law
+from memoracle.spec.clauses import Number, Truth, implies, neg
+
+
+def lies_in(interval: Any, point: Number) -> Truth:
+    inside: Truth = (interval.start <= point) & (point < interval.end)
+    return inside
+
+
+def any_interval(run: Run) -> Interval:
+    """Any interval that does not end before it starts."""
+    interval = Interval(run.fresh("start"), run.fresh("end", 0, law.TOP))
+    run.assume(interval.start <= interval.end)
+    return interval
+
+
+@proved(
+    "beside.refines", "refinement", "the pieces beside a cut are what of an interval lies outside it", integers=True
+)
+def beside_refines(run: Run) -> None:
+    left, interval, gap, point = Bag.unknown(run, "point"), any_interval(run), any_interval(run), run.point("point")
+    run.assume(interval.start < interval.end)
+    run.assume_for_all(("point",), lambda point: implies(left.covers(point), point < interval.start))
+    result = run.call(code.beside, left, interval, gap)
+    outside = lies_in(interval, point) & neg(lies_in(gap, point))
+    run.assert_goal("they are left, too", covers(result, point) == (left.covers(point) | outside))
+
+
+class Cutting:
+    """The loop that cuts intervals: what is left is what those before covered, but for the cut."""
+
+    varies = ("interval",)
+
+    def __init__(self, intervals: Bag, gap: Interval) -> None:
+        self.intervals, self.gap = intervals, gap
+
+    def _known(self, left: Any) -> Property:
+        seen, gap = self.intervals.seen, self.gap
+        return lambda point: covers(left, point) == (seen(point) & neg(lies_in(gap, point)))
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        run.assert_goal("what is left so far lies outside the cut", self._known(arguments[0])(run.point("point")))
+        return Iterates()
+
+    def havoc(self, run: Run) -> Any:
+        left = Bag.unknown(run, "point")
+        self.intervals.forget()
+        run.assume_for_all(("point",), self._known(left))
+        return left
+
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
+        self.intervals.advance()
+        run.assert_goal("what is left so far lies outside the cut", self._known(result)(run.point("point")))
+        return Iterates()
+
+
+@proved("without.refines", "refinement", "intervals without a cut cover what lies outside it", integers=True)
+def without_refines(run: Run) -> None:
+    intervals, gap, point = Bag.unknown(run, "point"), any_interval(run), run.point("point")
+    cut(run, code, "beside", lambda left, interval, gap: Cutting(intervals, gap))
+    result = run.call(code.without, intervals, gap)
+    run.assert_goal(
+        "no more and no less is left", covers(result, point) == (intervals.covers(point) & neg(lies_in(gap, point)))
+    )
+
+
+def cutting(run: Run) -> None:
+    """Puts what `without_refines` shows in the place of `without`."""
+
+    def stand_in(intervals: Any, gap: Any) -> Bag:
+        run.assert_goal("the cut does not end before it starts", gap.start <= gap.end)
+        return Bag(run, lambda point: covers(intervals, point) & neg(lies_in(gap, point)), intervals.parameter)
+
+    run.replace(code, "without", stand_in)
+
+
+CODE = (beside_refines, without_refines)

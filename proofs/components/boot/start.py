@@ -1,0 +1,123 @@
+"""Proofs of `boot` in `impl/boot.py`: of the bitmap that it makes, the frames of usable pages are free."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+from memoracle.impl import boot as code
+from memoracle.proofs.components.boot.interval_lists import Bag
+from memoracle.proofs.components.boot.law import LARGEST_SHIFT, proved
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
+from memoracle.proofs.symbolic.values import Property
+from memoracle.spec import bitmap as bitmap_law
+from memoracle.spec.clauses import Number, Truth, at_least, at_most, implies, neg
+
+
+class Filling:
+    """The loop that adds the runs of usable pages to the bitmap: the frames of those seen so far are free."""
+
+    varies = ("run",)
+
+    def __init__(self, machine: Machine, runs: Bag) -> None:
+        self.machine, self.runs = machine, runs
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        frame = run.point("frame")
+        run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(frame))
+        return Iterates()
+
+    def havoc(self, run: Run) -> Any:
+        self.runs.forget()
+        state = replace(
+            self.machine.state,
+            exists=run.relation("exists~", "frame"),
+            is_free=run.relation("is_free~", "frame"),
+            in_use=run.relation("in_use~", "frame"),
+        )
+        run.assume_for_all(("frame",), self._known(state))
+        self.machine.state = state
+
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
+        self.runs.advance()
+        run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(run.point("frame")))
+        return Iterates()
+
+    def _known(self, state: bitmap_law.Frames) -> Property:
+        return booted(state, self.runs.seen)
+
+
+def booted(state: bitmap_law.Frames, is_usable: Property) -> Property:
+    """What is known of each frame if these pages turned out to be usable, and nothing was allocated."""
+
+    def known(frame: Number) -> Truth:
+        usable = is_usable(frame) & (state.image <= frame) & (frame < state.reach)
+        exists = usable | (frame < state.image)
+        right: Truth = (state.is_free(frame) == usable) & (state.exists(frame) == exists) & neg(state.in_use(frame))
+        return right
+
+    return known
+
+
+class Machine:
+    """Stands in for the bitmap, of which `proofs/components/bitmap` shows what it does: it holds the law's state."""
+
+    def __init__(self, run: Run, frames: Number, image: Number) -> None:
+        self.run, self.state = run, bitmap_law.empty(frames, image)
+
+    def add(self, first: Number, last: Number) -> None:
+        start, end = at_least(first, self.state.image), at_most(last, self.state.reach)
+        frame = self.run.point("frame")
+        among = (start <= frame) & (frame < end)
+        new = bitmap_law.adds_only_new_frames(self.state, frame)
+        self.run.assert_goal("only new frames are added, each once", implies(among, new))
+        self.state = bitmap_law.added(self.state, start, at_least(end, start))
+
+
+@proved(
+    "boot.refines", "refinement", "usable frames below the bitmap's end are free, but for the image's", integers=True
+)
+def boot_refines(run: Run) -> None:
+    reach, image = run.number("reach", 1, 1 << 52), run.number("image", 1, 1 << 52)
+    trusting, shift, records = run.truth("trusting"), run.number("page_shift", 0, LARGEST_SHIFT), object()
+    run.assume(image <= reach)
+    usable = Bag.unknown(run, "frame")
+    made: list[Machine] = []
+
+    def machine(frames: Number, kernel: Number, trusts: Any = False) -> Machine:
+        run.assert_goal("the bitmap is as large as asked for", (frames == reach) & (kernel == image))
+        run.assert_goal("it is as trusting as asked for", trusts is trusting)
+        made.append(Machine(run, frames, kernel))
+        cut(run, made[-1], "add", lambda first, last: Filling(made[-1], usable))
+        return made[-1]
+
+    def found(listed: Any, page_shift: Number) -> Bag:
+        run.assert_goal("the pages are those of the records that were given", listed is records)
+        run.assert_goal("they are of the size that was given", page_shift == shift)
+        return usable
+
+    run.replace(code, "Bitmap", machine)
+    run.replace(code, "usable_pages", found)
+    bitmap = run.call(code.boot, records, shift, reach, image, trusting)
+    run.assert_goal("one bitmap is made, and is what comes of it", len(made) == 1 and bitmap is made[0])
+    run.assert_goal("the usable frames are free", booted(made[0].state, usable.covers)(run.point("frame")))
+    run.assert_goal("its sizes are as asked for", (made[0].state.reach == reach) & (made[0].state.image == image))
+
+
+@proved("boot.checks-frees", "refinement", "without a word about it, the bitmap that comes of a memory map is checked")
+def boot_checks_frees(run: Run) -> None:
+    made: list[Any] = []
+
+    def machine(*arguments: object) -> object:
+        made.append(arguments)
+        return SimpleNamespace(add=None)
+
+    run.replace(code, "Bitmap", machine)
+    run.replace(code, "usable_pages", lambda records, shift: [])
+    run.call(code.boot, (), 12, 3, 1)
+    run.assert_goal("it is not trusting", made in ([(3, 1)], [(3, 1, False)]))
+
+
+CODE = (boot_refines, boot_checks_frees)
