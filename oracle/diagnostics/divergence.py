@@ -15,6 +15,7 @@ from memoracle.trace.quoting import shortened
 REFUSAL = "only a refusal"
 # In the place of a clause, after the operation's name: it failed wrongly; it differs from the reference's choice.
 MUST_SUCCEED, PREFERS, MUST_NOT_CRASH = "must-succeed", "policy", "must-not-crash"
+NO_CRASH = "no call crashes, whatever it asks for"
 SHOWN = 16  # live processes, at the most
 
 
@@ -72,7 +73,6 @@ def wrongly_failed(op: str, error: object, legal: str, says: str, state: dict[st
 
 def crashes(op: str, text: str, refused: str | None) -> Finding:
     """What is found where an implementation died in a call. refused: the rule by which it may refuse it, if any."""
-    says = "no call crashes, whatever it asks for"
     why = "" if refused is None else f"; it may be refused: {refused}"
     legal = "success or a refusal" if refused is None else REFUSAL
-    return Finding(f"{op}.{MUST_NOT_CRASH}", says, f"it crashed ({text}){why}", legal)
+    return Finding(f"{op}.{MUST_NOT_CRASH}", NO_CRASH, f"it crashed ({text}){why}", legal)

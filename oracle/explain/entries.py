@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from memoracle.diagnostics.divergence import MUST_SUCCEED
+from memoracle.diagnostics.divergence import MUST_NOT_CRASH, MUST_SUCCEED, NO_CRASH
 from memoracle.explain.index import Index, text_of
 from memoracle.proofs.contracts import docstrings as contract_text
 from memoracle.proofs.contracts.docstrings import PublicFunction
@@ -203,6 +203,8 @@ def of_named_rule(index: Index, name: str) -> Entry:
     says = "at level exact, it chooses as the reference does"
     if name.endswith(MUST_SUCCEED):
         says = "it fails only where the law refuses it" + (f": {operation.says}" if operation else "")
+    if name.endswith(MUST_NOT_CRASH):
+        says = NO_CRASH
     return Entry(name, RULE, says, source_of(index.replays[op]))
 
 

@@ -11,7 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from memoracle import impl, spec
-from memoracle.diagnostics.divergence import MUST_SUCCEED, PREFERS, wrongly_failed
+from memoracle.diagnostics.divergence import MUST_NOT_CRASH, MUST_SUCCEED, PREFERS, wrongly_failed
 from memoracle.diagnostics.levels import Rules
 from memoracle.explain.references import Mentions, mentions
 from memoracle.proofs import registry
@@ -76,6 +76,7 @@ class Index:
                 found[f"{op}.{MUST_SUCCEED}"] = op
             if "PREFERS" in asked.words:
                 found[f"{op}.{PREFERS}"] = op
+            found[f"{op}.{MUST_NOT_CRASH}"] = op
         return found
 
     @cached_property
