@@ -39,7 +39,7 @@ from memoracle.replay.table_frames import TableFrames
 from memoracle.spec import manager
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.kernel_half import process_lives
+from memoracle.spec.kernel_half import FIRST, process_lives
 from memoracle.trace import events
 from memoracle.trace.events import number
 from memoracle.trace.memory_types import NUMBERS
@@ -141,8 +141,8 @@ class PageReplay:
 
     def maps_by(self, process: int, index: int) -> bool:
         """Whether a page is mapped through this entry of a process's PML4."""
-        tables = self.paging.halves.tables
-        return process in tables and tables[process][index] != 0
+        tables, owner = self.paging.halves.tables, process if index < FIRST else 0
+        return owner in tables and tables[owner][index] != 0
 
     def forget(self, process: int, line: int, release: bool) -> None:
         """What a process mapped goes with it, and, with `release`, each frame that nothing maps any more is freed."""

@@ -146,7 +146,7 @@ class TableReplay:
     def read(self, event: events.Pml4Read, line: int) -> Finding | None:
         process, index = number(event.process), number(event.index)
         value = None if event.result is None else number(event.result)
-        if value is not None and index not in self.own.upper and self.tables.read(process, index) == value:
+        if value is not None and not self.own.has(process, index) and self.tables.read(process, index) == value:
             return None
         found = self.judge(event, process, index, line)
         return found if found is not None or value is None else self.compare(process, {index: value}, line)
@@ -162,7 +162,7 @@ class TableReplay:
             around, legal = self.around(process), f"{law.ENTRIES} entries"
             return Finding(whole.name, whole.says, f"{len(values)} entries were read", legal, around, around)
         pairs = enumerate(zip(values, self.tables.tables[process], strict=True))
-        doubtful = {index: value for index, (value, due) in pairs if value != due or index in self.own.upper}
+        doubtful = {index: value for index, (value, due) in pairs if value != due or self.own.has(process, index)}
         return self.compare(process, doubtful, line)
 
     # What is not simply as the reference has it
@@ -212,7 +212,7 @@ class TableReplay:
             message = f"entry {index} of process {process} reads {value:#x}"
         elif index in self.own.upper:
             return self.own_entry_reads(process, index, value, line)
-        elif self.own.read_as_any_value(process, index):
+        elif self.own.has(process, index):
             return self.absent(process, index, value)
         else:
             clause, due = law.reads_the_entry, self.tables.read(process, index)

@@ -50,9 +50,9 @@ class OwnEntries:
         else:
             self.lower[process] = {index}
 
-    def read_as_any_value(self, process: int, index: int) -> bool:
-        """Whether an entry of the lower half may read as anything."""
-        return index in self.lower.get(process, ())
+    def has(self, process: int, index: int) -> bool:
+        """Whether an entry of a process's PML4 is among them."""
+        return index in self.upper or index in self.lower.get(process, ())
 
     def forget(self, process: int) -> None:
         """The process exits."""
