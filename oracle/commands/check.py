@@ -9,7 +9,7 @@ from itertools import chain, islice
 from msgspec import UNSET
 
 from memoracle.commands import boot
-from memoracle.console.counted import counted
+from memoracle.console.counted import agreeing, counted
 from memoracle.console.exit_status import INTERRUPTED, worst
 from memoracle.console.options import add_common_options, add_input_options, add_map_options, chosen_geometry, note
 from memoracle.console.output import report_to
@@ -207,8 +207,9 @@ class Check:
             outcome.events = outcome.checked = replay.events
             outcome.warnings += [f"{shown(path)}: {words}" for words in passed_over(log)]
             if log.lost:
-                words = "lines say that events were lost; what was known before each is forgotten"
-                outcome.warnings.append(f"{shown(path)}: {log.lost:,} {words}")
+                lines = f"{counted(log.lost, 'line')} {agreeing(log.lost, 'says', 'say')}"
+                words = "that events were lost; what was known before each is forgotten"
+                outcome.warnings.append(f"{shown(path)}: {lines} {words}")
 
     def collect(self, outcome: TraceResult, divergences: Iterable[Divergence]) -> None:
         for divergence in divergences:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from memoracle.console.counted import counted
+from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import REFUSAL, since
 from memoracle.impl.buddy import Buddy, order_for
 from memoracle.proofs.abstraction.objects import blocks_of
@@ -50,22 +50,23 @@ class RangeRequest:
 def describe(clause: Clause, asked: RangeRequest) -> str:
     """What was seen, where this clause broke."""
     page, pages, buddy = asked.page, asked.pages, asked.buddy
-    at, size = f"{asked.address:#x}", counted(pages, "page")
+    at, size, be = f"{asked.address:#x}", counted(pages, "page"), agreeing(pages, "is", "are")
     if clause is addresses.address_is_aligned:
         return f"{at} is no multiple of the page size, {asked.geometry.page_size:#x}"
     if clause is law.rounds_up:
         return f"a block of {size} was asked for"
     if clause is law.is_a_power_of_two:
-        return f"{size} are no power of two"
+        return f"{size} {be} no power of two"
     if clause is law.block_lies_in_range:
         end = asked.at(asked.area.pages) - 1
-        return f"{size} at {at} are not within the range, {asked.area.start:#x} to {end:#x}"
+        return f"{size} at {at} {be} not within the range, {asked.area.start:#x} to {end:#x}"
     if clause is law.block_is_aligned:
         return f"page {page:,} ({at}) is no multiple of the block's {counted(1 << asked.order, 'page')}"
     if clause is law.block_is_free:
         other = first_allocated(asked)
         taken = counted(1 << buddy.allocated[other], "page")
-        return f"{size} at {at} overlap the block of {taken} at {asked.at(other):#x}, {origin(asked, other)}"
+        overlap = agreeing(pages, "overlaps", "overlap")
+        return f"{size} at {at} {overlap} the block of {taken} at {asked.at(other):#x}, {origin(asked, other)}"
     if clause is law.never_frees_fixed:
         return f"the block at {at} was taken at start"
     if clause is manager_ranges.frees_no_kernel_block:
@@ -81,7 +82,8 @@ def found_at(asked: RangeRequest) -> str:
     page = asked.page
     order = order_at(asked.buddy, page)
     size = counted(1 << order, "page")
-    return f"{size} are {origin(asked, page) if page in asked.buddy.allocated else 'free'} there"
+    be = agreeing(1 << order, "is", "are")
+    return f"{size} {be} {origin(asked, page) if page in asked.buddy.allocated else 'free'} there"
 
 
 def origin(asked: RangeRequest, page: int) -> str:
@@ -108,7 +110,8 @@ def choices(asked: RangeRequest) -> str:
     large_enough = sum(len(blocks) for blocks in asked.buddy.free_blocks[wanted:])
     if not large_enough:
         return REFUSAL
-    return f"any aligned {counted(1 << wanted, 'page')} in {counted(large_enough, 'free block')} large enough"
+    pages = "page" if wanted == 0 else f"aligned {counted(1 << wanted, 'page')}"
+    return f"any {pages} in {counted(large_enough, 'free block')} large enough"
 
 
 def around(asked: RangeRequest) -> dict[str, Any]:

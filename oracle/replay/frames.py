@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
 from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
 from memoracle.impl import boot as reference
@@ -366,7 +367,8 @@ class FrameReplay:
         if any(clause(replace(state, count=count), answer) for count in range(least, most + 1)):
             return None
         known = "" if expected == free else f", {expected:,} by what was answered before"
-        message = f"it says that {answer:,} frames are free, but {free:,} are{known}"
+        said = f"{counted(answer, 'frame')} {agreeing(answer, 'is', 'are')}"
+        message = f"it says that {said} free, but {free:,} {agreeing(free, 'is', 'are')}{known}"
         legal = f"at most {free:,}" if self.rules.hides_frames else f"{free:,}"
         return Finding(clause.name, clause.says, message, legal, self.totals(), self.totals())
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sortedcontainers import SortedList
 
-from memoracle.console.counted import counted
+from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.replay.exhaustion import exhausted
@@ -152,15 +152,15 @@ class HeapReplay:
         """What is wrong with a new block."""
         block = f"the {counted(size, 'byte')} at {address:#x}"
         if clause is law.is_aligned:
-            return f"{block} are not aligned to {self.alignment(size):#x}"
+            return f"{block} {agreeing(size, 'is', 'are')} not aligned to {self.alignment(size):#x}"
         if clause is law.address_is_unique:
             return f"{address:#x} is the address of {self.named(address)}"
         if clause is law.is_disjoint:
-            return f"{block} share {byte:#x} with {self.named(self.block_at(byte))}"
+            return f"{block} {agreeing(size, 'shares', 'share')} {byte:#x} with {self.named(self.block_at(byte))}"
         if size < 0:
             return f"{counted(size, 'byte')} were handed out"
         hint = "; a failed allocation is recorded with `error`" if address == 0 else ""
-        return f"{block} do not lie between address 1 and 2^64{hint}"
+        return f"{block} {agreeing(size, 'does', 'do')} not lie between address 1 and 2^64{hint}"
 
     def describe_place(self, address: int) -> str:
         """What is known of an address at which no live block starts."""
@@ -185,7 +185,8 @@ class HeapReplay:
             return REFUSAL
         if size == 0:
             return "an address that no live block has, or a refusal"
-        return f"{counted(size, 'byte')} aligned to {self.alignment(size):#x} that belong to no live block"
+        belong = agreeing(size, "belongs", "belong")
+        return f"{counted(size, 'byte')} aligned to {self.alignment(size):#x} that {belong} to no live block"
 
     def totals(self) -> dict[str, Any]:
         return self.frames.totals() | {"live_blocks": len(self.blocks)}

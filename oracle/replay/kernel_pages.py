@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from memoracle.console.counted import counted
+from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
 from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
@@ -103,7 +103,7 @@ class KernelPagesReplay:
         self.frames.ran_out |= self.frames.free_frames <= 0
         if enough:
             return None
-        clause, message = law.frames_suffice, f"{counted(block.pages, 'page')} were allocated"
+        clause, message = law.frames_suffice, f"{counted(block.pages, 'page')} {was(block.pages)} allocated"
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.frames.totals())
 
     def take_frames(self, block: KernelBlock, named: list[int]) -> Finding | None:
@@ -111,7 +111,8 @@ class KernelPagesReplay:
         found, block.mapped = None, min(block.pages, len(named))
         clause, around = law.each_page_has_its_frame, self.frames.totals()
         if not self.rules.safe and not clause(self.state(), block.pages, len(named)):
-            message = f"for {counted(block.pages, 'page')} so many frames are named: {len(named):,}"
+            frames = f"{counted(len(named), 'frame')} {agreeing(len(named), 'is', 'are')}"
+            message = f"{frames} named for {counted(block.pages, 'page')}"
             found = Finding(clause.name, clause.says, message, counted(block.pages, "frame"), around, around)
         for place, address in enumerate(named):
             wrong = self.frames.allocate(events.FrameAllocate(result=address), block.line)
@@ -188,7 +189,8 @@ class KernelPagesReplay:
             block = None
         words = f"no kernel pages start at {address:#x}"
         if block is not None:
-            words = f"{counted(block.pages, 'page')}, not {pages:,}, were allocated at {address:#x}{since(block.line)}"
+            allocated = f"{was(block.pages)} allocated at {address:#x}{since(block.line)}"
+            words = f"{counted(block.pages, 'page')}, not {pages:,}, {allocated}"
         return Finding(clause.name, clause.says, words, REFUSAL, before, self.around(address))
 
     def violated_by_free(self, page: int, pages: int) -> Clause | None:
@@ -222,3 +224,7 @@ class KernelPagesReplay:
     def around(self, address: int) -> dict[str, Any]:
         """The state around an address."""
         return range_words.around(self.ranges.asked(self.ranges.known[0], address, 1)) | self.frames.totals()
+
+
+def was(pages: int) -> str:
+    return agreeing(pages, "was", "were")

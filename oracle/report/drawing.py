@@ -34,14 +34,24 @@ def row(pages: Mapping[str, Any]) -> str:
 
 
 def facts(state: Mapping[str, Any], without: Sequence[str] = ()) -> Text:
-    told = {key: value for key, value in state.items() if key not in without and value is not None}
-    return Text(escaped(", ".join(f"{key.replace('_', ' ')}: {in_words(value)}" for key, value in told.items())))
+    return Text(escaped(listed({key: value for key, value in state.items() if key not in without})))
 
 
 def in_words(value: object) -> str:
+    """A value of a state: what it holds in parentheses, without the marks of any notation."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return f"({listed(value)})"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def listed(state: Mapping[str, Any]) -> str:
+    """Names and values; what is not known is left out."""
+    known = ((key, value) for key, value in state.items() if value is not None)
+    return ", ".join(f"{key.replace('_', ' ')}: {in_words(value)}" for key, value in known)
 
 
 def word(state: Mapping[str, Any]) -> Text:

@@ -393,7 +393,7 @@ def test_message_names_the_earlier_line(check: Callable[..., Any]) -> None:
         "0xffffffff00800000 is mapped to a frame of kernel pages (by line 5) already",
         "it says that nothing is mapped there, but 0xffffffff00800000 is mapped to 0x1200000 (by line 6)",
         "no kernel pages start at 0xffffffff01000000",
-        "1 page, not 2, were allocated at 0xffffffff01000000 (by line 9)",
+        "1 page, not 2, was allocated at 0xffffffff01000000 (by line 9)",
     ]
 
 

@@ -1,0 +1,176 @@
+"""A report for people has a state as JSON has it, in words: no notation of Python's, and one of something is one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from misuses import ALLOWED, BOOT, CREATED, FRAME, KERNEL, KERNEL_PAGES, MAPPED, MISUSES, PAGE, TAKEN, Misuse, op
+
+from memoracle.cli import main
+from memoracle.report.drawing import listed
+
+Event = dict[str, Any]
+BLOCK = hex(KERNEL + 64)
+NOTATION = re.compile(r"[{}\[\]]|'\w+'|\b(None|True|False)\b")
+
+
+@pytest.fixture
+def texts(tmp_path: Path, capsys: pytest.CaptureFixture[str], small: dict[str, Any]) -> Callable[..., Any]:
+    """Of events, the divergences as JSON has them, and the report in text."""
+
+    def run(events: list[Event]) -> tuple[list[dict[str, Any]], str]:
+        path = tmp_path / "t.jsonl"
+        path.write_text("".join(json.dumps(each) + "\n" for each in [{"memoracle": 1, "geometry": small}, *events]))
+        main(["check", "--keep-going", "--quiet", "--format", "json", str(path)])
+        document = json.loads(capsys.readouterr().out)
+        main(["check", "--keep-going", "--quiet", "--output", str(tmp_path / "text"), str(path)])
+        capsys.readouterr()
+        return document["divergences"], (tmp_path / "text").read_text()
+
+    return run
+
+
+ANSWERS: list[list[Event]] = [
+    [op("frame.is_free", address=FRAME, result=False)],
+    [op("frame.free_count", result=1)],
+    [op("range.size", address=hex(KERNEL), result=1)],
+    [op("range.list", result=[])],
+    [CREATED, MAPPED, op("page.translate", process=1, virtual=0, result=None)],
+    [CREATED, MAPPED, op("page.attributes", process=1, virtual=0, result=ALLOWED | {"writable": False})],
+    [CREATED, op("pml4.read", process=1, index=300, result=1)],
+    [CREATED, op("pml4.read", index=511, result=1), op("pml4.read", process=1, index=511, result=3)],
+    [op("pml4.dump", result=[])],
+    [op("heap.new", bytes=64, result=BLOCK), op("heap.new", bytes=64, result=BLOCK)],
+    [op("heap.new", bytes=64, result=BLOCK), op("heap.delete", address=hex(KERNEL + 65))],
+    [op("heap.new", bytes=8, error="no")],
+    [op("process.create", error="no")],
+    [op("frame.allocate", result=0)],
+    [KERNEL_PAGES, op("page.unmap", virtual=hex(KERNEL + 2 * PAGE))],
+    [op("kernel_pages.allocate", pages=1, frames=[], result=hex(KERNEL + 2 * PAGE))],
+    [op("frame.free", address=0, crash="panic")],
+    [op("pat.register", result=1)],
+]
+cases = pytest.mark.parametrize("events", [*ANSWERS, *(misuse.succeeds() for misuse in MISUSES)])
+
+
+def leaves(state: Any) -> Iterator[Any]:
+    if isinstance(state, dict):
+        for key, value in state.items():
+            if key not in ("bits", "first", "blocks"):  # these are drawn
+                yield from leaves(value)
+    elif isinstance(state, list):
+        for value in state:
+            yield from leaves(value)
+    elif state is not None:
+        yield (
+            ("yes" if state else "no") if isinstance(state, bool) else f"{state:,}" if isinstance(state, int) else state
+        )
+
+
+@cases
+def test_text_has_the_state_that_json_has(texts: Callable[..., Any], events: list[Event]) -> None:
+    divergences, text = texts(events)
+    told = " ".join(text.split())
+    assert divergences
+    for found in divergences:
+        for leaf in [*leaves(found["before"]), *leaves(found["after"])]:
+            assert " ".join(str(leaf).split()) in told
+
+
+@cases
+def test_a_state_has_no_notation_of_python(texts: Callable[..., Any], events: list[Event]) -> None:
+    divergences, _ = texts(events)
+    for found in divergences:
+        for state in (found["before"], found["after"]):
+            plain = {key: value for key, value in state.items() if key not in ("bits", "blocks")}
+            assert NOTATION.search(listed(plain)) is None
+        assert NOTATION.search(re.sub(r"memory_map\[\d+\]", "", found["message"])) is None  # that is a trace's key
+        assert NOTATION.search(found["legal"]) is None
+
+
+def test_a_state_within_a_state() -> None:
+    state = {"block": {"address": "0x10", "line": None, "live": True}, "read": [{"a": 1}, {"a": 2}], "none": []}
+    assert listed(state) == "block: (address: 0x10, live: yes), read: (a: 1), (a: 2), none: none"
+    assert listed({"free_frames": 1000, "x": None}) == "free frames: 1,000"
+
+
+# Grammar
+
+TAKE_ALL_BUT_ONE = [op("frame.allocate", result=frame * PAGE) for frame in range(2, 15)]
+ONE_TAKEN = op("range.allocate", process=1, pages=1, result=0)
+ONES: dict[str, tuple[list[Event], str]] = {
+    "the free frame": ([*TAKE_ALL_BUT_ONE, op("frame.allocate", result=0)], "legal: the free frame"),
+    "1 frame is free": ([op("frame.free_count", result=1)], "it says that 1 frame is free, but 14 are"),
+    "1 is": ([*TAKE_ALL_BUT_ONE, op("frame.free_count", result=2)], "it says that 2 frames are free, but 1 is"),
+    "1 page overlaps": (
+        [CREATED, TAKEN, op("range.reserve", process=1, address=0, pages=1)],
+        "1 page at 0x0 overlaps the block of 2 pages at 0x0, allocated (by line 3)",
+    ),
+    "of 1 page": (
+        [CREATED, ONE_TAKEN, op("range.reserve", process=1, address=0, pages=2)],
+        "2 pages at 0x0 overlap the block of 1 page at 0x0, allocated (by line 3)",
+    ),
+    "1 page is not within": (
+        [CREATED, op("range.reserve", process=1, address=16 * PAGE, pages=1)],
+        "1 page at 0x2000000 is not within the range, 0x0 to 0x1ffffff",
+    ),
+    "1 page is there": (
+        [CREATED, ONE_TAKEN, op("range.list", process=1, result=[[0, 2, True]])],
+        "it lists 2 pages at 0x0, allocated, but 1 page is allocated (by line 3) there",
+    ),
+    "1 page is listed": ([CREATED, op("range.list", process=1, result=[[0, 1, True]])], "it lists 1 page at 0x0,"),
+    "has 1 page": ([CREATED, ONE_TAKEN, op("range.free", process=1, address=0, pages=2)], "has 1 page, not 2"),
+    "any page": (
+        [CREATED, op("range.allocate", process=1, pages=1, error="no")],
+        "legal: any page in 1 free block large enough",
+    ),
+    "1 page was allocated": (
+        [
+            op("kernel_pages.allocate", pages=1, frames=[2 * PAGE], result=hex(KERNEL + 2 * PAGE)),
+            op("kernel_pages.free", address=hex(KERNEL + 2 * PAGE), pages=2),
+        ],
+        "1 page, not 2, was allocated at 0xffffffff00400000",
+    ),
+    "1 frame is named": (
+        [op("kernel_pages.allocate", pages=2, frames=[2 * PAGE], result=hex(KERNEL + 2 * PAGE))],
+        "1 frame is named for 2 pages",
+    ),
+    "for 1 page": (
+        [op("kernel_pages.allocate", pages=1, frames=[2 * PAGE, FRAME], result=hex(KERNEL + 2 * PAGE))],
+        "2 frames are named for 1 page",
+    ),
+    "1 byte is": ([op("heap.new", bytes=1, result=hex(KERNEL + 3))], "the 1 byte at 0xffffffff00000003 is not aligned"),
+    "1 byte belongs": (
+        [op("heap.new", bytes=1, error="no")],
+        "legal: 1 byte aligned to 0x8 that belongs to no live block",
+    ),
+    "1 byte shares": (
+        [op("heap.new", bytes=64, result=BLOCK), op("heap.new", bytes=1, result=hex(KERNEL + 72))],
+        f"the 1 byte at {KERNEL + 72:#x} shares {KERNEL + 72:#x} with the live block",
+    ),
+    "1 byte does not lie": ([op("heap.new", bytes=1, result=0)], "the 1 byte at 0x0 does not lie between"),
+    "1 index": ([BOOT, op("pat.select", cache="write-back", low_half=True, result=1)], "index 1"),
+}
+PLURALS, VERBS = "frames|pages|bytes|blocks|events", "are|were|have|overlap|share"
+SINGULAR = re.compile(rf"\b1 (free |live )?(({PLURALS})\b(?!=)|(frame|page|byte|block) ({VERBS})\b)")
+
+
+@pytest.mark.parametrize(("events", "words"), ONES.values(), ids=ONES.keys())
+def test_one_is_one(texts: Callable[..., Any], events: list[Event], words: str) -> None:
+    divergences, text = texts(events)
+    found = divergences[-1]
+    said = f"{found['message']}\nlegal: {found['legal']}\n{found['clause']}"
+    assert words in said
+    assert SINGULAR.search(said) is None
+    assert SINGULAR.search(text.rpartition("legal")[2]) is None
+
+
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_so_it_is_everywhere(texts: Callable[..., Any], misuse: Misuse) -> None:
+    _, text = texts(misuse.succeeds())
+    assert SINGULAR.search(text) is None
