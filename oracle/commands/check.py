@@ -207,9 +207,9 @@ class Check:
             outcome.events = outcome.checked = replay.events
             outcome.warnings += [f"{shown(path)}: {words}" for words in passed_over(log)]
             if log.lost:
-                lines = f"{counted(log.lost, 'line')} {agreeing(log.lost, 'says', 'say')}"
+                said = f"{counted(log.lost, 'line')} {agreeing(log.lost, 'says', 'say')}"
                 words = "that events were lost; what was known before each is forgotten"
-                outcome.warnings.append(f"{shown(path)}: {lines} {words}")
+                outcome.warnings.append(f"{shown(path)}: {said} {words}")
 
     def collect(self, outcome: TraceResult, divergences: Iterable[Divergence]) -> None:
         for divergence in divergences:
