@@ -62,7 +62,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Question:
-    """A call that changes nothing: each clause must hold of the answer, its last point; or else None is due.
+    """A call that changes nothing: the clause must hold of the answer, its last point, and of no other; or None is due.
 
     guard: the operation that says when there is an answer.
     """
@@ -212,8 +212,11 @@ def _judge(
 ) -> Wrong | None:
     part = before.parts[call.part]
     if isinstance(call, Question):
-        if answer not in _true_answers(call, part):
+        legal = _true_answers(call, part)
+        if answer not in legal:
             return Wrong(f"{call.clause.name}: {call.clause.says}", [_due(call, before, line)])
+        if len(legal) > 1:
+            return Wrong(f"{call.clause.name}: the law allows more than one answer: {legal}", [line])
         return _stays(before, now, now.parts, _answered(call, line, answer))
     operation = call.operation
     allowed = choices(operation, part.state, call.given, part.domain)

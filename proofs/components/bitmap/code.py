@@ -191,7 +191,10 @@ def asked_refines(run: Run) -> None:
     reached = law.frame_is_in_reach(state, frame)
     run.assert_goal("whether a frame is free", law.tells_whether_free(state, frame, is_free))
     run.assert_goal("whether a frame exists", exists == (reached & state.exists(frame)))
-    run.assert_goal("how many frames are free", law.tells_the_count(state, run.call(bitmap.count)))
+    count = run.call(bitmap.count)
+    run.assert_goal("how many frames are free", law.tells_the_count(state, count))
+    other = run.number("answer", -HIGHEST, HIGHEST)
+    run.assert_goal("no other number is the law's", implies(law.tells_the_count(state, other), other == count))
     is_the_laws(run, bitmap, state, trusting)
 
 
