@@ -90,6 +90,26 @@ def nothing_of_it_is_left(s: Memory, process: Number, table: Number, kernel_page
 
 
 @dataclass(frozen=True)
+class Step:
+    """The states before and after an operation."""
+
+    before: Memory
+    after: Memory
+
+
+def may_be_freed(s: Memory, process: Number, kernel_page: Number) -> Truth:
+    """Whether a page of a range lies in a block that may be freed."""
+    first = s.block_of(process, kernel_page)
+    return s.taken(process, kernel_page) & manager.among(kernel_page, first, s.size_at(process, first))
+
+
+@clause("a page of a block that may be freed becomes free, or still lies in such a block")
+def can_be_freed_for_good(s: Step, process: Number, kernel_page: Number) -> Truth:
+    freed = neg(s.after.taken(process, kernel_page))
+    return implies(may_be_freed(s.before, process, kernel_page), freed | may_be_freed(s.after, process, kernel_page))
+
+
+@dataclass(frozen=True)
 class Exit:
     """A process's exit as a whole: the states before the first of its steps and after the last."""
 

@@ -174,6 +174,20 @@ def leaves(operation: Operation, clause: Clause) -> Obligation:
     return body
 
 
+def keeps_blocks(operation: Operation) -> Obligation:
+    """That no page is lost: what is taken of a range, but for what is reserved at start, can be freed."""
+    clause = manager_law.can_be_freed_for_good
+
+    @proved(f"{law_obligations.short(operation)}.loses-no-page", "theorem", f"after {operation.name}, {clause.says}")
+    def body(run: Run) -> None:
+        before, after, _ = law_obligations.happens(run, LAW, operation)
+        points = run.point_of_each(clause.points)
+        run.touch(("process", "kernel_page"), tuple(points.values()))
+        run.assert_goal(clause.says, clause(manager_law.Step(before, after), *points.values()))
+
+    return body
+
+
 def undoes(
     first: Operation, second: Operation, values_of: Callable[[dict[str, Number]], Sequence[Number]]
 ) -> Obligation:
@@ -325,6 +339,14 @@ def component_allows(
     return body
 
 
+# The operations that change what is taken of ranges.
+RANGES = (
+    law.end,
+    manager_ranges.take_range,
+    manager_ranges.give_range,
+    manager_pages.begin_pages,
+    manager_pages.end_pages,
+)
 # Where pages are, and which leaves there can be, is not the manager's affair.
 MAPS = (process_lives, paging.page_is_unmapped, paging.use_can_be_counted)
 UNMAPS = (process_lives, paging.page_is_mapped)
@@ -346,6 +368,7 @@ THEOREMS = (
     contract_is_kept(law.free, law.nothing_maps_it),
     contract_is_kept(law.release),
     leaves(law.end, manager_law.nothing_of_it_is_left),
+    *map(keeps_blocks, RANGES),
     exit_frees,
     undoes(law.allocate, law.free, lambda of: [of["frame"]]),
     undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),

@@ -53,11 +53,10 @@ from functools import partial
 from memoracle.proofs.mutation import footprints, seeding
 from memoracle.proofs.obligations import process_pool as pool
 
-kind, *same = sys.argv[1:]
-[mutant] = [e for e in seeding.faults("kernel_half") if [e.function, e.original, e.mutated] == same]
-known = {name: each for name, each in footprints.footprints("kernel_half", 2).items() if each.kind == kind}
-names = footprints.Order(known, {}).claims(mutant)
-[(_, verdict)] = pool.run_each([partial(seeding.tried, mutant, "kernel_half", lambda: names)])
+component, *same = sys.argv[1:]
+[mutant] = [e for e in seeding.faults(component) if [e.function, e.original, e.mutated] == same]
+names = footprints.Order(footprints.footprints(component, 2), {}).claims(mutant)
+[(_, verdict)] = pool.run_each([partial(seeding.tried, mutant, component, lambda: names)])
 print(verdict.outcome)
 """
 
@@ -130,22 +129,23 @@ def test_a_fault_that_is_there_twice_is_told_apart() -> None:
 
 
 def test_a_fault_in_the_reference_is_refuted() -> None:
-    assert verdict("KernelHalf.copy_to_one", "self.tables[process][self.index] = self.value", "pass") == "refuted"
+    assert verdict("return index", "return None") == "refuted"
 
 
 def test_a_guard_that_the_law_leaves_out_is_refuted() -> None:
-    guard = "guard=[never_exits_the_kernel, process_lives]"
-    assert verdict("exit", guard, "guard=[process_lives]") == "refuted"
+    guard = "guard=[type_exists, index_is_allowed, index_has_the_type]"
+    assert verdict(guard, "guard=[type_exists, index_is_allowed]") == "refuted"
 
 
 def test_a_fault_that_changes_nothing_survives() -> None:
-    assert verdict("KernelHalf.__init__", "self.value = 0", "self.value = 1", kind="run") == "survived"
+    test = "return register >> 64 == 0 and register & HIGHEST_BITS == 0 and (two_or_three == 0)"
+    assert verdict(test, test.replace("64", "63"), "accepts") == "survived"
 
 
-def verdict(function: str, original: str, mutated: str, kind: str = "proof") -> str:
-    """What becomes of a fault in the kernel half, in a process that has not imported it."""
-    command = [sys.executable, "-c", TRIAL, kind, function, original, mutated]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout.strip()
+def verdict(original: str, mutated: str, function: str = "select") -> str:
+    """What becomes of a fault in the page attribute table, in a process that has not imported it."""
+    command = [sys.executable, "-c", TRIAL, "pat", function, original, mutated]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout.strip()
 
 
 def test_the_list_of_harmless_faults_is_held_to() -> None:
