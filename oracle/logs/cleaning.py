@@ -10,10 +10,10 @@ TERMINAL = re.compile(
 )
 NEW_LINE = re.compile(r"<(?:br|/p|/div|/li|/tr)\b[^<>]*>|\r|\\r\\n|\\n|\\r", re.IGNORECASE)
 TAG = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.IGNORECASE)
-FORUM_TAG = re.compile(r"\[/?(?:color|font|size|b|i|u|code|quote|pre|indent)(?:=[^\]]*)?\]", re.IGNORECASE)
+FORUM_TAG = re.compile(r"\[/?(?:color|font|size|b|i|u|code|quote|pre|indent)(?:=[^\]\[]*)?\]", re.IGNORECASE)
 ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|[a-z]+);", re.IGNORECASE)
 QUOTE = re.compile(r"^(?:\s{0,3}[>|] ?)+")  # of mail
-SOFT_BREAK = re.compile(r"=\s*$")  # of quoted-printable text, where a line goes on in the next
+SOFT_BREAK = re.compile(r"(?<![=<])=\s*$")  # of quoted-printable text, where a line goes on in the next
 TYPOGRAPHY = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00a0": " ", "\u2026": ">", "\0": None})
 
 
@@ -42,5 +42,5 @@ def _plain(text: str) -> str:
     text = FORUM_TAG.sub("", QUOTE.sub("", text))
     if "=" in text:
         text = text.replace("=3D", "=")
-        text = re.sub(r"(?:=20|=09)+$", " ", text)
+        text = re.sub(r"(?:=20|=09){1,8}$", " ", text)
     return text.replace("\\t", "\t").replace('\\"', '"')

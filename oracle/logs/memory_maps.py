@@ -18,6 +18,10 @@ from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
 MOST_LINES = 3  # that one record may be spread over
+LONGEST = 16384  # characters of a line that may be a record's
+SHAPE = re.compile(
+    r"\[mem 0x[0-9a-f]{16}-|[0-9a-f]{16} [-@] [0-9a-f]{16}|\[[0-9a-f]{16}, [0-9a-f]{16}\]", re.IGNORECASE
+)
 LEAST = 3  # records that a map must have before a repetition of its first begins another
 PREFIX = re.compile(r".*[\s:\]>]")
 STAMP = re.compile(r"^\s*(?:\[\s*\d[\d:./TZ+ -]*\]\s*)+(?:\[\s*\w+\]\s*)?")
@@ -61,7 +65,7 @@ def holds_maps(lines: Iterable[bytes]) -> bool:
         if b"Linux version " in line:
             return True
         for text in cleaned(line) if concerns_map(line) else []:
-            for form in forms:
+            for form in forms if len(text) <= LONGEST else []:
                 if (form.heading is not None and form.heading.search(text)) or _looks_like(form, text, number):
                     return True
     return False
@@ -92,6 +96,7 @@ class Lookahead:
     """The lines of a text that may concern a map, and those that follow any of them."""
 
     def __init__(self, path: str, lines: Iterable[bytes]) -> None:
+        self.path = path
         self.lines = enumerate(lines, 1)
         self.ahead: deque[tuple[Line, bool]] = deque()
 
@@ -118,8 +123,12 @@ class Lookahead:
                 return False
             number, line = numbered
             if concerns_map(line):
-                self.ahead += [(Line(number, part), HINT.search(part) is not None) for part in cleaned(line)]
-            elif line.strip():
+                for part in cleaned(line):
+                    if len(part) <= LONGEST:
+                        self.ahead.append((Line(number, part), HINT.search(part) is not None))
+                    elif SHAPE.search(part):
+                        raise InputError(self.path, number, f"a line of {len(part):,} characters has a record in it")
+            elif line.strip() and len(line) <= LONGEST:
                 self.ahead.append((Line(number, line.decode("utf-8", "replace")), False))
         return True
 
@@ -167,7 +176,8 @@ class MapReader:
         try:
             return form.read(line.text, line.number)
         except IncompleteError as cut:
-            if completed := self.completed(form, line, following):
+            completed = self.completed(form, line, following)
+            if completed is not None:
                 return completed
             if cut.entry is not None:
                 return [cut.entry]
@@ -175,8 +185,8 @@ class MapReader:
                 raise
             return []
 
-    def completed(self, form: Form, line: Line, following: Lookahead) -> Sequence[Entry]:
-        """The records of a line that goes on in the next one or two; none if it does not."""
+    def completed(self, form: Form, line: Line, following: Lookahead) -> Sequence[Entry] | None:
+        """The records of a line that goes on in the next one or two; None if it does not."""
         for count in range(1, MOST_LINES):
             texts = [line.text.rstrip(), *following.following(line.text, count)]
             if len(texts) <= count:
@@ -186,10 +196,10 @@ class MapReader:
                     entries = form.read(glue.join(texts), line.number)
                 except RecordError:
                     continue
-                if entries:
+                if entries or form.in_parts:
                     following.skip(count)
                     return entries
-        return []
+        return None
 
     def add(self, form: Form, entry: Entry, line: Line) -> None:
         """Adds a record to the map that it belongs to."""

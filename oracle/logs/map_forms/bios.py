@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 
 from memoracle.impl.boot import USABLE
-from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, RecordError, by_end, checked
+from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, RecordError, by_end, checked, padded
 
-SEABIOS = re.compile(r"(?<![\w:])(\d+): ([0-9a-f]{16}) - ([0-9a-f]{16})\s+=\s+(\d+)\s+(\w+)", re.IGNORECASE)
-SEABIOS_BEGINS = re.compile(
-    r"(?<![\w:])\d+: [0-9a-f]{16} - [0-9a-f]{16}\s+=|HVM\d+:\s+\d+: [0-9a-f]{16} -", re.IGNORECASE
-)
+SEABIOS = re.compile(r"(?<![\w:])(\d+): ([0-9a-f]{8,16}) - ([0-9a-f]{8,16})\s+=\s+(\d+)\s+(\w+)", re.IGNORECASE)
+SEABIOS_BEGINS = re.compile(r"(?<![\w:])\d+: [0-9a-f]{2,16}(?: -.*|\s*)$", re.IGNORECASE)
 SMAP = re.compile(
     r"\bSMAP type=([0-9a-f]{2,8})(?:,? x?attr=[0-9a-f]+)?,? base=(?:0x)?([0-9a-f]{1,16}),?"
     r" len=(?:0x)?([0-9a-f]{1,16})(?![0-9a-z])",
@@ -26,18 +24,23 @@ SMAP_BEGINS = re.compile(r"\bSMAP type=", re.IGNORECASE)
 class SeaBios(Form):
     name = "seabios"
     example = "  3: 0000000000100000 - 000000007f7ff000 = 1 RAM"
-    hint = r"\d: [0-9a-fA-F]{16} -|e820 map has"
+    hint = r"\d: [0-9a-f]{2,16}(?: -|\s*$)|e820 map has"
     heading = re.compile(r"e820 map has \d+ items")
 
+    def __init__(self) -> None:
+        self.seen = False  # whether a heading or a record was: others print the beginning of one
+
     def read(self, text: str, line: int) -> list[Entry]:
+        self.seen = self.seen or self.heading.search(text) is not None
         if found := SEABIOS.search(text):
             kind = int(found[4])
             if (kind == USABLE) != (found[5].upper() == "RAM"):
                 raise RecordError(f"type {kind} is not {found[5]!r}")
-            record = by_end(int(found[2], 16), int(found[3], 16), kind)
+            record = by_end(*padded(found[2], found[3]), kind)
+            self.seen = True
             return [Entry(self.name, record, int(found[1]) == 0)]
         if SEABIOS_BEGINS.search(text):
-            raise IncompleteError("no range of addresses with its type")
+            raise IncompleteError("no range of addresses with its type", certain=self.seen or " - " in text)
         return []
 
 
@@ -49,7 +52,7 @@ class FreeBsd(Form):
 
     def read(self, text: str, line: int) -> list[Entry]:
         if found := SMAP.search(text):
-            return [Entry(self.name, checked(int(found[2], 16), int(found[3], 16), int(found[1], 16)))]
+            return [Entry(self.name, checked(*padded(found[2], found[3]), int(found[1], 16)))]
         if SMAP_BEGINS.search(text):
             raise IncompleteError("no base and length")
         return []

@@ -11,7 +11,16 @@ from __future__ import annotations
 import re
 
 from memoracle.impl.boot import USABLE, Record
-from memoracle.logs.map_forms.form import RESERVED, Entry, Form, IncompleteError, RecordError, by_end, by_last_byte
+from memoracle.logs.map_forms.form import (
+    RESERVED,
+    Entry,
+    Form,
+    IncompleteError,
+    RecordError,
+    by_end,
+    by_last_byte,
+    padded,
+)
 
 PAGE = 4096  # bytes: what UEFI counts in, whatever the machine
 CONVENTIONAL = 7
@@ -42,13 +51,18 @@ LINUX_TYPES = {
     **dict.fromkeys(["unusable", "unusable memory"], 5),
     **dict.fromkeys(["persistent", "persistent memory"], 12),
 }
-SHELL = re.compile(r"(?<![\w-])([\w-]+)\s+([0-9a-f]{16})-([0-9a-f]{16})\s+([0-9a-f]+)(?:\s+[0-9a-f]+)?(?![\w-])", re.I)
-SHELL_BEGINS = re.compile(rf"(?<![\w-])(?:{'|'.join(SHELL_TYPES)})\s+[0-9a-f]{{16}}-", re.IGNORECASE)
+SHELL = re.compile(
+    r"(?<![\w-])([\w-]+)\s+([0-9a-f]{8,16})-([0-9a-f]{8,16})\s+([0-9a-f]+)(?:\s+[0-9a-f]+)?(?![\w-])", re.I
+)
+SHELL_BEGINS = re.compile(rf"(?<![\w-])(?:{'|'.join(SHELL_TYPES)})\s+[0-9a-f]{{2,16}}(?:-|\s*$)", re.IGNORECASE)
 OEM_TYPE = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
 RANGE = r"\[0x([0-9a-f]{1,16})-\s*0x([0-9a-f]{1,16})([\])])"
-MEM = re.compile(rf"\befi: mem(\d+): (?:type=(\d+)[^\[]*|\[([^\]|]*)([^\]]*)\]\s*)range=\s*{RANGE}", re.IGNORECASE)
+MEM = re.compile(
+    rf"\befi: mem(\d+): (?:type=(\d+)[^\[]{{0,60}}|\[([^\]|]{{0,40}})([^\]]{{0,160}})\]\s*)range=\s*{RANGE}",
+    re.IGNORECASE,
+)
 MEM_BEGINS = re.compile(r"\befi: mem\d+:", re.IGNORECASE)
-ARM = re.compile(r"\befi:\s+0x([0-9a-f]{1,16})-0x([0-9a-f]{1,16})\s+\[([^\]|]*)([^\]]*)\]", re.IGNORECASE)
+ARM = re.compile(r"\befi:\s+0x([0-9a-f]{1,16})-0x([0-9a-f]{1,16})\s+\[([^\]|]{0,40})([^\]]{0,160})\]", re.IGNORECASE)
 ARM_BEGINS = re.compile(r"\befi:\s+0x[0-9a-f]{8,16}-", re.IGNORECASE)
 SPECIFIC_PURPOSE = re.compile(r"\|\s*SP\s*[|\]]")
 
@@ -56,7 +70,7 @@ SPECIFIC_PURPOSE = re.compile(r"\|\s*SP\s*[|\]]")
 class UefiShell(Form):
     name = "uefi-shell"
     example = "Available  0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F"
-    hint = r"\w\s+[0-9a-f]{16}-|#\s?Pages"
+    hint = r"\w\s+[0-9a-f]{2,16}(?:-|\s*$)|#\s?Pages"
     heading = re.compile(r"Type\s+(?:Start|Physical start)\s+-?\s*(?:End|end)\s+# ?Pages")
 
     def __init__(self) -> None:
@@ -67,7 +81,7 @@ class UefiShell(Form):
         found = SHELL.search(text)
         if found is None:
             if SHELL_BEGINS.search(text):
-                raise IncompleteError("no range of addresses with its pages")
+                raise IncompleteError("no range of addresses with its pages", certain=self.seen)
             return []
         kind = SHELL_TYPES.get(found[1].lower(), RESERVED if OEM_TYPE.fullmatch(found[1]) else None)
         if kind is None:
@@ -75,7 +89,7 @@ class UefiShell(Form):
                 raise RecordError(f"unknown type {found[1]!r}")
             return []
         self.seen = True
-        record = by_last_byte(int(found[2], 16), int(found[3], 16), kind)
+        record = by_last_byte(*padded(found[2], found[3]), kind)
         if record.length != int(found[4], 16) * PAGE:
             raise RecordError(f"its range is not of {int(found[4], 16):,} pages")
         return [Entry(self.name, record)]
@@ -90,7 +104,7 @@ class Efi(Form):
     def read(self, text: str, line: int) -> list[Entry]:
         if found := MEM.search(text):
             kind = numbered(int(found[2])) if found[2] else named(found[3], found[4])
-            start, end = int(found[5], 16), int(found[6], 16)
+            start, end = padded(found[5], found[6])
             record = by_last_byte(start, end, kind) if found[7] == "]" else by_end(start, end, kind)
             return [Entry(self.name, record, int(found[1]) == 0)]
         if found := ARM.search(text):

@@ -14,7 +14,7 @@ from memoracle.logs.map_forms.type_words import FIRMWARE_FILES, MARKS, read_type
 PARTS = ("start", "end", "type")
 PATH = r"(?:memmap/|(?<![\w/.]))(\d+)/(start|end|type)"
 GREP = re.compile(rf"{PATH}\s*:\s*(?:\d+:)?\s*(\S.*)")
-HEAD = re.compile(rf"==>\s*\S*?{PATH}\s*<==\s*(.*)")
+HEAD = re.compile(rf"==>\s*\S{{0,200}}?{PATH}\s*<==\s*(.*)")
 NUMBER = re.compile(r"0x([0-9a-f]{1,16})$", re.IGNORECASE)
 
 
@@ -23,6 +23,7 @@ class FirmwareFiles(Form):
     example = "/sys/firmware/memmap/0/start:0x0"
     hint = r"\d/(?:start|end|type)\b"
     stage = 4
+    in_parts = True
 
     def __init__(self) -> None:
         self.index = ""

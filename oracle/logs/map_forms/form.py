@@ -9,6 +9,8 @@ from typing import ClassVar, NamedTuple
 from memoracle.impl.boot import TOP, Record
 
 RESERVED = 2  # the ACPI specification has any type that it does not define treated like this one
+DIGITS = 16  # of a number of 64 bits
+SURELY_PADDED = 12  # digits: with so many a number was printed in 16
 SHOWN = 100  # characters of a faulty line
 
 
@@ -48,7 +50,7 @@ class Form:
 
     name: of the form and, unless a record's label says otherwise, of its maps.  example: a record.  hint: a pattern
     that every line with a record or a heading matches.  heading: what stands before a map.  stage: forms of a smaller
-    stage are printed earlier while a machine boots.  firmware: whether its maps are the firmware's own.
+    stage are printed earlier while a machine boots.  in_parts: whether a line holds a part of a record only.
     """
 
     name: ClassVar[str]
@@ -56,6 +58,7 @@ class Form:
     hint: ClassVar[str]
     heading: ClassVar[re.Pattern[str] | None] = None
     stage: ClassVar[int] = 0
+    in_parts: ClassVar[bool] = False
 
     def read(self, text: str, line: int) -> Sequence[Entry]:
         """The records that end in a line; raises IncompleteError, or RecordError for a record that makes no sense."""
@@ -85,6 +88,16 @@ def by_last_byte(start: int, last: int, kind: int) -> Record:
 def by_end(start: int, end: int, kind: int) -> Record:
     """The record of bytes up to but not including the end; raises RecordError."""
     return checked(start, (end - start) % TOP if end == 0 else end - start, kind)  # 2^64 is printed as 0
+
+
+def padded(one: str, other: str) -> tuple[int, int]:
+    """Two hexadecimal numbers that are printed in 16 digits; raises RecordError where one has lost some.
+
+    Shorter ones, which nobody padded, are read as they are.
+    """
+    if not len(one) == len(other) == DIGITS and max(len(one), len(other)) >= SURELY_PADDED:
+        raise RecordError("a number has not its 16 digits")
+    return int(one, 16), int(other, 16)
 
 
 def checked(start: int, length: int, kind: int) -> Record:

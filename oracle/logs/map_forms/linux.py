@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 
-from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, by_end, by_last_byte, checked
+from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, by_end, by_last_byte, checked, padded
 from memoracle.logs.map_forms.type_words import LINUX, with_type
 
 LABEL = re.compile(
-    r"(?<![\w-])(BIOS-\w+|Xen|user|modified|extended|lguest|reserve setup_data)\s*:[ \t]*", re.IGNORECASE
+    r"(?<![\w-])(BIOS-\w{1,20}|Xen|user|modified|extended|lguest|reserve setup_data)\s*:[ \t]*", re.IGNORECASE
 )
 # What `grep` puts before a line of one of several files; a time and a date have their colons elsewhere.
 FILE_NAME = re.compile(r"[\s\"']*(?!\d{4}-\d\d-\d\dT)([^\s:\[\]<>\"']*[A-Za-z/][^\s:\[\]<>\"']*)[:-]")
@@ -25,9 +25,11 @@ LAST_BYTE_FORM = re.compile(rf"\[\s*mem\s+{ADDRESS}\s*-\s*{ADDRESS}\s*\](.*)", r
 END_FORM = re.compile(rf"{ADDRESS}\s+-\s+{ADDRESS}(?![0-9a-f])(.*)", re.IGNORECASE)
 SIZE_FORM = re.compile(rf"{ADDRESS}\s+@\s+{ADDRESS}(?![0-9a-f])(.*)", re.IGNORECASE)
 SIZE_COLUMN = re.compile(r"^\s*[\d.]+\s+[KMGTPE]?B\s")
-STAMP = re.compile(r"\s*\[\s*\d+\.\d+\](?:\[\s*\w+\])?\s*$")  # of the next line, where two were joined
+STAMP = re.compile(
+    r"\[\s{0,8}\d{1,9}\.\d{1,9}\](?:\[\s{0,8}\w{1,9}\])?\s{0,8}$"
+)  # of the next line, where two were joined
 # What a record leaves behind when it is damaged; after a label that is a word of English, more than that.
-REMAINS = re.compile(r"0x|\[\s*mem|[0-9a-f]{5}|\busable\b|\breserved\b", re.IGNORECASE)
+REMAINS = re.compile(r"0x|\[\s*mem|[0-9a-f]{5}|^\W*(?=[a-f]*\d)[0-9a-f]{2}|\busable\b|\breserved\b", re.IGNORECASE)
 BEGINNING = re.compile(r"\[\s*mem\b|[0-9a-f]{16}\b|[0-9a-f]{8,16}\s+[-@]\s", re.IGNORECASE)
 
 
@@ -62,11 +64,11 @@ def entry(label: str, text: str) -> Entry | None:
     if text.startswith("[g"):  # [gap a-b]: no record, but the lack of one
         return None
     if found := LAST_BYTE_FORM.match(text):
-        record = by_last_byte(int(found[1], 16), int(found[2], 16), 0)
+        record = by_last_byte(*padded(found[1], found[2]), 0)
     elif found := END_FORM.match(text):
-        record = by_end(int(found[1], 16), int(found[2], 16), 0)
+        record = by_end(*padded(found[1], found[2]), 0)
     elif found := SIZE_FORM.match(text):
-        record = checked(int(found[2], 16), int(found[1], 16), 0)
+        record = checked(*padded(found[2], found[1]), 0)
     else:
         certain = (REMAINS.search if label.lower().startswith("bios-") else BEGINNING.match)(text) is not None
         if certain or not text.strip():

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from memoracle.impl.boot import USABLE, Record
-from memoracle.logs.map_forms.form import RESERVED, Entry, Form, by_last_byte
+from memoracle.logs.map_forms.form import RESERVED, Entry, Form, RecordError, by_last_byte
 
-WHOLE = re.compile(r"(.*?)(\s*)(?<![\w-])([0-9a-f]{8,16})-([0-9a-f]{8,16}) : *(.*)", re.IGNORECASE)
+WHOLE = re.compile(r"(?<![\w-])([0-9a-f]{8,16})-([0-9a-f]{8,16}) : *(.*)", re.IGNORECASE)
 RAM = "system ram"
 SHORTEST = 6  # letters of a `System RAM` that was cut
 OTHERS = {"acpi tables": 3, "acpi non-volatile storage": 4, "unusable memory": 5, "persistent memory": 7}
@@ -27,18 +27,21 @@ class ProcIomem(Form):
         self.outer: Record | None = None
 
     def read(self, text: str, line: int) -> list[Entry]:
-        found = WHOLE.fullmatch(text)
+        found = WHOLE.search(text)
         if found is None:
             return []
-        words = " ".join(found[5].split()).lower()
+        words = " ".join(found[3].split()).lower()
         warning, kind = "", OTHERS.get(words, RESERVED)
         if words.startswith(RAM):
             kind = USABLE
         elif SHORTEST <= len(words.rstrip(">=")) and RAM.startswith(words.rstrip(">=")):
             warning, kind = f"its type, {words!r}, was cut, and is taken as System RAM", USABLE
-        record = by_last_byte(int(found[3], 16), int(found[4], 16), kind)
-        if self.lies_inside(record, len(found[2])):
+        record = by_last_byte(int(found[1], 16), int(found[2], 16), kind)
+        before = text[: found.start()]
+        if self.lies_inside(record, len(before) - len(before.rstrip())):
             return []
+        if self.outer is not None and 0 < record.start - self.outer.start < self.outer.length:
+            raise RecordError("it overlaps the one before it")
         self.outer = record
         return [Entry(self.name, record, None, warning)]
 
@@ -53,7 +56,6 @@ class ProcIomem(Form):
             outer is not None
             and outer.start <= record.start
             and record.start + record.length <= outer.start + outer.length
-            and record != outer
         )
 
     def flaw(self, records: Sequence[Record]) -> str | None:

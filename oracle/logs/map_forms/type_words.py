@@ -75,7 +75,7 @@ def read_type(text: str, words: Mapping[str, int]) -> TypeFound | None:
     if said.strip(MARKS) in ("", "type"):
         return None
     if number := TYPE_NUMBER.match(said):
-        return numbered(number[1], number[2])
+        return numbered(number[1], number[2], words is LINUX)
     known = {name.casefold(): kind for name, kind in words.items()}
     whole = [name for name in known if said.startswith(name) and only_marks_follow(said[len(name) :])]
     if whole:
@@ -85,8 +85,15 @@ def read_type(text: str, words: Mapping[str, int]) -> TypeFound | None:
     return completed(said, known)
 
 
-def numbered(digits: str, rest: str) -> TypeFound:
-    """A type that is given by its number; a pager marks with `>` where it cut a line."""
+def numbered(digits: str, rest: str, never_usable: bool) -> TypeFound:
+    """A type that is given by its number; a pager marks with `>` where it cut a line.
+
+    never_usable: whether usable memory has a word, so that its number is the beginning of another.
+    """
+    if never_usable and digits == str(USABLE):
+        return TypeFound(
+            RESERVED, f"its type, {digits}, was cut, since usable memory has a word; it is taken as reserved"
+        )
     if rest.strip().startswith(">"):
         return TypeFound(RESERVED, f"its type, {digits}>, was cut, and is taken as reserved")
     return TypeFound(int(digits, 0) if digits.startswith("0x") else int(digits))
@@ -101,10 +108,10 @@ def completed(said: str, known: Mapping[str, int]) -> TypeFound:
     """The type whose word begins like this one, which was cut; raises RecordError."""
     word = re.split(r"[^\w ()-]", said, maxsplit=1)[0].strip(" _()").rstrip("-")
     if said[len(word) :].strip(MARKS + "…"):
-        raise RecordError(f"unknown type {said!r}")
+        raise RecordError(f"unknown type {said.strip(MARKS)!r}")
     kinds = {kind for name, kind in known.items() if name.startswith(word)}
     if not kinds or (word and len(word) < LEAST):
-        raise RecordError(f"unknown type {said!r}")
+        raise RecordError(f"unknown type {said.strip(MARKS)!r}")
     if USABLE in kinds and len(kinds) > 1:
         raise RecordError(f"type {word!r} was cut too short to tell")
     kind = kinds.pop() if len(kinds) == 1 else RESERVED

@@ -208,7 +208,7 @@ def test_marks_around_a_type_are_dropped(words: str) -> None:
         ("reserv>", "line 1: its type, 'reserv', was cut, and is taken as reserved"),
         ("usab", "line 1: its type, 'usab', was cut, and is taken as usable"),
         ("ACPI", "line 1: its type, 'acpi', was cut, and is taken as reserved"),
-        ("type 1>", "line 1: its type, 1>, was cut, and is taken as reserved"),
+        ("type 1>", "line 1: its type, 1, was cut, since usable memory has a word; it is taken as reserved"),
     ],
 )
 def test_a_word_that_was_cut_is_completed_with_a_warning(words: str, said: str) -> None:

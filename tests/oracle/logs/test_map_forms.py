@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memoracle.impl.boot import Record
+from memoracle.logs.map_forms.table import FORMS, HINT
+from memoracle.logs.memory_maps import MemoryMap, holds_maps, read_maps
+from memoracle.trace.inputs import InputError
+
+DATA = Path(__file__).parents[2] / "data" / "e820"
+SOFT_RESERVED = 0xEFFFFFFF
+PAGE, USABLE = 0x1000, 1
+
+
+def maps(text: str) -> list[MemoryMap]:
+    return read_maps("boot.log", text.encode().splitlines(keepends=True))
+
+
+def only(text: str) -> MemoryMap:
+    (found,) = maps(text)
+    return found
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_example_of_a_form_is_hinted_at(form: type) -> None:
+    assert HINT.search(form.example)  # type: ignore[attr-defined]
+
+
+MEMORY = Record(0x100000, 0xF00000, USABLE)
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "record"),
+    [
+        ("(XEN)  [0000000000100000, 0000000000ffffff] (usable)", "xen-new", MEMORY),
+        ("(XEN) [0000001b4a3297f3]  [0000000000100000, 0000000000ffffff] (usable)", "xen-new", MEMORY),
+        ("[2022-09-19 19:50:56] (XEN)  [0000000000100000, 0000000000ffffff] (usable)", "xen-new", MEMORY),
+        ("  [0000000000100000, 0000000000ffffff] (ACPI NVS)", "xen-new", MEMORY._replace(type=4)),
+        ("(XEN)  0000000000100000 - 0000000001000000 (usable)", "xen-old", MEMORY),
+        ("(XEN) [    0.12]  0000000000100000 - 0000000001000000 (reserved)", "xen-old", MEMORY._replace(type=2)),
+        ("base_addr = 0x100000, length = 0xf00000, available RAM", "lsmmap", MEMORY),
+        ("base_addr = 0x100000, length = 0xf00000, ACPI reclaimable RAM", "lsmmap", MEMORY._replace(type=3)),
+        ("base_addr = 0x100000, length = 0xf00000, unknown type 0x14", "lsmmap", MEMORY._replace(type=0x14)),
+        (" size = 0x14, base_addr = 0x0100000, length = 0x0f00000, type = 0x1", "lsmmap", MEMORY),
+        (
+            " size = 0x14, base_addr = 0x000100000, length = 0x000f00000, type = 0x2  <-- what?",
+            "lsmmap",
+            MEMORY._replace(type=2),
+        ),
+        ("base: 0x100000, type: 0, length: 0xf00000", "limine", MEMORY),
+        ("[mmap] base=0x100000 length=0xf00000 type=usable", "limine", MEMORY),
+        ("base: 0x100000 | length: 15728640 | type: LIMINE_MEMMAP_USABLE", "limine", MEMORY),
+        ("Available  0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F", "uefi-shell", MEMORY),
+        ("available  0000000000100000-0000000000FFFFFF  0000000000000F00 000000000000000F", "uefi-shell", MEMORY),
+        ("Available  0000000000100000-0000000000FFFFFF 00000F00 000000000000000F", "uefi-shell", MEMORY),
+        (
+            "LoaderData 0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F",
+            "uefi-shell",
+            MEMORY._replace(type=2),
+        ),
+        (
+            "ACPI_NVS   0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F",
+            "uefi-shell",
+            MEMORY._replace(type=4),
+        ),
+        ("conv-mem  0000000000100000-0000000000ffffff 00000f00        15MiB UC WC WT WB", "uefi-shell", MEMORY),
+        ("efi: mem01: type=7, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (15MB)", "efi", MEMORY),
+        ("EFI: mem01: type=7, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (15MB)", "efi", MEMORY),
+        (
+            "efi: mem01: type=4, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (15MB)",
+            "efi",
+            MEMORY._replace(type=2),
+        ),
+        (
+            "efi: mem01: [Conventional Memory|   |  |WB|WT|WC] range=[0x0000000000100000-0x0000000001000000) (15MB)",
+            "efi",
+            MEMORY,
+        ),
+        (
+            "efi: mem01: [Conventional|   |  |WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)",
+            "efi",
+            MEMORY,
+        ),
+        (
+            "efi: mem01: [Conventional|   |SP|WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)",
+            "efi",
+            MEMORY._replace(type=SOFT_RESERVED),
+        ),
+        (
+            "efi: mem01: [Conventional Memory|attr=0x0800000000f] range=[0x0000000000100000-0x0000000001000000) (15MB)",
+            "efi",
+            MEMORY,
+        ),
+        (
+            "efi: mem01: [Boot Data          |RUN|  |WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)",
+            "efi",
+            MEMORY._replace(type=2),
+        ),
+        ("efi:   0x000000100000-0x000000ffffff [Conventional Memory|   |WB|WT|WC|UC]", "efi", MEMORY),
+        ("  3: 0000000000100000 - 0000000001000000 = 1 RAM", "seabios", MEMORY),
+        ("(d1) (XEN) HVM4:   3: 0000000000100000 - 0000000001000000 = 4 NVS", "seabios", MEMORY._replace(type=4)),
+        ("SMAP type=01 base=0000000000100000 len=0000000000f00000", "smap", MEMORY),
+        ("SMAP type=01 base=0000000000100000 len=0000000000f00000 attr=01", "smap", MEMORY),
+        ("SMAP type=01, xattr=01, base=0000000000100000, len=0000000000f00000", "smap", MEMORY),
+        ("SMAP type=10 base=0000000000100000 len=0000000000f00000", "smap", MEMORY._replace(type=16)),
+        (
+            " memory[0x0]\t[0x0000000000100000-0x0000000000ffffff], 0x0000000000f00000 bytes on node 0 flags: 0x0",
+            "memblock",
+            MEMORY,
+        ),
+        (" memory[0x0]     [0x00000000100000-0x00000000ffffff], 0xf00000 bytes flags: 0x0", "memblock", MEMORY),
+        (" memory[0]      [0x100000-0xffffff], 0xf00000 bytes flags: 0", "memblock", MEMORY),
+        (" memory[0x1]\t[0x00000000100000-0x00000000ffffff], 0xf00000 bytes", "memblock", MEMORY),
+        (" memory[0]\t[0x100000-0xffffff], 0xf00000 bytes flags: 4", "memblock", MEMORY._replace(type=2)),
+        (
+            " reserved[0x0]\t[0x0000000000100000-0x0000000000ffffff], 0x0000000000f00000 bytes flags: 0x0",
+            "memblock",
+            MEMORY._replace(type=2),
+        ),
+        ("00100000-00ffffff : System RAM", "iomem", MEMORY),
+        ("Node0: mem_type:7, mem_start:0x100000, mem_size:0xf00000 Bytes", "loongarch", MEMORY),
+        ("Node 1: mem_type:1, mem_start:0x100000, mem_size:0xf00000 Bytes", "loongarch", MEMORY._replace(type=2)),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "[    0.000000] ", "Nov 21 08:43:20 host kernel: "])
+def test_every_form_of_a_record(line: str, name: str, record: Record, prefix: str) -> None:
+    usable = "" if record.type == USABLE or name != "limine" else "base: 0x0, type: 0, length: 0x1\n"
+    found = only(prefix + line + "\n" + usable)
+    assert (found.name, found.records[0], found.warnings) == (name, record, [])
+    assert holds_maps([(prefix + line).encode()])
+
+
+@pytest.mark.parametrize("order", [("start", "end", "type"), ("end", "start", "type"), ("type", "end", "start")])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "/sys/firmware/memmap/{index}/{part}:{value}\n",
+        "memmap/{index}/{part}:{value}\n",
+        "{index}/{part}:{value}\n",
+        "/sys/firmware/memmap/{index}/{part}:1:{value}\n",
+        "==> /sys/firmware/memmap/{index}/{part} <==\n{value}\n\n",
+    ],
+)
+def test_files_of_a_firmware_map(order: tuple[str, ...], shape: str) -> None:
+    records = [
+        {"start": "0x0", "end": "0x9fbff", "type": "System RAM"},
+        {"start": "0x9fc00", "end": "0xfffff", "type": "Reserved"},
+        {"start": "0x100000", "end": "0x1fffff", "type": "ACPI Non-volatile Storage"},
+    ]
+    text = "".join(
+        shape.format(index=index, part=part, value=record[part])
+        for index, record in enumerate(records)
+        for part in order
+    )
+    expected = [Record(0, 0x9FC00, 1), Record(0x9FC00, 0x60400, 2), Record(0x100000, 0x100000, 4)]
+    assert only(text).records == expected
+
+
+IOMEM = """00000000-00000fff : Reserved
+00001000-0009fbff : System RAM
+000f0000-000fffff : Reserved
+  000f0000-000fffff : System ROM
+00100000-3ffdefff : System RAM
+  01000000-01a031d0 : Kernel code
+  01c00000-01ffffff : Kernel data
+  2b000000-33ffffff : Crash kernel
+3ffdf000-3fffffff : Reserved
+40000000-afffffff : PCI Bus 0000:00
+  80000000-800fffff : PCI Bus 0000:01
+    80000000-80003fff : 0000:01:00.0
+"""
+IOMEM_RECORDS = [
+    Record(0, 0x1000, 2),
+    Record(0x1000, 0x9EC00, 1),
+    Record(0xF0000, 0x10000, 2),
+    Record(0x100000, 0x3FEDF000, 1),
+    Record(0x3FFDF000, 0x21000, 2),
+    Record(0x40000000, 0x70000000, 2),
+]
+
+
+@pytest.mark.parametrize(
+    "change", [str, lambda line: line.strip(), lambda line: "    " + line, lambda line: "> " + line]
+)
+def test_what_lies_inside_a_resource_is_no_record(change: object) -> None:
+    assert callable(change)
+    assert only("".join(f"{change(line)}\n" for line in IOMEM.splitlines())).records == IOMEM_RECORDS
+
+
+def test_xen_s_older_map_without_its_prefix_counts_below_a_heading() -> None:
+    record = "  0000000000100000 - 0000000001000000 (usable)\n"
+    assert maps(record) == []
+    assert only("Xen-e820 RAM map:\n" + record).records == [MEMORY]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("00000000-00000000 : System RAM\n00000000-00000000 : Reserved\n", "users other than root"),
+        ("00100000-00ffffff : PCI Bus\n", "none of its resources is System RAM"),
+        ("base: 0x100000, type: 1, length: 0xf00000\n", "none of its records is of type 0"),
+        (
+            "size = 0x14, base_addr = 0x0100000, length = 0x06f0000, type = 0x1\n"
+            "size = 0x14, base_addr = 0x10, length = 0x06f0000, type = 0x1\n",
+            "0x10 is unclear",
+        ),
+        ("/sys/firmware/memmap/0/start:0x0\n/sys/firmware/memmap/0/end:0xfff\n", "record 0 has no type"),
+        ("0/start:0x0\n0/end:0xfff\n1/start:0x1000\n", "record 0 has no type"),
+        ("0/start:0x0\n0/start:0x0\n", "record 0 has two values of start"),
+        ("0/start:0\n0/end:0xfff\n0/type:System RAM\n", "no address: '0'"),
+        ("0/start:0x0\n0/end:0xfff\n0/type:Something\n", "unknown type 'something'"),
+        ("Available  0000000000100000-0000000000FFFFFF 0000000000000F01 000000000000000F\n", "not of 3,841 pages"),
+        ("Type Start End # Pages\nAvailable  0000000000100000-\n", "no range of addresses with its pages"),
+        (
+            "Type Start End # Pages\nOther  0000000000100000-0000000000FFFFFF 0000000000000F00 0F\n",
+            "unknown type 'Other'",
+        ),
+        (" memory[0]  [0x100000-0xffffff], 0xe00000 bytes flags: 0\n", "not of 0xe00000 bytes"),
+        ("  3: 0000000000100000 - 0000000001000000 = 2 RAM\n", "type 2 is not 'RAM'"),
+        ("  3: 000000000010000 - 0000000001000000 = 1 RAM\n", "has not its 16 digits"),
+        ("SMAP type=01 base=0000000000100000\n", "no base and length"),
+        ("efi: mem01: type=7, attr=0xf, range=[0x0000000000100000-\n", "no range of addresses with its type"),
+        ("efi: mem01: [Odd|WB] range=[0x0000000000100000-0x0000000000ffffff] (15MB)\n", "unknown type 'Odd'"),
+        ("(XEN)  [0000000000100000, 0000000000ffffff] (odd)\n", "unknown type 'odd'"),
+        ("(XEN)  [0000000000100000, 0000000000ff\n", "no range of addresses"),
+        ("(XEN)  [000000000100000, 0000000000ffffff] (usable)\n", "has not its 16 digits"),
+        ("(XEN)  0000000000100000 - 000000000\n", "has not its 16 digits"),
+        ("base_addr = 0x100000, length = 0xf00000\n", "no start, length and type"),
+        ("base_addr = 0x100000, length = 0xf00000, odd RAM\n", "unknown type 'odd ram'"),
+        ("Node0: mem_type:7, mem_start:0x2d30000,\nstart_pfn:0x0\n", "no start and size in bytes"),
+        ("BIOS-e820: [mem 0x000000000010000-0x0000000000ffffff] usable\n", "has not its 16 digits"),
+    ],
+)
+def test_what_cannot_be_believed_is_refused(text: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        maps(text)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("boot.log:")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("SeaBIOS\ne820 map has 1 items:\n  0: 0000000000100000 - 0000000001000000 = 1 RAM\n", ("seabios", 1)),
+        ("BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff] usable\n", ("bios-e820", 1)),
+        (" memory[0x0]\t[0x100000-0xffffff], 0xf00000 bytes\n", ("memblock", 1)),
+        ("00100000-00ffffff : System RAM\n", ("iomem", 1)),
+        ("BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff] usable\n", ("bios-e820", 2)),
+        ("(XEN)  [0000000000100000, 0000000000ffffff] (usable)\n", ("xen-new", 3)),
+    ],
+)
+def test_maps_of_the_stages_of_a_boot(text: str, found: tuple[str, int]) -> None:
+    whole = (
+        "  0: 0000000000100000 - 0000000001000000 = 1 RAM\n"
+        "BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff] usable\n"
+        " memory[0x0]\t[0x100000-0xffffff], 0xf00000 bytes\n"
+        "00100000-00ffffff : System RAM\n"
+        "BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff] usable\n"
+        "(XEN)  [0000000000100000, 0000000000ffffff] (usable)\n"
+    )
+    assert found in [(each.name, each.boot) for each in maps(whole)]
+    assert (only(text).name, only(text).records) == (found[0], [MEMORY])
+
+
+HEADINGS = "e820 map has 1 items\nType Start End # Pages\nXen-e820 RAM map:\n"
+RECORDS = {
+    "BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff] usable": 15,
+    "BIOS-e820: 0000000000100000 - 0000000001000000 (usable)": 15,
+    "BIOS-e820: 0000000000f00000 @ 0000000000100000 (usable)": 15,
+    "(XEN)  [0000000000100000, 0000000000ffffff] (usable)": 17,
+    "(XEN)  0000000000100000 - 0000000001000000 (usable)": 17,
+    "Available  0000000000100000-0000000000FFFFFF 00000F00": 20,
+    "SMAP type=01 base=0000000000100000 len=0000000000f00000": 13,
+    " memory[0x0]\t[0x0000000000100000-0x0000000000ffffff], 0x0000000000f00000 bytes flags: 0x0": 17,
+    "efi: mem01: type=7, attr=0xf, range=[0x0000000000100000-0x0000000000ffffff] (15MB)": 12,
+    "  1: 0000000000100000 - 0000000001000000 = 1 RAM": 13,
+}
+
+
+@pytest.mark.parametrize(("record", "least"), RECORDS.items())
+def test_a_record_that_was_cut_is_never_another(record: str, least: int) -> None:
+    for length in range(least, len(record)):
+        for following in ("", "NX (Execute Disable) protection: active\n", record + "\n"):
+            try:
+                found = maps(HEADINGS + record[:length] + "\n" + following)
+            except InputError as fault:
+                assert str(fault).startswith("boot.log:4: ")  # noqa: PT017
+                continue
+            records = [each for one in found for each in one.records]
+            assert set(records) <= {MEMORY}, record[:length]
+            assert records, record[:length]
+
+
+@pytest.mark.parametrize("record", [record for record in RECORDS if not record.startswith(("efi", " memory"))])
+def test_a_digit_that_was_lost_makes_no_other_record(record: str) -> None:
+    for number in re.finditer(r"[0-9a-fA-F]{16}", record):
+        with pytest.raises(InputError, match=r"^boot\.log:4: "):
+            maps(HEADINGS + record[: number.start()] + record[number.start() + 1 :] + "\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "user: " * 100_000,
+        "BIOS-e820: " * 100_000,
+        "BIOS-" + "e" * 1_000_000,
+        "(XEN)[" * 100_000,
+        "(XEN) [0000000000000000, " * 40_000,
+        "efi: mem1: type=1" * 50_000,
+        "efi: mem1: [" * 80_000,
+        "efi: 0x00000000-0x00000000 [" * 40_000,
+        "[b=" * 300_000,
+        "<a " * 300_000,
+        "<br " * 300_000,
+        "\x1b]" * 500_000,
+        "[1;1" * 250_000,
+        "=20" * 300_000 + "x",
+        "==>" * 300_000 + "memmap/0/start",
+        "BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff]" + " " * 1_000_000 + "x",
+        " " * 1_000_000 + "00100000-00ffffff : System RAM",
+        "a" + " " * 1_000_000 + "BIOS-",
+        "base_addr = 0x" * 70_000,
+        "base: 0x1" * 100_000,
+        "0/start:" * 100_000,
+        "&amp" * 250_000 + ";BIOS-",
+        '"msg":[' * 140_000,
+        "> " * 500_000 + "user:",
+        "-" * 1_000_000 + " 0000000000100000-",
+        "\\n" * 500_000 + "user:",
+        "user: =",
+    ],
+    ids=lambda line: line[:20].strip(),
+)
+def test_no_line_takes_long(line: str) -> None:
+    start = time.process_time()
+    for text in (line, "{\n" + line, "BIOS-e820: " + line, line + "\n" + line):
+        try:
+            maps(text)
+        except InputError:
+            continue
+    assert time.process_time() - start < 20
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(sorted(RECORDS) + IOMEM.splitlines() + ["", "=", "\x1b[0m", "<br>", "usable", "0/end:"]))
+)
+def test_any_mixture_of_lines_is_read_or_refused(lines: list[str]) -> None:
+    for glue in ("\n", "", "=\n", " "):
+        try:
+            found = maps(glue.join(lines))
+        except InputError:
+            continue
+        assert all(each.records for each in found)
+        assert [each.boot for each in found] == sorted(each.boot for each in found)
