@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from operator import methodcaller
 from typing import Any
@@ -29,38 +29,41 @@ from memoracle.spec.paging import page_is_unmapped, space_of
 SHIFT = 30
 START = 0xFFFF_8000_0000_0000
 FRAMES, IMAGE, DEPTH = 4, 1, 1
+FRAMES_OF_TWO = 6  # of a machine on which two processes run
 PROCESSES = (0, 1)
 LOWER, UPPER = 0, START + (1 << SHIFT)  # a page of the lower half, and the kernel's range's last
 PAGES = (LOWER, START, UPPER)
 KERNEL_PAGES = range(1 << DEPTH)
 MAPPED = (0, 1, FRAMES)  # the frames that are mapped: the image's, the first above it, and a device's
 
-DOMAIN = Domain(
-    {
-        **dict.fromkeys(("frame", "later", "table"), range(FRAMES + 1)),
+FUNCTIONS = {
+    **dict.fromkeys(("exists", "is_free", "free_below", "use", "owner"), ("frame",)),
+    **dict.fromkeys(("is_mapped", "physical"), ("space", "page")),
+    "uses": ("physical",),
+    "lives": ("process",),
+    "taken": ("process", "kernel_page"),
+    "size_at": ("process", "first"),
+    **dict.fromkeys(("block_at", "pages_at"), ("first",)),
+    "frame_at": ("kernel_page",),
+}
+
+
+@cache
+def domain(frames: int, processes: Sequence[int]) -> Domain:
+    points = {
+        **dict.fromkeys(("frame", "later", "table"), range(frames + 1)),
         **dict.fromkeys(("kernel_page", "first", "second"), KERNEL_PAGES),
-        **dict.fromkeys(("process", "space", "other"), PROCESSES),
+        **dict.fromkeys(("process", "space", "other"), processes),
         **dict.fromkeys(("page", "virtual"), PAGES),
-        "physical": [frame << SHIFT for frame in range(FRAMES + 1)],
+        "physical": [frame << SHIFT for frame in range(frames + 1)],
         "number": range(3),
-    },
-    {
-        **dict.fromkeys(("exists", "is_free", "free_below", "use", "owner"), ("frame",)),
-        **dict.fromkeys(("is_mapped", "physical"), ("space", "page")),
-        "uses": ("physical",),
-        "lives": ("process",),
-        "taken": ("process", "kernel_page"),
-        "size_at": ("process", "first"),
-        **dict.fromkeys(("block_at", "pages_at"), ("first",)),
-        "frame_at": ("kernel_page",),
-    },
-    matters,
-)
+    }
+    return Domain(points, FUNCTIONS, matters)
 
 
-def machine() -> Manager:
+def machine(frames: int = FRAMES) -> Manager:
     layout = Layout(40, 0x0007_0406_0007_0406)
-    return Manager(Machine(FRAMES, IMAGE, 3, layout, START, DEPTH, 0))
+    return Manager(Machine(frames, IMAGE, 3, layout, START, DEPTH, 0))
 
 
 # Tables: a space has one below the PML4 while it maps anything
@@ -70,8 +73,13 @@ def maps_anything(s: law.Memory, space: Number) -> bool:
     return any(map(bool, (s.is_mapped(space, page) for page in PAGES)))
 
 
+def frames_of(s: law.Memory) -> range:
+    reach: Any = s.reach
+    return range(reach)
+
+
 def lowest(s: law.Memory) -> int:
-    return next(frame for frame in range(FRAMES) if s.is_free(frame))
+    return next(frame for frame in frames_of(s) if s.is_free(frame))
 
 
 @clause("there is a frame for the table that the page needs")
@@ -103,14 +111,14 @@ def unmap_effect(s: law.Memory, process: int, virtual: int, releases: int, table
     frame = s.physical(space_of(process, virtual), virtual) >> SHIFT
     s = law.unmap(s, process, virtual)
     s = law.give_table(s, table) if table else s
-    return law.release(s, frame) if releases and law.release.allows(s, frame=frame) and frame < FRAMES else s
+    return law.release(s, frame) if releases and law.release.allows(s, frame=frame) and frame < s.reach else s
 
 
 def exit_effect(s: law.Memory, process: int) -> law.Memory:
     shown = [s.physical(process, page) >> SHIFT for page in PAGES if s.is_mapped(process, page)]
     for page in PAGES:
         s = law.unmap(s, process, page) if s.is_mapped(process, page) else s
-    *others, last = (frame for frame in range(FRAMES) if law.holds_the_root(s, process, frame))
+    *others, last = (frame for frame in frames_of(s) if law.holds_the_root(s, process, frame))
     for table in others:
         s = law.give_table(s, table)
     s = law.end(s, process, last)
@@ -155,7 +163,7 @@ def pages_begin_there(s: law.Memory, first: int, pages: int) -> bool:
 def free_effect(s: law.Memory, first: int, pages: int) -> law.Memory:
     for _ in range(pages):
         s = manager_pages.shrink_pages(s, first)
-    for table in range(FRAMES):
+    for table in frames_of(s):
         if law.holds_the_root(s, 0, table) and not maps_anything(s, 0):
             s = law.give_table(s, table)
     return manager_pages.end_pages(s, first)
@@ -190,64 +198,88 @@ FREE_PAGES = Operation(
 COMPOSED = (law.allocate, law.free, law.create, MAP, UNMAP, EXIT, ALLOCATE_PAGES, FREE_PAGES)
 
 
-def part(manager: Manager) -> Part:
+def part(manager: Manager, processes: Sequence[int] = PROCESSES) -> Part:
+    frames = range(manager.bitmap.frames)
+
     def words(s: Any) -> str:
         uses = {"free": s.is_free} | {
             word: partial(lambda of, frame: s.use(frame) == of, use)
             for word, use in (("tables", law.TABLE), ("kernel pages", law.PAGES), ("given", law.GIVEN))
         }
-        said = [f"{numbers([f for f in range(FRAMES) if holds(f)])} {word}" for word, holds in uses.items()]
+        said = [f"{numbers([f for f in frames if holds(f)])} {word}" for word, holds in uses.items()]
         mapped = [
             f"{page:#x} of process {space} to frame {s.physical(space, page) >> SHIFT}"
-            for space, page in product(PROCESSES, PAGES)
+            for space, page in product(processes, PAGES)
             if s.is_mapped(space, page)
         ]
         return f"frames {', '.join(said)}; mapped: {', '.join(mapped) or 'nothing'}"
 
     def shows(s: Any) -> list[str]:
-        free = [frame for frame in range(FRAMES) if s.is_free(frame)]
-        given = {frame for frame in range(FRAMES) if s.use(frame) == law.GIVEN} or "set()"
+        free = [frame for frame in frames if s.is_free(frame)]
+        given = {frame for frame in frames if s.use(frame) == law.GIVEN} or "set()"
         lengths = {first: s.pages_at(first) for first in KERNEL_PAGES if s.block_at(first)}
         return [
-            f"assert [frame for frame in range({FRAMES}) if manager.bitmap.is_free(frame)] == {free}",
+            f"assert [frame for frame in {frames} if manager.bitmap.is_free(frame)] == {free}",
             f"assert (manager.given, manager.lengths) == ({given}, {lengths})",
         ]
 
     clauses = (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS)
-    return Part(memory_of(manager), DOMAIN, clauses, words, shows)
+    return Part(memory_of(manager), domain(len(frames), processes), clauses, words, shows)
 
 
-def calls(manager: Manager) -> Sequence[Call]:
-    found: list[Call] = []
+def called(said: str, run: Callable[[Any], object], operation: Operation, *more: Any, **given: int) -> Call:
+    return Call(said, run, operation, given, "", *more)
 
-    def add(said: str, run: Callable[[Any], object], operation: Operation, *more: Any, **given: int) -> None:
-        found.append(Call(said, run, operation, given, "", *more))
 
-    lowest_frame = ("frame", "the lowest free frame", lambda s, choice: choice["frame"])
-    add("@.allocate_frame()", methodcaller("allocate_frame"), law.allocate, *lowest_frame)
-    for frame in range(FRAMES):
-        add(f"@.free_frame({frame})", methodcaller("free_frame", frame), law.free, frame=frame)
-    add("@.create(1)", methodcaller("create", 1), law.create, "", *lowest_frame[1:], process=1)
-    for process in PROCESSES:
-        add(f"@.exit({process})", methodcaller("exit", process), EXIT, process=process)
+LOWEST = ("the lowest free frame", lambda s, choice: choice["frame"])
+ALLOCATES = called("@.allocate_frame()", methodcaller("allocate_frame"), law.allocate, "frame", *LOWEST)
+
+
+def creates(process: int) -> Call:
+    return called(f"@.create({process})", methodcaller("create", process), law.create, "", *LOWEST, process=process)
+
+
+def exits(process: int) -> Call:
+    return called(f"@.exit({process})", methodcaller("exit", process), EXIT, process=process)
+
+
+def maps(process: int, page: int, frame: int) -> Call:
+    said = f"@.map({process}, {page:#x}, Leaf({frame} << 30, 6))"
+    run = partial(_map, process=process, virtual=page, frame=frame)
+    return called(said, run, MAP, process=process, virtual=page, frame=frame)
+
+
+def unmaps(process: int, page: int, releases: bool) -> Call:
+    said = f"@.unmap({process}, {page:#x}, {releases})"
+    run = partial(_unmap, process=process, virtual=page, release=releases)
+    return called(said, run, UNMAP, process=process, virtual=page, releases=int(releases))
+
+
+@cache
+def calls() -> Sequence[Call]:
+    frees = [
+        called(f"@.free_frame({frame})", methodcaller("free_frame", frame), law.free, frame=frame)
+        for frame in range(FRAMES)
+    ]
+    found = [ALLOCATES, *frees, creates(1), *map(exits, PROCESSES)]
     for process, page in ((0, UPPER), (1, UPPER), (1, LOWER)):
-        for frame in MAPPED:
-            said = f"@.map({process}, {page:#x}, Leaf({frame} << 30, 6))"
-            run = partial(_map, process=process, virtual=page, frame=frame)
-            add(said, run, MAP, process=process, virtual=page, frame=frame)
-        for releases in (False, True):
-            said = f"@.unmap({process}, {page:#x}, {releases})"
-            run = partial(_unmap, process=process, virtual=page, release=releases)
-            add(said, run, UNMAP, process=process, virtual=page, releases=int(releases))
+        found += [maps(process, page, frame) for frame in MAPPED]
+        found += [unmaps(process, page, releases) for releases in (False, True)]
     for pages in KERNEL_PAGES:
         size = pages + 1
-        said = f"@.page_at(@.allocate_pages({size}) or 0)"
-        add(said, partial(_allocated, pages=size), ALLOCATE_PAGES, "first", "the lowest", _first, pages=size)
+        said, run = f"@.page_at(@.allocate_pages({size}) or 0)", partial(_allocated, pages=size)
+        found.append(called(said, run, ALLOCATE_PAGES, "first", "the lowest", _first, pages=size))
         for first in KERNEL_PAGES:
             said = f"@.free_pages(@.address_of({first}), {size})"
-            run = partial(_free, first=first, pages=size)
-            add(said, run, FREE_PAGES, first=first, pages=size)
+            found.append(called(said, partial(_free, first=first, pages=size), FREE_PAGES, first=first, pages=size))
     return found
+
+
+def calls_of_two(manager: Manager) -> Sequence[Call]:
+    """Two processes come and go, and share the first frame that is given to a caller, or what it becomes then."""
+    both = [call for process in (1, 2) for call in (creates(process), exits(process))]
+    shared = [call for process in (1, 2) for call in (maps(process, LOWER, 1), unmaps(process, LOWER, True))]
+    return [*([] if manager.given else [ALLOCATES]), *both, *shared]
 
 
 def _map(manager: Manager, process: int, virtual: int, frame: int) -> bool:
@@ -280,4 +312,16 @@ def manager_system() -> System:
     )
     layout = "Layout(40, 0x7040600070406)"
     said = f"Manager(Machine({FRAMES}, {IMAGE}, 3, {layout}, {START:#x}, {DEPTH}, 0))"
-    return System("manager", scope, imports, "manager", {said: machine}, lambda m: {"": part(m)}, calls)
+    return System("manager", scope, imports, "manager", {said: machine}, lambda m: {"": part(m)}, lambda m: calls())
+
+
+def two_processes_system() -> System:
+    small = manager_system()
+    said = next(iter(small.starts)).replace(f"({FRAMES},", f"({FRAMES_OF_TWO},")
+    return replace(
+        small,
+        scope="bounded: 5 frames above the image, pages of 1 GiB, two processes with the same page, a frame shared",
+        starts={said: partial(machine, FRAMES_OF_TWO)},
+        parts=lambda manager: {"": part(manager, (0, 1, 2))},
+        calls=calls_of_two,
+    )

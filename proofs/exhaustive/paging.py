@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from operator import methodcaller
 from typing import Any
@@ -26,6 +26,7 @@ from memoracle.spec.clauses import Clause, Operation, Truth, clause, implies
 from memoracle.spec.kernel_half import never_exits_the_kernel, process_lives
 
 SHIFT, LEVEL, FRAMES, IMAGE = 21, 2, 5, 1
+FRAMES_OF_TWO = 7  # where two processes run
 SHARED, BESIDE, APART, UPPER = 0, 1 << 21, 1 << 30, 0xFFFF_8000_0000_0000
 PAGES = (SHARED, BESIDE, APART, UPPER)
 PROCESSES = (0, 1)
@@ -38,7 +39,8 @@ class Whole(law.Mappings):
     """What is mapped, and the tables that say so."""
 
     tables: tables.Tables
-    free: int  # how many frames
+    frames: int  # how many there are, and how many of them are free
+    free: int
 
 
 def of_tables(of: Clause) -> Clause:
@@ -49,7 +51,7 @@ def of_tables(of: Clause) -> Clause:
 @clause("nobody else takes frames here, so each is free or holds a table")
 def no_frame_is_lost(s: Whole, table: int) -> Truth:
     held = s.tables.is_free(table) | (s.tables.level(table) != 0)
-    return implies((IMAGE <= table) & (table < FRAMES), held)
+    return implies((IMAGE <= table) & (table < s.frames), held)
 
 
 FUNCTIONS = {
@@ -68,16 +70,16 @@ DOMAIN = Domain(
     },
     FUNCTIONS,
     lambda state, name, at: (
-        name not in ("tables", "free") and (len(at) < 2 or name == "is_mapped" or state.is_mapped(*at))
+        name not in ("tables", "frames", "free") and (len(at) < 2 or name == "is_mapped" or state.is_mapped(*at))
     ),
 )
 CLAUSES = (no_frame_is_lost, *law.INVARIANTS, *law.THEOREMS, *map(of_tables, (*tables.INVARIANTS, *tables.THEOREMS)))
 
 
-def small() -> Paging:
-    frames = Bitmap(FRAMES, IMAGE)
-    frames.add(0, FRAMES)
-    return Paging(frames, KernelHalf(), LAYOUT, LEVEL, FRAMES)
+def small(count: int = FRAMES) -> Paging:
+    frames = Bitmap(count, IMAGE)
+    frames.add(0, count)
+    return Paging(frames, KernelHalf(), LAYOUT, LEVEL, count)
 
 
 @clause("there is a frame for each table that the page needs")
@@ -105,43 +107,57 @@ IS_MAPPED = replace(law.nothing_is_mapped, holds=lambda *at: not law.nothing_is_
 CALLED = (law.map_page, law.unmap, law.begin, law.end)
 
 
-def part(paging: Paging, free: int) -> Part:
+def part(paging: Paging, free: int, processes: Sequence[int] = PROCESSES) -> Part:
+    count = paging.counted  # each frame is counted here
+    numbers = {
+        **dict.fromkeys(("process", "space", "other"), processes),
+        **dict.fromkeys(("table", "second"), range(count + 1)),
+    }
+
     def words(s: Any) -> str:
         mapped = [
             f"{page:#x} of process {space} to {s.physical(space, page):#x}"
-            for space, page in product(PROCESSES, PAGES)
+            for space, page in product(processes, PAGES)
             if s.is_mapped(space, page)
         ]
         return f"mapped: {', '.join(mapped) or 'nothing'}; {s.free} frames are free"
 
     def shows(s: Any) -> list[str]:
-        living = [process for process in PROCESSES if s.lives(process)]
+        living = [process for process in processes if s.lives(process)]
         found = {(p, v): s.physical(law.space_of(p, v), v) for p, v in product(living, PAGES) if law.shows(s, p, v)}
         return [
             f"assert {{(p, v): paging.translate(p, v) for p in {living} for v in {list(PAGES)} "
             f"if paging.translate(p, v) is not None}} == {found}"
         ]
 
-    whole = Whole(**vars(mappings_of(paging, PAGES)), tables=tables_of(paging), free=free)
-    return Part(whole, DOMAIN, CLAUSES, words, shows)
+    whole = Whole(**vars(mappings_of(paging, PAGES)), tables=tables_of(paging), frames=count, free=free)
+    return Part(whole, replace(DOMAIN, points={**DOMAIN.points, **numbers}), CLAUSES, words, shows)
 
 
 def parts(paging: Any) -> dict[str, Part]:
     return {"": part(paging, paging.frames.count())}
 
 
+PLACES = ((1, SHARED), (1, BESIDE), (1, APART), (1, UPPER), (0, UPPER))
+PLACES_OF_TWO = ((1, SHARED), (2, SHARED))
+
+
 @cache
-def calls() -> Sequence[Call | Question]:
+def calls(
+    processes: Sequence[int] = PROCESSES, places: Sequence[tuple[int, int]] = PLACES, frames: Sequence[int] = tuple(MAY)
+) -> Sequence[Call | Question]:
+    """Processes come and go, and these pages of them are mapped to these frames, and unmapped."""
     found: list[Call | Question] = []
 
     def add(said: str, run: Callable[[Any], object], operation: Operation, **given: int) -> None:
         found.append(Call(said, run, operation, given))
 
-    for process in PROCESSES:
+    for process in processes:
         add(f"@.create({process})", methodcaller("create", process), CREATE, process=process)
         add(f"@.exit({process})", methodcaller("exit", process), EXIT, process=process)
-    for process, page in ((1, SHARED), (1, BESIDE), (1, APART), (1, UPPER), (0, UPPER)):
-        for physical, (cache_type, *flags) in MAY.items():
+    for process, page in places:
+        for physical in frames:
+            cache_type, *flags = MAY[physical]
             leaf = Leaf(physical, cache_type, *map(bool, flags))
             values = dict(zip(law.map_page.points, (process, page, physical, cache_type, *flags), strict=True))
             add(f"@.map({process}, {page:#x}, {leaf})", methodcaller("map", process, page, leaf), MAP, **values)
@@ -153,7 +169,7 @@ def calls() -> Sequence[Call | Question]:
             virtual=page,
         )
     add(f"@.map(1, 1, {leaf})", methodcaller("map", 1, 1, leaf), MAP, **{**values, "process": 1, "virtual": 1})
-    for process, page in product(PROCESSES, PAGES):
+    for process, page in product(processes, PAGES):
         at, byte = {"process": process, "virtual": page + 5}, page + 5
         asked, said = methodcaller("translate", process, byte), f"@.translate({process}, {byte:#x})"
         bytes_of = [physical + 5 for physical in MAY]
@@ -166,3 +182,18 @@ def paging_system() -> System:
     scope = "bounded: pages of 2 MiB, the kernel and a process, three pages of its own and a kernel page, 4 frames"
     imports = "from memoracle.proofs.exhaustive.paging import Leaf, small"
     return System("paging", scope, imports, "paging", {"small()": small}, parts, lambda paging: calls())
+
+
+def two_processes_system() -> System:
+    """Two processes have the same page, and share a frame."""
+
+    def parts(paging: Any) -> dict[str, Part]:
+        return {"": part(paging, paging.frames.count(), (0, 1, 2))}
+
+    return replace(
+        paging_system(),
+        scope="bounded: pages of 2 MiB, the kernel and two processes with the same page of one frame, 6 frames",
+        starts={f"small({FRAMES_OF_TWO})": partial(small, FRAMES_OF_TWO)},
+        parts=parts,
+        calls=lambda paging: calls((0, 1, 2), PLACES_OF_TWO, (2 << SHIFT,)),
+    )
