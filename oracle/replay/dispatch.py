@@ -13,6 +13,7 @@ from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.coverage import Coverage
 from memoracle.replay.entries import EntryReplay
+from memoracle.replay.frame_queries import FrameAnswers
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.heap import HeapReplay
 from memoracle.replay.kernel_pages import KernelPagesReplay
@@ -20,6 +21,7 @@ from memoracle.replay.misuse import Misuse
 from memoracle.replay.page_queries import PageAnswers
 from memoracle.replay.pages import PageReplay
 from memoracle.replay.pml4 import TableReplay
+from memoracle.replay.range_queries import RangeAnswers
 from memoracle.replay.ranges import RangeReplay
 from memoracle.spec.geometry import UNDEFINED
 from memoracle.trace import events
@@ -87,6 +89,8 @@ class Replay:
             self.pages,
             self.kernel_pages,
             HeapReplay(rules, self.frames, self.ranges),
+            FrameAnswers(rules, self.frames),
+            RangeAnswers(rules, self.ranges),
             PageAnswers(rules, self.pages),
             EntryReplay(rules),
         )

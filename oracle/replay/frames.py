@@ -1,4 +1,4 @@
-"""Replays `boot` and `frame.*` on the reference's bitmap, and names the clause where an implementation parts from it.
+"""Replays `boot`, and what changes frames, on the reference's bitmap; names the clause where an implementation errs.
 
 The reference accepts exactly what the law does (that is proved), so as long as it accepts what is recorded, nothing
 else is asked.
@@ -7,13 +7,11 @@ else is asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from mmap import mmap
 from typing import Any
 
 from msgspec import UNSET
 
-from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
 from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
 from memoracle.impl import boot as reference
@@ -72,8 +70,6 @@ class FrameReplay:
             events.Boot: self.boot,
             events.FrameAllocate: self.allocate,
             events.FrameFree: self.free_trusting if self.trusting else self.free,
-            events.FrameIsFree: self.is_free,
-            events.FrameFreeCount: self.free_count,
         }
 
     def misuses(self) -> Misuses:
@@ -81,7 +77,6 @@ class FrameReplay:
         return {
             events.Boot: self.violated_by_boot,
             events.FrameFree: lambda event, line: self.violated_by_free(number(event.address)),
-            events.FrameIsFree: lambda event, line: self.violated_by_is_free(number(event.address)),
         }
 
     def start(self, records: Iterable[Record]) -> None:
@@ -313,64 +308,6 @@ class FrameReplay:
     def use_of(self, frame: int) -> int:
         """What a frame that isn't free is used for, as far as it is known."""
         return manager.PAGES if frame in self.kernel_page_frames else manager.GIVEN
-
-    # Queries
-
-    def is_free(self, event: events.FrameIsFree, line: int) -> Finding | None:
-        address = number(event.address)
-        if self.safe:
-            return None
-        frame = self.geometry.frame_reached(address)
-        if frame is not None and event.result == self.bitmap.is_free(frame):
-            return None
-        return self.answered_otherwise(event, address)
-
-    def answered_otherwise(self, event: events.FrameIsFree, address: int) -> Finding | None:
-        state = frames_of(self.bitmap)
-        frame = address >> self.geometry.page_shift
-        refused = self.violated_by_is_free(address)
-        before = self.around(address)
-        answer = event.result
-        if answer is None:
-            return wrongly_failed("frame.is_free", event.error, "true or false", law.is_free.says, before)
-        if refused is not None:
-            return Finding(refused.name, refused.says, self.describe_frame(frame), REFUSAL, before, before)
-        clause = law.calls_free_only_the_free if self.rules.hides_frames else law.tells_whether_free
-        if clause(state, frame, answer):
-            return None
-        message = f"it says {str(answer).lower()}, but {self.describe_frame(frame, '')}"
-        if frame in self.doubted:
-            return None
-        self.doubted.add(frame)
-        return Finding(clause.name, clause.says, message, str(not answer).lower(), before, before)
-
-    def violated_by_is_free(self, address: int) -> Clause | None:
-        return law.is_free.broken(frames_of(self.bitmap), frame=address >> self.geometry.page_shift)
-
-    def free_count(self, event: events.FrameFreeCount, line: int) -> Finding | None:
-        answer = None if event.result is None else number(event.result)
-        if self.safe:
-            return None
-        free = self.free_frames
-        if answer is None:
-            says = "asking for the number of free frames always succeeds"
-            return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.totals())
-        clause = law.counts_only_the_free if self.rules.hides_frames else law.tells_the_count
-        state = frames_of(self.bitmap)
-        if clause(replace(state, count=free), answer):
-            self.count_error = 0
-            return None
-        expected = free + self.count_error
-        doubted_free = sum(map(self.bitmap.is_free, self.doubted))
-        least, most = expected - doubted_free, expected + len(self.doubted) - doubted_free
-        self.count_error = answer - free
-        if any(clause(replace(state, count=count), answer) for count in range(least, most + 1)):
-            return None
-        known = "" if expected == free else f", {expected:,} by what was answered before"
-        said = f"{counted(answer, 'frame')} {agreeing(answer, 'is', 'are')}"
-        message = f"it says that {said} free, but {free:,} {agreeing(free, 'is', 'are')}{known}"
-        legal = f"at most {free:,}" if self.rules.hides_frames else f"{free:,}"
-        return Finding(clause.name, clause.says, message, legal, self.totals(), self.totals())
 
     # In words
 

@@ -2,7 +2,7 @@
 take them, and mapped as `page.map` maps.
 
 A trace may name the frames. Where it does not, nobody knows which they are: until the trace tells (see
-replay_page_answers) they count as private, as if the header said `private_frames`. How many there are is known, so no
+`page_queries`) they count as private, as if the header said `private_frames`. How many there are is known, so no
 more frames are free than the trace explains without them.
 
 Freed are exactly the pages that were asked for: unlike `range.free`, the format says nothing of a rounded size.

@@ -1,4 +1,4 @@
-"""Replays `range.*` on the reference's buddy systems, and names the clause where an implementation parts from it.
+"""Replays what changes ranges on the reference's buddy systems; names the clause where an implementation errs.
 
 The reference accepts exactly what the law does (that is proved), so as long as it accepts what is recorded, nothing
 else is asked. A process's space is made when it is first used.
@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from msgspec import UNSET
 
-from memoracle.console.counted import counted
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, of_unknown_process, wrongly_failed
 from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
@@ -20,7 +19,7 @@ from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of
-from memoracle.replay.doubted_blocks import DoubtedBlocks, with_block
+from memoracle.replay.doubted_blocks import DoubtedBlocks
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
 from memoracle.spec import addresses, manager_ranges
@@ -34,7 +33,6 @@ from memoracle.trace.events import number
 RangeEvent: TypeAlias = (
     events.RangeAllocate | events.RangeReserve | events.RangeFree | events.RangeSize | events.RangeList
 )
-Listed: TypeAlias = list[tuple[int, int, bool]]  # address, pages, whether it is allocated
 
 
 @dataclass
@@ -80,8 +78,6 @@ class RangeReplay:
             events.RangeAllocate: self.allocate,
             events.RangeReserve: self.reserve,
             events.RangeFree: self.free,
-            events.RangeSize: self.size,
-            events.RangeList: self.list_blocks,
         }
 
     def misuses(self) -> Misuses:
@@ -94,8 +90,6 @@ class RangeReplay:
             events.RangeFree: lambda event, line: self.violated(
                 law.free, event, number(event.address), number(event.pages)
             ),
-            events.RangeSize: self.violated_by_question,
-            events.RangeList: self.violated_by_question,
         }
 
     def violated_by_allocate(self, event: events.RangeAllocate, line: int) -> Clause | None:
@@ -114,9 +108,6 @@ class RangeReplay:
             return operation.broken(blocks_of(space.buddy), pages=pages, order=asked.order)
         refused = violated_clause(operation, asked)
         return refused or (self.kernel_pages_refuse(space, asked) if operation is law.free else None)
-
-    def violated_by_question(self, event: RangeEvent, line: int) -> Clause | None:
-        return process_lives if self.space(number(event.process)) is None else None
 
     def take_reserved(self, buddy: Buddy) -> None:
         """What is taken of the kernel's range at start."""
@@ -303,81 +294,6 @@ class RangeReplay:
         clause = manager_ranges.frees_no_kernel_block
         state = Holdings(block_at=space.buddy.size, block_of=lambda process, page: page)
         return None if clause(state, space.process, asked.page, asked.pages, asked.page) else clause
-
-    # Queries
-
-    def size(self, event: events.RangeSize, line: int) -> Finding | None:
-        process, address = number(event.process), number(event.address)
-        answer = None if event.result is None else number(event.result)
-        if self.safe:
-            return None
-        space = self.space(process)
-        if space is None:
-            return self.unknown_process(event, line)
-        page = space.area.page_at(address, self.page_size)
-        size = 0 if page is None else space.buddy.size(page)
-        if answer == size or any(page is not None and answer == buddy.size(page) for buddy in models_of(space)):
-            return None
-        asked, clause = self.asked(space, address, size), law.size_is_of_the_block
-        state = range_words.around(asked)
-        if answer is not None:
-            self.doubt(space, None if page is None else with_block(models_of(space)[0], page, answer))
-            told = counted(answer, "page")
-            message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
-            return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
-        if not law.in_range(blocks_of(space.buddy), asked.page):
-            return None
-        return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
-
-    def list_blocks(self, event: events.RangeList, line: int) -> Finding | None:
-        process = number(event.process)
-        listed = [(number(address), number(pages), allocated) for address, pages, allocated in event.result or ()]
-        if self.safe:
-            return None
-        space = self.space(process)
-        if space is None:
-            return self.unknown_process(event, line)
-        blocks = space.buddy.blocks()
-        if event.result is None:
-            state, says = {"process": process}, "asking for the list of blocks always succeeds"
-            return wrongly_failed("range.list", event.error, counted(len(blocks), "block"), says, state)
-        start, size = space.area.start, self.page_size
-        for buddy in models_of(space):
-            if listed == [(start + page * size, pages, allocated) for page, pages, allocated in buddy.blocks()]:
-                return None
-        clause, asked, message = self.wrong_entry(space, listed)
-        state, legal = range_words.around(asked), f"the list of {counted(len(blocks), 'block')} in address order"
-        self.doubt(space, self.listed_blocks(space, listed))
-        return Finding(clause.name, clause.says, message, legal, state, state)
-
-    def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, RangeRequest, str]:
-        """The first entry of a list at which a clause breaks, and what it says."""
-        state, due = blocks_of(space.buddy), 0
-        for address, pages, allocated in listed:
-            asked = self.asked(space, address, pages)
-            words = f"it lists {counted(pages, 'page')} at {address:#x}, {range_words.state_of(allocated)}"
-            if not addresses.address_is_aligned(self.geometry, address):
-                return addresses.address_is_aligned, asked, words
-            if not law.lists_in_address_order(state, asked.page, due):
-                return law.lists_in_address_order, asked, f"{words}, where the block at {asked.at(due):#x} is due"
-            if not law.block_lies_in_range(state, asked.page, 0):
-                return law.block_lies_in_range, asked, f"{words}, past the end of the range"
-            if not law.lists_the_block(state, asked.page, pages, allocated):
-                return law.lists_the_block, asked, f"{words}, but {range_words.found_at(asked)}"
-            due += pages
-        asked = self.asked(space, self.asked(space, 0, 0).at(due), 0)
-        return law.lists_in_address_order, asked, f"the list ends where the block at {asked.address:#x} is due"
-
-    def listed_blocks(self, space: Space, listed: Listed) -> Buddy | None:
-        """The blocks if what is listed as allocated is so; None if it can't be."""
-        observed = Buddy(space.buddy.depth)
-        if space.process == 0:
-            self.take_reserved(observed)
-        for address, pages, allocated in listed:
-            page = space.area.page_at(address, self.page_size)
-            if allocated and (page is None or not (page in observed.fixed or observed.reserve(page, pages))):
-                return None
-        return observed
 
 
 def models_of(space: Space) -> list[Buddy]:

@@ -1,0 +1,90 @@
+"""Holds what `frame.is_free` and `frame.free_count` answer against the reference's bitmap.
+
+A wrong answer changes nothing, but is remembered, so that one fault is named once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from memoracle.console.counted import agreeing, counted
+from memoracle.diagnostics.divergence import REFUSAL, Finding, wrongly_failed
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
+from memoracle.proofs.abstraction.objects import frames_of
+from memoracle.replay.frames import FrameReplay
+from memoracle.spec import bitmap as law
+from memoracle.spec.clauses import Clause
+from memoracle.trace import events
+from memoracle.trace.events import number
+
+
+class FrameAnswers:
+    """What is asked of the frames of one trace."""
+
+    def __init__(self, rules: Rules, frames: FrameReplay) -> None:
+        self.rules = rules
+        self.frames = frames
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {events.FrameIsFree: self.is_free, events.FrameFreeCount: self.free_count}
+
+    def misuses(self) -> Misuses:
+        """What of the law each of these questions breaks as it was asked."""
+        return {events.FrameIsFree: lambda event, line: self.violated_by_is_free(number(event.address))}
+
+    def is_free(self, event: events.FrameIsFree, line: int) -> Finding | None:
+        address = number(event.address)
+        if self.rules.safe:
+            return None
+        frame = self.frames.geometry.frame_reached(address)
+        if frame is not None and event.result == self.frames.bitmap.is_free(frame):
+            return None
+        return self.answered_otherwise(event, address)
+
+    def answered_otherwise(self, event: events.FrameIsFree, address: int) -> Finding | None:
+        state = frames_of(self.frames.bitmap)
+        frame = address >> self.frames.geometry.page_shift
+        refused = self.violated_by_is_free(address)
+        before = self.frames.around(address)
+        answer = event.result
+        if answer is None:
+            return wrongly_failed("frame.is_free", event.error, "true or false", law.is_free.says, before)
+        if refused is not None:
+            return Finding(refused.name, refused.says, self.frames.describe_frame(frame), REFUSAL, before, before)
+        clause = law.calls_free_only_the_free if self.rules.hides_frames else law.tells_whether_free
+        if clause(state, frame, answer):
+            return None
+        message = f"it says {str(answer).lower()}, but {self.frames.describe_frame(frame, '')}"
+        if frame in self.frames.doubted:
+            return None
+        self.frames.doubted.add(frame)
+        return Finding(clause.name, clause.says, message, str(not answer).lower(), before, before)
+
+    def violated_by_is_free(self, address: int) -> Clause | None:
+        return law.is_free.broken(frames_of(self.frames.bitmap), frame=address >> self.frames.geometry.page_shift)
+
+    def free_count(self, event: events.FrameFreeCount, line: int) -> Finding | None:
+        answer = None if event.result is None else number(event.result)
+        if self.rules.safe:
+            return None
+        free = self.frames.free_frames
+        if answer is None:
+            says = "asking for the number of free frames always succeeds"
+            return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.frames.totals())
+        clause = law.counts_only_the_free if self.rules.hides_frames else law.tells_the_count
+        state = frames_of(self.frames.bitmap)
+        if clause(replace(state, count=free), answer):
+            self.frames.count_error = 0
+            return None
+        expected = free + self.frames.count_error
+        doubted_free = sum(map(self.frames.bitmap.is_free, self.frames.doubted))
+        least, most = expected - doubted_free, expected + len(self.frames.doubted) - doubted_free
+        self.frames.count_error = answer - free
+        if any(clause(replace(state, count=count), answer) for count in range(least, most + 1)):
+            return None
+        known = "" if expected == free else f", {expected:,} by what was answered before"
+        said = f"{counted(answer, 'frame')} {agreeing(answer, 'is', 'are')}"
+        message = f"it says that {said} free, but {free:,} {agreeing(free, 'is', 'are')}{known}"
+        legal = f"at most {free:,}" if self.rules.hides_frames else f"{free:,}"
+        return Finding(clause.name, clause.says, message, legal, self.frames.totals(), self.frames.totals())

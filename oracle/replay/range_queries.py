@@ -1,0 +1,118 @@
+"""Holds what `range.size` and `range.list` answer against the reference's buddy systems.
+
+A wrong answer changes nothing, but is remembered, so that one fault is named once (see `doubted_blocks`).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from memoracle.console.counted import counted
+from memoracle.diagnostics import ranges as range_words
+from memoracle.diagnostics.divergence import Finding, wrongly_failed
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
+from memoracle.diagnostics.ranges import RangeRequest
+from memoracle.impl.buddy import Buddy
+from memoracle.proofs.abstraction.objects import blocks_of
+from memoracle.replay.doubted_blocks import with_block
+from memoracle.replay.ranges import RangeEvent, RangeReplay, Space, models_of
+from memoracle.spec import addresses
+from memoracle.spec import buddy as law
+from memoracle.spec.clauses import Clause
+from memoracle.spec.kernel_half import process_lives
+from memoracle.trace import events
+from memoracle.trace.events import number
+
+Listed: TypeAlias = list[tuple[int, int, bool]]  # address, pages, whether it is allocated
+
+
+class RangeAnswers:
+    """What is asked of the ranges of one trace."""
+
+    def __init__(self, rules: Rules, ranges: RangeReplay) -> None:
+        self.rules = rules
+        self.ranges = ranges
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {events.RangeSize: self.size, events.RangeList: self.list_blocks}
+
+    def misuses(self) -> Misuses:
+        """What of the law each of these questions breaks as it was asked."""
+        return {events.RangeSize: self.violated_by_question, events.RangeList: self.violated_by_question}
+
+    def violated_by_question(self, event: RangeEvent, line: int) -> Clause | None:
+        return process_lives if self.ranges.space(number(event.process)) is None else None
+
+    def size(self, event: events.RangeSize, line: int) -> Finding | None:
+        process, address = number(event.process), number(event.address)
+        answer = None if event.result is None else number(event.result)
+        if self.rules.safe:
+            return None
+        space = self.ranges.space(process)
+        if space is None:
+            return self.ranges.unknown_process(event, line)
+        page = space.area.page_at(address, self.ranges.page_size)
+        size = 0 if page is None else space.buddy.size(page)
+        if answer == size or any(page is not None and answer == buddy.size(page) for buddy in models_of(space)):
+            return None
+        asked, clause = self.ranges.asked(space, address, size), law.size_is_of_the_block
+        state = range_words.around(asked)
+        if answer is not None:
+            self.ranges.doubt(space, None if page is None else with_block(models_of(space)[0], page, answer))
+            told = counted(answer, "page")
+            message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
+            return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
+        if not law.in_range(blocks_of(space.buddy), asked.page):
+            return None
+        return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
+
+    def list_blocks(self, event: events.RangeList, line: int) -> Finding | None:
+        process = number(event.process)
+        listed = [(number(address), number(pages), allocated) for address, pages, allocated in event.result or ()]
+        if self.rules.safe:
+            return None
+        space = self.ranges.space(process)
+        if space is None:
+            return self.ranges.unknown_process(event, line)
+        blocks = space.buddy.blocks()
+        if event.result is None:
+            state, says = {"process": process}, "asking for the list of blocks always succeeds"
+            return wrongly_failed("range.list", event.error, counted(len(blocks), "block"), says, state)
+        start, size = space.area.start, self.ranges.page_size
+        for buddy in models_of(space):
+            if listed == [(start + page * size, pages, allocated) for page, pages, allocated in buddy.blocks()]:
+                return None
+        clause, asked, message = self.wrong_entry(space, listed)
+        state, legal = range_words.around(asked), f"the list of {counted(len(blocks), 'block')} in address order"
+        self.ranges.doubt(space, self.listed_blocks(space, listed))
+        return Finding(clause.name, clause.says, message, legal, state, state)
+
+    def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, RangeRequest, str]:
+        """The first entry of a list at which a clause breaks, and what it says."""
+        state, due = blocks_of(space.buddy), 0
+        for address, pages, allocated in listed:
+            asked = self.ranges.asked(space, address, pages)
+            words = f"it lists {counted(pages, 'page')} at {address:#x}, {range_words.state_of(allocated)}"
+            if not addresses.address_is_aligned(self.ranges.geometry, address):
+                return addresses.address_is_aligned, asked, words
+            if not law.lists_in_address_order(state, asked.page, due):
+                return law.lists_in_address_order, asked, f"{words}, where the block at {asked.at(due):#x} is due"
+            if not law.block_lies_in_range(state, asked.page, 0):
+                return law.block_lies_in_range, asked, f"{words}, past the end of the range"
+            if not law.lists_the_block(state, asked.page, pages, allocated):
+                return law.lists_the_block, asked, f"{words}, but {range_words.found_at(asked)}"
+            due += pages
+        asked = self.ranges.asked(space, self.ranges.asked(space, 0, 0).at(due), 0)
+        return law.lists_in_address_order, asked, f"the list ends where the block at {asked.address:#x} is due"
+
+    def listed_blocks(self, space: Space, listed: Listed) -> Buddy | None:
+        """The blocks if what is listed as allocated is so; None if it can't be."""
+        observed = Buddy(space.buddy.depth)
+        if space.process == 0:
+            self.ranges.take_reserved(observed)
+        for address, pages, allocated in listed:
+            page = space.area.page_at(address, self.ranges.page_size)
+            if allocated and (page is None or not (page in observed.fixed or observed.reserve(page, pages))):
+                return None
+        return observed
