@@ -1,7 +1,8 @@
 """Seeds faults in the reference and in the law, and asks whether a proof finds each; prints the score.
 
 `python -m memoracle.proofs.mutation.score [COMPONENT ...]`. A fault that changes nothing is listed in
-`equivalent_mutants.toml`, with the reason.
+`equivalent_mutants.toml`, with the reason. The list is held to: of a fault in the law the solver must prove that it
+changes nothing (`equivalent_laws.py`); one in the code must have survived all claims, the exhaustive runs among them.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from memoracle.proofs.mutation.equivalent_laws import changes_nothing
 from memoracle.proofs.mutation.footprints import BrokenProofsError, Order, footprints, in_one_line
 from memoracle.proofs.mutation.operators.mutants import Key, Mutant
-from memoracle.proofs.mutation.results import keep_killers, killers, name_of, settle
+from memoracle.proofs.mutation.results import hashed, keep_killers, killers, name_of, settle
 from memoracle.proofs.mutation.seeding import SECONDS, Verdict, faults, modules_of, tried
 
 COMPONENTS = ("bitmap", "boot", "buddy", "kernel_half", "pat", "paging", "manager", "heap")
@@ -74,15 +76,27 @@ def score(component: str, again: bool, seconds: int, jobs: int | None, progress:
 
 def equivalents(text: str) -> dict[Key, str]:
     """The list of faults that change nothing, with the reason for each; raises EquivalentsError."""
+    return {key: reason for key, (reason, _) in _listed(text).items()}
+
+
+def ghosts(text: str) -> dict[Key, list[str]]:
+    """Of each of them, the parts of the law's state that may differ, since nobody keeps them."""
+    return {key: parts for key, (_, parts) in _listed(text).items()}
+
+
+def _listed(text: str) -> dict[Key, tuple[str, list[str]]]:
     try:
         entries = tomllib.loads(text).get("equivalent", [])
         listed = [
-            ((e["module"], e["function"], e["original"], e["mutated"], e.get("occurrence", 0)), e["reason"])
+            (
+                (e["module"], e["function"], e["original"], e["mutated"], e.get("occurrence", 0)),
+                (e["reason"], list(e.get("ghosts", []))),
+            )
             for e in entries
         ]
     except (tomllib.TOMLDecodeError, KeyError) as fault:
         raise EquivalentsError(f"{EQUIVALENT.name}: {fault}") from None
-    for key, reason in listed:
+    for key, (reason, _) in listed:
         if not reason.strip():
             raise EquivalentsError(f"{EQUIVALENT.name}: no reason for {shown(key)}")
     return dict(listed)
@@ -103,7 +117,28 @@ def misfits(scores: Sequence[Score], listed: dict[Key, str]) -> list[str]:
             wrong.append(f"there is no such fault: {shown(key)}")
         elif key in verdicts and verdicts[key].outcome == "refuted":
             wrong.append(f"not equivalent, {verdicts[key].by} refutes it: {shown(key)}")
+        elif key in verdicts and verdicts[key].outcome != "survived":
+            wrong.append(f"not shown to be equivalent, {verdicts[key].by}: {shown(key)}")
     return wrong
+
+
+def differing(scores: Sequence[Score], listed: dict[Key, list[str]], jobs: int | None) -> list[str]:
+    """Those listed faults in the law of which the solver does not prove that they change nothing."""
+    of_law = [
+        (each.component, mutant)
+        for each in scores
+        for mutant, _ in each.verdicts
+        if mutant.key in listed and mutant.module.startswith("spec/")
+    ]
+    tasks = {
+        hashed(name_of(component, mutant.key), "equivalent", *listed[mutant.key]): partial(
+            changes_nothing, mutant, component, listed[mutant.key]
+        )
+        for component, mutant in of_law
+    }
+    named = dict(zip(tasks, (mutant for _, mutant in of_law), strict=True))
+    found = settle(tasks, False, jobs)
+    return [f"{verdict.by}: {shown(named[name].key)}" for name, verdict in found if verdict.outcome != "proved"]
 
 
 # The report
@@ -164,12 +199,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"{name} is no component")
     errors = Console(stderr=True)
     try:
-        listed = equivalents(EQUIVALENT.read_text(encoding="utf-8"))
+        text = EQUIVALENT.read_text(encoding="utf-8")
+        listed = equivalents(text)
         with Progress(console=errors, transient=True, auto_refresh=False, disable=not errors.is_terminal) as progress:
             scores = [
                 score(component, args.again, args.seconds, args.jobs, progress)
                 for component in args.component or COMPONENTS
             ]
+        wrong = [*misfits(scores, listed), *differing(scores, ghosts(text), args.jobs)]
     except (EquivalentsError, BrokenProofsError, OSError) as fault:
         say(errors, str(fault))
         return 2
@@ -177,7 +214,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         errors.print("Interrupted; what was found is kept.")
         return 130
     whole = report(scores, listed, Console(width=None if sys.stdout.isatty() else 120))
-    wrong = misfits(scores, listed)
     for each in wrong:
         say(errors, f"{EQUIVALENT.name}: {each}")
     return 0 if whole and not wrong else 1

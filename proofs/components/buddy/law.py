@@ -11,7 +11,7 @@ from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import Number, Operation, implies
+from memoracle.spec.clauses import Number, Operation, implies, neg
 
 DEEPEST = 52  # 2^52 pages of 4 KiB are all of a 64-bit address space
 PAGE, ORDER, BLOCK = Sort("page"), Sort("order", 63), Sort("block")
@@ -93,6 +93,22 @@ def lawful(run: Run) -> law.Blocks:
 
 
 # An operation is a run of steps, each of which keeps the invariants; so it keeps them itself.
+
+
+@proved("steps-need-what-is-held", "theorem", "a block is split, merged, settled or released only while it is held")
+def steps_need_what_is_held(run: Run) -> None:
+    state = lawful(run)
+    for step in (law.split, law.merge, law.settle, law.release):
+        allowed = step.allows(state, **run.point_of_each(step.points))
+        run.assert_goal(f"{step.name} needs a held block", implies(allowed, state.holding))
+
+
+@proved("whole-operations-hold-nothing", "theorem", "no other operation begins while a block is held")
+def whole_operations_hold_nothing(run: Run) -> None:
+    state = lawful(run)
+    for operation in (law.pick_up, law.carve, law.allocate, law.reserve, law.fix):
+        allowed = operation.allows(state, **run.point_of_each(operation.points))
+        run.assert_goal(f"{operation.name} holds nothing before", implies(allowed, neg(state.holding)))
 
 
 def carving(run: Run) -> tuple[law.Blocks, Any, Any]:
@@ -227,6 +243,8 @@ def spaces_are_apart(run: Run) -> None:
 
 LAWS = (
     *law_obligations.obligations(LAW),
+    steps_need_what_is_held,
+    whole_operations_hold_nothing,
     *BY_STEPS,
     free_after_allocate,
     spaces_are_apart,
