@@ -7,11 +7,13 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import resource
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # a process that seeds a fault imports what may depend on it 
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120  # of a processor's time for each fault
+BUILDING = 15  # of these, to import the faulty module and list the claims
 BROKEN_AT_MOST = 4  # of the claims that a fault is tried on, until it counts as one that fails to run
 MEMORY = 4 << 30  # bytes
 BUDGET = 40_000_000  # of the solver's for a goal: where there is a counterexample, it is mostly found soon
@@ -125,9 +128,10 @@ def tried(
     seed(fault)
     solver.RLIMIT = BUDGET
     try:
-        from memoracle.proofs.registry import COMPONENTS as ALL
+        with _limited(BUILDING):
+            from memoracle.proofs.registry import COMPONENTS as ALL
 
-        every = {obligation.name: obligation for obligation in ALL[component]()}
+            every = {obligation.name: obligation for obligation in ALL[component]()}
     except Exception as error:
         return Verdict("broken", f"import: {type(error).__name__}: {error}")
     worst = Verdict("survived", f"{len(order)} claims")
@@ -148,6 +152,22 @@ def tried(
         if failed.outcome != "survived" and worst.outcome != "broken":
             worst = failed
     return worst
+
+
+@contextmanager
+def _limited(seconds: int) -> Iterator[None]:
+    """Raises TimeoutError where something takes so long, of a processor's time."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"not done within {seconds} seconds")
+
+    old = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, old)
 
 
 def _groups(order: Sequence[str], every: Mapping[str, Obligation | Computation]) -> list[list[str]]:
