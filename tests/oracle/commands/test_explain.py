@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from memoracle.cli import main
-from memoracle.diagnostics.divergence import MUST_SUCCEED, PREFERS
+from memoracle.diagnostics.divergence import MUST_NOT_CRASH, MUST_SUCCEED, NO_CRASH, PREFERS
 from memoracle.explain.entries import explained
 from memoracle.explain.index import Index
 from memoracle.explain.references import mentions
@@ -179,6 +179,13 @@ def test_rules_that_are_no_clauses(index: Index) -> None:
     assert names(index, f"frame.allocate.{PREFERS}", "operation") == ["frame.allocate"]
     assert explained(index, f"boot.{MUST_SUCCEED}") is not None
     assert explained(index, f"frame.free.{PREFERS}") is None
+
+
+def test_that_no_call_may_crash_is_told_of_every_operation(index: Index) -> None:
+    for operation in OPERATIONS:
+        found = explained(index, f"{operation}.{MUST_NOT_CRASH}")
+        assert found is not None
+        assert found.says == NO_CRASH
 
 
 def test_of_what_nothing_proves_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
