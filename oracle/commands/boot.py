@@ -39,6 +39,7 @@ from memoracle.trace.inputs import InputError, open_lines, shown
 from memoracle.trace.quoting import escaped
 
 PAGE_SIZES = (1 << 12, 1 << 21)  # bytes: of the pages that a report counts, whatever the geometry
+MOST_MAPS = 40  # that are listed for people
 USER = "user"  # the map that a command line makes, in place of the firmware's
 UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
 
@@ -221,9 +222,11 @@ def maps_table(findings: Findings) -> Table:
     for column in ("boot", "line", "records"):
         drawn.add_column(column, justify="right")
     drawn.add_column()
-    for each in findings.source.maps:
+    for each in findings.source.maps[:MOST_MAPS]:
         taken = "this one" if each is findings.memory_map else ""
         drawn.add_row(escaped(each.name), str(each.boot), f"{each.line:,}", f"{len(each.records):,}", taken)
+    if len(findings.source.maps) > MOST_MAPS:
+        drawn.add_row("...")
     return drawn
 
 

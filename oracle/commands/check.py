@@ -79,6 +79,7 @@ class Check:
             raise InputError(STDIN, None, "standard input can be read only once")
         if args.memory_map is not None:
             source = boot.read_source(args.memory_map, args.max_line)
+            self.note_json(args.memory_map, source.kind)
             self.memory_map = self.records_of(args.memory_map, source.maps)
             if not self.memory_map:
                 raise InputError(args.memory_map, None, NO_MAP_IN_TEXT)
@@ -101,9 +102,10 @@ class Check:
         outcomes = [self.unchecked(path)]
         try:
             lines = open_lines(path, self.args.max_line) if lines is None else lines
-            form, lines = recognise(path, lines, self.args.input)
+            form, lines, kind = recognise(path, lines, self.args.input)
             if form is None:
                 return outcomes
+            self.note_json(path, kind)
             check = {KMEM: self.check_kmem, E820: self.check_e820, JSONL: self.check_trace}[form]
             with progress(self.args, path, lines) as watched:
                 if form == JSONL and self.args.split:
@@ -167,6 +169,11 @@ class Check:
         else:
             replay.frames.start(records)
         return chain(head, lines)
+
+    def note_json(self, path: str, kind: str | None) -> None:
+        """Says that a log is JSON, if it is."""
+        if kind is not None:
+            note(self.args, f"memoracle: {shown(path)} is {kind}: the messages in it are read")
 
     def records_of(self, path: str, maps: Sequence[MemoryMap]) -> list[Record]:
         """The map that the kernel of a log ran with, or the one that was asked for; raises InputError."""

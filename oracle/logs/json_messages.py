@@ -25,7 +25,7 @@ def messages(lines: Iterator[bytes]) -> tuple[str | None, Iterator[bytes]]:
     None and the same lines for any other input. Of a trace no more than the first line is read.
     """
     head = list(_first(lines))
-    if not head or not BEGINS.match(head[0]):
+    if not head or not BEGINS.match(head[-1]):
         return None, chain(head, lines)
     while len(head) < PEEKED and not _kind(head) and (line := next(lines, None)) is not None:
         head.append(line)

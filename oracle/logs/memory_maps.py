@@ -13,7 +13,7 @@ from memoracle.impl.boot import Record
 from memoracle.logs.cleaning import cleaned, continued, without_terminal_codes
 from memoracle.logs.map_forms.form import SHOWN, Entry, Form, IncompleteError, RecordError
 from memoracle.logs.map_forms.linux import Linux, is_firmware
-from memoracle.logs.map_forms.table import FORMS, HINT
+from memoracle.logs.map_forms.table import FORMS, HINT, NUMBER, WORDS
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
@@ -64,7 +64,7 @@ def holds_maps(lines: Iterable[bytes]) -> bool:
     for number, line in enumerate(lines, 1):
         if b"Linux version " in line:
             return True
-        for text in cleaned(line) if concerns_map(line) else []:
+        for text in cleaned(line) if may_concern_maps(line) else []:
             for form in forms if len(text) <= LONGEST else []:
                 if (form.heading is not None and form.heading.search(text)) or _looks_like(form, text, number):
                     return True
@@ -122,7 +122,7 @@ class Lookahead:
             if numbered is None:
                 return False
             number, line = numbered
-            if concerns_map(line):
+            if may_concern_maps(line):
                 for part in cleaned(line):
                     if len(part) <= LONGEST:
                         self.ahead.append((Line(number, part), HINT.search(part) is not None))
@@ -251,8 +251,14 @@ class MapReader:
         return self.maps
 
 
-def concerns_map(line: bytes) -> bool:
-    """Whether a line may have to do with a memory map."""
+def may_concern_maps(line: bytes) -> bool:
+    """Whether a line may have to do with a memory map: a quick look at it, and then a closer one.
+
+    A label at its end may have its record in the next line.
+    """
+    text = line.lower()
+    if not (any(word in text for word in WORDS) or NUMBER.search(text) or text.rstrip().endswith(b":")):
+        return False
     return HINT.search(without_terminal_codes(line.decode("utf-8", "replace"))) is not None
 
 

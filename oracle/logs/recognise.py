@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import NamedTuple
 
 from memoracle.logs.json_messages import messages
 from memoracle.logs.map_forms.table import KNOWN
@@ -24,21 +25,29 @@ NEITHER = (
 )
 
 
-def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> tuple[str | None, Iterator[bytes]]:
-    """The form of an input, as stated or else by its content, and its lines again; None if it is empty.
+class Recognised(NamedTuple):
+    """form: None if an input is empty.  lines: of a log in JSON, its messages.  kind: of a log in JSON, which."""
 
-    Of a log in JSON the lines are its messages. path is for messages. Raises InputError for content of no known form.
+    form: str | None
+    lines: Iterator[bytes]
+    kind: str | None = None
+
+
+def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> Recognised:
+    """The form of an input, as stated or else by its content, and its lines again.
+
+    path is for messages. Raises InputError for content of no known form.
     """
     first = next(lines, None)
     if first is None:
-        return None, lines
+        return Recognised(None, lines)
     if stated == JSONL:
-        return stated, chain([first], lines)
+        return Recognised(stated, chain([first], lines))
     kind, lines = messages(chain([first], lines))
     if stated is not None:
-        return stated, lines
+        return Recognised(stated, lines, kind)
     if kind is None and looks_like_trace(first):
-        return JSONL, lines
+        return Recognised(JSONL, lines)
     head: list[bytes] = []
     size = 0
     while size < HEAD_BYTES and len(head) < HEAD and (line := next(lines, None)) is not None:
@@ -46,7 +55,7 @@ def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> t
         size += len(line)
     whole = chain(head, lines)
     if looks_like_kmem(head):
-        return KMEM, whole
+        return Recognised(KMEM, whole, kind)
     if holds_maps(head):
-        return E820, whole
+        return Recognised(E820, whole, kind)
     raise InputError(path, 1, NEITHER)

@@ -36,7 +36,7 @@ BEGINNING = re.compile(r"\[\s*mem\b|[0-9a-f]{16}\b|[0-9a-f]{8,16}\s+[-@]\s", re.
 class Linux(Form):
     name = "e820"
     example = "BIOS-e820: [mem 0x0000000000100000-0x000000007ffdbfff] usable"
-    hint = r"BIOS-|Xen|user|modified|extended|lguest|setup_data|RAM map:"
+    hint = r"BIOS-|RAM map:|(?:Xen|user|modified|extended|lguest|setup_data)\s*:\s*(?:[\[<\"&]|[0-9a-f]{8}|$)"
     heading = re.compile(r"physical RAM map:", re.IGNORECASE)
     stage = 3
 

@@ -30,6 +30,21 @@ FORMS: tuple[type[Form], ...] = (
     LoongArch,
 )
 HINT = re.compile("|".join(form.hint for form in FORMS), re.IGNORECASE)
+# What a line with a record or a heading has at least one of, in lower case: most lines of a log have none.
+WORDS = (
+    b"0x",
+    b"bios-",
+    b"ram map",
+    b"e820",
+    b"pages",
+    b"memblock",
+    b"lmb_dump",
+    b"smap",
+    b"mem_type",
+    b"/type",
+    b"efi:",
+)
+NUMBER = re.compile(rb"[0-9a-f]{8}|/(?:start|end)\b")
 KNOWN = (
     "Linux (BIOS-e820, user, Xen), the hypervisor Xen, Multiboot and GRUB's lsmmap, Limine, the UEFI shell's memmap, "
     "Linux's efi: mem, SeaBIOS, FreeBSD's SMAP, memblock, /proc/iomem, /sys/firmware/memmap, LoongArch"

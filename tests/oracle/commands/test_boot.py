@@ -245,6 +245,15 @@ def test_text_lists_the_maps_and_says_which_is_shown(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_text_lists_no_more_maps_than_people_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "boot.log"
+    log.write_text(TWO_BOOTS * 100)
+    assert main(["boot", str(log)]) == 0
+    text = capsys.readouterr().out
+    assert "300 memory maps of 200 boots" in text
+    assert len(rows_of(text)) < 60
+
+
 @pytest.mark.parametrize("options", [["--boot", "3"], ["--map", "xen"], ["--boot", "2", "--map", "user"]])
 def test_a_map_that_is_not_there_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, options: list[str]

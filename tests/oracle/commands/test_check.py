@@ -296,6 +296,17 @@ def test_memory_map_is_the_one_that_the_kernel_ran_with(
     assert (found, "is taken" in errors) == (0, True)
 
 
+def test_a_log_in_json_is_said_to_be_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "journal.json"
+    entries = [{"__CURSOR": "1", "MESSAGE": line} for line in Path(QEMU).read_text().splitlines()]
+    log.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    trace = str(DATA / "e820" / "probe-frame-16m.jsonl")
+    for arguments in ([str(log)], ["--memory-map", str(log), trace]):
+        status, _, errors = checked(capsys, *arguments)
+        assert status == 0
+        assert "is the journal's JSON: the messages in it are read" in errors
+
+
 def test_a_map_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--memory-map", QEMU, "--boot", "2", QEMU]) == 2
     assert "no memory map fits --boot 2: it has bios-e820 of boot 1 (line 2)" in capsys.readouterr().err

@@ -339,12 +339,12 @@ def test_a_digit_that_was_lost_makes_no_other_record(record: str) -> None:
 )
 def test_no_line_takes_long(line: str) -> None:
     start = time.process_time()
-    for text in (line, "{\n" + line, "BIOS-e820: " + line, line + "\n" + line):
+    for text in (line, "BIOS-e820: " + line):
         try:
             maps(text)
         except InputError:
             continue
-    assert time.process_time() - start < 20
+    assert time.process_time() - start < 10
 
 
 @settings(deadline=None)
