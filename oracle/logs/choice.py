@@ -14,10 +14,11 @@ SHOWN = 8  # maps that a message lists
 def chosen(path: str, maps: Sequence[MemoryMap], boot: int | None = None, name: str | None = None) -> MemoryMap:
     """The first map of this name of this boot; where nothing is asked for, the first that is the firmware's own.
 
-    path is for messages. NO_MAP where a text has none. Raises InputError for a boot or a name that it has not.
+    path is for messages. NO_MAP where a text has none. Raises InputError for a boot or a name that it has not,
+    and for a map that cannot be believed.
     """
     found = asked_for(path, maps, boot, name)
-    return next((each for each in found if each.form == Linux.name and is_firmware(each.label)), found[0])
+    return believed(path, next((each for each in found if from_firmware(each)), found[0]))
 
 
 def of_kernel(path: str, maps: Sequence[MemoryMap], boot: int | None = None, name: str | None = None) -> MemoryMap:
@@ -25,6 +26,18 @@ def of_kernel(path: str, maps: Sequence[MemoryMap], boot: int | None = None, nam
     first = chosen(path, maps, boot, name)
     found = asked_for(path, maps, boot, name)
     return [first, *(each for each in found if each.boot == first.boot and each.form == Linux.name)][-1]
+
+
+def from_firmware(memory_map: MemoryMap) -> bool:
+    """Whether a map is the firmware's own, as Linux prints it."""
+    return memory_map.form == Linux.name and is_firmware(memory_map.label)
+
+
+def believed(path: str, memory_map: MemoryMap) -> MemoryMap:
+    """The same map; raises InputError for one that cannot be believed."""
+    if memory_map.flaw is not None:
+        raise InputError(path, memory_map.line, f"{memory_map.form} map: {memory_map.flaw}")
+    return memory_map
 
 
 def asked_for(path: str, maps: Sequence[MemoryMap], boot: int | None, name: str | None) -> Sequence[MemoryMap]:

@@ -32,7 +32,8 @@ class MemoryMap:
     """The records of one map, in the order of their lines.
 
     label: what the text calls it.  form: how it is printed.  line: of its first record.  boot: which
-    boot of the text it belongs to, counted from 1.  warnings: what had to be assumed to read it.
+    boot of the text it belongs to, counted from 1.  warnings: what had to be assumed to read it.  flaw: why it
+    cannot be believed, if so.
     """
 
     label: str
@@ -41,6 +42,7 @@ class MemoryMap:
     line: int = 1
     boot: int = 1
     warnings: list[str] = field(default_factory=list)
+    flaw: str | None = None
 
     @property
     def name(self) -> str:
@@ -83,7 +85,7 @@ def _looks_like(form: Form, text: str, number: int) -> bool:
 def read_maps(path: str, lines: Iterable[bytes]) -> list[MemoryMap]:
     """Every map of a text, in the order of the text.
 
-    path is for messages. Raises InputError for a record that cannot be read, and for a map that cannot be believed.
+    path is for messages. Raises InputError for a record that cannot be read.
     """
     reader = MapReader(path)
     source = Lookahead(path, lines)
@@ -246,8 +248,7 @@ class MapReader:
                 raise InputError(self.path, missing[0], f"{form.name} record: {missing[1]}")
         forms = {form.name: form for form in self.forms}
         for found in self.maps:
-            if flaw := forms[found.form].flaw(found.records):
-                raise InputError(self.path, found.line, f"{found.form} map: {flaw}")
+            found.flaw = forms[found.form].flaw(found.records)
         return self.maps
 
 

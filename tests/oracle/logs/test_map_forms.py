@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memoracle.impl.boot import Record
+from memoracle.logs.choice import chosen, of_kernel
 from memoracle.logs.map_forms.table import FORMS, HINT
 from memoracle.logs.memory_maps import MemoryMap, holds_maps, read_maps
 from memoracle.trace.inputs import InputError
@@ -239,9 +240,17 @@ def test_xen_s_older_map_without_its_prefix_counts_below_a_heading() -> None:
 )
 def test_what_cannot_be_believed_is_refused(text: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
-        maps(text)
+        chosen("boot.log", maps(text))
     assert said in str(caught.value)
     assert str(caught.value).startswith("boot.log:")
+
+
+def test_a_map_that_is_not_meant_need_not_be_believed() -> None:
+    found = maps("BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff] usable\n00000000-00000000 : System RAM\n")
+    assert [each.name for each in found] == ["bios-e820", "iomem"]
+    assert chosen("boot.log", found).records == of_kernel("boot.log", found).records == [MEMORY]
+    with pytest.raises(InputError, match=r"^boot\.log:2: iomem map: its addresses are all zero"):
+        chosen("boot.log", found, name="iomem")
 
 
 @pytest.mark.parametrize(
