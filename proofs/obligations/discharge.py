@@ -110,18 +110,21 @@ def _fails(obligation: Obligation, run: Run, use_cache: bool) -> solver.Answer:
         answer = _none_can(texts, use_cache, NEEDED)
         if answer.verdict == "unsat":
             return answer
-    answer = solver.ask(question(obligation, run, given), use_cache, TOGETHER)
-    if answer.verdict != "unknown":
-        return answer
+    together = question(obligation, run, given)
+    for at_once in (False, True):
+        answer = solver.ask(together, use_cache, TOGETHER, at_once)
+        if answer.verdict != "unknown":
+            return answer
     texts = [question(obligation, run, given, [place]) for place in range(len(run.goals))]
-    return _none_can(texts, use_cache, solver.RLIMIT)
+    answer = _none_can(texts, use_cache, solver.RLIMIT, at_once=False)
+    return _none_can(texts, use_cache, solver.RLIMIT) if answer.verdict == "unknown" else answer
 
 
-def _none_can(texts: list[str], use_cache: bool, rlimit: int) -> solver.Answer:
+def _none_can(texts: list[str], use_cache: bool, rlimit: int, at_once: bool = True) -> solver.Answer:
     """The answer to the first question that is not answered by `unsat`, or to all."""
     spent, seconds, cached = 0, 0.0, True
     for text in texts:
-        answer = solver.ask(text, use_cache, rlimit)
+        answer = solver.ask(text, use_cache, rlimit, at_once)
         spent, seconds, cached = spent + answer.rlimit, seconds + answer.seconds, cached and answer.cached
         if answer.verdict != "unsat":
             break

@@ -66,7 +66,7 @@ def _all(sets: Iterable[set[T]]) -> set[T]:
 def _can_be(obligation: Obligation, run: Run, use_cache: bool, budget: int) -> str:
     """Whether all that is known at the end of a run can be so."""
     text = solver.text_of([*run.hypotheses(obligation.rounds), *run.conditions], obligation.integers)
-    return solver.ask(text, use_cache, budget).verdict
+    return solver.ask(text, use_cache, budget, at_once=False).verdict
 
 
 def _some_goal(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
@@ -75,7 +75,7 @@ def _some_goal(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
     for budget in (BRIEFLY, LONGER):
         for run, place, used in _stands(obligation, runs):
             text = solver.text_of([*used, *run.goals[place].conditions], obligation.integers)
-            answer = solver.ask(text, use_cache, budget)
+            answer = solver.ask(text, use_cache, budget, at_once=False)
             if answer.verdict == "sat":
                 return "sat"
             verdict = "unknown" if answer.verdict == "unknown" else verdict

@@ -18,6 +18,8 @@ from pathlib import Path
 import msgspec
 import z3
 
+from memoracle.proofs.obligations import instantiation
+
 RLIMIT = 400_000_000
 SEED = 0
 KEPT_AT_MOST = 20_000  # answers
@@ -56,12 +58,15 @@ def prepare() -> None:
     _unused = iter(_contexts)
 
 
-def ask(text: str, use_cache: bool = True, rlimit: int = RLIMIT) -> Answer:
-    """Whether the assertions of an SMT-LIB text can hold together."""
-    key = hashlib.sha256(json.dumps([text, VERSION, rlimit, SEED]).encode()).hexdigest()
+def ask(text: str, use_cache: bool = True, rlimit: int = RLIMIT, at_once: bool = True) -> Answer:
+    """Whether the assertions of an SMT-LIB text can hold together.
+
+    at_once: whether the solver is given all assertions at once, or clauses at points by and by (`instantiation.py`).
+    """
+    key = hashlib.sha256(json.dumps([text, VERSION, rlimit, SEED, at_once]).encode()).hexdigest()
     if use_cache and (answer := _kept(key)) is not None:
         return answer
-    answer = _solve(text, rlimit)
+    answer = _solve(text, rlimit, at_once)
     if answer.verdict != "unknown":
         with suppress(OSError, RuntimeError):  # no cache is as good, but slower
             keep(_answers() / f"{key}.json", json.dumps(asdict(answer)))
@@ -93,17 +98,21 @@ def prune(folder: str = ANSWERS, most: int = KEPT_AT_MOST) -> None:
             file.unlink(missing_ok=True)
 
 
-def _solve(text: str, rlimit: int) -> Answer:
+def _solve(text: str, rlimit: int, at_once: bool) -> Answer:
     started = time.perf_counter()
     context = next(_unused, None) or z3.Context()
     logic = text[len("(set-logic ") : text.index(")")]
     solver = z3.SolverFor(logic, ctx=context)
-    solver.set(rlimit=rlimit, random_seed=SEED)
-    solver.from_string(text)
-    verdict = str(solver.check())
-    used = [solver.statistics().get_key_value(key) for key in solver.statistics().keys() if key == "rlimit count"]  # noqa: SIM118
-    model = _values(solver.model()) if verdict == "sat" else {}
-    return Answer(verdict, int(used[0]) if used else 0, time.perf_counter() - started, False, model)
+    solver.set(random_seed=SEED)
+    if at_once:
+        solver.set(rlimit=rlimit)
+        solver.from_string(text)
+        verdict = str(solver.check())
+        model, spent = solver.model() if verdict == "sat" else None, instantiation.count(solver)
+    else:
+        found = instantiation.ask(solver, list(z3.parse_smt2_string(text, ctx=context)), rlimit)
+        verdict, model, spent = found.verdict, found.model, found.rlimit
+    return Answer(verdict, spent, time.perf_counter() - started, False, {} if model is None else _values(model))
 
 
 def _values(model: z3.ModelRef) -> dict[str, int | bool]:

@@ -31,9 +31,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts: list[str] = []
     solve = solver._solve
 
-    def noting(text: str, rlimit: int) -> Answer:
+    def noting(text: str, rlimit: int, at_once: bool) -> Answer:
         texts.append(text)
-        return solve(text, rlimit)
+        return solve(text, rlimit, at_once)
 
     monkeypatch.setattr(solver, "_solve", noting)
     return texts
