@@ -12,6 +12,7 @@ from multiprocessing import get_context
 import msgspec
 import z3
 
+from memoracle.proofs.obligations import instantiation
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.obligations.queries import failure, question
 from memoracle.proofs.obligations.solver import ask
@@ -71,8 +72,9 @@ def _group(
 
 def _core(hypotheses: Sequence[z3.BoolRef], failure: z3.BoolRef, budget: int) -> list[int] | None:
     """The places of hypotheses with which nothing fails: the solver's core, and the core of that, until it stays."""
-    places = list(range(len(hypotheses)))
-    found = None
+    by_and_by = instantiation.ask(z3.Solver(), [*hypotheses, failure], budget)
+    found = [place for place in by_and_by.used if place < len(hypotheses)] if by_and_by.verdict == "unsat" else None
+    places = list(range(len(hypotheses))) if found is None else found
     while True:
         solver = z3.Solver()
         solver.set("rlimit", budget)

@@ -17,6 +17,7 @@ from memoracle.proofs.symbolic.exits import Exit, exits_of, line_of
 
 BRIEFLY = 1_000_000  # the solver's budget to find one case in which what is given is so
 LONGER = 60_000_000
+TRIES = ((BRIEFLY, False), (LONGER, False), (LONGER, True))  # budgets, and whether all is asked at once
 T = TypeVar("T")
 
 
@@ -39,10 +40,10 @@ def missed(obligation: Obligation, runs: list[Run], use_cache: bool) -> tuple[st
     for each in sorted(due, key=line_of):
         if each in shown:
             continue
-        verdict = "unsat"
-        for budget in (BRIEFLY, LONGER):
+        for budget, at_once in TRIES:
+            verdict = "unsat"
             for run in (run for run in ended if each in run.exits.reached):
-                answer = _can_be(obligation, run, use_cache, budget)
+                answer = _can_be(obligation, run, use_cache, budget, at_once)
                 if answer == "sat":
                     shown |= run.exits.reached
                     verdict = "sat"
@@ -63,22 +64,24 @@ def _all(sets: Iterable[set[T]]) -> set[T]:
     return {each for one in sets for each in one}
 
 
-def _can_be(obligation: Obligation, run: Run, use_cache: bool, budget: int) -> str:
+def _can_be(obligation: Obligation, run: Run, use_cache: bool, budget: int, at_once: bool) -> str:
     """Whether all that is known at the end of a run can be so."""
     text = solver.text_of([*run.hypotheses(obligation.rounds), *run.conditions], obligation.integers)
-    return solver.ask(text, use_cache, budget, at_once=False).verdict
+    return solver.ask(text, use_cache, budget, at_once).verdict
 
 
 def _some_goal(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
     """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
-    verdict = "unsat"
-    for budget in (BRIEFLY, LONGER):
+    for budget, at_once in TRIES:
+        verdict = "unsat"
         for run, place, used in _stands(obligation, runs):
             text = solver.text_of([*used, *run.goals[place].conditions], obligation.integers)
-            answer = solver.ask(text, use_cache, budget, at_once=False)
+            answer = solver.ask(text, use_cache, budget, at_once)
             if answer.verdict == "sat":
                 return "sat"
             verdict = "unknown" if answer.verdict == "unknown" else verdict
+        if verdict == "unsat":
+            break
     return verdict
 
 
