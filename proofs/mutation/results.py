@@ -44,11 +44,11 @@ def settle(
     """The verdict of each task by its name, kept from before or found now; jobs: how many are tried at once."""
     left = {}
     for name, task in tasks.items():
-        kept = _kept(name)
-        if kept is None or (again and kept.outcome != "refuted"):
+        found = kept(name)
+        if found is None or (again and found.outcome != "refuted"):
             left[name] = task
         else:
-            yield name, kept
+            yield name, found
     names = list(left)
     for place, result in run_each(list(left.values()), jobs):
         verdict = Verdict("unknown", result.reason) if isinstance(result, Failure) else result
@@ -57,7 +57,8 @@ def settle(
         yield names[place], verdict
 
 
-def _kept(name: str) -> Verdict | None:
+def kept(name: str) -> Verdict | None:
+    """What an earlier run found, if its file is whole."""
     try:
         return msgspec.json.decode(_file(name).read_bytes(), type=Verdict)
     except (OSError, RuntimeError, msgspec.DecodeError):
