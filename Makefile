@@ -17,8 +17,9 @@ test: .venv/installed
 machine: .venv/installed
 	$(BIN)/python -m memoracle.proofs.emulator.run
 
+# Seeded faults: some claim must refute each. For instance: make mutants ARGS='pat bitmap --jobs 1'
 mutants: .venv/installed
-	$(BIN)/python -m memoracle.proofs.mutation.score
+	$(BIN)/python -m memoracle.proofs.mutation.score $(ARGS)
 
 # Faults made by hand: the obligation that each names must refute it.
 faults: .venv/installed

@@ -132,6 +132,8 @@ def tried(
             from memoracle.proofs.registry import COMPONENTS as ALL
 
             every = {obligation.name: obligation for obligation in ALL[component]()}
+    except ImportError as error:  # that is not for the fault
+        return Verdict("unknown", f"import: {error}")
     except Exception as error:
         return Verdict("broken", f"import: {type(error).__name__}: {error}")
     worst = Verdict("survived", f"{len(order)} claims")
