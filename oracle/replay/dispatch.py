@@ -23,7 +23,9 @@ from memoracle.replay.pages import PageReplay
 from memoracle.replay.pml4 import TableReplay
 from memoracle.replay.range_queries import RangeAnswers
 from memoracle.replay.ranges import RangeReplay
+from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import UNDEFINED
+from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.decoding import (
     ANYTHING,
@@ -37,7 +39,7 @@ from memoracle.trace.decoding import (
     misread,
     refuse_repeated_keys,
 )
-from memoracle.trace.events import AnyEvent, BadNumber
+from memoracle.trace.events import AnyEvent, BadNumber, number
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import abridged, quoted
 from memoracle.trace.repeated_keys import HEXADECIMAL
@@ -172,17 +174,23 @@ class Replay:
     def crashed(self, crash: events.Crash, line: int) -> Finding | None:
         """The implementation died; until it starts again nothing is judged."""
         event = crash.event
-        violated = self.misuses.get(type(event))
-        clause = None if violated is None else violated(event, line)
+        clause = self.violated_by(event, line)
         self.coverage.events[type(event)] += 1
         self.coverage.failed[type(event)] += 1
         self.handlers.update(dict.fromkeys(self.handlers, self.unjudged_event))
         self.handlers[events.Boot] = self.restarted
         self.misuses.clear()
         self.warnings.append((line, "it crashed: what follows is not judged before the next `boot`"))
-        if clause is not None and self.misuse.policy(event) == UNDEFINED:
+        if self.misuse.policy(event) == UNDEFINED and (clause is not None or self.pages.may_be_misuse(event)):
             return None
         return crashes(events.operation_of(event), crash.text, None if clause is None else clause.says)
+
+    def violated_by(self, event: AnyEvent, line: int) -> Clause | None:
+        """What the law has against a call; at every level against one of a process that does not exist."""
+        if number(getattr(event, "process", 0)) not in self.tables.tables.live:
+            return process_lives
+        violated = self.misuses.get(type(event))
+        return None if violated is None else violated(event, line)
 
     def unjudged_event(self, event: AnyEvent | events.Crash, line: int) -> None:
         self.unjudged += 1

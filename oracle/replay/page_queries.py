@@ -46,7 +46,7 @@ class PageAnswers:
 
     def violated_by_question(self, event: PageQuestion, line: int) -> Clause | None:
         virtual, has_64_bits = number(event.virtual), addresses.address_has_64_bits
-        if not self.pages.is_judged(virtual):
+        if self.pages.is_reserved(virtual):
             return None
         if not self.pages.lives(number(event.process)):
             return process_lives

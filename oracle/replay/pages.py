@@ -41,7 +41,7 @@ from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import FIRST, process_lives
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.events import AnyEvent, number
 from memoracle.trace.memory_types import NUMBERS
 
 Handler: TypeAlias = Callable[[Any, int], Finding | None]
@@ -118,13 +118,13 @@ class PageReplay:
 
     def violated_by_call_of_map(self, event: events.PageMap, line: int) -> Clause | None:
         process, virtual = number(event.process), number(event.virtual)
-        if not self.is_judged(virtual):
+        if self.is_reserved(virtual):
             return None
         return process_lives if not self.lives(process) else self.violated_by_map(process, virtual, leaf_of(event))
 
     def violated_by_call_of_unmap(self, event: events.PageUnmap, line: int) -> Clause | None:
         process, virtual = number(event.process), number(event.virtual)
-        if not self.is_judged(virtual):
+        if self.is_reserved(virtual):
             return None
         return process_lives if not self.lives(process) else self.violated_by_unmap(process, virtual)
 
@@ -169,12 +169,12 @@ class PageReplay:
 
     def is_judged(self, virtual: int) -> bool:
         """Whether anything is asked of what is mapped at this address."""
-        if self.safe:
-            return False
-        if virtual < self.kernel_start:
-            return True
+        return not self.safe and not self.is_reserved(virtual)
+
+    def is_reserved(self, virtual: int) -> bool:
+        """Whether an address lies in what is taken of the kernel's range at start."""
         page = virtual - self.kernel_start >> self.geometry.page_shift
-        return not any(piece.page <= page < piece.page + piece.pages for piece in self.geometry.kernel_reserved)
+        return any(piece.page <= page < piece.page + piece.pages for piece in self.geometry.kernel_reserved)
 
     # page.map
 
@@ -192,7 +192,7 @@ class PageReplay:
     def map_failed(self, event: events.PageMap, process: int, virtual: int, leaf: Leaf) -> Finding | None:
         if self.rules.lacking_passes or not self.is_judged(virtual) or exhausted(self.frames, self.ranges):
             return None
-        if self.is_another_policy(process, virtual) or self.is_settled(process, virtual, mapped=True):
+        if self.may_be_misuse(event) or self.is_settled(process, virtual, mapped=True):
             return None
         says = "a page is mapped as long as frames and kernel range are left, unless something is wrong with it"
         return wrongly_failed(law.map_page.name, event.error, "success", says, self.around(process, virtual))
@@ -256,10 +256,11 @@ class PageReplay:
             self.show(process, virtual, Leaf(physical, self.some_type), 0)
         return True
 
-    def is_another_policy(self, process: int, virtual: int) -> bool:
-        """Whether this is a page of the kernel's, for another process, where the geometry has a policy of misuse."""
-        named = dict(self.geometry.misuse)
-        return process != 0 and virtual >= law.HALF and law.map_page.name in named
+    def may_be_misuse(self, event: AnyEvent) -> bool:
+        """Whether this maps a page of the kernel's for another process, where the geometry has a policy of misuse."""
+        if not isinstance(event, events.PageMap) or law.map_page.name not in dict(self.geometry.misuse):
+            return False
+        return number(event.process) != 0 and number(event.virtual) >= law.HALF
 
     def shown_by(self, frame: int) -> str:
         """Which page shows a frame that is mapped, since which line, and how many others do."""

@@ -84,7 +84,7 @@ PLACE = re.compile(r"(.*) - at `\$\.?([^`]*)`", re.DOTALL)
 
 def misread(line: bytes, fault: BadNumber) -> MalformedLine:
     """What is wrong with an event's line in which a string was found that is no number."""
-    keys = {key: ANYTHING.decode(value) for key, value in own_keys(line).items() if key not in ("op", "error")}
+    keys = {key: ANYTHING.decode(value) for key, value in own_keys(line).items() if key not in ("op", "error", "crash")}
     field = next((place for place, text in strings(keys) if text == fault.args[0]), "")
     return MalformedLine(f'{field}: neither an integer nor a string "0x..."')
 

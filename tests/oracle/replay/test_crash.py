@@ -91,6 +91,7 @@ MALFORMED = {
     "with an unknown key": ({"crash": "panic", "why": 1}, "why: unknown key"),
     "with a bad argument": ({"crash": "panic", "pages": "many"}, "pages: "),
     "of another type": ({"crash": "panic", "pages": True}, "pages: "),
+    "with a number that is none, as its text": ({"crash": "many", "pages": "many"}, "pages: "),
 }
 
 

@@ -62,9 +62,10 @@ def test_a_crash_is_never_legal(with_policy: Callable[..., Any], misuse: Misuse,
 
 
 @each
-def test_a_crash_may_be_undefined(with_policy: Callable[..., Any], misuse: Misuse) -> None:
+@at_each_level
+def test_a_crash_may_be_undefined(with_policy: Callable[..., Any], misuse: Misuse, level: str) -> None:
     wrong = op("pat.register", result=1)  # after a crash nothing is judged
-    report = with_policy(misuse, "undefined", [*misuse.crashes(), wrong])
+    report = with_policy(misuse, "undefined", [*misuse.crashes(), wrong], "--level", level)
     assert (report.status, report.broken) == (0, [])
 
 
@@ -129,5 +130,7 @@ def test_whether_a_process_may_map_the_upper_half_is_a_policy(check: Callable[..
         named = small | {"misuse": {"page.map": policy}}
         assert check(refused, geometry=named).status == 0
         assert check([CREATED, UPPER_HALF], geometry=named).status == 0
+        crash = [CREATED, UPPER_HALF | {"crash": "panic"}]
+        assert check(crash, geometry=named).status == (0 if policy == "undefined" else 1)
         own = UPPER_HALF | {"process": 0, "error": "no"}
         assert check([own], geometry=named).broken == [(2, "page.map.must-succeed")]
