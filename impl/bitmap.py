@@ -48,10 +48,9 @@ class Bitmap:
     def add(self, first: int, last: int) -> None:
         """Frames first to last - 1 turn up at boot: they exist and are free, but for the image's.
 
-        Frames past the bitmap's reach do not exist. The frames of two calls are disjoint, and both come before the
-        first allocation.
+        Frames past the bitmap's reach do not exist, and where the last is not past the first there are none. The frames
+        of two calls are disjoint, and both come before the first allocation.
 
-        pre: 0 <= first <= last
         pre: not any(self.exists(frame) for frame in range(max(first, self.image), min(last, self.frames)))
         pre: self.frontier == 0 and all(self.exists(f) == self.is_free(f) for f in range(self.image, self.frames))
         post: all(self.exists(f) == (__old__.self.exists(f) or first <= f < last) for f in range(self.frames))

@@ -81,15 +81,19 @@ class Heap:
     def new(self, size: int) -> int | None:
         """A block of so many bytes, of a slab that has room, the lowest of its class; None if no pages are left.
 
-        pre: 0 <= size
+        None, too, for fewer than no bytes.
+
+        post: __return__ is None or 0 <= size
         post: __return__ is None or 0 < __return__ and __return__ not in _live(__old__.self)
         post: _live(self).items() >= _live(__old__.self).items() and _live(self).keys() - _live(__old__.self) <= {_}
         post: __return__ is None or size <= _live(self)[__return__]
         post: __return__ is None or __return__ % 2**self.least == 0
         post: __return__ is None or not size or __return__ % min(size ^ size & size - 1, 2**self.page_shift) == 0
         post: _apart(self)
-        post: __return__ is not None or self.pages.allocate_pages(_pages_for(self, size)) is None
+        post: __return__ is not None or size < 0 or self.pages.allocate_pages(_pages_for(self, size)) is None
         """
+        if size < 0:
+            return None
         slot = self.slot_for(size)
         if not slot:
             return self._new_pages(size)
@@ -143,7 +147,6 @@ class Heap:
     def slot_for(self, size: int) -> int:
         """The binary logarithm of the class that serves a size; 0 if whole pages do.
 
-        pre: 0 <= size
         post: __return__ == min((s for s in self.layouts if size <= 2**s), default=0)
         """
         shift = max(0, size - 1).bit_length()

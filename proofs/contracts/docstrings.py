@@ -60,6 +60,15 @@ class PublicFunction:
         except Exception:
             return False
 
+    def broken(self, arguments: Mapping[str, object], before: object, answer: object) -> str | None:
+        """The first `post:` that does not hold after a call, as it is written.
+
+        before: with the arguments as they were; an error is no condition that holds, and is raised.
+        """
+        names = {**vars(self.module), **arguments, "__old__": before, "__return__": answer, "_": answer}
+        texts = zip(_conditions(self.function, "post"), _compiled(self.function, "post"), strict=True)
+        return next((text for text, condition in texts if not eval(condition, names)), None)
+
     @property
     def source(self) -> str:
         path = "/".join(self.module.__name__.split(".")[1:])

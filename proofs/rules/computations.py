@@ -39,7 +39,7 @@ def computations(component: str) -> list[Computation]:
         ),
         rule(
             "refuses-what-is-out-of-reach",
-            "no method raises an error, whatever numbers it is given",
+            "whatever numbers a method is given, it raises no error, and refuses what it cannot do, by its contract",
             totality.complaints,
             totality.SCOPE,
         ),

@@ -1,9 +1,14 @@
-"""No method of impl/ raises an error, whatever numbers it gets: what it cannot do, it refuses with None or False."""
+"""The one habit of the methods of impl/: whatever numbers they get, they answer, and raise no error.
+
+What a method cannot do it refuses, with None, False or 0, as its contract says: that holds out of reach, too. So its
+`pre:` may be about the state of its object, but excludes no number.
+"""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from memoracle.proofs.contracts.docstrings import PublicFunction, functions
@@ -18,23 +23,45 @@ SCOPE = f"bounded: {STATES} of the reachable states of the scope of the contract
 
 
 def complaints(component: str) -> Iterator[str]:
-    """Which methods of a component raise an error, and of which numbers."""
+    """Which methods of a component raise an error, break their contract or exclude a number, and of which numbers."""
     for function in functions(PACKAGE):
         if component_of(function.component) != component or function.owner is None or function.name == "__init__":
             continue
-        found = states(function)
-        for state in found[:: -(-len(found) // STATES)]:
-            for arguments in out_of_reach(function):
-                yield from _raised(function, state, arguments)
+        usual, *others = out_of_reach(function)
+        found = [state for state in states(function) if _admitted(function, state, usual)]
+        some = found[:: -(-len(found) // STATES)] if found else []
+        for arguments in others:
+            admitting = [state for state in some if _admitted(function, state, arguments)]
+            if not admitting:
+                yield f"{_said(function, arguments)} is excluded by `pre:` in every state"
+            for state in admitting:
+                yield from _called(function, state, arguments)
 
 
-def _raised(function: PublicFunction, state: State, arguments: Sequence[object]) -> list[str]:
+def _admitted(function: PublicFunction, state: State, arguments: Sequence[object]) -> bool:
+    return function.admits(_named(function, pickle.loads(state.image), arguments), invariants=False)
+
+
+def _said(function: PublicFunction, arguments: Sequence[object]) -> str:
+    return f"{function.qualified}({', '.join(map(repr, arguments))})"
+
+
+def _named(function: PublicFunction, instance: object, arguments: Sequence[object]) -> dict[str, object]:
+    return dict(zip(function.parameters, (instance, *arguments), strict=True))
+
+
+def _called(function: PublicFunction, state: State, arguments: Sequence[object]) -> Iterator[str]:
+    """What is wrong with one call."""
+    call = f"{_said(function, arguments)} of {state.history}"
+    named = _named(function, pickle.loads(state.image), arguments)
+    before = SimpleNamespace(**_named(function, pickle.loads(state.image), arguments))
     try:
-        function.function(pickle.loads(state.image), *arguments)
+        broken = function.broken(named, before, function.function(**named))
     except Exception as error:
-        call = f"{function.qualified}({', '.join(map(repr, arguments))})"
-        return [f"{call} of {state.history} raises {type(error).__name__}: {error}"]
-    return []
+        yield f"{call} raises {type(error).__name__}: {error}"
+        return
+    if broken is not None:
+        yield f"{call} breaks its contract: {broken}"
 
 
 def out_of_reach(function: PublicFunction) -> Iterator[tuple[object, ...]]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+import z3
+
 from memoracle.proofs.components.heap.address_arithmetic import (
     ARITHMETIC,
     MOST_PAGES,
@@ -178,10 +180,16 @@ def same(now: list[object], before: list[object]) -> bool:
     return all(one is other for one, other in zip(now, before, strict=True))
 
 
+def any_size(run: Run) -> Number:
+    """Any number of bytes that may be asked for, also fewer than none."""
+    size = run.point("size")
+    return size if run.decide(z3.Bool("at least no bytes")) else -1 - size
+
+
 @proved("slot-for.refines", "refinement", "the class that serves a size is large enough, and aligned as is due")
 def slot_for_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
-    size, constant, contents = run.point("size"), constants(heap), everything(heap)
+    size, constant, contents = any_size(run), constants(heap), everything(heap)
     slot = run.call(heap.slot_for, size)
     run.assert_goal("nothing changes", same(everything(heap), contents))
     keeps_constants(run, heap, constant)
@@ -215,14 +223,15 @@ def noting_as_one_step(run: Run, heap: SymbolicHeap) -> None:
 @proved("new.refines", "refinement", "the code of new does what the law allows, and fails only for want of pages")
 def new_refines(run: Run) -> None:
     heap, state = unknown_code(run, opaque(run))
-    size = run.point("size")
+    size = any_size(run)
     getting = Getting(run, heap)
     noting_as_one_step(run, heap)
     constant, served = constants(heap), list[Number]()
     run.replace(heap, "slot_for", lambda size: serving(run, heap, size, served))
     address = run.call(heap.new, size)
     keeps_constants(run, heap, constant)
-    run.assert_goal("a class is looked up once, for this size", len(served) == 1 and served[0] == size)
+    looked_up = size < 0 if not served else len(served) == 1 and served[0] == size
+    run.assert_goal("a class is looked up once, for this size, unless that is less than none", looked_up)
     run.assert_goal("pages are got once at most", len(getting.asked) <= 1)
     for asked in getting.asked:
         run.assert_goal(
@@ -231,7 +240,7 @@ def new_refines(run: Run) -> None:
     for page in getting.got:
         run.assert_goal("pages that are got are used", heap.slabs.has(page) | heap.large.has(page))
     if address is None:
-        run.assert_goal("it fails only where no pages were to be had", heap.pages.refused)
+        run.assert_goal("it fails only where no pages were to be had", (size < 0) | heap.pages.refused)
         is_the_laws(run, heap, state)
         return
     after, points = law.new(state, size, address), {"size": size, "address": address}
@@ -246,7 +255,7 @@ def new_refines(run: Run) -> None:
 @proved("new.hands-out-free-bytes", "refinement", "the code of new hands out no byte of a live block")
 def new_is_disjoint(run: Run) -> None:
     heap, state = unknown_code(run, opaque(run), WHERE_BLOCKS_LIE)
-    size, byte = run.point("size"), run.point("byte")
+    size, byte = any_size(run), run.point("byte")
     Getting(run, heap)
     noting_as_one_step(run, heap)
     run.replace(heap, "slot_for", lambda size: serving(run, heap, size, []))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from memoracle.impl.bitmap import Bitmap
+from memoracle.impl.buddy import Buddy
+from memoracle.impl.heap import Heap
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.slab import Slab, layout
+from memoracle.proofs.exhaustive.heap import FewPages
 from memoracle.proofs.registry import COMPONENTS
 from memoracle.proofs.rules.totality import FAR, complaints
 
@@ -18,7 +21,38 @@ def test_no_method_of_the_reference_raises(component: str) -> None:
 
 def test_a_method_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Bitmap, "exists", lambda self, frame: bool(self.existing[frame // 64]))
-    assert "Bitmap.exists(" in next(complaints("bitmap"))
+    assert any("Bitmap.exists(" in each and " raises " in each for each in complaints("bitmap"))
+
+
+def test_a_method_that_answers_what_its_contract_does_not_say_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def new(self: Heap, size: int) -> int | None:
+        return 64 if size < 0 else None
+
+    new.__doc__ = Heap.new.__doc__
+    monkeypatch.setattr(Heap, "new", new)
+    assert "breaks its contract: " in next(complaints("heap"))
+
+
+def test_a_method_that_excludes_numbers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def free(self: Buddy, page: int, pages: int) -> bool:
+        """Frees a block.
+
+        pre: page >= 0
+        post: True
+        """
+        return False
+
+    monkeypatch.setattr(Buddy, "free", free)
+    found = [each for each in complaints("buddy") if each.startswith("Buddy.free(")]
+    assert found == [f"Buddy.free({page}, 5) is excluded by `pre:` in every state" for page in (-(1 << 70), -1)]
+
+
+@pytest.mark.parametrize("size", [-(1 << 70), -5, -1])
+def test_no_block_of_fewer_than_no_bytes_is_made(size: int) -> None:
+    pages = FewPages(3)
+    heap = Heap(pages, (16,), 64, None)
+    assert heap.new(size) is None
+    assert (pages.out, heap.slabs, heap.notes) == ({}, {}, {})
 
 
 @pytest.mark.parametrize("trusting", [False, True])
