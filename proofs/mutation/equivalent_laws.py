@@ -14,7 +14,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from inspect import unwrap
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from memoracle.proofs.mutation.operators.mutants import Mutant
@@ -71,7 +72,7 @@ def changes_nothing(mutant: Mutant, component: str, ghosts: Sequence[str]) -> Ve
 
     sys.meta_path.insert(0, Faulty(mutant))
     compared = 0
-    for obligation in _obligations(component, ghosts):
+    for obligation in _obligations(mutant, component, ghosts):
         result = discharge(obligation)
         if result.verdict not in ("proved", "vacuous"):
             found = (result.counterexample or "").split("\n", 1)[0]
@@ -80,10 +81,10 @@ def changes_nothing(mutant: Mutant, component: str, ghosts: Sequence[str]) -> Ve
     return Verdict("proved", f"{compared} claims") if compared else Verdict("vacuous", "no operation was compared")
 
 
-def _obligations(component: str, ghosts: Sequence[str]) -> Iterator[Obligation]:
+def _obligations(mutant: Mutant, component: str, ghosts: Sequence[str]) -> Iterator[Obligation]:
     for sound, faulty in _operations(component):
         for law in _laws(component):
-            if _is_of(sound, law):
+            if _is_of(sound, law) and _reads(sound, mutant):
                 yield _same(law, sound, sound, faulty, ghosts)
                 yield _same(law, faulty, sound, faulty, ghosts)
 
@@ -124,6 +125,60 @@ def _is_of(operation: Operation, law: tuple[str, Law]) -> bool:
     return str(first.annotation) == law[0]
 
 
+def _reads(operation: Operation, mutant: Mutant) -> bool:
+    """Whether the function that is changed is any that the operation is made of."""
+    changed = SOUND.partition(".")[0] + "." + mutant.module.removesuffix(".py").replace("/", ".")
+    name = mutant.function.partition(".")[0]
+    if not name:
+        return True
+    waiting, known = [operation.effect, *(clause.holds for clause in operation.guard)], set[object]()
+    while waiting:
+        function = unwrap(waiting.pop())
+        if not isinstance(function, FunctionType) or function in known:
+            continue
+        known.add(function)
+        if (function.__module__, function.__name__) == (changed, name):
+            return True
+        waiting += _named(function)
+    return False
+
+
+def _named(function: FunctionType) -> Iterator[Any]:
+    """The functions that a function's text may call: by their names, or by those of a module and of one in it."""
+    names = set(_names(function.__code__))
+    for word in names & function.__globals__.keys():
+        value = function.__globals__[word]
+        found = [getattr(value, each, None) for each in names] if isinstance(value, ModuleType) else [value]
+        for each in found:
+            yield from _functions(each)
+
+
+def _functions(value: Any) -> Iterator[Any]:
+    """What a word of the law is made of."""
+    from memoracle.spec.clauses import Clause, Operation
+
+    if isinstance(value, Operation):
+        yield value.effect
+        yield from (clause.holds for clause in value.guard)
+    else:
+        yield value.holds if isinstance(value, Clause) else value
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _names(each)
+
+
+def _instantiate(run: Run, states: str, before: Any, values: dict[str, Any]) -> None:
+    """Names points at which the invariants are needed."""
+    if states == "Blocks" and "page" in values:  # the whole range has no buddy
+        run.touch(("order", "block"), (before.depth, (values["page"] >> before.depth) ^ 1))
+    if states == "Memory" and "process" in values and "first" in values:  # the first page of a block
+        run.touch(("process", "kernel_page"), (values["process"], values["first"]))
+
+
 def _same(
     of: tuple[str, Law], allowed: Operation, sound: Operation, faulty: Operation, ghosts: Sequence[str]
 ) -> Obligation:
@@ -148,8 +203,7 @@ def _same(
         before = law.unknown(run)
         run.assume_all([*law.given, *law.invariants], before)
         values = points(run, allowed.points)
-        if of[0] == "Blocks" and "page" in values:  # the whole range has no buddy, by the invariants at this point
-            run.touch(("order", "block"), (before.depth, (values["page"] >> before.depth) ^ 1))
+        _instantiate(run, of[0], before, values)
         law_obligations.permitted(run, allowed, before, values)
         for clause in other.guard:
             at = {**points(run, [point for point in clause.points if point not in values]), **values}

@@ -188,6 +188,14 @@ def keeps_blocks(operation: Operation) -> Obligation:
     return body
 
 
+@proved("give-range.frees-what-is-taken", "theorem", "a block is freed only where pages are taken")
+def frees_what_is_taken(run: Run) -> None:
+    before, _, values = law_obligations.happens(run, LAW, manager_ranges.give_range)
+    at = values["process"], values["first"]
+    run.touch(("process", "kernel_page"), at)
+    run.assert_goal("the first page was taken", before.taken(*at))
+
+
 def undoes(
     first: Operation, second: Operation, values_of: Callable[[dict[str, Number]], Sequence[Number]]
 ) -> Obligation:
@@ -369,6 +377,7 @@ THEOREMS = (
     contract_is_kept(law.release),
     leaves(law.end, manager_law.nothing_of_it_is_left),
     *map(keeps_blocks, RANGES),
+    frees_what_is_taken,
     exit_frees,
     undoes(law.allocate, law.free, lambda of: [of["frame"]]),
     undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),
