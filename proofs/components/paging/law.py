@@ -110,4 +110,13 @@ def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
     return body
 
 
-THEOREMS = tuple(changes(operation, law.moves_no_other_page) for operation in (law.map_page, law.unmap))
+@claimed("paging.exit.ends-a-live-process", "theorem", "only a process that lives ends", SORTS)
+def ends_a_live_process(run: Run) -> None:
+    before, _, values = law_obligations.happens(run, LAW, law.end)
+    run.assert_goal("the process lived", before.lives(values["process"]))
+
+
+THEOREMS = (
+    *(changes(operation, law.moves_no_other_page) for operation in (law.map_page, law.unmap)),
+    ends_a_live_process,
+)
