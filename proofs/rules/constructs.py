@@ -21,6 +21,7 @@ PACKAGE = "memoracle.impl"
 FOLDER = Path(__file__).parents[2] / "impl"
 
 BUILTINS = frozenset({"all", "iter", "len", "list", "max", "min", "next", "range", "set", "sorted"})
+CONSUMERS = BUILTINS - {"iter", "next", "len", "range"}
 IMPORTS = {
     "__future__": {"annotations"},
     "array": {"array"},
@@ -197,10 +198,13 @@ class Reading:
         local = parameters | {each.id for each in nodes if isinstance(each, ast.Name) and not is_load(each)}
         called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
         strings = {id(each) for node in nodes for each in strings_of(node)}
+        consumed = {id(node.args[0]) for node in nodes if isinstance(node, ast.Call) and consumes(node)}
         for node in nodes:
             line = getattr(node, "lineno", function.lineno)
             if not isinstance(node, LISTED):
                 yield line, said(node)
+            elif isinstance(node, ast.GeneratorExp) and id(node) not in consumed:
+                yield line, f"a generator that is not used up at once: {ast.unparse(node)}"
             elif isinstance(node, ast.Name) and is_load(node) and node.id not in local:
                 yield from ((line, what) for what in self._name(node.id, id(node) in called))
             elif isinstance(node, ast.Attribute):
@@ -253,6 +257,11 @@ def strings_of(node: ast.AST) -> list[ast.expr]:
     if isinstance(node, ast.Assert) and node.msg is not None:
         return [node.msg]
     return node.args[:1] if isinstance(node, ast.Call) and ast.unparse(node.func) == "array" else []
+
+
+def consumes(node: ast.Call) -> bool:
+    """Whether a call uses up its first argument at once, so that nothing changes what a generator of it yields."""
+    return bool(node.args) and ast.unparse(node.func) in CONSUMERS
 
 
 def is_load(node: ast.Name | ast.Attribute) -> bool:

@@ -35,6 +35,8 @@ class Frames:
         return True
 """
 IN_CODE = (
+    "return (each for each in self.given)",
+    "self.given = iter(each for each in self.given)",
     "if isinstance(frame, int): return False",
     "if type(frame) == int: return False",
     "if frame.__class__ == Pair: return False",
