@@ -193,7 +193,7 @@ SCOPES: Mapping[str, Scope] = {
             "leaf": (Leaf(1 << 30, 6), Leaf(9 << 30, 4, False, False, True), Leaf(1, 6), Leaf(0, 2)),
             "level": (1, 2, 3, 4),
             "table": (0, 1 << 12, (1 << 52) - (1 << 12)),
-            "link.virtual": (0, LOWER_END - 1, _UPPER),
+            "link.virtual": (0, LOWER_END - 1, LOWER_END, _UPPER),
         },
         {"process": (1,), "virtual": (0, 1 << 39, _UPPER), "leaf": (Leaf(1 << 30, 6),)},
     ),
