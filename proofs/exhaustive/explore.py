@@ -22,7 +22,7 @@ from memoracle.proofs.exhaustive.finite_states import Domain, Values, after, bro
 from memoracle.proofs.exhaustive.snapshots import duplicate, frozen
 from memoracle.spec.clauses import Clause, Operation, Point
 
-SECONDS = 2.0  # that one call may take
+SECONDS = 2.0  # of a processor, that one call may take
 
 
 @dataclass(frozen=True)
@@ -144,18 +144,18 @@ def limited() -> Iterator[None]:
     """Cuts a call short that does not return, where a signal can be had (in the main thread)."""
 
     def ring(number: int, frame: FrameType | None) -> None:
-        raise EndlessError(f"it does not return within {SECONDS:g} seconds")
+        raise EndlessError(f"it does not return within {SECONDS:g} seconds of a processor")
 
     if current_thread() is not main_thread():
         yield
         return
-    old = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    old = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, old)
 
 
 def run(system: System) -> Exploration:
