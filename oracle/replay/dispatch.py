@@ -136,6 +136,7 @@ class Replay:
                     raise misread(text, fault) from None
                 counts[kind] += 1
                 if finding is not None and self.is_new(event, finding):
+                    self.suppose(event, finding)
                     self.coverage.broken.add((kind, finding.clause))
                     self.events = line - first + 1
                     yield Divergence(self.path, line, abridged(checked(ANYTHING, text)), finding)
@@ -151,12 +152,20 @@ class Replay:
         """A call that was refused: rightly, if the law refuses it as it was made; else it depends on what was left."""
         kind = type(event)
         self.coverage.failed[kind] += 1
+        if self.tables.supposed:
+            self.tables.suppose_no_more(number(getattr(event, "process", 0)), line)
         violated = self.misuses.get(kind)
         clause = None if violated is None else violated(event, line)
         if clause is None:
             return self.handlers[kind](event, line)
         self.coverage.broken.add((kind, clause.name))
         return None
+
+    def suppose(self, event: Line, finding: Finding) -> None:
+        """A process that does not exist is taken to exist where an operation of it succeeded, until one is refused."""
+        process = number(getattr(event, "process", 0))
+        if finding.clause == process_lives.name and process in self.tables.tables.live:
+            self.tables.supposed.add(process)
 
     def is_new(self, event: Line, finding: Finding) -> bool:
         """Whether a finding is to be named: the state it is about is known, and no answer has shown the same before."""

@@ -31,6 +31,7 @@ class TableReplay:
 
     born: the line that created each process.  written: by process (0 for the upper half of all) and index, the line
     that last set an entry.  told: by process and index, an entry that was read wrongly, and what it holds.
+    supposed: the processes that are taken to live just because an operation of theirs succeeded.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class TableReplay:
         self.written: dict[int, dict[int, int]] = {0: {}}
         self.own = pages.own
         self.told: dict[tuple[int, int], tuple[int, int | None]] = {}
+        self.supposed: set[int] = set()
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -64,6 +66,7 @@ class TableReplay:
             return self.create_failed(event)
         process = number(event.result)
         self.own.seen.clear()
+        self.suppose_no_more(process, line)
         if law.process_has_64_bits(halves_of(self.tables), process) and self.tables.create(process):
             self.born[process] = line
             return None
@@ -112,6 +115,7 @@ class TableReplay:
         state = halves_of(self.tables)
         if event.succeeded:
             self.own.seen.clear()
+            self.supposed.discard(process)
             if self.tables.exit(process):
                 self.forget(process, line, event.release)
                 return None
@@ -129,6 +133,12 @@ class TableReplay:
         self.ranges.forget(process)
         self.born.pop(process, None)
         self.written.pop(process, None)
+
+    def suppose_no_more(self, process: int, line: int) -> None:
+        """The implementation does not know this process, so that the trace was right that it does not live."""
+        if process in self.supposed and self.tables.exit(process):
+            self.supposed.discard(process)
+            self.forget(process, line, release=False)
 
     # pml4.write
 

@@ -14,7 +14,7 @@ def passed_over(log: KmemLog) -> list[str]:
     """What was passed over, in words."""
     said = []
     if log.slab:
-        said.append(f"{counted_by_name(log.slab)} of the slab allocator, which are not judged")
+        said.append(f"{counted_by_name(log.slab)} of the slab allocator, not judged")
     if log.others:
         said.append(f"{counted_by_name(log.others)} of other kinds")
     if log.no_events:

@@ -51,7 +51,9 @@ def load_geometry(source: str) -> Geometry:
         raise GeometryError(source, f"neither a preset ({', '.join(PRESETS)}) nor a file") from None
     except OSError as fault:
         raise GeometryError(source, f"cannot read: {fault.strerror or fault}") from None
-    except ValueError as fault:  # no UTF-8, or no TOML
+    except UnicodeDecodeError as fault:
+        raise GeometryError(source, f"no UTF-8: {fault.reason} at byte {fault.start}") from None
+    except ValueError as fault:  # no TOML
         raise GeometryError(source, f"it is no TOML: {fault}") from None
     except RecursionError:
         raise GeometryError(source, "nested too deeply") from None
@@ -82,7 +84,8 @@ def geometry_from(source: object) -> Geometry:
     try:
         return dataclasses.replace(base, **read)
     except GeometryError as fault:
-        unsaid = [key for key in (fault.field, *BESIDE.get(fault.field, ())) if key not in read]
+        key = fault.field.partition(".")[0]
+        unsaid = [key for key in (key, *BESIDE.get(key, ())) if key not in read]
         raise GeometryError(fault.field, fault.message + from_preset(unsaid, name)) from None
 
 
@@ -91,12 +94,27 @@ def from_preset(keys: Sequence[str], name: str) -> str:
     return f" ({' and '.join(keys)} as in the preset {name})" if keys else ""
 
 
+def shown(value: object) -> str:
+    """A value as whoever wrote it knows it: Python has words of its own for some."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, Mapping):
+        return "a table"
+    return (
+        shortened(value)
+        if isinstance(value, int | float | str)
+        else "a list"
+        if isinstance(value, list)
+        else str(value)
+    )
+
+
 def number(field: str, value: object) -> int:
     """A number of 64 bits: an integer, or a string of one in hexadecimal; raises GeometryError that names the field."""
     if isinstance(value, str) and re.fullmatch("0x[0-9a-fA-F]+", value):
         value = int(value, 16)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise GeometryError(field, f'{shortened(value)} is neither an integer nor a string "0x..."')
+        raise GeometryError(field, f'{shown(value)} is neither an integer nor a string "0x..."')
     require(0 <= value < ADDRESS_SPACE, field, "not between 0 and 2^64 - 1")
     return value
 
@@ -104,7 +122,7 @@ def number(field: str, value: object) -> int:
 def text(field: str, value: object) -> str:
     if isinstance(value, str):
         return value
-    raise GeometryError(field, f"{shortened(value)} is no string")
+    raise GeometryError(field, f"{shown(value)} is no string")
 
 
 def number_or_text(field: str, value: object) -> int | str:
@@ -114,13 +132,13 @@ def number_or_text(field: str, value: object) -> int | str:
 def table(field: str, value: object) -> dict[str, object]:
     if isinstance(value, Mapping):
         return {str(key): content for key, content in value.items()}
-    raise GeometryError(field, f"{shortened(value)} is no table of keys and values")
+    raise GeometryError(field, f"{shown(value)} is no table of keys and values")
 
 
 def each(field: str, value: object) -> list[tuple[str, object]]:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [(f"{field}[{index}]", content) for index, content in enumerate(value)]
-    raise GeometryError(field, f"{shortened(value)} is no list")
+    raise GeometryError(field, f"{shown(value)} is no list")
 
 
 def numbers(field: str, value: object) -> tuple[int, ...]:

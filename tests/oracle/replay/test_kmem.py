@@ -114,7 +114,7 @@ def test_what_is_passed_over_is_said(check_log: Answer) -> None:
     status, document, _ = check_log(lines)
     assert (status, document["events"]) == (0, 1)
     assert [warning.split("kmem.txt: ")[1] for warning in document["warnings"]] == [
-        "passed over 2 events (2 kfree) of the slab allocator, which are not judged",
+        "passed over 2 events (2 kfree) of the slab allocator, not judged",
         "passed over 1 event (1 sched_switch) of other kinds",
         "passed over 1 line without an event",
     ]

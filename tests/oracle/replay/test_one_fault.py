@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from misuses import ALLOWED, BOOT, CREATED, DECODED, FRAME, KERNEL, MAPPED, PAGE, SIX_TYPES, TAKEN, op
+from misuses import ALLOWED, BOOT, CREATED, DECODED, FRAME, KERNEL, MAPPED, MISUSES, PAGE, SIX_TYPES, TAKEN, Misuse, op
 
 from memoracle.trace import events as kinds
 
@@ -175,3 +175,34 @@ def test_without_the_answer_it_is_a_fault_of_its_own(check: Callable[..., Any]) 
         events = [event for event in asked if event["op"] not in ("range.size", "page.translate", "frame.free_count")]
         events = [event for event in events if event["op"] != "frame.is_free"]
         assert check([*events, *follow], "--keep-going").broken[0][0] == len(events) + 2
+
+
+OF_NO_PROCESS = [misuse for misuse in MISUSES if misuse.clause == "kernel_half.process-lives"]
+CHANGES = [
+    misuse for misuse in OF_NO_PROCESS if misuse.op not in {kind.__struct_config__.tag for kind in kinds.QUERIES}
+]
+
+
+@pytest.mark.parametrize("misuse", CHANGES, ids=lambda misuse: misuse.op)
+@pytest.mark.parametrize("later", OF_NO_PROCESS, ids=lambda misuse: misuse.op)
+def test_a_process_that_does_not_exist_may_be_refused_although_it_was_not_before(
+    check: Callable[..., Any], misuse: Misuse, later: Misuse
+) -> None:
+    refused = later.call | {"error": "no such process"}
+    created = op("process.create", result=7)
+    for follow in ([refused], [refused, refused, created], [created]):
+        broken = check([misuse.call | {"result": misuse.result}, *follow], "--keep-going").broken
+        assert broken == [(2, "kernel_half.process-lives")]
+
+
+@pytest.mark.parametrize("misuse", CHANGES, ids=lambda misuse: misuse.op)
+def test_one_that_is_created_since_may_not(check: Callable[..., Any], misuse: Misuse) -> None:
+    events = [misuse.call | {"result": misuse.result}, op("process.create", result=7)]
+    refused = op("range.size", process=7, address=0, error="no such process")
+    again = op("process.create", result=7)
+    broken = check([*events, refused, again], "--keep-going").broken
+    assert broken == [
+        (2, "kernel_half.process-lives"),
+        (4, "range.size.must-succeed"),
+        (5, "kernel_half.is-new"),
+    ]

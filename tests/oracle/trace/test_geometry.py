@@ -191,7 +191,7 @@ def test_toml_file_is_read(tmp_path: Path) -> None:
     [
         (b"frames = 0\n", "frames"),
         (b"frames = \n", "it is no TOML"),
-        (b"preset = '\xff'\n", "it is no TOML"),
+        (b"preset = '\xff'\n", "no UTF-8: invalid start byte at byte 10"),
         (b"colour = 'red'\n", "colour: unknown key"),
     ],
 )
@@ -230,6 +230,28 @@ def test_unreadable_file_is_named(tmp_path: Path) -> None:
 def test_what_a_preset_says_is_told_apart(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(GeometryError, match=re.escape(message)):
         geometry_from(changes)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (None, "null"),
+        ({"page": 0}, "a table"),
+        ([{"page": 0}], "a list"),
+        (1.5, "1.5"),
+    ],
+)
+def test_values_are_shown_without_the_notation_of_python(value: object, shown: str) -> None:
+    for field in ("frames", "pat_register", "frame_free", "free_while_mapped"):
+        with pytest.raises(GeometryError, match=rf"^{field}: {shown} is n"):
+            geometry_from({field: value})
+
+
+def test_a_policy_that_is_none_is_not_laid_on_a_preset() -> None:
+    with pytest.raises(GeometryError, match=r"'never' is none of refuse, ignore, either, undefined$"):
+        geometry_from({"misuse": {"page.unmap": "never"}})
 
 
 def test_what_is_said_by_oneself_is_not_laid_on_a_preset() -> None:
