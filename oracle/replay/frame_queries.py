@@ -58,7 +58,10 @@ class FrameAnswers:
         message = f"it says {str(answer).lower()}, but {self.frames.describe_frame(frame, '')}"
         if frame in self.frames.doubted:
             return None
+        counted_so = self.frames.unnamed > 0 if answer else self.frames.unnamed < 0
         self.frames.doubted.add(frame)
+        if counted_so:
+            return None
         return Finding(clause.name, clause.says, message, str(not answer).lower(), before, before)
 
     def violated_by_is_free(self, address: int) -> Clause | None:
@@ -79,9 +82,10 @@ class FrameAnswers:
             return None
         expected = free + self.frames.count_error
         doubted_free = sum(map(self.frames.bitmap.is_free, self.frames.doubted))
-        least, most = expected - doubted_free, expected + len(self.frames.doubted) - doubted_free
+        least = free - max(doubted_free, -self.frames.count_error, 0)
+        most = free + max(len(self.frames.doubted) - doubted_free, self.frames.count_error, 0)
         self.frames.count_error = answer - free
-        if any(clause(replace(state, count=count), answer) for count in range(least, most + 1)):
+        if clause(replace(state, count=min(max(answer, least), most)), answer):
             return None
         known = "" if expected == free else f", {expected:,} by what was answered before"
         said = f"{counted(answer, 'frame')} {agreeing(answer, 'is', 'are')}"

@@ -30,6 +30,7 @@ from memoracle.trace import events
 from memoracle.trace.events import number
 
 LINE = 32  # bits of a line's number
+MOST_PASSED_OVER = 8  # frames that may have leaked; where more are, another frame is preferred on purpose
 
 
 class FrameReplay:
@@ -213,6 +214,8 @@ class FrameReplay:
         if frame is None or not self.bitmap.take(frame):
             return self.allocated_wrongly(address)
         self.remember(frame, line)
+        if self.passes_over_what_is_doubted(frame):
+            return None
         at = f"{lowest << self.geometry.page_shift:#x}"
         return Finding(
             f"frame.allocate.{PREFERS}",
@@ -222,6 +225,36 @@ class FrameReplay:
             before,
             self.around(address),
         )
+
+    def passes_over_what_is_doubted(self, frame: int) -> bool:
+        """Whether no free frame is lower but those that the implementation seems to take for allocated.
+
+        A frame that has leaked is passed over by every allocation; from the first on it is doubted.
+        """
+        lower: list[int] = []
+        while len(lower) <= MOST_PASSED_OVER:
+            lowest = self.bitmap.allocate()
+            if lowest is None:
+                break
+            lower.append(lowest)
+            if lowest > frame:
+                break
+        for each in lower:
+            self.bitmap.free(each)
+        passed = {each for each in lower if each < frame} - self.doubted
+        if len(lower) > MOST_PASSED_OVER and lower[-1] < frame:
+            return False
+        known = len(passed) <= -self.unnamed
+        self.doubted |= passed
+        return known
+
+    @property
+    def unnamed(self) -> int:
+        """By how many frames a wrong count differs that no frame in doubt accounts for; positive: it was too large."""
+        free = sum(map(self.bitmap.is_free, self.doubted))
+        if self.count_error < 0:
+            return min(0, self.count_error + free)
+        return max(0, self.count_error - len(self.doubted) + free)
 
     # frame.free
 

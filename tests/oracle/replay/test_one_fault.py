@@ -206,3 +206,60 @@ def test_one_that_is_created_since_may_not(check: Callable[..., Any], misuse: Mi
         (4, "range.size.must-succeed"),
         (5, "kernel_half.is-new"),
     ]
+
+
+COUNTS = {count: op("frame.free_count", result=count) for count in range(6, 16)}
+ONE_IS_FREE = [op("frame.is_free", address=frame * PAGE, result=True) for frame in range(16)]
+NONE_IS_FREE = [op("frame.is_free", address=frame * PAGE, result=False) for frame in range(16)]
+
+
+def test_a_frame_that_is_said_to_be_allocated_explains_the_count_before(check: Callable[..., Any]) -> None:
+    """As many frames as the count was wrong by, and no more."""
+    for leaked in (1, 2, 3):
+        events = [COUNTS[14 - leaked], *NONE_IS_FREE[3 : 3 + leaked], COUNTS[14 - leaked]]
+        report = check(events, "--keep-going")
+        assert report.broken == [(2, "bitmap.tells-the-count")]
+        more = check([*events, NONE_IS_FREE[9]], "--keep-going").broken
+        assert more == [(2, "bitmap.tells-the-count"), (len(events) + 2, "bitmap.tells-whether-free")]
+        less = check([*events, COUNTS[14 - leaked - 1]], "--keep-going").broken
+        assert less == [(2, "bitmap.tells-the-count"), (len(events) + 2, "bitmap.tells-the-count")]
+        opposite = check([COUNTS[14 - leaked], ONE_IS_FREE[0]], "--keep-going").broken
+        assert opposite == [(2, "bitmap.tells-the-count"), (3, "bitmap.tells-whether-free")]
+
+
+def test_a_frame_that_is_said_to_be_free_explains_the_count_before(check: Callable[..., Any]) -> None:
+    taken = [op("frame.allocate", result=(2 + frame) * PAGE) for frame in range(5)]
+    events = [*taken, COUNTS[11], ONE_IS_FREE[2], ONE_IS_FREE[3], COUNTS[11]]
+    assert check(events, "--keep-going").broken == [(7, "bitmap.tells-the-count")]
+    for more in (ONE_IS_FREE[4], NONE_IS_FREE[9], COUNTS[12]):
+        assert [line for line, _ in check([*events, more], "--keep-going").broken] == [7, 11]
+
+
+def test_a_count_that_comes_nearer_is_no_other_fault(check: Callable[..., Any]) -> None:
+    assert [line for line, _ in check([COUNTS[11], COUNTS[13], COUNTS[14]], "--keep-going").broken] == [2]
+    assert [line for line, _ in check([COUNTS[11], COUNTS[13], COUNTS[12]], "--keep-going").broken] == [2, 4]
+
+
+def taken_from(first: int, count: int) -> list[Event]:
+    return [op("frame.allocate", result=(first + frame) * PAGE) for frame in range(count)]
+
+
+def test_a_frame_that_is_passed_over_is_named_once(check: Callable[..., Any]) -> None:
+    """At level exact, whether one has leaked or several."""
+    exact = ("--level", "exact", "--keep-going")
+    for leaked in (1, 2, 3):
+        events = [*taken_from(2 + leaked, 4), COUNTS[10 - leaked], NONE_IS_FREE[2]]
+        assert check(events, *exact).broken == [(2, "frame.allocate.policy")]
+        pages = op("kernel_pages.allocate", pages=1, frames=[10 * PAGE], result=hex(KERNEL + 2 * PAGE))
+        skipped = [*events, pages]  # frames 6 to 9, too, or fewer
+        assert check(skipped, *exact).broken == [(2, "frame.allocate.policy"), (8, "frame.allocate.policy")]
+        counted = [COUNTS[14 - leaked], *taken_from(2 + leaked, 4)]
+        assert check(counted, *exact).broken == [(2, "bitmap.tells-the-count")]
+        freed = [op("frame.free", address=3 * PAGE + leaked * PAGE), *taken_from(12, 1)]
+        assert [line for line, _ in check([*events, *freed], *exact).broken] == [2, 9]
+
+
+def test_an_allocator_that_prefers_other_frames_is_named_each_time(check: Callable[..., Any]) -> None:
+    highest = [op("frame.allocate", result=frame * PAGE) for frame in (15, 14, 13, 12)]
+    report = check([*highest, COUNTS[10], COUNTS[9]], "--level", "exact", "--keep-going")
+    assert [line for line, _ in report.broken] == [2, 3, 4, 5, 7]
