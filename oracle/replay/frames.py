@@ -209,7 +209,7 @@ class FrameReplay:
         self.rules.unknown_frames = self.bitmap.free_frames
         return Finding(clause.name, clause.says, message, REFUSAL, state, state)
 
-    def other_than_lowest(self, address: int, frame: int | None, lowest: int, line: int) -> Finding:
+    def other_than_lowest(self, address: int, frame: int | None, lowest: int, line: int) -> Finding | None:
         before = self.around(address)
         if frame is None or not self.bitmap.take(frame):
             return self.allocated_wrongly(address)
