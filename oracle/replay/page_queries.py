@@ -70,6 +70,8 @@ class PageAnswers:
         if self.paging.translate(process, virtual) == answer:
             return None
         shown = None if answer is None else answer - (virtual - page)
+        if pages.kept(process, page, lambda before: before.physical == shown):
+            return None
         return self.unless_doubted(process, page, shown, self.of_translation(process, virtual, answer))
 
     def of_translation(self, process: int, virtual: int, answer: int | None) -> Finding:
@@ -134,6 +136,8 @@ class PageAnswers:
         due = self.paging.attributes(process, virtual)
         if told == due:
             return None
+        if self.is_as_before(process, page, told, due):
+            return None
         clause = law.nothing_is_mapped if told is None else law.attributes_are_the_mappings
         seen = "nothing is mapped there" if told is None else f"it is {page_words.told(told)}"
         true = f"it is {page_words.told(due)}" if due is not None else "nothing is mapped there"
@@ -144,6 +148,12 @@ class PageAnswers:
             return finding  # mapped it is
         shown = None if told is None else self.pages.doubted.get(space_and_page(process, page)) or 0
         return self.unless_doubted(process, page, shown, finding)
+
+    def is_as_before(self, process: int, page: int, told: Attributes | None, due: Attributes | None) -> bool:
+        """Whether a page that was mapped twice allows by an answer what it did before the second time."""
+        if told is None or due is None or told.user != due.user:
+            return False
+        return self.pages.kept(process, page, lambda before: leaf(before.physical, told) == before)
 
     def adopt_attributes(self, process: int, page: int, told: Attributes) -> bool:
         """Takes what was answered for what a mapped page allows, if it can be."""

@@ -85,7 +85,8 @@ class PageReplay:
     address, the mapped pages of kernel pages.  shown_at: by frame that is mapped, the process and page that last was.
 
     A wrong answer changes nothing, but is remembered, so that one fault is named once.  doubted: by space and page,
-    what it was said to be mapped to.
+    what it was said to be mapped to.  replaced: by space and page, what it showed, and since which line, before it was
+    mapped once more; it may show that still.
     """
 
     def __init__(self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay) -> None:
@@ -105,6 +106,7 @@ class PageReplay:
         self.kernel_start = geometry.kernel_range.start
         self.shown_at: dict[int, tuple[int, int]] = {}
         self.doubted: dict[tuple[int, int], int | None] = {}
+        self.replaced: dict[tuple[int, int], tuple[Leaf, int]] = {}
         frames.uses, frames.shown_by = self.paging.uses, self.shown_by
         self.some_type = pat.decode(geometry.pat_register, 0) or 0  # of memory, that some index has
 
@@ -206,7 +208,10 @@ class PageReplay:
         finding = self.not_mappable(process, virtual, leaf) if judged else None
         if self.is_settled(process, virtual, mapped=False):
             finding = None
+        before, made = self.shown_leaf(process, virtual) if finding else None, self.line_of(process, virtual)
         self.show(process, virtual, leaf, line)
+        if before is not None:
+            self.replaced[space_and_page(process, virtual)] = before, made
         return finding and replace(finding, after=self.around(process, virtual))
 
     def not_mappable(self, process: int, virtual: int, leaf: Leaf) -> Finding:
@@ -235,6 +240,21 @@ class PageReplay:
         self.note(process, virtual, leaf)
         return True
 
+    def shown_leaf(self, process: int, virtual: int) -> Leaf | None:
+        """How a page is mapped, unless it is one of kernel pages."""
+        physical, allowed = self.paging.translate(process, virtual), self.paging.attributes(process, virtual)
+        if physical is None or allowed is None or virtual in self.kernel_pages:
+            return None
+        return Leaf(physical, allowed.cache, allowed.writable, allowed.executable, allowed.global_)
+
+    def kept(self, process: int, page: int, agrees: Callable[[Leaf], bool]) -> bool:
+        """Whether a page that was mapped twice shows what it did before, by an answer; from now on it does."""
+        leaf, line = self.replaced.get(space_and_page(process, page), (None, 0))
+        if leaf is None or not agrees(leaf):
+            return False
+        self.show(process, page, leaf, line)
+        return True
+
     def note(self, process: int, virtual: int, leaf: Leaf) -> None:
         """A page was mapped."""
         frame = leaf.physical >> self.geometry.page_shift
@@ -242,6 +262,8 @@ class PageReplay:
             self.shown_at[frame] = (process, virtual)
         if self.doubted:
             self.doubted.pop(space_and_page(process, virtual), None)
+        if self.replaced:
+            self.replaced.pop(space_and_page(process, virtual), None)
         self.own.changed(process, virtual)
 
     def is_settled(self, process: int, virtual: int, mapped: bool) -> bool:

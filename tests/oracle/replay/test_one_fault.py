@@ -263,3 +263,28 @@ def test_an_allocator_that_prefers_other_frames_is_named_each_time(check: Callab
     highest = [op("frame.allocate", result=frame * PAGE) for frame in (15, 14, 13, 12)]
     report = check([*highest, COUNTS[10], COUNTS[9]], "--level", "exact", "--keep-going")
     assert [line for line, _ in report.broken] == [2, 3, 4, 5, 7]
+
+
+TWICE = [CREATED, MAPPED, MAPPED | {"physical": 5 * PAGE, "writable": False}]
+SHOWS = {
+    "the first frame": (op("page.translate", process=1, virtual=7, result=FRAME + 7), True),
+    "the second": (op("page.translate", process=1, virtual=7, result=5 * PAGE + 7), False),
+    "what the first allows": (op("page.attributes", process=1, virtual=0, result=ALLOWED), True),
+    "what the second does": (op("page.attributes", process=1, virtual=0, result=ALLOWED | {"writable": False}), False),
+}
+
+
+@pytest.mark.parametrize("asked", SHOWS, ids=SHOWS.keys())
+def test_a_page_that_was_mapped_twice_may_show_either_frame(check: Callable[..., Any], asked: str) -> None:
+    """But once it was said which, it is that one."""
+    answer, is_first = SHOWS[asked]
+    agreeing = [other for other, first in SHOWS.values() if first == is_first]
+    assert check([*TWICE, answer, *agreeing], "--keep-going").broken == [(4, "paging.page-is-unmapped")]
+    neither = op("page.translate", process=1, virtual=7, result=6 * PAGE + 7)
+    assert [line for line, _ in check([*TWICE, neither], "--keep-going").broken] == [4, 5]
+    if is_first:
+        second = [other for other, first in SHOWS.values() if not first]
+        assert [line for line, _ in check([*TWICE, answer, *second], "--keep-going").broken] == [4, 6, 7]
+    again = [op("page.unmap", process=1, virtual=0), MAPPED | {"physical": 5 * PAGE, "writable": False}]
+    broken = check([*TWICE, *again, answer], "--keep-going").broken
+    assert [line for line, _ in broken] == ([4, 7] if is_first else [4])
