@@ -46,6 +46,8 @@ OPTIONS = DEFAULT_OPTIONS.overlay(
     AnalysisOptionSet(analysis_kind=KINDS, per_condition_timeout=600.0, per_path_timeout=60.0, report_all=True)
 )
 
+NO_CONTRACT: tuple[Verdict, str] = ("vacuous", "no contract: the docstring needs a sentence and a post: line")
+
 
 @dataclass(frozen=True)
 class ContractResult:
@@ -117,35 +119,46 @@ def _info(function: PublicFunction) -> FunctionInfo:
 
 def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
     """The worst verdict of a function's conditions, CrossHair's message, and the scope."""
-    said = f"bounded: {scope_of(function).said}"
-    contract = parsed(function)
+    contract, scope = parsed(function), f"bounded: {scope_of(function).said}"
+    fault = _fault_of(function, contract)
+    if fault is not None or contract is None:
+        return *(fault or NO_CONTRACT), scope
+    cases = cases_of(function)
+    if cases is None:
+        return *_confirm(function, contract, None), scope
+    if not cases:
+        return "vacuous", "no case of the scope satisfies the precondition", scope
+    found = f"{len(states(function))} reachable states, " if function.owner else ""
+    scope += f"; {found}{len(cases):,} cases"
+    if function.owner is not None:
+        copyreg.pickle(function.owner, snapshot)
+    verdict, message = _confirm(function, _narrowed(contract, cases), len(cases))
+    if verdict == "proved" and function.owner and len(states(function)) >= STATES_AT_MOST:
+        return "unknown", f"more than {STATES_AT_MOST} states", scope
+    return verdict, message, scope
+
+
+def _fault_of(function: PublicFunction, contract: Conditions | None) -> tuple[Verdict, str] | None:
+    """Why a contract is none, before anything is run: it says nothing, or CrossHair reads other than what it says."""
     before, after = written(function)
     if not claim(function) or not after or contract is None:
-        return "vacuous", "no contract: the docstring needs a sentence and a post: line", said
+        return NO_CONTRACT
     errors = [message.message for message in contract.syntax_messages()]
     if errors:
-        return "refuted", f"a condition is not Python: {errors[0]}", said
+        return "refuted", f"a condition is not Python: {errors[0]}"
     if (len(contract.pre), len(contract.post)) != (before, after):
         read = f"{len(contract.pre)} and {len(contract.post)} conditions where the docstrings have {before} and {after}"
-        return "vacuous", f"CrossHair reads {read}", said
-    cases = cases_of(function)
-    if cases is not None and function.owner is not None:
-        copyreg.pickle(function.owner, snapshot)
+        return "vacuous", f"CrossHair reads {read}"
     if contract.raises:
-        return "vacuous", "raises: lets any call fail, and says nothing of when it must succeed", said
-    if cases is not None:
-        if not cases:
-            return "vacuous", "no case of the scope satisfies the precondition", said
-        found = f"{len(states(function))} reachable states, " if function.owner else ""
-        said += f"; {found}{len(cases):,} cases"
-        types = slots(cases)
-        parameters = zip(contract.sig.parameters.values(), types, strict=True)
-        narrowed = contract.sig.replace(parameters=[each.replace(annotation=slot) for each, slot in parameters])
-        contract = replace(contract, sig=narrowed)
-    verdict, message = _confirm(function, contract, None if cases is None else len(cases))
-    if verdict == "proved" and cases and function.owner and len(states(function)) >= STATES_AT_MOST:
-        return "unknown", f"more than {STATES_AT_MOST} states", said
-    return verdict, message, said
+        return "vacuous", "raises: lets any call fail, and says nothing of when it must succeed"
+    return None
+
+
+def _narrowed(contract: Conditions, cases: Sequence[Sequence[object]]) -> Conditions:
+    """The contract of arguments that are those of a case."""
+    parameters = zip(contract.sig.parameters.values(), slots(cases), strict=True)
+    narrowed = contract.sig.replace(parameters=[each.replace(annotation=slot) for each, slot in parameters])
+    return replace(contract, sig=narrowed)
 
 
 class _Preconditions(Pep316Parser):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import z3
 
@@ -22,6 +22,8 @@ from memoracle.spec.clauses import Truth
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
 PATHS = 500  # that are run of one obligation at most
 CHOICES = 40  # that are made along one path at most
+
+Result = TypeVar("Result")
 
 
 class ExplorationError(Exception):
@@ -118,6 +120,33 @@ class Run(HypothesisPool):
             self.others.append([*self.taken, False])
         self.taken.append(choice)
         return choice
+
+    def every_way(self, take: Callable[[], Result]) -> list[tuple[list[z3.BoolRef], Result]]:
+        """What code comes to on each way through it, and what is known there beyond what was known before.
+
+        A way that another run covers is left out. Afterwards no more is known than before. Raises ExplorationError.
+        """
+        outside = self.choices, self.taken, self.others
+        known = list(self.conditions)
+        found: list[tuple[list[z3.BoolRef], Result]] = []
+        pending: list[list[bool]] = [[]]
+        try:
+            while pending:
+                if len(found) >= PATHS:
+                    raise ExplorationError(f"more than {PATHS:,} ways through a step")
+                self.choices, self.taken, self.others, self.conditions = pending.pop(), [], [], list(known)
+                try:
+                    result = take()
+                except EndOfRunError:
+                    continue
+                finally:
+                    pending.extend(self.others)
+                learned = self.conditions[len(known) :]
+                found.append((learned or [z3.BoolVal(True)], result))
+        finally:
+            self.choices, self.taken, self.others = outside
+            self.conditions = known
+        return found
 
     def _feasible(self, condition: z3.BoolRef) -> bool:
         if self.ruling is None:

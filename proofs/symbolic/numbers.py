@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import z3
 
@@ -89,9 +89,7 @@ class Symbolic(Term):
 
     def __init__(self, z: z3.BitVecRef, low: int, high: int) -> None:
         self.z, self.low, self.high = z, low, high
-        self.shifted: tuple[Symbolic, Symbolic] | None = (
-            None  # a number, not negative, and by how much it was shifted right
-        )
+        self.shifted: ShiftedRight | None = None  # of what it is what is left
 
     def _with(
         self, other: Number, low: int, high: int, apply: Callable[[z3.ExprRef, z3.ExprRef], z3.ExprRef]
@@ -129,28 +127,24 @@ class Symbolic(Term):
         return self & (1 << power(other)) - 1
 
     def __lshift__(self, other: Number) -> Symbolic:
-        other = shift(other)
+        by = shift(other)
         if integers:
-            return self._with(
-                other, self.low << other.low, self.high << other.low, lambda a, _: a * (1 << exact(other))
-            )
-        if other.high > 128:
+            return self._with(by, self.low << by.low, self.high << by.high, lambda a, _: a * (1 << exact(by)))
+        if by.high > 128:
             raise OverflowError("a left shift without a bound")
-        if self.shifted and self.shifted[1].z.eq(other.z):
-            # Shifted right and left again by as much: it lost its lowest bits, and needs no more bits than it had.
-            whole = self.shifted[0]
-            cleared = whole ^ (whole & (1 << other) - 1)
-            return Symbolic(cleared.z, 0, whole.high)
-        # What a negative shift would give is of no account: Python refuses it, and so does `shift`.
-        most = max(other.high, 0)
-        shifted = self._with(
-            other, min(self.low << most, 0), max(self.high << most, 0), partial(z3_terms.bitwise, "<<")
-        )
-        if running is None or z3_terms.width_of(shifted.z) == WIDTH:
-            return shifted
-        running.assert_and_assume("a shifted number has 64 bits", (shifted >= 0) & (shifted < 1 << 64))
+        if self.shifted and self.shifted.by.z.eq(by.z):
+            return self.shifted.without_lowest_bits()
+        wide = self._shifted_left(by)
+        if running is None or z3_terms.width_of(wide.z) == WIDTH:
+            return wide
+        running.assert_and_assume("a shifted number has 64 bits", (wide >= 0) & (wide < 1 << 64))
         # Of these the lowest bits are all, and those come of the lowest bits.
-        return Symbolic(z3_terms.bitwise("<<", key(self), key(other)), 0, (1 << 64) - 1)
+        return Symbolic(z3_terms.bitwise("<<", key(self), key(by)), 0, (1 << 64) - 1)
+
+    def _shifted_left(self, by: Symbolic) -> Symbolic:
+        """With all of its bits. What a negative shift gives does not matter: Python refuses it, and so does `shift`."""
+        most = max(by.high, 0)
+        return self._with(by, min(self.low << most, 0), max(self.high << most, 0), partial(z3_terms.bitwise, "<<"))
 
     def __rlshift__(self, other: Number) -> Symbolic:
         return number(other) << self
@@ -161,7 +155,7 @@ class Symbolic(Term):
             return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << exact(other)))
         result = self._with(other, min(self.low, 0), max(self.high, 0), partial(z3_terms.bitwise, ">>"))
         if self.low >= 0 and other.low >= 0 and other.high < WIDTH:
-            result.shifted = (self, other)
+            result.shifted = ShiftedRight(self, other)
         return result
 
     def __rrshift__(self, other: Number) -> Symbolic:
@@ -237,6 +231,19 @@ class Symbolic(Term):
             rest = (above != 0).choose(above, rest)
         length = length + (rest != 0).choose(1, 0)
         return Symbolic(length.z, 0, self.high.bit_length())
+
+
+class ShiftedRight(NamedTuple):
+    """A number, not negative, and by how much it was shifted right."""
+
+    whole: Symbolic
+    by: Symbolic
+
+    def without_lowest_bits(self) -> Symbolic:
+        """Shifted left again by as much: it lost its lowest bits, and needs no more bits than it had."""
+        whole = self.whole
+        cleared = whole ^ (whole & (1 << self.by) - 1)
+        return Symbolic(cleared.z, 0, whole.high)
 
 
 def width_for(low: int, high: int) -> int:

@@ -6,51 +6,42 @@ Code that comes after it is then run once, not once for each way. What must hold
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import z3
+from typing import Any, NamedTuple
 
 from memoracle.proofs.symbolic import z3_terms
-from memoracle.proofs.symbolic.execution import PATHS, EndOfRunError, ExplorationError, Run
+from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.numbers import SymbolicBool
 from memoracle.spec.clauses import when
 
 Parts = Sequence[tuple[Any, str]]  # objects, and the name of an attribute of each: a function, or a truth or a number
 
 
+class Way(NamedTuple):
+    """One way through the code: what it returned, and what the parts of the state were then."""
+
+    result: Any
+    after: list[object]
+
+
 def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) -> Any:
     """What code returns, on whichever way; it may change these parts of the state, and no others of their owners."""
-    before, known, rest = _read(parts), list(run.conditions), _others(parts)
-    outer = run.choices, run.taken, run.others
-    ways: list[tuple[SymbolicBool, Any, list[object]]] = []
-    pending: list[list[bool]] = [[]]
-    try:
-        while pending:
-            if len(ways) >= PATHS:
-                raise ExplorationError(f"more than {PATHS:,} ways through a step")
-            run.choices, run.taken, run.others, run.conditions = pending.pop(), [], [], list(known)
-            _write(parts, before)
-            try:
-                result = code(*arguments)
-            except EndOfRunError:
-                continue
-            finally:
-                pending.extend(run.others)
-            if any(now is not then for now, then in zip(_others(parts), rest, strict=True)):
-                raise TypeError("code changes what does not come together again")
-            learned = run.conditions[len(known) :]
-            ways.append((SymbolicBool(z3_terms.all_of(learned or [z3.BoolVal(True)])), result, _read(parts)))
-    finally:
-        run.choices, run.taken, run.others = outer
-        run.conditions = known
+    before, rest = _read(parts), _others(parts)
+
+    def take() -> Way:
+        _write(parts, before)
+        result = code(*arguments)
+        if any(now is not then for now, then in zip(_others(parts), rest, strict=True)):
+            raise TypeError("code changes what does not come together again")
+        return Way(result, _read(parts))
+
+    ways = [(SymbolicBool(z3_terms.all_of(learned)), way) for learned, way in run.every_way(take)]
     if not ways:
         raise EndOfRunError
-    taken = [here.z for here, _, _ in ways]
-    run.conditions.append(z3_terms.any_of(taken))
-    _, result, after = ways[0]
-    for here, other, state in ways[1:]:
-        result = _join(here, other, result)
-        after = [_join(here, new, old) for new, old in zip(state, after, strict=True)]
+    run.conditions.append(z3_terms.any_of([here.z for here, _ in ways]))
+    _, (result, after) = ways[0]
+    for here, way in ways[1:]:
+        result = _join(here, way.result, result)
+        after = [_join(here, new, old) for new, old in zip(way.after, after, strict=True)]
     _write(parts, after)
     return result
 

@@ -8,7 +8,7 @@ choices that nobody knows; if it does not, the law leaves no choice, or the comp
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from memoracle.impl.paging import Attributes, Leaf, Unmapped
@@ -113,6 +113,19 @@ class LawfulBitmap:
         return True
 
 
+@dataclass(frozen=True)
+class Exited:
+    """The states that a process's exit goes through: before it, with its pages unmapped, and without its tables too."""
+
+    before: law.Memory
+    unmapped: law.Memory
+    left: law.Memory
+
+    def lost_its_last_use(self, frame: Number) -> Truth:
+        unused = (0 < law.uses_of(self.before, frame)) & (law.uses_of(self.left, frame) == 0)
+        return unused & paging.is_counted(self.before, frame << self.before.page_shift)
+
+
 class LawfulPaging:
     """The page tables of all processes. Their frames are the bitmap's."""
 
@@ -120,6 +133,7 @@ class LawfulPaging:
         self.whole, self.run = whole, whole.run
         self.shown: list[Number] = []  # the frames that were mapped
         self.hidden: list[Number] = []  # those that were unmapped
+        self.exited: Exited | None = None  # the exit, if there was one
 
     def create(self, process: Number) -> bool:
         with self.run.reading_law():
@@ -200,23 +214,27 @@ class LawfulPaging:
         if not may:
             return None
         with self.run.reading_law():
-            run, root = self.run, self.run.point("frame")
-            run.suppose(law.holds_the_root(state, process, root))
-            self.whole.state = self.unmapped = without_pages(run, state, process)
-            self._some_tables(process, False)
-            run.suppose(neg(self.whole.tables[-1].has(root)))
-            self.left = left = self.whole.state
-            run.assume_for_all(("table",), lambda table: law.no_other_table_is_left(left, process, root, table))
-            self.whole.roots.append(root)
-            freed = bitmap.free(paging.end(left, process), root)
-            self.whole.state = replace(freed, use=law.given_back(left, root).use)
+            root = self.run.point("frame")
+            self.run.suppose(law.holds_the_root(state, process, root))
+            self.exited = self._loses_all(process, root)
+            self._frees_root(process, root)
+        return Set(self.run, self.exited.lost_its_last_use, "frame")
 
-        def lost_its_last_use(frame: Number) -> Truth:
-            unused = (0 < law.uses_of(state, frame)) & (law.uses_of(left, frame) == 0)
-            return unused & paging.is_counted(state, frame << state.page_shift)
+    def _loses_all(self, process: Number, root: Number) -> Exited:
+        """All that a process maps is unmapped, and its tables go but for its PML4."""
+        before = self.whole.state
+        self.whole.state = unmapped = without_pages(self.run, before, process)
+        self._some_tables(process, False)
+        self.run.suppose(neg(self.whole.tables[-1].has(root)))
+        return Exited(before, unmapped, self.whole.state)
 
-        self.lost_its_last_use = lost_its_last_use
-        return Set(run, lost_its_last_use, "frame")
+    def _frees_root(self, process: Number, root: Number) -> None:
+        """The process is gone, and its PML4 with it, which was its last table."""
+        left = self.whole.state
+        self.run.assume_for_all(("table",), lambda table: law.no_other_table_is_left(left, process, root, table))
+        self.whole.roots.append(root)
+        freed = bitmap.free(paging.end(left, process), root)
+        self.whole.state = replace(freed, use=law.given_back(left, root).use)
 
     def _holding(self, frame: Number, owner: Number) -> law.Memory:
         """The state in which a frame that was just allocated holds a table."""

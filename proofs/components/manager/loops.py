@@ -220,14 +220,14 @@ class Releasing:
     def ended(self) -> law.Memory:
         """The state when all that the process mapped was unmapped, and its tables and ranges had gone."""
         (root,), (tables,) = self.code.whole.roots, self.code.whole.tables
-        return law.end(tables(self.code.manager.paging.unmapped), self.process, root)
+        return law.end(tables(self.code.manager.paging.exited.unmapped), self.process, root)
 
     def state(self) -> law.Memory:
         return self.released(self.ended())
 
     def fits(self, left_has: Property, released_has: Property, frame: Number) -> Truth:
         """That a frame is left to release, or was released, if and only if it should be."""
-        lost, given = self.code.manager.paging.lost_its_last_use(frame), self.ended().use(frame) == law.GIVEN
+        lost, given = self.code.manager.paging.exited.lost_its_last_use(frame), self.ended().use(frame) == law.GIVEN
         left, released = left_has(frame), released_has(frame)
         told_once = implies(left, lost) & neg(left & released)
         return told_once & implies(released, lost & given) & implies(lost & given, left | released)
@@ -266,16 +266,16 @@ class Releasing:
 )
 def exit_refines(run: Run, code: Code) -> None:
     process, before, frame = run.any_number("process"), code.before, code.at.frame
-    loop, paging_of = Releasing(code, process), code.manager.paging
+    loop = Releasing(code, process)
     cut(run, code.manager, "_release_one", lambda released: loop)
     if not code.succeeds("exit", process):
         run.assert_goal("it fails only if the law says so", neg((process != 0) & process_lives(before, process)))
         code.stands_for(before)
         return
-    (root,), (tables,) = code.whole.roots, code.whole.tables
-    run.assert_goal("the law allows each table's step", tables.allowed(paging_of.unmapped, frame))
-    code.allowed(law.end, tables(paging_of.unmapped), process=process, frame=root)
-    goes = paging_of.lost_its_last_use(frame) & law.release.allows(loop.ended(), frame=frame)
+    (root,), (tables,), exited = code.whole.roots, code.whole.tables, code.manager.paging.exited
+    run.assert_goal("the law allows each table's step", tables.allowed(exited.unmapped, frame))
+    code.allowed(law.end, tables(exited.unmapped), process=process, frame=root)
+    goes = exited.lost_its_last_use(frame) & law.release.allows(loop.ended(), frame=frame)
     run.assert_goal("a frame is released if and only if it should be", loop.released.has(frame) == goes)
     code.stands_for(loop.state())
     whole, points = manager_law.Exit(before, loop.state()), {"process": process}
