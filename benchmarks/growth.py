@@ -19,9 +19,9 @@ from memoracle.proofs import registry
 from memoracle.proofs.components.bitmap import code as bitmap_code
 from memoracle.proofs.components.bitmap import law as bitmap_law
 from memoracle.proofs.components.bitmap import symbolic_bitmap
-from memoracle.proofs.components.buddy import code as buddy_code
 from memoracle.proofs.components.buddy import law as buddy_law
 from memoracle.proofs.components.buddy import spaces as buddy_spaces
+from memoracle.proofs.components.buddy import symbolic_buddy
 from memoracle.proofs.components.manager import law as manager_law
 from memoracle.proofs.counting.buddy_census import census
 from memoracle.proofs.counting.counts import bitmap_run
@@ -130,7 +130,7 @@ GROWTHS = (
         "buddy",
         "depth",
         ("buddy.split.", "buddy.merge."),
-        [(module, "DEEPEST") for module in (buddy_law, buddy_code, buddy_spaces)],
+        [(module, "DEEPEST") for module in (buddy_law, symbolic_buddy, buddy_spaces)],
         BITS,
         lambda depth: census(depth).states,
         (1, 2, 3),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from memoracle.proofs.components.buddy.code import Search, contents, unknown_code, untouched
+from memoracle.proofs.components.buddy.code import Search
 from memoracle.proofs.components.buddy.law import proved
+from memoracle.proofs.components.buddy.symbolic_buddy import contents, unknown_code, untouched
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, cut
 from memoracle.proofs.symbolic.values import Property

@@ -6,8 +6,8 @@ from typing import Any
 
 from memoracle.impl.buddy import Buddy
 from memoracle.proofs.abstraction.distinct import share
-from memoracle.proofs.components.buddy.code import ATTRIBUTES
 from memoracle.proofs.components.buddy.law import DEEPEST, any_block, proved
+from memoracle.proofs.components.buddy.symbolic_buddy import ATTRIBUTES
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import buddy as law
