@@ -67,7 +67,7 @@ class Bitmap:
     def exists(self, frame: int) -> bool:
         """Whether the machine has this frame: it is usable memory, or the kernel image's.
 
-        post: _ == (0 <= frame < self.frames and self.existing[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
+        post: __return__ == (0 <= frame < self.frames and self.existing[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
         post: __return__ or frame >= self.image or frame < 0
         """
         return 0 <= frame < self.frames and self.existing[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
@@ -75,7 +75,7 @@ class Bitmap:
     def is_free(self, frame: int) -> bool:
         """Whether `allocate` may hand this frame out.
 
-        post: _ == (0 <= frame < self.frames and self.words[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
+        post: __return__ == (0 <= frame < self.frames and self.words[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
         post: not __return__ or frame >= self.image and (self.trusting or self.exists(frame))
         """
         return 0 <= frame < self.frames and self.words[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
@@ -122,8 +122,8 @@ class Bitmap:
         freed, but the image's.
 
         post: not __return__ or self.image <= frame < self.frames
-        post: not _ or self.trusting or self.exists(frame) and not __old__.self.is_free(frame)
-        post: _ or not self.image <= frame < self.frames or not self.trusting and (not self.exists(frame) or __old__.self.is_free(frame))
+        post: not __return__ or self.trusting or self.exists(frame) and not __old__.self.is_free(frame)
+        post: __return__ or not self.image <= frame < self.frames or not self.trusting and (not self.exists(frame) or __old__.self.is_free(frame))
         post: all(self.is_free(f) == (__old__.self.is_free(f) or __return__ and f == frame) for f in range(self.frames))
         post: self.count() == __old__.self.count() + (self.is_free(frame) and not __old__.self.is_free(frame))
         post: self.existing == __old__.self.existing

@@ -36,10 +36,10 @@ def boot(records: Sequence[Record], page_shift: int, frames: int, image: int, tr
 
     pre: 1 <= image <= frames
     pre: 0 <= page_shift <= 64 and all(0 <= record.start < TOP and record.length >= 0 for record in records)
-    post: (_.frames, _.image, _.trusting) == (frames, image, trusting)
-    post: all(_.exists(frame) == (frame < image or _.is_free(frame)) for frame in range(frames))
-    post: all(not _.is_free(frame) for frame in range(image))
-    post: all(_.is_free(f) == any(s <= f < e for s, e in usable_pages(records, page_shift)) for f in range(image, frames))
+    post: (__return__.frames, __return__.image, __return__.trusting) == (frames, image, trusting)
+    post: all(__return__.exists(frame) == (frame < image or __return__.is_free(frame)) for frame in range(frames))
+    post: all(not __return__.is_free(frame) for frame in range(image))
+    post: all(__return__.is_free(f) == any(s <= f < e for s, e in usable_pages(records, page_shift)) for f in range(image, frames))
     """  # noqa: E501
     bitmap = Bitmap(frames, image, trusting)
     for run in usable_pages(records, page_shift):
@@ -54,11 +54,11 @@ def usable_pages(records: Sequence[Record], page_shift: int) -> list[Interval]:
     each of its bytes is.
 
     pre: 0 <= page_shift <= 64 and all(0 <= record.start < TOP and record.length >= 0 for record in records)
-    post: all(s < e for s, e in _) and all(a.end <= b.start for a, b in zip(_, _[1:]))
-    post: page_shift or all({t for s, n, t in records if s <= b < s + n} == {USABLE} for run in _ for b in range(*run))
-    post: page_shift or all(any(s <= b < e for s, e in _) or {t for s, n, t in records if s <= b < s + n} != {USABLE} for record in records for b in range(*extent(record)))
-    post: all(any(x <= s << page_shift and e << page_shift <= y for x, y in usable_pages(records, 0)) for s, e in _)
-    post: sum(e - s for s, e in _) == sum(max(0, (y >> page_shift) + (-x >> page_shift)) for x, y in usable_pages(records, 0))
+    post: all(s < e for s, e in __return__) and all(a.end <= b.start for a, b in zip(__return__, __return__[1:]))
+    post: page_shift or all({t for s, n, t in records if s <= b < s + n} == {USABLE} for run in __return__ for b in range(*run))
+    post: page_shift or all(any(s <= b < e for s, e in __return__) or {t for s, n, t in records if s <= b < s + n} != {USABLE} for record in records for b in range(*extent(record)))
+    post: all(any(x <= s << page_shift and e << page_shift <= y for x, y in usable_pages(records, 0)) for s, e in __return__)
+    post: sum(e - s for s, e in __return__) == sum(max(0, (y >> page_shift) + (-x >> page_shift)) for x, y in usable_pages(records, 0))
     """  # noqa: E501
     holes = [Interval(0, TOP)]
     for record in records:
@@ -99,7 +99,7 @@ def without_touched(runs: list[Interval], spoiler: Interval, page_shift: int) ->
     pre: 0 <= spoiler.start
     post: not any(s <= byte >> page_shift < e for s, e in __return__ for byte in range(*spoiler))
     post: {p for run in __return__ for p in range(*run)} <= {p for run in runs for p in range(*run)}
-    post: all(any(s <= p < e for s, e in _) or p in {b >> page_shift for b in range(*spoiler)} for s, e in runs for p in range(s, e))
+    post: all(any(s <= p < e for s, e in __return__) or p in {b >> page_shift for b in range(*spoiler)} for s, e in runs for p in range(s, e))
     post: all(s < e for s, e in __return__)
     """  # noqa: E501
     if spoiler.start >= spoiler.end:
@@ -120,9 +120,9 @@ def extent(record: Record) -> Interval:
 def without(intervals: list[Interval], cut: Interval) -> list[Interval]:
     """Disjoint intervals without the points of one more.
 
-    post: [p for i in _ for p in range(*i)] == [p for i in intervals for p in range(*i) if p not in range(*cut)]
+    post: [p for i in __return__ for p in range(*i)] == [p for i in intervals for p in range(*i) if p not in range(*cut)]
     post: all(s < e for s, e in __return__)
-    """
+    """  # noqa: E501
     left: list[Interval] = []
     for interval in intervals:
         left = beside(left, interval, cut)
@@ -133,9 +133,9 @@ def beside(left: list[Interval], interval: Interval, cut: Interval) -> list[Inte
     """What is left so far, and the pieces of one more interval, none of them empty, that lie outside the cut.
 
     post: __return__[: len(left)] == left
-    post: [p for i in _[len(left) :] for p in range(*i)] == [p for p in range(*interval) if p not in range(*cut)]
+    post: [p for i in __return__[len(left) :] for p in range(*i)] == [p for p in range(*interval) if p not in range(*cut)]
     post: all(s < e for s, e in __return__[len(left) :])
-    """
+    """  # noqa: E501
     before = Interval(interval.start, min(interval.end, cut.start))
     after = Interval(max(interval.start, cut.end), interval.end)
     return left + [piece for piece in (before, after) if piece.start < piece.end]

@@ -31,12 +31,12 @@ class Buddy:
     def allocate(self, pages: int) -> int | None:
         """Allocates a block of the next power of two pages; its first page, or None if no free block is large enough.
 
-        post: (__return__ is None) == (not any(n >= pages > 0 and not taken for _, n, taken in __old__.self.blocks()))
-        post: _ is None or _ == min((n, p) for p, n, taken in __old__.self.blocks() if n >= pages and not taken)[1]
+        post: (__return__ is None) == (not any(n >= pages > 0 and not taken for p, n, taken in __old__.self.blocks()))
+        post: __return__ is None or __return__ == min((n, p) for p, n, taken in __old__.self.blocks() if n >= pages and not taken)[1]
         post: __return__ is None or pages <= self.size(__return__) < 2 * pages
         post: [b for b in self.blocks() if b[2] and b[0] != __return__] == [b for b in __old__.self.blocks() if b[2]]
         post: __return__ is not None or self.blocks() == __old__.self.blocks()
-        """
+        """  # noqa: E501
         wanted = order_for(pages)
         if wanted is None or wanted > self.depth:
             return None
@@ -54,8 +54,8 @@ class Buddy:
         """Allocates exactly this block; False unless it is an aligned power of two of pages, all of it free.
 
         post: not __return__ or pages in [2**order for order in range(self.depth + 1)] and page % pages == 0
-        post: not _ or any(p <= page and page + pages <= p + n for p, n, taken in __old__.self.blocks() if not taken)
-        post: _ or not any(page in range(p, p + n, pages) for p, n, taken in self.blocks() if not taken and pages and n % pages == 0)
+        post: not __return__ or any(p <= page and page + pages <= p + n for p, n, taken in __old__.self.blocks() if not taken)
+        post: __return__ or not any(page in range(p, p + n, pages) for p, n, taken in self.blocks() if not taken and pages and n % pages == 0)
         post: __return__ or self.blocks() == __old__.self.blocks()
         post: not __return__ or {b for b in self.blocks() if b[2]} - {*__old__.self.blocks()} == {(page, pages, True)}
         post: {b for b in __old__.self.blocks() if b[2]} <= {*self.blocks()}
@@ -85,7 +85,7 @@ class Buddy:
     def free(self, page: int, pages: int) -> bool:
         """Frees the block of that (rounded) size allocated at this page, coalescing fully; False if there is none.
 
-        post: _ == (__old__.self.size(page) // 2 < pages <= __old__.self.size(page) and page not in self.fixed)
+        post: __return__ == (__old__.self.size(page) // 2 < pages <= __old__.self.size(page) and page not in self.fixed)
         post: not __return__ or self.size(page) == 0
         post: {b for b in self.blocks() if b[2]} <= {*__old__.self.blocks()}
         post: sum(b[2] for b in self.blocks()) == sum(b[2] for b in __old__.self.blocks()) - __return__

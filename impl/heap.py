@@ -85,13 +85,13 @@ class Heap:
 
         post: __return__ is None or 0 <= size
         post: __return__ is None or 0 < __return__ and __return__ not in _live(__old__.self)
-        post: _live(self).items() >= _live(__old__.self).items() and _live(self).keys() - _live(__old__.self) <= {_}
+        post: _live(self).items() >= _live(__old__.self).items() and _live(self).keys() - _live(__old__.self) <= {__return__}
         post: __return__ is None or size <= _live(self)[__return__]
         post: __return__ is None or __return__ % 2**self.least == 0
         post: __return__ is None or not size or __return__ % min(size ^ size & size - 1, 2**self.page_shift) == 0
         post: _apart(self)
         post: __return__ is not None or size < 0 or self.pages.allocate_pages(_pages_for(self, size)) is None
-        """
+        """  # noqa: E501
         if size < 0:
             return None
         slot = self.slot_for(size)

@@ -89,16 +89,16 @@ class KernelHalf:
 
         False, and nothing changes, if there is no such process, entry or 64-bit value, or while an update is in flight.
 
-        post: not _ or self.read(process, index) is not None and 0 <= value < 2**64
-        post: not _ or index < LOWER or not __old__.self.updating
-        post: _ or self.read(process, index) is None or value not in range(2**64) or index >= LOWER and self.updating
+        post: not __return__ or self.read(process, index) is not None and 0 <= value < 2**64
+        post: not __return__ or index < LOWER or not __old__.self.updating
+        post: __return__ or self.read(process, index) is None or value not in range(2**64) or index >= LOWER and self.updating
         post: __return__ or vars(self) == vars(__old__.self)
         post: not __return__ or all(self.read(p, index) == value for p in (self.live if index >= LOWER else {process}))
         post: all(self.dump(p)[:index] == __old__.self.dump(p)[:index] for p in self.live)
         post: all(self.dump(p)[index + 1 :] == __old__.self.dump(p)[index + 1 :] for p in self.live if index >= 0)
         post: index >= LOWER or all(self.dump(p) == __old__.self.dump(p) for p in self.live - {process})
         post: self.updating == __old__.self.updating and self.live == __old__.self.live
-        """
+        """  # noqa: E501
         if process not in self.live or not 0 <= index < ENTRIES or not 0 <= value < 1 << 64:
             return False
         if index < LOWER:

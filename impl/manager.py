@@ -76,8 +76,8 @@ class Manager:
     def allocate_frame(self) -> int | None:
         """A free frame, the lowest, for the caller; None if no frame is free.
 
-        post: _ == min((f for f in range(self.bitmap.frames) if __old__.self.bitmap.is_free(f)), default=None)
-        post: self.given == __old__.self.given | ({_} - {None})
+        post: __return__ == min((f for f in range(self.bitmap.frames) if __old__.self.bitmap.is_free(f)), default=None)
+        post: self.given == __old__.self.given | ({__return__} - {None})
         post: __return__ is not None or _picture(self) == _picture(__old__.self)
         """
         frame = self.bitmap.allocate()
@@ -239,11 +239,11 @@ class Manager:
         """Undoes one allocation of kernel pages whole; False if none of so many pages begins at this address.
 
         post: __return__ == (__old__.self.lengths.get(self.page_at(address)) == pages)
-        post: self.lengths == {p: n for p, n in __old__.self.lengths.items() if not _ or p != self.page_at(address)}
+        post: self.lengths == {p: n for p, n in __old__.self.lengths.items() if not __return__ or p != self.page_at(address)}
         post: self.given == __old__.self.given
         post: not __return__ or self.spaces.spaces[0].size(self.page_at(address)) == 0
         post: __return__ or _picture(self) == _picture(__old__.self)
-        """
+        """  # noqa: E501
         first = self.page_at(address)
         if first is None or self.lengths.get(first) != pages:
             return False

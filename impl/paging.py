@@ -121,8 +121,8 @@ class Paging:
 
         post: (__return__ is None) == (process == 0 or process not in __old__.self.roots)
         post: self.roots.keys() == __old__.self.roots.keys() - (set() if __return__ is None else {process})
-        post: _ is None or all(frame in __old__.self.uses and frame not in self.uses for frame in _)
-        post: _ is None or len(_) == len(set(_)) == len(__old__.self.uses) - len(self.uses)
+        post: __return__ is None or all(frame in __old__.self.uses and frame not in self.uses for frame in __return__)
+        post: __return__ is None or len(__return__) == len(set(__return__)) == len(__old__.self.uses) - len(self.uses)
         post: all(self.translate(p, v) == __old__.self.translate(p, v) for p in self.roots for v in self.mapped[p])
         post: self.halves.tables[0] == __old__.self.halves.tables[0]
         """
@@ -144,11 +144,11 @@ class Paging:
 
         post: not __return__ or __old__.self.translate(process, virtual) is None and virtual % 2**self.page_shift == 0
         post: not __return__ or self.attributes(process, virtual) == (*leaf[1:3], virtual < LOWER_END, *leaf[3:])
-        post: not _ or all(self.translate(p, virtual) == leaf.physical for p in self.roots if virtual >= LOWER_END or p == process)
+        post: not __return__ or all(self.translate(p, virtual) == leaf.physical for p in self.roots if virtual >= LOWER_END or p == process)
         post: all(self.translate(p, v) == __old__.self.translate(p, v) for p, pages in __old__.self.mapped.items() for v in pages)
         post: __return__ or (self.memory, self.uses, self.mapped) == (__old__.self.memory, __old__.self.uses, __old__.self.mapped)
         post: __return__ or self.halves.tables == __old__.self.halves.tables and self.frames.count() == __old__.self.frames.count()
-        post: _ or process not in self.roots or virtual % 2**self.page_shift or not is_canonical(virtual) or self._leaf_value(virtual, leaf) is None or self.translate(process, virtual) is not None or self.frames.count() < TOP - self.leaf_level
+        post: __return__ or process not in self.roots or virtual % 2**self.page_shift or not is_canonical(virtual) or self._leaf_value(virtual, leaf) is None or self.translate(process, virtual) is not None or self.frames.count() < TOP - self.leaf_level
         """  # noqa: E501
         if process not in self.roots or not self._is_page(virtual):
             return False
@@ -172,10 +172,10 @@ class Paging:
     def unmap(self, process: int, virtual: int) -> Unmapped | None:
         """Unmaps the page at this virtual address; None if the process does not live or no page is mapped there.
 
-        post: (_ is None) == (__old__.self.translate(process, virtual) is None or virtual % 2**self.page_shift != 0)
-        post: _ is None or _.frame << self.page_shift == __old__.self.translate(process, virtual)
-        post: _ is None or self.translate(process, virtual) is None and _.last == (_.frame < self.counted and _.frame not in self.uses)
-        post: sum(self.uses.values()) == sum(__old__.self.uses.values()) - (_ is not None and _.frame < self.counted)
+        post: (__return__ is None) == (__old__.self.translate(process, virtual) is None or virtual % 2**self.page_shift != 0)
+        post: __return__ is None or __return__.frame << self.page_shift == __old__.self.translate(process, virtual)
+        post: __return__ is None or self.translate(process, virtual) is None and __return__.last == (__return__.frame < self.counted and __return__.frame not in self.uses)
+        post: sum(self.uses.values()) == sum(__old__.self.uses.values()) - (__return__ is not None and __return__.frame < self.counted)
         post: all(self.translate(p, v) == __old__.self.translate(p, v) for p, pages in self.mapped.items() for v in pages)
         post: all(any(entries) for entries in self.memory.values())
         """  # noqa: E501
@@ -199,7 +199,7 @@ class Paging:
         """The physical address of a byte; None if the process does not live or nothing is mapped there.
 
         post: __return__ is None or (__return__ ^ virtual) % 2**self.page_shift == 0
-        post: virtual >= LOWER_END or (_ is not None) == (virtual >> self.page_shift << self.page_shift in self.mapped.get(process, ()))
+        post: virtual >= LOWER_END or (__return__ is not None) == (virtual >> self.page_shift << self.page_shift in self.mapped.get(process, ()))
         post: __return__ is None or process in self.roots and is_canonical(virtual)
         """  # noqa: E501
         if process not in self.roots or not is_canonical(virtual):

@@ -52,10 +52,10 @@ def encode(layout: Layout, fields: Fields, level: int) -> int | None:
     the entry maps, or past the physical address bits; or no index that the entry can name has the type.
 
     pre: 32 <= layout.physical_address_bits <= 52 and pat.accepts(layout.pat_register)
-    post: _ is None or decode(layout, _, level) == fields
-    post: _ is None or 0 <= _ < 2**52 and _ & (ACCESSED | DIRTY | GLOBAL) == 0
-    post: _ is None or pat.select(layout.pat_register, fields.cache, not fields.leaf) == index_of(_, fields.leaf, level)
-    post: _ is not None or not (2 - fields.leaf <= level <= 4 - fields.leaf) or fields.physical % mapped(fields.leaf, level) or fields.physical not in range(2**layout.physical_address_bits) or pat.select(layout.pat_register, fields.cache, not fields.leaf) is None
+    post: __return__ is None or decode(layout, __return__, level) == fields
+    post: __return__ is None or 0 <= __return__ < 2**52 and __return__ & (ACCESSED | DIRTY | GLOBAL) == 0
+    post: __return__ is None or pat.select(layout.pat_register, fields.cache, not fields.leaf) == index_of(__return__, fields.leaf, level)
+    post: __return__ is not None or not (2 - fields.leaf <= level <= 4 - fields.leaf) or fields.physical % mapped(fields.leaf, level) or fields.physical not in range(2**layout.physical_address_bits) or pat.select(layout.pat_register, fields.cache, not fields.leaf) is None
     """  # noqa: E501
     if level not in (1, 2, 3, 4) or level == (4 if fields.leaf else 1):
         return None
@@ -78,11 +78,11 @@ def decode(layout: Layout, value: int, level: int) -> Fields | None:
     Reserved bits are refused in an entry that is not present, too, where the processor would not look at them.
 
     pre: 32 <= layout.physical_address_bits <= 52 and pat.accepts(layout.pat_register)
-    post: (_ is None) == (level not in (1, 2, 3, 4) or value not in range(2**64) or value & reserved(layout, value, level) != 0)
-    post: _ is None or (_.present, _.writable, _.user) == (value % 2 == 1, value // 2 % 2 == 1, value // 4 % 2 == 1)
-    post: _ is None or _.leaf == (level == 1 or value // 128 % 2 == 1)
-    post: _ is None or _.cache == pat.decode(layout.pat_register, index_of(value, _.leaf, level))
-    post: _ is None or _.physical == value % 2**52 // mapped(_.leaf, level) * mapped(_.leaf, level)
+    post: (__return__ is None) == (level not in (1, 2, 3, 4) or value not in range(2**64) or value & reserved(layout, value, level) != 0)
+    post: __return__ is None or (__return__.present, __return__.writable, __return__.user) == (value % 2 == 1, value // 2 % 2 == 1, value // 4 % 2 == 1)
+    post: __return__ is None or __return__.leaf == (level == 1 or value // 128 % 2 == 1)
+    post: __return__ is None or __return__.cache == pat.decode(layout.pat_register, index_of(value, __return__.leaf, level))
+    post: __return__ is None or __return__.physical == value % 2**52 // mapped(__return__.leaf, level) * mapped(__return__.leaf, level)
     """  # noqa: E501
     if level not in (1, 2, 3, 4) or value >> 64 != 0 or value & reserved(layout, value, level) != 0:
         return None

@@ -34,8 +34,8 @@ def layout(page_shift: int, slot_shift: int) -> Layout | None:
     post: __return__ is None or 0 <= __return__.first - 16 - __return__.bitmap < 2**slot_shift
     post: __return__ is None or __return__.first + __return__.objects * 2**slot_shift == 2**page_shift
     post: __return__ is None or __return__.objects >= 2
-    post: _ is not None or 2**page_shift - 2 * 2**slot_shift < 16 + (2**page_shift // 2**slot_shift + 63) // 64 * 8
-    """
+    post: __return__ is not None or 2**page_shift - 2 * 2**slot_shift < 16 + (2**page_shift // 2**slot_shift + 63) // 64 * 8
+    """  # noqa: E501
     if slot_shift >= page_shift:
         return None
     slots = 1 << page_shift - slot_shift
@@ -95,7 +95,7 @@ class Slab:
 
         post: not __return__ or self.layout.first <= offset and offset % (1 << self.layout.slot_shift) == 0
         post: not __return__ or not _is_free(__old__.self, offset)
-        post: _ or offset % 2**self.layout.slot_shift or _is_no_object(self, offset) or _is_free(self, offset)
+        post: __return__ or offset % 2**self.layout.slot_shift or _is_no_object(self, offset) or _is_free(self, offset)
         post: not __return__ or _is_free(self, offset)
         post: self.bitmap.count() == __old__.self.bitmap.count() + __return__
         """
@@ -106,7 +106,7 @@ class Slab:
         """Whether an object that is taken starts at an offset within the page.
 
         post: not __return__ or self.layout.first <= offset and offset % (1 << self.layout.slot_shift) == 0
-        post: _ or offset % 2**self.layout.slot_shift or _is_no_object(self, offset) or _is_free(self, offset)
+        post: __return__ or offset % 2**self.layout.slot_shift or _is_no_object(self, offset) or _is_free(self, offset)
         post: not __return__ or not _is_free(self, offset)
         """
         slot = offset >> self.layout.slot_shift

@@ -28,7 +28,7 @@ CHECKS_CONTRACTS = "memoracle.proofs.contracts.crosshair"
 
 
 class UnknownComponentError(ValueError):
-    """A component that there is not; the text names those that there are."""
+    """An unknown component; the text names the known ones."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def by_the_processor(leaf: int, page_shift: Number, physical_bits: Number) -> Re
 
 @dataclass(frozen=True)
 class Tables:
-    """State. Frames are numbered as in the bitmap. Nobody needs to keep what a table knows, the last six."""
+    """State. Frames are numbered as in the bitmap. An implementation need not keep what a table knows, the last six."""
 
     leaf: int  # the level whose entries are leaves
     reads: Reading

@@ -397,7 +397,7 @@ def blank_refines(run: Run) -> None:
     run.assert_goal("no entry is being updated", start.index == blank.index and start.value == blank.value)
     run.assert_goal("the tables are whole", len(code.master) == len(upper) and len(code.tables[0]) == ENTRIES)
     compared = {"master", "tables", "live", "updating", "index", "value", "pending"}
-    run.assert_goal("there is nothing else", attributes() == compared)
+    run.assert_goal("every attribute is compared", attributes() == compared)
     shared = doubled((code, run.call(KernelHalf)), "two of them", lambda of: frozenset())
     run.assert_goal(f"no container is in two places, nor in another object: {shared}", shared is None)
 

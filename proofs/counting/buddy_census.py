@@ -84,7 +84,7 @@ def census(depth: int, make: type[Buddy] = Buddy) -> Census:
     known = {start}
 
     def back(buddy: Buddy, code: int) -> Buddy:
-        """The state before a transition: the reference has undone it, or else it is built anew."""
+        """The state before a transition: the reference has undone it, or else it is built again."""
         if codes.code(buddy) == code:
             return buddy
         counted.returned = False

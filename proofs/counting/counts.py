@@ -1,7 +1,7 @@
 """Numbers that nobody here chose: how many states and transitions there are.
 
 Each is computed by an exhaustive run of the reference, again by counting the models of the law's clauses, and by a
-formula; the three must agree. Beyond the sizes that can be run, the formula alone is told.
+formula; the three must agree. Beyond the sizes that can be run, only the formula is reported.
 """
 
 from __future__ import annotations

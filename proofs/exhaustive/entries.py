@@ -121,7 +121,7 @@ def _selected(state: pat_law.Pat, register: int, outcome: Tally) -> str | None:
 
 
 def encodable(state: law.Entries, fields: code.Fields, level: int) -> list[int]:
-    """Every entry that says this, by the law: all that is not told by the fields is which of four bits are set."""
+    """Every entry that says this, by the law: all that the fields leave open is which of four bits are set."""
     base = fields.physical | fields.present | fields.writable << law.WRITABLE | fields.user << law.USER
     tried = [base ^ sum(each) for each in product(*((0, 1 << number) for number in FREE_BITS))]
     return [v for v in tried if law.encode.broken(state, **fields._asdict(), level=level, value=v) is None]

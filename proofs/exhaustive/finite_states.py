@@ -1,6 +1,6 @@
 """The law on Python's values: a state seen over a small domain, what its clauses and operations say there.
 
-A state of the law is made of functions. Over a small domain each is a table, so states can be told apart, and "for all
+A state of the law is made of functions. Over a small domain each is a table, so states can be compared, and "for all
 points" is a loop.
 """
 

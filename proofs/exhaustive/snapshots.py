@@ -1,4 +1,4 @@
-"""Objects of the reference copied, and told apart."""
+"""Objects of the reference copied, and distinguished."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def duplicate(value: Any, copies: dict[int, Any] | None = None) -> Any:
 
 
 def frozen(value: Any) -> Any:
-    """What an object is, to be told apart from others: everything that it keeps, whatever order it came in."""
+    """What an object is, to be distinguished from others: everything that it keeps, whatever order it came in."""
     if isinstance(value, int):
         return value
     if isinstance(value, AbstractSet):

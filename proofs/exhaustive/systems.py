@@ -179,7 +179,7 @@ TURN_UP = Operation(bitmap_law.add.name, bitmap_law.add.says, (), (), every_in_r
 
 
 def bitmap_domain(bitmap: Bitmap) -> Domain:
-    """What is in use is seen only where it can be told: a trusting bitmap may be given back what somebody uses."""
+    """What is in use is seen only where it is checked: a trusting bitmap may be given back what somebody uses."""
     frames = range(max(0, bitmap.image - 2), bitmap.frames + 1)
     functions = ("exists", "is_free", "free_below", *(() if bitmap.trusting else ("in_use",)))
     return Domain({"frame": frames, "later": frames}, dict.fromkeys(functions, ("frame",)))

@@ -73,7 +73,7 @@ def _start(task: Callable[[], T]) -> tuple[Connection, BaseProcess]:
 
 def _work(task: Callable[[], T], writer: Connection) -> None:
     gc.disable()  # a task is short, and what is looked at is copied
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who interrupts all of us is told of it once, by the one who waits
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupt reaches all of them, and the one that waits reports it
     os.dup2(2, 1)  # standard output is for the report alone
     try:
         outcome: _Returned[T] | Failure = _Returned(task())

@@ -1,6 +1,6 @@
 """What stands in for the containers of the reference while its code is run on symbolic values.
 
-Each behaves as the container that it stands in for, for contents that nobody knows: a truth or a number for each key,
+Each behaves as the container that it stands in for, for unknown contents: a truth or a number for each key,
 as a function that is read, and replaced by another when the container is written. Keys and values are 64-bit numbers.
 Where the real container would raise an error, the stand-in claims that the code never comes to that.
 """

@@ -1,4 +1,4 @@
-"""Where an address lies, computed or as nobody knows: the arithmetic of pages and slots, proved once.
+"""Where an address lies, computed or unknown: the arithmetic of pages and slots, proved once.
 
 The proof that `new` hands out free bytes needs of shifts and masks only what is stated here (`ARITHMETIC`).
 """
@@ -54,7 +54,7 @@ def exact(page_shift: Number) -> Places:
 
 
 def opaque(run: Run) -> Places:
-    """As nobody knows but for what is taken as given, which is proved of what is computed (`ARITHMETIC`)."""
+    """Unknown, but for what is taken as given, which is proved of what is computed (`ARITHMETIC`)."""
     return Places(
         page=run.function("page_of", "block", gives="page"),
         begins=run.relation("begins", "block"),

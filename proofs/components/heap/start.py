@@ -49,7 +49,7 @@ def run() -> str | None:
             heap = Heap(pages, given, 1 << page_shift, alignment)
             said = [says for says, holds in claims(heap, page_shift, classes, alignment) if not holds]
             if share(heap, other) or given != list(classes) or heap.pages is not pages:
-                said.append("it has containers of its own, and its pages from where it was told")
+                said.append("it has containers of its own, and the source of pages that it was given")
             if said:
                 return f"Heap(pages, {given}, {1 << page_shift}, {alignment}): not so: {'; '.join(said)}"
             other = heap

@@ -1,4 +1,4 @@
-"""Any heap: its containers with contents that nobody knows, what they must be like, and which blocks they stand for."""
+"""Any heap: its containers with unknown contents, what they must be like, and which blocks they stand for."""
 
 from __future__ import annotations
 

@@ -122,8 +122,8 @@ def attributes_refines(run: Run, code: Code) -> None:
     shown = paging_of.is_shown(process, virtual)
     run.assert_goal("there is an answer where the page tables have one", neg(shown) if answer is None else shown)
     for field in Attributes._fields if answer is not None else ():
-        told = getattr(answer, field) == paging_of.asked(field, process, virtual)
-        run.assert_goal(f"{field} is what the page tables say", told)
+        read = getattr(answer, field) == paging_of.asked(field, process, virtual)
+        run.assert_goal(f"{field} is what the page tables say", read)
     code.stands_for(code.before)
 
 

@@ -2,7 +2,7 @@
 
 That the code of a component is its law's is proved where the component is. So the manager's code is run on these: a
 method branches on whether it succeeds; if it does, the law's guard holds and the state becomes the law's effect, for
-choices that nobody knows; if it does not, the law leaves no choice, or the component's own proof says why.
+unknown choices; if it does not, the law leaves no choice, or the component's own proof says why.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Proofs of the page tables' code: they stay trees of tables, and what they map is what the law says.
 
-The code runs on tables that nobody knows. They satisfy the invariants of `spec/tables.py` before, and must afterwards;
+The code runs on unknown tables. They satisfy the invariants of `spec/tables.py` before, and must afterwards;
 and what the processor finds in them by its walk must change as `spec/paging.py` says that what is mapped does.
 """
 
@@ -379,7 +379,7 @@ def starts_refines(run: Run, level: int) -> None:
     run.assert_goal("only the kernel lives, with its PML4 in frame 0", paging.roots == own["roots"])
     run.assert_goal("it maps nothing in its lower half", paging.mapped == own["mapped"])
     built = {"frames", "halves", "layout", "leaf_level", "counted", "page_shift"}
-    run.assert_goal("there is nothing else", vars(paging).keys() == built | own.keys())
+    run.assert_goal("it has no other attribute", vars(paging).keys() == built | own.keys())
     shared = doubled((paging, other), "two of them", lambda of: built)
     run.assert_goal(f"no container is in two places, nor in another object: {shared}", shared is None)
 

@@ -137,9 +137,9 @@ def encode_then_decode(run: Run) -> None:
     state, fields, level = any_processor(run), any_fields(run), any_level(run)
     value = run.call(code.encode, layout(state), fields, level)
     if value is not None:
-        told = run.call(code.decode, layout(state), value, level)
-        run.assert_goal("it can be decoded", told is not None)
-        for name, asked, read in zip(fields._fields, fields, told or (), strict=True):
+        fields_read = run.call(code.decode, layout(state), value, level)
+        run.assert_goal("it can be decoded", fields_read is not None)
+        for name, asked, read in zip(fields._fields, fields, fields_read or (), strict=True):
             run.assert_goal(f"{name} is what was asked for", asked == read)
 
 
@@ -174,8 +174,8 @@ def reserved_bits_are_refused(run: Run) -> None:
 @proved("is-leaf.refines", "refinement", "the code tells of every entry whether it maps a page itself")
 def is_leaf_refines(run: Run) -> None:
     value, level = run.number("value"), one_of_the_levels(run)
-    told = run.call(code.is_leaf, value, level)
-    run.assert_goal("it is a leaf where the processor takes it for one", told == law.is_leaf(value, level))
+    answer = run.call(code.is_leaf, value, level)
+    run.assert_goal("it is a leaf where the processor takes it for one", answer == law.is_leaf(value, level))
 
 
 @proved("bits.refines", "refinement", "the code's names for bits that no field asks for are the processor's")

@@ -1,4 +1,4 @@
-"""The page tables' code on tables that nobody knows, and what of the law these stand for.
+"""The page tables' code on unknown tables, and what of the law these stand for.
 
 Where tables are changed, how entries are read is unknown, too: all that matters is that a link leads to its table, and
 that a leaf is one. That the processor reads what the code writes so is shown apart (`link.refines`,
