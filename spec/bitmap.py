@@ -217,7 +217,7 @@ def is_free(s: Frames, frame: Number) -> Frames:
 
 OPERATIONS = (add, allocate, free, is_free)
 
-# A free that the law accepts must succeed, where a trusting kernel can't see by itself that it is none of its frames.
+# A trusting kernel may refuse to free a frame that does not exist; any other free that the law accepts must succeed.
 MUST_SUCCEED_IF = {free_trusting: frees_only_existing}
 
 

@@ -20,7 +20,7 @@ TOP = 1 << 64
 class Map:
     """State: what the records read so far say of each byte, and which pages are taken to be usable.
 
-    Nobody needs to keep `flaw`, the evidence against a page: a byte of it that speaks against its being usable.
+    An implementation need not keep `flaw`, the evidence against a page: a byte of it that keeps it from being usable.
     """
 
     page_shift: Number  # a page is 2^page_shift bytes

@@ -3,7 +3,7 @@
 An address space is a range of 2^depth pages, numbered from its start. It is divided into blocks: a block of order o
 is 2^o pages, aligned to its size, and named by its order and its place, so that page p lies in block p >> o of order
 o, and the buddy of a block is the one that it was split from. A block is free or allocated. While an operation splits
-or merges, the block in its hands is held: neither free nor allocated. Each process has a space of its own, and so has
+or merges a block, that block is held: neither free nor allocated. Each process has a space of its own, and so has
 the kernel.
 
 To allocate is to take any aligned block of the next power of two pages out of a free block, splitting it as often as
@@ -20,7 +20,7 @@ from memoracle.spec.clauses import Number, Truth, at_least, clause, implies, neg
 
 @dataclass(frozen=True)
 class Blocks:
-    """State of one address space. Nobody needs to keep `order_at`: the first invariant says what it is."""
+    """State of one address space. An implementation need not keep `order_at`: the first invariant says what it is."""
 
     depth: Number
     is_free: Callable[[Number, Number], Truth]  # of an order and a block

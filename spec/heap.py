@@ -4,8 +4,8 @@ A block is the bytes that were asked for, at an address. Where it lies is the he
 and shares no byte with another live block. A block of no bytes is an address that no other live block has.
 
 To get memory, a heap gets pages, and whoever hands out pages keeps a note of each run of them, for which the heap has
-to find room before it has the pages. The notes that nobody uses are its reserve, and the last of them is for nothing
-but a page of notes.
+to find room before it has the pages. Unused notes are its reserve, and the last of them may be used only
+for a page of notes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ADDRESSES = 1 << 64
 
 @dataclass(frozen=True)
 class Heap:
-    """State. Nobody needs to keep `block_at`: the first invariant says what it is."""
+    """State. An implementation need not keep `block_at`: the first invariant says what it is."""
 
     page_shift: Number  # the binary logarithm of the page size
     alignment: Number  # bytes to which every block is aligned, or NATURAL

@@ -3,7 +3,7 @@
 A process's kernel code runs on that process's own tables, so the kernel is mapped by the upper half of each PML4 (Intel
 SDM volume 3, 4.5: 512 entries, one for each 512 GiB). The master half is a copy that belongs to no process. To change
 an entry is to broadcast it: under the update lock it is written to the master, then copied process by process, and
-the lock is released once nobody is left to reach. Between any two of these steps other processors may create a
+the lock is released once every process was reached. Between any two of these steps other processors may create a
 process, exit one (also the one whose tables started the update), read any entry, and write lower-half entries. So
 each step below is one short critical section, and whatever can happen is some sequence of them.
 

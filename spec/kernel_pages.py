@@ -1,4 +1,4 @@
-"""What is asked of who allocates kernel pages, and who frees them: all that is taken at once goes at once.
+"""The rules of allocating and freeing kernel pages: what was allocated together is freed together.
 
 Step by step this is the law of manager. The rules of the block's place are those of `range.allocate`, those of each
 frame are those of `frame.allocate`. A page of the kernel's range is named by its number within the range.

@@ -1,6 +1,6 @@
 """The whole: what each frame is used for, and what must hold across the bitmap, the ranges and the page tables.
 
-The state is that of the frames and of what is mapped, in one, and what only the manager knows: what it took each frame
+The state joins that of the frames and that of the mappings to what only the manager knows: what it took each frame
 for, which pages of the kernel's range are kernel pages, and which frame each of these holds. A frame belongs to the
 kernel's image, or is free, or holds a table, or is one of kernel pages (slabs of the heap are kernel pages too), or was
 given to a caller of `frame.allocate`. Every change below is a single step. What a caller asks for is a sequence of
@@ -9,8 +9,8 @@ them: kernel pages are begun, extended page by page, shrunk page by page, and en
 Here are the state, its invariants, and what changes frames, tables, mappings and processes. Ranges are in
 manager_ranges, kernel pages in manager_pages; manager_law has all operations, and what follows.
 
-Mapping does not ask who has a frame, and the allocators do not ask what is mapped. So that no frame is both free and
-mapped is the callers' duty too, and the law remembers of each frame whether they behaved.
+Mapping does not ask who has a frame, and the allocators do not ask what is mapped. So callers, too, must
+see to it that no frame is both free and mapped; the law remembers of each frame whether they did.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ def handed_out(s: Memory, frame: Number, use: Number) -> Memory:
 
 
 def given_back(s: Memory, frame: Number) -> Memory:
-    """The state in which a frame has become free. If pages show it, callers did not behave."""
+    """The state in which a frame has become free. If pages show it, callers broke their contract."""
     return replace(
         bitmap.free(s, frame),
         use=lambda other: when(other == frame, UNUSED, s.use(other)),
@@ -312,7 +312,7 @@ def mapped(
 
 
 def unmapped(s: Memory, process: Number, virtual: Number) -> Memory:
-    """The state in which a page shows nothing any more. Whatever was done to a frame that no page shows is past."""
+    """The state in which a page shows nothing. What callers did to a frame is forgotten once no page shows it."""
     after = paging.unmap(s, process, virtual)
     return replace(
         after, callers_kept_contract=lambda frame: s.callers_kept_contract(frame) | nothing_maps_it(after, frame)

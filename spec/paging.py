@@ -4,7 +4,7 @@ The lower half of the addresses is each process's own. The upper half is the ker
 what is mapped there appears in all of them, and counts as process 0's. A page is named by the address of its first
 byte, and so is a frame. Mapping does not ask whether anybody allocated the frame, nor the page: that is the caller's
 concern (see manager). But it counts: a frame's uses are the pages that show it, so the last unmap can free it. Frames
-past the bitmap, a device's, are mapped and unmapped uncounted.
+past the bitmap (a device's) are mapped and unmapped without being counted.
 
 How page tables say all this to the processor is the concern of tables.
 """
@@ -26,7 +26,8 @@ MOST_USES = (1 << 64) - 1
 class Mappings:
     """State. The functions of a page are of the space that it belongs to and its address.
 
-    Nobody needs to keep the last three: they number the pages that show a frame, from 0, and say which has a number.
+    An implementation need not keep the last three: they number the pages that show a frame, from 0, and say which page
+    has a number.
     """
 
     page_shift: Number  # a page, and a frame, is 2^page_shift bytes

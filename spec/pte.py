@@ -1,4 +1,4 @@
-"""How the processor reads an entry of a page table, and so what an entry must be that says what is asked.
+"""How the processor reads an entry of a page table, and so which bits an entry of given attributes must have.
 
 Intel SDM volume 3, 4.5, tables 4-15 to 4-20, with the bit that forbids execution enabled (EFER.NXE). Tables have four
 levels: 1 is a page table, 2 a page directory, 3 a page directory pointer table, 4 the PML4. An entry is a leaf, which
@@ -6,8 +6,8 @@ maps a page, or it links a table of the level below. Every entry of level 1 is a
 
 In an entry that is present some bits must be 0: those of the address past the processor's physical address bits
 (MAXPHYADDR), those of a large page's address that are not the page's number, and in a PML4 the bit that would make a
-leaf. Of an entry that is not present the processor looks at nothing else, so whoever decodes one in which such a bit is
-set may answer or refuse.
+leaf. The processor looks at nothing else in an entry that is not present, so a call
+that decodes one in which such a bit is set may be answered or refused.
 """
 
 from __future__ import annotations

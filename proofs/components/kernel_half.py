@@ -68,18 +68,6 @@ def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]]
     return claimed(f"kernel_half.{name}", kind, claim, SORTS, integers=True)
 
 
-def leaves(operation: Operation, clause: Clause) -> Obligation:
-    """That a clause about the operation's own process holds of what it leaves."""
-
-    @proved(f"{law_obligations.short(operation)}.leaves-{law_obligations.short(clause)}", "theorem", clause.says)
-    def body(run: Run) -> None:
-        _, after, values = law_obligations.happens(run, LAW, operation)
-        points = {**run.point_of_each(clause.points), **values}
-        run.assert_goal(clause.says, clause(after, *(points[point] for point in clause.points)))
-
-    return body
-
-
 def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
     """That a relation between the states before and after an operation holds."""
 
@@ -97,8 +85,8 @@ def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
 
 
 THEOREMS = (
-    leaves(law.create, law.half_is_complete),
-    leaves(law.end_update, law.update_is_seen_by_all),
+    law_obligations.leaves(LAW, law.create, law.half_is_complete),
+    law_obligations.leaves(LAW, law.end_update, law.update_is_seen_by_all),
     *(changes(each, law.keeps_the_master) for each in law.OPERATIONS if each is not law.begin_update),
     *(changes(each, law.keeps_lower_halves) for each in law.OPERATIONS if each not in (law.create, law.write_lower)),
     *(changes(each, law.waits_for_nobody_else) for each in law.OPERATIONS if each is not law.begin_update),

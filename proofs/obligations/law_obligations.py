@@ -107,6 +107,18 @@ def theorem(law: Law, clause: Clause) -> Obligation:
     return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers)
 
 
+def leaves(law: Law, operation: Operation, clause: Clause) -> Obligation:
+    """That a clause about the operation's own arguments and choices holds of what it leaves."""
+
+    def body(run: Run) -> None:
+        _, after, values = happens(run, law, operation)
+        points = {**run.point_of_each(clause.points), **values}
+        run.assert_goal(clause.says, clause(after, *(points[point] for point in clause.points)))
+
+    name = f"{law.component}.{short(operation)}.leaves-{short(clause)}"
+    return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers)
+
+
 def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
     """An operation happens in an unknown state: the states before and after, and its arguments and choices."""
     before = law.unknown(run)

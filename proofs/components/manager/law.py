@@ -18,14 +18,14 @@ from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.proofs.symbolic.primed import Renamed
-from memoracle.spec import bitmap, manager_law, manager_pages, manager_ranges, paging
+from memoracle.spec import bitmap, geometry, manager_law, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.bitmap import Frames
 from memoracle.spec.clauses import Clause, Number, Operation, Truth, implies
 from memoracle.spec.kernel_half import process_lives
 from memoracle.spec.paging import Mappings
 
-PAGE_SHIFTS = (12, 21, 30)
+PAGE_SHIFTS = tuple(geometry.PAGE_SHIFTS.values())
 MOST_DEPTH = 52  # the binary logarithm of
 MOST_PAGES = 1 << MOST_DEPTH  # of a range, and frames of a machine
 MOST_ADDRESSES = 1 << 84  # more than the bytes of any range of them
@@ -160,18 +160,6 @@ LAW = law_obligations.Law(
 
 def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
     return claimed(f"manager.{name}", kind, claim, SORTS, integers=True)
-
-
-def leaves(operation: Operation, clause: Clause) -> Obligation:
-    """That a clause about the operation's own process holds of what it leaves."""
-
-    @proved(f"{law_obligations.short(operation)}.leaves-{law_obligations.short(clause)}", "theorem", clause.says)
-    def body(run: Run) -> None:
-        _, after, values = law_obligations.happens(run, LAW, operation)
-        points = {**run.point_of_each(clause.points), **values}
-        run.assert_goal(clause.says, clause(after, *(points[point] for point in clause.points)))
-
-    return body
 
 
 def keeps_blocks(operation: Operation) -> Obligation:
@@ -375,7 +363,7 @@ THEOREMS = (
     contract_is_kept(law.unmap),
     contract_is_kept(law.free, law.nothing_maps_it),
     contract_is_kept(law.release),
-    leaves(law.end, manager_law.nothing_of_it_is_left),
+    law_obligations.leaves(LAW, law.end, manager_law.nothing_of_it_is_left),
     *map(keeps_blocks, RANGES),
     frees_what_is_taken,
     exit_frees,

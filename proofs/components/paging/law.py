@@ -11,10 +11,11 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation, claimed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.spec import geometry
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Operation
 
-PAGE_SHIFTS = (12, 21, 30)  # of leaves of level 1, 2 and 3: Intel SDM volume 3, 4.5
+PAGE_SHIFTS = tuple(geometry.PAGE_SHIFTS.values())  # of leaves of level 1, 2 and 3
 SPACE, PAGE, PHYSICAL, NUMBER = Sort("space"), Sort("page"), Sort("physical"), Sort("number")
 SORTS = {
     "process": SPACE,
