@@ -9,7 +9,7 @@ from typing import Any
 
 from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval
-from memoracle.proofs.components.boot.interval_lists import Bag, covers
+from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, covers
 from memoracle.proofs.components.boot.law import proved
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
@@ -18,7 +18,7 @@ from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
 
-def lies_in(interval: Any, point: Number) -> Truth:
+def lies_in(interval: Interval, point: Number) -> Truth:
     inside: Truth = (interval.start <= point) & (point < interval.end)
     return inside
 
@@ -50,7 +50,7 @@ class Cutting:
     def __init__(self, intervals: Bag, gap: Interval) -> None:
         self.intervals, self.gap = intervals, gap
 
-    def _known(self, left: Any) -> Property:
+    def _known(self, left: Intervals) -> Property:
         seen, gap = self.intervals.seen, self.gap
         return lambda point: covers(left, point) == (seen(point) & neg(lies_in(gap, point)))
 
@@ -83,7 +83,7 @@ def without_refines(run: Run) -> None:
 def cutting(run: Run) -> None:
     """Puts what `without_refines` shows in the place of `without`."""
 
-    def stand_in(intervals: Any, gap: Any) -> Bag:
+    def stand_in(intervals: Bag, gap: Interval) -> Bag:
         run.assert_goal("the cut does not end before it starts", gap.start <= gap.end)
         return Bag(run, lambda point: covers(intervals, point) & neg(lies_in(gap, point)), intervals.parameter)
 

@@ -6,9 +6,9 @@ it covers, each behind those before, until all of its points were seen. Records 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TypeAlias
 
 from memoracle.impl.boot import Interval, Record
 from memoracle.proofs.symbolic.execution import Run
@@ -42,7 +42,7 @@ class Bag:
         return Bag(self.run, covers, self.parameter)
 
     @staticmethod
-    def _with(covers: Property, start: Number, end: Number) -> Callable[[Any], Any]:
+    def _with(covers: Property, start: Number, end: Number) -> Property:
         return lambda point: covers(point) | ((start <= point) & (point < end))
 
     def __bool__(self) -> bool:
@@ -129,11 +129,14 @@ class Records:
         self.seen = law.read(self.seen, *self.current)
 
 
-def covers(intervals: Any, point: Number) -> Any:
+Intervals: TypeAlias = Bag | Sequence[Interval]
+
+
+def covers(intervals: Intervals, point: Number) -> Truth:
     """Whether a list of intervals, or what stands in for one, has a point."""
     if isinstance(intervals, Bag):
         return intervals.covers(point)
-    found: Any = False
+    found: Truth = False
     for start, end in intervals:
         found = found | ((start <= point) & (point < end))
     return found

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from memoracle.impl import boot as code
-from memoracle.impl.boot import Record
+from memoracle.impl.boot import Interval, Record
 from memoracle.proofs.components.boot.cuts import any_interval, cutting, lies_in
-from memoracle.proofs.components.boot.interval_lists import Bag, covers
+from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, covers
 from memoracle.proofs.components.boot.law import LARGEST_SHIFT, proved
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.values import Property
+from memoracle.proofs.symbolic.values import Function, Property
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, at_least, implies, neg, when
 
@@ -42,7 +42,7 @@ def without_usable_refines(run: Run) -> None:
 def filling(run: Run) -> None:
     """Puts what `without_usable_refines` shows in the place of `without_usable`."""
 
-    def stand_in(holes: Any, record: Any) -> Bag:
+    def stand_in(holes: Intervals, record: Record) -> Bag:
         def left(byte: Number) -> Truth:
             fills = (record.type == law.USABLE) & law.lies_in(byte, record.start, record.length)
             still: Truth = covers(holes, byte) & neg(fills)
@@ -53,13 +53,17 @@ def filling(run: Run) -> None:
     run.replace(code, "without_usable", stand_in)
 
 
-def pages_are_spoilt(before: Any, after: Any, shift: Number, spoils: Property, page: Number, byte: Number) -> Truth:
+def pages_are_spoilt(
+    before: Intervals, after: Intervals, shift: Number, spoils: Property, page: Number, byte: Number
+) -> Truth:
     """What is left of runs of pages: pages that were among them, without one that has a byte that spoils it."""
     spoilt = (byte >> shift == page) & spoils(byte)
     return implies(covers(after, page), covers(before, page) & neg(spoilt))
 
 
-def pages_are_kept(before: Any, after: Any, shift: Number, spoils: Property, page: Number, byte: Number) -> Truth:
+def pages_are_kept(
+    before: Intervals, after: Intervals, shift: Number, spoils: Property, page: Number, byte: Number
+) -> Truth:
     """A page that is gone has this byte, which spoils it."""
     spoilt = (byte >> shift == page) & spoils(byte)
     return implies(covers(before, page) & neg(covers(after, page)), spoilt)
@@ -82,7 +86,7 @@ def without_touched_refines(run: Run) -> None:
     spoils_pages(run, runs, result, shift, lambda byte: lies_in(spoiler, byte), spoiler.start)
 
 
-def flaw_of(runs: Any) -> Callable[[Any], Any]:
+def flaw_of(runs: Intervals) -> Function:
     """A byte of each page that the runs lack; of the list that the code starts from, any will do."""
     if isinstance(runs, Bag):
         return runs.flaw
@@ -92,7 +96,7 @@ def flaw_of(runs: Any) -> Callable[[Any], Any]:
 def spoiling(run: Run, name: str, bytes_of: Callable[[Any], Property]) -> None:
     """Puts what is shown of a function that takes pages away in its place; `flaw` is a byte that spoilt a page."""
 
-    def stand_in(runs: Any, spoiler: Any, shift: Number) -> Bag:
+    def stand_in(runs: Intervals, spoiler: Interval, shift: Number) -> Bag:
         with run.reading_law():
             spoils, left = bytes_of(spoiler), Bag.unknown(run, "page")
             flaw = run.function(f"flaw#{next(run.count)}", "page")
@@ -107,7 +111,7 @@ def spoiling(run: Run, name: str, bytes_of: Callable[[Any], Property]) -> None:
     run.replace(code, name, stand_in)
 
 
-def claims(record: Any) -> Property:
+def claims(record: Record) -> Property:
     return lambda byte: (record.type != law.USABLE) & law.lies_in(byte, record.start, record.length)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval
 from memoracle.proofs.components.boot.cuts import lies_in
-from memoracle.proofs.components.boot.interval_lists import Bag, Records, covers
+from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, Records, covers
 from memoracle.proofs.components.boot.law import proved, unknown
 from memoracle.proofs.components.boot.records import claims, filling, flaw_of, spoiling
 from memoracle.proofs.symbolic.containers import any_of
@@ -36,9 +36,9 @@ class Making:
     ) -> None:
         self.source, self.parameters, self.known = source, parameters, known
         self.first: Any = None  # what the list was before the loop
-        self.made: Any = None  # once a turn was taken
+        self.made: Bag | None = None  # once a turn was taken
 
-    def _claim(self, run: Run, made: Any) -> None:
+    def _claim(self, run: Run, made: Intervals) -> None:
         points = run.point_of_each(self.parameters).values()
         run.assert_goal("what is made so far is right for what was seen", self.known(self.first, made)(*points))
 
@@ -61,7 +61,7 @@ class Making:
         return Iterates()
 
 
-def no_page_is_flawed(runs: Any, shift: Number, flawed: Property) -> Relation:
+def no_page_is_flawed(runs: Intervals, shift: Number, flawed: Property) -> Relation:
     """What is known of the runs of pages, if these bytes are flawed: none lies in their pages, one in any other."""
     flaw = flaw_of(runs)
 
@@ -87,7 +87,7 @@ class Loops:
         cut(run, code, "without_touched", lambda runs, hole, page_shift: self.over_holes())
         cut(run, code, "without_other", lambda runs, record, page_shift: self.over_records())
 
-    def are_holes(self, first: object, made: Any) -> Property:
+    def are_holes(self, first: object, made: Intervals) -> Property:
         """A byte of memory is in a hole if no usable record that was seen has it."""
         seen = self.records.seen
         return lambda byte: covers(made, byte) == ((byte < law.TOP) & neg(seen.is_covered(byte)))
@@ -105,7 +105,7 @@ class Loops:
     def taking_away(self, loop: str, source: Any, seen: Callable[[], Property]) -> Making:
         """A loop that takes away the pages that what it has seen spoils: what is left was there, and is clean."""
 
-        def known(first: Any, made: Any) -> Relation:
+        def known(first: Any, made: Intervals) -> Relation:
             self.spoilt[loop] = seen()
             kinds = list(self.spoilt.values())
             clean = no_page_is_flawed(made, self.shift, lambda byte: any_of([spoils(byte) for spoils in kinds]))

@@ -9,25 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from memoracle.proofs.components.buddy.law import LAW, carving, freeing, proved
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import Number, Operation, implies, neg
+from memoracle.spec.clauses import Number, Operation, Truth, implies, neg
 
 
 @dataclass(frozen=True)
 class Page:
     """What is so of a page in a state."""
 
-    free: Any
-    allocated: Any
-    held: Any
+    free: Truth
+    allocated: Truth
+    held: Truth
 
-    def becomes(self, free: Any, allocated: Any, held: Any) -> Any:
+    def becomes(self, free: Truth, allocated: Truth, held: Truth) -> Truth:
         return (self.free == free) & (self.allocated == allocated) & (self.held == held)
 
 
@@ -40,30 +40,32 @@ def unseen(run: Run) -> Page:
     return Page(*(run.fresh_truth(name) for name in ("free", "allocated", "held")))
 
 
+Moves: TypeAlias = Callable[[Page, Page, Truth], Truth]
+
 # Steps. `block`: whether the page lies in the block that is picked up, kept, or made
 
 
-def picked_up(was: Page, now: Page, block: Any) -> Any:
+def picked_up(was: Page, now: Page, block: Truth) -> Truth:
     return now.becomes(was.free & neg(block), was.allocated & neg(block), block)
 
 
-def was_split(was: Page, now: Page, block: Any) -> Any:
+def was_split(was: Page, now: Page, block: Truth) -> Truth:
     return now.becomes(was.free | (was.held & neg(block)), was.allocated, block) & implies(block, was.held)
 
 
-def was_merged(was: Page, now: Page, block: Any) -> Any:
+def was_merged(was: Page, now: Page, block: Truth) -> Truth:
     return now.becomes(was.free & neg(block), was.allocated, block) & implies(block, was.held | was.free)
 
 
-def settled(was: Page, now: Page, block: Number) -> Any:
+def settled(was: Page, now: Page, block: Truth) -> Truth:
     return now.becomes(was.free, was.allocated | was.held, False)
 
 
-def released(was: Page, now: Page, block: Number) -> Any:
+def released(was: Page, now: Page, block: Truth) -> Truth:
     return now.becomes(was.free | was.held, was.allocated, False)
 
 
-def step(operation: Operation, moves: Callable[[Page, Page, Any], Any], order: Callable[..., Any]) -> Obligation:
+def step(operation: Operation, moves: Moves, order: Callable[..., Number]) -> Obligation:
     """order: of the block in the step's hands after it."""
 
     @proved(
@@ -90,7 +92,7 @@ STEPS = (
 )
 
 
-def after_step(run: Run, was: Page, moves: Callable[[Page, Page, Any], Any], block: Any) -> Page:
+def after_step(run: Run, was: Page, moves: Moves, block: Truth) -> Page:
     """What a step makes of a page."""
     now = unseen(run)
     run.suppose(moves(was, now, block))
