@@ -102,7 +102,7 @@ def mappings_of(paging: Paging, pages: Sequence[int]) -> law.Mappings:
         whose = space in paging.roots and (bool(law.is_lower(page)) or space == 0)
         return whose and leaf(space, page) != 0
 
-    def physical(space: Any, page: Any) -> Number:
+    def physical(space: Number, page: Number) -> Number:
         return pte.address_of(leaf(space, page), paging.leaf_level)
 
     def users(frame: Number) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ from memoracle.proofs.components.bitmap.law import LAW, MOST_FRAMES
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.containers import Set, Words
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.values import Condition
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
@@ -33,8 +34,8 @@ class SymbolicBitmap(Protocol):
     allocate: Callable[..., Any]
     free: Callable[..., Any]
     take: Callable[..., Any]
-    exists: Callable[..., Any]
-    is_free: Callable[..., Any]
+    exists: Condition
+    is_free: Condition
     count: Callable[..., Any]
     _lowest_word: Callable[..., Any]
     _clear: Callable[..., Any]

@@ -113,7 +113,7 @@ def allocate_moves_pages(run: Run) -> None:
     run.suppose(law.in_range(state, other), neg(state.holding))
     run.assert_and_assume("the whole block is free", implies(block["whole"], first.free & neg(first.allocated)))
 
-    def picked(now: Page, within: Any) -> Any:
+    def picked(now: Page, within: Any) -> Truth:
         return now.becomes(first.free & neg(within), first.allocated, within) & implies(within, block["whole"])
 
     begun = after_step(run, first, picked_up, block["whole"])
@@ -141,7 +141,7 @@ def free_moves_pages(run: Run) -> None:
     run.suppose(law.in_range(state, other), neg(state.holding))
     run.assert_and_assume("the block is allocated", implies(own, first.allocated & neg(first.free)))
 
-    def picked(now: Page, within: Any) -> Any:
+    def picked(now: Page, within: Any) -> Truth:
         pages = now.becomes(first.free & neg(within), first.allocated & neg(own), within)
         return pages & implies(own, within) & implies(within, own | first.free)
 

@@ -47,7 +47,7 @@ class PagesCame:
     many: how many.  frame: by kernel page, its frame.  page: by frame, its kernel page.
     """
 
-    def __init__(self, run: Run, start: law.Memory, first: Any, at: AnyPoints) -> None:
+    def __init__(self, run: Run, start: law.Memory, first: Number, at: AnyPoints) -> None:
         """at: the points at which states are compared."""
         self.run, self.first, self.inverses = run, first, Inverses(run, start, at)
         self.many: Number = NONE

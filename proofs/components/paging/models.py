@@ -72,7 +72,7 @@ class Half:
         self.top = lambda other, at: when(reached(other) & (at == index), value, top(other, at))
         return True
 
-    def create(self, process: Any) -> bool:
+    def create(self, process: Number) -> bool:
         lives, top = self.lives, self.top
         self.run.assert_and_assume("a new process does not live yet", neg(lives(process)))
 
