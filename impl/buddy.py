@@ -180,14 +180,14 @@ class Spaces:
         self.spaces = {0: Buddy(kernel_depth)}
 
     def create(self, process: int) -> bool:
-        """A process starts with its whole range free; False if it exists already.
+        """A process starts with its whole range free; False if it exists, or its number does not have 64 bits.
 
-        post: __return__ == (__old__.self.of(process) is None)
+        post: __return__ == (__old__.self.of(process) is None and 0 <= process < 2**64)
         post: not __return__ or self.of(process).blocks() == [(0, 2**self.process_depth, False)]
-        post: self.spaces.keys() == __old__.self.spaces.keys() | {process}
+        post: self.spaces.keys() == __old__.self.spaces.keys() | ({process} if __return__ else set())
         post: all(self.of(other).blocks() == space.blocks() for other, space in __old__.self.spaces.items())
         """
-        if process in self.spaces:
+        if process in self.spaces or not 0 <= process < 1 << 64:
             return False
         self.spaces[process] = Buddy(self.process_depth)
         return True

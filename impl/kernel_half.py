@@ -37,14 +37,17 @@ class KernelHalf:
         self.pending: set[int] = set()  # the processes that the update in flight has yet to reach
 
     def create(self, process: int) -> bool:
-        """A new process: an empty lower half, and the master's upper half; False if it exists already.
+        """A new process: an empty lower half, and the master's upper half.
 
-        post: __return__ == (__old__.self.dump(process) is None)
+        False if it exists already, or its number does not have 64 bits.
+
+        post: __return__ == (__old__.self.dump(process) is None and 0 <= process < 2**64)
         post: not __return__ or self.dump(process) == [0] * LOWER + self.master
-        post: self.live == __old__.self.live | {process} and self.pending == __old__.self.pending
+        post: self.live == __old__.self.live | ({process} if __return__ else set())
+        post: self.pending == __old__.self.pending
         post: all(self.dump(other) == __old__.self.dump(other) for other in __old__.self.live)
         """
-        if process in self.live:
+        if process in self.live or not 0 <= process < 1 << 64:
             return False
         self.tables[process] = [0] * LOWER + self.master
         self.live.add(process)

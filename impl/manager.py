@@ -101,9 +101,10 @@ class Manager:
     # Processes
 
     def create(self, process: int) -> bool:
-        """A new process; False if it exists already, or no frame is left for its PML4.
+        """A new process; False if it exists, its number does not have 64 bits, or no frame is left for its PML4.
 
-        post: __return__ == (process not in __old__.self.spaces.spaces and __old__.self.bitmap.count() > 0)
+        post: not __return__ or process not in __old__.self.spaces.spaces and 0 <= process < 2**64
+        post: _ or process in __old__.self.spaces.spaces or not 0 <= process < 2**64 or __old__.self.bitmap.count() == 0
         post: self.spaces.spaces.keys() == __old__.self.spaces.spaces.keys() | ({process} if __return__ else set())
         post: self.bitmap.count() == __old__.self.bitmap.count() - __return__
         post: __return__ or _picture(self) == _picture(__old__.self)

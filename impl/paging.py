@@ -95,16 +95,18 @@ class Paging:
         self.mapped: dict[int, set[int]] = {0: set()}  # by process, the addresses of its pages in the lower half
 
     def create(self, process: int) -> bool:
-        """A new process: a PML4 with an empty lower half; False if the process lives or no frame is left.
+        """A new process: a PML4 with an empty lower half.
 
-        post: not __return__ or process not in __old__.self.roots
-        post: __return__ or process in __old__.self.roots or __old__.self.frames.count() == 0
+        False if the process lives, its number does not have 64 bits, or no frame is left.
+
+        post: not __return__ or process not in __old__.self.roots and 0 <= process < 2**64
+        post: _ or process in __old__.self.roots or not 0 <= process < 2**64 or __old__.self.frames.count() == 0
         post: self.roots.keys() == __old__.self.roots.keys() | ({process} if __return__ else set())
         post: not __return__ or self.halves.tables[process] == [0] * 256 + self.halves.tables[0][256:]
         post: (self.memory, self.uses) == (__old__.self.memory, __old__.self.uses)
         post: self.frames.count() == __old__.self.frames.count() - __return__
         """
-        if process in self.roots:
+        if process in self.roots or not 0 <= process < 1 << 64:
             return False
         root = self.frames.allocate()
         if root is None:

@@ -99,7 +99,12 @@ def is_new(s: Halves, process: Number) -> Truth:
     return neg(s.lives(process))
 
 
-@operation("process.create", guard=[is_new], chooses=["process"])
+@clause("a process's number has 64 bits")
+def process_has_64_bits(s: Halves, process: Number) -> Truth:
+    return (0 <= process) & (process <= (1 << 64) - 1)
+
+
+@operation("process.create", guard=[is_new, process_has_64_bits], chooses=["process"])
 def create(s: Halves, process: Number) -> Halves:
     """A process is created: an empty lower half, and the master's upper half."""
     return replace(
@@ -228,11 +233,6 @@ def is_present_where_used(s: Halves, used: Truth, value: Number) -> Truth:
 @clause("a table has 512 entries")
 def table_is_whole(s: Halves, entries: Number) -> Truth:
     return entries == ENTRIES
-
-
-@clause("a process's number has 64 bits")
-def process_has_64_bits(s: Halves, process: Number) -> Truth:
-    return (0 <= process) & (process <= (1 << 64) - 1)
 
 
 # Theorems

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from memoracle.spec import bitmap, paging
 from memoracle.spec.bitmap import Frames, allocates_only_free
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg, operation, when
-from memoracle.spec.kernel_half import is_new, never_exits_the_kernel, process_lives
+from memoracle.spec.kernel_half import is_new, never_exits_the_kernel, process_has_64_bits, process_lives
 from memoracle.spec.paging import Mappings, process_maps_nothing
 
 UNUSED, TABLE, PAGES, GIVEN = 0, 1, 2, 3
@@ -354,7 +354,7 @@ def unmap(s: Memory, process: Number, virtual: Number) -> Memory:
 # Processes
 
 
-@operation("process.create", guard=[is_new, allocates_only_free], chooses=["process", "frame"])
+@operation("process.create", guard=[is_new, process_has_64_bits, allocates_only_free], chooses=["process", "frame"])
 def create(s: Memory, process: Number, frame: Number) -> Memory:
     """A process begins with a frame for its PML4, an empty lower half, and no ranges."""
     return take_table(paging.begin(s, process), frame, process)

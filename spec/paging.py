@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from memoracle.spec import addresses, pat
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg, operation, when
-from memoracle.spec.kernel_half import is_new, never_exits_the_kernel, process_lives
+from memoracle.spec.kernel_half import is_new, never_exits_the_kernel, process_has_64_bits, process_lives
 
 HALF = 1 << 63  # canonical addresses below are the lower half's
 MOST_USES = (1 << 64) - 1
@@ -260,7 +260,7 @@ def unmap(s: Mappings, process: Number, virtual: Number) -> Mappings:
     )
 
 
-@operation("paging.begin", guard=[is_new], chooses=["process"])
+@operation("paging.begin", guard=[is_new, process_has_64_bits], chooses=["process"])
 def begin(s: Mappings, process: Number) -> Mappings:
     """A process begins with nothing mapped in its lower half, and the kernel's upper half."""
     return replace(s, lives=lambda other: s.lives(other) | (other == process))

@@ -68,7 +68,7 @@ AT_STAKE: dict[type, AtStake] = {
     events.FrameFree: joined(guard(bitmap.free), calls=[ALIGNED, manager.takes_back_what_was_given]),
     events.FrameIsFree: joined(guard(bitmap.is_free), answers=[bitmap.tells_whether_free]),
     events.FrameFreeCount: AtStake((), (bitmap.tells_the_count,)),
-    events.ProcessCreate: joined(guard(kernel_half.create, "process"), answers=[kernel_half.process_has_64_bits]),
+    events.ProcessCreate: guard(kernel_half.create, "process"),
     events.ProcessExit: guard(kernel_half.exit),
     events.RangeAllocate: joined(guard(buddy.allocate, "page", known="order"), calls=[LIVES], answers=[ALIGNED]),
     events.RangeReserve: joined(guard(buddy.reserve, known="order"), calls=[LIVES, ALIGNED]),

@@ -67,7 +67,7 @@ class TableReplay:
         process = number(event.result)
         self.own.seen.clear()
         self.suppose_no_more(process, line)
-        if law.process_has_64_bits(halves_of(self.tables), process) and self.tables.create(process):
+        if self.tables.create(process):
             self.born[process] = line
             return None
         return self.created_wrongly(process, line)
@@ -96,7 +96,7 @@ class TableReplay:
     def created_wrongly(self, process: int, line: int) -> Finding | None:
         """A number that lives is taken to have exited before; the kernel's own can't have."""
         state = halves_of(self.tables)
-        clause = law.create.broken(state, process=process) or law.process_has_64_bits
+        clause = broken(law.create.broken(state, process=process))
         before = self.around(process)
         message = f"process {process} lives{since(self.born.get(process, 0), 'created by')}"
         if clause is law.process_has_64_bits:

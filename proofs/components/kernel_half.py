@@ -187,12 +187,11 @@ def refines(
     method: str,
     operation: Operation,
     takes: Sequence[str],
-    requires: Sequence[Clause] = (),
     choice: Callable[[SymbolicHalves], dict[str, Number]] = lambda code: {},
 ) -> Obligation:
     """That a method, which takes these of the operation's values, does what the operation says, or else nothing.
 
-    requires: what the method's contract asks of its caller.  choice: the values that the code chose itself.
+    choice: the values that the code chose itself.
     """
 
     @proved(
@@ -203,7 +202,6 @@ def refines(
     def body(run: Run) -> None:
         code, state = unknown_code(run)
         arguments = {parameter: run.any_number(parameter) for parameter in takes}
-        run.assume(*(clause(state, *(arguments[point] for point in clause.points)) for clause in requires))
         if succeeds(run, getattr(code, method), *arguments.values()):
             values = {**arguments, **choice(code)}
             anyone = run.point_of_each(p for clause in operation.guard for p in clause.points if p not in values)
@@ -391,7 +389,7 @@ def blank_refines(run: Run) -> None:
 
 
 CODE = (
-    refines("create", law.create, ["process"], [law.process_has_64_bits]),
+    refines("create", law.create, ["process"]),
     refines("exit", law.exit, ["process"]),
     refines("begin_update", law.begin_update, ["index", "value"]),
     refines("copy_to_one", law.copy_to_one, [], choice=lambda code: {"process": code.pending.popped}),

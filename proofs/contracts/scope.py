@@ -117,6 +117,7 @@ def _frames(count: int) -> Bitmap:
     return bitmap
 
 
+_NO_PROCESSES = (-1, 1 << 64)  # numbers that no process may have
 _LAYOUT = Layout(40, 0x0005_0406_0001_0406)
 _UPPER = 0xFFFF_8000_0000_0000
 
@@ -169,6 +170,7 @@ SCOPES: Mapping[str, Scope] = {
             "Spaces.__init__.kernel_depth": range(3),
             "Spaces.__init__.process_depth": range(3),
             "process": range(-1, 4),
+            "Spaces.create.process": (*_NO_PROCESSES, *range(4)),
         },
         {
             "process": (1, 2),
@@ -189,6 +191,7 @@ SCOPES: Mapping[str, Scope] = {
             "Paging.__init__.leaf_level": (1, 2, 3),
             "counted": (4,),
             "process": (0, 1, 2),
+            "Paging.create.process": (*_NO_PROCESSES, 0, 1, 2),
             "virtual": (0, 1 << 30, 1 << 39, 1, 1 << 47, _UPPER, _UPPER + (1 << 30) + 7),
             "leaf": (Leaf(1 << 30, 6), Leaf(9 << 30, 4, False, False, True), Leaf(1, 6), Leaf(0, 2)),
             "level": (1, 2, 3, 4),
@@ -210,6 +213,7 @@ SCOPES: Mapping[str, Scope] = {
             "page": (0, 1),
             "pages": (0, 1, 2),
             "address": (_KERNEL, _KERNEL + _GIB, _KERNEL + 1, 0),
+            "Manager.create.process": (*_NO_PROCESSES, 0, 1, 2),
             "Manager.map.process": (0, 1),
             "Manager.map.virtual": (0, _KERNEL + _GIB),
             "Manager.map.leaf": (Leaf(_GIB, 6),),
@@ -264,7 +268,12 @@ SCOPES: Mapping[str, Scope] = {
     ),
     "kernel_half": Scope(
         "two processes and a third that never lives, tables of 512 entries written at 255, 256 and 511",
-        {"process": (0, 1, 2), "index": (-1, 255, 256, 511, 512), "value": (0, 1, 1 << 64)},
+        {
+            "process": (0, 1, 2),
+            "KernelHalf.create.process": (*_NO_PROCESSES, 0, 1, 2),
+            "index": (-1, 255, 256, 511, 512),
+            "value": (0, 1, 1 << 64),
+        },
         {"process": (0, 1), "index": (255, 256, 511), "value": (1,)},
     ),
     "pat": Scope(

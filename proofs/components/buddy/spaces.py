@@ -16,6 +16,7 @@ from memoracle.proofs.symbolic.containers import Map
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function, Property
 from memoracle.spec.clauses import Number, implies, neg, when
+from memoracle.spec.kernel_half import process_has_64_bits
 
 ATTRIBUTES = frozenset({"process_depth", "spaces"})  # all of which `are` compares
 KERNEL = 0
@@ -42,13 +43,13 @@ class Made:
 
 
 def unknown_spaces(run: Run) -> tuple[Any, Made, Any]:
-    """The spaces of any processes, and a process, which may be one of them."""
+    """The spaces of any processes, and any number of a process, which may be one of them."""
     objects = Map(run, run.relation("lives", "process"), run.function("space_of", "process", low=1))
     depth = run.number("process_depth", 0, DEEPEST)
     run.assume(objects.has(KERNEL))
     spaces = object.__new__(Spaces)
     spaces.__dict__.update(process_depth=depth, spaces=objects)
-    return spaces, Made(run, objects), run.point("process")
+    return spaces, Made(run, objects), run.any_number("process")
 
 
 def are(run: Run, spaces: Any, depth: Number, has: Property, at: Function) -> None:
@@ -67,11 +68,13 @@ def create_refines(run: Run) -> None:
     spaces, made, process = unknown_spaces(run)
     depth, has, at = spaces.process_depth, spaces.spaces.has, spaces.spaces.at
     if not run.call(lambda: bool(spaces.create(process))):
-        run.assert_goal("it fails only if the process exists", has(process))
+        refused = has(process) | neg(process_has_64_bits(spaces, process))
+        run.assert_goal("it fails only if the process exists, or its number does not have 64 bits", refused)
         run.assert_goal("no space is made", not made.made)
         are(run, spaces, depth, has, at)
         return
-    run.assert_goal("it succeeds only if the process does not exist", neg(has(process)))
+    allowed = neg(has(process)) & process_has_64_bits(spaces, process)
+    run.assert_goal("it succeeds only if the process does not exist, and its number has 64 bits", allowed)
     run.assert_goal("one space is made", len(made.made) == 1)
     space, deep = made.made[0]
     run.assert_goal("it is as deep as a process's", deep == depth)

@@ -47,7 +47,7 @@ def free_refines(run: Run, code: Code) -> None:
     (*ALWAYS, law.ranges_belong_to_the_living, law.ranges_share_no_page),
 )
 def create_refines(run: Run, code: Code) -> None:
-    process, unlucky = run.point("process"), run.point("frame")
+    process, unlucky = run.any_number("process"), run.point("frame")
     if code.succeeds("create", process):
         (frame,) = code.whole.roots
         code.allowed(law.create, code.before, process=process, frame=frame)
@@ -63,7 +63,7 @@ def create_refines(run: Run, code: Code) -> None:
     "the code of map does what the law says: tables are taken, and the page is mapped, or nothing is done",
 )
 def map_refines(run: Run, code: Code) -> None:
-    process, virtual, physical = run.point("process"), run.any_number("virtual"), run.any_number("physical")
+    process, virtual, physical = run.any_number("process"), run.any_number("virtual"), run.any_number("physical")
     cache, flags = run.any_number("cache"), [run.truth(each) for each in ("writable", "executable", "global")]
     a_leaf: Any = Leaf
     leaf = a_leaf(physical, cache, *flags)
@@ -85,7 +85,7 @@ def map_refines(run: Run, code: Code) -> None:
 )
 def unmap_refines(run: Run, code: Code) -> None:
     before = code.before
-    process, virtual, release = run.point("process"), run.any_number("virtual"), run.fresh_truth("release")
+    process, virtual, release = run.any_number("process"), run.any_number("virtual"), run.fresh_truth("release")
     if not code.succeeds("unmap", process, virtual, release):
         page = code.call("page_at", virtual)
         held = False if page is None else is_frame(page) & law.is_kernel_page(before, page)

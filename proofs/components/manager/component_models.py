@@ -20,7 +20,7 @@ from memoracle.proofs.symbolic.values import Function, Property
 from memoracle.spec import bitmap, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
-from memoracle.spec.kernel_half import is_new, process_lives
+from memoracle.spec.kernel_half import process_has_64_bits, process_lives
 
 MOST_CACHE = 7  # a memory type is one of the page attribute table's, of three bits
 
@@ -137,8 +137,8 @@ class LawfulPaging:
 
     def create(self, process: Number) -> bool:
         with self.run.reading_law():
-            unknown = is_new(self.whole.state, process)
-        if not unknown:
+            allowed = paging.begin.allows(self.whole.state, process=process)
+        if not allowed:
             return False
         frame = LawfulBitmap(self.whole).allocate()
         if frame is None:
@@ -267,7 +267,9 @@ class LawfulSpaces:
 
     def create(self, process: Number) -> bool:
         has = self.has
-        if has(process):
+        with self.run.reading_law():
+            allowed = neg(has(process)) & process_has_64_bits(self.whole.state, process)
+        if not allowed:
             return False
         self.has = lambda other: has(other) | (other == process)
         return self._has_no_ranges(process)

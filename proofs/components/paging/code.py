@@ -349,7 +349,7 @@ GIVES_BACK = frames_are_accounted_for(
 @at_each_level("create.refines", "the code of create gives a process a PML4 of its own, or does nothing")
 def create_refines(run: Run, level: int) -> None:
     world = unknown_code(run, any_reading(run), level)
-    process = run.point("process")
+    process, _ = any_place(run)
     done = run.call(lambda: bool(world.code.create(process)))
     may = law.begin.allows(world.mappings, process=process)
     if not done:

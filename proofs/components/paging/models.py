@@ -16,7 +16,7 @@ from memoracle.proofs.symbolic.numbers import number
 from memoracle.proofs.symbolic.values import Property, Relation, Table
 from memoracle.spec import pte
 from memoracle.spec.clauses import Clause, Number, Truth, neg, when
-from memoracle.spec.kernel_half import FIRST
+from memoracle.spec.kernel_half import FIRST, process_has_64_bits
 
 
 class Supply:
@@ -74,7 +74,8 @@ class Half:
 
     def create(self, process: Number) -> bool:
         lives, top = self.lives, self.top
-        self.run.assert_and_assume("a new process does not live yet", neg(lives(process)))
+        new = neg(lives(process)) & process_has_64_bits(self, process)
+        self.run.assert_and_assume("a new process does not live yet, and its number has 64 bits", new)
 
         def fresh(at: Any) -> Number:
             return when(at < FIRST, 0, top(0, at))
