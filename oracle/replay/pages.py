@@ -134,10 +134,9 @@ class PageReplay:
         """Whether a process lives; then it has tables from now on."""
         if process in self.paging.roots:
             return True
-        if process not in self.tables.live:
-            if not self.safe:
-                return False
-            self.tables.create(process)  # at this level nobody asks where a process comes from
+        # At level safe it is not asked where a process comes from.
+        if process not in self.tables.live and not (self.safe and self.tables.create(process)):
+            return False
         self.made[process] = {}
         return self.paging.create(process)
 
@@ -163,9 +162,8 @@ class PageReplay:
             return None
         process = number(event.process)
         finding = of_unknown_process(self.tables, process)
-        if isinstance(event, events.QUERIES):
+        if isinstance(event, events.QUERIES) or not self.tables.create(process):
             return finding
-        self.tables.create(process)
         handler(event, line)
         return finding
 

@@ -188,9 +188,8 @@ class TableReplay:
             return wrongly_failed(op, event.error, "success", says, self.around(process, index))
         if clause is law.process_lives:
             found = of_unknown_process(self.tables, process)
-            if isinstance(event, events.QUERIES):
+            if isinstance(event, events.QUERIES) or not self.tables.create(process):
                 return found
-            self.tables.create(process)
             self.handlers()[type(event)](event, line)
             return found
         if clause is None:

@@ -116,10 +116,9 @@ class RangeReplay:
 
     def space(self, process: int) -> Space | None:
         """The space of a process, made if need be; None if it does not live."""
-        if process not in self.tables.live:
-            if not self.safe:
-                return None
-            self.tables.create(process)  # at this level nobody asks where a process comes from
+        # At level safe it is not asked where a process comes from.
+        if process not in self.tables.live and not (self.safe and self.tables.create(process)):
+            return None
         if self.spaces.create(process):
             self.known[process] = self.laid_out(process)
         return self.known[process]
@@ -144,9 +143,8 @@ class RangeReplay:
             return None
         process = number(event.process)
         finding = of_unknown_process(self.tables, process)
-        if isinstance(event, events.QUERIES):
+        if isinstance(event, events.QUERIES) or not self.tables.create(process):
             return finding
-        self.tables.create(process)
         self.handlers()[type(event)](event, line)
         return finding
 

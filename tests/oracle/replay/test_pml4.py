@@ -193,3 +193,26 @@ def test_keep_going_adopts_what_is_seen(check: Callable[..., Any]) -> None:
 )
 def test_entries_that_a_range_is_mapped_by(area: Range, indices: set[int]) -> None:
     assert covered_by(area, PAGE) == indices
+
+
+OF_NO_NUMBER = {
+    "page.map": {"virtual": "0x0", "physical": hex(4 * PAGE)},
+    "page.unmap": {"virtual": "0x0"},
+    "range.allocate": {"pages": 1, "result": "0x0"},
+    "range.reserve": {"address": "0x0", "pages": 1},
+    "range.free": {"address": "0x0", "pages": 1},
+    "pml4.write": {"index": 5, "value": 3},
+    "pml4.read": {"index": 5, "result": 0},
+    "process.exit": {},
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("process", [-1, 1 << 64])
+@pytest.mark.parametrize("name", OF_NO_NUMBER)
+def test_no_process_of_such_a_number_is_supposed(
+    check: Callable[..., Any], name: str, process: int, level: str
+) -> None:
+    report = check([op(name, process=process, **OF_NO_NUMBER[name])] * 2, "--level", level)
+    assert report.status in ((0, 1) if level == "safe" else (1,))
+    assert {clause for _, clause in report.broken} <= {"kernel_half.process-lives"}
