@@ -17,7 +17,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.proofs.symbolic.loops import Measure, Members, cut
 from memoracle.spec import kernel_half as law
-from memoracle.spec.clauses import Clause, Number, Operation, Truth, implies, neg
+from memoracle.spec.clauses import Number, Operation, Truth, implies, neg
 
 PROCESS, INDEX = Sort("process"), Sort("index")
 SORTS = {
