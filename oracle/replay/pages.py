@@ -234,9 +234,13 @@ class PageReplay:
                 return False
             self.hide(process, virtual)
             self.paging.map(process, virtual, leaf)
+        self.made_by(process, virtual, leaf, line)
+        return True
+
+    def made_by(self, process: int, virtual: int, leaf: Leaf, line: int) -> None:
+        """A line mapped a page."""
         self.made[process if virtual < law.HALF else 0][virtual] = line
         self.note(process, virtual, leaf)
-        return True
 
     def shown_leaf(self, process: int, virtual: int) -> Leaf | None:
         """How a page is mapped, unless it is one of kernel pages."""
@@ -250,7 +254,9 @@ class PageReplay:
         leaf, line = self.replaced.get(space_and_page(process, page), (None, 0))
         if leaf is None or not agrees(leaf):
             return False
-        self.show(process, page, leaf, line)
+        self.hide(process, page)
+        self.paging.map(process, page, leaf)  # as it was before: nothing can be wrong with it
+        self.made_by(process, page, leaf, line)
         return True
 
     def note(self, process: int, virtual: int, leaf: Leaf) -> None:
