@@ -104,11 +104,11 @@ class Manager:
         """A new process; False if it exists, its number does not have 64 bits, or no frame is left for its PML4.
 
         post: not __return__ or process not in __old__.self.spaces.spaces and 0 <= process < 2**64
-        post: _ or process in __old__.self.spaces.spaces or not 0 <= process < 2**64 or __old__.self.bitmap.count() == 0
+        post: __return__ or process in __old__.self.spaces.spaces or not 0 <= process < 2**64 or __old__.self.bitmap.count() == 0
         post: self.spaces.spaces.keys() == __old__.self.spaces.spaces.keys() | ({process} if __return__ else set())
         post: self.bitmap.count() == __old__.self.bitmap.count() - __return__
         post: __return__ or _picture(self) == _picture(__old__.self)
-        """
+        """  # noqa: E501
         if not self.paging.create(process):
             return False
         self.spaces.create(process)

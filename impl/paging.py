@@ -100,12 +100,12 @@ class Paging:
         False if the process lives, its number does not have 64 bits, or no frame is left.
 
         post: not __return__ or process not in __old__.self.roots and 0 <= process < 2**64
-        post: _ or process in __old__.self.roots or not 0 <= process < 2**64 or __old__.self.frames.count() == 0
+        post: __return__ or process in __old__.self.roots or not 0 <= process < 2**64 or __old__.self.frames.count() == 0
         post: self.roots.keys() == __old__.self.roots.keys() | ({process} if __return__ else set())
         post: not __return__ or self.halves.tables[process] == [0] * 256 + self.halves.tables[0][256:]
         post: (self.memory, self.uses) == (__old__.self.memory, __old__.self.uses)
         post: self.frames.count() == __old__.self.frames.count() - __return__
-        """
+        """  # noqa: E501
         if process in self.roots or not 0 <= process < 1 << 64:
             return False
         root = self.frames.allocate()

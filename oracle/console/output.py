@@ -32,7 +32,7 @@ class Draft(io.StringIO):
         self.out = out
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed has a variable; io has a property, too
         return "utf-8" if self.out is None else (self.out.encoding or "utf-8")
 
     def isatty(self) -> bool:

@@ -18,7 +18,7 @@ from memoracle.proofs.contracts.docstrings import PublicFunction
 from memoracle.proofs.obligations.obligation import Computation, Obligation, source_of
 from memoracle.report.proof_report import HAZARD
 from memoracle.spec.clauses import Clause, Operation, part_of
-from memoracle.trace.events import AnyEvent
+from memoracle.trace.events import AnyEvent, operation_of_kind
 
 CLAUSE, OPERATION, OBLIGATION = "clause", "operation", "obligation"
 CONTRACT, RULE, COMPONENT = "contract", "rule", "component"
@@ -216,7 +216,7 @@ def asked(index: Index, op: str) -> list[Entry]:
 def event(op: str) -> str:
     """How a trace has an operation: its arguments, and whether it returns something; "" if it has it not."""
     for kind in AnyEvent.__args__:
-        if kind.__struct_config__.tag == op:
+        if operation_of_kind(kind) == op:
             return " ".join([op, *arguments(kind), *(["-> result"] if answers(kind) else [])])
     return ""
 

@@ -20,7 +20,7 @@ from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.replay.dispatch import Replay
 from memoracle.spec.clauses import Clause, Operation, named, part_of
 from memoracle.spec.geometry import DEFAULT, preset
-from memoracle.trace.events import AnyEvent
+from memoracle.trace.events import AnyEvent, operation_of_kind
 
 REFINEMENT = "refinement"
 
@@ -64,7 +64,7 @@ class Index:
     def replays(self) -> dict[str, Any]:
         """What replays each operation of a trace."""
         handlers = Replay(Rules(preset(DEFAULT)), "").handlers
-        return {str(kind.__struct_config__.tag): handlers[kind] for kind in AnyEvent.__args__}
+        return {operation_of_kind(kind): handlers[kind] for kind in AnyEvent.__args__}
 
     @cached_property
     def rules(self) -> dict[str, str]:

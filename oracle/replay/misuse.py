@@ -6,6 +6,8 @@ these parts of the state are followed, as far as they can be, and hold nothing a
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from memoracle.diagnostics.divergence import Finding
 from memoracle.diagnostics.levels import Handler, Rules, Violated
 from memoracle.replay.coverage import Coverage
@@ -13,7 +15,7 @@ from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import REFUSE, UNDEFINED
 from memoracle.spec.paging import HALF
 from memoracle.trace import events
-from memoracle.trace.events import AnyEvent, number, operation_of
+from memoracle.trace.events import AnyEvent, number, operation_of, operation_of_kind
 
 Part = tuple[str, int | None]  # what an operation's name begins with; of which process, or of all
 KERNELS: tuple[Part, ...] = (("frame", 0), ("kernel_pages", 0))  # what takes frames, or gives them back
@@ -32,9 +34,9 @@ class Misuse:
     def policy(self, event: AnyEvent) -> str:
         return self.policies.get(operation_of(event), REFUSE)
 
-    def may_succeed(self, kind: type) -> bool:
+    def may_succeed(self, kind: type[Struct]) -> bool:
         """Whether a misuse of this kind may be anything but refused."""
-        return self.policies.get(kind.__struct_config__.tag, REFUSE) != REFUSE  # type: ignore[attr-defined]
+        return self.policies.get(operation_of_kind(kind), REFUSE) != REFUSE
 
     def with_policy(self, handler: Handler, violated: Violated) -> Handler:
         """What replays an operation whose misuse may succeed: then it changes nothing, or what it may, unjudged."""

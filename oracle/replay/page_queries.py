@@ -21,7 +21,7 @@ from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.events import number, operation_of
 from memoracle.trace.memory_types import NUMBERS
 
 PageQuestion: TypeAlias = events.PageTranslate | events.PageAttributes
@@ -187,7 +187,7 @@ class PageAnswers:
             return Finding(clause.name, clause.says, message, REFUSAL, state, state)
         if event.succeeded:
             return None
-        op, says = str(event.__struct_config__.tag), "asking what is mapped at an address always succeeds"
+        op, says = operation_of(event), "asking what is mapped at an address always succeeds"
         return wrongly_failed(op, event.error, "an answer", says, pages.around(process, virtual))
 
     def is_answered(self, event: PageQuestion, process: int, virtual: int) -> bool:

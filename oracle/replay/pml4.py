@@ -21,7 +21,7 @@ from memoracle.replay.ranges import RangeReplay
 from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.events import number, operation_of
 
 EntryEvent: TypeAlias = events.Pml4Write | events.Pml4Read | events.Pml4Dump
 
@@ -183,7 +183,7 @@ class TableReplay:
             return None
         clause = self.refused(process, index, value)
         if not event.succeeded:
-            op = str(event.__struct_config__.tag)
+            op = operation_of(event)
             says = "an entry of a live process can always be read and written"
             return wrongly_failed(op, event.error, "success", says, self.around(process, index))
         if clause is law.process_lives:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from msgspec import Struct
 from rich.padding import Padding
 from rich.table import Table
 
 from memoracle.replay.coverage import KINDS, Coverage, total
+from memoracle.trace.events import operation_of_kind
 
 SHOWN = 6  # rules that were never put to the test, at the most
 
@@ -25,10 +27,11 @@ def document(parts: Iterable[Coverage | None]) -> dict[str, Any] | None:
     whole = total(counted)
     return {
         "operations": {
-            name(kind): {"events": whole.events[kind], "failed": whole.failed[kind]} for kind in exercised(whole)
+            operation_of_kind(kind): {"events": whole.events[kind], "failed": whole.failed[kind]}
+            for kind in exercised(whole)
         },
         "exhausted": {"frames": whole.frames_ran_out, "ranges": whole.ranges_ran_out},
-        "untested": {name(kind): clauses for kind in KINDS if (clauses := whole.untested(kind))},
+        "untested": {operation_of_kind(kind): clauses for kind in KINDS if (clauses := whole.untested(kind))},
     }
 
 
@@ -55,26 +58,22 @@ def never_tested(coverage: Coverage) -> Iterator[str]:
     left = SHOWN
     for kind, clauses in found.items():
         if shown := clauses[:left]:
-            yield f"{name(kind)} [{', '.join(shown)}]"
+            yield f"{operation_of_kind(kind)} [{', '.join(shown)}]"
         left -= len(shown)
     more = sum(map(len, found.values())) - SHOWN
     if more > 0:
         yield f"and {more:,} more (--format json has all)"
 
 
-def exercised(coverage: Coverage) -> list[type]:
+def exercised(coverage: Coverage) -> list[type[Struct]]:
     return [kind for kind in KINDS if coverage.events[kind]]
 
 
 def counts(coverage: Coverage) -> Iterator[str]:
     for kind in exercised(coverage):
         failed = coverage.failed[kind]
-        yield f"{coverage.events[kind]:,} {name(kind)}" + (f" ({failed:,} failed)" if failed else "")
+        yield f"{coverage.events[kind]:,} {operation_of_kind(kind)}" + (f" ({failed:,} failed)" if failed else "")
 
 
 def exhaustions(coverage: Coverage) -> list[tuple[str, bool]]:
     return [("frames", coverage.frames_ran_out), ("ranges", coverage.ranges_ran_out)]
-
-
-def name(kind: type) -> str:
-    return str(kind.__struct_config__.tag)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import fields
 
-from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber, Crash
+from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber, Crash, operation_of_kind
 from memoracle.trace.memory_types import NUMBERS
 from memoracle.trace.quoting import quoted, shortened
 from memoracle.trace.repeated_keys import RepeatedKeyError, RepeatedKeys
@@ -59,7 +59,7 @@ class Header(Struct):
 
 Found = TypeVar("Found")
 LONGEST_NAME = 64  # of an operation for which names that are like it are sought
-FIELDS = {kind.__struct_config__.tag: frozenset(("op", *kind.__struct_encode_fields__)) for kind in AnyEvent.__args__}
+FIELDS = {operation_of_kind(kind): frozenset(("op", *kind.__struct_encode_fields__)) for kind in AnyEvent.__args__}
 REPEATED = RepeatedKeys()
 EVENT: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 HEADER = msgspec.json.Decoder(Header)
@@ -137,7 +137,7 @@ def event_of(op: str, keys: dict[str, msgspec.Raw]) -> AnyEvent:
 
 def structure_of(op: str, key: str) -> type[Struct] | None:
     """That of the objects which an operation has under this key."""
-    kind = next(each for each in AnyEvent.__args__ if each.__struct_config__.tag == op)
+    kind = next(each for each in AnyEvent.__args__ if operation_of_kind(each) == op)
     return next((structure_in(field.type) for field in fields(kind) if field.encode_name == key), None)
 
 

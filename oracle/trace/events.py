@@ -306,12 +306,17 @@ class Crash(Struct, frozen=True):
     error: UnsetType = UNSET
 
 
+def operation_of_kind(kind: type[Struct]) -> str:
+    """The name of the operation that a kind of event is about."""
+    return str(kind.__struct_config__.tag)
+
+
 def operation_of(event: AnyEvent) -> str:
     """The name of an event's operation."""
-    return str(event.__struct_config__.tag)
+    return operation_of_kind(type(event))
 
 
-OPERATIONS = frozenset(kind.__struct_config__.tag for kind in AnyEvent.__args__)
+OPERATIONS = frozenset(map(operation_of_kind, AnyEvent.__args__))
 
 
 def number(value: int | str) -> int:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import signal
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import current_thread, main_thread
-from types import FrameType
 from typing import Any
 
+from memoracle.proofs import processor_time
 from memoracle.proofs.exhaustive.finite_states import Domain, Values, after, broken, choices, reason, seen, settled
 from memoracle.proofs.exhaustive.snapshots import duplicate, frozen
 from memoracle.spec.clauses import Clause, Operation, Point
@@ -139,23 +139,12 @@ class EndlessError(Exception):
     """A call did not return."""
 
 
-@contextmanager
-def limited() -> Iterator[None]:
+def limited() -> AbstractContextManager[None]:
     """Cuts a call short that does not return, where a signal can be had (in the main thread)."""
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise EndlessError(f"it does not return within {SECONDS:g} seconds of a processor")
-
     if current_thread() is not main_thread():
-        yield
-        return
-    old = signal.signal(signal.SIGVTALRM, ring)
-    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, old)
+        return nullcontext()
+    endless = EndlessError(f"it does not return within {SECONDS:g} seconds of a processor")
+    return processor_time.limited(SECONDS, endless, signal.ITIMER_VIRTUAL)
 
 
 def run(system: System) -> Exploration:

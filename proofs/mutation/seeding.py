@@ -9,11 +9,10 @@ import importlib.util
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
@@ -22,6 +21,7 @@ from memoracle.proofs.mutation.operators.mutants import Mutant, mutants
 from memoracle.proofs.obligations import solver
 from memoracle.proofs.obligations.process_pool import Failure, run_each
 from memoracle.proofs.parts import parts_of
+from memoracle.proofs.processor_time import limited
 
 if TYPE_CHECKING:  # a process that seeds a fault imports what may depend on it afterwards
     from memoracle.proofs.obligations.obligation import Computation, Obligation
@@ -128,7 +128,8 @@ def tried(
     seed(fault)
     solver.RLIMIT = BUDGET
     try:
-        with _limited(BUILDING):
+        late = TimeoutError(f"not done within {BUILDING} seconds of a processor")
+        with limited(BUILDING, late, signal.ITIMER_PROF):
             from memoracle.proofs.registry import COMPONENTS as ALL
 
             every = {obligation.name: obligation for obligation in ALL[component]()}
@@ -154,22 +155,6 @@ def tried(
         if failed.outcome != "survived" and worst.outcome != "broken":
             worst = failed
     return worst
-
-
-@contextmanager
-def _limited(seconds: int) -> Iterator[None]:
-    """Raises TimeoutError where something takes so long, of a processor's time."""
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"not done within {seconds} seconds")
-
-    old = signal.signal(signal.SIGPROF, ring)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, old)
 
 
 def _groups(order: Sequence[str], every: Mapping[str, Obligation | Computation]) -> list[list[str]]:

@@ -102,14 +102,11 @@ def test_handlers_are_as_they_were(tmp_path: Path) -> None:
 
 
 def test_what_was_proved_is_reported_and_the_rest_is_unknown() -> None:
-    with started("prove", "bitmap", "--no-cache", "--format", "json") as running:
-        time.sleep(3)
+    with started("prove", "heap", "--no-cache", "--format", "json") as running:  # which takes minutes
+        time.sleep(5)
         status, out, errors = interrupted(running)
-    if status == 0:
-        pytest.skip("all was proved before the interrupt came")
-    assert errors in ("", "memoracle: interrupted\n")
-    if status == 130:
-        document = json.loads(out)
-        assert document["verdict"] == "unknown"
-        assert document["totals"]["unknown"] > 0
-        assert sum(document["totals"].values()) == len(document["obligations"]) > 50
+    assert (status, errors) == (130, "memoracle: interrupted\n")
+    document = json.loads(out)
+    assert document["verdict"] == "unknown"
+    assert document["totals"]["unknown"] > 0
+    assert sum(document["totals"].values()) == len(document["obligations"]) > 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -45,7 +46,7 @@ class IncompleteError(RecordError):
         self.certain = certain
 
 
-class Form:
+class Form(ABC):
     """A form, made for one text; a subclass has the first three, and `read`.
 
     name: of the form and, unless a record's label says otherwise, of its maps.  example: a record.  hint: a pattern
@@ -60,9 +61,9 @@ class Form:
     stage: ClassVar[int] = 0
     in_parts: ClassVar[bool] = False
 
+    @abstractmethod
     def read(self, text: str, line: int) -> Sequence[Entry]:
         """The records that end in a line; raises IncompleteError, or RecordError for a record that makes no sense."""
-        raise NotImplementedError
 
     def called(self, text: str) -> str:
         """What messages call a record in this line."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from memoracle.impl.boot import Record
 from memoracle.logs.choice import chosen, of_kernel
+from memoracle.logs.map_forms.form import Form
 from memoracle.logs.map_forms.table import FORMS, HINT
 from memoracle.logs.memory_maps import MemoryMap, holds_maps, read_maps
 from memoracle.trace.inputs import InputError
@@ -29,8 +30,8 @@ def only(text: str) -> MemoryMap:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_example_of_a_form_is_hinted_at(form: type) -> None:
-    assert HINT.search(form.example)  # type: ignore[attr-defined]
+def test_example_of_a_form_is_hinted_at(form: type[Form]) -> None:
+    assert HINT.search(form.example)
 
 
 MEMORY = Record(0x100000, 0xF00000, USABLE)

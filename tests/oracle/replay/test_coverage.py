@@ -12,7 +12,7 @@ from misuses import BOOT, CREATED, MISUSES, PAGE, op
 
 from memoracle.cli import main
 from memoracle.replay.coverage import AT_STAKE, KINDS
-from memoracle.trace.events import OPERATIONS
+from memoracle.trace.events import OPERATIONS, operation_of_kind
 
 FRAMES = [op("frame.allocate", result=frame * PAGE) for frame in range(2, 16)]
 NO_FRAME = op("frame.allocate", error="none is left")
@@ -73,10 +73,6 @@ def untested(report: Any, operation: str) -> list[str]:
     return clauses
 
 
-def tag(kind: type) -> str:
-    return str(kind.__struct_config__.tag)  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize("misuse", MISUSES, ids=[f"{misuse.op}: {misuse.clause}" for misuse in MISUSES])
 def test_a_call_that_breaks_a_rule_tests_it(check: Callable[..., Any], misuse: Any, small: dict[str, Any]) -> None:
     assert misuse.clause in untested(
@@ -91,8 +87,8 @@ def test_a_call_that_breaks_a_rule_tests_it(check: Callable[..., Any], misuse: A
 def test_every_rule_of_a_call_can_be_tested() -> None:
     """No rule is said to be untested that no trace can test, and none is left out."""
     broken = {(misuse.op, misuse.clause) for misuse in MISUSES}
-    assert {(tag(kind), clause.name) for kind in KINDS for clause in AT_STAKE[kind].calls} == broken
-    assert {tag(kind) for kind in AT_STAKE} == OPERATIONS
+    assert {(operation_of_kind(kind), clause.name) for kind in KINDS for clause in AT_STAKE[kind].calls} == broken
+    assert {operation_of_kind(kind) for kind in AT_STAKE} == OPERATIONS
 
 
 def test_rules_of_answers_are_tested_by_answers(check: Callable[..., Any]) -> None:

@@ -139,7 +139,7 @@ def test_what_can_be_reached() -> None:
     heap = Heap(pages, (8, 16), 64, None)
     assert id(pages.out) in containers(heap)
     assert doubled(heap, "heap", lambda each: set()) is None
-    heap.slabs, heap.notes = heap.large, {}  # type: ignore[assignment]
+    vars(heap).update(slabs=heap.large, notes={})
     assert doubled(heap, "heap", lambda each: set()) in (
         "heap.slabs and heap.large are one dict",
         "heap.large and heap.slabs are one dict",

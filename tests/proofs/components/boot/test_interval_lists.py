@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -39,11 +39,18 @@ RECORDS = st.builds(Record, st.integers(0, LAST), st.integers(0, 3), st.sampled_
 TRIALS = settings(max_examples=25, deadline=None)
 
 
-def bag(run: Run, intervals: Sequence[Interval], parameter: str = "point") -> Bag:
-    """The list of these; what is given of all points is given of the probes at least."""
+def bag(run: Run, intervals: Sequence[Interval], parameter: str = "point") -> Any:
+    """The stand-in for the list of these, which code takes for a list; what is given of all points is given of the
+    probes at least.
+    """
     for probe in PROBES:
         run.touch((parameter,), (probe,))
     return Bag(run, lambda point: covers(intervals, number(point)), parameter)
+
+
+def not_read(*points: object) -> NoReturn:
+    """A part of a map that records are read without."""
+    raise AssertionError(points)
 
 
 def gone_through(run: Run, source: Any, turns: int) -> list[Any]:
@@ -129,7 +136,9 @@ def test_going_through_records_comes_upon_all_that_they_say(records: list[Record
     def body(run: Run) -> None:
         for probe in PROBES:
             run.touch(("byte",), (probe,))
-        symbolic = law.Map(0, lambda b: whole.is_covered(number(b)), lambda b: whole.is_claimed(number(b)), None, None)  # type: ignore[arg-type]
+        symbolic = law.Map(
+            0, lambda b: whole.is_covered(number(b)), lambda b: whole.is_claimed(number(b)), not_read, not_read
+        )
         found = gone_through(run, Records(run, symbolic), len(records))
         seen = read(found)
         for probe in map(number, PROBES):
@@ -150,7 +159,7 @@ def test_intervals_without_one(integers: bool, intervals: list[Interval], gap: I
         due = boot.without(intervals, gap), boot.without_usable(intervals, record)
         cutting(run)
         filling(run)
-        got = boot.without(bag(run, intervals), gap), boot.without_usable(bag(run, intervals, "byte"), record)  # type: ignore[arg-type]
+        got = boot.without(bag(run, intervals), gap), boot.without_usable(bag(run, intervals, "byte"), record)
         for one, other in zip(got, due, strict=True):
             for probe in map(number, PROBES):
                 run.assert_goal("as the code does", covers(one, probe) == covers(other, probe))
@@ -172,8 +181,8 @@ def test_pages_without_those_that_are_touched(
         before = bag(run, runs, "page")
         # The reference's own lists have a byte of each page that they lack; here any will do.
         got: Any = [
-            run.call(lambda: boot.without_touched(before, spoiler, number(shift))),  # type: ignore[arg-type]
-            run.call(lambda: boot.without_other(before, record, number(shift))),  # type: ignore[arg-type]
+            run.call(lambda: boot.without_touched(before, spoiler, number(shift))),
+            run.call(lambda: boot.without_other(before, record, number(shift))),
         ]
         for page in map(number, PROBES):
             for byte in range((LAST + 2) << shift):

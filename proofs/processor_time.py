@@ -1,0 +1,29 @@
+"""A limit to the processor's time that something takes, so that a busy machine changes no verdict."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+TIMERS = {signal.ITIMER_VIRTUAL: signal.SIGVTALRM, signal.ITIMER_PROF: signal.SIGPROF}
+
+
+@contextmanager
+def limited(seconds: float, error: Exception, timer: int) -> Iterator[None]:
+    """Raises an error in the main thread once this process has worked so long.
+
+    timer: `signal.ITIMER_VIRTUAL` or `signal.ITIMER_PROF`; a limit within another needs the one that is not in use.
+    """
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise error
+
+    old = signal.signal(TIMERS[timer], ring)
+    signal.setitimer(timer, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(timer, 0)
+        signal.signal(TIMERS[timer], old)
