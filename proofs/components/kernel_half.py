@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from memoracle.impl.kernel_half import ENTRIES, LOWER, KernelHalf
 from memoracle.proofs.abstraction.objects import halves_of
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.rules.containers import doubled
 from memoracle.proofs.symbolic.containers import Set, Tables, Words
 from memoracle.proofs.symbolic.execution import Run
@@ -64,8 +64,7 @@ LAW = law_obligations.Law(
 )
 
 
-def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"kernel_half.{name}", kind, claim, SORTS, integers=True)
+proved = Claims("kernel_half", SORTS, integers=True)
 
 
 def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from memoracle.impl import pat as code
 from memoracle.proofs.obligations.law_obligations import short
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import pat as law
@@ -29,8 +29,7 @@ def any_table(run: HypothesisPool) -> law.Pat:
     return law.Pat(register)
 
 
-def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"pat.{name}", kind, claim, SORTS)
+proved = Claims("pat", SORTS)
 
 
 def theorem(clause: Clause) -> Obligation:

@@ -75,12 +75,26 @@ def source_of(function: Any) -> str:
     return f"{'/'.join(folders)}.py:{code.co_firstlineno}"
 
 
-def claimed(
-    name: str, kind: str, claim: str, sorts: dict[str, Sort], scope: str = UNBOUNDED, integers: bool = False
-) -> Callable[[Callable[[Run], None]], Obligation]:
-    """Declares the body that follows to be the proof of a claim."""
+@dataclass(frozen=True)
+class Claims:
+    """Declares the claims about one component, which have its sorts and its scope.
 
-    def declare(body: Callable[[Run], None]) -> Obligation:
-        return Obligation(name, name.split(".", 1)[0], kind, claim, body, sorts, scope, integers)
+    integers: whether the solver counts with integers, unless a claim says otherwise.
+    """
 
-    return declare
+    component: str
+    sorts: dict[str, Sort]
+    scope: str = UNBOUNDED
+    integers: bool = False
+
+    def __call__(
+        self, name: str, kind: str, claim: str, integers: bool | None = None
+    ) -> Callable[[Callable[[Run], None]], Obligation]:
+        """Declares the body that follows to be the proof of a claim; `name` is without the component."""
+        counts = self.integers if integers is None else integers
+
+        def declare(body: Callable[[Run], None]) -> Obligation:
+            named = f"{self.component}.{name}"
+            return Obligation(named, self.component, kind, claim, body, self.sorts, self.scope, counts)
+
+        return declare

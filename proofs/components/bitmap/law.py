@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
 from memoracle.spec import bitmap as law
@@ -47,8 +46,7 @@ LAW = law_obligations.Law(
 )
 
 
-def proved(name: str, kind: str, claim: str, integers: bool = False) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"bitmap.{name}", kind, claim, SORTS, integers=integers)
+proved = Claims("bitmap", SORTS)
 
 
 @proved("add.begins", "invariant", "adding no frames changes nothing", integers=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from memoracle.proofs.obligations import law_obligations, vacuity
-from memoracle.proofs.obligations.obligation import Computation, Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Computation, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import boot as law
@@ -28,8 +27,7 @@ def unknown(run: HypothesisPool) -> law.Map:
     )
 
 
-def proved(name: str, kind: str, claim: str, integers: bool = False) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"boot.{name}", kind, claim, SORTS, integers=integers)
+proved = Claims("boot", SORTS)
 
 
 def initially(clause: Clause) -> Obligation:

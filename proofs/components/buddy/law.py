@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import buddy as law
@@ -81,8 +80,7 @@ LAW = law_obligations.Law(
 )
 
 
-def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"buddy.{name}", kind, claim, SORTS)
+proved = Claims("buddy", SORTS)
 
 
 def lawful(run: Run) -> law.Blocks:

@@ -5,13 +5,12 @@ The proof that `new` hands out free bytes needs of shifts and masks only what is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE, SCOPE
 from memoracle.proofs.components.heap.law import SORTS as LAW_SORTS
 from memoracle.proofs.obligations.law_obligations import prose
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
 from memoracle.proofs.symbolic.values import Condition, Function, Property, Relation, Table
@@ -22,8 +21,7 @@ SORTS = LAW_SORTS | {"last": Sort("address"), "page": PAGE, "later": PAGE, "shif
 MOST_PAGES = 1 << 64 - LEAST_PAGE
 
 
-def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"heap.{name}", kind, claim, SORTS, SCOPE)
+proved = Claims("heap", SORTS, SCOPE)
 
 
 @dataclass(frozen=True)

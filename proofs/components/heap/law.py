@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from memoracle.impl import slab as slab_code
 from memoracle.proofs.components.bitmap import law as bitmap
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import bitmap as bitmap_law
@@ -68,8 +68,7 @@ RESERVE = law_obligations.Law(
 )
 
 
-def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"heap.{name}", kind, claim, SORTS, SCOPE)
+proved = Claims("heap", SORTS, SCOPE)
 
 
 def keeps_others(operation: Operation) -> Obligation:

@@ -29,7 +29,7 @@ from memoracle.proofs.components.heap.symbolic_heap import (
     unknown_code,
 )
 from memoracle.proofs.obligations.law_obligations import prose
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.proofs.symbolic.values import Condition, Function, Property
@@ -131,6 +131,7 @@ NOTED: dict[Condition, tuple[str, ...]] = {
     pages_of_notes_are_kept: ("page",),
 }
 NOTE_SORTS = SORTS | {"note": Sort("note")}
+proved_of_notes = Claims("heap", NOTE_SORTS, SCOPE)
 
 
 def with_notes(run: Run, heap: Any) -> NotedHeap:
@@ -171,13 +172,7 @@ def notes_stay_right(run: Run, heap: NotedHeap, page: Number) -> None:
         run.assert_goal(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
 
 
-@claimed(
-    "heap.notes.get.keeps-apart",
-    "refinement",
-    "pages that are got take a note that no other run has",
-    NOTE_SORTS,
-    SCOPE,
-)
+@proved_of_notes("notes.get.keeps-apart", "refinement", "pages that are got take a note that no other run has")
 def get_keeps_notes_apart(run: Run) -> None:
     heap = unknown_notes(run)
     page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
@@ -186,9 +181,7 @@ def get_keeps_notes_apart(run: Run) -> None:
         run.assert_goal("the pages that are got have no notes", neg(heap.has_notes(page)))
 
 
-@claimed(
-    "heap.notes.delete.keeps-apart", "refinement", "the note of pages that go back is spare once", NOTE_SORTS, SCOPE
-)
+@proved_of_notes("notes.delete.keeps-apart", "refinement", "the note of pages that go back is spare once")
 def delete_keeps_notes_apart(run: Run) -> None:
     heap, address, page = unknown_notes(run), run.any_number("address"), run.point("page")
     run.call(lambda: bool(heap.delete(address)))
@@ -222,9 +215,10 @@ def extent_refines(run: Run) -> None:
 LARGEST_TRIED = 16
 TRIED = f"bounded: pages of 2^{LEAST_PAGE} to 2^{LARGEST_TRIED} bytes"
 NOTE = 16  # bytes: two words
+tried = Claims("heap", SORTS, TRIED)
 
 
-@claimed("heap.notes.refines", "refinement", "a page of notes is laid out as a slab of them", SORTS, TRIED)
+@tried("notes.refines", "refinement", "a page of notes is laid out as a slab of them")
 def notes_refine(run: Run) -> None:
     for page_shift in range(LEAST_PAGE, LARGEST_TRIED + 1):
         start, place = 3 << page_shift, layout(page_shift, NOTE.bit_length() - 1)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import z3
 
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.proofs.symbolic.primed import Renamed
@@ -158,8 +158,7 @@ LAW = law_obligations.Law(
 )
 
 
-def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"manager.{name}", kind, claim, SORTS, integers=True)
+proved = Claims("manager", SORTS, integers=True)
 
 
 def keeps_blocks(operation: Operation) -> Obligation:

@@ -34,7 +34,7 @@ from memoracle.proofs.components.paging.symbolic_tables import (
     unknown_tables,
 )
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.rules.containers import doubled
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
@@ -47,8 +47,7 @@ OF_PAGE = ("physical", "cache", "writable", "executable", "global_")
 NOT_KEPT = ("number_of", "space_numbered", "page_numbered")  # by the reference
 
 
-def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"paging.{name}", kind, claim, SORTS)
+proved = Claims("paging", SORTS)
 
 
 # Tables

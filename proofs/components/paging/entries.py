@@ -5,14 +5,14 @@ A processor is any number of physical address bits from 32 to 52, and any value 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from memoracle.impl import pat as pat_code
 from memoracle.impl import pte as code
 from memoracle.proofs.components import pat
 from memoracle.proofs.obligations.law_obligations import short
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.spec import addresses
@@ -72,8 +72,7 @@ def layout(state: law.Entries) -> Any:
     return record(code.Layout, state.physical_bits, state.pat_register)
 
 
-def proved(name: str, kind: str, claim: str) -> Callable[[Callable[[Run], None]], Obligation]:
-    return claimed(f"paging.{name}", kind, claim, SORTS)
+proved = Claims("paging", SORTS)
 
 
 def theorem(clause: Clause) -> Obligation:

@@ -8,7 +8,7 @@ from typing import Any
 import z3
 
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Obligation, claimed
+from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.spec import geometry
@@ -93,14 +93,16 @@ LAW = law_obligations.Law(
 )
 
 
+proved = Claims("paging", SORTS)
+
+
 def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
     """That a relation between the states before and after an operation on a page holds."""
 
-    @claimed(
-        f"paging.{law_obligations.short(operation)}.{relation.__name__.replace('_', '-')}",
+    @proved(
+        f"{law_obligations.short(operation)}.{relation.__name__.replace('_', '-')}",
         "theorem",
         law_obligations.prose(relation),
-        SORTS,
     )
     def body(run: Run) -> None:
         before, after, values = law_obligations.happens(run, LAW, operation)
@@ -111,7 +113,7 @@ def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
     return body
 
 
-@claimed("paging.exit.ends-a-live-process", "theorem", "only a process that lives ends", SORTS)
+@proved("exit.ends-a-live-process", "theorem", "only a process that lives ends")
 def ends_a_live_process(run: Run) -> None:
     before, _, values = law_obligations.happens(run, LAW, law.end)
     run.assert_goal("the process lived", before.lives(values["process"]))

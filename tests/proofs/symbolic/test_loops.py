@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from memoracle.proofs.obligations.discharge import discharge
-from memoracle.proofs.obligations.obligation import claimed
+from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic import execution
 from memoracle.proofs.symbolic.containers import Set
 from memoracle.proofs.symbolic.execution import Run
@@ -57,7 +57,7 @@ def verdict(
 ) -> tuple[str, str]:
     """The verdict on the claim that what is drained is empty afterwards."""
 
-    @claimed("test.drain", "refinement", "it is empty", SORTS)
+    @Claims("test", SORTS)("drain", "refinement", "it is empty")
     def body(run: Run) -> None:
         module = reference(code, step)
         left = Set(run, run.relation("left", "item"), "item")

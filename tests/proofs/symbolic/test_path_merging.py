@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from memoracle.proofs.obligations import discharge
-from memoracle.proofs.obligations.obligation import claimed
+from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.proofs.symbolic.path_merging import merged
 
-SORTS = {"number": Sort("number", 100)}
+proved = Claims("some", {"number": Sort("number", 100)})
 
 
 def verdict(body: Callable[[Run], None]) -> str:
-    return discharge.discharge(claimed("some.thing", "theorem", "it holds", SORTS)(body), use_cache=False).verdict
+    return discharge.discharge(proved("thing", "theorem", "it holds")(body), use_cache=False).verdict
 
 
 def counted(run: Run, number: Any, state: Any) -> Any:
