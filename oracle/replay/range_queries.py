@@ -19,6 +19,7 @@ from memoracle.replay.ranges import RangeEvent, RangeReplay
 from memoracle.replay.space import Space
 from memoracle.spec import addresses
 from memoracle.spec import buddy as law
+from memoracle.spec.blocks import in_range
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
@@ -66,7 +67,7 @@ class RangeAnswers:
             told = counted(answer, "page")
             message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
             return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
-        if not law.in_range(blocks_of(space.buddy), asked.page):
+        if not in_range(blocks_of(space.buddy), asked.page):
             return None
         return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
 

@@ -18,7 +18,7 @@ from memoracle.proofs.exhaustive.law_search import Variant, reached
 from memoracle.proofs.exhaustive.manager import COMPOSED, manager_system, two_processes_system
 from memoracle.proofs.exhaustive.systems import bitmap_system, buddy_domain, buddy_system, half_system, spaces_system
 from memoracle.proofs.obligations.obligation import Computation
-from memoracle.spec import bitmap, buddy, heap, kernel_half, manager_law
+from memoracle.spec import bitmap, blocks, buddy, heap, kernel_half, manager_law
 from memoracle.spec.clauses import Operation
 
 SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
@@ -49,8 +49,8 @@ CALLED: dict[str, Sequence[Operation]] = {
 STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
     "bitmap": {bitmap.is_free: lambda: hazards.spurious(bitmap.CHECKED, bitmap.free)},
     "buddy": {
-        step: lambda: Variant(buddy.whole(1), buddy.STEPS, buddy.INVARIANTS, buddy_domain(1))
-        for step in (*buddy.STEPS, buddy.carve)
+        step: lambda: Variant(blocks.whole(1), blocks.STEPS, blocks.INVARIANTS, buddy_domain(1))
+        for step in (*blocks.STEPS, buddy.carve)
     },
     "manager": {
         step: manager_hazards.whole

@@ -15,6 +15,7 @@ from memoracle.proofs.abstraction.objects import blocks_of, frames_of, halves_of
 from memoracle.proofs.exhaustive.explore import Call, Part, Question, System
 from memoracle.proofs.exhaustive.finite_states import Domain, Values
 from memoracle.spec import bitmap as bitmap_law
+from memoracle.spec import blocks as blocks_law
 from memoracle.spec import buddy as buddy_law
 from memoracle.spec import kernel_half as half_law
 from memoracle.spec.clauses import Clause, Number, Operation
@@ -51,27 +52,27 @@ def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
 
     def shows(state: Any) -> list[str]:
         starts = [(page, state.order_at(page)) for page in range(1 << state.depth)]
-        listed = [(p, 1 << o, bool(state.is_allocated(o, p >> o))) for p, o in starts if buddy_law.is_aligned(p, o)]
+        listed = [(p, 1 << o, bool(state.is_allocated(o, p >> o))) for p, o in starts if blocks_law.is_aligned(p, o)]
         fixed = {page for page, _ in starts if state.is_fixed(page)}
         known = [f"assert {variable}.fixed == {fixed}"] if fixed else []
         return [f"assert {variable}.blocks() == {listed}", *known]
 
-    clauses = (*buddy_law.INVARIANTS, *buddy_law.THEOREMS)
+    clauses = (*blocks_law.INVARIANTS, *buddy_law.THEOREMS)
     state = blocks_of(buddy)
     order_at: Callable[[Any], Any] = state.order_at
     # A page that is in no block has no order: whichever is named, the first clause does not hold.
     state = replace(state, order_at=lambda page: max(0, order_at(page)))
-    return Part(state, buddy_domain(buddy.depth), clauses, words, shows, buddy_law.whole(buddy.depth))
+    return Part(state, buddy_domain(buddy.depth), clauses, words, shows, blocks_law.whole(buddy.depth))
 
 
 BEST_FIT = "the smallest order that fits, its lowest address, and the lower half of a split"
 
 
-def smallest_then_lowest(state: buddy_law.Blocks, choice: Values) -> tuple[Number, int]:
+def smallest_then_lowest(state: blocks_law.Blocks, choice: Values) -> tuple[Number, int]:
     return state.order_at(choice["page"]), choice["page"]
 
 
-def and_fixed(state: buddy_law.Blocks, pages: int, page: int, order: int) -> buddy_law.Blocks:
+def and_fixed(state: blocks_law.Blocks, pages: int, page: int, order: int) -> blocks_law.Blocks:
     return buddy_law.fix(buddy_law.reserve(state, pages, page, order), page, order)
 
 
