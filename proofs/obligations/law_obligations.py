@@ -1,7 +1,7 @@
 """What every component's law owes: it starts right, its operations keep its invariants, its theorems follow.
 
 An unknown state satisfies the invariants, an operation's guard holds of its arguments, and of the state that its effect
-describes each invariant is to hold at any points. Nobody states these obligations: they are made from the law itself.
+describes each invariant is to hold at any points. There is no list of these obligations: they are made from the law.
 """
 
 from __future__ import annotations

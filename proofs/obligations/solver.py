@@ -61,7 +61,7 @@ def prepare() -> None:
 def ask(text: str, use_cache: bool = True, rlimit: int = RLIMIT, at_once: bool = True) -> Answer:
     """Whether the assertions of an SMT-LIB text can hold together.
 
-    at_once: whether the solver is given all assertions at once, or clauses at points by and by (`instantiation.py`).
+    at_once: whether the solver is given all assertions at once, or clauses at points step by step (`instantiation.py`).
     """
     key = hashlib.sha256(json.dumps([text, VERSION, rlimit, SEED, at_once]).encode()).hexdigest()
     if use_cache and (answer := _kept(key)) is not None:

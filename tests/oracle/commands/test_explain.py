@@ -1,4 +1,4 @@
-"""`memoracle explain`: every name is found, and what is told of it is so."""
+"""`memoracle explain`: every name is found, and what is said of it is so."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_whatever_is_named_can_be_told(index: Index) -> None:
             assert found.name in out.getvalue()
 
 
-# What is told is so
+# What is said is so
 
 
 @pytest.mark.parametrize("component", registry.LAWS)
