@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing import get_context
 
 import msgspec
@@ -15,14 +15,14 @@ import z3
 from memoracle.proofs.obligations import instantiation
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.obligations.queries import failure, question
-from memoracle.proofs.obligations.solver import ask
+from memoracle.proofs.obligations.solver import Way, ask
 from memoracle.proofs.obligations.unsat_cores import Group, Hints, Needed, file_of, noted, noted_of, path_of
 from memoracle.proofs.registry import obligations
 from memoracle.proofs.symbolic.execution import Run, explore
 
-TOGETHER = 100_000_000  # the solver's budget for all goals of a path
-APART = 400_000_000  # for one goal
-CHEAP = 2_000_000  # what needs no second thought
+TOGETHER = 30_000_000  # the solver's budget for a goal, all hypotheses tracked
+APART = 400_000_000  # given a core
+EASY = 300_000  # what needs no second thought
 
 
 def find(obligation: Obligation) -> dict[str, Needed]:
@@ -42,51 +42,73 @@ def find(obligation: Obligation) -> dict[str, Needed]:
 
 
 def _groups(obligation: Obligation, run: Run, hypotheses: Sequence[z3.BoolRef]) -> list[Group] | None:
-    """All goals together, or each apart, whichever costs the solver less."""
-    places = range(len(run.goals))
-    together = _group(obligation, run, list(places), hypotheses, TOGETHER)
-    if together is not None and together[0] <= CHEAP:
-        return [together[1]]
-    apart = [_group(obligation, run, [place], hypotheses, APART) for place in places]
-    found = [each for each in apart if each is not None]
-    if len(found) == len(apart) and (together is None or sum(cost for cost, _ in found) < together[0]):
-        return [group for _, group in found]
-    return None if together is None else [together[1]]
+    """Each goal, as it costs the solver least; None if one is not proved."""
+    cores = _cores(hypotheses, [failure(run, [place]) for place in range(len(run.goals))])
+    found = [_cheapest(obligation, run, place, hypotheses, core) for place, core in enumerate(cores)]
+    groups = [each for each in found if each is not None]
+    return groups if len(groups) == len(found) else None
 
 
-def _group(
-    obligation: Obligation, run: Run, goals: list[int], hypotheses: Sequence[z3.BoolRef], budget: int
-) -> tuple[int, Group] | None:
-    """What it costs to prove these goals, and from which hypotheses; None if the solver does not find it."""
-    answers = []
-    for needed in (_core(hypotheses, failure(run, goals), budget), list(range(len(hypotheses)))):
-        if needed is not None:
-            text = question(obligation, run, [hypotheses[place] for place in needed], goals)
-            answer = ask(text, rlimit=budget)
+def _cheapest(
+    obligation: Obligation, run: Run, goal: int, hypotheses: Sequence[z3.BoolRef], core: list[int] | None
+) -> Group | None:
+    """From which hypotheses and in which way a goal is proved at least cost; None if the solver does not prove it."""
+    every = list(range(len(hypotheses)))
+    for needed in [every] if core is None else [core, every]:
+        text = question(obligation, run, [hypotheses[place] for place in needed], [goal])
+        answers: list[tuple[int, Group]] = []
+        for way in (Way.GOALS_APART, Way.AT_ONCE):
+            answer = ask(text, rlimit=min([APART, *(cost for cost, _ in answers)]), way=way)
             if answer.verdict == "unsat":
-                answers.append((answer.rlimit, Group(goals, needed)))
-                if answer.rlimit <= CHEAP:
+                answers.append((answer.rlimit, Group([goal], needed, way)))
+                if answer.rlimit <= EASY:
                     break
-    return min(answers, default=None)
+        if answers:
+            return min(answers)[1]
+    return None
 
 
-def _core(hypotheses: Sequence[z3.BoolRef], failure: z3.BoolRef, budget: int) -> list[int] | None:
-    """The places of hypotheses with which nothing fails: the solver's core, and the core of that, until it stays."""
-    by_and_by = instantiation.ask(z3.Solver(), [*hypotheses, failure], budget)
-    found = [place for place in by_and_by.used if place < len(hypotheses)] if by_and_by.verdict == "unsat" else None
-    places = list(range(len(hypotheses))) if found is None else found
-    while True:
-        solver = z3.Solver()
-        solver.set("rlimit", budget)
-        for place in places:
-            solver.assert_and_track(hypotheses[place], f"hypothesis#{place}")
+def _cores(hypotheses: Sequence[z3.BoolRef], failures: Sequence[z3.BoolRef]) -> Iterator[list[int] | None]:
+    """The places of hypotheses with which each of these cannot be, if the solver finds them."""
+    solver = _tracking(hypotheses, range(len(hypotheses)), TOGETHER)
+    for each in failures:
+        solver.push()
+        solver.add(each)
+        found = _core_of(solver) if solver.check() == z3.unsat else _by_and_by(hypotheses, each)
+        solver.pop()
+        yield _least(hypotheses, each, found)
+
+
+def _by_and_by(hypotheses: Sequence[z3.BoolRef], failure: z3.BoolRef) -> list[int] | None:
+    """The hypotheses that were asked before this could not be, if they were put off until they mattered."""
+    asked = instantiation.ask(z3.Solver(), [*hypotheses, failure], APART)
+    return [place for place in asked.used if place < len(hypotheses)] if asked.verdict == "unsat" else None
+
+
+def _least(hypotheses: Sequence[z3.BoolRef], failure: z3.BoolRef, found: list[int] | None) -> list[int] | None:
+    """The solver's core of a core, until it stays as it is."""
+    while found:
+        solver = _tracking(hypotheses, found, APART)
         solver.add(failure)
         if solver.check() != z3.unsat:
-            return found
-        found = sorted(int(str(name).split("#")[1]) for name in solver.unsat_core())
-        if len(found) >= 0.8 * len(places) or not found:
-            return found
-        places = found
+            break
+        before, found = found, _core_of(solver)
+        if len(found) >= 0.8 * len(before):
+            break
+    return found
+
+
+def _tracking(hypotheses: Sequence[z3.BoolRef], places: Iterable[int], budget: int) -> z3.Solver:
+    solver = z3.SimpleSolver()
+    solver.set("rlimit", budget)
+    solver.set("unsat_core", True)
+    for place in places:
+        solver.assert_and_track(hypotheses[place], f"hypothesis#{place}")
+    return solver
+
+
+def _core_of(solver: z3.Solver) -> list[int]:
+    return sorted(int(str(name).split("#")[1]) for name in solver.unsat_core())
 
 
 def _found(name: str) -> tuple[str, dict[str, Needed]]:

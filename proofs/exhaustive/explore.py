@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from threading import current_thread, main_thread
 from typing import Any
 
@@ -139,21 +139,16 @@ class EndlessError(Exception):
     """A call did not return."""
 
 
-def limits() -> AbstractContextManager[Callable[[float], None]]:
-    """How to cut calls short that do not return, where a signal can be had (in the main thread): see `answer_of`."""
+def limited() -> AbstractContextManager[None]:
+    """Cuts a call short that does not return, where a signal can be had (in the main thread)."""
     if current_thread() is not main_thread():
-        return nullcontext(lambda seconds: None)
+        return nullcontext()
     endless = EndlessError(f"it does not return within {SECONDS:g} seconds of a processor")
-    return processor_time.limits(endless, signal.ITIMER_VIRTUAL)
+    return processor_time.limited(SECONDS, endless, signal.ITIMER_VIRTUAL)
 
 
 def run(system: System) -> Exploration:
     """Runs every call in every state until one fails or none is left."""
-    with limits() as limit:
-        return _run(system, limit)
-
-
-def _run(system: System, limit: Callable[[float], None]) -> Exploration:
     known: dict[Any, View] = {}  # every state met, by what its object keeps
     queue: list[tuple[Any, View, tuple[str, ...]]] = []
     outcome = Exploration()
@@ -170,7 +165,7 @@ def _run(system: System, limit: Callable[[float], None]) -> Exploration:
         for call in system.calls(instance):
             outcome.steps += 1
             line = call.said.replace("@", system.variable)
-            answer, raised = answer_of(partial(call.run, result), limit)
+            answer, raised = _answer(call, result)
             key = frozen(result)
             new = known.get(key) or View(system.parts(result))
             wrong = _judge(call, view, answer, new, outcome, line) if not raised else _raises(raised, call, view, line)
@@ -186,14 +181,11 @@ def _run(system: System, limit: Callable[[float], None]) -> Exploration:
     return outcome
 
 
-def answer_of(call: Callable[[], object], limit: Callable[[float], None]) -> tuple[object, str]:
-    """What a call returns, or how it fails to return anything."""
+def _answer(call: Call | Question, instance: Any) -> tuple[object, str]:
+    """What a call on the object returns, or how it fails to return anything."""
     try:
-        try:
-            limit(SECONDS)
-            return call(), ""
-        finally:
-            limit(0)
+        with limited():
+            return call.run(instance), ""
     except EndlessError as endless:
         return None, str(endless)
     except Exception as raised:
@@ -243,11 +235,13 @@ def _leaves(call: Call, taken: list[Values], before: View, now: View, answered: 
     due = [after(call.operation, part.state, choice) for choice in taken]
     actual = now.tables.get(call.part, {})
     fits = [state for state in due if seen(state, part.domain) == actual]
-    if now.lost is not None or not fits:
-        lawful = (fits or due)[0]
-        differs = "" if fits else _difference(actual, seen(lawful, part.domain))
-        why = now.lost or f"{call.operation.name}: {call.operation.says} But {differs}"
-        return Wrong(why, [answered, *part.shows(lawful)], part.words(lawful))
+    lawful = (fits or due)[0]
+    shown = [answered, *part.shows(lawful)]
+    if now.lost is not None:
+        return Wrong(now.lost, shown, part.words(lawful))
+    if not fits:
+        differs = _difference(actual, seen(lawful, part.domain))
+        return Wrong(f"{call.operation.name}: {call.operation.says} But {differs}", shown, part.words(lawful))
     return _stays(before, now, [name for name in now.parts if name != call.part], answered)
 
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import z3
+
 from memoracle.proofs.obligations import reach, solver, unsat_cores
+from memoracle.proofs.obligations.goals_apart import Needs
 from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.obligations.queries import question
+from memoracle.proofs.obligations.solver import Way
+from memoracle.proofs.obligations.unsat_cores import Group
 from memoracle.proofs.symbolic.execution import ExplorationError, Run, explore
 
 TOGETHER = 60_000_000  # the solver's budget for all goals of a path together
 VALUES_AT_MOST = 60  # of a counterexample's, that are shown
 NEEDED = 100_000_000  # the solver's budget for goals, given the hypotheses that they need
+Question = tuple[str, Way, Needs | None]
 
 
 @dataclass(frozen=True)
@@ -106,25 +114,45 @@ def _fails(obligation: Obligation, run: Run, use_cache: bool) -> solver.Answer:
     given = run.hypotheses(obligation.rounds)
     needed = unsat_cores.noted(obligation.name, run, len(given))
     if needed is not None:
-        texts = [question(obligation, run, [given[place] for place in each.hypotheses], each.goals) for each in needed]
-        answer = _none_can(texts, use_cache, NEEDED)
+        answer = _as_noted(obligation, run, given, needed, use_cache)
         if answer.verdict == "unsat":
             return answer
     together = question(obligation, run, given)
-    for at_once in (False, True):
-        answer = solver.ask(together, use_cache, TOGETHER, at_once)
+    for way in (Way.GOALS_APART, Way.BY_AND_BY, Way.AT_ONCE):
+        answer = solver.ask(together, use_cache, TOGETHER, way)
         if answer.verdict != "unknown":
             return answer
     texts = [question(obligation, run, given, [place]) for place in range(len(run.goals))]
-    answer = _none_can(texts, use_cache, solver.RLIMIT, at_once=False)
-    return _none_can(texts, use_cache, solver.RLIMIT) if answer.verdict == "unknown" else answer
+    answer = _none_can([(text, Way.BY_AND_BY, None) for text in texts], use_cache, solver.RLIMIT)
+    if answer.verdict == "unknown":
+        answer = _none_can([(text, Way.AT_ONCE, None) for text in texts], use_cache, solver.RLIMIT)
+    return answer
 
 
-def _none_can(texts: list[str], use_cache: bool, rlimit: int, at_once: bool = True) -> solver.Answer:
-    """The answer to the first question that is not answered by `unsat`, or to all."""
+def _as_noted(
+    obligation: Obligation, run: Run, given: Sequence[z3.BoolRef], needed: list[Group], use_cache: bool
+) -> solver.Answer:
+    """The answer about goals with the hypotheses noted of each; those that are asked apart stand in one text."""
+    apart = [each for each in needed if each.way is Way.GOALS_APART]
+    questions: list[Question] = []
+    if apart:
+        used = sorted({place for each in apart for place in each.hypotheses})
+        of_goal = dict(sorted((goal, each.hypotheses) for each in apart for goal in each.goals))
+        needs = tuple(tuple(bisect_left(used, place) for place in places) for places in of_goal.values())
+        text = question(obligation, run, [given[place] for place in used], list(of_goal))
+        questions.append((text, Way.GOALS_APART, needs))
+    for each in needed:
+        if each.way is not Way.GOALS_APART:
+            text = question(obligation, run, [given[place] for place in each.hypotheses], each.goals)
+            questions.append((text, each.way, None))
+    return _none_can(questions, use_cache, NEEDED)
+
+
+def _none_can(questions: list[Question], use_cache: bool, rlimit: int) -> solver.Answer:
+    """The answer to the first question that is not answered by `unsat`, or to all; each is asked in its way."""
     spent, seconds, cached = 0, 0.0, True
-    for text in texts:
-        answer = solver.ask(text, use_cache, rlimit, at_once)
+    for text, way, needs in questions:
+        answer = solver.ask(text, use_cache, rlimit, way, needs)
         spent, seconds, cached = spent + answer.rlimit, seconds + answer.seconds, cached and answer.cached
         if answer.verdict != "unsat":
             break

@@ -12,12 +12,13 @@ import z3
 
 from memoracle.proofs.obligations import solver, unsat_cores
 from memoracle.proofs.obligations.obligation import Obligation
+from memoracle.proofs.obligations.solver import Way
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.exits import Exit, exits_of, line_of
 
-BRIEFLY = 1_000_000  # the solver's budget to find one case in which what is given is so
+BRIEFLY = 4_000_000  # the solver's budget to find one case in which what is given is so
 LONGER = 60_000_000
-TRIES = ((BRIEFLY, False), (LONGER, False), (LONGER, True))  # budgets, and whether all is asked at once
+TRIES = ((BRIEFLY, Way.BY_AND_BY), (LONGER, Way.BY_AND_BY), (LONGER, Way.AT_ONCE))
 T = TypeVar("T")
 
 
@@ -40,10 +41,10 @@ def missed(obligation: Obligation, runs: list[Run], use_cache: bool) -> tuple[st
     for each in sorted(due, key=line_of):
         if each in shown:
             continue
-        for budget, at_once in TRIES:
+        for budget, way in TRIES:
             verdict = "unsat"
             for run in (run for run in ended if each in run.exits.reached):
-                answer = _can_be(obligation, run, use_cache, budget, at_once)
+                answer = _can_be(obligation, run, use_cache, budget, way)
                 if answer == "sat":
                     shown |= run.exits.reached
                     verdict = "sat"
@@ -64,19 +65,19 @@ def _all(sets: Iterable[set[T]]) -> set[T]:
     return {each for one in sets for each in one}
 
 
-def _can_be(obligation: Obligation, run: Run, use_cache: bool, budget: int, at_once: bool) -> str:
+def _can_be(obligation: Obligation, run: Run, use_cache: bool, budget: int, way: Way) -> str:
     """Whether all that is known at the end of a run can be so."""
     text = solver.text_of([*run.hypotheses(obligation.rounds), *run.conditions], obligation.integers)
-    return solver.ask(text, use_cache, budget, at_once).verdict
+    return solver.ask(text, use_cache, budget, way).verdict
 
 
 def _some_goal(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
     """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
-    for budget, at_once in TRIES:
+    for budget, way in TRIES:
         verdict = "unsat"
         for run, place, used in _stands(obligation, runs):
             text = solver.text_of([*used, *run.goals[place].conditions], obligation.integers)
-            answer = solver.ask(text, use_cache, budget, at_once)
+            answer = solver.ask(text, use_cache, budget, way)
             if answer.verdict == "sat":
                 return "sat"
             verdict = "unknown" if answer.verdict == "unknown" else verdict
@@ -90,9 +91,10 @@ def _stands(obligation: Obligation, runs: list[Run]) -> Iterator[tuple[Run, int,
     found = []
     for run in runs:
         given = run.hypotheses(obligation.rounds)
-        every = unsat_cores.Group(list(range(len(run.goals))), list(range(len(given))))
-        for goals, used in unsat_cores.noted(obligation.name, run, len(given)) or [every]:
-            found += [(len(run.goals) - place, len(used), run, place, used) for place in goals]
+        noted = unsat_cores.noted(obligation.name, run, len(given))
+        # All that any goal of the path uses: what is used for one alone may be less than what cannot be so.
+        used = range(len(given)) if noted is None else sorted({place for group in noted for place in group.hypotheses})
+        found += [(len(run.goals) - place, len(used), run, place, used) for place in range(len(run.goals))]
     for _, _, run, place, used in sorted(found, key=lambda each: each[:2]):
         given = run.hypotheses(obligation.rounds)
         yield run, place, [given[each] for each in used]

@@ -13,12 +13,14 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 import z3
 
-from memoracle.proofs.obligations import instantiation
+from memoracle.proofs.obligations import goals_apart, instantiation
+from memoracle.proofs.obligations.goals_apart import Needs
 
 RLIMIT = 400_000_000
 SEED = 0
@@ -26,6 +28,14 @@ KEPT_AT_MOST = 20_000  # answers
 ANSWERS = "answers"  # the folder of the cache that has them
 CONTEXTS = 4  # made before others are started: most of them ask no more questions
 VERSION = f"z3 {z3.get_version_string()}"
+
+
+class Way(StrEnum):
+    """How the solver is asked: all that is asserted at once; clauses at points by and by; or the goals one by one."""
+
+    AT_ONCE = "at once"
+    BY_AND_BY = "by and by"
+    GOALS_APART = "goals apart"
 
 
 @dataclass(frozen=True)
@@ -58,15 +68,17 @@ def prepare() -> None:
     _unused = iter(_contexts)
 
 
-def ask(text: str, use_cache: bool = True, rlimit: int = RLIMIT, at_once: bool = True) -> Answer:
+def ask(
+    text: str, use_cache: bool = True, rlimit: int = RLIMIT, way: Way = Way.AT_ONCE, needs: Needs | None = None
+) -> Answer:
     """Whether the assertions of an SMT-LIB text can hold together.
 
-    at_once: whether the solver is given all assertions at once, or clauses at points step by step (`instantiation.py`).
+    needs: where goals are asked apart, the hypotheses that each needs, by their places; all of them, if not said.
     """
-    key = hashlib.sha256(json.dumps([text, VERSION, rlimit, SEED, at_once]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([text, VERSION, rlimit, SEED, way, needs]).encode()).hexdigest()
     if use_cache and (answer := _kept(key)) is not None:
         return answer
-    answer = _solve(text, rlimit, at_once)
+    answer = _solve(text, rlimit, way, needs)
     if answer.verdict != "unknown":
         with suppress(OSError, RuntimeError):  # no cache is as good, but slower
             keep(_answers() / f"{key}.json", json.dumps(asdict(answer)))
@@ -98,21 +110,34 @@ def prune(folder: str = ANSWERS, most: int = KEPT_AT_MOST) -> None:
             file.unlink(missing_ok=True)
 
 
-def _solve(text: str, rlimit: int, at_once: bool) -> Answer:
+def _solve(text: str, rlimit: int, way: Way, needs: Needs | None) -> Answer:
     started = time.perf_counter()
     context = next(_unused, None) or z3.Context()
-    logic = text[len("(set-logic ") : text.index(")")]
-    solver = z3.SolverFor(logic, ctx=context)
-    solver.set(random_seed=SEED)
-    if at_once:
+    if way is Way.AT_ONCE:
+        logic = text[len("(set-logic ") : text.index(")")]
+        solver = _seeded(z3.SolverFor(logic, ctx=context))
         solver.set(rlimit=rlimit)
         solver.from_string(text)
         verdict = str(solver.check())
         model, spent = solver.model() if verdict == "sat" else None, instantiation.count(solver)
     else:
-        found = instantiation.ask(solver, list(z3.parse_smt2_string(text, ctx=context)), rlimit)
+        assertions = list(z3.parse_smt2_string(text, ctx=context))
+        # Not solvers for the logic: they begin with each question from nothing.
+        if way is Way.BY_AND_BY:
+            found = instantiation.ask(_simple(context), assertions, rlimit)
+        else:
+            found = goals_apart.ask(lambda: _simple(context), assertions, rlimit, needs)
         verdict, model, spent = found.verdict, found.model, found.rlimit
     return Answer(verdict, spent, time.perf_counter() - started, False, {} if model is None else _values(model))
+
+
+def _simple(context: z3.Context) -> z3.Solver:
+    return _seeded(z3.SimpleSolver(ctx=context))
+
+
+def _seeded(solver: z3.Solver) -> z3.Solver:
+    solver.set(random_seed=SEED)
+    return solver
 
 
 def _values(model: z3.ModelRef) -> dict[str, int | bool]:

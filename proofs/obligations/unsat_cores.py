@@ -12,16 +12,18 @@ from typing import NamedTuple
 
 import msgspec
 
+from memoracle.proofs.obligations.solver import Way
 from memoracle.proofs.symbolic.execution import Run
 
 FOLDER = Path(__file__).parent / "noted_cores"
 
 
 class Group(NamedTuple):
-    """Goals of a path that are asked together, and the hypotheses that they need, by their places."""
+    """Goals of a path, the hypotheses that they need, by their places, and the way to ask that costs least."""
 
     goals: list[int]
     hypotheses: list[int]
+    way: Way = Way.AT_ONCE
 
 
 class Needed(NamedTuple):

@@ -32,4 +32,4 @@ def _needed(law: law_obligations.Law, clause: Clause) -> Computation:
 def can_fail(obligation: Obligation) -> bool:
     """Whether some goal of an obligation does not follow."""
     paths = explore(obligation.sorts, obligation.body, obligation.integers)
-    return any(solver.ask(question(obligation, path), at_once=False).verdict == "sat" for path in paths)
+    return any(solver.ask(question(obligation, path), way=solver.Way.BY_AND_BY).verdict == "sat" for path in paths)

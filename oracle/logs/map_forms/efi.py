@@ -16,7 +16,6 @@ from memoracle.logs.map_forms.form import (
     Entry,
     Form,
     IncompleteError,
-    OneLineForm,
     RecordError,
     by_end,
     by_last_byte,
@@ -129,18 +128,22 @@ def named(name: str, attributes: str) -> int:
     return SOFT_RESERVED if kind == USABLE and SPECIFIC_PURPOSE.search(attributes + "]") else kind
 
 
-class LoongArch(OneLineForm):
+class LoongArch(Form):
     """The memory that LoongArch and MIPS machines of Loongson report; what the kernel reserves is listed besides."""
 
     name = "loongarch"
     example = "Node0: mem_type:7, mem_start:0x1000, mem_size:0xf000 Bytes"
     hint = r"mem_type"
     stage = 4
-    whole = re.compile(
+    WHOLE = re.compile(
         r"\bNode\s*(\d+): mem_type:(\d+),\s*mem_start:0x([0-9a-f]{1,16}),\s*mem_size:0x([0-9a-f]{1,16})\s+Bytes", re.I
     )
-    begins = re.compile(r"\bNode\s*\d+: mem_type", re.IGNORECASE)
-    missing = "no start and size in bytes"
+    BEGINS = re.compile(r"\bNode\s*\d+: mem_type", re.IGNORECASE)
 
-    def entry(self, found: re.Match[str]) -> Entry:
-        return Entry(self.name, Record(int(found[3], 16), int(found[4], 16), numbered(int(found[2]))))
+    def read(self, text: str, line: int) -> list[Entry]:
+        if found := self.WHOLE.search(text):
+            record = Record(int(found[3], 16), int(found[4], 16), numbered(int(found[2])))
+            return [Entry(self.name, record)]
+        if self.BEGINS.search(text):
+            raise IncompleteError("no start and size in bytes")
+        return []

@@ -114,7 +114,7 @@ def no_cache_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(solver, "RLIMIT", 200_000)
     monkeypatch.setattr("memoracle.proofs.obligations.discharge.TOGETHER", 100_000)
-    monkeypatch.setattr(solver.ask, "__defaults__", (True, 200_000, True))
+    monkeypatch.setattr(solver.ask, "__defaults__", (True, 200_000, solver.Way.AT_ONCE, None))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memoracle.proofs.obligations.instantiation import ask
-from memoracle.proofs.obligations.solver import RLIMIT, text_of
+from memoracle.proofs.obligations.solver import RLIMIT, Way, text_of
 from memoracle.proofs.obligations.solver import ask as ask_text
 
 NAMES = "abcd"
@@ -21,7 +21,7 @@ with_facts = st.tuples(clauses, literals).map(lambda both: z3.And(*both))
 def test_the_answer_is_that_of_all_at_once(assertions: list[z3.BoolRef]) -> None:
     text = text_of([GIVEN, *assertions], integers=True)
     at_once = ask_text(text, use_cache=False)
-    by_and_by = ask_text(text, use_cache=False, at_once=False)
+    by_and_by = ask_text(text, use_cache=False, way=Way.BY_AND_BY)
     assert by_and_by.verdict == at_once.verdict != "unknown"
 
 

@@ -10,6 +10,7 @@ import pytest
 import z3
 
 from memoracle.proofs.obligations import solver
+from memoracle.proofs.obligations.goals_apart import Needs
 from memoracle.proofs.obligations.solver import Answer, ask, text_of
 
 X, Y = z3.BitVec("x", 72), z3.BitVec("y", 72)
@@ -31,9 +32,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts: list[str] = []
     solve = solver._solve
 
-    def noting(text: str, rlimit: int, at_once: bool) -> Answer:
+    def noting(text: str, rlimit: int, way: solver.Way, needs: Needs | None) -> Answer:
         texts.append(text)
-        return solve(text, rlimit, at_once)
+        return solve(text, rlimit, way, needs)
 
     monkeypatch.setattr(solver, "_solve", noting)
     return texts
