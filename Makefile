@@ -25,7 +25,7 @@ mutants: .venv/installed
 faults: .venv/installed
 	$(BIN)/python -m memoracle.proofs.mutation.faults
 
-# Which hypotheses each proof needs: found anew after a change of the law or the code, so that proofs stay quick.
+# Which hypotheses each proof needs: found again after a change of the law or the code, so that proofs stay quick.
 hints: .venv/installed
 	$(BIN)/python -m memoracle.proofs.find_unsat_cores
 

@@ -21,7 +21,7 @@ class Report(msgspec.Struct):
 
 
 def solving() -> tuple[str, dict[str, tuple[int, float]]]:
-    """The verdict of a run that proves everything anew, and each component's obligations and seconds."""
+    """The verdict of a run that proves everything again, and each component's obligations and seconds."""
     arguments = [sys.executable, "-m", "memoracle", "prove", "--no-cache", "--format", "json"]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, check=False)
     if not done.stdout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PARTS = {
+    "buddy": ("blocks", "buddy"),
     "paging": ("pte", "tables", "paging"),
     "heap": ("slab", "heap"),
     "manager": ("manager", "manager_ranges", "manager_pages", "manager_law"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -16,14 +16,24 @@ def limited(seconds: float, error: Exception, timer: int) -> Iterator[None]:
 
     timer: `signal.ITIMER_VIRTUAL` or `signal.ITIMER_PROF`; a limit within another needs the one that is not in use.
     """
+    with limits(error, timer) as limit:
+        limit(seconds)
+        yield
+
+
+@contextmanager
+def limits(error: Exception, timer: int) -> Iterator[Callable[[float], None]]:
+    """The same for one piece of work after another: a function that sets how long the next may take, or 0 after it."""
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise error
 
+    def limit(seconds: float) -> None:
+        signal.setitimer(timer, seconds)
+
     old = signal.signal(TIMERS[timer], ring)
-    signal.setitimer(timer, seconds)
     try:
-        yield
+        yield limit
     finally:
-        signal.setitimer(timer, 0)
+        limit(0)
         signal.signal(TIMERS[timer], old)

@@ -2,7 +2,7 @@
 
 The machine's frames are numbered from 0. One is allocated by being picked from the free ones, any of them, and becomes
 free again when it is given back. The kernel's image lies in the first frames, which are never free. Freeing is checked,
-or trusting: then any frame but the image's is taken as free, and behaving is the caller's duty.
+or trusting: then any frame but the image's becomes free, and the caller must see to it that it was allocated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from memoracle.spec.clauses import Number, Truth, at_least, at_most, clause, imp
 
 @dataclass(frozen=True)
 class Frames:
-    """State. Of the last two, which no implementation needs to keep, `in_use` remembers who was handed what."""
+    """State. No implementation needs to keep the last two; `in_use` remembers which frames were handed out."""
 
     reach: Number  # the bitmap has a bit for each frame below this
     image: Number  # the kernel's image is the frames below this
@@ -121,7 +121,7 @@ def adds_only_in_reach(s: Frames, frame: Number) -> Truth:
 
 @operation("bitmap.add", guard=[adds_only_new_frames, adds_only_in_reach])
 def add(s: Frames, frame: Number) -> Frames:
-    """At boot, a frame turns out to be usable memory: it exists and is free."""
+    """At boot, a frame of usable memory is found: it exists and is free."""
     return replace(freed(s, frame), exists=lambda other: s.exists(other) | (other == frame))
 
 

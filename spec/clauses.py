@@ -70,6 +70,8 @@ def neg(truth: Truth) -> Truth:
 
 def implies(premise: Truth, conclusion: Truth) -> Truth:
     """If the premise holds, so does the conclusion."""
+    if premise is False:
+        return True
     return neg(premise) | conclusion
 
 

@@ -3,9 +3,8 @@
 A block is the bytes that were asked for, at an address. Where it lies is the heap's choice, as long as it is aligned
 and shares no byte with another live block. A block of no bytes is an address that no other live block has.
 
-To get memory, a heap gets pages, and whoever hands out pages keeps a note of each run of them, for which the heap has
-to find room before it has the pages. Unused notes are its reserve, and the last of them may be used only
-for a page of notes.
+The heap gets its memory in runs of pages. Of each run a note is kept, for which the heap must have room before it gets
+the pages. Unused notes are its reserve, and the last of them may be used only for a page of notes.
 """
 
 from __future__ import annotations
@@ -116,7 +115,7 @@ def is_disjoint(s: Heap, size: Number, address: Number, byte: Number) -> Truth:
 def new(s: Heap, size: Number, address: Number) -> Heap:
     """A block of so many bytes, aligned and disjoint from all live blocks, becomes live.
 
-    It may fail only for want of frames or of kernel range; a block of no bytes may always be refused.
+    It may fail only if frames or the kernel's range are exhausted; a block of no bytes may always be refused.
     """
 
     def among(byte: Number) -> Truth:
@@ -137,7 +136,7 @@ def deletes_a_live_block(s: Heap, address: Number) -> Truth:
 
 @operation("heap.delete", guard=[deletes_a_live_block])
 def delete(s: Heap, address: Number) -> Heap:
-    """A live block is no more; address 0 is accepted, and nothing happens."""
+    """A live block is live no longer; of address 0 it is accepted, and changes nothing."""
     return replace(s, is_live=lambda other: s.is_live(other) & (other != address))
 
 
@@ -164,7 +163,7 @@ def nothing_lies_anywhere(s: Heap, address: Number) -> Truth:
     return implies(has_address, lies_within_addresses(s, 0, address) & is_aligned(s, 0, address))
 
 
-@clause("naturally, a power of two that divides a block's size, up to a page, divides its address, and so does 8")
+@clause("naturally, 8 and each power of two up to a page that divides a block's size divide its address")
 def blocks_follow_their_sizes(s: Heap, block: Number, power: Number) -> Truth:
     divides = (s.size(block) & (1 << power) - 1 == 0) | (1 << power <= LEAST)
     due = (s.alignment == NATURAL) & (0 < s.size(block)) & divides & (power <= s.page_shift)
@@ -191,7 +190,7 @@ THEOREMS = (
 
 @dataclass(frozen=True)
 class Reserve:
-    """State: how many notes nobody uses."""
+    """State: how many notes are unused."""
 
     spare: Number
 
@@ -216,18 +215,18 @@ def leaves_a_note(s: Reserve) -> Truth:
 
 @operation("heap.get-pages", guard=[leaves_a_note])
 def get_pages(s: Reserve) -> Reserve:
-    """Pages are got for blocks, and take a note."""
+    """The heap gets pages for blocks, and they take a note."""
     return replace(s, spare=s.spare - 1)
 
 
-@clause("there is a note for the page of notes itself, which has room for two or more")
+@clause("a note is left for the page of notes itself, which has room for two or more")
 def has_a_note(s: Reserve, notes: Number) -> Truth:
     return (1 <= s.spare) & (2 <= notes)
 
 
 @operation("heap.get-notes", guard=[has_a_note])
 def get_notes(s: Reserve, notes: Number) -> Reserve:
-    """A page of notes is got: it takes a note, and brings so many."""
+    """The heap gets a page of notes: it takes a note, and brings so many."""
     return replace(s, spare=s.spare - 1 + notes)
 
 
@@ -240,7 +239,7 @@ def give_pages(s: Reserve) -> Reserve:
 RESERVE_OPERATIONS = (get_pages, get_notes, give_pages)
 
 
-@clause("pages can be got at once, or once a page of notes was got, which can be got at once")
+@clause("the heap can get pages at once, or else a page of notes at once, and then pages")
 def getting_pages_ends(s: Reserve, notes: Number) -> Truth:
     can_get_notes = has_a_note(s, notes) & leaves_a_note(get_notes(s, notes))
     return implies(2 <= notes, leaves_a_note(s) | can_get_notes)

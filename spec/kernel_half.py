@@ -128,7 +128,7 @@ def never_exits_the_kernel(s: Halves, process: Number) -> Truth:
 
 @operation("process.exit", guard=[never_exits_the_kernel, process_lives])
 def exit(s: Halves, process: Number) -> Halves:  # noqa: A001
-    """A process exits, and nobody waits for it any more."""
+    """A process exits, and no update waits for it any more."""
     return replace(
         s,
         lives=lambda other: s.lives(other) & (other != process),
@@ -167,7 +167,7 @@ def update_lock_is_free(s: Halves) -> Truth:
 
 @operation("kernel_half.begin-update", guard=[update_lock_is_free, index_is_upper, value_is_an_entry])
 def begin_update(s: Halves, index: Number, value: Number) -> Halves:
-    """The update lock is taken, the master is written, and everybody has yet to be reached."""
+    """The update lock is taken, the master is written, and every process has yet to be reached."""
     return replace(
         s,
         master=lambda i: when(i == index, value, s.master(i)),
@@ -198,7 +198,7 @@ def update_is_in_flight(s: Halves) -> Truth:
     return s.updating
 
 
-@clause("nobody is left to be reached")
+@clause("no process is left to be reached")
 def nobody_is_pending(s: Halves, anyone: Number) -> Truth:
     return neg(s.pending(anyone))
 

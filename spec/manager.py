@@ -9,8 +9,9 @@ them: kernel pages are begun, extended page by page, shrunk page by page, and en
 Here are the state, its invariants, and what changes frames, tables, mappings and processes. Ranges are in
 manager_ranges, kernel pages in manager_pages; manager_law has all operations, and what follows.
 
-Mapping does not ask who has a frame, and the allocators do not ask what is mapped. So callers, too, must
-see to it that no frame is both free and mapped; the law remembers of each frame whether they did.
+Mapping does not ask who has a frame, and the allocators do not ask what is mapped. So it takes the callers, too, to
+keep a frame from being both free and mapped: that is the callers' contract, and the law remembers of each frame whether
+they kept it.
 """
 
 from __future__ import annotations
@@ -161,12 +162,12 @@ def ranges_belong_to_the_living(s: Memory, process: Number, kernel_page: Number)
     return implies(s.taken(process, kernel_page), s.lives(process))
 
 
-@clause("if callers behaved, no free frame has uses")
+@clause("if callers kept their contract, no free frame has uses")
 def free_frames_have_no_uses(s: Memory, frame: Number) -> Truth:
     return implies(s.is_free(frame) & s.callers_kept_contract(frame), uses_of(s, frame) == 0)
 
 
-@clause("what callers did to a frame is past once nothing maps it: only of a mapped one is it remembered")
+@clause("that callers broke their contract is remembered of a frame only while it is mapped")
 def misbehaviour_is_past(s: Memory, frame: Number) -> Truth:
     return implies(uses_of(s, frame) == 0, s.callers_kept_contract(frame))
 
@@ -213,7 +214,7 @@ def nothing_maps_it(s: Memory, frame: Number) -> Truth:
 
 @operation("manager.add", guard=[is_no_memory_yet, bitmap.adds_only_in_reach, nothing_maps_it])
 def add(s: Memory, frame: Number) -> Memory:
-    """At boot, a frame turns out to be usable memory."""
+    """At boot, a frame of usable memory is found."""
     return bitmap.add(s, frame)
 
 
@@ -285,7 +286,7 @@ def give_table(s: Memory, frame: Number) -> Memory:
 # Mapping
 
 
-@clause("who behaves maps only an allocated frame")
+@clause("a caller who keeps the contract maps only an allocated frame")
 def maps_only_allocated(s: Memory, frame: Number) -> Truth:
     return neg(s.is_free(frame))
 
@@ -300,7 +301,7 @@ def mapped(
     executable: Number,
     global_: Number,
 ) -> Memory:
-    """The state in which a page shows a frame. A caller who behaves has the frame allocated by then."""
+    """The state in which a page shows a frame. A caller who keeps the contract has allocated it."""
     physical = frame << s.page_shift
     after = paging.map_page(s, process, virtual, physical, cache, writable, executable, global_)
     return replace(
@@ -312,7 +313,7 @@ def mapped(
 
 
 def unmapped(s: Memory, process: Number, virtual: Number) -> Memory:
-    """The state in which a page shows nothing. What callers did to a frame is forgotten once no page shows it."""
+    """The state in which a page shows nothing. A broken contract is forgotten once no page shows the frame."""
     after = paging.unmap(s, process, virtual)
     return replace(
         after, callers_kept_contract=lambda frame: s.callers_kept_contract(frame) | nothing_maps_it(after, frame)
@@ -335,11 +336,11 @@ def map_page(
     executable: Number,
     global_: Number,
 ) -> Memory:
-    """A page shows a frame, whoever has that; the law of paging says which pages, frames and types can be."""
+    """A page shows a frame, whoever has it; the law of paging says which pages, frames and types can be mapped."""
     return mapped(s, process, virtual, frame, cache, writable, executable, global_)
 
 
-@clause("what kernel pages map is unmapped only with them")
+@clause("a kernel page is unmapped only when it is freed")
 def unmaps_no_kernel_page(s: Memory, process: Number, virtual: Number, kernel_page: Number) -> Truth:
     here = (paging.space_of(process, virtual) == 0) & (virtual == address_of(s, kernel_page))
     return neg(is_kernel_page(s, kernel_page) & here)

@@ -84,7 +84,7 @@ THEOREMS = (
 # Theorems about what an operation leaves
 
 
-@clause("of a process that exited no table, no range and no mapping is left")
+@clause("a process that exited has no table, no range and no mapping left")
 def nothing_of_it_is_left(s: Memory, process: Number, table: Number, kernel_page: Number, page: Number) -> Truth:
     return neg(manager.holds_the_root(s, process, table) | s.taken(process, kernel_page) | s.is_mapped(process, page))
 
@@ -131,7 +131,7 @@ def exit_frees_what_lost_its_uses(s: Exit, frame: Number) -> Truth:
     return implies(was_given(s, frame) & lost_its_uses(s, frame), s.after.is_free(frame))
 
 
-@clause("and no other frame but the process's tables")
+@clause("a process's exit frees no other frame but the process's tables")
 def exit_frees_nothing_else(s: Exit, process: Number, frame: Number) -> Truth:
     became_free = s.after.is_free(frame) & neg(s.before.is_free(frame))
     table = manager.holds_the_root(s.before, process, frame)

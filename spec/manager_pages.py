@@ -1,6 +1,6 @@
 """The manager's kernel pages, step by step: a block of the kernel's range, and pages one by one.
 
-What `check` asks of a whole allocation is in kernel_pages.
+The rules that `check` holds a whole allocation to are in kernel_pages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def first_page_is_free(s: Memory, first: Number) -> Truth:
     return neg(s.taken(0, first))
 
 
-@clause("so are all others of the block")
+@clause("every other page of the kernel's block is free")
 def kernel_block_is_free(s: Memory, first: Number, pages: Number, kernel_page: Number) -> Truth:
     return manager_ranges.block_is_free(s, 0, first, pages, kernel_page)
 

@@ -1,4 +1,4 @@
-"""The manager's ranges: a page is in an allocated block or not. (Which blocks there are is the law of buddy.)"""
+"""The manager's ranges: which pages lie in an allocated block. (Which blocks there can be is the law of buddy.)"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memoracle.spec.manager import Memory
 PART_OF = "manager"
 
 
-@clause("at least a page is taken")
+@clause("at least one page is taken")
 def takes_some_pages(s: Memory, pages: Number) -> Truth:
     return 0 < pages
 
@@ -48,7 +48,7 @@ def is_in_kernel_block(s: Memory, kernel_page: Number) -> Truth:
     return manager.among(kernel_page, first, s.block_at(first))
 
 
-@clause("the block of kernel pages is freed only with them")
+@clause("a block of kernel pages is freed only with its pages")
 def frees_no_kernel_block(s: Memory, process: Number, first: Number, pages: Number, kernel_page: Number) -> Truth:
     return neg((process == 0) & manager.among(kernel_page, first, pages) & is_in_kernel_block(s, kernel_page))
 

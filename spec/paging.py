@@ -2,9 +2,9 @@
 
 The lower half of the addresses is each process's own. The upper half is the kernel's, and the same in every process:
 what is mapped there appears in all of them, and counts as process 0's. A page is named by the address of its first
-byte, and so is a frame. Mapping does not ask whether anybody allocated the frame, nor the page: that is the caller's
-concern (see manager). But it counts: a frame's uses are the pages that show it, so the last unmap can free it. Frames
-past the bitmap (a device's) are mapped and unmapped without being counted.
+byte, and so is a frame. A page that is mapped to a frame shows it. Mapping does not ask whether the frame or the page
+is allocated: that is the caller's concern (see manager). But it counts: a frame's uses are the pages that show it, so
+that the last unmap can free it. Frames past the bitmap (a device's) are mapped and unmapped without being counted.
 
 How page tables say all this to the processor is the concern of tables.
 """
@@ -52,7 +52,7 @@ def is_lower(address: Number) -> Truth:
 
 
 def space_of(process: Number, address: Number) -> Number:
-    """Whose the address is: the process's own, or the kernel's."""
+    """The space that an address belongs to: the process's own, or the kernel's."""
     space: Number = when(is_lower(address), process, 0)
     return space
 
@@ -205,7 +205,7 @@ def map_page(
 ) -> Mappings:
     """The page shows this frame, in every process if it is one of the upper half, and the frame has one more use.
 
-    For want of frames for tables it may fail although all this holds.
+    It may fail although all this holds, when there is no frame for a table.
     """
     owner, uses = space_of(process, virtual), s.uses(physical)
     counts = is_counted(s, physical)
@@ -238,7 +238,7 @@ def page_is_mapped(s: Mappings, process: Number, virtual: Number) -> Truth:
 
 @operation("page.unmap", guard=[process_lives, page_is_aligned, page_is_canonical, page_is_mapped])
 def unmap(s: Mappings, process: Number, virtual: Number) -> Mappings:
-    """The page shows nothing any more, and its frame has one use less: the newest takes over its number."""
+    """The page shows nothing any more, and its frame has one use less; the newest use takes over the number of this."""
     owner = space_of(process, virtual)
     frame, number = s.physical(owner, virtual), s.number_of(owner, virtual)
     counts, newest = is_counted(s, frame), s.uses(frame) - 1

@@ -108,7 +108,7 @@ def decode(s: Pat, index: Number) -> Pat:
     return s
 
 
-@clause("the type that is told is the one that the register holds there")
+@clause("the type answered is the one that the register holds there")
 def tells_the_type(s: Pat, index: Number, kind: Number) -> Truth:
     return kind == type_at(s.register, index)
 

@@ -6,8 +6,8 @@ maps a page, or it links a table of the level below. Every entry of level 1 is a
 
 In an entry that is present some bits must be 0: those of the address past the processor's physical address bits
 (MAXPHYADDR), those of a large page's address that are not the page's number, and in a PML4 the bit that would make a
-leaf. The processor looks at nothing else in an entry that is not present, so a call
-that decodes one in which such a bit is set may be answered or refused.
+leaf. Of an entry that is not present the processor reads nothing more; so a call that decodes one in which such a bit
+is set may be answered or refused.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def address_of(value: Number, level: Number) -> Number:
 
 
 def pat_index(value: Number, level: Number) -> Number:
-    """The index into the page attribute table: an entry that links a table has no bit for the highest of its three."""
+    """The index into the page attribute table: in an entry that links a table its highest bit is 0."""
     high = when(level == LOWEST_LEVEL, bit(value, PAT_OF_LOWEST), bit(value, PAT_OF_LARGE))
     named: Number = when(is_leaf(value, level), high << 2, 0)
     return named + (bit(value, CACHE_DISABLE) << 1) + bit(value, WRITE_THROUGH)
@@ -132,7 +132,7 @@ def has_reserved_bits(s: Addresses, value: Number, level: Number) -> Truth:
     """Whether a bit is set that must be 0 in an entry that is present."""
     address = address_bits(value)
     past = address >> s.physical_bits != 0
-    # In a leaf above level 1, bit 12 is the highest of its three of the index.
+    # In a leaf above level 1, bit 12 is no bit of the address but the highest bit of the index.
     numberless = cleared(address, PAT_OF_LARGE + 1) != rounded(address, True, level)
     large = is_leaf(value, level) & (level != LOWEST_LEVEL)
     return past | (large & numberless) | ((level == ROOT) & is_set(value, LARGE))
@@ -239,7 +239,7 @@ READ = (address_is_read, present_is_read, writable_is_read, user_is_read, leaf_i
 # Encoding
 
 
-@clause("the entry is read as the leaf or the link that was asked for; one of level 1 is a leaf, whatever was")
+@clause("the entry is read as the leaf or the link that was asked for; one of level 1 is a leaf in any case")
 def leaf_is_read_as_asked(s: object, leaf: Truth, value: Number, level: Number) -> Truth:
     return becomes_leaf(leaf, level) == is_leaf(value, level)
 

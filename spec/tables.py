@@ -58,7 +58,7 @@ class Tables:
     root: Callable[[Number], Number]  # by process, the frame of its PML4
     top: Callable[[Number, Number], Number]  # of a process and an index, the entry of its PML4
     entry: Callable[[Number, Number], Number]  # of a lower table and an index
-    is_free: Callable[[Number], Truth]  # of a frame: nobody was given it
+    is_free: Callable[[Number], Truth]  # of a frame: it is not allocated
     level: Callable[[Number], Number]  # of a table; 0 if the frame holds none
     owner: Callable[[Number], Number]  # whose table it is
     place: Callable[[Number], Number]  # the bits of the addresses that pass through it
@@ -83,7 +83,7 @@ def is_lower_table(s: Tables, table: Number) -> Truth:
 
 
 def entry_for(s: Tables, process: Number, virtual: Number, level: int) -> Number:
-    """The entry of this level that a walk to an address comes to; 0 if it does not get so far."""
+    """The entry of this level that a walk to an address reaches; 0 if it ends at a higher level."""
     value = s.top(process, index_at(virtual, ROOT))
     for below in range(ROOT - 1, level - 1, -1):
         value = when(value == 0, 0, s.entry(s.reads.target(value), index_at(virtual, below)))

@@ -18,7 +18,7 @@ from memoracle.proofs import registry
 from memoracle.proofs.components.buddy import law as buddy_law
 from memoracle.proofs.obligations import law_obligations
 from memoracle.replay.dispatch import Replay
-from memoracle.spec import buddy as law
+from memoracle.spec import blocks
 from memoracle.trace.decoding import EVENT
 from memoracle.trace.geometry import geometry_from
 
@@ -117,7 +117,7 @@ def test_growth_measures_proofs_at_each_largest_size_and_then_states(part: Any) 
 
 def test_growth_is_none_of_what_is_not_proved(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     growth = part("growth")
-    unguarded = replace(buddy_law.LAW, operations=[replace(law.split, guard=())])
+    unguarded = replace(buddy_law.LAW, operations=[replace(blocks.split, guard=())])
     monkeypatch.setattr(registry, "obligations", lambda names: list(law_obligations.obligations(unguarded)))
     with pytest.raises(growth.NotProvedError, match="is refuted of any up to 4 depth"):
         list(growth.costs(replace(growth.GROWTHS[0], largest=[4])))

@@ -36,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--contracts", action="store_true", help="CrossHair's verdict on the code's contracts too")
     machine = "hold the page tables against an emulated x86 that walks them, too (about a minute)"
     parser.add_argument("--machine", action="store_true", help=machine)
-    parser.add_argument("--no-cache", action="store_true", help="prove anew what was proved before")
+    parser.add_argument("--no-cache", action="store_true", help="prove again what was proved before")
     parser.add_argument("-v", "--verbose", action="store_true", help="list every obligation")
     add_common_options(parser)
     parser.set_defaults(run=run)

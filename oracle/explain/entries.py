@@ -1,4 +1,4 @@
-"""What is told of a name: each kind of thing that has one in its own way."""
+"""What `explain` says of a name: of each kind of thing that has one, in its own way."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Explanation:
 
 
 def explained(index: Index, name: str) -> Explanation | None:
-    """What is told of a name; None if nothing has it. A theorem's clause is told of rather than its obligation."""
+    """What is said of a name; None if nothing has it. A theorem's clause is meant rather than its obligation."""
     found = index.law.get(name)
     if isinstance(found, Clause):
         return of_clause(index, found)

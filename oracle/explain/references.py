@@ -1,6 +1,6 @@
 """What of the law a piece of code speaks of, read from the code itself: the clauses and operations that it names.
 
-Nobody keeps a list of which proof is about which clause: a list would go stale, and the proofs say it themselves.
+There is no list of which proof is about which clause: a list would go stale, and the proofs say it themselves.
 """
 
 from __future__ import annotations

@@ -1,57 +1,124 @@
-"""The blocks of a space of which a wrong answer was given: those that the trace explains, and those that were told.
+"""The blocks of a space after a fault that leaves in doubt what they are: each way in which they can be is a model.
 
-A question changes nothing, so what was told does not replace what the trace explains. But the operations that follow
-may show that it is so, and then they are no faults of their own.
+A wrong answer changes nothing, so it does not replace what the trace explains. A leaked block is seen only by what the
+implementation does later: it refuses to reserve what is free, or passes over it. The operations that follow show which
+model is right, and then they are no faults of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
-from memoracle.impl.buddy import Buddy
+from memoracle.impl.buddy import Buddy, order_for
+from memoracle.replay.min_heap_set import Lowest
+
+MOST_MODELS = 16
+MOST_PASSED_OVER = 8  # blocks that may have leaked; where more are, others are preferred on purpose
 
 
 class DoubtedBlocks(Buddy):
-    """Accepts what either accepts, until only one of them does; `settle` gets that one.
+    """Accepts what some model accepts; `keep` gets the models that do, where not all of them do.
 
-    As an object it has the state of what the trace explains, which is shared with `explained`. gone: the blocks that
-    are not allocated by what was told.
+    As an object it has the state of the first model, which is what the trace explains, and shares it.
     """
 
-    def __init__(self, explained: Buddy, observed: Buddy, settle: Callable[[Buddy], None]) -> None:
+    def __init__(self, models: Sequence[Buddy], keep: Callable[[list[Buddy]], None]) -> None:
+        explained = models[0]
         self.depth = explained.depth
         self.free_blocks = explained.free_blocks
         self.allocated = explained.allocated
         self.fixed = explained.fixed
-        self.explained = explained
-        self.observed = observed
-        self.gone = explained.allocated.keys() - observed.allocated.keys()
-        self.settle = settle
+        self.models = [*models]
+        self.keep = keep
 
-    def allocate(self, pages: int) -> int | None:
-        page = super().allocate(pages)
-        if page is not None and not self.observed.reserve(page, 1 << self.allocated[page]):
-            self.settle(self.explained)
-        return page
+    def allocate_as(self, pages: int, page: int | None) -> bool:
+        """Allocates this page in the models in which the reference would; False if there is none."""
+        taken = []
+        for model in self.models:
+            policy = model.allocate(pages)
+            if policy is not None and policy != page:
+                model.free(policy, pages)
+            taken.append(policy is not None and policy == page)
+        return self._any(taken)
 
     def reserve(self, page: int, pages: int) -> bool:
-        return self._either(super().reserve(page, pages), self.observed.reserve(page, pages))
+        return self._any([model.reserve(page, pages) for model in self.models])
 
     def free(self, page: int, pages: int) -> bool:
-        return self._either(super().free(page, pages), self.observed.free(page, pages))
+        return self._any([model.free(page, pages) for model in self.models])
 
-    def _either(self, here: bool, there: bool) -> bool:
-        if here != there:
-            self.settle(self.explained if here else self.observed)
-        return here or there
+    def _any(self, accepted: list[bool]) -> bool:
+        if any(accepted) and not all(accepted):
+            self.keep([model for model, accepts in zip(self.models, accepted, strict=True) if accepts])
+        return any(accepted)
+
+
+def models_of(buddy: Buddy) -> list[Buddy]:
+    """What the blocks can be; the first is what the trace explains."""
+    return buddy.models if isinstance(buddy, DoubtedBlocks) else [buddy]
+
+
+def has_room(buddy: Buddy, pages: int) -> bool:
+    """Whether a free block is large enough for so many pages."""
+    order = order_for(pages)
+    return order is not None and any(buddy.free_blocks[order:])
+
+
+def copied(buddy: Buddy) -> Buddy:
+    copy = Buddy(buddy.depth)
+    copy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
+    copy.allocated, copy.fixed = dict(buddy.allocated), set(buddy.fixed)
+    return copy
 
 
 def with_block(buddy: Buddy, page: int, pages: int) -> Buddy | None:
-    """The blocks as they must be if the one at this page has so many pages, none if it is 0; None if they can't be."""
-    observed = Buddy(buddy.depth)
-    for other, order in buddy.allocated.items():
-        if other in buddy.fixed:
-            observed.fix(other, 1 << order)
-        elif other != page:
-            observed.reserve(other, 1 << order)
+    """The blocks if the one at this page has so many pages, none if it is 0; None if they can't be so."""
+    if page in buddy.fixed:
+        return None
+    observed = copied(buddy)
+    size = observed.size(page)
+    if size:
+        observed.free(page, size)
     return observed if pages == 0 or observed.reserve(page, pages) else None
+
+
+def taken_over(buddy: Buddy, page: int, pages: int) -> Buddy | None:
+    """The blocks if this one was allocated, and those that overlap it had been freed; None if they can't be so."""
+    observed = copied(buddy)
+    for other, order in buddy.allocated.items():
+        if other < page + pages and page < other + (1 << order):
+            observed.free(other, 1 << order)
+    return observed if observed.reserve(page, pages) else None
+
+
+def with_leaks(buddy: Buddy, blocks: Iterable[tuple[int, int]], shows: Callable[[Buddy], bool]) -> list[Buddy]:
+    """Of the models in which one of these free blocks (page, pages) is allocated still, those that show what was seen.
+
+    There are at most MOST_MODELS.
+    """
+    models: list[Buddy] = []
+    for page, pages in blocks:
+        if len(models) < MOST_MODELS and buddy.reserve(page, pages):
+            if shows(buddy):
+                models.append(copied(buddy))
+            buddy.free(page, pages)
+    return models
+
+
+def passed_over(buddy: Buddy, pages: int, page: int) -> Buddy | None:
+    """The blocks if all that the reference would take before this page has leaked; None if that is too much."""
+    copy = copied(buddy)
+    for _ in range(MOST_PASSED_OVER + 1):
+        policy = copy.allocate(pages)
+        if policy == page:
+            copy.free(page, pages)
+            return copy
+    return None
+
+
+def policy_of(buddy: Buddy, pages: int) -> int | None:
+    """The page that the reference takes for a block of so many pages; None if there is no room."""
+    policy = buddy.allocate(pages)
+    if policy is not None:
+        buddy.free(policy, pages)
+    return policy

@@ -12,7 +12,4 @@ def exhausted(frames: FrameReplay, ranges: RangeReplay, pages: int = 1) -> bool:
 
     Then `process.create`, `page.map` and `heap.new` may fail.
     """
-    if frames.free_frames + min(frames.count_error, 0) < pages:
-        frames.ran_out = True
-        return True
-    return not ranges.has_room(ranges.known[0], pages)
+    return frames.are_short(pages) or not ranges.has_room(ranges.known[0], pages)

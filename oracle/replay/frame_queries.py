@@ -56,10 +56,11 @@ class FrameAnswers:
         if clause(state, frame, answer):
             return None
         message = f"it says {str(answer).lower()}, but {self.frames.describe_frame(frame, '')}"
-        if frame in self.frames.doubted:
+        doubts = self.frames.doubts
+        if frame in doubts.frames:
             return None
-        counted_so = self.frames.unnamed > 0 if answer else self.frames.unnamed < 0
-        self.frames.doubted.add(frame)
+        counted_so = doubts.unnamed > 0 if answer else doubts.unnamed < 0
+        doubts.frames.add(frame)
         if counted_so:
             return None
         return Finding(clause.name, clause.says, message, str(not answer).lower(), before, before)
@@ -78,13 +79,11 @@ class FrameAnswers:
         clause = law.counts_only_the_free if self.rules.hides_frames else law.tells_the_count
         state = frames_of(self.frames.bitmap)
         if clause(replace(state, count=free), answer):
-            self.frames.count_error = 0
+            self.frames.doubts.count_error = 0
             return None
-        expected = free + self.frames.count_error
-        doubted_free = sum(map(self.frames.bitmap.is_free, self.frames.doubted))
-        least = free - max(doubted_free, -self.frames.count_error, 0)
-        most = free + max(len(self.frames.doubted) - doubted_free, self.frames.count_error, 0)
-        self.frames.count_error = answer - free
+        doubts = self.frames.doubts
+        expected, least, most = free + doubts.count_error, free - doubts.missing, free + doubts.surplus
+        doubts.count_error = answer - free
         if clause(replace(state, count=min(max(answer, least), most)), answer):
             return None
         known = "" if expected == free else f", {expected:,} by what was answered before"

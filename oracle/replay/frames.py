@@ -18,6 +18,7 @@ from memoracle.impl import boot as reference
 from memoracle.impl.bitmap import BITS, Bitmap
 from memoracle.impl.boot import Record
 from memoracle.proofs.abstraction.objects import frames_of
+from memoracle.replay.doubted_frames import DoubtedFrames
 from memoracle.replay.host_memory import BITMAP, refuse_more_than_memory
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
@@ -30,7 +31,6 @@ from memoracle.trace import events
 from memoracle.trace.events import number
 
 LINE = 32  # bits of a line's number
-MOST_PASSED_OVER = 8  # frames that may have leaked; where more are, another frame is preferred on purpose
 
 
 class FrameReplay:
@@ -40,9 +40,7 @@ class FrameReplay:
     kernel_page_frames: the frames of kernel pages as far as they are known, and the line that allocated each.
     warnings: the line, and what was let pass there but is worth knowing.  uses: by frame, how many pages show it.
     shown_by: the words for a page that shows a frame.  ran_out: whether there was no free frame at any moment.
-
-    A wrong answer changes nothing, but is remembered, so that one fault is named once.  doubted: the frames of which
-    one was given.  count_error: how many more frames the implementation counts as free than the trace explains.
+    doubts: what a fault has left in doubt.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -91,8 +89,7 @@ class FrameReplay:
         bitmap.reopened = Lowest(bitmap.reopened)
         self.bitmap = bitmap
         self.lines = no_lines(bitmap.frames)
-        self.doubted: set[int] = set()
-        self.count_error = 0
+        self.doubts = DoubtedFrames(bitmap)
 
     def remember(self, frame: int, line: int) -> None:
         try:
@@ -159,38 +156,37 @@ class FrameReplay:
                 self.lines[frame] = 0
             if not bitmap.free_frames:
                 self.ran_out = True
-            if self.doubted or self.count_error:
-                self.reconsider(frame)
+            if self.doubts.frames or self.doubts.count_error:
+                self.doubts.was_free(frame)
             return self.allocated_unknown(frame) if self.rules.unknown_frames else None
         if self.is_settled(frame, line):
             return None
         return self.allocated_wrongly(address)
 
-    def reconsider(self, frame: int) -> None:
-        """This frame was free, so what was answered of it, or that none is, no longer counts."""
-        self.doubted.discard(frame)
-        self.count_error = max(self.count_error, -self.bitmap.free_frames)
-
     def is_settled(self, frame: int | None, line: int) -> bool:
         """Whether what was done to a frame agrees with a wrong answer that was named already; it counts from now on."""
-        if frame not in self.doubted or frame is None or frame < self.bitmap.image or not self.bitmap.exists(frame):
+        if frame is None or frame < self.bitmap.image or not self.doubts.settle(frame):
             return False
-        self.doubted.discard(frame)
         self.remember(frame, line)
         return True
 
     @property
-    def has_free_frame(self) -> bool:
-        """Whether a frame is free, as the implementation must know."""
-        return self.bitmap.free_frames + min(self.count_error, 0) > 0
+    def surely_free(self) -> int:
+        """How many frames are free beyond doubt."""
+        return self.free_frames - self.doubts.missing
+
+    def are_short(self, frames: int = 1) -> bool:
+        """Whether fewer frames may be free than these."""
+        short = self.surely_free < frames
+        self.ran_out |= short
+        return short
 
     def allocate_failed(self, event: events.FrameAllocate) -> Finding | None:
-        if not self.has_free_frame:
-            self.ran_out = True
+        if self.are_short():
             return None
         if self.rules.lacking_passes:
             return None
-        self.count_error = -self.bitmap.free_frames
+        self.doubts.seem_fewer_than(1)
         says = law.allocate.says
         return wrongly_failed("frame.allocate", event.error, self.choices(), says, self.totals())
 
@@ -212,9 +208,9 @@ class FrameReplay:
     def other_than_lowest(self, address: int, frame: int | None, lowest: int, line: int) -> Finding | None:
         before = self.around(address)
         if frame is None or not self.bitmap.take(frame):
-            return self.allocated_wrongly(address)
+            return None if self.is_settled(frame, line) else self.allocated_wrongly(address)
         self.remember(frame, line)
-        if self.passes_over_what_is_doubted(frame):
+        if self.doubts.explain_passing_over(frame):
             return None
         at = f"{lowest << self.geometry.page_shift:#x}"
         return Finding(
@@ -225,36 +221,6 @@ class FrameReplay:
             before,
             self.around(address),
         )
-
-    def passes_over_what_is_doubted(self, frame: int) -> bool:
-        """Whether no free frame is lower but those that the implementation seems to take for allocated.
-
-        A frame that has leaked is passed over by every allocation; from the first on it is doubted.
-        """
-        lower: list[int] = []
-        while len(lower) <= MOST_PASSED_OVER:
-            lowest = self.bitmap.allocate()
-            if lowest is None:
-                break
-            lower.append(lowest)
-            if lowest > frame:
-                break
-        for each in lower:
-            self.bitmap.free(each)
-        passed = {each for each in lower if each < frame} - self.doubted
-        if len(lower) > MOST_PASSED_OVER and lower[-1] < frame:
-            return False
-        known = len(passed) <= -self.unnamed
-        self.doubted |= passed
-        return known
-
-    @property
-    def unnamed(self) -> int:
-        """By how many frames a wrong count differs that no frame in doubt accounts for; positive: it was too large."""
-        free = sum(map(self.bitmap.is_free, self.doubted))
-        if self.count_error < 0:
-            return min(0, self.count_error + free)
-        return max(0, self.count_error - len(self.doubted) + free)
 
     # frame.free
 
@@ -269,8 +235,8 @@ class FrameReplay:
             self.lines[frame] = line
         except ValueError:
             self.lines[frame] = 0
-        if self.doubted:
-            self.doubted.discard(frame)
+        if self.doubts.frames:
+            self.doubts.frames.discard(frame)
         return self.freed_while_mapped(frame, line) if frame in self.uses else None
 
     def freed_while_mapped(self, frame: int, line: int) -> Finding | None:
@@ -301,7 +267,7 @@ class FrameReplay:
 
     def free_refused(self, event: events.FrameFree, address: int) -> Finding | None:
         frame, sure = address >> self.geometry.page_shift, law.MUST_SUCCEED_IF.get(self.law_of_free)
-        if self.safe or (sure is not None and not sure(frames_of(self.bitmap), frame)) or frame in self.doubted:
+        if self.safe or (sure is not None and not sure(frames_of(self.bitmap), frame)) or frame in self.doubts.frames:
             return None
         says = self.law_of_free.says
         return wrongly_failed("frame.free", event.error, "success", says, self.around(address))

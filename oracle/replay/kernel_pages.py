@@ -23,9 +23,11 @@ from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
 from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
 from memoracle.diagnostics.pages import mappings_of
+from memoracle.impl.buddy import order_for
 from memoracle.impl.paging import Leaf
+from memoracle.replay.doubted_blocks import copied, models_of
 from memoracle.replay.frames import FrameReplay
-from memoracle.replay.pages import KernelBlock, KernelPage, PageReplay
+from memoracle.replay.pages import UNKNOWN, KernelBlock, KernelPage, PageReplay
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.ranges import RangeReplay
 from memoracle.spec import kernel_pages as law
@@ -39,7 +41,10 @@ ALLOCATE, FREE = "kernel_pages.allocate", "kernel_pages.free"
 
 
 class KernelPagesReplay:
-    """The kernel pages of one trace. live: by their first page, counted from the start of the kernel's range."""
+    """The kernel pages of one trace. live: by their first page, counted from the start of the kernel's range.
+
+    doubted: the first page, and how many, of those that may live, although a free of them was wrong and accepted.
+    """
 
     def __init__(self, rules: Rules, frames: FrameReplay, ranges: RangeReplay, pages: PageReplay) -> None:
         self.rules = rules
@@ -48,6 +53,7 @@ class KernelPagesReplay:
         self.ranges = ranges
         self.pages = pages
         self.live: dict[int, KernelBlock] = {}
+        self.doubted: set[tuple[int, int]] = set()
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -85,14 +91,20 @@ class KernelPagesReplay:
         address = number(event.result)
         asked = events.RangeAllocate(pages=pages, result=address)
         found = self.ranges.allocate(asked, line)
-        if found is not None and not found.clause.endswith(PREFERS):
-            return found
         block = KernelBlock(line, self.page_of(address), pages)
+        if found is not None and not found.clause.endswith(PREFERS) and not self.may_be_there(block):
+            return found
         of_frames = self.count_frames(block) if named is None else self.take_frames(block, named)
         of_pages = self.map_pages(block)
         self.live[block.page] = block
+        self.doubted.discard((block.page, block.pages))
         self.ranges.known[0].kernel_blocks.add(block.page)
         return found or of_frames or of_pages
+
+    def may_be_there(self, block: KernelBlock) -> bool:
+        """Whether the block that was taken wrongly may be there all the same, in the place of others."""
+        size = 1 << (order_for(block.pages) or 0)
+        return any(model.size(block.page) == size for model in models_of(self.ranges.known[0].buddy)[1:])
 
     def count_frames(self, block: KernelBlock) -> Finding | None:
         """Takes as many frames as there are pages, nobody knows which."""
@@ -134,7 +146,8 @@ class KernelPagesReplay:
             virtual = self.address_of(block.page + place)
             frame = block.frames.get(place, 0)  # in the place of an unknown frame one of the image's, which none frees
             leaf = Leaf(frame << self.geometry.page_shift, cache)
-            if found is None and not self.rules.safe and virtual in pages.made[0]:
+            settled = pages.is_settled(0, virtual, mapped=False)
+            if found is None and not self.rules.safe and virtual in pages.made[0] and not settled:
                 found = pages.not_mappable(0, virtual, leaf)
             pages.show(0, virtual, leaf, block.line)
             pages.kernel_pages[virtual] = KernelPage(block, place, allowed_is_known=exact)
@@ -142,12 +155,14 @@ class KernelPagesReplay:
 
     def allocate_failed(self, event: events.KernelPagesAllocate, pages: int, named: list[int] | None) -> Finding | None:
         space = self.ranges.known[0]
-        has_room = self.ranges.has_room(space, pages)
-        if not has_room or self.rules.lacking_passes or not law.frames_suffice(self.state(), pages):
+        has_room, sure = self.ranges.has_room(space, pages), replace(self.state(), free_frames=self.frames.surely_free)
+        if not has_room or self.rules.lacking_passes or not law.frames_suffice(sure, pages):
             return None
         if self.is_obstructed() or (named is not None and not self.are_free(pages, named)):
             return None
         asked = self.ranges.room(space, pages)
+        space.has_lost_room(pages)
+        self.frames.doubts.seem_fewer_than(pages)
         says = "kernel pages are allocated if a block of the kernel's range and as many frames are free"
         return wrongly_failed(ALLOCATE, event.error, range_words.choices(asked), says, range_words.around(asked))
 
@@ -171,12 +186,15 @@ class KernelPagesReplay:
         clause = self.violated_by_free(page, pages)
         block = self.live.get(page)
         if event.error is not UNSET:
-            if self.rules.safe:
+            if self.rules.safe or (block is not None and self.is_damaged(block)):
                 return None
             says = "kernel pages that were allocated can be freed"
             return wrongly_failed(FREE, event.error, "success", says, self.around(address))
         if clause is None and block is not None:
             self.undo(block, line)
+            return None
+        if (page, pages) in self.doubted:
+            self.settle(page, pages)
             return None
         return self.freed_wrongly(broken(clause), address, pages, line)
 
@@ -184,7 +202,7 @@ class KernelPagesReplay:
         """Kernel pages that were freed in part are gone all the same."""
         before, block = self.around(address), self.live.get(self.page_of(address))
         if clause is law.frees_them_whole and block is not None:
-            self.undo(block, line)
+            self.undo_in_doubt(block, line)
         else:
             block = None
         words = f"no kernel pages start at {address:#x}"
@@ -200,17 +218,56 @@ class KernelPagesReplay:
             return law.begins_kernel_pages
         return None if law.frees_them_whole(state, page, pages) else law.frees_them_whole
 
+    def undo_in_doubt(self, block: KernelBlock, line: int) -> None:
+        """Gives back kernel pages; but they may be there still."""
+        space, pages = self.ranges.known[0], self.pages
+        before = [model for model in map(copied, models_of(space.buddy)) if model.size(block.page)]
+        shown = {place: block.frames.get(place) for place in range(block.mapped)}
+        self.undo(block, line)
+        space.doubt(before)
+        self.frames.doubts.lose(block.frames.values(), block.unknown)
+        for place, frame in shown.items():
+            virtual = self.address_of(block.page + place)
+            if virtual not in pages.made[0]:
+                pages.doubted[0, virtual] = UNKNOWN if frame is None else frame << self.geometry.page_shift
+                pages.lost_kernel_pages[virtual] = KernelPage(block, place)
+        self.doubted.add((block.page, block.pages))
+
+    def settle(self, page: int, pages: int) -> None:
+        """Kernel pages that were in doubt were there, and are freed."""
+        self.doubted.discard((page, pages))
+        self.ranges.known[0].buddy.free(page, pages)
+        for virtual in map(self.address_of, range(page, page + pages)):
+            self.pages.doubted.pop((0, virtual), None)
+            if virtual in self.pages.kernel_pages:
+                self.pages.hide(0, virtual)
+
+    def is_damaged(self, block: KernelBlock) -> bool:
+        """Whether some of what kernel pages hold seems to have been released without them."""
+        return (
+            block.page not in self.ranges.known[0].kernel_blocks
+            or any(frame not in self.frames.kernel_page_frames for frame in block.frames.values())
+            or not all(self.is_mapped(block, place) for place in range(block.mapped))
+        )
+
+    def is_mapped(self, block: KernelBlock, place: int) -> bool:
+        """Whether one of these kernel pages is mapped, and not another one in its place."""
+        kernel_page = self.pages.kernel_pages.get(self.address_of(block.page + place))
+        return kernel_page is not None and kernel_page.block is block
+
     def undo(self, block: KernelBlock, line: int) -> None:
         """Gives back whatever is left of kernel pages: mappings, frames and the block."""
         for place in range(block.mapped):
-            self.pages.hide(0, self.address_of(block.page + place))
+            virtual = self.address_of(block.page + place)
+            if virtual not in self.pages.kernel_pages or self.is_mapped(block, place):
+                self.pages.hide(0, virtual)
         for frame in block.frames.values():
             if self.frames.kernel_page_frames.pop(frame, None) is not None:
                 self.frames.release(frame, line)
         self.rules.found(block.unknown)
         space = self.ranges.known[0]
-        if block.page in space.kernel_blocks:
-            space.kernel_blocks.remove(block.page)
+        if block.page in space.kernel_blocks | space.lost_kernel_blocks:
+            space.forget_kernel_block(block.page)
             space.buddy.free(block.page, block.pages)
             space.made.pop(block.page, None)
         del self.live[block.page]

@@ -15,7 +15,7 @@ from memoracle.diagnostics.divergence import REFUSAL, Finding, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.paging import Attributes, Leaf
-from memoracle.replay.pages import KernelPage, PageReplay, space_and_page
+from memoracle.replay.pages import UNKNOWN, KernelPage, PageReplay, space_and_page
 from memoracle.spec import addresses
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
@@ -93,7 +93,8 @@ class PageAnswers:
         shown: what the page is mapped to by this answer, or None.
         """
         key, doubted = space_and_page(process, page), self.pages.doubted
-        if key in doubted and doubted[key] == shown:
+        if key in doubted and doubted[key] in (shown, *([UNKNOWN] if shown is not None else [])):
+            doubted[key] = shown
             return None
         doubted[key] = shown
         return finding
@@ -146,7 +147,8 @@ class PageAnswers:
         finding = Finding(clause.name, clause.says, message, legal, state, state)
         if told is not None and due is not None:
             return finding  # mapped it is
-        shown = None if told is None else self.pages.doubted.get(space_and_page(process, page)) or 0
+        doubted = self.pages.doubted.get(space_and_page(process, page))
+        shown = None if told is None else UNKNOWN if doubted is None else doubted
         return self.unless_doubted(process, page, shown, finding)
 
     def is_as_before(self, process: int, page: int, told: Attributes | None, due: Attributes | None) -> bool:

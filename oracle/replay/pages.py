@@ -33,18 +33,19 @@ from memoracle.impl.pte import Layout
 from memoracle.replay.exhaustion import exhausted
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.partial_state import Holdings
-from memoracle.replay.private_pml4_entries import OwnEntries
+from memoracle.replay.private_pml4_entries import ENTRY_SHIFT, OwnEntries
 from memoracle.replay.ranges import RangeReplay
 from memoracle.replay.table_frames import TableFrames
 from memoracle.spec import manager
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.kernel_half import FIRST, process_lives
+from memoracle.spec.kernel_half import ENTRIES, FIRST, process_lives
 from memoracle.trace import events
 from memoracle.trace.events import AnyEvent, number
 from memoracle.trace.memory_types import NUMBERS
 
 Handler: TypeAlias = Callable[[Any, int], Finding | None]
+UNKNOWN = -1  # a frame of which it is not known which it is
 PageEvent: TypeAlias = events.PageMap | events.PageUnmap | events.PageTranslate | events.PageAttributes
 
 
@@ -82,11 +83,13 @@ class PageReplay:
     """The pages of one trace.
 
     made: by process (0 for the upper half of all) and address, the line that mapped each page.  kernel_pages: by
-    address, the mapped pages of kernel pages.  shown_at: by frame that is mapped, the process and page that last was.
+    address, the mapped pages of kernel pages.  lost_kernel_pages: those that were released wrongly, or seem to be.
+    shown_at: by frame that is mapped, the process and page that last was.
 
     A wrong answer changes nothing, but is remembered, so that one fault is named once.  doubted: by space and page,
-    what it was said to be mapped to.  replaced: by space and page, what it showed, and since which line, before it was
-    mapped once more; it may show that still.
+    what it seems to be mapped to (UNKNOWN: to something), or None.  replaced: by space and page, what it showed, and
+    since which line, before it was mapped once more; it may show that still.  miscounted: the frames whose uses may be
+    counted otherwise, since a page that shows them was mapped twice.
     """
 
     def __init__(self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay) -> None:
@@ -102,11 +105,13 @@ class PageReplay:
         self.layout = Layout(geometry.physical_address_bits, geometry.pat_register)
         self.paging = Paging(TableFrames(), KernelHalf(), self.layout, geometry.leaf_level, geometry.frames)
         self.made: dict[int, dict[int, int]] = {0: {}}
+        self.lost_kernel_pages: dict[int, KernelPage] = {}
         self.kernel_pages: dict[int, KernelPage] = {}
         self.kernel_start = geometry.kernel_range.start
         self.shown_at: dict[int, tuple[int, int]] = {}
         self.doubted: dict[tuple[int, int], int | None] = {}
         self.replaced: dict[tuple[int, int], tuple[Leaf, int]] = {}
+        self.miscounted: set[int] = set()
         frames.uses, frames.shown_by = self.paging.uses, self.shown_by
         self.some_type = pat.decode(geometry.pat_register, 0) or 0  # of memory, that some index has
 
@@ -141,14 +146,21 @@ class PageReplay:
         return self.paging.create(process)
 
     def maps_by(self, process: int, index: int) -> bool:
-        """Whether a page is mapped through this entry of a process's PML4."""
+        """Whether a page is mapped through this entry of a process's PML4, beyond doubt."""
         tables, owner = self.paging.halves.tables, process if index < FIRST else 0
-        return owner in tables and tables[owner][index] != 0
+        if owner not in tables or tables[owner][index] == 0:
+            return False
+        if None not in self.doubted.values():
+            return True
+        pages = (page for page in self.made[owner] if page >> ENTRY_SHIFT & ENTRIES - 1 == index)
+        return any(self.doubted.get((owner, page), UNKNOWN) is not None for page in pages)
 
     def forget(self, process: int, line: int, release: bool) -> None:
         """What a process mapped goes with it, and, with `release`, each frame that nothing maps any more is freed."""
         released = self.paging.exit(process)
         if released is not None:
+            if release:
+                self.frames.doubts.add(self.miscounted)
             del self.made[process]
             self.own.forget(process)
             for frame in released:
@@ -164,7 +176,13 @@ class PageReplay:
         finding = of_unknown_process(self.tables, process)
         if isinstance(event, events.QUERIES) or not self.tables.create(process):
             return finding
+        virtual = number(event.virtual)
+        before = self.paging.translate(0, virtual)
         handler(event, line)
+        if virtual >= law.HALF and self.paging.translate(0, virtual) != before:
+            self.doubted[0, virtual] = before  # it may not have changed the kernel's pages
+            if before is not None:
+                self.frames.doubts.add({before >> self.geometry.page_shift})
         return finding
 
     def is_judged(self, virtual: int) -> bool:
@@ -195,6 +213,7 @@ class PageReplay:
         if self.may_be_misuse(event) or self.is_settled(process, virtual, mapped=True):
             return None
         says = "a page is mapped as long as frames and kernel range are left, unless something is wrong with it"
+        self.doubted[space_and_page(process, virtual)] = UNKNOWN
         return wrongly_failed(law.map_page.name, event.error, "success", says, self.around(process, virtual))
 
     def mapped_wrongly(
@@ -210,6 +229,8 @@ class PageReplay:
         self.show(process, virtual, leaf, line)
         if before is not None:
             self.replaced[space_and_page(process, virtual)] = before, made
+            shift = self.geometry.page_shift
+            self.miscounted |= {before.physical >> shift, leaf.physical >> shift}
         return finding and replace(finding, after=self.around(process, virtual))
 
     def not_mappable(self, process: int, virtual: int, leaf: Leaf) -> Finding:
@@ -266,6 +287,7 @@ class PageReplay:
             self.shown_at[frame] = (process, virtual)
         if self.doubted:
             self.doubted.pop(space_and_page(process, virtual), None)
+            self.lost_kernel_pages.pop(virtual, None)
         if self.replaced:
             self.replaced.pop(space_and_page(process, virtual), None)
         self.own.changed(process, virtual)
@@ -275,11 +297,17 @@ class PageReplay:
         key = space_and_page(process, virtual)
         if key not in self.doubted or (self.doubted[key] is not None) != mapped:
             return False
-        physical = self.doubted.pop(key)
+        physical = self.doubted[key]
+        if physical == UNKNOWN:
+            return True
+        del self.doubted[key]
         if physical is None:
             self.hide(process, virtual)
         else:
+            lost = self.lost_kernel_pages.get(virtual)
             self.show(process, virtual, Leaf(physical, self.some_type), 0)
+            if lost is not None:
+                self.kernel_pages[virtual] = lost
         return True
 
     def may_be_misuse(self, event: AnyEvent) -> bool:
@@ -326,16 +354,25 @@ class PageReplay:
         self.own.changed(process, virtual)
         if self.doubted:
             self.doubted.pop(space_and_page(process, virtual), None)
+        if self.miscounted and event.release:
+            self.release_in_doubt(process, virtual, unmapped.frame)
         if unmapped.last:
             self.shown_at.pop(unmapped.frame, None)
             if event.release:
                 self.frames.release(unmapped.frame, line)
         return None
 
+    def release_in_doubt(self, process: int, virtual: int, frame: int) -> None:
+        """A page was unmapped that was mapped twice, or shows a frame that such a page does."""
+        before, _ = self.replaced.pop(space_and_page(process, virtual), (None, 0))
+        frames = {frame} if before is None else {frame, before.physical >> self.geometry.page_shift}
+        self.frames.doubts.add(frames & self.miscounted)
+
     def unmap_failed(self, event: events.PageUnmap, process: int, virtual: int) -> Finding | None:
         if not self.is_judged(virtual) or self.is_settled(process, virtual, mapped=False):
             return None
         state, says = self.around(process, virtual), "what is mapped can be unmapped"
+        self.doubted[space_and_page(process, virtual)] = None
         return wrongly_failed(law.unmap.name, event.error, "success", says, state)
 
     def unmapped_wrongly(self, event: events.PageUnmap, process: int, virtual: int, line: int) -> Finding | None:
@@ -343,12 +380,21 @@ class PageReplay:
         if not self.lives(process):
             return self.unknown_process(event, line, self.unmap) if judged else None
         if self.is_settled(process, virtual, mapped=True):
+            physical = self.paging.translate(process, virtual)
             self.hide(process, virtual)
+            self.doubted.pop(space_and_page(process, virtual), None)
+            frame = -1 if physical is None else physical >> self.geometry.page_shift
+            if event.release and frame not in self.paging.uses:
+                self.frames.release(frame, line)
             return None
         before, clause = self.around(process, virtual), self.violated_by_unmap(process, virtual)
         message = f"{virtual:#x} {self.mapped_to(process, virtual)}, for kernel pages"
         if clause is manager.unmaps_no_kernel_page:
+            lost = self.kernel_pages[virtual]
+            physical = self.paging.translate(process, virtual) if lost.frame_is_known else UNKNOWN
             self.hide(process, virtual)
+            self.lost_kernel_pages[virtual] = lost
+            self.doubted[space_and_page(process, virtual)] = physical
         elif clause is not None:
             message = page_words.describe(clause, self.paging, virtual)
         if not judged:

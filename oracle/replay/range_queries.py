@@ -15,9 +15,11 @@ from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.replay.doubted_blocks import with_block
-from memoracle.replay.ranges import RangeEvent, RangeReplay, Space, models_of
+from memoracle.replay.ranges import RangeEvent, RangeReplay
+from memoracle.replay.space import Space
 from memoracle.spec import addresses
 from memoracle.spec import buddy as law
+from memoracle.spec.blocks import in_range
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
@@ -54,16 +56,18 @@ class RangeAnswers:
             return self.ranges.unknown_process(event, line)
         page = space.area.page_at(address, self.ranges.page_size)
         size = 0 if page is None else space.buddy.size(page)
-        if answer == size or any(page is not None and answer == buddy.size(page) for buddy in models_of(space)):
+        if answer == size:
+            return None
+        if page is not None and space.agrees(lambda model: model.size(page) == answer):
             return None
         asked, clause = self.ranges.asked(space, address, size), law.size_is_of_the_block
         state = range_words.around(asked)
         if answer is not None:
-            self.ranges.doubt(space, None if page is None else with_block(models_of(space)[0], page, answer))
+            space.doubt([None if page is None else with_block(space.explained, page, answer)])
             told = counted(answer, "page")
             message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
             return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
-        if not law.in_range(blocks_of(space.buddy), asked.page):
+        if not in_range(blocks_of(space.buddy), asked.page):
             return None
         return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
 
@@ -80,12 +84,13 @@ class RangeAnswers:
             state, says = {"process": process}, "asking for the list of blocks always succeeds"
             return wrongly_failed("range.list", event.error, counted(len(blocks), "block"), says, state)
         start, size = space.area.start, self.ranges.page_size
-        for buddy in models_of(space):
-            if listed == [(start + page * size, pages, allocated) for page, pages, allocated in buddy.blocks()]:
-                return None
+        pages_listed = [((address - start) // size, pages, allocated) for address, pages, allocated in listed]
+        aligned = all((address - start) % size == 0 for address, _, _ in listed)
+        if aligned and (pages_listed == blocks or space.agrees(lambda model: model.blocks() == pages_listed)):
+            return None
         clause, asked, message = self.wrong_entry(space, listed)
         state, legal = range_words.around(asked), f"the list of {counted(len(blocks), 'block')} in address order"
-        self.ranges.doubt(space, self.listed_blocks(space, listed))
+        space.doubt([self.listed_blocks(space, listed)])
         return Finding(clause.name, clause.says, message, legal, state, state)
 
     def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, RangeRequest, str]:

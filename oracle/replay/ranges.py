@@ -6,8 +6,7 @@ else is asked. A process's space is made when it is first used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from typing import TypeAlias
 
 from msgspec import UNSET
@@ -19,13 +18,13 @@ from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of
-from memoracle.replay.doubted_blocks import DoubtedBlocks
+from memoracle.replay.doubted_blocks import DoubtedBlocks, copied, has_room, models_of, policy_of
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
+from memoracle.replay.space import REMEMBERED, Space
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
-from memoracle.spec.geometry import Range
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.events import number
@@ -33,23 +32,6 @@ from memoracle.trace.events import number
 RangeEvent: TypeAlias = (
     events.RangeAllocate | events.RangeReserve | events.RangeFree | events.RangeSize | events.RangeList
 )
-
-
-@dataclass
-class Space:
-    """The address space of one process.
-
-    made: by its first page, the line that allocated each live block.  kernel_blocks: the first page of each block that
-    is one of kernel pages.
-    refused: how many pages in a row an allocation failed to find, although there are as many.
-    """
-
-    process: int
-    area: Range
-    buddy: Buddy
-    made: dict[int, int] = field(default_factory=dict)
-    kernel_blocks: set[int] = field(default_factory=set)
-    refused: int | None = None
 
 
 class RangeReplay:
@@ -159,7 +141,12 @@ class RangeReplay:
         if address is None:
             return self.allocate_failed(event, space, pages)
         page, buddy = space.area.page_at(address, self.page_size), space.buddy
-        if self.exact:
+        if self.exact and isinstance(buddy, DoubtedBlocks):
+            taken = buddy.allocate_as(pages, page)
+            policy = None if taken else policy_of(space.explained, pages)
+            if policy is not None and policy != page:
+                return self.other_than_policy(space, self.asked(space, address, pages), policy, line)
+        elif self.exact:
             policy = buddy.allocate(pages)
             if policy is not None and policy != page:
                 buddy.free(policy, pages)
@@ -170,17 +157,23 @@ class RangeReplay:
             taken = page is not None and order is not None and buddy.reserve(page, 1 << order)
         if taken and page is not None:
             space.made[page] = line
+            if space.buddy is not buddy:  # what was in doubt is not; a block of kernel pages that was here is gone
+                space.forget_kernel_block(page)
             return None
-        return self.taken_wrongly(law.allocate, self.asked(space, address, pages))
+        return self.taken_wrongly(law.allocate, space, self.asked(space, address, pages))
 
     def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
-        if not self.has_room(space, pages) or self.safe:
+        if not self.has_room(space, pages):
+            space.agrees(lambda model: not has_room(model, pages))
+            return None
+        if self.safe:
             return None
         if space.refused is not None and pages >= space.refused:
             return None
         space.refused = pages
         asked = self.room(space, pages)
         legal, around = range_words.choices(asked), range_words.around(asked)
+        space.has_lost_room(pages)
         return wrongly_failed(law.allocate.name, event.error, legal, law.allocate.says, around)
 
     def room(self, space: Space, pages: int) -> RangeRequest:
@@ -192,40 +185,25 @@ class RangeReplay:
 
     def has_room(self, space: Space, pages: int) -> bool:
         """Whether a block of so many pages must be found."""
-        order = order_for(pages)
-        for buddy in models_of(space):
-            if order is None or not any(buddy.free_blocks[order:]):
-                self.settle(space, buddy)
-                self.ran_out = True
-                return False
-        return True
+        if all(has_room(model, pages) for model in models_of(space.buddy)):
+            return True
+        self.ran_out = True
+        return False
 
-    def settle(self, space: Space, buddy: Buddy) -> None:
-        """These are the blocks, beyond doubt."""
-        if isinstance(space.buddy, DoubtedBlocks) and buddy is space.buddy.observed:
-            for page in space.buddy.gone:
-                space.made.pop(page, None)
-                space.kernel_blocks.discard(page)
-        self.spaces.spaces[space.process] = space.buddy = buddy
-
-    def doubt(self, space: Space, observed: Buddy | None) -> None:
-        """These are the blocks by a wrong answer, if they can be."""
-        if observed is not None:
-            explained = models_of(space)[0]
-            blocks = DoubtedBlocks(explained, observed, partial(self.settle, space))
-            self.spaces.spaces[space.process] = space.buddy = blocks
-
-    def taken_wrongly(self, operation: Operation, asked: RangeRequest) -> Finding:
+    def taken_wrongly(self, operation: Operation, space: Space, asked: RangeRequest) -> Finding:
         clause, state = broken(violated_clause(operation, asked)), range_words.around(asked)
         legal = range_words.choices(asked) if operation is law.allocate else REFUSAL
+        if clause is law.block_is_free:
+            space.was_taken_over(asked.page, 1 << asked.order)
         return Finding(clause.name, clause.says, range_words.describe(clause, asked), legal, state, state)
 
     def other_than_policy(self, space: Space, asked: RangeRequest, policy: int, line: int) -> Finding:
         """The reference's choice is another; what was chosen may still be legal."""
         before = range_words.around(asked)
         if violated_clause(law.allocate, asked) is not None:
-            return self.taken_wrongly(law.allocate, asked)
-        asked.buddy.reserve(asked.page, 1 << asked.order)
+            return self.taken_wrongly(law.allocate, space, asked)
+        space.was_passed_over(policy, asked.page, asked.pages)
+        space.buddy.reserve(asked.page, 1 << asked.order)
         space.made[asked.page] = line
         due = f"{asked.at(policy):#x}"
         return Finding(
@@ -246,11 +224,13 @@ class RangeReplay:
             return self.unknown_process(event, line)
         if event.error is not UNSET:
             return self.refused(law.reserve, event, space, self.asked(space, address, pages))
-        page = space.area.page_at(address, self.page_size)
-        if page is not None and space.buddy.reserve(page, pages):
+        page, buddy = space.area.page_at(address, self.page_size), space.buddy
+        if page is not None and buddy.reserve(page, pages):
             space.made[page] = line
+            if space.buddy is not buddy:
+                space.forget_kernel_block(page)
             return None
-        return self.taken_wrongly(law.reserve, self.asked(space, address, pages))
+        return self.taken_wrongly(law.reserve, space, self.asked(space, address, pages))
 
     def free(self, event: events.RangeFree, line: int) -> Finding | None:
         pages, address = number(event.pages), number(event.address)
@@ -263,27 +243,40 @@ class RangeReplay:
         if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
             space.made.pop(page, None)
             space.refused = None
+            space.freed[page] = pages
+            if len(space.freed) > REMEMBERED:
+                space.forget_old_frees()
             return None
         return self.freed_wrongly(space, self.asked(space, address, pages))
 
     def refused(self, operation: Operation, event: RangeEvent, space: Space, asked: RangeRequest) -> Finding | None:
         if self.safe:
             return None
-        for buddy in models_of(space)[1:]:
-            if violated_clause(operation, replace(asked, buddy=buddy)) is not None:
-                self.settle(space, buddy)
-                return None
-        return wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
+        models = models_of(space.buddy)
+        refusing = [model for model in models if violated_clause(operation, replace(asked, buddy=model)) is not None]
+        if refusing:
+            space.keep(refusing)
+            return None
+        finding = wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
+        if operation is law.reserve:
+            space.was_refused(asked.page, asked.pages)
+        else:
+            space.was_not_freed(asked.page)
+        return finding
 
     def freed_wrongly(self, space: Space, asked: RangeRequest) -> Finding:
         of_kernel = self.kernel_pages_refuse(space, asked)
         clause = broken(violated_clause(law.free, asked) or of_kernel)
         message, before = range_words.describe(clause, asked), range_words.around(asked)
-        # A live block that was freed under a wrong size is gone all the same.
-        if clause in (law.block_is_allocated, of_kernel) and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
+        # A live block that was freed under a wrong size is gone all the same, unless nothing came of it.
+        unchanged = copied(space.explained) if clause in (law.block_is_allocated, of_kernel) else None
+        if unchanged is not None and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
             space.made.pop(asked.page, None)
-            space.kernel_blocks.discard(asked.page)
-        return Finding(clause.name, clause.says, message, REFUSAL, before, range_words.around(asked))
+            space.lose_kernel_block(asked.page)
+            space.doubt([unchanged])
+        return Finding(
+            clause.name, clause.says, message, REFUSAL, before, range_words.around(replace(asked, buddy=space.buddy))
+        )
 
     def kernel_pages_refuse(self, space: Space, asked: RangeRequest) -> Clause | None:
         """The clause that refuses to free a block of kernel pages."""
@@ -292,12 +285,6 @@ class RangeReplay:
         clause = manager_ranges.frees_no_kernel_block
         state = Holdings(block_at=space.buddy.size, block_of=lambda process, page: page)
         return None if clause(state, space.process, asked.page, asked.pages, asked.page) else clause
-
-
-def models_of(space: Space) -> list[Buddy]:
-    """The blocks that the trace explains, and, where a wrong answer was given, those that were told."""
-    buddy = space.buddy
-    return [buddy.explained, buddy.observed] if isinstance(buddy, DoubtedBlocks) else [buddy]
 
 
 def depth_of(pages: int) -> int:

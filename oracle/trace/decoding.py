@@ -31,7 +31,7 @@ class MalformedLine(Exception):  # noqa: N818 (the line is at fault, nothing fai
 
 
 class UnknownOperation(MalformedLine):
-    """An event of an operation that there is not.
+    """An event of an unknown operation.
 
     op: as the trace names it.
     """

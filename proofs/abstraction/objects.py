@@ -10,8 +10,8 @@ from typing import Any
 
 from memoracle.impl.kernel_half import LOWER
 from memoracle.spec import bitmap as bitmap_law
-from memoracle.spec import buddy as buddy_law
 from memoracle.spec import kernel_half as kernel_half_law
+from memoracle.spec.blocks import Blocks, exists
 from memoracle.spec.clauses import Number, Truth, neg
 
 
@@ -71,7 +71,7 @@ def frames_of(bitmap: Any) -> bitmap_law.Frames:
     )
 
 
-def blocks_of(buddy: Any) -> buddy_law.Blocks:
+def blocks_of(buddy: Any) -> Blocks:
     """The blocks of an address space between two operations, when nothing is held."""
 
     def is_allocated(order: Number, block: Number) -> Truth:
@@ -80,10 +80,9 @@ def blocks_of(buddy: Any) -> buddy_law.Blocks:
         return maps(buddy.allocated, block << order, order)
 
     def order_at(page: Number) -> Number:
-        exists = buddy_law.exists
         return next((order for order in range(buddy.depth + 1) if exists(state, order, page >> order)), -1)
 
-    state = buddy_law.Blocks(
+    state = Blocks(
         depth=buddy.depth,
         is_free=lambda order, block: has(buddy.free_blocks, order, block),
         is_allocated=is_allocated,

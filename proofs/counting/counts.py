@@ -1,4 +1,4 @@
-"""Numbers that nobody here chose: how many states and transitions there are.
+"""How many states and transitions there are: numbers that this project did not choose.
 
 Each is computed by an exhaustive run of the reference, again by counting the models of the law's clauses, and by a
 formula; the three must agree. Beyond the sizes that can be run, only the formula is reported.
@@ -21,6 +21,7 @@ from memoracle.proofs.exhaustive.snapshots import duplicate
 from memoracle.proofs.exhaustive.systems import buddy_domain
 from memoracle.proofs.obligations.obligation import Computation
 from memoracle.spec import bitmap as bitmap_law
+from memoracle.spec import blocks as blocks_law
 from memoracle.spec import buddy as buddy_law
 from memoracle.spec import kernel_half as half_law
 from memoracle.spec.clauses import Clause
@@ -145,11 +146,11 @@ def buddy_models(depth: int) -> int:
         for kind, order in product(("free", "allocated"), range(depth + 1)):
             cells.setdefault((kind, order, page >> order), (False, True))
 
-    def state(read: Callable[..., int]) -> buddy_law.Blocks:
+    def state(read: Callable[..., int]) -> blocks_law.Blocks:
         def block(kind: str) -> Callable[[Any, Any], bool]:
             return lambda order, block: (kind, order, block) in cells and bool(read(kind, order, block))
 
-        return buddy_law.Blocks(
+        return blocks_law.Blocks(
             depth=depth,
             is_free=block("free"),
             is_allocated=block("allocated"),
@@ -160,7 +161,7 @@ def buddy_models(depth: int) -> int:
             order_at=lambda page: read("order_at", page),
         )
 
-    return models(cells, state, buddy_law.INVARIANTS, buddy_domain(depth))
+    return models(cells, state, blocks_law.INVARIANTS, buddy_domain(depth))
 
 
 @cache

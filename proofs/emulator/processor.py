@@ -1,4 +1,4 @@
-"""An emulated x86 that walks the reference's page tables: a processor that nobody here wrote.
+"""An emulated x86 that walks the reference's page tables: a processor that this project did not write.
 
 The tables lie in its physical memory where the reference says they lie; it loads, stores and fetches instructions as
 the kernel (ring 0) and as a user (ring 3), and either sees a byte of physical memory or takes an exception. What it

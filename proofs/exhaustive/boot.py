@@ -8,7 +8,7 @@ from itertools import combinations, product
 
 from memoracle.impl.boot import Interval, Record, boot, usable_pages
 from memoracle.proofs.abstraction.objects import frames_of
-from memoracle.proofs.exhaustive.explore import limited, remark
+from memoracle.proofs.exhaustive.explore import SECONDS, limits, remark
 from memoracle.proofs.exhaustive.finite_states import Domain, broken, seen, settled
 from memoracle.proofs.exhaustive.systems import bitmap_domain, every_in_reach
 from memoracle.spec import bitmap as bitmap_law
@@ -45,7 +45,10 @@ def read_by_law(records: Sequence[Record], page_shift: int) -> tuple[law.Map, Do
         clauses = (law.usable_pages_are_covered, law.usable_pages_are_unclaimed)
         return not all(clause(if_usable, page, byte) for clause in clauses)
 
-    flaws = {page: next((byte for byte in data if spoilt(page, byte)), page << page_shift) for page in pages}
+    within: dict[Number, list[int]] = {}  # no other byte spoils a page, as the clauses say
+    for byte in data:
+        within.setdefault(law.page_of(if_usable, byte), []).append(byte)
+    flaws = {page: next((byte for byte in within[page] if spoilt(page, byte)), page << page_shift) for page in pages}
     usable = {page for page, byte in flaws.items() if not spoilt(page, byte)}
     read = replace(if_usable, is_usable=lambda page: page in usable, flaw=flaws.__getitem__)
     return settled(read), Domain({"page": pages, "byte": data}, {"is_usable": ("page",)})
@@ -57,8 +60,9 @@ def failure_of(records: list[Record], page_shift: int) -> str | None:
     pages = domain.points["page"]
     due = [page for page in pages if lawful.is_usable(page)]
     runs: list[Interval] = []
-    with limited():
+    with limits() as limit:
         try:
+            limit(SECONDS)
             runs = usable_pages(records, page_shift)
             bitmap = boot(records, page_shift, FRAMES, IMAGE)
         except Exception as raised:

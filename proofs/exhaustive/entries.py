@@ -14,7 +14,7 @@ from typing import Any
 
 from memoracle.impl import pat as pat_code
 from memoracle.impl import pte as code
-from memoracle.proofs.exhaustive.explore import limited, remark
+from memoracle.proofs.exhaustive.explore import SECONDS, limits, remark
 from memoracle.proofs.obligations.obligation import Computation
 from memoracle.spec import pat as pat_law
 from memoracle.spec import pte as law
@@ -33,14 +33,28 @@ OTHER_BITS = (0, 1 << law.ACCESSED | 1 << law.DIRTY, 1 << law.GLOBAL | 1 << law.
 
 @dataclass
 class Tally:
-    """What came of all calls: the first that failed, as a test, and which operations happened and were refused."""
+    """What came of all calls: the first that failed, as a test, and which operations happened and were refused.
 
+    limit: cuts a call short that does not return.
+    """
+
+    limit: Callable[[float], None]
     failure: str | None = None
     happened: set[str] = field(default_factory=set)
     declined: set[str] = field(default_factory=set)
 
     def note(self, operation: Operation, happened: bool) -> None:
         (self.happened if happened else self.declined).add(operation.name)
+
+    def answer(self, call: Callable[..., object], *arguments: object) -> object:
+        """What a call of the reference returns; an exception that it raises, as text."""
+        try:
+            self.limit(SECONDS)
+            return call(*arguments)
+        except Exception as raised:
+            return f"{type(raised).__name__}: {raised}"
+        finally:
+            self.limit(0)
 
 
 def test_of(why: str, module: str, names: str, call: str, due: str) -> str:
@@ -51,15 +65,6 @@ def test_of(why: str, module: str, names: str, call: str, due: str) -> str:
         f"from memoracle.impl.{module} import {names}\n\n\n"
         f"def test_replay() -> None:\n{text}    assert {call} {same} {due}\n"
     )
-
-
-def answer(call: Callable[..., object], *arguments: object) -> object:
-    """What a call of the reference returns; an exception that it raises, as text."""
-    with limited():
-        try:
-            return call(*arguments)
-        except Exception as raised:
-            return f"{type(raised).__name__}: {raised}"
 
 
 # The page attribute table
@@ -76,13 +81,17 @@ def registers() -> Iterator[int]:
 @cache
 def tables() -> Tally:
     """Every call about the page attribute table. It is made once."""
-    outcome = Tally()
+    with limits() as limit:
+        return _tables(Tally(limit))
+
+
+def _tables(outcome: Tally) -> Tally:
     for register in registers():
         state = pat_law.Pat(register)
         legal = bool(pat_law.register_has_64_bits(state)) and all(
             pat_law.entries_are_types(state, index) for index in pat_law.INDEXES
         )
-        said = answer(pat_code.accepts, register)
+        said = outcome.answer(pat_code.accepts, register)
         if said is not legal:
             why = f"it says {said} of {register:#x}, whose entries are {'' if legal else 'not '}all types"
             outcome.failure = test_of(why, "pat", "accepts", f"accepts({register:#x})", str(legal))
@@ -99,7 +108,7 @@ def _decoded(state: pat_law.Pat, register: int, outcome: Tally) -> str | None:
         exists = pat_law.decode.broken(state, index=index) is None
         outcome.note(pat_law.decode, exists)
         due = pat_law.type_at(register, index) if exists else None
-        said = answer(pat_code.decode, register, index)
+        said = outcome.answer(pat_code.decode, register, index)
         if said != due:
             return test_of(f"it says {said}", "pat", "decode", f"decode({register:#x}, {index})", str(due))
     return None
@@ -110,7 +119,7 @@ def _selected(state: pat_law.Pat, register: int, outcome: Tally) -> str | None:
         refused = partial(pat_law.select.broken, state, kind=kind, low_half=low_half)
         fit = [each for each in range(-1, 10) if refused(index=each) is None]
         outcome.note(pat_law.select, bool(fit))
-        said, due = answer(pat_code.select, register, kind, low_half), min(fit, default=None)
+        said, due = outcome.answer(pat_code.select, register, kind, low_half), min(fit, default=None)
         if said != due:
             why = f"it says {said}; the law allows {fit or 'only a refusal'}, of which the reference takes the lowest"
             return test_of(why, "pat", "select", f"select({register:#x}, {kind}, {low_half})", str(due))
@@ -130,7 +139,11 @@ def encodable(state: law.Entries, fields: code.Fields, level: int) -> list[int]:
 @cache
 def entries() -> Tally:
     """Every call about entries. It is made once."""
-    outcome = Tally()
+    with limits() as limit:
+        return _entries(Tally(limit))
+
+
+def _entries(outcome: Tally) -> Tally:
     for layout, level in product(LAYOUTS, range(6)):
         state = law.Entries(*layout)
         outcome.failure = _encoded(state, layout, level, outcome) or _read(state, layout, level, outcome)
@@ -150,7 +163,7 @@ def _encoded(state: law.Entries, layout: code.Layout, level: int, outcome: Tally
             return law.pat_index(value, level)
 
         due = min(fit, key=index) if fit and sure else None
-        said = answer(code.encode, layout, fields, level)
+        said = outcome.answer(code.encode, layout, fields, level)
         if said != due:
             why = f"it says {_hex(said)}; the law allows {', '.join(map(hex, fit)) or 'only a refusal'}"
             return test_of(why, "pte", "Fields, Layout, encode", f"encode({layout}, {fields}, {level})", _hex(due))
@@ -171,7 +184,7 @@ def _read(state: law.Entries, layout: code.Layout, level: int, outcome: Tally) -
         outcome.note(law.decode, allowed)
         sure = allowed and law.MUST_SUCCEED_IF[law.decode](state, value, level)
         due = _fields(state, value, level) if sure else None
-        said = answer(code.decode, layout, value, level)
+        said = outcome.answer(code.decode, layout, value, level)
         if said != due:
             call = f"decode({layout}, {value:#x}, {level})"
             return test_of(f"it says {said}", "pte", "Fields, Layout, decode", call, str(due))

@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from threading import current_thread, main_thread
 from typing import Any
 
@@ -139,16 +139,21 @@ class EndlessError(Exception):
     """A call did not return."""
 
 
-def limited() -> AbstractContextManager[None]:
-    """Cuts a call short that does not return, where a signal can be had (in the main thread)."""
+def limits() -> AbstractContextManager[Callable[[float], None]]:
+    """How to cut calls short that do not return, where a signal can be had (in the main thread): see `answer_of`."""
     if current_thread() is not main_thread():
-        return nullcontext()
+        return nullcontext(lambda seconds: None)
     endless = EndlessError(f"it does not return within {SECONDS:g} seconds of a processor")
-    return processor_time.limited(SECONDS, endless, signal.ITIMER_VIRTUAL)
+    return processor_time.limits(endless, signal.ITIMER_VIRTUAL)
 
 
 def run(system: System) -> Exploration:
     """Runs every call in every state until one fails or none is left."""
+    with limits() as limit:
+        return _run(system, limit)
+
+
+def _run(system: System, limit: Callable[[float], None]) -> Exploration:
     known: dict[Any, View] = {}  # every state met, by what its object keeps
     queue: list[tuple[Any, View, tuple[str, ...]]] = []
     outcome = Exploration()
@@ -165,7 +170,7 @@ def run(system: System) -> Exploration:
         for call in system.calls(instance):
             outcome.steps += 1
             line = call.said.replace("@", system.variable)
-            answer, raised = _answer(call, result)
+            answer, raised = answer_of(partial(call.run, result), limit)
             key = frozen(result)
             new = known.get(key) or View(system.parts(result))
             wrong = _judge(call, view, answer, new, outcome, line) if not raised else _raises(raised, call, view, line)
@@ -181,11 +186,14 @@ def run(system: System) -> Exploration:
     return outcome
 
 
-def _answer(call: Call | Question, instance: Any) -> tuple[object, str]:
-    """What a call on the object returns, or how it fails to return anything."""
+def answer_of(call: Callable[[], object], limit: Callable[[float], None]) -> tuple[object, str]:
+    """What a call returns, or how it fails to return anything."""
     try:
-        with limited():
-            return call.run(instance), ""
+        try:
+            limit(SECONDS)
+            return call(), ""
+        finally:
+            limit(0)
     except EndlessError as endless:
         return None, str(endless)
     except Exception as raised:
@@ -235,13 +243,11 @@ def _leaves(call: Call, taken: list[Values], before: View, now: View, answered: 
     due = [after(call.operation, part.state, choice) for choice in taken]
     actual = now.tables.get(call.part, {})
     fits = [state for state in due if seen(state, part.domain) == actual]
-    lawful = (fits or due)[0]
-    shown = [answered, *part.shows(lawful)]
-    if now.lost is not None:
-        return Wrong(now.lost, shown, part.words(lawful))
-    if not fits:
-        differs = _difference(actual, seen(lawful, part.domain))
-        return Wrong(f"{call.operation.name}: {call.operation.says} But {differs}", shown, part.words(lawful))
+    if now.lost is not None or not fits:
+        lawful = (fits or due)[0]
+        differs = "" if fits else _difference(actual, seen(lawful, part.domain))
+        why = now.lost or f"{call.operation.name}: {call.operation.says} But {differs}"
+        return Wrong(why, [answered, *part.shows(lawful)], part.words(lawful))
     return _stays(before, now, [name for name in now.parts if name != call.part], answered)
 
 

@@ -6,11 +6,11 @@ points" is a loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from memoracle.spec.clauses import Clause, Operation
 
@@ -28,38 +28,54 @@ class Domain:
 
     points: Mapping[str, Sequence[int]]
     functions: Mapping[str, tuple[str, ...]]
-    matters: Callable[[Any, str, tuple[int, ...]], bool] = lambda state, function, points: True
+    matters: Callable[[Any, str, tuple[int, ...]], bool] | None = None  # everything does
 
-    def every(self, parameters: Sequence[str]) -> Iterator[tuple[int, ...]]:
+    def every(self, parameters: tuple[str, ...]) -> Sequence[tuple[int, ...]]:
         """All points of these parameters."""
-        return product(*(self.points[parameter] for parameter in parameters))
+        if parameters not in self._listed:
+            self._listed[parameters] = list(product(*(self.points[parameter] for parameter in parameters)))
+        return self._listed[parameters]
+
+    def keys(self, function: str) -> Sequence[tuple[tuple[Any, ...], tuple[int, ...]]]:
+        """A function's name with each of its points, and these alone."""
+        if function not in self._keys:
+            self._keys[function] = [((function, *points), points) for points in self.every(self.functions[function])]
+        return self._keys[function]
+
+    @cached_property
+    def _listed(self) -> dict[tuple[str, ...], list[tuple[int, ...]]]:
+        """The points that were asked for, by their parameters: they are gone through in every state."""
+        return {}
+
+    @cached_property
+    def _keys(self) -> dict[str, list[tuple[tuple[Any, ...], tuple[int, ...]]]]:
+        return {}
 
 
 def settled(state: Any) -> Any:
     """The same state, quick to ask again. What it reads must not change any more."""
-    functions = {field.name: getattr(state, field.name) for field in fields(state)}
-    return replace(state, **{name: cache(value) for name, value in functions.items() if callable(value)})
+    return replace(state, **{name: cache(value) for name, value in vars(state).items() if callable(value)})
 
 
 def seen(state: Any, domain: Domain) -> dict[tuple[Any, ...], Any]:
     """Every number and truth of a state, and every function of the domain at every point, by name and points."""
     table: dict[tuple[Any, ...], Any] = {}
-    for field in fields(state):
-        value = getattr(state, field.name)
-        if field.name in domain.functions:
-            for points in domain.every(domain.functions[field.name]):
-                matters = domain.matters(state, field.name, points)
-                table[(field.name, *points)] = value(*points) if matters else None
+    matters = domain.matters
+    for name, value in vars(state).items():
+        if name in domain.functions:
+            for key, points in domain.keys(name):
+                table[key] = value(*points) if matters is None or matters(state, name, points) else None
         elif not callable(value):
-            table[(field.name,)] = value if domain.matters(state, field.name, ()) else None
+            table[(name,)] = value if matters is None or matters(state, name, ()) else None
     return table
 
 
 def broken(clauses: Sequence[Clause], state: Any, domain: Domain) -> tuple[Clause, Values] | None:
     """The first clause that does not hold of a state, and where."""
     for clause in clauses:
+        holds = clause.holds
         for points in domain.every(clause.points):
-            if not clause(state, *points):
+            if not holds(state, *points):
                 return clause, dict(zip(clause.points, points, strict=True))
     return None
 
@@ -70,23 +86,60 @@ def refused(operation: Operation, state: Any, values: Values, domain: Domain) ->
     if clause is not None or not set(operation.points) <= set(values):
         return clause
     for clause in operation.guard:
-        others = [point for point in clause.points if point not in values]
-        for points in domain.every(others) if others else ():
-            here = {**values, **dict(zip(others, points, strict=True))}
-            if not clause(state, *(here[point] for point in clause.points)):
-                return clause
+        others = tuple(point for point in clause.points if point not in values)
+        if others and not _holds_of_all(clause, others, state, values, domain):
+            return clause
     return None
 
 
 def choices(operation: Operation, state: Any, given: Values, domain: Domain) -> list[Values]:
     """Every way of choosing what is not given that the guard allows."""
-    if refused(operation, state, given, domain) is not None:
-        return []
-    point = _next(operation, given)
-    if point is None:
-        return [given]
-    found = (choices(operation, state, {**given, point: value}, domain) for value in domain.points[point])
-    return [choice for some in found for choice in some]
+    found: list[Values] = [given]
+    for stage in _stages(operation, tuple(given)):
+        if stage.point is not None:
+            found = [{**values, stage.point: value} for values in found for value in domain.points[stage.point]]
+        for clause in stage.decided:
+            holds = clause.holds
+            found = [values for values in found if holds(state, *[values[point] for point in clause.points])]
+        for clause, others in stage.of_all:
+            found = [values for values in found if _holds_of_all(clause, others, state, values, domain)]
+    return found
+
+
+class _Stage(NamedTuple):
+    """The next point to choose, or None before any is; and the clauses of the guard whose points are all known then.
+
+    of_all: once every point is chosen, the clauses with further points, of all of which they are to hold.
+    """
+
+    point: str | None
+    decided: list[Clause]
+    of_all: list[tuple[Clause, tuple[str, ...]]]
+
+
+@cache
+def _stages(operation: Operation, given: tuple[str, ...]) -> list[_Stage]:
+    """In which order choices are made, and what decides each."""
+    stages, known, left = list[_Stage](), dict.fromkeys(given, 0), list(operation.guard)
+    point: str | None = None
+    while True:
+        decided = [clause for clause in left if set(clause.points) <= known.keys()]
+        left = [clause for clause in left if clause not in decided]
+        following = _next(operation, known)
+        others = [(clause, tuple(p for p in clause.points if p not in known)) for clause in left]
+        stages.append(_Stage(point, decided, [] if following else others))
+        if following is None:
+            return stages
+        point, known = following, {**known, following: 0}
+
+
+def _holds_of_all(clause: Clause, others: tuple[str, ...], state: Any, values: Values, domain: Domain) -> bool:
+    """Whether a clause holds of these values and all other points."""
+    for points in domain.every(others):
+        here = {**values, **dict(zip(others, points, strict=True))}
+        if not clause(state, *(here[point] for point in clause.points)):
+            return False
+    return True
 
 
 def reason(operation: Operation, state: Any, given: Values, domain: Domain) -> Clause:

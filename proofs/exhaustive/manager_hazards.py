@@ -21,16 +21,19 @@ START = 0xFFFF_8000_0000_0000
 PAGES = (0, START)
 
 
+MEANS: dict[str, Callable[[law.Memory, Sequence[int]], Truth]] = {
+    "owner": lambda s, at: s.use(at[0]) == law.TABLE,
+    "page_of": lambda s, at: s.use(at[0]) == law.PAGES,
+    "frame_at": lambda s, at: law.is_kernel_page(s, at[0]),
+    **dict.fromkeys(("physical", "number_of"), lambda s, at: s.is_mapped(at[0], at[1])),
+    **dict.fromkeys(("space_numbered", "page_numbered"), lambda s, at: at[1] < s.uses(at[0])),
+}
+
+
 def matters(s: law.Memory, name: str, at: Sequence[int]) -> bool:
     """Whether a function's value says anything: of a table, of kernel pages, of what is mapped."""
-    means: dict[str, Callable[[], Truth]] = {
-        "owner": lambda: s.use(at[0]) == law.TABLE,
-        "page_of": lambda: s.use(at[0]) == law.PAGES,
-        "frame_at": lambda: law.is_kernel_page(s, at[0]),
-        **dict.fromkeys(("physical", "number_of"), lambda: s.is_mapped(at[0], at[1])),
-        **dict.fromkeys(("space_numbered", "page_numbered"), lambda: at[1] < s.uses(at[0])),
-    }
-    return name not in means or bool(means[name]())
+    means = MEANS.get(name)
+    return means is None or bool(means(s, at))
 
 
 DOMAIN = Domain(
@@ -57,7 +60,7 @@ DOMAIN = Domain(
         **dict.fromkeys(("block_at", "pages_at"), ("first",)),
         "frame_at": ("kernel_page",),
     },
-    lambda s, name, at: matters(s, name, at),
+    matters,
 )
 
 

@@ -3,52 +3,91 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import Any
 
 from sortedcontainers import SortedSet
 
+Copies = dict[int, Any]  # those made so far, by the identity of what they are of
 
-def duplicate(value: Any, copies: dict[int, Any] | None = None) -> Any:
-    """An object of the reference, or what it is made of, once more. What is in two places of it stays one.
 
-    copies: those made so far, by the identity of what they are of.
-    """
+def duplicate(value: Any, copies: Copies | None = None) -> Any:
+    """An object of the reference, or what it is made of, once more. What is in two places of it stays one."""
     copies = {} if copies is None else copies
-    if id(value) in copies:
-        return copies[id(value)]
-    if isinstance(value, set | SortedSet | array) or _is_plain(value):
-        return copies.setdefault(id(value), value[:] if isinstance(value, list | array) else value.copy())
-    if isinstance(value, dict):
-        copy: Any = copies.setdefault(id(value), {})
-        copy.update((key, duplicate(item, copies)) for key, item in value.items())
-        return copy
-    if isinstance(value, list):
-        copy = copies.setdefault(id(value), [])
-        copy.extend(duplicate(item, copies) for item in value)
-        return copy
-    if hasattr(value, "__dict__"):
-        copy = copies.setdefault(id(value), object.__new__(type(value)))
-        vars(copy).update((name, duplicate(item, copies)) for name, item in vars(value).items())
-        return copy
-    return value
+    kind: Any = type(value)
+    copy_of = _copier(kind)
+    if copy_of is None:
+        return value
+    return copies[id(value)] if id(value) in copies else copy_of(value, copies)
+
+
+@cache
+def _copier(kind: type) -> Callable[[Any, Copies], Any] | None:
+    """How values of a type are copied and noted, or None if they are not: a run asks it of very many."""
+    if issubclass(kind, set | SortedSet):
+        return lambda value, copies: copies.setdefault(id(value), value.copy())
+    if issubclass(kind, array):
+        return lambda value, copies: copies.setdefault(id(value), value[:])
+    if issubclass(kind, dict):
+        return _copy_mapping
+    if issubclass(kind, list):
+        return _copy_list
+    return _copy_object if _has_attributes(kind) else None
+
+
+def _copy_mapping(value: Any, copies: Copies) -> Any:
+    copy: Any = copies.setdefault(id(value), {})
+    copy.update([(key, duplicate(item, copies)) for key, item in value.items()])
+    return copy
+
+
+def _copy_list(value: Any, copies: Copies) -> Any:
+    if _is_plain(value):
+        return copies.setdefault(id(value), value[:])
+    copy: Any = copies.setdefault(id(value), [])
+    copy.extend([duplicate(item, copies) for item in value])
+    return copy
+
+
+def _copy_object(value: Any, copies: Copies) -> Any:
+    copy: Any = copies.setdefault(id(value), object.__new__(type(value)))
+    vars(copy).update([(name, duplicate(item, copies)) for name, item in vars(value).items()])
+    return copy
 
 
 def frozen(value: Any) -> Any:
     """What an object is, to be distinguished from others: everything that it keeps, whatever order it came in."""
-    if isinstance(value, int):
-        return value
-    if isinstance(value, AbstractSet):
-        return frozenset(value)
-    if isinstance(value, Mapping):
-        return frozenset((key, frozen(item)) for key, item in value.items())
-    if isinstance(value, array) or _is_plain(value):
-        return tuple(value)
-    if isinstance(value, list):
-        return tuple(map(frozen, value))
-    return frozen(vars(value)) if hasattr(value, "__dict__") else value
+    kind: Any = type(value)
+    freeze = _freezer(kind)
+    return value if freeze is None else freeze(value)
 
 
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], int)
+@cache
+def _freezer(kind: type) -> Callable[[Any], Any] | None:
+    """What values of a type are compared by, or None if by themselves."""
+    if issubclass(kind, int):
+        return None
+    if issubclass(kind, AbstractSet):
+        return frozenset
+    if issubclass(kind, Mapping):
+        return _freeze_mapping
+    if issubclass(kind, array):
+        return tuple
+    if issubclass(kind, list):
+        return lambda value: tuple(value if _is_plain(value) else [frozen(item) for item in value])
+    return (lambda value: _freeze_mapping(vars(value))) if _has_attributes(kind) else None
+
+
+def _freeze_mapping(value: Mapping[Any, Any]) -> Any:
+    return frozenset([(key, frozen(item)) for key, item in value.items()])
+
+
+def _is_plain(value: list[Any]) -> bool:
+    return bool(value) and isinstance(value[0], int)
+
+
+def _has_attributes(kind: type) -> bool:
+    """Whether values of a type keep attributes of any name."""
+    return bool(kind.__dictoffset__)

@@ -15,6 +15,7 @@ from memoracle.proofs.abstraction.objects import blocks_of, frames_of, halves_of
 from memoracle.proofs.exhaustive.explore import Call, Part, Question, System
 from memoracle.proofs.exhaustive.finite_states import Domain, Values
 from memoracle.spec import bitmap as bitmap_law
+from memoracle.spec import blocks as blocks_law
 from memoracle.spec import buddy as buddy_law
 from memoracle.spec import kernel_half as half_law
 from memoracle.spec.clauses import Clause, Number, Operation
@@ -29,6 +30,7 @@ def numbers(found: Sequence[int]) -> str:
 # Buddy
 
 
+@cache
 @cache
 def buddy_domain(depth: int) -> Domain:
     pages, orders, blocks = range(1 << depth), range(depth + 2), range(-1, (1 << depth) + 1)
@@ -50,27 +52,27 @@ def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
 
     def shows(state: Any) -> list[str]:
         starts = [(page, state.order_at(page)) for page in range(1 << state.depth)]
-        listed = [(p, 1 << o, bool(state.is_allocated(o, p >> o))) for p, o in starts if buddy_law.is_aligned(p, o)]
+        listed = [(p, 1 << o, bool(state.is_allocated(o, p >> o))) for p, o in starts if blocks_law.is_aligned(p, o)]
         fixed = {page for page, _ in starts if state.is_fixed(page)}
         known = [f"assert {variable}.fixed == {fixed}"] if fixed else []
         return [f"assert {variable}.blocks() == {listed}", *known]
 
-    clauses = (*buddy_law.INVARIANTS, *buddy_law.THEOREMS)
+    clauses = (*blocks_law.INVARIANTS, *buddy_law.THEOREMS)
     state = blocks_of(buddy)
     order_at: Callable[[Any], Any] = state.order_at
     # A page that is in no block has no order: whichever is named, the first clause does not hold.
     state = replace(state, order_at=lambda page: max(0, order_at(page)))
-    return Part(state, buddy_domain(buddy.depth), clauses, words, shows, buddy_law.whole(buddy.depth))
+    return Part(state, buddy_domain(buddy.depth), clauses, words, shows, blocks_law.whole(buddy.depth))
 
 
 BEST_FIT = "the smallest order that fits, its lowest address, and the lower half of a split"
 
 
-def smallest_then_lowest(state: buddy_law.Blocks, choice: Values) -> tuple[Number, int]:
+def smallest_then_lowest(state: blocks_law.Blocks, choice: Values) -> tuple[Number, int]:
     return state.order_at(choice["page"]), choice["page"]
 
 
-def and_fixed(state: buddy_law.Blocks, pages: int, page: int, order: int) -> buddy_law.Blocks:
+def and_fixed(state: blocks_law.Blocks, pages: int, page: int, order: int) -> blocks_law.Blocks:
     return buddy_law.fix(buddy_law.reserve(state, pages, page, order), page, order)
 
 
@@ -126,12 +128,16 @@ def buddy_system(depths: Sequence[int], ends: bool) -> System:
 # Spaces: who lives is the same question as for the tables, so it is that law's
 
 
-def who_lives(lives: Callable[[Any], bool], processes: Sequence[int], show: Callable[[Any], list[str]]) -> Part:
+def who_lives(lives: Callable[[Any], bool], processes: tuple[int, ...], show: Callable[[Any], list[str]]) -> Part:
     def words(state: half_law.Halves) -> str:
         return f"processes {numbers([process for process in processes if state.lives(process)])} live"
 
-    domain = Domain({"process": processes}, {"lives": ("process",)})
-    return Part(replace(half_law.blank(), lives=lives), domain, (half_law.kernel_lives,), words, show)
+    return Part(replace(half_law.blank(), lives=lives), _living(processes), (half_law.kernel_lives,), words, show)
+
+
+@cache
+def _living(processes: tuple[int, ...]) -> Domain:
+    return Domain({"process": processes}, {"lives": ("process",)})
 
 
 def comes_and_goes(processes: Sequence[int], part: str) -> list[Call | Question]:
@@ -180,8 +186,12 @@ TURN_UP = Operation(bitmap_law.add.name, bitmap_law.add.says, (), (), every_in_r
 
 def bitmap_domain(bitmap: Bitmap) -> Domain:
     """What is in use is seen only where it is checked: a trusting bitmap may be given back what somebody uses."""
-    frames = range(max(0, bitmap.image - 2), bitmap.frames + 1)
-    functions = ("exists", "is_free", "free_below", *(() if bitmap.trusting else ("in_use",)))
+    return _frames(range(max(0, bitmap.image - 2), bitmap.frames + 1), bitmap.trusting)
+
+
+@cache
+def _frames(frames: range, trusting: bool) -> Domain:
+    functions = ("exists", "is_free", "free_below", *(() if trusting else ("in_use",)))
     return Domain({"frame": frames, "later": frames}, dict.fromkeys(functions, ("frame",)))
 
 
@@ -258,14 +268,15 @@ WRITES = (half_law.entry_exists, half_law.value_is_an_entry, half_law.update_loc
 WRITE_UPPER = replace(half_law.begin_update, guard=WRITES, effect=to_all, points=("process", "index", "value"))
 
 
+OF_PROCESS = dict.fromkeys(("process", "other", "anyone"), PROCESSES)
+TABLES = Domain(
+    OF_PROCESS | {"index": INDEXES, "upper": INDEXES[1:], "value": BITS},
+    {"master": ("upper",), "entry": ("process", "index"), "lives": ("process",), "pending": ("process",)},
+    lambda state, function, points: function != "entry" or state.lives(points[0]),
+)
+
+
 def half_part(tables: KernelHalf) -> Part:
-    of_process = dict.fromkeys(("process", "other", "anyone"), PROCESSES)
-    domain = Domain(
-        of_process | {"index": INDEXES, "value": BITS},
-        {"master": ("upper",), "entry": ("process", "index"), "lives": ("process",), "pending": ("process",)},
-        lambda state, function, points: function != "entry" or state.lives(points[0]),
-    )
-    domain = replace(domain, points={**domain.points, "upper": INDEXES[1:]})
     state = halves_of(tables)
     entry = state.entry
     state = replace(state, entry=lambda process, index: entry(process, index) if state.lives(process) else 0)
@@ -290,7 +301,7 @@ def half_part(tables: KernelHalf) -> Part:
             f"assert [tables.master[index - 256] for index in {upper}] == {masters}",
         ]
 
-    return Part(state, domain, (*half_law.INVARIANTS, *half_law.THEOREMS), words, shows)
+    return Part(state, TABLES, (*half_law.INVARIANTS, *half_law.THEOREMS), words, shows)
 
 
 @cache

@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m memoracle.proofs.mutation.score", description=__doc__.split("\n")[0]
     )
     parser.add_argument("component", metavar="COMPONENT", nargs="*", help=f"of {', '.join(COMPONENTS)} (default: all)")
-    parser.add_argument("--again", action="store_true", help="try anew what was not refuted before")
+    parser.add_argument("--again", action="store_true", help="try again what was not refuted before")
     limit = f"of a processor's time to try a fault in (default: {SECONDS})"
     parser.add_argument("--seconds", type=int, default=SECONDS, metavar="N", help=limit)
     parser.add_argument(

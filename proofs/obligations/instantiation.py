@@ -1,4 +1,4 @@
-"""Asks the solver by and by: hypotheses that are implications are put off until a model shows that they matter.
+"""Asks the solver step by step: hypotheses that are implications are put off until a model shows that they matter.
 
 A proof has a clause at many points, and needs few of these. What is asked first leaves all of them out. If that cannot
 be so, with all of them it cannot be either. Else the solver has a model, and what it breaks is asked with the rest,

@@ -1,11 +1,12 @@
 """What every component's law owes: it starts right, its operations keep its invariants, its theorems follow.
 
 An unknown state satisfies the invariants, an operation's guard holds of its arguments, and of the state that its effect
-describes each invariant is to hold at any points. Nobody states these obligations: they are made from the law itself.
+describes each invariant is to hold at any points. There is no list of these obligations: they are made from the law.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -117,6 +118,24 @@ def leaves(law: Law, operation: Operation, clause: Clause) -> Obligation:
 
     name = f"{law.component}.{short(operation)}.leaves-{short(clause)}"
     return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers)
+
+
+def changes(law: Law, operation: Operation, relation: Callable[..., Truth], own: Sequence[str] = ()) -> Obligation:
+    """That a relation between the states before and after an operation holds, at any points.
+
+    own: the relation's parameters that are the operation's own arguments or choices, and not any points.
+    """
+    claim = prose(relation)
+    parameters = tuple(inspect.signature(relation).parameters)[2:]
+
+    def body(run: Run) -> None:
+        before, after, values = happens(run, law, operation)
+        points = run.point_of_each(parameter for parameter in parameters if parameter not in own)
+        at = {**points, **{parameter: values[parameter] for parameter in own}}
+        run.assert_goal(claim, relation(before, after, *(at[parameter] for parameter in parameters)))
+
+    name = f"{law.component}.{short(operation)}.{relation.__name__.replace('_', '-')}"
+    return Obligation(name, law.component, "theorem", claim, body, law.sorts, law.scope, law.integers)
 
 
 def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any, dict[str, Any]]:

@@ -329,8 +329,8 @@ def any_of(truths: list[Any]) -> Any:
 def repeated(times: Any, words: Any) -> Words:
     """What `array('Q', [word]) * times` makes."""
     (word,) = words
-    running: Any = numbers.running
-    return Words(running, lambda index: number(word), times, False)
+    run: Any = numbers.runner()
+    return Words(run, lambda index: number(word), times, False)
 
 
 Symbolic.repeat = staticmethod(repeated)

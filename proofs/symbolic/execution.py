@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import z3
 
-from memoracle.proofs.symbolic import numbers, z3_terms
+from memoracle.proofs.symbolic import z3_terms
 from memoracle.proofs.symbolic.exits import Exit, Exits
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
-from memoracle.proofs.symbolic.numbers import truth
+from memoracle.proofs.symbolic.numbers import counting_with, run_by, truth
 from memoracle.spec.clauses import Truth
 
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
@@ -46,8 +46,8 @@ class Goal:
 class Run(HypothesisPool):
     """One path through the code, and what must hold along it."""
 
-    def __init__(self, sorts: dict[str, Sort], choices: list[bool]) -> None:
-        super().__init__(sorts)
+    def __init__(self, sorts: dict[str, Sort], choices: list[bool], integers: bool = False) -> None:
+        super().__init__(sorts, integers)
         self.choices = choices
         self.taken: list[bool] = []
         self.others: list[list[bool]] = []  # the choices that lead to paths that branch off here
@@ -72,22 +72,14 @@ class Run(HypothesisPool):
 
     def call(self, code: Callable[..., Any], *arguments: Any) -> Any:
         """Runs code, as opposed to reading the law."""
-        numbers.running = self
-        try:
-            with self.exits.noted():
-                return code(*arguments)
-        finally:
-            numbers.running = None
+        with run_by(self), self.exits.noted():
+            return code(*arguments)
 
     @contextmanager
     def reading_law(self) -> Iterator[None]:
         """Interrupts a run of code to speak of states."""
-        numbers.running = None
-        try:
-            with self.exits.unnoted():
-                yield
-        finally:
-            numbers.running = self
+        with run_by(None), self.exits.unnoted():
+            yield
 
     def decide(self, condition: z3.BoolRef) -> bool:
         """Which way a branch goes on this path."""
@@ -150,7 +142,7 @@ class Run(HypothesisPool):
 
     def _feasible(self, condition: z3.BoolRef) -> bool:
         if self.ruling is None:
-            self.ruling = z3.SolverFor("QF_UFLIA" if numbers.integers else "QF_UFBV")
+            self.ruling = z3.SolverFor("QF_UFLIA" if self.integers else "QF_UFBV")
             self.ruling.set("rlimit", FEASIBLE)
         self.ruling.add(*self.facts[self.told :])
         self.told = len(self.facts)
@@ -172,15 +164,15 @@ def explore(sorts: dict[str, Sort], body: Callable[[Run], None], integers: bool 
 
     Raises ExplorationError.
     """
-    numbers.integers = integers
     runs: list[Run] = []
     pending: list[list[bool]] = [[]]
     while pending:
         if len(runs) >= PATHS:
             raise ExplorationError(f"more than {PATHS:,} paths")
-        run = Run(sorts, pending.pop())
+        run = Run(sorts, pending.pop(), integers)
         try:
-            body(run)
+            with counting_with(integers):
+                body(run)
             run.ended = True
         except ExplorationError:
             raise

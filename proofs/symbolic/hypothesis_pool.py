@@ -16,7 +16,17 @@ import z3
 
 from memoracle.proofs.symbolic import z3_terms
 from memoracle.proofs.symbolic.instances import Hypotheses
-from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool, constant, key, number, sort, truth, within
+from memoracle.proofs.symbolic.numbers import (
+    Symbolic,
+    SymbolicBool,
+    constant,
+    counting_with,
+    key,
+    number,
+    sort,
+    truth,
+    within,
+)
 from memoracle.proofs.symbolic.values import Condition
 from memoracle.spec.clauses import Clause, Number, Truth
 
@@ -33,9 +43,12 @@ class Sort(NamedTuple):
 class HypothesisPool:
     """One proof's unknowns, facts and points. Names are given in order, so a proof is the same text every time."""
 
-    def __init__(self, sorts: dict[str, Sort]) -> None:
-        """sorts: of each clause's parameters and each function's arguments, by their names."""
-        self.sorts = sorts
+    def __init__(self, sorts: dict[str, Sort], integers: bool = False) -> None:
+        """sorts: of each clause's parameters and each function's arguments, by their names.
+
+        integers: whether numbers are the solver's integers.
+        """
+        self.sorts, self.integers = sorts, integers
         self.facts: list[z3.BoolRef] = []
         self.conditions: list[z3.BoolRef] = []
         self.given: list[tuple[tuple[str, ...], Callable[..., Any], SymbolicBool]] = []
@@ -182,7 +195,7 @@ class HypothesisPool:
             for ids, points in self._points(sorts):
                 if (place, ids) not in done:
                     done.add((place, ids))
-                    instances.append(partial(_instance, holds, given, points))
+                    instances.append(partial(self._instance, holds, given, points))
         return instances
 
     def _points(self, sorts: tuple[str, ...]) -> list[tuple[tuple[int, ...], tuple[Symbolic, ...]]]:
@@ -200,7 +213,7 @@ class HypothesisPool:
             for choice in itertools.product(*singles)
         ]
 
-
-def _instance(holds: Condition, given: SymbolicBool, points: tuple[Symbolic, ...]) -> z3.BoolRef:
-    """A clause at these points, where it is given."""
-    return z3_terms.implication(given.z, truth(holds(*points)))
+    def _instance(self, holds: Condition, given: SymbolicBool, points: tuple[Symbolic, ...]) -> z3.BoolRef:
+        """A clause at these points, where it is given."""
+        with counting_with(self.integers):  # it may be written out after the run
+            return z3_terms.implication(given.z, truth(holds(*points)))

@@ -1,6 +1,6 @@
 """What a proof may rest on: facts, and each clause given at each point where it matters.
 
-A clause is written out at a point only when somebody looks: a proof that needs few of many is made from those alone.
+A clause is written out at a point only when it is looked at: a proof that needs few of many is made from those alone.
 """
 
 from __future__ import annotations

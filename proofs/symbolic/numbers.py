@@ -3,11 +3,14 @@
 A number carries the interval that it is known to lie in, and is a signed bit vector wide enough for it: an operation
 whose result might need more bits gets a wider vector. So nothing ever wraps, and what is proved of terms holds of
 Python's ints. Where a proof only counts and compares, numbers are the solver's integers instead: it adds them faster.
+Which of these a number is, its term says; of what has no term yet, it is said while a proof is built (`counting_with`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache, partial
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -19,8 +22,6 @@ from memoracle.spec.clauses import Formula, Number, Term, Truth
 WIDTHS = (72, 144)
 WIDTH = WIDTHS[0]  # of the keys and values that containers hold: 64-bit numbers
 
-integers = False  # whether numbers are the solver's integers; set while a proof is built
-
 
 class Runner(Protocol):
     """Runs code: says which way a branch goes, and notes what must hold where the code has come to."""
@@ -29,7 +30,38 @@ class Runner(Protocol):
     def assert_and_assume(self, says: str, holds: Truth) -> None: ...
 
 
-running: Runner | None = None  # while code is run, as opposed to the law being read
+_integers: ContextVar[bool] = ContextVar("integers", default=False)
+_runner: ContextVar[Runner | None] = ContextVar("runner", default=None)
+
+
+def counts_with_integers() -> bool:
+    """Whether numbers that are made now are the solver's integers."""
+    return _integers.get()
+
+
+@contextmanager
+def counting_with(integers: bool) -> Iterator[None]:
+    """Numbers that are made within are the solver's integers, or else bit vectors."""
+    outside = _integers.set(integers)
+    try:
+        yield
+    finally:
+        _integers.reset(outside)
+
+
+def runner() -> Runner | None:
+    """What runs the code that is run now; None while the law is read."""
+    return _runner.get()
+
+
+@contextmanager
+def run_by(one: Runner | None) -> Iterator[None]:
+    """What is evaluated within is code that this runs; if None, the law."""
+    outside = _runner.set(one)
+    try:
+        yield
+    finally:
+        _runner.reset(outside)
 
 
 class SymbolicBool(Formula):
@@ -63,9 +95,10 @@ class SymbolicBool(Formula):
         raise TypeError("a term is no key of a real container, for what it equals is not known")
 
     def __bool__(self) -> bool:
-        if running is None:
+        by = runner()
+        if by is None:
             raise TypeError("a clause branches on a truth; it must be written with neg, implies and when")
-        return running.decide(self.z)
+        return by.decide(self.z)
 
     def __rmul__(self, other: int) -> Symbolic:
         return number(self.choose(other, 0))  # as Python counts truths
@@ -76,7 +109,7 @@ class SymbolicBool(Formula):
     def choose(self, yes: Any, no: Any) -> Any:
         if isinstance(yes, bool | SymbolicBool) and isinstance(no, bool | SymbolicBool):
             return SymbolicBool(z3_terms.chosen_truth(self.z, truth(yes), truth(no)))
-        yes, no = number(yes), number(no)
+        yes, no = (no.like(yes), no) if isinstance(no, Symbolic) else (number(yes), number(yes).like(no))
         low, high = min(yes.low, no.low), max(yes.high, no.high)
         return Symbolic(z3_terms.chosen_number(self.z, *alike(yes, no)), low, high)
 
@@ -91,26 +124,35 @@ class Symbolic(Term):
         self.z, self.low, self.high = z, low, high
         self.shifted: ShiftedRight | None = None  # of what it is what is left
 
+    @property
+    def is_integer(self) -> bool:
+        """Whether it is one of the solver's integers, and no bit vector."""
+        return z3_terms.is_integer(self.z)
+
+    def like(self, value: Number) -> Symbolic:
+        """A term of the same kind for a number of either kind."""
+        return value if isinstance(value, Symbolic) else _constant(checked(value), self.is_integer)
+
     def _with(
         self, other: Number, low: int, high: int, apply: Callable[[z3.ExprRef, z3.ExprRef], z3.ExprRef]
     ) -> Symbolic:
-        other = number(other)
+        other = self.like(other)
         width = width_for(min(low, self.low, other.low), max(high, self.high, other.high))
         return Symbolic(apply(*alike(self, other, width)), low, high)
 
     def __add__(self, other: Number) -> Symbolic:
-        other = number(other)
+        other = self.like(other)
         return self._with(other, self.low + other.low, self.high + other.high, partial(z3_terms.sum_of, "+"))
 
     def __sub__(self, other: Number) -> Symbolic:
-        other = number(other)
+        other = self.like(other)
         return self._with(other, self.low - other.high, self.high - other.low, partial(z3_terms.sum_of, "-"))
 
     def __neg__(self) -> Symbolic:
-        return number(0) - self
+        return self.like(0) - self
 
     def __rsub__(self, other: Number) -> Symbolic:
-        return number(other) - self
+        return self.like(other) - self
 
     __radd__ = __add__
 
@@ -127,17 +169,18 @@ class Symbolic(Term):
         return self & (1 << power(other)) - 1
 
     def __lshift__(self, other: Number) -> Symbolic:
-        by = shift(other)
-        if integers:
+        by = shift(self.like(other))
+        if self.is_integer:
             return self._with(by, self.low << by.low, self.high << by.high, lambda a, _: a * (1 << exact(by)))
         if by.high > 128:
             raise OverflowError("a left shift without a bound")
         if self.shifted and self.shifted.by.z.eq(by.z):
             return self.shifted.without_lowest_bits()
         wide = self._shifted_left(by)
-        if running is None or z3_terms.width_of(wide.z) == WIDTH:
+        code = runner()
+        if code is None or z3_terms.width_of(wide.z) == WIDTH:
             return wide
-        running.assert_and_assume("a shifted number has 64 bits", (wide >= 0) & (wide < 1 << 64))
+        code.assert_and_assume("a shifted number has 64 bits", (wide >= 0) & (wide < 1 << 64))
         # Of these the lowest bits are all, and those come of the lowest bits.
         return Symbolic(z3_terms.bitwise("<<", key(self), key(by)), 0, (1 << 64) - 1)
 
@@ -147,11 +190,11 @@ class Symbolic(Term):
         return self._with(by, min(self.low << most, 0), max(self.high << most, 0), partial(z3_terms.bitwise, "<<"))
 
     def __rlshift__(self, other: Number) -> Symbolic:
-        return number(other) << self
+        return self.like(other) << self
 
     def __rshift__(self, other: Number) -> Symbolic:
-        other = shift(other)
-        if integers:
+        other = shift(self.like(other))
+        if self.is_integer:
             return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << exact(other)))
         result = self._with(other, min(self.low, 0), max(self.high, 0), partial(z3_terms.bitwise, ">>"))
         if self.low >= 0 and other.low >= 0 and other.high < WIDTH:
@@ -159,19 +202,19 @@ class Symbolic(Term):
         return result
 
     def __rrshift__(self, other: Number) -> Symbolic:
-        return number(other) >> self
+        return self.like(other) >> self
 
     def _bitwise(self, other: Number, sign: str) -> Symbolic:
-        other = number(other)
-        if integers:
+        other = self.like(other)
+        if self.is_integer:
             raise TypeError("the solver's integers have no bits; prove this with bit vectors")
         bits = max(abs(bound).bit_length() for bound in (self.low, self.high, other.low, other.high))
         negative = min(self.low, other.low) < 0
         return self._with(other, -(1 << bits) if negative else 0, (1 << bits) - 1, partial(z3_terms.bitwise, sign))
 
     def __and__(self, other: Number) -> Symbolic:
-        other = number(other)
-        if integers and exact(other) & exact(other) + 1 == 0:
+        other = self.like(other)
+        if self.is_integer and exact(other) & exact(other) + 1 == 0:
             return Symbolic(self.z % (other.low + 1), 0, other.low)
         both = self._bitwise(other, "&")
         tops = [term.high for term in (self, other) if term.low >= 0]
@@ -193,10 +236,10 @@ class Symbolic(Term):
     def _compare(self, other: object, sign: str) -> Any:
         if not isinstance(other, int | Symbolic):
             return NotImplemented
-        return SymbolicBool(z3_terms.compared(sign, *alike(self, number(other))))
+        return SymbolicBool(z3_terms.compared(sign, *alike(self, self.like(other))))
 
     def _ordered(self, other: Number, sign: str) -> SymbolicBool:
-        return SymbolicBool(z3_terms.compared(sign, *alike(self, number(other))))
+        return SymbolicBool(z3_terms.compared(sign, *alike(self, self.like(other))))
 
     def __lt__(self, other: Number) -> Truth:
         return self._ordered(other, "<")
@@ -224,12 +267,12 @@ class Symbolic(Term):
 
     def bit_length(self) -> Symbolic:
         """As int's, of a number that is not negative."""
-        rest, length = self, number(0)
+        rest, length, none = self, self.like(0), self.like(0)
         for step in (64, 32, 16, 8, 4, 2, 1):
             above = rest >> step
-            length = length + (above != 0).choose(step, 0)
+            length = length + (above != 0).choose(step, none)
             rest = (above != 0).choose(above, rest)
-        length = length + (rest != 0).choose(1, 0)
+        length = length + (rest != 0).choose(1, none)
         return Symbolic(length.z, 0, self.high.bit_length())
 
 
@@ -255,11 +298,14 @@ def width_for(low: int, high: int) -> int:
 
 def number(value: Number) -> Symbolic:
     """A term for a number of either kind."""
-    if isinstance(value, Symbolic):
-        return value
-    if isinstance(value, bool | SymbolicBool) or not isinstance(value, int):
+    return value if isinstance(value, Symbolic) else _constant(checked(value), counts_with_integers())
+
+
+def checked(value: object) -> int:
+    """One of Python's numbers, which its truths are not; raises TypeError."""
+    if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{value!r} is no number")
-    return _constant(value, integers)
+    return value
 
 
 @lru_cache(maxsize=1024)
@@ -269,7 +315,7 @@ def _constant(value: int, integers: bool) -> Symbolic:
 
 def alike(one: Symbolic, other: Symbolic, width: int = WIDTH) -> tuple[z3.ExprRef, z3.ExprRef]:
     """The solver's terms for two numbers, of one sort: of this width at least."""
-    if integers:
+    if one.is_integer:
         return one.z, other.z
     width = max(width, z3_terms.width_of(one.z), z3_terms.width_of(other.z))
     return z3_terms.widened(one.z, width), z3_terms.widened(other.z, width)
@@ -277,12 +323,12 @@ def alike(one: Symbolic, other: Symbolic, width: int = WIDTH) -> tuple[z3.ExprRe
 
 def sort() -> z3.SortRef:
     """The solver's sort of the keys and values that containers hold."""
-    return z3.IntSort() if integers else z3.BitVecSort(WIDTH)
+    return z3.IntSort() if counts_with_integers() else z3.BitVecSort(WIDTH)
 
 
 def key(term: Symbolic) -> z3.ExprRef:
     """The solver's term for a number as a container's key: its lowest bits, if it is wider."""
-    return term.z if integers or z3_terms.width_of(term.z) == WIDTH else z3.Extract(WIDTH - 1, 0, term.z)
+    return term.z if term.is_integer or z3_terms.width_of(term.z) == WIDTH else z3.Extract(WIDTH - 1, 0, term.z)
 
 
 def symbolic(value: Formula) -> SymbolicBool:
@@ -304,11 +350,11 @@ def exact(term: Symbolic) -> int:
     return term.low
 
 
-def shift(value: Number) -> Symbolic:
+def shift(by: Symbolic) -> Symbolic:
     """By how much code shifts a number: Python raises an error where that is negative."""
-    by = number(value)
-    if by.low < 0 and running is not None:
-        running.assert_and_assume("no number is shifted by a negative one", by >= 0)
+    code = runner()
+    if by.low < 0 and code is not None:
+        code.assert_and_assume("no number is shifted by a negative one", by >= 0)
     return by
 
 

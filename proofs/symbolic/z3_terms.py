@@ -50,7 +50,7 @@ ONE_KIND = {
 
 
 def identity(term: z3.ExprRef) -> int:
-    """The solver's number of a term; another's once nobody keeps this one."""
+    """The solver's number of a term; another's once this one is no longer kept."""
     return int(z3core.Z3_get_ast_id(REF, term.ast))
 
 

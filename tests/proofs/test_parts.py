@@ -25,7 +25,7 @@ def test_what_a_module_of_the_law_says_that_it_is_part_of_is_its_component() -> 
             if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "PART_OF":
                 said[module.stem] = ast.literal_eval(statement.value)
     assert said == {module: component_of(module) for module in said}
-    assert {"manager", *said} == {*parts_of("manager")}
+    assert {"manager", "buddy", *said} == {*parts_of("manager"), *parts_of("buddy")}
 
 
 def test_contracts_of_all_parts_are_asked_for_by_the_component() -> None:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 
 from memoracle.impl.boot import USABLE
-from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, RecordError, by_end, checked, padded
+from memoracle.logs.map_forms.form import (
+    Entry,
+    Form,
+    IncompleteError,
+    OneLineForm,
+    RecordError,
+    by_end,
+    checked,
+    padded,
+)
 
 SEABIOS = re.compile(r"(?<![\w:])(\d+): ([0-9a-f]{8,16}) - ([0-9a-f]{8,16})\s+=\s+(\d+)\s+(\w+)", re.IGNORECASE)
 SEABIOS_BEGINS = re.compile(r"(?<![\w:])\d+: [0-9a-f]{2,16}(?: -.*|\s*)$", re.IGNORECASE)
-SMAP = re.compile(
-    r"\bSMAP type=([0-9a-f]{2,8})(?:,? x?attr=[0-9a-f]+)?,? base=(?:0x)?([0-9a-f]{1,16}),?"
-    r" len=(?:0x)?([0-9a-f]{1,16})(?![0-9a-z])",
-    re.IGNORECASE,
-)
-SMAP_BEGINS = re.compile(r"\bSMAP type=", re.IGNORECASE)
 
 
 class SeaBios(Form):
@@ -44,15 +47,18 @@ class SeaBios(Form):
         return []
 
 
-class FreeBsd(Form):
+class FreeBsd(OneLineForm):
     name = "smap"
     example = "SMAP type=01 base=0000000000100000 len=000000007fedb000"
     hint = r"SMAP"
     stage = 3
+    whole = re.compile(
+        r"\bSMAP type=([0-9a-f]{2,8})(?:,? x?attr=[0-9a-f]+)?,? base=(?:0x)?([0-9a-f]{1,16}),?"
+        r" len=(?:0x)?([0-9a-f]{1,16})(?![0-9a-z])",
+        re.IGNORECASE,
+    )
+    begins = re.compile(r"\bSMAP type=", re.IGNORECASE)
+    missing = "no base and length"
 
-    def read(self, text: str, line: int) -> list[Entry]:
-        if found := SMAP.search(text):
-            return [Entry(self.name, checked(*padded(found[2], found[3]), int(found[1], 16)))]
-        if SMAP_BEGINS.search(text):
-            raise IncompleteError("no base and length")
-        return []
+    def entry(self, found: re.Match[str]) -> Entry:
+        return Entry(self.name, checked(*padded(found[2], found[3]), int(found[1], 16)))

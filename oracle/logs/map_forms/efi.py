@@ -16,6 +16,7 @@ from memoracle.logs.map_forms.form import (
     Entry,
     Form,
     IncompleteError,
+    OneLineForm,
     RecordError,
     by_end,
     by_last_byte,
@@ -128,22 +129,18 @@ def named(name: str, attributes: str) -> int:
     return SOFT_RESERVED if kind == USABLE and SPECIFIC_PURPOSE.search(attributes + "]") else kind
 
 
-class LoongArch(Form):
+class LoongArch(OneLineForm):
     """The memory that LoongArch and MIPS machines of Loongson report; what the kernel reserves is listed besides."""
 
     name = "loongarch"
     example = "Node0: mem_type:7, mem_start:0x1000, mem_size:0xf000 Bytes"
     hint = r"mem_type"
     stage = 4
-    WHOLE = re.compile(
+    whole = re.compile(
         r"\bNode\s*(\d+): mem_type:(\d+),\s*mem_start:0x([0-9a-f]{1,16}),\s*mem_size:0x([0-9a-f]{1,16})\s+Bytes", re.I
     )
-    BEGINS = re.compile(r"\bNode\s*\d+: mem_type", re.IGNORECASE)
+    begins = re.compile(r"\bNode\s*\d+: mem_type", re.IGNORECASE)
+    missing = "no start and size in bytes"
 
-    def read(self, text: str, line: int) -> list[Entry]:
-        if found := self.WHOLE.search(text):
-            record = Record(int(found[3], 16), int(found[4], 16), numbered(int(found[2])))
-            return [Entry(self.name, record)]
-        if self.BEGINS.search(text):
-            raise IncompleteError("no start and size in bytes")
-        return []
+    def entry(self, found: re.Match[str]) -> Entry:
+        return Entry(self.name, Record(int(found[3], 16), int(found[4], 16), numbered(int(found[2]))))

@@ -78,6 +78,28 @@ class Form(ABC):
         return None
 
 
+class OneLineForm(Form):
+    """A form whose records stand in one line each.
+
+    whole: a record.  begins: what a line has in which a record begins.  missing: of a line that has no more than that.
+    """
+
+    whole: ClassVar[re.Pattern[str]]
+    begins: ClassVar[re.Pattern[str]]
+    missing: ClassVar[str]
+
+    def read(self, text: str, line: int) -> list[Entry]:
+        if found := self.whole.search(text):
+            return [self.entry(found)]
+        if self.begins.search(text):
+            raise IncompleteError(self.missing)
+        return []
+
+    @abstractmethod
+    def entry(self, found: re.Match[str]) -> Entry:
+        """The record that was found; raises RecordError if it makes no sense."""
+
+
 def by_last_byte(start: int, last: int, kind: int) -> Record:
     """The record of bytes up to and including the last one; raises RecordError."""
     length = last + 1 - start

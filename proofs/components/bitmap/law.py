@@ -88,14 +88,14 @@ def moves_no_other_bit(operation: Operation) -> Obligation:
     return body
 
 
-@proved("add.takes-nothing-away", "theorem", "a frame that turns out to be memory was in nobody's hands")
+@proved("add.takes-nothing-away", "theorem", "a frame that is added was not handed out before")
 def add_takes_nothing_away(run: Run) -> None:
     before, after, _ = law_obligations.happens(run, LAW, law.add)
     frame = run.point("frame")
     run.assert_goal("who has a frame keeps it", before.in_use(frame) == after.in_use(frame))
 
 
-# What may be answered where some frames are taken that nobody names: as many were allocated, which ones is not known.
+# What may be answered where frames were allocated without being named: how many is known, but not which.
 
 
 @proved("count.may-be-lower", "theorem", "what may be counted is what is counted after any frames were allocated")

@@ -19,6 +19,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, cut
 from memoracle.proofs.symbolic.values import Relation
 from memoracle.spec import buddy as law
+from memoracle.spec.blocks import Blocks, first_page
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 
@@ -27,7 +28,7 @@ class Search:
     """The loop that looks for a larger free block: none of the orders that it has passed has one."""
 
     buddy: SymbolicBuddy
-    state: law.Blocks
+    state: Blocks
     would_do: Relation  # whether the search is for such a block, of this order and place
     wanted: Number
 
@@ -55,7 +56,7 @@ class Splitting:
     """The loop that splits: the free blocks are what the law says while the block of some order is held."""
 
     buddy: SymbolicBuddy
-    state: law.Blocks
+    state: Blocks
     page: Number
     wanted: Number
 
@@ -82,7 +83,7 @@ class Merging:
     """The loop that merges: all buddies so far were free, and the free blocks are the law's while one is held."""
 
     buddy: SymbolicBuddy
-    state: law.Blocks
+    state: Blocks
     page: Number
     start: Number
     order: Number  # of the held block after the loop
@@ -109,7 +110,7 @@ class Merging:
         return law.merges_free_buddies(self.state, self.page, self.start, order, level)
 
 
-def free_are(run: Run, buddy: SymbolicBuddy, state: law.Blocks) -> None:
+def free_are(run: Run, buddy: SymbolicBuddy, state: Blocks) -> None:
     """Claims that the code's free blocks are those of a state of the law."""
     block = any_block(run)
     run.assert_goal(
@@ -120,7 +121,7 @@ def free_are(run: Run, buddy: SymbolicBuddy, state: law.Blocks) -> None:
 class Carving:
     """Stands in for `_carve`, of which `carve_refines` shows what it does: the code calls it once, where it may."""
 
-    def __init__(self, run: Run, buddy: SymbolicBuddy, state: law.Blocks) -> None:
+    def __init__(self, run: Run, buddy: SymbolicBuddy, state: Blocks) -> None:
         self.run, self.buddy, self.state = run, buddy, state
         self.before = self.after = contents(buddy)
         self.carved: tuple[Number, Number] | None = None
@@ -180,7 +181,7 @@ def allocate_refines(run: Run) -> None:
     better = state.is_free(order, block) & (wanted <= order)
     best = (whole < order) | ((whole == order) & (page >> whole <= block))
     run.assert_goal("it is split from the smallest block that fits, at the lowest address", implies(better, best))
-    run.assert_goal("the lower half is kept", page == law.first_page(page, whole))
+    run.assert_goal("the lower half is kept", page == first_page(page, whole))
 
 
 def reserves(run: Run, code: str) -> None:

@@ -9,6 +9,7 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
+from memoracle.spec import blocks
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Number, Operation, implies, neg
 
@@ -42,7 +43,7 @@ FUNCTIONS = {
 }
 
 
-def unknown(run: HypothesisPool) -> law.Blocks:
+def unknown(run: HypothesisPool) -> blocks.Blocks:
     """Any state of a space of any depth, in which a block may be held."""
     depth = run.number("depth", 0, DEEPEST)
     held_order = run.number("held_order", 0, ORDER.highest)
@@ -52,7 +53,7 @@ def unknown(run: HypothesisPool) -> law.Blocks:
     run.touch(("page",), (held_page,))
     run.touch(("order", "block"), (held_order, held_page >> held_order))
     run.touch(("order",), (depth,))
-    return law.Blocks(
+    return blocks.Blocks(
         depth=depth,
         is_free=run.relation("is_free", "order", "block"),
         is_allocated=run.relation("is_allocated", "order", "block"),
@@ -64,8 +65,8 @@ def unknown(run: HypothesisPool) -> law.Blocks:
     )
 
 
-def initial(run: HypothesisPool) -> law.Blocks:
-    return law.whole(unknown(run).depth)
+def initial(run: HypothesisPool) -> blocks.Blocks:
+    return blocks.whole(unknown(run).depth)
 
 
 LAW = law_obligations.Law(
@@ -74,8 +75,8 @@ LAW = law_obligations.Law(
     FUNCTIONS,
     unknown,
     initial,
-    law.INVARIANTS,
-    (*law.STEPS, law.fix),
+    blocks.INVARIANTS,
+    (*blocks.STEPS, law.fix),
     law.THEOREMS,
 )
 
@@ -83,10 +84,10 @@ LAW = law_obligations.Law(
 proved = Claims("buddy", SORTS)
 
 
-def lawful(run: Run) -> law.Blocks:
+def lawful(run: Run) -> blocks.Blocks:
     """Any state that satisfies the invariants."""
     state = unknown(run)
-    run.assume_all(law.INVARIANTS, state)
+    run.assume_all(blocks.INVARIANTS, state)
     return state
 
 
@@ -96,7 +97,7 @@ def lawful(run: Run) -> law.Blocks:
 @proved("steps-need-what-is-held", "theorem", "a block is split, merged, settled or released only while it is held")
 def steps_need_what_is_held(run: Run) -> None:
     state = lawful(run)
-    for step in (law.split, law.merge, law.settle, law.release):
+    for step in (blocks.split, blocks.merge, blocks.settle, blocks.release):
         allowed = step.allows(state, **run.point_of_each(step.points))
         run.assert_goal(f"{step.name} needs a held block", implies(allowed, state.holding))
 
@@ -104,12 +105,12 @@ def steps_need_what_is_held(run: Run) -> None:
 @proved("whole-operations-hold-nothing", "theorem", "no other operation begins while a block is held")
 def whole_operations_hold_nothing(run: Run) -> None:
     state = lawful(run)
-    for operation in (law.pick_up, law.carve, law.allocate, law.reserve, law.fix):
+    for operation in (blocks.pick_up, law.carve, law.allocate, law.reserve, law.fix):
         allowed = operation.allows(state, **run.point_of_each(operation.points))
         run.assert_goal(f"{operation.name} holds nothing before", implies(allowed, neg(state.holding)))
 
 
-def carving(run: Run) -> tuple[law.Blocks, Any, Any]:
+def carving(run: Run) -> tuple[blocks.Blocks, Any, Any]:
     state, page, order = lawful(run), run.point("page"), run.point("order")
     law_obligations.permitted(run, law.carve, state, {"page": page, "order": order})
     return state, page, order
@@ -119,8 +120,8 @@ def carving(run: Run) -> tuple[law.Blocks, Any, Any]:
 def carve_begins(run: Run) -> None:
     state, page, _ = carving(run)
     whole = state.order_at(page)
-    run.assert_goal("a block is picked up", law.pick_up.allows(state, order=whole, page=page))
-    law_obligations.same_state(run, LAW, law.pick_up(state, whole, page), law.split_down(state, page, whole))
+    run.assert_goal("a block is picked up", blocks.pick_up.allows(state, order=whole, page=page))
+    law_obligations.same_state(run, LAW, blocks.pick_up(state, whole, page), law.split_down(state, page, whole))
 
 
 @proved("carve.goes-on", "invariant", "a block that is split down once more is one that was split")
@@ -129,17 +130,17 @@ def carve_goes_on(run: Run) -> None:
     held = run.point("order")
     run.assume(order < held, held <= state.order_at(page))
     before = law.split_down(state, page, held)
-    run.assert_goal("a block is split", law.split.allows(before, page=page))
-    law_obligations.same_state(run, LAW, law.split(before, page), law.split_down(state, page, held - 1))
+    run.assert_goal("a block is split", blocks.split.allows(before, page=page))
+    law_obligations.same_state(run, LAW, blocks.split(before, page), law.split_down(state, page, held - 1))
 
 
 @proved("carve.ends", "invariant", "the block that was split down to its order is settled")
 def carve_ends(run: Run) -> None:
     state, page, order = carving(run)
-    run.assert_goal("a block is settled", law.settle.allows(law.split_down(state, page, order)))
+    run.assert_goal("a block is settled", blocks.settle.allows(law.split_down(state, page, order)))
 
 
-def freeing(run: Run) -> tuple[law.Blocks, Any, Any, Any]:
+def freeing(run: Run) -> tuple[blocks.Blocks, Any, Any, Any]:
     state = lawful(run)
     values = run.point_of_each(law.free.points)
     law_obligations.permitted(run, law.free, state, values)
@@ -149,8 +150,8 @@ def freeing(run: Run) -> tuple[law.Blocks, Any, Any, Any]:
 @proved("free.begins", "invariant", "before it is merged, the allocated block is picked up as it is")
 def free_begins(run: Run) -> None:
     state, page, order, _ = freeing(run)
-    run.assert_goal("a block is picked up", law.pick_up.allows(state, order=order, page=page))
-    law_obligations.same_state(run, LAW, law.pick_up(state, order, page), law.merge_up(state, page, order, order))
+    run.assert_goal("a block is picked up", blocks.pick_up.allows(state, order=order, page=page))
+    law_obligations.same_state(run, LAW, blocks.pick_up(state, order, page), law.merge_up(state, page, order, order))
 
 
 @proved("free.goes-on", "invariant", "a block that is merged up once more is one that was merged")
@@ -159,14 +160,14 @@ def free_goes_on(run: Run) -> None:
     held = run.point("order")
     run.assume(order <= held, held < merged)
     before = law.merge_up(state, page, order, held)
-    run.assert_goal("a block is merged", law.merge.allows(before))
-    law_obligations.same_state(run, LAW, law.merge(before), law.merge_up(state, page, order, held + 1))
+    run.assert_goal("a block is merged", blocks.merge.allows(before))
+    law_obligations.same_state(run, LAW, blocks.merge(before), law.merge_up(state, page, order, held + 1))
 
 
 @proved("free.ends", "invariant", "the block that was merged up to its order is released")
 def free_ends(run: Run) -> None:
     state, page, order, merged = freeing(run)
-    run.assert_goal("a block is released", law.release.allows(law.merge_up(state, page, order, merged)))
+    run.assert_goal("a block is released", blocks.release.allows(law.merge_up(state, page, order, merged)))
 
 
 def carves(operation: Operation) -> Obligation:
@@ -224,7 +225,7 @@ def spaces_are_apart(run: Run) -> None:
     is_allocated = run.relation("is_allocated_of", "process", "order", "block")
     is_fixed = run.relation("is_fixed_of", "process", "page")
 
-    def of(each: Number) -> law.Blocks:
+    def of(each: Number) -> blocks.Blocks:
         return replace(
             anything,
             is_free=lambda order, block: is_free(each, order, block),

@@ -12,6 +12,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, cut
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import buddy as law
+from memoracle.spec.blocks import Blocks, in_range, is_aligned
 from memoracle.spec.clauses import Number, Truth, implies, when
 
 Entry = tuple[Any, Any, Any]
@@ -46,7 +47,7 @@ class Listing:
     place_of: the place on the list of the block that has a page; of the pages that come after what is listed, none.
     """
 
-    def __init__(self, state: law.Blocks) -> None:
+    def __init__(self, state: Blocks) -> None:
         self.state = state
         self.place_of: Callable[[Any], Any] = lambda page: 0
 
@@ -124,7 +125,7 @@ class Listing:
         return same
 
     def _starts_a_block(self, page: Number) -> Truth:
-        starts = law.in_range(self.state, page) & law.is_aligned(page, self.state.order_at(page))
+        starts = in_range(self.state, page) & is_aligned(page, self.state.order_at(page))
         return starts | (page == 1 << self.state.depth)
 
 

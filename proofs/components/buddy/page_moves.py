@@ -15,6 +15,7 @@ from memoracle.proofs.components.buddy.law import LAW, carving, freeing, proved
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.spec import blocks
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Number, Operation, Truth, implies, neg
 
@@ -31,7 +32,7 @@ class Page:
         return (self.free == free) & (self.allocated == allocated) & (self.held == held)
 
 
-def seen(state: law.Blocks, page: Number) -> Page:
+def seen(state: blocks.Blocks, page: Number) -> Page:
     return Page(law.page_is_free(state, page), law.page_is_allocated(state, page), law.page_is_held(state, page))
 
 
@@ -74,8 +75,8 @@ def step(operation: Operation, moves: Moves, order: Callable[..., Number]) -> Ob
     def body(run: Run) -> None:
         before, after, values = law_obligations.happens(run, LAW, operation)
         page, kept = run.point("page"), values.get("page", before.held_page)
-        block = law.same_block(order(before, **values), page, kept)
-        run.suppose(law.in_range(before, page))
+        block = blocks.same_block(order(before, **values), page, kept)
+        run.suppose(blocks.in_range(before, page))
         in_its_block = implies(law.page_is_held(before, page), before.order_at(page) == before.held_order)
         run.assert_and_assume("a page that is held lies in the held block", in_its_block)
         run.assert_goal("the pages move as they are to", moves(seen(before, page), seen(after, page), block))
@@ -84,11 +85,11 @@ def step(operation: Operation, moves: Moves, order: Callable[..., Number]) -> Ob
 
 
 STEPS = (
-    step(law.pick_up, picked_up, lambda s, order, page: order),
-    step(law.split, was_split, lambda s, page: s.held_order - 1),
-    step(law.merge, was_merged, lambda s: s.held_order + 1),
-    step(law.settle, settled, lambda s: s.held_order),
-    step(law.release, released, lambda s: s.held_order),
+    step(blocks.pick_up, picked_up, lambda s, order, page: order),
+    step(blocks.split, was_split, lambda s, page: s.held_order - 1),
+    step(blocks.merge, was_merged, lambda s: s.held_order + 1),
+    step(blocks.settle, settled, lambda s: s.held_order),
+    step(blocks.release, released, lambda s: s.held_order),
 )
 
 
@@ -109,8 +110,8 @@ def allocate_moves_pages(run: Run) -> None:
     state, page, order = carving(run)
     other, held, whole = run.point("page"), run.point("order"), state.order_at(page)
     first = seen(state, other)
-    block = {each: law.same_block(at, page, other) for each, at in (("whole", whole), ("wanted", order))}
-    run.suppose(law.in_range(state, other), neg(state.holding))
+    block = {each: blocks.same_block(at, page, other) for each, at in (("whole", whole), ("wanted", order))}
+    run.suppose(blocks.in_range(state, other), neg(state.holding))
     run.assert_and_assume("the whole block is free", implies(block["whole"], first.free & neg(first.allocated)))
 
     def picked(now: Page, within: Any) -> Truth:
@@ -123,7 +124,7 @@ def allocate_moves_pages(run: Run) -> None:
     end, own = after_step(run, last, settled, block["wanted"]), block["wanted"]
     run.assert_goal("each page of the block was free and is allocated", implies(own, first.free & end.allocated))
     run.assert_goal("no other page moves", end.becomes(first.free & neg(own), first.allocated | own, False))
-    before, after = law.same_block(held, page, other), law.same_block(held - 1, page, other)
+    before, after = blocks.same_block(held, page, other), blocks.same_block(held - 1, page, other)
     run.suppose(order < held, held <= whole)
     run.assert_and_assume("what is kept lies in what was held", implies(after, before))
     middle = unseen(run)
@@ -137,8 +138,9 @@ def allocate_moves_pages(run: Run) -> None:
 def free_moves_pages(run: Run) -> None:
     state, page, order, merged = freeing(run)
     other, held = run.point("page"), run.point("order")
-    first, own, whole = seen(state, other), law.same_block(order, page, other), law.same_block(merged, page, other)
-    run.suppose(law.in_range(state, other), neg(state.holding))
+    first = seen(state, other)
+    own, whole = blocks.same_block(order, page, other), blocks.same_block(merged, page, other)
+    run.suppose(blocks.in_range(state, other), neg(state.holding))
     run.assert_and_assume("the block is allocated", implies(own, first.allocated & neg(first.free)))
 
     def picked(now: Page, within: Any) -> Truth:
@@ -151,7 +153,7 @@ def free_moves_pages(run: Run) -> None:
     end = after_step(run, last, released, whole)
     run.assert_goal("each page of the block was allocated and is free", implies(own, first.allocated & end.free))
     run.assert_goal("no other page moves", end.becomes(first.free | own, first.allocated & neg(own), False))
-    before, after = law.same_block(held, page, other), law.same_block(held + 1, page, other)
+    before, after = blocks.same_block(held, page, other), blocks.same_block(held + 1, page, other)
     run.suppose(order <= held, held < merged)
     run.assert_and_assume("what was held lies in what both are", implies(before, after))
     middle = unseen(run)

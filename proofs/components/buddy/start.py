@@ -10,7 +10,7 @@ from memoracle.proofs.components.buddy.law import DEEPEST, any_block, proved
 from memoracle.proofs.components.buddy.symbolic_buddy import ATTRIBUTES
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.spec import buddy as law
+from memoracle.spec.blocks import whole
 
 
 @proved(
@@ -27,7 +27,7 @@ def whole_refines(run: Run) -> None:
         run.assert_goal("no two containers are one", not share(buddy, other))
         order, block = any_block(run)
         found = any_of([(order == o) & (block == b) for o, b in free])
-        run.assert_goal("the free blocks are the law's", found == law.whole(depth).is_free(order, block))
+        run.assert_goal("the free blocks are the law's", found == whole(depth).is_free(order, block))
         other = buddy
 
 

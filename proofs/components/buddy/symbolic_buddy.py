@@ -12,7 +12,7 @@ from memoracle.proofs.components.buddy.law import DEEPEST, LAW, ORDER
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.containers import Map, Set, Sets
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.spec import buddy as law
+from memoracle.spec.blocks import INVARIANTS, Blocks, is_aligned
 from memoracle.spec.clauses import Number, Truth, implies
 
 ATTRIBUTES = frozenset(
@@ -41,10 +41,10 @@ def starts_are_blocks(buddy: SymbolicBuddy, page: Number) -> Truth:
     """What is noted as allocated is a block in the range."""
     order = buddy.allocated.at(page)
     in_range = (page >> buddy.depth == 0) & (order <= buddy.depth)
-    return implies(buddy.allocated.has(page), in_range & law.is_aligned(page, order))
+    return implies(buddy.allocated.has(page), in_range & is_aligned(page, order))
 
 
-def unknown_code(run: Run) -> tuple[SymbolicBuddy, law.Blocks]:
+def unknown_code(run: Run) -> tuple[SymbolicBuddy, Blocks]:
     """The reference on unknown containers, and the state that it stands for before anything is run."""
     depth = run.number("depth", 0, DEEPEST)
     run.touch(("order",), (depth,))
@@ -68,7 +68,7 @@ def unknown_code(run: Run) -> tuple[SymbolicBuddy, law.Blocks]:
 
     before = reference()
     state = replace(blocks_of(before), order_at=run.function("order_at", "page", high=ORDER.highest, gives="order"))
-    run.assume_all(law.INVARIANTS, state)
+    run.assume_all(INVARIANTS, state)
     run.assume_for_all(("page",), lambda page: starts_are_blocks(before, page))
     return reference(), state
 
@@ -93,7 +93,7 @@ def untouched(run: Run, buddy: SymbolicBuddy, before: Mapping[str, object], but:
             run.assert_goal(f"{name} is left as it was", now is before[name] or now == before[name])
 
 
-def is_the_laws(run: Run, buddy: SymbolicBuddy, due: law.Blocks) -> None:
+def is_the_laws(run: Run, buddy: SymbolicBuddy, due: Blocks) -> None:
     """Claims that the object is what this state describes, each attribute, and its notes are such as they must be."""
     law_obligations.same_state(run, LAW, blocks_of(buddy), due, NOT_KEPT)
     run.assert_goal("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))

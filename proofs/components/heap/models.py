@@ -1,7 +1,7 @@
 """What stands in for what the heap is made of: its slabs and their bitmaps, its notes, and where its pages come from.
 
 The bitmap of a slab is that of `impl/bitmap.py`, whose code is proved to do what `spec/bitmap.py` says; so here it is
-that law. Where pages come from is taken at its word: what it hands out begins at a page and is nobody else's.
+that law. The source of pages is trusted: what it hands out begins at a page, and belongs to no other caller.
 """
 
 from __future__ import annotations

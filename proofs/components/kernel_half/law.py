@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any
-
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Claims, Obligation
-from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.obligations.law_obligations import changes, leaves
+from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import kernel_half as law
-from memoracle.spec.clauses import Operation
 
 PROCESS, INDEX = Sort("process"), Sort("index")
 SORTS = {
@@ -61,26 +56,12 @@ LAW = law_obligations.Law(
 proved = Claims("kernel_half", SORTS, integers=True)
 
 
-def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
-    """That a relation between the states before and after an operation holds."""
-
-    @proved(
-        f"{law_obligations.short(operation)}.{relation.__name__.replace('_', '-')}",
-        "theorem",
-        law_obligations.prose(relation),
-    )
-    def body(run: Run) -> None:
-        before, after, _ = law_obligations.happens(run, LAW, operation)
-        points = tuple(inspect.signature(relation).parameters)[2:]
-        run.assert_goal(law_obligations.prose(relation), relation(before, after, *run.point_of_each(points).values()))
-
-    return body
-
-
+BEGINNING_NOTHING = tuple(each for each in law.OPERATIONS if each is not law.begin_update)
+WRITING_NO_LOWER_HALF = tuple(each for each in law.OPERATIONS if each not in (law.create, law.write_lower))
 THEOREMS = (
-    law_obligations.leaves(LAW, law.create, law.half_is_complete),
-    law_obligations.leaves(LAW, law.end_update, law.update_is_seen_by_all),
-    *(changes(each, law.keeps_the_master) for each in law.OPERATIONS if each is not law.begin_update),
-    *(changes(each, law.keeps_lower_halves) for each in law.OPERATIONS if each not in (law.create, law.write_lower)),
-    *(changes(each, law.waits_for_nobody_else) for each in law.OPERATIONS if each is not law.begin_update),
+    leaves(LAW, law.create, law.half_is_complete),
+    leaves(LAW, law.end_update, law.update_is_seen_by_all),
+    *(changes(LAW, each, law.keeps_the_master) for each in BEGINNING_NOTHING),
+    *(changes(LAW, each, law.keeps_lower_halves) for each in WRITING_NO_LOWER_HALF),
+    *(changes(LAW, each, law.waits_for_nobody_else) for each in BEGINNING_NOTHING),
 )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import z3
 
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.obligations.obligation import Claims, Obligation
+from memoracle.proofs.obligations.law_obligations import changes
+from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.spec import geometry
 from memoracle.spec import paging as law
-from memoracle.spec.clauses import Operation
 
 PAGE_SHIFTS = tuple(geometry.PAGE_SHIFTS.values())  # of leaves of level 1, 2 and 3
 SPACE, PAGE, PHYSICAL, NUMBER = Sort("space"), Sort("page"), Sort("physical"), Sort("number")
@@ -96,23 +93,6 @@ LAW = law_obligations.Law(
 proved = Claims("paging", SORTS)
 
 
-def changes(operation: Operation, relation: Callable[..., Any]) -> Obligation:
-    """That a relation between the states before and after an operation on a page holds."""
-
-    @proved(
-        f"{law_obligations.short(operation)}.{relation.__name__.replace('_', '-')}",
-        "theorem",
-        law_obligations.prose(relation),
-    )
-    def body(run: Run) -> None:
-        before, after, values = law_obligations.happens(run, LAW, operation)
-        other, page = run.point("other"), run.point("page")
-        holds = relation(before, after, values["process"], values["virtual"], other, page)
-        run.assert_goal(law_obligations.prose(relation), holds)
-
-    return body
-
-
 @proved("exit.ends-a-live-process", "theorem", "only a process that lives ends")
 def ends_a_live_process(run: Run) -> None:
     before, _, values = law_obligations.happens(run, LAW, law.end)
@@ -120,6 +100,6 @@ def ends_a_live_process(run: Run) -> None:
 
 
 THEOREMS = (
-    *(changes(operation, law.moves_no_other_page) for operation in (law.map_page, law.unmap)),
+    *(changes(LAW, each, law.moves_no_other_page, own=("process", "virtual")) for each in (law.map_page, law.unmap)),
     ends_a_live_process,
 )

@@ -1,4 +1,4 @@
-"""`memoracle explain`: every name is found, and what is told of it is so."""
+"""`memoracle explain`: every name is found, and what is said of it is so."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_whatever_is_named_can_be_told(index: Index) -> None:
             assert found.name in out.getvalue()
 
 
-# What is told is so
+# What is said is so
 
 
 @pytest.mark.parametrize("component", registry.LAWS)
@@ -260,7 +260,7 @@ def test_where_nothing_is_like_it_no_name_is_given(capsys: pytest.CaptureFixture
 def test_the_common_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     report = tmp_path / "report"
     assert explain(capsys, "--output", str(report), "--geometry", "x64-4k", "buddy.split") == (0, "", "")
-    assert report.read_text(encoding="utf-8").startswith("operation buddy.split (spec/buddy.py:")
+    assert report.read_text(encoding="utf-8").startswith("operation buddy.split (spec/blocks.py:")
     assert explain(capsys, "--geometry", "pdp-11", "buddy.split")[0] == 2
 
 

@@ -35,104 +35,92 @@ def test_example_of_a_form_is_hinted_at(form: type[Form]) -> None:
 
 
 MEMORY = Record(0x100000, 0xF00000, USABLE)
+LINES = {  # by the name of the map, each with the type of this memory in it
+    "xen-new": [
+        (1, "(XEN)  [0000000000100000, 0000000000ffffff] (usable)"),
+        (1, "(XEN) [0000001b4a3297f3]  [0000000000100000, 0000000000ffffff] (usable)"),
+        (1, "[2022-09-19 19:50:56] (XEN)  [0000000000100000, 0000000000ffffff] (usable)"),
+        (4, "  [0000000000100000, 0000000000ffffff] (ACPI NVS)"),
+    ],
+    "xen-old": [
+        (1, "(XEN)  0000000000100000 - 0000000001000000 (usable)"),
+        (2, "(XEN) [    0.12]  0000000000100000 - 0000000001000000 (reserved)"),
+    ],
+    "lsmmap": [
+        (1, "base_addr = 0x100000, length = 0xf00000, available RAM"),
+        (3, "base_addr = 0x100000, length = 0xf00000, ACPI reclaimable RAM"),
+        (20, "base_addr = 0x100000, length = 0xf00000, unknown type 0x14"),
+        (1, " size = 0x14, base_addr = 0x0100000, length = 0x0f00000, type = 0x1"),
+        (2, " size = 0x14, base_addr = 0x000100000, length = 0x000f00000, type = 0x2  <-- what?"),
+    ],
+    "limine": [
+        (1, "base: 0x100000, type: 0, length: 0xf00000"),
+        (1, "[mmap] base=0x100000 length=0xf00000 type=usable"),
+        (1, "base: 0x100000 | length: 15728640 | type: LIMINE_MEMMAP_USABLE"),
+    ],
+    "uefi-shell": [
+        (1, "Available  0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F"),
+        (1, "available  0000000000100000-0000000000FFFFFF  0000000000000F00 000000000000000F"),
+        (1, "Available  0000000000100000-0000000000FFFFFF 00000F00 000000000000000F"),
+        (2, "LoaderData 0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F"),
+        (4, "ACPI_NVS   0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F"),
+        (1, "conv-mem  0000000000100000-0000000000ffffff 00000f00        15MiB UC WC WT WB"),
+    ],
+    "efi": [
+        (1, "efi: mem01: type=7, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (15MB)"),
+        (1, "EFI: mem01: type=7, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (15MB)"),
+        (2, "efi: mem01: type=4, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (15MB)"),
+        (1, "efi: mem01: [Conventional Memory|   |  |WB|WT|WC] range=[0x0000000000100000-0x0000000001000000) (15MB)"),
+        (1, "efi: mem01: [Conventional|   |  |WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)"),
+        (
+            SOFT_RESERVED,
+            "efi: mem01: [Conventional|   |SP|WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)",
+        ),
+        (
+            1,
+            "efi: mem01: [Conventional Memory|attr=0x0800000000f] range=[0x0000000000100000-0x0000000001000000) (15MB)",
+        ),
+        (
+            2,
+            "efi: mem01: [Boot Data          |RUN|  |WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)",
+        ),
+        (1, "efi:   0x000000100000-0x000000ffffff [Conventional Memory|   |WB|WT|WC|UC]"),
+    ],
+    "seabios": [
+        (1, "  3: 0000000000100000 - 0000000001000000 = 1 RAM"),
+        (4, "(d1) (XEN) HVM4:   3: 0000000000100000 - 0000000001000000 = 4 NVS"),
+    ],
+    "smap": [
+        (1, "SMAP type=01 base=0000000000100000 len=0000000000f00000"),
+        (1, "SMAP type=01 base=0000000000100000 len=0000000000f00000 attr=01"),
+        (1, "SMAP type=01, xattr=01, base=0000000000100000, len=0000000000f00000"),
+        (16, "SMAP type=10 base=0000000000100000 len=0000000000f00000"),
+    ],
+    "memblock": [
+        (1, " memory[0x0]\t[0x0000000000100000-0x0000000000ffffff], 0x0000000000f00000 bytes on node 0 flags: 0x0"),
+        (1, " memory[0x0]     [0x00000000100000-0x00000000ffffff], 0xf00000 bytes flags: 0x0"),
+        (1, " memory[0]      [0x100000-0xffffff], 0xf00000 bytes flags: 0"),
+        (1, " memory[0x1]\t[0x00000000100000-0x00000000ffffff], 0xf00000 bytes"),
+        (2, " memory[0]\t[0x100000-0xffffff], 0xf00000 bytes flags: 4"),
+        (2, " reserved[0x0]\t[0x0000000000100000-0x0000000000ffffff], 0x0000000000f00000 bytes flags: 0x0"),
+    ],
+    "iomem": [
+        (1, "00100000-00ffffff : System RAM"),
+    ],
+    "loongarch": [
+        (1, "Node0: mem_type:7, mem_start:0x100000, mem_size:0xf00000 Bytes"),
+        (2, "Node 1: mem_type:1, mem_start:0x100000, mem_size:0xf00000 Bytes"),
+    ],
+}
 
 
 @pytest.mark.parametrize(
-    ("line", "name", "record"),
-    [
-        ("(XEN)  [0000000000100000, 0000000000ffffff] (usable)", "xen-new", MEMORY),
-        ("(XEN) [0000001b4a3297f3]  [0000000000100000, 0000000000ffffff] (usable)", "xen-new", MEMORY),
-        ("[2022-09-19 19:50:56] (XEN)  [0000000000100000, 0000000000ffffff] (usable)", "xen-new", MEMORY),
-        ("  [0000000000100000, 0000000000ffffff] (ACPI NVS)", "xen-new", MEMORY._replace(type=4)),
-        ("(XEN)  0000000000100000 - 0000000001000000 (usable)", "xen-old", MEMORY),
-        ("(XEN) [    0.12]  0000000000100000 - 0000000001000000 (reserved)", "xen-old", MEMORY._replace(type=2)),
-        ("base_addr = 0x100000, length = 0xf00000, available RAM", "lsmmap", MEMORY),
-        ("base_addr = 0x100000, length = 0xf00000, ACPI reclaimable RAM", "lsmmap", MEMORY._replace(type=3)),
-        ("base_addr = 0x100000, length = 0xf00000, unknown type 0x14", "lsmmap", MEMORY._replace(type=0x14)),
-        (" size = 0x14, base_addr = 0x0100000, length = 0x0f00000, type = 0x1", "lsmmap", MEMORY),
-        (
-            " size = 0x14, base_addr = 0x000100000, length = 0x000f00000, type = 0x2  <-- what?",
-            "lsmmap",
-            MEMORY._replace(type=2),
-        ),
-        ("base: 0x100000, type: 0, length: 0xf00000", "limine", MEMORY),
-        ("[mmap] base=0x100000 length=0xf00000 type=usable", "limine", MEMORY),
-        ("base: 0x100000 | length: 15728640 | type: LIMINE_MEMMAP_USABLE", "limine", MEMORY),
-        ("Available  0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F", "uefi-shell", MEMORY),
-        ("available  0000000000100000-0000000000FFFFFF  0000000000000F00 000000000000000F", "uefi-shell", MEMORY),
-        ("Available  0000000000100000-0000000000FFFFFF 00000F00 000000000000000F", "uefi-shell", MEMORY),
-        (
-            "LoaderData 0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F",
-            "uefi-shell",
-            MEMORY._replace(type=2),
-        ),
-        (
-            "ACPI_NVS   0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F",
-            "uefi-shell",
-            MEMORY._replace(type=4),
-        ),
-        ("conv-mem  0000000000100000-0000000000ffffff 00000f00        15MiB UC WC WT WB", "uefi-shell", MEMORY),
-        ("efi: mem01: type=7, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (15MB)", "efi", MEMORY),
-        ("EFI: mem01: type=7, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (15MB)", "efi", MEMORY),
-        (
-            "efi: mem01: type=4, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (15MB)",
-            "efi",
-            MEMORY._replace(type=2),
-        ),
-        (
-            "efi: mem01: [Conventional Memory|   |  |WB|WT|WC] range=[0x0000000000100000-0x0000000001000000) (15MB)",
-            "efi",
-            MEMORY,
-        ),
-        (
-            "efi: mem01: [Conventional|   |  |WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)",
-            "efi",
-            MEMORY,
-        ),
-        (
-            "efi: mem01: [Conventional|   |SP|WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)",
-            "efi",
-            MEMORY._replace(type=SOFT_RESERVED),
-        ),
-        (
-            "efi: mem01: [Conventional Memory|attr=0x0800000000f] range=[0x0000000000100000-0x0000000001000000) (15MB)",
-            "efi",
-            MEMORY,
-        ),
-        (
-            "efi: mem01: [Boot Data          |RUN|  |WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)",
-            "efi",
-            MEMORY._replace(type=2),
-        ),
-        ("efi:   0x000000100000-0x000000ffffff [Conventional Memory|   |WB|WT|WC|UC]", "efi", MEMORY),
-        ("  3: 0000000000100000 - 0000000001000000 = 1 RAM", "seabios", MEMORY),
-        ("(d1) (XEN) HVM4:   3: 0000000000100000 - 0000000001000000 = 4 NVS", "seabios", MEMORY._replace(type=4)),
-        ("SMAP type=01 base=0000000000100000 len=0000000000f00000", "smap", MEMORY),
-        ("SMAP type=01 base=0000000000100000 len=0000000000f00000 attr=01", "smap", MEMORY),
-        ("SMAP type=01, xattr=01, base=0000000000100000, len=0000000000f00000", "smap", MEMORY),
-        ("SMAP type=10 base=0000000000100000 len=0000000000f00000", "smap", MEMORY._replace(type=16)),
-        (
-            " memory[0x0]\t[0x0000000000100000-0x0000000000ffffff], 0x0000000000f00000 bytes on node 0 flags: 0x0",
-            "memblock",
-            MEMORY,
-        ),
-        (" memory[0x0]     [0x00000000100000-0x00000000ffffff], 0xf00000 bytes flags: 0x0", "memblock", MEMORY),
-        (" memory[0]      [0x100000-0xffffff], 0xf00000 bytes flags: 0", "memblock", MEMORY),
-        (" memory[0x1]\t[0x00000000100000-0x00000000ffffff], 0xf00000 bytes", "memblock", MEMORY),
-        (" memory[0]\t[0x100000-0xffffff], 0xf00000 bytes flags: 4", "memblock", MEMORY._replace(type=2)),
-        (
-            " reserved[0x0]\t[0x0000000000100000-0x0000000000ffffff], 0x0000000000f00000 bytes flags: 0x0",
-            "memblock",
-            MEMORY._replace(type=2),
-        ),
-        ("00100000-00ffffff : System RAM", "iomem", MEMORY),
-        ("Node0: mem_type:7, mem_start:0x100000, mem_size:0xf00000 Bytes", "loongarch", MEMORY),
-        ("Node 1: mem_type:1, mem_start:0x100000, mem_size:0xf00000 Bytes", "loongarch", MEMORY._replace(type=2)),
-    ],
+    ("name", "kind", "line"), [(name, kind, line) for name, lines in LINES.items() for kind, line in lines]
 )
 @pytest.mark.parametrize("prefix", ["", "[    0.000000] ", "Nov 21 08:43:20 host kernel: "])
-def test_every_form_of_a_record(line: str, name: str, record: Record, prefix: str) -> None:
-    usable = "" if record.type == USABLE or name != "limine" else "base: 0x0, type: 0, length: 0x1\n"
+def test_every_form_of_a_record(name: str, kind: int, line: str, prefix: str) -> None:
+    record = MEMORY._replace(type=kind)
+    usable = "" if kind == USABLE or name != "limine" else "base: 0x0, type: 0, length: 0x1\n"
     found = only(prefix + line + "\n" + usable)
     assert (found.name, found.records[0], found.warnings) == (name, record, [])
     assert holds_maps([(prefix + line).encode()])

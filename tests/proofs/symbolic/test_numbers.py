@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,9 +11,16 @@ import z3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memoracle.proofs.symbolic import numbers
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool, number, truth, width_for
+from memoracle.proofs.symbolic.numbers import (
+    Symbolic,
+    SymbolicBool,
+    counting_with,
+    counts_with_integers,
+    number,
+    truth,
+    width_for,
+)
 
 NUMBERS = st.one_of(st.integers(-(1 << 64), 1 << 64), st.integers(-9, 9), st.sampled_from([(1 << 63) - 1, 1 << 63]))
 NATURALS = st.one_of(st.integers(0, (1 << 64) - 1), st.integers(0, 9), st.integers(0, 64).map(lambda bit: 1 << bit))
@@ -28,19 +34,10 @@ BY_POWERS = [operator.mul, operator.floordiv, operator.mod]
 MODES = pytest.mark.parametrize("integers", [False, True])
 
 
-@contextmanager
-def counting_with(integers: bool) -> Iterator[None]:
-    before, numbers.integers = numbers.integers, integers
-    try:
-        yield
-    finally:
-        numbers.integers = before
-
-
 def loose(value: int, below: int, above: int) -> Symbolic:
     """A term for a number of which only bounds are known."""
     low, high = value - below, value + above
-    z = z3.IntVal(value) if numbers.integers else z3.BitVecVal(value, width_for(low, high))
+    z = z3.IntVal(value) if counts_with_integers() else z3.BitVecVal(value, width_for(low, high))
     return Symbolic(z, low, high)
 
 

@@ -1,0 +1,95 @@
+"""What is in doubt of the frames after a fault, so that one fault is named once.
+
+A wrong answer changes nothing, but is remembered. A frame that has leaked is passed over, and missing in the count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from memoracle.impl.bitmap import Bitmap
+
+MOST_PASSED_OVER = 8  # frames that may have leaked; where more are, another frame is preferred on purpose
+
+
+class DoubtedFrames:
+    """frames: those that may be free or not, whatever the trace explains.
+
+    count_error: how many more frames the implementation counts as free than the trace explains.
+    """
+
+    def __init__(self, bitmap: Bitmap) -> None:
+        self.bitmap = bitmap
+        self.frames: set[int] = set()
+        self.count_error = 0
+
+    def add(self, frames: Iterable[int]) -> None:
+        """These may be free or not; of those that never are free there is no doubt."""
+        bitmap = self.bitmap
+        self.frames.update(frame for frame in frames if frame >= bitmap.image and bitmap.exists(frame))
+
+    def settle(self, frame: int | None) -> bool:
+        """Whether a frame is in doubt; from now on it isn't."""
+        if frame not in self.frames or frame is None:
+            return False
+        self.frames.discard(frame)
+        return True
+
+    def was_free(self, frame: int) -> None:
+        """This frame was allocated, so what was answered of it, or that none is free, no longer counts."""
+        self.frames.discard(frame)
+        self.count_error = max(self.count_error, -self.bitmap.free_frames)
+
+    @property
+    def free(self) -> int:
+        """How many of those in doubt are free by what the trace explains."""
+        return sum(map(self.bitmap.is_free, self.frames))
+
+    @property
+    def missing(self) -> int:
+        """By how many frames fewer than the trace explains may be free."""
+        return max(self.free, -self.count_error, 0)
+
+    @property
+    def surplus(self) -> int:
+        """By how many frames more than the trace explains may be free."""
+        return max(len(self.frames) - self.free, self.count_error, 0)
+
+    @property
+    def unnamed(self) -> int:
+        """By how many frames a wrong count differs that no frame in doubt accounts for; positive: it was too large."""
+        if self.count_error < 0:
+            return min(0, self.count_error + self.free)
+        return max(0, self.count_error - len(self.frames) + self.free)
+
+    def lose(self, frames: Iterable[int], unknown: int = 0) -> None:
+        """These frames may be taken still, and so many others of which nobody knows which they are."""
+        self.add(frames)
+        if unknown:
+            self.count_error = min(self.count_error, -self.free - unknown)
+
+    def seem_fewer_than(self, frames: int) -> None:
+        """As many were needed, and were not found."""
+        self.count_error = min(self.count_error, frames - 1 - self.bitmap.free_frames)
+
+    def explain_passing_over(self, frame: int) -> bool:
+        """Whether no free frame is lower but those that the implementation seems to take for allocated.
+
+        A frame that has leaked is passed over by every allocation; from the first on it is doubted.
+        """
+        lower: list[int] = []
+        while len(lower) <= MOST_PASSED_OVER:
+            lowest = self.bitmap.allocate()
+            if lowest is None:
+                break
+            lower.append(lowest)
+            if lowest > frame:
+                break
+        for each in lower:
+            self.bitmap.free(each)
+        passed = {each for each in lower if each < frame} - self.frames
+        if len(lower) > MOST_PASSED_OVER and lower[-1] < frame:
+            return False
+        known = len(passed) <= -self.unnamed
+        self.frames |= passed
+        return known

@@ -1,0 +1,124 @@
+"""The address space of one process in a replay: its blocks, where they come from, and what is in doubt of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from memoracle.impl.buddy import Buddy, order_for
+from memoracle.replay.doubted_blocks import (
+    MOST_MODELS,
+    DoubtedBlocks,
+    has_room,
+    models_of,
+    passed_over,
+    policy_of,
+    taken_over,
+    with_block,
+    with_leaks,
+)
+from memoracle.spec.geometry import Range
+
+REMEMBERED = 1 << 10  # freed blocks, at the most, that may turn out to have leaked
+
+
+@dataclass
+class Space:
+    """The address space of one process.
+
+    made: by its first page, the line that allocated each live block.  kernel_blocks: the first page of each block that
+    is one of kernel pages.  lost_kernel_blocks: those that were freed without their pages, or seem to be.
+    refused: how many pages in a row an allocation failed to find, although there are as many.
+    freed: by first page, how many pages were freed there, of the latest: what is free since then may have leaked.
+    """
+
+    process: int
+    area: Range
+    buddy: Buddy
+    made: dict[int, int] = field(default_factory=dict)
+    kernel_blocks: set[int] = field(default_factory=set)
+    lost_kernel_blocks: set[int] = field(default_factory=set)
+    refused: int | None = None
+    freed: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def explained(self) -> Buddy:
+        """The blocks as the trace explains them."""
+        return models_of(self.buddy)[0]
+
+    def keep(self, models: Sequence[Buddy]) -> None:
+        """These are the blocks, as far as is known; the first are what the trace explains."""
+        self.buddy = models[0] if len(models) == 1 else DoubtedBlocks(models, self.keep)
+        for page in self.made.keys() - models[0].allocated.keys():
+            del self.made[page]
+            self.lose_kernel_block(page)
+
+    def doubt(self, others: Iterable[Buddy | None]) -> None:
+        """The blocks may be one of these, too; the oldest doubts are dropped where there are too many."""
+        models = [self.explained]
+        for model in [*others, *models_of(self.buddy)[1:]]:
+            if model is not None and all(model.allocated != other.allocated for other in models):
+                models.append(model)
+        if len(models) > 1:
+            self.keep(models[:MOST_MODELS])
+
+    def lose_kernel_block(self, page: int) -> None:
+        """A block that is perhaps one of kernel pages was freed without them."""
+        if page in self.kernel_blocks:
+            self.kernel_blocks.remove(page)
+            self.lost_kernel_blocks.add(page)
+
+    def forget_kernel_block(self, page: int) -> None:
+        """Whatever block began here, it isn't one of kernel pages any more."""
+        self.kernel_blocks.discard(page)
+        self.lost_kernel_blocks.discard(page)
+
+    def agrees(self, answers: Callable[[Buddy], bool]) -> bool:
+        """Whether some model in doubt would have answered so; the others are dropped but what the trace explains."""
+        models = [model for model in models_of(self.buddy)[1:] if answers(model)]
+        if models:
+            self.keep([self.explained, *models])
+        return bool(models)
+
+    def forget_old_frees(self) -> None:
+        if len(self.freed) > REMEMBERED:
+            self.freed = dict(islice(self.freed.items(), REMEMBERED // 2, None))
+
+    def suspects(self, page: int, pages: int) -> list[tuple[int, int]]:
+        """The blocks that were freed and overlap these pages, the latest first; free or not."""
+        blocks = [(first, 1 << (order_for(size) or 0)) for first, size in self.freed.items()]
+        return [(first, size) for first, size in reversed(blocks) if first < page + pages and page < first + size]
+
+    # What was observed, and what it shows
+
+    def was_refused(self, page: int, pages: int) -> None:
+        """A block that is free was not reserved: some of it may be allocated still."""
+        blocks = [*self.suspects(page, pages), (page, pages)]
+        self.doubt(with_leaks(self.explained, blocks, lambda buddy: True))
+
+    def was_not_freed(self, page: int) -> None:
+        """A block that is allocated was not freed: it may be gone."""
+        self.doubt([with_block(self.explained, page, 0)])
+
+    def was_taken_over(self, page: int, pages: int) -> None:
+        """A block was allocated that is not free: those that overlap it may be gone."""
+        self.doubt([taken_over(self.explained, page, pages)])
+
+    def has_lost_room(self, pages: int) -> None:
+        """No block of so many pages was found where there is one: all that would do may be allocated still."""
+        wanted = order_for(pages) or 0
+        orders = enumerate(self.explained.free_blocks[wanted:], wanted)
+        large = [(block << order, 1 << order) for order, blocks in orders for block in [*blocks][:MOST_MODELS]]
+        blocks = [suspect for block in large for suspect in self.suspects(*block)]
+        self.doubt(with_leaks(self.explained, [*blocks, *large], lambda buddy: not has_room(buddy, pages)))
+
+    def was_passed_over(self, policy: int, page: int, pages: int) -> None:
+        """This page was allocated, and not what the reference takes, which may be allocated still; call it before."""
+        explained, order = self.explained, order_for(pages) or 0
+        whole = order
+        while policy >> whole not in explained.free_blocks[whole]:
+            whole += 1
+        blocks = [*self.suspects(policy, 1 << whole), *((policy, 1 << size) for size in range(order, whole + 1))]
+        leaks = with_leaks(explained, blocks, lambda buddy: policy_of(buddy, pages) == page)
+        self.doubt([*leaks, passed_over(explained, pages, page)])

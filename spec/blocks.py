@@ -1,0 +1,215 @@
+"""The blocks of an address space: what state they are in, and the single steps by which they are split and merged.
+
+An address space is a range of 2^depth pages, numbered from its start. It is divided into blocks: a block of order o
+is 2^o pages, aligned to its size, and named by its order and its place, so that page p lies in block p >> o of order
+o, and the buddy of a block is the one that it was split from. A block is free or allocated. While an operation splits
+or merges a block, that block is held: neither free nor allocated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from memoracle.spec.clauses import Number, Truth, clause, implies, neg, operation, when
+
+PART_OF = "buddy"
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """State of one address space. An implementation need not keep `order_at`: the first invariant says what it is."""
+
+    depth: Number
+    is_free: Callable[[Number, Number], Truth]  # of an order and a block
+    is_allocated: Callable[[Number, Number], Truth]
+    is_fixed: Callable[[Number], Truth]  # whether a block taken at start, never to be freed, begins at this page
+    holding: Truth
+    held_order: Number
+    held_page: Number  # any page of the held block
+    order_at: Callable[[Number], Number]  # the order of the block in which this page lies
+
+
+def is_held(s: Blocks, order: Number, block: Number) -> Truth:
+    return s.holding & (order == s.held_order) & (block == s.held_page >> s.held_order)
+
+
+def exists(s: Blocks, order: Number, block: Number) -> Truth:
+    return s.is_free(order, block) | s.is_allocated(order, block) | is_held(s, order, block)
+
+
+def buddy_of(block: Number) -> Number:
+    return block ^ 1
+
+
+def in_range(s: Blocks, page: Number) -> Truth:
+    return (0 <= page) & (page >> s.depth == 0)
+
+
+def is_aligned(page: Number, order: Number) -> Truth:
+    return page & (1 << order) - 1 == 0
+
+
+def first_page(page: Number, order: Number) -> Number:
+    """Of the block of this order in which the page lies."""
+    return page ^ (page & (1 << order) - 1)
+
+
+def begins_allocated(s: Blocks, page: Number, order: Number) -> Truth:
+    return s.is_allocated(order, page >> order) & is_aligned(page, order)
+
+
+def same_block(order: Number, page: Number, other: Number) -> Truth:
+    """Whether two pages lie in the same block of this order."""
+    return page >> order == other >> order
+
+
+# Initially
+
+
+def whole(depth: Number) -> Blocks:
+    """The whole range is one free block."""
+    return Blocks(
+        depth=depth,
+        is_free=lambda order, block: (order == depth) & (block == 0),
+        is_allocated=lambda order, block: False,
+        is_fixed=lambda page: False,
+        holding=False,
+        held_order=0,
+        held_page=0,
+        order_at=lambda page: depth,
+    )
+
+
+# Invariants
+
+
+@clause("every page is in exactly one block")
+def every_page_is_in_one_block(s: Blocks, page: Number, order: Number) -> Truth:
+    return implies(in_range(s, page), exists(s, order, page >> order) == (order == s.order_at(page)))
+
+
+@clause("a block is free, allocated or held, and only one of these")
+def states_are_exclusive(s: Blocks, page: Number, order: Number) -> Truth:
+    block = page >> order
+    free, allocated, held = s.is_free(order, block), s.is_allocated(order, block), is_held(s, order, block)
+    return neg(free & allocated) & neg(free & held) & neg(allocated & held)
+
+
+@clause("every block lies in the range, and is no larger")
+def blocks_lie_in_range(s: Blocks, order: Number, block: Number) -> Truth:
+    fits = (0 <= order) & (order <= s.depth) & (0 <= block) & (block <= (1 << s.depth) - 1 >> order)
+    return implies(exists(s, order, block), fits)
+
+
+@clause("no two buddies are both free")
+def no_two_buddies_are_free(s: Blocks, page: Number, order: Number) -> Truth:
+    block = page >> order
+    return implies(s.is_free(order, block) & (order < s.depth), neg(s.is_free(order, buddy_of(block))))
+
+
+@clause("what was taken at start stays allocated")
+def fixed_blocks_stay_allocated(s: Blocks, page: Number) -> Truth:
+    return implies(s.is_fixed(page), in_range(s, page) & begins_allocated(s, page, s.order_at(page)))
+
+
+INVARIANTS = (
+    every_page_is_in_one_block,
+    states_are_exclusive,
+    blocks_lie_in_range,
+    no_two_buddies_are_free,
+    fixed_blocks_stay_allocated,
+)
+
+
+# Steps: what happens while a block is held
+
+
+@clause("nothing else is held")
+def holds_nothing(s: Blocks) -> Truth:
+    return neg(s.holding)
+
+
+@clause("only a block that exists, and was not taken at start, is picked up")
+def picks_up_a_block(s: Blocks, order: Number, page: Number) -> Truth:
+    fixed = s.is_allocated(order, page >> order) & s.is_fixed(first_page(page, order))
+    return in_range(s, page) & exists(s, order, page >> order) & neg(fixed)
+
+
+@operation("buddy.pick-up", guard=[holds_nothing, picks_up_a_block])
+def pick_up(s: Blocks, order: Number, page: Number) -> Blocks:
+    """The block of this order that covers this page, free or allocated, is held."""
+
+    def other(o: Number, block: Number) -> Truth:
+        return neg((o == order) & (block == page >> order))
+
+    return replace(
+        s,
+        is_free=lambda o, block: s.is_free(o, block) & other(o, block),
+        is_allocated=lambda o, block: s.is_allocated(o, block) & other(o, block),
+        holding=True,
+        held_order=order,
+        held_page=page,
+    )
+
+
+@clause("a block of more than one page is held, and the page to keep is in it")
+def splits_the_held_block(s: Blocks, page: Number) -> Truth:
+    return s.holding & (0 < s.held_order) & (0 <= page) & same_block(s.held_order, page, s.held_page)
+
+
+@operation("buddy.split", guard=[splits_the_held_block], chooses=["page"])
+def split(s: Blocks, page: Number) -> Blocks:
+    """The held block is split: the half in which this page lies stays held, the other becomes free."""
+    half = s.held_order - 1
+    return replace(
+        s,
+        is_free=lambda o, block: s.is_free(o, block) | ((o == half) & (block == buddy_of(page >> half))),
+        held_order=half,
+        held_page=page,
+        order_at=lambda other: when(same_block(s.held_order, other, page), half, s.order_at(other)),
+    )
+
+
+@clause("the buddy of the held block is free")
+def merges_with_a_free_buddy(s: Blocks) -> Truth:
+    free = s.is_free(s.held_order, buddy_of(s.held_page >> s.held_order))
+    return s.holding & (s.held_order < s.depth) & free
+
+
+@operation("buddy.merge", guard=[merges_with_a_free_buddy])
+def merge(s: Blocks) -> Blocks:
+    """The held block and its free buddy become one held block of twice the size."""
+    order, page = s.held_order, s.held_page
+    return replace(
+        s,
+        is_free=lambda o, block: s.is_free(o, block) & neg((o == order) & (block == buddy_of(page >> order))),
+        held_order=order + 1,
+        order_at=lambda other: when(same_block(order + 1, other, page), order + 1, s.order_at(other)),
+    )
+
+
+@clause("a block is held")
+def holds_a_block(s: Blocks) -> Truth:
+    return s.holding
+
+
+@operation("buddy.settle", guard=[holds_a_block])
+def settle(s: Blocks) -> Blocks:
+    """The held block becomes allocated."""
+    return replace(s, is_allocated=lambda o, block: s.is_allocated(o, block) | is_held(s, o, block), holding=False)
+
+
+@clause("the held block is the whole range, or its buddy is not free")
+def releases_only_when_merged(s: Blocks) -> Truth:
+    buddy_is_free = s.is_free(s.held_order, buddy_of(s.held_page >> s.held_order))
+    return s.holding & ((s.held_order == s.depth) | neg(buddy_is_free))
+
+
+@operation("buddy.release", guard=[releases_only_when_merged])
+def release(s: Blocks) -> Blocks:
+    """The held block becomes free."""
+    return replace(s, is_free=lambda o, block: s.is_free(o, block) | is_held(s, o, block), holding=False)
+
+
+STEPS = (pick_up, split, merge, settle, release)
