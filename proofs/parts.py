@@ -4,9 +4,9 @@ from __future__ import annotations
 
 PARTS = {
     "buddy": ("blocks", "buddy"),
-    "paging": ("pte", "tables", "paging"),
+    "paging": ("pte", "pte_theorems", "tables", "paging", "paging_theorems"),
     "heap": ("slab", "heap"),
-    "manager": ("manager", "manager_ranges", "manager_pages", "manager_law"),
+    "manager": ("manager", "manager_mappings", "manager_ranges", "manager_pages", "manager_law"),
 }
 # The components whose reference and law a component's own proofs and small runs use.
 BUILT_ON = {

@@ -6,8 +6,8 @@ kernel's image, or is free, or holds a table, or is one of kernel pages (slabs o
 given to a caller of `frame.allocate`. Every change below is a single step. What a caller asks for is a sequence of
 them: kernel pages are begun, extended page by page, shrunk page by page, and ended.
 
-Here are the state, its invariants, and what changes frames, tables, mappings and processes. Ranges are in
-manager_ranges, kernel pages in manager_pages; manager_law has all operations, and what follows.
+Here are the state, its invariants, and what changes frames, tables and processes. Mappings are in manager_mappings,
+ranges in manager_ranges, kernel pages in manager_pages; manager_law has all operations, and what follows.
 
 Mapping does not ask who has a frame, and the allocators do not ask what is mapped. So it takes the callers, too, to
 keep a frame from being both free and mapped: that is the callers' contract, and the law remembers of each frame whether
@@ -281,75 +281,6 @@ def holds_a_table(s: Memory, frame: Number) -> Truth:
 def give_table(s: Memory, frame: Number) -> Memory:
     """The frame of a table that became empty is given back."""
     return given_back(s, frame)
-
-
-# Mapping
-
-
-@clause("a caller who keeps the contract maps only an allocated frame")
-def maps_only_allocated(s: Memory, frame: Number) -> Truth:
-    return neg(s.is_free(frame))
-
-
-def mapped(
-    s: Memory,
-    process: Number,
-    virtual: Number,
-    frame: Number,
-    cache: Number,
-    writable: Number,
-    executable: Number,
-    global_: Number,
-) -> Memory:
-    """The state in which a page shows a frame. A caller who keeps the contract has allocated it."""
-    physical = frame << s.page_shift
-    after = paging.map_page(s, process, virtual, physical, cache, writable, executable, global_)
-    return replace(
-        after,
-        callers_kept_contract=lambda other: (
-            s.callers_kept_contract(other) & ((other != frame) | maps_only_allocated(s, frame))
-        ),
-    )
-
-
-def unmapped(s: Memory, process: Number, virtual: Number) -> Memory:
-    """The state in which a page shows nothing. A broken contract is forgotten once no page shows the frame."""
-    after = paging.unmap(s, process, virtual)
-    return replace(
-        after, callers_kept_contract=lambda frame: s.callers_kept_contract(frame) | nothing_maps_it(after, frame)
-    )
-
-
-@clause("the frame has fewer uses than a 64-bit counter counts")
-def use_can_be_counted(s: Memory, frame: Number) -> Truth:
-    return uses_of(s, frame) < paging.MOST_USES
-
-
-@operation("page.map", guard=[process_lives, paging.page_is_unmapped, use_can_be_counted])
-def map_page(
-    s: Memory,
-    process: Number,
-    virtual: Number,
-    frame: Number,
-    cache: Number,
-    writable: Number,
-    executable: Number,
-    global_: Number,
-) -> Memory:
-    """A page shows a frame, whoever has it; the law of paging says which pages, frames and types can be mapped."""
-    return mapped(s, process, virtual, frame, cache, writable, executable, global_)
-
-
-@clause("a kernel page is unmapped only when it is freed")
-def unmaps_no_kernel_page(s: Memory, process: Number, virtual: Number, kernel_page: Number) -> Truth:
-    here = (paging.space_of(process, virtual) == 0) & (virtual == address_of(s, kernel_page))
-    return neg(is_kernel_page(s, kernel_page) & here)
-
-
-@operation("page.unmap", guard=[process_lives, paging.page_is_mapped, unmaps_no_kernel_page])
-def unmap(s: Memory, process: Number, virtual: Number) -> Memory:
-    """A page shows nothing any more; if that was its last use, a frame may be released."""
-    return unmapped(s, process, virtual)
 
 
 # Processes

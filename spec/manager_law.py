@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memoracle.spec import manager, manager_pages, manager_ranges
+from memoracle.spec import manager, manager_mappings, manager_pages, manager_ranges
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg
 from memoracle.spec.manager import Memory
 
@@ -17,8 +17,8 @@ OPERATIONS = (
     manager.release,
     manager.take_table,
     manager.give_table,
-    manager.map_page,
-    manager.unmap,
+    manager_mappings.map_page,
+    manager_mappings.unmap,
     manager.create,
     manager.end,
     manager_ranges.take_range,

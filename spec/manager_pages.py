@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from memoracle.spec import manager, manager_ranges, paging
+from memoracle.spec import manager, manager_mappings, manager_ranges, paging
 from memoracle.spec.bitmap import allocates_only_free
 from memoracle.spec.clauses import Number, Truth, clause, neg, operation, when
 from memoracle.spec.manager import Memory
@@ -55,14 +55,14 @@ def next_page_is_unmapped(s: Memory, first: Number) -> Truth:
 
 @operation(
     "manager.extend-pages",
-    guard=[block_has_room, allocates_only_free, next_page_is_unmapped, manager.use_can_be_counted],
+    guard=[block_has_room, allocates_only_free, next_page_is_unmapped, manager_mappings.use_can_be_counted],
     chooses=["frame"],
 )
 def extend_pages(s: Memory, first: Number, frame: Number) -> Memory:
     """One more page gets a free frame of its own, and shows it."""
     page = first + s.pages_at(first)
     taken = manager.handed_out(s, frame, manager.PAGES)
-    after = manager.mapped(taken, 0, manager.address_of(s, page), frame, manager.WRITE_BACK, 1, 1, 0)
+    after = manager_mappings.mapped(taken, 0, manager.address_of(s, page), frame, manager.WRITE_BACK, 1, 1, 0)
     return replace(
         after,
         pages_at=lambda other: s.pages_at(other) + when(other == first, 1, 0),
@@ -81,7 +81,7 @@ def shrink_pages(s: Memory, first: Number) -> Memory:
     """The last of the kernel pages is unmapped, and its frame given back."""
     page = first + s.pages_at(first) - 1
     return replace(
-        manager.given_back(manager.unmapped(s, 0, manager.address_of(s, page)), s.frame_at(page)),
+        manager.given_back(manager_mappings.unmapped(s, 0, manager.address_of(s, page)), s.frame_at(page)),
         pages_at=lambda other: s.pages_at(other) - when(other == first, 1, 0),
     )
 

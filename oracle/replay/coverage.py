@@ -14,6 +14,7 @@ from memoracle.spec import (
     kernel_half,
     kernel_pages,
     manager,
+    manager_mappings,
     manager_ranges,
     paging,
     pat,
@@ -80,7 +81,7 @@ AT_STAKE: dict[type, AtStake] = {
         (LIVES,), (ALIGNED, buddy.lists_in_address_order, buddy.block_lies_in_range, buddy.lists_the_block)
     ),
     events.PageMap: guard(paging.map_page),
-    events.PageUnmap: joined(guard(paging.unmap), calls=[manager.unmaps_no_kernel_page]),
+    events.PageUnmap: joined(guard(paging.unmap), calls=[manager_mappings.unmaps_no_kernel_page]),
     events.PageTranslate: AtStake(MAPPED, (paging.nothing_is_mapped, paging.translates_what_is_mapped)),
     events.PageAttributes: AtStake(MAPPED, (paging.nothing_is_mapped, paging.attributes_are_the_mappings)),
     events.KernelPagesAllocate: joined(

@@ -36,7 +36,7 @@ from memoracle.replay.partial_state import Holdings
 from memoracle.replay.private_pml4_entries import ENTRY_SHIFT, OwnEntries
 from memoracle.replay.ranges import RangeReplay
 from memoracle.replay.table_frames import TableFrames
-from memoracle.spec import manager
+from memoracle.spec import manager_mappings
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import ENTRIES, FIRST, process_lives
@@ -389,7 +389,7 @@ class PageReplay:
             return None
         before, clause = self.around(process, virtual), self.violated_by_unmap(process, virtual)
         message = f"{virtual:#x} {self.mapped_to(process, virtual)}, for kernel pages"
-        if clause is manager.unmaps_no_kernel_page:
+        if clause is manager_mappings.unmaps_no_kernel_page:
             lost = self.kernel_pages[virtual]
             physical = self.paging.translate(process, virtual) if lost.frame_is_known else UNKNOWN
             self.hide(process, virtual)
@@ -405,7 +405,7 @@ class PageReplay:
     def violated_by_unmap(self, process: int, virtual: int) -> Clause | None:
         """The first clause that refuses to unmap this; None if it is accepted."""
         refused = law.unmap.broken(mappings_of(self.paging), process=process, virtual=virtual)
-        page, clause = virtual - self.kernel_start >> self.geometry.page_shift, manager.unmaps_no_kernel_page
+        page, clause = virtual - self.kernel_start >> self.geometry.page_shift, manager_mappings.unmaps_no_kernel_page
         return refused or (None if clause(self.holdings(), process, virtual, page) else clause)
 
     def holdings(self) -> Holdings:

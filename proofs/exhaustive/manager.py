@@ -22,7 +22,7 @@ from memoracle.proofs.exhaustive.finite_states import Domain
 from memoracle.proofs.exhaustive.manager_hazards import matters
 from memoracle.proofs.exhaustive.systems import numbers
 from memoracle.spec import manager as law
-from memoracle.spec import manager_law, manager_pages, manager_ranges
+from memoracle.spec import manager_law, manager_mappings, manager_pages, manager_ranges
 from memoracle.spec.clauses import Number, Operation, clause
 from memoracle.spec.paging import page_is_unmapped, space_of
 
@@ -104,12 +104,12 @@ def table_is_due(s: law.Memory, process: int, virtual: int, table: int) -> bool:
 
 
 def map_effect(s: law.Memory, process: int, virtual: int, frame: int) -> law.Memory:
-    return law.map_page(with_table(s, space_of(process, virtual)), process, virtual, frame, 6, 1, 1, 0)
+    return manager_mappings.map_page(with_table(s, space_of(process, virtual)), process, virtual, frame, 6, 1, 1, 0)
 
 
 def unmap_effect(s: law.Memory, process: int, virtual: int, releases: int, table: int) -> law.Memory:
     frame = s.physical(space_of(process, virtual), virtual) >> SHIFT
-    s = law.unmap(s, process, virtual)
+    s = manager_mappings.unmap(s, process, virtual)
     s = law.give_table(s, table) if table else s
     return law.release(s, frame) if releases and law.release.allows(s, frame=frame) and frame < s.reach else s
 
@@ -117,7 +117,7 @@ def unmap_effect(s: law.Memory, process: int, virtual: int, releases: int, table
 def exit_effect(s: law.Memory, process: int) -> law.Memory:
     shown = [s.physical(process, page) >> SHIFT for page in PAGES if s.is_mapped(process, page)]
     for page in PAGES:
-        s = law.unmap(s, process, page) if s.is_mapped(process, page) else s
+        s = manager_mappings.unmap(s, process, page) if s.is_mapped(process, page) else s
     *others, last = (frame for frame in frames_of(s) if law.holds_the_root(s, process, frame))
     for table in others:
         s = law.give_table(s, table)
@@ -170,14 +170,14 @@ def free_effect(s: law.Memory, first: int, pages: int) -> law.Memory:
 
 
 MAP = replace(
-    law.map_page,
-    guard=(*law.map_page.guard, table_suffices),
+    manager_mappings.map_page,
+    guard=(*manager_mappings.map_page.guard, table_suffices),
     effect=map_effect,
     points=("process", "virtual", "frame"),
 )
 UNMAP = replace(
-    law.unmap,
-    guard=(*law.unmap.guard, table_is_due),
+    manager_mappings.unmap,
+    guard=(*manager_mappings.unmap.guard, table_is_due),
     chooses=("table",),
     effect=unmap_effect,
     points=("process", "virtual", "releases", "table"),

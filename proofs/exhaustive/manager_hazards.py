@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from memoracle.proofs.exhaustive.finite_states import Domain
 from memoracle.proofs.exhaustive.law_search import Variant
-from memoracle.spec import bitmap, manager_law, paging
+from memoracle.spec import bitmap, manager_law, manager_mappings, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Clause, Operation, Truth, clause, implies
 
@@ -86,7 +86,7 @@ def hands_out_no_mapped_frame(s: law.Memory, frame: int) -> Truth:
 def contract_half_kept(operation: Operation, asked: Clause) -> Variant:
     """Callers keep to what is asked of them in one operation, and not in the other."""
     strict = replace(operation, guard=(*operation.guard, asked))
-    operations = (law.allocate, law.free, law.map_page, law.unmap)
+    operations = (law.allocate, law.free, manager_mappings.map_page, manager_mappings.unmap)
     chosen = [strict if each.name == operation.name else each for each in operations]
     s = start()
     for frame in FRAMES:
@@ -95,7 +95,7 @@ def contract_half_kept(operation: Operation, asked: Clause) -> Variant:
 
 
 def mapping_allocated() -> Variant:
-    return contract_half_kept(law.map_page, law.maps_only_allocated)
+    return contract_half_kept(manager_mappings.map_page, manager_mappings.maps_only_allocated)
 
 
 def freeing_unmapped() -> Variant:

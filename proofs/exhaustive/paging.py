@@ -21,7 +21,7 @@ from memoracle.proofs.abstraction.page_tables import mappings_of, tables_of
 from memoracle.proofs.exhaustive.explore import Call, Part, Question, System
 from memoracle.proofs.exhaustive.finite_states import Domain
 from memoracle.spec import paging as law
-from memoracle.spec import tables
+from memoracle.spec import paging_theorems, tables
 from memoracle.spec.clauses import Clause, Operation, Truth, clause, implies
 from memoracle.spec.kernel_half import never_exits_the_kernel, process_lives
 
@@ -73,7 +73,12 @@ DOMAIN = Domain(
         name not in ("tables", "frames", "free") and (len(at) < 2 or name == "is_mapped" or state.is_mapped(*at))
     ),
 )
-CLAUSES = (no_frame_is_lost, *law.INVARIANTS, *law.THEOREMS, *map(of_tables, (*tables.INVARIANTS, *tables.THEOREMS)))
+CLAUSES = (
+    no_frame_is_lost,
+    *law.INVARIANTS,
+    *paging_theorems.THEOREMS,
+    *map(of_tables, (*tables.INVARIANTS, *tables.THEOREMS)),
+)
 
 
 def small(count: int = FRAMES) -> Paging:

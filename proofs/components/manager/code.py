@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from memoracle.impl.paging import Attributes, Leaf
-from memoracle.proofs.components.manager.component_models import (
-    is_frame,
-    rounded,
-)
+from memoracle.proofs.components.manager.range_models import is_frame, rounded
 from memoracle.proofs.components.manager.symbolic_manager import ALWAYS, Code, refines, with_tables
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import manager as law
-from memoracle.spec import manager_pages, manager_ranges, paging
+from memoracle.spec import manager_mappings, manager_pages, manager_ranges, paging
 from memoracle.spec.clauses import Number, neg, when
 from memoracle.spec.kernel_half import process_lives
 
@@ -73,8 +70,10 @@ def map_refines(run: Run, code: Code) -> None:
         return
     due, (frame,) = with_tables(code, code.before), code.manager.paging.shown
     run.assert_goal("the frame is that of the leaf", physical == frame << due.page_shift)
-    code.allowed(law.map_page, due, process=process, virtual=virtual, frame=frame)
-    code.stands_for(law.map_page(due, process, virtual, frame, cache, *(when(flag, 1, 0) for flag in flags)))
+    code.allowed(manager_mappings.map_page, due, process=process, virtual=virtual, frame=frame)
+    code.stands_for(
+        manager_mappings.map_page(due, process, virtual, frame, cache, *(when(flag, 1, 0) for flag in flags))
+    )
 
 
 @refines(
@@ -93,8 +92,8 @@ def unmap_refines(run: Run, code: Code) -> None:
         run.assert_goal("it fails only if nothing is mapped, or a kernel page", held | neg(mapped))
         code.stands_for(before)
         return
-    code.allowed(law.unmap, before, process=process, virtual=virtual)
-    due = with_tables(code, law.unmap(before, process, virtual))
+    code.allowed(manager_mappings.unmap, before, process=process, virtual=virtual)
+    due = with_tables(code, manager_mappings.unmap(before, process, virtual))
     (frame,) = code.manager.paging.hidden
     goes = release & law.release.allows(due, frame=frame)
     run.assert_goal("a frame is freed if and only if it is to be released", goes if code.bitmap.freed else neg(goes))

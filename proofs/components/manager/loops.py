@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from memoracle.proofs.components.manager.component_models import rounded
 from memoracle.proofs.components.manager.kernel_pages import seen
+from memoracle.proofs.components.manager.range_models import rounded
 from memoracle.proofs.components.manager.repeated_steps import PagesCame, PagesWent, Released
 from memoracle.proofs.components.manager.symbolic_manager import ALWAYS, Code, refines, with_tables
 from memoracle.proofs.symbolic.execution import Run

@@ -18,8 +18,9 @@ import z3
 from memoracle.impl import manager as code
 from memoracle.impl.boot import TOP, Record
 from memoracle.impl.pte import Layout
-from memoracle.proofs.components.manager.component_models import LawfulBuddy, Whole
+from memoracle.proofs.components.manager.component_models import Whole
 from memoracle.proofs.components.manager.law import PAGE_SHIFTS, page_shift, proved, same_but_ghosts, unknown_frames
+from memoracle.proofs.components.manager.range_models import LawfulBuddy
 from memoracle.proofs.components.manager.symbolic_manager import attributes
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.loops import Iterates, cut

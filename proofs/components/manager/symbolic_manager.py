@@ -9,14 +9,7 @@ from typing import Any
 
 from memoracle.impl.manager import Machine, Manager
 from memoracle.impl.pte import Layout
-from memoracle.proofs.components.manager.component_models import (
-    LawfulBitmap,
-    LawfulPaging,
-    LawfulSpaces,
-    SomeTables,
-    Whole,
-    is_frame,
-)
+from memoracle.proofs.components.manager.component_models import LawfulBitmap, LawfulPaging, SomeTables, Whole
 from memoracle.proofs.components.manager.law import (
     MOST_DEPTH,
     PAGE_SHIFTS,
@@ -25,6 +18,7 @@ from memoracle.proofs.components.manager.law import (
     same_but_ghosts,
     unknown,
 )
+from memoracle.proofs.components.manager.range_models import LawfulSpaces, is_frame
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.containers import Map, Set
 from memoracle.proofs.symbolic.execution import Run

@@ -15,7 +15,7 @@ from memoracle.proofs.obligations.law_obligations import short
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
-from memoracle.spec import addresses
+from memoracle.spec import addresses, pte_theorems
 from memoracle.spec import pat as pat_law
 from memoracle.spec import pte as law
 from memoracle.spec.clauses import Clause, Number, Truth, implies, neg
@@ -145,7 +145,7 @@ def encode_then_decode(run: Run) -> None:
 @proved("decode-then-encode", "theorem", "encoding what was read of an entry gives it back, if its index is the lowest")
 def decode_then_encode(run: Run) -> None:
     state, value, level = any_processor(run), run.number("value"), one_of_the_levels(run)
-    run.assume(law.is_plain(state, value, level))
+    run.assume(pte_theorems.is_plain(state, value, level))
     fields = run.call(code.decode, layout(state), value, level)
     run.assert_goal("it can be decoded", fields is not None)
     again = run.call(code.encode, layout(state), fields, level)
@@ -186,6 +186,6 @@ def bits_refine(run: Run) -> None:
 
 
 def obligations() -> Iterator[Obligation]:
-    yield from map(theorem, (*law.THEOREMS, *addresses.THEOREMS))
+    yield from map(theorem, (*pte_theorems.THEOREMS, *addresses.THEOREMS))
     yield from (encode_refines, decode_refines, encode_then_decode, decode_then_encode, reserved_bits_are_refused)
     yield from (is_leaf_refines, bits_refine)

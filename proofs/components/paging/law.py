@@ -9,7 +9,7 @@ from memoracle.proofs.obligations.law_obligations import changes
 from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
-from memoracle.spec import geometry
+from memoracle.spec import geometry, paging_theorems
 from memoracle.spec import paging as law
 
 PAGE_SHIFTS = tuple(geometry.PAGE_SHIFTS.values())  # of leaves of level 1, 2 and 3
@@ -86,7 +86,7 @@ LAW = law_obligations.Law(
     initial,
     law.INVARIANTS,
     law.OPERATIONS,
-    law.THEOREMS,
+    paging_theorems.THEOREMS,
 )
 
 
@@ -100,6 +100,9 @@ def ends_a_live_process(run: Run) -> None:
 
 
 THEOREMS = (
-    *(changes(LAW, each, law.moves_no_other_page, own=("process", "virtual")) for each in (law.map_page, law.unmap)),
+    *(
+        changes(LAW, each, paging_theorems.moves_no_other_page, own=("process", "virtual"))
+        for each in (law.map_page, law.unmap)
+    ),
     ends_a_live_process,
 )

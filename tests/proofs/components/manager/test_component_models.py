@@ -22,8 +22,9 @@ from memoracle.impl.manager import Machine, Manager
 from memoracle.impl.paging import Leaf
 from memoracle.impl.pte import Layout
 from memoracle.proofs.abstraction.manager import memory_of
-from memoracle.proofs.components.manager.component_models import LawfulBitmap, LawfulPaging, LawfulSpaces, Whole
+from memoracle.proofs.components.manager.component_models import LawfulBitmap, LawfulPaging, Whole
 from memoracle.proofs.components.manager.law import GHOSTS, SORTS
+from memoracle.proofs.components.manager.range_models import LawfulSpaces
 from memoracle.proofs.symbolic.execution import Run, explore
 from memoracle.proofs.symbolic.numbers import number
 from memoracle.spec import manager as law
