@@ -3,6 +3,8 @@
 A number carries the interval that it is known to lie in, and is a signed bit vector wide enough for it: an operation
 whose result might need more bits gets a wider vector. So nothing ever wraps, and what is proved of terms holds of
 Python's ints. Where a proof only counts and compares, numbers are the solver's integers instead: it adds them faster.
+Integers have no bits, so of a shift by an unknown number, and of most of what is done bit by bit, it is only known that
+it is a function: what a proof needs of it, it must take as given, and that must be proved with bit vectors.
 Which of these a number is, its term says; of what has no term yet, it is said while a proof is built (`counting_with`).
 """
 
@@ -125,6 +127,10 @@ class Symbolic(Term):
         self.shifted: ShiftedRight | None = None  # of what it is what is left
 
     @property
+    def is_constant(self) -> bool:
+        return self.low == self.high
+
+    @property
     def is_integer(self) -> bool:
         """Whether it is one of the solver's integers, and no bit vector."""
         return z3_terms.is_integer(self.z)
@@ -170,15 +176,15 @@ class Symbolic(Term):
 
     def __lshift__(self, other: Number) -> Symbolic:
         by = shift(self.like(other))
-        if self.is_integer:
-            return self._with(by, self.low << by.low, self.high << by.high, lambda a, _: a * (1 << exact(by)))
+        if self.is_integer and by.is_constant:
+            return self._with(by, self.low << by.low, self.high << by.high, lambda a, _: a * (1 << by.low))
         if by.high > 128:
             raise OverflowError("a left shift without a bound")
         if self.shifted and self.shifted.by.z.eq(by.z):
             return self.shifted.without_lowest_bits()
         wide = self._shifted_left(by)
         code = runner()
-        if code is None or z3_terms.width_of(wide.z) == WIDTH:
+        if self.is_integer or code is None or z3_terms.width_of(wide.z) == WIDTH:
             return wide
         code.assert_and_assume("a shifted number has 64 bits", (wide >= 0) & (wide < 1 << 64))
         # Of these the lowest bits are all, and those come of the lowest bits.
@@ -194,10 +200,10 @@ class Symbolic(Term):
 
     def __rshift__(self, other: Number) -> Symbolic:
         other = shift(self.like(other))
-        if self.is_integer:
-            return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << exact(other)))
+        if self.is_integer and other.is_constant:
+            return self._with(other, min(self.low, 0), max(self.high, 0), lambda a, _: a / (1 << other.low))
         result = self._with(other, min(self.low, 0), max(self.high, 0), partial(z3_terms.bitwise, ">>"))
-        if self.low >= 0 and other.low >= 0 and other.high < WIDTH:
+        if self.low >= 0 and other.low >= 0 and other.high < WIDTH and not self.is_integer:
             result.shifted = ShiftedRight(self, other)
         return result
 
@@ -206,15 +212,13 @@ class Symbolic(Term):
 
     def _bitwise(self, other: Number, sign: str) -> Symbolic:
         other = self.like(other)
-        if self.is_integer:
-            raise TypeError("the solver's integers have no bits; prove this with bit vectors")
         bits = max(abs(bound).bit_length() for bound in (self.low, self.high, other.low, other.high))
         negative = min(self.low, other.low) < 0
         return self._with(other, -(1 << bits) if negative else 0, (1 << bits) - 1, partial(z3_terms.bitwise, sign))
 
     def __and__(self, other: Number) -> Symbolic:
         other = self.like(other)
-        if self.is_integer and exact(other) & exact(other) + 1 == 0:
+        if self.is_integer and other.is_constant and other.low & other.low + 1 == 0:
             return Symbolic(self.z % (other.low + 1), 0, other.low)
         both = self._bitwise(other, "&")
         tops = [term.high for term in (self, other) if term.low >= 0]
@@ -341,13 +345,6 @@ def symbolic(value: Formula) -> SymbolicBool:
 def truth(value: object) -> z3.BoolRef:
     """The solver's term for a truth of either kind."""
     return value.z if isinstance(value, SymbolicBool) else z3.BoolVal(bool(value))
-
-
-def exact(term: Symbolic) -> int:
-    """The value of a constant."""
-    if term.low != term.high:
-        raise TypeError("the solver's integers shift by constants alone; prove this with bit vectors")
-    return term.low
 
 
 def shift(by: Symbolic) -> Symbolic:

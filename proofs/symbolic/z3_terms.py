@@ -48,6 +48,8 @@ ONE_KIND = {
     ">>": _alike(z3core.Z3_mk_bvashr),
 }
 
+UNKNOWN = {"&": "and", "|": "or", "^": "xor", "<<": "shifted_left", ">>": "shifted_right"}
+
 
 def identity(term: z3.ExprRef) -> int:
     """The solver's number of a term; another's once this one is no longer kept."""
@@ -73,7 +75,9 @@ def sum_of(sign: str, one: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
 
 
 def bitwise(sign: str, one: z3.ExprRef, other: z3.ExprRef) -> z3.ExprRef:
-    """`&`, `|`, `^`, `<<` or `>>`, which keeps the sign, of two vectors of one width."""
+    """`&`, `|`, `^`, `<<` or `>>`, which keeps the sign, of two vectors of one width; of integers unknown functions."""
+    if is_integer(one):
+        return applied(z3.Function(f"{UNKNOWN[sign]}@", *[z3.IntSort()] * 3), (one, other), truth=False)
     return z3.BitVecRef(ONE_KIND[sign](one.ast, other.ast), CONTEXT)
 
 

@@ -1,6 +1,7 @@
 """Where an address lies, computed or unknown: the arithmetic of pages and slots, proved once.
 
-The proof that `new` hands out free bytes needs of shifts and masks only what is stated here (`ARITHMETIC`).
+The proofs of the code count with integers, which have no bits: they know of shifts and masks only what is stated here
+(`ARITHMETIC`) and proved with bit vectors.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from memoracle.spec.clauses import Number, Truth, implies
 
 PAGE, SHIFT, SLOT = Sort("page"), Sort("shift", 63), Sort("slot", 1 << LARGEST_PAGE)
 SORTS = LAW_SORTS | {"last": Sort("address"), "page": PAGE, "later": PAGE, "shift": SHIFT, "slot": SLOT, "frame": SLOT}
+SORTS |= {"pages": Sort("pages", 1 << 64 - LEAST_PAGE)}
 MOST_PAGES = 1 << 64 - LEAST_PAGE
 
 
 proved = Claims("heap", SORTS, SCOPE)
+proved_of_code = Claims("heap", SORTS, SCOPE, integers=True)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,77 @@ def opaque(run: Run) -> Places:
     )
 
 
-# Arithmetic, proved once
+# Arithmetic, proved once: of points, and of any number where it says so below. It may be taken as given of other
+# numbers only where its premise excludes them.
+
+
+def pages_have_sizes(places: Places, page_shift: Number) -> Truth:
+    """A page has as many bytes as the scope says, and all addresses together have no more pages than that allows."""
+    size, pages = 1 << page_shift, 1 << 64 - page_shift
+    return (
+        (1 << LEAST_PAGE <= size) & (size <= 1 << LARGEST_PAGE) & (1 << LARGEST_PAGE <= pages) & (pages <= MOST_PAGES)
+    )
+
+
+def addresses_have_parts(places: Places, page_shift: Number, block: Number, shift: Number) -> Truth:
+    """An address is divided into its page and its offset, and the offset into slots."""
+    offset = block & (1 << page_shift) - 1
+    slot = offset >> shift
+    pages = (places.page(block) == block >> page_shift) & (places.begins(block) == (offset == 0))
+    slots = (places.slot(block, shift) == slot) & (places.starts(block, shift) == (slot << shift == offset))
+    return implies((0 <= block) & (block <= HIGHEST), pages & slots & (0 <= offset) & (offset < 1 << page_shift))
+
+
+def other_numbers_have_no_page(places: Places, page_shift: Number, block: Number) -> Truth:
+    """Divided by a page's size, 0 is page 0, and what is below or above all addresses is below or above all pages."""
+    page = block >> page_shift
+    return (
+        implies(block == 0, page == 0)
+        & implies(block < 0, page < 0)
+        & implies(block > HIGHEST, 1 << 64 - page_shift <= page)
+    )
+
+
+def pages_begin_at_addresses(places: Places, page_shift: Number, page: Number) -> Truth:
+    """The first address of a page, divided by the size of a page, is the page."""
+    return implies((0 <= page) & (page < 1 << 64 - page_shift), page << page_shift >> page_shift == page)
+
+
+def bytes_need_pages(places: Places, page_shift: Number, size: Number) -> Truth:
+    """So many bytes need so many pages, and no more."""
+    pages = size + (1 << page_shift) - 1 >> page_shift
+    needed = (1 <= pages) & (pages - 1 << page_shift < size)
+    return implies(0 < size, needed & (pages <= MOST_PAGES)) & implies(size == 0, pages == 0)
+
+
+def pages_are_counted(places: Places, page_shift: Number, block: Number, last: Number) -> Truth:
+    """From the first byte of a page, so many pages further lie so many bytes."""
+    further, between = last - block >> page_shift, (block <= last) & (last <= HIGHEST)
+    return implies(places.begins(block) & between, further == places.page(last) - places.page(block))
+
+
+def bytes_lie_in_pages(places: Places, page_shift: Number, size: Number, pages: Number) -> Truth:
+    """So many bytes lie in so many pages if they do when divided by the size of a page."""
+    fits = (0 <= size) & (size <= HIGHEST) & (size >> page_shift < pages)
+    return implies(fits, size < pages << page_shift) & (0 <= pages << page_shift)
+
+
+def blocks_lie_in_their_slots(places: Places, page_shift: Number, block: Number, last: Number, shift: Number) -> Truth:
+    """A block whose last byte lies in its slot has no more bytes than that."""
+    same = (places.page(last) == places.page(block)) & (places.slot(last, shift) == places.slot(block, shift))
+    within = (shift < page_shift) & places.starts(block, shift) & (0 <= last) & (last <= HIGHEST) & same
+    return implies(within, last - block < 1 << shift)
+
+
+def objects_end_at_addresses(places: Places, page_shift: Number, block: Number, shift: Number) -> Truth:
+    """An object has a byte at least, and its last byte a 64-bit address."""
+    is_object = (shift < page_shift) & places.starts(block, shift)
+    return implies(is_object, (1 <= 1 << shift) & (block + (1 << shift) <= 1 << 64))
+
+
+def slots_follow_each_other(places: Places, page_shift: Number, slot: Number, other: Number, shift: Number) -> Truth:
+    """Slots of a page follow each other as their addresses do."""
+    return implies(shift < page_shift, (slot <= other) == (slot << shift <= other << shift))
 
 
 def objects_keep_their_bytes(places: Places, page_shift: Number, block: Number, byte: Number, shift: Number) -> Truth:
@@ -94,15 +167,21 @@ def slots_have_addresses(
     is_its_address = address == (page << page_shift) + (slot << shift)
     fits = is_its_address & (shift < page_shift) & (slot < 1 << page_shift - shift) & (page < 1 << 64 - page_shift)
     found = (places.page(address) == page) & (places.slot(address, shift) == slot) & places.starts(address, shift)
-    return implies(fits, found & (address < 1 << 64))
+    return implies(fits, found & (page <= address) & (address < 1 << 64))
 
 
-def pages_have_addresses(places: Places, page_shift: Number, page: Number, size: Number, address: Number) -> Truth:
-    """The address of a page leads back to it, and so many bytes from there end in the last page that they need."""
-    pages = size + (1 << page_shift) - 1 >> page_shift
-    ends = implies(0 < size, places.page(address + size - 1) < page + pages)
-    fits = (address == page << page_shift) & (page < 1 << 64 - page_shift) & (page + pages <= 1 << 64 - page_shift)
-    return implies(fits, (places.page(address) == page) & places.begins(address) & ends)
+def pages_have_addresses(places: Places, page_shift: Number, page: Number, address: Number) -> Truth:
+    """The address of a page leads back to it."""
+    fits = (address == page << page_shift) & (0 <= page) & (page < 1 << 64 - page_shift)
+    found = (places.page(address) == page) & places.begins(address)
+    return implies(fits, found & (page <= address) & (address < 1 << 64))
+
+
+def pages_hold_their_bytes(places: Places, page_shift: Number, block: Number, size: Number) -> Truth:
+    """So many bytes from the first of a page end in the last page that they need, if it has an address."""
+    page, pages = places.page(block), size + (1 << page_shift) - 1 >> page_shift
+    fits = places.begins(block) & (0 < size) & (page + pages <= 1 << 64 - page_shift)
+    return implies(fits, (block + size <= 1 << 64) & (places.page(block + size - 1) < page + pages))
 
 
 def places_are_addresses(places: Places, page_shift: Number, block: Number, other: Number, shift: Number) -> Truth:
@@ -119,10 +198,21 @@ def slots_lie_in_pages(places: Places, page_shift: Number, block: Number, shift:
 
 
 ARITHMETIC: dict[Condition, tuple[str, ...]] = {
+    pages_have_sizes: (),
+    addresses_have_parts: ("any", "shift"),
+    other_numbers_have_no_page: ("any",),
+    pages_begin_at_addresses: ("page",),
+    bytes_need_pages: ("size",),
+    pages_are_counted: ("block", "last"),
+    bytes_lie_in_pages: ("size", "pages"),
+    blocks_lie_in_their_slots: ("block", "last", "shift"),
+    objects_end_at_addresses: ("block", "shift"),
+    slots_follow_each_other: ("slot", "frame", "shift"),
     objects_keep_their_bytes: ("block", "byte", "shift"),
     places_follow_addresses: ("block", "byte", "last", "shift"),
-    slots_have_addresses: ("page", "slot", "shift", "block"),
-    pages_have_addresses: ("page", "size", "block"),
+    slots_have_addresses: ("page", "slot", "shift", "any"),
+    pages_have_addresses: ("page", "any"),
+    pages_hold_their_bytes: ("block", "size"),
     places_are_addresses: ("block", "other", "shift"),
     slots_lie_in_pages: ("block", "shift"),
 }
@@ -134,7 +224,7 @@ def arithmetic(lemma: Condition) -> Obligation:
     @proved(f"arithmetic.{lemma.__name__.replace('_', '-')}", "theorem", prose(lemma))
     def body(run: Run) -> None:
         page_shift = run.number("page_shift", LEAST_PAGE, LARGEST_PAGE)
-        points = [run.point(parameter) for parameter in ARITHMETIC[lemma]]
+        points = [run.any_number("block") if each == "any" else run.point(each) for each in ARITHMETIC[lemma]]
         run.assert_goal(prose(lemma), lemma(exact(page_shift), page_shift, *points))
 
     return body

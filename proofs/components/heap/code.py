@@ -16,16 +16,16 @@ from memoracle.proofs.components.heap.address_arithmetic import (
     ARITHMETIC,
     MOST_PAGES,
     arithmetic,
-    objects_keep_their_bytes,
-    opaque,
-    pages_have_addresses,
+    bytes_need_pages,
     places_are_addresses,
     places_follow_addresses,
     proved,
-    slots_have_addresses,
+    proved_of_code,
     slots_lie_in_pages,
 )
+from memoracle.proofs.components.heap.layouts import heads_of_layouts
 from memoracle.proofs.components.heap.models import Notes, Source, among
+from memoracle.proofs.components.heap.places import aligned_blocks, computes, looks_up
 from memoracle.proofs.components.heap.symbolic_heap import (
     KNOWN,
     WHERE_BLOCKS_LIE,
@@ -146,7 +146,7 @@ class Getting:
         return page
 
 
-@proved("get.refines", "refinement", "pages that are got are new, are noted, and leave a note in reserve")
+@proved_of_code("get.refines", "refinement", "pages that are got are new, are noted, and leave a note in reserve")
 def get_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
     before, constant, pages = heap.pages.copy(), constants(heap), run.fresh("pages", 1, MOST_PAGES)
@@ -220,14 +220,17 @@ def noting_as_one_step(run: Run, heap: SymbolicHeap) -> None:
         heap.__dict__[name] = partial(merged, run, parts, getattr(heap, name))
 
 
-@proved("new.refines", "refinement", "the code of new does what the law allows, and fails only for want of pages")
+@proved_of_code(
+    "new.refines", "refinement", "the code of new does what the law allows, and fails only for want of pages"
+)
 def new_refines(run: Run) -> None:
-    heap, state = unknown_code(run, opaque(run))
+    heap, state = unknown_code(run)
     size = any_size(run)
     getting = Getting(run, heap)
     noting_as_one_step(run, heap)
     constant, served = constants(heap), list[Number]()
     run.replace(heap, "slot_for", lambda size: serving(run, heap, size, served))
+    run.assume(bytes_need_pages(heap.places, heap.page_shift, size))
     address = run.call(heap.new, size)
     keeps_constants(run, heap, constant)
     looked_up = size < 0 if not served else len(served) == 1 and served[0] == size
@@ -244,7 +247,7 @@ def new_refines(run: Run) -> None:
         is_the_laws(run, heap, state)
         return
     after, points = law.new(state, size, address), {"size": size, "address": address}
-    computes(run, heap, size, address)
+    computes(run, heap, state, size, address)
     for clause in law.new.guard:
         if clause is law.is_disjoint:
             continue  # see `new_is_disjoint`
@@ -252,18 +255,19 @@ def new_refines(run: Run) -> None:
     is_the_laws(run, heap, after, address, made=True)
 
 
-@proved("new.hands-out-free-bytes", "refinement", "the code of new hands out no byte of a live block")
+@proved_of_code("new.hands-out-free-bytes", "refinement", "the code of new hands out no byte of a live block")
 def new_is_disjoint(run: Run) -> None:
-    heap, state = unknown_code(run, opaque(run), WHERE_BLOCKS_LIE)
+    heap, state = unknown_code(run, WHERE_BLOCKS_LIE)
     size, byte = any_size(run), run.point("byte")
     Getting(run, heap)
     noting_as_one_step(run, heap)
     run.replace(heap, "slot_for", lambda size: serving(run, heap, size, []))
+    run.assume(bytes_need_pages(heap.places, heap.page_shift, size))
     address = run.call(heap.new, size)
     run.goals.clear()  # what containers ask of the code is a claim of `new.refines`
     if address is None:
         return
-    computes(run, heap, size, address)
+    computes(run, heap, state, size, address)
     after, other = law.new(state, size, address), state.block_at(byte)
     run.touch(("page", "later"), (page_of(heap, address), page_of(heap, byte)))
     for block in (address, other):
@@ -293,26 +297,13 @@ def share_a_slot(heap: SymbolicHeap, block: Number, byte: Number) -> Truth:
     return (page_of(heap, block) == page_of(heap, byte)) & (slot_of(heap, block) == slot_of(heap, byte))
 
 
-def computes(run: Run, heap: SymbolicHeap, size: Number, address: Number) -> None:
-    """Takes as given where the new block lies, as it is computed."""
-    shift = heap.page_shift
-    run.touch(("block",), (address,))
-    if not heap.slabs.opened:
-        page = heap.pages.last
-        run.assume(*(pages_have_addresses(heap.places, shift, page, each, address) for each in (size, 1)))
-        return
-    page, bits = heap.slabs.opened[-1]
-    slot_shift = heap.slabs.slot_of(page)
-    run.assume(slots_have_addresses(heap.places, shift, page, bits.taken, slot_shift, address))
-    run.assume(objects_keep_their_bytes(heap.places, shift, address, address + size - 1, slot_shift))
-
-
-@proved("delete.refines", "refinement", "the code of delete does what the law says")
+@proved_of_code("delete.refines", "refinement", "the code of delete does what the law says")
 def delete_refines(run: Run) -> None:
     heap, state = unknown_code(run)
     address, page = run.any_number("address"), run.point("page")
     got, was_slab, was_large = heap.pages.got, heap.slabs.has, heap.large.has
     constant, contents = constants(heap), everything(heap)
+    looks_up(run, heap, address)
     done = run.call(lambda: bool(heap.delete(address)))
     keeps_constants(run, heap, constant)
     if done:
@@ -327,11 +318,14 @@ def delete_refines(run: Run) -> None:
     run.assert_goal("nothing changes", same(everything(heap), contents))
 
 
-@proved("delete.makes-room", "refinement", "a slab of which an object is deleted has room, as long as it is kept")
+@proved_of_code(
+    "delete.makes-room", "refinement", "a slab of which an object is deleted has room, as long as it is kept"
+)
 def delete_makes_room(run: Run) -> None:
     heap, _ = unknown_code(run)
     address = run.point("address")
     page, was_large = address >> heap.page_shift, heap.large.has
+    looks_up(run, heap, address)
     if run.call(lambda: bool(heap.delete(address))):
         kept = heap.slabs.has(page) & neg(was_large(page)) & (address != 0)
         room = heap.room.has(heap.slabs.slot_of(page), page)
@@ -341,6 +335,8 @@ def delete_makes_room(run: Run) -> None:
 
 CODE = (
     *map(arithmetic, ARITHMETIC),
+    heads_of_layouts,
+    aligned_blocks,
     get_refines,
     slot_for_refines,
     new_refines,

@@ -13,10 +13,16 @@ from typing import Any, Protocol
 from memoracle.impl import heap as heap_code
 from memoracle.impl.heap import notes_in as real_notes_in
 from memoracle.impl.slab import layout
-from memoracle.proofs.components.heap.address_arithmetic import MOST_PAGES, SORTS, proved
+from memoracle.proofs.components.heap.address_arithmetic import (
+    MOST_PAGES,
+    SORTS,
+    proved,
+    proved_of_code,
+)
 from memoracle.proofs.components.heap.code import everything, same
 from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE, SCOPE, unknown_layout
 from memoracle.proofs.components.heap.models import Listed, Notes
+from memoracle.proofs.components.heap.places import looks_up, measures
 from memoracle.proofs.components.heap.symbolic_heap import (
     CountedHeap,
     SymbolicHeap,
@@ -42,7 +48,9 @@ def spare_of(heap: CountedHeap) -> law.Reserve:
     return law.Reserve(spare=heap.spare.length + 1)
 
 
-@proved("reserve.get.refines", "refinement", "pages that are got take a note, and notes are got before the last")
+@proved_of_code(
+    "reserve.get.refines", "refinement", "pages that are got take a note, and notes are got before the last"
+)
 def get_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
     due = spare_of(heap)
@@ -72,11 +80,12 @@ def get_refines(run: Run) -> None:
     run.assert_goal(law.a_note_is_spare.says, law.a_note_is_spare(spare_of(heap)))
 
 
-@proved("reserve.delete.refines", "refinement", "pages that go back leave their note, and nothing else does")
+@proved_of_code("reserve.delete.refines", "refinement", "pages that go back leave their note, and nothing else does")
 def delete_refines(run: Run) -> None:
     heap, _ = unknown_code(run, knowing=())
-    due, got = spare_of(heap), heap.pages.got
-    run.call(lambda: bool(heap.delete(run.any_number("address"))))
+    due, got, address = spare_of(heap), heap.pages.got, run.any_number("address")
+    looks_up(run, heap, address)
+    run.call(lambda: bool(heap.delete(address)))
     run.goals.clear()  # what containers ask of the code is a claim of `delete.refines`
     if heap.pages.got is not got:  # a run was given back
         due = law.give_pages(due)
@@ -131,7 +140,7 @@ NOTED: dict[Condition, tuple[str, ...]] = {
     pages_of_notes_are_kept: ("page",),
 }
 NOTE_SORTS = SORTS | {"note": Sort("note")}
-proved_of_notes = Claims("heap", NOTE_SORTS, SCOPE)
+proved_of_notes = Claims("heap", NOTE_SORTS, SCOPE, integers=True)
 
 
 def with_notes(run: Run, heap: Any) -> NotedHeap:
@@ -184,6 +193,7 @@ def get_keeps_notes_apart(run: Run) -> None:
 @proved_of_notes("notes.delete.keeps-apart", "refinement", "the note of pages that go back is spare once")
 def delete_keeps_notes_apart(run: Run) -> None:
     heap, address, page = unknown_notes(run), run.any_number("address"), run.point("page")
+    looks_up(run, heap, address)
     run.call(lambda: bool(heap.delete(address)))
     run.touch(("page", "later"), (page, address >> heap.page_shift))
     notes_stay_right(run, heap, page)
@@ -195,10 +205,13 @@ def delete_keeps_notes_apart(run: Run) -> None:
 EXTENT = "the extent of a live block is its slot or its pages, has the bytes asked for, and nothing else has one"
 
 
-@proved("extent.refines", "refinement", EXTENT)
+@proved_of_code("extent.refines", "refinement", EXTENT)
 def extent_refines(run: Run) -> None:
     heap, state = unknown_code(run)
     address, constant, before = run.point("block"), constants(heap), everything(heap)
+    looks_up(run, heap, address)
+    page = page_of(heap, address)
+    measures(run, heap, address, address + state.size(address) - 1)
     extent = run.call(heap.extent, address)
     run.assert_goal("nothing changes", same(everything(heap), before))
     keeps_constants(run, heap, constant)
@@ -207,7 +220,6 @@ def extent_refines(run: Run) -> None:
         return
     run.assert_goal("only a live block has one", state.is_live(address))
     run.assert_goal("it has the bytes that were asked for", state.size(address) <= extent)
-    page = page_of(heap, address)
     pages, slot = heap.pages.length(page) << heap.page_shift, 1 << heap.slabs.slot_of(page)
     run.assert_goal("it is that of the pages, or of the slot", extent == when(is_run(heap, address), pages, slot))
 

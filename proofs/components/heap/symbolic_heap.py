@@ -10,8 +10,15 @@ from memoracle.impl import heap as heap_code
 from memoracle.impl import slab as slab_code
 from memoracle.impl.heap import Heap
 from memoracle.impl.slab import Layout
-from memoracle.proofs.components.heap.address_arithmetic import MOST_PAGES, SHIFT, Places, exact
+from memoracle.proofs.components.heap.address_arithmetic import (
+    MOST_PAGES,
+    SHIFT,
+    Places,
+    opaque,
+    pages_have_sizes,
+)
 from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE
+from memoracle.proofs.components.heap.layouts import layouts_have_heads
 from memoracle.proofs.components.heap.models import Layouts, Listed, NewBits, Notes, Slabs, Source, among, counts
 from memoracle.proofs.symbolic.containers import Map, Sets, Words
 from memoracle.proofs.symbolic.execution import Run
@@ -20,8 +27,7 @@ from memoracle.proofs.symbolic.numbers import number
 from memoracle.proofs.symbolic.values import Condition, Function, Property
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import heap as law
-from memoracle.spec import slab as slab_law
-from memoracle.spec.clauses import Clause, Number, Truth, implies, neg, when
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 
 class HasPages(Protocol):
@@ -197,13 +203,6 @@ KNOWN: dict[Condition, tuple[str, ...]] = {
 
 
 WHERE_BLOCKS_LIE = (runs_are_apart, runs_have_addresses, runs_are_used_once, slabs_have_classes, room_is_known)
-NEEDED_OF_LAYOUTS = (
-    slab_law.page_is_its_slots,
-    slab_law.objects_are_clear_of_the_header,
-    slab_law.objects_fill_the_page,
-    slab_law.objects_are_aligned,
-    slab_law.is_worth_a_slab,
-)
 
 
 def is_class(heap: SymbolicHeap, shift: Number) -> Truth:
@@ -311,40 +310,31 @@ def reference(run: Run, sizes: Sizes, contents: Contents, places: Places) -> Cou
     return made
 
 
-def assume_layouts(run: Run, heap: SymbolicHeap, clauses: Iterable[Clause]) -> None:
-    """What the law says of the layout of each class, and that a size is served by a class that there is."""
-    for clause in clauses:
-        run.assume_for_all(
-            ("shift",),
-            lambda shift, clause=clause: implies(
-                is_class(heap, shift), clause(slab_law.Layout(*heap.layouts.of(shift)), *[0] * len(clause.points))
-            ),
-        )
-    run.assume_for_all(("shift",), lambda shift: serves(heap, shift))
-
-
-def unknown_code(
-    run: Run, places: Places | None = None, knowing: Iterable[Condition] | None = None
-) -> tuple[CountedHeap, law.Heap]:
-    """The reference on unknown containers, and the state that it stands for before anything is run.
-
-    places: where addresses lie, if that is not to be computed.  knowing: which of `KNOWN` is needed, if not all.
-    """
-    sizes, contents = any_sizes(run), Contents(run)
-    where = places or exact(sizes.page_shift)
-    before = reference(run, sizes, contents, where)
-    size = run.function("size", "block")
-    ghost = law.Heap(
+def blocks_due(run: Run, sizes: Sizes) -> law.Heap:
+    """Any blocks that a heap of these sizes may have; which are live is for what it has to tell."""
+    return law.Heap(
         page_shift=sizes.page_shift,
         alignment=when(sizes.natural, number(law.NATURAL), 1 << sizes.power),
         is_live=lambda address: False,
-        size=size,
+        size=run.function("size", "block"),
         block_at=run.function("block_at", "byte", gives="block"),
     )
-    assume_layouts(run, before, NEEDED_OF_LAYOUTS if knowing is None else NEEDED_OF_LAYOUTS[:1])
-    for known in KNOWN if knowing is None else knowing:
+
+
+def unknown_code(run: Run, knowing: Iterable[Condition] = tuple(KNOWN)) -> tuple[CountedHeap, law.Heap]:
+    """The reference on unknown containers, and the state that it stands for before anything is run.
+
+    knowing: which of `KNOWN` is needed, if not all.
+    """
+    sizes, contents, where = any_sizes(run), Contents(run), opaque(run)
+    before = reference(run, sizes, contents, where)
+    ghost = blocks_due(run, sizes)
+    run.assume(pages_have_sizes(where, sizes.page_shift))
+    run.assume_for_all(("shift",), lambda shift: layouts_are_right(before, shift))
+    run.assume_for_all(("shift",), lambda shift: serves(before, shift))
+    for known in knowing:
         run.assume_for_all(KNOWN[known], lambda *points, known=known: known(before, *points))
-    run.assume_for_all(("block",), lambda address: blocks_fit(before, size, address))
+    run.assume_for_all(("block",), lambda address: blocks_fit(before, ghost.size, address))
     use_models(run)
     return reference(run, sizes, contents, where), blocks_of(before, ghost)
 
@@ -353,6 +343,12 @@ def use_models(run: Run) -> None:
     """Puts models in the place of what the code of a heap calls: new bitmaps, and the notes of a new page."""
     run.replace(slab_code, "Bitmap", NewBits(run))
     run.replace(heap_code, "notes_in", lambda address, page_shift: Notes(run, run.fresh("notes", 2, MOST_BYTES)))
+
+
+def layouts_are_right(heap: SymbolicHeap, shift: Number) -> Truth:
+    """What the law says of the layout of each class (see `arithmetic.layouts-have-heads`)."""
+    layout = heap.layouts.of(shift)
+    return implies(is_class(heap, shift), layouts_have_heads(layout) & (2 <= layout.objects))
 
 
 def serves(heap: SymbolicHeap, shift: Number) -> Truth:

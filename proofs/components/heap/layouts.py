@@ -1,0 +1,26 @@
+"""What the proofs of the heap's code know of the layout of a slab, proved of what the law says of it."""
+
+from __future__ import annotations
+
+from memoracle.impl.slab import Layout
+from memoracle.proofs.components.heap.address_arithmetic import proved
+from memoracle.proofs.components.heap.law import unknown_layout
+from memoracle.proofs.obligations.law_obligations import prose
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.spec import slab as slab_law
+from memoracle.spec.clauses import Truth
+
+
+def layouts_have_heads(layout: Layout) -> Truth:
+    """A page's slots are some of a head, as many as lie before its first object, and then its objects, two or more."""
+    head = layout.first >> layout.slot_shift
+    slots = layout.slots == 1 << layout.page_shift - layout.slot_shift
+    return slots & (1 <= head) & (head << layout.slot_shift == layout.first) & (layout.slots - head == layout.objects)
+
+
+@proved("arithmetic.layouts-have-heads", "theorem", prose(layouts_have_heads))
+def heads_of_layouts(run: Run) -> None:
+    due = unknown_layout(run)
+    run.assume(*(clause(due, *[0] * len(clause.points)) for clause in slab_law.THEOREMS))
+    made = Layout(*vars(due).values())
+    run.assert_goal(prose(layouts_have_heads), layouts_have_heads(made) & (2 <= made.objects))
