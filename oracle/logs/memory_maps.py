@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import NamedTuple
 
-from memoracle.impl.boot import Record
+from memoracle.impl.boot import USABLE, Record
 from memoracle.logs.cleaning import cleaned, continued, without_terminal_codes
+from memoracle.logs.cut_text import TextEnd, shape
 from memoracle.logs.map_forms.form import SHOWN, Entry, Form, IncompleteError, RecordError
 from memoracle.logs.map_forms.linux import Linux, is_firmware
+from memoracle.logs.map_forms.proc_iomem import ProcIomem
 from memoracle.logs.map_forms.table import FORMS, HINT, NUMBER, WORDS
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
@@ -22,6 +24,7 @@ LONGEST = 16384  # characters of a line that may be a record's
 SHAPE = re.compile(
     r"\[mem 0x[0-9a-f]{16}-|[0-9a-f]{16} [-@] [0-9a-f]{16}|\[[0-9a-f]{16}, [0-9a-f]{16}\]", re.IGNORECASE
 )
+MOST_SHAPES = 256
 LEAST = 3  # records that a map must have before a repetition of its first begins another
 PREFIX = re.compile(r".*[\s:\]>]")
 STAMP = re.compile(r"^\s*(?:\[\s*\d[\d:./TZ+ -]*\]\s*)+(?:\[\s*\w+\]\s*)?")
@@ -91,7 +94,12 @@ def read_maps(path: str, lines: Iterable[bytes]) -> list[MemoryMap]:
     source = Lookahead(path, lines)
     for line in source:
         reader.take(line, source)
-    return reader.finished()
+    maps = reader.finished()
+    if maps:
+        names_are_known = maps[-1].form != ProcIomem.name or maps[-1].records[-1].type == USABLE
+        warning = source.end.warning(reader.last_line, reader.shapes, names_are_known)
+        maps[-1].warnings += [warning] if warning else []
+    return maps
 
 
 class Lookahead:
@@ -101,6 +109,7 @@ class Lookahead:
         self.path = path
         self.lines = enumerate(lines, 1)
         self.ahead: deque[tuple[Line, bool]] = deque()
+        self.end = TextEnd()
 
     def __iter__(self) -> Iterator[Line]:
         while self.fill(1):
@@ -124,6 +133,7 @@ class Lookahead:
             if numbered is None:
                 return False
             number, line = numbered
+            self.end.see(number, line)
             if may_concern_maps(line):
                 for part in cleaned(line):
                     if len(part) <= LONGEST:
@@ -153,6 +163,8 @@ class MapReader:
         self.forms = [form() for form in FORMS]
         self.maps: list[MemoryMap] = []
         self.source = ""
+        self.last_line = 0  # of a record
+        self.shapes: set[str] = set()  # of lines with records
         self.headed = False  # whether a heading stands before the map that is read
         self.ended = True  # whether the next record begins another map
         self.ascending = True  # whether the records of the map go upwards
@@ -210,6 +222,9 @@ class MapReader:
         else:
             self.ascending &= self.maps[-1].records[-1].start <= entry.record.start
         self.maps[-1].records.append(entry.record)
+        self.last_line = line.number
+        if len(self.shapes) < MOST_SHAPES:
+            self.shapes.add(shape(line.text))
         if entry.warning:
             self.maps[-1].warnings.append(f"line {line.number:,}: {entry.warning}")
 

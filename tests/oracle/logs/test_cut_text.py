@@ -1,0 +1,68 @@
+"""A text that was cut within the last record of its map is not taken for a whole one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from memoracle.logs.memory_maps import Lookahead, MapReader, read_maps
+from memoracle.trace.inputs import InputError
+
+DATA = Path(__file__).parents[2] / "data" / "e820"
+TEXTS = sorted(DATA.glob("*.txt"))
+
+
+def lines_of(text: bytes) -> list[bytes]:
+    return text.splitlines(keepends=True)
+
+
+def records(text: bytes) -> tuple[list[list[tuple[int, ...]]], list[str]]:
+    """The records of each map, and all warnings."""
+    maps = read_maps("cut", iter(lines_of(text)))
+    return [[tuple(record) for record in found.records] for found in maps], [
+        w for found in maps for w in found.warnings
+    ]
+
+
+def up_to_last_record(text: bytes) -> list[bytes]:
+    reader, source = MapReader("whole"), Lookahead("whole", iter(lines_of(text)))
+    for line in source:
+        reader.take(line, source)
+    return lines_of(text)[: reader.last_line]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_a_cut_record_is_noticed(path: Path) -> None:
+    lines = up_to_last_record(path.read_bytes())
+    last = lines[-1].rstrip()
+    if len(lines) < 3 or not same_kind(lines[-2:]):
+        pytest.skip("its records stand in no lines of their own")
+    whole, before = records(b"".join(lines))
+    indented = len(last) - len(last.lstrip())
+    for end in range(indented + 1, len(last)):
+        try:
+            found, warnings = records(b"".join(lines[:-1]) + last[:end])
+        except InputError:
+            continue
+        assert found == whole or len(warnings) > len(before), last[:end]
+
+
+def same_kind(lines: Sequence[bytes]) -> bool:
+    """Whether two lines are records of one form, each."""
+    try:
+        return all(any(records(line)[0]) for line in lines)
+    except InputError:
+        return False
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_a_text_that_ends_with_a_whole_line_is_not_suspected(path: Path) -> None:
+    """Whatever comes after the map."""
+    lines = up_to_last_record(path.read_bytes())
+    if not same_kind(lines[-1:]) or records(lines[-1])[1]:
+        pytest.skip("its last record is spread over several lines, or cut")
+    for after in (b"", b"[    0.000000] NX (Execute Disable) protection: act"):
+        _, warnings = records(b"".join(lines) + after)
+        assert not any("the text ends" in warning for warning in warnings)
