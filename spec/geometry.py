@@ -6,6 +6,7 @@ One that no x64 machine could have is refused with the name of the field that is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from reprlib import repr as shortened
 from typing import Final
 
@@ -79,7 +80,7 @@ class Geometry:
         refuse_impossible_heap(self)
         refuse_impossible_policies(self)
 
-    @property
+    @cached_property
     def page_shift(self) -> int:
         """The binary logarithm of the page size."""
         return self.page_size.bit_length() - 1
@@ -91,7 +92,8 @@ class Geometry:
 
     def frame_at(self, address: int) -> int | None:
         """The frame that starts at this physical address; None if none does within the bitmap's reach."""
-        return self.frame_reached(address) if address % self.page_size == 0 else None
+        frame = address >> self.page_shift
+        return frame if frame << self.page_shift == address and 0 <= frame < self.frames else None
 
     def range_of(self, process: int) -> Range:
         """The range that a process's addresses come from; process 0 is the kernel."""

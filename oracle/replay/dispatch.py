@@ -42,7 +42,7 @@ from memoracle.trace.decoding import (
 from memoracle.trace.events import AnyEvent, BadNumber, number
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import abridged, quoted
-from memoracle.trace.repeated_keys import HEXADECIMAL
+from memoracle.trace.repeated_keys import OUTLINE
 
 MOST_SKIPPED = 100  # unknown operations that are counted by name
 OTHERS = "some other name"
@@ -114,14 +114,14 @@ class Replay:
         Raises InputError for a line that is no event.
         """
         decode: Callable[[bytes], Line | None] = EVENT.decode
-        handlers, counts, shapes = self.handlers, self.coverage.events, REPEATED.events
+        handlers, counts, outlines = self.handlers, self.coverage.events, REPEATED.outlines
         first = self.rules.first_event
         line, closely = first - 1, False
         try:
             for line, text in enumerate(lines, first):
                 try:
                     event = decode(text)
-                    if not closely and text.translate(None, HEXADECIMAL) not in shapes:
+                    if not closely and text.translate(OUTLINE) not in outlines:
                         refuse_repeated_keys(text)
                 except FAULTS:
                     if b'"_' in text:  # a recorder that adds something to one line does so to all

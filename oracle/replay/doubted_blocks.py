@@ -17,12 +17,12 @@ MOST_PASSED_OVER = 8  # blocks that may have leaked; where more are, others are 
 
 
 class DoubtedBlocks(Buddy):
-    """Accepts what some model accepts; `keep` gets the models that do, where not all of them do.
+    """Accepts what some model accepts; `keep` gets the models that do, where not all of them do, and the page taken.
 
     As an object it has the state of the first model, which is what the trace explains, and shares it.
     """
 
-    def __init__(self, models: Sequence[Buddy], keep: Callable[[list[Buddy]], None]) -> None:
+    def __init__(self, models: Sequence[Buddy], keep: Callable[[list[Buddy], int | None], None]) -> None:
         explained = models[0]
         self.depth = explained.depth
         self.free_blocks = explained.free_blocks
@@ -39,17 +39,17 @@ class DoubtedBlocks(Buddy):
             if policy is not None and policy != page:
                 model.free(policy, pages)
             taken.append(policy is not None and policy == page)
-        return self._any(taken)
+        return self._any(taken, page)
 
     def reserve(self, page: int, pages: int) -> bool:
-        return self._any([model.reserve(page, pages) for model in self.models])
+        return self._any([model.reserve(page, pages) for model in self.models], page)
 
     def free(self, page: int, pages: int) -> bool:
-        return self._any([model.free(page, pages) for model in self.models])
+        return self._any([model.free(page, pages) for model in self.models], None)
 
-    def _any(self, accepted: list[bool]) -> bool:
+    def _any(self, accepted: list[bool], taken: int | None) -> bool:
         if any(accepted) and not all(accepted):
-            self.keep([model for model, accepts in zip(self.models, accepted, strict=True) if accepts])
+            self.keep([model for model, accepts in zip(self.models, accepted, strict=True) if accepts], taken)
         return any(accepted)
 
 

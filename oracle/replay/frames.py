@@ -156,8 +156,9 @@ class FrameReplay:
                 self.lines[frame] = 0
             if not bitmap.free_frames:
                 self.ran_out = True
-            if self.doubts.frames or self.doubts.count_error:
-                self.doubts.was_free(frame)
+            doubts = self.doubts
+            if doubts.frames or doubts.count_error:
+                doubts.was_free(frame)
             return self.allocated_unknown(frame) if self.rules.unknown_frames else None
         if self.is_settled(frame, line):
             return None

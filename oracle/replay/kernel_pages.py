@@ -267,7 +267,8 @@ class KernelPagesReplay:
         self.rules.found(block.unknown)
         space = self.ranges.known[0]
         if block.page in space.kernel_blocks | space.lost_kernel_blocks:
-            space.forget_kernel_block(block.page)
+            space.kernel_blocks.discard(block.page)
+            space.lost_kernel_blocks.discard(block.page)
             space.buddy.free(block.page, block.pages)
             space.made.pop(block.page, None)
         del self.live[block.page]

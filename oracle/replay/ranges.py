@@ -21,7 +21,7 @@ from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.replay.doubted_blocks import DoubtedBlocks, copied, has_room, models_of, policy_of
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
-from memoracle.replay.space import REMEMBERED, Space
+from memoracle.replay.space import Space
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
@@ -157,8 +157,6 @@ class RangeReplay:
             taken = page is not None and order is not None and buddy.reserve(page, 1 << order)
         if taken and page is not None:
             space.made[page] = line
-            if space.buddy is not buddy:  # what was in doubt is not; a block of kernel pages that was here is gone
-                space.forget_kernel_block(page)
             return None
         return self.taken_wrongly(law.allocate, space, self.asked(space, address, pages))
 
@@ -224,11 +222,9 @@ class RangeReplay:
             return self.unknown_process(event, line)
         if event.error is not UNSET:
             return self.refused(law.reserve, event, space, self.asked(space, address, pages))
-        page, buddy = space.area.page_at(address, self.page_size), space.buddy
-        if page is not None and buddy.reserve(page, pages):
+        page = space.area.page_at(address, self.page_size)
+        if page is not None and space.buddy.reserve(page, pages):
             space.made[page] = line
-            if space.buddy is not buddy:
-                space.forget_kernel_block(page)
             return None
         return self.taken_wrongly(law.reserve, space, self.asked(space, address, pages))
 
@@ -243,9 +239,7 @@ class RangeReplay:
         if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
             space.made.pop(page, None)
             space.refused = None
-            space.freed[page] = pages
-            if len(space.freed) > REMEMBERED:
-                space.forget_old_frees()
+            space.freed.append((page, pages))
             return None
         return self.freed_wrongly(space, self.asked(space, address, pages))
 

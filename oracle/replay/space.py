@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from memoracle.impl.buddy import Buddy, order_for
 from memoracle.replay.doubted_blocks import (
@@ -30,7 +30,7 @@ class Space:
     made: by its first page, the line that allocated each live block.  kernel_blocks: the first page of each block that
     is one of kernel pages.  lost_kernel_blocks: those that were freed without their pages, or seem to be.
     refused: how many pages in a row an allocation failed to find, although there are as many.
-    freed: by first page, how many pages were freed there, of the latest: what is free since then may have leaked.
+    freed: the first page, and how many, of the latest blocks that were freed: what is free since then may have leaked.
     """
 
     process: int
@@ -40,15 +40,21 @@ class Space:
     kernel_blocks: set[int] = field(default_factory=set)
     lost_kernel_blocks: set[int] = field(default_factory=set)
     refused: int | None = None
-    freed: dict[int, int] = field(default_factory=dict)
+    freed: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     @property
     def explained(self) -> Buddy:
         """The blocks as the trace explains them."""
         return models_of(self.buddy)[0]
 
-    def keep(self, models: Sequence[Buddy]) -> None:
-        """These are the blocks, as far as is known; the first are what the trace explains."""
+    def keep(self, models: Sequence[Buddy], taken: int | None = None) -> None:
+        """These are the blocks, as far as is known; the first are what the trace explains.
+
+        taken: where a block was taken, if that has shown it; then one of kernel pages that was there is gone.
+        """
+        if taken is not None:
+            self.kernel_blocks.discard(taken)
+            self.lost_kernel_blocks.discard(taken)
         self.buddy = models[0] if len(models) == 1 else DoubtedBlocks(models, self.keep)
         for page in self.made.keys() - models[0].allocated.keys():
             del self.made[page]
@@ -69,11 +75,6 @@ class Space:
             self.kernel_blocks.remove(page)
             self.lost_kernel_blocks.add(page)
 
-    def forget_kernel_block(self, page: int) -> None:
-        """Whatever block began here, it isn't one of kernel pages any more."""
-        self.kernel_blocks.discard(page)
-        self.lost_kernel_blocks.discard(page)
-
     def agrees(self, answers: Callable[[Buddy], bool]) -> bool:
         """Whether some model in doubt would have answered so; the others are dropped but what the trace explains."""
         models = [model for model in models_of(self.buddy)[1:] if answers(model)]
@@ -81,14 +82,10 @@ class Space:
             self.keep([self.explained, *models])
         return bool(models)
 
-    def forget_old_frees(self) -> None:
-        if len(self.freed) > REMEMBERED:
-            self.freed = dict(islice(self.freed.items(), REMEMBERED // 2, None))
-
     def suspects(self, page: int, pages: int) -> list[tuple[int, int]]:
         """The blocks that were freed and overlap these pages, the latest first; free or not."""
-        blocks = [(first, 1 << (order_for(size) or 0)) for first, size in self.freed.items()]
-        return [(first, size) for first, size in reversed(blocks) if first < page + pages and page < first + size]
+        blocks = [(first, 1 << (order_for(size) or 0)) for first, size in reversed(self.freed)]
+        return [(first, size) for first, size in blocks if first < page + pages and page < first + size]
 
     # What was observed, and what it shows
 

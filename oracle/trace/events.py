@@ -13,7 +13,10 @@ from memoracle.trace.memory_types import CacheName
 
 # `number` reads these: a pattern here would be matched at twice the cost.
 Number: TypeAlias = int | str
-HEXADECIMAL = re.compile("0x[0-9a-fA-F]{1,1000}+")  # Python prints no more than 4,300 decimal digits
+HEXADECIMAL = re.compile("0x[0-9a-fA-F]{1,1000}+").fullmatch  # Python prints no more than 4,300 decimal digits
+READ: dict[str, int] = {}  # what was read lately: most addresses come up again, and to look one up takes a quarter
+MOST_READ = 1 << 15
+LONGEST_READ = 18  # characters of a number of 64 bits
 
 
 class BadNumber(ValueError):  # noqa: N818 (the number is at fault, nothing failed)
@@ -323,6 +326,16 @@ def number(value: int | str) -> int:
     """A number of the trace, which may be a string `"0x..."`; raises BadNumber."""
     if isinstance(value, int):
         return value
-    if HEXADECIMAL.fullmatch(value) is None:
+    known = READ.get(value)
+    return first_read(value) if known is None else known
+
+
+def first_read(value: str) -> int:
+    """A number that is not known; it is from now on. Raises BadNumber."""
+    if HEXADECIMAL(value) is None:
         raise BadNumber(value)
+    if len(READ) == MOST_READ:
+        READ.clear()
+    if len(value) <= LONGEST_READ:
+        READ[value] = int(value, 16)
     return int(value, 16)

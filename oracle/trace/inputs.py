@@ -6,7 +6,6 @@ import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -63,21 +62,39 @@ def open_lines(path: str, max_line: int = LINE_BYTES) -> Iterator[bytes]:
     line = 0
     try:
         with _stream(path) as stream:
-            for line, text in enumerate(iter(partial(stream.readline, max_line + 1), b""), 1):
-                if len(text) > max_line and text[-1:] != b"\n":
-                    words = f"the line is longer than {max_line:,} bytes; --max-line sets another limit"
-                    raise InputError(path, line, words)
-                if INTERRUPTS.asked:
-                    raise KeyboardInterrupt
-                yield text
+            rest = bytearray()  # of the last block, where a line is not whole yet
+            while block := stream.read1(BUFFER_BYTES):
+                end = block.rfind(b"\n") + 1
+                whole = bytes(rest) + block[:end] if end else b""
+                if end:
+                    rest.clear()
+                rest += block[end:]
+                for text in io.BytesIO(whole):
+                    line += 1
+                    if len(text) > max_line + 1:
+                        raise _too_long(path, line, max_line)
+                    if INTERRUPTS.asked:
+                        raise KeyboardInterrupt
+                    yield text
+                if len(rest) > max_line:
+                    raise _too_long(path, line + 1, max_line)
+            if INTERRUPTS.asked:
+                raise KeyboardInterrupt
+            if rest:
+                line += 1
+                yield bytes(rest)
     except DamagedError as fault:
         raise InputError(path, line + 1, str(fault)) from None
     except OSError as fault:
         raise InputError(path, None, f"cannot read: {fault.strerror or fault}") from None
 
 
+def _too_long(path: str, line: int, max_line: int) -> InputError:
+    return InputError(path, line, f"the line is longer than {max_line:,} bytes; --max-line sets another limit")
+
+
 @contextmanager
-def _stream(path: str) -> Iterator[IO[bytes]]:
+def _stream(path: str) -> Iterator[io.BufferedReader]:
     """The text of an input, as bytes; standard input is left open."""
     if path == STDIN:
         if sys.stdin is None:
@@ -88,7 +105,7 @@ def _stream(path: str) -> Iterator[IO[bytes]]:
         yield _text(path, file)
 
 
-def _text(path: str, file: IO[bytes]) -> IO[bytes]:
+def _text(path: str, file: IO[bytes]) -> io.BufferedReader:
     """What a file says, compressed or not; raises InputError if that is no text that can be read."""
     head, source = _peeked(_Source(cast(io.BufferedReader, file)))
     if is_compressed(head):

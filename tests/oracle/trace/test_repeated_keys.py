@@ -22,7 +22,7 @@ from memoracle.trace.decoding import (
     refuse_repeated_keys,
 )
 from memoracle.trace.events import AnyEvent, Attributes, Entry, MemoryRecord
-from memoracle.trace.repeated_keys import HEXADECIMAL
+from memoracle.trace.repeated_keys import HEXADECIMAL, MOST_SHAPES, OUTLINE
 
 FREE = '{"op": "frame.free", "address": 4194304, "error": "x"}'
 COUNT = '{"op": "frame.free_count", "result": 14}'
@@ -96,6 +96,16 @@ def test_shapes_tell_all_keys_apart() -> None:
         assert one.encode().translate(None, HEXADECIMAL) != other.encode().translate(None, HEXADECIMAL)
 
 
+def test_many_outlines_are_not_all_kept() -> None:
+    """And a key that is given twice is found, although lines like it were forgotten."""
+    for length in range(2 * MOST_SHAPES):
+        keys = b'{"op":"range.list","result":[["0x%s",%s,true]]' % (b"1" * (length % 90 + 1), b"1" * (length // 90 + 1))
+        refuse_repeated_keys(keys + b"}")
+        assert len(REPEATED.outlines) <= MOST_SHAPES
+        if length % 512 == 0:
+            assert found(refuse_repeated_keys, keys + b',"op":"range.list"}')
+
+
 KEYS = st.sampled_from(["op", "address", "error", "result", "process", "pages", "_a", "_1", "_2"])
 VALUES = st.one_of(st.integers(0, 99), st.sampled_from(["frame.free", "range.free", "a:b", '"', "\\", "0x1f", "é"]))
 
@@ -111,7 +121,7 @@ def test_in_any_order_a_key_twice_is_found_and_a_key_once_is_not(lines: list[lis
             EVENT.decode(line)
         except msgspec.DecodeError:
             continue
-        if line.translate(None, HEXADECIMAL) not in REPEATED.events:
+        if line.translate(OUTLINE) not in REPEATED.outlines:
             assert found(refuse_repeated_keys, line) == (True if repeated else None)
         else:
             assert not repeated
