@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from memoracle.proofs.symbolic import numbers
+from memoracle.proofs.symbolic.context import runner
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.numbers import Symbolic, number
@@ -329,7 +329,7 @@ def any_of(truths: list[Any]) -> Any:
 def repeated(times: Any, words: Any) -> Words:
     """What `array('Q', [word]) * times` makes."""
     (word,) = words
-    run: Any = numbers.runner()
+    run: Any = runner()
     return Words(run, lambda index: number(word), times, False)
 
 

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 import z3
 
 from memoracle.proofs.symbolic import z3_terms
+from memoracle.proofs.symbolic.context import counting_with, run_by
 from memoracle.proofs.symbolic.exits import Exit, Exits
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
-from memoracle.proofs.symbolic.numbers import counting_with, run_by, truth
+from memoracle.proofs.symbolic.numbers import truth
 from memoracle.spec.clauses import Truth
 
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run

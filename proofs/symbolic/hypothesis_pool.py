@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import z3
 
 from memoracle.proofs.symbolic import z3_terms
+from memoracle.proofs.symbolic.context import counting_with
 from memoracle.proofs.symbolic.instances import Hypotheses
 from memoracle.proofs.symbolic.numbers import (
     Symbolic,
     SymbolicBool,
     constant,
-    counting_with,
     key,
     number,
     sort,

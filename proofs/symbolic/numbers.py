@@ -5,65 +5,23 @@ whose result might need more bits gets a wider vector. So nothing ever wraps, an
 Python's ints. Where a proof only counts and compares, numbers are the solver's integers instead: it adds them faster.
 Integers have no bits, so of a shift by an unknown number, and of most of what is done bit by bit, it is only known that
 it is a function: what a proof needs of it, it must take as given, and that must be proved with bit vectors.
-Which of these a number is, its term says; of what has no term yet, it is said while a proof is built (`counting_with`).
+Which of these a number is, its term says; of what has no term yet, it is said while a proof is built (`context.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import z3
 
 from memoracle.proofs.symbolic import z3_terms
+from memoracle.proofs.symbolic.context import counts_with_integers, runner
 from memoracle.spec.clauses import Formula, Number, Term, Truth
 
 WIDTHS = (72, 144)
 WIDTH = WIDTHS[0]  # of the keys and values that containers hold: 64-bit numbers
-
-
-class Runner(Protocol):
-    """Runs code: says which way a branch goes, and notes what must hold where the code has come to."""
-
-    def decide(self, condition: z3.BoolRef) -> bool: ...
-    def assert_and_assume(self, says: str, holds: Truth) -> None: ...
-
-
-_integers: ContextVar[bool] = ContextVar("integers", default=False)
-_runner: ContextVar[Runner | None] = ContextVar("runner", default=None)
-
-
-def counts_with_integers() -> bool:
-    """Whether numbers that are made now are the solver's integers."""
-    return _integers.get()
-
-
-@contextmanager
-def counting_with(integers: bool) -> Iterator[None]:
-    """Numbers that are made within are the solver's integers, or else bit vectors."""
-    outside = _integers.set(integers)
-    try:
-        yield
-    finally:
-        _integers.reset(outside)
-
-
-def runner() -> Runner | None:
-    """What runs the code that is run now; None while the law is read."""
-    return _runner.get()
-
-
-@contextmanager
-def run_by(one: Runner | None) -> Iterator[None]:
-    """What is evaluated within is code that this runs; if None, the law."""
-    outside = _runner.set(one)
-    try:
-        yield
-    finally:
-        _runner.reset(outside)
 
 
 class SymbolicBool(Formula):

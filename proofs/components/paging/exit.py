@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from memoracle.impl.paging import Unmapped
-from memoracle.proofs.components.paging.code import OF_PAGE, at_each_level, map_alike, put, stay_trees, untouched
+from memoracle.proofs.components.paging.claims import OF_PAGE, at_each_level, map_alike, put, stay_trees, untouched
 from memoracle.proofs.components.paging.models import Collected, times
 from memoracle.proofs.components.paging.symbolic_tables import (
     SymbolicPaging,

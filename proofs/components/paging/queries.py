@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memoracle.proofs.components.paging.code import at_each_level, proved, untouched
+from memoracle.proofs.components.paging.claims import at_each_level, proved, untouched
 from memoracle.proofs.components.paging.symbolic_tables import SymbolicPaging, any_place, any_reading, unknown_code
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import paging as law

@@ -11,16 +11,9 @@ import z3
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memoracle.proofs.symbolic.context import counting_with, counts_with_integers
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.numbers import (
-    Symbolic,
-    SymbolicBool,
-    counting_with,
-    counts_with_integers,
-    number,
-    truth,
-    width_for,
-)
+from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool, number, truth, width_for
 
 NUMBERS = st.one_of(st.integers(-(1 << 64), 1 << 64), st.integers(-9, 9), st.sampled_from([(1 << 63) - 1, 1 << 63]))
 NATURALS = st.one_of(st.integers(0, (1 << 64) - 1), st.integers(0, 9), st.integers(0, 64).map(lambda bit: 1 << bit))
