@@ -21,8 +21,9 @@ def ask(make: Callable[[], z3.Solver], assertions: Sequence[z3.BoolRef], rlimit:
     """Whether all these can hold, by solvers that are made for it, and so much of their resources."""
     every = list(range(len(assertions)))
     *others, some = assertions  # which speaks of flags alone
-    defined = [(flag, each) for each in others if (flag := _flag(each)) is not None]
-    hypotheses = [each for each in others if _flag(each) is None]
+    flags = [_flag(each) for each in others]
+    defined = [(flag, each) for flag, each in zip(flags, others, strict=True) if flag is not None]
+    hypotheses = [each for flag, each in zip(flags, others, strict=True) if flag is None]
     shared, spent = make(), 0
     if needs is None:
         shared.add(*hypotheses)
@@ -44,5 +45,7 @@ def ask(make: Callable[[], z3.Solver], assertions: Sequence[z3.BoolRef], rlimit:
 
 def _flag(assertion: z3.BoolRef) -> z3.BoolRef | None:
     """The flag that this defines, if it defines one."""
+    if not z3.is_eq(assertion):
+        return None
     flags = [each for each in assertion.children() if z3.is_const(each) and each.decl().name().startswith(FLAG)]
-    return flags[0] if flags and z3.is_eq(assertion) else None
+    return flags[0] if flags else None

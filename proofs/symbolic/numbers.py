@@ -279,8 +279,7 @@ def alike(one: Symbolic, other: Symbolic, width: int = WIDTH) -> tuple[z3.ExprRe
     """The solver's terms for two numbers, of one sort: of this width at least."""
     if one.is_integer:
         return one.z, other.z
-    width = max(width, z3_terms.width_of(one.z), z3_terms.width_of(other.z))
-    return z3_terms.widened(one.z, width), z3_terms.widened(other.z, width)
+    return z3_terms.widened(one.z, other.z, width)
 
 
 def sort() -> z3.SortRef:

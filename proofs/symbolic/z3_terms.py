@@ -86,10 +86,15 @@ def compared(sign: str, one: z3.ExprRef, other: z3.ExprRef) -> z3.BoolRef:
     return z3.BoolRef(COMPARISONS[sign][not is_integer(one)](one.ast, other.ast), CONTEXT)
 
 
-def widened(vector: z3.BitVecRef, width: int) -> z3.BitVecRef:
-    """A signed vector, with so many bits."""
-    missing = width - width_of(vector)
-    return z3.BitVecRef(z3core.Z3_mk_sign_ext(REF, missing, vector.ast), CONTEXT) if missing > 0 else vector
+def widened(one: z3.BitVecRef, other: z3.BitVecRef, least: int) -> tuple[z3.BitVecRef, z3.BitVecRef]:
+    """Two signed vectors, with as many bits as the wider has, and so many at least."""
+    widths = width_of(one), width_of(other)
+    width = max(least, *widths)
+    return _extended(one, width - widths[0]), _extended(other, width - widths[1])
+
+
+def _extended(vector: z3.BitVecRef, by: int) -> z3.BitVecRef:
+    return z3.BitVecRef(z3core.Z3_mk_sign_ext(REF, by, vector.ast), CONTEXT) if by else vector
 
 
 def numeral(value: int, width: int | None) -> z3.ExprRef:
