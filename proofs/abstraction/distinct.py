@@ -17,12 +17,14 @@ def share(*objects: object) -> bool:
 def containers(values: Iterable[object]) -> Iterator[object]:
     """The containers among these values, and those in them."""
     for value in values:
+        if isinstance(value, int | str | bytes):
+            continue  # most are numbers, and to ask whether these are containers takes long
         if isinstance(value, Mapping):
             yield value
             yield from containers(value.values())
         elif isinstance(value, AbstractSet | array):
             yield value
-        elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        elif isinstance(value, Sequence):
             if not isinstance(value, tuple):
                 yield value
             yield from containers(value)

@@ -30,11 +30,12 @@ class Obligation:
     sorts: dict[str, Sort]
     scope: str = UNBOUNDED
     integers: bool = False  # whether the solver counts with integers, instead of bits
+    once: bool = False  # whether it is enough to instantiate clauses once, even then
 
     @property
     def rounds(self) -> int:
         """How often clauses are instantiated at new points: where proofs count, once more."""
-        return 2 if self.integers else 1
+        return 2 if self.integers and not self.once else 1
 
     @property
     def source(self) -> str:
@@ -79,13 +80,15 @@ def source_of(function: Any) -> str:
 class Claims:
     """Declares the claims about one component, which have its sorts and its scope.
 
-    integers: whether the solver counts with integers, unless a claim says otherwise.
+    integers: whether the solver counts with integers, unless a claim says otherwise.  once: whether it is enough to
+    instantiate clauses once, even then.
     """
 
     component: str
     sorts: dict[str, Sort]
     scope: str = UNBOUNDED
     integers: bool = False
+    once: bool = False
 
     def __call__(
         self, name: str, kind: str, claim: str, integers: bool | None = None
@@ -95,6 +98,6 @@ class Claims:
 
         def declare(body: Callable[[Run], None]) -> Obligation:
             named = f"{self.component}.{name}"
-            return Obligation(named, self.component, kind, claim, body, self.sorts, self.scope, counts)
+            return Obligation(named, self.component, kind, claim, body, self.sorts, self.scope, counts, self.once)
 
         return declare

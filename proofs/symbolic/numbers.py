@@ -101,6 +101,8 @@ class Symbolic(Term):
         self, other: Number, low: int, high: int, apply: Callable[[z3.ExprRef, z3.ExprRef], z3.ExprRef]
     ) -> Symbolic:
         other = self.like(other)
+        if self.is_integer:
+            return Symbolic(apply(self.z, other.z), low, high)
         width = width_for(min(low, self.low, other.low), max(high, self.high, other.high))
         return Symbolic(apply(*alike(self, other, width)), low, high)
 

@@ -24,7 +24,7 @@ MOST_PAGES = 1 << 64 - LEAST_PAGE
 
 
 proved = Claims("heap", SORTS, SCOPE)
-proved_of_code = Claims("heap", SORTS, SCOPE, integers=True)
+proved_of_code = Claims("heap", SORTS, SCOPE, integers=True, once=True)
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ def pages_begin_at_addresses(places: Places, page_shift: Number, page: Number) -
 def bytes_need_pages(places: Places, page_shift: Number, size: Number) -> Truth:
     """So many bytes need so many pages, and no more."""
     pages = size + (1 << page_shift) - 1 >> page_shift
-    needed = (1 <= pages) & (pages - 1 << page_shift < size)
+    needed = (1 <= pages) & (pages - 1 << page_shift < size) & (size - 1 >> page_shift == pages - 1)
     return implies(0 < size, needed & (pages <= MOST_PAGES)) & implies(size == 0, pages == 0)
 
 
-def pages_are_counted(places: Places, page_shift: Number, block: Number, last: Number) -> Truth:
-    """From the first byte of a page, so many pages further lie so many bytes."""
-    further, between = last - block >> page_shift, (block <= last) & (last <= HIGHEST)
-    return implies(places.begins(block) & between, further == places.page(last) - places.page(block))
+def pages_are_counted(places: Places, page_shift: Number, block: Number, size: Number) -> Truth:
+    """So many bytes from the first of a page lies the page that lies as many pages further."""
+    fits = places.begins(block) & (0 <= size) & (size <= HIGHEST)
+    return implies(fits, block + size >> page_shift == places.page(block) + (size >> page_shift))
 
 
 def bytes_lie_in_pages(places: Places, page_shift: Number, size: Number, pages: Number) -> Truth:
@@ -177,13 +177,6 @@ def pages_have_addresses(places: Places, page_shift: Number, page: Number, addre
     return implies(fits, found & (page <= address) & (address < 1 << 64))
 
 
-def pages_hold_their_bytes(places: Places, page_shift: Number, block: Number, size: Number) -> Truth:
-    """So many bytes from the first of a page end in the last page that they need, if it has an address."""
-    page, pages = places.page(block), size + (1 << page_shift) - 1 >> page_shift
-    fits = places.begins(block) & (0 < size) & (page + pages <= 1 << 64 - page_shift)
-    return implies(fits, (block + size <= 1 << 64) & (places.page(block + size - 1) < page + pages))
-
-
 def places_are_addresses(places: Places, page_shift: Number, block: Number, other: Number, shift: Number) -> Truth:
     """Two addresses that begin one page, or one slot of it, are one address."""
     pages = places.begins(block) & places.begins(other)
@@ -203,7 +196,7 @@ ARITHMETIC: dict[Condition, tuple[str, ...]] = {
     other_numbers_have_no_page: ("any",),
     pages_begin_at_addresses: ("page",),
     bytes_need_pages: ("size",),
-    pages_are_counted: ("block", "last"),
+    pages_are_counted: ("block", "size"),
     bytes_lie_in_pages: ("size", "pages"),
     blocks_lie_in_their_slots: ("block", "last", "shift"),
     objects_end_at_addresses: ("block", "shift"),
@@ -212,7 +205,6 @@ ARITHMETIC: dict[Condition, tuple[str, ...]] = {
     places_follow_addresses: ("block", "byte", "last", "shift"),
     slots_have_addresses: ("page", "slot", "shift", "any"),
     pages_have_addresses: ("page", "any"),
-    pages_hold_their_bytes: ("block", "size"),
     places_are_addresses: ("block", "other", "shift"),
     slots_lie_in_pages: ("block", "shift"),
 }

@@ -140,7 +140,7 @@ NOTED: dict[Condition, tuple[str, ...]] = {
     pages_of_notes_are_kept: ("page",),
 }
 NOTE_SORTS = SORTS | {"note": Sort("note")}
-proved_of_notes = Claims("heap", NOTE_SORTS, SCOPE, integers=True)
+proved_of_notes = Claims("heap", NOTE_SORTS, SCOPE, integers=True, once=True)
 
 
 def with_notes(run: Run, heap: Any) -> NotedHeap:
@@ -211,7 +211,7 @@ def extent_refines(run: Run) -> None:
     address, constant, before = run.point("block"), constants(heap), everything(heap)
     looks_up(run, heap, address)
     page = page_of(heap, address)
-    measures(run, heap, address, address + state.size(address) - 1)
+    measures(run, heap, address, state.size(address))
     extent = run.call(heap.extent, address)
     run.assert_goal("nothing changes", same(everything(heap), before))
     keeps_constants(run, heap, constant)

@@ -13,7 +13,6 @@ from memoracle.proofs.components.heap.address_arithmetic import (
     pages_are_counted,
     pages_begin_at_addresses,
     pages_have_addresses,
-    pages_hold_their_bytes,
     proved,
     slots_follow_each_other,
     slots_have_addresses,
@@ -61,18 +60,27 @@ def looks_up(run: Run, heap: SymbolicHeap, address: Number) -> None:
     )
 
 
-def measures(run: Run, heap: SymbolicHeap, address: Number, last: Number) -> None:
-    """Takes as given how many bytes a block may have that has this last one."""
+def measures(run: Run, heap: SymbolicHeap, address: Number, size: Number) -> None:
+    """Takes as given how many bytes the extent of a block has in which so many lie."""
     page, places, page_shift = page_of(heap, address), heap.places, heap.page_shift
-    shift = heap.slabs.slot_of(page)
+    shift, last = heap.slabs.slot_of(page), address + size - 1
+    head = heap.layouts.of(shift).first >> shift
+    ends_in(run, heap, address, size)
     run.assume(
-        slots_follow_each_other(
-            places, page_shift, heap.layouts.of(shift).first >> shift, slot_of(heap, address), shift
-        ),
+        slots_follow_each_other(places, page_shift, head, slot_of(heap, address), shift),
         objects_end_at_addresses(places, page_shift, address, shift),
         blocks_lie_in_their_slots(places, page_shift, address, last, shift),
-        pages_are_counted(places, page_shift, address, last),
-        bytes_lie_in_pages(places, page_shift, last - address, heap.pages.length(page)),
+        bytes_lie_in_pages(places, page_shift, size - 1, heap.pages.length(page)),
+    )
+
+
+def ends_in(run: Run, heap: SymbolicHeap, address: Number, size: Number) -> None:
+    """Takes as given in which page the last of so many bytes lies, if they begin a page."""
+    last, shift = address + size - 1, heap.slabs.slot_of(page_of(heap, address))
+    run.assume(
+        pages_are_counted(heap.places, heap.page_shift, address, size - 1),
+        addresses_have_parts(heap.places, heap.page_shift, last, shift),
+        other_numbers_have_no_page(heap.places, heap.page_shift, last),
     )
 
 
@@ -81,9 +89,9 @@ def computes(run: Run, heap: SymbolicHeap, state: law.Heap, size: Number, addres
     places, page_shift = heap.places, heap.page_shift
     run.touch(("block",), (address,))
     if not heap.slabs.opened:
+        ends_in(run, heap, address, size)
         run.assume(
             pages_have_addresses(places, page_shift, heap.pages.last, address),
-            pages_hold_their_bytes(places, page_shift, address, size),
             blocks_are_aligned(heap, state, address, size, 0),
         )
         return
