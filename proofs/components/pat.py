@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from memoracle.impl import pat as code
+from memoracle.proofs.obligations.law_answers import one_answer
 from memoracle.proofs.obligations.law_obligations import short
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
@@ -121,5 +122,7 @@ def selecting(run: Run, owner: Any) -> None:
 
 def obligations() -> Iterator[Obligation]:
     yield from map(theorem, law.THEOREMS)
+    yield one_answer(proved, any_table, law.tells_the_type, ["kind"])
+    yield one_answer(proved, any_table, law.reads_the_register, ["value"])
     yield decodes_as_at_reset
     yield from (accepts_refines, decode_refines, select_refines, select_then_decode)

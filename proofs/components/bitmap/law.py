@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
@@ -136,5 +137,7 @@ LAWS = (
     trusting_counts,
     count_may_be_lower,
     is_free_may_be_denied,
+    one_answer(proved, any_state(LAW), law.tells_whether_free, [], ["answer"]),
+    one_answer(proved, any_state(LAW), law.tells_the_count, ["answer"]),
     *map(moves_no_other_bit, (law.allocate, law.free)),
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
@@ -247,4 +248,7 @@ LAWS = (
     *BY_STEPS,
     free_after_allocate,
     spaces_are_apart,
+    one_answer(proved, any_state(LAW), law.size_is_of_the_block, ["pages"]),
+    one_answer(proved, any_state(LAW), law.lists_the_block, ["pages"], ["allocated"]),
+    one_answer(proved, any_state(LAW), law.lists_in_address_order, ["page"]),
 )

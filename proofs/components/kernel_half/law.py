@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.obligations.law_obligations import changes, leaves
 from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
@@ -64,4 +65,6 @@ THEOREMS = (
     *(changes(LAW, each, law.keeps_the_master) for each in BEGINNING_NOTHING),
     *(changes(LAW, each, law.keeps_lower_halves) for each in WRITING_NO_LOWER_HALF),
     *(changes(LAW, each, law.waits_for_nobody_else) for each in BEGINNING_NOTHING),
+    one_answer(proved, any_state(LAW), law.reads_the_entry, ["value"]),
+    one_answer(proved, any_state(LAW), law.table_is_whole, ["entries"]),
 )

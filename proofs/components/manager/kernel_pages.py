@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from memoracle.proofs.components.manager.law import LAW, proved
 from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function
 from memoracle.spec import kernel_pages as asked
@@ -65,4 +66,28 @@ def frames_suffice(run: Run) -> None:
     run.assert_goal(asked.frames_suffice.says, asked.frames_suffice(view, state.pages_at(first)))
 
 
-PAGES = (begins, goes_on, tables_come, frames_suffice)
+@proved(
+    "frames-suffice-for-each-page", "theorem", "where tables take none, there is a free frame for each page to come"
+)
+def each_page_has_one(run: Run) -> None:
+    at_first, first, pages, state = run.number("at_first"), run.point("first"), run.number("pages"), LAW.unknown(run)
+    run.assume_all([*LAW.given, *LAW.invariants], state)
+    run.suppose(state.pages_at(first) == at_first - state.count)
+    run.suppose(state.pages_at(first) < pages, asked.frames_suffice(Seen(at_first, seen(state).pages_at), pages))
+    run.assert_goal("a frame is free", 0 < state.count)
+
+
+def any_seen(run: Run) -> Seen:
+    """What is seen of any state that satisfies the invariants."""
+    return seen(any_state(LAW)(run))
+
+
+PAGES = (
+    begins,
+    goes_on,
+    tables_come,
+    frames_suffice,
+    each_page_has_one,
+    one_answer(proved, any_seen, asked.each_page_has_its_frame, ["frames"]),
+    one_answer(proved, any_seen, asked.frees_them_whole, ["pages"]),
+)

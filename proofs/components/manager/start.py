@@ -116,6 +116,13 @@ def has_its_own(run: Run, manager: code.Manager, other: code.Manager) -> None:
     run.assert_goal("containers and components are its own, and another manager has others", distinct)
 
 
+def memory_map(run: Run) -> Any:
+    """None, a memory map without records, or one of which nothing may be asked: boot alone reads it."""
+    if not run.decide(z3.Bool("there is a memory map")):
+        return None
+    return object() if run.decide(z3.Bool("it has records")) else []
+
+
 @proved("starts.refines", "refinement", "the code starts as the law says, on what boot makes of the memory map")
 def starts_refines(run: Run) -> None:
     attributes()  # as they are made of real components
@@ -127,7 +134,7 @@ def starts_refines(run: Run) -> None:
     pieces = Pieces(run)
     made, loop, level = Made(run, whole), Fixing(whole, booted, pieces), PAGE_SHIFTS.index(shift) + 1
     cut(run, made.kernel, "fix", lambda first, pages: loop)
-    records: Any = object() if run.decide(z3.Bool("there is a memory map")) else None
+    records = memory_map(run)
     layout: Any = Layout
     machine: Any = code.Machine
     bits = layout(start.physical_bits, start.pat_register)

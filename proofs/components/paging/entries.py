@@ -20,7 +20,7 @@ from memoracle.spec import pat as pat_law
 from memoracle.spec import pte as law
 from memoracle.spec.clauses import Clause, Number, Truth, implies, neg
 from memoracle.spec.geometry import PHYSICAL_ADDRESS_BITS
-from memoracle.spec.kernel_half import ENTRIES
+from memoracle.spec.kernel_half import ENTRIES, is_present_where_used
 
 ENTRY, ADDRESS = Sort("entry"), Sort("address")
 SORTS = {
@@ -185,7 +185,14 @@ def bits_refine(run: Run) -> None:
     run.assert_goal("a table has 512 entries", code.ENTRIES == ENTRIES)
 
 
+@proved("entries-in-use-are-present", "theorem", "an entry that may be read where pages are mapped is a present one")
+def present_where_used(run: Run) -> None:
+    value, used = run.point("value"), run.truth("used")
+    run.assume(is_present_where_used(None, used, value))
+    run.assert_goal("the processor reads it as present", implies(used, law.present_is_read(None, True, value)))
+
+
 def obligations() -> Iterator[Obligation]:
     yield from map(theorem, (*pte_theorems.THEOREMS, *addresses.THEOREMS))
     yield from (encode_refines, decode_refines, encode_then_decode, decode_then_encode, reserved_bits_are_refused)
-    yield from (is_leaf_refines, bits_refine)
+    yield from (is_leaf_refines, bits_refine, present_where_used)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import z3
 
 from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.obligations.law_obligations import changes
 from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.spec import geometry, paging_theorems
 from memoracle.spec import paging as law
+from memoracle.spec.clauses import neg
 
 PAGE_SHIFTS = tuple(geometry.PAGE_SHIFTS.values())  # of leaves of level 1, 2 and 3
 SPACE, PAGE, PHYSICAL, NUMBER = Sort("space"), Sort("page"), Sort("physical"), Sort("number")
@@ -99,10 +101,22 @@ def ends_a_live_process(run: Run) -> None:
     run.assert_goal("the process lived", before.lives(values["process"]))
 
 
+@proved("nothing-is-mapped.has-no-translation", "theorem", "what has a translation is not called unmapped")
+def none_or_a_translation(run: Run) -> None:
+    state, at = any_state(LAW)(run), run.point_of_each(law.translates_what_is_mapped.points)
+    run.assume(law.translates_what_is_mapped(state, *at.values()))
+    unmapped = law.nothing_is_mapped(state, *(at[each] for each in law.nothing_is_mapped.points))
+    run.assert_goal("it is not called unmapped", neg(unmapped))
+
+
+ATTRIBUTES = ("cache", "writable", "user", "executable", "global_")
 THEOREMS = (
     *(
         changes(LAW, each, paging_theorems.moves_no_other_page, own=("process", "virtual"))
         for each in (law.map_page, law.unmap)
     ),
     ends_a_live_process,
+    one_answer(proved, any_state(LAW), law.translates_what_is_mapped, ["physical"]),
+    one_answer(proved, any_state(LAW), law.attributes_are_the_mappings, ATTRIBUTES),
+    none_or_a_translation,
 )
