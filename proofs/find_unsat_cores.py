@@ -57,7 +57,7 @@ def _cheapest(
     for needed in [every] if core is None else [core, every]:
         text = question(obligation, run, [hypotheses[place] for place in needed], [goal])
         answers: list[tuple[int, Group]] = []
-        for way in (Way.GOALS_APART, Way.AT_ONCE):
+        for way in (Way.GOALS_APART, Way.SHIFTS_UNKNOWN, Way.AT_ONCE):
             answer = ask(text, rlimit=min([APART, *(cost for cost, _ in answers)]), way=way)
             if answer.verdict == "unsat":
                 answers.append((answer.rlimit, Group([goal], needed, way)))

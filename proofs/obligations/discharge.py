@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import z3
 
-from memoracle.proofs.obligations import reach, solver, unsat_cores
+from memoracle.proofs.obligations import reach, shift_lemmas, solver, unsat_cores
 from memoracle.proofs.obligations.goals_apart import Needs
 from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.obligations.queries import question
@@ -144,7 +144,8 @@ def _as_noted(
     for each in needed:
         if each.way is not Way.GOALS_APART:
             text = question(obligation, run, [given[place] for place in each.hypotheses], each.goals)
-            questions.append((text, each.way, None))
+            exact = each.way is Way.SHIFTS_UNKNOWN and obligation.name == shift_lemmas.SHOWN_BY
+            questions.append((text, Way.AT_ONCE if exact else each.way, None))
     return _none_can(questions, use_cache, NEEDED)
 
 

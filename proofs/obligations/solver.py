@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import z3
 
-from memoracle.proofs.obligations import goals_apart, instantiation
+from memoracle.proofs.obligations import goals_apart, instantiation, shift_lemmas
 from memoracle.proofs.obligations.goals_apart import Needs
 
 RLIMIT = 400_000_000
@@ -31,9 +31,13 @@ VERSION = f"z3 {z3.get_version_string()}"
 
 
 class Way(StrEnum):
-    """How the solver is asked: all that is asserted at once; clauses at points by and by; or the goals one by one."""
+    """How the solver is asked: all that is asserted at once; clauses at points by and by; or the goals one by one.
+
+    Shifts may be unknown (`shift_lemmas.py`): then all is asked at once, and `unsat` is the only answer there is.
+    """
 
     AT_ONCE = "at once"
+    SHIFTS_UNKNOWN = "shifts unknown"
     BY_AND_BY = "by and by"
     GOALS_APART = "goals apart"
 
@@ -120,6 +124,12 @@ def _solve(text: str, rlimit: int, way: Way, needs: Needs | None) -> Answer:
         solver.from_string(text)
         verdict = str(solver.check())
         model, spent = solver.model() if verdict == "sat" else None, instantiation.count(solver)
+    elif way is Way.SHIFTS_UNKNOWN:
+        solver = _seeded(z3.SolverFor(text[len("(set-logic ") : text.index(")")], ctx=context))
+        solver.set(rlimit=rlimit)
+        solver.add(*shift_lemmas.abstracted(list(z3.parse_smt2_string(text, ctx=context))))
+        verdict = "unsat" if solver.check() == z3.unsat else "unknown"
+        model, spent = None, instantiation.count(solver)
     else:
         assertions = list(z3.parse_smt2_string(text, ctx=context))
         # Not solvers for the logic: they begin with each question from nothing.

@@ -1,0 +1,60 @@
+"""Proofs of the laws of shifts that other proofs take as known (`proofs/obligations/shift_lemmas.py`)."""
+
+from __future__ import annotations
+
+import z3
+
+from memoracle.proofs.components.buddy.law import proved
+from memoracle.proofs.obligations import shift_lemmas as lemmas
+from memoracle.proofs.obligations.obligation import Obligation
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.numbers import WIDTH, SymbolicBool
+
+SORT = z3.BitVecSort(WIDTH)
+
+
+def unknown() -> list[z3.BitVecRef]:
+    """Any numbers x and y, and any t and u to shift by: also negative ones, and such as leave nothing."""
+    return [z3.Const(name, SORT) for name in ("x", "y", "t", "u")]
+
+
+def right(x: z3.BitVecRef, t: z3.BitVecRef) -> z3.BitVecRef:
+    return x >> t
+
+
+def power(t: z3.BitVecRef) -> z3.BitVecRef:
+    return z3.BitVecVal(1, WIDTH) << t
+
+
+@proved(
+    lemmas.SHOWN_BY.removeprefix("buddy."),
+    "theorem",
+    "shifts obey the laws that are taken as known of unknown functions instead",
+)
+def shifts_obey_laws(run: Run) -> None:
+    x, y, t, u = unknown()
+    laws = {
+        "a number that is not negative becomes no larger, and not negative": lemmas.stays_below(right, x, t),
+        "order is kept": lemmas.keeps_order(right, x, y, t),
+        "to shift by one more is to halve": lemmas.once_more(right, x, t, u),
+        "1 shifted left is a power of two": lemmas.is_a_power(power, t),
+        "the bits below a power are among those below a larger one": lemmas.masks_nest(power, t, u),
+        "what is left are the highest bits": lemmas.leaves_the_highest_bits(right, power, x, y, t),
+        "nothing is left if there are no higher bits": lemmas.leaves_nothing(right, power, x, t),
+    }
+    for says, law in laws.items():
+        run.assert_goal(says, SymbolicBool(law))
+
+
+@proved("shifts.stay-the-same", "theorem", "numbers that are the same from some bit on are so from each higher bit on")
+def shifts_stay_the_same(run: Run) -> None:
+    """Of any functions that obey those laws: so it is of shifts."""
+    x, y, t, u = unknown()
+    shifted, powers = z3.Function("right", SORT, SORT, SORT), z3.Function("power", SORT, SORT)
+    run.suppose(*(SymbolicBool(lemmas.once_more(shifted, each, t, t + 1)) for each in (x, y)))
+    high = (lemmas.leaves_the_highest_bits(shifted, powers, x, y, by) for by in (t + 1, u))
+    run.suppose(*map(SymbolicBool, high), SymbolicBool(lemmas.masks_nest(powers, t + 1, u)))
+    run.assert_goal("they are the same from a higher bit on", SymbolicBool(lemmas.same_from_here(shifted, x, y, t, u)))
+
+
+CODE: tuple[Obligation, ...] = (shifts_obey_laws, shifts_stay_the_same)
