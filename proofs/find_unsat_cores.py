@@ -22,6 +22,8 @@ from memoracle.proofs.symbolic.execution import Run, explore
 
 TOGETHER = 30_000_000  # the solver's budget for a goal, all hypotheses tracked
 APART = 400_000_000  # given a core
+ALL = 60_000_000  # for all goals of a path, clauses by and by
+CHEAP = 1_000_000  # for all goals of a path, given a core: asked apart, they cost as much to put as to answer
 EASY = 300_000  # what needs no second thought
 
 
@@ -42,8 +44,13 @@ def find(obligation: Obligation) -> dict[str, Needed]:
 
 
 def _groups(obligation: Obligation, run: Run, hypotheses: Sequence[z3.BoolRef]) -> list[Group] | None:
-    """Each goal, as it costs the solver least; None if one is not proved."""
-    cores = _cores(hypotheses, [failure(run, [place]) for place in range(len(run.goals))])
+    """All goals together where that is easy, or each as it costs the solver least; None if one is not proved."""
+    every = list(range(len(run.goals)))
+    core = _least(hypotheses, failure(run, every), _by_and_by(hypotheses, failure(run, every), ALL))
+    together = None if core is None else _asked(obligation, run, Group(every, core), hypotheses, CHEAP)
+    if together is not None:
+        return [together[1]]
+    cores = _cores(hypotheses, [failure(run, [place]) for place in every])
     found = [_cheapest(obligation, run, place, hypotheses, core) for place, core in enumerate(cores)]
     groups = [each for each in found if each is not None]
     return groups if len(groups) == len(found) else None
@@ -55,17 +62,26 @@ def _cheapest(
     """From which hypotheses and in which way a goal is proved at least cost; None if the solver does not prove it."""
     every = list(range(len(hypotheses)))
     for needed in [every] if core is None else [core, every]:
-        text = question(obligation, run, [hypotheses[place] for place in needed], [goal])
         answers: list[tuple[int, Group]] = []
         for way in (Way.GOALS_APART, Way.SHIFTS_UNKNOWN, Way.AT_ONCE):
-            answer = ask(text, rlimit=min([APART, *(cost for cost, _ in answers)]), way=way)
-            if answer.verdict == "unsat":
-                answers.append((answer.rlimit, Group([goal], needed, way)))
-                if answer.rlimit <= EASY:
+            budget = min([APART, *(cost for cost, _ in answers)])
+            found = _asked(obligation, run, Group([goal], needed, way), hypotheses, budget)
+            if found is not None:
+                answers.append(found)
+                if found[0] <= EASY:
                     break
         if answers:
             return min(answers)[1]
     return None
+
+
+def _asked(
+    obligation: Obligation, run: Run, group: Group, hypotheses: Sequence[z3.BoolRef], budget: int
+) -> tuple[int, Group] | None:
+    """What it costs to prove these goals so; None if the solver does not, within this budget."""
+    text = question(obligation, run, [hypotheses[place] for place in group.hypotheses], group.goals)
+    answer = ask(text, rlimit=budget, way=group.way)
+    return (answer.rlimit, group) if answer.verdict == "unsat" else None
 
 
 def _cores(hypotheses: Sequence[z3.BoolRef], failures: Sequence[z3.BoolRef]) -> Iterator[list[int] | None]:
@@ -74,14 +90,14 @@ def _cores(hypotheses: Sequence[z3.BoolRef], failures: Sequence[z3.BoolRef]) -> 
     for each in failures:
         solver.push()
         solver.add(each)
-        found = _core_of(solver) if solver.check() == z3.unsat else _by_and_by(hypotheses, each)
+        found = _core_of(solver) if solver.check() == z3.unsat else _by_and_by(hypotheses, each, APART)
         solver.pop()
         yield _least(hypotheses, each, found)
 
 
-def _by_and_by(hypotheses: Sequence[z3.BoolRef], failure: z3.BoolRef) -> list[int] | None:
+def _by_and_by(hypotheses: Sequence[z3.BoolRef], failure: z3.BoolRef, budget: int) -> list[int] | None:
     """The hypotheses that were asked before this could not be, if they were put off until they mattered."""
-    asked = instantiation.ask(z3.Solver(), [*hypotheses, failure], APART)
+    asked = instantiation.ask(z3.Solver(), [*hypotheses, failure], budget)
     return [place for place in asked.used if place < len(hypotheses)] if asked.verdict == "unsat" else None
 
 
