@@ -22,7 +22,7 @@ class Known:
     level: dict[Number, int] = field(default_factory=dict)
     owner: dict[Number, int] = field(default_factory=dict)
     place: dict[Number, int] = field(default_factory=dict)
-    is_users: dict[Any, bool] = field(default_factory=dict)
+    is_users: dict[object, bool] = field(default_factory=dict)
     parent: dict[Number, int] = field(default_factory=dict)
     kept: dict[Number, int] = field(default_factory=dict)
 

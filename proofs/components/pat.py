@@ -102,7 +102,7 @@ def select_then_decode(run: Run) -> None:
         run.assert_goal("it is the type that was asked for", run.call(code.decode, state.register, index) == kind)
 
 
-def selecting(run: Run, owner: Any) -> None:
+def selecting(run: Run, owner: object) -> None:
     """Puts what `select_refines` shows in the place of `select`, an attribute of the module that calls it."""
 
     def stand_in(register: Any, kind: Any, low_half: Any) -> Any:

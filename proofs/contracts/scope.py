@@ -31,7 +31,7 @@ class Step(NamedTuple):
     """One call that changes a state, in words and as what does it."""
 
     said: str
-    run: Callable[[Any], object]
+    run: Callable[[object], object]
 
 
 @dataclass(frozen=True)

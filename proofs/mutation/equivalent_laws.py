@@ -146,7 +146,7 @@ def _named(function: FunctionType) -> Iterator[Any]:
             yield from _functions(each)
 
 
-def _functions(value: Any) -> Iterator[Any]:
+def _functions(value: object) -> Iterator[object]:
     """What a word of the law is made of."""
     from memoracle.spec.clauses import Clause, Operation
 

@@ -130,5 +130,5 @@ def _doubled(instance: object) -> list[str]:
 
 
 def _borrowed_of(value: object) -> frozenset[str]:
-    owner: Any = type(value)
+    owner: object = type(value)
     return borrowed(owner)

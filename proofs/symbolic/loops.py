@@ -67,13 +67,13 @@ class Loop(Protocol):
 class _Cut:
     """A loop that is cut: where it calls its step, and what there was then."""
 
-    def __init__(self, run: Run, frame: FrameType, owner: Any, loop: Loop) -> None:
+    def __init__(self, run: Run, frame: FrameType, owner: object, loop: Loop) -> None:
         self.run, self.frame, self.at, self.owner, self.loop = run, frame, frame.f_lasti, owner, loop
         self.site = Exit(frame.f_code, frame.f_lasti)
         run.cut.add(self.site)
         if is_reference(frame.f_code):
             run.exits.watched.add(frame.f_code)
-        self.result: Any = None
+        self.result: object = None
 
     def is_called_from(self, frame: FrameType) -> bool:
         return frame is self.frame and frame.f_lasti == self.at
@@ -98,7 +98,7 @@ class _Cut:
             self.before = self.parts()
             return self.result
 
-    def again(self, step: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def again(self, step: Callable[..., object], arguments: tuple[object, ...]) -> None:
         """One more turn, which ends the run."""
         with self.run.reading_law():
             self.run.turned.add(self.site)
@@ -107,7 +107,7 @@ class _Cut:
             self.keeps(self.before, self.parts())
         raise EndOfRunError
 
-    def turn(self, step: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def turn(self, step: Callable[..., object], arguments: tuple[object, ...]) -> None:
         run = self.run
         before = self.loop.on_entry(run, arguments)
         result = run.call(step, *arguments)
@@ -192,7 +192,7 @@ def is_in_for_loop(code: CodeType, offset: int) -> bool:
     return bool(loops) and max(loops)[1]
 
 
-def assign(frame: FrameType, values: Mapping[str, Any]) -> None:
+def assign(frame: FrameType, values: Mapping[str, object]) -> None:
     """Gives local variables of a running function new values."""
     frame.f_locals.update(values)
     if sys.version_info < (3, 13):

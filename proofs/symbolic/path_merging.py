@@ -19,11 +19,11 @@ Parts = Sequence[tuple[Any, str]]  # objects, and the name of an attribute of ea
 class Way(NamedTuple):
     """One way through the code: what it returned, and what the parts of the state were then."""
 
-    result: Any
+    result: object
     after: list[object]
 
 
-def merged(run: Run, parts: Parts, code: Callable[..., Any], *arguments: Any) -> Any:
+def merged(run: Run, parts: Parts, code: Callable[..., object], *arguments: object) -> object:
     """What code returns, on whichever way; it may change these parts of the state, and no others of their owners."""
     before, rest = _read(parts), _others(parts)
 

@@ -17,10 +17,10 @@ class Renamed:
     def __init__(self, run: Run, suffix: str, numbers: Sequence[str] = ()) -> None:
         self.run, self.suffix, self.numbers = run, suffix, numbers
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self.run, name)
 
-    def relation(self, name: str, *parameters: str) -> Callable[..., Any]:
+    def relation(self, name: str, *parameters: str) -> Callable[..., object]:
         return self.run.relation(f"{name}{self.suffix}", *parameters)
 
     def function(self, name: str, *parameters: str, **bounds: Any) -> Callable[..., Any]:

@@ -31,7 +31,7 @@ class Advance:
     def __init__(self, bitmap: SymbolicBitmap) -> None:
         self.bitmap = bitmap
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[object, ...]) -> Measure:
         return self.on_back_edge(run, None)
 
     def havoc(self, run: Run) -> None:
@@ -40,7 +40,7 @@ class Advance:
         run.suppose(frontier <= self.bitmap.length)
         run.assume_for_all(("word",), lambda word: implies(word < frontier, words(word) == 0))
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: object) -> Measure:
         word = run.point("word")
         passed = implies(word < self.bitmap.frontier, self.bitmap.words.at(word) == 0)
         run.assert_goal("the frontier passes no free frame", passed)
@@ -141,7 +141,7 @@ def refines(name: str, method: str, operation: Operation, trusting: Operation | 
     return body
 
 
-def bits_are_set(before: Any, after: Any, first: Number, last: Number, position: Number) -> Truth:
+def bits_are_set(before: object, after: object, first: Number, last: Number, position: Number) -> Truth:
     """A bit is set afterwards if it was, or is one of those to set."""
     among = (first <= position) & (position < last)
     return bit(after, position) == (bit(before, position) | among)
@@ -202,7 +202,7 @@ def asked_refines(run: Run) -> None:
 def reached_refines(run: Run) -> None:
     state, address = unknown(run), run.fresh("address", -HIGHEST, HIGHEST)
     for shift in PAGE_SHIFTS.values():
-        geometry: Any = SimpleNamespace(page_shift=shift, frames=state.reach)
+        geometry: object = SimpleNamespace(page_shift=shift, frames=state.reach)
         frame = run.call(Geometry.frame_reached, geometry, address)
         may = law.is_free.allows(state, frame=address >> shift)
         run.assert_goal("it names one if the law lets it be asked for", neg(may) if frame is None else may)

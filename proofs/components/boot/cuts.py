@@ -58,7 +58,7 @@ class Cutting:
         run.assert_goal("what is left so far lies outside the cut", self._known(arguments[0])(run.point("point")))
         return Iterates()
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> object:
         left = Bag.unknown(run, "point")
         self.intervals.forget()
         run.assume_for_all(("point",), self._known(left))

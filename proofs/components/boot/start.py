@@ -24,7 +24,7 @@ class Filling:
     def __init__(self, machine: Machine, runs: Bag) -> None:
         self.machine, self.runs = machine, runs
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[object, ...]) -> Measure:
         frame = run.point("frame")
         run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(frame))
         return Iterates()
@@ -40,7 +40,7 @@ class Filling:
         run.assume_for_all(("frame",), self._known(state))
         self.machine.state = state
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: object) -> Measure:
         self.runs.advance()
         run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(run.point("frame")))
         return Iterates()
@@ -86,7 +86,7 @@ def boot_refines(run: Run) -> None:
     usable = Bag.unknown(run, "frame")
     made: list[Machine] = []
 
-    def machine(frames: Number, kernel: Number, trusts: Any = False) -> Machine:
+    def machine(frames: Number, kernel: Number, trusts: object = False) -> Machine:
         run.assert_goal("the bitmap is as large as asked for", (frames == reach) & (kernel == image))
         run.assert_goal("it is as trusting as asked for", trusts is trusting)
         made.append(Machine(run, frames, kernel))
@@ -108,7 +108,7 @@ def boot_refines(run: Run) -> None:
 
 @proved("boot.checks-frees", "refinement", "without a word about it, the bitmap that comes of a memory map is checked")
 def boot_checks_frees(run: Run) -> None:
-    made: list[Any] = []
+    made: list[object] = []
 
     def machine(*arguments: object) -> object:
         made.append(arguments)

@@ -27,14 +27,14 @@ class SymbolicHalves(Protocol):
     value: Number
     pending: Set
 
-    create: Callable[..., Any]
-    exit: Callable[..., Any]
-    read: Callable[..., Any]
-    dump: Callable[..., Any]
-    write: Callable[..., Any]
-    begin_update: Callable[..., Any]
-    copy_to_one: Callable[..., Any]
-    end_update: Callable[..., Any]
+    create: Callable[..., object]
+    exit: Callable[..., object]
+    read: Callable[..., object]
+    dump: Callable[..., object]
+    write: Callable[..., object]
+    begin_update: Callable[..., object]
+    copy_to_one: Callable[..., object]
+    end_update: Callable[..., object]
 
 
 def unknown_code(run: Run, name: str = "") -> tuple[SymbolicHalves, law.Halves]:
@@ -96,7 +96,7 @@ def is_the_laws(run: Run, code: SymbolicHalves, state: law.Halves) -> None:
     run.assert_goal("each is a container still", {name: type(each) for name, each in own.items()} == kinds)
 
 
-def succeeds(run: Run, method: Callable[..., Any], *arguments: Any) -> bool:
+def succeeds(run: Run, method: Callable[..., object], *arguments: object) -> bool:
     """Calls a method that answers whether it did what was asked."""
     answer = run.call(method, *arguments)
     run.assert_goal("the answer is a truth", answer is True or answer is False)

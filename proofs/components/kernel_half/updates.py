@@ -79,7 +79,7 @@ class Broadcast:
     def __init__(self, steps: Steps, index: Number, value: Number) -> None:
         self.steps, self.code, self.index, self.value = steps, steps.code, index, value
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[object, ...]) -> Measure:
         self._holds(run)
         self.waited_for = [*self.code.pending.witnesses, run.point("process")][0]
         return Members(self.code.pending.has, "process")
@@ -94,7 +94,7 @@ class Broadcast:
         self.steps.left = contents(self.code)
         return copied
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: object) -> Measure:
         self._holds(run)
         pending, process = self.code.pending, run.point("process")
         run.assert_goal("it says whether it was copied to one", result is True or result is False)

@@ -43,7 +43,7 @@ SORTS = {
 }
 
 
-def any_block(run: Run) -> tuple[Any, ...]:
+def any_block(run: Run) -> tuple[object, ...]:
     """Where a block may begin in a range, which is one of its pages."""
     at = tuple(run.point_of_each(("process", "first")).values())
     run.touch(("process", "kernel_page"), at)
@@ -206,5 +206,5 @@ def same_but_ghosts(
     law_obligations.same_state(run, alike, before, after, (*GHOSTS, *OF_MAPPED, "owner", "frame_at", *but))
 
 
-def _these(points: tuple[Any, ...], run: Run) -> tuple[Any, ...]:
+def _these(points: tuple[object, ...], run: Run) -> tuple[object, ...]:
     return points

@@ -87,12 +87,12 @@ class Made:
 
     def __init__(self, run: Run, whole: Whole) -> None:
         self.kernel = LawfulBuddy(whole, 0)
-        self.of: dict[str, list[tuple[Any, ...]]] = {}
+        self.of: dict[str, list[tuple[object, ...]]] = {}
         for name in ("boot", "Spaces", "KernelHalf", "Paging"):
             run.replace(code, name, self.maker(name))
 
-    def maker(self, name: str) -> Any:
-        def make(*arguments: Any) -> Any:
+    def maker(self, name: str) -> object:
+        def make(*arguments: object) -> object:
             self.of.setdefault(name, []).append(arguments)
             return SimpleNamespace(name=name, spaces=[self.kernel])
 
@@ -107,7 +107,7 @@ def same(ones: Sequence[object], others: Sequence[object]) -> bool:
 def has_its_own(run: Run, manager: code.Manager, other: code.Manager) -> None:
     """Claims that a manager keeps what the proofs of its code take it to keep, and shares none of it with another."""
     run.assert_goal("it has the attributes of which the proofs speak", vars(manager).keys() == attributes())
-    containers: list[Any] = [manager.given, manager.lengths, manager.frame_at]
+    containers: list[object] = [manager.given, manager.lengths, manager.frame_at]
     kinds = [type(each) for each in containers]
     run.assert_goal("each container is of its kind, and empty", kinds == [set, dict, dict] and not any(containers))
     parts = [*containers, manager.bitmap, manager.spaces, manager.halves, manager.paging]

@@ -91,7 +91,7 @@ class Code:
     def call(self, method: str, *arguments: Any) -> Any:
         return self.run.call(getattr(self.manager, method), *arguments)
 
-    def succeeds(self, method: str, *arguments: Any) -> bool:
+    def succeeds(self, method: str, *arguments: object) -> bool:
         answer = self.call(method, *arguments)
         self.run.assert_goal("the answer is a truth", answer is True or answer is False)
         return answer is True

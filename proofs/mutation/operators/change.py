@@ -30,7 +30,7 @@ def applied(node: N, change: Change) -> N:
     return copy.deepcopy(node, {id(change.old): change.new})
 
 
-def with_parts(node: N, **parts: Any) -> N:
+def with_parts(node: N, **parts: object) -> N:
     """A node with other parts; those that stay are shared."""
     new = copy.copy(node)
     for name, part in parts.items():
