@@ -16,7 +16,6 @@ from copy import deepcopy
 from functools import cache
 from itertools import product
 from types import ModuleType
-from typing import Any
 
 from memoracle.proofs.contracts.docstrings import PublicFunction, functions
 from memoracle.proofs.contracts.states import scope_of, walk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 N = TypeVar("N", bound=ast.AST)
 Function = ast.FunctionDef
