@@ -181,15 +181,16 @@ class Check:
         for warning in taken.warnings:
             note(self.args, f"memoracle: {shown(path)}: {warning}")
         if len(maps) > 1:
-            words = f"the map {taken.name} of boot {taken.boot} (line {taken.line:,}), which its kernel ran with"
+            words = f"the map {taken.name} of boot {taken.boot} (line {taken.line}), which its kernel ran with"
             if self.args.map is not None:
-                words = f"the map {taken.name} of boot {taken.boot} (line {taken.line:,})"
+                words = f"the map {taken.name} of boot {taken.boot} (line {taken.line})"
             note(self.args, f"memoracle: {shown(path)} has {len(maps):,} memory maps: {words}, is taken")
         return taken.records
 
     def check_e820(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         records = self.records_of(outcome.path, read_maps(outcome.path, lines))
         if not records:
+            outcome.warnings.append(f"{shown(outcome.path)}: {NO_MAP_IN_TEXT}")
             return
         if self.args.memory_map is not None:
             raise InputError(outcome.path, None, "a boot log is a memory map itself: --memory-map is not for it")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
 from memoracle.console.streams import say
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.geometry import load_geometry
 from memoracle.trace.inputs import LINE_BYTES
+from memoracle.trace.quoting import quoted
 
 TEXT, JSON = "text", "json"
 
@@ -41,10 +43,9 @@ def add_map_options(parser: argparse.ArgumentParser) -> None:
 
 def positive(text: str) -> int:
     """A positive number of an option; argparse names the option where it is none."""
-    number = int(text)
-    if not 0 < number < sys.maxsize:
-        raise ValueError
-    return number
+    if re.fullmatch("0*[0-9]{1,20}", text, re.ASCII) and 0 < int(text) < sys.maxsize:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a whole number from 1 on was expected, not {quoted(text)}")
 
 
 def chosen_geometry(args: argparse.Namespace) -> Geometry | None:

@@ -61,7 +61,7 @@ def describe(clause: Clause, asked: RangeRequest) -> str:
         end = asked.at(asked.area.pages) - 1
         return f"{size} at {at} {be} not within the range, {asked.area.start:#x} to {end:#x}"
     if clause is law.block_is_aligned:
-        return f"page {page:,} ({at}) is no multiple of the block's {counted(1 << asked.order, 'page')}"
+        return f"page {page} ({at}) is no multiple of the block's {counted(1 << asked.order, 'page')}"
     if clause is law.block_is_free:
         other = first_allocated(asked)
         taken = counted(1 << buddy.allocated[other], "page")

@@ -56,5 +56,5 @@ def listed(maps: Sequence[MemoryMap]) -> str:
     """The maps of a text in one line."""
     if not maps:
         return "it has none"
-    words = [f"{each.name} of boot {each.boot} (line {each.line:,})" for each in maps[:SHOWN]]
+    words = [f"{each.name} of boot {each.boot} (line {each.line})" for each in maps[:SHOWN]]
     return "it has " + ", ".join(words) + (f" and {len(maps) - SHOWN:,} more" if len(maps) > SHOWN else "")

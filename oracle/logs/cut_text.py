@@ -39,9 +39,9 @@ class TextEnd:
         if not self.is_open:
             return None
         if last_record == self.number and (NUMBER_AT_END.search(self.text) or not names_are_known):
-            return f"line {self.number:,}: the text ends here, without a new line: the last record may be cut"
+            return f"line {self.number}: the text ends here, without a new line: the last record may be cut"
         if last_record == self.before and any(each.startswith(shape(self.text)) for each in shapes):
-            return f"line {self.number:,}: the text ends within this line, which may be a record of the map"
+            return f"line {self.number}: the text ends within this line, which may be a record of the map"
         return None
 
 

@@ -226,7 +226,7 @@ class MapReader:
         if len(self.shapes) < MOST_SHAPES:
             self.shapes.add(shape(line.text))
         if entry.warning:
-            self.maps[-1].warnings.append(f"line {line.number:,}: {entry.warning}")
+            self.maps[-1].warnings.append(f"line {line.number}: {entry.warning}")
 
     def begins(self, entry: Entry) -> bool:
         """Whether a record is the first of another map.

@@ -202,7 +202,7 @@ class FrameReplay:
         if self.free_frames >= 0:
             return None
         clause, state = law.allocates_only_free, self.around(frame << self.geometry.page_shift)
-        message = f"frame {frame:,} was allocated, but kernel pages have all frames that were left"
+        message = f"frame {frame} was allocated, but kernel pages have all frames that were left"
         self.rules.unknown_frames = self.bitmap.free_frames
         return Finding(clause.name, clause.says, message, REFUSAL, state, state)
 
@@ -217,8 +217,8 @@ class FrameReplay:
         return Finding(
             f"frame.allocate.{PREFERS}",
             "the reference allocates the lowest free frame",
-            f"frame {frame:,} was allocated, but frame {lowest:,} is free and lower",
-            f"frame {lowest:,} ({at})",
+            f"frame {frame} was allocated, but frame {lowest} is free and lower",
+            f"frame {lowest} ({at})",
             before,
             self.around(address),
         )
@@ -242,7 +242,7 @@ class FrameReplay:
 
     def freed_while_mapped(self, frame: int, line: int) -> Finding | None:
         """A frame was freed that pages still show: what that is the geometry says."""
-        policy, message = self.geometry.free_while_mapped, f"frame {frame:,} was freed while {self.shown_by(frame)}"
+        policy, message = self.geometry.free_while_mapped, f"frame {frame} was freed while {self.shown_by(frame)}"
         if policy == REFUSE and not self.safe:
             clause, state = manager.nothing_maps_it, self.around(frame << self.geometry.page_shift)
             return Finding(clause.name, clause.says, message, REFUSAL, state, state)
@@ -330,9 +330,9 @@ class FrameReplay:
         return self.describe_frame(address >> self.geometry.page_shift)
 
     def describe_frame(self, frame: int, already: str = "already ") -> str:
-        bitmap, name = self.bitmap, f"frame {frame:,}"
+        bitmap, name = self.bitmap, f"frame {frame}"
         if not 0 <= frame < bitmap.frames:
-            return f"{name} is outside the bitmap, which has frames 0 to {bitmap.frames - 1:,}"
+            return f"{name} is outside the bitmap, which has frames 0 to {bitmap.frames - 1}"
         if frame < bitmap.image:
             return f"{name} is the kernel image's"
         if bitmap.is_free(frame):

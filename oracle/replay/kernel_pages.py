@@ -130,7 +130,7 @@ class KernelPagesReplay:
             wrong = self.frames.allocate(events.FrameAllocate(result=address), block.line)
             frame = self.geometry.frame_at(address)
             if wrong is not None and frame in block.frames.values():
-                wrong = replace(wrong, message=f"frame {frame:,} is named twice")
+                wrong = replace(wrong, message=f"frame {frame} is named twice")
             found = found or wrong
             if frame is not None and (wrong is None or wrong.clause.endswith(PREFERS)):
                 self.frames.kernel_page_frames[frame] = block.line

@@ -53,7 +53,7 @@ class TraceResult:
     @property
     def name(self) -> str:
         """By which messages call it."""
-        return shown(self.path) + (f", from line {self.first_line:,}" if self.first_line > 1 else "")
+        return shown(self.path) + (f", from line {self.first_line}" if self.first_line > 1 else "")
 
     @property
     def whole(self) -> bool:
@@ -148,7 +148,7 @@ def summary(outcome: TraceResult) -> str:
         return f"{told}; interrupted"
     if outcome.fault is None:
         return told
-    return f"{told}; unreadable" + (f" from line {outcome.fault.line:,} on" if outcome.fault.line else "")
+    return f"{told}; unreadable" + (f" from line {outcome.fault.line} on" if outcome.fault.line else "")
 
 
 def show(divergence: Divergence, console: Console) -> None:

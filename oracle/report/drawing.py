@@ -14,6 +14,8 @@ from memoracle.trace.quoting import escaped
 
 BYTE = 8  # bits drawn together
 ROW = 32  # bits on a line
+# What says of a state how many there are of something.
+COUNTS = {"free_frames", "pages", "processes", "uses", "live_blocks", "bytes"}
 
 
 def drawn(state: Mapping[str, Any]) -> RenderableType:
@@ -37,29 +39,32 @@ def facts(state: Mapping[str, Any], without: Sequence[str] = ()) -> Text:
     return Text(escaped(listed({key: value for key, value in state.items() if key not in without})))
 
 
-def in_words(value: object) -> str:
-    """A value of a state: what it holds in parentheses, without the marks of any notation."""
+def in_words(value: object, is_count: bool = False) -> str:
+    """A value of a state: what it holds in parentheses, without the marks of any notation.
+
+    is_count: whether a number says how many; others are names, as a frame's or a line's.
+    """
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
         return f"({listed(value)})"
     if isinstance(value, list | tuple):
         return ", ".join(map(in_words, value)) or "none"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if is_count else str(value)
 
 
 def listed(state: Mapping[str, Any]) -> str:
     """Names and values; what is not known is left out."""
     known = ((key, value) for key, value in state.items() if value is not None)
-    return ", ".join(f"{key.replace('_', ' ')}: {in_words(value)}" for key, value in known)
+    return ", ".join(f"{key.replace('_', ' ')}: {in_words(value, key in COUNTS)}" for key, value in known)
 
 
 def word(state: Mapping[str, Any]) -> Text:
     """A word of the bitmap, first frame first, 1 = free, and a mark below the frame that it is about."""
     bits, first, frame = state["bits"], state["first"], state["frame"]
-    lines, width = [], len(f"{first + len(bits) - 1:,}")
+    lines, width = [], len(str(first + len(bits) - 1))
     for start in range(0, len(bits), ROW):
-        row_bits, label = bits[start : start + ROW], f"frame {first + start:>{width},}: "
+        row_bits, label = bits[start : start + ROW], f"frame {first + start:>{width}}: "
         lines.append(label + " ".join(row_bits[at : at + BYTE] for at in range(0, len(row_bits), BYTE)))
         place = frame - first - start
         if 0 <= place < ROW:
@@ -80,7 +85,7 @@ def branch(by_page: Mapping[int, Mapping[str, Any]], page: int, order: int) -> T
     block = by_page.get(page)
     if block is not None and block["pages"] == pages:
         return Tree(leaf(block))
-    node = Tree(f"{counted(pages, 'page')} from page {page:,}")
+    node = Tree(f"{counted(pages, 'page')} from page {page}")
     half = pages >> 1
     for start in (page, page + half):
         if any(start < other + block["pages"] and other < start + half for other, block in by_page.items()):

@@ -66,6 +66,7 @@ HEADER = msgspec.json.Decoder(Header)
 FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # of a decoder
 KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 ANYTHING = msgspec.json.Decoder(object)
+STRING = msgspec.json.Decoder(str)
 KINDS = {
     "number": 'an integer or a string "0x..."',
     "int": "an integer",
@@ -109,9 +110,7 @@ def decode_event(line: bytes) -> AnyEvent | Crash:
     keys = own_keys(line)
     if "op" not in keys:
         raise SecondHeader if "memoracle" in keys else MalformedLine("op: missing")
-    op = checked(ANYTHING, keys["op"])
-    if not isinstance(op, str):
-        raise MalformedLine("op: no string")
+    op = text_of("op", keys["op"])
     if op not in OPERATIONS:
         raise UnknownOperation(op)
     if "crash" in keys:
@@ -176,10 +175,16 @@ def decode_crash(op: str, keys: dict[str, msgspec.Raw]) -> Crash:
     for key in ("result", "error"):
         if key in keys:
             raise MalformedLine(f"{key}: given beside a `crash`")
-    text = checked(ANYTHING, keys.pop("crash"))
-    if not isinstance(text, str):
-        raise MalformedLine("crash: a string was expected")
+    text = text_of("crash", keys.pop("crash"))
     return Crash(event_of(op, keys | {"error": msgspec.Raw(b'""')}), text)
+
+
+def text_of(key: str, value: msgspec.Raw) -> str:
+    """The string that stands under a key; raises MalformedLine."""
+    try:
+        return checked(STRING, value)
+    except MalformedLine as fault:
+        raise MalformedLine(f"{key}: {fault}") from None
 
 
 def decode_header(line: bytes) -> Header:
@@ -257,9 +262,11 @@ def lone_surrogate(line: bytes | msgspec.Raw) -> str | None:
 def in_words(message: str) -> str:
     """A decoder's message in the words of a trace, its field first."""
     place = PLACE.fullmatch(message)
-    text, field = (place[1], place[2]) if place else (message, "")
+    text, field = (place[1], place[2].replace("[...]", "")) if place else (message, "")
     if text == "Input data was truncated":
-        text = "the line is cut short"
+        text = "the line is cut short: one event a line is expected"
+    elif text in ("Number out of range", "Integer value out of range"):
+        text = 'the number is too large: an integer of 64 bits, or a string "0x...", is expected'
     missing = re.fullmatch("Object missing required field `(.*)`", text)
     unknown = re.fullmatch("Object contains unknown field `(.*)`", text)
     if missing or unknown:

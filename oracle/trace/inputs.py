@@ -49,7 +49,7 @@ class InputError(Exception):
 
 def shown(path: str) -> str:
     """The name by which messages call an input."""
-    return "<stdin>" if path == STDIN else path
+    return "<stdin>" if path == STDIN else path or "''"
 
 
 def open_lines(path: str, max_line: int = LINE_BYTES) -> Iterator[bytes]:

@@ -174,3 +174,61 @@ def test_one_is_one(texts: Callable[..., Any], events: list[Event], words: str) 
 def test_so_it_is_everywhere(texts: Callable[..., Any], misuse: Misuse) -> None:
     _, text = texts(misuse.succeeds())
     assert SINGULAR.search(text) is None
+
+
+NAMES = re.compile(
+    r"\b(process|frame|frames|line|page|index|boot|lines) \d+,\d|\b(process|frame|line|page|index): \d+,\d"
+)
+
+
+def test_what_names_something_has_no_separators(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A process or a line is looked for as it is written; how many there are is easier to read with separators."""
+    high, process = 1500 * PAGE, 123456
+    created = op("process.create", result=process)
+    lives = {"process": process, "virtual": hex(1 << 40)}
+    wrong: list[Event] = [
+        op("frame.allocate", result=high),
+        op("frame.is_free", address=high, result=True),
+        op("frame.free", address=4000 * PAGE),
+        created,
+        op("range.reserve", process=process, address=hex(5000 * PAGE), pages=8),
+        op("range.allocate", process=process, pages=4, result=hex(5001 * PAGE)),
+        op("range.size", process=process, address=hex(5000 * PAGE), result=5000),
+        op("page.map", **lives, physical=high),
+        op("page.map", **lives, physical=5 * PAGE),
+        op("frame.free", address=5 * PAGE),
+        op("pml4.read", process=process, index=7, result=5),
+        op("process.exit", process=7654321),
+    ]
+    for level in ("legal", "exact"):
+        path = tmp_path / "t.jsonl"
+        lines = [op("frame.free_count", result=2046)] * 1200 + [op("frame.allocate", result=high)] + wrong
+        path.write_text("".join(json.dumps(each) + "\n" for each in [{"memoracle": 1}, *lines]))
+        main(["check", "--keep-going", "--level", level, str(path)])
+        shown = "".join(capsys.readouterr())
+        assert NAMES.search(shown) is None, NAMES.search(shown)
+        assert "2,04" in shown
+        assert "frame 1500 " in shown
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--max-line", "0"), ("--max-line", "x"), ("--boot", "-1"), ("--boot", "")]
+)
+def test_an_option_says_what_it_wants(capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["check", f"{option}={value}", "t.jsonl"])
+    assert stop.value.code == 2
+    words = f"argument {option}: a whole number from 1 on was expected, not '{value}'"
+    assert capsys.readouterr().err.endswith(f"{words}\n")
+
+
+def test_a_file_without_a_name_is_shown_in_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", ""]) == 2
+    assert capsys.readouterr().err.startswith("memoracle: '': cannot read: ")
+
+
+def test_a_text_without_a_map_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text("hello\n")
+    assert main(["check", "--input", "e820", str(path)]) == 4
+    assert f"warning: {path}: no record of a memory map; these forms are known: " in "".join(capsys.readouterr())

@@ -12,7 +12,13 @@ GOOD = '{"op": "frame.free", "address": 4194304}'
 NO_NUMBER = 'neither an integer nor a string "0x..."'
 
 BROKEN = {
-    "no JSON": ("{", "cut short"),
+    "no JSON": ("{", "the line is cut short: one event a line is expected"),
+    "crash is null": ('{"op": "frame.allocate", "crash": null}', "crash: a string was expected, not null"),
+    "crash is a number": ('{"op": "frame.allocate", "crash": 1.5}', "crash: a string was expected, not a fraction"),
+    "huge number": (
+        '{"op": "frame.free", "address": 1e400}',
+        'address: the number is too large: an integer of 64 bits, or a string "0x...", is expected',
+    ),
     "nothing": ("", "the line is empty"),
     "blanks": (" \t", "the line is empty"),
     "array": ("[1]", "no JSON object, as headers and events are: '[1]'"),
@@ -23,7 +29,7 @@ BROKEN = {
     "more than an object": (GOOD + " x", "trailing characters"),
     "nested without end": ('{"op": "boot", "memory_map": ' + "[" * 100_000 + "}", "nested too deeply"),
     "no operation": ('{"address": 5}', "op: missing"),
-    "operation is no string": ('{"op": 5}', "op: no string"),
+    "operation is no string": ('{"op": 5}', "op: a string was expected, not an integer"),
     "unknown operation": ('{"op": "frame.fly"}', "op: unknown operation 'frame.fly'"),
     "mistyped operation": ('{"op": "frame.fre"}', "op: unknown operation 'frame.fre'; near it: frame.free"),
     "missing argument": ('{"op": "frame.free"}', "address: missing"),
