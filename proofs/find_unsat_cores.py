@@ -12,7 +12,7 @@ from multiprocessing import get_context
 import msgspec
 import z3
 
-from memoracle.proofs.obligations import instantiation
+from memoracle.proofs.obligations import instantiation, shift_lemmas
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.obligations.queries import failure, question
 from memoracle.proofs.obligations.solver import Way, ask
@@ -61,9 +61,10 @@ def _cheapest(
 ) -> Group | None:
     """From which hypotheses and in which way a goal is proved at least cost; None if the solver does not prove it."""
     every = list(range(len(hypotheses)))
+    shifts = (Way.SHIFTS_UNKNOWN,) if shift_lemmas.may_be_used(obligation.name) else ()
     for needed in [every] if core is None else [core, every]:
         answers: list[tuple[int, Group]] = []
-        for way in (Way.GOALS_APART, Way.SHIFTS_UNKNOWN, Way.AT_ONCE):
+        for way in (Way.GOALS_APART, *shifts, Way.AT_ONCE):
             budget = min([APART, *(cost for cost, _ in answers)])
             found = _asked(obligation, run, Group([goal], needed, way), hypotheses, budget)
             if found is not None:

@@ -144,7 +144,7 @@ def _as_noted(
     for each in needed:
         if each.way is not Way.GOALS_APART:
             text = question(obligation, run, [given[place] for place in each.hypotheses], each.goals)
-            exact = each.way is Way.SHIFTS_UNKNOWN and obligation.name == shift_lemmas.SHOWN_BY
+            exact = each.way is Way.SHIFTS_UNKNOWN and not shift_lemmas.may_be_used(obligation.name)
             questions.append((text, Way.AT_ONCE if exact else each.way, None))
     return _none_can(questions, use_cache, NEEDED)
 

@@ -19,7 +19,13 @@ Vector: TypeAlias = z3.BitVecRef
 Right: TypeAlias = Callable[[Vector, Vector], Vector]  # a number shifted right, which keeps its sign
 Power: TypeAlias = Callable[[Vector], Vector]  # 1 shifted left
 SHOWN_BY = "buddy.shifts.obey-laws"  # the claim that they do: of which shifts must be what they are
+SHOWN_WITH = SHOWN_BY.partition(".")[0]  # the component whose proofs may use the laws: both are proved together
 LARGEST = WIDTH - 2  # the exponent of the largest power of two that is no negative vector
+
+
+def may_be_used(obligation: str) -> bool:
+    """Whether a proof may take the laws as given: not the one that shows them, nor one that is proved without it."""
+    return obligation.partition(".")[0] == SHOWN_WITH and obligation != SHOWN_BY
 
 
 # The laws, of any numbers x and y, and of any shifts by t and u

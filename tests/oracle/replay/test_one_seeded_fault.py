@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from manager_recorder import GEOMETRY, STEPS, Recorder, recorded
 
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEGAL, Rules
+from memoracle.impl.manager import Manager
 from memoracle.replay.dispatch import Replay
 
 Method = Callable[..., Any]
@@ -95,7 +96,7 @@ def test_one_fault_is_named_once(fault: str, level: str) -> None:
     for seed in range(40):
         recorder = Recorder(Random(seed))
         manager = FaultyManager(recorder.manager, method, errs, seed % 3)
-        recorder.manager = manager  # type: ignore[assignment]  # it stands in for one
+        recorder.manager = cast(Manager, manager)
         recorded(recorder, 120, steps)
         if manager.has_erred:
             divergences = found(recorder, level)

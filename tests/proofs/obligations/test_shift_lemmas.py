@@ -11,6 +11,7 @@ from memoracle.proofs import registry
 from memoracle.proofs.obligations import discharge, shift_lemmas, unsat_cores
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.obligations.solver import Answer, Way, ask, text_of
+from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import WIDTH
 
 X, Y, T, U = z3.BitVecs("x y t u", WIDTH)
@@ -56,9 +57,10 @@ def test_laws_hold_of_numbers() -> None:
         assert z3.is_true(z3.simplify(z3.substitute(law, *values))), (x, y, t, u)
 
 
-def test_the_laws_are_never_shown_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is noted of the claim that shifts obey them."""
-    (claim,) = [each for each in registry.obligations(["buddy"]) if each.name == shift_lemmas.SHOWN_BY]
+@pytest.mark.parametrize("name", [shift_lemmas.SHOWN_BY, "paging.link.refines"])
+def test_the_laws_are_used_only_where_they_are_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Not by the claim that shifts obey them, nor in a component that is proved without it, whatever is noted."""
+    (claim,) = [each for each in registry.obligations([name.partition(".")[0]]) if each.name == name]
     assert isinstance(claim, Obligation)
     asked: list[Way] = []
 
@@ -66,8 +68,10 @@ def test_the_laws_are_never_shown_by_themselves(monkeypatch: pytest.MonkeyPatch)
         asked.append(way)
         return Answer("unsat", 0, 0, False, {})
 
-    forged = [unsat_cores.Group([goal], [], Way.SHIFTS_UNKNOWN) for goal in range(7)]
-    monkeypatch.setattr(discharge.unsat_cores, "noted", lambda *_: forged)
+    def forged(_: str, run: Run, __: int) -> list[unsat_cores.Group]:
+        return [unsat_cores.Group([goal], [], Way.SHIFTS_UNKNOWN) for goal in range(len(run.goals))]
+
+    monkeypatch.setattr(discharge.unsat_cores, "noted", forged)
     monkeypatch.setattr(discharge.reach, "missed", lambda *_: None)
     monkeypatch.setattr(discharge.solver, "ask", solve)
     discharge.discharge(claim, use_cache=False)
