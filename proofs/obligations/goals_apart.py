@@ -24,7 +24,7 @@ def ask(make: Callable[[], z3.Solver], assertions: Sequence[z3.BoolRef], rlimit:
     flags = [_flag(each) for each in others]
     defined = [(flag, each) for flag, each in zip(flags, others, strict=True) if flag is not None]
     hypotheses = [each for flag, each in zip(flags, others, strict=True) if flag is None]
-    shared, spent = make(), 0
+    shared, last, spent = make(), make(), 0
     if needs is None:
         shared.add(*hypotheses)
     for place, (flag, definition) in enumerate(defined):
@@ -38,8 +38,8 @@ def ask(make: Callable[[], z3.Solver], assertions: Sequence[z3.BoolRef], rlimit:
         if verdict != "unsat":
             return Found(verdict, every, solver.model() if verdict == "sat" else None, spent)
         solver.pop()
-    last = make()
-    last.add(some, *(z3.Not(flag) for flag, _ in defined))
+        last.add(z3.Not(flag))
+    last.add(some)
     return Found("unsat" if last.check() == z3.unsat else "unknown", every, None, spent)
 
 

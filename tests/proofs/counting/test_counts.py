@@ -50,12 +50,12 @@ def test_a_state_is_its_code() -> None:
 
 
 @clause("no page is allocated")
-def nothing_is_allocated(s: counts.buddy_law.Blocks, page: int, order: int) -> bool:
+def nothing_is_allocated(s: counts.blocks_law.Blocks, page: int, order: int) -> bool:
     return not s.is_allocated(order, page >> order)
 
 
 def test_models_are_those_of_the_clauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    law = counts.buddy_law
+    law = counts.blocks_law
     uncoalesced = tuple(c for c in law.INVARIANTS if c is not law.no_two_buddies_are_free)
     with monkeypatch.context() as patch:
         patch.setattr(law, "INVARIANTS", uncoalesced)
