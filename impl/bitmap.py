@@ -1,8 +1,7 @@
 """Physical frames in a bitmap of 64-bit words: one bit a frame, 1 = free, the most significant bit first.
 
 Frame f is bit 63 - f % 64 of word f // 64, so the lowest free frame of a word is its leading one.
-An operation that the law refuses returns None or False and changes nothing; so does one on a frame that the bitmap does
-not reach.
+An operation that the law refuses returns None or False and changes nothing; so does one on a frame outside the bitmap.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class Bitmap:
     """
 
     def __init__(self, frames: int, image: int, trusting: bool = False) -> None:
-        """No frame exists yet but the image's, and none of those is free.
+        """Only the image's frames exist so far, and none of them is free.
 
         pre: 1 <= image <= frames
         post: (self.frames, self.image, self.trusting, self.count()) == (frames, image, trusting, 0)
@@ -46,10 +45,10 @@ class Bitmap:
         set_bits(self.existing, 0, image)
 
     def add(self, first: int, last: int) -> None:
-        """Frames first to last - 1 turn up at boot: they exist and are free, but for the image's.
+        """Adds frames first to last - 1 at boot: they exist and are free, except those of the image.
 
-        Frames past the bitmap's reach do not exist, and where the last is not past the first there are none. The frames
-        of two calls are disjoint, and both come before the first allocation.
+        Frames outside the bitmap are ignored; if last <= first there are none. The frames of two calls are disjoint,
+        and all calls come before the first allocation.
 
         pre: not any(self.exists(frame) for frame in range(max(first, self.image), min(last, self.frames)))
         pre: self.frontier == 0 and all(self.exists(f) == self.is_free(f) for f in range(self.image, self.frames))
@@ -103,7 +102,7 @@ class Bitmap:
         return frame
 
     def take(self, frame: int) -> bool:
-        """Allocates this very frame; False if it is not free.
+        """Allocates exactly this frame; False if it is not free.
 
         post: __return__ == __old__.self.is_free(frame)
         post: all(self.is_free(f) == (__old__.self.is_free(f) and f != frame) for f in range(self.frames))
@@ -118,8 +117,8 @@ class Bitmap:
     def free(self, frame: int) -> bool:
         """Frees an allocated frame; False if the law refuses.
 
-        Checked: the frame exists, is allocated and is not the image's. Trusting: any frame that the bitmap reaches is
-        freed, but the image's.
+        Checked: the frame exists, is allocated and is not the image's. Trusting: any frame of the bitmap is freed,
+        except the image's.
 
         post: not __return__ or self.image <= frame < self.frames
         post: not __return__ or self.trusting or self.exists(frame) and not __old__.self.is_free(frame)

@@ -1,8 +1,8 @@
 """From the firmware's memory map to the frames that exist.
 
-The records may overlap, come in any order, be empty, or run past 2^64, where they end. A page is usable if it lies
-wholly in usable records and no other record touches it. The way there: whatever no usable record covers is a hole; a
-page that a hole or another record touches is spoilt; every other page is usable.
+The records may overlap, come in any order, be empty, or run past 2^64, where they are cut off. A page is usable if it
+lies wholly in usable records and no other record touches it. The method: whatever no usable record covers is a hole; a
+page that a hole or a record of another type touches is spoilt; every other page is usable.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Record(NamedTuple):
 
 
 def boot(records: Sequence[Record], page_shift: int, frames: int, image: int, trusting: bool = False) -> Bitmap:
-    """The bitmap of a machine with this memory map: usable frames are free, but for the kernel image's.
+    """The bitmap of a machine with this memory map: usable frames are free, except the kernel image's.
 
     pre: 1 <= image <= frames
     pre: 0 <= page_shift <= 64 and all(0 <= record.start < TOP and record.length >= 0 for record in records)
@@ -50,7 +50,7 @@ def boot(records: Sequence[Record], page_shift: int, frames: int, image: int, tr
 def usable_pages(records: Sequence[Record], page_shift: int) -> list[Interval]:
     """The runs of usable pages of 2^page_shift bytes, disjoint, in address order.
 
-    A shift of 0 gives the usable bytes: those whose records are all usable, and that have one. A page is usable if
+    A shift of 0 gives the usable bytes: those that lie in some record, and only in usable ones. A page is usable if
     each of its bytes is.
 
     pre: 0 <= page_shift <= 64 and all(0 <= record.start < TOP and record.length >= 0 for record in records)
@@ -82,7 +82,7 @@ def without_usable(holes: list[Interval], record: Record) -> list[Interval]:
 
 
 def without_other(runs: list[Interval], record: Record, page_shift: int) -> list[Interval]:
-    """The runs of pages that a record leaves: any but a usable one spoils what it touches. Shared on purpose: runs.
+    """The runs of pages that a record leaves: one that is not usable spoils what it touches. Shared on purpose: runs.
 
     pre: 0 <= record.start < TOP and record.length >= 0
     post: record.type != USABLE or __return__ == runs
@@ -92,7 +92,7 @@ def without_other(runs: list[Interval], record: Record, page_shift: int) -> list
 
 
 def without_touched(runs: list[Interval], spoiler: Interval, page_shift: int) -> list[Interval]:
-    """The runs of pages that are left without each page that has a byte in common with the spoiler.
+    """The runs of pages without each page that has a byte in common with the spoiler.
 
     Shared on purpose: runs.
 
@@ -130,7 +130,7 @@ def without(intervals: list[Interval], cut: Interval) -> list[Interval]:
 
 
 def beside(left: list[Interval], interval: Interval, cut: Interval) -> list[Interval]:
-    """What is left so far, and the pieces of one more interval, none of them empty, that lie outside the cut.
+    """The intervals left so far, and the nonempty pieces of one more interval that lie outside the cut.
 
     post: __return__[: len(left)] == left
     post: [p for i in __return__[len(left) :] for p in range(*i)] == [p for p in range(*interval) if p not in range(*cut)]

@@ -26,7 +26,7 @@ class Buddy:
         self.free_blocks = [SortedSet() for _ in range(depth + 1)]
         self.free_blocks[depth].add(0)
         self.allocated: dict[int, int] = {}  # first page -> order
-        self.fixed: set[int] = set()  # first pages of what was taken at start
+        self.fixed: set[int] = set()  # first pages of the blocks that were taken at the start
 
     def allocate(self, pages: int) -> int | None:
         """Allocates a block of the next power of two pages; its first page, or None if no free block is large enough.
@@ -72,7 +72,7 @@ class Buddy:
         return True
 
     def fix(self, page: int, pages: int) -> bool:
-        """Reserves a block at start that is never freed; False if it cannot be reserved.
+        """Reserves a block at the start that is never freed; False if it cannot be reserved.
 
         post: self.fixed - __old__.self.fixed == ({page} if __return__ else set()) and __old__.self.fixed <= self.fixed
         post: __return__ == __old__.self.reserve(page, pages) and self.blocks() == __old__.self.blocks()
@@ -125,7 +125,7 @@ class Buddy:
         return listing
 
     def _list(self, listing: list[tuple[int, int, bool]], page: int) -> int:
-        """Adds the block that starts at this page to the listing; the page after it."""
+        """Adds the block that starts at this page to the listing; returns the page after it."""
         order = self.allocated.get(page)
         allocated = order is not None
         if order is None:
@@ -135,7 +135,7 @@ class Buddy:
         return page + (1 << order)
 
     def _free_order(self, page: int, order: int) -> int | None:
-        """The order, this one or larger, of the free block that covers a page; None if none does."""
+        """The order, at least this one, of the free block that covers a page; None if none does."""
         while page >> order not in self.free_blocks[order]:
             if order == self.depth:
                 return None
@@ -143,7 +143,7 @@ class Buddy:
         return order
 
     def _carve(self, order: int, page: int, wanted: int) -> None:
-        """Takes the block of the wanted order at this page out of the free block of that order that covers it."""
+        """Takes the block of the wanted order at this page out of the free block of the given order that covers it."""
         self.free_blocks[order].remove(page >> order)
         while order > wanted:
             order = self._split(order, page)
@@ -170,7 +170,7 @@ class Spaces:
     """
 
     def __init__(self, kernel_depth: int, process_depth: int) -> None:
-        """Only the kernel's space exists; the depths are those of its range and of every process's.
+        """Only the kernel's space exists; the depths are those of its range and of the range of every process.
 
         pre: 0 <= kernel_depth and 0 <= process_depth
         post: {of: space.blocks() for of, space in self.spaces.items()} == {0: [(0, 2**kernel_depth, False)]}
@@ -214,7 +214,7 @@ class Spaces:
 
 
 def order_for(pages: int) -> int | None:
-    """The order of the smallest block that holds so many pages; None if there is nothing to hold.
+    """The order of the smallest block that holds this many pages; None for fewer than one.
 
     post: (__return__ is None) == (pages < 1)
     post: __return__ is None or 2**__return__ // 2 < pages <= 2**__return__

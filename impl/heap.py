@@ -1,11 +1,11 @@
 """The kernel's heap: small blocks are objects of slabs, larger ones are whole pages.
 
-A class of blocks is a power of two bytes: the geometry's sizes are rounded up, so that an object is aligned to whatever
-a size that fits in it is naturally aligned to. A class of which a page holds no two objects is served in whole pages.
+A class of blocks is a power of two bytes: the geometry's sizes are rounded up, so that an object has the natural
+alignment of every size that fits in it. A class of which a page holds fewer than two objects is served in whole pages.
 
-Whoever hands out pages notes where each run of them begins and how long it is, and a note is memory of the heap. To
-have room for the next note before the page that would bring it, the heap keeps one in reserve, which is for nothing
-but a page of notes. So getting pages needs at most one page more, and never waits for itself.
+For each run of pages that it gets, the heap keeps a note of where the run begins and how long it is. Notes lie in pages
+of the heap too, and such a page needs a note itself. So the heap keeps one note in reserve, which is used only for a
+page of notes: getting pages takes at most one page more, and never needs itself first.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from sortedcontainers import SortedSet
 from memoracle.impl.slab import Slab, layout
 
 LEAST_SHIFT = 3  # every block is aligned to 8 bytes at least
-NOTE_SHIFT = 4  # a note is two words: where a run of pages begins, and how many they are
-IMAGE_NOTE = 0  # the first note is not of any page: the kernel's image has it
+NOTE_SHIFT = 4  # a note is two words: where a run of pages begins, and how many pages it has
+IMAGE_NOTE = 0  # the first note lies in no page of notes, but in the kernel's image
 
 
 class Pages(Protocol):
-    """Where a heap has its pages from."""
+    """What a heap gets its pages from."""
 
     def allocate_pages(self, pages: int) -> int | None:
-        """The address of so many pages in a row, which nobody else has; None if there are none."""
+        """Allocates this many consecutive pages, and returns their address; None if there are none."""
 
     def free_pages(self, address: int, pages: int) -> bool:
-        """Takes such pages back."""
+        """Frees pages that `allocate_pages` returned."""
 
 
 class Heap:
     """A heap. Numbers of pages are addresses divided by the page size.
 
-    slabs: by page.  large: by first page, how many pages a block that is no object of a slab has.
-    notes: by the first page of each run that the heap has, its note.  spare: the notes that are no run's, but for the
-    one in reserve.
-    room: by the binary logarithm of the class, the slabs with a free object.  empty: likewise, the slab that is kept.
+    slabs: by page.  large: by first page, how many pages a block has that is not an object of a slab.
+    notes: by the first page of each run that the heap has, the address of its note.  spare: the notes that no run has,
+    without the one in reserve.
+    room: by the binary logarithm of the class, the pages of its slabs with a free object.  empty: likewise, the page of
+    the empty slab that is kept.
 
     inv: not {self.reserve, *self.notes.values()} & {*self.spare} and self.reserve not in self.notes.values()
     inv: self.notes.keys() >= self.slabs.keys() | self.large.keys() and not self.slabs.keys() & self.large.keys()
@@ -49,7 +50,7 @@ class Heap:
     """
 
     def __init__(self, pages: Pages, classes: Sequence[int], page_size: int, alignment: int | None) -> None:
-        """Nothing is live, and no page is got.
+        """No block is live, and no page has been allocated.
 
         classes: the sizes of blocks to be served from slabs, in bytes.  alignment: of every block in bytes, a power of
         two and no more than a page; None: a block is aligned to the largest power of two that divides its size, at
@@ -79,9 +80,9 @@ class Heap:
         self.reserve = IMAGE_NOTE
 
     def new(self, size: int) -> int | None:
-        """A block of so many bytes, of a slab that has room, the lowest of its class; None if no pages are left.
+        """Allocates a block of this many bytes, from the lowest slab of its class that has room; None if no pages are left.
 
-        None, too, for fewer than no bytes.
+        None, too, for a negative size.
 
         post: __return__ is None or 0 <= size
         post: __return__ is None or 0 < __return__ and __return__ not in _live(__old__.self)
@@ -107,7 +108,7 @@ class Heap:
         return None if offset is None else (page << self.page_shift) + offset
 
     def delete(self, address: int) -> bool:
-        """Takes a live block back; False if there is none at this address, but for 0, which does nothing.
+        """Frees a live block; False if there is none at this address. An address of 0 does nothing, and is no failure.
 
         post: __return__ == (address == 0 or address in _live(__old__.self))
         post: _live(self) == {a: size for a, size in _live(__old__.self).items() if a != address}
@@ -163,7 +164,7 @@ class Heap:
         return page
 
     def _keep_no_more(self, slot: int, slab: Slab) -> None:
-        """An object of this slab is to be taken: if it was the empty one that is kept, it no longer is."""
+        """Call this before an object is taken from a slab: if that is the empty one that is kept, it no longer is."""
         if slab.is_empty():
             del self.empty[slot]
 
@@ -172,7 +173,7 @@ class Heap:
             self.room[slot].remove(page)
 
     def _emptied(self, slot: int, page: int) -> None:
-        """One empty slab of each class is kept, and this is another."""
+        """A slab has become empty: it is kept if its class has no other empty one, else its page is freed."""
         if slot in self.empty:
             del self.slabs[page]
             self.room[slot].remove(page)
@@ -191,7 +192,7 @@ class Heap:
         return page << self.page_shift
 
     def _get(self, pages: int) -> int | None:
-        """Pages for blocks: they never take the note in reserve."""
+        """Allocates pages for blocks or slabs; returns the first. The note in reserve is never used for them."""
         if not self.spare and not self._add_notes():
             return None
         note = self.spare.pop()
@@ -201,7 +202,7 @@ class Heap:
         return page
 
     def _add_notes(self) -> bool:
-        """One more page of notes, whose own note is the one in reserve."""
+        """Adds a page of notes, whose own note is the one in reserve."""
         page = self._note_down(self.reserve, 1)
         if page is None:
             return False
@@ -237,7 +238,7 @@ def notes_in(address: int, page_shift: int) -> list[int]:
 
 
 def _live(heap: Heap) -> dict[int, int]:
-    """The address of each live block, and the bytes set aside for it; for the contracts to speak of."""
+    """The address of each live block, and the bytes set aside for it; for use in contracts."""
     shift = heap.page_shift
     found = {page << shift: pages << shift for page, pages in heap.large.items()}
     for page, slab in heap.slabs.items():
@@ -255,5 +256,5 @@ def _apart(heap: Heap) -> bool:
 
 
 def _pages_for(heap: Heap, size: int) -> int:
-    """How many pages have to be got for a block of this size, if any have to."""
+    """How many pages a block of this size needs if it has to have new ones."""
     return 1 if heap.slot_for(size) else max(1, -(-size // (1 << heap.page_shift)))

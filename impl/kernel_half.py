@@ -2,8 +2,8 @@
 
 Entries 256 to 511 of each PML4 map the kernel (Intel SDM volume 3, 4.5). The master half is the copy that no process
 owns. A change is a broadcast: it is written to the master, then copied process by process, and between any two of its
-steps other processors may create a process, exit one, read an entry or write a lower-half entry. A process is created
-from the master, so it is complete from the start and the broadcast need not know of it.
+steps other processors may create a process, exit one, read an entry or write a lower-half entry. A new process copies
+the master, which has the new value already, so the broadcast need not include it.
 An operation that the law refuses returns None or False and changes nothing.
 """
 
@@ -23,7 +23,7 @@ class KernelHalf:
     """
 
     def __init__(self) -> None:
-        """Every entry reads 0, and only the kernel's own process lives.
+        """Every entry reads 0, and only process 0, the kernel, is live.
 
         post: self.live == {0} and self.dump(0) == [0] * ENTRIES
         post: not self.updating
@@ -54,7 +54,7 @@ class KernelHalf:
         return True
 
     def exit(self, process: int) -> bool:
-        """The process and its table go, whatever is in flight; False if it does not exist or is the kernel.
+        """Removes a process and its table, even during an update; False if it does not exist or is the kernel.
 
         post: __return__ == (process != 0 and __old__.self.dump(process) is not None)
         post: self.live == {other for other in __old__.self.live if other != process or not __return__}
@@ -88,7 +88,7 @@ class KernelHalf:
         return self.tables[process].copy() if process in self.live else None
 
     def write(self, process: int, index: int, value: int) -> bool:
-        """Sets an entry: in the lower half of this process alone, in the upper half of all before it returns.
+        """Sets an entry: of the lower half in this process alone, of the upper half in all processes before it returns.
 
         False, and nothing changes, if there is no such process, entry or 64-bit value, or while an update is in flight.
 

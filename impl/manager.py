@@ -1,12 +1,12 @@
 """The whole memory manager: frames, ranges, page tables and processes in one, and the kernel's own pages.
 
 Kernel pages are a block of the kernel's range, and a frame of its own mapped at each page that was asked for; slabs of
-the heap are such pages. They are made page by page, and unmade page by page: if frames run out half-way, what was made
-is unmade. A refused operation returns None or False and changes nothing.
+the heap are such pages. They are made and unmade page by page: if frames run out half-way, those made so far are unmade
+again. A refused operation returns None or False and changes nothing.
 
-Mapping and the allocators are independent: who maps a frame is not asked whether it is
-allocated. But what the manager took for a table or for kernel pages goes back only by what took it: `free_frame` frees
-nothing but what `allocate_frame` gave, so a machine's `frame_free` is always checked here.
+Mapping and the allocators are independent: a frame may be mapped whether or not it is allocated. But a frame that the
+manager took for a table or for kernel pages is freed only by the operation that undoes this: `free_frame` frees only
+what `allocate_frame` gave, so the manager always checks frees, whatever a geometry's `frame_free` says.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Manager:
     """
 
     def __init__(self, machine: Machine, records: Sequence[Record] | None = None) -> None:
-        """Nothing is mapped, only the kernel lives, and frames are what the memory map says (None: all are usable).
+        """Nothing is mapped, only the kernel is live, and the memory map says which frames exist (None: all do).
 
         pre: 1 <= machine.image <= machine.frames and machine.leaf_level in (1, 2, 3)
         pre: machine.frames << 9 * machine.leaf_level + 3 <= 1 << machine.layout.physical_address_bits
@@ -74,7 +74,7 @@ class Manager:
     # Frames
 
     def allocate_frame(self) -> int | None:
-        """A free frame, the lowest, for the caller; None if no frame is free.
+        """Allocates the lowest free frame for the caller; None if no frame is free.
 
         post: __return__ == min((f for f in range(self.bitmap.frames) if __old__.self.bitmap.is_free(f)), default=None)
         post: self.given == __old__.self.given | ({__return__} - {None})
@@ -86,7 +86,7 @@ class Manager:
         return frame
 
     def free_frame(self, frame: int) -> bool:
-        """Takes a frame back that `allocate_frame` gave; False if it is none.
+        """Frees a frame that `allocate_frame` gave; False for any other.
 
         post: __return__ == (frame in __old__.self.given)
         post: self.given == __old__.self.given - {frame}
@@ -101,7 +101,7 @@ class Manager:
     # Processes
 
     def create(self, process: int) -> bool:
-        """A new process; False if it exists, its number does not have 64 bits, or no frame is left for its PML4.
+        """Creates a process; False if it exists, its number does not have 64 bits, or no frame is left for its PML4.
 
         post: not __return__ or process not in __old__.self.spaces.spaces and 0 <= process < 2**64
         post: __return__ or process in __old__.self.spaces.spaces or not 0 <= process < 2**64 or __old__.self.bitmap.count() == 0
@@ -115,7 +115,7 @@ class Manager:
         return True
 
     def exit(self, process: int) -> bool:
-        """Ends a process: its ranges, mappings and tables go, and the frames that nothing maps any more are released.
+        """Ends a process: removes its ranges, mappings and tables, and releases the frames that nothing maps any more.
 
         False if it does not exist or is the kernel.
 
@@ -137,7 +137,7 @@ class Manager:
     # Ranges
 
     def allocate_range(self, process: int, pages: int) -> int | None:
-        """The first page of a block of a process's range; None if the process does not exist or no block is left.
+        """Allocates a block of a process's range: its first page, or None if there is no such process or block.
 
         post: __return__ is None or self.spaces.spaces[process].size(__return__) // 2 < pages
         post: __return__ is None or pages <= self.spaces.spaces[process].size(__return__)
@@ -170,7 +170,7 @@ class Manager:
     # Mapping
 
     def map(self, process: int, virtual: int, leaf: Leaf) -> bool:
-        """Maps the page at a virtual address, whoever has the frame; see `Paging.map`.
+        """Maps the page at a virtual address, whether or not the frame is allocated; see `Paging.map`.
 
         post: not __return__ or self.translate(process, virtual) == leaf.physical
         post: not __return__ or __old__.self.translate(process, virtual) is None
@@ -218,10 +218,10 @@ class Manager:
     # Kernel pages
 
     def allocate_pages(self, pages: int) -> int | None:
-        """The virtual address of so many pages of the kernel's range, each mapped to a frame of its own.
+        """Allocates this many pages of the kernel's range, each mapped to a frame of its own; the virtual address.
 
         None if no block of the range fits, too few frames are left for the pages and their tables, or something is
-        mapped there although nobody has that range.
+        mapped there although the range is free.
 
         post: __return__ is None or self.free_pages(__return__, pages) and _picture(self) == _picture(__old__.self)
         post: __return__ is not None or _picture(self) == _picture(__old__.self)
@@ -237,7 +237,7 @@ class Manager:
         return self.address_of(first)
 
     def free_pages(self, address: int, pages: int) -> bool:
-        """Undoes one allocation of kernel pages whole; False if none of so many pages begins at this address.
+        """Undoes one whole allocation of kernel pages; False if none of this many pages begins at this address.
 
         post: __return__ == (__old__.self.lengths.get(self.page_at(address)) == pages)
         post: self.lengths == {p: n for p, n in __old__.self.lengths.items() if not __return__ or p != self.page_at(address)}
@@ -259,7 +259,7 @@ class Manager:
         return self.machine.kernel_start + (page << self.page_shift)
 
     def page_at(self, address: int) -> int | None:
-        """The page of the kernel's range that begins at an address, as far as it goes on; None if none does.
+        """The number of the page that begins at an address, even past the range's end; None if none begins there.
 
         post: __return__ is None or self.address_of(__return__) == address and __return__ >= 0
         post: __return__ is not None or (address - self.machine.kernel_start) % (1 << self.page_shift) or address < self.machine.kernel_start
@@ -274,7 +274,7 @@ class Manager:
         self.free_frame(released.pop())
 
     def _extend(self, first: int) -> bool:
-        """One more kernel page in this block; False, and nothing changes, if there is no frame for it or its tables."""
+        """Adds a kernel page to this block; False, and nothing changes, if there is no frame for it or its tables."""
         page = first + self.lengths[first]
         frame = self.bitmap.allocate()
         if frame is None:
@@ -295,7 +295,7 @@ class Manager:
         space.free(first, space.size(first))
 
     def _shrink(self, first: int) -> None:
-        """One kernel page less: the last of this block."""
+        """Unmakes the last kernel page of this block."""
         self.lengths[first] -= 1
         page = first + self.lengths[first]
         self.paging.unmap(0, self.address_of(page))
@@ -303,7 +303,7 @@ class Manager:
         del self.frame_at[page]
 
 
-# For the contracts to speak of
+# Helpers of the contracts
 
 
 def _is_allocated(manager: Manager, frame: int) -> bool:
@@ -312,14 +312,14 @@ def _is_allocated(manager: Manager, frame: int) -> bool:
 
 
 def _owners(manager: Manager, frame: int) -> int:
-    """How many uses a frame has: as a PML4 (but the kernel's, which is in its image), a table, a kernel page, given."""
+    """How many roles a frame has: a PML4 (not the kernel's, which is in the image), a table, a kernel page, given."""
     roots = [each for each, root in manager.paging.roots.items() if each and root == frame]
     pages = [page for page, held in manager.frame_at.items() if held == frame]
     return len(roots) + (frame in manager.paging.memory) + len(pages) + (frame in manager.given)
 
 
 def _picture(manager: Manager) -> tuple[object, ...]:
-    """All that a manager's operations can tell of its state, however it came to that."""
+    """All of a manager's state that its operations can observe."""
     bitmap, paging = manager.bitmap, manager.paging
     return (
         bitmap.words,

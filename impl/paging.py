@@ -1,8 +1,8 @@
 """4-level page tables in physical memory (Intel SDM volume 3, 4.5): map, unmap and translate, for leaves of one size.
 
-A table fills a frame from its beginning. It is taken when a mapping first needs it, zeroed before it is linked, and
-given back as soon as it is empty; so a process that maps nothing has its PML4 and no other table. The tables of the
-upper half are the kernel's: every process's PML4 links the same ones (see kernel_half). A refused operation returns
+A table lies at the start of a frame of its own. It is allocated when a mapping first needs it, zeroed before it is
+linked, and freed as soon as it is empty; so a process that maps nothing has its PML4 and no other table. The tables of
+the upper half are the kernel's: every process's PML4 links the same ones (see kernel_half). A refused operation returns
 None or False and changes nothing. The state is at rest: no update of the kernel half is in flight.
 """
 
@@ -27,7 +27,7 @@ from memoracle.impl.pte import (
 
 TOP = 4  # the level of a PML4
 LOWER_END = 1 << 47  # of the lower half's addresses
-MOST_USES = (1 << 64) - 1  # that a counter of 64 bits counts
+MOST_USES = (1 << 64) - 1  # what a counter of 64 bits can hold
 
 
 class TableFrames(Protocol):
@@ -58,7 +58,7 @@ class Attributes(NamedTuple):
 
 
 class Unmapped(NamedTuple):
-    """The frame that a page mapped, and whether nothing maps it any more (never said of a frame that isn't counted)."""
+    """The frame that a page was mapped to, and whether nothing maps it any more (False if its uses aren't counted)."""
 
     frame: int
     last: bool
@@ -67,7 +67,7 @@ class Unmapped(NamedTuple):
 class Paging:
     """The page tables of all live processes; process 0 is the kernel and always exists.
 
-    frames: where tables are taken from.  counted: of the frames below this one the uses are counted.
+    frames: the allocator of tables.  counted: the uses of frames below this one are counted.
 
     inv: self.roots.keys() == self.halves.live and self.roots.keys() == self.mapped.keys()
     inv: all(len(entries) == ENTRIES and any(entries) for entries in self.memory.values())
@@ -97,7 +97,7 @@ class Paging:
     def create(self, process: int) -> bool:
         """A new process: a PML4 with an empty lower half.
 
-        False if the process lives, its number does not have 64 bits, or no frame is left.
+        False if the process is live, its number does not have 64 bits, or no frame is left.
 
         post: not __return__ or process not in __old__.self.roots and 0 <= process < 2**64
         post: __return__ or process in __old__.self.roots or not 0 <= process < 2**64 or __old__.self.frames.count() == 0
@@ -117,9 +117,9 @@ class Paging:
         return True
 
     def exit(self, process: int) -> list[int] | None:
-        """All of a process's lower half is unmapped and its PML4 given back: the frames that nothing maps any more.
+        """Unmaps all of a process's lower half and frees its PML4; returns the frames that nothing maps any more.
 
-        None if the process does not live, or is the kernel.
+        None if the process is not live, or is the kernel.
 
         post: (__return__ is None) == (process == 0 or process not in __old__.self.roots)
         post: self.roots.keys() == __old__.self.roots.keys() - (set() if __return__ is None else {process})
@@ -141,7 +141,7 @@ class Paging:
     def map(self, process: int, virtual: int, leaf: Leaf) -> bool:
         """Maps the page at this virtual address; one in the upper half is mapped in every process.
 
-        False if the process does not live, the address is not canonical, not a page's or mapped already, the leaf
+        False if the process is not live, the address is not canonical, not that of a page or mapped already, the leaf
         cannot be encoded, or too few frames are left for the tables that it needs.
 
         post: not __return__ or __old__.self.translate(process, virtual) is None and virtual % 2**self.page_shift == 0
@@ -172,7 +172,7 @@ class Paging:
         return True
 
     def unmap(self, process: int, virtual: int) -> Unmapped | None:
-        """Unmaps the page at this virtual address; None if the process does not live or no page is mapped there.
+        """Unmaps the page at this virtual address; None if the process is not live or no page is mapped there.
 
         post: (__return__ is None) == (__old__.self.translate(process, virtual) is None or virtual % 2**self.page_shift != 0)
         post: __return__ is None or __return__.frame << self.page_shift == __old__.self.translate(process, virtual)
@@ -198,7 +198,7 @@ class Paging:
         return self._uncount(self._target(value))
 
     def translate(self, process: int, virtual: int) -> int | None:
-        """The physical address of a byte; None if the process does not live or nothing is mapped there.
+        """The physical address of a byte; None if the process is not live or nothing is mapped there.
 
         post: __return__ is None or (__return__ ^ virtual) % 2**self.page_shift == 0
         post: virtual >= LOWER_END or (__return__ is not None) == (virtual >> self.page_shift << self.page_shift in self.mapped.get(process, ()))
@@ -212,7 +212,7 @@ class Paging:
         return self._target(value) << self.page_shift | virtual & (1 << self.page_shift) - 1
 
     def attributes(self, process: int, virtual: int) -> Attributes | None:
-        """What the entries on the way to a byte allow together; None if nothing is mapped there.
+        """What the entries of the walk to a byte allow together; None if nothing is mapped there.
 
         Writable and user combine by AND along the walk, execute-disable by OR (Intel SDM volume 3, 4.6).
 
@@ -240,7 +240,7 @@ class Paging:
         )
 
     def _unmap_one(self, process: int, released: list[int]) -> None:
-        """Unmaps any page of a process's lower half, and notes its frame if nothing maps that any more."""
+        """Unmaps any page of a process's lower half, and adds its frame to `released` if nothing maps it any more."""
         unmapped = self.unmap(process, next(iter(self.mapped[process])))
         if unmapped is not None and unmapped.last:
             released.append(unmapped.frame)
@@ -249,7 +249,7 @@ class Paging:
         return is_canonical(virtual) and virtual & (1 << self.page_shift) - 1 == 0
 
     def _leaf_value(self, virtual: int, leaf: Leaf) -> int | None:
-        """The entry of a leaf, None if there is none; the lower half is the user's, the upper half the kernel's."""
+        """The entry that encodes a leaf, None if there is none; pages of the lower half are the user's."""
         lower = virtual < LOWER_END
         fields = Fields(leaf.physical, True, leaf.writable, lower, True, leaf.cache)
         value = encode(self.layout, fields, self.leaf_level)
@@ -259,7 +259,7 @@ class Paging:
         return value if leaf.executable else value | EXECUTE_DISABLE
 
     def _tables(self, process: int, virtual: int) -> list[int]:
-        """The tables below the PML4 on the way to an address, from the top, as far as there are any."""
+        """The tables below the PML4 on the walk to an address, from the top, as far as there are any."""
         tables: list[int] = []
         while len(tables) < TOP - self.leaf_level:
             entry = self._read(process, virtual, tables)
@@ -288,7 +288,7 @@ class Paging:
         return (entry & ADDRESS) >> self.page_shift
 
     def _take(self, missing: int) -> list[int] | None:
-        """Frames for so many tables, or None and none is taken."""
+        """Allocates frames for this many tables; None, and nothing changes, if too few are left."""
         taken: list[int] = []
         for _ in range(missing):
             frame = self.frames.allocate()
@@ -325,7 +325,7 @@ def is_canonical(virtual: int) -> bool:
 
 
 def index_of(virtual: int, level: int) -> int:
-    """The entry of a table of this level, 1 to 4, that an address is mapped by (Intel SDM volume 3, 4.5.4).
+    """The index of the entry for an address in a table of this level, 1 to 4 (Intel SDM volume 3, 4.5.4).
 
     pre: 1 <= level <= 4
     post: 0 <= __return__ < 512
@@ -335,7 +335,7 @@ def index_of(virtual: int, level: int) -> int:
 
 
 def link(table: int, virtual: int) -> int:
-    """The entry that links a table at this physical address: all is allowed that the leaf allows.
+    """The entry that links a table at this physical address: it leaves every restriction to the leaf.
 
     pre: table % 4096 == 0 and 0 <= table < 2**52
     post: __return__ == table + PRESENT + WRITABLE + (USER if virtual < LOWER_END else 0)

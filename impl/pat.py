@@ -1,4 +1,4 @@
-"""The page attribute table: the memory types that the eight indexes of IA32_PAT stand for.
+"""The page attribute table: which memory types the eight indexes of IA32_PAT stand for.
 
 Each byte of the register is an entry, and holds a memory type (Intel SDM volume 3, 11.12): 0 uncacheable, 1
 write-combining, 4 write-through, 5 write-protected, 6 write-back, 7 uncached (UC-).
@@ -7,7 +7,7 @@ write-combining, 4 write-through, 5 write-protected, 6 write-back, 7 uncached (U
 from __future__ import annotations
 
 ENTRIES = 8
-LOWER_HALF = 4  # what an entry that links a table can name: it has no bit for the third of the index
+LOWER_HALF = 4  # the indexes that an entry can name that links a table: it has no third bit for an index
 LOWEST_BITS = 0x0101010101010101  # of each entry
 HIGHEST_BITS = 0xF8 * LOWEST_BITS  # no type has any of them
 
@@ -31,7 +31,7 @@ def decode(register: int, index: int) -> int | None:
 
 
 def select(register: int, kind: int, low_half: bool) -> int | None:
-    """The lowest index that has this type, of the lower half alone if so asked; None if none has it.
+    """The lowest index that has this type, of the lower four alone if `low_half`; None if none has it.
 
     pre: accepts(register)
     post: __return__ == min((i for i in range(4 if low_half else 8) if decode(register, i) == kind), default=None)

@@ -1,8 +1,8 @@
-"""Entries of 4-level page tables: what is asked of a mapping, as the 64 bits that the processor reads.
+"""Entries of 4-level page tables: encodes what a mapping asks for as the 64 bits that the processor reads, and back.
 
 Intel SDM volume 3, 4.5, tables 4-15 to 4-20, with the bit that forbids execution enabled (EFER.NXE). Levels are 1 (page
 table) to 4 (PML4). An entry is a leaf, which maps a page of 4 KiB, 2 MiB or 1 GiB, or it links a table of the level
-below. At level 1 each is a leaf, at level 4 none.
+below. At level 1 every entry is a leaf, at level 4 none is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Layout(NamedTuple):
 
 
 class Fields(NamedTuple):
-    """What an entry says: a physical address in bytes, what is allowed, and a memory type (see pat)."""
+    """What an entry encodes: a physical address in bytes, what is allowed, and a memory type (see pat)."""
 
     physical: int
     present: bool
@@ -46,10 +46,10 @@ class Fields(NamedTuple):
 
 
 def encode(layout: Layout, fields: Fields, level: int) -> int | None:
-    """The entry that says this, with the lowest index that has the memory type, and no other bit set.
+    """The entry that encodes these fields, with the lowest index that has the memory type, and no other bit set.
 
-    None if there is no such level; no leaf, or nothing else, is possible there; the address is no multiple of what
-    the entry maps, or past the physical address bits; or no index that the entry can name has the type.
+    None if there is no such level; a leaf is asked for at level 4, or a link at level 1; the address is not aligned to
+    what the entry maps, or past the physical address bits; or no index that the entry can name has the type.
 
     pre: 32 <= layout.physical_address_bits <= 52 and pat.accepts(layout.pat_register)
     post: __return__ is None or decode(layout, __return__, level) == fields
@@ -73,9 +73,9 @@ def encode(layout: Layout, fields: Fields, level: int) -> int | None:
 
 
 def decode(layout: Layout, value: int, level: int) -> Fields | None:
-    """What an entry says; None if it has more than 64 bits, there is no such level, or a reserved bit is set.
+    """The fields of an entry; None if it has more than 64 bits, there is no such level, or a reserved bit is set.
 
-    Reserved bits are refused in an entry that is not present, too, where the processor would not look at them.
+    Reserved bits are refused even in an entry that is not present, where the processor would not look at them.
 
     pre: 32 <= layout.physical_address_bits <= 52 and pat.accepts(layout.pat_register)
     post: (__return__ is None) == (level not in (1, 2, 3, 4) or value not in range(2**64) or value & reserved(layout, value, level) != 0)
@@ -107,7 +107,7 @@ def is_leaf(value: int, level: int) -> bool:
 
 
 def mapped(leaf: bool, level: int) -> int:
-    """Of what an entry's physical address is a multiple: its page's bytes, or its table's.
+    """The alignment in bytes of an entry's physical address: the size of its page, or of a table.
 
     pre: 1 <= level <= 4
     post: __return__ == (512 ** (level - 1) * 4096 if leaf else 4096)

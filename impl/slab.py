@@ -1,6 +1,6 @@
 """A slab: one page cut into slots of a power of two bytes, with a header and a bitmap in its first slots.
 
-The bitmap is that of `impl/bitmap.py`: the slots under the header are its image, all others are objects.
+The bitmap is that of `impl/bitmap.py`: the slots under the header and the bitmap are its image, the others are objects.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from memoracle.impl.bitmap import Bitmap
 
 HEADER = 16  # bytes, two words: the slot's size, and how many slots are free
-LEAST_OBJECTS = 2  # a page that holds fewer is handed out whole
+LEAST_OBJECTS = 2  # of a class of which a page holds fewer, blocks are whole pages
 
 
 class Layout(NamedTuple):
@@ -78,7 +78,7 @@ class Slab:
         return self.bitmap.count() == 0
 
     def take(self) -> int | None:
-        """Takes the lowest free object, and says at which offset it lies; None if every object is taken.
+        """Takes the lowest free object, and returns its offset; None if every object is taken.
 
         post: (__return__ is None) == (__old__.self.bitmap.count() == 0)
         post: __return__ is None or self.layout.first <= __return__ < 1 << self.layout.page_shift
@@ -91,7 +91,7 @@ class Slab:
         return None if slot is None else slot << self.layout.slot_shift
 
     def give(self, offset: int) -> bool:
-        """Gives back the object at an offset within the page; False if no object that is taken starts there.
+        """Frees the object at an offset within the page; False if no object that is taken starts there.
 
         post: not __return__ or self.layout.first <= offset and offset % (1 << self.layout.slot_shift) == 0
         post: not __return__ or not _is_free(__old__.self, offset)
@@ -115,7 +115,7 @@ class Slab:
         return starts and is_object and not self.bitmap.is_free(slot)
 
 
-# For the contracts to speak of
+# Helpers of the contracts
 
 
 def _is_no_object(slab: Slab, offset: int) -> bool:
