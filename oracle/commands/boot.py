@@ -20,6 +20,7 @@ from memoracle.console.options import (
     add_input_options,
     add_map_options,
     chosen_geometry,
+    named,
     note,
 )
 from memoracle.console.output import report_to, write_document
@@ -75,7 +76,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds the command to the command line."""
     words = "say what a firmware's memory map makes of physical memory"
     parser = subparsers.add_parser("boot", help=words, description=f"Reads a boot log to {words}.")
-    parser.add_argument("log", metavar="LOG", help="a log with a memory map, or a `boot` event; - is standard input")
+    source = "a log with a memory map, or a `boot` event; - is standard input"
+    parser.add_argument("log", metavar="LOG", type=named, help=source)
     add_map_options(parser)
     add_input_options(parser)
     add_common_options(parser)

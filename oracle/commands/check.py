@@ -11,7 +11,14 @@ from msgspec import UNSET
 from memoracle.commands import boot
 from memoracle.console.counted import agreeing, counted
 from memoracle.console.exit_status import INTERRUPTED, worst
-from memoracle.console.options import add_common_options, add_input_options, add_map_options, chosen_geometry, note
+from memoracle.console.options import (
+    add_common_options,
+    add_input_options,
+    add_map_options,
+    chosen_geometry,
+    named,
+    note,
+)
 from memoracle.console.output import report_to
 from memoracle.console.progress import progress
 from memoracle.console.streams import say
@@ -39,14 +46,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds the command to the command line."""
     words = "hold what was recorded of a memory manager against the law"
     parser = subparsers.add_parser("check", help=words, description=f"Reads traces to {words}.")
-    parser.add_argument("traces", metavar="TRACE", nargs="+", help="a trace or a log; - is standard input")
+    source = "a trace or a log; - is standard input"
+    parser.add_argument("traces", metavar="TRACE", nargs="+", type=named, help=source)
     levels = "what to accept: whatever is safe, whatever is legal, or exactly what the reference does"
     parser.add_argument("--level", choices=LEVELS, help=f"{levels} (default: legal; for a kmem log: safe)")
     parser.add_argument("--keep-going", action="store_true", help="report every divergence, not only a trace's first")
     parser.add_argument("--ignore-unknown", action="store_true", help="skip events of unknown operations")
     parser.add_argument("--split", action="store_true", help="a file may hold several traces, each with its header")
-    parser.add_argument("--memory-map", metavar="LOG", help="a log with a memory map, for traces without one")
-    parser.add_argument("--input", choices=FORMS, help="what the inputs are (default: told by their content)")
+    source = "a log with a memory map, for traces without one"
+    parser.add_argument("--memory-map", metavar="LOG", type=named, help=source)
+    parser.add_argument("--input", choices=FORMS, help="what the inputs are (default: recognised by their content)")
     add_map_options(parser)
     add_input_options(parser)
     add_common_options(parser)
@@ -106,6 +115,7 @@ class Check:
             if form is None:
                 return outcomes
             self.note_json(path, kind)
+            self.note_choice(path, form)
             check = {KMEM: self.check_kmem, E820: self.check_e820, JSONL: self.check_trace}[form]
             with progress(self.args, path, lines) as watched:
                 if form == JSONL and self.args.split:
@@ -174,6 +184,15 @@ class Check:
         """Says that a log is JSON, if it is."""
         if kind is not None:
             note(self.args, f"memoracle: {shown(path)} is {kind}: the messages in it are read")
+
+    def note_choice(self, path: str, form: str) -> None:
+        """Says that --boot and --map choose nothing, if there are no memory maps that they could be about."""
+        if form == E820 or self.memory_map is not None:
+            return
+        for option in ("boot", "map"):
+            if (value := getattr(self.args, option)) is not None:
+                words = f"there are no memory maps to choose from: --{option} {value} is not used"
+                note(self.args, f"memoracle: {shown(path)}: {words}")
 
     def records_of(self, path: str, maps: Sequence[MemoryMap]) -> list[Record]:
         """The map that the kernel of a log ran with, or the one that was asked for; raises InputError."""

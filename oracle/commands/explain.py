@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from memoracle.console.exit_status import Status
-from memoracle.console.options import add_common_options, chosen_geometry
+from memoracle.console.options import add_common_options, chosen_geometry, named
 from memoracle.console.output import report_to
 from memoracle.explain.report import write
 from memoracle.trace.inputs import InputError
@@ -19,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = "say what a rule is, where it stands, and what proves it"
     parser = subparsers.add_parser("explain", help=words, description=f"Looks a name up, to {words}.")
     names = "of a clause, operation, obligation, contract or component, or what `check` prints as a rule"
-    parser.add_argument("name", metavar="NAME", help=names)
+    parser.add_argument("name", metavar="NAME", type=named, help=names)
     add_common_options(parser)
     parser.set_defaults(run=run)
 
@@ -29,19 +30,27 @@ def run(args: argparse.Namespace) -> int:
     # The proofs take a moment to load, and no other command needs them all.
     from memoracle.explain.entries import explained
     from memoracle.explain.index import Index
+    from memoracle.proofs.registry import COMPONENTS
 
     chosen_geometry(args)  # a law is about every geometry that there can be, so about this one if it can be
     index = Index()
-    explanation = explained(index, args.name)
+    name = bare(args.name)
+    explanation = explained(index, name)
     if explanation is None:
-        raise InputError("explain", None, unknown(args.name, index.names))
+        raise InputError("explain", None, unknown(name, index.names, COMPONENTS))
     with report_to(args) as out:
         write(args, explanation, out)
     return Status.HOLDS
 
 
-def unknown(name: str, names: tuple[str, ...]) -> str:
-    """That nothing has this name, and what has one like it."""
-    parts = [each for each in names if name and name in each]
+def bare(name: str) -> str:
+    """A name without the brackets in which `check` prints it."""
+    return name[1:-1] if name.startswith("[") and name.endswith("]") else name
+
+
+def unknown(name: str, names: Sequence[str], components: Sequence[str]) -> str:
+    """That nothing has this name, and what has one like it; if nothing has, how the names are found."""
+    parts = [each for each in names if name and name.lower() in each.lower()]
     near = list(dict.fromkeys([*get_close_matches(name, names, NEAR), *parts]))[:NEAR]
-    return f"nothing is called {name!r}" + (f"; near it: {', '.join(near)}" if near else "")
+    found = f"near it: {', '.join(near)}" if near else f"the components list what they have: {', '.join(components)}"
+    return f"nothing is called {name!r}; {found}"

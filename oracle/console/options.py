@@ -21,11 +21,13 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--geometry",
         metavar="PRESET|FILE.toml",
+        type=named,
         help="the sizes of the machine (default: x64-2m, or what the trace says)",
     )
     group.add_argument("--format", choices=(TEXT, JSON), default=TEXT, help="how to report (default: text)")
-    group.add_argument("--output", metavar="FILE", help="write the report to FILE instead of standard output")
-    quiet = "no progress and no notes on standard error; of check, not what a trace exercised"
+    words = "write the report to FILE instead of standard output"
+    group.add_argument("--output", metavar="FILE", type=named, help=words)
+    quiet = "no progress and no notes on standard error; of check, no list of what a trace exercised"
     group.add_argument("--quiet", action="store_true", help=quiet)
 
 
@@ -37,8 +39,10 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
 
 def add_map_options(parser: argparse.ArgumentParser) -> None:
     """Adds --boot and --map, read as `boot`, `map`: for commands that read logs with memory maps."""
-    parser.add_argument("--boot", metavar="N", type=positive, help="of a log of several boots, which (default: 1)")
-    parser.add_argument("--map", metavar="NAME", help="of several memory maps, which: bios-e820, user, ...")
+    words = "in a log of several boots, read the memory maps of boot N (default: 1)"
+    parser.add_argument("--boot", metavar="N", type=positive, help=words)
+    words = "in a log of several memory maps, read the one of this name: bios-e820, user, ..."
+    parser.add_argument("--map", metavar="NAME", type=named, help=words)
 
 
 def positive(text: str) -> int:
@@ -46,6 +50,13 @@ def positive(text: str) -> int:
     if re.fullmatch("0*[0-9]{1,20}", text, re.ASCII) and 0 < int(text) < sys.maxsize:
         return int(text)
     raise argparse.ArgumentTypeError(f"a whole number from 1 on was expected, not {quoted(text)}")
+
+
+def named(text: str) -> str:
+    """The name of a file, or of anything else; argparse names the option where it is empty."""
+    if text:
+        return text
+    raise argparse.ArgumentTypeError("a name was expected, not ''")
 
 
 def chosen_geometry(args: argparse.Namespace) -> Geometry | None:

@@ -95,7 +95,7 @@ class _Gzip(io.RawIOBase):
         except EOFError:
             raise DamagedError("the gzip stream ends before its end marker") from None
         except gzip.BadGzipFile as fault:
-            after = "what follows it is no gzip" if str(fault).startswith("Not a gzipped file") else str(fault)
+            after = "what follows it is not gzip" if str(fault).startswith("Not a gzipped file") else str(fault)
             raise DamagedError(f"the gzip stream is damaged: {after}") from None
         except zlib.error as fault:
             raise DamagedError(f"the gzip stream is damaged: {fault}") from None

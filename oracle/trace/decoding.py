@@ -206,7 +206,7 @@ def own_keys(line: bytes) -> dict[str, msgspec.Raw]:
     try:
         line.decode()
     except UnicodeDecodeError as fault:
-        raise MalformedLine(f"no UTF-8: {fault.reason} at byte {fault.start}") from None
+        raise MalformedLine(f"not UTF-8: {fault.reason} at byte {fault.start}") from None
     try:
         keys = KEYS.decode(line)
     except FAULTS:
@@ -223,7 +223,7 @@ def no_object(line: bytes) -> MalformedLine:
     if not start:
         return MalformedLine("the line is empty")
     if not start.startswith(b"{"):
-        return MalformedLine(f"no JSON object, as headers and events are: {quoted(start, LINE_SHOWN)}")
+        return MalformedLine(f"not a JSON object, as headers and events are: {quoted(start, LINE_SHOWN)}")
     try:
         checked(KEYS, line)
     except MalformedLine as fault:
@@ -241,7 +241,7 @@ def checked(decoder: msgspec.json.Decoder[Found], text: bytes | msgspec.Raw) -> 
             raise MalformedLine(words) from None
         raise MalformedLine(in_words(str(fault))) from None
     except UnicodeDecodeError as fault:
-        raise MalformedLine(f"no UTF-8: {fault.reason}") from None
+        raise MalformedLine(f"not UTF-8: {fault.reason}") from None
     except RecursionError:
         raise MalformedLine("nested too deeply") from None
 

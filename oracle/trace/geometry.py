@@ -52,15 +52,15 @@ def load_geometry(source: str) -> Geometry:
     except OSError as fault:
         raise GeometryError(source, f"cannot read: {fault.strerror or fault}") from None
     except UnicodeDecodeError as fault:
-        raise GeometryError(source, f"no UTF-8: {fault.reason} at byte {fault.start}") from None
+        raise GeometryError(source, f"not UTF-8: {fault.reason} at byte {fault.start}") from None
     except ValueError as fault:  # no TOML
-        raise GeometryError(source, f"it is no TOML: {fault}") from None
+        raise GeometryError(source, f"it is not TOML: {fault}") from None
     except RecursionError:
         raise GeometryError(source, "nested too deeply") from None
 
 
 def read_text(source: str) -> str:
-    """Raises OSError, and ValueError for what is no UTF-8 or no file that somebody wrote."""
+    """Raises OSError, and ValueError for what is not UTF-8, or longer than any geometry."""
     with Path(source).open("rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
@@ -122,7 +122,7 @@ def number(field: str, value: object) -> int:
 def text(field: str, value: object) -> str:
     if isinstance(value, str):
         return value
-    raise GeometryError(field, f"{shown(value)} is no string")
+    raise GeometryError(field, f"{shown(value)} is not a string")
 
 
 def number_or_text(field: str, value: object) -> int | str:
@@ -132,13 +132,13 @@ def number_or_text(field: str, value: object) -> int | str:
 def table(field: str, value: object) -> dict[str, object]:
     if isinstance(value, Mapping):
         return {str(key): content for key, content in value.items()}
-    raise GeometryError(field, f"{shown(value)} is no table of keys and values")
+    raise GeometryError(field, f"{shown(value)} is not a table of keys and values")
 
 
 def each(field: str, value: object) -> list[tuple[str, object]]:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [(f"{field}[{index}]", content) for index, content in enumerate(value)]
-    raise GeometryError(field, f"{shown(value)} is no list")
+    raise GeometryError(field, f"{shown(value)} is not a list")
 
 
 def numbers(field: str, value: object) -> tuple[int, ...]:

@@ -49,6 +49,33 @@ def test_usage_error_is_status_2(capsys: pytest.CaptureFixture[str], arguments: 
     assert "usage: memoracle" in captured.err
 
 
+def naming() -> list[tuple[str, str]]:
+    """Of each command, the options and arguments that are names: of files, maps, rules or components."""
+    commands = next(a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return [
+        (command, action.option_strings[0] if action.option_strings else action.dest)
+        for command, parser in commands.choices.items()
+        for action in parser._actions
+        if action.metavar in {"TRACE", "LOG", "FILE", "PRESET|FILE.toml", "NAME", "COMPONENT"}
+    ]
+
+
+@pytest.mark.parametrize(("command", "named"), naming())
+def test_an_empty_name_is_refused_as_one(capsys: pytest.CaptureFixture[str], command: str, named: str) -> None:
+    arguments = [named, ""] if named.startswith("--") else [""]
+    others = {"prove": ["pat"], "check": [QEMU], "boot": [QEMU], "explain": ["bitmap"]}[command]
+    assert main([command, *arguments, *(others if named.startswith("--") else [])]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "a name was expected, not ''" in captured.err or "no component ''" in captured.err
+
+
+def test_each_command_has_names() -> None:
+    found = naming()
+    assert {command for command, _ in found} == {"prove", "check", "boot", "explain"}
+    assert {"--geometry", "--output", "--memory-map", "--map", "traces", "log", "name"} <= {named for _, named in found}
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "message"),
     [

@@ -131,7 +131,7 @@ def test_nothing_to_read_is_no_success(capsys: pytest.CaptureFixture[str], tmp_p
         (b'{"memoracle": 1}\n{"op": "boot"\n', ":2: "),
         (b'{"op": "\xff"}\n', ":1: "),
         (b'{"a":' * 100_000, ":1: "),
-        (b'{"memoracle": 1}\n[]\n', ":2: no JSON object, as headers and events are"),
+        (b'{"memoracle": 1}\n[]\n', ":2: not a JSON object, as headers and events are"),
     ],
 )
 def test_faulty_input_is_told_with_file_and_line(

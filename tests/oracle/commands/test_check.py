@@ -312,6 +312,29 @@ def test_a_map_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) 
     assert "no memory map fits --boot 2: it has bios-e820 of boot 1 (line 2)" in capsys.readouterr().err
 
 
+KMEM = str(DATA / "kmem" / "ftrace-2.6.33-free-direct.txt")
+CONFORMING_EXAMPLE = str(ROOT / "examples" / "conforming.jsonl")
+
+
+@pytest.mark.parametrize("options", [["--boot", "2"], ["--map", "user"], ["--boot", "1", "--map", "bios-e820"]])
+@pytest.mark.parametrize(("path", "status"), [(CONFORMING_EXAMPLE, 0), (KMEM, 1)])
+def test_a_choice_among_no_maps_is_said_to_be_one(
+    capsys: pytest.CaptureFixture[str], path: str, status: int, options: list[str]
+) -> None:
+    found, _, errors = checked(capsys, *options, path)
+    assert found == status
+    for option, value in zip(options[::2], options[1::2], strict=True):
+        assert f"{path}: there are no memory maps to choose from: {option} {value} is not used\n" in errors
+    assert "to choose from" not in checked(capsys, "--quiet", *options, path)[2]
+
+
+def test_a_choice_among_maps_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--memory-map", QEMU, CONFORMING_EXAMPLE], [QEMU]):
+        status, _, errors = checked(capsys, "--boot", "1", "--map", "bios-e820", *arguments)
+        assert (status, "is not used" in errors) == (0, QEMU not in arguments[-1])
+        assert "to choose from" not in errors
+
+
 def test_boot_log_is_its_own_memory_map(capsys: pytest.CaptureFixture[str]) -> None:
     status, _, errors = checked(capsys, "--memory-map", QEMU, QEMU)
     assert status == 2

@@ -240,7 +240,8 @@ def test_a_component_lists_what_it_has(capsys: pytest.CaptureFixture[str], compo
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("bitmap.frees-only-alocated", "bitmap.frees-only-allocated"), ("frees-only", "frees-only-")]
+    ("name", "near"),
+    [("bitmap.frees-only-alocated", "bitmap.frees-only-allocated"), ("frees-only", "frees-only-"), ("BUDDY", "buddy,")],
 )
 def test_an_unknown_name_is_status_2_and_names_what_is_like_it(
     capsys: pytest.CaptureFixture[str], name: str, near: str
@@ -252,9 +253,19 @@ def test_an_unknown_name_is_status_2_and_names_what_is_like_it(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["", "?"])
-def test_where_nothing_is_like_it_no_name_is_given(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    assert explain(capsys, name) == (2, "", f"memoracle: explain: nothing is called '{name}'\n")
+@pytest.mark.parametrize("name", ["?", "nonsense", "a free frame"])
+def test_where_nothing_is_like_it_the_components_are_named(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    components = ", ".join(registry.COMPONENTS)
+    said = f"nothing is called '{name}'; the components list what they have: {components}"
+    assert explain(capsys, name) == (2, "", f"memoracle: explain: {said}\n")
+
+
+@pytest.mark.parametrize("name", ["bitmap.allocates-only-free", "frame.allocate.must-succeed", "pml4.read"])
+def test_a_name_may_stand_in_the_brackets_in_which_check_prints_it(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert explain(capsys, f"[{name}]") == explain(capsys, name)
+    assert explain(capsys, f"[{name}]")[0] == 0
 
 
 def test_the_common_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

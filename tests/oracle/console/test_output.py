@@ -109,7 +109,7 @@ def test_the_last_report_stands_where_there_is_no_new_one(inputs: dict[str, Path
     assert report.read_text() == "old"
 
 
-@pytest.mark.parametrize("output", ["", ".", "none/report", "trace/report", "circle"])
+@pytest.mark.parametrize("output", [".", "none/report", "trace/report", "circle"])
 def test_where_nothing_can_be_written(
     inputs: dict[str, Path],
     tmp_path: Path,

@@ -21,9 +21,9 @@ BROKEN = {
     ),
     "nothing": ("", "the line is empty"),
     "blanks": (" \t", "the line is empty"),
-    "array": ("[1]", "no JSON object, as headers and events are: '[1]'"),
-    "line of a console": ("[    0.1] panic", "no JSON object, as headers and events are: '[    0.1] panic'"),
-    "string": ('"op"', "no JSON object"),
+    "array": ("[1]", "not a JSON object, as headers and events are: '[1]'"),
+    "line of a console": ("[    0.1] panic", "not a JSON object, as headers and events are: '[    0.1] panic'"),
+    "string": ('"op"', "not a JSON object"),
     "long line of a console": ("x" * 1000, f"'{'x' * 60}...'"),
     "header": ('{"memoracle": 1}', "the trace starts again at line 3: one trace a file, or --split"),
     "more than an object": (GOOD + " x", "trailing characters"),
@@ -256,7 +256,7 @@ def test_keys_of_the_recorder_do_not_hide_a_fault() -> None:
 
 
 def test_bytes_that_are_no_utf8() -> None:
-    with pytest.raises(MalformedLine, match="no UTF-8"):
+    with pytest.raises(MalformedLine, match="not UTF-8"):
         decode_event(b'{"op": "frame.free", "address": 5, "error": "\xff"}')
 
 

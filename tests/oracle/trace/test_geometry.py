@@ -190,8 +190,8 @@ def test_toml_file_is_read(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (b"frames = 0\n", "frames"),
-        (b"frames = \n", "it is no TOML"),
-        (b"preset = '\xff'\n", "no UTF-8: invalid start byte at byte 10"),
+        (b"frames = \n", "it is not TOML"),
+        (b"preset = '\xff'\n", "not UTF-8: invalid start byte at byte 10"),
         (b"colour = 'red'\n", "colour: unknown key"),
     ],
 )
@@ -268,5 +268,5 @@ def test_unknown_key_lists_those_that_there_are() -> None:
 def test_file_of_a_geometry_has_a_limit_and_may_have_a_mark(tmp_path: Path) -> None:
     (tmp_path / "g.toml").write_bytes(b"\xef\xbb\xbfframes = 64\n")
     assert load_geometry(str(tmp_path / "g.toml")).frames == 64
-    with pytest.raises(GeometryError, match="/dev/zero: it is no TOML: it has more than 1,048,576 bytes"):
+    with pytest.raises(GeometryError, match="/dev/zero: it is not TOML: it has more than 1,048,576 bytes"):
         load_geometry("/dev/zero")

@@ -84,7 +84,7 @@ def test_damaged_gzip_is_an_input_error(monkeypatch: pytest.MonkeyPatch) -> None
     whole[-6] ^= 0xFF  # the checksum
     with pytest.raises(InputError, match="damaged"):
         read_from(monkeypatch, bytes(whole))
-    with pytest.raises(InputError, match=r"the gzip stream is damaged: what follows it is no gzip$"):
+    with pytest.raises(InputError, match=r"the gzip stream is damaged: what follows it is not gzip$"):
         read_from(monkeypatch, gzip.compress(TEXT) + b"garbage")
     with pytest.raises(InputError, match="damaged"):
         read_from(monkeypatch, bytes(whole[:10]) + b"\xff" * 20)
