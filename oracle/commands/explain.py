@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     name = bare(args.name)
     explanation = explained(index, name)
     if explanation is None:
-        raise InputError("explain", None, unknown(name, index.names, COMPONENTS))
+        raise InputError("explain", None, unknown(name, index.names, sorted(COMPONENTS)))
     with report_to(args) as out:
         write(args, explanation, out)
     return Status.HOLDS
