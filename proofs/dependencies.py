@@ -1,8 +1,8 @@
-"""What a verdict depends on: the text of every module that what it is about, or who settled it, may read.
+"""What a verdict depends on: the text of every module that can affect the claim, or how it is settled.
 
-That is what the modules of the component and the one that makes the claim import, and so on, with what settles claims.
-Some modules serve all components, each by its name (`exhaustive/runs.py`, say): of what these import, the modules of
-other components count only where the component is built on those.
+These are the modules of the component and the one that makes the claim, all that they import, directly or not, and what
+settles claims. Some modules serve every component by its name (`exhaustive/runs.py`, for example): of what these
+import, the modules of other components count only where the component is built on those.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from memoracle.proofs.parts import BUILT_ON, component_of
 
 ROOT = Path(__file__).parents[1]
 SETTLES = ("proofs.obligations.discharge",)
-READ_ALL = {"proofs.rules": "impl"}  # whose claims are about the text of a whole wing
+READ_ALL = {"proofs.rules": "impl"}  # claims of this module are about the text of this whole wing
 BY_NAME = ("abstraction", "contracts", "counting", "emulator", "exhaustive", "registry", "rules")  # in proofs/
 IMPORT = re.compile(r"^[ \t]*from (memoracle[.\w]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
 STARTING = 3  # seconds in which this process may have imported some module before it read the files
@@ -30,21 +30,21 @@ NAME = re.compile(r"(\w+)(?:\s+as\s+\w+)?")
 
 @dataclass(frozen=True)
 class Source:
-    """A module's file as it was when it was read: its text, and by what a change of it shows."""
+    """A module's file as it was when it was read: its text, and what shows that it has changed since."""
 
     path: Path
     text: str
     stamp: tuple[int, int, int]
 
     def is_as_read(self) -> bool:
-        """Whether nobody has changed the file since."""
+        """Whether the file is unchanged since."""
         with suppress(OSError):
             return stamp(self.path) == self.stamp
         return False
 
 
 def stamp(path: Path) -> tuple[int, int, int]:
-    """By what a change of a file shows; raises OSError."""
+    """What differs after a change of the file: its time, size and inode; raises OSError."""
     found = path.stat()
     return found.st_mtime_ns, found.st_size, found.st_ino
 
@@ -59,7 +59,7 @@ def sources() -> dict[str, Source]:
     return found
 
 
-# Read before the modules that make claims are imported: what is as it was read when they were settled is what was run.
+# Read before the modules that make claims are imported: a file that is unchanged when they are settled is what was run.
 READ_AT = time.time()
 SOURCES = sources()
 
@@ -75,7 +75,7 @@ def knows(module: str) -> bool:
 
 
 def digest(component: str, module: str) -> str:
-    """A hash of all that a verdict on a component's claim depends on. module: the one that makes the claim."""
+    """A hash of all text that a verdict on a component's claim depends on. module: the one that makes the claim."""
     whole = hashlib.sha256()
     for name in sorted(modules(component, module)):
         whole.update(f"{name}\0{SOURCES[name].text}\0".encode())
@@ -84,7 +84,7 @@ def digest(component: str, module: str) -> str:
 
 @cache
 def modules(component: str, module: str) -> frozenset[str]:
-    """The modules that it depends on."""
+    """The modules that such a verdict depends on."""
     due = {component, *BUILT_ON.get(component, ())}
     waiting = [name for name in SOURCES if owner(name) == component]
     waiting += [*SETTLES, module.removeprefix("memoracle.")]
@@ -103,7 +103,7 @@ def modules(component: str, module: str) -> frozenset[str]:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """The modules that a module imports, wherever in its text, with the packages that they are in."""
+    """The modules that a module imports anywhere in its text, with the packages that they are in."""
     return frozenset(each for name in _imported(SOURCES[module].text) for each in _with_packages(name))
 
 
@@ -124,7 +124,7 @@ def _with_packages(name: str) -> Iterator[str]:
 
 @cache
 def owner(module: str) -> str | None:
-    """The component that a module is of; None if it serves all."""
+    """The component that a module belongs to; None if it serves all."""
     wing, *inner = module.split(".")
     if wing in ("spec", "impl"):
         return _component(inner[0]) if inner else None
@@ -139,6 +139,6 @@ def _component(name: str) -> str | None:
 
 
 def serves_by_name(module: str) -> bool:
-    """Whether a module serves all components, each by its name."""
+    """Whether a module serves every component by its name."""
     wing, *inner = module.split(".")
     return wing == "proofs" and bool(inner) and inner[0] in BY_NAME and owner(module) is None

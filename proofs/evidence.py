@@ -1,4 +1,4 @@
-"""All that there is to prove, settled on all processors."""
+"""Settles all that there is to prove, on all processors."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class UnknownComponentError(ValueError):
 
 @dataclass(frozen=True)
 class Piece:
-    """One claim. unsettled: what is reported of it if settling it fails; settle: whether it holds, and how it fails.
+    """One claim. unsettled: the result to report if settling it fails.  settle: settles the claim.
 
-    together: pieces that name the same, unless that is nothing, are settled in one process.
+    together: pieces with the same name here, if it is not empty, are settled in one process.
     kept: where its verdict is kept, if it may be.
     """
 
@@ -80,7 +80,7 @@ def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None
 def _settled(pieces: Sequence[Piece], left: Sequence[int]) -> Generator[tuple[int, Result], None, None]:
     """The results of those pieces that are left."""
     known = durations()
-    # What took longest comes first, so that it does not run alone in the end; so does what was never timed.
+    # What took longest before comes first, so that it does not run alone at the end; so does what was never timed.
     groups: dict[str, list[int]] = {}
     for place in left:
         groups.setdefault(pieces[place].together or f"#{place}", []).append(place)
@@ -126,7 +126,7 @@ def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
 
 
 def _emulated() -> list[Piece]:
-    """What is settled by an emulated processor. Only who asks for it loads it."""
+    """The claims that an emulated processor settles. It is loaded only where it is asked for."""
     from memoracle.proofs.emulator import run as machine_run
 
     def piece(of: Computation) -> Piece:

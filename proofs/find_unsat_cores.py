@@ -24,7 +24,7 @@ TOGETHER = 30_000_000  # the solver's budget for a goal, all hypotheses tracked
 APART = 400_000_000  # given a core
 ALL = 60_000_000  # for all goals of a path, clauses by and by
 CHEAP = 1_000_000  # for all goals of a path, given a core: asked apart, they cost as much to put as to answer
-EASY = 300_000  # what needs no second thought
+EASY = 300_000  # a path that costs no more is noted without looking for less
 
 
 def find(obligation: Obligation) -> dict[str, Needed]:

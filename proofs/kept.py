@@ -42,7 +42,7 @@ class Kept:
     modules: frozenset[str]
 
     def verdict(self) -> Result | None:
-        """What was kept, if it was, and its file is whole."""
+        """The verdict that was kept; None if there is none, or its file is damaged."""
         try:
             found = msgspec.json.decode(self._path().read_bytes(), type=Result)
         except (OSError, RuntimeError, msgspec.DecodeError):
@@ -50,7 +50,7 @@ class Kept:
         return replace(found, cached=True) if found.verdict == PROVED else None
 
     def keep(self, result: Result) -> None:
-        """Keeps a verdict, if it says that the claim is proved, and of the files as they are."""
+        """Keeps a verdict, if it is that the claim is proved, and the files have not changed meanwhile."""
         if result.verdict == PROVED and dependencies.are_as_read(self.modules):
             with suppress(OSError, RuntimeError):  # no cache is as good, but slower
                 solver.keep(self._path(), json.dumps(asdict(result)))
@@ -60,7 +60,7 @@ class Kept:
 
 
 def kept(unsettled: Result, module: str) -> Kept:
-    """Of a claim, that a module makes."""
+    """Where the verdict on a claim, which this module makes, is kept."""
     claim = [unsettled.name, unsettled.component, unsettled.kind, unsettled.claim]
     depends = dependencies.digest(unsettled.component, module)
     key = hashlib.sha256(json.dumps([claim, depends, environment()]).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which modules make up a component, in each wing: where they are not all of its own name."""
+"""Which modules make up a component in each wing, where they do not all have its name."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BUILT_ON = {
 
 
 def parts_of(component: str) -> tuple[str, ...]:
-    """The names of a component's modules; a wing need not have each."""
+    """The names of a component's modules; a wing need not have all of them."""
     return PARTS.get(component, (component,))
 
 
 def component_of(module: str) -> str:
-    """The component that a module is a part of."""
+    """The component that a module belongs to."""
     return next((component for component, parts in PARTS.items() if module in parts), module)

@@ -1,4 +1,4 @@
-"""A limit to the processor's time that something takes, so that a busy machine changes no verdict."""
+"""Limits the processor time of a piece of work. Time on the clock would let a busy machine change a verdict."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ TIMERS = {signal.ITIMER_VIRTUAL: signal.SIGVTALRM, signal.ITIMER_PROF: signal.SI
 
 @contextmanager
 def limited(seconds: float, error: Exception, timer: int) -> Iterator[None]:
-    """Raises an error in the main thread once this process has worked so long.
+    """Raises an error in the main thread once this process has used this much processor time.
 
-    timer: `signal.ITIMER_VIRTUAL` or `signal.ITIMER_PROF`; a limit within another needs the one that is not in use.
+    timer: `signal.ITIMER_VIRTUAL` or `signal.ITIMER_PROF`; of two nested limits each needs another timer.
     """
     with limits(error, timer) as limit:
         limit(seconds)
@@ -23,7 +23,7 @@ def limited(seconds: float, error: Exception, timer: int) -> Iterator[None]:
 
 @contextmanager
 def limits(error: Exception, timer: int) -> Iterator[Callable[[float], None]]:
-    """The same for one piece of work after another: a function that sets how long the next may take, or 0 after it."""
+    """The same for several pieces of work in turn: yields a function that sets the limit of the next; 0 ends it."""
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise error

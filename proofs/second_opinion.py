@@ -1,7 +1,7 @@
-"""Asks a second solver, bitwuzla, every goal with bit vectors that Z3 is asked: it reads the same text, and must agree.
+"""Asks a second solver, bitwuzla, every goal with bit vectors that Z3 is asked: it reads the same text and must agree.
 
 `make second-opinion` (`python -m memoracle.proofs.second_opinion [COMPONENT or OBLIGATION ...]`) ends with 0 if it
-agrees to each, with 1 if it disagrees to one, and with 3 if it gave up on one and disagrees to none.
+agrees on every goal, with 1 if it disagrees on one, and with 3 if it gave up on one and disagrees on none.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def answer(text: str, milliseconds: int = MILLISECONDS) -> str:
 
 
 def obligations(wanted: Sequence[str]) -> list[Obligation]:
-    """Those of the components or of the names that are wanted, or all, whose goals have bit vectors."""
+    """The obligations whose goals have bit vectors: of these components, or of these names, or all."""
     every = [
         each for proofs in PROOFS.values() for each in proofs() if isinstance(each, Obligation) and not each.integers
     ]
@@ -41,12 +41,12 @@ def obligations(wanted: Sequence[str]) -> list[Obligation]:
 
 
 def opinions(obligation: Obligation) -> Counter[str]:
-    """How often it answered what. Where it is noted which hypotheses suffice, it is given those."""
+    """How often each answer was given. Where notes say which hypotheses suffice, the solver is given those."""
     return Counter(answer(text) for text in texts(obligation))
 
 
 def texts(obligation: Obligation) -> Iterator[str]:
-    """What the solver is asked, of each path with goals."""
+    """The text that the solver is asked, for each path with goals."""
     for run in explore(obligation.sorts, obligation.body, obligation.integers):
         if not run.goals:
             continue
@@ -60,7 +60,7 @@ def texts(obligation: Obligation) -> Iterator[str]:
 
 
 def main(wanted: Sequence[str]) -> int:
-    """Prints what it answered otherwise than `unsat`, and how many questions there were; the exit status."""
+    """Prints every answer other than `unsat`, and how many questions there were; returns the exit status."""
     asked = obligations(wanted)
     total: Counter[str] = Counter()
     for place, found in run_each([partial(opinions, each) for each in asked]):

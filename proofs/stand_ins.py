@@ -1,7 +1,7 @@
-"""What stands in for the containers and the components of the reference while its code is run on unknown values.
+"""Lists the stand-ins: what takes the place of containers and components while code is run on unknown values.
 
-The list is computed from the text: a class of the proofs that has a method which the reference calls, or which Python
-calls for an operation on a container, is taken for one.
+The list is computed from the text: a class of the proofs is a stand-in if it has a method that the reference calls, or
+that Python calls for an operation on a container.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ OPERATIONS = frozenset(
     f"__{name}__"
     for name in ("add", "bool", "contains", "delitem", "eq", "getitem", "iadd", "iter", "len", "radd", "setitem")
 )
-# A loop's invariant, and a step of the code, of which another proof shows what it does: these are no containers.
+# Classes with such methods that are no containers: a loop's invariant, and a step that another proof is about.
 OF_PROOFS = frozenset({"on_entry", "havoc", "__call__"})
 
 
 @cache
 def stand_ins() -> dict[str, tuple[str, ...]]:
-    """By the file that has them, the names of the classes."""
+    """The names of the classes, by the file that has them."""
     found: dict[str, tuple[str, ...]] = {}
     for place in PLACES:
         for path in [ROOT / place] if place.endswith(".py") else sorted((ROOT / place).rglob("*.py")):
@@ -47,7 +47,7 @@ def _stands_in(each: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> bool:
 
 @cache
 def called() -> frozenset[str]:
-    """The methods that the code of the reference calls."""
+    """The names of the methods that the code of the reference calls."""
     found = set()
     for path in (ROOT / "impl").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -57,5 +57,5 @@ def called() -> frozenset[str]:
 
 
 def said() -> str:
-    """The list in words, with the files."""
+    """The list as a sentence, with the files."""
     return "; ".join(f"{', '.join(names)} ({file})" for file, names in stand_ins().items())

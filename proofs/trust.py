@@ -1,4 +1,4 @@
-"""What a verdict rests on that nothing here proves."""
+"""What a verdict rests on although nothing here proves it."""
 
 from __future__ import annotations
 

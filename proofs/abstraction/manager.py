@@ -1,4 +1,4 @@
-"""What state of the law a manager stands for, as far as it shows: ghosts are chosen so that they fit."""
+"""Maps a manager to the state of the law that it stands for; ghost parts, which it does not hold, are chosen to fit."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def mappings_of(manager: Manager) -> Mappings:
 
 
 def memory_of(manager: Manager) -> law.Memory:
-    """The whole. If a free frame is mapped, somebody did not behave."""
+    """The state of the whole law. If a free frame is mapped, some caller broke its contract."""
     frames, mappings, paging = frames_of(manager.bitmap), mappings_of(manager), manager.paging
     page_of_frame: dict[Any, int] = {frame: page for page, frame in manager.frame_at.items()}
     roots = {frame: process for process, frame in paging.roots.items() if process}
@@ -72,7 +72,7 @@ def memory_of(manager: Manager) -> law.Memory:
         return uses[0] if len(uses) == 1 else -len(uses)  # a frame that is used twice has no lawful use
 
     def block_at(process: Any, page: Any) -> tuple[int, int]:
-        """The first page and the pages of the allocated block that a page lies in; nothing if there is none."""
+        """The first page and the pages of the allocated block that a page lies in; 0 and 0 if there is none."""
         space = manager.spaces.of(process)
         found = [] if space is None else [block[:2] for block in space.blocks() if block[2]]
         return next(((first, pages) for first, pages in found if first <= page < first + pages), (0, 0))

@@ -1,4 +1,4 @@
-"""What state of the law an object of the reference stands for.
+"""Maps an object of the reference to the state of the law that it stands for.
 
 These views are live: they read the object when they are asked. They read the object's own containers, or what stands in
 for them in a proof (anything with the methods `has`, `maps` and `at`).

@@ -1,4 +1,4 @@
-"""What state of the law concrete page tables stand for: what they map, and what each of them knows."""
+"""Maps concrete page tables to the state of the law that they stand for: what they map, and what each table knows."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _verdict(function: PublicFunction) -> tuple[Verdict, str | None, str]:
 
 
 def _fault_of(function: PublicFunction, contract: Conditions | None) -> tuple[Verdict, str] | None:
-    """Why a contract is none, before anything is run: it says nothing, or CrossHair reads other than what it says."""
+    """What is wrong with a contract before anything is run: it is empty, or CrossHair reads it otherwise."""
     before, after = written(function)
     if not claim(function) or not after or contract is None:
         return NO_CONTRACT
@@ -162,7 +162,7 @@ def _narrowed(contract: Conditions, cases: Sequence[Sequence[object]]) -> Condit
 
 
 class _Preconditions(Pep316Parser):
-    """What is enforced of a contract inside another's function: `pre:` alone; the rest it proves for itself."""
+    """What is enforced of a contract where another function calls: `pre:` alone; the rest has its own proof."""
 
     def get_fn_conditions(self, ctxfn: FunctionInfo) -> Conditions | None:
         found = super().get_fn_conditions(ctxfn)
@@ -175,7 +175,7 @@ class _Preconditions(Pep316Parser):
 class _Conditions:
     """Conditions that are evaluated one after the other, up to the first that fails, and count how often each held.
 
-    concrete: no value is symbolic, so that nothing of this need be traced.
+    concrete: no value is symbolic, so nothing has to be traced.
     """
 
     def __init__(self, conditions: Sequence[ConditionExpr], concrete: bool) -> None:
@@ -195,7 +195,7 @@ class _Conditions:
 
 
 def _confirm(function: PublicFunction, contract: Conditions, cases: int | None) -> tuple[Verdict, str | None]:
-    """CrossHair's verdict on all conditions at once: each path of the function ends in evaluating every one of them."""
+    """CrossHair's verdict on all conditions at once: at the end of each path of the function all are evaluated."""
     after = _Conditions(contract.post, cases is not None)
     before = [replace(each, evaluate=_Conditions([each], cases is not None)) for each in contract.pre]
     one = replace(contract, pre=before, post=[replace(contract.post[0], evaluate=after)])
@@ -213,7 +213,7 @@ def _confirm(function: PublicFunction, contract: Conditions, cases: int | None) 
         return "vacuous", worst.message
     if worst.state != MessageType.CONFIRMED:
         return "refuted", f"post: {contract.post[after.at].expr_source}: {worst.message}"
-    # CrossHair drops some paths without a word: those are no confirmations.
+    # CrossHair drops some paths silently: those confirm nothing.
     if not min(after.held) or (cases is not None and {*after.held} != {cases}):
         return "unknown", f"confirmed in {min(after.held)} of {cases} cases"
     return "proved", None

@@ -1,4 +1,4 @@
-"""The contracts as they are written: the public functions of a package, and what their docstrings promise (PEP 316)."""
+"""Reads contracts: the public functions of a package, and the conditions in their docstrings (PEP 316)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PublicFunction:
         return _parameters(self.function)
 
     def admits(self, arguments: Mapping[str, object], invariants: bool = True) -> bool:
-        """Whether the function may be called so; one that raises is a precondition that does not hold.
+        """Whether the preconditions hold of these arguments; one that raises an error does not hold.
 
         invariants: whether those of the class are read too; they hold of an object that its own operations made.
         """
@@ -61,7 +61,7 @@ class PublicFunction:
             return False
 
     def broken(self, arguments: Mapping[str, object], before: object, answer: object) -> str | None:
-        """The first `post:` that does not hold after a call, as it is written.
+        """The first `post:` line that does not hold after a call, as it is written.
 
         before: with the arguments as they were; an error is no condition that holds, and is raised.
         """

@@ -1,6 +1,6 @@
 """Hands the cases of a scope to CrossHair.
 
-CrossHair decides by `smt_fork` which case a path runs, so its "confirmed over all paths" speaks of every one of them,
+CrossHair decides by `smt_fork` which case a path runs, so its "confirmed over all paths" is about every one of them,
 and the path runs the real code on real words and sets.
 """
 

@@ -64,7 +64,7 @@ def states_of(module: ModuleType, owner: type) -> list[State]:
 
 
 class Taken(NamedTuple):
-    """One call of a walk: how it is said, what it answered, the object after it, and whether that is another state."""
+    """One call of a walk: its text, what it answered, the object after it, and whether that is another state."""
 
     said: str
     answer: object
@@ -103,7 +103,7 @@ def _call(function: PublicFunction, arguments: Sequence[object], instance: objec
 def snapshot(instance: object) -> tuple[Callable[..., object], tuple[type, bytes]]:
     """How a state is copied (copyreg): whole, also where CrossHair copies `__old__` shallowly.
 
-    What its parts share they still share in the copy, since only the whole is copied in this way.
+    What parts of the state share is still shared in the copy, since the state is only copied as a whole.
     """
     image = BytesIO()
     pickler = pickle.Pickler(image)
@@ -120,7 +120,7 @@ def restore(owner: type, attributes: bytes) -> object:
 
 
 def canonical(value: object) -> object:
-    """What a state is, whatever order its sets and dictionaries were filled in."""
+    """A state's value, independent of the order in which its sets and dictionaries were filled."""
     if isinstance(value, Mapping):
         return tuple(sorted((key, canonical(each)) for key, each in value.items()))
     if isinstance(value, list | tuple | array):

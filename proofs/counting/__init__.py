@@ -1,1 +1,1 @@
-"""Counts of states and transitions that are known from elsewhere."""
+"""Counts states and transitions in three ways, one of them by formulas that others have published."""

@@ -1,4 +1,4 @@
-"""How many states and transitions there are: numbers that this project did not choose.
+"""Counts states and transitions, and compares the counts with numbers that this project did not choose.
 
 Each is computed by an exhaustive run of the reference, again by counting the models of the law's clauses, and by a
 formula; the three must agree. Beyond the sizes that can be run, only the formula is reported.

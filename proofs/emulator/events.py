@@ -1,4 +1,4 @@
-"""What an emulated machine has, and what happens on it: calls of the reference, and accesses to memory."""
+"""The frames of an emulated machine, and the events on it: calls of the reference, and accesses to memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UPPER = (1 << 64) - (1 << 47)  # where the upper half of virtual addresses start
 
 
 class Call(NamedTuple):
-    """A call of the reference. sound: it is to succeed, where the process lives and the page is not mapped."""
+    """A call of the reference. sound: it should succeed if the process is live and the page is not mapped."""
 
     name: str
     process: int
@@ -25,7 +25,7 @@ class Call(NamedTuple):
     sound: bool = True
 
     def __str__(self) -> str:
-        """As it is written in a test."""
+        """The call as it is written in a test."""
         if self.name in ("create", "exit"):
             return f"paging.{self.name}({self.process})"
         leaf = ""

@@ -1,8 +1,8 @@
 """An emulated x86 that walks the reference's page tables: a processor that this project did not write.
 
 The tables lie in its physical memory where the reference says they lie; it loads, stores and fetches instructions as
-the kernel (ring 0) and as a user (ring 3), and either sees a byte of physical memory or takes an exception. What it
-runs, and nothing else, is mapped through one entry of the PML4 that the reference leaves empty.
+the kernel (ring 0) and as a user (ring 3), and either sees a byte of physical memory or takes an exception. The code
+that it runs, and nothing else, is mapped through one entry of the PML4 that the reference leaves empty.
 
 Physical memory is sparse: some windows of 4 KiB. Every 16 bytes of it say where they are: they hold an instruction
 `mov rax, ADDRESS`, where ADDRESS is the physical address at which ADDRESS itself stands. To load it, or to run the
@@ -21,7 +21,7 @@ from unicorn import x86_const as x86
 
 from memoracle.impl.paging import Paging
 
-PHYSICAL_ADDRESS_BITS = 40  # it knows no more
+PHYSICAL_ADDRESS_BITS = 40  # the emulated processor has no more
 WINDOW = 4096
 SLOT = 16
 PROBED = 3  # the byte of a slot that probes are at: the address of that byte stands there
@@ -84,14 +84,14 @@ class Processor:
     # Physical memory
 
     def reset(self) -> None:
-        """No window holds a table, each says where it is."""
+        """Fills every window with slots that say where they are; none holds a table."""
         for window in self.windows:
             self.engine.mem_write(window, marked(window))
         self.laid.clear()
         self.bytes.clear()
 
     def lay(self, paging: Paging, index: int) -> None:
-        """Writes the tables into physical memory; what was a table and is none any more says again where it is.
+        """Writes the tables into physical memory; what is no longer a table is filled with slots again.
 
         index: an entry of the PML4 that no process uses. Raises TakenEntryError if one does.
         """
@@ -120,10 +120,10 @@ class Processor:
         self.engine.mem_write(frame << self.page_shift, self.bytes[frame])
 
     def walked(self, paging: Paging) -> str | None:
-        """Gives the reference the entries that the processor has written, as in memory that both share.
+        """Copies entries that the processor has written back to the reference, as if they shared the memory.
 
-        It sets "accessed" and "dirty", and nothing else; what else changed is said. Entries of the kernel half are kept
-        equal by the reference, and so are not given back.
+        The processor sets "accessed" and "dirty"; any other change is returned. Entries of the kernel half are not
+        copied back, since the reference keeps them equal.
         """
         tops = {frame: process for process, frame in paging.roots.items()}
         for frame, before in self.bytes.items():
@@ -158,16 +158,16 @@ class Processor:
         return {LOAD: self.load, STORE: self.store, FETCH: self.fetch}[kind](virtual)
 
     def load(self, virtual: int) -> int | str:
-        """What is loaded is the address of the byte."""
+        """Loads from an address: the value is the physical address of the byte."""
         self.engine.reg_write(x86.UC_X86_REG_RBX, virtual)
         return self._run(self.code, len(LOADS)) or self._rax()
 
     def fetch(self, virtual: int) -> int | str:
-        """What runs is the instruction that says the address of the byte."""
+        """Runs the instruction at an address: it loads the physical address of the byte."""
         return self._run(virtual - OPCODE & (1 << 64) - 1, LENGTH) or self._rax()
 
     def store(self, virtual: int, physical: int | None = None) -> int | str:
-        """Stores, and looks where that arrived: at this physical address, or else anywhere."""
+        """Stores, and looks where the value arrived: at this physical address first, then anywhere."""
         self.engine.reg_write(x86.UC_X86_REG_RBX, virtual)
         self.engine.reg_write(x86.UC_X86_REG_RCX, TOKEN)
         failed = self._run(self.code + len(LOADS), len(STORES))
@@ -179,7 +179,7 @@ class Processor:
         return next(filter(self._stored, places), NO_MEMORY)
 
     def _stored(self, place: int) -> bool:
-        """Whether the token is there; if so, the place says again where it is."""
+        """Whether the token is there; if so, the slot is filled again."""
         if int.from_bytes(self.engine.mem_read(place, 8), "little") != TOKEN:
             return False
         self.engine.mem_write(place, place.to_bytes(8, "little"))
@@ -212,7 +212,7 @@ class Processor:
     # Its own code
 
     def _prepare(self) -> None:
-        """Lays out its own PML4 and tables, and the code: a page for ring 3, and one for ring 0."""
+        """Lays out the processor's own PML4 and tables, and its code: a page for ring 3, and one for ring 0."""
         own = [OWN + WINDOW * turn for turn in range(6)]
         self.engine.mem_map(OWN, WINDOW * len(own))
         for table, below in pairwise(own[:4]):
@@ -222,7 +222,7 @@ class Processor:
             self.engine.mem_write(page, CODE)
 
     def _context(self, user: bool) -> unicorn.UcContext:
-        """Its registers when it is about to run code in ring 3 or 0."""
+        """The processor's registers just before it runs code in ring 3 or 0."""
         for register, value in ((x86.UC_X86_REG_CR3, OWN), (x86.UC_X86_REG_CR4, CR4), (x86.UC_X86_REG_CR0, CR0)):
             self.engine.reg_write(register, value)
         self.engine.reg_write(x86.UC_X86_REG_MSR, (EFER_MSR, EFER))
@@ -237,9 +237,9 @@ class Processor:
 
 
 def look(paging: Paging, process: int, access: Access, virtual: int, windows: Iterable[int]) -> int | str:
-    """What an emulated processor reaches by an access to an address under a process's PML4, or why it reaches nothing.
+    """The byte that an access to an address under a process's PML4 reaches, or why it reaches none.
 
-    windows: of physical memory that there are, besides those that hold the tables.
+    windows: the windows of physical memory, besides those that hold the tables.
     """
     tables = (*paging.roots.values(), *paging.memory)
     processor = Processor(paging.page_shift, [*(frame << paging.page_shift for frame in tables), *windows])

@@ -1,4 +1,4 @@
-"""Random operations on page tables; after each few, an emulated processor looks whether it agrees."""
+"""Random operations on page tables; after every few, an emulated processor checks whether it agrees."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from memoracle.proofs.emulator.processor import (
 from memoracle.proofs.emulator.shrink import Failed
 from memoracle.proofs.emulator.trial import Trial
 
-LENGTH = 300  # of a life, in calls
-BATCH = 6  # calls between two looks
-LOOKS = 15  # addresses in each process at each look
+LENGTH = 300  # calls of one run
+BATCH = 6  # calls between two checks
+LOOKS = 15  # addresses in each process at each check
 PROCESSES = range(1, 6)
 TYPES = (0, 1, 4, 5, 6)  # the memory types that the PAT has
 KERNEL_LOAD = Access(LOAD, False)
@@ -31,7 +31,7 @@ OTHERS = [Access(kind, user) for user in (False, True) for kind in (LOAD, STORE,
 
 
 class Life:
-    """The random calls of one reference, and where to look."""
+    """A random run of one reference: its calls, and the addresses that are checked between them."""
 
     def __init__(self, draw: random.Random, site: Site, processor: Processor) -> None:
         self.draw = draw
@@ -47,7 +47,7 @@ class Life:
         self.indices = {level: draw.sample(few[level], draw.randint(1, 3)) for level in few}
 
     def run(self) -> Failed | None:
-        """Calls, and looks between them; None if all agree."""
+        """Makes the calls, with checks between them; None if all agree."""
         for turn in range(LENGTH):
             call = self._call()
             self.events.append(call)
@@ -90,7 +90,7 @@ class Life:
         return Leaf(physical, draw.choice(TYPES), *(draw.random() < 0.6 for _ in range(3)))
 
     def _spoilt(self, call: Call) -> Call:
-        """A mapping that is to be refused."""
+        """A mapping that must be refused."""
         assert call.leaf is not None
         draw, leaf = self.draw, call.leaf
         if draw.random() < 0.5:
@@ -101,7 +101,7 @@ class Life:
         return call._replace(leaf=draw.choice((unaligned, beyond, untyped)), sound=False)
 
     def _astray(self, call: Call) -> Call:
-        """The same at an address that is no page's, or not canonical."""
+        """The same mapping at an address that is not that of a page, or not canonical."""
         unaligned = call.virtual | 1 << self.draw.randrange(self.site.page_shift)
         beyond = call.virtual ^ 1 << self.draw.randrange(47, 64)
         return call._replace(virtual=self.draw.choice((unaligned, beyond, call.virtual + (1 << 64))), sound=False)
@@ -122,7 +122,7 @@ class Life:
     # Looks
 
     def _look(self) -> Wrong | None:
-        """What the processor sees at some addresses in each process, and whether that is right."""
+        """Checks what the processor sees at some addresses in each process."""
         trial = self.trial
         for process in PROCESSES:
             if process not in trial.lower:

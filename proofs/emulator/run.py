@@ -1,6 +1,6 @@
-"""The evidence of an emulated processor: it agrees with the reference's page tables about a million loads.
+"""Has an emulated processor agree with the reference's page tables on about a million loads.
 
-`python -m memoracle.proofs.emulator.run` runs it, for leaves of each size on a processor of its own.
+`python -m memoracle.proofs.emulator.run` runs this for leaves of each size, in a process each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from memoracle.proofs.obligations.obligation import Computation
 from memoracle.proofs.obligations.process_pool import Failure, run_each
 
 LEVELS = {1: "4 KiB", 2: "2 MiB", 3: "1 GiB"}  # of leaves, with what they map
-CALLS, LOADS = 34_000, 334_000  # at least so many, at each level
+CALLS, LOADS = 34_000, 334_000  # at least this many at each level
 SEED = 1
 PROCESSOR = f"unicorn {version('unicorn')}"
 MUST_HAPPEN = [
@@ -58,7 +58,7 @@ class Agreement(NamedTuple):
 
 
 def agree(level: int, calls: int, loads: int, seed: int) -> Agreement:
-    """Runs one reference after the other, until there were so many calls and loads."""
+    """Runs one reference after the other, until there were this many calls and loads."""
     started = time.perf_counter()
     draw, site = random.Random(f"{seed} {level}"), site_of(level)
     processor = Processor(site.page_shift, site.windows)
@@ -71,7 +71,7 @@ def agree(level: int, calls: int, loads: int, seed: int) -> Agreement:
 
 
 def wrong(agreement: Agreement) -> str | None:
-    """The shortest test that was found to fail, or what never happened and so was not tried; None if all is well."""
+    """The shortest test that was found to fail, or what never happened and so was not tested; None if all agrees."""
     if agreement.failed is not None:
         return as_test(agreement.failed)
     never = [what for what in MUST_HAPPEN if not agreement.happened[what]]
@@ -79,7 +79,7 @@ def wrong(agreement: Agreement) -> str | None:
 
 
 def computations() -> list[Computation]:
-    """That the emulated processor agrees, by the size of leaves."""
+    """The claims that the emulated processor agrees, one for each size of leaves."""
     return [_computation(level) for level in LEVELS]
 
 

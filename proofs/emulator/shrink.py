@@ -1,4 +1,4 @@
-"""The shortest events that make the reference fail before an emulated processor, as a test."""
+"""Shrinks a run on which the reference and an emulated processor disagree, and writes it as a test."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Failed(NamedTuple):
 
 
 class Replay:
-    """Does again what was done, or parts of it."""
+    """Repeats the events of a run, or some of them."""
 
     def __init__(self, failed: Failed) -> None:
         self.failed = failed

@@ -1,4 +1,4 @@
-"""The reference's page tables under an emulated processor: what was asked of them, and whether the processor agrees.
+"""Holds the reference's page tables against an emulated processor: what was asked of them, and whether it agrees.
 
 A trial notes what the reference accepted: which page is mapped to what, in which address space. It judges the reference
 by what the processor then reaches, and holds what `translate` and `attributes` say against the same.
@@ -53,7 +53,7 @@ class Trial:
     # Calls
 
     def call(self, call: Call) -> Wrong | None:
-        """Calls the reference, and lays its tables out before the processor; says what is wrong with the answer."""
+        """Calls the reference, and writes its tables to the emulated memory; returns what is wrong with the answer."""
         perform = {"create": self._create, "exit": self._exit, "map": self._map, "unmap": self._unmap}[call.name]
         try:
             wrong = perform(call)
@@ -63,7 +63,7 @@ class Trial:
         return wrong
 
     def possible(self, call: Call) -> bool:
-        """Whether a kernel would call so: it maps no page to a frame that holds a table."""
+        """Whether a kernel would make this call: none maps a page to a frame that holds a table."""
         frame = call.leaf.physical >> self.site.page_shift if call.leaf else None
         return frame not in self.frames or frame in self.data or self.bitmap.is_free(frame)
 
@@ -123,7 +123,7 @@ class Trial:
         return self._release([unmapped.frame] if unmapped is not None and unmapped.last else [])
 
     def _release(self, frames: list[int]) -> Wrong | None:
-        """As a kernel does, it gives frames back because the reference says that nothing maps them any more."""
+        """Frees, as a kernel does, the frames of which the reference says that nothing maps them any more."""
         for frame in frames:
             if frame in self.data:
                 self.data.remove(frame)
@@ -139,7 +139,7 @@ class Trial:
         self.lines += lines
 
     def end(self) -> Wrong | None:
-        """Unmaps all: then all frames are free again."""
+        """Unmaps everything; all frames must be free again."""
         calls = [Call("exit", process) for process in sorted(self.processes)]
         calls += [Call("unmap", 0, page) for page in sorted(self.pages)]
         for each in calls:
@@ -157,7 +157,7 @@ class Trial:
         self.processor.enter(self.paging.roots[process], user)
 
     def probe(self, probe: Probe) -> Wrong | None:
-        """What the processor does there, against what was asked; it has entered the process, in that ring."""
+        """Compares what the processor does at an address with what was asked; it is in that process and ring."""
         virtual, access = probe.virtual, probe.access
         wanted = self._due(virtual, access, self.leaf_at(probe.process, virtual))
         if access.kind == STORE and isinstance(wanted, int):
@@ -174,7 +174,7 @@ class Trial:
         return Wrong(reason, [f"assert look(paging, {arguments}) == {hexadecimal(wanted)}"])
 
     def answers(self, process: int, virtual: int) -> Wrong | None:
-        """What the reference says of an address, against what was asked."""
+        """Compares what the reference answers about an address with what was asked."""
         leaf = self.leaf_at(process, virtual)
         place = leaf.physical + virtual % (1 << self.site.page_shift) if leaf else None
         due = leaf and Attributes(leaf.cache, leaf.writable, virtual < UPPER, leaf.executable, leaf.global_)

@@ -1,8 +1,7 @@
 """Seeds faults in the page tables' code, and asks whether the emulated processor alone finds each.
 
-`python -m memoracle.proofs.mutation.emulator_faults [MODULE ...]`. A fault that changes no translation and no
-permission is none
-that it could find: those of the page tables are listed in `emulator_survivors.toml`, with the reason.
+`python -m memoracle.proofs.mutation.emulator_faults [MODULE ...]`. It cannot find a fault that changes no translation
+and no permission: those of the page tables are listed in `emulator_survivors.toml`, with the reason.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Faulty(MetaPathFinder, Loader):
 
 
 def changes_nothing(mutant: Mutant, component: str, ghosts: Sequence[str]) -> Verdict:
-    """Whether the solver proves that the fault changes nothing: `proved`, or else what it finds and where.
+    """`proved` if the solver proves that the fault changes nothing, or else what it finds and where.
 
     To be called in a process of its own.  ghosts: the parts of the state that no implementation keeps, and that may
     differ.
@@ -119,7 +119,7 @@ def _is_of(operation: Operation, law: tuple[str, Law]) -> bool:
 
 
 def _reads(operation: Operation, mutant: Mutant) -> bool:
-    """Whether the function that is changed is any that the operation is made of."""
+    """Whether the operation is made of the function that is changed."""
     changed = SOUND.partition(".")[0] + "." + mutant.module.removesuffix(".py").replace("/", ".")
     name = mutant.function.partition(".")[0]
     if not name:
@@ -175,7 +175,7 @@ def _instantiate(run: Run, states: str, before: Any, values: dict[str, Any]) -> 
 def _same(
     of: tuple[str, Law], allowed: Operation, sound: Operation, faulty: Operation, ghosts: Sequence[str]
 ) -> Obligation:
-    """That where one of two operations is allowed the other is, and does the same."""
+    """Claims that where one of two operations is allowed the other is, and does the same."""
     from memoracle.proofs.components.paging import entries
     from memoracle.proofs.obligations import law_obligations
     from memoracle.proofs.obligations.obligation import Obligation

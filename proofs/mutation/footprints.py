@@ -1,4 +1,4 @@
-"""What each claim of a component runs, and how long it took: which claims may find a fault, and which is cheapest."""
+"""Finds which claims may refute a fault, and the cheapest: what code each claim runs, and how long that took."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps what became of each fault, under the text that this depends on: an interrupted run goes on where it ended."""
+"""Keeps the verdict on each fault, under the text that it depends on: an interrupted run goes on where it ended."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def hashed(*parts: object) -> str:
 
 
 def name_of(component: str, key: Key) -> str:
-    """Of the file that a verdict is kept in."""
+    """The name of the file that a verdict is kept in."""
     return hashed(text_of(component), *key)
 
 

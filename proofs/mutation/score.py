@@ -87,7 +87,7 @@ def equivalents(text: str) -> dict[Key, str]:
 
 
 def ghosts(text: str) -> dict[Key, list[str]]:
-    """Of each of them, the parts of the law's state that may differ, since nobody keeps them."""
+    """By listed fault, the parts of the law's state that may differ, since no implementation keeps them."""
     return {key: parts for key, (_, parts) in _listed(text).items()}
 
 
@@ -115,7 +115,7 @@ def shown(key: Key) -> str:
 
 
 def misfits(scores: Sequence[Score], listed: dict[Key, str]) -> list[str]:
-    """What is wrong with the list of equivalent faults: those that there are not, and those that were refuted."""
+    """What is wrong with the list of equivalent faults: entries without a fault, and faults that were refuted."""
     verdicts = {mutant.key: verdict for each in scores for mutant, verdict in each.verdicts}
     modules = {module for each in scores for module in modules_of(each.component)}
     wrong = []
@@ -130,7 +130,7 @@ def misfits(scores: Sequence[Score], listed: dict[Key, str]) -> list[str]:
 
 
 def differing(scores: Sequence[Score], listed: dict[Key, list[str]], jobs: int | None) -> list[str]:
-    """Those listed faults in the law of which the solver does not prove that they change nothing."""
+    """The listed faults in the law that the solver does not prove to change nothing."""
     of_law = [
         (each.component, mutant)
         for each in scores

@@ -1,4 +1,4 @@
-"""Puts a faulty module in the place of the sound one, in a process of its own, where the proofs are built from it."""
+"""Tries a fault: in a process of its own, proofs are built from the faulty module in place of the sound one."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ class Seeded(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(self.code, module.__dict__)
 
     def get_source(self, name: str) -> str:
-        """What the module says, for those who read it."""
+        """The source of the faulty module, for what reads it."""
         return self.text
 
 
 def seed(fault: Fault) -> None:
-    """From now on the faulty module is imported; it was not before."""
+    """From now on the faulty module is imported; neither it nor the sound one has been yet."""
     seeded = Seeded(fault.module, fault.applied())
     if seeded.name in sys.modules:
         raise RuntimeError(f"{seeded.name} is imported already")
@@ -166,7 +166,7 @@ def _groups(order: Sequence[str], every: Mapping[str, Obligation | Computation])
 
 
 def _settled(claims: Sequence[Obligation | Computation | None], seconds: int) -> Verdict:
-    """What the first of these claims says that says anything."""
+    """The verdict of these claims on the fault: that of the first that refutes it, or else the gravest."""
     from memoracle.proofs.obligations.discharge import discharge
     from memoracle.proofs.obligations.obligation import Obligation
 

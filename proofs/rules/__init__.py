@@ -1,1 +1,1 @@
-"""Rules that every module of impl/ keeps, whatever it is about."""
+"""Rules that every module of impl/ must keep."""

@@ -15,7 +15,7 @@ SHOWN = 5  # of what is wrong
 
 
 def computations(component: str) -> list[Computation]:
-    """What a component's reference must keep to."""
+    """The rules, as obligations of one component's reference."""
 
     def rule(name: str, claim: str, complaints: Callable[[str], Iterable[str]], scope: str) -> Computation:
         def run() -> str | None:

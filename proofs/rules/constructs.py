@@ -1,8 +1,8 @@
-"""What the code of the reference is made of: a list of the constructs of Python that it may use.
+"""The constructs of Python that the reference may use; every other one is refused.
 
 Proofs run the code on terms and on stand-ins for containers, so it may not ask what its arguments are: then a proof
-would say nothing of a run. Nor may a module or a class keep state, which all objects would share. So whatever is not
-listed here is refused. A construct that the reference needs, and that does neither, is added to the list.
+would say nothing of a run. Nor may a module or a class keep state, which all objects would share. A construct that the
+reference needs, and that allows neither, is added to the list here.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ LISTED = (*STATEMENTS, *EXPRESSIONS, *OPERATORS, ast.comprehension, ast.expr_con
 
 
 def complaints(component: str) -> list[str]:
-    """What in the modules of a component is not listed, as `impl/bitmap.py:12: a global statement`."""
+    """The constructs in a component's modules that are not listed, as `impl/bitmap.py:12: a global statement`."""
     found = []
     for module in parts_of(component):
         if (FOLDER / f"{module}.py").exists():
@@ -68,7 +68,7 @@ def tree_of(module: str) -> ast.Module:
 
 
 def text_of(module: ModuleType) -> str:
-    """What a module was made from."""
+    """The source text of a module."""
     loader: Any = module.__spec__ and module.__spec__.loader
     text: str | None = loader.get_source(module.__name__)
     if text is None:
@@ -253,7 +253,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def strings_of(node: ast.AST) -> list[ast.expr]:
-    """Where a text may stand: it is what an assertion says, or the kind of an array's items."""
+    """The constant strings that a node may have: an assertion's message, or the type code of an array."""
     if isinstance(node, ast.Assert) and node.msg is not None:
         return [node.msg]
     return node.args[:1] if isinstance(node, ast.Call) and ast.unparse(node.func) == "array" else []

@@ -1,4 +1,4 @@
-"""Which containers can be reached from where: to see whether two things share one."""
+"""Finds the containers that can be reached from an object or a module, to see whether two of these share one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Found = dict[int, object]  # by its identity
 
 
 def containers(*roots: object) -> Found:
-    """Everything that can change and that can be reached, whatever the way."""
+    """Everything mutable that can be reached from these, directly or not."""
     found: Found = {}
     seen: set[int] = set()
     left = _changing(roots)
@@ -35,7 +35,7 @@ def _changing(values: Iterable[object]) -> list[object]:
 
 
 def of_modules(modules: Iterable[ModuleType]) -> Found:
-    """What modules, their classes and the defaults of their functions hold."""
+    """The containers that modules, their classes and the defaults of their functions hold."""
     return containers(*(each for module in modules for each in _held(vars(module), module.__name__)))
 
 

@@ -1,4 +1,4 @@
-"""No public function of impl/ shares a container with its caller, and no two objects share one.
+"""The rule that no public function of impl/ shares a container with its caller, and that no two objects share one.
 
 What a function hands out, it does not hold; what it is given, it does not keep. Where it does, its docstring says so:
 `Shared on purpose: the answer.` or `Shared on purpose: frames, halves.`, which names parameters. An attribute of the

@@ -1,7 +1,7 @@
-"""The one habit of the methods of impl/: whatever numbers they get, they answer, and raise no error.
+"""The rule that methods of impl/ are total: whatever numbers they get, they answer, and raise no error.
 
-What a method cannot do it refuses, with None, False or 0, as its contract says: that holds out of reach, too. So its
-`pre:` may be about the state of its object, but excludes no number.
+What a method cannot do it refuses, with None, False or 0, as its contract says, and so also for numbers out of range.
+So its `pre:` may be about the state of its object, but excludes no number.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from memoracle.proofs.contracts.states import scope_of, states
 from memoracle.proofs.parts import component_of
 
 PACKAGE = "memoracle.impl"
-FAR = (-(1 << 70), -1, 0, 511, 1 << 52, 1 << 64, 1 << 70)  # past either end of whatever there is
-STATES = 20  # of a class, evenly out of those that are reachable
+FAR = (-(1 << 70), -1, 0, 511, 1 << 52, 1 << 64, 1 << 70)  # past both ends of every range
+STATES = 20  # of a class, chosen evenly from those that are reachable
 SCOPE = f"bounded: {STATES} of the reachable states of the scope of the contracts, each number once out of reach"
 
 
@@ -65,7 +65,7 @@ def _called(function: PublicFunction, state: State, arguments: Sequence[object])
 
 
 def out_of_reach(function: PublicFunction) -> Iterator[tuple[object, ...]]:
-    """Arguments of a method: out of the scope, but for one number of them."""
+    """Arguments of a method: all from the scope, except one number that is out of range."""
     ranges = (scope_of(function).range_of(function.qualified, name) for name in function.parameters)
     usual = [values[-1] for values in ranges if values]
     yield tuple(usual)
@@ -74,7 +74,7 @@ def out_of_reach(function: PublicFunction) -> Iterator[tuple[object, ...]]:
 
 
 def _others(value: Any) -> Iterator[object]:
-    """The same with a number out of reach, where it is a number or a record that has some."""
+    """The value with a number out of range in its place, or in the place of a number in a record."""
     if isinstance(value, bool):
         return
     if isinstance(value, int):

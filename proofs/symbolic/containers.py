@@ -21,14 +21,14 @@ WORD = (1 << 64) - 1
 
 
 class Unasked:
-    """A container of which it is not asked whether it is empty: without this, Python would call it not empty."""
+    """A container that code must not test for emptiness: Python itself would answer that it is not empty."""
 
     def __bool__(self) -> bool:
         raise TypeError(f"whether it is empty is not asked of what stands in for a container ({type(self).__name__})")
 
 
 class Set:
-    """A set of numbers, or a sorted one. `witnesses`: items that it was found to have when it was found not empty."""
+    """A set of numbers, sorted or not. `witnesses`: items that it is known to have because it was found not empty."""
 
     NOTES = ("popped",)  # what no loop's invariant need speak of
 
@@ -72,7 +72,7 @@ class Set:
         return least
 
     def __iter__(self) -> Iterator[Any]:
-        """Any item, and no second: code that takes more than one of them is not for this stand-in."""
+        """Yields any one item and stops there: this stand-in does not serve code that takes a second."""
         yield self._some_item()
         raise TypeError("only the first item of a set is looked at")
 
@@ -115,7 +115,7 @@ class Set:
 
 
 class Sets(Unasked):
-    """A list of sets of numbers."""
+    """A list whose items are sets of numbers."""
 
     def __init__(self, run: Run, has: Condition, length: Number, parameter: str) -> None:
         self.run, self.has, self.length, self.parameter = run, has, length, parameter
@@ -127,7 +127,7 @@ class Sets(Unasked):
 
 
 class OneSet(Set):
-    """One of the sets of such a list: what it has is what the list has there, whoever wrote it."""
+    """One of the sets of such a list. It shares the list's contents: a write to either is seen by both."""
 
     def __init__(self, sets: Sets, index: Number) -> None:
         witnesses = sets.witnesses.setdefault(number(index).z.get_id(), [])
@@ -295,7 +295,7 @@ class Tables(Keyed):
 
 
 class Row(Words):
-    """One of the lists of such a dictionary: what it has is what the dictionary has there, whoever wrote it."""
+    """One of the lists of such a dictionary. It shares the dictionary's contents: a write to either is seen by both."""
 
     def __init__(self, tables: Tables, key: Number) -> None:
         super().__init__(tables.run, lambda index: 0, tables.length)

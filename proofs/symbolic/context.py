@@ -1,4 +1,4 @@
-"""What is so of a proof while it is built: which kind of numbers it makes, and what runs its code."""
+"""The context in which a proof is built: which kind of numbers it makes, and what runs its code."""
 
 from __future__ import annotations
 

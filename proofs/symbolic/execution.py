@@ -21,14 +21,14 @@ from memoracle.proofs.symbolic.numbers import truth
 from memoracle.spec.clauses import Truth
 
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
-PATHS = 500  # that are run of one obligation at most
-CHOICES = 40  # that are made along one path at most
+PATHS = 500  # the most that are run for one obligation
+CHOICES = 40  # the most that are made along one path
 
 Result = TypeVar("Result")
 
 
 class ExplorationError(Exception):
-    """There are more paths, or longer ones, than are run: what is claimed on them is unknown."""
+    """There are too many paths, or too long ones, to run: what is claimed on them is unknown."""
 
 
 class EndOfRunError(Exception):
@@ -37,7 +37,7 @@ class EndOfRunError(Exception):
 
 @dataclass(frozen=True)
 class Goal:
-    """What must hold where the code has come to."""
+    """What must hold at a point that the code has reached."""
 
     says: str
     conditions: tuple[z3.BoolRef, ...]
@@ -54,7 +54,7 @@ class Run(HypothesisPool):
         self.others: list[list[bool]] = []  # the choices that lead to paths that branch off here
         self.goals: list[Goal] = []
         self.ruling: z3.Solver | None = None  # rules out ways that cannot be taken
-        self.told = 0  # how many of the facts it knows
+        self.told = 0  # how many facts that solver was given
         self.replaced: list[tuple[object, str, object]] = []
         self.ended = False  # whether it went to the end of the proof's body, and not only to the end of a loop's turn
         self.exits = Exits()

@@ -70,7 +70,7 @@ def _parts(path: str, value: object, seen: dict[int, object]) -> Iterator[tuple[
 
 
 def _is_note(owner: object, name: str, item: object) -> bool:
-    """Whether it is what a stand-in notes for the proof's own use, and no part of what it stands for."""
+    """Whether a stand-in keeps this for the proof's own use, so that it is no part of the container."""
     if not type(owner).__module__.startswith("memoracle.proofs."):
         return False
     return name in getattr(owner, "NOTES", ()) or item is None or isinstance(item, list | dict | bool)

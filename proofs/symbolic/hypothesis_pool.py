@@ -30,7 +30,7 @@ from memoracle.proofs.symbolic.numbers import (
 from memoracle.proofs.symbolic.values import Condition
 from memoracle.spec.clauses import Clause, Number, Truth
 
-HIGHEST = (1 << 64) - 1  # "any size" is any that 64-bit addresses admit
+HIGHEST = (1 << 64) - 1  # "any size" means any size that 64-bit addresses admit
 
 
 class Sort(NamedTuple):
@@ -84,7 +84,7 @@ class HypothesisPool:
         return unknown
 
     def any_number(self, parameter: str) -> Any:
-        """Whatever a caller may ask for: also what is no point, being negative or too large."""
+        """Any number that a caller may pass, even a negative one or one too large to be a point."""
         unknown = self.fresh(parameter, -HIGHEST, 2 * HIGHEST)
         self.touch((parameter,), (unknown,))
         return unknown
@@ -183,7 +183,7 @@ class HypothesisPool:
             for left in reversed(range(rounds)):
                 todo = self._instances(done)
                 instances += todo
-                if left:  # writing these out comes upon the points of the next round
+                if left:  # writing these out finds the points of the next round
                     self.kept += [instance() for instance in todo]
             self.instantiated[rounds] = Hypotheses(self.facts, instances)
         return self.instantiated[rounds]

@@ -14,7 +14,7 @@ from memoracle.proofs.symbolic import z3_terms
 
 
 class Hypotheses(Sequence[z3.BoolRef]):
-    """Facts, then clauses at points; each of these together with the facts that come up as it is written out."""
+    """Facts, then clauses at points; each clause together with the facts that arise while it is written out."""
 
     def __init__(self, facts: list[z3.BoolRef], instances: Sequence[Callable[[], z3.BoolRef]]) -> None:
         """facts: those so far; to this list others add facts while an instance is written out."""

@@ -82,7 +82,7 @@ class _Cut:
         """What the step returned after any number of turns; or one turn, which ends the run."""
         run, goals = self.run, list(self.run.goals)
         with run.reading_law():
-            if getattr(self.loop, "on_back_edge", None) is None:  # of which only what comes before it is of interest
+            if getattr(self.loop, "on_back_edge", None) is None:  # this proof is about what comes before the loop only
                 self.loop.on_entry(run, arguments)
                 return self.loop.havoc(run)
             if run.fork():

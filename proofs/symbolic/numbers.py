@@ -5,7 +5,7 @@ whose result might need more bits gets a wider vector. So nothing ever wraps, an
 Python's ints. Where a proof only counts and compares, numbers are the solver's integers instead: it adds them faster.
 Integers have no bits, so of a shift by an unknown number, and of most of what is done bit by bit, it is only known that
 it is a function: what a proof needs of it, it must take as given, and that must be proved with bit vectors.
-Which of these a number is, its term says; of what has no term yet, it is said while a proof is built (`context.py`).
+The term of a number says which kind it is; for a number without a term, the proof's context says it (`context.py`).
 """
 
 from __future__ import annotations
@@ -307,7 +307,7 @@ def truth(value: object) -> z3.BoolRef:
 
 
 def shift(by: Symbolic) -> Symbolic:
-    """By how much code shifts a number: Python raises an error where that is negative."""
+    """By how many bits code shifts; the proof must show that it is not negative, since Python refuses that."""
     code = runner()
     if by.low < 0 and code is not None:
         code.assert_and_assume("no number is shifted by a negative one", by >= 0)

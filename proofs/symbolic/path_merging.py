@@ -1,6 +1,6 @@
-"""Runs code that branches as one step: every way through it is taken, and what they come to is put together again.
+"""Runs code that branches as one step: every way through it is taken, and their results are merged into one.
 
-Code that comes after it is then run once, not once for each way. What must hold on the ways is claimed of each.
+The code after it is then run once, not once for each way. What must hold on a way is claimed of that way.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Way(NamedTuple):
 
 
 def merged(run: Run, parts: Parts, code: Callable[..., object], *arguments: object) -> object:
-    """What code returns, on whichever way; it may change these parts of the state, and no others of their owners."""
+    """What code returns, merged from all ways. It may change these parts of the state, no others of their owners."""
     before, rest = _read(parts), _others(parts)
 
     def take() -> Way:
@@ -51,7 +51,7 @@ def _read(parts: Parts) -> list[object]:
 
 
 def _others(parts: Parts) -> list[object]:
-    """Whatever else the owners of these parts hold."""
+    """The other attributes of the owners of these parts."""
     owners = {id(owner): owner for owner, _ in parts}.values()
     own = {(id(owner), name) for owner, name in parts}
     return [value for owner in owners for name, value in vars(owner).items() if (id(owner), name) not in own]

@@ -1,4 +1,4 @@
-"""A later state of what a proof already has one unknown state of."""
+"""A second unknown state of something of which a proof already has one, under new names."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ UNKNOWN = {"&": "and", "|": "or", "^": "xor", "<<": "shifted_left", ">>": "shift
 
 
 def identity(term: z3.ExprRef) -> int:
-    """The solver's number of a term; another's once this one is no longer kept."""
+    """The solver's id of a term; it may be reused once the term is no longer kept."""
     return int(z3core.Z3_get_ast_id(REF, term.ast))
 
 

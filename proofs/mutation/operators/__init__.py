@@ -1,1 +1,1 @@
-"""What faults are seeded: all of a module (`mutants.py`), and what is done to its statements, expressions, classes."""
+"""The mutation operators: changes of statements, of expressions and of classes; `mutants.py` has all of a module."""

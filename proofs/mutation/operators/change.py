@@ -1,4 +1,4 @@
-"""A change of a syntax tree, and by which operator it is made."""
+"""A change of a syntax tree, and the operator that makes it."""
 
 from __future__ import annotations
 

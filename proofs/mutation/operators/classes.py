@@ -51,7 +51,7 @@ def _makes_a_container(value: ast.expr | None) -> bool:
 
 
 def field_defaults(made: ast.ClassDef) -> Iterator[tuple[ast.AnnAssign, Change]]:
-    """What a field of a tuple is if it is left out."""
+    """Changes of the default of a field of a tuple."""
     for member in made.body:
         if isinstance(member, ast.AnnAssign) and isinstance(member.value, ast.Constant):
             for value in other_constants(member.value):

@@ -159,7 +159,7 @@ def _refuses(statement: ast.stmt) -> bool:
 
 
 def defaults(function: Function) -> Iterator[Change]:
-    """What an argument is if it is left out."""
+    """Changes of the default of a parameter."""
     every = function.args
     for default in [*every.defaults, *(each for each in every.kw_defaults if each is not None)]:
         if isinstance(default, ast.Constant):
