@@ -241,5 +241,5 @@ RESERVE_OPERATIONS = (get_pages, get_notes, give_pages)
 
 @clause("the heap can get pages at once, or else a page of notes at once, and then pages")
 def getting_pages_ends(s: Reserve, notes: Number) -> Truth:
-    can_get_notes = has_a_note(s, notes) & leaves_a_note(get_notes(s, notes))
-    return implies(2 <= notes, leaves_a_note(s) | can_get_notes)
+    then_pages = implies(has_a_note(s, notes), leaves_a_note(get_notes(s, notes)))
+    return then_pages & implies(2 <= notes, leaves_a_note(s) | has_a_note(s, notes))

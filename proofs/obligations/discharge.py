@@ -14,6 +14,7 @@ from memoracle.proofs.obligations import reach, shift_lemmas, solver, unsat_core
 from memoracle.proofs.obligations.goals_apart import Needs
 from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.obligations.queries import question
+from memoracle.proofs.obligations.reach import Proof
 from memoracle.proofs.obligations.solver import Way
 from memoracle.proofs.obligations.unsat_cores import Group
 from memoracle.proofs.symbolic.execution import ExplorationError, Run, explore
@@ -76,12 +77,15 @@ def _settle(
     """The verdict, and what it fails by; the solver's answers are added to these."""
     if not any(run.goals for run in runs):
         return "vacuous", "no path claims anything"
+    proofs: list[Proof] = []
     for run in runs:
         if run.goals:
-            answers.append(_fails(obligation, run, use_cache))
-            if answers[-1].verdict != "unsat":
-                return "refuted" if answers[-1].verdict == "sat" else "unknown", _describe(run, answers[-1])
-    return reach.missed(obligation, runs, use_cache) or ("proved", None)
+            answer, used = _fails(obligation, run, use_cache)
+            answers.append(answer)
+            if answer.verdict != "unsat":
+                return "refuted" if answer.verdict == "sat" else "unknown", _describe(run, answer)
+            proofs.append(Proof(run, used))
+    return reach.missed(obligation, runs, proofs, use_cache) or ("proved", None)
 
 
 def _result(
@@ -109,14 +113,19 @@ def _result(
     )
 
 
-def _fails(obligation: Obligation, run: Run, use_cache: bool) -> solver.Answer:
-    """Whether some goal of a run can fail."""
+def _fails(obligation: Obligation, run: Run, use_cache: bool) -> tuple[solver.Answer, Sequence[int]]:
+    """Whether some goal of a run can fail; if none can, the places of the hypotheses from which that was shown."""
     given = run.hypotheses(obligation.rounds)
     needed = unsat_cores.noted(obligation.name, run, len(given))
     if needed is not None:
         answer = _as_noted(obligation, run, given, needed, use_cache)
         if answer.verdict == "unsat":
-            return answer
+            return answer, sorted({place for group in needed for place in group.hypotheses})
+    return _of_all(obligation, run, given, use_cache), range(len(given))
+
+
+def _of_all(obligation: Obligation, run: Run, given: Sequence[z3.BoolRef], use_cache: bool) -> solver.Answer:
+    """The answer about the goals of a run with all hypotheses."""
     together = question(obligation, run, given)
     for way in (Way.GOALS_APART, Way.BY_AND_BY, Way.AT_ONCE):
         answer = solver.ask(together, use_cache, TOGETHER, way)

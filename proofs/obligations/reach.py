@@ -5,12 +5,12 @@ A claim after code says nothing of a return that no run reaches, nor of a loop t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import z3
 
-from memoracle.proofs.obligations import solver, unsat_cores
+from memoracle.proofs.obligations import solver
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.obligations.solver import Way
 from memoracle.proofs.symbolic.execution import Run
@@ -22,7 +22,14 @@ TRIES = ((BRIEFLY, Way.BY_AND_BY), (LONGER, Way.BY_AND_BY), (LONGER, Way.AT_ONCE
 T = TypeVar("T")
 
 
-def missed(obligation: Obligation, runs: list[Run], use_cache: bool) -> tuple[str, str] | None:
+class Proof(NamedTuple):
+    """A run of which no goal can fail, and the places of the hypotheses from which that was shown."""
+
+    run: Run
+    used: Sequence[int]
+
+
+def missed(obligation: Obligation, runs: list[Run], proofs: list[Proof], use_cache: bool) -> tuple[str, str] | None:
     """What the runs do not come to: `vacuous` or `unknown`, and why; None if they come to all that they must."""
     ended = [run for run in runs if run.ended]
     cut, turned = _all(run.cut for run in runs), _all(run.turned for run in runs)
@@ -36,7 +43,7 @@ def missed(obligation: Obligation, runs: list[Run], use_cache: bool) -> tuple[st
     for each in sorted(due - reached, key=line_of):
         return "vacuous", f"no run reaches the return in {each}"
     if not due:
-        return _judged(_some_goal(obligation, runs, use_cache), "what the proof takes as given cannot be so")
+        return _judged(_some_goal(obligation, proofs, use_cache), "what the proof takes as given cannot be so")
     shown: set[Exit] = set()
     for each in sorted(due, key=line_of):
         if each in shown:
@@ -71,11 +78,11 @@ def _can_be(obligation: Obligation, run: Run, use_cache: bool, budget: int, way:
     return solver.ask(text, use_cache, budget, way).verdict
 
 
-def _some_goal(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
+def _some_goal(obligation: Obligation, proofs: list[Proof], use_cache: bool) -> str:
     """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
     for budget, way in TRIES:
         verdict = "unsat"
-        for run, place, used in _stands(obligation, runs):
+        for run, place, used in _stands(obligation, proofs):
             text = solver.text_of([*used, *run.goals[place].conditions], obligation.integers)
             answer = solver.ask(text, use_cache, budget, way)
             if answer.verdict == "sat":
@@ -86,15 +93,14 @@ def _some_goal(obligation: Obligation, runs: list[Run], use_cache: bool) -> str:
     return verdict
 
 
-def _stands(obligation: Obligation, runs: list[Run]) -> Iterator[tuple[Run, int, list[z3.BoolRef]]]:
-    """Where goals stand, and what is used there: of each path the last first, and of these those that use least."""
-    found = []
-    for run in runs:
-        given = run.hypotheses(obligation.rounds)
-        noted = unsat_cores.noted(obligation.name, run, len(given))
-        # All that any goal of the path uses: what is used for one alone may be less than what cannot be so.
-        used = range(len(given)) if noted is None else sorted({place for group in noted for place in group.hypotheses})
-        found += [(len(run.goals) - place, len(used), run, place, used) for place in range(len(run.goals))]
+def _stands(obligation: Obligation, proofs: list[Proof]) -> Iterator[tuple[Run, int, list[z3.BoolRef]]]:
+    """Where goals stand, and what is used there: of each path the last first, and of these those that use least.
+
+    Used is all that any goal of the path uses: what is used for one alone may be less than what cannot be so.
+    """
+    found = [
+        (len(run.goals) - place, len(used), run, place, used) for run, used in proofs for place in range(len(run.goals))
+    ]
     for _, _, run, place, used in sorted(found, key=lambda each: each[:2]):
         given = run.hypotheses(obligation.rounds)
         yield run, place, [given[each] for each in used]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from memoracle.proofs.symbolic import z3_terms
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
+from memoracle.proofs.symbolic.footprint import Footprint, changed, footprint
 from memoracle.proofs.symbolic.numbers import SymbolicBool
 from memoracle.spec.clauses import when
 
@@ -24,17 +25,23 @@ class Way(NamedTuple):
 
 
 def merged(run: Run, parts: Parts, code: Callable[..., object], *arguments: object) -> object:
-    """What code returns, merged from all ways. It may change these parts of the state, no others of their owners."""
-    before, rest = _read(parts), _others(parts)
+    """What code returns, merged from all ways. It may change these parts of the state, and nothing else on any way.
+
+    One way goes on from what the one before it left, so ways that change anything else could undo each other.
+    """
+    before, rest = _read(parts), _reached(parts, code, arguments)
+
+    def begin() -> None:
+        _write(parts, before)
+        if found := changed(rest, _reached(parts, code, arguments)):
+            raise TypeError(f"code changes what does not come together again: {found[0]}")
 
     def take() -> Way:
-        _write(parts, before)
-        result = code(*arguments)
-        if any(now is not then for now, then in zip(_others(parts), rest, strict=True)):
-            raise TypeError("code changes what does not come together again")
-        return Way(result, _read(parts))
+        begin()
+        return Way(code(*arguments), _read(parts))
 
     ways = [(SymbolicBool(z3_terms.all_of(learned)), way) for learned, way in run.every_way(take)]
+    begin()
     if not ways:
         raise EndOfRunError
     run.conditions.append(z3_terms.any_of([here.z for here, _ in ways]))
@@ -50,11 +57,17 @@ def _read(parts: Parts) -> list[object]:
     return [getattr(owner, name) for owner, name in parts]
 
 
-def _others(parts: Parts) -> list[object]:
-    """The other attributes of the owners of these parts."""
-    owners = {id(owner): owner for owner, _ in parts}.values()
+def _reached(parts: Parts, code: Callable[..., object], arguments: tuple[object, ...]) -> Footprint:
+    """All that code can reach of the object that it is a method of, of its arguments and of the owners of the parts."""
     own = {(id(owner), name) for owner, name in parts}
-    return [value for owner in owners for name, value in vars(owner).items() if (id(owner), name) not in own]
+    owners = {id(owner): owner for owner, _ in parts}.values()
+    others = {
+        f"part {place}.{name}": value
+        for place, owner in enumerate(owners)
+        for name, value in vars(owner).items()
+        if (id(owner), name) not in own
+    }
+    return footprint({"self": getattr(code, "__self__", None), "arguments": arguments, **others})
 
 
 def _write(parts: Parts, values: list[object]) -> None:

@@ -76,6 +76,19 @@ def trusting_counts(run: Run) -> None:
         run.assert_goal(clause.says, clause(after, *run.point_of_each(clause.points).values()))
 
 
+@proved(
+    "trusting.must-free-what-is-checked",
+    "theorem",
+    "a free that the checked law allows must succeed when trusting, too",
+)
+def trusting_must_free(run: Run) -> None:
+    state, frame = any_state(LAW)(run), run.point("frame")
+    run.assume(law.free.allows(state, frame=frame))
+    run.assert_goal("the law of trusting frees allows it", law.free_trusting.allows(state, frame=frame))
+    sure = law.MUST_SUCCEED_IF[law.free_trusting]
+    run.assert_goal("and it may not be refused", sure(state, frame))
+
+
 def moves_no_other_bit(operation: Operation) -> Obligation:
     @proved(
         f"{law_obligations.short(operation)}.moves-no-other-bit", "theorem", "no other frame's bit moves", integers=True
@@ -135,6 +148,7 @@ LAWS = (
     add_goes_on,
     add_takes_nothing_away,
     trusting_counts,
+    trusting_must_free,
     count_may_be_lower,
     is_free_may_be_denied,
     one_answer(proved, any_state(LAW), law.tells_whether_free, [], ["answer"]),

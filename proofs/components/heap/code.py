@@ -115,16 +115,18 @@ class Pages:
 
 
 class Getting:
-    """Stands in for `_get`, of which `get_refines` shows what it does."""
+    """Stands in for `_get`, of which `get_refines` shows what it does. Nothing else may touch pages and notes."""
 
     def __init__(self, run: Run, heap: SymbolicHeap) -> None:
         self.run, self.heap = run, heap
+        self.left = notes_kept(heap)  # as the last call left pages and notes, or as they were at first
         self.asked: list[Number] = []  # how many pages were asked for, each time
         self.got: list[Number] = []  # the first page of each run that was got
         run.replace(heap, "_get", self)
 
     def __call__(self, pages: Number) -> Number | None:
         run, heap, before = self.run, self.heap, self.heap.pages.copy()
+        self.keeps_notes()
         self.asked.append(pages)
         run.assert_and_assume("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
         with run.reading_law():
@@ -136,6 +138,7 @@ class Getting:
             run.assume_for_all(("page",), kept)
             run.assume_for_all(("page",), lambda each: runs_have_addresses(known, each))
             run.assume_for_all(("page", "later"), lambda first, each: runs_are_apart(known, first, each))
+        self.left = notes_kept(heap)
         if run.fresh_truth("refuses"):
             heap.pages.refused = True
             return None
@@ -144,6 +147,11 @@ class Getting:
             heap.pages.last = page
             self.got.append(page)
         return page
+
+    def keeps_notes(self) -> None:
+        """Claims that the code around it leaves pages and notes as they were."""
+        kept = same(notes_kept(self.heap), self.left)
+        self.run.assert_goal("pages and notes change only where pages are got", kept)
 
 
 @proved_of_code("get.refines", "refinement", "pages that are got are new, are noted, and leave a note in reserve")
@@ -169,11 +177,16 @@ def blocks_kept(heap: SymbolicHeap) -> list[object]:
     return [slabs.has, slabs.slot_of, slabs.is_free, slabs.count, large.has, large.at, room.has, empty.has, empty.at]
 
 
+def notes_kept(heap: SymbolicHeap) -> list[object]:
+    """What is known of pages and notes."""
+    pages, notes = heap.pages, heap.notes
+    kept = [pages.got, pages.length, pages.run_at, notes.has, notes.at, heap.reserve]
+    return [*kept, *([heap.spare.length] if isinstance(heap.spare, Notes) else [heap.spare.has])]
+
+
 def everything(heap: SymbolicHeap) -> list[object]:
     """What all containers have."""
-    pages, notes = heap.pages, heap.notes
-    kept = [*blocks_kept(heap), pages.got, pages.length, pages.run_at, notes.has, notes.at, heap.reserve]
-    return [*kept, *([heap.spare.length] if isinstance(heap.spare, Notes) else [heap.spare.has])]
+    return [*blocks_kept(heap), *notes_kept(heap)]
 
 
 def same(now: list[object], before: list[object]) -> bool:
@@ -233,6 +246,7 @@ def new_refines(run: Run) -> None:
     run.assume(bytes_need_pages(heap.places, heap.page_shift, size))
     address = run.call(heap.new, size)
     keeps_constants(run, heap, constant)
+    getting.keeps_notes()
     looked_up = size < 0 if not served else len(served) == 1 and served[0] == size
     run.assert_goal("a class is looked up once, for this size, unless that is less than none", looked_up)
     run.assert_goal("pages are got once at most", len(getting.asked) <= 1)
@@ -243,7 +257,8 @@ def new_refines(run: Run) -> None:
     for page in getting.got:
         run.assert_goal("pages that are got are used", heap.slabs.has(page) | heap.large.has(page))
     if address is None:
-        run.assert_goal("it fails only where no pages were to be had", (size < 0) | heap.pages.refused)
+        nowhere = neg(law.lies_within_addresses(state, size, run.point("address")))
+        run.assert_goal("it fails only where no block can be, or no pages were to be had", nowhere | heap.pages.refused)
         is_the_laws(run, heap, state)
         return
     after, points = law.new(state, size, address), {"size": size, "address": address}

@@ -38,7 +38,7 @@ from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.rules.containers import doubled
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.spec import addresses, tables
+from memoracle.spec import addresses, pte, tables
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause, Number, neg, when
 from memoracle.spec.geometry import PAGE_SHIFTS
@@ -75,6 +75,8 @@ def link_refines(run: Run) -> None:
     run.assume(world.tables.is_free(table), addresses.is_canonical(virtual))
     value = run.call(world.code._link, table, virtual)
     run.assert_goal("it leads to the table", leads_to(world.tables.reads, value, table, law.is_lower(virtual)))
+    run.assert_goal("the index of its memory type is 0", pte.pat_index(value, tables.ROOT) == 0)
+    run.assert_goal(pte.no_other_bit_is_set.says, pte.no_other_bit_is_set(None, value))
 
 
 @proved("target.refines", "refinement", "the code finds the frame that the processor finds")
@@ -104,6 +106,8 @@ def leaf_value_refines(run: Run) -> None:
         run.assert_goal("the law allows it", can_be_shown(world.mappings, leaf))
         lower = law.is_lower(virtual)
         run.assert_goal("it is read so", shows_it(world.tables.reads, world.mappings, value, lower, leaf))
+        others = value & (1 << pte.EXECUTE_DISABLE) - 1 - (1 << pte.GLOBAL)
+        run.assert_goal("but for what was asked, no bit is set", pte.no_other_bit_is_set(None, others))
 
 
 # What changes tables

@@ -18,7 +18,7 @@ from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.spec import addresses, pte_theorems
 from memoracle.spec import pat as pat_law
 from memoracle.spec import pte as law
-from memoracle.spec.clauses import Clause, Number, Truth, implies, neg
+from memoracle.spec.clauses import Clause, Number, Operation, Truth, implies, neg
 from memoracle.spec.geometry import PHYSICAL_ADDRESS_BITS
 from memoracle.spec.kernel_half import ENTRIES, is_present_where_used
 
@@ -94,18 +94,25 @@ def encode_refines(run: Run) -> None:
     state, fields, level = any_processor(run), any_fields(run), any_level(run)
     asked = fields._asdict() | {"level": level}
     value, other = run.call(code.encode, layout(state), fields, level), run.point("value")
+    sure = must_succeed(law.encode, state, asked)
     if value is None:
-        sure = law.lowest_is_asked_for_as_leaf(state, fields.leaf, level)
         run.assert_goal("it fails only if the law says so", neg(sure & law.encode.allows(state, **asked)))
         run.assert_goal("so there is no such entry", neg(sure & law.encode.allows(state, **asked, value=other)))
         return
     run.assert_goal("the law allows it", law.encode.allows(state, **asked, value=value))
+    run.assert_goal("only what the code refuses may be refused although the law allows it", sure)
     index = run.point("index")
     could_be = pat_law.select.allows(
         pat_law.Pat(state.pat_register), kind=fields.cache, low_half=neg(fields.leaf), index=index
     )
     run.assert_goal("no index that it could name is lower", implies(could_be, law.pat_index(value, level) <= index))
     run.assert_goal("the processor stays as it is", law.encode(state, *asked.values(), value) is state)
+
+
+def must_succeed(operation: Operation, state: law.Entries, values: dict[str, Any]) -> Truth:
+    """Whether what the guard of an operation allows must succeed."""
+    clause = law.MUST_SUCCEED_IF[operation]
+    return clause(state, *(values[point] for point in clause.points))
 
 
 def is_read(state: law.Entries, fields: code.Fields, value: Number, level: Number) -> Truth:
@@ -121,13 +128,14 @@ def is_read(state: law.Entries, fields: code.Fields, value: Number, level: Numbe
 def decode_refines(run: Run) -> None:
     state, value, level = any_processor(run), run.any_number("value"), any_level(run)
     fields = run.call(code.decode, layout(state), value, level)
-    allowed, sure = law.decode.allows(state, value=value, level=level), law.nothing_reserved_is_set
+    allowed = law.decode.allows(state, value=value, level=level)
+    sure = must_succeed(law.decode, state, {"value": value, "level": level})
     if fields is None:
-        run.assert_goal("it fails only if the law says so", neg(allowed & sure(state, value, level)))
+        run.assert_goal("it fails only if the law says so", neg(allowed & sure))
         return
     run.assert_goal("the law allows it", allowed)
     run.assert_goal("each field is what the processor reads", is_read(state, fields, value, level))
-    run.assert_goal("no reserved bit is set, present or not", sure(state, value, level))
+    run.assert_goal("only what the code refuses may be refused although the law allows it", sure)
     run.assert_goal("the processor stays as it is", law.decode(state, value, level) is state)
 
 

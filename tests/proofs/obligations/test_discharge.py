@@ -88,3 +88,13 @@ def test_what_cannot_be_so_proves_nothing(monkeypatch: pytest.MonkeyPatch, way: 
     groups = [Group([0], [], way), Group([1], everything(of_nothing), way)]
     assert verdict(monkeypatch, of_nothing, groups) == "vacuous"
     assert verdict(monkeypatch, of_nothing, groups[::-1]) == "vacuous"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("places", [[], [0]])
+def test_what_cannot_be_so_proves_nothing_where_notes_do_not_suffice(
+    monkeypatch: pytest.MonkeyPatch, way: Way, places: list[int]
+) -> None:
+    """Then all hypotheses are used, and it is all of them that must be possible, and not the noted ones."""
+    assert verdict(monkeypatch, of_nothing, [Group([0, 1], places, way)]) == "vacuous"
+    assert verdict(monkeypatch, of_nothing, [Group([0], places, way), Group([1], places, way)]) == "vacuous"

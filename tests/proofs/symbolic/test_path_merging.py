@@ -68,3 +68,38 @@ def test_code_that_changes_anything_else_does_not_come_together() -> None:
         run.call(merged, run, [(state, "count")], lambda: setattr(state, "other", run))
 
     assert verdict(body) == "refuted"
+
+
+class Counter:
+    """Of which a step adds to `count`, and should touch nothing else that it can reach."""
+
+    def __init__(self) -> None:
+        self.count, self.other, self.kept, self.part = 0, 0, [0], SimpleNamespace(count=0, other=0)
+
+    def step(self, number: Any, undoes: str) -> Any:
+        if number > 10:
+            self.count = self.count + 1
+            self.touch(undoes, 1)
+            return number
+        self.touch(undoes, -1)
+        return 10
+
+    def touch(self, what: str, by: int) -> None:
+        if what == "an attribute":
+            self.other += by
+        elif what == "what is in a list":
+            self.kept[0] += by
+        elif what == "a part's owner":
+            self.part.other += by
+
+
+@pytest.mark.parametrize("what", ["an attribute", "what is in a list", "a part's owner", "nothing"])
+def test_ways_that_undo_each_other_do_not_come_together(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(Counter, "__module__", "memoracle.impl.of_a_test")
+
+    def body(run: Run) -> None:
+        counter = Counter()
+        run.call(merged, run, [(counter, "count"), (counter.part, "count")], counter.step, run.point("number"), what)
+        run.assert_goal("nothing else is touched", counter.other == counter.part.other == counter.kept[0] == 0)
+
+    assert verdict(body) == ("proved" if what == "nothing" else "refuted")
