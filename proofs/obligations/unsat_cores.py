@@ -57,7 +57,9 @@ def noted(obligation: str, run: Run, hypotheses: int) -> list[Group] | None:
     if needed is None or (needed.hypotheses, needed.goals) != (hypotheses, len(run.goals)):
         return None
     covered = {goal for group in needed.groups for goal in group.goals}
-    return needed.groups if covered == set(range(len(run.goals))) else None  # which goals there are comes from the run
+    used = {place for group in needed.groups for place in group.hypotheses}
+    # Which goals and hypotheses there are comes from the run.
+    return needed.groups if covered == set(range(len(run.goals))) and used <= set(range(hypotheses)) else None
 
 
 def path_of(run: Run) -> str:

@@ -39,6 +39,16 @@ def frees_what_is_taken(run: Run) -> None:
     run.assert_goal("the first page was taken", before.taken(*at))
 
 
+@proved(
+    "begin-pages.lies-in-the-range", "theorem", "no page of a block of kernel pages lies outside the kernel's range"
+)
+def begins_in_the_range(run: Run) -> None:
+    """Of any numbers, also of those that no page has: where pages are named by addresses, some lie below the range."""
+    state, first, pages, page = unknown(run), *(run.any_number(each) for each in ("first", "pages", "kernel_page"))
+    run.assume(manager_pages.block_lies_in_the_range(state, first, pages), law.among(page, first, pages))
+    run.assert_goal("the page is one of the range", (0 <= page) & (page < state.kernel_range))
+
+
 def undoes(
     first: Operation, second: Operation, values_of: Callable[[dict[str, Number]], Sequence[Number]]
 ) -> Obligation:
@@ -172,6 +182,7 @@ THEOREMS = (
     law_obligations.leaves(LAW, law.end, manager_law.nothing_of_it_is_left),
     *map(keeps_blocks, RANGES),
     frees_what_is_taken,
+    begins_in_the_range,
     exit_frees,
     undoes(law.allocate, law.free, lambda of: [of["frame"]]),
     undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),

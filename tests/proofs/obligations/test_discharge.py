@@ -82,6 +82,15 @@ def test_notes_that_do_not_suffice_cost_time_only(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("place", [-1, -100, 100])
+def test_notes_of_what_is_not_there_cost_time_only(monkeypatch: pytest.MonkeyPatch, way: Way, place: int) -> None:
+    everything_and_more = [*everything(both), place]
+    assert verdict(monkeypatch, both, [Group([0, 1], everything_and_more, way)]) == "proved"
+    assert verdict(monkeypatch, both, [Group([0, 1, place], everything(both), way)]) == "proved"
+    assert verdict(monkeypatch, good_then_bad, [Group([0, 1, place], [place], way)]) == "refuted"
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_what_cannot_be_so_proves_nothing(monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
     """Also where a goal that needs nothing of it stands beside one that does."""
     assert verdict(monkeypatch, of_nothing, None) == "vacuous"
