@@ -120,6 +120,7 @@ def extent(record: Record) -> Interval:
 def without(intervals: list[Interval], cut: Interval) -> list[Interval]:
     """Disjoint intervals without the points of one more.
 
+    pre: cut.start <= cut.end
     post: [p for i in __return__ for p in range(*i)] == [p for i in intervals for p in range(*i) if p not in range(*cut)]
     post: all(s < e for s, e in __return__)
     """  # noqa: E501
@@ -132,6 +133,7 @@ def without(intervals: list[Interval], cut: Interval) -> list[Interval]:
 def beside(left: list[Interval], interval: Interval, cut: Interval) -> list[Interval]:
     """The intervals left so far, and the nonempty pieces of one more interval that lie outside the cut.
 
+    pre: cut.start <= cut.end
     post: __return__[: len(left)] == left
     post: [p for i in __return__[len(left) :] for p in range(*i)] == [p for p in range(*interval) if p not in range(*cut)]
     post: all(s < e for s, e in __return__[len(left) :])
