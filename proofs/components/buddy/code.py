@@ -237,7 +237,7 @@ def free_refines(run: Run) -> None:
 
 @proved("order-for.refines", "refinement", "the order for so many pages is that of the next power of two")
 def order_for_refines(run: Run) -> None:
-    state, pages, order = unknown(run), run.any_number("pages"), run.point("order")
+    state, pages, order = unknown(run), run.any_number("pages"), run.fresh("order", 0, 65)  # also more than ranges have
     found = run.call(order_for, pages)
     if found is None:
         run.assert_goal("there is none only for no pages", neg(law.rounds_up(state, pages, order)))
