@@ -14,9 +14,9 @@ from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic import execution
 from memoracle.proofs.symbolic.containers import Set
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.exits import FOLDER
+from memoracle.proofs.symbolic.exits import FOLDER, Exit
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
-from memoracle.proofs.symbolic.loops import Iterates, Members, cut
+from memoracle.proofs.symbolic.loops import Iterates, Members, cut, falls
 from memoracle.spec.clauses import implies
 
 SORTS = {"item": Sort("item")}
@@ -168,3 +168,34 @@ def test_local_variables_are_replaced_at_the_head_of_a_loop() -> None:
     assert verdict(code, Counting)[0] == "proved"
     wrong = code + "    if turns > 3: left.add(1)\n"
     assert verdict(wrong, Counting)[0] == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("before", "by", "due"),
+    [(0, 1, "proved"), (0, 9, "proved"), (0, 0, "refuted"), (0, -1, "refuted"), (1, 1, "refuted")],
+)
+def test_a_number_measures_a_loop_if_it_falls_and_is_not_negative(before: int, by: int, due: str) -> None:
+    """before: how much less than a number from 0 to 9 it is before a turn.  by: how far it falls."""
+
+    @Claims("test", SORTS)("measure", "theorem", "it falls")
+    def body(run: Run) -> None:
+        number: Any = run.number("number", 0, 9) - before
+        falls(run, number, number - by, Exit(reference("def drain(left): pass").drain.__code__, 0))
+
+    assert discharge(body, use_cache=False).verdict == due
+
+
+@pytest.mark.parametrize(("adds", "takes", "due"), [(0, 1, "proved"), (1, 1, "refuted"), (0, 0, "refuted")])
+def test_a_set_measures_a_loop_if_it_loses_a_member_and_gets_none(adds: int, takes: int, due: str) -> None:
+    @Claims("test", SORTS)("measure", "theorem", "it falls")
+    def body(run: Run) -> None:
+        has, one, other = run.relation("has", "item"), run.point("item"), run.point("item")
+        run.assume(has(one), one != other)
+
+        def after(item: Any) -> Any:
+            return (has(item) & ((item != one) if takes else True)) | ((item == other) if adds else False)
+
+        site = Exit(reference("def drain(left): pass").drain.__code__, 0)
+        falls(run, Members(has, "item"), Members(after, "item", one), site)
+
+    assert discharge(body, use_cache=False).verdict == due
