@@ -85,7 +85,7 @@ class Reader(ast.NodeVisitor):
 
     def assign(self, target: ast.expr, value: ast.expr) -> None:
         """A variable stands for what it is given; of `a, b = x, y` each for its own."""
-        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and are_paired(target, value):
             for each, given in zip(target.elts, value.elts, strict=True):
                 self.assign(each, given)
         elif isinstance(target, ast.Name):
@@ -121,6 +121,12 @@ class Reader(ast.NodeVisitor):
             of = self.value_of(node.value)
             return UNKNOWN if of is UNKNOWN else attribute(of, node.attr, of is self.owner)
         return UNKNOWN
+
+
+def are_paired(target: ast.Tuple, value: ast.Tuple) -> bool:
+    """Whether each part of a target is given the part of a value that has its place: a `*` gives or takes several."""
+    parts = (*target.elts, *value.elts)
+    return len(target.elts) == len(value.elts) and not any(isinstance(each, ast.Starred) for each in parts)
 
 
 def names_bound_in(node: FunctionNode) -> Iterator[str]:

@@ -336,6 +336,19 @@ def test_a_variable_is_what_it_was_given() -> None:
     assert mentions(Unpacks().ask).itself == {law.free}
 
 
+def test_what_is_given_or_taken_by_a_star_is_read() -> None:
+    def gives(state: Any) -> Any:
+        first, second = law.add, *state
+        return first, second
+
+    def takes(state: Any) -> Any:
+        first, *others = law.add, law.free, state
+        return first, others
+
+    assert mentions(gives).itself == {law.add}
+    assert mentions(takes).itself == {law.add, law.free}
+
+
 def test_what_is_only_compared_with_is_not_asked() -> None:
     def asks(clause: Any) -> Any:
         return clause is law.image_exists or clause is not law.free, law.add
