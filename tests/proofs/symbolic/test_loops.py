@@ -199,3 +199,36 @@ def test_a_set_measures_a_loop_if_it_loses_a_member_and_gets_none(adds: int, tak
         falls(run, Members(has, "item"), Members(after, "item", one), site)
 
     assert discharge(body, use_cache=False).verdict == due
+
+
+class Failing(Draining):
+    """A loop whose invariant is claimed to fail in one place: where the loop is entered, or on some back edge."""
+
+    def __init__(self, left: Set, place: str, later: bool) -> None:
+        """later: after any number of turns, and not at first."""
+        super().__init__(left)
+        self.place, self.later, self.turned = place, later, False
+
+    def claim(self, run: Run, place: str) -> None:
+        run.assert_goal("the invariant holds", (place, self.turned) != (self.place, self.later))
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+        self.claim(run, "entry")
+        return super().on_entry(run, arguments)
+
+    def havoc(self, run: Run) -> Any:
+        self.turned = True
+        return super().havoc(run)
+
+    def on_back_edge(self, run: Run, result: Any) -> Any:
+        self.claim(run, "back edge")
+        return super().on_back_edge(run, result)
+
+
+@pytest.mark.parametrize("place", ["entry", "back edge", "nowhere"])
+@pytest.mark.parametrize("later", [False, True])
+def test_the_invariant_is_claimed_of_the_first_turn_and_of_any(place: str, later: bool) -> None:
+    found, _ = verdict(
+        "def drain(left):\n    while left:\n        step(left)", lambda left: Failing(left, place, later)
+    )
+    assert found == ("proved" if place == "nowhere" else "refuted")
