@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing import get_context
 
@@ -18,13 +19,15 @@ from memoracle.proofs.obligations.queries import failure, question
 from memoracle.proofs.obligations.solver import Way, ask
 from memoracle.proofs.obligations.unsat_cores import Group, Hints, Needed, file_of, noted, noted_of, path_of
 from memoracle.proofs.registry import obligations
+from memoracle.proofs.symbolic import z3_terms
 from memoracle.proofs.symbolic.execution import Run, explore
 
 TOGETHER = 30_000_000  # the solver's budget for a goal, all hypotheses tracked
 APART = 400_000_000  # given a core
 ALL = 60_000_000  # for all goals of a path, clauses by and by
 CHEAP = 1_000_000  # for all goals of a path, given a core: asked apart, they cost as much to put as to answer
-EASY = 300_000  # a path that costs no more is noted without looking for less
+QUICK = 0.035  # seconds of a processor, for which no other way is tried
+ALONE = 1.3  # times what another way takes: it needs a text of its own, which is read apart
 
 
 def find(obligation: Obligation) -> dict[str, Needed]:
@@ -59,30 +62,39 @@ def _groups(obligation: Obligation, run: Run, hypotheses: Sequence[z3.BoolRef]) 
 def _cheapest(
     obligation: Obligation, run: Run, goal: int, hypotheses: Sequence[z3.BoolRef], core: list[int] | None
 ) -> Group | None:
-    """From which hypotheses and in which way a goal is proved at least cost; None if the solver does not prove it."""
+    """From what and in which way a goal is proved at least cost; None if the solver does not prove it."""
     every = list(range(len(hypotheses)))
     shifts = (Way.SHIFTS_UNKNOWN,) if shift_lemmas.may_be_used(obligation.name) else ()
     for needed in [every] if core is None else [core, every]:
-        answers: list[tuple[int, Group]] = []
-        for way in (Way.GOALS_APART, *shifts, Way.AT_ONCE):
-            budget = min([APART, *(cost for cost, _ in answers)])
-            found = _asked(obligation, run, Group([goal], needed, way), hypotheses, budget)
+        conditions = _conditions(run, goal, [hypotheses[place] for place in needed])
+        answers: list[tuple[float, Group]] = []
+        for way in (Way.GOALS_APART, *shifts, Way.EQUATIONS_SOLVED, Way.OF_BITS, Way.AT_ONCE):
+            found = _asked(obligation, run, Group([goal], needed, way, conditions), hypotheses, APART)
             if found is not None:
                 answers.append(found)
-                if found[0] <= EASY:
+                if found[0] <= QUICK:
                     break
         if answers:
-            return min(answers)[1]
+            return min(answers, key=lambda each: each[0] * (1 if each[1].way is Way.GOALS_APART else ALONE))[1]
     return None
+
+
+def _conditions(run: Run, goal: int, hypotheses: Sequence[z3.BoolRef]) -> list[int] | None:
+    """The conditions of its path that a goal needs, by their places, given these hypotheses; None if it is unknown."""
+    solver = _tracking(run.goals[goal].conditions, range(len(run.goals[goal].conditions)), TOGETHER)
+    solver.add(*hypotheses, z3_terms.negation(run.goals[goal].holds))
+    return _core_of(solver) if solver.check() == z3.unsat else None
 
 
 def _asked(
     obligation: Obligation, run: Run, group: Group, hypotheses: Sequence[z3.BoolRef], budget: int
-) -> tuple[int, Group] | None:
-    """What it costs to prove these goals so; None if the solver does not, within this budget."""
-    text = question(obligation, run, [hypotheses[place] for place in group.hypotheses], group.goals)
-    answer = ask(text, rlimit=budget, way=group.way)
-    return (answer.rlimit, group) if answer.verdict == "unsat" else None
+) -> tuple[float, Group] | None:
+    """The seconds of a processor that it takes to prove these goals so; None if it is not done within this budget."""
+    conditions = dict.fromkeys(group.goals, group.conditions)
+    text = question(obligation, run, [hypotheses[place] for place in group.hypotheses], group.goals, conditions)
+    started = time.process_time()
+    answer = ask(text, use_cache=False, rlimit=budget, way=group.way)
+    return (time.process_time() - started, group) if answer.verdict == "unsat" else None
 
 
 def _cores(hypotheses: Sequence[z3.BoolRef], failures: Sequence[z3.BoolRef]) -> Iterator[list[int] | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import z3
@@ -13,8 +13,9 @@ import z3
 from memoracle.proofs.obligations import reach, shift_lemmas, solver, unsat_cores
 from memoracle.proofs.obligations.goals_apart import Needs
 from memoracle.proofs.obligations.obligation import Computation, Obligation
-from memoracle.proofs.obligations.queries import question
+from memoracle.proofs.obligations.queries import conditions_of, question
 from memoracle.proofs.obligations.reach import Proof
+from memoracle.proofs.obligations.shown import Shown, identities
 from memoracle.proofs.obligations.solver import Way
 from memoracle.proofs.obligations.unsat_cores import Group
 from memoracle.proofs.symbolic.execution import ExplorationError, Run, explore
@@ -77,10 +78,11 @@ def _settle(
     """The verdict, and what it fails by; the solver's answers are added to these."""
     if not any(run.goals for run in runs):
         return "vacuous", "no path claims anything"
+    shown = Shown()
     proofs: list[Proof] = []
     for run in runs:
         if run.goals:
-            answer, used = _fails(obligation, run, use_cache)
+            answer, used = _fails(obligation, run, shown, use_cache)
             answers.append(answer)
             if answer.verdict != "unsat":
                 return "refuted" if answer.verdict == "sat" else "unknown", _describe(run, answer)
@@ -113,12 +115,15 @@ def _result(
     )
 
 
-def _fails(obligation: Obligation, run: Run, use_cache: bool) -> tuple[solver.Answer, Sequence[int]]:
-    """Whether some goal of a run can fail; if none can, the places of the hypotheses from which that was shown."""
+def _fails(obligation: Obligation, run: Run, shown: Shown, use_cache: bool) -> tuple[solver.Answer, Sequence[int]]:
+    """Whether some goal of a run can fail that was not shown on another path.
+
+    If none can, also the places of the hypotheses from which that was shown.
+    """
     given = run.hypotheses(obligation.rounds)
     needed = unsat_cores.noted(obligation.name, run, len(given))
     if needed is not None:
-        answer = _as_noted(obligation, run, given, needed, use_cache)
+        answer = _as_noted(obligation, run, given, needed, shown, use_cache)
         if answer.verdict == "unsat":
             return answer, sorted({place for group in needed for place in group.hypotheses})
     return _of_all(obligation, run, given, use_cache), range(len(given))
@@ -139,28 +144,50 @@ def _of_all(obligation: Obligation, run: Run, given: Sequence[z3.BoolRef], use_c
 
 
 def _as_noted(
-    obligation: Obligation, run: Run, given: Sequence[z3.BoolRef], needed: list[Group], use_cache: bool
+    obligation: Obligation,
+    run: Run,
+    given: Sequence[z3.BoolRef],
+    needed: list[Group],
+    shown: Shown,
+    use_cache: bool,
 ) -> solver.Answer:
-    """The answer about goals with the hypotheses noted of each; those that are asked apart stand in one text."""
-    apart = [each for each in needed if each.way is Way.GOALS_APART]
+    """The answer about goals with what is noted of each; those that are asked apart stand in one text."""
+    used = [(goal, group, known) for group in needed for goal, known in _used(run, given, group)]
+    left = {goal: known for goal, _, known in used if not shown.covers(run.goals[goal].holds, known)}
+    apart = {goal: group for goal, group, _ in used if goal in left and group.way is Way.GOALS_APART}
     questions: list[Question] = []
     if apart:
-        used = sorted({place for each in apart for place in each.hypotheses})
-        of_goal = dict(sorted((goal, each.hypotheses) for each in apart for goal in each.goals))
-        needs = tuple(tuple(bisect_left(used, place) for place in places) for places in of_goal.values())
-        text = question(obligation, run, [given[place] for place in used], list(of_goal))
+        every = sorted({place for each in apart.values() for place in each.hypotheses})
+        of_goal = dict(sorted(apart.items()))
+        needs = tuple(tuple(bisect_left(every, place) for place in each.hypotheses) for each in of_goal.values())
+        conditions = {goal: each.conditions for goal, each in of_goal.items()}
+        text = question(obligation, run, [given[place] for place in every], list(of_goal), conditions)
         questions.append((text, Way.GOALS_APART, needs))
     for each in needed:
-        if each.way is not Way.GOALS_APART:
-            text = question(obligation, run, [given[place] for place in each.hypotheses], each.goals)
+        goals = [goal for goal in each.goals if goal in left and goal not in apart]
+        if goals:
+            conditions = dict.fromkeys(goals, each.conditions)
+            text = question(obligation, run, [given[place] for place in each.hypotheses], goals, conditions)
             exact = each.way is Way.SHIFTS_UNKNOWN and not shift_lemmas.may_be_used(obligation.name)
             questions.append((text, Way.AT_ONCE if exact else each.way, None))
-    return _none_can(questions, use_cache, NEEDED)
+    answer = _none_can(questions, use_cache, NEEDED)
+    if answer.verdict == "unsat":
+        for goal, known in left.items():
+            shown.add(run.goals[goal].holds, known)
+    return answer
+
+
+def _used(run: Run, given: Sequence[z3.BoolRef], group: Group) -> Iterator[tuple[int, frozenset[int]]]:
+    """What each goal of a group is to follow from."""
+    hypotheses = identities(given[place] for place in group.hypotheses)
+    for goal in group.goals:
+        yield goal, hypotheses | identities(conditions_of(run.goals[goal], group.conditions))
 
 
 def _none_can(questions: list[Question], use_cache: bool, rlimit: int) -> solver.Answer:
     """The answer to the first question that is not answered by `unsat`, or to all; each is asked in its way."""
     spent, seconds, cached = 0, 0.0, True
+    answer = solver.Answer("unsat", 0, 0.0, True, {})  # where nothing is left to ask
     for text, way, needs in questions:
         answer = solver.ask(text, use_cache, rlimit, way, needs)
         spent, seconds, cached = spent + answer.rlimit, seconds + answer.seconds, cached and answer.cached

@@ -28,16 +28,16 @@ def ask(make: Callable[[], z3.Solver], assertions: Sequence[z3.BoolRef], rlimit:
     if needs is None:
         shared.add(*hypotheses)
     for place, (flag, definition) in enumerate(defined):
-        solver = shared if needs is None else make()
-        before = count(solver)
-        solver.push()
+        solver, before = (shared, count(shared)) if needs is None else (make(), 0)
+        solver.push()  # a solver that was pushed does not choose its options by what it is asked: that is quicker
         solver.add(definition, flag, *(hypotheses[each] for each in (needs[place] if needs is not None else ())))
         solver.set(rlimit=max(1, rlimit - spent))
         verdict = str(solver.check())
         spent += count(solver) - before
         if verdict != "unsat":
             return Found(verdict, every, solver.model() if verdict == "sat" else None, spent)
-        solver.pop()
+        if needs is None:
+            solver.pop()
         last.add(z3.Not(flag))
     last.add(some)
     return Found("unsat" if last.check() == z3.unsat else "unknown", every, None, spent)

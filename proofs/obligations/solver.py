@@ -26,20 +26,27 @@ RLIMIT = 400_000_000
 SEED = 0
 KEPT_AT_MOST = 20_000  # answers
 ANSWERS = "answers"  # the folder of the cache that has them
-CONTEXTS = 4  # made before others are started: most of them ask no more questions
+CONTEXTS = 16  # made before others are started: few of them ask more questions
+SIMPLER = ("simplify", "propagate-values", "solve-eqs")
 VERSION = f"z3 {z3.get_version_string()}"
 
 
 class Way(StrEnum):
     """How the solver is asked: all that is asserted at once; clauses at points by and by; or the goals one by one.
 
+    All at once may be asked of bits alone, or once equations are solved.
     Shifts may be unknown (`shift_lemmas.py`): then all is asked at once, and `unsat` is the only answer there is.
     """
 
     AT_ONCE = "at once"
+    OF_BITS = "of bits"
+    EQUATIONS_SOLVED = "equations solved"
     SHIFTS_UNKNOWN = "shifts unknown"
     BY_AND_BY = "by and by"
     GOALS_APART = "goals apart"
+
+
+AT_ONCE = (Way.AT_ONCE, Way.OF_BITS, Way.EQUATIONS_SOLVED)
 
 
 @dataclass(frozen=True)
@@ -117,9 +124,8 @@ def prune(folder: str = ANSWERS, most: int = KEPT_AT_MOST) -> None:
 def _solve(text: str, rlimit: int, way: Way, needs: Needs | None) -> Answer:
     started = time.perf_counter()
     context = next(_unused, None) or z3.Context()
-    if way is Way.AT_ONCE:
-        logic = text[len("(set-logic ") : text.index(")")]
-        solver = _seeded(z3.SolverFor(logic, ctx=context))
+    if way in AT_ONCE:
+        solver = _seeded(_at_once(text, way, context))
         solver.set(rlimit=rlimit)
         solver.from_string(text)
         verdict = str(solver.check())
@@ -139,6 +145,13 @@ def _solve(text: str, rlimit: int, way: Way, needs: Needs | None) -> Answer:
             found = goals_apart.ask(lambda: _simple(context), assertions, rlimit, needs)
         verdict, model, spent = found.verdict, found.model, found.rlimit
     return Answer(verdict, spent, time.perf_counter() - started, False, {} if model is None else _values(model))
+
+
+def _at_once(text: str, way: Way, context: z3.Context) -> z3.Solver:
+    if way is Way.AT_ONCE:
+        return z3.SolverFor(text[len("(set-logic ") : text.index(")")], ctx=context)
+    steps = (*SIMPLER, "ackermannize_bv", "bit-blast", "smt") if way is Way.OF_BITS else (*SIMPLER, "smt")
+    return z3.Then(*steps, ctx=context).solver()
 
 
 def _simple(context: z3.Context) -> z3.Solver:

@@ -19,11 +19,15 @@ FOLDER = Path(__file__).parent / "noted_cores"
 
 
 class Group(NamedTuple):
-    """Goals of a path, the hypotheses that they need, by their places, and the way to ask that costs least."""
+    """Goals of a path, the hypotheses that they need, by their places, and the way to ask that costs least.
+
+    conditions: those of the path that a single goal needs, by their places; all, if it is not said.
+    """
 
     goals: list[int]
     hypotheses: list[int]
     way: Way = Way.AT_ONCE
+    conditions: list[int] | None = None
 
 
 class Needed(NamedTuple):
@@ -57,9 +61,16 @@ def noted(obligation: str, run: Run, hypotheses: int) -> list[Group] | None:
     if needed is None or (needed.hypotheses, needed.goals) != (hypotheses, len(run.goals)):
         return None
     covered = {goal for group in needed.groups for goal in group.goals}
-    used = {place for group in needed.groups for place in group.hypotheses}
-    # Which goals and hypotheses there are comes from the run.
-    return needed.groups if covered == set(range(len(run.goals))) and used <= set(range(hypotheses)) else None
+    # Which goals, hypotheses and conditions there are comes from the run.
+    fit = covered == set(range(len(run.goals))) and all(_fits(run, group, hypotheses) for group in needed.groups)
+    return needed.groups if fit else None
+
+
+def _fits(run: Run, group: Group, hypotheses: int) -> bool:
+    """Whether the path has all that a group names."""
+    conditions = {place for goal in group.goals for place in group.conditions or ()}
+    known = min((len(run.goals[goal].conditions) for goal in group.goals), default=0)
+    return set(group.hypotheses) <= set(range(hypotheses)) and conditions <= set(range(known))
 
 
 def path_of(run: Run) -> str:

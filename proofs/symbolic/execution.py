@@ -16,7 +16,7 @@ import z3
 from memoracle.proofs.symbolic import z3_terms
 from memoracle.proofs.symbolic.context import counting_with, run_by
 from memoracle.proofs.symbolic.exits import Exit, Exits
-from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
+from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Reads, Sort
 from memoracle.proofs.symbolic.numbers import truth
 from memoracle.spec.clauses import Truth
 
@@ -47,8 +47,10 @@ class Goal:
 class Run(HypothesisPool):
     """One path through the code, and what must hold along it."""
 
-    def __init__(self, sorts: dict[str, Sort], choices: list[bool], integers: bool = False) -> None:
-        super().__init__(sorts, integers)
+    def __init__(
+        self, sorts: dict[str, Sort], choices: list[bool], integers: bool = False, reads: Reads | None = None
+    ) -> None:
+        super().__init__(sorts, integers, reads)
         self.choices = choices
         self.taken: list[bool] = []
         self.others: list[list[bool]] = []  # the choices that lead to paths that branch off here
@@ -166,11 +168,12 @@ def explore(sorts: dict[str, Sort], body: Callable[[Run], None], integers: bool 
     Raises ExplorationError.
     """
     runs: list[Run] = []
+    reads: Reads = {}
     pending: list[list[bool]] = [[]]
     while pending:
         if len(runs) >= PATHS:
             raise ExplorationError(f"more than {PATHS:,} paths")
-        run = Run(sorts, pending.pop(), integers)
+        run = Run(sorts, pending.pop(), integers, reads)
         try:
             with counting_with(integers):
                 body(run)

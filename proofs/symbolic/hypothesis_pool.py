@@ -40,13 +40,26 @@ class Sort(NamedTuple):
     highest: int = HIGHEST
 
 
+class Read(NamedTuple):
+    """What an unknown function is at some points, that it is within its bounds, and the points as touched."""
+
+    value: Any
+    fact: z3.BoolRef | None
+    points: tuple[Symbolic, ...]
+    simplified: tuple[int, ...]
+    kept: tuple[Number, ...]  # a term's number is its own only for as long as the term is kept
+
+
+Reads = dict[tuple[object, ...], Read]  # by the function, and each point's term and bounds
+
+
 class HypothesisPool:
     """One proof's unknowns, facts and points. Names are given in order, so a proof is the same text every time."""
 
-    def __init__(self, sorts: dict[str, Sort], integers: bool = False) -> None:
+    def __init__(self, sorts: dict[str, Sort], integers: bool = False, reads: Reads | None = None) -> None:
         """sorts: of each clause's parameters and each function's arguments, by their names.
 
-        integers: whether numbers are the solver's integers.
+        integers: whether numbers are the solver's integers.  reads: terms that others built of the same sorts.
         """
         self.sorts, self.integers = sorts, integers
         self.facts: list[z3.BoolRef] = []
@@ -54,6 +67,7 @@ class HypothesisPool:
         self.given: list[tuple[tuple[str, ...], Callable[..., Any], SymbolicBool]] = []
         self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
         self.bounds: dict[Callable[..., Any], tuple[int, int]] = {}  # of the unknown functions that are numbers
+        self.reads: Reads = {} if reads is None else reads
         self.count = itertools.count()
         self.instantiated: dict[int, Hypotheses] = {}  # by the rounds, once they are asked for
         self.simple: dict[int, int] = {}  # by a term's id, the id of what it is when simplified
@@ -97,9 +111,13 @@ class HypothesisPool:
         """An unknown truth of each point."""
         symbol = z3.Function(f"{name}@", *[sort()] * len(parameters), z3.BoolSort())
 
-        def read(*points: Number) -> SymbolicBool:
-            inside, arguments = self._arguments(parameters, points)
-            return SymbolicBool(z3_terms.all_of([*inside, z3_terms.applied(symbol, arguments, truth=True)]))
+        def build(points: tuple[Symbolic, ...]) -> Read:
+            inside, keys = self._keys(parameters, points)
+            applied = z3_terms.applied(symbol, [term.z for term in keys], truth=True)
+            return self._read(SymbolicBool(z3_terms.all_of([*inside, applied])), None, keys, points)
+
+        def read(*points: Number) -> Any:
+            return self._once(symbol, parameters, points, build).value
 
         return read
 
@@ -109,37 +127,66 @@ class HypothesisPool:
         """An unknown number of each point; `gives` says that the number is a point itself."""
         symbol = z3.Function(f"{name}@", *[sort()] * (len(parameters) + 1))
 
-        def read(*points: Number) -> Symbolic:
-            _, arguments = self._arguments(parameters, points)
-            value = Symbolic(z3_terms.applied(symbol, arguments, truth=False), low, high)
-            self.facts.append(within(value, low, high))
+        def build(points: tuple[Symbolic, ...]) -> Read:
+            _, keys = self._keys(parameters, points)
+            value = Symbolic(z3_terms.applied(symbol, [term.z for term in keys], truth=False), low, high)
+            return self._read(value, within(value, low, high), keys, points)
+
+        def read(*points: Number) -> Any:
+            found = self._once(symbol, parameters, points, build, low, high)
+            if found.fact is not None:
+                self.facts.append(found.fact)
             if gives:
-                self.touch((gives,), (value,))
-            return value
+                self.touch((gives,), (found.value,))
+            return found.value
 
         self.bounds[read] = (low, high)
         return read
 
-    def _arguments(
-        self, parameters: tuple[str, ...], points: tuple[Number, ...]
-    ) -> tuple[list[z3.BoolRef], list[z3.ExprRef]]:
+    def _once(
+        self,
+        symbol: z3.FuncDeclRef,
+        parameters: tuple[str, ...],
+        points: tuple[Number, ...],
+        build: Callable[[tuple[Symbolic, ...]], Read],
+        *bounds: int,
+    ) -> Read:
+        """What a function is at these points, built once; they are touched each time."""
+        terms = tuple(map(number, points))
+        where = *parameters, *((z3_terms.identity(term.z), term.low, term.high) for term in terms)
+        place = (symbol.get_id(), bounds, where)
+        found = self.reads.get(place)
+        if found is None:
+            found = self.reads[place] = build(terms)
+        self._touch_simplified(parameters, found.points, found.simplified)
+        return found
+
+    def _read(self, value: Any, fact: z3.BoolRef | None, keys: tuple[Symbolic, ...], given: tuple[Number, ...]) -> Read:
+        return Read(value, fact, keys, tuple(map(self._simplified, keys)), given)
+
+    def _keys(
+        self, parameters: tuple[str, ...], points: tuple[Symbolic, ...]
+    ) -> tuple[list[z3.BoolRef], tuple[Symbolic, ...]]:
         """Whether each point is one that there can be, and the points as the solver's arguments."""
         inside, keys = [], []
-        for parameter, term in zip(parameters, map(number, points), strict=True):
+        for parameter, term in zip(parameters, points, strict=True):
             highest = self.sorts[parameter].highest
             if term.low < 0 or term.high > highest:
                 fits = within(term, 0, highest)
                 inside.append(fits)
                 term = SymbolicBool(fits).choose(Symbolic(key(term), 0, highest), 0)
             keys.append(Symbolic(key(term), term.low, term.high))
-        self.touch(parameters, tuple(keys))
-        return inside, [term.z for term in keys]
+        return inside, tuple(keys)
 
     def touch(self, parameters: tuple[str, ...], terms: tuple[Number, ...]) -> None:
         """Notes points: of each parameter alone, and of all together."""
         numbers = tuple(number(term) for term in terms)
+        self._touch_simplified(parameters, numbers, tuple(map(self._simplified, numbers)))
+
+    def _touch_simplified(
+        self, parameters: tuple[str, ...], numbers: tuple[Symbolic, ...], ids: tuple[int, ...]
+    ) -> None:
         sorts = tuple(self.sorts[parameter].name for parameter in parameters)
-        ids = tuple(self._simplified(term) for term in numbers)
         self.points.setdefault(sorts, {}).setdefault(ids, numbers)
         for name, place, term in zip(sorts, ids, numbers, strict=True):
             self.points.setdefault((name,), {}).setdefault((place,), (term,))
