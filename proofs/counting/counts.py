@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import product
-from typing import Any
 
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.kernel_half import KernelHalf
@@ -94,8 +93,8 @@ def _halves(tables: KernelHalf) -> tuple[tuple[int, ...], ...]:
 
 
 def models(
-    cells: Mapping[tuple[Any, ...], Sequence[int]],
-    state: Callable[[Callable[..., int]], Any],
+    cells: Mapping[tuple[object, ...], Sequence[int]],
+    state: Callable[[Callable[..., int]], object],
     clauses: Sequence[Clause],
     domain: Domain,
 ) -> int:
@@ -104,7 +103,7 @@ def models(
     A clause is evaluated as soon as every cell that it reads is filled, so that few ways are tried in vain.
     state: the state whose functions read the cells by name and points.
     """
-    filled: dict[tuple[Any, ...], int] = {}
+    filled: dict[tuple[object, ...], int] = {}
     here = state(lambda *cell: filled[cell])
     order = list(cells)
 
@@ -140,14 +139,14 @@ def models(
 @cache
 def buddy_models(depth: int) -> int:
     """How many states in which nothing is held or taken at start satisfy the invariants."""
-    cells: dict[tuple[Any, ...], Sequence[int]] = {}
+    cells: dict[tuple[object, ...], Sequence[int]] = {}
     for page in range(1 << depth):
         cells["order_at", page] = range(depth + 1)
         for kind, order in product(("free", "allocated"), range(depth + 1)):
             cells.setdefault((kind, order, page >> order), (False, True))
 
     def state(read: Callable[..., int]) -> blocks_law.Blocks:
-        def block(kind: str) -> Callable[[Any, Any], bool]:
+        def block(kind: str) -> Callable[[object, object], bool]:
             return lambda order, block: (kind, order, block) in cells and bool(read(kind, order, block))
 
         return blocks_law.Blocks(
@@ -168,7 +167,7 @@ def buddy_models(depth: int) -> int:
 def bitmap_models(frames: int) -> int:
     """How many states of a bitmap with so many frames above the image's one, all of which exist, satisfy the law."""
     reach = frames + 1
-    cells: dict[tuple[Any, ...], Sequence[int]] = {("below", 0): range(reach)}
+    cells: dict[tuple[object, ...], Sequence[int]] = {("below", 0): range(reach)}
     for frame in range(reach):
         cells["free", frame] = (False, True)
         cells["below", frame + 1] = range(reach)
@@ -192,7 +191,7 @@ def bitmap_models(frames: int) -> int:
 def half_models(processes: int, entries: int, values: int) -> int:
     """How many states of so many live processes, with no update in flight, satisfy the law in so many upper entries."""
     everyone, upper = range(processes), range(half_law.FIRST, half_law.FIRST + entries)
-    cells: dict[tuple[Any, ...], Sequence[int]] = {("master", index): range(values) for index in upper}
+    cells: dict[tuple[object, ...], Sequence[int]] = {("master", index): range(values) for index in upper}
     cells |= {("entry", process, index): range(values) for process, index in product(everyone, upper)}
     domain = Domain({"process": everyone, "index": upper}, {})
 

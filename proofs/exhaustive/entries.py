@@ -191,7 +191,7 @@ def _read(state: law.Entries, layout: code.Layout, level: int, outcome: Tally) -
     return None
 
 
-def _fields(state: law.Entries, value: int, level: int) -> tuple[Any, ...]:
+def _fields(state: law.Entries, value: int, level: int) -> tuple[object, ...]:
     may = law.is_present(value), law.is_writable(value), law.is_user(value), law.is_leaf(value, level)
     return code.Fields._make((law.address_of(value, level), *may, law.cache_of(state, value, level)))
 

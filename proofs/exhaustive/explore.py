@@ -32,12 +32,12 @@ class Part:
     words: the state for people.  shows: assertions on the object's own answers that tell this state from others.
     """
 
-    state: Any
+    state: object
     domain: Domain
     clauses: Sequence[Clause]
     words: Callable[[Any], str]
     shows: Callable[[Any], list[str]]
-    fresh: Any = None  # what the state is when the part comes into being
+    fresh: object = None  # what the state is when the part comes into being
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class System:
     scope: str
     imports: str
     variable: str
-    starts: Mapping[str, Callable[[], Any]]
+    starts: Mapping[str, Callable[[], object]]
     parts: Callable[[Any], dict[str, Part]]
     calls: Callable[[Any], Sequence[Call | Question]]
 
@@ -107,7 +107,7 @@ class View:
         self.parts = {name: replace(part, state=settled(part.state)) for name, part in parts.items()}
 
     @cached_property
-    def tables(self) -> dict[str, dict[tuple[Any, ...], Any]]:
+    def tables(self) -> dict[str, dict[tuple[object, ...], object]]:
         """Of each part, everything that it is at every point."""
         return {name: seen(part.state, part.domain) for name, part in self.parts.items()}
 
@@ -154,8 +154,8 @@ def run(system: System) -> Exploration:
 
 
 def _run(system: System, limit: Callable[[float], None]) -> Exploration:
-    known: dict[Any, View] = {}  # every state met, by what its object keeps
-    queue: list[tuple[Any, View, tuple[str, ...]]] = []
+    known: dict[object, View] = {}  # every state met, by what its object keeps
+    queue: list[tuple[object, View, tuple[str, ...]]] = []
     outcome = Exploration()
     for said, make in system.starts.items():
         instance = make()
@@ -307,7 +307,7 @@ def _at(values: Values) -> str:
     return f" ({', '.join(f'{name} {value}' for name, value in values.items())})" if values else ""
 
 
-def _difference(actual: Mapping[tuple[Any, ...], Any], due: Mapping[tuple[Any, ...], Any]) -> str:
+def _difference(actual: Mapping[tuple[object, ...], object], due: Mapping[tuple[object, ...], object]) -> str:
     name, *points = key = next(key for key, value in due.items() if actual.get(key) != value)
     called = f"{name}({', '.join(map(str, points))})" if points else name
     return f"{called} is {actual.get(key)}, and {due[key]} is due"

@@ -36,7 +36,7 @@ class Domain:
             self._listed[parameters] = list(product(*(self.points[parameter] for parameter in parameters)))
         return self._listed[parameters]
 
-    def keys(self, function: str) -> Sequence[tuple[tuple[Any, ...], tuple[int, ...]]]:
+    def keys(self, function: str) -> Sequence[tuple[tuple[object, ...], tuple[int, ...]]]:
         """A function's name with each of its points, and these alone."""
         if function not in self._keys:
             self._keys[function] = [((function, *points), points) for points in self.every(self.functions[function])]
@@ -48,7 +48,7 @@ class Domain:
         return {}
 
     @cached_property
-    def _keys(self) -> dict[str, list[tuple[tuple[Any, ...], tuple[int, ...]]]]:
+    def _keys(self) -> dict[str, list[tuple[tuple[object, ...], tuple[int, ...]]]]:
         return {}
 
 
@@ -57,9 +57,9 @@ def settled(state: Any) -> Any:
     return replace(state, **{name: cache(value) for name, value in vars(state).items() if callable(value)})
 
 
-def seen(state: Any, domain: Domain) -> dict[tuple[Any, ...], Any]:
+def seen(state: object, domain: Domain) -> dict[tuple[object, ...], object]:
     """Every number and truth of a state, and every function of the domain at every point, by name and points."""
-    table: dict[tuple[Any, ...], Any] = {}
+    table: dict[tuple[object, ...], object] = {}
     matters = domain.matters
     for name, value in vars(state).items():
         if name in domain.functions:
@@ -70,7 +70,7 @@ def seen(state: Any, domain: Domain) -> dict[tuple[Any, ...], Any]:
     return table
 
 
-def broken(clauses: Sequence[Clause], state: Any, domain: Domain) -> tuple[Clause, Values] | None:
+def broken(clauses: Sequence[Clause], state: object, domain: Domain) -> tuple[Clause, Values] | None:
     """The first clause that does not hold of a state, and where."""
     for clause in clauses:
         holds = clause.holds
@@ -80,7 +80,7 @@ def broken(clauses: Sequence[Clause], state: Any, domain: Domain) -> tuple[Claus
     return None
 
 
-def refused(operation: Operation, state: Any, values: Values, domain: Domain) -> Clause | None:
+def refused(operation: Operation, state: object, values: Values, domain: Domain) -> Clause | None:
     """The first clause of a guard that does not hold of these arguments and choices and all other points."""
     clause = operation.broken(state, **values)
     if clause is not None or not set(operation.points) <= set(values):
@@ -92,7 +92,7 @@ def refused(operation: Operation, state: Any, values: Values, domain: Domain) ->
     return None
 
 
-def choices(operation: Operation, state: Any, given: Values, domain: Domain) -> list[Values]:
+def choices(operation: Operation, state: object, given: Values, domain: Domain) -> list[Values]:
     """Every way of choosing what is not given that the guard allows."""
     found: list[Values] = [given]
     for stage in _stages(operation, tuple(given)):
@@ -133,7 +133,7 @@ def _stages(operation: Operation, given: tuple[str, ...]) -> list[_Stage]:
         point, known = following, {**known, following: 0}
 
 
-def _holds_of_all(clause: Clause, others: tuple[str, ...], state: Any, values: Values, domain: Domain) -> bool:
+def _holds_of_all(clause: Clause, others: tuple[str, ...], state: object, values: Values, domain: Domain) -> bool:
     """Whether a clause holds of these values and all other points."""
     for points in domain.every(others):
         here = {**values, **dict(zip(others, points, strict=True))}
@@ -142,7 +142,7 @@ def _holds_of_all(clause: Clause, others: tuple[str, ...], state: Any, values: V
     return True
 
 
-def reason(operation: Operation, state: Any, given: Values, domain: Domain) -> Clause:
+def reason(operation: Operation, state: object, given: Values, domain: Domain) -> Clause:
     """The clause because of which a refused operation is refused: the last of the guard that any choice comes up to."""
     point, clause = _next(operation, given), refused(operation, state, given, domain)
     if clause is not None or point is None:
@@ -159,6 +159,6 @@ def _next(operation: Operation, given: Values) -> str | None:
     return max(left, key=decided.__getitem__, default=None)
 
 
-def after(operation: Operation, state: Any, values: Values) -> Any:
+def after(operation: Operation, state: object, values: Values) -> object:
     """The state that an operation leaves."""
     return settled(operation(state, *(values[point] for point in operation.points)))

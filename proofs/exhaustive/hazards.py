@@ -62,7 +62,7 @@ def at_rest(s: kernel_half.Halves) -> Truth:
     return neg(s.updating)
 
 
-def kernel_variant(operations: Sequence[Operation] = STEPS, start: Any = None, **more: Any) -> Variant:
+def kernel_variant(operations: Sequence[Operation] = STEPS, start: object = None, **more: object) -> Variant:
     ends = (kernel_half.copy_to_one.name, kernel_half.end_update.name)
     awaited = [operation for operation in operations if operation.name in ends]
     chosen: dict[str, Any] = {"clauses": kernel_half.THEOREMS, "rests": at_rest, "awaited": awaited, **more}

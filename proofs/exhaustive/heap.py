@@ -124,7 +124,7 @@ def heap_calls(heap: SmallHeap) -> Sequence[Call | Question]:
     for size in heap.asked if len(heap.sizes) < heap.blocks else ():
         trial = duplicate(heap)
         short = trial.new(size) is None and trial.few.refused and not has_room(heap, size)
-        run: Callable[[Any], object] = partial(lambda heap, size: heap.new(size), size=size)
+        run: Callable[[object], object] = partial(lambda heap, size: heap.new(size), size=size)
         operation = WITHOUT_PAGES if short else law.new
         calls.append(Call(f"@.new({size})", run, operation, {"size": size}, answers="address"))
     for address in range(0, (heap.few.most + 1) * PAGE, 8):

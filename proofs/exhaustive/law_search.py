@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from memoracle.proofs.exhaustive.finite_states import Domain, Values, after, broken, choices, reason, seen, settled
 from memoracle.spec.clauses import Clause, Operation
@@ -17,7 +16,7 @@ UPDATES = ("begin-update", "copy-to-one", "end-update", "write-one-master")
 class Variant:
     """A law to search: where it starts, what may happen, what must hold, and what must always become possible again."""
 
-    start: Any
+    start: object
     operations: Sequence[Operation]
     clauses: Sequence[Clause]
     domain: Domain
@@ -38,7 +37,7 @@ class Move:
 class Found:
     """A state that was reached: by which moves, and what can happen next."""
 
-    state: Any
+    state: object
     moves: tuple[Move, ...]
 
 
@@ -55,13 +54,13 @@ def reached(variant: Variant) -> Iterator[Found]:
                 queue.append(Found(state, (*found.moves, move)))
 
 
-def _next(state: Any, variant: Variant) -> Iterator[tuple[Move, Any]]:
+def _next(state: object, variant: Variant) -> Iterator[tuple[Move, object]]:
     for operation in variant.operations:
         for values in choices(operation, state, {}, variant.domain):
             yield Move(operation, values), after(operation, state, values)
 
 
-def _key(state: Any, variant: Variant) -> tuple[Any, ...]:
+def _key(state: object, variant: Variant) -> tuple[object, ...]:
     return tuple(seen(state, variant.domain).values())
 
 
@@ -80,7 +79,7 @@ def search(variant: Variant) -> str | None:
 def _stuck(states: Sequence[Found], variant: Variant) -> Found | None:
     """The nearest state that waits in vain: nothing awaited can happen, and it never comes to rest again."""
     assert variant.rests is not None
-    leads_to: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}  # backwards
+    leads_to: dict[tuple[object, ...], set[tuple[object, ...]]] = {}  # backwards
     resting = []
     for found in states:
         here = _key(found.state, variant)

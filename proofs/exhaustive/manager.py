@@ -227,7 +227,7 @@ def part(manager: Manager, processes: Sequence[int] = PROCESSES) -> Part:
     return Part(memory_of(manager), domain(len(frames), processes), clauses, words, shows)
 
 
-def called(said: str, run: Callable[[Any], object], operation: Operation, *more: Any, **given: int) -> Call:
+def called(said: str, run: Callable[[object], object], operation: Operation, *more: Any, **given: int) -> Call:
     return Call(said, run, operation, given, "", *more)
 
 

@@ -154,7 +154,7 @@ def calls(
     """Processes come and go, and these pages of them are mapped to these frames, and unmapped."""
     found: list[Call | Question] = []
 
-    def add(said: str, run: Callable[[Any], object], operation: Operation, **given: int) -> None:
+    def add(said: str, run: Callable[[object], object], operation: Operation, **given: int) -> None:
         found.append(Call(said, run, operation, given))
 
     for process in processes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import product
-from typing import Any
 
 from memoracle.proofs.exhaustive import boot as small_boot
 from memoracle.proofs.exhaustive import entries as small_entries
@@ -132,7 +131,7 @@ def _happens(component: str, operation: Operation) -> Computation:
 
 
 @cache
-def _law_states(make: Callable[[], Variant]) -> tuple[Domain, list[Any]]:
+def _law_states(make: Callable[[], Variant]) -> tuple[Domain, list[object]]:
     """Every state of a law that can be reached. They are found once."""
     variant = make()
     return variant.domain, [found.state for found in reached(variant)]
@@ -155,7 +154,7 @@ def _refuses(operation: Operation, system: System) -> bool:
     return False
 
 
-def _refused_at(operation: Operation, state: Any, domain: Domain) -> bool:
+def _refused_at(operation: Operation, state: object, domain: Domain) -> bool:
     """Whether a guard does not hold at some points."""
     each_way = product(*(domain.points[point] for point in operation.points))  # of which one of the first will do
     named = (dict(zip(operation.points, each, strict=True)) for each in each_way)

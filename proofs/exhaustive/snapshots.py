@@ -10,13 +10,13 @@ from typing import Any
 
 from sortedcontainers import SortedSet
 
-Copies = dict[int, Any]  # those made so far, by the identity of what they are of
+Copies = dict[int, object]  # those made so far, by the identity of what they are of
 
 
-def duplicate(value: Any, copies: Copies | None = None) -> Any:
+def duplicate(value: object, copies: Copies | None = None) -> Any:
     """An object of the reference, or what it is made of, once more. What is in two places of it stays one."""
     copies = {} if copies is None else copies
-    kind: Any = type(value)
+    kind: object = type(value)
     copy_of = _copier(kind)
     if copy_of is None:
         return value
@@ -24,7 +24,7 @@ def duplicate(value: Any, copies: Copies | None = None) -> Any:
 
 
 @cache
-def _copier(kind: type) -> Callable[[Any, Copies], Any] | None:
+def _copier(kind: type) -> Callable[[Any, Copies], object] | None:
     """How values of a type are copied and noted, or None if they are not: a run asks it of very many."""
     if issubclass(kind, set | SortedSet):
         return lambda value, copies: copies.setdefault(id(value), value.copy())
@@ -37,13 +37,13 @@ def _copier(kind: type) -> Callable[[Any, Copies], Any] | None:
     return _copy_object if _has_attributes(kind) else None
 
 
-def _copy_mapping(value: Any, copies: Copies) -> Any:
+def _copy_mapping(value: Any, copies: Copies) -> object:
     copy: Any = copies.setdefault(id(value), {})
     copy.update([(key, duplicate(item, copies)) for key, item in value.items()])
     return copy
 
 
-def _copy_list(value: Any, copies: Copies) -> Any:
+def _copy_list(value: Any, copies: Copies) -> object:
     if _is_plain(value):
         return copies.setdefault(id(value), value[:])
     copy: Any = copies.setdefault(id(value), [])
@@ -51,21 +51,21 @@ def _copy_list(value: Any, copies: Copies) -> Any:
     return copy
 
 
-def _copy_object(value: Any, copies: Copies) -> Any:
-    copy: Any = copies.setdefault(id(value), object.__new__(type(value)))
+def _copy_object(value: object, copies: Copies) -> object:
+    copy: object = copies.setdefault(id(value), object.__new__(type(value)))
     vars(copy).update([(name, duplicate(item, copies)) for name, item in vars(value).items()])
     return copy
 
 
-def frozen(value: Any) -> Any:
+def frozen(value: object) -> object:
     """What an object is, to be distinguished from others: everything that it keeps, whatever order it came in."""
-    kind: Any = type(value)
+    kind: object = type(value)
     freeze = _freezer(kind)
     return value if freeze is None else freeze(value)
 
 
 @cache
-def _freezer(kind: type) -> Callable[[Any], Any] | None:
+def _freezer(kind: type) -> Callable[[Any], object] | None:
     """What values of a type are compared by, or None if by themselves."""
     if issubclass(kind, int):
         return None
@@ -80,11 +80,11 @@ def _freezer(kind: type) -> Callable[[Any], Any] | None:
     return (lambda value: _freeze_mapping(vars(value))) if _has_attributes(kind) else None
 
 
-def _freeze_mapping(value: Mapping[Any, Any]) -> Any:
+def _freeze_mapping(value: Mapping[object, object]) -> object:
     return frozenset([(key, frozen(item)) for key, item in value.items()])
 
 
-def _is_plain(value: list[Any]) -> bool:
+def _is_plain(value: list[object]) -> bool:
     return bool(value) and isinstance(value[0], int)
 
 

@@ -128,7 +128,7 @@ def buddy_system(depths: Sequence[int], ends: bool) -> System:
 # Spaces: who lives is the same question as for the tables, so it is that law's
 
 
-def who_lives(lives: Callable[[Any], bool], processes: tuple[int, ...], show: Callable[[Any], list[str]]) -> Part:
+def who_lives(lives: Callable[[object], bool], processes: tuple[int, ...], show: Callable[[Any], list[str]]) -> Part:
     def words(state: half_law.Halves) -> str:
         return f"processes {numbers([process for process in processes if state.lives(process)])} live"
 

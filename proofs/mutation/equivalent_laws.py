@@ -184,7 +184,7 @@ def _same(
     other = faulty if allowed is sound else sound
 
     def points(run: Run, names: Sequence[str]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         for name in names:
             if name == "level" and of[0] == "Entries":
                 found[name] = entries.any_level(run)

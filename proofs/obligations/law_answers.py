@@ -15,7 +15,7 @@ from memoracle.spec.clauses import Clause
 def any_state(law: Law) -> Callable[[Run], Any]:
     """Any state that satisfies the invariants."""
 
-    def state(run: Run) -> Any:
+    def state(run: Run) -> object:
         unknown = law.unknown(run)
         run.assume_all([*law.given, *law.invariants], unknown)
         return unknown
@@ -24,7 +24,7 @@ def any_state(law: Law) -> Callable[[Run], Any]:
 
 
 def one_answer(
-    proved: Claims, state: Callable[[Run], Any], clause: Clause, numbers: Sequence[str], truths: Sequence[str] = ()
+    proved: Claims, state: Callable[[Run], object], clause: Clause, numbers: Sequence[str], truths: Sequence[str] = ()
 ) -> Obligation:
     """That two answers to a question which both satisfy its clause are one.
 

@@ -24,9 +24,9 @@ class Law:
 
     component: str
     sorts: dict[str, Sort]  # of the parameters of its clauses and functions: which of them range over the same points
-    functions: dict[str, Callable[[Run], tuple[Any, ...]]]  # any point of each function of a state
+    functions: dict[str, Callable[[Run], tuple[object, ...]]]  # any point of each function of a state
     unknown: Callable[[Run], Any]
-    initial: Callable[[Run], Any]
+    initial: Callable[[Run], object]
     invariants: Sequence[Clause]
     operations: Sequence[Operation]
     theorems: Sequence[Clause] = ()
@@ -36,7 +36,7 @@ class Law:
     elsewhere: Sequence[str] = ()  # the parts of the state that these other proofs show to keep their bounds
 
 
-def any_point(*parameters: str) -> Callable[[Run], tuple[Any, ...]]:
+def any_point(*parameters: str) -> Callable[[Run], tuple[object, ...]]:
     """Unknown points, one of each parameter."""
     return lambda run: tuple(run.point_of_each(parameters).values())
 
@@ -147,7 +147,7 @@ def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None
     return before, operation(before, *values.values()), values
 
 
-def permitted(run: Run, operation: Operation, state: Any, values: dict[str, Any]) -> None:
+def permitted(run: Run, operation: Operation, state: object, values: dict[str, Any]) -> None:
     """Takes an operation's guard as given, for these arguments and choices and all other points."""
     for clause in operation.guard:
         others = tuple(point for point in clause.points if point not in values)
@@ -171,7 +171,7 @@ def same_state(run: Run, law: Law, one: Any, other: Any, but: Sequence[str] = ()
         run.assert_goal(f"{field.name} is what the law says", first == second)
 
 
-def prose(function: Callable[..., Any]) -> str:
+def prose(function: Callable[..., object]) -> str:
     """What a function's docstring says, in one line."""
     return " ".join((function.__doc__ or "").split()).rstrip(".")
 
