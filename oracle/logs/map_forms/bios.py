@@ -18,6 +18,7 @@ from memoracle.logs.map_forms.form import (
     by_end,
     checked,
     padded,
+    whole_number,
 )
 
 SEABIOS = re.compile(r"(?<![\w:])(\d+): ([0-9a-f]{8,16}) - ([0-9a-f]{8,16})\s+=\s+(\d+)\s+(\w+)", re.IGNORECASE)
@@ -36,12 +37,12 @@ class SeaBios(Form):
     def read(self, text: str, line: int) -> list[Entry]:
         self.seen = self.seen or self.heading.search(text) is not None
         if found := SEABIOS.search(text):
-            kind = int(found[4])
+            kind = whole_number(found[4], 10)
             if (kind == USABLE) != (found[5].upper() == "RAM"):
                 raise RecordError(f"type {kind} is not {found[5]!r}")
             record = by_end(*padded(found[2], found[3]), kind)
             self.seen = True
-            return [Entry(self.name, record, int(found[1]) == 0)]
+            return [Entry(self.name, record, whole_number(found[1], 10) == 0)]
         if SEABIOS_BEGINS.search(text):
             raise IncompleteError("no range of addresses with its type", certain=self.seen or " - " in text)
         return []
@@ -61,4 +62,4 @@ class FreeBsd(OneLineForm):
     missing = "no base and length"
 
     def entry(self, found: re.Match[str]) -> Entry:
-        return Entry(self.name, checked(*padded(found[2], found[3]), int(found[1], 16)))
+        return Entry(self.name, checked(*padded(found[2], found[3]), whole_number(found[1])))

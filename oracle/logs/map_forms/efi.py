@@ -21,6 +21,7 @@ from memoracle.logs.map_forms.form import (
     by_end,
     by_last_byte,
     padded,
+    whole_number,
 )
 
 PAGE = 4096  # bytes: what UEFI counts in, whatever the machine
@@ -91,8 +92,9 @@ class UefiShell(Form):
             return []
         self.seen = True
         record = by_last_byte(*padded(found[2], found[3]), kind)
-        if record.length != int(found[4], 16) * PAGE:
-            raise RecordError(f"its range is not of {int(found[4], 16):,} pages")
+        pages = whole_number(found[4])
+        if record.length != pages * PAGE:
+            raise RecordError(f"its range is not of {pages:,} pages")
         return [Entry(self.name, record)]
 
 
@@ -104,12 +106,12 @@ class Efi(Form):
 
     def read(self, text: str, line: int) -> list[Entry]:
         if found := MEM.search(text):
-            kind = numbered(int(found[2])) if found[2] else named(found[3], found[4])
+            kind = numbered(whole_number(found[2], 10)) if found[2] else named(found[3], found[4])
             start, end = padded(found[5], found[6])
             record = by_last_byte(start, end, kind) if found[7] == "]" else by_end(start, end, kind)
-            return [Entry(self.name, record, int(found[1]) == 0)]
+            return [Entry(self.name, record, whole_number(found[1], 10) == 0)]
         if found := ARM.search(text):
-            record = by_last_byte(int(found[1], 16), int(found[2], 16), named(found[3], found[4]))
+            record = by_last_byte(whole_number(found[1]), whole_number(found[2]), named(found[3], found[4]))
             return [Entry(self.name, record)]
         if MEM_BEGINS.search(text) or ARM_BEGINS.search(text):
             raise IncompleteError("no range of addresses with its type")
@@ -143,4 +145,5 @@ class LoongArch(OneLineForm):
     missing = "no start and size in bytes"
 
     def entry(self, found: re.Match[str]) -> Entry:
-        return Entry(self.name, Record(int(found[3], 16), int(found[4], 16), numbered(int(found[2]))))
+        kind = numbered(whole_number(found[2], 10))
+        return Entry(self.name, Record(whole_number(found[3]), whole_number(found[4]), kind))

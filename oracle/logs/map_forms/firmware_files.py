@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import re
 
-from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, RecordError, by_last_byte
+from memoracle.logs.map_forms.form import (
+    Entry,
+    Form,
+    IncompleteError,
+    RecordError,
+    by_last_byte,
+    whole_number,
+)
 from memoracle.logs.map_forms.type_words import FIRMWARE_FILES, MARKS, read_type
 
 PARTS = ("start", "end", "type")
@@ -66,4 +73,4 @@ def address(text: str) -> int:
     found = NUMBER.match(text)
     if found is None:
         raise RecordError(f"no address: {text!r}")
-    return int(found[1], 16)
+    return whole_number(found[1])

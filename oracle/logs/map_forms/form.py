@@ -11,6 +11,7 @@ from memoracle.impl.boot import TOP, Record
 
 RESERVED = 2  # the ACPI specification has any type that it does not define treated like this one
 DIGITS = 16  # of a number of 64 bits
+DECIMAL_DIGITS = 20  # of the largest one
 SURELY_PADDED = 12  # digits: with so many a number was printed in 16
 SHOWN = 100  # characters of a faulty line
 
@@ -100,6 +101,19 @@ class OneLineForm(Form):
         """The record that was found; raises RecordError if it makes no sense."""
 
 
+def whole_number(digits: str, base: int = 16) -> int:
+    """A number of at most 64 bits, hexadecimal if it begins with `0x`; raises RecordError.
+
+    It may have any number of digits: Python refuses to read some thousands.
+    """
+    digits = digits.lower()
+    base = 16 if digits.startswith("0x") else base
+    significant = digits.removeprefix("0x").lstrip("0") or "0"
+    if len(significant) > DECIMAL_DIGITS or (value := int(significant, base)) >= TOP:
+        raise RecordError("a number has more than 64 bits")
+    return value
+
+
 def by_last_byte(start: int, last: int, kind: int) -> Record:
     """The record of bytes up to and including the last one; raises RecordError."""
     length = last + 1 - start
@@ -120,7 +134,7 @@ def padded(one: str, other: str) -> tuple[int, int]:
     """
     if not len(one) == len(other) == DIGITS and max(len(one), len(other)) >= SURELY_PADDED:
         raise RecordError("a number has not its 16 digits")
-    return int(one, 16), int(other, 16)
+    return whole_number(one), whole_number(other)
 
 
 def checked(start: int, length: int, kind: int) -> Record:

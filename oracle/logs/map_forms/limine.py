@@ -9,7 +9,15 @@ import re
 from collections.abc import Sequence
 
 from memoracle.impl.boot import USABLE, Record
-from memoracle.logs.map_forms.form import RESERVED, Entry, Form, IncompleteError, RecordError, checked
+from memoracle.logs.map_forms.form import (
+    RESERVED,
+    Entry,
+    Form,
+    IncompleteError,
+    RecordError,
+    checked,
+    whole_number,
+)
 
 FIELD = re.compile(r"(?<![\w.])(base|length|len|type)\s*[:=]\s*\"?((?:0x)?[\w-]+)", re.IGNORECASE)
 NUMBER = re.compile(r"0x[0-9a-f]{1,16}|[0-9]{1,20}")
@@ -55,4 +63,4 @@ def number(text: str) -> int:
     """A number, decimal or `0x`; raises RecordError."""
     if not NUMBER.fullmatch(text):
         raise RecordError(f"no number: {text!r}")
-    return int(text, 0) if text.startswith("0x") else int(text)
+    return whole_number(text, 10)

@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 
 from memoracle.impl.boot import USABLE
-from memoracle.logs.map_forms.form import RESERVED, Entry, OneLineForm, RecordError, by_last_byte
+from memoracle.logs.map_forms.form import (
+    RESERVED,
+    Entry,
+    OneLineForm,
+    RecordError,
+    by_last_byte,
+    whole_number,
+)
 
 NO_MAP = 4  # a flag: memory that the kernel must not touch
 
@@ -30,8 +37,8 @@ class Memblock(OneLineForm):
     missing = "no range of addresses with its bytes"
 
     def entry(self, found: re.Match[str]) -> Entry:
-        usable = found[1].lower() == "memory" and not int(found[6] or "0", 16) & NO_MAP
-        record = by_last_byte(int(found[3], 16), int(found[4], 16), USABLE if usable else RESERVED)
-        if record.length != int(found[5], 16):
+        usable = found[1].lower() == "memory" and not whole_number(found[6] or "0") & NO_MAP
+        record = by_last_byte(whole_number(found[3]), whole_number(found[4]), USABLE if usable else RESERVED)
+        if record.length != whole_number(found[5]):
             raise RecordError(f"its range is not of 0x{found[5]} bytes")
-        return Entry(self.name, record, found[1].lower() == "memory" and int(found[2], 16) == 0)
+        return Entry(self.name, record, found[1].lower() == "memory" and whole_number(found[2]) == 0)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from memoracle.impl.boot import Record
-from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, checked
+from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, checked, whole_number
 from memoracle.logs.map_forms.type_words import GRUB, with_type
 
 NUMBER = r"0x([0-9a-f]{1,16})(?![0-9a-z])"
@@ -46,9 +46,9 @@ class Multiboot(Form):
             self.halves |= 1 < len(digits) <= LOW_DIGITS and digits[0] == "0"
             if digits[0] != "0":
                 self.unclear = self.unclear or digits
-        record = checked(int(found[1], 16), int(found[2], 16), 0)
+        record = checked(whole_number(found[1]), whole_number(found[2]), 0)
         if number := NUMBERED.match(found[3]):
-            return [Entry(self.name, record._replace(type=int(number[1], 0)))]
+            return [Entry(self.name, record._replace(type=whole_number(number[1], 10)))]
         return [with_type(self.name, record, found[3], GRUB)]
 
     def flaw(self, records: Sequence[Record]) -> str | None:

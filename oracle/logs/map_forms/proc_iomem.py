@@ -6,7 +6,14 @@ import re
 from collections.abc import Sequence
 
 from memoracle.impl.boot import USABLE, Record
-from memoracle.logs.map_forms.form import RESERVED, Entry, Form, RecordError, by_last_byte
+from memoracle.logs.map_forms.form import (
+    RESERVED,
+    Entry,
+    Form,
+    RecordError,
+    by_last_byte,
+    whole_number,
+)
 
 WHOLE = re.compile(r"(?<![\w-])([0-9a-f]{8,16})-([0-9a-f]{8,16}) : *(.*)", re.IGNORECASE)
 RAM = "system ram"
@@ -36,7 +43,7 @@ class ProcIomem(Form):
             kind = USABLE
         elif SHORTEST <= len(words.rstrip(">=")) and RAM.startswith(words.rstrip(">=")):
             warning, kind = f"its type, {words!r}, was cut, and is taken as System RAM", USABLE
-        record = by_last_byte(int(found[1], 16), int(found[2], 16), kind)
+        record = by_last_byte(whole_number(found[1]), whole_number(found[2]), kind)
         before = text[: found.start()]
         if self.lies_inside(record, len(before) - len(before.rstrip())):
             return []

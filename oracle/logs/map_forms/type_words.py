@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from memoracle.impl.boot import USABLE, Record
-from memoracle.logs.map_forms.form import RESERVED, Entry, IncompleteError, RecordError
+from memoracle.logs.map_forms.form import RESERVED, Entry, IncompleteError, RecordError, whole_number
 
 LINUX = {
     "usable": USABLE,
@@ -81,7 +81,7 @@ def read_type(text: str, words: Mapping[str, int]) -> TypeFound | None:
     if whole:
         name = max(whole, key=len)
         number = SAYS_NUMBER.match(said[len(name) :].lstrip())
-        return TypeFound(int(number[1]) if number else known[name])
+        return TypeFound(whole_number(number[1], 10) if number else known[name])
     return completed(said, known)
 
 
@@ -96,7 +96,7 @@ def numbered(digits: str, rest: str, never_usable: bool) -> TypeFound:
         )
     if rest.strip().startswith(">"):
         return TypeFound(RESERVED, f"its type, {digits}>, was cut, and is taken as reserved")
-    return TypeFound(int(digits, 0) if digits.startswith("0x") else int(digits))
+    return TypeFound(whole_number(digits, 10))
 
 
 def only_marks_follow(rest: str) -> bool:
