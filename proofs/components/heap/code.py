@@ -202,7 +202,7 @@ def any_size(run: Run) -> Number:
 @proved("slot-for.refines", "refinement", "the class that serves a size is large enough, and aligned as is due")
 def slot_for_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
-    size, constant, contents = any_size(run), constants(heap), everything(heap)
+    size, constant, contents = run.any_number("size"), constants(heap), everything(heap)
     slot = run.call(heap.slot_for, size)
     run.assert_goal("nothing changes", same(everything(heap), contents))
     keeps_constants(run, heap, constant)
@@ -268,6 +268,28 @@ def new_refines(run: Run) -> None:
             continue  # see `new_is_disjoint`
         run.assert_goal(clause.says, clause(state, *(points[point] for point in clause.points)))
     is_the_laws(run, heap, after, address, made=True)
+
+
+@proved(
+    "new.of-any-size.gets-enough", "theorem", "as many pages are got as the bytes need, more than all addresses, too"
+)
+def new_of_any_size(run: Run) -> None:
+    heap, _ = unknown_code(run, knowing=())
+    size, served, asked = run.any_number("size"), list[Number](), list[Number]()
+
+    def slot_for(size: Number) -> int:
+        served.append(size)
+        return 0
+
+    run.replace(heap, "slot_for", slot_for)
+    run.replace(heap, "_get", lambda pages: asked.append(pages))
+    run.assert_goal("there are none", run.call(heap.new, size) is None)
+    run.assert_goal("pages are asked for, once, unless for fewer than no bytes", (size < 0) | (len(asked) == 1))
+    for each in served:
+        run.assert_goal("it is this size for which no slab serves", each == size)
+    for pages in asked:
+        run.assert_goal("they are enough", size <= pages << heap.page_shift)
+        run.assert_goal("they are no more than the bytes need", (pages == 1) | (pages - 1 << heap.page_shift < size))
 
 
 @proved_of_code("new.hands-out-free-bytes", "refinement", "the code of new hands out no byte of a live block")
@@ -355,6 +377,7 @@ CODE = (
     get_refines,
     slot_for_refines,
     new_refines,
+    new_of_any_size,
     new_is_disjoint,
     delete_refines,
     delete_makes_room,

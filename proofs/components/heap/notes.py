@@ -208,7 +208,7 @@ EXTENT = "the extent of a live block is its slot or its pages, has the bytes ask
 @proved_of_code("extent.refines", "refinement", EXTENT)
 def extent_refines(run: Run) -> None:
     heap, state = unknown_code(run)
-    address, constant, before = run.point("block"), constants(heap), everything(heap)
+    address, constant, before = run.any_number("address"), constants(heap), everything(heap)
     looks_up(run, heap, address)
     page = page_of(heap, address)
     measures(run, heap, address, state.size(address))

@@ -87,7 +87,8 @@ def target_refines(run: Run) -> None:
 
 def any_leaf(run: Run) -> tuple[dict[str, Number], Leaf]:
     """Whatever a page may be asked to show, as the law's values and as the code's."""
-    values: dict[str, Any] = dict(run.point_of_each(("physical", "cache", "writable", "executable", "global_")))
+    values: dict[str, Any] = {name: run.any_number(name) for name in ("physical", "cache")}
+    values |= run.point_of_each(("writable", "executable", "global_"))
     flags = [values[flag] for flag in ("writable", "executable", "global_")]
     run.assume(*(flag <= 1 for flag in flags))
     return values, Leaf(values["physical"], values["cache"], *(flag == 1 for flag in flags))
