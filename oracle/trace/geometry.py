@@ -53,8 +53,9 @@ def load_geometry(source: str) -> Geometry:
         raise GeometryError(source, f"cannot read: {fault.strerror or fault}") from None
     except UnicodeDecodeError as fault:
         raise GeometryError(source, f"not UTF-8: {fault.reason} at byte {fault.start}") from None
-    except ValueError as fault:  # no TOML
-        raise GeometryError(source, f"it is not TOML: {fault}") from None
+    except ValueError as fault:  # of TOML, or of a number that Python refuses to read
+        reason = str(fault) if "integer string conversion" not in str(fault) else "a number has thousands of digits"
+        raise GeometryError(source, f"it is not TOML: {reason}") from None
     except RecursionError:
         raise GeometryError(source, "nested too deeply") from None
 

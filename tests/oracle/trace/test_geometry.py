@@ -191,6 +191,8 @@ def test_toml_file_is_read(tmp_path: Path) -> None:
     [
         (b"frames = 0\n", "frames"),
         (b"frames = \n", "it is not TOML"),
+        (b"frames = " + b"9" * 5000, "it is not TOML: a number has thousands of digits"),
+        (b"frames = 0x" + b"f" * 5000, "frames: not between 0 and 2"),
         (b"preset = '\xff'\n", "not UTF-8: invalid start byte at byte 10"),
         (b"colour = 'red'\n", "colour: unknown key"),
     ],
