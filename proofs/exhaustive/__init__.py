@@ -1,1 +1,1 @@
-"""Small sizes, every state: what is checked by running the reference and the law through all of them."""
+"""Exhaustive checks: at small sizes, the reference and the law are run through every state."""

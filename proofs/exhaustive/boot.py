@@ -1,4 +1,4 @@
-"""Every small memory map, read by the reference and held to the law."""
+"""Has the reference read every small memory map, and holds the result to the law."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def memory_maps() -> Iterator[list[Record]]:
 
 
 def read_by_law(records: Sequence[Record], page_shift: int) -> tuple[law.Map, Domain]:
-    """What the law reads of a map, every page whose bytes all allow it being usable, and where to look."""
+    """What a map means by the law, if every page is usable whose bytes allow it; and the addresses to look at."""
     state = law.unread(page_shift)
     for record in records:
         state = law.read(state, *record)
@@ -55,7 +55,7 @@ def read_by_law(records: Sequence[Record], page_shift: int) -> tuple[law.Map, Do
 
 
 def failure_of(records: list[Record], page_shift: int) -> str | None:
-    """What the reference makes of a map that the law does not, as a test to paste and run."""
+    """The test to paste and run that shows where the reference reads a map otherwise than the law; None if nowhere."""
     lawful, domain = read_by_law(records, page_shift)
     pages = domain.points["page"]
     due = [page for page in pages if lawful.is_usable(page)]

@@ -33,9 +33,9 @@ OTHER_BITS = (0, 1 << law.ACCESSED | 1 << law.DIRTY, 1 << law.GLOBAL | 1 << law.
 
 @dataclass
 class Tally:
-    """What came of all calls: the first that failed, as a test, and which operations happened and were refused.
+    """The result of all calls: the first that failed, as a test, and which operations happened and were refused.
 
-    limit: cuts a call short that does not return.
+    limit: interrupts a call that does not return.
     """
 
     limit: Callable[[float], None]
@@ -234,7 +234,7 @@ def replay(component: str) -> str | None:
 
 
 def computations(component: str) -> list[Computation]:
-    """That every call answers as the law does, and that each operation happens in one, and is refused in one."""
+    """The claims that every call answers as the law does, and that each operation happens and is refused in one."""
     if component not in OUTCOMES:
         return []
     name, outcome, scope, operations = OUTCOMES[component]

@@ -1,4 +1,4 @@
-"""The law on Python's values: a state seen over a small domain, what its clauses and operations say there.
+"""Evaluates the law on Python's values: the clauses and operations of a state, over a small domain.
 
 A state of the law is made of functions. Over a small domain each is a table, so states can be compared, and "for all
 points" is a loop.
@@ -53,7 +53,7 @@ class Domain:
 
 
 def settled(state: Any) -> Any:
-    """The same state, quick to ask again. What it reads must not change any more."""
+    """The same state with its answers remembered. What it reads must not change any more."""
     return replace(state, **{name: cache(value) for name, value in vars(state).items() if callable(value)})
 
 
@@ -93,7 +93,7 @@ def refused(operation: Operation, state: object, values: Values, domain: Domain)
 
 
 def choices(operation: Operation, state: object, given: Values, domain: Domain) -> list[Values]:
-    """Every way of choosing what is not given that the guard allows."""
+    """Every choice of the values that are not given, as far as the guard allows it."""
     found: list[Values] = [given]
     for stage in _stages(operation, tuple(given)):
         if stage.point is not None:

@@ -1,4 +1,4 @@
-"""Known hazards: flawed variants of the law, and the shortest interleaving in which each goes wrong.
+"""Known hazards: flawed variants of the law, with the shortest interleaving in which each goes wrong.
 
 A variant differs from the law in as little as possible. Breadth first over the law's own steps on Python's values, the
 search looks for a state that breaks a clause of the law, or from which an update can never end. Each hazard is a
@@ -23,7 +23,7 @@ from memoracle.spec.clauses import Clause, Number, Operation, Truth, clause, neg
 
 @dataclass(frozen=True)
 class Hazard:
-    """A flaw, and the claim that it makes fail."""
+    """A flaw of a variant, and the claim that fails because of it."""
 
     name: str
     component: str
@@ -230,7 +230,7 @@ FRAMES_SCOPE = "bounded: three frames, of which the last does not exist"
 
 
 def spurious(broken_first: Sequence[Clause], freeing: Operation = bitmap.free_trusting) -> Variant:
-    """Frame 0 is the image's, frame 1 is memory, and frame 2 is not; any of them is freed by anyone."""
+    """Frame 0 is the image's, frame 1 is memory, frame 2 does not exist; each may be freed at any time."""
     frames = range(-1, 4)
     functions = dict.fromkeys(("exists", "is_free", "in_use", "free_below"), ("frame",))
     start = bitmap.add(bitmap.empty(3, 1), 1)

@@ -19,7 +19,7 @@ PAGE, SHIFT = 64, 6
 
 
 class FewPages:
-    """So many pages from page 1 on, the lowest first; it refuses to take back what it did not hand out."""
+    """Hands out a few pages from page 1 on, the lowest first, and takes back only what it handed out."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -151,7 +151,7 @@ def heap_system() -> System:
 
 
 def without_reserve() -> Variant:
-    """Pages are got with any note that is left, also the last."""
+    """Pages are allocated with any note that is left, even the last."""
     return reserve_variant(replace(law.get_pages, guard=(law.a_note_is_spare,)))
 
 

@@ -1,4 +1,4 @@
-"""The law run on Python's values, breadth first: the shortest way to a state that it does not allow."""
+"""Searches the law breadth first, on Python's values, for the shortest way to a state that it does not allow."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def search(variant: Variant) -> str | None:
 
 
 def _stuck(states: Sequence[Found], variant: Variant) -> Found | None:
-    """The nearest state that waits in vain: nothing awaited can happen, and it never comes to rest again."""
+    """The nearest state that waits for ever: nothing awaited can happen, and it can never be at rest again."""
     assert variant.rests is not None
     leads_to: dict[tuple[object, ...], set[tuple[object, ...]]] = {}  # backwards
     resting = []

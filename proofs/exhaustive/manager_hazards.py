@@ -1,7 +1,7 @@
-"""What becomes of the whole if callers do half of what is asked of them, on Python's values.
+"""Hazards of the manager: what goes wrong if callers keep only half of their contract.
 
-Mapping and the allocators do not ask each other. So callers are asked for two things: to map only what is allocated,
-and to free only what is not mapped. Each alone is not enough.
+Mapping and the allocators are independent. So the contract asks callers for two things: to map only what is allocated,
+and to free only what is not mapped. Either alone is not enough.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def hands_out_no_mapped_frame(s: law.Memory, frame: int) -> Truth:
 
 
 def contract_half_kept(operation: Operation, asked: Clause) -> Variant:
-    """Callers keep to what is asked of them in one operation, and not in the other."""
+    """Callers keep their contract in one operation, and not in the other."""
     strict = replace(operation, guard=(*operation.guard, asked))
     operations = (law.allocate, law.free, manager_mappings.map_page, manager_mappings.unmap)
     chosen = [strict if each.name == operation.name else each for each in operations]

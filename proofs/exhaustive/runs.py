@@ -1,4 +1,4 @@
-"""The evidence of exhaustive runs: at small sizes the reference does what the law says in every state it reaches."""
+"""The obligations of exhaustive runs: at small sizes the reference obeys the law in every state that it reaches."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
 
 @cache
 def outcome(component: str, system: str) -> Exploration:
-    """What an exhaustive run finds. It is made once."""
+    """The result of an exhaustive run, which is made once."""
     return run(SYSTEMS[component][system]())
 
 

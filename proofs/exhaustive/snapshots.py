@@ -1,4 +1,4 @@
-"""Objects of the reference copied, and distinguished."""
+"""Copies objects of the reference, and compares them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Copies = dict[int, object]  # those made so far, by the identity of what they ar
 
 
 def duplicate(value: object, copies: Copies | None = None) -> Any:
-    """An object of the reference, or what it is made of, once more. What is in two places of it stays one."""
+    """A copy of an object of the reference, or of a part. What two places of it share, those of the copy share too."""
     copies = {} if copies is None else copies
     kind: object = type(value)
     copy_of = _copier(kind)
@@ -58,7 +58,7 @@ def _copy_object(value: object, copies: Copies) -> object:
 
 
 def frozen(value: object) -> object:
-    """What an object is, to be distinguished from others: everything that it keeps, whatever order it came in."""
+    """An object's value, by which it is compared: everything that it keeps, in whatever order that was put in."""
     kind: object = type(value)
     freeze = _freezer(kind)
     return value if freeze is None else freeze(value)

@@ -1,4 +1,4 @@
-"""What is run exhaustively: small objects of the reference, every call on them, and what each is by the law."""
+"""The systems that are run exhaustively: small objects, all calls on them, and the states that they stand for."""
 
 from __future__ import annotations
 
