@@ -60,9 +60,9 @@ def noted(obligation: str, run: Run, hypotheses: int) -> list[Group] | None:
     needed = noted_of(obligation.partition(".")[0]).get(obligation, {}).get(path_of(run))
     if needed is None or (needed.hypotheses, needed.goals) != (hypotheses, len(run.goals)):
         return None
-    covered = {goal for group in needed.groups for goal in group.goals}
-    # Which goals, hypotheses and conditions there are comes from the run.
-    fit = covered == set(range(len(run.goals))) and all(_fits(run, group, hypotheses) for group in needed.groups)
+    goals = sorted(goal for group in needed.groups for goal in group.goals)
+    # Which goals, hypotheses and conditions there are comes from the run; of each goal one thing is noted.
+    fit = goals == list(range(len(run.goals))) and all(_fits(run, group, hypotheses) for group in needed.groups)
     return needed.groups if fit else None
 
 

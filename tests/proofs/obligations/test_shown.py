@@ -101,6 +101,23 @@ def test_what_needs_no_condition_is_asked_once(monkeypatch: pytest.MonkeyPatch, 
         assert asked.count(way) == times
 
 
+@pytest.mark.parametrize("first", WAYS)
+@pytest.mark.parametrize("second", WAYS)
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_is_noted_twice_of_a_goal_shows_nothing_on_another_path(
+    monkeypatch: pytest.MonkeyPatch, first: Way, second: Way, apart: bool
+) -> None:
+    """A goal that was shown from all that is given was not shown from the less that is noted besides."""
+    for turned in (False, True):
+        paths = {}
+        for run in explore(one_path.sorts, one_path.body):
+            every = list(range(len(run.hypotheses(one_path.rounds))))
+            groups = [Group([0], every, first), Group([0], [], second, [])] if apart else [Group([0, 0], every, first)]
+            paths[unsat_cores.path_of(run)] = Needed(len(every), 1, groups[::-1] if turned else groups)
+        monkeypatch.setattr(unsat_cores, "noted_of", lambda component, paths=paths: {one_path.name: paths})
+        assert discharge(one_path, use_cache=False).verdict == "refuted"
+
+
 def test_less_given_shows_more() -> None:
     a, b, c = z3.Bools("a b c")
     shown = Shown()
