@@ -24,20 +24,19 @@ def ask(make: Callable[[], z3.Solver], assertions: Sequence[z3.BoolRef], rlimit:
     flags = [_flag(each) for each in others]
     defined = [(flag, each) for flag, each in zip(flags, others, strict=True) if flag is not None]
     hypotheses = [each for flag, each in zip(flags, others, strict=True) if flag is None]
-    shared, last, spent = make(), make(), 0
+    solver, last, spent = make(), make(), 0
     if needs is None:
-        shared.add(*hypotheses)
+        solver.add(*hypotheses)
     for place, (flag, definition) in enumerate(defined):
-        solver, before = (shared, count(shared)) if needs is None else (make(), 0)
-        solver.push()  # a solver that was pushed does not choose its options by what it is asked: that is quicker
+        before = count(solver)
+        solver.push()
         solver.add(definition, flag, *(hypotheses[each] for each in (needs[place] if needs is not None else ())))
         solver.set(rlimit=max(1, rlimit - spent))
         verdict = str(solver.check())
         spent += count(solver) - before
         if verdict != "unsat":
             return Found(verdict, every, solver.model() if verdict == "sat" else None, spent)
-        if needs is None:
-            solver.pop()
+        solver.pop()
         last.add(z3.Not(flag))
     last.add(some)
     return Found("unsat" if last.check() == z3.unsat else "unknown", every, None, spent)
