@@ -1,4 +1,4 @@
-"""Any bitmap: its containers with unknown contents, what they must be like, and which frames they stand for."""
+"""A bitmap with unknown contents: its containers, the invariants that they satisfy, and the law's state for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from memoracle.spec.clauses import Number, Truth, implies, neg
 
 
 class SymbolicBitmap(Protocol):
-    """The reference with these in the place of its attributes."""
+    """The reference with stand-ins in the place of its attributes."""
 
     frames: Number
     image: Number

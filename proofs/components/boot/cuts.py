@@ -1,6 +1,6 @@
 """Proofs of the code of `impl/boot.py` that cuts lists of intervals.
 
-A list is known by the points that it covers alone; so what is shown holds for any list.
+All that is known of a list is which points it covers, so what is shown holds for any list.
 """
 
 from __future__ import annotations

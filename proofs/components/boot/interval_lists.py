@@ -1,7 +1,7 @@
-"""What stands in for the lists of intervals, and of memory map records, that boot works through.
+"""Stand-ins for the lists of intervals, and of memory map records, that boot works through.
 
-A list of disjoint intervals in order is known by the points that it covers. Going through it comes upon intervals that
-it covers, each behind those before, until all of its points were seen. Records come in any order.
+All that is known of a list of disjoint intervals in order is which points it covers. Iteration yields intervals that it
+covers, each behind those before, until all of its points were seen. Records come in any order.
 """
 
 from __future__ import annotations

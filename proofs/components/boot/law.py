@@ -40,7 +40,7 @@ def initially(clause: Clause) -> Obligation:
 
 
 def no_choice(dropped: Clause | None = None) -> Obligation:
-    """That two answers are the same; unless one of the clauses is dropped."""
+    """Claims that two answers are the same; with one of the clauses dropped they may differ."""
 
     @proved("no-choice", "theorem", "what the law says of usable pages leaves no choice: two answers are the same")
     def body(run: Run) -> None:
@@ -58,7 +58,7 @@ def no_choice(dropped: Clause | None = None) -> Obligation:
 
 
 def is_needed(clause: Clause) -> Computation:
-    """That a clause of the law is needed for it to leave no choice."""
+    """Claims that without this clause the law would leave a choice."""
 
     def run() -> str | None:
         return None if vacuity.can_fail(no_choice(dropped=clause)) else "without it, the law leaves no choice either"

@@ -1,6 +1,6 @@
 """Proofs of the code of `impl/boot.py` that reads one record: which holes it fills, and which pages it spoils.
 
-Each function is shown to do what stands in for it in the next.
+Each function is shown to do what its stand-in does in the proof of the next.
 """
 
 from __future__ import annotations

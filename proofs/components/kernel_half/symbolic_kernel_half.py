@@ -17,7 +17,7 @@ from memoracle.spec.clauses import Number, Truth
 
 
 class SymbolicHalves(Protocol):
-    """The reference with these in the place of its attributes."""
+    """The reference with stand-ins in the place of its attributes."""
 
     master: Words
     tables: Tables
@@ -77,7 +77,7 @@ def containers(code: SymbolicHalves) -> dict[str, object]:
 
 
 def contents(code: SymbolicHalves) -> tuple[object, ...]:
-    """Whatever the reference holds: of containers the functions that are replaced when they are written."""
+    """Everything that the reference holds: of containers, the functions that a write replaces."""
     held = (code.master.at, code.tables.has, code.tables.entry, code.live.has, code.pending.has)
     return (*held, code.updating, code.index, code.value, *containers(code).values())
 

@@ -21,7 +21,7 @@ from memoracle.spec.clauses import Number, Truth, implies, neg
 
 
 class Steps:
-    """The steps of a write of an upper entry. Before each of them, others may do whatever they may.
+    """The steps of a write of an upper entry. Before each of them, others may do anything that the law allows them.
 
     left: what the last step left.  began, ended: the states in which the first step was taken, and the last.
     """
@@ -74,7 +74,7 @@ def in_flight(code: SymbolicHalves, index: Number, value: Number) -> Truth:
 
 
 class Broadcast:
-    """The loop that copies an update to all. At its head, others may have done anything but touch the update."""
+    """The loop that copies an update to all. At its head, others may have done anything except touch the update."""
 
     def __init__(self, steps: Steps, index: Number, value: Number) -> None:
         self.steps, self.code, self.index, self.value = steps, steps.code, index, value
