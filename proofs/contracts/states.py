@@ -121,6 +121,8 @@ def restore(owner: type, attributes: bytes) -> object:
 
 def canonical(value: object) -> object:
     """A state's value, independent of the order in which its sets and dictionaries were filled."""
+    if isinstance(value, int):
+        return value  # as most are
     if isinstance(value, Mapping):
         return tuple(sorted((key, canonical(each)) for key, each in value.items()))
     if isinstance(value, list | tuple | array):
