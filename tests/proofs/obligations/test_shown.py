@@ -8,7 +8,7 @@ import pytest
 import z3
 
 from memoracle.proofs.obligations import solver, unsat_cores
-from memoracle.proofs.obligations.discharge import discharge
+from memoracle.proofs.obligations.discharge import NEEDED, discharge
 from memoracle.proofs.obligations.goals_apart import Needs
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.obligations.shown import Shown, identities
@@ -49,6 +49,14 @@ def on_neither(run: Run) -> None:
     run.assert_goal("it is tiny", other < 2)
 
 
+@theorem("given-on-one-path", "theorem", "what follows from what is taken as given on one path only")
+def given_on_one_path(run: Run) -> None:
+    one, other = run.number("one", 0, 9), run.number("other", 0, 9)
+    if run.call(lambda: bool(one < 3)):
+        run.assume(other < 7)
+    run.assert_goal("it is small", other < 8)
+
+
 def everything(run: Run, goal: int) -> list[int] | None:
     return None
 
@@ -79,8 +87,24 @@ def note(monkeypatch: pytest.MonkeyPatch, obligation: Obligation, way: Way, cond
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("conditions", [everything, no_condition, each_condition, no_such_condition])
 def test_what_is_noted_changes_no_verdict(monkeypatch: pytest.MonkeyPatch, way: Way, conditions: Conditions) -> None:
-    for obligation, due in ((same, "proved"), (one_path, "refuted"), (on_neither, "refuted")):
+    some = ((same, "proved"), (one_path, "refuted"), (on_neither, "refuted"), (given_on_one_path, "refuted"))
+    for obligation, due in some:
         note(monkeypatch, obligation, way, conditions)
+        assert discharge(obligation, use_cache=False).verdict == due
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_the_solver_gave_up_on_was_not_shown(monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
+    """It may be shown from more than what is noted, and on that path alone."""
+    ask = solver.ask
+
+    def gives_up(text: str, use_cache: bool, rlimit: int, way: Way, needs: Needs | None = None) -> solver.Answer:
+        known = rlimit != NEEDED
+        return ask(text, use_cache, rlimit, way, needs) if known else solver.Answer("unknown", 0, 0.0, False, {})
+
+    monkeypatch.setattr(solver, "ask", gives_up)
+    for obligation, due in ((same, "proved"), (one_path, "refuted"), (given_on_one_path, "refuted")):
+        note(monkeypatch, obligation, way, no_condition)
         assert discharge(obligation, use_cache=False).verdict == due
 
 
