@@ -16,7 +16,7 @@ import z3
 from memoracle.proofs.obligations import instantiation, shift_lemmas
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.obligations.queries import failure, question
-from memoracle.proofs.obligations.solver import Way, ask
+from memoracle.proofs.obligations.solver import SHIFTS_UNKNOWN, Way, ask
 from memoracle.proofs.obligations.unsat_cores import Group, Hints, Needed, file_of, noted, noted_of, path_of
 from memoracle.proofs.registry import obligations
 from memoracle.proofs.symbolic import z3_terms
@@ -64,7 +64,7 @@ def _cheapest(
 ) -> Group | None:
     """From what and in which way a goal is proved at least cost; None if the solver does not prove it."""
     every = list(range(len(hypotheses)))
-    shifts = (Way.SHIFTS_UNKNOWN,) if shift_lemmas.may_be_used(obligation.name) else ()
+    shifts = SHIFTS_UNKNOWN if shift_lemmas.may_be_used(obligation.name) else ()
     for needed in [every] if core is None else [core, every]:
         conditions = _conditions(run, goal, [hypotheses[place] for place in needed])
         answers: list[tuple[float, Group]] = []

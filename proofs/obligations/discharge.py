@@ -168,7 +168,7 @@ def _as_noted(
         if goals:
             conditions = dict.fromkeys(goals, each.conditions)
             text = question(obligation, run, [given[place] for place in each.hypotheses], goals, conditions)
-            exact = each.way is Way.SHIFTS_UNKNOWN and not shift_lemmas.may_be_used(obligation.name)
+            exact = each.way in solver.SHIFTS_UNKNOWN and not shift_lemmas.may_be_used(obligation.name)
             questions.append((text, Way.AT_ONCE if exact else each.way, None))
     answer = _none_can(questions, use_cache, NEEDED)
     if answer.verdict == "unsat":

@@ -8,9 +8,9 @@ from memoracle.proofs.components.buddy import code as buddy_code
 from memoracle.proofs.components.buddy import law as buddy_law
 from memoracle.proofs.components.buddy import listing as buddy_listing
 from memoracle.proofs.components.buddy import page_moves as buddy_pages
-from memoracle.proofs.components.buddy import shifts as buddy_shifts
 from memoracle.proofs.components.buddy import spaces as buddy_spaces
 from memoracle.proofs.components.buddy import start as buddy_start
+from memoracle.proofs.obligations import shift_laws
 from memoracle.proofs.obligations.obligation import Obligation
 
 LAW = buddy_law.LAW
@@ -18,7 +18,7 @@ LAW = buddy_law.LAW
 
 def obligations() -> Iterator[Obligation]:
     yield from buddy_law.LAWS
-    yield from buddy_shifts.CODE
+    yield from shift_laws.obligations(buddy_law.proved)
     yield from buddy_pages.MOVES
     yield from buddy_code.CODE
     yield from buddy_listing.CODE
