@@ -16,6 +16,7 @@ LEVELS = (SAFE, LEGAL, EXACT)
 Handler: TypeAlias = Callable[[Any, int], Finding | None]
 Violated: TypeAlias = Callable[[Any, int], Clause | None]
 Misuses: TypeAlias = dict[type, Violated]  # what a call breaks, whatever comes of it
+OfUnknownProcess: TypeAlias = Callable[[int, bool], Finding | None]  # of its number; whether that is a question
 Handlers: TypeAlias = dict[type, Handler]  # by the event's type; of an event and its line
 
 

@@ -12,11 +12,13 @@ from memoracle.diagnostics.divergence import Divergence, Finding, crashes
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.coverage import Coverage
+from memoracle.replay.doubted_processes import DoubtedProcesses
 from memoracle.replay.entries import EntryReplay
 from memoracle.replay.frame_queries import FrameAnswers
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.heap import HeapReplay
 from memoracle.replay.kernel_pages import KernelPagesReplay
+from memoracle.replay.linked_doubts import LinkedDoubts
 from memoracle.replay.misuse import Misuse
 from memoracle.replay.page_queries import PageAnswers
 from memoracle.replay.pages import PageReplay
@@ -82,7 +84,11 @@ class Replay:
         self.ranges = RangeReplay(rules, tables)
         self.pages = PageReplay(rules, tables, self.frames, self.ranges)
         self.kernel_pages = KernelPagesReplay(rules, self.frames, self.ranges, self.pages)
-        self.tables = TableReplay(rules, tables, self.frames, self.ranges, self.pages)
+        self.processes = DoubtedProcesses(tables, self.frames, self.ranges, self.pages)
+        self.tables = TableReplay(rules, self.frames, self.ranges, self.pages, self.processes)
+        links = LinkedDoubts(self.frames, (self.kernel_pages, self.processes, self.pages.doubts))
+        self.frames.spread, self.frames.most_missing = links.spread, links.most_missing
+        self.ranges.spread = self.pages.spread = self.processes.spread = links.spread_to
         self.misuse = Misuse(rules, self.warnings, self.coverage)
         components = (
             self.frames,
@@ -152,12 +158,14 @@ class Replay:
         """A call that was refused: rightly, if the law refuses it as it was made; else it depends on what was left."""
         kind = type(event)
         self.coverage.failed[kind] += 1
-        if self.tables.supposed:
-            self.tables.suppose_no_more(number(getattr(event, "process", 0)), line)
         violated = self.misuses.get(kind)
         clause = None if violated is None else violated(event, line)
         if clause is None:
-            return self.handlers[kind](event, line)
+            finding, process = self.handlers[kind](event, line), number(getattr(event, "process", 0))
+            if finding is None or process not in self.processes.supposed:
+                return finding
+            self.tables.suppose_no_more(process, line)
+            return None
         self.coverage.broken.add((kind, clause.name))
         return None
 
@@ -165,7 +173,7 @@ class Replay:
         """A process that does not exist is taken to exist where an operation of it succeeded, until one is refused."""
         process = number(getattr(event, "process", 0))
         if finding.clause == process_lives.name and process in self.tables.tables.live:
-            self.tables.supposed.add(process)
+            self.processes.supposed.add(process)
 
     def is_new(self, event: Line, finding: Finding) -> bool:
         """Whether a finding is to be named: the state it is about is known, and no answer has shown the same before."""

@@ -35,6 +35,15 @@ class DoubtedFrames:
         self.frames.discard(frame)
         return True
 
+    def settle_counted(self, frame: int, free: bool) -> bool:
+        """Whether a wrong count accounts for a frame that is free by the trace, or not; from now on it does not."""
+        if self.bitmap.is_free(frame) != free or not self.bitmap.exists(frame):
+            return False
+        counted = self.unnamed < 0 if free else self.unnamed > 0
+        if counted:
+            self.count_error += 1 if free else -1
+        return counted
+
     def was_free(self, frame: int) -> None:
         """This frame was allocated, so what was answered of it, or that none is free, no longer counts."""
         self.frames.discard(frame)
@@ -63,8 +72,8 @@ class DoubtedFrames:
         return max(0, self.count_error - len(self.frames) + self.free)
 
     def lose(self, frames: Iterable[int], unknown: int = 0) -> None:
-        """These frames may be taken still, and so many others of which nobody knows which they are."""
-        self.add(frames)
+        """Those of these frames that are free may be taken still, and so many others that are not known."""
+        self.add(filter(self.bitmap.is_free, frames))
         if unknown:
             self.count_error = min(self.count_error, -self.free - unknown)
 

@@ -13,3 +13,10 @@ def exhausted(frames: FrameReplay, ranges: RangeReplay, pages: int = 1) -> bool:
     Then `process.create`, `page.map` and `heap.new` may fail.
     """
     return frames.are_short(pages) or not ranges.has_room(ranges.known[0], pages)
+
+
+def seem_exhausted(frames: FrameReplay, ranges: RangeReplay) -> None:
+    """What needs a frame, or kernel range, has failed: one of the latest operations may have left none."""
+    if frames.free_frames <= frames.most_missing():
+        frames.doubts.seem_fewer_than(1)
+    ranges.known[0].has_lost_room(1)

@@ -56,6 +56,7 @@ class FrameAnswers:
         if clause(state, frame, answer):
             return None
         message = f"it says {str(answer).lower()}, but {self.frames.describe_frame(frame, '')}"
+        self.frames.spread()
         doubts = self.frames.doubts
         if frame in doubts.frames:
             return None
@@ -81,6 +82,7 @@ class FrameAnswers:
         if clause(replace(state, count=free), answer):
             self.frames.doubts.count_error = 0
             return None
+        self.frames.spread()
         doubts = self.frames.doubts
         expected, least, most = free + doubts.count_error, free - doubts.missing, free + doubts.surplus
         doubts.count_error = answer - free

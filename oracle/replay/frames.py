@@ -40,7 +40,8 @@ class FrameReplay:
     kernel_page_frames: the frames of kernel pages as far as they are known, and the line that allocated each.
     warnings: the line, and what was let pass there but is worth knowing.  uses: by frame, how many pages show it.
     shown_by: the words for a page that shows a frame.  ran_out: whether there was no free frame at any moment.
-    doubts: what a fault has left in doubt.
+    doubts: what a fault has left in doubt.  spread: links it to the doubts of other components.
+    most_missing: how many frames one of the latest operations may have failed to free.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -56,6 +57,8 @@ class FrameReplay:
         self.warnings: list[tuple[int, str]] = []
         self.uses: dict[int, int] = {}
         self.shown_by: Callable[[int], str] = lambda frame: ""
+        self.spread: Callable[[], None] = lambda: None
+        self.most_missing: Callable[[], int] = lambda: 1
         self.warned: set[int] = set()
         self.ran_out = False
         self.kernel_page_frames: dict[int, int] = {}
@@ -164,9 +167,15 @@ class FrameReplay:
             return None
         return self.allocated_wrongly(address)
 
-    def is_settled(self, frame: int | None, line: int) -> bool:
-        """Whether what was done to a frame agrees with a wrong answer that was named already; it counts from now on."""
-        if frame is None or frame < self.bitmap.image or not self.doubts.settle(frame):
+    def is_settled(self, frame: int | None, line: int, free: bool = False) -> bool:
+        """Whether what was done to a frame agrees with a wrong answer that was named already; it counts from now on.
+
+        free: whether the frame is by the trace.
+        """
+        self.spread()
+        if frame is None or frame < self.bitmap.image:
+            return False
+        if not self.doubts.settle(frame) and not self.doubts.settle_counted(frame, free):
             return False
         self.remember(frame, line)
         return True
@@ -178,6 +187,8 @@ class FrameReplay:
 
     def are_short(self, frames: int = 1) -> bool:
         """Whether fewer frames may be free than these."""
+        if self.free_frames >= frames:
+            self.spread()
         short = self.surely_free < frames
         self.ran_out |= short
         return short
@@ -211,6 +222,7 @@ class FrameReplay:
         if frame is None or not self.bitmap.take(frame):
             return None if self.is_settled(frame, line) else self.allocated_wrongly(address)
         self.remember(frame, line)
+        self.spread()
         if self.doubts.explain_passing_over(frame):
             return None
         at = f"{lowest << self.geometry.page_shift:#x}"
@@ -231,7 +243,7 @@ class FrameReplay:
             return self.free_refused(event, address)
         frame = self.frame_at(address)
         if frame is None or frame in self.kernel_page_frames or not self.bitmap.free(frame):
-            return None if self.is_settled(frame, line) else self.freed_wrongly(address, line)
+            return None if self.is_settled(frame, line, free=True) else self.freed_wrongly(address, line)
         try:
             self.lines[frame] = line
         except ValueError:
@@ -267,6 +279,7 @@ class FrameReplay:
         return finding
 
     def free_refused(self, event: events.FrameFree, address: int) -> Finding | None:
+        self.spread()
         frame, sure = address >> self.geometry.page_shift, law.MUST_SUCCEED_IF.get(self.law_of_free)
         if self.safe or (sure is not None and not sure(frames_of(self.bitmap), frame)) or frame in self.doubts.frames:
             return None
@@ -283,10 +296,12 @@ class FrameReplay:
             self.release(frame, line)
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(address))
 
-    def release(self, frame: int, line: int) -> None:
+    def release(self, frame: int, line: int) -> bool:
         """Frees a frame that nothing maps any more, if `frame.free` would: what is refused there changes nothing."""
-        if frame not in self.kernel_page_frames and self.bitmap.exists(frame) and self.bitmap.free(frame):
-            self.remember(frame, line)
+        if frame in self.kernel_page_frames or not self.bitmap.exists(frame) or not self.bitmap.free(frame):
+            return False
+        self.remember(frame, line)
+        return True
 
     def violated_by_free(self, address: int) -> Clause | None:
         frame = address >> self.geometry.page_shift

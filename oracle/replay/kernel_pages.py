@@ -13,7 +13,9 @@ reference allows, else what the trace tells first.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import UNSET
@@ -25,9 +27,11 @@ from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.buddy import order_for
 from memoracle.impl.paging import Leaf
-from memoracle.replay.doubted_blocks import copied, models_of
+from memoracle.replay.doubted_blocks import copied, models_of, with_block
+from memoracle.replay.doubted_pages import UNKNOWN
 from memoracle.replay.frames import FrameReplay
-from memoracle.replay.pages import UNKNOWN, KernelBlock, KernelPage, PageReplay
+from memoracle.replay.linked_doubts import WHOLE
+from memoracle.replay.pages import KernelBlock, KernelPage, PageReplay
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.ranges import RangeReplay
 from memoracle.spec import kernel_pages as law
@@ -38,6 +42,8 @@ from memoracle.trace import events
 from memoracle.trace.events import number
 
 ALLOCATE, FREE = "kernel_pages.allocate", "kernel_pages.free"
+REMEMBERED = 1 << 6  # kernel pages that were freed, at the most, which may be there still
+MOST_PAGES = 1 << 10  # of such
 
 
 class KernelPagesReplay:
@@ -54,6 +60,7 @@ class KernelPagesReplay:
         self.pages = pages
         self.live: dict[int, KernelBlock] = {}
         self.doubted: set[tuple[int, int]] = set()
+        self.freed: deque[KernelBlock] = deque(maxlen=REMEMBERED)
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -193,6 +200,7 @@ class KernelPagesReplay:
         if clause is None and block is not None:
             self.undo(block, line)
             return None
+        self.pages.spread(0, self.address_of(page))
         if (page, pages) in self.doubted:
             self.settle(page, pages)
             return None
@@ -220,25 +228,49 @@ class KernelPagesReplay:
 
     def undo_in_doubt(self, block: KernelBlock, line: int) -> None:
         """Gives back kernel pages; but they may be there still."""
-        space, pages = self.ranges.known[0], self.pages
+        space = self.ranges.known[0]
         before = [model for model in map(copied, models_of(space.buddy)) if model.size(block.page)]
-        shown = {place: block.frames.get(place) for place in range(block.mapped)}
         self.undo(block, line)
+        self.freed.pop()
         space.doubt(before)
+        self.doubt_contents(block)
+
+    def was_not_freed(self, block: KernelBlock) -> None:
+        """Kernel pages that were freed may be there still."""
+        self.freed = deque((each for each in self.freed if each is not block), REMEMBERED)
+        space, size = self.ranges.known[0], 1 << (order_for(block.pages) or 0)
+        models = models_of(space.buddy)
+        if all(model.size(block.page) != size for model in models):
+            space.doubt([with_block(model, block.page, size) for model in models])
+        self.doubt_contents(block)
+
+    def doubt_contents(self, block: KernelBlock) -> None:
+        """The frames and the mappings of kernel pages that were freed may be there still."""
+        pages = self.pages
         self.frames.doubts.lose(block.frames.values(), block.unknown)
-        for place, frame in shown.items():
-            virtual = self.address_of(block.page + place)
+        for place in range(block.mapped):
+            virtual, frame = self.address_of(block.page + place), block.frames.get(place)
             if virtual not in pages.made[0]:
-                pages.doubted[0, virtual] = UNKNOWN if frame is None else frame << self.geometry.page_shift
+                pages.doubts.shown[0, virtual] = UNKNOWN if frame is None else frame << self.geometry.page_shift
                 pages.lost_kernel_pages[virtual] = KernelPage(block, place)
         self.doubted.add((block.page, block.pages))
+
+    def accepted(self) -> Iterator[Freed]:
+        """The kernel pages that were freed and may be there still, the latest first."""
+        buddy, taken = self.ranges.known[0].explained, set[int]()
+        for block in [*reversed(self.freed)]:
+            pages = range(block.page, block.page + block.pages)
+            size = 1 << (order_for(block.pages) or 0)
+            if taken.isdisjoint(pages) and with_block(buddy, block.page, size) is not None:
+                yield Freed(self, block)
+            taken.update(pages)
 
     def settle(self, page: int, pages: int) -> None:
         """Kernel pages that were in doubt were there, and are freed."""
         self.doubted.discard((page, pages))
         self.ranges.known[0].buddy.free(page, pages)
         for virtual in map(self.address_of, range(page, page + pages)):
-            self.pages.doubted.pop((0, virtual), None)
+            self.pages.doubts.shown.pop((0, virtual), None)
             if virtual in self.pages.kernel_pages:
                 self.pages.hide(0, virtual)
 
@@ -272,6 +304,9 @@ class KernelPagesReplay:
             space.buddy.free(block.page, block.pages)
             space.made.pop(block.page, None)
         del self.live[block.page]
+        if block.pages <= MOST_PAGES:
+            self.freed.append(block)
+            space.freed.append((block.page, block.pages))
 
     def page_of(self, address: int) -> int:
         return address - self.geometry.kernel_range.start >> self.geometry.page_shift
@@ -282,6 +317,40 @@ class KernelPagesReplay:
     def around(self, address: int) -> dict[str, Any]:
         """The state around an address."""
         return range_words.around(self.ranges.asked(self.ranges.known[0], address, 1)) | self.frames.totals()
+
+
+@dataclass(frozen=True)
+class Freed:
+    """Kernel pages that were freed (see `linked_doubts`)."""
+
+    kernel_pages: KernelPagesReplay
+    block: KernelBlock
+
+    @property
+    def frames(self) -> list[int]:
+        return [*self.block.frames.values()]
+
+    @property
+    def unknown(self) -> int:
+        return self.block.unknown
+
+    def is_in_doubt(self) -> bool:
+        replay, page = self.kernel_pages, self.block.page
+        size = 1 << (order_for(self.block.pages) or 0)
+        virtuals = map(replay.address_of, range(page, page + self.block.pages))
+        return (
+            not replay.frames.doubts.frames.isdisjoint(self.frames)
+            or any(model.size(page) == size for model in models_of(replay.ranges.known[0].buddy)[1:])
+            or any(replay.pages.doubts.shown.get((0, virtual)) is not None for virtual in virtuals)
+        )
+
+    def concerns(self, space: int, page: int) -> bool:
+        first = self.kernel_pages.address_of(self.block.page)
+        end = self.kernel_pages.address_of(self.block.page + self.block.pages)
+        return space == 0 and (page == WHOLE or first <= page < end)
+
+    def doubt(self) -> None:
+        self.kernel_pages.was_not_freed(self.block)
 
 
 def was(pages: int) -> str:

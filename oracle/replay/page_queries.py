@@ -15,7 +15,8 @@ from memoracle.diagnostics.divergence import REFUSAL, Finding, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.paging import Attributes, Leaf
-from memoracle.replay.pages import UNKNOWN, KernelPage, PageReplay, space_and_page
+from memoracle.replay.doubted_pages import UNKNOWN, space_and_page
+from memoracle.replay.pages import KernelPage, PageReplay
 from memoracle.spec import addresses
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
@@ -90,13 +91,16 @@ class PageAnswers:
     def unless_doubted(self, process: int, page: int, shown: int | None, finding: Finding) -> Finding | None:
         """A wrong answer about a page, unless the same was given before; it is remembered, and changes nothing.
 
-        shown: what the page is mapped to by this answer, or None.
+        shown: what the page is mapped to by this answer (UNKNOWN: to something), or None.
         """
-        key, doubted = space_and_page(process, page), self.pages.doubted
-        if key in doubted and doubted[key] in (shown, *([UNKNOWN] if shown is not None else [])):
-            doubted[key] = shown
+        key, doubted = space_and_page(process, page), self.pages.doubts.shown
+        self.pages.spread(*key)
+        if key in doubted and agree(doubted[key], shown):
+            doubted[key] = doubted[key] if shown == UNKNOWN else shown
             return None
         doubted[key] = shown
+        if shown is None:
+            self.pages.doubts.was_not_mapped(process, page)
         return finding
 
     def first_seen(self, kernel_page: KernelPage, page: int, physical: int) -> Finding | None:
@@ -147,9 +151,7 @@ class PageAnswers:
         finding = Finding(clause.name, clause.says, message, legal, state, state)
         if told is not None and due is not None:
             return finding  # mapped it is
-        doubted = self.pages.doubted.get(space_and_page(process, page))
-        shown = None if told is None else UNKNOWN if doubted is None else doubted
-        return self.unless_doubted(process, page, shown, finding)
+        return self.unless_doubted(process, page, None if told is None else UNKNOWN, finding)
 
     def is_as_before(self, process: int, page: int, told: Attributes | None, due: Attributes | None) -> bool:
         """Whether a page that was mapped twice allows by an answer what it did before the second time."""
@@ -204,6 +206,13 @@ class PageAnswers:
     def default_attributes(self) -> Attributes:
         """Those of a page of which nothing is known, but that some type of memory serves."""
         return Attributes(self.pages.some_type, True, True, True, False)
+
+
+def agree(doubted: int | None, shown: int | None) -> bool:
+    """Whether a page may be mapped to both of these (UNKNOWN: to something), or to nothing by both."""
+    if None in (doubted, shown):
+        return doubted == shown
+    return doubted == shown or UNKNOWN in (doubted, shown)
 
 
 def leaf(physical: int, allowed: Attributes) -> Leaf:

@@ -24,13 +24,14 @@ from msgspec import UNSET
 from memoracle.console.counted import counted
 from memoracle.diagnostics import pages as page_words
 from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, of_unknown_process, since, wrongly_failed
-from memoracle.diagnostics.levels import Handlers, Misuses, Rules
+from memoracle.diagnostics.levels import Handlers, Misuses, OfUnknownProcess, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl import pat
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.paging import Leaf, Paging
 from memoracle.impl.pte import Layout
-from memoracle.replay.exhaustion import exhausted
+from memoracle.replay.doubted_pages import UNKNOWN, DoubtedPages, space_and_page
+from memoracle.replay.exhaustion import exhausted, seem_exhausted
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.private_pml4_entries import ENTRY_SHIFT, OwnEntries
@@ -45,7 +46,6 @@ from memoracle.trace.events import AnyEvent, number
 from memoracle.trace.memory_types import NUMBERS
 
 Handler: TypeAlias = Callable[[Any, int], Finding | None]
-UNKNOWN = -1  # a frame of which it is not known which it is
 PageEvent: TypeAlias = events.PageMap | events.PageUnmap | events.PageTranslate | events.PageAttributes
 
 
@@ -86,10 +86,8 @@ class PageReplay:
     address, the mapped pages of kernel pages.  lost_kernel_pages: those that were released wrongly, or seem to be.
     shown_at: by frame that is mapped, the process and page that last was.
 
-    A wrong answer changes nothing, but is remembered, so that one fault is named once.  doubted: by space and page,
-    what it seems to be mapped to (UNKNOWN: to something), or None.  replaced: by space and page, what it showed, and
-    since which line, before it was mapped once more; it may show that still.  miscounted: the frames whose uses may be
-    counted otherwise, since a page that shows them was mapped twice.
+    doubts: what a fault has left in doubt.  spread: links it to the doubts of other components; to be called, with a
+    space and a page of it, where that is not as the trace explains.
     """
 
     def __init__(self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay) -> None:
@@ -109,9 +107,9 @@ class PageReplay:
         self.kernel_pages: dict[int, KernelPage] = {}
         self.kernel_start = geometry.kernel_range.start
         self.shown_at: dict[int, tuple[int, int]] = {}
-        self.doubted: dict[tuple[int, int], int | None] = {}
-        self.replaced: dict[tuple[int, int], tuple[Leaf, int]] = {}
-        self.miscounted: set[int] = set()
+        self.doubts = DoubtedPages(self.paging, frames, geometry.page_shift)
+        self.spread: Callable[[int, int], None] = lambda space, page: None
+        self.of_unknown_process: OfUnknownProcess = lambda process, is_question: of_unknown_process(tables, process)
         frames.uses, frames.shown_by = self.paging.uses, self.shown_by
         self.some_type = pat.decode(geometry.pat_register, 0) or 0  # of memory, that some index has
 
@@ -150,37 +148,55 @@ class PageReplay:
         tables, owner = self.paging.halves.tables, process if index < FIRST else 0
         if owner not in tables or tables[owner][index] == 0:
             return False
-        if None not in self.doubted.values():
+        if None not in self.doubts.shown.values():
             return True
         pages = (page for page in self.made[owner] if page >> ENTRY_SHIFT & ENTRIES - 1 == index)
-        return any(self.doubted.get((owner, page), UNKNOWN) is not None for page in pages)
+        return any(self.doubts.shown.get((owner, page), UNKNOWN) is not None for page in pages)
 
-    def forget(self, process: int, line: int, release: bool) -> None:
-        """What a process mapped goes with it, and, with `release`, each frame that nothing maps any more is freed."""
-        released = self.paging.exit(process)
-        if released is not None:
-            if release:
-                self.frames.doubts.add(self.miscounted)
-            del self.made[process]
-            self.own.forget(process)
-            for frame in released:
-                self.shown_at.pop(frame, None)
-                if release:
-                    self.frames.release(frame, line)
+    def doubt_pages_by(self, process: int, index: int) -> None:
+        """The pages that are mapped through this entry of a process's PML4 seem not to be."""
+        owner = process if index < FIRST else 0
+        for page in self.made[owner]:
+            if page >> ENTRY_SHIFT & ENTRIES - 1 == index:
+                self.doubts.was_not_mapped(owner, page)
+
+    def forget(self, process: int, line: int, release: bool) -> tuple[dict[int, int], list[int]]:
+        """What a process mapped goes with it, and, with `release`, each frame that nothing maps any more is freed.
+
+        Returns, by address, the frame that each page showed, and the frames that were freed.
+        """
+        shown: dict[int, int] = {}
+        freed: list[int] = []
+        if process not in self.paging.roots:
+            return shown, freed
+        for virtual in [*self.paging.mapped[process]]:
+            unmapped = self.paging.unmap(process, virtual)
+            if unmapped is not None:
+                shown[virtual] = unmapped.frame
+                if unmapped.last:
+                    self.shown_at.pop(unmapped.frame, None)
+                    if release and self.frames.release(unmapped.frame, line):
+                        freed.append(unmapped.frame)
+        self.paging.exit(process)
+        del self.made[process]
+        self.own.forget(process)
+        self.doubts.forget(process, release)
+        return shown, freed
 
     def unknown_process(self, event: PageEvent, line: int, handler: Handler) -> Finding | None:
         """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
         if not event.succeeded:
             return None
         process = number(event.process)
-        finding = of_unknown_process(self.tables, process)
-        if isinstance(event, events.QUERIES) or not self.tables.create(process):
+        is_question = isinstance(event, events.QUERIES)
+        finding = self.of_unknown_process(process, is_question)
+        if is_question or process not in self.tables.live:
             return finding
         virtual = number(event.virtual)
         before = self.paging.translate(0, virtual)
         handler(event, line)
         if virtual >= law.HALF and self.paging.translate(0, virtual) != before:
-            self.doubted[0, virtual] = before  # it may not have changed the kernel's pages
+            self.doubts.shown[0, virtual] = before  # it may not have changed the kernel's pages
             if before is not None:
                 self.frames.doubts.add({before >> self.geometry.page_shift})
         return finding
@@ -213,7 +229,8 @@ class PageReplay:
         if self.may_be_misuse(event) or self.is_settled(process, virtual, mapped=True):
             return None
         says = "a page is mapped as long as frames and kernel range are left, unless something is wrong with it"
-        self.doubted[space_and_page(process, virtual)] = UNKNOWN
+        self.doubts.shown[space_and_page(process, virtual)] = UNKNOWN
+        seem_exhausted(self.frames, self.ranges)
         return wrongly_failed(law.map_page.name, event.error, "success", says, self.around(process, virtual))
 
     def mapped_wrongly(
@@ -228,9 +245,9 @@ class PageReplay:
         before, made = self.shown_leaf(process, virtual) if finding else None, self.line_of(process, virtual)
         self.show(process, virtual, leaf, line)
         if before is not None:
-            self.replaced[space_and_page(process, virtual)] = before, made
+            self.doubts.replaced[space_and_page(process, virtual)] = before, made
             shift = self.geometry.page_shift
-            self.miscounted |= {before.physical >> shift, leaf.physical >> shift}
+            self.doubts.miscounted |= {before.physical >> shift, leaf.physical >> shift}
         return finding and replace(finding, after=self.around(process, virtual))
 
     def not_mappable(self, process: int, virtual: int, leaf: Leaf) -> Finding:
@@ -272,7 +289,7 @@ class PageReplay:
 
     def kept(self, process: int, page: int, agrees: Callable[[Leaf], bool]) -> bool:
         """Whether a page that was mapped twice shows what it did before, by an answer; from now on it does."""
-        leaf, line = self.replaced.get(space_and_page(process, page), (None, 0))
+        leaf, line = self.doubts.replaced.get(space_and_page(process, page), (None, 0))
         if leaf is None or not agrees(leaf):
             return False
         self.hide(process, page)
@@ -285,22 +302,23 @@ class PageReplay:
         frame = leaf.physical >> self.geometry.page_shift
         if frame < self.paging.counted:
             self.shown_at[frame] = (process, virtual)
-        if self.doubted:
-            self.doubted.pop(space_and_page(process, virtual), None)
+        if self.doubts.shown:
+            self.doubts.shown.pop(space_and_page(process, virtual), None)
             self.lost_kernel_pages.pop(virtual, None)
-        if self.replaced:
-            self.replaced.pop(space_and_page(process, virtual), None)
+        if self.doubts.replaced:
+            self.doubts.replaced.pop(space_and_page(process, virtual), None)
         self.own.changed(process, virtual)
 
     def is_settled(self, process: int, virtual: int, mapped: bool) -> bool:
         """Whether a page is as a wrong answer had it, mapped or not; it counts from now on."""
         key = space_and_page(process, virtual)
-        if key not in self.doubted or (self.doubted[key] is not None) != mapped:
+        self.spread(*key)
+        if key not in self.doubts.shown or (self.doubts.shown[key] is not None) != mapped:
             return False
-        physical = self.doubted[key]
+        physical = self.doubts.shown[key]
         if physical == UNKNOWN:
             return True
-        del self.doubted[key]
+        del self.doubts.shown[key]
         if physical is None:
             self.hide(process, virtual)
         else:
@@ -350,11 +368,13 @@ class PageReplay:
             unmapped = self.paging.unmap(process, virtual)
         if unmapped is None:
             return self.unmapped_wrongly(event, process, virtual, line)
-        self.made[process if virtual < law.HALF else 0].pop(virtual, None)
+        space = process if virtual < law.HALF else 0
+        self.made[space].pop(virtual, None)
         self.own.changed(process, virtual)
-        if self.doubted:
-            self.doubted.pop(space_and_page(process, virtual), None)
-        if self.miscounted and event.release:
+        self.doubts.unmapped.append((space, virtual, unmapped.frame))
+        if self.doubts.shown:
+            self.doubts.shown.pop(space_and_page(process, virtual), None)
+        if self.doubts.miscounted and event.release:
             self.release_in_doubt(process, virtual, unmapped.frame)
         if unmapped.last:
             self.shown_at.pop(unmapped.frame, None)
@@ -364,15 +384,15 @@ class PageReplay:
 
     def release_in_doubt(self, process: int, virtual: int, frame: int) -> None:
         """A page was unmapped that was mapped twice, or shows a frame that such a page does."""
-        before, _ = self.replaced.pop(space_and_page(process, virtual), (None, 0))
+        before, _ = self.doubts.replaced.pop(space_and_page(process, virtual), (None, 0))
         frames = {frame} if before is None else {frame, before.physical >> self.geometry.page_shift}
-        self.frames.doubts.add(frames & self.miscounted)
+        self.frames.doubts.add(frames & self.doubts.miscounted)
 
     def unmap_failed(self, event: events.PageUnmap, process: int, virtual: int) -> Finding | None:
         if not self.is_judged(virtual) or self.is_settled(process, virtual, mapped=False):
             return None
         state, says = self.around(process, virtual), "what is mapped can be unmapped"
-        self.doubted[space_and_page(process, virtual)] = None
+        self.doubts.was_not_mapped(process, virtual)
         return wrongly_failed(law.unmap.name, event.error, "success", says, state)
 
     def unmapped_wrongly(self, event: events.PageUnmap, process: int, virtual: int, line: int) -> Finding | None:
@@ -382,7 +402,7 @@ class PageReplay:
         if self.is_settled(process, virtual, mapped=True):
             physical = self.paging.translate(process, virtual)
             self.hide(process, virtual)
-            self.doubted.pop(space_and_page(process, virtual), None)
+            self.doubts.shown.pop(space_and_page(process, virtual), None)
             frame = -1 if physical is None else physical >> self.geometry.page_shift
             if event.release and frame not in self.paging.uses:
                 self.frames.release(frame, line)
@@ -394,7 +414,7 @@ class PageReplay:
             physical = self.paging.translate(process, virtual) if lost.frame_is_known else UNKNOWN
             self.hide(process, virtual)
             self.lost_kernel_pages[virtual] = lost
-            self.doubted[space_and_page(process, virtual)] = physical
+            self.doubts.shown[space_and_page(process, virtual)] = physical
         elif clause is not None:
             message = page_words.describe(clause, self.paging, virtual)
         if not judged:
@@ -444,8 +464,3 @@ class PageReplay:
 
 def leaf_of(event: events.PageMap) -> Leaf:
     return Leaf(number(event.physical), NUMBERS[event.cache], event.writable, event.executable, event.global_)
-
-
-def space_and_page(process: int, page: int) -> tuple[int, int]:
-    """Whose page this is: the upper half is everybody's."""
-    return (process if page < law.HALF else 0, page)

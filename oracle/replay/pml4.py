@@ -6,14 +6,14 @@ else is asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, of_unknown_process, since, wrongly_failed
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
-from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import halves_of
-from memoracle.replay.exhaustion import exhausted
+from memoracle.replay.doubted_processes import DoubtedProcesses, Exit
+from memoracle.replay.exhaustion import exhausted, seem_exhausted
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.pages import PageReplay
 from memoracle.replay.private_pml4_entries import Reading
@@ -30,24 +30,26 @@ class TableReplay:
     """The processes of one trace and their top-level tables.
 
     born: the line that created each process.  written: by process (0 for the upper half of all) and index, the line
-    that last set an entry.  told: by process and index, an entry that was read wrongly, and what it holds.
-    supposed: the processes that are taken to live just because an operation of theirs succeeded.
-    """
+    that last set an entry."""
 
     def __init__(
-        self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay, pages: PageReplay
+        self,
+        rules: Rules,
+        frames: FrameReplay,
+        ranges: RangeReplay,
+        pages: PageReplay,
+        processes: DoubtedProcesses,
     ) -> None:
         self.rules = rules
         self.safe = rules.safe
-        self.tables = tables
+        self.tables = processes.tables
+        self.processes = processes
         self.frames = frames
         self.ranges = ranges
         self.pages = pages
         self.born: dict[int, int] = {}
         self.written: dict[int, dict[int, int]] = {0: {}}
         self.own = pages.own
-        self.told: dict[tuple[int, int], tuple[int, int | None]] = {}
-        self.supposed: set[int] = set()
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -68,6 +70,7 @@ class TableReplay:
         self.own.seen.clear()
         self.suppose_no_more(process, line)
         if self.tables.create(process):
+            self.processes.created(process)
             self.born[process] = line
             return None
         return self.created_wrongly(process, line)
@@ -90,6 +93,7 @@ class TableReplay:
         if self.rules.lacking_passes or exhausted(self.frames, self.ranges):
             return None
         state = self.frames.totals() | {"processes": len(self.tables.live)}
+        seem_exhausted(self.frames, self.ranges)
         says = "a process is created as long as frames and kernel range are left"
         return wrongly_failed(law.create.name, event.error, "success", says, state)
 
@@ -115,11 +119,12 @@ class TableReplay:
         state = halves_of(self.tables)
         if event.succeeded:
             self.own.seen.clear()
-            self.supposed.discard(process)
+            self.processes.supposed.discard(process)
+            entries = self.tables.tables.get(process, ())
             if self.tables.exit(process):
-                self.forget(process, line, event.release)
+                self.processes.exited(self.forget(process, line, entries, event.release))
                 return None
-            if self.safe:
+            if self.safe or self.processes.exited_again(process):
                 return None
             clause = broken(law.exit.broken(state, process=process))
             message = "the kernel's own process exited" if process == 0 else f"process {process} does not exist"
@@ -128,16 +133,20 @@ class TableReplay:
             return None
         return wrongly_failed(law.exit.name, event.error, "success", law.exit.says, self.around(process))
 
-    def forget(self, process: int, line: int, release: bool = True) -> None:
-        self.pages.forget(process, line, release)
-        self.ranges.forget(process)
+    def forget(self, process: int, line: int, entries: Sequence[int] = (), release: bool = True) -> Exit:
+        """What a process had goes with it; entries: its top-level table."""
+        own = self.own.lower.get(process, set())
+        shown, freed = self.pages.forget(process, line, release)
+        space = self.ranges.forget(process)
         self.born.pop(process, None)
         self.written.pop(process, None)
+        return Exit(process, self.frames, freed, shown, entries, own, space)
 
     def suppose_no_more(self, process: int, line: int) -> None:
         """The implementation does not know this process, so that the trace was right that it does not live."""
-        if process in self.supposed and self.tables.exit(process):
-            self.supposed.discard(process)
+        supposed = self.processes.supposed
+        if process in supposed and self.tables.exit(process):
+            supposed.discard(process)
             self.forget(process, line, release=False)
 
     # pml4.write
@@ -187,8 +196,9 @@ class TableReplay:
             says = "an entry of a live process can always be read and written"
             return wrongly_failed(op, event.error, "success", says, self.around(process, index))
         if clause is law.process_lives:
-            found = of_unknown_process(self.tables, process)
-            if isinstance(event, events.QUERIES) or not self.tables.create(process):
+            is_question = isinstance(event, events.QUERIES)
+            found = self.processes.of_unknown_process(process, is_question)
+            if is_question or process not in self.tables.live:
                 return found
             self.handlers()[type(event)](event, line)
             return found
@@ -230,9 +240,9 @@ class TableReplay:
             message = f"entry {index} of process {process} reads {value:#x}, but holds {due:#x}{written}"
         if value == due:
             return None
-        if self.told.get((process, index)) == (value, due):
+        if self.processes.told.get((process, index)) == (value, due):
             return None
-        self.told[process, index] = value, due
+        self.processes.told[process, index] = value, due
         state = self.around(process, index)
         return Finding(clause.name, clause.says, message, f"{due:#x}", state, state)
 
@@ -253,6 +263,7 @@ class TableReplay:
         clause, used = law.is_present_where_used, self.pages.maps_by(process, index)
         if clause(halves_of(self.tables), used, value):
             return None
+        self.pages.doubt_pages_by(process, index)
         message, state = f"entry {index} of process {process} reads {value:#x}, which is not present", {"index": index}
         return Finding(clause.name, clause.says, message, "a value with bit 0 set", state, state)
 

@@ -58,6 +58,7 @@ class RangeAnswers:
         size = 0 if page is None else space.buddy.size(page)
         if answer == size:
             return None
+        self.ranges.doubts_more(space)
         if page is not None and space.agrees(lambda model: model.size(page) == answer):
             return None
         asked, clause = self.ranges.asked(space, address, size), law.size_is_of_the_block
@@ -86,7 +87,10 @@ class RangeAnswers:
         start, size = space.area.start, self.ranges.page_size
         pages_listed = [((address - start) // size, pages, allocated) for address, pages, allocated in listed]
         aligned = all((address - start) % size == 0 for address, _, _ in listed)
-        if aligned and (pages_listed == blocks or space.agrees(lambda model: model.blocks() == pages_listed)):
+        if aligned and pages_listed == blocks:
+            return None
+        self.ranges.doubts_more(space)
+        if aligned and space.agrees(lambda model: model.blocks() == pages_listed):
             return None
         clause, asked, message = self.wrong_entry(space, listed)
         state, legal = range_words.around(asked), f"the list of {counted(len(blocks), 'block')} in address order"

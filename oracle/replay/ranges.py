@@ -6,6 +6,7 @@ else is asked. A process's space is made when it is first used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -13,12 +14,13 @@ from msgspec import UNSET
 
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, of_unknown_process, wrongly_failed
-from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
+from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, OfUnknownProcess, Rules
 from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.replay.doubted_blocks import DoubtedBlocks, copied, has_room, models_of, policy_of
+from memoracle.replay.linked_doubts import WHOLE
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.space import Space
@@ -49,6 +51,8 @@ class RangeReplay:
         self.exact = rules.level == EXACT
         self.tables = tables
         self.ran_out = False
+        self.spread: Callable[[int, int], None] = lambda space, page: None
+        self.of_unknown_process: OfUnknownProcess = lambda process, is_question: of_unknown_process(tables, process)
         self.spaces = Spaces(depth_of(geometry.kernel_range.pages), depth_of(geometry.process_range.pages))
         # A process whose number a trace gives as a string is not found here at first, but by `space`.
         self.known: dict[int | str, Space] = {0: self.laid_out(0)}
@@ -111,10 +115,9 @@ class RangeReplay:
         buddy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
         return Space(process, self.geometry.range_of(process), buddy)
 
-    def forget(self, process: int) -> None:
-        """A process's ranges go with it."""
-        if self.spaces.exit(process):
-            del self.known[process]
+    def forget(self, process: int) -> Space | None:
+        """A process's ranges go with it; returns them."""
+        return self.known.pop(process) if self.spaces.exit(process) else None
 
     def asked(self, space: Space, address: int, pages: int) -> RangeRequest:
         return RangeRequest(self.geometry, space.buddy, space.made, space.process, address, pages)
@@ -124,8 +127,9 @@ class RangeReplay:
         if not event.succeeded:
             return None
         process = number(event.process)
-        finding = of_unknown_process(self.tables, process)
-        if isinstance(event, events.QUERIES) or not self.tables.create(process):
+        is_question = isinstance(event, events.QUERIES)
+        finding = self.of_unknown_process(process, is_question)
+        if is_question or process not in self.tables.live:
             return finding
         self.handlers()[type(event)](event, line)
         return finding
@@ -145,11 +149,15 @@ class RangeReplay:
             taken = buddy.allocate_as(pages, page)
             policy = None if taken else policy_of(space.explained, pages)
             if policy is not None and policy != page:
+                if self.doubts_more(space):
+                    return self.allocate(event, line)
                 return self.other_than_policy(space, self.asked(space, address, pages), policy, line)
         elif self.exact:
             policy = buddy.allocate(pages)
             if policy is not None and policy != page:
                 buddy.free(policy, pages)
+                if self.doubts_more(space):
+                    return self.allocate(event, line)
                 return self.other_than_policy(space, self.asked(space, address, pages), policy, line)
             taken = policy is not None
         else:
@@ -158,9 +166,18 @@ class RangeReplay:
         if taken and page is not None:
             space.made[page] = line
             return None
+        if self.doubts_more(space):
+            return self.allocate(event, line)
         return self.taken_wrongly(law.allocate, space, self.asked(space, address, pages))
 
+    def doubts_more(self, space: Space) -> bool:
+        """Whether more is in doubt of a space, now that doubts of all components are linked: then look once more."""
+        before = space.buddy
+        self.spread(space.process, WHOLE)
+        return space.buddy is not before
+
     def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
+        self.doubts_more(space)
         if not self.has_room(space, pages):
             space.agrees(lambda model: not has_room(model, pages))
             return None
@@ -226,6 +243,8 @@ class RangeReplay:
         if page is not None and space.buddy.reserve(page, pages):
             space.made[page] = line
             return None
+        if self.doubts_more(space):
+            return self.reserve(event, line)
         return self.taken_wrongly(law.reserve, space, self.asked(space, address, pages))
 
     def free(self, event: events.RangeFree, line: int) -> Finding | None:
@@ -241,11 +260,14 @@ class RangeReplay:
             space.refused = None
             space.freed.append((page, pages))
             return None
+        if self.doubts_more(space):
+            return self.free(event, line)
         return self.freed_wrongly(space, self.asked(space, address, pages))
 
     def refused(self, operation: Operation, event: RangeEvent, space: Space, asked: RangeRequest) -> Finding | None:
         if self.safe:
             return None
+        self.doubts_more(space)
         models = models_of(space.buddy)
         refusing = [model for model in models if violated_clause(operation, replace(asked, buddy=model)) is not None]
         if refusing:
