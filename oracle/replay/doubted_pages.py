@@ -50,6 +50,12 @@ class DoubtedPages:
         self.miscounted.add(frame)
         self.frames.doubts.lose([frame])
 
+    def release_again(self, key: Key) -> None:
+        """A page was unmapped that was unmapped before: perhaps only now, and its frame was released with it."""
+        frame = next((each.frame for each in self.accepted() if each.key == key), None)
+        if frame is not None and frame not in self.paging.uses:
+            self.frames.doubts.add([frame])
+
     def forget(self, process: int, release: bool) -> None:
         """The process exits: what its pages seem to show is released, too."""
         if self.miscounted and release:

@@ -101,11 +101,15 @@ class DoubtedProcesses:
                 self.revive(exit_)
         return finding
 
-    def exited_again(self, process: int) -> bool:
-        """A process exited that does not exist: whether that is so because it did not before."""
+    def exited_again(self, process: int, release: bool) -> bool:
+        """A process exited that does not exist: whether it is known to have lived after its last exit."""
         self.spread(process, WHOLE)
         exit_ = self.exits.pop(process, None)
-        return exit_ is not None and exit_.is_doubted
+        if exit_ is None:
+            return False
+        if release:
+            self.frames.doubts.add(frame for frame in exit_.pages.values() if frame not in self.pages.paging.uses)
+        return exit_.is_doubted
 
     def revive(self, exit_: Exit) -> None:
         """A process lives that has exited: it may have what it had."""

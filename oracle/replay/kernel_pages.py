@@ -257,11 +257,12 @@ class KernelPagesReplay:
 
     def accepted(self) -> Iterator[Freed]:
         """The kernel pages that were freed and may be there still, the latest first."""
-        buddy, taken = self.ranges.known[0].explained, set[int]()
+        space, taken = self.ranges.known[0], set[int]()
         for block in [*reversed(self.freed)]:
             pages = range(block.page, block.page + block.pages)
             size = 1 << (order_for(block.pages) or 0)
-            if taken.isdisjoint(pages) and with_block(buddy, block.page, size) is not None:
+            is_latest = taken.isdisjoint(pages) and block.page not in space.made
+            if is_latest and with_block(space.explained, block.page, size) is not None:
                 yield Freed(self, block)
             taken.update(pages)
 
@@ -340,7 +341,7 @@ class Freed:
         virtuals = map(replay.address_of, range(page, page + self.block.pages))
         return (
             not replay.frames.doubts.frames.isdisjoint(self.frames)
-            or any(model.size(page) == size for model in models_of(replay.ranges.known[0].buddy)[1:])
+            or any(model.size(page) == size for model in models_of(replay.ranges.known[0].buddy))
             or any(replay.pages.doubts.shown.get((0, virtual)) is not None for virtual in virtuals)
         )
 

@@ -407,6 +407,8 @@ class PageReplay:
             if event.release and frame not in self.paging.uses:
                 self.frames.release(frame, line)
             return None
+        if event.release:
+            self.doubts.release_again(space_and_page(process, virtual))
         before, clause = self.around(process, virtual), self.violated_by_unmap(process, virtual)
         message = f"{virtual:#x} {self.mapped_to(process, virtual)}, for kernel pages"
         if clause is manager_mappings.unmaps_no_kernel_page:

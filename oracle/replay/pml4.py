@@ -124,7 +124,7 @@ class TableReplay:
             if self.tables.exit(process):
                 self.processes.exited(self.forget(process, line, entries, event.release))
                 return None
-            if self.safe or self.processes.exited_again(process):
+            if self.safe or self.processes.exited_again(process, event.release):
                 return None
             clause = broken(law.exit.broken(state, process=process))
             message = "the kernel's own process exited" if process == 0 else f"process {process} does not exist"

@@ -267,6 +267,8 @@ class RangeReplay:
     def refused(self, operation: Operation, event: RangeEvent, space: Space, asked: RangeRequest) -> Finding | None:
         if self.safe:
             return None
+        if operation is law.free and asked.page in space.lost_kernel_blocks:
+            return None  # it may be there still, and one of kernel pages
         self.doubts_more(space)
         models = models_of(space.buddy)
         refusing = [model for model in models if violated_clause(operation, replace(asked, buddy=model)) is not None]
