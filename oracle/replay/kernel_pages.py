@@ -236,8 +236,8 @@ class KernelPagesReplay:
         self.doubt_contents(block)
 
     def was_not_freed(self, block: KernelBlock) -> None:
-        """Kernel pages that were freed may be there still."""
-        self.freed = deque((each for each in self.freed if each is not block), REMEMBERED)
+        """Kernel pages that were freed may be there still; then those that had their pages or frames before are not."""
+        self.freed = deque((each for each in self.freed if not each.overlaps(block)), REMEMBERED)
         space, size = self.ranges.known[0], 1 << (order_for(block.pages) or 0)
         models = models_of(space.buddy)
         if all(model.size(block.page) != size for model in models):

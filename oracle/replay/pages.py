@@ -65,6 +65,11 @@ class KernelBlock:
     frames: dict[int, int] = field(default_factory=dict)
     unknown: int = 0
 
+    def overlaps(self, other: KernelBlock) -> bool:
+        """Whether both have a page or a frame that is the same."""
+        same_pages = self.page < other.page + other.pages and other.page < self.page + self.pages
+        return same_pages or not {*self.frames.values()}.isdisjoint(other.frames.values())
+
 
 @dataclass
 class KernelPage:

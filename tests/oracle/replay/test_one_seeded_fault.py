@@ -71,6 +71,11 @@ def maps_over(manager: Any, method: str, arguments: Sequence[Any]) -> bool | Non
 
 FAULTS: dict[str, tuple[Method, str, Callable[[Any, str, Sequence[Any]], Any]]] = {
     "a range that is freed leaks": (Recorder.free_range, "free_range", does_nothing),
+    "a frame that is freed leaks": (Recorder.free_frame, "free_frame", does_nothing),
+    "a page that is unmapped stays": (Recorder.unmap, "unmap", does_nothing),
+    "a page that is mapped is not": (Recorder.map_some, "map", does_nothing),
+    "kernel pages that are freed stay": (Recorder.free_pages, "free_pages", does_nothing),
+    "a process that exits lives on": (Recorder.exit, "exit", does_nothing),
     "no range was freed": (Recorder.free_range, "free_range", accepts_misuse),
     "no range was reserved": (Recorder.reserve_range, "reserve_range", accepts_misuse),
     "no frame was freed": (Recorder.free_frame, "free_frame", accepts_misuse),
