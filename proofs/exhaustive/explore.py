@@ -19,7 +19,7 @@ from typing import Any
 
 from memoracle.proofs import processor_time
 from memoracle.proofs.exhaustive.finite_states import Domain, Values, after, broken, choices, reason, seen, settled
-from memoracle.proofs.exhaustive.snapshots import duplicate, frozen
+from memoracle.proofs.exhaustive.snapshots import Trial, frozen
 from memoracle.spec.clauses import Clause, Operation, Point
 
 SECONDS = 2.0  # of a processor, that one call may take
@@ -166,22 +166,27 @@ def _run(system: System, limit: Callable[[float], None]) -> Exploration:
             outcome.failure = _test(system, history, "", Wrong(view.lost, []), view, view)
             return outcome
     for instance, view, history in queue:
-        result = duplicate(instance)
+        trial = Trial(instance)
         for call in system.calls(instance):
             outcome.steps += 1
             line = call.said.replace("@", system.variable)
+            result = trial.object
             answer, raised = answer_of(partial(call.run, result), limit)
-            key = frozen(result)
-            new = known.get(key) or View(system.parts(result))
+            is_same = trial.is_unchanged()
+            key = None if is_same else frozen(result)
+            new = view if is_same else known.get(key) or View(system.parts(result))
             wrong = _judge(call, view, answer, new, outcome, line) if not raised else _raises(raised, call, view, line)
             if wrong is not None:
                 outcome.failure = _test(system, history, line, wrong, view, new)
                 return outcome
-            if key not in known:
+            if is_same:
+                continue
+            if key in known:
+                trial.put_back()
+            else:
                 known[key] = new
                 queue.append((result, new, (*history, _answered(call, line, answer))))
-            if new is not view:
-                result = duplicate(instance)
+                trial = Trial(instance)
     outcome.states = len(queue)
     return outcome
 

@@ -54,7 +54,13 @@ class Domain:
 
 def settled(state: Any) -> Any:
     """The same state with its answers remembered. What it reads must not change any more."""
-    return replace(state, **{name: cache(value) for name, value in vars(state).items() if callable(value)})
+    asked = {name: value for name, value in vars(state).items() if callable(value) and not _remembers(value)}
+    return replace(state, **{name: cache(value) for name, value in asked.items()})
+
+
+def _remembers(function: Any) -> bool:
+    """Whether it is one of a state that was settled, and that an operation left alone."""
+    return hasattr(function, "cache_info")
 
 
 def seen(state: object, domain: Domain) -> dict[tuple[object, ...], object]:

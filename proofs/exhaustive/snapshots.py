@@ -1,4 +1,4 @@
-"""Copies objects of the reference, and compares them."""
+"""Copies objects of the reference, compares them, and puts them back as they were."""
 
 from __future__ import annotations
 
@@ -11,6 +11,36 @@ from typing import Any
 from sortedcontainers import SortedSet
 
 Copies = dict[int, object]  # those made so far, by the identity of what they are of
+CONTAINERS = (set, SortedSet, array, dict, list)
+
+
+class Trial:
+    """A copy of an object, to try calls on: it says whether a call changed the copy, and puts it back as it was.
+
+    parts: each container and object that the copy is made of, and a copy of that, one level deep.
+    """
+
+    def __init__(self, instance: object) -> None:
+        copies: Copies = {}
+        self.object = duplicate(instance, copies)
+        parts: list[Any] = [copy if isinstance(copy, CONTAINERS) else vars(copy) for copy in copies.values()]
+        self.parts: list[tuple[Any, Any]] = [(part, part[:] if _in_order(part) else part.copy()) for part in parts]
+
+    def is_unchanged(self) -> bool:
+        """Whether the object is equal to what it was. It may be so, too, where this says no: see `frozen`."""
+        return all(part == kept for part, kept in self.parts)
+
+    def put_back(self) -> None:
+        for part, kept in self.parts:
+            if _in_order(part):
+                part[:] = kept
+            elif isinstance(part, dict) or part != kept:  # equal dictionaries may hold other containers
+                part.clear()
+                part.update(kept)
+
+
+def _in_order(part: object) -> bool:
+    return isinstance(part, list | array)
 
 
 def duplicate(value: object, copies: Copies | None = None) -> Any:

@@ -167,3 +167,47 @@ def test_copies_are_equal_and_apart() -> None:
     copy.of(0).allocate(1)
     assert copies.frozen(copy) != copies.frozen(original)
     assert space.size(1) == 0
+
+
+def _a_range() -> buddy.Spaces:
+    spaces = buddy.Spaces(2, 1)
+    assert spaces.create(1)
+    assert spaces.spaces[0].allocate(1) == 0
+    return spaces
+
+
+CHANGES: list[tuple[str, Callable[[], Any], Callable[[Any], object]]] = [
+    ("a number", _a_range, lambda spaces: setattr(spaces.spaces[1], "depth", 5)),
+    ("a new attribute", _a_range, lambda spaces: setattr(spaces, "more", 5)),
+    ("an item of a set", _a_range, lambda spaces: spaces.spaces[1].fixed.add(1)),
+    ("an item of a sorted set", _a_range, lambda spaces: spaces.spaces[0].free_blocks[0].add(3)),
+    ("a value of a dictionary", _a_range, lambda spaces: spaces.spaces[0].allocated.update({0: 1})),
+    ("an object in a dictionary", _a_range, lambda spaces: spaces.spaces.pop(1)),
+    ("a set in a list", _a_range, lambda spaces: spaces.spaces[0].free_blocks.pop()),
+    ("a set replaced", _a_range, lambda spaces: setattr(spaces.spaces[0], "fixed", {2})),
+    ("a number in a list in a dictionary", kernel_half.KernelHalf, lambda half: half.write(0, 3, 1)),
+    ("a word of an array", lambda: bitmap.Bitmap(66, 63), lambda frames: frames.add(64, 65)),
+]
+
+
+@pytest.mark.parametrize(("make", "change"), [change[1:] for change in CHANGES], ids=[change[0] for change in CHANGES])
+def test_a_change_is_seen_and_put_back(make: Callable[[], Any], change: Callable[[Any], object]) -> None:
+    original = make()
+    trial = copies.Trial(original)
+    assert trial.is_unchanged()
+    for _ in range(2):
+        change(trial.object)
+        assert not trial.is_unchanged()
+        assert copies.frozen(trial.object) != copies.frozen(original) == copies.frozen(make())
+        trial.put_back()
+        assert trial.is_unchanged()
+        assert copies.frozen(trial.object) == copies.frozen(original)
+
+
+def test_an_equal_container_in_a_place_of_another_is_put_back() -> None:
+    trial = copies.Trial(_a_range())
+    one, other = trial.object.spaces.values()
+    own = other.fixed
+    other.fixed = one.fixed  # both are empty
+    trial.put_back()
+    assert other.fixed is own
