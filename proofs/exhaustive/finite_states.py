@@ -7,7 +7,7 @@ points" is a loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import product
 from typing import Any, NamedTuple
@@ -23,12 +23,13 @@ class Domain:
 
     points: the values of each parameter of the law's clauses and operations, by its name.
     functions: of each function of a state, the names of its parameters; a function left out is not looked at.
-    matters: whether a function's value at some points, or a number, means anything in this state.
+    matters: of a function or a number by its name, whether what it says at some points means anything in a state; a
+    name left out always does.
     """
 
     points: Mapping[str, Sequence[int]]
     functions: Mapping[str, tuple[str, ...]]
-    matters: Callable[[Any, str, tuple[int, ...]], bool] | None = None  # everything does
+    matters: Mapping[str, Callable[[Any, tuple[int, ...]], object]] = field(default_factory=dict)
 
     def every(self, parameters: tuple[str, ...]) -> Sequence[tuple[int, ...]]:
         """All points of these parameters."""
@@ -66,13 +67,13 @@ def _remembers(function: Any) -> bool:
 def seen(state: object, domain: Domain) -> dict[tuple[object, ...], object]:
     """Every number and truth of a state, and every function of the domain at every point, by name and points."""
     table: dict[tuple[object, ...], object] = {}
-    matters = domain.matters
     for name, value in vars(state).items():
+        matters = domain.matters.get(name)
         if name in domain.functions:
             for key, points in domain.keys(name):
-                table[key] = value(*points) if matters is None or matters(state, name, points) else None
+                table[key] = value(*points) if matters is None or matters(state, points) else None
         elif not callable(value):
-            table[(name,)] = value if matters is None or matters(state, name, ()) else None
+            table[(name,)] = value if matters is None or matters(state, ()) else None
     return table
 
 

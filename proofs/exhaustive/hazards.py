@@ -46,7 +46,7 @@ DOMAIN = Domain(
         "pending": ("process",),
         "is_filled": ("process",),
     },
-    lambda state, name, points: name != "entry" or bool(state.lives(points[0])),
+    {"entry": lambda state, points: state.lives(points[0])},
 )
 STEPS = (
     kernel_half.create,

@@ -19,7 +19,7 @@ from memoracle.impl.pte import Layout
 from memoracle.proofs.abstraction.manager import memory_of
 from memoracle.proofs.exhaustive.explore import Call, Part, System
 from memoracle.proofs.exhaustive.finite_states import Domain
-from memoracle.proofs.exhaustive.manager_hazards import matters
+from memoracle.proofs.exhaustive.manager_hazards import MATTERS
 from memoracle.proofs.exhaustive.systems import numbers
 from memoracle.spec import manager as law
 from memoracle.spec import manager_law, manager_mappings, manager_pages, manager_ranges
@@ -58,7 +58,7 @@ def domain(frames: int, processes: Sequence[int]) -> Domain:
         "physical": [frame << SHIFT for frame in range(frames + 1)],
         "number": range(3),
     }
-    return Domain(points, FUNCTIONS, matters)
+    return Domain(points, FUNCTIONS, MATTERS)
 
 
 def machine(frames: int = FRAMES) -> Manager:

@@ -6,7 +6,7 @@ and to free only what is not mapped. Either alone is not enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from memoracle.proofs.exhaustive.finite_states import Domain
@@ -21,19 +21,14 @@ START = 0xFFFF_8000_0000_0000
 PAGES = (0, START)
 
 
-MEANS: dict[str, Callable[[law.Memory, Sequence[int]], Truth]] = {
+# Of which frames, kernel pages and pages a function says anything: of tables, of what is mapped.
+MATTERS: dict[str, Callable[[law.Memory, tuple[int, ...]], Truth]] = {
     "owner": lambda s, at: s.use(at[0]) == law.TABLE,
     "page_of": lambda s, at: s.use(at[0]) == law.PAGES,
     "frame_at": lambda s, at: law.is_kernel_page(s, at[0]),
     **dict.fromkeys(("physical", "number_of"), lambda s, at: s.is_mapped(at[0], at[1])),
     **dict.fromkeys(("space_numbered", "page_numbered"), lambda s, at: at[1] < s.uses(at[0])),
 }
-
-
-def matters(s: law.Memory, name: str, at: Sequence[int]) -> bool:
-    """Whether a function's value says anything: of a table, of kernel pages, of what is mapped."""
-    means = MEANS.get(name)
-    return means is None or bool(means(s, at))
 
 
 DOMAIN = Domain(
@@ -60,7 +55,7 @@ DOMAIN = Domain(
         **dict.fromkeys(("block_at", "pages_at"), ("first",)),
         "frame_at": ("kernel_page",),
     },
-    matters,
+    MATTERS,
 )
 
 

@@ -54,8 +54,9 @@ def no_frame_is_lost(s: Whole, table: int) -> Truth:
     return implies((IMAGE <= table) & (table < s.frames), held)
 
 
+SAID = ("physical", "cache", "writable", "executable", "global_")  # of a page that is mapped
 FUNCTIONS = {
-    **dict.fromkeys(("is_mapped", "physical", "cache", "writable", "executable", "global_"), ("space", "page")),
+    **dict.fromkeys(("is_mapped", *SAID), ("space", "page")),
     "lives": ("process",),
     "uses": ("physical",),
 }
@@ -69,9 +70,10 @@ DOMAIN = Domain(
         **dict.fromkeys(("index", "place"), (0, 1, 256, 511)),
     },
     FUNCTIONS,
-    lambda state, name, at: (
-        name not in ("tables", "frames", "free") and (len(at) < 2 or name == "is_mapped" or state.is_mapped(*at))
-    ),
+    {
+        **dict.fromkeys(("tables", "frames", "free"), lambda state, at: False),
+        **dict.fromkeys(SAID, lambda state, at: state.is_mapped(*at)),
+    },
 )
 CLAUSES = (
     no_frame_is_lost,

@@ -37,7 +37,7 @@ def buddy_domain(depth: int) -> Domain:
     points = dict.fromkeys(("order", "level", "merged", "other"), orders) | {"page": pages, "block": blocks}
     of_block = ("order", "block")
     functions = {"is_free": of_block, "is_allocated": of_block, "is_fixed": ("page",), "order_at": ("page",)}
-    return Domain(points, functions, lambda state, name, at: state.holding or name not in ("held_order", "held_page"))
+    return Domain(points, functions, dict.fromkeys(("held_order", "held_page"), lambda state, at: state.holding))
 
 
 def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
@@ -272,7 +272,7 @@ OF_PROCESS = dict.fromkeys(("process", "other", "anyone"), PROCESSES)
 TABLES = Domain(
     OF_PROCESS | {"index": INDEXES, "upper": INDEXES[1:], "value": BITS},
     {"master": ("upper",), "entry": ("process", "index"), "lives": ("process",), "pending": ("process",)},
-    lambda state, function, points: function != "entry" or state.lives(points[0]),
+    {"entry": lambda state, points: state.lives(points[0])},
 )
 
 
