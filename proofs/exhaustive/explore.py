@@ -18,7 +18,7 @@ from threading import current_thread, main_thread
 from typing import Any
 
 from memoracle.proofs import processor_time
-from memoracle.proofs.exhaustive.finite_states import Domain, Values, after, broken, choices, reason, seen, settled
+from memoracle.proofs.exhaustive.finite_states import Domain, Values, broken, choices, reason, seen, settled
 from memoracle.proofs.exhaustive.snapshots import Trial, frozen
 from memoracle.spec.clauses import Clause, Operation, Point
 
@@ -245,7 +245,8 @@ def _judge(
 def _leaves(call: Call, taken: list[Values], before: View, now: View, answered: str) -> Wrong | None:
     """Whether the call left the state that the law describes, with every clause kept."""
     part = before.parts[call.part]
-    due = [after(call.operation, part.state, choice) for choice in taken]
+    operation = call.operation
+    due = [operation(part.state, *(choice[point] for point in operation.points)) for choice in taken]
     actual = now.tables.get(call.part, {})
     fits = [state for state in due if seen(state, part.domain) == actual]
     if now.lost is not None or not fits:
