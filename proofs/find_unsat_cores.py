@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from multiprocessing import get_context
 
 import msgspec
@@ -15,12 +15,14 @@ import z3
 
 from memoracle.proofs.obligations import instantiation, shift_lemmas
 from memoracle.proofs.obligations.obligation import Obligation
-from memoracle.proofs.obligations.queries import failure, question
+from memoracle.proofs.obligations.queries import conditions_of, failure, question
+from memoracle.proofs.obligations.shown import identities
 from memoracle.proofs.obligations.solver import SHIFTS_UNKNOWN, Way, ask
 from memoracle.proofs.obligations.unsat_cores import Group, Hints, Needed, file_of, noted, noted_of, path_of
 from memoracle.proofs.registry import obligations
 from memoracle.proofs.symbolic import z3_terms
 from memoracle.proofs.symbolic.execution import Run, explore
+from memoracle.proofs.symbolic.z3_terms import identity
 
 TOGETHER = 30_000_000  # the solver's budget for a goal, all hypotheses tracked
 APART = 400_000_000  # given a core
@@ -35,28 +37,58 @@ def find(obligation: Obligation) -> dict[str, Needed]:
 
     Nothing for a path with a goal that is not proved.
     """
-    found = {}
-    for run in explore(obligation.sorts, obligation.body, obligation.integers):
+    found, earlier = {}, Earlier()
+    runs = explore(obligation.sorts, obligation.body, obligation.integers)  # kept, and so are the numbers of its terms
+    for run in runs:
         if not run.goals:
             continue
         hypotheses = run.hypotheses(obligation.rounds)
-        groups = noted(obligation.name, run, len(hypotheses)) or _groups(obligation, run, hypotheses)
+        groups = noted(obligation.name, run, len(hypotheses)) or _groups(obligation, run, hypotheses, earlier)
         if groups is not None:
             found[path_of(run)] = Needed(len(hypotheses), len(run.goals), groups)
     return found
 
 
-def _groups(obligation: Obligation, run: Run, hypotheses: Sequence[z3.BoolRef]) -> list[Group] | None:
+class Earlier:
+    """What goals needed on earlier paths: where all of it is known again, the same goal needs no more."""
+
+    def __init__(self) -> None:
+        self._needed: dict[int, list[tuple[frozenset[int], frozenset[int], Way]]] = {}  # by what holds
+
+    def note(self, run: Run, hypotheses: Sequence[z3.BoolRef], goal: int, group: Group) -> None:
+        """What a goal needs that is asked alone; terms are known by the solver's numbers of them."""
+        conditions = conditions_of(run.goals[goal], group.conditions)
+        needed = identities(hypotheses[place] for place in group.hypotheses), identities(conditions), group.way
+        self._needed.setdefault(identity(run.goals[goal].holds), []).append(needed)
+
+    def of(self, run: Run, given: Mapping[int, int], goal: int) -> Group | None:
+        """What a goal needs here; given: the place of each hypothesis."""
+        conditions = {identity(each): place for place, each in enumerate(run.goals[goal].conditions)}
+        for hypotheses, learned, way in self._needed.get(identity(run.goals[goal].holds), ()):
+            if hypotheses <= given.keys() and learned <= conditions.keys():
+                places = sorted(given[each] for each in hypotheses)
+                return Group([goal], places, way, sorted(conditions[each] for each in learned))
+        return None
+
+
+def _groups(obligation: Obligation, run: Run, hypotheses: Sequence[z3.BoolRef], earlier: Earlier) -> list[Group] | None:
     """All goals together where that is easy, or each as it costs the solver least; None if one is not proved."""
     every = list(range(len(run.goals)))
-    core = _least(hypotheses, failure(run, every), _by_and_by(hypotheses, failure(run, every), ALL))
-    together = None if core is None else _asked(obligation, run, Group(every, core), hypotheses, CHEAP)
-    if together is not None:
-        return [together[1]]
-    cores = _cores(hypotheses, [failure(run, [place]) for place in every])
-    found = [_cheapest(obligation, run, place, hypotheses, core) for place, core in enumerate(cores)]
-    groups = [each for each in found if each is not None]
-    return groups if len(groups) == len(found) else None
+    given = {identity(each): place for place, each in enumerate(hypotheses)}
+    known = {goal: group for goal in every if (group := earlier.of(run, given, goal)) is not None}
+    if not known:
+        core = _least(hypotheses, failure(run, every), _by_and_by(hypotheses, failure(run, every), ALL))
+        together = None if core is None else _asked(obligation, run, Group(every, core), hypotheses, CHEAP)
+        if together is not None:
+            return [together[1]]
+    left = [goal for goal in every if goal not in known]
+    for goal, core in zip(left, _cores(hypotheses, [failure(run, [goal]) for goal in left]), strict=True):
+        group = _cheapest(obligation, run, goal, hypotheses, core)
+        if group is None:
+            return None
+        known[goal] = group
+        earlier.note(run, hypotheses, goal, group)
+    return [known[goal] for goal in every]
 
 
 def _cheapest(

@@ -259,6 +259,7 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
     if reading is not None:
         reading_alike(run, code, reading, mappings)
     counting_as_one_step(run, code)
+    asking_as_one_step(run, code)
     return SymbolicPaging(code, ghost, mappings, parts_of(code))
 
 
@@ -291,6 +292,11 @@ def counting_as_one_step(run: Run, code: Any) -> None:
     counts = (code.uses, "has"), (code.uses, "at")
     for name in ("_is_countable", "_count", "_uncount"):
         code.__dict__[name] = partial(merged, run, counts, getattr(code, name))
+
+
+def asking_as_one_step(run: Run, code: Any) -> None:
+    """Makes the ways come together again on which an address is found to be a page's, in one half or the other."""
+    code.__dict__["_is_page"] = partial(merged, run, (), code._is_page)
 
 
 def leads_to(reading: tables.Reading, value: Number, table: Number, users: Any) -> Truth:
