@@ -39,6 +39,8 @@ class FrameAnswers:
             return None
         frame = self.frames.geometry.frame_reached(address)
         if frame is not None and event.result == self.frames.bitmap.is_free(frame):
+            if self.frames.doubts.frames:
+                self.frames.doubts.settle(frame)
             return None
         return self.answered_otherwise(event, address)
 

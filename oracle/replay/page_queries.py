@@ -60,6 +60,7 @@ class PageAnswers:
         answer = None if event.result is None else number(event.result)
         pages = self.pages
         if answer is not None and not pages.kernel_pages and self.paging.translate(process, virtual) == answer:
+            self.agreed(process, virtual)
             return None
         refused = self.refused(event, process, virtual, line)
         if refused is not None or not self.is_answered(event, process, virtual):
@@ -69,6 +70,7 @@ class PageAnswers:
         if answer is not None and kernel_page is not None and not kernel_page.frame_is_known:
             return self.first_seen(kernel_page, page, answer - (virtual - page))
         if self.paging.translate(process, virtual) == answer:
+            self.agreed(process, virtual)
             return None
         shown = None if answer is None else answer - (virtual - page)
         if pages.kept(process, page, lambda before: before.physical == shown):
@@ -87,6 +89,15 @@ class PageAnswers:
             legal = "the address of a frame that nobody else has"
         state = pages.around(process, virtual)
         return Finding(clause.name, clause.says, message, legal, state, state)
+
+    def agreed(self, process: int, virtual: int) -> None:
+        """A page is mapped as the trace explains, or not mapped: that settles what was in doubt of it."""
+        doubts = self.pages.doubts
+        if doubts.shown or doubts.replaced:
+            key = space_and_page(process, self.page_of(virtual))
+            doubts.shown.pop(key, None)
+            doubts.replaced.pop(key, None)
+            self.pages.lost_kernel_pages.pop(key[1], None)
 
     def unless_doubted(self, process: int, page: int, shown: int | None, finding: Finding) -> Finding | None:
         """A wrong answer about a page, unless the same was given before; it is remembered, and changes nothing.
