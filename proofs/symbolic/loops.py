@@ -44,7 +44,15 @@ class Iterates:
     """A measure: the loop is a `for` loop, which goes through what it is given once."""
 
 
-Measure: TypeAlias = "Members | Iterates | Number | None"  # None: the loop has none
+@dataclass(frozen=True)
+class Rises:
+    """A measure: how far a number is below a limit, which stays as it is. Each turn makes the number larger."""
+
+    number: Number
+    limit: Number
+
+
+Measure: TypeAlias = "Members | Iterates | Rises | Number | None"  # None: the loop has none
 
 
 class Loop(Protocol):
@@ -174,6 +182,10 @@ def falls(run: Run, before: Measure, after: Measure, site: Exit) -> None:
         run.assert_goal("the loop comes to an end: one goes", before.has(after.lost) & neg(after.has(after.lost)))
     elif isinstance(before, Iterates):
         run.assert_goal("the loop comes to an end: it is a `for` loop", is_in_for_loop(site.code, site.offset))
+    elif isinstance(before, Rises):
+        assert isinstance(after, Rises)
+        rises = (before.number < after.number) & (before.number <= before.limit)
+        run.assert_goal("the loop comes to an end", rises & (before.limit == after.limit))
     elif before is None:
         run.assert_goal("the loop has a measure", False)
     else:

@@ -16,7 +16,7 @@ from memoracle.proofs.components.buddy.symbolic_buddy import (
 )
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.loops import Measure, cut
+from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Relation
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import Blocks, first_page
@@ -44,7 +44,7 @@ class Search:
     def on_back_edge(self, run: Run, result: Number) -> Measure:
         run.assert_goal("the search stays in the range", (self.wanted <= result) & (result <= self.buddy.depth))
         run.assert_goal("the search passes no block that would do", self._none_passed(result, *any_block(run)))
-        return self.buddy.depth - result
+        return Rises(result, self.buddy.depth)
 
     def _none_passed(self, order: Number, o: Number, block: Number) -> Truth:
         passed = (self.wanted <= o) & (o < order) & self.would_do(o, block)
@@ -104,7 +104,7 @@ class Merging:
         )
         run.assert_goal("all buddies so far were free", self._were_free(result, run.point("level")))
         free_are(run, self.buddy, law.merge_up(self.state, self.page, self.start, result))
-        return self.state.depth - result
+        return Rises(result, self.state.depth)
 
     def _were_free(self, order: Number, level: Number) -> Truth:
         return law.merges_free_buddies(self.state, self.page, self.start, order, level)

@@ -9,7 +9,7 @@ from memoracle.proofs.components.buddy.code import Search
 from memoracle.proofs.components.buddy.law import proved
 from memoracle.proofs.components.buddy.symbolic_buddy import contents, unknown_code, untouched
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.loops import Measure, cut
+from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import Blocks, in_range, is_aligned
@@ -85,10 +85,10 @@ class Listing:
         run.suppose(law.blocks_follow_each_other(self.state, page))  # a theorem of the law
         return self._claims(run, result)
 
-    def _claims(self, run: Run, page: Number) -> Number:
+    def _claims(self, run: Run, page: Number) -> Rises:
         run.assert_goal("a block starts there, or the range ends", self._starts_a_block(page))
         self.is_complete(run, self.listing, page)
-        return (1 << self.state.depth) - page
+        return Rises(page, 1 << self.state.depth)
 
     def is_complete(self, run: Run, listing: Any, page: Number) -> None:
         """Claims that a list has the blocks up to a page, each once, in order."""

@@ -16,7 +16,7 @@ from memoracle.proofs.symbolic.containers import Set
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.exits import FOLDER, Exit
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
-from memoracle.proofs.symbolic.loops import Iterates, Members, cut, falls
+from memoracle.proofs.symbolic.loops import Iterates, Members, Rises, cut, falls
 from memoracle.spec.clauses import implies
 
 SORTS = {"item": Sort("item")}
@@ -181,6 +181,32 @@ def test_a_number_measures_a_loop_if_it_falls_and_is_not_negative(before: int, b
     def body(run: Run) -> None:
         number: Any = run.number("number", 0, 9) - before
         falls(run, number, number - by, Exit(reference("def drain(left): pass").drain.__code__, 0))
+
+    assert discharge(body, use_cache=False).verdict == due
+
+
+@pytest.mark.parametrize(
+    ("by", "above", "moves", "due"),
+    [
+        (1, 0, 0, "proved"),
+        (9, 0, 0, "proved"),
+        (0, 0, 0, "refuted"),
+        (-1, 0, 0, "refuted"),
+        (1, 1, 0, "refuted"),
+        (1, 0, 1, "refuted"),
+        (1, 0, -1, "refuted"),
+    ],
+)
+def test_a_number_measures_a_loop_if_it_rises_to_a_limit_that_stays(by: int, above: int, moves: int, due: str) -> None:
+    """above: how far it may be above the limit before a turn.  moves: how much higher the limit is after it."""
+
+    @Claims("test", SORTS)("measure", "theorem", "it rises")
+    def body(run: Run) -> None:
+        number: Any = run.number("number", 0, 9)
+        limit: Any = run.number("limit", 0, 9)
+        run.assume(number <= limit + above)
+        site = Exit(reference("def drain(left): pass").drain.__code__, 0)
+        falls(run, Rises(number, limit), Rises(number + by, limit + moves), site)
 
     assert discharge(body, use_cache=False).verdict == due
 
