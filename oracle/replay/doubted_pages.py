@@ -24,7 +24,8 @@ class DoubtedPages:
 
     replaced: by space and page, what it showed, and since which line, before it was mapped once more; it may show that
     still.  miscounted: the frames whose uses may be counted otherwise, since some page seems to show them that does not
-    by the trace, or the contrary.  unmapped: space, page and frame of those that were unmapped last.
+    by the trace, or the contrary.  adopted: the pages that were taken to be mapped because an answer showed them; what
+    is allowed there is not known.  unmapped: space, page and frame of those that were unmapped last.
     """
 
     def __init__(self, paging: Paging, frames: FrameReplay, page_shift: int) -> None:
@@ -34,6 +35,7 @@ class DoubtedPages:
         self.shown: dict[Key, int | None] = {}
         self.replaced: dict[Key, tuple[Leaf, int]] = {}
         self.miscounted: set[int] = set()
+        self.adopted: set[Key] = set()
         self.unmapped: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)
 
     def was_not_mapped(self, process: int, virtual: int) -> None:
@@ -66,6 +68,7 @@ class DoubtedPages:
                 self.frames.doubts.add([(physical or 0) >> self.page_shift])
         for key in [key for key in self.replaced if key[0] == process]:
             del self.replaced[key]
+        self.adopted = {key for key in self.adopted if key[0] != process}
         shown = {physical >> self.page_shift for physical in self.shown.values() if physical is not None}
         self.miscounted &= self.paging.uses.keys() | shown
 

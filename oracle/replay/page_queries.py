@@ -149,6 +149,9 @@ class PageAnswers:
         kernel_page = pages.kernel_pages.get(page)
         if told is not None and kernel_page is not None and not kernel_page.allowed_is_known:
             kernel_page.allowed_is_known = self.adopt_attributes(0, page, told)
+        key, adopted = space_and_page(process, page), pages.doubts.adopted
+        if told is not None and key in adopted and self.adopt_attributes(process, page, told):
+            adopted.discard(key)
         due = self.paging.attributes(process, virtual)
         if told == due:
             return None

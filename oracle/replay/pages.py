@@ -312,6 +312,8 @@ class PageReplay:
             self.lost_kernel_pages.pop(virtual, None)
         if self.doubts.replaced:
             self.doubts.replaced.pop(space_and_page(process, virtual), None)
+        if self.doubts.adopted:
+            self.doubts.adopted.discard(space_and_page(process, virtual))
         self.own.changed(process, virtual)
 
     def is_settled(self, process: int, virtual: int, mapped: bool) -> bool:
@@ -328,7 +330,8 @@ class PageReplay:
             self.hide(process, virtual)
         else:
             lost = self.lost_kernel_pages.get(virtual)
-            self.show(process, virtual, Leaf(physical, self.some_type), 0)
+            if self.show(process, virtual, Leaf(physical, self.some_type), 0):
+                self.doubts.adopted.add(key)
             if lost is not None:
                 self.kernel_pages[virtual] = lost
         return True
@@ -360,6 +363,7 @@ class PageReplay:
                 self.shown_at.pop(unmapped.frame, None)
             self.made[process if virtual < law.HALF else 0].pop(virtual, None)
             self.kernel_pages.pop(virtual, None)
+            self.doubts.adopted.discard(space_and_page(process, virtual))
             self.own.changed(process, virtual)
 
     # page.unmap
@@ -379,6 +383,8 @@ class PageReplay:
         self.doubts.unmapped.append((space, virtual, unmapped.frame))
         if self.doubts.shown:
             self.doubts.shown.pop(space_and_page(process, virtual), None)
+        if self.doubts.adopted:
+            self.doubts.adopted.discard((space, virtual))
         if self.doubts.miscounted and event.release:
             self.release_in_doubt(process, virtual, unmapped.frame)
         if unmapped.last:
