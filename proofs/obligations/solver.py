@@ -26,7 +26,7 @@ RLIMIT = 400_000_000
 SEED = 0
 KEPT_AT_MOST = 20_000  # answers
 ANSWERS = "answers"  # the folder of the cache that has them
-CONTEXTS = 16  # made before others are started: few of them ask more questions
+CONTEXTS = 2  # made before others are started: most of these ask no more questions, and more make it dear to start them
 SIMPLER = ("simplify", "propagate-values", "solve-eqs")
 VERSION = f"z3 {z3.get_version_string()}"
 
