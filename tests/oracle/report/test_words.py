@@ -220,11 +220,6 @@ def test_an_option_says_what_it_wants(capsys: pytest.CaptureFixture[str], option
     assert capsys.readouterr().err.endswith(f"{words}\n")
 
 
-def test_a_file_without_a_name_is_shown_in_quotes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", ""]) == 2
-    assert capsys.readouterr().err.startswith("memoracle: '': cannot read: ")
-
-
 def test_a_text_without_a_map_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "log.txt"
     path.write_text("hello\n")
