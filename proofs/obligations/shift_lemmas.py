@@ -162,9 +162,7 @@ class _Shifts:
         self.right: dict[int, Terms] = {}  # by that, the numbers shifted right
         self.left: dict[int, Terms] = {}  # likewise, left; what comes of it is shifted right, too
         self.powers: Terms = {}  # the exponents
-        self.wide: list[
-            tuple[int, Vector, Vector]
-        ] = []  # the kinds of others, the numbers, and what they are shifted by
+        self.wide: list[tuple[int, Vector, Vector]] = []  # of others, the kind, the number, and what it is shifted by
 
     def note(self, kind: int, whole: Vector, by: Vector) -> Vector:
         """What stands for a shift."""
@@ -227,7 +225,8 @@ class _Shifts:
 
     def _of_powers(self, t: Vector, u: Vector) -> Iterator[z3.BoolRef]:
         right, power, wholes = _function(z3.Z3_OP_BASHR, t), _power(t), self.right[t.get_id()].values()
-        if _simple(power(u) - 1) in map(_simple, wholes):
+        last = z3.simplify(power(u) - 1)
+        if any(z3.simplify(whole).eq(last) for whole in wholes):
             yield from (below_a_power(right, power, x, t, u) for x in wholes)
 
     def _of_wide(self, kind: int, x: Vector, t: Vector) -> Iterator[z3.BoolRef]:
@@ -253,7 +252,3 @@ def _function(kind: int, by: Vector) -> Shift:
 def _power(by: Vector) -> Power:
     unknown: Power = z3.Function("power@", by.sort(), by.sort())
     return unknown
-
-
-def _simple(term: Vector) -> int:
-    return int(z3.simplify(term).get_id())
