@@ -14,7 +14,7 @@ from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.doubted_blocks import models_of
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.linked_doubts import WHOLE
-from memoracle.replay.pages import PageReplay
+from memoracle.replay.mapped_pages import MappedPages
 from memoracle.replay.ranges import RangeReplay
 from memoracle.replay.space import Space
 from memoracle.spec.kernel_half import FIRST
@@ -57,7 +57,7 @@ class DoubtedProcesses:
     spread: links what is in doubt to the doubts of other components.
     """
 
-    def __init__(self, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay, pages: PageReplay) -> None:
+    def __init__(self, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay, pages: MappedPages) -> None:
         self.tables = tables
         self.frames = frames
         self.ranges = ranges

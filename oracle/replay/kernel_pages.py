@@ -30,8 +30,9 @@ from memoracle.impl.paging import Leaf
 from memoracle.replay.doubted_blocks import copied, models_of, with_block
 from memoracle.replay.doubted_pages import UNKNOWN
 from memoracle.replay.frames import FrameReplay
+from memoracle.replay.kernel_blocks import KernelBlock, KernelPage
 from memoracle.replay.linked_doubts import WHOLE
-from memoracle.replay.pages import KernelBlock, KernelPage, PageReplay
+from memoracle.replay.mapped_pages import MappedPages
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.ranges import RangeReplay
 from memoracle.spec import kernel_pages as law
@@ -52,7 +53,7 @@ class KernelPagesReplay:
     doubted: the first page, and how many, of those that may live, although a free of them was wrong and accepted.
     """
 
-    def __init__(self, rules: Rules, frames: FrameReplay, ranges: RangeReplay, pages: PageReplay) -> None:
+    def __init__(self, rules: Rules, frames: FrameReplay, ranges: RangeReplay, pages: MappedPages) -> None:
         self.rules = rules
         self.geometry = rules.geometry
         self.frames = frames

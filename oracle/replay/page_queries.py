@@ -16,7 +16,8 @@ from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.paging import Attributes, Leaf
 from memoracle.replay.doubted_pages import UNKNOWN, space_and_page
-from memoracle.replay.pages import KernelPage, PageReplay
+from memoracle.replay.kernel_blocks import KernelPage
+from memoracle.replay.mapped_pages import MappedPages
 from memoracle.spec import addresses
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
@@ -31,7 +32,7 @@ PageQuestion: TypeAlias = events.PageTranslate | events.PageAttributes
 class PageAnswers:
     """What is asked of the pages of one trace."""
 
-    def __init__(self, rules: Rules, pages: PageReplay) -> None:
+    def __init__(self, rules: Rules, pages: MappedPages) -> None:
         self.rules = rules
         self.pages = pages
         self.paging = pages.paging

@@ -15,7 +15,7 @@ from memoracle.proofs.abstraction.objects import halves_of
 from memoracle.replay.doubted_processes import DoubtedProcesses, Exit
 from memoracle.replay.exhaustion import exhausted, seem_exhausted
 from memoracle.replay.frames import FrameReplay
-from memoracle.replay.pages import PageReplay
+from memoracle.replay.mapped_pages import MappedPages
 from memoracle.replay.private_pml4_entries import Reading
 from memoracle.replay.ranges import RangeReplay
 from memoracle.spec import kernel_half as law
@@ -37,7 +37,7 @@ class TableReplay:
         rules: Rules,
         frames: FrameReplay,
         ranges: RangeReplay,
-        pages: PageReplay,
+        pages: MappedPages,
         processes: DoubtedProcesses,
     ) -> None:
         self.rules = rules

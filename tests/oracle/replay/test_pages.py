@@ -4,57 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-PAGE = 1 << 21
-UPPER = 0xFFFF900000000000  # a kernel address outside the kernel's range
-KERNEL = 0xFFFFFFFF00000000
-LAST = (1 << 47) - PAGE  # of the lower half
-LEVELS = ("safe", "legal", "exact")
-REFUSED = {"error": "refused"}
-
-
-def op(name: str, **keys: Any) -> dict[str, Any]:
-    return {"op": name} | keys
-
-
-def create(process: int) -> dict[str, Any]:
-    return op("process.create", result=process)
-
-
-def exit_of(process: int, **keys: Any) -> dict[str, Any]:
-    return op("process.exit", process=process, **keys)
-
-
-def allocate(frame: int) -> dict[str, Any]:
-    return op("frame.allocate", result=frame * PAGE)
-
-
-def is_free(frame: int, answer: bool) -> dict[str, Any]:
-    return op("frame.is_free", address=frame * PAGE, result=answer)
-
-
-def page_map(virtual: int, frame: int, process: int = 0, **keys: Any) -> dict[str, Any]:
-    keys = {"physical": hex(frame * PAGE)} | keys
-    return op("page.map", process=process, virtual=hex(virtual) if virtual >= 0 else virtual, **keys)
-
-
-def unmap(virtual: int, process: int = 0, **keys: Any) -> dict[str, Any]:
-    return op("page.unmap", process=process, virtual=hex(virtual) if virtual >= 0 else virtual, **keys)
-
-
-def translate(virtual: int, result: int | None, process: int = 0, **keys: Any) -> dict[str, Any]:
-    answer = None if result is None else hex(result)
-    return op("page.translate", process=process, virtual=virtual, result=answer, **keys)
-
-
-def attributes(virtual: int, process: int = 0, cache: str = "write-back", **changes: bool) -> dict[str, Any]:
-    told = {"cache": cache, "writable": True, "user": virtual < 1 << 47, "executable": True, "global": False}
-    return op("page.attributes", process=process, virtual=virtual, result=told | changes)
-
-
-def read(index: int, value: int, process: int = 0) -> dict[str, Any]:
-    return op("pml4.read", process=process, index=index, result=value)
-
+from page_events import (
+    KERNEL,
+    LAST,
+    LEVELS,
+    PAGE,
+    REFUSED,
+    UPPER,
+    allocate,
+    attributes,
+    create,
+    exit_of,
+    is_free,
+    op,
+    page_map,
+    read,
+    translate,
+    unmap,
+)
 
 EXHAUSTED = [allocate(frame) for frame in range(2, 16)]
 SHARED = [create(1), create(2), allocate(2), page_map(0, 2, 1), page_map(PAGE, 2, 2), page_map(UPPER, 2, 1)]
@@ -352,55 +319,3 @@ UNSAFE = {
 def test_unsafe(check: Callable[..., Any], events: list[dict[str, Any]], level: str) -> None:
     report = check(events, "--level", level)
     assert report.broken == [(len(events) + 1, "bitmap.allocates-only-free")]
-
-
-def test_a_frame_is_released_where_freeing_is_trusted(check: Callable[..., Any]) -> None:
-    geometry = {"frames": 16, "frame_free": "trusting"}
-    events = [
-        op("boot", memory_map=[{"start": 0, "length": 4 * PAGE, "type": 1}]),
-        allocate(2),
-        *(page_map(frame * PAGE, frame) for frame in (1, 2, 9)),
-        *(unmap(frame * PAGE, release=True) for frame in (1, 2, 9)),
-        op("frame.free_count", result=2),
-    ]
-    report = check(events, geometry=geometry)
-    assert (report.status, report.document["warnings"]) == (0, [])
-
-
-def test_message_names_the_earlier_line(check: Callable[..., Any]) -> None:
-    events = [create(1), page_map(UPPER, 3, 1), page_map(UPPER, 4), translate(UPPER + 1, None, 1), unmap(PAGE, 1)]
-    found = check(events, "--keep-going").document["divergences"]
-    assert [divergence["message"] for divergence in found] == [
-        "0xffff900000000000 is mapped to 0x600000 (by line 3) already",
-        "it says that nothing is mapped there, but 0xffff900000000001 is mapped to 0x800001 (by line 4)",
-        "nothing is mapped at 0x200000",
-    ]
-    assert [divergence["legal"] for divergence in found] == ["only a refusal", "0x800001", "only a refusal"]
-    before = {"process": 0, "page": "0xffff900000000000", "physical": "0x600000", "line": 3, "uses": 1}
-    assert found[0]["before"] == before | {"allowed": "write-back, writable, kernel, executable, not global"}
-    assert found[1]["after"] == found[1]["before"], "a question changes nothing"
-
-
-def test_keep_going_adopts_what_is_seen(check: Callable[..., Any]) -> None:
-    events = [
-        page_map(0, 3),
-        page_map(0, 4),  # line 3: shows the new frame
-        translate(0, 4 * PAGE),
-        translate(0, 5 * PAGE + 0),  # line 5
-        translate(7, 5 * PAGE + 7),
-        translate(0, None),  # line 7
-        unmap(0),  # line 8
-        translate(0, 5 * PAGE),  # line 9
-        attributes(0, writable=False),  # line 10
-        attributes(0, writable=False),
-        op("page.attributes", virtual=0),  # line 12
-        translate(0, None),
-        page_map(0, 6, 9),  # line 14: taken to exist
-        translate(0, 6 * PAGE, 9),
-        translate(0, None, 8),  # line 16
-        unmap(0, 8, **REFUSED),
-        page_map(PAGE, 3, physical=5),  # line 18: can't be
-        translate(PAGE, None),
-    ]
-    report = check(events, "--keep-going")
-    assert [line for line, _ in report.broken] == [3, 5, 7, 9, 14, 16, 18]

@@ -1,0 +1,278 @@
+"""The pages of a trace: what is mapped where, since which line, and what of it is in doubt.
+
+A trace does not say which frames tables take, so the reference's page tables have frames of their own here, without
+end, and top-level tables apart from those that `pml4.*` speaks of. A process's tables are made when its pages are first
+spoken of.
+
+At level safe, and in what is taken of the kernel's range at start, pages are followed and not judged: a page that is
+mapped anew shows its new frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from memoracle.console.counted import counted
+from memoracle.diagnostics import pages as page_words
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, of_unknown_process, since
+from memoracle.diagnostics.levels import OfUnknownProcess, Rules
+from memoracle.diagnostics.pages import mappings_of
+from memoracle.impl import pat
+from memoracle.impl.kernel_half import KernelHalf
+from memoracle.impl.paging import Leaf, Paging
+from memoracle.impl.pte import Layout
+from memoracle.replay.doubted_pages import UNKNOWN, DoubtedPages, space_and_page
+from memoracle.replay.frames import FrameReplay
+from memoracle.replay.kernel_blocks import KernelPage
+from memoracle.replay.private_pml4_entries import ENTRY_SHIFT, OwnEntries
+from memoracle.replay.ranges import RangeReplay
+from memoracle.replay.table_frames import TableFrames
+from memoracle.spec import paging as law
+from memoracle.spec.clauses import Clause
+from memoracle.spec.kernel_half import ENTRIES, FIRST
+from memoracle.trace import events
+from memoracle.trace.events import number
+
+Handler: TypeAlias = Callable[[Any, int], Finding | None]
+PageEvent: TypeAlias = events.PageMap | events.PageUnmap | events.PageTranslate | events.PageAttributes
+
+
+class MappedPages:
+    """The pages of one trace.
+
+    made: by process (0 for the upper half of all) and address, the line that mapped each page.  kernel_pages: by
+    address, the mapped pages of kernel pages.  lost_kernel_pages: those that were released wrongly, or seem to be.
+    shown_at: by frame that is mapped, the process and page that last was.
+
+    doubts: what a fault has left in doubt.  spread: links it to the doubts of other components; to be called, with a
+    space and a page of it, where that is not as the trace explains.
+    """
+
+    def __init__(self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay) -> None:
+        """tables says which processes live."""
+        geometry = rules.geometry
+        self.rules = rules
+        self.safe = rules.safe
+        self.geometry = geometry
+        self.tables = tables
+        self.frames = frames
+        self.ranges = ranges
+        self.own = OwnEntries(geometry)
+        self.layout = Layout(geometry.physical_address_bits, geometry.pat_register)
+        self.paging = Paging(TableFrames(), KernelHalf(), self.layout, geometry.leaf_level, geometry.frames)
+        self.made: dict[int, dict[int, int]] = {0: {}}
+        self.lost_kernel_pages: dict[int, KernelPage] = {}
+        self.kernel_pages: dict[int, KernelPage] = {}
+        self.kernel_start = geometry.kernel_range.start
+        self.shown_at: dict[int, tuple[int, int]] = {}
+        self.doubts = DoubtedPages(self.paging, frames, geometry.page_shift)
+        self.spread: Callable[[int, int], None] = lambda space, page: None
+        self.of_unknown_process: OfUnknownProcess = lambda process, is_question: of_unknown_process(tables, process)
+        frames.uses, frames.shown_by = self.paging.uses, self.shown_by
+        self.some_type = pat.decode(geometry.pat_register, 0) or 0  # of memory, that some index has
+
+    def lives(self, process: int) -> bool:
+        """Whether a process lives; then it has tables from now on."""
+        if process in self.paging.roots:
+            return True
+        # At level safe it is not asked where a process comes from.
+        if process not in self.tables.live and not (self.safe and self.tables.create(process)):
+            return False
+        self.made[process] = {}
+        return self.paging.create(process)
+
+    def maps_by(self, process: int, index: int) -> bool:
+        """Whether a page is mapped through this entry of a process's PML4, beyond doubt."""
+        tables, owner = self.paging.halves.tables, process if index < FIRST else 0
+        if owner not in tables or tables[owner][index] == 0:
+            return False
+        if None not in self.doubts.shown.values():
+            return True
+        pages = (page for page in self.made[owner] if page >> ENTRY_SHIFT & ENTRIES - 1 == index)
+        return any(self.doubts.shown.get((owner, page), UNKNOWN) is not None for page in pages)
+
+    def doubt_pages_by(self, process: int, index: int) -> None:
+        """The pages that are mapped through this entry of a process's PML4 seem not to be."""
+        owner = process if index < FIRST else 0
+        for page in self.made[owner]:
+            if page >> ENTRY_SHIFT & ENTRIES - 1 == index:
+                self.doubts.was_not_mapped(owner, page)
+
+    def forget(self, process: int, line: int, release: bool) -> tuple[dict[int, int], list[int]]:
+        """What a process mapped goes with it, and, with `release`, each frame that nothing maps any more is freed.
+
+        Returns, by address, the frame that each page showed, and the frames that were freed.
+        """
+        shown: dict[int, int] = {}
+        freed: list[int] = []
+        if process not in self.paging.roots:
+            return shown, freed
+        for virtual in [*self.paging.mapped[process]]:
+            unmapped = self.paging.unmap(process, virtual)
+            if unmapped is not None:
+                shown[virtual] = unmapped.frame
+                if unmapped.last:
+                    self.shown_at.pop(unmapped.frame, None)
+                    if release and self.frames.release(unmapped.frame, line):
+                        freed.append(unmapped.frame)
+        self.paging.exit(process)
+        del self.made[process]
+        self.own.forget(process)
+        self.doubts.forget(process, release)
+        return shown, freed
+
+    def is_judged(self, virtual: int) -> bool:
+        """Whether anything is asked of what is mapped at this address."""
+        return not self.safe and not self.is_reserved(virtual)
+
+    def is_reserved(self, virtual: int) -> bool:
+        """Whether an address lies in what is taken of the kernel's range at start."""
+        page = virtual - self.kernel_start >> self.geometry.page_shift
+        return any(piece.page <= page < piece.page + piece.pages for piece in self.geometry.kernel_reserved)
+
+    def not_mappable(self, process: int, virtual: int, leaf: Leaf) -> Finding:
+        """What is found where a page was mapped that must not be."""
+        clause = broken(self.violated_by_map(process, virtual, leaf))
+        if clause is law.page_is_unmapped:
+            message = f"{virtual:#x} {self.mapped_to(process, virtual)} already"
+        else:
+            message = page_words.describe(clause, self.paging, virtual, leaf.physical, leaf.cache)
+        return Finding(clause.name, clause.says, message, REFUSAL, self.around(process, virtual))
+
+    def violated_by_map(self, process: int, virtual: int, leaf: Leaf) -> Clause | None:
+        """The first clause that refuses to map this; None if it is accepted."""
+        return law.map_page.broken(
+            mappings_of(self.paging), process=process, virtual=virtual, physical=leaf.physical, cache=leaf.cache
+        )
+
+    def show(self, process: int, virtual: int, leaf: Leaf, line: int) -> bool:
+        """Maps a page whatever is mapped there, if it can be; the frame that it showed is not released."""
+        if not self.paging.map(process, virtual, leaf):
+            if self.violated_by_map(process, virtual, leaf) is not law.page_is_unmapped:
+                return False
+            self.hide(process, virtual)
+            self.paging.map(process, virtual, leaf)
+        self.made_by(process, virtual, leaf, line)
+        return True
+
+    def made_by(self, process: int, virtual: int, leaf: Leaf, line: int) -> None:
+        """A line mapped a page."""
+        self.made[process if virtual < law.HALF else 0][virtual] = line
+        self.note(process, virtual, leaf)
+
+    def shown_leaf(self, process: int, virtual: int) -> Leaf | None:
+        """How a page is mapped, unless it is one of kernel pages."""
+        physical, allowed = self.paging.translate(process, virtual), self.paging.attributes(process, virtual)
+        if physical is None or allowed is None or virtual in self.kernel_pages:
+            return None
+        return Leaf(physical, allowed.cache, allowed.writable, allowed.executable, allowed.global_)
+
+    def kept(self, process: int, page: int, agrees: Callable[[Leaf], bool]) -> bool:
+        """Whether a page that was mapped twice shows what it did before, by an answer; from now on it does."""
+        leaf, line = self.doubts.replaced.get(space_and_page(process, page), (None, 0))
+        if leaf is None or not agrees(leaf):
+            return False
+        self.hide(process, page)
+        self.paging.map(process, page, leaf)  # as it was before: nothing can be wrong with it
+        self.made_by(process, page, leaf, line)
+        return True
+
+    def note(self, process: int, virtual: int, leaf: Leaf) -> None:
+        """A page was mapped."""
+        frame = leaf.physical >> self.geometry.page_shift
+        if frame < self.paging.counted:
+            self.shown_at[frame] = (process, virtual)
+        if self.doubts.shown:
+            self.doubts.shown.pop(space_and_page(process, virtual), None)
+            self.lost_kernel_pages.pop(virtual, None)
+        if self.doubts.replaced:
+            self.doubts.replaced.pop(space_and_page(process, virtual), None)
+        if self.doubts.adopted:
+            self.doubts.adopted.discard(space_and_page(process, virtual))
+        self.own.changed(process, virtual)
+
+    def hide(self, process: int, virtual: int) -> None:
+        """Unmaps a page, if it is mapped."""
+        unmapped = self.paging.unmap(process, virtual)
+        if unmapped is not None:
+            if unmapped.last:
+                self.shown_at.pop(unmapped.frame, None)
+            self.made[process if virtual < law.HALF else 0].pop(virtual, None)
+            self.kernel_pages.pop(virtual, None)
+            self.doubts.adopted.discard(space_and_page(process, virtual))
+            self.own.changed(process, virtual)
+
+    def is_settled(self, process: int, virtual: int, mapped: bool) -> bool:
+        """Whether a page is as a wrong answer had it, mapped or not; it counts from now on."""
+        key = space_and_page(process, virtual)
+        self.spread(*key)
+        if key not in self.doubts.shown or (self.doubts.shown[key] is not None) != mapped:
+            return False
+        physical = self.doubts.shown[key]
+        if physical == UNKNOWN:
+            return True
+        del self.doubts.shown[key]
+        if physical is None:
+            self.hide(process, virtual)
+        else:
+            lost = self.lost_kernel_pages.get(virtual)
+            if self.show(process, virtual, Leaf(physical, self.some_type), 0):
+                self.doubts.adopted.add(key)
+            if lost is not None:
+                self.kernel_pages[virtual] = lost
+        return True
+
+    def unknown_process(self, event: PageEvent, line: int, handler: Handler) -> Finding | None:
+        """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
+        if not event.succeeded:
+            return None
+        process = number(event.process)
+        is_question = isinstance(event, events.QUERIES)
+        finding = self.of_unknown_process(process, is_question)
+        if is_question or process not in self.tables.live:
+            return finding
+        virtual = number(event.virtual)
+        before = self.paging.translate(0, virtual)
+        handler(event, line)
+        if virtual >= law.HALF and self.paging.translate(0, virtual) != before:
+            self.doubts.shown[0, virtual] = before  # it may not have changed the kernel's pages
+            if before is not None:
+                self.frames.doubts.add({before >> self.geometry.page_shift})
+        return finding
+
+    # In words
+
+    def shown_by(self, frame: int) -> str:
+        """Which page shows a frame that is mapped, since which line, and how many others do."""
+        process, virtual = self.shown_at.get(frame, (0, 0))
+        if self.paging.translate(process, virtual) != frame << self.geometry.page_shift:
+            pages = ((space, page) for space, made in self.made.items() for page in made)
+            physical = frame << self.geometry.page_shift
+            process, virtual = next(each for each in pages if self.paging.translate(*each) == physical)
+            self.shown_at[frame] = (process, virtual)
+        whose = f"process {process}" if virtual < law.HALF else "the kernel"
+        others = self.paging.uses[frame] - 1
+        more = f", and by {counted(others, 'more page')}" if others else ""
+        return f"{whose} maps it at {virtual:#x}{since(self.line_of(process, virtual))}{more}"
+
+    def mapped_to(self, process: int, virtual: int) -> str:
+        """What an address is mapped to in truth."""
+        page = virtual >> self.geometry.page_shift << self.geometry.page_shift
+        line = since(self.line_of(process, page))
+        kernel_page = self.kernel_pages.get(page)
+        if kernel_page is not None and not kernel_page.frame_is_known:
+            return f"is mapped to a frame of kernel pages{line}"
+        physical = self.paging.translate(process, virtual)
+        return "is not mapped" if physical is None else f"is mapped to {physical:#x}{line}"
+
+    def line_of(self, process: int, page: int) -> int:
+        """The line that mapped a page, or 0."""
+        return self.made[process if page < law.HALF else 0].get(page, 0)
+
+    def around(self, process: int, virtual: int) -> dict[str, Any]:
+        """The state around an address."""
+        page = virtual >> self.geometry.page_shift << self.geometry.page_shift
+        kernel_page = self.kernel_pages.get(page)
+        known = kernel_page is None or kernel_page.frame_is_known
+        return page_words.around(self.paging, process, virtual, self.line_of(process, page), known)
