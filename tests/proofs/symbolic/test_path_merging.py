@@ -103,3 +103,15 @@ def test_ways_that_undo_each_other_do_not_come_together(monkeypatch: pytest.Monk
         run.assert_goal("nothing else is touched", counter.other == counter.part.other == counter.kept[0] == 0)
 
     assert verdict(body) == ("proved" if what == "nothing" else "refuted")
+
+
+@pytest.mark.parametrize("only", [lambda number: number > 10, lambda number: number < 3, lambda number: number == 7])
+def test_no_way_is_lost(only: Callable[[Any], Any]) -> None:
+    """What is so on one way of three is not claimed of the others, also where nothing is returned or changed."""
+
+    def body(run: Run) -> None:
+        number = run.point("number")
+        run.call(merged, run, [], lambda: bool(number > 10) or bool(number < 3))
+        run.assert_goal("it went this way", only(number))
+
+    assert verdict(body) == "refuted"
