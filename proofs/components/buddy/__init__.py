@@ -1,4 +1,9 @@
-"""Proofs of the buddy system: of its law, of the code of `impl/buddy.py`, and of the spaces of all processes."""
+"""Proofs of the buddy system: of its law, of the code of `impl/buddy.py`, and of the spaces of all processes.
+
+`law.py` proves the law one step at a time (one split, one merge), and `page_moves.py` which pages each step and each
+operation moves. `symbolic_buddy.py` is the reference with unknown contents, on which `code.py` and `listing.py` run the
+code. `start.py` constructs a real one of each depth, and `spaces.py` proves the class that keeps one for each process.
+"""
 
 from __future__ import annotations
 

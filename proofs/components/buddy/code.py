@@ -1,18 +1,22 @@
-"""Proofs of the buddy system's code: what `impl/buddy.py` does is what the law says."""
+"""Proofs of the code of `impl/buddy.py`: each method does what the law says.
+
+The code runs on a buddy system of any depth, with any contents that satisfy the invariants (`symbolic_buddy.py`). Its
+loops, which search, split and merge, are cut at their invariants. `_carve`, which splits a block out of a larger one,
+is proved by itself (`carve_refines`); in the other proofs a stand-in takes its place, which does what was proved of it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from memoracle.impl.buddy import order_for
 from memoracle.proofs.components.buddy.law import any_block, proved, unknown
 from memoracle.proofs.components.buddy.symbolic_buddy import (
     SymbolicBuddy,
+    assert_unchanged,
     contents,
     is_the_laws,
     unknown_code,
-    untouched,
 )
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.execution import Run
@@ -25,14 +29,17 @@ from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 @dataclass
 class Search:
-    """The loop that looks for a larger free block: none of the orders that it has passed has one."""
+    """The loop that searches for a free block, order by order.
+
+    Invariant: of the orders that it has passed, no block that it could take is free.
+    """
 
     buddy: SymbolicBuddy
     state: Blocks
-    would_do: Relation  # whether the search is for such a block, of this order and place
-    wanted: Number
+    is_wanted: Relation  # whether the search could take this block, by its order and place
+    wanted: Number  # the order at which the search begins
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])
 
     def havoc(self, run: Run) -> Number:
@@ -43,24 +50,28 @@ class Search:
 
     def on_back_edge(self, run: Run, result: Number) -> Measure:
         run.assert_goal("the search stays in the range", (self.wanted <= result) & (result <= self.buddy.depth))
-        run.assert_goal("the search passes no block that would do", self._none_passed(result, *any_block(run)))
+        run.assert_goal("the search passes no block that it could take", self._none_passed(result, *any_block(run)))
         return Rises(result, self.buddy.depth)
 
     def _none_passed(self, order: Number, o: Number, block: Number) -> Truth:
-        passed = (self.wanted <= o) & (o < order) & self.would_do(o, block)
+        passed = (self.wanted <= o) & (o < order) & self.is_wanted(o, block)
         return implies(passed, neg(self.state.is_free(o, block)))
 
 
 @dataclass
 class Splitting:
-    """The loop that splits: the free blocks are what the law says while the block of some order is held."""
+    """The loop that splits a block.
+
+    Invariant: the free blocks are those of the law's state in which the block over the page was split down to the held
+    one.
+    """
 
     buddy: SymbolicBuddy
     state: Blocks
     page: Number
-    wanted: Number
+    wanted: Number  # the order to which it is split
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])
 
     def havoc(self, run: Run) -> Number:
@@ -71,7 +82,7 @@ class Splitting:
 
     def on_back_edge(self, run: Run, result: Number) -> Measure:
         run.assert_goal("the held block is no smaller than wanted", self._in_between(result))
-        free_are(run, self.buddy, law.split_down(self.state, self.page, result))
+        assert_free_blocks(run, self.buddy, law.split_down(self.state, self.page, result))
         return result
 
     def _in_between(self, order: Number) -> Truth:
@@ -80,15 +91,19 @@ class Splitting:
 
 @dataclass
 class Merging:
-    """The loop that merges: all buddies so far were free, and the free blocks are the law's while one is held."""
+    """The loop that merges a block with its buddies.
+
+    Invariant: every buddy so far was free, and the free blocks are those of the law's state in which the block over the
+    page was merged up to the held one.
+    """
 
     buddy: SymbolicBuddy
     state: Blocks
     page: Number
-    start: Number
+    start: Number  # the order of the block that is freed
     order: Number  # of the held block after the loop
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])
 
     def havoc(self, run: Run) -> Number:
@@ -103,23 +118,27 @@ class Merging:
             "the held block is no larger than the range", (self.start <= result) & (result <= self.state.depth)
         )
         run.assert_goal("all buddies so far were free", self._were_free(result, run.point("level")))
-        free_are(run, self.buddy, law.merge_up(self.state, self.page, self.start, result))
+        assert_free_blocks(run, self.buddy, law.merge_up(self.state, self.page, self.start, result))
         return Rises(result, self.state.depth)
 
     def _were_free(self, order: Number, level: Number) -> Truth:
         return law.merges_free_buddies(self.state, self.page, self.start, order, level)
 
 
-def free_are(run: Run, buddy: SymbolicBuddy, state: Blocks) -> None:
-    """Claims that the code's free blocks are those of a state of the law."""
+def assert_free_blocks(run: Run, buddy: SymbolicBuddy, state: Blocks) -> None:
+    """Claims that the reference has the free blocks of this state."""
     block = any_block(run)
     run.assert_goal(
         "the free blocks are the law's while one is held", buddy.free_blocks.has(*block) == state.is_free(*block)
     )
 
 
-class Carving:
-    """Stands in for `_carve`, of which `carve_refines` shows what it does: the code calls it once, where it may."""
+class CarveStandIn:
+    """Stands in for `_carve`: it does what `carve_refines` proves of that.
+
+    It claims that the code calls it once at most, where the law allows it, and changes nothing before.
+    after: what the reference contains after the call.  carved: the page and the order it was called with.
+    """
 
     def __init__(self, run: Run, buddy: SymbolicBuddy, state: Blocks) -> None:
         self.run, self.buddy, self.state = run, buddy, state
@@ -130,7 +149,7 @@ class Carving:
     def __call__(self, order: Number, page: Number, wanted: Number) -> None:
         with self.run.reading_law():
             self.run.assert_goal("one block is carved", self.carved is None)
-            untouched(self.run, self.buddy, self.before)
+            assert_unchanged(self.run, self.buddy, self.before)
             self.run.assert_goal(
                 "a block is carved where the law allows it", law.carve.allows(self.state, page=page, order=wanted)
             )
@@ -140,8 +159,8 @@ class Carving:
             self.buddy.allocated[page] = wanted
             self.after = contents(self.buddy)
 
-    def of(self, page: Number, wanted: Number) -> Truth:
-        """Whether this block was carved."""
+    def has_carved(self, page: Number, wanted: Number) -> Truth:
+        """Whether the block of this order at this page was carved."""
         return self.carved is not None and (self.carved[0] == page) & (self.carved[1] == wanted)
 
 
@@ -150,12 +169,14 @@ def carve_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
     page, wanted = run.point("page"), run.point("order")
     law_obligations.permitted(run, law.carve, state, {"page": page, "order": wanted})
-    whole, noted, order_of = state.order_at(page), buddy.allocated.has, buddy.allocated.at
+    whole, was_allocated, order_of = state.order_at(page), buddy.allocated.has, buddy.allocated.at
     cut(run, buddy, "_split", lambda order, page: Splitting(buddy, state, page, wanted))
     run.call(buddy._carve, whole, page, wanted)
     is_the_laws(run, buddy, law.carve(state, page, wanted))
     other = run.point("page")
-    run.assert_goal("one more is noted as allocated", buddy.allocated.has(other) == (noted(other) | (other == page)))
+    run.assert_goal(
+        "one more is noted as allocated", buddy.allocated.has(other) == (was_allocated(other) | (other == page))
+    )
     run.assert_goal("its order is noted", buddy.allocated.at(other) == when(other == page, wanted, order_of(other)))
 
 
@@ -165,17 +186,17 @@ def allocate_refines(run: Run) -> None:
     pages = run.any_number("pages")
     wanted = run.call(order_for, pages)
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: True, order))
-    carving = Carving(run, buddy, state)
+    carve = CarveStandIn(run, buddy, state)
     page = run.call(buddy.allocate, pages)
     if page is None:
         choice = run.point_of_each(("page", "order"))
         run.assert_goal(
             "it fails only if no block is large enough", neg(law.allocate.allows(state, pages=pages, **choice))
         )
-        untouched(run, buddy, carving.before)
+        assert_unchanged(run, buddy, carve.before)
         return
-    untouched(run, buddy, carving.after)
-    run.assert_goal("the block is the one that was carved", carving.of(page, wanted))
+    assert_unchanged(run, buddy, carve.after)
+    run.assert_goal("the block is the one that was carved", carve.has_carved(page, wanted))
     run.assert_goal("the law allows the block", law.allocate.allows(state, pages=pages, page=page, order=wanted))
     whole, (order, block) = state.order_at(page), any_block(run)
     better = state.is_free(order, block) & (wanted <= order)
@@ -184,28 +205,29 @@ def allocate_refines(run: Run) -> None:
     run.assert_goal("the lower half is kept", page == first_page(page, whole))
 
 
-def reserves(run: Run, code: str) -> None:
-    """The code of reserve, or of fix, which reserves first, does what the law says."""
+def reserves(run: Run, method: str) -> None:
+    """Claims that a method, `reserve` or `fix`, reserves a block as the law says, and that only `fix` fixes it."""
     buddy, state = unknown_code(run)
     page, pages = run.any_number("page"), run.any_number("pages")
     wanted = run.call(order_for, pages)
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: block == page >> o, order))
-    carving = Carving(run, buddy, state)
-    if run.call(lambda: bool(getattr(buddy, code)(page, pages))):
-        run.assert_goal("the block is the one that was carved", carving.of(page, wanted))
+    carve = CarveStandIn(run, buddy, state)
+    if run.call(lambda: bool(getattr(buddy, method)(page, pages))):
+        run.assert_goal("the block is the one that was carved", carve.has_carved(page, wanted))
         run.assert_goal("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
-        untouched(run, buddy, carving.after, but="fixed")
-        fixed = run.point("page")
-        also = (fixed == page) & (code == "fix")
+        assert_unchanged(run, buddy, carve.after, but="fixed")
+        other = run.point("page")
+        is_now_fixed = (other == page) & (method == "fix")
         run.assert_goal(
-            "the block is never freed if it was fixed", buddy.fixed.has(fixed) == (state.is_fixed(fixed) | also)
+            "the block is fixed by `fix`, and no other is",
+            buddy.fixed.has(other) == (state.is_fixed(other) | is_now_fixed),
         )
         return
     order = run.point("order")
     run.assert_goal(
         "it fails only if the law says so", neg(law.reserve.allows(state, pages=pages, page=page, order=order))
     )
-    untouched(run, buddy, carving.before)
+    assert_unchanged(run, buddy, carve.before)
 
 
 @proved("reserve.refines", "refinement", "the code of reserve does what the law says")
@@ -223,24 +245,25 @@ def free_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
     page, pages = run.any_number("page"), run.any_number("pages")
     start = run.call(order_for, pages)
-    held, before = Merging(buddy, state, page, start, start), contents(buddy)
-    cut(run, buddy, "_merge", lambda order, page: held)
+    merging, before = Merging(buddy, state, page, start, start), contents(buddy)
+    cut(run, buddy, "_merge", lambda order, page: merging)
     if run.call(lambda: bool(buddy.free(page, pages))):
-        values = {"pages": pages, "page": page, "order": start, "merged": held.order}
+        values = {"pages": pages, "page": page, "order": start, "merged": merging.order}
         run.assert_goal("the law allows it", law.free.allows(state, level=run.point("level"), **values))
         is_the_laws(run, buddy, law.free(state, *values.values()))
         return
-    fresh = {"pages": pages, "page": page, "order": run.point("order")}
-    run.assert_goal("it fails only if the law says so", neg(law.free.allows(state, **fresh)))
-    untouched(run, buddy, before)
+    values = {"pages": pages, "page": page, "order": run.point("order")}
+    run.assert_goal("it fails only if the law says so", neg(law.free.allows(state, **values)))
+    assert_unchanged(run, buddy, before)
 
 
 @proved("order-for.refines", "refinement", "the order for so many pages is that of the next power of two")
 def order_for_refines(run: Run) -> None:
-    state, pages, order = unknown(run), run.any_number("pages"), run.fresh("order", 0, 65)  # also more than ranges have
+    state, pages = unknown(run), run.any_number("pages")
+    order = run.fresh("order", 0, 65)  # more pages than any range has may be asked for
     found = run.call(order_for, pages)
     if found is None:
-        run.assert_goal("there is none only for no pages", neg(law.rounds_up(state, pages, order)))
+        run.assert_goal("only a number of pages below 1 has no order", neg(law.rounds_up(state, pages, order)))
         return
     run.assert_goal("it is the order of the next power of two", law.rounds_up(state, pages, found))
     run.assert_goal("there is no other", implies(law.rounds_up(state, pages, order), order == found))
@@ -254,7 +277,7 @@ def size_refines(run: Run) -> None:
         "it is the size of the block that starts there",
         law.size_is_of_the_block(state, page, run.call(buddy.size, page)),
     )
-    untouched(run, buddy, before)
+    assert_unchanged(run, buddy, before)
 
 
 CODE = (

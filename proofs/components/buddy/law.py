@@ -1,9 +1,15 @@
-"""Proofs of the buddy system's law: it keeps its invariants, operations are runs of steps, and theorems follow."""
+"""Proofs of the buddy system's law, `spec/blocks.py` and `spec/buddy.py`.
+
+Each step (a block is picked up, split, merged, settled or released) keeps the invariants, at any depth and any order.
+Whole operations are not proved directly: `carve.begins`, `.goes-on` and `.ends` show by induction over the order of the
+held block that carving is a run of steps, and `free.…` the same of freeing. So operations keep the invariants because
+their steps do. Allocating and reserving carve a block, and their guards imply that of carving. The theorems follow from
+the invariants alone; nothing else is assumed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.law_answers import any_state, one_answer
@@ -31,7 +37,7 @@ SORTS = {
 
 
 def any_block(run: Run) -> tuple[Number, Number]:
-    """Any order, and any block of it: one that covers some page. There are no others."""
+    """Any order, and any block of that order. It is named by a page in it, since every block has one."""
     points = run.point_of_each(("order", "page"))
     return points["order"], points["page"] >> points["order"]
 
@@ -45,7 +51,7 @@ FUNCTIONS = {
 
 
 def unknown(run: HypothesisPool) -> blocks.Blocks:
-    """Any state of a space of any depth, in which a block may be held."""
+    """Any state of a range of any depth, in which a block may be held. Nothing is assumed of it yet."""
     depth = run.number("depth", 0, DEEPEST)
     held_order = run.number("held_order", 0, ORDER.highest)
     held_page = run.number("held_page")
@@ -67,6 +73,7 @@ def unknown(run: HypothesisPool) -> blocks.Blocks:
 
 
 def initial(run: HypothesisPool) -> blocks.Blocks:
+    """The initial state, at any depth."""
     return blocks.whole(unknown(run).depth)
 
 
@@ -92,7 +99,7 @@ def lawful(run: Run) -> blocks.Blocks:
     return state
 
 
-# An operation is a run of steps, each of which keeps the invariants; so it keeps them itself.
+# Operations are runs of steps
 
 
 @proved("steps-need-what-is-held", "theorem", "a block is split, merged, settled or released only while it is held")
@@ -111,23 +118,24 @@ def whole_operations_hold_nothing(run: Run) -> None:
         run.assert_goal(f"{operation.name} holds nothing before", implies(allowed, neg(state.holding)))
 
 
-def carving(run: Run) -> tuple[blocks.Blocks, Any, Any]:
+def any_carve(run: Run) -> tuple[blocks.Blocks, Number, Number]:
+    """Any state, and the page and order of any block that may be carved there."""
     state, page, order = lawful(run), run.point("page"), run.point("order")
     law_obligations.permitted(run, law.carve, state, {"page": page, "order": order})
     return state, page, order
 
 
-@proved("carve.begins", "invariant", "before it is split, the free block is picked up as it is")
+@proved("carve.begins", "invariant", "before it is split, the free block is picked up unchanged")
 def carve_begins(run: Run) -> None:
-    state, page, _ = carving(run)
+    state, page, _ = any_carve(run)
     whole = state.order_at(page)
     run.assert_goal("a block is picked up", blocks.pick_up.allows(state, order=whole, page=page))
     law_obligations.same_state(run, LAW, blocks.pick_up(state, whole, page), law.split_down(state, page, whole))
 
 
-@proved("carve.goes-on", "invariant", "a block that is split down once more is one that was split")
+@proved("carve.goes-on", "invariant", "splitting down to the next lower order is splitting once more")
 def carve_goes_on(run: Run) -> None:
-    state, page, order = carving(run)
+    state, page, order = any_carve(run)
     held = run.point("order")
     run.assume(order < held, held <= state.order_at(page))
     before = law.split_down(state, page, held)
@@ -135,29 +143,30 @@ def carve_goes_on(run: Run) -> None:
     law_obligations.same_state(run, LAW, blocks.split(before, page), law.split_down(state, page, held - 1))
 
 
-@proved("carve.ends", "invariant", "the block that was split down to its order is settled")
+@proved("carve.ends", "invariant", "the block can be settled once it was split down to its order")
 def carve_ends(run: Run) -> None:
-    state, page, order = carving(run)
+    state, page, order = any_carve(run)
     run.assert_goal("a block is settled", blocks.settle.allows(law.split_down(state, page, order)))
 
 
-def freeing(run: Run) -> tuple[blocks.Blocks, Any, Any, Any]:
+def any_free(run: Run) -> tuple[blocks.Blocks, Number, Number, Number]:
+    """Any state, the page and order of any block that may be freed there, and the order of the block it merges to."""
     state = lawful(run)
     values = run.point_of_each(law.free.points)
     law_obligations.permitted(run, law.free, state, values)
     return state, values["page"], values["order"], values["merged"]
 
 
-@proved("free.begins", "invariant", "before it is merged, the allocated block is picked up as it is")
+@proved("free.begins", "invariant", "before it is merged, the allocated block is picked up unchanged")
 def free_begins(run: Run) -> None:
-    state, page, order, _ = freeing(run)
+    state, page, order, _ = any_free(run)
     run.assert_goal("a block is picked up", blocks.pick_up.allows(state, order=order, page=page))
     law_obligations.same_state(run, LAW, blocks.pick_up(state, order, page), law.merge_up(state, page, order, order))
 
 
-@proved("free.goes-on", "invariant", "a block that is merged up once more is one that was merged")
+@proved("free.goes-on", "invariant", "merging up to the next higher order is merging once more")
 def free_goes_on(run: Run) -> None:
-    state, page, order, merged = freeing(run)
+    state, page, order, merged = any_free(run)
     held = run.point("order")
     run.assume(order <= held, held < merged)
     before = law.merge_up(state, page, order, held)
@@ -165,14 +174,14 @@ def free_goes_on(run: Run) -> None:
     law_obligations.same_state(run, LAW, blocks.merge(before), law.merge_up(state, page, order, held + 1))
 
 
-@proved("free.ends", "invariant", "the block that was merged up to its order is released")
+@proved("free.ends", "invariant", "the block can be released once it was merged up to its order")
 def free_ends(run: Run) -> None:
-    state, page, order, merged = freeing(run)
+    state, page, order, merged = any_free(run)
     run.assert_goal("a block is released", blocks.release.allows(law.merge_up(state, page, order, merged)))
 
 
 def carves(operation: Operation) -> Obligation:
-    """That an operation carves a block as the law of carving allows."""
+    """That an operation's guard implies that of carving the same block."""
 
     @proved(
         f"{law_obligations.short(operation)}.carves",
@@ -202,9 +211,9 @@ BY_STEPS = (
 # Theorems about runs of operations
 
 
-@proved("free-after-allocate", "theorem", "free after allocate restores the state exactly, and cannot do otherwise")
+@proved("free-after-allocate", "theorem", "free after allocate restores the state exactly: there is no other outcome")
 def free_after_allocate(run: Run) -> None:
-    state, page, order = carving(run)
+    state, page, order = any_carve(run)
     pages, whole = run.point("pages"), state.order_at(page)
     run.assume(law.rounds_up(state, pages, order))
     between = law.carve(state, page, order)
@@ -219,7 +228,7 @@ def free_after_allocate(run: Run) -> None:
     run.assert_goal("it merges to no other", implies(also, merged == whole))
 
 
-@proved("spaces-are-apart", "theorem", "what one process does never moves another's blocks")
+@proved("spaces-are-apart", "theorem", "what one process does never changes another's blocks")
 def spaces_are_apart(run: Run) -> None:
     process, other, anything = run.point("process"), run.point("process"), unknown(run)
     is_free = run.relation("is_free_of", "process", "order", "block")

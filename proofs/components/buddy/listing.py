@@ -1,59 +1,72 @@
-"""Proof that `blocks` lists every block, none twice, in address order."""
+"""Proof that `blocks` lists every block once, in address order.
+
+The loop is cut at its invariant: the list has every block up to the page that the loop has come to. That each block
+begins where the one before it ends is a theorem of the law (`blocks_follow_each_other`), and is assumed here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 from memoracle.proofs.components.buddy.code import Search
 from memoracle.proofs.components.buddy.law import proved
-from memoracle.proofs.components.buddy.symbolic_buddy import contents, unknown_code, untouched
+from memoracle.proofs.components.buddy.symbolic_buddy import assert_unchanged, contents, unknown_code
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
-from memoracle.proofs.symbolic.values import Property
+from memoracle.proofs.symbolic.values import Function, Property
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import Blocks, in_range, is_aligned
 from memoracle.spec.clauses import Number, Truth, implies, when
 
-Entry = tuple[Any, Any, Any]
+Entry: TypeAlias = tuple[Number, Number, Truth]  # first page, pages, whether it is allocated
 
 
 class BlockList:
-    """Stands in for a list of blocks, of any length, that is only added to.
+    """Stands in for a list of blocks of any length to which entries are only appended.
 
-    at: the entry at a place: first page, pages, whether it is allocated.  is_block: whether that is a block as it is.
-    tells: the same of any entry.
+    at: the entry at a place.  is_block_at: whether the law has the block that is listed there.  is_block: whether it
+    has the block that an entry describes.
     """
 
     def __init__(
-        self, length: Number, at: Callable[[Any], Entry], is_block: Property, tells: Callable[[Entry], Any]
+        self,
+        length: Number,
+        at: Callable[[Number], Entry],
+        is_block_at: Property,
+        is_block: Callable[[Entry], Truth],
     ) -> None:
-        self.length, self.at, self.is_block, self.tells = length, at, is_block, tells
+        self.length, self.at, self.is_block_at, self.is_block = length, at, is_block_at, is_block
 
     def append(self, entry: Entry) -> None:
-        length, at, is_block, right = self.length, self.at, self.is_block, self.tells(entry)
+        length, at, is_block_at, is_block = self.length, self.at, self.is_block_at, self.is_block(entry)
 
         def now(place: Number) -> Entry:
-            first, pages, allocated = (when(place == length, *both) for both in zip(entry, at(place), strict=True))
-            return first, pages, allocated
+            is_new, (first, pages, allocated) = place == length, at(place)
+            return when(is_new, entry[0], first), when(is_new, entry[1], pages), when(is_new, entry[2], allocated)
 
         self.at, self.length = now, length + 1
-        self.is_block = lambda place: when(place == length, right, is_block(place))
+        self.is_block_at = lambda place: when(place == length, is_block, is_block_at(place))
+
+
+Listed: TypeAlias = "BlockList | Sequence[Entry]"  # by the reference: the list that it starts with is a real one
 
 
 class Listing:
-    """The loop that lists the blocks: it goes from the first page of a block to the first page of the next.
+    """The loop that lists the blocks, from the first page of a block to the first page of the next.
 
-    place_of: the place on the list of the block that has a page; of the pages that come after what is listed, none.
+    Invariant: the blocks before the page that it has come to are listed, each where the one before it ends.
+    place_of: the place in the list of the block that has a page; it says nothing of pages that are not listed yet.
     """
 
     def __init__(self, state: Blocks) -> None:
         self.state = state
-        self.place_of: Callable[[Any], Any] = lambda page: 0
+        self.place_of: Function = lambda page: 0
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
-        self.listing, self.page = arguments
-        self.were = self.as_unknown(self.listing).length
+        self.listing: Listed = arguments[0]
+        self.page: Number = arguments[1]
+        self.length_before = self.as_block_list(self.listing).length
         order = self.state.order_at(self.page)
         run.touch(("order", "block"), (order, self.page >> order))
         return self._claims(run, self.page)
@@ -67,62 +80,66 @@ class Listing:
         allocated, is_block = run.relation("allocated", "place"), run.relation("is_block", "place")
         self.place_of = run.function("place_of", "page", high=run.sorts["place"].highest, gives="place")
         self.havocked = BlockList(
-            length, lambda place: (first(place), pages(place), allocated(place)), is_block, self.tells
+            length, lambda place: (first(place), pages(place), allocated(place)), is_block, self.is_block
         )
-        known = self.as_unknown(self.havocked)
+        known = self.as_block_list(self.havocked)  # which does not change when entries are appended
         run.suppose(self._starts_a_block(page), length <= page)
         run.assume_for_all(("place",), lambda place: self.in_order(known, page, place))
         run.assume_for_all(("page",), lambda each: self.has(known, page, each))
         return page
 
-    def changes(self, run: Run) -> dict[str, Any]:
+    def changes(self, run: Run) -> dict[str, BlockList]:
         return {"listing": self.havocked}
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
-        were, page, place_of = self.were, self.page, self.place_of
-        self.place_of = lambda each: when(page <= each, were, place_of(each))
+    def on_back_edge(self, run: Run, result: Number) -> Measure:
+        length, page, place_of = self.length_before, self.page, self.place_of
+        self.place_of = lambda each: when(page <= each, length, place_of(each))
         run.assert_and_assume("the next begins where the block ends", result == page + (1 << self.state.order_at(page)))
         run.suppose(law.blocks_follow_each_other(self.state, page))  # a theorem of the law
         return self._claims(run, result)
 
     def _claims(self, run: Run, page: Number) -> Rises:
         run.assert_goal("a block starts there, or the range ends", self._starts_a_block(page))
-        self.is_complete(run, self.listing, page)
+        self.assert_complete(run, self.listing, page)
         return Rises(page, 1 << self.state.depth)
 
-    def is_complete(self, run: Run, listing: Any, page: Number) -> None:
+    def assert_complete(self, run: Run, listed: Listed, page: Number) -> None:
         """Claims that a list has the blocks up to a page, each once, in order."""
-        same = self.as_unknown(listing)
+        listing = self.as_block_list(listed)
         place, other = run.point("place"), run.point("page")
-        run.assert_goal("no more blocks are listed than there are pages", same.length <= page)
-        run.assert_goal("each block is listed where the one before it ends", self.in_order(same, page, place))
-        run.assert_goal("each page is in a block that is listed", self.has(same, page, other))
+        run.assert_goal("no more blocks are listed than there are pages", listing.length <= page)
+        run.assert_goal("each block is listed where the one before it ends", self.in_order(listing, page, place))
+        run.assert_goal("each page is in a block that is listed", self.has(listing, page, other))
 
     def in_order(self, listing: BlockList, page: Number, place: Number) -> Truth:
-        """Whether the entry at a place is a block as it is, that begins and ends where it should."""
+        """Whether the entry at a place is a block of the law, and follows the entry before it.
+
+        page: the first that is not listed, at which the last block ends.
+        """
         (first, pages, _), after = listing.at(place), listing.at(place + 1)
         ends = first + pages
         begins = implies(place == 0, law.lists_in_address_order(self.state, first, 0))
         follows = law.lists_in_address_order(self.state, when(place + 1 == listing.length, page, after[0]), ends)
-        return implies(place < listing.length, listing.is_block(place) & begins & follows)
+        return implies(place < listing.length, listing.is_block_at(place) & begins & follows)
 
     def has(self, listing: BlockList, page: Number, each: Number) -> Truth:
-        """Whether a page before this one is in a block that is listed."""
+        """Whether `each`, if it is a page before `page`, is in a block that is listed."""
         place = self.place_of(each)
         first, pages, _ = listing.at(place)
         return implies(each < page, (place < listing.length) & (first <= each) & (each < first + pages))
 
-    def tells(self, entry: Entry) -> Truth:
+    def is_block(self, entry: Entry) -> Truth:
+        """Whether the law has the block that an entry describes."""
         return law.lists_the_block(self.state, *entry)
 
-    def as_unknown(self, listing: Any) -> BlockList:
-        """A list, whichever of the two it is, as the stand-in that has the same entries."""
-        if isinstance(listing, BlockList):
-            return BlockList(listing.length, listing.at, listing.is_block, self.tells)
-        same = BlockList(0, lambda place: (0, 0, False), lambda place: True, self.tells)
-        for entry in listing:
-            same.append(entry)
-        return same
+    def as_block_list(self, listed: Listed) -> BlockList:
+        """A stand-in of its own with the same entries."""
+        if isinstance(listed, BlockList):
+            return BlockList(listed.length, listed.at, listed.is_block_at, self.is_block)
+        listing = BlockList(0, lambda place: (0, 0, False), lambda place: True, self.is_block)
+        for entry in listed:
+            listing.append(entry)
+        return listing
 
     def _starts_a_block(self, page: Number) -> Truth:
         starts = in_range(self.state, page) & is_aligned(page, self.state.order_at(page))
@@ -133,17 +150,18 @@ class Listing:
     "blocks.refines", "refinement", "the code of blocks lists every block once, in address order, and changes nothing"
 )
 def blocks_refines(run: Run) -> None:
-    run.exits.elsewhere.add("Buddy._free_order")  # which finds a block here, for each page is in one; see `reserve`
+    # Every page is in a block, so the way out of `_free_order` that finds none cannot be taken here, but in `reserve`.
+    run.exits.elsewhere.add("Buddy._free_order")
     buddy, state = unknown_code(run)
     loop, before = Listing(state), contents(buddy)
 
-    def is_over_the_page(order: Number, block: Number) -> Any:
+    def covers_the_page(order: Number, block: Number) -> Truth:
         return block == loop.page >> order
 
     cut(run, buddy, "_list", lambda listing, page: loop)
-    cut(run, buddy, "_larger", lambda order: Search(buddy, state, is_over_the_page, order))
-    loop.is_complete(run, run.call(buddy.blocks), 1 << state.depth)
-    untouched(run, buddy, before)
+    cut(run, buddy, "_larger", lambda order: Search(buddy, state, covers_the_page, order))
+    loop.assert_complete(run, run.call(buddy.blocks), 1 << state.depth)
+    assert_unchanged(run, buddy, before)
 
 
 CODE = (blocks_refines,)

@@ -1,17 +1,18 @@
-"""Proofs of which pages an operation of the buddy system moves.
+"""Proofs of which pages an operation of the buddy system moves between free, allocated and held.
 
-Each step moves pages between free, allocated and held; this is proved of any state that satisfies the invariants. An
-operation is a run of steps (`buddy_law.BY_STEPS`), so which pages it moves follows from theirs: where it begins, when
-it goes on by one more step, and where it ends. There a state is no more than what is so of one page, any page.
+First, of each step: how it moves any page, in any state that satisfies the invariants. Then, of whole operations. These
+are runs of steps (`law.BY_STEPS`), so it is an induction: what is claimed of any one page holds after the first step,
+is kept by each further step, and gives the theorem after the last. The induction is about that page alone, and uses of
+the steps only what was proved of them first; so it needs no state in between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from memoracle.proofs.components.buddy.law import LAW, carving, freeing, proved
+from memoracle.proofs.components.buddy.law import LAW, any_carve, any_free, proved
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
@@ -22,64 +23,68 @@ from memoracle.spec.clauses import Number, Operation, Truth, implies, neg
 
 @dataclass(frozen=True)
 class Page:
-    """What is so of a page in a state."""
+    """Whether a page is free, allocated or held in some state."""
 
     free: Truth
     allocated: Truth
     held: Truth
 
-    def becomes(self, free: Truth, allocated: Truth, held: Truth) -> Truth:
+    def is_now(self, free: Truth, allocated: Truth, held: Truth) -> Truth:
         return (self.free == free) & (self.allocated == allocated) & (self.held == held)
 
 
-def seen(state: blocks.Blocks, page: Number) -> Page:
+def page_in(state: blocks.Blocks, page: Number) -> Page:
+    """The page as it is in this state."""
     return Page(law.page_is_free(state, page), law.page_is_allocated(state, page), law.page_is_held(state, page))
 
 
-def unseen(run: Run) -> Page:
-    """A page of a state of which nothing else is known."""
+def unknown_page(run: Run) -> Page:
+    """The page in a state of which nothing else is known."""
     return Page(*(run.fresh_truth(name) for name in ("free", "allocated", "held")))
 
 
-Moves: TypeAlias = Callable[[Page, Page, Truth], Truth]
+Moves: TypeAlias = Callable[[Page, Page, Truth], Truth]  # how a step moves a page: before, after, and `block`
 
-# Steps. `block`: whether the page lies in the block that is picked up, kept, or made
+# How each step moves a page. `block`: whether the page lies in the block that the step leaves or last had in hand
 
 
 def picked_up(was: Page, now: Page, block: Truth) -> Truth:
-    return now.becomes(was.free & neg(block), was.allocated & neg(block), block)
+    return now.is_now(was.free & neg(block), was.allocated & neg(block), block)
 
 
 def was_split(was: Page, now: Page, block: Truth) -> Truth:
-    return now.becomes(was.free | (was.held & neg(block)), was.allocated, block) & implies(block, was.held)
+    return now.is_now(was.free | (was.held & neg(block)), was.allocated, block) & implies(block, was.held)
 
 
 def was_merged(was: Page, now: Page, block: Truth) -> Truth:
-    return now.becomes(was.free & neg(block), was.allocated, block) & implies(block, was.held | was.free)
+    return now.is_now(was.free & neg(block), was.allocated, block) & implies(block, was.held | was.free)
 
 
 def settled(was: Page, now: Page, block: Truth) -> Truth:
-    return now.becomes(was.free, was.allocated | was.held, False)
+    return now.is_now(was.free, was.allocated | was.held, False)
 
 
 def released(was: Page, now: Page, block: Truth) -> Truth:
-    return now.becomes(was.free | was.held, was.allocated, False)
+    return now.is_now(was.free | was.held, was.allocated, False)
 
 
 def step(operation: Operation, moves: Moves, order: Callable[..., Number]) -> Obligation:
-    """order: of the block in the step's hands after it."""
+    """That a step moves pages in this way.
+
+    order: that of the block which is held after the step, or, if none is, of the block that was held before.
+    """
 
     @proved(
         f"{law_obligations.short(operation)}.moves-its-pages", "theorem", f"{operation.name} moves no page but its own"
     )
     def body(run: Run) -> None:
         before, after, values = law_obligations.happens(run, LAW, operation)
-        page, kept = run.point("page"), values.get("page", before.held_page)
-        block = blocks.same_block(order(before, **values), page, kept)
+        page, in_block = run.point("page"), values.get("page", before.held_page)
+        block = blocks.same_block(order(before, **values), page, in_block)
         run.suppose(blocks.in_range(before, page))
         in_its_block = implies(law.page_is_held(before, page), before.order_at(page) == before.held_order)
         run.assert_and_assume("a page that is held lies in the held block", in_its_block)
-        run.assert_goal("the pages move as they are to", moves(seen(before, page), seen(after, page), block))
+        run.assert_goal("the page moves as it should", moves(page_in(before, page), page_in(after, page), block))
 
     return body
 
@@ -94,8 +99,8 @@ STEPS = (
 
 
 def after_step(run: Run, was: Page, moves: Moves, block: Truth) -> Page:
-    """What a step makes of a page."""
-    now = unseen(run)
+    """The page after a step that moves pages in this way."""
+    now = unknown_page(run)
     run.suppose(moves(was, now, block))
     return now
 
@@ -107,58 +112,62 @@ def after_step(run: Run, was: Page, moves: Moves, block: Truth) -> Page:
     "allocate.moves-its-pages", "theorem", "allocate moves the pages of its block from free to allocated, and no others"
 )
 def allocate_moves_pages(run: Run) -> None:
-    state, page, order = carving(run)
+    state, page, order = any_carve(run)
     other, held, whole = run.point("page"), run.point("order"), state.order_at(page)
-    first = seen(state, other)
+    first = page_in(state, other)
     block = {each: blocks.same_block(at, page, other) for each, at in (("whole", whole), ("wanted", order))}
     run.suppose(blocks.in_range(state, other), neg(state.holding))
     run.assert_and_assume("the whole block is free", implies(block["whole"], first.free & neg(first.allocated)))
 
-    def picked(now: Page, within: Any) -> Truth:
-        return now.becomes(first.free & neg(within), first.allocated, within) & implies(within, block["whole"])
+    def is_split(now: Page, in_held: Truth) -> Truth:
+        """The induction hypothesis: the page is held if it lies in the held block (`in_held`), else it is as it was."""
+        return now.is_now(first.free & neg(in_held), first.allocated, in_held) & implies(in_held, block["whole"])
 
     begun = after_step(run, first, picked_up, block["whole"])
-    run.assert_goal("at first the whole block is held", picked(begun, block["whole"]))
-    last = unseen(run)
-    run.suppose(picked(last, block["wanted"]))
+    run.assert_goal("at first the whole block is held", is_split(begun, block["whole"]))
+    last = unknown_page(run)
+    run.suppose(is_split(last, block["wanted"]))
     end, own = after_step(run, last, settled, block["wanted"]), block["wanted"]
     run.assert_goal("each page of the block was free and is allocated", implies(own, first.free & end.allocated))
-    run.assert_goal("no other page moves", end.becomes(first.free & neg(own), first.allocated | own, False))
+    run.assert_goal("no other page moves", end.is_now(first.free & neg(own), first.allocated | own, False))
     before, after = blocks.same_block(held, page, other), blocks.same_block(held - 1, page, other)
     run.suppose(order < held, held <= whole)
-    run.assert_and_assume("what is kept lies in what was held", implies(after, before))
-    middle = unseen(run)
-    run.suppose(picked(middle, before))
+    run.assert_and_assume("the half that stays held lies in the block that was held", implies(after, before))
+    middle = unknown_page(run)
+    run.suppose(is_split(middle, before))
     run.assert_goal(
-        "when it was split, the kept half is held", picked(after_step(run, middle, was_split, after), after)
+        "after one more split, one half is held", is_split(after_step(run, middle, was_split, after), after)
     )
 
 
 @proved("free.moves-its-pages", "theorem", "free moves the pages of its block from allocated to free, and no others")
 def free_moves_pages(run: Run) -> None:
-    state, page, order, merged = freeing(run)
+    state, page, order, merged = any_free(run)
     other, held = run.point("page"), run.point("order")
-    first = seen(state, other)
+    first = page_in(state, other)
     own, whole = blocks.same_block(order, page, other), blocks.same_block(merged, page, other)
     run.suppose(blocks.in_range(state, other), neg(state.holding))
     run.assert_and_assume("the block is allocated", implies(own, first.allocated & neg(first.free)))
 
-    def picked(now: Page, within: Any) -> Truth:
-        pages = now.becomes(first.free & neg(within), first.allocated & neg(own), within)
-        return pages & implies(own, within) & implies(within, own | first.free)
+    def is_merged(now: Page, in_held: Truth) -> Truth:
+        """The induction hypothesis: the held block (`in_held`) is the freed one and blocks that were free."""
+        pages = now.is_now(first.free & neg(in_held), first.allocated & neg(own), in_held)
+        return pages & implies(own, in_held) & implies(in_held, own | first.free)
 
-    run.assert_goal("at first the block is held", picked(after_step(run, first, picked_up, own), own))
-    last = unseen(run)
-    run.suppose(picked(last, whole))
+    run.assert_goal("at first the block is held", is_merged(after_step(run, first, picked_up, own), own))
+    last = unknown_page(run)
+    run.suppose(is_merged(last, whole))
     end = after_step(run, last, released, whole)
     run.assert_goal("each page of the block was allocated and is free", implies(own, first.allocated & end.free))
-    run.assert_goal("no other page moves", end.becomes(first.free | own, first.allocated & neg(own), False))
+    run.assert_goal("no other page moves", end.is_now(first.free | own, first.allocated & neg(own), False))
     before, after = blocks.same_block(held, page, other), blocks.same_block(held + 1, page, other)
     run.suppose(order <= held, held < merged)
-    run.assert_and_assume("what was held lies in what both are", implies(before, after))
-    middle = unseen(run)
-    run.suppose(picked(middle, before))
-    run.assert_goal("when it was merged, both are held", picked(after_step(run, middle, was_merged, after), after))
+    run.assert_and_assume("the block that was held lies in the merged block", implies(before, after))
+    middle = unknown_page(run)
+    run.suppose(is_merged(middle, before))
+    run.assert_goal(
+        "after one more merge, the merged block is held", is_merged(after_step(run, middle, was_merged, after), after)
+    )
 
 
 MOVES = (*STEPS, allocate_moves_pages, free_moves_pages)

@@ -1,4 +1,8 @@
-"""Proof that the reference starts as the law says, at every depth."""
+"""Proof that the reference starts as the law says, at every depth.
+
+A real buddy system of each depth is constructed, and compared with the law's initial state block by block. One of
+another depth is constructed beside it, with which it must share no container.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Any buddy system: its containers with unknown contents, what they must be like, and which blocks they stand for."""
+"""A buddy system with unknown contents: its containers, their invariants, and the law's state for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -21,24 +21,24 @@ ATTRIBUTES = frozenset(
 
 
 class SymbolicBuddy(Protocol):
-    """The reference with these in the place of its attributes."""
+    """The reference with stand-ins in the place of its attributes."""
 
     depth: Number
     free_blocks: Sets
     allocated: Map
     fixed: Set
 
-    allocate: Callable[..., Any]
-    reserve: Callable[..., Any]
-    free: Callable[..., Any]
-    fix: Callable[..., Any]
-    size: Callable[..., Any]
-    blocks: Callable[..., Any]
-    _carve: Callable[..., Any]
+    def allocate(self, pages: Number) -> Number | None: ...
+    def reserve(self, page: Number, pages: Number) -> bool: ...
+    def free(self, page: Number, pages: Number) -> bool: ...
+    def fix(self, page: Number, pages: Number) -> bool: ...
+    def size(self, page: Number) -> Number: ...
+    def blocks(self) -> Sequence[tuple[Number, Number, Truth]]: ...
+    def _carve(self, order: Number, page: Number, wanted: Number) -> None: ...
 
 
-def starts_are_blocks(buddy: SymbolicBuddy, page: Number) -> Truth:
-    """What is noted as allocated is a block in the range."""
+def allocated_are_blocks(buddy: SymbolicBuddy, page: Number) -> Truth:
+    """What the reference has as allocated is a block: it lies in the range, and is aligned to its size."""
     order = buddy.allocated.at(page)
     in_range = (page >> buddy.depth == 0) & (order <= buddy.depth)
     return implies(buddy.allocated.has(page), in_range & is_aligned(page, order))
@@ -69,15 +69,15 @@ def unknown_code(run: Run) -> tuple[SymbolicBuddy, Blocks]:
     before = reference()
     state = replace(blocks_of(before), order_at=run.function("order_at", "page", high=ORDER.highest, gives="order"))
     run.assume_all(INVARIANTS, state)
-    run.assume_for_all(("page",), lambda page: starts_are_blocks(before, page))
+    run.assume_for_all(("page",), lambda page: allocated_are_blocks(before, page))
     return reference(), state
 
 
-NOT_KEPT = ("order_at", "held_order", "held_page")  # by the reference, between two operations
+NOT_KEPT = ("order_at", "held_order", "held_page")  # parts of the law's state that the reference does not have
 
 
 def contents(buddy: SymbolicBuddy) -> dict[str, object]:
-    """What each attribute has: who writes to a container puts other contents in the place of these."""
+    """What each attribute contains. A write to a stand-in gives it a new function, so an equal one was not written."""
     return {
         "depth": buddy.depth,
         "free_blocks": buddy.free_blocks.has,
@@ -86,14 +86,14 @@ def contents(buddy: SymbolicBuddy) -> dict[str, object]:
     }
 
 
-def untouched(run: Run, buddy: SymbolicBuddy, before: Mapping[str, object], but: str = "") -> None:
-    """Claims that the object is what it was, but for this attribute."""
+def assert_unchanged(run: Run, buddy: SymbolicBuddy, before: Mapping[str, object], but: str = "") -> None:
+    """Claims that the reference contains what it did before, but for this attribute."""
     for name, now in contents(buddy).items():
         if name != but:
             run.assert_goal(f"{name} is left as it was", now is before[name] or now == before[name])
 
 
 def is_the_laws(run: Run, buddy: SymbolicBuddy, due: Blocks) -> None:
-    """Claims that the object is what this state describes, each attribute, and its notes are such as they must be."""
+    """Claims that the reference stands for this state, and that what it has as allocated is a block."""
     law_obligations.same_state(run, LAW, blocks_of(buddy), due, NOT_KEPT)
-    run.assert_goal("what is noted as allocated is a block", starts_are_blocks(buddy, run.point("page")))
+    run.assert_goal("what is noted as allocated is a block", allocated_are_blocks(buddy, run.point("page")))

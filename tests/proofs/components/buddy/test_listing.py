@@ -34,6 +34,6 @@ def test_a_list_of_blocks(
             yield number(found[0]) == first
             yield number(found[1]) == pages
             yield found[2] == allocated
-            yield stand_in.is_block(number(place)) == allocated
+            yield stand_in.is_block_at(number(place)) == allocated
 
     agree(integers, both, [lambda listing, entry=entry: listing.append(entry) for entry in added], same)
