@@ -1,7 +1,8 @@
-"""Where an address lies, computed or unknown: the arithmetic of pages and slots, proved once.
+"""The arithmetic of pages and slots: lemmas, proved here with bit vectors, that the proofs of the code assume.
 
-The proofs of the code count with integers, which have no bits: they know of shifts and masks only what is stated here
-(`ARITHMETIC`) and proved with bit vectors.
+The proofs of the code count with the solver's integers. Integers have no bits, so shifts and masks are unknown
+functions there, of which only these lemmas (`ARITHMETIC`) are known. The division of an address into page and slot is
+written `Places`: the lemmas are proved of what is computed, and assumed of unknown functions.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Places:
     starts: Relation
 
 
-def exact(page_shift: Number) -> Places:
-    """As it is computed."""
+def computed_places(page_shift: Number) -> Places:
+    """As the code computes it."""
 
     def offset(address: Number) -> Number:
         return address & (1 << page_shift) - 1
@@ -54,8 +55,8 @@ def exact(page_shift: Number) -> Places:
     )
 
 
-def opaque(run: Run) -> Places:
-    """Unknown, but for what is taken as given, which is proved of what is computed (`ARITHMETIC`)."""
+def unknown_places(run: Run) -> Places:
+    """As unknown functions, of which a proof assumes the lemmas that it needs."""
     return Places(
         page=run.function("page_of", "block", gives="page"),
         begins=run.relation("begins", "block"),
@@ -64,12 +65,12 @@ def opaque(run: Run) -> Places:
     )
 
 
-# Arithmetic, proved once: of points, and of any number where it says so below. It may be taken as given of other
-# numbers only where its premise excludes them.
+# The lemmas. Each is proved of the points that `ARITHMETIC` names, or of any number where that says "any". It may be
+# assumed of another number only where its premise excludes that number.
 
 
 def pages_have_sizes(places: Places, page_shift: Number) -> Truth:
-    """A page has as many bytes as the scope says, and all addresses together have no more pages than that allows."""
+    """The size of a page lies in the scope, and so does the number of pages that all addresses together have."""
     size, pages = 1 << page_shift, 1 << 64 - page_shift
     return (
         (1 << LEAST_PAGE <= size) & (size <= 1 << LARGEST_PAGE) & (1 << LARGEST_PAGE <= pages) & (pages <= MOST_PAGES)
@@ -86,7 +87,7 @@ def addresses_have_parts(places: Places, page_shift: Number, block: Number, shif
 
 
 def other_numbers_have_no_page(places: Places, page_shift: Number, block: Number) -> Truth:
-    """Divided by a page's size, 0 is page 0, and what is below or above all addresses is below or above all pages."""
+    """Divided by a page's size, 0 is page 0, and a number below or above all addresses is below or above all pages."""
     page = block >> page_shift
     return (
         implies(block == 0, page == 0)
@@ -108,32 +109,32 @@ def bytes_need_pages(places: Places, page_shift: Number, size: Number) -> Truth:
 
 
 def pages_are_counted(places: Places, page_shift: Number, block: Number, size: Number) -> Truth:
-    """So many bytes from the first of a page lies the page that lies as many pages further."""
+    """The byte at a distance from the start of a page lies as many pages further as whole pages fit the distance."""
     fits = places.begins(block) & (0 <= size) & (size <= HIGHEST)
     return implies(fits, block + size >> page_shift == places.page(block) + (size >> page_shift))
 
 
 def bytes_lie_in_pages(places: Places, page_shift: Number, size: Number, pages: Number) -> Truth:
-    """So many bytes lie in so many pages if they do when divided by the size of a page."""
+    """A number whose quotient by the size of a page is below a number of pages is below these pages' bytes."""
     fits = (0 <= size) & (size <= HIGHEST) & (size >> page_shift < pages)
     return implies(fits, size < pages << page_shift) & (0 <= pages << page_shift)
 
 
 def blocks_lie_in_their_slots(places: Places, page_shift: Number, block: Number, last: Number, shift: Number) -> Truth:
-    """A block whose last byte lies in its slot has no more bytes than that."""
+    """A block whose last byte lies in its slot has no more bytes than the slot."""
     same = (places.page(last) == places.page(block)) & (places.slot(last, shift) == places.slot(block, shift))
     within = (shift < page_shift) & places.starts(block, shift) & (0 <= last) & (last <= HIGHEST) & same
     return implies(within, last - block < 1 << shift)
 
 
 def objects_end_at_addresses(places: Places, page_shift: Number, block: Number, shift: Number) -> Truth:
-    """An object has a byte at least, and its last byte a 64-bit address."""
+    """An object has at least one byte, and its last byte has a 64-bit address."""
     is_object = (shift < page_shift) & places.starts(block, shift)
     return implies(is_object, (1 <= 1 << shift) & (block + (1 << shift) <= 1 << 64))
 
 
 def slots_follow_each_other(places: Places, page_shift: Number, slot: Number, other: Number, shift: Number) -> Truth:
-    """Slots of a page follow each other as their addresses do."""
+    """The slots of a page are in the order of their addresses."""
     return implies(shift < page_shift, (slot <= other) == (slot << shift <= other << shift))
 
 
@@ -148,7 +149,7 @@ def objects_keep_their_bytes(places: Places, page_shift: Number, block: Number, 
 def places_follow_addresses(
     places: Places, page_shift: Number, block: Number, byte: Number, last: Number, shift: Number
 ) -> Truth:
-    """Pages follow each other as addresses do, and so do the slots of a page."""
+    """Pages are in the order of addresses, and so are the slots of one page."""
     page = places.page
 
     def slot(address: Number) -> Number:
@@ -163,7 +164,7 @@ def places_follow_addresses(
 def slots_have_addresses(
     places: Places, page_shift: Number, page: Number, slot: Number, shift: Number, address: Number
 ) -> Truth:
-    """The address of a slot leads back to its page and its slot."""
+    """The address computed for a slot of a page lies in that page, and begins that slot."""
     is_its_address = address == (page << page_shift) + (slot << shift)
     fits = is_its_address & (shift < page_shift) & (slot < 1 << page_shift - shift) & (page < 1 << 64 - page_shift)
     found = (places.page(address) == page) & (places.slot(address, shift) == slot) & places.starts(address, shift)
@@ -171,14 +172,14 @@ def slots_have_addresses(
 
 
 def pages_have_addresses(places: Places, page_shift: Number, page: Number, address: Number) -> Truth:
-    """The address of a page leads back to it."""
+    """The address computed for a page lies in that page, and begins it."""
     fits = (address == page << page_shift) & (0 <= page) & (page < 1 << 64 - page_shift)
     found = (places.page(address) == page) & places.begins(address)
     return implies(fits, found & (page <= address) & (address < 1 << 64))
 
 
 def places_are_addresses(places: Places, page_shift: Number, block: Number, other: Number, shift: Number) -> Truth:
-    """Two addresses that begin one page, or one slot of it, are one address."""
+    """Two addresses that begin the same page, or the same slot of it, are equal."""
     pages = places.begins(block) & places.begins(other)
     slots = places.starts(block, shift) & places.starts(other, shift)
     same = pages | (slots & (places.slot(block, shift) == places.slot(other, shift)))
@@ -211,12 +212,12 @@ ARITHMETIC: dict[Condition, tuple[str, ...]] = {
 
 
 def arithmetic(lemma: Condition) -> Obligation:
-    """Pages and slots are powers of two, of any size."""
+    """A lemma, of pages of any size in the scope and slots of any power of two."""
 
     @proved(f"arithmetic.{lemma.__name__.replace('_', '-')}", "theorem", prose(lemma))
     def body(run: Run) -> None:
         page_shift = run.number("page_shift", LEAST_PAGE, LARGEST_PAGE)
         points = [run.any_number("block") if each == "any" else run.point(each) for each in ARITHMETIC[lemma]]
-        run.assert_goal(prose(lemma), lemma(exact(page_shift), page_shift, *points))
+        run.assert_goal(prose(lemma), lemma(computed_places(page_shift), page_shift, *points))
 
     return body

@@ -1,7 +1,9 @@
-"""Proofs that the code of the heap and its slabs is the law's.
+"""Proofs of the code of `impl/heap.py`: `new` and `delete` do what the law says.
 
-Its containers are unknown: any number of slabs of any classes, whatever is taken of them, and any number of larger
-blocks (`proofs/components/heap/symbolic_heap.py`).
+The code runs on a heap with any number of slabs of any classes, any objects taken of them, and any number of larger
+blocks (`symbolic_heap.py`). `_get`, which gets pages and notes, and `slot_for`, which finds the class for a size, are
+proved by themselves (`get_refines`, `slot_for_refines`); where `new` calls them, stand-ins do what was proved. Assumed
+are the lemmas of `places.py` about addresses, and that the source of pages does what `models.Source` does.
 """
 
 from __future__ import annotations
@@ -24,10 +26,10 @@ from memoracle.proofs.components.heap.address_arithmetic import (
     slots_lie_in_pages,
 )
 from memoracle.proofs.components.heap.layouts import heads_of_layouts
-from memoracle.proofs.components.heap.models import Notes, Source, among
-from memoracle.proofs.components.heap.places import aligned_blocks, computes, looks_up
+from memoracle.proofs.components.heap.models import CountedNotes, Source, is_in_run
+from memoracle.proofs.components.heap.places import aligned_blocks, assume_lookup, assume_new_block
 from memoracle.proofs.components.heap.symbolic_heap import (
-    KNOWN,
+    CONTAINER_INVARIANTS,
     WHERE_BLOCKS_LIE,
     SymbolicHeap,
     any_runs,
@@ -54,13 +56,13 @@ from memoracle.spec import heap as law
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 
-def containers_are_right(run: Run, heap: SymbolicHeap) -> dict[str, Symbolic]:
-    """Claims that the containers are as they must be, at points that are returned."""
+def assert_container_invariants(run: Run, heap: SymbolicHeap) -> dict[str, Symbolic]:
+    """Claims the invariants of the containers at unknown points, and returns these."""
     points = run.point_of_each(("page", "later", "slot", "shift"))
     pairs = ((points["page"], points["later"]), (heap.pages.last, points["later"]))
     for pair in pairs:
         run.touch(("page", "later"), pair)
-    for known, parameters in KNOWN.items():
+    for known, parameters in CONTAINER_INVARIANTS.items():
         run.assert_goal(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
     return points
 
@@ -68,37 +70,42 @@ def containers_are_right(run: Run, heap: SymbolicHeap) -> dict[str, Symbolic]:
 def is_the_laws(
     run: Run, heap: SymbolicHeap, state: law.Heap, touched: Number | None = None, made: bool = False
 ) -> None:
-    """Claims that the reference has the blocks of this state, and that its containers are as they must be.
+    """Claims that the reference stands for this state, and that the invariants of its containers hold.
 
-    touched: the block that was made or deleted, if one was.
+    touched: the block that was made or deleted, if one was.  made: whether it was made.
     """
     address = run.point("block")
     if touched is not None:
         shift = heap.slabs.slot_of(page_of(heap, touched))
         run.suppose(places_are_addresses(heap.places, heap.page_shift, touched, address, shift))
         run.suppose(slots_lie_in_pages(heap.places, heap.page_shift, address, shift))
-    lives = blocks_of(heap, state).is_live(address) == state.is_live(address)
+    same_live = blocks_of(heap, state).is_live(address) == state.is_live(address)
     fits = blocks_fit(heap, state.size, address)
-    run.assert_and_assume("the live blocks are what the law says", lives)
+    run.assert_and_assume("the live blocks are what the law says", same_live)
     if made:
-        run.assert_and_assume("the last byte of an old block lies where it lay", implies(address != touched, fits))
+        run.assert_and_assume(
+            "the last byte of an older block still lies in its slot, or in its pages", implies(address != touched, fits)
+        )
         run.assert_and_assume(
             "the last byte of a new block lies in its slot, or in its pages", implies(address == touched, fits)
         )
     run.assert_goal(prose(blocks_fit), fits)
-    containers_are_right(run, heap)
+    assert_container_invariants(run, heap)
 
 
 # Pages
 
 
-def becomes(run: Run, heap: SymbolicHeap, before: Source, pages: Number) -> tuple[Property, Property]:
-    """What getting pages leaves, of any page and of the page that is got: nothing is lost, and the new run is new."""
+def after_getting(run: Run, heap: SymbolicHeap, before: Source, pages: Number) -> tuple[Property, Property]:
+    """What holds after pages were got: any run that was out is kept and has a note, and the run that was got is new.
+
+    before: the runs of pages before.  pages: how many were asked for.
+    """
     after, noted = heap.pages.copy(), heap.notes.has
 
     def kept(page: Number) -> Truth:
-        lasts = after.got(page) & (after.length(page) == before.length(page))
-        return implies(before.got(page), lasts) & (noted(page) == after.got(page))
+        is_kept = after.got(page) & (after.length(page) == before.length(page))
+        return implies(before.got(page), is_kept) & (noted(page) == after.got(page))
 
     def new(page: Number) -> Truth:
         return after.got(page) & neg(before.got(page)) & (after.length(page) == pages)
@@ -107,19 +114,22 @@ def becomes(run: Run, heap: SymbolicHeap, before: Source, pages: Number) -> tupl
 
 
 @dataclass
-class Pages:
-    """The pages that a heap has."""
+class HeapPages:
+    """The pages of a heap, as invariants read them."""
 
     pages: Source
     page_shift: Number
 
 
-class Getting:
-    """Stands in for `_get`, of which `get_refines` shows what it does. Nothing else may touch pages and notes."""
+class GetStandIn:
+    """Stands in for `_get`: it does what `get_refines` proves of that.
+
+    It claims that the code changes pages and notes nowhere else.
+    """
 
     def __init__(self, run: Run, heap: SymbolicHeap) -> None:
         self.run, self.heap = run, heap
-        self.left = notes_kept(heap)  # as the last call left pages and notes, or as they were at first
+        self.left = note_contents(heap)  # as the last call left pages and notes, or as they were at first
         self.asked: list[Number] = []  # how many pages were asked for, each time
         self.got: list[Number] = []  # the first page of each run that was got
         run.replace(heap, "_get", self)
@@ -133,12 +143,12 @@ class Getting:
             page = run.point("page")
             heap.pages.becomes(Source(run, heap.page_shift, *any_runs(run, "-later")))
             heap.notes.has, heap.notes.at = run.relation("noted-later", "page"), run.function("note-later", "page")
-            kept, new = becomes(run, heap, before, pages)
-            known = Pages(heap.pages.copy(), heap.page_shift)
+            kept, new = after_getting(run, heap, before, pages)
+            known = HeapPages(heap.pages.copy(), heap.page_shift)
             run.assume_for_all(("page",), kept)
             run.assume_for_all(("page",), lambda each: runs_have_addresses(known, each))
             run.assume_for_all(("page", "later"), lambda first, each: runs_are_apart(known, first, each))
-        self.left = notes_kept(heap)
+        self.left = note_contents(heap)
         if run.fresh_truth("refuses"):
             heap.pages.refused = True
             return None
@@ -149,62 +159,63 @@ class Getting:
         return page
 
     def keeps_notes(self) -> None:
-        """Claims that the code around it leaves pages and notes as they were."""
-        kept = same(notes_kept(self.heap), self.left)
+        """Claims that pages and notes are as the last call left them."""
+        kept = all_identical(note_contents(self.heap), self.left)
         self.run.assert_goal("pages and notes change only where pages are got", kept)
 
 
-@proved_of_code("get.refines", "refinement", "pages that are got are new, are noted, and leave a note in reserve")
+@proved_of_code("get.refines", "refinement", "pages that are got are new and get a note, and a note is left in reserve")
 def get_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
     before, constant, pages = heap.pages.copy(), constants(heap), run.fresh("pages", 1, MOST_PAGES)
-    blocks = blocks_kept(heap)
+    blocks = block_contents(heap)
     page = run.call(heap._get, pages)
-    points = containers_are_right(run, heap)
-    kept, new = becomes(run, heap, before, pages)
+    points = assert_container_invariants(run, heap)
+    kept, new = after_getting(run, heap, before, pages)
     run.assert_goal("what was got before is kept, and noted", kept(points["page"]))
-    run.assert_goal("no slab and no block changes", same(blocks_kept(heap), blocks))
+    run.assert_goal("no slab and no block changes", all_identical(block_contents(heap), blocks))
     keeps_constants(run, heap, constant)
     if page is None:
-        run.assert_goal("it fails only where no pages were to be had", heap.pages.refused)
+        run.assert_goal("it fails only if the source has no pages", heap.pages.refused)
     else:
         run.assert_goal("the new run is new, and as long as was asked for", new(page))
 
 
-def blocks_kept(heap: SymbolicHeap) -> list[object]:
-    """What the containers of slabs and blocks have: who writes to one puts other contents in their place."""
+def block_contents(heap: SymbolicHeap) -> list[object]:
+    """What the containers of slabs and blocks contain. A write to a stand-in gives it a new function."""
     slabs, large, room, empty = heap.slabs, heap.large, heap.room, heap.empty
     return [slabs.has, slabs.slot_of, slabs.is_free, slabs.count, large.has, large.at, room.has, empty.has, empty.at]
 
 
-def notes_kept(heap: SymbolicHeap) -> list[object]:
-    """What is known of pages and notes."""
+def note_contents(heap: SymbolicHeap) -> list[object]:
+    """What the source of pages and the containers of notes contain."""
     pages, notes = heap.pages, heap.notes
     kept = [pages.got, pages.length, pages.run_at, notes.has, notes.at, heap.reserve]
-    return [*kept, *([heap.spare.length] if isinstance(heap.spare, Notes) else [heap.spare.has])]
+    return [*kept, *([heap.spare.length] if isinstance(heap.spare, CountedNotes) else [heap.spare.has])]
 
 
-def everything(heap: SymbolicHeap) -> list[object]:
-    """What all containers have."""
-    return [*blocks_kept(heap), *notes_kept(heap)]
+def all_contents(heap: SymbolicHeap) -> list[object]:
+    """What all containers contain."""
+    return [*block_contents(heap), *note_contents(heap)]
 
 
-def same(now: list[object], before: list[object]) -> bool:
+def all_identical(now: list[object], before: list[object]) -> bool:
+    """Whether nothing was written between two lists of contents."""
     return all(one is other for one, other in zip(now, before, strict=True))
 
 
 def any_size(run: Run) -> Number:
-    """Any number of bytes that may be asked for, also fewer than none."""
+    """Any number of bytes that a caller may ask for, even a negative one, on two paths."""
     size = run.point("size")
     return size if run.decide(z3.Bool("at least no bytes")) else -1 - size
 
 
-@proved("slot-for.refines", "refinement", "the class that serves a size is large enough, and aligned as is due")
+@proved("slot-for.refines", "refinement", "the class that serves a size is large enough, and aligned as the law says")
 def slot_for_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
-    size, constant, contents = run.any_number("size"), constants(heap), everything(heap)
+    size, constant, contents = run.any_number("size"), constants(heap), all_contents(heap)
     slot = run.call(heap.slot_for, size)
-    run.assert_goal("nothing changes", same(everything(heap), contents))
+    run.assert_goal("nothing changes", all_identical(all_contents(heap), contents))
     keeps_constants(run, heap, constant)
     run.assert_goal("the class is large enough, or whole pages serve", may_serve(heap, slot, size))
     shift = run.point("shift")
@@ -214,11 +225,15 @@ def slot_for_refines(run: Run) -> None:
 
 
 def may_serve(heap: SymbolicHeap, slot: Number, size: Number) -> Truth:
+    """Whether slots of 2^slot bytes serve a size. A slot of 0 stands for whole pages, which serve any."""
     return (slot == 0) | (is_class(heap, slot) & (size <= 1 << slot))
 
 
-def serving(run: Run, heap: SymbolicHeap, size: Number, served: list[Number]) -> Number:
-    """Stands in for `slot_for`, of which `slot_for_refines` shows what it does. served: the sizes so far."""
+def slot_for_stand_in(run: Run, heap: SymbolicHeap, size: Number, served: list[Number]) -> Number:
+    """Stands in for `slot_for`: it does what `slot_for_refines` proves of that.
+
+    served: to which each size is added that it is called with.
+    """
     with run.reading_law():
         served.append(size)
         slot = run.point("shift")
@@ -226,8 +241,8 @@ def serving(run: Run, heap: SymbolicHeap, size: Number, served: list[Number]) ->
     return slot
 
 
-def noting_as_one_step(run: Run, heap: SymbolicHeap) -> None:
-    """Makes the ways through the notes of what is empty or full come together again: nothing else depends on them."""
+def merge_paths(run: Run, heap: SymbolicHeap) -> None:
+    """Merges the paths through the methods that keep track of empty and full slabs, on which nothing else depends."""
     parts = (heap.empty, "has"), (heap.room, "has")
     for name in ("_keep_no_more", "_leave_if_full"):
         heap.__dict__[name] = partial(merged, run, parts, getattr(heap, name))
@@ -239,16 +254,16 @@ def noting_as_one_step(run: Run, heap: SymbolicHeap) -> None:
 def new_refines(run: Run) -> None:
     heap, state = unknown_code(run)
     size = any_size(run)
-    getting = Getting(run, heap)
-    noting_as_one_step(run, heap)
+    getting = GetStandIn(run, heap)
+    merge_paths(run, heap)
     constant, served = constants(heap), list[Number]()
-    run.replace(heap, "slot_for", lambda size: serving(run, heap, size, served))
+    run.replace(heap, "slot_for", lambda size: slot_for_stand_in(run, heap, size, served))
     run.assume(bytes_need_pages(heap.places, heap.page_shift, size))
     address = run.call(heap.new, size)
     keeps_constants(run, heap, constant)
     getting.keeps_notes()
     looked_up = size < 0 if not served else len(served) == 1 and served[0] == size
-    run.assert_goal("a class is looked up once, for this size, unless that is less than none", looked_up)
+    run.assert_goal("a class is looked up once, for this size, unless the size is negative", looked_up)
     run.assert_goal("pages are got once at most", len(getting.asked) <= 1)
     for asked in getting.asked:
         run.assert_goal(
@@ -258,11 +273,11 @@ def new_refines(run: Run) -> None:
         run.assert_goal("pages that are got are used", heap.slabs.has(page) | heap.large.has(page))
     if address is None:
         nowhere = neg(law.lies_within_addresses(state, size, run.point("address")))
-        run.assert_goal("it fails only where no block can be, or no pages were to be had", nowhere | heap.pages.refused)
+        run.assert_goal("it fails only where no block fits, or the source has no pages", nowhere | heap.pages.refused)
         is_the_laws(run, heap, state)
         return
     after, points = law.new(state, size, address), {"size": size, "address": address}
-    computes(run, heap, state, size, address)
+    assume_new_block(run, heap, state, size, address)
     for clause in law.new.guard:
         if clause is law.is_disjoint:
             continue  # see `new_is_disjoint`
@@ -271,7 +286,9 @@ def new_refines(run: Run) -> None:
 
 
 @proved(
-    "new.of-any-size.gets-enough", "theorem", "as many pages are got as the bytes need, more than all addresses, too"
+    "new.of-any-size.gets-enough",
+    "theorem",
+    "as many pages are asked for as a size needs, even one beyond all addresses",
 )
 def new_of_any_size(run: Run) -> None:
     heap, _ = unknown_code(run, knowing=())
@@ -283,8 +300,8 @@ def new_of_any_size(run: Run) -> None:
 
     run.replace(heap, "slot_for", slot_for)
     run.replace(heap, "_get", lambda pages: asked.append(pages))
-    run.assert_goal("there are none", run.call(heap.new, size) is None)
-    run.assert_goal("pages are asked for, once, unless for fewer than no bytes", (size < 0) | (len(asked) == 1))
+    run.assert_goal("without pages it fails", run.call(heap.new, size) is None)
+    run.assert_goal("pages are asked for once, unless the size is negative", (size < 0) | (len(asked) == 1))
     for each in served:
         run.assert_goal("it is this size for which no slab serves", each == size)
     for pages in asked:
@@ -296,15 +313,15 @@ def new_of_any_size(run: Run) -> None:
 def new_is_disjoint(run: Run) -> None:
     heap, state = unknown_code(run, WHERE_BLOCKS_LIE)
     size, byte = any_size(run), run.point("byte")
-    Getting(run, heap)
-    noting_as_one_step(run, heap)
-    run.replace(heap, "slot_for", lambda size: serving(run, heap, size, []))
+    GetStandIn(run, heap)
+    merge_paths(run, heap)
+    run.replace(heap, "slot_for", lambda size: slot_for_stand_in(run, heap, size, []))
     run.assume(bytes_need_pages(heap.places, heap.page_shift, size))
     address = run.call(heap.new, size)
-    run.goals.clear()  # what containers ask of the code is a claim of `new.refines`
+    run.goals.clear()  # the goals of stand-ins are claimed in `new.refines`
     if address is None:
         return
-    computes(run, heap, state, size, address)
+    assume_new_block(run, heap, state, size, address)
     after, other = law.new(state, size, address), state.block_at(byte)
     run.touch(("page", "later"), (page_of(heap, address), page_of(heap, byte)))
     for block in (address, other):
@@ -316,9 +333,11 @@ def new_is_disjoint(run: Run) -> None:
         run.assert_and_assume(
             "the byte lies in the new object's slot", implies(shared, share_a_slot(heap, address, byte))
         )
-        run.assert_and_assume("a live block that has it is no run of pages", implies(shared, neg(is_run(heap, other))))
         run.assert_and_assume(
-            "a live object that has it lies in that slot, too", implies(shared, share_a_slot(heap, other, byte))
+            "a live block that has the byte is not a run of pages", implies(shared, neg(is_run(heap, other)))
+        )
+        run.assert_and_assume(
+            "a live object that has the byte lies in that slot, too", implies(shared, share_a_slot(heap, other, byte))
         )
     else:
         for says, block in (("the byte lies in the new run", address), ("it lies in a live block's run", other)):
@@ -327,10 +346,12 @@ def new_is_disjoint(run: Run) -> None:
 
 
 def lies_in_run(heap: SymbolicHeap, first: Number, page: Number) -> Truth:
-    return heap.pages.got(first) & among(first, heap.pages.length(first), page)
+    """Whether a page belongs to a run that is handed out and starts at `first`."""
+    return heap.pages.got(first) & is_in_run(first, heap.pages.length(first), page)
 
 
 def share_a_slot(heap: SymbolicHeap, block: Number, byte: Number) -> Truth:
+    """Whether two addresses lie in the same slot of the same page."""
     return (page_of(heap, block) == page_of(heap, byte)) & (slot_of(heap, block) == slot_of(heap, byte))
 
 
@@ -339,35 +360,33 @@ def delete_refines(run: Run) -> None:
     heap, state = unknown_code(run)
     address, page = run.any_number("address"), run.point("page")
     got, was_slab, was_large = heap.pages.got, heap.slabs.has, heap.large.has
-    constant, contents = constants(heap), everything(heap)
-    looks_up(run, heap, address)
+    constant, contents = constants(heap), all_contents(heap)
+    assume_lookup(run, heap, address)
     done = run.call(lambda: bool(heap.delete(address)))
     keeps_constants(run, heap, constant)
     if done:
         run.assert_goal("the law allows it", law.delete.allows(state, address=address))
         gone = (was_slab(page) & neg(heap.slabs.has(page))) | (was_large(page) & neg(heap.large.has(page)))
         given_back = got(page) & neg(heap.pages.got(page))
-        run.assert_goal("pages go back once they are used no more, and no others", given_back == gone)
+        run.assert_goal("pages are given back when nothing uses them any more, and no others", given_back == gone)
         run.assert_and_assume("a block has a 64-bit address", (0 <= address) & (address <= HIGHEST))
         is_the_laws(run, heap, law.delete(state, address), address)
         return
     run.assert_goal("it fails only if the law says so", neg(law.delete.allows(state, address=address)))
-    run.assert_goal("nothing changes", same(everything(heap), contents))
+    run.assert_goal("nothing changes", all_identical(all_contents(heap), contents))
 
 
-@proved_of_code(
-    "delete.makes-room", "refinement", "a slab of which an object is deleted has room, as long as it is kept"
-)
+@proved_of_code("delete.makes-room", "refinement", "a slab that is kept when one of its objects is deleted has room")
 def delete_makes_room(run: Run) -> None:
     heap, _ = unknown_code(run)
     address = run.point("address")
     page, was_large = address >> heap.page_shift, heap.large.has
-    looks_up(run, heap, address)
+    assume_lookup(run, heap, address)
     if run.call(lambda: bool(heap.delete(address))):
         kept = heap.slabs.has(page) & neg(was_large(page)) & (address != 0)
         room = heap.room.has(heap.slabs.slot_of(page), page)
-        run.goals.clear()  # what containers ask of the code is a claim of `delete.refines`
-        run.assert_goal("it has room", implies(kept, room))
+        run.goals.clear()  # the goals of stand-ins are claimed in `delete.refines`
+        run.assert_goal("the slab has room", implies(kept, room))
 
 
 CODE = (

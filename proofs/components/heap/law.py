@@ -1,4 +1,9 @@
-"""Proofs of the heap's law: live blocks stay disjoint and aligned, getting pages ends, slabs are laid out right."""
+"""Proofs of the heap's law: live blocks stay disjoint and aligned, getting pages ends, and slabs are laid out right.
+
+The invariants of blocks and of the reserve of notes hold initially and are preserved by each operation. The code that
+lays slabs out is run on unknown numbers, and must return what the law of layouts says. The bitmap of a slab is that of
+`spec/bitmap.py`; what a slab concludes from its count of free slots follows from that law, by induction over the slots.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,7 @@ from memoracle.spec import heap as law
 from memoracle.spec import slab as slab_law
 from memoracle.spec.clauses import Operation, implies, neg
 
-# Binary logarithms: a smaller page has no room for two notes, and larger ones no x64 machine has.
+# Binary logarithms: a smaller page has no room for two notes, and no x64 machine has larger ones.
 LEAST_PAGE, LARGEST_PAGE = 6, 30
 SCOPE = f"unbounded, of pages of 2^{LEAST_PAGE} to 2^{LARGEST_PAGE} bytes"
 ADDRESS = Sort("address")
@@ -37,7 +42,7 @@ FUNCTIONS = {
 
 
 def unknown(run: HypothesisPool) -> law.Heap:
-    """Any blocks, of pages of any size and with any alignment."""
+    """Any blocks, with any alignment, in pages of any size in the scope. Nothing is assumed of them yet."""
     return law.Heap(
         page_shift=run.number("page_shift", LEAST_PAGE, LARGEST_PAGE),
         alignment=run.number("alignment"),
@@ -48,6 +53,7 @@ def unknown(run: HypothesisPool) -> law.Heap:
 
 
 def initial(run: HypothesisPool) -> law.Heap:
+    """The initial state, of pages of any size and with any alignment."""
     state = unknown(run)
     return law.nothing(state.page_shift, state.alignment)
 
@@ -72,7 +78,7 @@ proved = Claims("heap", SORTS, SCOPE)
 
 
 def keeps_others(operation: Operation) -> Obligation:
-    """That an operation leaves every block as it was but the one that it names."""
+    """That an operation changes no block but the one that it makes or deletes."""
     claim = f"after {operation.name} every other block is as it was"
 
     @proved(f"{law_obligations.short(operation)}.keeps-other-blocks", "theorem", claim)
@@ -81,7 +87,7 @@ def keeps_others(operation: Operation) -> Obligation:
         block = run.point("block")
         other = before.is_live(block) if operation is law.new else before.is_live(block) & (block != values["address"])
         same = after.is_live(block) & (after.size(block) == before.size(block))
-        run.assert_goal("it lives, and has its bytes", implies(other, same))
+        run.assert_goal("it is live, and has its bytes", implies(other, same))
 
     return body
 
@@ -93,7 +99,7 @@ OTHERS = (keeps_others(law.new), keeps_others(law.delete))
 
 
 def reserve() -> Iterator[Obligation]:
-    """That a note is always left. How many there are has no bound of its own."""
+    """That a note is always left. That their number stays within bounds is not claimed: the law sets no limit."""
     return (each for each in law_obligations.obligations(RESERVE) if not each.name.endswith("keeps-bounds"))
 
 
@@ -101,7 +107,10 @@ def reserve() -> Iterator[Obligation]:
 
 
 def unknown_layout(run: HypothesisPool, least_page: int = LEAST_PAGE) -> slab_law.Layout:
-    """Numbers of any size."""
+    """A layout of any numbers. Nothing is assumed of it yet.
+
+    least_page: the binary logarithm of the smallest page there may be.
+    """
     most = 1 << LARGEST_PAGE
     return slab_law.Layout(
         page_shift=run.number("page_shift", least_page, LARGEST_PAGE),
@@ -133,10 +142,12 @@ def header_refines(run: Run) -> None:
     run.assert_goal("the objects", slab_code.LEAST_OBJECTS == slab_law.LEAST_OBJECTS)
 
 
-# What a slab knows by counting (of the bitmap's law)
+# What the count of a slab's free slots says of each slot: a consequence of the bitmap's law
 
 
 def counted(name: str, claim: str, body: Callable[[Run, bitmap_law.Frames], None]) -> Obligation:
+    """A theorem about any bitmap that satisfies the law of bitmaps."""
+
     def prove(run: Run) -> None:
         state = bitmap.unknown(run)
         run.assume_all(bitmap_law.CHECKED, state)
@@ -154,11 +165,14 @@ def full_count(run: Run, state: bitmap_law.Frames) -> None:
     run.assert_goal(slab_law.counts_every_object.says, slab_law.counts_every_object(state, slot))
 
 
+# Each lemma about all slots is an induction: it holds below slot 0, and if it holds below a slot, below the next too.
+
+
 def image_goes_on(run: Run, state: bitmap_law.Frames) -> None:
     slot = run.point("frame")
     run.assume(slot < state.image, state.free_below(slot) == 0)
     run.assert_goal("none is counted below the next", state.free_below(slot + 1) == 0)
-    run.assert_goal("it begins so", state.free_below(0) == 0)
+    run.assert_goal("none is counted below the first", state.free_below(0) == 0)
 
 
 def none_goes_on(run: Run, state: bitmap_law.Frames) -> None:
@@ -171,11 +185,11 @@ def none_goes_on(run: Run, state: bitmap_law.Frames) -> None:
 def none_counted(run: Run, state: bitmap_law.Frames) -> None:
     run.assume_for_all(("frame",), lambda frame: state.free_below(frame) == 0)
     run.assert_goal("the count is 0", state.count == 0)
-    run.assert_goal("it begins so", state.free_below(0) == 0)
+    run.assert_goal("none is counted below the first", state.free_below(0) == 0)
 
 
 COUNTS = (
-    counted("count-of-header.goes-on", "of the slots under the header none is counted", image_goes_on),
+    counted("count-of-header.goes-on", "no slot under the header is counted", image_goes_on),
     counted("count-of-all.means-all", slab_law.counts_every_object.says, full_count),
     counted("count-of-none.goes-on", "if no slot is free, none is counted below one more", none_goes_on),
     counted("count-of-none.is-0", "if none is counted below any slot, the count is 0", none_counted),

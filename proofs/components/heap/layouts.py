@@ -1,4 +1,4 @@
-"""What the proofs of the heap's code know of the layout of a slab, proved of what the law says of it."""
+"""The lemma about layouts of slabs that the proofs of the heap's code assume, proved of the law's layouts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memoracle.spec.clauses import Truth
 
 
 def layouts_have_heads(layout: Layout) -> Truth:
-    """A page's slots are some of a head, as many as lie before its first object, and then its objects, two or more."""
+    """The slots of a page are those of the head, up to its first object, followed by its objects, two or more."""
     head = layout.first >> layout.slot_shift
     slots = layout.slots == 1 << layout.page_shift - layout.slot_shift
     return slots & (1 <= head) & (head << layout.slot_shift == layout.first) & (layout.slots - head == layout.objects)

@@ -1,7 +1,7 @@
-"""What stands in for what the heap is made of: its slabs and their bitmaps, its notes, and where its pages come from.
+"""Stand-ins for the parts of a heap: slabs and their bitmaps, notes, and the source of pages.
 
-The bitmap of a slab is that of `impl/bitmap.py`, whose code is proved to do what `spec/bitmap.py` says; so here it is
-that law. The source of pages is trusted: what it hands out begins at a page, and belongs to no other caller.
+The code of bitmaps, `impl/bitmap.py`, is proved to do what `spec/bitmap.py` says, so a slab's bitmap does what that law
+says. The source of pages is trusted: what it hands out begins at a page, and was handed out to no other caller.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import slab as slab_law
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
-Contents = tuple[Property, Number]  # of a bitmap: what is free, and how much
+BitmapContents = tuple[Property, Number]  # which slots are free, and how many
 
 
-class Bits:
-    """The bitmap of one slab, which does what its law says. It is read and written where its contents are kept."""
+class SlabBitmap:
+    """Stands in for the bitmap of one slab: it does what the law of bitmaps says.
+
+    read, write: get and set its contents, which stand where the slabs keep them.  head: how many slots the header
+    takes.
+    """
 
     def __init__(
-        self, run: Run, slots: Number, head: Number, read: Callable[[], Contents], write: Callable[..., None]
+        self, run: Run, slots: Number, head: Number, read: Callable[[], BitmapContents], write: Callable[..., None]
     ) -> None:
         self.run, self.slots, self.head, self.read, self.write = run, slots, head, read, write
 
@@ -56,8 +60,8 @@ class Bits:
 
     def _becomes(self, state: bitmap_law.Frames) -> None:
         self.write(state.is_free, state.count)
-        self.run.suppose(*(counts(state, slot) for slot in (self.run.point("slot"), self.head)))
-        self.run.assume_for_all(("slot",), lambda slot: counts(state, slot))
+        self.run.suppose(*(count_is_right(state, slot) for slot in (self.run.point("slot"), self.head)))
+        self.run.assume_for_all(("slot",), lambda slot: count_is_right(state, slot))
 
     def _state(self, is_free: Property, count: Number) -> bitmap_law.Frames:
         return bitmap_law.Frames(
@@ -71,14 +75,14 @@ class Bits:
         )
 
 
-def counts(state: bitmap_law.Frames, slot: Number) -> Truth:
-    """What follows of the bitmap's law of its count: see `heap.count-of-…`."""
+def count_is_right(state: bitmap_law.Frames, slot: Number) -> Truth:
+    """What the law of bitmaps implies of the count and of any slot: see `heap.count-of-…`."""
     inside = (0 <= state.count) & (state.count <= state.reach - state.image)
     return inside & slab_law.counts_every_object(state, slot) & bitmap_law.none_free_at_zero(state, slot)
 
 
-class NewBits:
-    """Makes the bitmap of a new slab, as `Bitmap` does."""
+class BitmapConstructor:
+    """Stands in for the class `Bitmap`, where a new slab constructs one."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -90,7 +94,7 @@ class NewBits:
 
 
 class NewBitmap:
-    """The bitmap of a new slab: no slot is free before all are added."""
+    """Stands in for the bitmap of a new slab. No slot is free until all are added, which must happen once."""
 
     def __init__(self, run: Run, slots: Number, head: Number) -> None:
         self.run, self.slots, self.head = run, slots, head
@@ -112,7 +116,7 @@ class NewBitmap:
 
 
 class Layouts(Keyed):
-    """The layouts of all classes, each by the logarithm of its slot."""
+    """Stands in for the dictionary of the classes' layouts, by the binary logarithm of their slots."""
 
     def __init__(self, run: Run, has: Property, of: Callable[[Number], Layout]) -> None:
         super().__init__(run, has)
@@ -124,7 +128,11 @@ class Layouts(Keyed):
 
 
 class Slabs(Keyed):
-    """A dictionary from pages to slabs: of each page its class, what is free in it, and how much."""
+    """Stands in for the dictionary from pages to slabs.
+
+    slot_of: the binary logarithm of the slots of a page's slab.  is_free: whether a slot of a page is free.  count: how
+    many are.
+    """
 
     def __init__(
         self,
@@ -137,7 +145,7 @@ class Slabs(Keyed):
     ) -> None:
         super().__init__(run, has)
         self.layouts, self.slot_of, self.is_free, self.count = layouts, slot_of, is_free, count
-        self.opened: list[tuple[Number, Bits]] = []  # the slabs that were looked up, the last one last
+        self.opened: list[tuple[Number, SlabBitmap]] = []  # the slabs that were looked up, the last one last
 
     def __getitem__(self, page: Number) -> Slab:
         self._look_up(page)
@@ -145,7 +153,7 @@ class Slabs(Keyed):
         slab = object.__new__(Slab)
         slab.layout = layout
         head = layout.first >> layout.slot_shift
-        bits: Any = Bits(self.run, layout.slots, head, lambda: self._reads(page), self._writes(page))
+        bits: Any = SlabBitmap(self.run, layout.slots, head, lambda: self._reads(page), self._writes(page))
         slab.bitmap = bits
         self.opened.append((page, bits))
         return slab
@@ -156,7 +164,7 @@ class Slabs(Keyed):
         self.slot_of = lambda other: when(other == page, slot, slot_of(other))
         self._writes(page)(bits.is_free, bits.count())
 
-    def _reads(self, page: Number) -> Contents:
+    def _reads(self, page: Number) -> BitmapContents:
         is_free = self.is_free
         return lambda slot: is_free(page, slot), self.count(page)
 
@@ -169,8 +177,8 @@ class Slabs(Keyed):
         return write
 
 
-class Notes:
-    """A list of notes, of which only how many there are is known."""
+class CountedNotes:
+    """Stands in for a list of notes of which only the number is known."""
 
     def __init__(self, run: Run, length: Number) -> None:
         self.run, self.length = run, number(length)
@@ -188,21 +196,21 @@ class Notes:
     def append(self, note: Number) -> None:
         self.length = self.length + 1
 
-    def __iadd__(self, notes: Notes) -> Notes:
+    def __iadd__(self, notes: CountedNotes) -> CountedNotes:
         self.brought.append(notes.length)
         self.length = self.length + notes.length
         return self
 
 
-class Listed:
-    """A list of notes, of which it is known which are on it; that none is on it twice is to be claimed of each change.
+class ListedNotes:
+    """Stands in for a list of notes of which it is known which they are, but not how many.
 
-    Whether any is on it is not known: it may be found empty or not, whatever was put on it.
+    It may be found empty or not, whatever was appended. That no note is in it twice is for proofs to claim, of `once`.
     """
 
     def __init__(self, run: Run, has: Property) -> None:
         self.run, self.has = run, has
-        self.once: list[Truth] = []  # that what was put on it was not on it
+        self.once: list[Truth] = []  # for each note or list that was added: that it was not in the list before
 
     def __bool__(self) -> bool:
         return bool(self.run.fresh_truth("some"))
@@ -220,7 +228,7 @@ class Listed:
         self.once.append(neg(has(note)))
         self.has = lambda other: has(other) | (other == note)
 
-    def __iadd__(self, notes: Listed) -> Listed:
+    def __iadd__(self, notes: ListedNotes) -> ListedNotes:
         has, more, note = self.has, notes.has, self.run.point("note")
         self.once.append(neg(has(note) & more(note)))
         self.has = lambda other: has(other) | more(other)
@@ -228,9 +236,10 @@ class Listed:
 
 
 class Source:
-    """Where pages come from. It hands out runs of pages that it has not handed out, and takes back what it has.
+    """Stands in for the source of pages: it hands out runs of pages which are not handed out, and takes them back.
 
-    got: whether a run that starts at this page is out.  length: of that run.  run_at: the run that a page is of.
+    got: whether a run that starts at this page is handed out.  length: how many pages that run has.  run_at: the first
+    page of the run that a page belongs to.
     """
 
     def __init__(
@@ -244,7 +253,7 @@ class Source:
         self.run, self.shift, self.got, self.length, self.run_at = run, shift, got, length, run_at
         self.refused = False
         self.last: Number = 0  # the first page of the run that was handed out last
-        self.asked: list[Number] = []  # how many pages, each time
+        self.asked: list[Number] = []  # how many pages were asked for, each time
         self.handed: list[Number] = []  # the first page of each run that was handed out
 
     def copy(self) -> Source:
@@ -267,16 +276,16 @@ class Source:
             run.suppose(page + pages <= 1 << 64 - self.shift)
 
             def is_new(first: Number, each: Number) -> Truth:
-                return implies(among(page, pages, each), neg(is_out(before, each, first)))
+                return implies(is_in_run(page, pages, each), neg(is_handed_out(before, each, first)))
 
             run.assume_for_all(("page", "later"), is_new)
         self.got = lambda other: before.got(other) | (other == page)
         self.length = lambda other: when(other == page, pages, before.length(other))
-        self.run_at = lambda each: when(among(page, pages, each), page, before.run_at(each))
+        self.run_at = lambda each: when(is_in_run(page, pages, each), page, before.run_at(each))
         return address
 
     def becomes(self, later: Source) -> None:
-        """Its runs are those of another from here on."""
+        """Takes the runs of another source."""
         self.got, self.length, self.run_at = later.got, later.length, later.run_at
 
     def free_pages(self, address: Number, pages: Number) -> bool:
@@ -288,11 +297,11 @@ class Source:
         return True
 
 
-def among(first: Number, pages: Number, page: Number) -> Truth:
-    """Whether a page is one of a run."""
+def is_in_run(first: Number, pages: Number, page: Number) -> Truth:
+    """Whether a page is one of so many from the first."""
     return (first <= page) & (page < first + pages)
 
 
-def is_out(source: Source, page: Number, first: Number) -> Truth:
-    """Whether a page is one of the run that starts at this page and is out."""
-    return source.got(first) & among(first, source.length(first), page)
+def is_handed_out(source: Source, page: Number, first: Number) -> Truth:
+    """Whether a page belongs to a run that is handed out and starts at `first`."""
+    return source.got(first) & is_in_run(first, source.length(first), page)

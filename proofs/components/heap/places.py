@@ -1,4 +1,7 @@
-"""What of the arithmetic of pages and slots the proofs of the heap's code take as given, where the code computes."""
+"""Which lemmas about pages and slots the proofs of the heap's code assume, and of which addresses.
+
+Each lemma is proved in `address_arithmetic.py`; the one about alignment, which needs a heap, is proved here.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from memoracle.proofs.components.heap.address_arithmetic import (
     addresses_have_parts,
     blocks_lie_in_their_slots,
     bytes_lie_in_pages,
-    exact,
+    computed_places,
     objects_end_at_addresses,
     objects_keep_their_bytes,
     other_numbers_have_no_page,
@@ -19,7 +22,7 @@ from memoracle.proofs.components.heap.address_arithmetic import (
     slots_lie_in_pages,
 )
 from memoracle.proofs.components.heap.symbolic_heap import (
-    Contents,
+    HeapContents,
     SymbolicHeap,
     any_sizes,
     blocks_due,
@@ -34,7 +37,7 @@ from memoracle.spec.clauses import Number, Truth, implies
 
 
 def blocks_are_aligned(heap: SymbolicHeap, state: law.Heap, block: Number, size: Number, shift: Number) -> Truth:
-    """A block that begins a page, or a slot of its size or more, is aligned as is due."""
+    """A block that begins a page, or a slot large enough for it, is aligned as the law says."""
     is_object = (heap.least <= shift) & (shift < heap.page_shift) & heap.places.starts(block, shift)
     begins = heap.places.begins(block) | (is_object & (size <= 1 << shift))
     return implies((0 <= size) & begins, law.is_aligned(state, size, block))
@@ -42,14 +45,14 @@ def blocks_are_aligned(heap: SymbolicHeap, state: law.Heap, block: Number, size:
 
 @proved("arithmetic.blocks-are-aligned", "theorem", prose(blocks_are_aligned))
 def aligned_blocks(run: Run) -> None:
-    sizes, contents = any_sizes(run), Contents(run)
-    heap = reference(run, sizes, contents, exact(sizes.page_shift))
+    sizes, contents = any_sizes(run), HeapContents(run)
+    heap = reference(run, sizes, contents, computed_places(sizes.page_shift))
     points = run.point_of_each(("block", "size", "shift")).values()
     run.assert_goal(prose(blocks_are_aligned), blocks_are_aligned(heap, blocks_due(run, sizes), *points))
 
 
-def looks_up(run: Run, heap: SymbolicHeap, address: Number) -> None:
-    """Takes as given how an address, or another number, is divided to look up what lies there."""
+def assume_lookup(run: Run, heap: SymbolicHeap, address: Number) -> None:
+    """Assumes the lemmas about dividing a number, which may be an address or not, to look up what lies there."""
     page = page_of(heap, address)
     shift = heap.slabs.slot_of(page)
     run.assume(
@@ -60,12 +63,12 @@ def looks_up(run: Run, heap: SymbolicHeap, address: Number) -> None:
     )
 
 
-def measures(run: Run, heap: SymbolicHeap, address: Number, size: Number) -> None:
-    """Takes as given how many bytes the extent of a block has in which so many lie."""
+def assume_extent(run: Run, heap: SymbolicHeap, address: Number, size: Number) -> None:
+    """Assumes the lemmas that bound the extent of a block by the slot or the pages in which its bytes lie."""
     page, places, page_shift = page_of(heap, address), heap.places, heap.page_shift
     shift, last = heap.slabs.slot_of(page), address + size - 1
     head = heap.layouts.of(shift).first >> shift
-    ends_in(run, heap, address, size)
+    assume_last_page(run, heap, address, size)
     run.assume(
         slots_follow_each_other(places, page_shift, head, slot_of(heap, address), shift),
         objects_end_at_addresses(places, page_shift, address, shift),
@@ -74,8 +77,8 @@ def measures(run: Run, heap: SymbolicHeap, address: Number, size: Number) -> Non
     )
 
 
-def ends_in(run: Run, heap: SymbolicHeap, address: Number, size: Number) -> None:
-    """Takes as given in which page the last of so many bytes lies, if they begin a page."""
+def assume_last_page(run: Run, heap: SymbolicHeap, address: Number, size: Number) -> None:
+    """Assumes the lemmas that say in which page a block ends that begins a page."""
     last, shift = address + size - 1, heap.slabs.slot_of(page_of(heap, address))
     run.assume(
         pages_are_counted(heap.places, heap.page_shift, address, size - 1),
@@ -84,12 +87,12 @@ def ends_in(run: Run, heap: SymbolicHeap, address: Number, size: Number) -> None
     )
 
 
-def computes(run: Run, heap: SymbolicHeap, state: law.Heap, size: Number, address: Number) -> None:
-    """Takes as given where the new block lies, as it is computed."""
+def assume_new_block(run: Run, heap: SymbolicHeap, state: law.Heap, size: Number, address: Number) -> None:
+    """Assumes the lemmas that say where a new block lies, whose address the code computed."""
     places, page_shift = heap.places, heap.page_shift
     run.touch(("block",), (address,))
-    if not heap.slabs.opened:
-        ends_in(run, heap, address, size)
+    if not heap.slabs.opened:  # so the block has pages of its own
+        assume_last_page(run, heap, address, size)
         run.assume(
             pages_have_addresses(places, page_shift, heap.pages.last, address),
             blocks_are_aligned(heap, state, address, size, 0),

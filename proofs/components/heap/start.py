@@ -1,6 +1,7 @@
-"""That a heap starts as the law says, whatever its pages, its classes and its alignment.
+"""Proof that a heap starts as the law says, for every size of page, every alignment, and classes of many sizes.
 
-What the constructor does with a size is run for every binary logarithm that there can be, alone and beside another.
+The constructor computes its classes from binary logarithms of sizes, so it is run for each logarithm there can be: each
+class alone, each pair of classes, and all of them. Nothing is claimed of other lists of classes.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ SCOPE = (
 CLAIM = "the reference starts as the law says, with containers of its own"
 
 
-class Obtained:
-    """Where the heap has its pages from: nothing is asked of it."""
+class UnusedSource:
+    """The source of the heap's pages, which a constructor does not call."""
 
 
 def cases(page_shift: int) -> Iterator[tuple[Sequence[int], int | None]]:
-    """Lists of classes, and alignments."""
+    """Lists of classes, each with an alignment, for pages of 2^page_shift bytes."""
     page, powers = 1 << page_shift, [1 << shift for shift in range(page_shift + 2)]
     presets = (8, 64, 256, 1024, 262144)
     for alignment in (None, *powers[:-1]):
@@ -40,24 +41,24 @@ def cases(page_shift: int) -> Iterator[tuple[Sequence[int], int | None]]:
 
 
 def run() -> str | None:
-    """What of the first case in which something is wrong is so; None if all is right."""
-    pages: Any = Obtained()
+    """What is wrong in the first case in which something is; None if all is right."""
+    pages: Any = UnusedSource()
     other = Heap(pages, [8, 64], 4096, None)
     for page_shift in range(LEAST_PAGE, LARGEST_PAGE + 1):
         for classes, alignment in cases(page_shift):
             given = list(classes)
             heap = Heap(pages, given, 1 << page_shift, alignment)
-            said = [says for says, holds in claims(heap, page_shift, classes, alignment) if not holds]
+            failed = [says for says, holds in claims(heap, page_shift, classes, alignment) if not holds]
             if share(heap, other) or given != list(classes) or heap.pages is not pages:
-                said.append("it has containers of its own, and the source of pages that it was given")
-            if said:
-                return f"Heap(pages, {given}, {1 << page_shift}, {alignment}): not so: {'; '.join(said)}"
+                failed.append("it has containers of its own, and the source of pages that it was given")
+            if failed:
+                return f"Heap(pages, {given}, {1 << page_shift}, {alignment}): not true: {'; '.join(failed)}"
             other = heap
     return None
 
 
 def claims(heap: Heap, page_shift: int, classes: Iterable[int], alignment: int | None) -> Iterator[tuple[str, bool]]:
-    """What must be so of a new heap."""
+    """What must hold of a new heap, in words, and whether it does."""
     yield "it has the attributes that proofs compare", vars(heap).keys() == ATTRIBUTES
     yield (
         "nothing is live, and no page is got",
@@ -66,7 +67,7 @@ def claims(heap: Heap, page_shift: int, classes: Iterable[int], alignment: int |
     yield "no slab has room", not any(heap.room)
     yield "the note in reserve lies in the page that stands for the kernel's image", heap.reserve >> page_shift == 0
     yield "pages have their size", heap.page_shift == page_shift
-    yield "blocks are aligned as is due", 1 << heap.least == max(NATURAL, alignment or NATURAL)
+    yield "blocks are aligned as the law says", 1 << heap.least == max(NATURAL, alignment or NATURAL)
     yield "there is room for each class", len(heap.room) == len(heap.served) == page_shift + 1
     due = due_classes(heap.least, page_shift, classes)
     yield "each class has its slabs, if they hold two objects", heap.layouts == {s: layout(page_shift, s) for s in due}
@@ -75,7 +76,11 @@ def claims(heap: Heap, page_shift: int, classes: Iterable[int], alignment: int |
 
 
 def due_classes(least: int, page_shift: int, classes: Iterable[int]) -> set[int]:
-    """The least aligned powers of two that hold each class's sizes, where a slab of them is worth its page."""
+    """The binary logarithms of the slots that a heap with these classes should have.
+
+    Of each class it is the least power of two that is aligned and large enough, if a slab of such slots is worth a
+    page.
+    """
     wanted = {
         next((shift for shift in range(least, page_shift + 1) if size <= 1 << shift), page_shift) for size in classes
     }

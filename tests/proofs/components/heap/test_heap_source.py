@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standin_trials import MODES, PROBES, Choice, agree, fails_on_some_path, has_of, value_of
 
-from memoracle.proofs.components.heap.models import Listed, Notes, Source
+from memoracle.proofs.components.heap.models import CountedNotes, ListedNotes, Source
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import number
@@ -19,7 +19,7 @@ from memoracle.spec.clauses import neg
 
 PAGE_SHIFT = 12
 
-# Notes
+# Notes of which only the number is known
 
 
 NOTE_STEPS = st.lists(
@@ -34,14 +34,14 @@ NOTE_STEPS = st.lists(
 
 
 def more_notes(notes: Any, many: int) -> None:
-    notes += Notes(notes.run, many) if isinstance(notes, Notes) else [7] * many
+    notes += CountedNotes(notes.run, many) if isinstance(notes, CountedNotes) else [7] * many
 
 
 @MODES
 @settings(max_examples=40, deadline=None)
 @given(notes=st.lists(st.integers(0, 9), max_size=2), steps=NOTE_STEPS)
 def test_notes(integers: bool, notes: list[int], steps: list[Any]) -> None:
-    both = lambda run: (Notes(run, number(len(notes))), [*notes])  # noqa: E731
+    both = lambda run: (CountedNotes(run, number(len(notes))), [*notes])  # noqa: E731
     agree(integers, both, steps, lambda stand_in, real: [stand_in.length == len(real)])
 
 
@@ -49,7 +49,7 @@ def test_notes(integers: bool, notes: list[int], steps: list[Any]) -> None:
 
 
 def listing(notes: Any, items: list[int]) -> None:
-    notes += Listed(notes.run, has_of(items)) if isinstance(notes, Listed) else items
+    notes += ListedNotes(notes.run, has_of(items)) if isinstance(notes, ListedNotes) else items
 
 
 LISTED = [0, 1, 7]
@@ -66,18 +66,18 @@ LISTED_STEPS = [
 @settings(max_examples=30, deadline=None)
 @given(steps=st.permutations(LISTED_STEPS))
 def test_listed_notes(integers: bool, steps: list[Any]) -> None:
-    def same(stand_in: Listed, real: list[int]) -> Iterator[Any]:
+    def same(stand_in: ListedNotes, real: list[int]) -> Iterator[Any]:
         yield from (stand_in.has(number(probe)) == (probe in real) for probe in PROBES)
         yield from stand_in.once
 
-    agree(integers, lambda run: (Listed(run, has_of(LISTED)), [*LISTED]), steps, same)
+    agree(integers, lambda run: (ListedNotes(run, has_of(LISTED)), [*LISTED]), steps, same)
 
 
 @MODES
 @pytest.mark.parametrize("twice", [lambda notes: notes.append(7), lambda notes: listing(notes, [3, 7])])
 def test_a_note_that_is_listed_twice_is_noticed(integers: bool, twice: Callable[[Any], None]) -> None:
     def body(run: Run) -> None:
-        notes = Listed(run, has_of(LISTED))
+        notes = ListedNotes(run, has_of(LISTED))
         run.call(twice, notes)
         for once in notes.once:
             run.assert_goal("it was not listed", once)

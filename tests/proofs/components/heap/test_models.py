@@ -25,7 +25,7 @@ from standin_trials import (
 from memoracle.impl import slab as slab_code
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.slab import Layout, Slab, layout
-from memoracle.proofs.components.heap.models import Bits, Layouts, NewBits, Slabs
+from memoracle.proofs.components.heap.models import BitmapConstructor, Layouts, SlabBitmap, Slabs
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import number
@@ -88,11 +88,11 @@ OUTSIDE = st.lists(st.tuples(st.sampled_from(["free", "is_free"]), st.sampled_fr
 def test_the_bitmap_of_a_slab(
     integers: bool, head: int, taken: set[int], steps: list[Any], outside: list[tuple[str, int]]
 ) -> None:
-    def both(run: Run) -> tuple[Bits, Bitmap]:
+    def both(run: Run) -> tuple[SlabBitmap, Bitmap]:
         touch_all(run, "slot")
         real = bitmap_with(SLOTS, head, taken)
         kept: list[Any] = [(has_of(free_slots(real)), number(real.count()))]
-        return Bits(run, number(SLOTS), number(head), lambda: kept[-1], lambda *state: kept.append(state)), real
+        return SlabBitmap(run, number(SLOTS), number(head), lambda: kept[-1], lambda *state: kept.append(state)), real
 
     def same(bits: Any, real: Bitmap) -> Iterator[Any]:
         yield bits.state.count == real.count()
@@ -108,7 +108,7 @@ def test_the_bitmap_of_a_slab(
 @given(slots=st.integers(2, 8), head=st.integers(1, 7))
 def test_the_bitmap_of_a_new_slab(integers: bool, slots: int, head: int) -> None:
     def body(run: Run) -> None:
-        bits = run.call(NewBits(run), number(slots), number(head))
+        bits = run.call(BitmapConstructor(run), number(slots), number(head))
         run.call(bits.add, 0, number(slots))
         real = bitmap_with(slots, head, set())
         run.assert_goal("the count is the same", bits.count() == real.count())
@@ -118,19 +118,21 @@ def test_the_bitmap_of_a_new_slab(integers: bool, slots: int, head: int) -> None
     if head < slots:
         holds_on_every_path(body, integers)
     else:
-        fails_on_some_path(lambda run: run.call(NewBits(run), number(slots), number(head)), integers)
+        fails_on_some_path(lambda run: run.call(BitmapConstructor(run), number(slots), number(head)), integers)
 
 
 @MODES
 def test_a_new_slab_that_is_not_made_whole_is_noticed(integers: bool) -> None:
-    bits = NewBits(Run(SORTS, []))(8, 1)
+    bits = BitmapConstructor(Run(SORTS, []))(8, 1)
     assert bits.count() == 0
     assert not bits.is_free(1)
-    assert NewBits(bits.run)(8, 1) is not bits
+    assert BitmapConstructor(bits.run)(8, 1) is not bits
     for added in ((0, 7), (1, 8)):
-        fails_on_some_path(lambda run, added=added: run.call(NewBits(run)(8, 1).add, *map(number, added)), integers)
-    fails_on_some_path(lambda run: run.call(NewBits(run)(8, 0).add, 0, 8), integers)
-    fails_on_some_path(lambda run: run.call(NewBits(run)(8, 1).allocate), integers)
+        fails_on_some_path(
+            lambda run, added=added: run.call(BitmapConstructor(run)(8, 1).add, *map(number, added)), integers
+        )
+    fails_on_some_path(lambda run: run.call(BitmapConstructor(run)(8, 0).add, 0, 8), integers)
+    fails_on_some_path(lambda run: run.call(BitmapConstructor(run)(8, 1).allocate), integers)
 
 
 # Layouts and slabs
@@ -183,7 +185,7 @@ def making(page: int, shift: int) -> Callable[[Any], None]:
         if isinstance(slabs, dict):
             slabs[page] = Slab(LAYOUTS[shift])
             return
-        with patch.object(slab_code, "Bitmap", NewBits(slabs.run)):
+        with patch.object(slab_code, "Bitmap", BitmapConstructor(slabs.run)):
             slabs[number(page)] = Slab(slabs.layouts[shift])
 
     return step
