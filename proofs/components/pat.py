@@ -56,7 +56,7 @@ def decodes_as_at_reset(run: Run) -> None:
 
 @proved("accepts.refines", "refinement", "the code of accepts takes exactly the values whose entries are all types")
 def accepts_refines(run: Run) -> None:
-    register = run.any_number("register")
+    register: Any = run.any_number("register")  # the code takes an int
     state = law.Pat(register)
     if run.call(lambda: bool(code.accepts(register))):
         index = run.point("index")

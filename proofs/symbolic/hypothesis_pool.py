@@ -79,7 +79,7 @@ class HypothesisPool:
         self.facts.append(within(unknown, low, high))
         return unknown
 
-    def fresh(self, name: str, low: int = 0, high: int = HIGHEST) -> Any:
+    def fresh(self, name: str, low: int = 0, high: int = HIGHEST) -> Symbolic:
         """An unknown number with a name of its own."""
         return self.number(f"{name}#{next(self.count)}", low, high)
 
@@ -93,11 +93,11 @@ class HypothesisPool:
 
     def point(self, parameter: str) -> Symbolic:
         """An unknown point, for a goal to speak of; a clause that is given is instantiated at it."""
-        unknown: Symbolic = self.fresh(parameter, 0, self.sorts[parameter].highest)
+        unknown = self.fresh(parameter, 0, self.sorts[parameter].highest)
         self.touch((parameter,), (unknown,))
         return unknown
 
-    def any_number(self, parameter: str) -> Any:
+    def any_number(self, parameter: str) -> Symbolic:
         """Any number that a caller may pass, even a negative one or one too large to be a point."""
         unknown = self.fresh(parameter, -HIGHEST, 2 * HIGHEST)
         self.touch((parameter,), (unknown,))

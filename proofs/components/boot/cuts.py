@@ -13,7 +13,7 @@ from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, cove
 from memoracle.proofs.components.boot.law import proved
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
-from memoracle.proofs.symbolic.values import Property
+from memoracle.proofs.symbolic.values import Property, record_of
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
@@ -25,7 +25,7 @@ def lies_in(interval: Interval, point: Number) -> Truth:
 
 def any_interval(run: Run) -> Interval:
     """Any interval that does not end before it starts."""
-    interval = Interval(run.fresh("start"), run.fresh("end", 0, law.TOP))
+    interval = record_of(Interval, run.fresh("start"), run.fresh("end", 0, law.TOP))
     run.assume(interval.start <= interval.end)
     return interval
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from memoracle.impl.boot import Interval, Record
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.values import Function, Property
+from memoracle.proofs.symbolic.values import Function, Property, record_of
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
@@ -57,7 +57,7 @@ class Bag:
     def __iter__(self) -> Iterator[Interval]:
         run, covers = self.run, self.covers
         while run.fresh_truth("more"):
-            interval = Interval(run.fresh("start"), run.fresh("end", 0, law.TOP))
+            interval = record_of(Interval, run.fresh("start"), run.fresh("end", 0, law.TOP))
             run.suppose(interval.start < interval.end)
             self._assume_next(interval)
             self.current = interval
@@ -101,7 +101,7 @@ class Records:
         run, whole = self.run, self.whole
         self.seen = law.unread(whole.page_shift)
         while run.fresh_truth("more"):
-            record = Record(run.fresh("start"), run.fresh("length"), run.fresh("type"))
+            record = record_of(Record, run.fresh("start"), run.fresh("length"), run.fresh("type"))
             self._assume_among(law.read(law.unread(whole.page_shift), *record))
             self.current = record
             yield record

@@ -14,13 +14,13 @@ from memoracle.proofs.components.boot.cuts import any_interval, cutting, lies_in
 from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, covers
 from memoracle.proofs.components.boot.law import LARGEST_SHIFT, proved
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.values import Function, Property
+from memoracle.proofs.symbolic.values import Function, Property, record_of
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, at_least, implies, neg, when
 
 
 def any_record(run: Run) -> Record:
-    return Record(run.fresh("start"), run.fresh("length"), run.fresh("type"))
+    return record_of(Record, run.fresh("start"), run.fresh("length"), run.fresh("type"))
 
 
 @proved("extent.refines", "refinement", "the extent of a record is the bytes that it has", integers=True)

@@ -1,4 +1,10 @@
-"""Proofs of paging: entries, what is mapped, and the tables that say so."""
+"""Proofs of paging: of entries, of what is mapped, and of the page tables that map it.
+
+`entries.py` proves single entries, and `law.py` the law of what is mapped. `symbolic_tables.py` is the reference on
+unknown page tables, with the stand-ins of `models.py`; `claims.py` says what a call must leave of these. `code.py`
+proves the methods that change tables, `exit.py` the exit of a process, and `queries.py` the methods that change
+nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,40 +1,45 @@
-"""What the proofs of the page tables' code claim of the state that a call leaves, for leaves of each level."""
+"""What the proofs of the page tables' code claim of the state that a call leaves.
+
+Claimed of the whole state: the tables still satisfy their invariants (`assert_tables_are_trees`), what they map is what
+the law says (`assert_mappings`), and after a call that fails nothing has changed (`assert_unchanged`). Each proof is
+made for leaves of each level, as an obligation of its own (`at_each_level`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
-from typing import Any
 
 from memoracle.impl.pte import ENTRIES
 from memoracle.proofs.components.paging.law import LAW
 from memoracle.proofs.components.paging.symbolic_tables import (
     SORTS,
     SymbolicPaging,
-    are_same,
-    bookkeeping,
-    has_its_parts,
+    assert_own_attributes,
+    container_invariants,
     mappings_of,
     parts_of,
+    same_contents,
     tables_of,
 )
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.values import Function, Table
 from memoracle.spec import addresses, tables
 from memoracle.spec import paging as law
-from memoracle.spec.clauses import Number, implies, when
+from memoracle.spec.clauses import Number, Truth, implies, when
 
 OF_PAGE = ("physical", "cache", "writable", "executable", "global_")
-NOT_KEPT = ("number_of", "space_numbered", "page_numbered")  # by the reference
+NOT_KEPT = ("number_of", "space_numbered", "page_numbered")  # parts of the law's state that the reference lacks
 
 
 proved = Claims("paging", SORTS)
 
 
-def climb(state: tables.Tables, table: Number) -> None:
-    """Looks at all that links a table, up to the PML4: so what is given is known of these, too."""
+def read_links_up_to_root(state: tables.Tables, table: Number) -> None:
+    """Reads the links to a table, up to the PML4: so the invariants are instantiated there."""
     for _ in range(tables.ROOT - 1):
         state.top(state.owner(table), state.place(table))
         state.entry(state.parent(table), state.place(table) & ENTRIES - 1)
@@ -42,7 +47,7 @@ def climb(state: tables.Tables, table: Number) -> None:
 
 
 def at_each_level(name: str, claim: str) -> Callable[[Callable[[Run, int], None]], tuple[Obligation, ...]]:
-    """Declares the proof of a claim about leaves of each level, one by one: so all processors have something to do."""
+    """Declares a claim's proof once for each level of the leaves, as obligations that can run in parallel."""
 
     def declare(body: Callable[[Run, int], None]) -> tuple[Obligation, ...]:
         sizes = {1: "4 KiB", 2: "2 MiB", 3: "1 GiB"}
@@ -53,6 +58,8 @@ def at_each_level(name: str, claim: str) -> Callable[[Callable[[Run, int], None]
 
 
 def at_level(body: Callable[[Run, int], None], level: int) -> Callable[[Run], None]:
+    """A proof for leaves of one level."""
+
     @wraps(body)
     def at(run: Run) -> None:
         body(run, level)
@@ -60,55 +67,58 @@ def at_level(body: Callable[[Run, int], None], level: int) -> Callable[[Run], No
     return at
 
 
-def stay_trees(
+def assert_tables_are_trees(
     run: Run,
-    world: SymbolicPaging,
+    symbolic: SymbolicPaging,
     known: tables.Tables,
     at: Mapping[str, Number] = MappingProxyType({}),
     climbs: bool = False,
 ) -> None:
-    """Claims that the tables stay as they must be, knowing this of each.
+    """Claims that the tables satisfy their invariants: they form a tree below each PML4.
 
-    at: points to claim it of, where the proof must say more of them.
-    climbs: the proof needs to know what links a table that links another, up to the PML4.
+    known: the ghosts of the tables after the call.  at: points at which to claim the invariants, where the proof says
+    more of these.  climbs: whether the proof needs the links above a table, up to the PML4.
     """
-    has_its_parts(run, world)
-    world.code.ghost = known
-    after = tables_of(world.code, known)
+    assert_own_attributes(run, symbolic)
+    symbolic.code.ghost = known
+    after = tables_of(symbolic.code, known)
     for clause in tables.INVARIANTS:
         points = {point: at[point] if point in at else run.point(point) for point in clause.points}
         if climbs and clause is tables.tables_link_their_own:
-            climb(world.tables, points["table"])
+            read_links_up_to_root(symbolic.tables, points["table"])
         run.assert_goal(clause.says, clause(after, *points.values()))
 
 
-def map_alike(
+def assert_mappings(
     run: Run,
-    world: SymbolicPaging,
+    symbolic: SymbolicPaging,
     state: law.Mappings,
-    leaf: Callable[[Any, Any], Any] | None = None,
+    leaf: Table | None = None,
     whole: bool = False,
 ) -> None:
-    """Claims that the tables map what this state says, and that the containers tell it.
+    """Claims that the tables map what this state says, and the invariants of the containers.
 
-    leaf: what the walk to a page is due to come to, if that is known.
-    whole: the proof needs to know whether the page was noted as the process's.
+    leaf: the leaf that the walk to each page should find, if that is known.  whole: whether the proof needs to know
+    which pages were kept of the process.
     """
-    mapped = mappings_of(world.code, world.mappings)
+    mapped = mappings_of(symbolic.code, symbolic.mappings)
     law_obligations.same_state(run, LAW, mapped, state, (*NOT_KEPT, *OF_PAGE, "is_mapped"))
     points = run.point_of_each(("space", "page", "table"))
     space, page = points["space"], points["page"]
     if whole:
         run.touch(("space", "page"), (space, page))
     if leaf is not None:
-        found, is_page = tables.walk(tables_of(world.code, world.code.ghost), space, page), pages(world, space, page)
-        run.assert_and_assume(
-            "the walk to a page comes to the leaf that is due", implies(is_page, found == leaf(space, page))
+        found, is_page = (
+            tables.walk(tables_of(symbolic.code, symbolic.code.ghost), space, page),
+            is_page_of_live(symbolic, space, page),
         )
-    for says, points_of, holds in bookkeeping(world.code, mapped):
-        run.assert_goal(says, holds(*(points[name] for name in points_of)))
-    step = world.code.halves.lives(space) == world.code.roots.has(space)
-    run.assert_goal("the kernel half is kept in step for who lives, and for nobody else", step)
+        run.assert_and_assume(
+            "the walk to a page finds the leaf that it should", implies(is_page, found == leaf(space, page))
+        )
+    for says, parameters, holds in container_invariants(symbolic.code, mapped):
+        run.assert_goal(says, holds(*(points[name] for name in parameters)))
+    same_live = symbolic.code.halves.lives(space) == symbolic.code.roots.has(space)
+    run.assert_goal("the kernel half has the same live processes", same_live)
     run.assert_goal(
         "the pages mapped are those of the law", mapped.is_mapped(space, page) == state.is_mapped(space, page)
     )
@@ -119,30 +129,33 @@ def map_alike(
         )
 
 
-def pages(world: SymbolicPaging, space: Number, page: Number) -> Any:
-    """Whether this is a page of a space that lives: of a process's lower half, or of the kernel's upper half."""
+def is_page_of_live(symbolic: SymbolicPaging, space: Number, page: Number) -> Truth:
+    """Whether this is a page of a live process: of its lower half, or, if it is the kernel, of either half."""
     whose = law.is_lower(page) | (space == 0)
-    start = addresses.address_is_aligned(world.mappings, page) & addresses.is_canonical(page)
-    return start & whose & world.code.roots.has(space)
+    start = addresses.address_is_aligned(symbolic.mappings, page) & addresses.is_canonical(page)
+    return start & whose & symbolic.code.roots.has(space)
 
 
-def leaf_due(world: SymbolicPaging, process: Number, virtual: Number, value: Number) -> Callable[[Any, Any], Any]:
-    """By page, the leaf that a walk comes to, once this value was written for one page."""
+def expected_leaf(symbolic: SymbolicPaging, process: Number, virtual: Number, value: Number) -> Table:
+    """By space and page, the leaf that a walk should find after this value was written for one page."""
 
     def leaf(space: Number, page: Number) -> Number:
         here = (space == law.space_of(process, virtual)) & (page == virtual)
-        return when(here, value, tables.walk(world.tables, space, page))
+        return when(here, value, tables.walk(symbolic.tables, space, page))
 
     return leaf
 
 
-def untouched(run: Run, world: SymbolicPaging) -> None:
-    """Claims that nothing was written to any container, or that all is as it was."""
-    has_its_parts(run, world)
-    frame, before = run.point("table"), world.tables
-    run.assert_goal("nothing is written", are_same(parts_of(world.code)[1], world.parts[1]))
-    run.assert_goal("frames that were taken are given back", world.code.frames.is_free(frame) == before.is_free(frame))
+def assert_unchanged(run: Run, symbolic: SymbolicPaging) -> None:
+    """Claims that nothing was written to a container, and that any frames that were taken were given back."""
+    assert_own_attributes(run, symbolic)
+    frame, before = run.point("table"), symbolic.tables
+    run.assert_goal("nothing is written", same_contents(parts_of(symbolic.code)[1], symbolic.parts[1]))
+    run.assert_goal(
+        "frames that were taken are given back", symbolic.code.frames.is_free(frame) == before.is_free(frame)
+    )
 
 
-def put(what: Callable[[Any], Any], table: Number, value: Number) -> Callable[[Any], Any]:
+def updated(what: Function, table: Number, value: Number) -> Function:
+    """A function of tables that differs only for this one."""
     return lambda other: when(other == table, value, what(other))

@@ -1,7 +1,9 @@
-"""Proofs of the page tables' code: they stay trees of tables, and what they map is what the law says.
+"""Proofs of the code of `impl/paging.py` that changes page tables: these stay trees, and map what the law says.
 
-The code runs on unknown tables. They satisfy the invariants of `spec/tables.py` before, and must afterwards;
-and what the processor finds in them by its walk must change as `spec/paging.py` says that what is mapped does.
+The code runs on unknown tables, which satisfy the invariants of `spec/tables.py` before the call and must satisfy them
+afterwards. What the processor finds in them by its walk must change as `spec/paging.py` says. In these proofs the code
+reads and writes entries in an unknown way; that it reads and writes them as the processor does is proved first, of
+single entries (`link.refines`, `target.refines`, `leaf-value.refines`).
 """
 
 from __future__ import annotations
@@ -13,17 +15,18 @@ from typing import Any
 from memoracle.impl.paging import Leaf, Paging
 from memoracle.impl.pte import Layout
 from memoracle.proofs.components.paging.claims import (
+    assert_mappings,
+    assert_tables_are_trees,
+    assert_unchanged,
     at_each_level,
-    climb,
-    leaf_due,
-    map_alike,
+    expected_leaf,
     proved,
-    put,
-    stay_trees,
-    untouched,
+    read_links_up_to_root,
+    updated,
 )
-from memoracle.proofs.components.paging.models import encoding
+from memoracle.proofs.components.paging.models import replace_encode
 from memoracle.proofs.components.paging.symbolic_tables import (
+    PagingCode,
     SymbolicPaging,
     any_place,
     any_reading,
@@ -38,6 +41,7 @@ from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.rules.containers import doubled
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.values import record_of
 from memoracle.spec import addresses, pte, tables
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause, Number, neg, when
@@ -56,7 +60,7 @@ def theorem(clause: Clause) -> Obligation:
         points = run.point_of_each(clause.points)
         for name in ("table", "second"):
             if name in points:
-                climb(state, points[name])
+                read_links_up_to_root(state, points[name])
         run.assert_goal(clause.says, clause(state, *points.values()))
 
     return body
@@ -68,47 +72,49 @@ THEOREMS = tuple(map(theorem, tables.THEOREMS))
 # Entries, as they are written and read
 
 
-@proved("link.refines", "refinement", "the processor reads what the code writes to link a table as a link of it")
+@proved("link.refines", "refinement", "the processor reads what the code writes to link a table as a link to it")
 def link_refines(run: Run) -> None:
-    world = unknown_code(run)
+    symbolic = unknown_code(run)
     table, virtual = run.point("table"), run.point("virtual")
-    run.assume(world.tables.is_free(table), addresses.is_canonical(virtual))
-    value = run.call(world.code._link, table, virtual)
-    run.assert_goal("it leads to the table", leads_to(world.tables.reads, value, table, law.is_lower(virtual)))
+    run.assume(symbolic.tables.is_free(table), addresses.is_canonical(virtual))
+    value = run.call(symbolic.code._link, table, virtual)
+    run.assert_goal("it leads to the table", leads_to(symbolic.tables.reads, value, table, law.is_lower(virtual)))
     run.assert_goal("the index of its memory type is 0", pte.pat_index(value, tables.ROOT) == 0)
     run.assert_goal(pte.no_other_bit_is_set.says, pte.no_other_bit_is_set(None, value))
 
 
 @proved("target.refines", "refinement", "the code finds the frame that the processor finds")
 def target_refines(run: Run) -> None:
-    world, value = unknown_code(run), run.number("value")
-    run.assert_goal("it is the same", run.call(world.code._target, value) == world.tables.reads.target(value))
+    symbolic, value = unknown_code(run), run.number("value")
+    run.assert_goal("both find the same", run.call(symbolic.code._target, value) == symbolic.tables.reads.target(value))
 
 
 def any_leaf(run: Run) -> tuple[dict[str, Number], Leaf]:
-    """Whatever a page may be asked to show, as the law's values and as the code's."""
-    values: dict[str, Any] = {name: run.any_number(name) for name in ("physical", "cache")}
+    """Anything that a caller may ask a page to show: by the names of the law's parameters, and as the code's record."""
+    values: dict[str, Number] = {name: run.any_number(name) for name in ("physical", "cache")}
     values |= run.point_of_each(("writable", "executable", "global_"))
     flags = [values[flag] for flag in ("writable", "executable", "global_")]
     run.assume(*(flag <= 1 for flag in flags))
-    return values, Leaf(values["physical"], values["cache"], *(flag == 1 for flag in flags))
+    return values, record_of(Leaf, values["physical"], values["cache"], *(flag == 1 for flag in flags))
 
 
 @proved("leaf-value.refines", "refinement", "the processor reads the code's leaf as what was asked, if there is one")
 def leaf_value_refines(run: Run) -> None:
-    world, virtual = unknown_code(run), run.point("virtual")
-    encoding(run)
+    symbolic, virtual = unknown_code(run), run.point("virtual")
+    replace_encode(run)
     run.assume(addresses.is_canonical(virtual))
     _, leaf = any_leaf(run)
-    value = run.call(world.code._leaf_value, virtual, leaf)
+    value = run.call(symbolic.code._leaf_value, virtual, leaf)
     if value is None:
-        run.assert_goal("the law has none either", neg(can_be_shown(world.mappings, leaf)))
+        run.assert_goal("the law allows none", neg(can_be_shown(symbolic.mappings, leaf)))
     else:
-        run.assert_goal("the law allows it", can_be_shown(world.mappings, leaf))
+        run.assert_goal("the law allows it", can_be_shown(symbolic.mappings, leaf))
         lower = law.is_lower(virtual)
-        run.assert_goal("it is read so", shows_it(world.tables.reads, world.mappings, value, lower, leaf))
+        run.assert_goal(
+            "it is read as what was asked for", shows_it(symbolic.tables.reads, symbolic.mappings, value, lower, leaf)
+        )
         others = value & (1 << pte.EXECUTE_DISABLE) - 1 - (1 << pte.GLOBAL)
-        run.assert_goal("but for what was asked, no bit is set", pte.no_other_bit_is_set(None, others))
+        run.assert_goal("no other bit is set", pte.no_other_bit_is_set(None, others))
 
 
 # What changes tables
@@ -116,101 +122,102 @@ def leaf_value_refines(run: Run) -> None:
 
 @at_each_level("map.refines", "the code of map does what the law says, or nothing; it may run out of frames")
 def map_refines(run: Run, level: int) -> None:
-    world = unknown_code(run, any_reading(run), level)
+    symbolic = unknown_code(run, any_reading(run), level)
     process, virtual = any_place(run)
     shown, leaf = any_leaf(run)
-    done = run.call(lambda: bool(world.code.map(process, virtual, leaf)))
+    done = run.call(lambda: bool(symbolic.code.map(process, virtual, leaf)))
     values = {"process": process, "virtual": virtual, **shown}
-    may = law.map_page.allows(world.mappings, **values)
+    may = law.map_page.allows(symbolic.mappings, **values)
     if not done:
-        frames = world.code.frames
+        frames = symbolic.code.frames
         run.assert_goal("it fails only if the law says so, or no frame is left", frames.ran_out | neg(may))
         # It asked for each frame that was left, and for one more.
-        run.assert_goal("there are fewer than levels above the leaf", frames.handed_out < tables.ROOT - level)
-        untouched(run, world)
+        run.assert_goal(
+            "fewer frames are left than there are levels above the leaf", frames.handed_out < tables.ROOT - level
+        )
+        assert_unchanged(run, symbolic)
         return
     run.assert_goal("the law allows it", may)
-    stay_trees(run, world, grown(world, process, virtual))
-    leaf_is = leaf_due(world, process, virtual, world.code.shown)
-    map_alike(run, world, law.map_page(world.mappings, *values.values()), leaf_is)
+    assert_tables_are_trees(run, symbolic, with_new_tables(symbolic, process, virtual))
+    leaf_is = expected_leaf(symbolic, process, virtual, symbolic.code.shown)
+    assert_mappings(run, symbolic, law.map_page(symbolic.mappings, *values.values()), leaf_is)
 
 
-def grown(world: SymbolicPaging, process: Number, virtual: Number) -> tables.Tables:
-    """What is known of the tables once those that a new page needs have been linked, from above."""
-    known, made = world.tables, world.code.memory.made
+def with_new_tables(symbolic: SymbolicPaging, process: Number, virtual: Number) -> tables.Tables:
+    """The ghosts of the tables after those that a new page needs were linked, the highest first."""
+    known, made = symbolic.tables, symbolic.code.memory.made
     for number, table in enumerate(made):
         level = known.leaf + len(made) - 1 - number
-        above = tables.entry_for(world.tables, process, virtual, level + 2) if level < tables.ROOT - 1 else 0
-        parent = made[number - 1] if number else world.tables.reads.target(above)
+        above = tables.entry_for(symbolic.tables, process, virtual, level + 2) if level < tables.ROOT - 1 else 0
+        parent = made[number - 1] if number else symbolic.tables.reads.target(above)
         known = with_table(known, table, level, process, virtual, parent)
     return known
 
 
-def with_table(known: tables.Tables, table: Any, level: int, process: Any, virtual: Any, parent: Any) -> tables.Tables:
-    """What is known once this table of this level is linked on the way to an address."""
-
-    def at(what: Callable[[Any], Any], value: Any) -> Callable[[Any], Any]:
-        return lambda other: when(other == table, value, what(other))
-
+def with_table(
+    known: tables.Tables, table: Number, level: int, process: Number, virtual: Number, parent: Number
+) -> tables.Tables:
+    """The ghosts of the tables after this table of this level was linked on the way to an address."""
+    is_lower = law.is_lower(virtual)
     return replace(
         known,
-        level=at(known.level, level),
-        owner=at(known.owner, law.space_of(process, virtual)),
-        place=at(known.place, tables.place_at(virtual, level)),
-        is_users=at(known.is_users, law.is_lower(virtual)),
-        parent=at(known.parent, parent),
-        kept=at(known.kept, tables.index_at(virtual, level)),
+        level=updated(known.level, table, level),
+        owner=updated(known.owner, table, law.space_of(process, virtual)),
+        place=updated(known.place, table, tables.place_at(virtual, level)),
+        is_users=lambda other: when(other == table, is_lower, known.is_users(other)),
+        parent=updated(known.parent, table, parent),
+        kept=updated(known.kept, table, tables.index_at(virtual, level)),
     )
 
 
-@at_each_level("unmap.refines", "the code of unmap does what the law says, gives back tables, or does nothing")
+@at_each_level("unmap.refines", "the code of unmap does what the law says and deletes empty tables, or does nothing")
 def unmap_refines(run: Run, level: int) -> None:
-    world = unknown_code(run, any_reading(run), level)
+    symbolic = unknown_code(run, any_reading(run), level)
     process, virtual = any_place(run)
-    unmapped = run.call(world.code.unmap, process, virtual)
-    may = law.unmap.allows(world.mappings, process=process, virtual=virtual)
+    unmapped = run.call(symbolic.code.unmap, process, virtual)
+    may = law.unmap.allows(symbolic.mappings, process=process, virtual=virtual)
     if unmapped is None:
         run.assert_goal("it fails only if the law says so", neg(may))
-        untouched(run, world)
+        assert_unchanged(run, symbolic)
         return
     run.assert_goal("the law allows it", may)
-    physical = world.mappings.physical(law.space_of(process, virtual), virtual)
-    run.assert_goal("it tells the frame", unmapped.frame << world.mappings.page_shift == physical)
-    after = law.unmap(world.mappings, process, virtual)
+    physical = symbolic.mappings.physical(law.space_of(process, virtual), virtual)
+    run.assert_goal("it answers the frame", unmapped.frame << symbolic.mappings.page_shift == physical)
+    after = law.unmap(symbolic.mappings, process, virtual)
     unused = law.is_counted(after, physical) & (after.uses(physical) == 0)
-    run.assert_goal("it tells whether that was the last use", unused == unmapped.last)
-    stay_trees(run, world, shrunk(world), climbs=level == 1)
-    map_alike(run, world, after, leaf_due(world, process, virtual, 0))
+    run.assert_goal("it answers whether that was the last use", unused == unmapped.last)
+    assert_tables_are_trees(run, symbolic, without_deleted_tables(symbolic), climbs=level == 1)
+    assert_mappings(run, symbolic, after, expected_leaf(symbolic, process, virtual, 0))
 
 
-def shrunk(world: SymbolicPaging) -> tables.Tables:
-    """What is known of the tables once those that a page left empty are gone."""
-    known, memory = world.tables, world.code.memory
+def without_deleted_tables(symbolic: SymbolicPaging) -> tables.Tables:
+    """The ghosts of the tables after those that a page left empty were deleted."""
+    known, memory = symbolic.tables, symbolic.code.memory
     for table in memory.deleted:
-        known = replace(known, level=put(known.level, table, 0))
+        known = replace(known, level=updated(known.level, table, 0))
     for table, index in memory.differing:
-        known = replace(known, kept=put(known.kept, table, index))
+        known = replace(known, kept=updated(known.kept, table, index))
     return known
 
 
-def frames_are_accounted_for(name: str, claim: str, calls: Callable[[Run, Any, Any, Any], Any]) -> Obligation:
-    """That a call takes the frames of the tables that it makes, gives back those of tables that go, and no others."""
+def frames_are_accounted_for(
+    name: str, claim: str, calls: Callable[[Run, PagingCode, Number, Number], object]
+) -> Obligation:
+    """That a call takes the frames of tables that it makes, gives back those of tables it deletes, and no others."""
 
     @proved(name, "refinement", claim)
     def body(run: Run) -> None:
-        world = unknown_code(run, any_reading(run))
+        symbolic = unknown_code(run, any_reading(run))
         process, virtual = run.point("process"), run.point("virtual")
-        run.call(calls, run, world.code, process, virtual)
-        memory, frame = world.code.memory, run.point("table")
-        taken, given = (
-            any_of([frame == each for each in memory.made]),
-            any_of([frame == each for each in memory.deleted]),
-        )
-        left = (world.tables.is_free(frame) & neg(taken)) | given
-        run.assert_goal("the free frames are those that are due", world.code.frames.is_free(frame) == left)
+        run.call(calls, run, symbolic.code, process, virtual)
+        memory, frame = symbolic.code.memory, run.point("table")
+        taken = any_of([frame == each for each in memory.made])
+        given_back = any_of([frame == each for each in memory.deleted])
+        left = (symbolic.tables.is_free(frame) & neg(taken)) | given_back
+        run.assert_goal("the free frames are those that should be", symbolic.code.frames.is_free(frame) == left)
         owner = law.space_of(process, virtual)
         for table in memory.deleted:
-            held = (world.tables.level(table) != 0) & (world.tables.owner(table) == owner)
+            held = (symbolic.tables.level(table) != 0) & (symbolic.tables.owner(table) == owner)
             run.assert_goal("what is given back held a table of the page's space", held)
 
     return body
@@ -228,29 +235,31 @@ GIVES_BACK = frames_are_accounted_for(
 )
 
 
-@at_each_level("create.refines", "the code of create gives a process a PML4 of its own, or does nothing")
+@at_each_level("create.refines", "the code of create gives a new process a PML4 of its own, or does nothing")
 def create_refines(run: Run, level: int) -> None:
-    world = unknown_code(run, any_reading(run), level)
+    symbolic = unknown_code(run, any_reading(run), level)
     process, _ = any_place(run)
-    done = run.call(lambda: bool(world.code.create(process)))
-    may = law.begin.allows(world.mappings, process=process)
+    done = run.call(lambda: bool(symbolic.code.create(process)))
+    may = law.begin.allows(symbolic.mappings, process=process)
     if not done:
-        run.assert_goal("it fails only if the law says so, or no frame is left", world.code.frames.ran_out | neg(may))
-        untouched(run, world)
+        run.assert_goal(
+            "it fails only if the law says so, or no frame is left", symbolic.code.frames.ran_out | neg(may)
+        )
+        assert_unchanged(run, symbolic)
         return
     run.assert_goal("the law allows it", may)
-    root, frame, known = world.code.roots.at(process), run.point("table"), world.tables
+    root, frame, known = symbolic.code.roots.at(process), run.point("table"), symbolic.tables
     left = known.is_free(frame) & (frame != root)
-    run.assert_goal("it takes the frame of its PML4, and no other", world.code.frames.is_free(frame) == left)
-    known = replace(known, level=put(known.level, root, tables.ROOT), owner=put(known.owner, root, process))
-    stay_trees(run, world, known)
-    map_alike(run, world, law.begin(world.mappings, process))
+    run.assert_goal("it takes the frame of its PML4, and no other", symbolic.code.frames.is_free(frame) == left)
+    known = replace(known, level=updated(known.level, root, tables.ROOT), owner=updated(known.owner, root, process))
+    assert_tables_are_trees(run, symbolic, known)
+    assert_mappings(run, symbolic, law.begin(symbolic.mappings, process))
 
 
-@at_each_level("starts.refines", "the code starts with nothing mapped, in containers that nobody shares")
+@at_each_level("starts.refines", "the code starts with nothing mapped, in containers of its own")
 def starts_refines(run: Run, level: int) -> None:
     frames, halves = object(), object()
-    layout = Layout(run.fresh("physical_bits", 32, 52), run.fresh("register"))
+    layout = record_of(Layout, run.fresh("physical_bits", 32, 52), run.fresh("register"))
     given: Any = [frames, halves, layout, level, run.fresh("counted")]
     paging, other = run.call(Paging, *given), run.call(Paging, *given)
     kept = (paging.frames, paging.halves, paging.layout, paging.leaf_level, paging.counted)

@@ -1,99 +1,117 @@
-"""Proofs of a process's exit: its loop unmaps page by page, as the law says of unmap, until nothing is left."""
+"""Proofs of the code of `exit`: it unmaps all pages of a process, one by one, and gives its PML4 back.
+
+The loop is cut at its invariant. In it a stand-in takes the place of `unmap`, which does what `unmap.refines` and
+`unmap.gives-back-what-it-unlinks` prove. The states at the head of the loop and after a turn are unknown states of the
+same machine (`later_state`), related to the first by the invariant.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from memoracle.impl.paging import Unmapped
-from memoracle.proofs.components.paging.claims import OF_PAGE, at_each_level, map_alike, put, stay_trees, untouched
-from memoracle.proofs.components.paging.models import Collected, times
+from memoracle.proofs.components.paging.claims import (
+    OF_PAGE,
+    assert_mappings,
+    assert_tables_are_trees,
+    assert_unchanged,
+    at_each_level,
+    updated,
+)
+from memoracle.proofs.components.paging.models import CollectedList, Released, count_of
 from memoracle.proofs.components.paging.symbolic_tables import (
+    Invariant,
     SymbolicPaging,
     any_place,
     any_reading,
-    are_same,
     parts_of,
+    same_attributes,
+    same_contents,
     unknown_code,
 )
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Measure, Members, cut
-from memoracle.proofs.symbolic.numbers import Symbolic, key
+from memoracle.proofs.symbolic.numbers import Symbolic, key, number
 from memoracle.proofs.symbolic.primed import Renamed
+from memoracle.proofs.symbolic.values import record_of
 from memoracle.spec import paging as law
 from memoracle.spec import tables
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 
-def later_world(run: Run, world: SymbolicPaging, level: int, suffix: str) -> SymbolicPaging:
-    """Any state that the same machine may come to."""
+def later_state(run: Run, symbolic: SymbolicPaging, level: int, suffix: str) -> SymbolicPaging:
+    """Any state of the same machine that satisfies the invariants. suffix: makes the names of its unknowns differ."""
     renamed: Any = Renamed(run, suffix)
-    return unknown_code(renamed, world.tables.reads, level)
+    return unknown_code(renamed, symbolic.tables.reads, level)
 
 
-class Emptying:
-    """The loop of exit. At its head, pages of the process may be gone, and tables of its; all else is as it was."""
+class UnmappingLoop:
+    """The loop of exit, which unmaps one page in each turn.
 
-    def __init__(self, run: Run, world: SymbolicPaging, process: Number, level: int) -> None:
-        self.run, self.world, self.process, self.level = run, world, process, level
-        self.start, self.now = world, world
-        self.released: Any = None  # once the loop is entered
-        world.code.unmap = self.unmap
+    Invariant: only pages and tables of the process are gone, and the frames that lost their last use are collected.
+    start: the state before the loop.  now: at its head.  after_unmap: after the call of `unmap` in this turn.
+    """
+
+    def __init__(self, run: Run, symbolic: SymbolicPaging, process: Number, level: int) -> None:
+        self.run, self.symbolic, self.process, self.level = run, symbolic, process, level
+        self.start, self.now = symbolic, symbolic
+        self.released: Released | None = None  # once the loop is entered
+        symbolic.code.unmap = self.unmap
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
-        self.nothing_else_was_written()
+        self.assert_nothing_else_written()
         process, self.released = arguments
         run.assert_goal("it is this process that is emptied", process == self.process)
-        self.holds(self.released)
+        self.assert_invariant(self.released)
         return self._left()
 
-    def havoc(self, run: Run) -> Any:
-        self.now, collected = later_world(run, self.world, self.level, "-later"), run.function("collected", "table")
-        for _, points, holds in self.invariant(self.now, Collected(collected)):
+    def havoc(self, run: Run) -> None:
+        self.now, collected = later_state(run, self.symbolic, self.level, "-later"), run.function("collected", "table")
+        for _, points, holds in self.invariant(self.now, CollectedList(collected)):
             run.assume_for_all(points, holds)
-        self.released = Collected(collected)
-        self.world.code.__dict__.update(self.now.parts[0], ghost=self.now.tables)
+        self.released = CollectedList(collected)
+        self.symbolic.code.__dict__.update(self.now.parts[0], ghost=self.now.tables)
 
     def changes(self, run: Run) -> dict[str, object]:
         return {"released": self.released}
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
-        self.now = self.then
-        self.nothing_else_was_written()
-        self.holds(self.released)
+    def on_back_edge(self, run: Run, result: object) -> Measure:
+        self.now = self.after_unmap
+        self.assert_nothing_else_written()
+        assert self.released is not None
+        self.assert_invariant(self.released)
         _, page = self.unmapped
         return replace(self._left(), lost=page)
 
-    def holds(self, released: Any) -> None:
-        """Claims the invariant of a state, and of the frames that were collected."""
+    def assert_invariant(self, released: Released) -> None:
+        """Claims the invariant of the state now, and of the frames that were collected."""
         for says, points, holds in self.invariant(self.now, released):
             at = self.run.point_of_each(points)
             self.run.touch(tuple(at), tuple(at.values()))
             self.run.assert_goal(says, holds(*at.values()))
 
-    def nothing_else_was_written(self) -> None:
+    def assert_nothing_else_written(self) -> None:
         """Claims that the loop itself writes to no container."""
-        now = parts_of(self.world.code)
-        same = all(are_same(one, other) for one, other in zip(now, self.now.parts, strict=True))
-        self.run.assert_goal("but for what unmap does, nothing is written", same)
+        (attributes, contents), (attributes_due, contents_due) = parts_of(self.symbolic.code), self.now.parts
+        same = same_attributes(attributes, attributes_due) and same_contents(contents, contents_due)
+        self.run.assert_goal("only unmap writes to containers", same)
 
     def _left(self) -> Members:
-        """The pages that are still to be unmapped, finitely many."""
+        """The measure: the pages that are still to be unmapped, finitely many."""
         member, process = self.now.code.mapped.member, self.process
         return Members(lambda page: member(process, page), "page")
 
-    def invariant(
-        self, now: SymbolicPaging, released: Any
-    ) -> Sequence[tuple[str, tuple[str, ...], Callable[..., Any]]]:
-        """What holds of a state at the loop's head: in words, at which points, and how."""
+    def invariant(self, now: SymbolicPaging, released: Released) -> Sequence[Invariant]:
+        """What holds of the state at the loop's head."""
         start, shift = self.start.mappings, self.start.mappings.page_shift
 
-        def one_for_each_last_use(frame: Number) -> Any:
+        def collected_once_if_unused(frame: Number) -> Truth:
             physical = frame << shift
             last = law.is_counted(start, physical) & (0 < start.uses(physical)) & (now.mappings.uses(physical) == 0)
-            return times(released, frame) == when(last, 1, 0)
+            return count_of(released, frame) == when(last, 1, 0)
 
         return (
             ("the process lives", (), lambda: now.mappings.lives(self.process)),
@@ -101,14 +119,18 @@ class Emptying:
             (
                 "the pages of others are as they were",
                 ("space", "page"),
-                lambda space, page: implies(space != self.process, alike(now.mappings, start, space, page)),
+                lambda space, page: implies(space != self.process, same_page(now.mappings, start, space, page)),
             ),
             (
                 "no frame gets more uses",
                 ("table",),
                 lambda frame: now.mappings.uses(frame << shift) <= start.uses(frame << shift),
             ),
-            ("each frame that lost its last use is collected, once, and no other", ("table",), one_for_each_last_use),
+            (
+                "each frame that lost its last use is collected, once, and no other",
+                ("table",),
+                collected_once_if_unused,
+            ),
             (
                 "no frame is taken, and only those of tables of the process are given back",
                 ("table",),
@@ -124,33 +146,36 @@ class Emptying:
         kept = (now.level(table) == start.level(table)) & (now.owner(table) == start.owner(table))
         return (now.is_free(table) == (start.is_free(table) | gone)) & (gone | kept)
 
-    def unmap(self, process: Any, virtual: Any) -> Any:
-        """What the proofs of unmap show that it does."""
+    def unmap(self, process: Number, virtual: Number) -> Unmapped:
+        """Stands in for `unmap`: it does what was proved of that."""
         run = self.run
         with run.reading_law():
             before = self.now.mappings
             run.assert_goal(
                 "a page that is mapped is unmapped", law.unmap.allows(before, process=process, virtual=virtual)
             )
-            after, self.then = law.unmap(before, process, virtual), later_world(run, self.world, self.level, "-then")
+            after, self.after_unmap = (
+                law.unmap(before, process, virtual),
+                later_state(run, self.symbolic, self.level, "-then"),
+            )
             self.unmapped = law.space_of(process, virtual), virtual
             run.assert_goal("it is a page of the process", self.unmapped[0] == self.process)
-            self._same(self.then.mappings, after)
-            self._tables_go(self.now.tables, self.then.tables)
-            physical: Any = before.physical(*self.unmapped)
-            last: Any = law.is_counted(after, physical) & (after.uses(physical) == 0)
-            self.world.code.__dict__.update(self.then.parts[0], ghost=self.then.tables)
-            frame: Any = physical >> before.page_shift
-            return Unmapped(frame, last)
+            self._assume_mappings(self.after_unmap.mappings, after)
+            self._assume_tables_deleted(self.now.tables, self.after_unmap.tables)
+            physical = before.physical(*self.unmapped)
+            last = law.is_counted(after, physical) & (after.uses(physical) == 0)
+            self.symbolic.code.__dict__.update(self.after_unmap.parts[0], ghost=self.after_unmap.tables)
+            return record_of(Unmapped, physical >> before.page_shift, last)
 
-    def _same(self, now: law.Mappings, due: law.Mappings) -> None:
+    def _assume_mappings(self, now: law.Mappings, due: law.Mappings) -> None:
+        """Assumes that one state maps what the other does, and has the same live processes and uses."""
         run, shift = self.run, now.page_shift
         run.assume_for_all(("space",), lambda space: now.lives(space) == due.lives(space))
-        run.assume_for_all(("space", "page"), lambda space, page: alike(now, due, space, page))
+        run.assume_for_all(("space", "page"), lambda space, page: same_page(now, due, space, page))
         run.assume_for_all(("table",), lambda frame: now.uses(frame << shift) == due.uses(frame << shift))
 
-    def _tables_go(self, before: tables.Tables, then: tables.Tables) -> None:
-        """Takes as given that tables of the page's space may go, and their frames are given back."""
+    def _assume_tables_deleted(self, before: tables.Tables, then: tables.Tables) -> None:
+        """Assumes that only tables of the page's space may be gone, and that exactly their frames are given back."""
         space, goes = self.unmapped[0], self.run.relation(f"goes#{next(self.run.count)}", "table")
 
         def given_back(table: Number) -> Truth:
@@ -162,47 +187,49 @@ class Emptying:
         self.run.assume_for_all(("table",), given_back)
 
 
-def alike(now: law.Mappings, then: law.Mappings, space: Number, page: Number) -> Truth:
-    """Whether a page shows in both what it shows in the other."""
-    shown: Any = True
+def same_page(now: law.Mappings, then: law.Mappings, space: Number, page: Number) -> Truth:
+    """Whether a page is mapped in both states, in the same way, or in neither."""
+    same: Truth = True
     for part in OF_PAGE:
-        shown = shown & (getattr(now, part)(space, page) == getattr(then, part)(space, page))
-    return (now.is_mapped(space, page) == then.is_mapped(space, page)) & implies(now.is_mapped(space, page), shown)
+        same = same & (getattr(now, part)(space, page) == getattr(then, part)(space, page))
+    return (now.is_mapped(space, page) == then.is_mapped(space, page)) & implies(now.is_mapped(space, page), same)
 
 
-def some_page(state: tables.Tables, table: Any) -> Number:
-    """A page that a table of level 3 leads to: no table is empty, so each has an entry to follow."""
+def some_page(state: tables.Tables, table: Number) -> Number:
+    """A page that a table of level 3 leads to: no table is empty, so each has an entry to follow (`kept`)."""
     for _ in range(tables.ROOT - 1 - state.leaf):
         table = state.reads.target(state.entry(table, state.kept(table)))
-    page: Any = (state.place(table) << 12 + 9 * state.leaf) + (state.kept(table) << 3 + 9 * state.leaf)
-    return Symbolic(key(page & HIGHEST), 0, HIGHEST)
+    page = (state.place(table) << 12 + 9 * state.leaf) + (state.kept(table) << 3 + 9 * state.leaf)
+    return Symbolic(key(number(page & HIGHEST)), 0, HIGHEST)
 
 
 @at_each_level("exit.refines", "the code of exit unmaps all that is the process's own, and gives its PML4 back")
 def exit_refines(run: Run, level: int) -> None:
-    world = unknown_code(run, any_reading(run), level)
+    symbolic = unknown_code(run, any_reading(run), level)
     process, _ = any_place(run)
-    loop = Emptying(run, world, process, level)
-    cut(run, world.code, "_unmap_one", lambda *arguments: loop)
-    released = run.call(world.code.exit, process)
-    may = (process != 0) & world.mappings.lives(process)
+    loop = UnmappingLoop(run, symbolic, process, level)
+    cut(run, symbolic.code, "_unmap_one", lambda *arguments: loop)
+    released = run.call(symbolic.code.exit, process)
+    may = (process != 0) & symbolic.mappings.lives(process)
     if released is None:
         run.assert_goal("it fails only if the law says so", neg(may))
-        untouched(run, world)
+        assert_unchanged(run, symbolic)
         return
     run.assert_goal("the law allows it", may)
     now, page, frame = loop.now, run.point("page"), run.point("table")
     root = now.tables.root(process)
     free = now.tables.is_free(frame) | (frame == root)
-    run.assert_goal("its PML4 is given back, and nothing else any more", world.code.frames.is_free(frame) == free)
+    run.assert_goal(
+        "after the loop its PML4 is given back, and nothing else", symbolic.code.frames.is_free(frame) == free
+    )
     collected = released == [] if loop.released is None else released is loop.released
     run.assert_goal("it answers with the frames that were collected", collected)
-    loop.holds(released)
+    loop.assert_invariant(released)
     run.touch(("space", "page"), (process, page))
     run.assert_goal("nothing of it is mapped any more", law.process_maps_nothing(now.mappings, process, page))
     table = run.point("table")
     run.touch(("space", "page"), (process, some_page(now.tables, table)))
-    known = replace(now.tables, level=put(now.tables.level, root, 0))
-    left = SymbolicPaging(world.code, now.tables, now.mappings, now.parts)
-    stay_trees(run, left, known, {"table": table})
-    map_alike(run, left, law.end(now.mappings, process), whole=True)
+    known = replace(now.tables, level=updated(now.tables.level, root, 0))
+    left = SymbolicPaging(symbolic.code, now.tables, now.mappings, now.parts)
+    assert_tables_are_trees(run, left, known, {"table": table})
+    assert_mappings(run, left, law.end(now.mappings, process), whole=True)

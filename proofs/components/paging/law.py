@@ -1,4 +1,8 @@
-"""Proofs of what is mapped: the law keeps its invariants, and what users care about follows."""
+"""Proofs of the law of what is mapped, `spec/paging.py`.
+
+Operations preserve the invariants, for any number of processes that map any pages, of each size; the theorems follow
+from the invariants, and a query has one right answer. Page tables play no part here.
+"""
 
 from __future__ import annotations
 
@@ -43,18 +47,18 @@ FUNCTIONS = {
 
 
 def either(run: Run, name: str) -> bool:
-    """An unknown truth that the proof is made for both values of."""
+    """An unknown truth: the proof is made once for each value of it, on two paths."""
     return run.decide(z3.Bool(name))
 
 
 def page_shift(run: Run) -> int:
-    """Of leaves of any level: the proof is made for each."""
+    """The binary logarithm of the size of a page: the proof is made for each size, on paths of their own."""
     small, large = PAGE_SHIFTS[0], PAGE_SHIFTS[1:]
     return small if either(run, "leaves of level 1") else large[0] if either(run, "leaves of level 2") else large[1]
 
 
 def unknown(run: Run) -> law.Mappings:
-    """Any number of processes that map anything."""
+    """Any number of processes that map any pages. Nothing is assumed of them yet."""
     lives = run.relation("lives", "space")
     return law.Mappings(
         page_shift=page_shift(run),
@@ -76,6 +80,7 @@ def unknown(run: Run) -> law.Mappings:
 
 
 def initial(run: Run) -> law.Mappings:
+    """The initial state of any machine."""
     state = unknown(run)
     return law.unmapped(state.page_shift, state.physical_bits, state.pat_register, state.counted)
 
@@ -95,13 +100,13 @@ LAW = law_obligations.Law(
 proved = Claims("paging", SORTS)
 
 
-@proved("exit.ends-a-live-process", "theorem", "only a process that lives ends")
+@proved("exit.ends-a-live-process", "theorem", "only a live process ends")
 def ends_a_live_process(run: Run) -> None:
     before, _, values = law_obligations.happens(run, LAW, law.end)
     run.assert_goal("the process lived", before.lives(values["process"]))
 
 
-@proved("nothing-is-mapped.has-no-translation", "theorem", "what has a translation is not called unmapped")
+@proved("nothing-is-mapped.has-no-translation", "theorem", "the law does not call unmapped what has a translation")
 def none_or_a_translation(run: Run) -> None:
     state, at = any_state(LAW)(run), run.point_of_each(law.translates_what_is_mapped.points)
     run.assume(law.translates_what_is_mapped(state, *at.values()))

@@ -1,28 +1,28 @@
-"""What stands in for what the page tables are built on: the supply of frames, the PML4s, and who maps what.
+"""Stand-ins for what the page tables' code is built on: the supply of frames, the PML4s, and the sets of mapped pages.
 
-Each does what the law of its component says, which that component's own proofs show of its code.
+Those for other components do what the laws of these say; that the components' code does so is proved there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from memoracle.impl import paging as code
 from memoracle.impl.pte import ENTRIES, Fields, Layout
 from memoracle.proofs.symbolic.containers import Keyed, Set
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import number
-from memoracle.proofs.symbolic.values import Property, Relation, Table
+from memoracle.proofs.symbolic.values import Function, Property, Relation, Table
 from memoracle.spec import pte
-from memoracle.spec.clauses import Clause, Number, Truth, neg, when
+from memoracle.spec.clauses import Clause, Number, Point, Truth, neg, when
 from memoracle.spec.kernel_half import FIRST, process_has_64_bits
 
 
-class Supply:
-    """Frames for tables, as a bitmap hands them out: any free one, and none only if none is free.
+class FrameSupply:
+    """Stands in for the bitmap that frames of tables come from: it hands out any free frame, and fails if none is free.
 
-    handed_out: how many.  ran_out: whether one was asked for that was not there.
+    handed_out: how many frames.  ran_out: whether a call failed.
     """
 
     def __init__(self, run: Run, is_free: Property) -> None:
@@ -47,14 +47,14 @@ class Supply:
         return True
 
 
-class Half:
-    """The PML4s of all processes while no update is in flight: a write to an upper entry reaches all of them."""
+class Halves:
+    """Stands in for the kernel half with no update in flight: a write to an upper entry reaches the PML4s of all."""
 
     def __init__(self, run: Run, lives: Property, top: Table) -> None:
         self.run, self.lives, self.top = run, lives, top
 
     @property
-    def tables(self) -> Half:
+    def tables(self) -> Halves:
         return self
 
     def __getitem__(self, process: Number) -> Pml4:
@@ -77,7 +77,7 @@ class Half:
         new = neg(lives(process)) & process_has_64_bits(self, process)
         self.run.assert_and_assume("a new process does not live yet, and its number has 64 bits", new)
 
-        def fresh(at: Any) -> Number:
+        def fresh(at: Number) -> Number:
             return when(at < FIRST, 0, top(0, at))
 
         self.top = lambda other, at: when(other == process, fresh(at), top(other, at))
@@ -92,9 +92,9 @@ class Half:
 
 
 class Pml4:
-    """One process's entries."""
+    """Stands in for the PML4 of one process, which is only read."""
 
-    def __init__(self, half: Half, process: Number) -> None:
+    def __init__(self, half: Halves, process: Number) -> None:
         self.half, self.process = half, process
 
     def __getitem__(self, index: Number) -> Number:
@@ -103,22 +103,25 @@ class Pml4:
         return self.half.top(self.process, index)
 
 
-class SetOf(Keyed):
-    """A dictionary from processes to sets of pages."""
+class PageSets(Keyed):
+    """Stands in for the dictionary from processes to sets of pages.
+
+    has: which processes have a set.  member: whether a process's set has a page.
+    """
 
     def __init__(self, run: Run, has: Property, member: Relation) -> None:
         super().__init__(run, has)
         self.member = member
         self.witnesses: dict[int, list[Number]] = {}
-        self.put: list[set[Any]] = []  # the sets that were put in
+        self.put: list[set[Number]] = []  # the sets that were put in
 
     def __getitem__(self, key: Number) -> Set:
         self._look_up(key)
-        return OneSet(self, key)
+        return PageSet(self, key)
 
-    def __setitem__(self, key: Number, items: set[Any]) -> None:
+    def __setitem__(self, key: Number, items: set[Number]) -> None:
         assert type(items) is set, "only a new set is put in"
-        assert not items, "only a set is put in that has nothing in it"
+        assert not items, "only an empty set is put in"
         assert not any(items is other for other in self.put), "a set is put in once"
         self.put.append(items)
         self._put(key)
@@ -126,14 +129,14 @@ class SetOf(Keyed):
         self.member = lambda other, item: others(other, item) & (other != key)
 
     def are_its_own(self) -> bool:
-        """Whether nobody changed a set that was put in but through this dictionary."""
+        """Whether sets that were put in were changed through this dictionary only."""
         return not any(self.put)
 
 
-class OneSet(Set):
-    """One of the sets of such a dictionary: what it has is what the dictionary has there, whoever wrote it."""
+class PageSet(Set):
+    """Stands in for one of the sets of such a dictionary, in which its contents are kept."""
 
-    def __init__(self, sets: SetOf, key: Number) -> None:
+    def __init__(self, sets: PageSets, key: Number) -> None:
         witnesses = sets.witnesses.setdefault(number(key).z.get_id(), [])
         super().__init__(sets.run, lambda item: False, "page", witnesses=witnesses)
         self.sets, self.key = sets, key
@@ -149,10 +152,10 @@ class OneSet(Set):
         self.sets.member = lambda other, item: when(other == key, has(item), others(other, item))
 
 
-class Collected:
-    """A list of numbers that a loop collects, of any length, in any order. times: how often it has a number."""
+class CollectedList:
+    """Stands in for a list of numbers of any length and in any order. times: how often it has a number."""
 
-    def __init__(self, times: Callable[[Any], Any]) -> None:
+    def __init__(self, times: Function) -> None:
         self.times = times
 
     def append(self, item: Number) -> None:
@@ -160,19 +163,25 @@ class Collected:
         self.times = lambda other: before(other) + when(other == item, 1, 0)
 
 
-def times(collected: Any, item: Number) -> Any:
+Released: TypeAlias = "CollectedList | Sequence[Number]"  # by exit: the list that it starts with is a real one
+
+
+def count_of(collected: Released, item: Number) -> Number:
     """How often a list has a number."""
-    if isinstance(collected, Collected):
+    if isinstance(collected, CollectedList):
         return collected.times(item)
-    return sum((when(item == each, 1, 0) for each in collected), number(0))
+    count: Number = number(0)
+    for each in collected:
+        count = count + when(item == each, 1, 0)
+    return count
 
 
-def encoding(run: Run) -> None:
-    """Puts what the proofs of entries show in the place of `encode`."""
+def replace_encode(run: Run) -> None:
+    """Puts a stand-in in the place of `encode` that does what `encode.refines` proves."""
 
-    def stand_in(layout: Layout, fields: Fields, level: int) -> Any:
+    def stand_in(layout: Layout, fields: Fields, level: int) -> Number | None:
         assert fields.leaf or level != pte.LOWEST_LEVEL, (
-            "the code may refuse what the law allows: see `pte.MUST_SUCCEED_IF`"
+            "here the code may fail although the law allows it: see `pte.MUST_SUCCEED_IF`"
         )
         with run.reading_law():
             state = pte.Entries(layout.physical_address_bits, layout.pat_register)
@@ -188,7 +197,7 @@ def encoding(run: Run) -> None:
     run.replace(code, "encode", stand_in)
 
 
-def all_hold(clauses: tuple[Clause, ...], state: Any, values: dict[str, Any]) -> Truth:
+def all_hold(clauses: tuple[Clause, ...], state: object, values: Mapping[str, Point]) -> Truth:
     """Whether every clause holds of these values."""
     holds: Truth = True
     for clause in clauses:

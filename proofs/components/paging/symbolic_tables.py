@@ -1,26 +1,28 @@
-"""The page tables' code on unknown tables, and what of the law these stand for.
+"""Page tables with unknown contents: the reference on them, their invariants, and the law's states that they stand for.
 
-Where tables are changed, how entries are read is unknown, too: all that matters is that a link leads to its table, and
-that a leaf is one. That the processor reads what the code writes so is shown apart (`link.refines`,
-`leaf-value.refines`, `target.refines`).
+They stand for two: the tables (`spec/tables.py`), and what the processor finds mapped when it walks these
+(`spec/paging.py`). Where a proof changes tables, how entries are read is unknown too (`tables.Reading`): all that
+matters is that a link leads to its table, and that a leaf is one. That the processor reads so what the code writes is
+proved by itself: `link.refines`, `leaf-value.refines`, `target.refines`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
-from memoracle.impl.paging import Leaf, Paging
+from memoracle.impl.paging import Attributes, Leaf, Paging, Unmapped
 from memoracle.impl.pte import ENTRIES, Layout
 from memoracle.proofs.components.paging import law as paging_law
 from memoracle.proofs.components.paging.law import either
-from memoracle.proofs.components.paging.models import Half, SetOf, Supply
+from memoracle.proofs.components.paging.models import FrameSupply, Halves, PageSets
 from memoracle.proofs.symbolic.containers import Map, Tables
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
 from memoracle.proofs.symbolic.path_merging import merged
+from memoracle.proofs.symbolic.values import Condition
 from memoracle.spec import addresses, pat, pte, tables
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
@@ -37,58 +39,98 @@ SORTS = {
 }
 
 
-OURS = ("ghost", "shown")  # what proofs note in the reference for their own use
+class PagingCode(Protocol):
+    """The reference with stand-ins in the place of its attributes, and two ghosts: what only proofs know of it.
+
+    ghost: the law's state of the tables, with what a table knows and the reference does not keep.  shown: the leaf that
+    was written last.
+    """
+
+    frames: FrameSupply
+    halves: Halves
+    layout: Layout
+    leaf_level: int
+    page_shift: int
+    counted: Number
+    memory: Tables
+    roots: Map
+    uses: Map
+    mapped: PageSets
+    ghost: tables.Tables
+    shown: Number
+    unmap: Callable[[Number, Number], Unmapped | None]
+
+    def create(self, process: Number) -> bool: ...
+    def exit(self, process: Number) -> list[int] | None: ...
+    def map(self, process: Number, virtual: Number, leaf: Leaf) -> bool: ...
+    def translate(self, process: Number, virtual: Number) -> Number | None: ...
+    def attributes(self, process: Number, virtual: Number) -> Attributes | None: ...
+    def _target(self, value: Number) -> Number: ...
+    def _link(self, table: Number, virtual: Number) -> Number: ...
+    def _leaf_value(self, virtual: Number, leaf: Leaf) -> Number | None: ...
+    def _is_page(self, process: Number, virtual: Number) -> Truth: ...
+
+
+GHOSTS = ("ghost", "shown")
+Parts: TypeAlias = tuple[dict[str, object], tuple[object, ...]]
+Invariant: TypeAlias = tuple[str, tuple[str, ...], Condition]  # in words, its points, and its formula
 
 
 @dataclass
 class SymbolicPaging:
-    """The reference on unknown containers, and what it stands for before anything is run.
+    """The reference on unknown containers, and the law's states that it stands for before anything is run.
 
-    parts: each attribute that it has, and of containers what is replaced when they are written.
+    parts: its attributes, and the contents of its containers: see `parts_of`.
     """
 
-    code: Any
+    code: PagingCode
     tables: tables.Tables
     mappings: law.Mappings
-    parts: tuple[dict[str, object], tuple[object, ...]]
+    parts: Parts
 
 
 @cache
 def attributes() -> frozenset[str]:
-    """What the reference keeps, as its constructor makes it: each is compared after each operation."""
+    """The attributes that the reference's constructor makes. Each is compared after each operation."""
     given: Any = (object(), object(), object(), 1, 0)
     return frozenset(vars(Paging(*given)))
 
 
-def parts_of(paging: Any) -> tuple[dict[str, object], tuple[object, ...]]:
-    """The attributes of the reference, and what its containers hold, but for the frames that are free."""
+def parts_of(paging: PagingCode) -> Parts:
+    """The reference's attributes, and what its containers contain. A write to a stand-in gives it a new function.
+
+    Left out are the free frames: a call that fails may have taken some and given them back.
+    """
     own = {
         name: value
         for name, value in vars(paging).items()
-        if name not in OURS and not callable(getattr(Paging, name, None))
+        if name not in GHOSTS and not callable(getattr(Paging, name, None))
     }
     memory, roots, uses, mapped, halves = paging.memory, paging.roots, paging.uses, paging.mapped, paging.halves
     held = (memory.has, memory.entry, roots.has, roots.at, uses.has, uses.at, mapped.has, mapped.member)
     return own, (*held, halves.lives, halves.top)
 
 
-def are_same(one: Any, other: Any) -> bool:
-    """Whether these are the same objects."""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
-    return all(now is then for now, then in zip(one, other, strict=True))
+def same_attributes(now: Mapping[str, object], before: Mapping[str, object]) -> bool:
+    """Whether each attribute is the object that it was, and there is no other."""
+    return now.keys() == before.keys() and all(now[name] is before[name] for name in now)
 
 
-def has_its_parts(run: Run, world: SymbolicPaging) -> None:
-    """Claims that each attribute is the object that it was, and that there is no other; what these hold may change."""
-    now, _ = parts_of(world.code)
+def same_contents(now: Sequence[object], before: Sequence[object]) -> bool:
+    """Whether nothing was written to a container."""
+    return all(one is other for one, other in zip(now, before, strict=True))
+
+
+def assert_own_attributes(run: Run, symbolic: SymbolicPaging) -> None:
+    """Claims that each attribute is the object that it was, and that there is no other. Their contents may change."""
+    now, _ = parts_of(symbolic.code)
     run.assert_goal("it has the attributes that its constructor makes", now.keys() == attributes())
-    run.assert_goal("each attribute is the object that it was", are_same(now, world.parts[0]))
-    run.assert_goal("nobody else has the sets of pages", world.code.mapped.are_its_own())
+    run.assert_goal("each attribute is the object that it was", same_attributes(now, symbolic.parts[0]))
+    run.assert_goal("nobody else has the sets of pages", symbolic.code.mapped.are_its_own())
 
 
-def tables_of(paging: Any, known: tables.Tables) -> tables.Tables:
-    """The tables that the reference has; what a table knows, which it does not keep, as in another state."""
+def tables_of(paging: PagingCode, known: tables.Tables) -> tables.Tables:
+    """The law's state of the reference's tables; what the reference does not keep is that of `known`."""
     return replace(
         known,
         lives=paging.roots.has,
@@ -99,22 +141,22 @@ def tables_of(paging: Any, known: tables.Tables) -> tables.Tables:
     )
 
 
-def mappings_of(paging: Any, known: law.Mappings) -> law.Mappings:
-    """What the processor finds mapped by these tables; the numbers of uses, which are not kept, as in another state."""
+def mappings_of(paging: PagingCode, known: law.Mappings) -> law.Mappings:
+    """What the processor finds mapped by these tables; what the reference does not keep is that of `known`."""
     state = tables_of(paging, paging.ghost)
     entries = pte.Entries(known.physical_bits, known.pat_register)
 
     def leaf(space: Number, page: Number) -> Number:
         return tables.walk(state, space, page)
 
-    def is_mapped(space: Number, page: Number) -> Any:
+    def is_mapped(space: Number, page: Number) -> Truth:
         start = addresses.address_is_aligned(known, page) & addresses.is_canonical(page)
         whose = paging.roots.has(space) & (law.is_lower(page) | (space == 0))
         return start & whose & (leaf(space, page) != 0)
 
     uses, counts = paging.uses.at, paging.uses.has
 
-    def uses_of(physical: Number) -> Any:
+    def uses_of(physical: Number) -> Number:
         frame = physical >> known.page_shift
         starts = addresses.address_is_aligned(known, physical)
         return when(starts & counts(frame), uses(frame), 0)
@@ -132,8 +174,8 @@ def mappings_of(paging: Any, known: law.Mappings) -> law.Mappings:
     )
 
 
-def bookkeeping(paging: Any, mappings: law.Mappings) -> Sequence[tuple[str, tuple[str, ...], Callable[..., Any]]]:
-    """What the reference's containers must be like, beside what the laws say: in words, at which points, and how."""
+def container_invariants(paging: PagingCode, mappings: law.Mappings) -> Sequence[Invariant]:
+    """The invariants of the reference's containers beside those of the law."""
     state, memory, roots = tables_of(paging, paging.ghost), paging.memory.has, paging.roots.has
     has, at, member, noted = paging.uses.has, paging.uses.at, paging.mapped.member, paging.mapped.has
     return (
@@ -143,21 +185,21 @@ def bookkeeping(paging: Any, mappings: law.Mappings) -> Sequence[tuple[str, tupl
             lambda frame: memory(frame) == tables.is_lower_table(state, frame),
         ),
         (
-            "only frames that are counted and have uses are noted",
+            "uses are kept of frames that are counted and have some, and of no others",
             ("table",),
             lambda frame: implies(has(frame), (0 < at(frame)) & (frame < paging.counted)),
         ),
         (
-            "the pages of a process's lower half are noted",
+            "the pages that are kept of a process are those mapped in its lower half",
             ("space", "page"),
             lambda space, page: member(space, page) == (mappings.is_mapped(space, page) & law.is_lower(page)),
         ),
-        ("pages are noted of who lives", ("space",), lambda space: noted(space) == roots(space)),
+        ("pages are kept of live processes", ("space",), lambda space: noted(space) == roots(space)),
     )
 
 
 def any_reading(run: Run) -> tables.Reading:
-    """Any way to read entries."""
+    """Any way to read entries: where each leads, and which are links and leaves, of users and of the kernel."""
     users, kernels = run.relation("links_a_users", "value"), run.relation("links_the_kernels", "value")
     users_leaf, kernels_leaf = run.relation("users_leaf", "value"), run.relation("kernels_leaf", "value")
     return tables.Reading(
@@ -168,7 +210,7 @@ def any_reading(run: Run) -> tables.Reading:
 
 
 def any_place(run: Run) -> tuple[Number, Number]:
-    """Whatever a caller may ask about: a process and an address of 64 bits, or on other paths what is no such thing."""
+    """What a caller may pass: any process and address of 64 bits, and on another path any other numbers."""
     if run.fork():
         return run.point("process"), run.point("virtual")
     process, virtual = run.any_number("process"), run.any_number("virtual")
@@ -182,14 +224,14 @@ def is_word(number: Number) -> Truth:
 
 
 def any_level(run: Run) -> int:
-    """The level of the leaves: the proof is made for each."""
+    """The level of the leaves: the proof is made for each, on paths of their own."""
     return 1 if either(run, "leaves of level 1") else 2 if either(run, "leaves of level 2") else 3
 
 
 def unknown_tables(run: Run, reading: tables.Reading | None = None, level: int | None = None) -> tables.Tables:
-    """Any number of processes, any tables that map anything, any physical address bits.
+    """Any tables of any number of processes, and any number of physical address bits. Nothing is assumed of them yet.
 
-    reading: how entries are read; as the processor does, if not said.  level: of the leaves; any, if not said.
+    reading: how entries are read; by default, as the processor does.  level: that of the leaves; by default, any.
     """
     leaf = level or any_level(run)
     shift, bits = 9 * leaf + 3, run.number("physical_bits", 32, 52)
@@ -213,7 +255,7 @@ def unknown_tables(run: Run, reading: tables.Reading | None = None, level: int |
 
 
 def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | None = None) -> SymbolicPaging:
-    """The reference on any such tables, with any supply of frames and any memory types."""
+    """The reference on any tables that satisfy the invariants, with any supply of frames and any memory types."""
     ghost = unknown_tables(run, reading, level)
     page_shift, register = 9 * ghost.leaf + 3, run.number("pat_register")
     for index in pat.INDEXES:
@@ -232,11 +274,11 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
     known_bits: tuple[Any, Any] = (ghost.physical_bits, register)
     layout = Layout(*known_bits)
 
-    def reference() -> Any:
-        paging = object.__new__(Paging)
+    def reference() -> PagingCode:
+        paging: Any = object.__new__(Paging)
         paging.__dict__.update(
-            frames=Supply(run, ghost.is_free),
-            halves=Half(run, ghost.lives, ghost.top),
+            frames=FrameSupply(run, ghost.is_free),
+            halves=Halves(run, ghost.lives, ghost.top),
             layout=layout,
             leaf_level=ghost.leaf,
             page_shift=page_shift,
@@ -244,36 +286,37 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
             memory=Tables(run, in_memory, ghost.entry, ENTRIES),
             roots=Map(run, ghost.lives, ghost.root),
             uses=Map(run, is_used, uses),
-            mapped=SetOf(run, noted, member),
+            mapped=PageSets(run, noted, member),
             ghost=ghost,
         )
-        return paging
+        made: PagingCode = paging
+        return made
 
     before = reference()
     mappings = mappings_of(before, known)
     run.assume_all(tables.INVARIANTS, ghost)
     run.assume_all(law.INVARIANTS, mappings)
-    for _, points, holds in bookkeeping(before, mappings):
+    for _, points, holds in container_invariants(before, mappings):
         run.assume_for_all(points, holds)
     code = reference()
     if reading is not None:
-        reading_alike(run, code, reading, mappings)
-    counting_as_one_step(run, code)
-    asking_as_one_step(run, code)
+        replace_entries(run, code, reading, mappings)
+    merge_paths_of_counting(run, code)
+    merge_paths_of_asking(run, code)
     return SymbolicPaging(code, ghost, mappings, parts_of(code))
 
 
-def reading_alike(run: Run, code: Any, reading: tables.Reading, state: law.Mappings) -> None:
-    """Makes the code read entries this way, and write entries that are read as what they are to be."""
+def replace_entries(run: Run, code: PagingCode, reading: tables.Reading, state: law.Mappings) -> None:
+    """Makes the code read entries this way, and write unknown entries that are read this way as they should be."""
 
-    def link(table: Number, virtual: Number) -> Any:
-        run.assert_and_assume("what is linked is on the way to an address", addresses.is_canonical(virtual))
+    def link(table: Number, virtual: Number) -> Number:
+        run.assert_and_assume("a table is linked on the way to a canonical address", addresses.is_canonical(virtual))
         value = run.fresh("link")
         run.suppose(leads_to(reading, value, table, law.is_lower(virtual)))
         return value
 
-    def leaf_value(virtual: Number, leaf: Leaf) -> Any:
-        run.assert_and_assume("what is mapped is at an address", addresses.is_canonical(virtual))
+    def leaf_value(virtual: Number, leaf: Leaf) -> Number | None:
+        run.assert_and_assume("a page is mapped at a canonical address", addresses.is_canonical(virtual))
         with run.reading_law():
             value, may = run.fresh("leaf"), can_be_shown(state, leaf)
             right = shows_it(reading, state, value, law.is_lower(virtual), leaf)
@@ -287,37 +330,37 @@ def reading_alike(run: Run, code: Any, reading: tables.Reading, state: law.Mappi
     code.__dict__.update(_target=reading.target, _link=link, _leaf_value=leaf_value)
 
 
-def counting_as_one_step(run: Run, code: Any) -> None:
-    """Makes the ways through the counting of uses come together again: nothing else depends on which was taken."""
+def merge_paths_of_counting(run: Run, code: PagingCode) -> None:
+    """Merges the paths through the methods that count uses, on which nothing else depends."""
     counts = (code.uses, "has"), (code.uses, "at")
     for name in ("_is_countable", "_count", "_uncount"):
         code.__dict__[name] = partial(merged, run, counts, getattr(code, name))
 
 
-def asking_as_one_step(run: Run, code: Any) -> None:
-    """Makes the ways come together again on which an address is found to be a page's, in one half or the other."""
+def merge_paths_of_asking(run: Run, code: PagingCode) -> None:
+    """Merges the paths on which an address is found to be a page's, in one half or the other."""
     code.__dict__["_is_page"] = partial(merged, run, (), code._is_page)
 
 
-def leads_to(reading: tables.Reading, value: Number, table: Number, users: Any) -> Truth:
-    """That an entry is read as a link of this table."""
-    right = reading.is_link(value, users) & (reading.target(value) == table)
-    return right & (value != 0) & pte.is_an_entry(value)
+def leads_to(reading: tables.Reading, value: Number, table: Number, users: Truth) -> Truth:
+    """Whether an entry is read as a link to this table. users: whether in a process's half."""
+    links = reading.is_link(value, users) & (reading.target(value) == table)
+    return links & (value != 0) & pte.is_an_entry(value)
 
 
 def can_be_shown(state: law.Mappings, leaf: Leaf) -> Truth:
-    """Whether the law allows a page to show this, whichever it is."""
+    """Whether the law allows a page, whichever it is, to show the frame of this leaf with its memory type."""
     places = law.frame_is_aligned(state, leaf.physical) & law.frame_is_addressable(state, leaf.physical)
     return places & law.type_is_available(state, leaf.cache)
 
 
-def shows_it(reading: tables.Reading, state: law.Mappings, value: Number, users: Any, leaf: Leaf) -> Truth:
-    """That an entry is read as this leaf."""
+def shows_it(reading: tables.Reading, state: law.Mappings, value: Number, users: Truth, leaf: Leaf) -> Truth:
+    """Whether an entry is read as this leaf. users: whether in a process's half."""
     entries, level = pte.Entries(state.physical_bits, state.pat_register), level_of(state)
-    right = reading.is_leaf(value, users) & (reading.target(value) << state.page_shift == leaf.physical)
+    leads = reading.is_leaf(value, users) & (reading.target(value) << state.page_shift == leaf.physical)
     allows = (pte.is_writable(value) == leaf.writable) & (pte.is_execute_disabled(value) != leaf.executable)
     kind = (pte.cache_of(entries, value, level) == leaf.cache) & (pte.is_global(value) == leaf.global_)
-    return right & allows & kind & (value != 0) & pte.is_an_entry(value)
+    return leads & allows & kind & (value != 0) & pte.is_an_entry(value)
 
 
 def level_of(state: law.Mappings) -> int:

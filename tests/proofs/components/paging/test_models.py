@@ -30,7 +30,14 @@ from memoracle.impl import pte
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.pte import Fields, Layout
-from memoracle.proofs.components.paging.models import Collected, Half, SetOf, Supply, encoding, times
+from memoracle.proofs.components.paging.models import (
+    CollectedList,
+    FrameSupply,
+    Halves,
+    PageSets,
+    count_of,
+    replace_encode,
+)
 from memoracle.proofs.symbolic.containers import Set, any_of
 from memoracle.proofs.symbolic.execution import Run, explore
 from memoracle.proofs.symbolic.numbers import number
@@ -84,11 +91,11 @@ SUPPLY_STEPS = st.lists(
 @settings(max_examples=50, deadline=None)
 @given(free=st.sets(st.integers(1, FRAMES - 1), max_size=3), steps=SUPPLY_STEPS)
 def test_a_supply_of_frames(integers: bool, free: set[int], steps: list[Any]) -> None:
-    def both(run: Run) -> tuple[Supply, Frames]:
+    def both(run: Run) -> tuple[FrameSupply, Frames]:
         touch_all(run, "table")
-        return Supply(run, has_of(sorted(free))), Frames(free)
+        return FrameSupply(run, has_of(sorted(free))), Frames(free)
 
-    def same(supply: Supply, frames: Frames) -> Iterator[Any]:
+    def same(supply: FrameSupply, frames: Frames) -> Iterator[Any]:
         for frame in range(FRAMES):
             yield supply.is_free(number(frame)) == frames.bitmap.is_free(frame)
 
@@ -98,9 +105,9 @@ def test_a_supply_of_frames(integers: bool, free: set[int], steps: list[Any]) ->
 @MODES
 def test_it_is_noted_that_no_frame_is_left(integers: bool) -> None:
     def step(frames: Any) -> bool:
-        return bool(frames.ran_out if isinstance(frames, Supply) and frames.allocate() is None else True)
+        return bool(frames.ran_out if isinstance(frames, FrameSupply) and frames.allocate() is None else True)
 
-    agree(integers, lambda run: (Supply(run, has_of([])), Frames(set())), [step], lambda stand_in, real: [])
+    agree(integers, lambda run: (FrameSupply(run, has_of([])), Frames(set())), [step], lambda stand_in, real: [])
 
 
 # PML4s
@@ -152,7 +159,7 @@ REFUSED = (
 TOPS = st.dictionaries(st.tuples(st.integers(0, 2), st.sampled_from([0, 1, 255])), ENTRY, max_size=3)
 
 
-def halves(run: Run, lower: dict[tuple[int, int], int], upper: dict[int, int]) -> tuple[Half, KernelHalf]:
+def halves(run: Run, lower: dict[tuple[int, int], int], upper: dict[int, int]) -> tuple[Halves, KernelHalf]:
     """Processes 0, 1 and 2."""
     real = KernelHalf()
     for process in (1, 2):
@@ -162,10 +169,10 @@ def halves(run: Run, lower: dict[tuple[int, int], int], upper: dict[int, int]) -
     for index, value in upper.items():
         real.write(0, index, value)
     tops = {(process, index): real.tables[process][index] for process in real.live for index in INDEXES}
-    return Half(run, has_of([0, 1, 2]), value_of(tops)), real
+    return Halves(run, has_of([0, 1, 2]), value_of(tops)), real
 
 
-def halves_agree(half: Half, real: KernelHalf) -> Iterator[Any]:
+def halves_agree(half: Halves, real: KernelHalf) -> Iterator[Any]:
     for process in range(5):
         yield half.lives(number(process)) == (process in real.live)
         for index in INDEXES if process in real.live else ():
@@ -231,13 +238,13 @@ SETS_ENDS = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(contents=st.dictionaries(PROCESSES, st.sets(KEYS, max_size=3)), steps=SETS_STEPS, ends=SETS_ENDS)
 def test_a_dictionary_of_sets(integers: bool, contents: dict[int, set[int]], steps: list[Any], ends: list[Any]) -> None:
-    def both(run: Run) -> tuple[SetOf, dict[int, set[int]]]:
+    def both(run: Run) -> tuple[PageSets, dict[int, set[int]]]:
         touch_all(run, "page")
         members = {(key, item): True for key, items in contents.items() for item in items}
-        sets = SetOf(run, has_of([*contents]), value_of(members, default=False))
+        sets = PageSets(run, has_of([*contents]), value_of(members, default=False))
         return sets, {key: set(items) for key, items in contents.items()}
 
-    def same(sets: SetOf, real: dict[int, set[int]]) -> Iterator[Any]:
+    def same(sets: PageSets, real: dict[int, set[int]]) -> Iterator[Any]:
         for key in PROBES:
             yield sets.has(number(key)) == (key in real)
             if key in real:
@@ -250,7 +257,7 @@ def test_a_dictionary_of_sets(integers: bool, contents: dict[int, set[int]], ste
 @MODES
 @pytest.mark.parametrize("key", [-1, 1 << 64])
 def test_what_is_no_64_bit_number_is_no_key(integers: bool, key: int) -> None:
-    sets = lambda run: SetOf(run, has_of([]), lambda key, item: neg(True))  # noqa: E731
+    sets = lambda run: PageSets(run, has_of([]), lambda key, item: neg(True))  # noqa: E731
     fails_on_some_path(lambda run: run.call(sets(run).__setitem__, key, set()), integers)
 
 
@@ -276,7 +283,7 @@ def test_encoding(layout: Layout, fields: Fields, level: int) -> None:
     answers: list[tuple[Run, Any]] = []
 
     def body(run: Run) -> None:
-        encoding(run)
+        replace_encode(run)
         answers.append((run, run.call(code.encode, layout, fields, level)))
 
     runs = explore(SORTS, body)
@@ -299,10 +306,10 @@ def test_encoding(layout: Layout, fields: Fields, level: int) -> None:
 
 @given(before=st.lists(st.integers(0, 4), max_size=6), appended=st.lists(st.integers(0, 4), max_size=6))
 def test_what_is_collected_is_counted_as_a_list_counts_it(before: list[int], appended: list[int]) -> None:
-    collected, real = Collected(lambda item: times(before, item)), [*before]
+    collected, real = CollectedList(lambda item: count_of(before, item)), [*before]
     for item in appended:
         collected.append(number(item))
         real.append(item)
     for item in range(6):
-        counted = [z3.simplify(times(kind, number(item)).z).as_long() for kind in (collected, real)]
+        counted = [z3.simplify(count_of(kind, number(item)).z).as_long() for kind in (collected, real)]
         assert counted == [real.count(item)] * 2
