@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
-from memoracle.spec.clauses import Number, Point, Truth
+from memoracle.spec.clauses import Number, Truth
 
 Condition: TypeAlias = Callable[..., Truth]  # of any number of points
 Property: TypeAlias = Callable[[Number], Truth]  # which numbers a set has, a dictionary's keys, where something holds
@@ -20,6 +20,6 @@ Table: TypeAlias = Callable[[Number, Number], Number]  # a function of two: an e
 Made = TypeVar("Made")
 
 
-def record_of(make: Callable[..., Made], *values: Point) -> Made:
+def record_of(make: Callable[..., Made], *values: object) -> Made:
     """A record of the reference that holds a solver's terms in the place of numbers and truths."""
     return make(*values)

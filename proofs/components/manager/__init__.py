@@ -1,4 +1,10 @@
-"""Proofs of the whole."""
+"""Proofs of the manager: of its law, of what follows from it, and of the code of `impl/manager.py`.
+
+The code runs on stand-ins for the components that it calls (`component_models.py`, `range_models.py`), which do what
+these components' laws say. `code.py` proves its methods but those that have loops; these are in `loops.py`, with the
+states that many steps of the law lead to (`repeated_steps.py`). `start.py` proves its constructor. `law.py`,
+`theorems.py` and `kernel_pages.py` prove the law.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Proofs that what is asked of who allocates kernel pages (`spec/kernel_pages.py`) follows from the manager's law."""
+"""Proofs that the law of kernel pages as callers see them, `spec/kernel_pages.py`, follows from the manager's law.
+
+That allocating pages needs a free frame for each is an induction over the steps of the law: as long as kernel pages are
+allocated, a block has no more pages than there are fewer free frames (`takes_frames`).
+"""
 
 from __future__ import annotations
 
@@ -16,32 +20,34 @@ from memoracle.spec.clauses import Number, Truth, when
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What who asks sees of a state."""
+class CallersView:
+    """What a caller can see of a state: how many frames are free, and how many pages each block has."""
 
     free_frames: Number
     pages_at: Function
 
 
-def seen(state: law.Memory) -> Seen:
+def view_of(state: law.Memory) -> CallersView:
+    """What a caller can see of this state."""
+
     def pages_at(first: Number) -> Number:
         return when(state.block_at(first) == 0, 0, state.pages_at(first))
 
-    return Seen(state.count, pages_at)
+    return CallersView(state.count, pages_at)
 
 
 def takes_frames(at_first: Number, state: law.Memory, first: Number) -> Truth:
-    """Since there were so many free frames, each page of this block has taken one at least."""
+    """The induction hypothesis: since so many frames were free, each page of this block has taken one at least."""
     return state.pages_at(first) <= at_first - state.count
 
 
-@proved("begin-pages.takes-no-frame", "theorem", "kernel pages begin with as many free frames as there were")
+@proved("begin-pages.takes-no-frame", "theorem", "a block of kernel pages is begun without taking a frame")
 def begins(run: Run) -> None:
     before, after, values = law_obligations.happens(run, LAW, manager_pages.begin_pages)
     run.assert_goal("no page has taken one", takes_frames(before.count, after, values["first"]))
 
 
-@proved("extend-pages.takes-a-frame", "theorem", "each page of kernel pages takes a frame, and so may their tables")
+@proved("extend-pages.takes-a-frame", "theorem", "each kernel page takes at least one frame: its own")
 def goes_on(run: Run) -> None:
     at_first = run.number("at_first")
     before, after, values = law_obligations.happens(run, LAW, manager_pages.extend_pages)
@@ -49,7 +55,7 @@ def goes_on(run: Run) -> None:
     run.assert_goal("one more page has taken one", takes_frames(at_first, after, values["first"]))
 
 
-@proved("take-table.takes-a-frame", "theorem", "while kernel pages are allocated, a table takes frames and gives none")
+@proved("take-table.takes-a-frame", "theorem", "while kernel pages are allocated, tables give no frame back")
 def tables_come(run: Run) -> None:
     at_first, first = run.number("at_first"), run.point("first")
     before, after, _ = law_obligations.happens(run, LAW, law.take_table)
@@ -57,29 +63,33 @@ def tables_come(run: Run) -> None:
     run.assert_goal("each page has taken one", takes_frames(at_first, after, first))
 
 
-@proved("frames-suffice-for-kernel-pages", "theorem", "when all pages have come, there was a free frame for each")
+@proved("frames-suffice-for-kernel-pages", "theorem", "if all pages were allocated, there was a free frame for each")
 def frames_suffice(run: Run) -> None:
     at_first, first, state = run.number("at_first"), run.point("first"), LAW.unknown(run)
     run.assume_all([*LAW.given, *LAW.invariants], state)
     run.suppose(takes_frames(at_first, state, first))
-    view = Seen(at_first, seen(state).pages_at)
+    view = CallersView(at_first, view_of(state).pages_at)
     run.assert_goal(asked.frames_suffice.says, asked.frames_suffice(view, state.pages_at(first)))
 
 
 @proved(
-    "frames-suffice-for-each-page", "theorem", "where tables take none, there is a free frame for each page to come"
+    "frames-suffice-for-each-page",
+    "theorem",
+    "if tables take no frame, there is one for each missing page",
 )
 def each_page_has_one(run: Run) -> None:
     at_first, first, pages, state = run.number("at_first"), run.point("first"), run.number("pages"), LAW.unknown(run)
     run.assume_all([*LAW.given, *LAW.invariants], state)
     run.suppose(state.pages_at(first) == at_first - state.count)
-    run.suppose(state.pages_at(first) < pages, asked.frames_suffice(Seen(at_first, seen(state).pages_at), pages))
+    run.suppose(
+        state.pages_at(first) < pages, asked.frames_suffice(CallersView(at_first, view_of(state).pages_at), pages)
+    )
     run.assert_goal("a frame is free", 0 < state.count)
 
 
-def any_seen(run: Run) -> Seen:
-    """What is seen of any state that satisfies the invariants."""
-    return seen(any_state(LAW)(run))
+def any_view(run: Run) -> CallersView:
+    """What a caller can see of any state that satisfies the invariants."""
+    return view_of(any_state(LAW)(run))
 
 
 PAGES = (
@@ -88,6 +98,6 @@ PAGES = (
     tables_come,
     frames_suffice,
     each_page_has_one,
-    one_answer(proved, any_seen, asked.each_page_has_its_frame, ["frames"]),
-    one_answer(proved, any_seen, asked.frees_them_whole, ["pages"]),
+    one_answer(proved, any_view, asked.each_page_has_its_frame, ["frames"]),
+    one_answer(proved, any_view, asked.frees_them_whole, ["pages"]),
 )

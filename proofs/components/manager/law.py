@@ -1,7 +1,8 @@
-"""The manager's law, and any state of it, for the proofs: what numbers there are, and where states are compared.
+"""The manager's law for proofs: any state of it, the bounds of its numbers, and how two states are compared.
 
-What the bitmap and the page tables guarantee of their part of the state is taken as given: it is proved of the same
-operations by themselves.
+Its operations preserve its invariants. What the laws of the bitmap and of paging guarantee of their part of the state
+is assumed (`law.GUARANTEED`), because it is proved of these components; that the manager keeps to their guards is
+proved in `theorems.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any
 
 import z3
 
@@ -44,7 +44,7 @@ SORTS = {
 
 
 def any_block(run: Run) -> tuple[object, ...]:
-    """Where a block may begin in a range, which is one of its pages."""
+    """Any process, and any page at which a block of its range may begin."""
     at = tuple(run.point_of_each(("process", "first")).values())
     run.touch(("process", "kernel_page"), at)
     return at
@@ -72,7 +72,7 @@ FUNCTIONS = {
 
 
 def page_shift(run: HypothesisPool) -> int:
-    """Of leaves of any level: the proof is made for each."""
+    """The binary logarithm of the size of a page: the proof is made for each size, on a path of its own."""
     assert isinstance(run, Run)
     for shift in PAGE_SHIFTS[:-1]:
         if run.decide(z3.Bool(f"pages of {1 << shift} bytes")):
@@ -81,6 +81,7 @@ def page_shift(run: HypothesisPool) -> int:
 
 
 def unknown_frames(run: HypothesisPool) -> Frames:
+    """The part of a state that is the bitmap's. Nothing is assumed of it yet."""
     return Frames(
         reach=run.number("reach", 1, MOST_PAGES),
         image=run.number("image", 1, MOST_PAGES),
@@ -92,7 +93,8 @@ def unknown_frames(run: HypothesisPool) -> Frames:
     )
 
 
-def unknown_mappings(run: HypothesisPool, shift: int, counted: Any) -> Mappings:
+def unknown_mappings(run: HypothesisPool, shift: Number, counted: Number) -> Mappings:
+    """The part of a state that is the page tables'. Nothing is assumed of it yet."""
     return Mappings(
         page_shift=shift,
         physical_bits=run.number("physical_bits", 32, 52),
@@ -112,8 +114,11 @@ def unknown_mappings(run: HypothesisPool, shift: int, counted: Any) -> Mappings:
     )
 
 
-def unknown(run: HypothesisPool, pages_of: Any = None) -> law.Memory:
-    """Any number of frames, processes and kernel pages, used in any way.  pages_of: 2 to this many bytes, or any."""
+def unknown(run: HypothesisPool, pages_of: Number | None = None) -> law.Memory:
+    """Any number of frames, processes and kernel pages, used in any way. Nothing is assumed of them yet.
+
+    pages_of: the binary logarithm of a page's size; by default, any.
+    """
     frames, shift = unknown_frames(run), pages_of or page_shift(run)
     return law.Memory(
         **vars(frames),
@@ -134,7 +139,7 @@ def unknown(run: HypothesisPool, pages_of: Any = None) -> law.Memory:
 
 
 def initial(run: HypothesisPool) -> law.Memory:
-    """Before the memory map is read."""
+    """The initial state, in which no memory map has been read yet."""
     some = unknown(run)
     frames = bitmap.empty(some.reach, some.image)
     mappings = paging.unmapped(some.page_shift, some.physical_bits, some.pat_register, some.counted)
@@ -173,6 +178,7 @@ class AnyPoints:
 
 
 def any_points(run: Run) -> AnyPoints:
+    """Such points, at which clauses that are given are instantiated."""
     points = AnyPoints(*(run.point(field.name) for field in fields(AnyPoints)))
     run.touch(("space", "page"), (points.space, points.page))
     run.touch(("process", "kernel_page"), (points.process, points.kernel_page))
@@ -180,12 +186,12 @@ def any_points(run: Run) -> AnyPoints:
     return points
 
 
-def same_but_ghosts(
+def assert_same_but_ghosts(
     run: Run, before: law.Memory, after: law.Memory, at: AnyPoints | None = None, but: Sequence[str] = ()
 ) -> None:
-    """Claims that nothing that anybody keeps differs; what is said of nothing any more is of no account.
+    """Claims that two states are the same, but for ghosts, and for what they say of things that do not exist.
 
-    at: the points at which states are compared; any, if they are not given.  but: what is not compared.
+    at: the points at which states are compared; by default, any.  but: parts that are not compared.
     """
     at = at or any_points(run)
     frame, kernel_page, page, space = at.frame, at.kernel_page, at.page, at.space
@@ -199,12 +205,12 @@ def same_but_ghosts(
         same = getattr(before, name)(space, page) == getattr(after, name)(space, page)
         run.assert_goal(f"{name} of each page is what it was", implies(before.is_mapped(space, page), same))
     points = {name: tuple(getattr(at, point) for point in POINTS[name]) for name in POINTS if name not in GHOSTS}
-    functions: dict[str, Callable[[Run], tuple[Any, ...]]] = {
-        name: partial(_these, values) for name, values in points.items()
+    functions: dict[str, Callable[[Run], tuple[object, ...]]] = {
+        name: partial(_constantly, values) for name, values in points.items()
     }
     alike = replace(LAW, functions=functions)
     law_obligations.same_state(run, alike, before, after, (*GHOSTS, *OF_MAPPED, "owner", "frame_at", *but))
 
 
-def _these(points: tuple[object, ...], run: Run) -> tuple[object, ...]:
+def _constantly(points: tuple[object, ...], run: Run) -> tuple[object, ...]:
     return points

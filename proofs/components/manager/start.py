@@ -1,8 +1,8 @@
-"""Proof of how the manager's code starts: on components that have just been made, each of which its own proofs are of.
+"""Proof that the manager's constructor starts as the law says, on components of its own.
 
-It is of machines whose reserved pieces are free blocks of the kernel's range, as spec/geometry.py sees to.
-What boot makes of a memory map is any frames (boot's proof says which), and what has been fixed of the kernel's range
-when the loop over its reserved pieces ends is what those pieces have.
+The constructors of the components are replaced, since what they make is proved of each component: `boot` returns any
+frames. The loop over the reserved pieces of the kernel's range is cut at its invariant: exactly the pages of the pieces
+so far are taken. Assumed is that these pieces are free blocks of the range; `spec/geometry.py` refuses other machines.
 """
 
 from __future__ import annotations
@@ -11,113 +11,121 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
 
 import z3
 
 from memoracle.impl import manager as code
 from memoracle.impl.boot import TOP, Record
 from memoracle.impl.pte import Layout
-from memoracle.proofs.components.manager.component_models import Whole
-from memoracle.proofs.components.manager.law import PAGE_SHIFTS, page_shift, proved, same_but_ghosts, unknown_frames
+from memoracle.proofs.components.manager.component_models import SharedState
+from memoracle.proofs.components.manager.law import (
+    PAGE_SHIFTS,
+    assert_same_but_ghosts,
+    page_shift,
+    proved,
+    unknown_frames,
+)
 from memoracle.proofs.components.manager.range_models import LawfulBuddy
 from memoracle.proofs.components.manager.symbolic_manager import attributes
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.loops import Iterates, cut
+from memoracle.proofs.symbolic.values import Property, record_of
 from memoracle.spec import manager as law
 from memoracle.spec import paging
 from memoracle.spec.clauses import Number, Truth
 
 
-class Pieces:
-    """The reserved pieces of the kernel's range, any number of them: a first page and pages each.
+class ReservedPieces:
+    """Stands in for the reserved pieces of the kernel's range, of any number: a first page and pages each.
 
-    at_hand: the piece that is to be fixed; None once it was.  left: whether there are pieces that nothing asked for.
+    current: the piece that is to be fixed next; None after it was.  left: whether some were not read yet.
     """
 
     def __init__(self, run: Run) -> None:
         self.run, self.left = run, True
-        self.at_hand: tuple[Number, Number] | None = None
+        self.current: tuple[Number, Number] | None = None
 
     def __iter__(self) -> Iterator[tuple[Number, Number]]:
         while self.run.fresh_truth("one more piece is reserved"):
-            self.at_hand = self.run.point("first"), self.run.point("pages")
-            yield self.at_hand
+            self.current = self.run.point("first"), self.run.point("pages")
+            yield self.current
             with self.run.reading_law():
-                self.run.assert_goal("each piece is fixed", self.at_hand is None)
-            if self.at_hand is not None:
+                self.run.assert_goal("each piece is fixed", self.current is None)
+            if self.current is not None:
                 raise EndOfRunError
         self.left = False
 
 
-class Fixing:
-    """The loop over the pieces: what those before have is taken, and nothing else.
+class FixLoop:
+    """The loop over the pieces. Invariant: exactly the pages of the pieces so far are taken.
 
-    reserved: of a page, whether one of them has it.
+    reserved: whether one of these pieces has a page.
     """
 
-    def __init__(self, whole: Whole, booted: Callable[[Any], law.Memory], pieces: Pieces) -> None:
-        self.whole, self.booted, self.pieces = whole, booted, pieces
-        self.reserved: Any = lambda kernel_page: False
+    def __init__(self, shared: SharedState, booted: Callable[[Property], law.Memory], pieces: ReservedPieces) -> None:
+        self.shared, self.booted, self.pieces = shared, booted, pieces
+        self.reserved: Property = lambda kernel_page: False
 
     varies = ("first", "pages")
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...] = ()) -> Iterates:
+    def on_entry(self, run: Run, arguments: tuple[object, ...] = ()) -> Iterates:
         process, kernel_page = run.point("process"), run.point("kernel_page")
         due = (process == 0) & self.reserved(kernel_page)
-        run.assert_goal("only what the pieces have is taken", self.whole.state.taken(process, kernel_page) == due)
+        run.assert_goal("only what the pieces have is taken", self.shared.state.taken(process, kernel_page) == due)
         return Iterates()
 
     def havoc(self, run: Run) -> Truth:
         reserved = self.reserved = run.relation("reserved-so-far", "kernel_page")
         taken = self.booted(reserved).taken
-        self.whole.state = replace(self.whole.state, taken=taken)
-        self.pieces.at_hand = None
+        self.shared.state = replace(self.shared.state, taken=taken)
+        self.pieces.current = None
         return run.fresh_truth("it is fixed")
 
-    def on_back_edge(self, run: Run, result: Any) -> Iterates:
-        assert self.pieces.at_hand is not None
-        before, (first, pages) = self.reserved, self.pieces.at_hand
+    def on_back_edge(self, run: Run, result: object) -> Iterates:
+        assert self.pieces.current is not None
+        before, (first, pages) = self.reserved, self.pieces.current
         self.reserved = lambda kernel_page: before(kernel_page) | law.among(kernel_page, first, pages)
         return self.on_entry(run)
 
 
-class Made:
-    """Components that have just been made, and of what: of each, one call of its constructor for each manager."""
+class ComponentConstructors:
+    """Stands in for the constructors of components.  calls: by name, the arguments of each call."""
 
-    def __init__(self, run: Run, whole: Whole) -> None:
-        self.kernel = LawfulBuddy(whole, 0)
-        self.of: dict[str, list[tuple[object, ...]]] = {}
+    def __init__(self, run: Run, shared: SharedState) -> None:
+        self.kernel = LawfulBuddy(shared, 0)
+        self.calls: dict[str, list[tuple[object, ...]]] = {}
         for name in ("boot", "Spaces", "KernelHalf", "Paging"):
-            run.replace(code, name, self.maker(name))
+            run.replace(code, name, self.constructor(name))
 
-    def maker(self, name: str) -> object:
+    def constructor(self, name: str) -> object:
+        """A constructor that records its arguments."""
+
         def make(*arguments: object) -> object:
-            self.of.setdefault(name, []).append(arguments)
+            self.calls.setdefault(name, []).append(arguments)
             return SimpleNamespace(name=name, spaces=[self.kernel])
 
         return make
 
 
-def same(ones: Sequence[object], others: Sequence[object]) -> bool:
+def all_identical(ones: Sequence[object], others: Sequence[object]) -> bool:
     """Whether these are the same objects."""
     return len(ones) == len(others) and all(one is other for one, other in zip(ones, others, strict=True))
 
 
-def has_its_own(run: Run, manager: code.Manager, other: code.Manager) -> None:
-    """Claims that a manager keeps what the proofs of its code take it to keep, and shares none of it with another."""
-    run.assert_goal("it has the attributes of which the proofs speak", vars(manager).keys() == attributes())
+def assert_shares_nothing(run: Run, manager: code.Manager, other: code.Manager) -> None:
+    """Claims that a manager has the attributes that the proofs of its code compare, and shares none with another."""
+    run.assert_goal("it has the attributes that proofs compare", vars(manager).keys() == attributes())
     containers: list[object] = [manager.given, manager.lengths, manager.frame_at]
     kinds = [type(each) for each in containers]
     run.assert_goal("each container is of its kind, and empty", kinds == [set, dict, dict] and not any(containers))
     parts = [*containers, manager.bitmap, manager.spaces, manager.halves, manager.paging]
     theirs = [getattr(other, name) for name in attributes() if name not in ("machine", "page_shift")]
     distinct = len({id(each) for each in (*parts, *theirs)}) == len(parts) + len(theirs)
-    run.assert_goal("containers and components are its own, and another manager has others", distinct)
+    run.assert_goal("its containers and components are all distinct, and another manager has others", distinct)
 
 
-def memory_map(run: Run) -> Any:
-    """None, a memory map without records, or one of which nothing may be asked: boot alone reads it."""
+def memory_map(run: Run) -> object:
+    """None, a memory map without records, or one that the manager cannot read, because only boot may."""
     if not run.decide(z3.Bool("there is a memory map")):
         return None
     return object() if run.decide(z3.Bool("it has records")) else []
@@ -125,35 +133,45 @@ def memory_map(run: Run) -> Any:
 
 @proved("starts.refines", "refinement", "the code starts as the law says, on what boot makes of the memory map")
 def starts_refines(run: Run) -> None:
-    attributes()  # as they are made of real components
+    attributes()  # which constructs a manager, and so must run before the constructors are replaced
     frames, shift = unknown_frames(run), page_shift(run)
     mappings = paging.unmapped(shift, run.number("physical_bits"), run.number("pat_register"), frames.reach << shift)
     booted = partial(law.booted, frames, mappings, run.number("kernel_start"), run.number("kernel_range"))
     start = booted(lambda kernel_page: False)
-    whole = Whole(run, start)
-    pieces = Pieces(run)
-    made, loop, level = Made(run, whole), Fixing(whole, booted, pieces), PAGE_SHIFTS.index(shift) + 1
-    cut(run, made.kernel, "fix", lambda first, pages: loop)
+    shared = SharedState(run, start)
+    pieces = ReservedPieces(run)
+    constructors, loop, level = (
+        ComponentConstructors(run, shared),
+        FixLoop(shared, booted, pieces),
+        PAGE_SHIFTS.index(shift) + 1,
+    )
+    cut(run, constructors.kernel, "fix", lambda first, pages: loop)
     records = memory_map(run)
-    layout: Any = Layout
-    machine: Any = code.Machine
-    bits = layout(start.physical_bits, start.pat_register)
+    layout = record_of(Layout, start.physical_bits, start.pat_register)
     depths = [run.number(f"{of}_depth") for of in ("kernel", "process")]
-    sizes = machine(start.reach, start.image, level, bits, start.kernel_start, *depths, pieces)
-    manager = run.call(code.Manager, sizes, records)
+    sizes = start.reach, start.image, level, layout, start.kernel_start, *depths
+    machine = record_of(code.Machine, *sizes, pieces)
+    manager = run.call(code.Manager, machine, records)
     run.assert_goal("all that is reserved is fixed", not pieces.left)
-    other = run.call(code.Manager, sizes._replace(reserved=()), records)
-    has_its_own(run, manager, other)
-    run.assert_goal("it knows its machine", manager.machine is sizes and manager.page_shift == shift)
-    (usable, *reach), _ = made.of["boot"]
+    other = run.call(code.Manager, machine._replace(reserved=()), records)
+    assert_shares_nothing(run, manager, other)
+    run.assert_goal("it keeps its machine", manager.machine is machine and manager.page_shift == shift)
+    (usable, *reach), _ = constructors.calls["boot"]
     everything = records is None and usable == [Record(0, TOP, 1)]
-    run.assert_goal("frames are what the memory map says, or all", usable is records or everything)
-    run.assert_goal("and as many as the machine has", same(reach, [shift, start.reach, start.image]))
-    run.assert_goal("ranges are as large as the machine's", same(made.of["Spaces"][0], depths))
-    run.assert_goal("the kernel half is made of nothing", made.of["KernelHalf"][0] == ())
-    built_on = (manager.bitmap, manager.halves, bits, level, start.reach)
-    run.assert_goal("page tables are built on the same frames and processes", same(made.of["Paging"][0], built_on))
+    run.assert_goal("boot reads the memory map, or one in which all is usable", usable is records or everything)
+    run.assert_goal(
+        "boot gets the machine's numbers of frames", all_identical(reach, [shift, start.reach, start.image])
+    )
+    run.assert_goal("the ranges have the machine's depths", all_identical(constructors.calls["Spaces"][0], depths))
+    run.assert_goal("the kernel half is constructed without arguments", constructors.calls["KernelHalf"][0] == ())
+    built_on = (manager.bitmap, manager.halves, layout, level, start.reach)
+    run.assert_goal(
+        "page tables are built on the same frames and processes",
+        all_identical(constructors.calls["Paging"][0], built_on),
+    )
     names = [each.name for each in (manager.bitmap, manager.spaces, manager.halves, manager.paging)]
     run.assert_goal("each component is in its place", names == ["boot", "Spaces", "KernelHalf", "Paging"])
-    run.assert_goal("each is made once for each manager", all(len(calls) == 2 for calls in made.of.values()))
-    same_but_ghosts(run, booted(loop.reserved), whole.state)
+    run.assert_goal(
+        "each is constructed once for each manager", all(len(calls) == 2 for calls in constructors.calls.values())
+    )
+    assert_same_but_ghosts(run, booted(loop.reserved), shared.state)

@@ -1,4 +1,10 @@
-"""Proofs of what follows from the manager's law for users and its components, and that what is undone was nothing."""
+"""Proofs of what follows from the manager's law.
+
+For users: no page of a range is lost, operations that undo others restore the state, and exit frees what only the
+process mapped. For the components: the guards of the manager's operations imply those of the components that these
+call, so what the components guarantee may be assumed of the manager's state. And callers who keep their contract go on
+doing so after every operation.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
-from memoracle.proofs.components.manager.law import LAW, proved, same_but_ghosts, unknown
+from memoracle.proofs.components.manager.law import LAW, assert_same_but_ghosts, proved, unknown
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
@@ -18,7 +24,7 @@ from memoracle.spec.kernel_half import process_lives
 
 
 def keeps_blocks(operation: Operation) -> Obligation:
-    """That no page is lost: what is taken of a range, but for what is reserved at start, can be freed."""
+    """That an operation loses no page: what is taken of a range, unless it was reserved at the start, can be freed."""
     clause = manager_law.can_be_freed_for_good
 
     @proved(f"{law_obligations.short(operation)}.loses-no-page", "theorem", f"after {operation.name}, {clause.says}")
@@ -43,7 +49,7 @@ def frees_what_is_taken(run: Run) -> None:
     "begin-pages.lies-in-the-range", "theorem", "no page of a block of kernel pages lies outside the kernel's range"
 )
 def begins_in_the_range(run: Run) -> None:
-    """Of any numbers, also of those that no page has: where pages are named by addresses, some lie below the range."""
+    """Any numbers, even those of no page: where pages are named by addresses, some lie below the range."""
     state, first, pages, page = unknown(run), *(run.any_number(each) for each in ("first", "pages", "kernel_page"))
     run.assume(manager_pages.block_lies_in_the_range(state, first, pages), law.among(page, first, pages))
     run.assert_goal("the page is one of the range", (0 <= page) & (page < state.kernel_range))
@@ -63,13 +69,13 @@ def undoes(
         for clause in second.guard:
             at = {**run.point_of_each(clause.points), **ask}
             run.assert_goal(clause.says, clause(between, *(at[point] for point in clause.points)))
-        same_but_ghosts(run, before, second(between, *ask.values()))
+        assert_same_but_ghosts(run, before, second(between, *ask.values()))
 
     return body
 
 
 def contract_is_kept(operation: Operation, *behaving: Clause) -> Obligation:
-    """That callers who kept the contract have kept it still, after an operation in which they satisfy these clauses."""
+    """That callers still keep their contract after an operation that satisfies these clauses."""
     name = f"{law_obligations.short(operation)}.is-no-misbehaviour"
     kept = "".join(f", if {clause.says}" for clause in behaving)
 
@@ -108,28 +114,33 @@ def exit_frees(run: Run) -> None:
     run.assert_goal(clause.says, clause(whole, *(points[point] for point in clause.points)))
 
 
-def _of_process(clause: Clause, whole: manager_law.Exit, process: Number, *others: Any) -> Truth:
+def _of_process(clause: Clause, whole: manager_law.Exit, process: Number, *others: Number) -> Truth:
+    """A clause about an exit, of this process and at these other points."""
     left = iter(others)
     return clause(whole, *(process if point == "process" else next(left) for point in clause.points))
 
 
-Values: TypeAlias = dict[str, Any]
+Values: TypeAlias = dict[str, Number]
 
 
 def as_they_are(s: law.Memory, values: Values) -> Values:
+    """The same values, where a component has the same parameters."""
     return values
 
 
 def of_a_page(s: law.Memory, values: Values) -> Values:
+    """The values for mapping a page to a frame."""
     return {**values, "physical": values["frame"] << s.page_shift}
 
 
 def of_the_next_page(s: law.Memory, values: Values) -> Values:
+    """The values for mapping the next page of a block of kernel pages."""
     virtual = law.address_of(s, values["first"] + s.pages_at(values["first"]))
     return of_a_page(s, {**values, "process": 0, "virtual": virtual})
 
 
 def of_the_last_page(s: law.Memory, values: Values) -> Values:
+    """The values for unmapping the last page of a block of kernel pages."""
     page = values["first"] + s.pages_at(values["first"]) - 1
     return {"frame": s.frame_at(page), "process": 0, "virtual": law.address_of(s, page)}
 
@@ -137,8 +148,11 @@ def of_the_last_page(s: law.Memory, values: Values) -> Values:
 def component_allows(
     operation: Operation, guard: Sequence[Clause], values_of: Callable[[law.Memory, Values], Values] = as_they_are
 ) -> Obligation:
-    """That an operation keeps to these clauses of a component's law, whose guarantees are taken as given here."""
-    claim = f"{operation.name} keeps to what its components ask: {'; '.join(clause.says for clause in guard)}"
+    """That an operation's guard implies these clauses of components' guards.
+
+    values_of: the components' arguments and choices, given those of the operation.
+    """
+    claim = f"{operation.name} satisfies the guards of its components: {'; '.join(clause.says for clause in guard)}"
 
     @proved(f"{law_obligations.short(operation)}.is-allowed", "theorem", claim)
     def body(run: Run) -> None:
@@ -151,7 +165,7 @@ def component_allows(
     return body
 
 
-# The operations that change what is taken of ranges.
+# The operations that change which pages of ranges are taken
 RANGES = (
     law.end,
     manager_ranges.take_range,
@@ -159,11 +173,11 @@ RANGES = (
     manager_pages.begin_pages,
     manager_pages.end_pages,
 )
-# Where pages are, and which leaves there can be, is not the manager's affair.
+# Of paging's guards, those for the manager to keep to: whether an address or a leaf is legal, the page tables decide.
 MAPS = (process_lives, paging.page_is_unmapped, paging.use_can_be_counted)
 UNMAPS = (process_lives, paging.page_is_mapped)
 THEOREMS = (
-    component_allows(law.add, (bitmap.adds_only_in_reach,)),  # who is in use the manager knows better
+    component_allows(law.add, (bitmap.adds_only_in_reach,)),  # which frames are in use is the manager's own state
     component_allows(law.allocate, bitmap.allocate.guard),
     component_allows(law.free, bitmap.free.guard),
     component_allows(law.release, bitmap.free.guard),

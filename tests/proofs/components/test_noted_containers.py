@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standin_trials import can_be, can_fail
 
-from memoracle.proofs.components.manager.start import Pieces
+from memoracle.proofs.components.manager.start import ReservedPieces
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 
@@ -22,7 +22,7 @@ def test_the_reserved_pieces(pieces: list[tuple[int, int]]) -> None:
     same: dict[int, list[Any]] = {}
 
     def body(run: Run) -> None:
-        source, found = Pieces(run), list[tuple[Any, Any]]()
+        source, found = ReservedPieces(run), list[tuple[Any, Any]]()
 
         def go() -> None:
             for piece in source:

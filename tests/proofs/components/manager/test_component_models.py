@@ -22,7 +22,7 @@ from memoracle.impl.manager import Machine, Manager
 from memoracle.impl.paging import Leaf
 from memoracle.impl.pte import Layout
 from memoracle.proofs.abstraction.manager import memory_of
-from memoracle.proofs.components.manager.component_models import LawfulBitmap, LawfulPaging, Whole
+from memoracle.proofs.components.manager.component_models import LawfulBitmap, LawfulPaging, SharedState
 from memoracle.proofs.components.manager.law import GHOSTS, SORTS
 from memoracle.proofs.components.manager.range_models import LawfulSpaces
 from memoracle.proofs.symbolic.execution import Run, explore
@@ -91,7 +91,7 @@ class Call:
     """
 
     real: Callable[[Manager], Any]
-    lawful: Callable[[Whole], Any]
+    lawful: Callable[[SharedState], Any]
     free_to_fail: bool = False
     and_more: bool = False
     may: Callable[[law.Memory, Any], Any] | None = None
@@ -100,7 +100,7 @@ class Call:
 def of_bitmap(method: str, *arguments: int) -> Call:
     return Call(
         lambda manager: getattr(manager.bitmap, method)(*arguments),
-        lambda whole: getattr(LawfulBitmap(whole), method)(*arguments),
+        lambda shared: getattr(LawfulBitmap(shared), method)(*arguments),
         may=(lambda state, frame: state.is_free(frame)) if method == "allocate" else None,
     )
 
@@ -108,7 +108,7 @@ def of_bitmap(method: str, *arguments: int) -> Call:
 def of_paging(method: str, *arguments: Any) -> Call:
     return Call(
         lambda manager: getattr(manager.paging, method)(*arguments),
-        lambda whole: getattr(LawfulPaging(whole), method)(*arguments),
+        lambda shared: getattr(LawfulPaging(shared), method)(*arguments),
         free_to_fail=method == "map",
         and_more=method == "map",
         may=had_uses if method == "exit" else None,
@@ -129,8 +129,8 @@ def of_spaces(method: str, process: int, having: Iterable[int]) -> Call:
     having: the processes that have a range.
     """
 
-    def lawful(whole: Whole) -> bool:
-        spaces = LawfulSpaces(whole)
+    def lawful(shared: SharedState) -> bool:
+        spaces = LawfulSpaces(shared)
         spaces.has = value_of({(each,): True for each in having}, False)
         return bool(getattr(spaces, method)(process))
 
@@ -152,7 +152,7 @@ def of_range(method: str, process: int, *arguments: int) -> Call:
 
     return Call(
         lambda manager: call(manager.spaces.of(process)),
-        lambda whole: call(LawfulSpaces(whole).of(process)),
+        lambda shared: call(LawfulSpaces(shared).of(process)),
         free_to_fail=True,
         and_more=True,
         may=first_is_free(process, method),
@@ -163,7 +163,7 @@ def of_kernel(method: str, *arguments: int) -> Call:
     """As the manager calls it for kernel pages."""
     return Call(
         lambda manager: getattr(manager.spaces.spaces[0], method)(*arguments),
-        lambda whole: getattr(LawfulSpaces(whole).spaces[0], method)(*arguments),
+        lambda shared: getattr(LawfulSpaces(shared).spaces[0], method)(*arguments),
         free_to_fail=True,
         and_more=True,
         may=first_is_free(0, method),
@@ -192,7 +192,7 @@ def trial(manager: Manager, call: Call) -> None:
     real = deepcopy(manager)
     due = call.real(real)
     after = memory_of(real)
-    ended: list[tuple[Run, Any, Whole]] = []
+    ended: list[tuple[Run, Any, SharedState]] = []
 
     def body(run: Run) -> None:
         for name, points in {
@@ -203,14 +203,14 @@ def trial(manager: Manager, call: Call) -> None:
         }.items():
             for point in points:
                 run.touch((name,), (point,))
-        whole = Whole(run, before)
-        ended.append((run, run.call(call.lawful, whole), whole))
+        shared = SharedState(run, before)
+        ended.append((run, run.call(call.lawful, shared), shared))
 
     runs = explore(SORTS, body)
     assert not any(can_fail(run, False) for run in runs)
     alike = [each for each in ended if is_failure(each[1]) == is_failure(due)]
     assert any(
-        can_be(run, False, same_answer(got, due), *same_state(whole.state, after)) for run, got, whole in alike
+        can_be(run, False, same_answer(got, due), *same_state(shared.state, after)) for run, got, shared in alike
     ), "what the component does is allowed"
     for run, got, _ in ended:
         otherwise = is_failure(got) and not call.free_to_fail if not is_failure(due) else not call.and_more
