@@ -29,7 +29,7 @@ def test_the_reserved_pieces(pieces: list[tuple[int, int]]) -> None:
                 if len(found) == len(pieces):
                     raise EndOfRunError
                 found.append(piece)
-                source.at_hand = None  # it is fixed
+                source.current = None  # it is fixed
 
         run.call(go)
         if len(found) == len(pieces):
