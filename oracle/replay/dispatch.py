@@ -25,6 +25,7 @@ from memoracle.replay.pages import PageReplay
 from memoracle.replay.pml4 import TableReplay
 from memoracle.replay.range_queries import RangeAnswers
 from memoracle.replay.ranges import RangeReplay
+from memoracle.replay.withheld_frames import WithheldFrames
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import UNDEFINED
 from memoracle.spec.kernel_half import process_lives
@@ -86,7 +87,9 @@ class Replay:
         self.kernel_pages = KernelPagesReplay(rules, self.frames, self.ranges, self.pages)
         self.processes = DoubtedProcesses(tables, self.frames, self.ranges, self.pages)
         self.tables = TableReplay(rules, self.frames, self.ranges, self.pages, self.processes)
-        links = LinkedDoubts(self.frames, (self.kernel_pages, self.processes, self.pages.doubts))
+        withheld = WithheldFrames(self.pages)
+        links = LinkedDoubts(self.frames, (self.kernel_pages, self.processes, self.pages.doubts, withheld))
+        self.frames.was_free = withheld.was_free
         self.frames.spread, self.frames.most_missing = links.spread, links.most_missing
         self.ranges.spread = self.pages.spread = self.processes.spread = links.spread_to
         self.misuse = Misuse(rules, self.warnings, self.coverage)

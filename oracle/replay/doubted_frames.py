@@ -15,13 +15,15 @@ MOST_PASSED_OVER = 8  # frames that may have leaked; where more are, another fra
 class DoubtedFrames:
     """frames: those that may be free or not, whatever the trace explains.
 
-    count_error: how many more frames the implementation counts as free than the trace explains.
+    count_error: how many more frames the implementation counts as free than the trace explains.  is_bound: whether
+    nobody has counted, and it may be fewer still.
     """
 
     def __init__(self, bitmap: Bitmap) -> None:
         self.bitmap = bitmap
         self.frames: set[int] = set()
         self.count_error = 0
+        self.is_bound = False
 
     def add(self, frames: Iterable[int]) -> None:
         """These may be free or not; of those that never are free there is no doubt."""
@@ -79,7 +81,13 @@ class DoubtedFrames:
 
     def seem_fewer_than(self, frames: int) -> None:
         """As many were needed, and were not found."""
-        self.count_error = min(self.count_error, frames - 1 - self.bitmap.free_frames)
+        error = frames - 1 - self.bitmap.free_frames
+        if error < self.count_error:
+            self.count_error, self.is_bound = error, True
+
+    def counted(self, error: int) -> None:
+        """So many more were counted than the trace explains."""
+        self.count_error, self.is_bound = error, False
 
     def explain_passing_over(self, frame: int) -> bool:
         """Whether no free frame is lower but those that the implementation seems to take for allocated.

@@ -6,11 +6,13 @@ A wrong answer changes nothing, but is remembered. An operation that was accepte
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from memoracle.impl.paging import Leaf, Paging
 from memoracle.replay.frames import FrameReplay
+from memoracle.replay.kernel_blocks import KernelPage
 from memoracle.spec.paging import HALF
 
 UNKNOWN = -1  # a frame of which it is not known which it is
@@ -19,13 +21,34 @@ REMEMBERED = 1 << 10  # pages that were unmapped, at the most, which may be mapp
 Key = tuple[int, int]  # a space, 0 for the upper half, and a page
 
 
+class Replaced(NamedTuple):
+    """How a page was mapped, and since which line, before it was mapped once more; it may be mapped so still."""
+
+    leaf: Leaf
+    line: int
+    kernel_page: KernelPage | None
+
+    def shows(self, physical: int | None) -> bool:
+        """Whether it may be mapped to this by what is known of it."""
+        if self.kernel_page is not None and not self.kernel_page.frame_is_known:
+            return physical is not None
+        return physical == self.leaf.physical
+
+    def allows(self, cache: int, writable: bool, executable: bool, global_: bool) -> bool:
+        """Likewise."""
+        is_known = self.kernel_page is None or self.kernel_page.allowed_is_known
+        return not is_known or self.leaf == Leaf(self.leaf.physical, cache, writable, executable, global_)
+
+
 class DoubtedPages:
     """shown: by space and page, what it seems to be mapped to (UNKNOWN: to something), or None.
 
-    replaced: by space and page, what it showed, and since which line, before it was mapped once more; it may show that
-    still.  miscounted: the frames whose uses may be counted otherwise, since some page seems to show them that does not
-    by the trace, or the contrary.  adopted: the pages that were taken to be mapped because an answer showed them; what
-    is allowed there is not known.  unmapped: space, page and frame of those that were unmapped last.
+    replaced: by space and page, how it was mapped before it was mapped once more.  miscounted: the frames whose uses
+    may be counted otherwise, since some page seems to show them that does not by the trace, or the contrary.
+    adopted: the pages that were taken to be mapped because an answer showed them; what is allowed there is not known.
+    unmapped: space, page and frame of those that were unmapped last, and the line if it freed the frame, or 0.
+    suspected: some of these, of which one seems to be in the way of kernel pages.  withheld: the frames that a
+    release did not free, since another page shows them, and the line of the latest.
     """
 
     def __init__(self, paging: Paging, frames: FrameReplay, page_shift: int) -> None:
@@ -33,10 +56,12 @@ class DoubtedPages:
         self.frames = frames
         self.page_shift = page_shift
         self.shown: dict[Key, int | None] = {}
-        self.replaced: dict[Key, tuple[Leaf, int]] = {}
+        self.replaced: dict[Key, Replaced] = {}
         self.miscounted: set[int] = set()
         self.adopted: set[Key] = set()
-        self.unmapped: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)
+        self.suspected: set[Key] = set()
+        self.withheld: dict[int, int] = {}
+        self.unmapped: deque[tuple[int, int, int, int]] = deque(maxlen=REMEMBERED)
 
     def was_not_mapped(self, process: int, virtual: int) -> None:
         """A page that is mapped seems not to be."""
@@ -52,11 +77,27 @@ class DoubtedPages:
         self.miscounted.add(frame)
         self.frames.doubts.lose([frame])
 
-    def release_again(self, key: Key) -> None:
-        """A page was unmapped that was unmapped before: perhaps only now, and its frame was released with it."""
-        frame = next((each.frame for each in self.accepted() if each.key == key), None)
-        if frame is not None and frame not in self.paging.uses:
+    def unmapped_again(self, key: Key, release: bool) -> None:
+        """A page was unmapped that was unmapped before: perhaps only now, and its frame is free only if `release`."""
+        frame = next((frame for space, page, frame, _ in reversed(self.unmapped) if (space, page) == key), None)
+        if frame is not None and frame not in self.paging.uses and self.frames.bitmap.is_free(frame) != release:
             self.frames.doubts.add([frame])
+
+    def may_be_mapped(self) -> set[int]:
+        """The addresses in the upper half that may be mapped although the trace says that they are not."""
+        shown = {page for (space, page), physical in self.shown.items() if space == 0 and physical is not None}
+        return shown | {page for space, page in self.suspected if space == 0}
+
+    def suspect(self, is_in_the_way: Callable[[int], bool]) -> None:
+        """One of the pages of the upper half that were unmapped, and lie so, seems to be mapped still."""
+        keys = (each.key for each in self.accepted())
+        self.suspected = {key for key in keys if key[0] == 0 and is_in_the_way(key[1])}
+
+    def was_otherwise(self, key: Key) -> None:
+        """A page is not as the trace explains: if it is one of the suspected, it is the one that was meant."""
+        if key in self.suspected:
+            self.suspected.clear()
+            self.shown.setdefault(key, UNKNOWN)
 
     def forget(self, process: int, release: bool) -> None:
         """The process exits: what its pages seem to show is released, too."""
@@ -75,22 +116,27 @@ class DoubtedPages:
     def accepted(self) -> Iterator[Unmapped]:
         """The pages that were unmapped and may be mapped still, the latest first."""
         keys, frames = set[Key](), set[int]()
-        for space, page, frame in [*reversed(self.unmapped)]:
-            key = space, page
-            is_latest = key not in keys and frame not in frames
+        for space, page, frame, line in [*reversed(self.unmapped)]:
+            key, is_latest, is_latest_of_frame = (space, page), (space, page) not in keys, frame not in frames
             keys.add(key)
             frames.add(frame)
-            if is_latest and space in self.paging.roots and self.paging.translate(space, page) is None:
-                yield Unmapped(self, key, frame)
+            if not is_latest or (line and self.frames.lines[frame] > line):
+                continue  # what was freed was handed out since then, so that the page had been unmapped
+            if space in self.paging.roots and self.paging.translate(space, page) is None:
+                yield Unmapped(self, key, frame, is_latest_of_frame)
 
 
 @dataclass(frozen=True)
 class Unmapped:
-    """A page that was unmapped, and the frame that it showed (see `linked_doubts`)."""
+    """A page that was unmapped, and the frame that it showed (see `linked_doubts`).
+
+    is_latest_of_frame: whether no page was unmapped later that showed the frame, too.
+    """
 
     pages: DoubtedPages
     key: Key
     frame: int
+    is_latest_of_frame: bool
     unknown: int = 0
 
     @property
@@ -98,7 +144,8 @@ class Unmapped:
         return (self.frame,)
 
     def is_in_doubt(self) -> bool:
-        return self.frame in self.pages.frames.doubts.frames or self.pages.shown.get(self.key) is not None
+        is_lost = self.is_latest_of_frame and self.frame in self.pages.frames.doubts.frames
+        return is_lost or self.pages.shown.get(self.key) is not None
 
     def concerns(self, space: int, page: int) -> bool:
         return (space, page) == self.key

@@ -13,7 +13,7 @@ from memoracle.diagnostics.divergence import Finding, of_unknown_process
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.doubted_blocks import models_of
 from memoracle.replay.frames import FrameReplay
-from memoracle.replay.linked_doubts import WHOLE
+from memoracle.replay.linked_doubts import WHOLE, handed_out_since
 from memoracle.replay.mapped_pages import MappedPages
 from memoracle.replay.ranges import RangeReplay
 from memoracle.replay.space import Space
@@ -24,13 +24,14 @@ MOST_EXITS = 16  # that are remembered
 
 @dataclass
 class Exit:
-    """A process that exited, and what it had (see `linked_doubts`).
+    """A process that exited, by a line, and what it had (see `linked_doubts`).
 
     frames: those that were freed with it.  pages: by address, the frame that each mapped.  own: its PML4 entries that
     are the implementation's.  is_doubted: whether one of its frames seems not to be free; then it may live.
     """
 
     process: int
+    line: int
     replay: FrameReplay
     frames: list[int]
     pages: dict[int, int]
@@ -70,7 +71,9 @@ class DoubtedProcesses:
 
     def accepted(self) -> Iterator[Exit]:
         """The processes that exited and may live still, the latest first."""
-        return (exit_ for exit_ in [*reversed(self.exits.values())] if not exit_.is_doubted)
+        for exit_ in [*reversed(self.exits.values())]:
+            if not exit_.is_doubted and not handed_out_since(self.frames, exit_.frames, exit_.line):
+                yield exit_
 
     def exited(self, exit_: Exit) -> None:
         """A process exited."""

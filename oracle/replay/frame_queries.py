@@ -82,12 +82,12 @@ class FrameAnswers:
         clause = law.counts_only_the_free if self.rules.hides_frames else law.tells_the_count
         state = frames_of(self.frames.bitmap)
         if clause(replace(state, count=free), answer):
-            self.frames.doubts.count_error = 0
+            self.frames.doubts.counted(0)
             return None
         self.frames.spread()
         doubts = self.frames.doubts
         expected, least, most = free + doubts.count_error, free - doubts.missing, free + doubts.surplus
-        doubts.count_error = answer - free
+        doubts.counted(answer - free)
         if clause(replace(state, count=min(max(answer, least), most)), answer):
             return None
         known = "" if expected == free else f", {expected:,} by what was answered before"

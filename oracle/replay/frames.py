@@ -41,7 +41,8 @@ class FrameReplay:
     warnings: the line, and what was let pass there but is worth knowing.  uses: by frame, how many pages show it.
     shown_by: the words for a page that shows a frame.  ran_out: whether there was no free frame at any moment.
     doubts: what a fault has left in doubt.  spread: links it to the doubts of other components.
-    most_missing: how many frames one of the latest operations may have failed to free.
+    most_missing: how many frames one of the latest operations may have failed to free.  was_free: told of each frame
+    that was handed out wrongly.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -59,6 +60,7 @@ class FrameReplay:
         self.shown_by: Callable[[int], str] = lambda frame: ""
         self.spread: Callable[[], None] = lambda: None
         self.most_missing: Callable[[], int] = lambda: 1
+        self.was_free: Callable[[int], None] = lambda frame: None
         self.warned: set[int] = set()
         self.ran_out = False
         self.kernel_page_frames: dict[int, int] = {}
@@ -185,10 +187,22 @@ class FrameReplay:
         """How many frames are free beyond doubt."""
         return self.free_frames - self.doubts.missing
 
+    def miss(self, frames: int) -> None:
+        """So many were not found, where there may be as many.
+
+        If others were not found before, one operation that freed nothing may be the reason of both.
+        """
+        if self.free_frames < frames:
+            return
+        self.spread()
+        doubts = self.doubts
+        is_known = doubts.is_bound and doubts.unnamed < 0
+        if is_known and self.surely_free >= frames > self.free_frames - self.most_missing():
+            doubts.seem_fewer_than(frames)
+
     def are_short(self, frames: int = 1) -> bool:
         """Whether fewer frames may be free than these."""
-        if self.free_frames >= frames:
-            self.spread()
+        self.miss(frames)
         short = self.surely_free < frames
         self.ran_out |= short
         return short
@@ -205,8 +219,9 @@ class FrameReplay:
     def allocated_wrongly(self, address: int) -> Finding:
         frame = address >> self.geometry.page_shift
         clause = self.misaligned(address) or broken(law.allocate.broken(frames_of(self.bitmap), frame=frame))
-        state = self.around(address)
-        return Finding(clause.name, clause.says, self.describe(address), self.choices(), state, state)
+        state, message = self.around(address), self.describe(address)
+        self.was_free(address >> self.geometry.page_shift)
+        return Finding(clause.name, clause.says, message, self.choices(), state, state)
 
     def allocated_unknown(self, frame: int) -> Finding | None:
         """What is found when the frames that nobody knows to be taken are no more than those that kernel pages have."""

@@ -11,7 +11,8 @@ class KernelBlock:
 
     line: the one that allocated them.  page: the first, in the kernel's range.  mapped: how many were mapped, which is
     all of them unless frames were missing.  frames: by their number among these pages, the frames that are known.
-    unknown: of how many others nobody knows which they are.
+    unknown: of how many others nobody knows which they are.  freed: the line that freed them, or 0.
+    disputed: the frames that were named, but were not free.
     """
 
     line: int
@@ -20,6 +21,8 @@ class KernelBlock:
     mapped: int = 0
     frames: dict[int, int] = field(default_factory=dict)
     unknown: int = 0
+    freed: int = 0
+    disputed: set[int] = field(default_factory=set)
 
     def overlaps(self, other: KernelBlock) -> bool:
         """Whether both have a page or a frame that is the same."""

@@ -14,7 +14,7 @@ reference allows, else what the trace tells first.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,7 +31,7 @@ from memoracle.replay.doubted_blocks import copied, models_of, with_block
 from memoracle.replay.doubted_pages import UNKNOWN
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.kernel_blocks import KernelBlock, KernelPage
-from memoracle.replay.linked_doubts import WHOLE
+from memoracle.replay.linked_doubts import WHOLE, handed_out_since
 from memoracle.replay.mapped_pages import MappedPages
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.ranges import RangeReplay
@@ -143,6 +143,8 @@ class KernelPagesReplay:
             if frame is not None and (wrong is None or wrong.clause.endswith(PREFERS)):
                 self.frames.kernel_page_frames[frame] = block.line
                 block.frames[place] = frame
+            elif frame is not None and frame not in block.frames.values():
+                block.disputed.add(frame)
         return found
 
     def map_pages(self, block: KernelBlock) -> Finding | None:
@@ -163,6 +165,8 @@ class KernelPagesReplay:
 
     def allocate_failed(self, event: events.KernelPagesAllocate, pages: int, named: list[int] | None) -> Finding | None:
         space = self.ranges.known[0]
+        self.pages.spread(0, WHOLE)
+        self.frames.miss(pages)
         has_room, sure = self.ranges.has_room(space, pages), replace(self.state(), free_frames=self.frames.surely_free)
         if not has_room or self.rules.lacking_passes or not law.frames_suffice(sure, pages):
             return None
@@ -170,15 +174,20 @@ class KernelPagesReplay:
             return None
         asked = self.ranges.room(space, pages)
         space.has_lost_room(pages)
+        self.pages.doubts.suspect(self.lies_in_free_blocks())
         self.frames.doubts.seem_fewer_than(pages)
         says = "kernel pages are allocated if a block of the kernel's range and as many frames are free"
         return wrongly_failed(ALLOCATE, event.error, range_words.choices(asked), says, range_words.around(asked))
 
     def is_obstructed(self) -> bool:
         """Whether something is mapped in the kernel's range where nothing is allocated: pages may not fit there."""
+        lies_there = self.lies_in_free_blocks()
+        return any(map(lies_there, self.pages.made[0])) or any(map(lies_there, self.pages.doubts.may_be_mapped()))
+
+    def lies_in_free_blocks(self) -> Callable[[int], bool]:
+        """Tells of an address whether it lies in a block of the kernel's range that is free."""
         blocks = [(page, page + pages) for page, pages, taken in self.ranges.known[0].buddy.blocks() if not taken]
-        mapped = [self.page_of(virtual) for virtual in self.pages.made[0]]
-        return any(first <= page < last for page in mapped for first, last in blocks)
+        return lambda virtual: any(first <= self.page_of(virtual) < last for first, last in blocks)
 
     def are_free(self, pages: int, named: list[int]) -> bool:
         """Whether these are different free frames, one for each page."""
@@ -263,6 +272,7 @@ class KernelPagesReplay:
             pages = range(block.page, block.page + block.pages)
             size = 1 << (order_for(block.pages) or 0)
             is_latest = taken.isdisjoint(pages) and block.page not in space.made
+            is_latest = is_latest and not handed_out_since(self.frames, block.frames.values(), block.freed)
             if is_latest and with_block(space.explained, block.page, size) is not None:
                 yield Freed(self, block)
             taken.update(pages)
@@ -298,6 +308,7 @@ class KernelPagesReplay:
         for frame in block.frames.values():
             if self.frames.kernel_page_frames.pop(frame, None) is not None:
                 self.frames.release(frame, line)
+        self.frames.doubts.add(block.disputed)
         self.rules.found(block.unknown)
         space = self.ranges.known[0]
         if block.page in space.kernel_blocks | space.lost_kernel_blocks:
@@ -307,6 +318,7 @@ class KernelPagesReplay:
             space.made.pop(block.page, None)
         del self.live[block.page]
         if block.pages <= MOST_PAGES:
+            block.freed = line
             self.freed.append(block)
             space.freed.append((block.page, block.pages))
 

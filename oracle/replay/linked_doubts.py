@@ -61,19 +61,27 @@ class LinkedDoubts:
         """Likewise; a wrong count of frames may have spoken of the operation that is observed now (see `concerns`)."""
         self.spread()
         if self.frames.doubts.unnamed < 0:
-            for kind in self.kinds:
-                for operation in kind.accepted():
-                    if operation.concerns(space, page) and self.is_counted(operation):
-                        operation.doubt()
+            concerned = [each for kind in self.kinds for each in kind.accepted() if each.concerns(space, page)]
+            for operation in sorted(concerned, key=lambda each: self.missing(each) != -self.frames.doubts.unnamed):
+                if self.is_counted(operation):
+                    operation.doubt()
 
     def most_missing(self) -> int:
-        """How many frames one of the latest operations may have failed to free, at the most."""
+        """How many frames one of the latest operations may have failed to free, at the most: `frame.free` one."""
         operations = (operation for kind in self.kinds for operation in kind.accepted())
-        return max((sum(1 for _ in operation.frames) + operation.unknown for operation in operations), default=1)
+        return max([1, *(sum(1 for _ in operation.frames) + operation.unknown for operation in operations)])
 
     def is_counted(self, operation: Accepted) -> bool:
         """Whether a wrong count accounts for the frames that an operation should have freed."""
-        bitmap, doubts = self.frames.bitmap, self.frames.doubts
-        free = [frame for frame in operation.frames if bitmap.is_free(frame) and frame not in doubts.frames]
-        missing = len(free) + operation.unknown
-        return 0 < missing <= -doubts.unnamed
+        missing, doubts = self.missing(operation), self.frames.doubts
+        return 0 < missing <= -doubts.unnamed or (doubts.is_bound and missing > 0)
+
+    def missing(self, operation: Accepted) -> int:
+        """How many frames are not in doubt that an operation should have freed, and that are free by the trace."""
+        bitmap, doubted = self.frames.bitmap, self.frames.doubts.frames
+        return sum(bitmap.is_free(frame) and frame not in doubted for frame in operation.frames) + operation.unknown
+
+
+def handed_out_since(frames: FrameReplay, freed: Iterable[int], line: int) -> bool:
+    """Whether some of these frames that a line freed were handed out later: then the line has freed them."""
+    return any(frames.lines[frame] > line for frame in freed)

@@ -22,7 +22,7 @@ from memoracle.impl import pat
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.paging import Leaf, Paging
 from memoracle.impl.pte import Layout
-from memoracle.replay.doubted_pages import UNKNOWN, DoubtedPages, space_and_page
+from memoracle.replay.doubted_pages import UNKNOWN, DoubtedPages, Key, Replaced, space_and_page
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.kernel_blocks import KernelPage
 from memoracle.replay.private_pml4_entries import ENTRY_SHIFT, OwnEntries
@@ -116,11 +116,24 @@ class MappedPages:
                     self.shown_at.pop(unmapped.frame, None)
                     if release and self.frames.release(unmapped.frame, line):
                         freed.append(unmapped.frame)
+                elif release:
+                    self.withhold(unmapped.frame, line)
         self.paging.exit(process)
         del self.made[process]
         self.own.forget(process)
         self.doubts.forget(process, release)
         return shown, freed
+
+    def withhold(self, frame: int, line: int) -> None:
+        """A release did not free a frame, since another page shows it."""
+        if frame < self.paging.counted:
+            self.doubts.withheld[frame] = line
+
+    def only_page_of(self, frame: int) -> Key | None:
+        """The page that shows a frame, if there is just one."""
+        if self.paging.uses.get(frame) != 1:
+            return None
+        return space_and_page(*self.page_of_frame(frame))
 
     def is_judged(self, virtual: int) -> bool:
         """Whether anything is asked of what is mapped at this address."""
@@ -161,21 +174,24 @@ class MappedPages:
         self.made[process if virtual < law.HALF else 0][virtual] = line
         self.note(process, virtual, leaf)
 
-    def shown_leaf(self, process: int, virtual: int) -> Leaf | None:
-        """How a page is mapped, unless it is one of kernel pages."""
+    def mapping_of(self, process: int, virtual: int) -> Replaced | None:
+        """How a page is mapped, and since when."""
         physical, allowed = self.paging.translate(process, virtual), self.paging.attributes(process, virtual)
-        if physical is None or allowed is None or virtual in self.kernel_pages:
+        if physical is None or allowed is None:
             return None
-        return Leaf(physical, allowed.cache, allowed.writable, allowed.executable, allowed.global_)
+        leaf = Leaf(physical, allowed.cache, allowed.writable, allowed.executable, allowed.global_)
+        return Replaced(leaf, self.line_of(process, virtual), self.kernel_pages.get(virtual))
 
-    def kept(self, process: int, page: int, agrees: Callable[[Leaf], bool]) -> bool:
-        """Whether a page that was mapped twice shows what it did before, by an answer; from now on it does."""
-        leaf, line = self.doubts.replaced.get(space_and_page(process, page), (None, 0))
-        if leaf is None or not agrees(leaf):
+    def kept(self, process: int, page: int, agrees: Callable[[Replaced], bool]) -> bool:
+        """Whether a page that was mapped twice is as it was before, by an answer; from now on it is."""
+        before = self.doubts.replaced.get(space_and_page(process, page))
+        if before is None or not agrees(before):
             return False
         self.hide(process, page)
-        self.paging.map(process, page, leaf)  # as it was before: nothing can be wrong with it
-        self.made_by(process, page, leaf, line)
+        self.paging.map(process, page, before.leaf)  # as it was before: nothing can be wrong with it
+        self.made_by(process, page, before.leaf, before.line)
+        if before.kernel_page is not None:
+            self.kernel_pages[page] = before.kernel_page
         return True
 
     def note(self, process: int, virtual: int, leaf: Leaf) -> None:
@@ -190,6 +206,8 @@ class MappedPages:
             self.doubts.replaced.pop(space_and_page(process, virtual), None)
         if self.doubts.adopted:
             self.doubts.adopted.discard(space_and_page(process, virtual))
+        if self.doubts.suspected:
+            self.doubts.suspected.discard(space_and_page(process, virtual))
         self.own.changed(process, virtual)
 
     def hide(self, process: int, virtual: int) -> None:
@@ -206,6 +224,7 @@ class MappedPages:
     def is_settled(self, process: int, virtual: int, mapped: bool) -> bool:
         """Whether a page is as a wrong answer had it, mapped or not; it counts from now on."""
         key = space_and_page(process, virtual)
+        self.doubts.was_otherwise(key)
         self.spread(*key)
         if key not in self.doubts.shown or (self.doubts.shown[key] is not None) != mapped:
             return False
@@ -243,14 +262,18 @@ class MappedPages:
 
     # In words
 
+    def page_of_frame(self, frame: int) -> tuple[int, int]:
+        """A process, and a page of it that shows a frame which is mapped."""
+        process, virtual = self.shown_at.get(frame, (0, 0))
+        physical = frame << self.geometry.page_shift
+        if self.paging.translate(process, virtual) != physical:
+            pages = ((space, page) for space, made in self.made.items() for page in made)
+            process, virtual = self.shown_at[frame] = next(p for p in pages if self.paging.translate(*p) == physical)
+        return process, virtual
+
     def shown_by(self, frame: int) -> str:
         """Which page shows a frame that is mapped, since which line, and how many others do."""
-        process, virtual = self.shown_at.get(frame, (0, 0))
-        if self.paging.translate(process, virtual) != frame << self.geometry.page_shift:
-            pages = ((space, page) for space, made in self.made.items() for page in made)
-            physical = frame << self.geometry.page_shift
-            process, virtual = next(each for each in pages if self.paging.translate(*each) == physical)
-            self.shown_at[frame] = (process, virtual)
+        process, virtual = self.page_of_frame(frame)
         whose = f"process {process}" if virtual < law.HALF else "the kernel"
         others = self.paging.uses[frame] - 1
         more = f", and by {counted(others, 'more page')}" if others else ""

@@ -74,8 +74,8 @@ class PageAnswers:
             self.agreed(process, virtual)
             return None
         shown = None if answer is None else answer - (virtual - page)
-        if pages.kept(process, page, lambda before: before.physical == shown):
-            return None
+        if pages.kept(process, page, lambda before: before.shows(shown)):
+            return self.translate(event, line)
         return self.unless_doubted(process, page, shown, self.of_translation(process, virtual, answer))
 
     def of_translation(self, process: int, virtual: int, answer: int | None) -> Finding:
@@ -94,10 +94,11 @@ class PageAnswers:
     def agreed(self, process: int, virtual: int) -> None:
         """A page is mapped as the trace explains, or not mapped: that settles what was in doubt of it."""
         doubts = self.pages.doubts
-        if doubts.shown or doubts.replaced:
+        if doubts.shown or doubts.replaced or doubts.suspected:
             key = space_and_page(process, self.page_of(virtual))
             doubts.shown.pop(key, None)
             doubts.replaced.pop(key, None)
+            doubts.suspected.discard(key)
             self.pages.lost_kernel_pages.pop(key[1], None)
 
     def unless_doubted(self, process: int, page: int, shown: int | None, finding: Finding) -> Finding | None:
@@ -106,6 +107,7 @@ class PageAnswers:
         shown: what the page is mapped to by this answer (UNKNOWN: to something), or None.
         """
         key, doubted = space_and_page(process, page), self.pages.doubts.shown
+        self.pages.doubts.was_otherwise(key)
         self.pages.spread(*key)
         if key in doubted and agree(doubted[key], shown):
             doubted[key] = doubted[key] if shown == UNKNOWN else shown
@@ -157,7 +159,7 @@ class PageAnswers:
         if told == due:
             return None
         if self.is_as_before(process, page, told, due):
-            return None
+            return self.attributes(event, line)
         clause = law.nothing_is_mapped if told is None else law.attributes_are_the_mappings
         seen = "nothing is mapped there" if told is None else f"it is {page_words.told(told)}"
         true = f"it is {page_words.told(due)}" if due is not None else "nothing is mapped there"
@@ -172,7 +174,8 @@ class PageAnswers:
         """Whether a page that was mapped twice allows by an answer what it did before the second time."""
         if told is None or due is None or told.user != due.user:
             return False
-        return self.pages.kept(process, page, lambda before: leaf(before.physical, told) == before)
+        cache, writable, _, executable, global_ = told
+        return self.pages.kept(process, page, lambda before: before.allows(cache, writable, executable, global_))
 
     def adopt_attributes(self, process: int, page: int, told: Attributes) -> bool:
         """Takes what was answered for what a mapped page allows, if it can be."""

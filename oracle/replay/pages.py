@@ -83,12 +83,12 @@ class PageReplay(MappedPages):
         finding = self.not_mappable(process, virtual, leaf) if judged else None
         if self.is_settled(process, virtual, mapped=False):
             finding = None
-        before, made = self.shown_leaf(process, virtual) if finding else None, self.line_of(process, virtual)
+        before = self.mapping_of(process, virtual) if finding else None
         self.show(process, virtual, leaf, line)
         if before is not None:
-            self.doubts.replaced[space_and_page(process, virtual)] = before, made
+            self.doubts.replaced[space_and_page(process, virtual)] = before
             shift = self.geometry.page_shift
-            self.doubts.miscounted |= {before.physical >> shift, leaf.physical >> shift}
+            self.doubts.miscounted |= {before.leaf.physical >> shift, leaf.physical >> shift}
         return finding and replace(finding, after=self.around(process, virtual))
 
     def may_be_misuse(self, event: AnyEvent) -> bool:
@@ -111,23 +111,27 @@ class PageReplay(MappedPages):
         space = process if virtual < law.HALF else 0
         self.made[space].pop(virtual, None)
         self.own.changed(process, virtual)
-        self.doubts.unmapped.append((space, virtual, unmapped.frame))
         if self.doubts.shown:
             self.doubts.shown.pop(space_and_page(process, virtual), None)
         if self.doubts.adopted:
             self.doubts.adopted.discard((space, virtual))
         if self.doubts.miscounted and event.release:
             self.release_in_doubt(process, virtual, unmapped.frame)
+        freed = False
         if unmapped.last:
             self.shown_at.pop(unmapped.frame, None)
-            if event.release:
-                self.frames.release(unmapped.frame, line)
+            freed = event.release and self.frames.release(unmapped.frame, line)
+            if self.doubts.withheld:
+                self.doubts.withheld.pop(unmapped.frame, None)
+        elif event.release:
+            self.withhold(unmapped.frame, line)
+        self.doubts.unmapped.append((space, virtual, unmapped.frame, line if freed else 0))
         return None
 
     def release_in_doubt(self, process: int, virtual: int, frame: int) -> None:
         """A page was unmapped that was mapped twice, or shows a frame that such a page does."""
-        before, _ = self.doubts.replaced.pop(space_and_page(process, virtual), (None, 0))
-        frames = {frame} if before is None else {frame, before.physical >> self.geometry.page_shift}
+        before = self.doubts.replaced.pop(space_and_page(process, virtual), None)
+        frames = {frame} if before is None else {frame, before.leaf.physical >> self.geometry.page_shift}
         self.frames.doubts.add(frames & self.doubts.miscounted)
 
     def unmap_failed(self, event: events.PageUnmap, process: int, virtual: int) -> Finding | None:
@@ -149,8 +153,7 @@ class PageReplay(MappedPages):
             if event.release and frame not in self.paging.uses:
                 self.frames.release(frame, line)
             return None
-        if event.release:
-            self.doubts.release_again(space_and_page(process, virtual))
+        self.doubts.unmapped_again(space_and_page(process, virtual), event.release)
         before, clause = self.around(process, virtual), self.violated_by_unmap(process, virtual)
         message = f"{virtual:#x} {self.mapped_to(process, virtual)}, for kernel pages"
         if clause is manager_mappings.unmaps_no_kernel_page:

@@ -140,7 +140,7 @@ class TableReplay:
         space = self.ranges.forget(process)
         self.born.pop(process, None)
         self.written.pop(process, None)
-        return Exit(process, self.frames, freed, shown, entries, own, space)
+        return Exit(process, line, self.frames, freed, shown, entries, own, space)
 
     def suppose_no_more(self, process: int, line: int) -> None:
         """The implementation does not know this process, so that the trace was right that it does not live."""

@@ -117,5 +117,6 @@ class Space:
         while policy >> whole not in explained.free_blocks[whole]:
             whole += 1
         blocks = [*self.suspects(policy, 1 << whole), *((policy, 1 << size) for size in range(order, whole + 1))]
+        blocks += [block for block in self.suspects(0, self.area.pages) if block not in blocks]
         leaks = with_leaks(explained, blocks, lambda buddy: policy_of(buddy, pages) == page)
         self.doubt([*leaks, passed_over(explained, pages, page)])

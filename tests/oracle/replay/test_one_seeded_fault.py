@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 import pytest
-from faulty_manager import FAULTS, FaultyManager
+from faulty_manager import FAULTS, FaultyManager, Method
 from manager_recorder import GEOMETRY, STEPS, Recorder, recorded
 
 from memoracle.diagnostics.divergence import Divergence
@@ -21,11 +21,15 @@ def found(recorder: Recorder, level: str) -> list[Divergence]:
     return list(Replay(Rules(GEOMETRY, level), "seeded").divergences(lines))
 
 
+RANGES = [Recorder.allocate_range, Recorder.list_range, Recorder.size_of_range]
+
+
 @pytest.mark.parametrize("level", [LEGAL, "exact"])
+@pytest.mark.parametrize("others", [[], 4 * RANGES], ids=["", "ranges"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_fault_is_named_once(fault: str, level: str) -> None:
+def test_one_fault_is_named_once(fault: str, others: list[Method], level: str) -> None:
     step, method, errs = FAULTS[fault]
-    steps = (*STEPS, *(8 * [step]), *(4 * [Recorder.allocate_range, Recorder.list_range, Recorder.size_of_range]))
+    steps = (*STEPS, *(8 * [step]), *others)
     numbers = []
     for seed in range(40):
         recorder = Recorder(Random(seed))
