@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import z3
 
@@ -73,7 +73,7 @@ class Run(HypothesisPool):
         while self.replaced:
             setattr(*self.replaced.pop())
 
-    def call(self, code: Callable[..., Any], *arguments: Any) -> Any:
+    def call(self, code: Callable[..., Result], *arguments: object) -> Result:
         """Runs code, as opposed to reading the law."""
         with run_by(self), self.exits.noted():
             return code(*arguments)
@@ -151,11 +151,12 @@ class Run(HypothesisPool):
         self.told = len(self.facts)
         return str(self.ruling.check(*self.conditions, condition)) != "unsat"
 
-    def assert_and_assume(self, says: str, holds: Any) -> None:
+    def assert_and_assume(self, says: str, holds: Truth) -> None:
         """Something that must hold here; what follows may rely on it, for it is proved."""
-        self.goals.append(Goal(says, tuple(self.conditions), truth(holds)))
+        goal = truth(holds)
+        self.goals.append(Goal(says, tuple(self.conditions), goal))
         if not isinstance(holds, bool):
-            self.conditions.append(holds.z)
+            self.conditions.append(goal)
 
     def assert_goal(self, says: str, holds: Truth) -> None:
         """Something that must hold here, on which nothing else relies."""

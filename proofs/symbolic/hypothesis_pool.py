@@ -64,9 +64,9 @@ class HypothesisPool:
         self.sorts, self.integers = sorts, integers
         self.facts: list[z3.BoolRef] = []
         self.conditions: list[z3.BoolRef] = []
-        self.given: list[tuple[tuple[str, ...], Callable[..., Any], SymbolicBool]] = []
+        self.given: list[tuple[tuple[str, ...], Condition, SymbolicBool]] = []
         self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
-        self.bounds: dict[Callable[..., Any], tuple[int, int]] = {}  # of the unknown functions that are numbers
+        self.bounds: dict[Callable[..., object], tuple[int, int]] = {}  # of the unknown functions that are numbers
         self.reads: Reads = {} if reads is None else reads
         self.count = itertools.count()
         self.instantiated: dict[int, Hypotheses] = {}  # by the rounds, once they are asked for
@@ -204,7 +204,7 @@ class HypothesisPool:
         """Takes truths as given."""
         self.facts.extend(truth(fact) for fact in facts)
 
-    def assume_all(self, clauses: Iterable[Clause], state: Any) -> None:
+    def assume_all(self, clauses: Iterable[Clause], state: object) -> None:
         """Takes clauses as given, at all points of a state."""
         for clause in clauses:
             self.assume_for_all(clause.points, lambda *points, clause=clause: clause(state, *points))

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.exits import Exit, is_reference
@@ -65,7 +65,7 @@ class Loop(Protocol):
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
         """Claims that the invariant holds of the state and of the step's arguments; the measure there."""
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> object:
         """Puts any state that satisfies the invariant in place; what the step then returned."""
 
     def on_back_edge(self, run: Run, result: Any) -> Measure:
@@ -86,7 +86,7 @@ class _Cut:
     def is_called_from(self, frame: FrameType) -> bool:
         return frame is self.frame and frame.f_lasti == self.at
 
-    def first(self, step: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    def first(self, step: Callable[..., object], arguments: tuple[object, ...]) -> object:
         """What the step returned after any number of turns; or one turn, which ends the run."""
         run, goals = self.run, list(self.run.goals)
         with run.reading_law():
@@ -106,7 +106,7 @@ class _Cut:
             self.before = self.parts()
             return self.result
 
-    def again(self, step: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    def again(self, step: Callable[..., object], arguments: tuple[object, ...]) -> NoReturn:
         """One more turn, which ends the run."""
         with self.run.reading_law():
             self.run.turned.add(self.site)
@@ -147,19 +147,19 @@ class _Cut:
         return footprint({**self.frame.f_locals, "the owner": self.owner})
 
 
-def cut(run: Run, owner: Any, step: str, loop_of: Callable[..., Loop | None]) -> None:
+def cut(run: Run, owner: object, step: str, loop_of: Callable[..., Loop | None]) -> None:
     """Cuts each loop that calls this step, a function of a module or a method of an object.
 
     loop_of: the loop's invariant, given the arguments with which the step is called first; None to run every turn.
     """
-    real = getattr(owner, step)
+    real: Callable[..., object] = getattr(owner, step)
     cuts: list[_Cut] = []
 
-    def stand_in(*arguments: Any) -> Any:
+    def stand_in(*arguments: object) -> object:
         frame = sys._getframe(1)
         for known in cuts:
             if known.is_called_from(frame):
-                return known.again(real, arguments)
+                known.again(real, arguments)
         with run.reading_law():
             loop = loop_of(*arguments)
         if loop is None:

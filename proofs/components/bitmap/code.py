@@ -215,7 +215,7 @@ def empty_refines(run: Run) -> None:
     trusting = run.truth("trusting")
     run.assume(image <= reach)
     setting_bits(run)
-    bitmap = run.call(Bitmap, reach, image, trusting)
+    bitmap: Any = run.call(Bitmap, reach, image, trusting)  # its arrays are stand-ins
     run.assert_goal("no word was searched", bitmap.frontier == 0 and not len(bitmap.reopened))
     bitmap.reopened = Set(run, lambda word: False, "word")
     is_the_laws(run, bitmap, law.empty(reach, image), trusting)

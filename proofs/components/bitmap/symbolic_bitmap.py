@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -12,7 +11,6 @@ from memoracle.proofs.components.bitmap.law import LAW, MOST_FRAMES
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.containers import Set, Words
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.values import Condition
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
@@ -30,16 +28,16 @@ class SymbolicBitmap(Protocol):
     existing: Words
     reopened: Set
 
-    add: Callable[..., Any]
-    allocate: Callable[..., Any]
-    free: Callable[..., Any]
-    take: Callable[..., Any]
-    exists: Condition
-    is_free: Condition
-    count: Callable[..., Any]
-    _lowest_word: Callable[..., Any]
-    _clear: Callable[..., Any]
-    _advance: Callable[..., Any]
+    def add(self, first: Number, last: Number) -> None: ...
+    def allocate(self) -> Number | None: ...
+    def free(self, frame: Number) -> bool: ...
+    def take(self, frame: Number) -> bool: ...
+    def exists(self, frame: Number) -> Truth: ...
+    def is_free(self, frame: Number) -> Truth: ...
+    def count(self) -> Number: ...
+    def _lowest_word(self) -> Number | None: ...
+    def _clear(self, frame: Number) -> None: ...
+    def _advance(self) -> None: ...
 
 
 def reopened_are_known(bitmap: SymbolicBitmap, word: Number) -> Truth:

@@ -123,7 +123,7 @@ def without_other_refines(run: Run) -> None:
     page = run.point("page")
     no_page = pages_are_spoilt(runs, result, shift, claims(record), page, run.point("byte"))
     run.assert_goal("no page that it touches is left", no_page)
-    gone = pages_are_kept(runs, result, shift, claims(record), page, result.flaw(page))
+    gone = pages_are_kept(runs, result, shift, claims(record), page, flaw_of(result)(page))
     run.assert_goal("every page that is gone is touched", gone)
 
 

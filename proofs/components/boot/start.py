@@ -100,7 +100,7 @@ def boot_refines(run: Run) -> None:
 
     run.replace(code, "Bitmap", machine)
     run.replace(code, "usable_pages", found)
-    bitmap = run.call(code.boot, records, shift, reach, image, trusting)
+    bitmap: object = run.call(code.boot, records, shift, reach, image, trusting)
     run.assert_goal("one bitmap is made, and is what comes of it", len(made) == 1 and bitmap is made[0])
     run.assert_goal("the usable frames are free", booted(made[0].state, usable.covers)(run.point("frame")))
     run.assert_goal("its sizes are as asked for", (made[0].state.reach == reach) & (made[0].state.image == image))

@@ -8,6 +8,7 @@ is proved by itself (`carve_refines`); in the other proofs a stand-in takes its 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from memoracle.impl.buddy import order_for
 from memoracle.proofs.components.buddy.law import any_block, proved, unknown
@@ -195,6 +196,7 @@ def allocate_refines(run: Run) -> None:
         )
         assert_unchanged(run, buddy, carve.before)
         return
+    assert wanted is not None, "a block for fewer than one page"
     assert_unchanged(run, buddy, carve.after)
     run.assert_goal("the block is the one that was carved", carve.has_carved(page, wanted))
     run.assert_goal("the law allows the block", law.allocate.allows(state, pages=pages, page=page, order=wanted))
@@ -213,6 +215,7 @@ def reserves(run: Run, method: str) -> None:
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: block == page >> o, order))
     carve = CarveStandIn(run, buddy, state)
     if run.call(lambda: bool(getattr(buddy, method)(page, pages))):
+        assert wanted is not None, "a block for fewer than one page"
         run.assert_goal("the block is the one that was carved", carve.has_carved(page, wanted))
         run.assert_goal("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
         assert_unchanged(run, buddy, carve.after, but="fixed")
@@ -244,7 +247,7 @@ def fix_refines(run: Run) -> None:
 def free_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
     page, pages = run.any_number("page"), run.any_number("pages")
-    start = run.call(order_for, pages)
+    start: Any = run.call(order_for, pages)  # if it is None, free fails before it merges
     merging, before = Merging(buddy, state, page, start, start), contents(buddy)
     cut(run, buddy, "_merge", lambda order, page: merging)
     if run.call(lambda: bool(buddy.free(page, pages))):

@@ -169,7 +169,7 @@ def starts_refines(run: Run) -> None:
         "page tables are built on the same frames and processes",
         all_identical(constructors.calls["Paging"][0], built_on),
     )
-    names = [each.name for each in (manager.bitmap, manager.spaces, manager.halves, manager.paging)]
+    names = [vars(each).get("name") for each in (manager.bitmap, manager.spaces, manager.halves, manager.paging)]
     run.assert_goal("each component is in its place", names == ["boot", "Spaces", "KernelHalf", "Paging"])
     run.assert_goal(
         "each is constructed once for each manager", all(len(calls) == 2 for calls in constructors.calls.values())
