@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from memoracle.proofs.components import bitmap, boot, buddy, heap, kernel_half, manager, paging, pat
 from memoracle.proofs.components.manager import law as manager_law
@@ -24,12 +25,14 @@ PROOFS: dict[str, Callable[[], Iterable[Obligation | Computation]]] = {
     "heap": heap.obligations,
     "manager": manager.obligations,
 }
-LAWS = {law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW, paging.LAW, heap.LAW, manager_law.LAW)}
+LAWS: dict[str, law_obligations.Law[Any]] = {
+    law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW, paging.LAW, heap.LAW, manager_law.LAW)
+}
 
 
 def _all_of(component: str) -> Callable[[], list[Obligation | Computation]]:
     def obligations() -> list[Obligation | Computation]:
-        law: law_obligations.Law | None = LAWS.get(component)
+        law: law_obligations.Law[Any] | None = LAWS.get(component)
         return [
             *PROOFS[component](),
             *(vacuity.load_bearing(law) if law else ()),

@@ -95,7 +95,7 @@ def _operations(component: str) -> Iterator[tuple[Operation, Operation]]:
                     yield value, getattr(faulty, word)
 
 
-def _laws(component: str) -> list[tuple[str, Law]]:
+def _laws(component: str) -> list[tuple[str, Law[Any]]]:
     """The component's laws, each with the name of its states' class."""
     from memoracle.proofs.components import pat
     from memoracle.proofs.components.heap import law as heap
@@ -105,7 +105,7 @@ def _laws(component: str) -> list[tuple[str, Law]]:
 
     states = {"bitmap": "Frames", "buddy": "Blocks", "kernel_half": "Halves", "paging": "Mappings", "manager": "Memory"}
     found = [(states.get(component, "Heap"), LAWS[component])] if component in LAWS else []
-    more = {
+    more: dict[str, tuple[str, Law[Any]]] = {
         "pat": ("Pat", Law("pat", pat.SORTS, {}, pat.any_table, pat.any_table, (), ())),
         "paging": ("Entries", Law("paging", entries.SORTS, {}, entries.any_processor, entries.any_processor, (), ())),
         "heap": ("Reserve", heap.RESERVE),
@@ -113,7 +113,7 @@ def _laws(component: str) -> list[tuple[str, Law]]:
     return [*found, *([more[component]] if component in more else [])]
 
 
-def _is_of(operation: Operation, law: tuple[str, Law]) -> bool:
+def _is_of(operation: Operation, law: tuple[str, Law[Any]]) -> bool:
     first = next(iter(inspect.signature(operation.effect).parameters.values()))
     return str(first.annotation) == law[0]
 
@@ -173,7 +173,7 @@ def _instantiate(run: Run, states: str, before: Any, values: dict[str, Any]) -> 
 
 
 def _same(
-    of: tuple[str, Law], allowed: Operation, sound: Operation, faulty: Operation, ghosts: Sequence[str]
+    of: tuple[str, Law[Any]], allowed: Operation, sound: Operation, faulty: Operation, ghosts: Sequence[str]
 ) -> Obligation:
     """Claims that where one of two operations is allowed the other is, and does the same."""
     from memoracle.proofs.components.paging import entries

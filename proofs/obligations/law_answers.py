@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from memoracle.proofs.obligations.law_obligations import Law, short
+from memoracle.proofs.obligations.law_obligations import Law, State, short
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
-from memoracle.spec.clauses import Clause
+from memoracle.spec.clauses import Clause, Point
 
 
-def any_state(law: Law) -> Callable[[Run], Any]:
+def any_state(law: Law[State]) -> Callable[[Run], State]:
     """Any state that satisfies the invariants."""
 
-    def state(run: Run) -> object:
+    def state(run: Run) -> State:
         unknown = law.unknown(run)
         run.assume_all([*law.given, *law.invariants], unknown)
         return unknown
@@ -31,8 +30,8 @@ def one_answer(
     state: any that the law reaches.  numbers, truths: the clause's parameters that are the answer.
     """
 
-    def an_answer(run: Run) -> dict[str, Any]:
-        counted = {name: run.fresh(name, -HIGHEST, HIGHEST) for name in numbers}
+    def an_answer(run: Run) -> dict[str, Point]:
+        counted: dict[str, Point] = {name: run.fresh(name, -HIGHEST, HIGHEST) for name in numbers}
         return {**counted, **{name: run.fresh_truth(name) for name in truths}}
 
     @proved(

@@ -7,26 +7,31 @@ describes each invariant is to hold at any points. There is no list of these obl
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from memoracle.proofs.obligations.obligation import UNBOUNDED, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.proofs.symbolic.numbers import Symbolic
-from memoracle.spec.clauses import Clause, Number, Operation, Truth
+from memoracle.spec.clauses import Clause, Number, Operation, Point, Truth
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+State = TypeVar("State", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
-class Law:
+class Law(Generic[State]):
     """A component's law, and how to speak of an unknown state of it."""
 
     component: str
     sorts: dict[str, Sort]  # of the parameters of its clauses and functions: which of them range over the same points
     functions: dict[str, Callable[[Run], tuple[object, ...]]]  # any point of each function of a state
-    unknown: Callable[[Run], Any]
-    initial: Callable[[Run], object]
+    unknown: Callable[[Run], State]
+    initial: Callable[[Run], State]
     invariants: Sequence[Clause]
     operations: Sequence[Operation]
     theorems: Sequence[Clause] = ()
@@ -41,7 +46,7 @@ def any_point(*parameters: str) -> Callable[[Run], tuple[object, ...]]:
     return lambda run: tuple(run.point_of_each(parameters).values())
 
 
-def obligations(law: Law) -> Iterator[Obligation]:
+def obligations(law: Law[Any]) -> Iterator[Obligation]:
     """All of them."""
     for clause in law.invariants:
         yield _initial(law, clause)
@@ -53,7 +58,7 @@ def obligations(law: Law) -> Iterator[Obligation]:
         yield theorem(law, clause)
 
 
-def _initial(law: Law, clause: Clause) -> Obligation:
+def _initial(law: Law[Any], clause: Clause) -> Obligation:
     def body(run: Run) -> None:
         run.assert_goal(clause.says, clause(law.initial(run), *run.point_of_each(clause.points).values()))
 
@@ -63,7 +68,7 @@ def _initial(law: Law, clause: Clause) -> Obligation:
     )
 
 
-def preserved(law: Law, operation: Operation, clause: Clause, dropped: str | None = None) -> Obligation:
+def preserved(law: Law[Any], operation: Operation, clause: Clause, dropped: str | None = None) -> Obligation:
     """That an operation keeps an invariant; with one invariant not taken as given, it may not."""
 
     def body(run: Run) -> None:
@@ -75,7 +80,7 @@ def preserved(law: Law, operation: Operation, clause: Clause, dropped: str | Non
     return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers)
 
 
-def _bounded(law: Law, operation: Operation) -> Obligation:
+def _bounded(law: Law[Any], operation: Operation) -> Obligation:
     """That an operation keeps every number between the bounds that the proofs take it to lie in."""
 
     def body(run: Run) -> None:
@@ -96,7 +101,7 @@ def _bounded(law: Law, operation: Operation) -> Obligation:
     return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers)
 
 
-def theorem(law: Law, clause: Clause) -> Obligation:
+def theorem(law: Law[Any], clause: Clause) -> Obligation:
     """That a clause follows from the invariants."""
 
     def body(run: Run) -> None:
@@ -108,7 +113,7 @@ def theorem(law: Law, clause: Clause) -> Obligation:
     return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers)
 
 
-def leaves(law: Law, operation: Operation, clause: Clause) -> Obligation:
+def leaves(law: Law[Any], operation: Operation, clause: Clause) -> Obligation:
     """That a clause about the operation's own arguments and choices holds of what it leaves."""
 
     def body(run: Run) -> None:
@@ -120,7 +125,7 @@ def leaves(law: Law, operation: Operation, clause: Clause) -> Obligation:
     return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers)
 
 
-def changes(law: Law, operation: Operation, relation: Callable[..., Truth], own: Sequence[str] = ()) -> Obligation:
+def changes(law: Law[Any], operation: Operation, relation: Callable[..., Truth], own: Sequence[str] = ()) -> Obligation:
     """That a relation between the states before and after an operation holds, at any points.
 
     own: the relation's parameters that are the operation's own arguments or choices, and not any points.
@@ -138,7 +143,9 @@ def changes(law: Law, operation: Operation, relation: Callable[..., Truth], own:
     return Obligation(name, law.component, "theorem", claim, body, law.sorts, law.scope, law.integers)
 
 
-def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None) -> tuple[Any, Any, dict[str, Any]]:
+def happens(
+    run: Run, law: Law[State], operation: Operation, dropped: str | None = None
+) -> tuple[State, State, dict[str, Symbolic]]:
     """An operation happens in an unknown state: the states before and after, and its arguments and choices."""
     before = law.unknown(run)
     run.assume_all([*law.given, *(clause for clause in law.invariants if clause.name != dropped)], before)
@@ -147,7 +154,7 @@ def happens(run: Run, law: Law, operation: Operation, dropped: str | None = None
     return before, operation(before, *values.values()), values
 
 
-def permitted(run: Run, operation: Operation, state: object, values: dict[str, Any]) -> None:
+def permitted(run: Run, operation: Operation, state: object, values: Mapping[str, Point]) -> None:
     """Takes an operation's guard as given, for these arguments and choices and all other points."""
     for clause in operation.guard:
         others = tuple(point for point in clause.points if point not in values)
@@ -159,7 +166,7 @@ def permitted(run: Run, operation: Operation, state: object, values: dict[str, A
         run.assume_for_all(others, holds)
 
 
-def same_state(run: Run, law: Law, one: Any, other: Any, but: Sequence[str] = ()) -> None:
+def same_state(run: Run, law: Law[State], one: State, other: State, but: Sequence[str] = ()) -> None:
     """Claims that two states are the same, at any points of every function of theirs."""
     for field in fields(one):
         if field.name in but:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from memoracle.proofs.obligations import law_obligations, solver
 from memoracle.proofs.obligations.obligation import Computation, Obligation
@@ -11,13 +12,13 @@ from memoracle.proofs.symbolic.execution import explore
 from memoracle.spec.clauses import Clause
 
 
-def load_bearing(law: law_obligations.Law) -> Iterator[Computation]:
+def load_bearing(law: law_obligations.Law[Any]) -> Iterator[Computation]:
     """For each invariant, that some operation breaks it once it is not taken as given before."""
     for clause in law.invariants:
         yield _needed(law, clause)
 
 
-def _needed(law: law_obligations.Law, clause: Clause) -> Computation:
+def _needed(law: law_obligations.Law[Any], clause: Clause) -> Computation:
     def run() -> str | None:
         for operation in law.operations:
             if can_fail(law_obligations.preserved(law, operation, clause, dropped=clause.name)):

@@ -8,7 +8,7 @@ doing so after every operation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -56,7 +56,7 @@ def begins_in_the_range(run: Run) -> None:
 
 
 def undoes(
-    first: Operation, second: Operation, values_of: Callable[[dict[str, Number]], Sequence[Number]]
+    first: Operation, second: Operation, values_of: Callable[[Mapping[str, Number]], Sequence[Number]]
 ) -> Obligation:
     """That the second of two operations is allowed after the first, and restores the state."""
     name = f"{law_obligations.short(second)}-after-{law_obligations.short(first)}"
@@ -120,7 +120,7 @@ def _of_process(clause: Clause, whole: manager_law.Exit, process: Number, *other
     return clause(whole, *(process if point == "process" else next(left) for point in clause.points))
 
 
-Values: TypeAlias = dict[str, Number]
+Values: TypeAlias = Mapping[str, Number]
 
 
 def as_they_are(s: law.Memory, values: Values) -> Values:
