@@ -12,12 +12,12 @@ from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import pat as law
-from memoracle.spec.clauses import Clause, Truth, implies, neg
+from memoracle.spec.clauses import Clause, Number, Truth, implies, neg
 
 SORTS = {"register": Sort("register"), "kind": Sort("kind"), "index": Sort("index")}
 
 
-def legal(run: HypothesisPool, register: Any) -> None:
+def legal(run: HypothesisPool, register: Number) -> None:
     """Takes as given that the processor takes this value of the register."""
     state = law.Pat(register)
     run.assume(law.register_has_64_bits(state), *(law.entries_are_types(state, index) for index in law.INDEXES))
@@ -105,10 +105,10 @@ def select_then_decode(run: Run) -> None:
 def selecting(run: Run, owner: object) -> None:
     """Puts what `select_refines` shows in the place of `select`, an attribute of the module that calls it."""
 
-    def stand_in(register: Any, kind: Any, low_half: Any) -> Any:
+    def stand_in(register: Number, kind: Number, low_half: Truth) -> Number | None:
         state, index = law.Pat(register), run.fresh("selected", 0, law.INDEXES[-1])
 
-        def allows(which: Any) -> Truth:
+        def allows(which: Number) -> Truth:
             return law.select.allows(state, kind=kind, low_half=low_half, index=which)
 
         if not law.is_available(register, kind, low_half):

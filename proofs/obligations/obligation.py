@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
@@ -64,7 +63,7 @@ class Computation:
         return source_of(self.run)
 
 
-def source_of(function: Any) -> str:
+def source_of(function: Callable[..., object]) -> str:
     """Where a function stands, as `proofs/components/buddy/__init__.py:41`."""
     function = inspect.unwrap(function)
     code = function.__code__

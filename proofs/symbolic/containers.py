@@ -7,7 +7,7 @@ Where the real container would raise an error, the stand-in claims that the code
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from memoracle.proofs.symbolic.context import runner
@@ -37,7 +37,7 @@ class Set:
         run: Run,
         has: Property,
         parameter: str,
-        write: Callable[[Callable[[Any], Any]], None] = lambda has: None,
+        write: Callable[[Property], None] = lambda has: None,
         witnesses: list[Number] | None = None,
     ) -> None:
         self.run, self._has, self.parameter, self.write = run, has, parameter, write
@@ -64,19 +64,19 @@ class Set:
         self._all_are(lambda item: False)
         return False
 
-    def __getitem__(self, place: int) -> Any:
+    def __getitem__(self, place: int) -> Number:
         """The least item of a sorted set."""
         assert place == 0
         least = self._some_item()
         self._all_are(lambda item: item >= least)
         return least
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Number]:
         """Yields any one item and stops there: this stand-in does not serve code that takes a second."""
         yield self._some_item()
         raise TypeError("only the first item of a set is looked at")
 
-    def pop(self) -> Any:
+    def pop(self) -> Number:
         """Any item."""
         self.popped = self._some_item()
         self.remove(self.popped)
@@ -101,7 +101,7 @@ class Set:
         self.has = lambda other: when(other == item, present, before(other))
         self.write(self.has)
 
-    def _some_item(self) -> Any:
+    def _some_item(self) -> Number:
         found = [self.has(witness) for witness in self.witnesses]
         self.run.assert_and_assume("an item is taken of a set that is not empty", any_of(found))
         item = self.run.point(self.parameter)
@@ -318,9 +318,9 @@ class Row(Words):
         return same
 
 
-def any_of(truths: list[Any]) -> Any:
+def any_of(truths: Iterable[Truth]) -> Truth:
     """Whether one of several truths holds."""
-    found: Any = False
+    found: Truth = False
     for one in truths:
         found = found | one
     return found

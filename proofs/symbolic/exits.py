@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from memoracle import impl
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 FOLDER = str(Path(str(impl.__file__)).parent)
 RETURNS = frozenset(dis.opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in dis.opmap)
@@ -65,7 +68,7 @@ class Exits:
         finally:
             sys.settrace(before)
 
-    def _called(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+    def _called(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
         if not is_reference(frame.f_code):
             return None
         if not self.depth:
@@ -74,7 +77,7 @@ class Exits:
         frame.f_trace_lines = False
         return self._returns
 
-    def _returns(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+    def _returns(self, frame: FrameType, event: str, argument: object) -> TraceFunction:
         if event == "return":
             self.depth -= 1
             if frame.f_code.co_code[frame.f_lasti] in RETURNS:  # else an exception leaves it

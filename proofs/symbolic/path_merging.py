@@ -14,7 +14,7 @@ from memoracle.proofs.symbolic.footprint import Footprint, changed, footprint
 from memoracle.proofs.symbolic.numbers import SymbolicBool
 from memoracle.spec.clauses import when
 
-Parts = Sequence[tuple[Any, str]]  # objects, and the name of an attribute of each: a function, or a truth or a number
+Parts = Sequence[tuple[object, str]]  # objects, and an attribute of each by name: a function, a truth or a number
 
 
 class Way(NamedTuple):

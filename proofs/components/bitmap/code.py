@@ -160,7 +160,7 @@ def set_bits_refines(run: Run) -> None:
 def setting_bits(run: Run) -> None:
     """Puts what `set_bits_refines` shows in the place of `set_bits`."""
 
-    def stand_in(words: Any, first: Number, last: Number) -> None:
+    def stand_in(words: Words, first: Number, last: Number) -> None:
         with run.reading_law():
             run.assert_goal("there are such bits", (0 <= first) & (first < last) & (last <= words.length << 6))
             before = words.copy()

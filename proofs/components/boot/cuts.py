@@ -5,8 +5,6 @@ All that is known of a list is which points it covers, so what is shown holds fo
 
 from __future__ import annotations
 
-from typing import Any
-
 from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval
 from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, covers
@@ -54,7 +52,7 @@ class Cutting:
         seen, gap = self.intervals.seen, self.gap
         return lambda point: covers(left, point) == (seen(point) & neg(lies_in(gap, point)))
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Intervals, Interval, Interval]) -> Measure:
         run.assert_goal("what is left so far lies outside the cut", self._known(arguments[0])(run.point("point")))
         return Iterates()
 
@@ -64,7 +62,7 @@ class Cutting:
         run.assume_for_all(("point",), self._known(left))
         return left
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Intervals) -> Measure:
         self.intervals.advance()
         run.assert_goal("what is left so far lies outside the cut", self._known(result)(run.point("point")))
         return Iterates()

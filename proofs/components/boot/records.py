@@ -69,7 +69,7 @@ def pages_are_kept(
     return implies(covers(before, page) & neg(covers(after, page)), spoilt)
 
 
-def spoils_pages(run: Run, runs: Bag, result: Any, shift: Number, spoils: Property, start: Number) -> None:
+def spoils_pages(run: Run, runs: Bag, result: Intervals, shift: Number, spoils: Property, start: Number) -> None:
     page = run.point("page")
     run.assert_goal(
         "no page with such a byte is left", pages_are_spoilt(runs, result, shift, spoils, page, run.point("byte"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 from memoracle.impl import boot as code
 from memoracle.proofs.components.boot.interval_lists import Bag
@@ -29,7 +28,7 @@ class Filling:
         run.assert_goal("the frames seen so far are free", self._known(self.machine.state)(frame))
         return Iterates()
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> None:
         self.runs.forget()
         state = replace(
             self.machine.state,
@@ -93,7 +92,7 @@ def boot_refines(run: Run) -> None:
         cut(run, made[-1], "add", lambda first, last: Filling(made[-1], usable))
         return made[-1]
 
-    def found(listed: Any, page_shift: Number) -> Bag:
+    def found(listed: object, page_shift: Number) -> Bag:
         run.assert_goal("the pages are those of the records that were given", listed is records)
         run.assert_goal("they are of the size that was given", page_shift == shift)
         return usable

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval
@@ -18,7 +17,7 @@ from memoracle.proofs.components.boot.records import claims, filling, flaw_of, s
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
-from memoracle.proofs.symbolic.values import Property, Relation
+from memoracle.proofs.symbolic.values import Condition, Property, Relation
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
@@ -32,30 +31,34 @@ class Making:
     varies = ("record", "hole")
 
     def __init__(
-        self, source: Any, parameters: tuple[str, ...], known: Callable[[Any, Any], Callable[..., Truth]]
+        self, source: Bag | Records, parameters: tuple[str, ...], known: Callable[[Intervals, Intervals], Condition]
     ) -> None:
         self.source, self.parameters, self.known = source, parameters, known
-        self.first: Any = None  # what the list was before the loop
+        self.first: Intervals | None = None  # what the list was before the loop
         self.made: Bag | None = None  # once a turn was taken
 
     def _claim(self, run: Run, made: Intervals) -> None:
         points = run.point_of_each(self.parameters).values()
-        run.assert_goal("what is made so far is right for what was seen", self.known(self.first, made)(*points))
+        run.assert_goal("what is made so far is right for what was seen", self._known(made)(*points))
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def _known(self, made: Intervals) -> Condition:
+        assert self.first is not None
+        return self.known(self.first, made)
+
+    def on_entry(self, run: Run, arguments: tuple[Intervals, ...]) -> Measure:
         self.first = arguments[0] if self.first is None else self.first
         self._claim(run, arguments[0])
         return Iterates()
 
-    def havoc(self, run: Run) -> Any:
+    def havoc(self, run: Run) -> Bag:
         self.source.forget()
         made = self.made = Bag.unknown(run, self.parameters[0])
         flaw = run.function(f"flaw#{next(run.count)}", "page")
         made.flaw = lambda page: flaw(page)
-        run.assume_for_all(self.parameters, self.known(self.first, made))
+        run.assume_for_all(self.parameters, self._known(made))
         return made
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Intervals) -> Measure:
         self.source.advance()
         self._claim(run, result)
         return Iterates()
@@ -102,10 +105,10 @@ class Loops:
     def over_records(self) -> Making:
         return self.taking_away("records", self.records, lambda: self.records.seen.is_claimed)
 
-    def taking_away(self, loop: str, source: Any, seen: Callable[[], Property]) -> Making:
+    def taking_away(self, loop: str, source: Bag | Records, seen: Callable[[], Property]) -> Making:
         """A loop that takes away the pages that what it has seen spoils: what is left was there, and is clean."""
 
-        def known(first: Any, made: Intervals) -> Relation:
+        def known(first: Intervals, made: Intervals) -> Relation:
             self.spoilt[loop] = seen()
             kinds = list(self.spoilt.values())
             clean = no_page_is_flawed(made, self.shift, lambda byte: any_of([spoils(byte) for spoils in kinds]))

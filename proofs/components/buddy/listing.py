@@ -7,7 +7,7 @@ begins where the one before it ends is a theorem of the law (`blocks_follow_each
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from memoracle.proofs.components.buddy.code import Search
 from memoracle.proofs.components.buddy.law import proved
@@ -63,9 +63,8 @@ class Listing:
         self.state = state
         self.place_of: Function = lambda page: 0
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
-        self.listing: Listed = arguments[0]
-        self.page: Number = arguments[1]
+    def on_entry(self, run: Run, arguments: tuple[Listed, Number]) -> Measure:
+        self.listing, self.page = arguments
         self.length_before = self.as_block_list(self.listing).length
         order = self.state.order_at(self.page)
         run.touch(("order", "block"), (order, self.page >> order))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from memoracle.proofs.abstraction.objects import halves_of
 from memoracle.proofs.components.kernel_half.law import proved
@@ -38,7 +37,7 @@ class Steps:
             setattr(self.code, name, self._step(name, getattr(self.code, name)))
 
     def _step(self, name: str, real: Callable[..., bool]) -> Callable[..., bool]:
-        def step(*arguments: Any) -> bool:
+        def step(*arguments: object) -> bool:
             with self.run.reading_law():
                 self.nothing_is_done_between()
                 before = self.others_act(name)

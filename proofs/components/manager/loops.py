@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from memoracle.proofs.components.manager.kernel_pages import view_of
 from memoracle.proofs.components.manager.range_models import rounded
 from memoracle.proofs.components.manager.repeated_steps import FramesReleased, PagesAdded, PagesRemoved
 from memoracle.proofs.components.manager.symbolic_manager import ALWAYS, SymbolicManager, refines, with_tables
+from memoracle.proofs.symbolic.containers import Set
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, Members, cut
 from memoracle.proofs.symbolic.values import Property
@@ -45,7 +45,7 @@ class ExtendLoop:
         self.symbolic, self.asked, self.size = symbolic, pages, size
         self.goes_on: Truth = True
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number]) -> Measure:
         (first,) = arguments
         if not hasattr(self, "begun"):
             self.first, start = first, self.symbolic.before
@@ -123,7 +123,7 @@ class ShrinkLoop:
     def __init__(self, symbolic: SymbolicManager) -> None:
         self.symbolic, self.start = symbolic, symbolic.before
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number]) -> Measure:
         (first,) = arguments
         if not hasattr(self, "removed"):
             self.first, self.removed = first, PagesRemoved(run, self.start, first, self.symbolic.at)
@@ -238,7 +238,7 @@ class ReleaseLoop:
         not_both = implies(left, lost) & neg(left & released)
         return not_both & implies(released, lost & given) & implies(lost & given, left | released)
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Set]) -> Measure:
         (self.left,) = arguments
         self.assert_invariant(run)
         self.freed = len(self.symbolic.bitmap.freed)

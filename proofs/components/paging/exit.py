@@ -61,7 +61,7 @@ class UnmappingLoop:
         self.released: Released | None = None  # once the loop is entered
         symbolic.code.unmap = self.unmap
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number, Released]) -> Measure:
         self.assert_nothing_else_written()
         process, self.released = arguments
         run.assert_goal("it is this process that is emptied", process == self.process)
