@@ -18,7 +18,7 @@ from memoracle.impl.paging import Leaf
 from memoracle.impl.pte import Layout
 from memoracle.proofs.abstraction.manager import memory_of
 from memoracle.proofs.exhaustive.explore import Call, Part, System
-from memoracle.proofs.exhaustive.finite_states import Domain
+from memoracle.proofs.exhaustive.finite_states import Domain, Values
 from memoracle.proofs.exhaustive.manager_hazards import MATTERS
 from memoracle.proofs.exhaustive.systems import numbers
 from memoracle.spec import manager as law
@@ -74,8 +74,8 @@ def maps_anything(s: law.Memory, space: Number) -> bool:
 
 
 def frames_of(s: law.Memory) -> range:
-    reach: Any = s.reach
-    return range(reach)
+    assert isinstance(s.reach, int)
+    return range(s.reach)
 
 
 def lowest(s: law.Memory) -> int:
@@ -201,7 +201,7 @@ COMPOSED = (law.allocate, law.free, law.create, MAP, UNMAP, EXIT, ALLOCATE_PAGES
 def part(manager: Manager, processes: Sequence[int] = PROCESSES) -> Part:
     frames = range(manager.bitmap.frames)
 
-    def words(s: Any) -> str:
+    def words(s: law.Memory) -> str:
         uses = {"free": s.is_free} | {
             word: partial(lambda of, frame: s.use(frame) == of, use)
             for word, use in (("tables", law.TABLE), ("kernel pages", law.PAGES), ("given", law.GIVEN))
@@ -214,7 +214,7 @@ def part(manager: Manager, processes: Sequence[int] = PROCESSES) -> Part:
         ]
         return f"frames {', '.join(said)}; mapped: {', '.join(mapped) or 'nothing'}"
 
-    def shows(s: Any) -> list[str]:
+    def shows(s: law.Memory) -> list[str]:
         free = [frame for frame in frames if s.is_free(frame)]
         given = {frame for frame in frames if s.use(frame) == law.GIVEN} or "set()"
         lengths = {first: s.pages_at(first) for first in KERNEL_PAGES if s.block_at(first)}
@@ -299,8 +299,8 @@ def _allocated(manager: Manager, pages: int) -> int | None:
     return None if address is None else manager.page_at(address)
 
 
-def _first(state: law.Memory, choice: Any) -> int:
-    return int(choice["first"])
+def _first(state: law.Memory, choice: Values) -> int:
+    return choice["first"]
 
 
 def manager_system() -> System:

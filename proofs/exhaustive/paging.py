@@ -100,7 +100,7 @@ def a_frame_is_left(s: Whole) -> bool:
     return s.free > 0
 
 
-def ended(s: Any, process: int) -> Any:
+def ended(s: law.Mappings, process: int) -> law.Mappings:
     for page in PAGES:
         s = law.unmap(s, process, page) if law.is_lower(page) and s.is_mapped(process, page) else s
     return law.end(s, process)
@@ -121,7 +121,7 @@ def part(paging: Paging, free: int, processes: Sequence[int] = PROCESSES) -> Par
         **dict.fromkeys(("table", "second"), range(count + 1)),
     }
 
-    def words(s: Any) -> str:
+    def words(s: Whole) -> str:
         mapped = [
             f"{page:#x} of process {space} to {s.physical(space, page):#x}"
             for space, page in product(processes, PAGES)
@@ -129,7 +129,7 @@ def part(paging: Paging, free: int, processes: Sequence[int] = PROCESSES) -> Par
         ]
         return f"mapped: {', '.join(mapped) or 'nothing'}; {s.free} frames are free"
 
-    def shows(s: Any) -> list[str]:
+    def shows(s: Whole) -> list[str]:
         living = [process for process in processes if s.lives(process)]
         found = {(p, v): s.physical(law.space_of(p, v), v) for p, v in product(living, PAGES) if law.shows(s, p, v)}
         return [

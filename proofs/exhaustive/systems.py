@@ -202,11 +202,11 @@ def bitmap_part(bitmap: Bitmap) -> Part:
     if bitmap.trusting:
         clauses = (*bitmap_law.TRUSTING, bitmap_law.none_free_at_zero)
 
-    def words(state: Any) -> str:
+    def words(state: bitmap_law.Frames) -> str:
         exist, free = ([f for f in frames if holds(f)] for holds in (state.exists, state.is_free))
         return f"frames {numbers(exist)} exist, {numbers(free)} free, count {state.count}"
 
-    def shows(state: Any) -> list[str]:
+    def shows(state: bitmap_law.Frames) -> list[str]:
         reached, assertions = [f for f in frames if f < bitmap.frames], list[str]()
         for name, holds in (("is_free", state.is_free), ("exists", state.exists)):
             due = [f for f in reached if holds(f)]
