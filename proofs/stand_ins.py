@@ -1,7 +1,7 @@
 """Lists the stand-ins: what takes the place of containers and components while code is run on unknown values.
 
 The list is computed from the text: a class of the proofs is a stand-in if it has a method that the reference calls, or
-that Python calls for an operation on a container.
+that Python calls for an operation on a container. A protocol is no stand-in: it is a type, of which nothing is made.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def _of(tree: ast.Module) -> tuple[str, ...]:
 
 def _stands_in(each: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> bool:
     methods = {part.name for part in each.body if isinstance(part, ast.FunctionDef)}
-    if methods & OF_PROOFS:
+    names = [base.id for base in each.bases if isinstance(base, ast.Name)]
+    if methods & OF_PROOFS or "Protocol" in names:
         return False
-    bases = [classes[base.id] for base in each.bases if isinstance(base, ast.Name) and base.id in classes]
+    bases = [classes[name] for name in names if name in classes]
     return bool(methods & (OPERATIONS | called())) or any(_stands_in(base, classes) for base in bases)
 
 

@@ -12,6 +12,15 @@ from memoracle.proofs.stand_ins import ROOT, said, stand_ins
 from memoracle.proofs.trust import trusted
 
 TESTS = Path(__file__).parent
+QUEUE = """
+class Queue:
+    def append(self, item: int) -> None: ...
+
+class Appends(Protocol):
+    def append(self, item: int) -> None: ...
+
+class Law: ...
+"""
 
 
 def names_of(node: ast.AST) -> set[str]:
@@ -37,11 +46,11 @@ def test_each_is_held_against_the_real_thing_by_a_randomised_test(file: str, nam
 
 def test_the_list_is_computed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     listed = {name for names in stand_ins().values() for name in names}
-    assert {"Set", "Map", "Words", "Row", "Bag", "Records", "Half", "Slabs", "LawfulPaging"} <= listed
+    assert {"Set", "Map", "Words", "Row", "Bag", "Records", "Halves", "Slabs", "LawfulPaging"} <= listed
     assert not listed & {"Advance", "Cutting", "Making", "Broadcast"}
     folder = tmp_path / "proofs" / "components"
     folder.mkdir(parents=True)
-    (folder / "queue.py").write_text("class Queue:\n    def append(self, item: int) -> None: ...\n\n\nclass Law: ...\n")
+    (folder / "queue.py").write_text(QUEUE)
     (tmp_path / "impl").mkdir()
     (tmp_path / "impl" / "queue.py").write_text("def put(items, item):\n    items.append(item)\n")
     monkeypatch.setattr(found, "ROOT", tmp_path)

@@ -1,9 +1,10 @@
 """Proofs of the heap: of its law, and of the code of `impl/heap.py` and `impl/slab.py`.
 
 `law.py` proves the law. `symbolic_heap.py` is the reference with unknown contents, and `models.py` stands in for what
-it is made of. `code.py` proves `new` and `delete`, `notes.py` the heap's notes, `slabs.py` a slab, `start.py` a new
-heap. The code divides addresses into pages and slots; `address_arithmetic.py` proves the lemmas that this needs with
-bit vectors, and `places.py` says which of them the proofs of the code assume at which addresses.
+it is made of. `code.py` and `getting.py` prove `new` and `delete`, with the claims of `claims.py`; `notes.py` proves
+the heap's notes, `slabs.py` a slab, `start.py` a new heap. The code divides addresses into pages and slots;
+`address_arithmetic.py` proves the lemmas that this needs with bit vectors, and `places.py` says which of them the
+proofs of the code assume at which addresses.
 """
 
 from __future__ import annotations

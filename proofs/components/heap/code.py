@@ -2,206 +2,47 @@
 
 The code runs on a heap with any number of slabs of any classes, any objects taken of them, and any number of larger
 blocks (`symbolic_heap.py`). `_get`, which gets pages and notes, and `slot_for`, which finds the class for a size, are
-proved by themselves (`get_refines`, `slot_for_refines`); where `new` calls them, stand-ins do what was proved. Assumed
+proved by themselves (`getting.py`, `slot_for_refines`); where `new` calls them, stand-ins do what was proved. Assumed
 are the lemmas of `places.py` about addresses, and that the source of pages does what `models.Source` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import z3
 
 from memoracle.proofs.components.heap.address_arithmetic import (
     ARITHMETIC,
-    MOST_PAGES,
     arithmetic,
     bytes_need_pages,
-    places_are_addresses,
     places_follow_addresses,
     proved,
     proved_of_code,
-    slots_lie_in_pages,
 )
+from memoracle.proofs.components.heap.claims import all_contents, all_identical, is_the_laws
+from memoracle.proofs.components.heap.getting import GetStandIn, get_refines
 from memoracle.proofs.components.heap.layouts import heads_of_layouts
-from memoracle.proofs.components.heap.models import CountedNotes, Source, is_in_run
+from memoracle.proofs.components.heap.models import is_in_run
 from memoracle.proofs.components.heap.places import aligned_blocks, assume_lookup, assume_new_block
 from memoracle.proofs.components.heap.symbolic_heap import (
-    CONTAINER_INVARIANTS,
     WHERE_BLOCKS_LIE,
     SymbolicHeap,
-    any_runs,
-    blocks_fit,
-    blocks_of,
     constants,
     is_class,
     is_run,
     keeps_constants,
     page_of,
-    runs_are_apart,
-    runs_have_addresses,
     slot_of,
     unknown_code,
 )
-from memoracle.proofs.obligations.law_obligations import prose
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
-from memoracle.proofs.symbolic.numbers import Symbolic
 from memoracle.proofs.symbolic.path_merging import merged
-from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import heap as law
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
-
-
-def assert_container_invariants(run: Run, heap: SymbolicHeap) -> dict[str, Symbolic]:
-    """Claims the invariants of the containers at unknown points, and returns these."""
-    points = run.point_of_each(("page", "later", "slot", "shift"))
-    pairs = ((points["page"], points["later"]), (heap.pages.last, points["later"]))
-    for pair in pairs:
-        run.touch(("page", "later"), pair)
-    for known, parameters in CONTAINER_INVARIANTS.items():
-        run.assert_goal(prose(known), known(heap, *(points[parameter] for parameter in parameters)))
-    return points
-
-
-def is_the_laws(
-    run: Run, heap: SymbolicHeap, state: law.Heap, touched: Number | None = None, made: bool = False
-) -> None:
-    """Claims that the reference stands for this state, and that the invariants of its containers hold.
-
-    touched: the block that was made or deleted, if one was.  made: whether it was made.
-    """
-    address = run.point("block")
-    if touched is not None:
-        shift = heap.slabs.slot_of(page_of(heap, touched))
-        run.suppose(places_are_addresses(heap.places, heap.page_shift, touched, address, shift))
-        run.suppose(slots_lie_in_pages(heap.places, heap.page_shift, address, shift))
-    same_live = blocks_of(heap, state).is_live(address) == state.is_live(address)
-    fits = blocks_fit(heap, state.size, address)
-    run.assert_and_assume("the live blocks are what the law says", same_live)
-    if made:
-        run.assert_and_assume(
-            "the last byte of an older block still lies in its slot, or in its pages", implies(address != touched, fits)
-        )
-        run.assert_and_assume(
-            "the last byte of a new block lies in its slot, or in its pages", implies(address == touched, fits)
-        )
-    run.assert_goal(prose(blocks_fit), fits)
-    assert_container_invariants(run, heap)
-
-
-# Pages
-
-
-def after_getting(run: Run, heap: SymbolicHeap, before: Source, pages: Number) -> tuple[Property, Property]:
-    """What holds after pages were got: any run that was out is kept and has a note, and the run that was got is new.
-
-    before: the runs of pages before.  pages: how many were asked for.
-    """
-    after, noted = heap.pages.copy(), heap.notes.has
-
-    def kept(page: Number) -> Truth:
-        is_kept = after.got(page) & (after.length(page) == before.length(page))
-        return implies(before.got(page), is_kept) & (noted(page) == after.got(page))
-
-    def new(page: Number) -> Truth:
-        return after.got(page) & neg(before.got(page)) & (after.length(page) == pages)
-
-    return kept, new
-
-
-@dataclass
-class HeapPages:
-    """The pages of a heap, as invariants read them."""
-
-    pages: Source
-    page_shift: Number
-
-
-class GetStandIn:
-    """Stands in for `_get`: it does what `get_refines` proves of that.
-
-    It claims that the code changes pages and notes nowhere else.
-    """
-
-    def __init__(self, run: Run, heap: SymbolicHeap) -> None:
-        self.run, self.heap = run, heap
-        self.left = note_contents(heap)  # as the last call left pages and notes, or as they were at first
-        self.asked: list[Number] = []  # how many pages were asked for, each time
-        self.got: list[Number] = []  # the first page of each run that was got
-        run.replace(heap, "_get", self)
-
-    def __call__(self, pages: Number) -> Number | None:
-        run, heap, before = self.run, self.heap, self.heap.pages.copy()
-        self.keeps_notes()
-        self.asked.append(pages)
-        run.assert_and_assume("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
-        with run.reading_law():
-            page = run.point("page")
-            heap.pages.becomes(Source(run, heap.page_shift, *any_runs(run, "-later")))
-            heap.notes.has, heap.notes.at = run.relation("noted-later", "page"), run.function("note-later", "page")
-            kept, new = after_getting(run, heap, before, pages)
-            known = HeapPages(heap.pages.copy(), heap.page_shift)
-            run.assume_for_all(("page",), kept)
-            run.assume_for_all(("page",), lambda each: runs_have_addresses(known, each))
-            run.assume_for_all(("page", "later"), lambda first, each: runs_are_apart(known, first, each))
-        self.left = note_contents(heap)
-        if run.fresh_truth("refuses"):
-            heap.pages.refused = True
-            return None
-        with run.reading_law():
-            run.suppose(new(page))
-            heap.pages.last = page
-            self.got.append(page)
-        return page
-
-    def keeps_notes(self) -> None:
-        """Claims that pages and notes are as the last call left them."""
-        kept = all_identical(note_contents(self.heap), self.left)
-        self.run.assert_goal("pages and notes change only where pages are got", kept)
-
-
-@proved_of_code("get.refines", "refinement", "pages that are got are new and get a note, and a note is left in reserve")
-def get_refines(run: Run) -> None:
-    heap, _ = unknown_code(run)
-    before, constant, pages = heap.pages.copy(), constants(heap), run.fresh("pages", 1, MOST_PAGES)
-    blocks = block_contents(heap)
-    page = run.call(heap._get, pages)
-    points = assert_container_invariants(run, heap)
-    kept, new = after_getting(run, heap, before, pages)
-    run.assert_goal("what was got before is kept, and noted", kept(points["page"]))
-    run.assert_goal("no slab and no block changes", all_identical(block_contents(heap), blocks))
-    keeps_constants(run, heap, constant)
-    if page is None:
-        run.assert_goal("it fails only if the source has no pages", heap.pages.refused)
-    else:
-        run.assert_goal("the new run is new, and as long as was asked for", new(page))
-
-
-def block_contents(heap: SymbolicHeap) -> list[object]:
-    """What the containers of slabs and blocks contain. A write to a stand-in gives it a new function."""
-    slabs, large, room, empty = heap.slabs, heap.large, heap.room, heap.empty
-    return [slabs.has, slabs.slot_of, slabs.is_free, slabs.count, large.has, large.at, room.has, empty.has, empty.at]
-
-
-def note_contents(heap: SymbolicHeap) -> list[object]:
-    """What the source of pages and the containers of notes contain."""
-    pages, notes = heap.pages, heap.notes
-    kept = [pages.got, pages.length, pages.run_at, notes.has, notes.at, heap.reserve]
-    return [*kept, *([heap.spare.length] if isinstance(heap.spare, CountedNotes) else [heap.spare.has])]
-
-
-def all_contents(heap: SymbolicHeap) -> list[object]:
-    """What all containers contain."""
-    return [*block_contents(heap), *note_contents(heap)]
-
-
-def all_identical(now: list[object], before: list[object]) -> bool:
-    """Whether nothing was written between two lists of contents."""
-    return all(one is other for one, other in zip(now, before, strict=True))
 
 
 def any_size(run: Run) -> Number:

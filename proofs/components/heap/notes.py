@@ -20,7 +20,7 @@ from memoracle.proofs.components.heap.address_arithmetic import (
     proved,
     proved_of_code,
 )
-from memoracle.proofs.components.heap.code import all_contents, all_identical
+from memoracle.proofs.components.heap.claims import all_contents, all_identical
 from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE, SCOPE, unknown_layout
 from memoracle.proofs.components.heap.models import CountedNotes, ListedNotes
 from memoracle.proofs.components.heap.places import assume_extent, assume_lookup
