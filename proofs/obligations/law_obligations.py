@@ -39,6 +39,8 @@ class Law(Generic[State]):
     given: Sequence[Clause] = ()  # what the laws of other components guarantee of their part of the state
     scope: str = UNBOUNDED
     elsewhere: Sequence[str] = ()  # the parts of the state that these other proofs show to keep their bounds
+    once: bool = False  # whether, of an operation, it is enough to instantiate clauses once, even then
+    reads: Callable[[Any, dict[str, Any]], object] = lambda state, values: None  # so that clauses are given there, too
 
 
 def any_point(*parameters: str) -> Callable[[Run], tuple[object, ...]]:
@@ -64,7 +66,7 @@ def _initial(law: Law[Any], clause: Clause) -> Obligation:
 
     name = f"{law.component}.initially.{short(clause)}"
     return Obligation(
-        name, law.component, "initial", f"initially {clause.says}", body, law.sorts, law.scope, law.integers
+        name, law.component, "initial", f"initially {clause.says}", body, law.sorts, law.scope, law.integers, law.once
     )
 
 
@@ -77,7 +79,7 @@ def preserved(law: Law[Any], operation: Operation, clause: Clause, dropped: str 
 
     name = f"{law.component}.{short(operation)}.keeps-{short(clause)}"
     claim = f"after {operation.name}, {clause.says}"
-    return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers)
+    return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers, law.once)
 
 
 def _bounded(law: Law[Any], operation: Operation) -> Obligation:
@@ -98,7 +100,7 @@ def _bounded(law: Law[Any], operation: Operation) -> Obligation:
 
     name = f"{law.component}.{short(operation)}.keeps-bounds"
     claim = f"after {operation.name}, every number lies between its bounds"
-    return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers)
+    return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers, law.once)
 
 
 def theorem(law: Law[Any], clause: Clause) -> Obligation:
@@ -122,7 +124,7 @@ def leaves(law: Law[Any], operation: Operation, clause: Clause) -> Obligation:
         run.assert_goal(clause.says, clause(after, *(points[point] for point in clause.points)))
 
     name = f"{law.component}.{short(operation)}.leaves-{short(clause)}"
-    return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers)
+    return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers, law.once)
 
 
 def changes(law: Law[Any], operation: Operation, relation: Callable[..., Truth], own: Sequence[str] = ()) -> Obligation:
@@ -140,7 +142,7 @@ def changes(law: Law[Any], operation: Operation, relation: Callable[..., Truth],
         run.assert_goal(claim, relation(before, after, *(at[parameter] for parameter in parameters)))
 
     name = f"{law.component}.{short(operation)}.{relation.__name__.replace('_', '-')}"
-    return Obligation(name, law.component, "theorem", claim, body, law.sorts, law.scope, law.integers)
+    return Obligation(name, law.component, "theorem", claim, body, law.sorts, law.scope, law.integers, law.once)
 
 
 def happens(
@@ -151,6 +153,7 @@ def happens(
     run.assume_all([*law.given, *(clause for clause in law.invariants if clause.name != dropped)], before)
     values = run.point_of_each(operation.points)
     permitted(run, operation, before, values)
+    law.reads(before, values)
     return before, operation(before, *values.values()), values
 
 
