@@ -1,8 +1,8 @@
 """What a verdict depends on: the text of every module that can affect the claim, or how it is settled.
 
 These are the modules of the component and the one that makes the claim, all that they import, directly or not, and what
-settles claims. Some modules serve every component by its name (`exhaustive/runs.py`, for example): of what these
-import, the modules of other components count only where the component is built on those.
+settles claims. Some modules serve every component by its name (`exhaustive/computations.py`, for example): of what
+these import, the modules of other components count only where the component is built on those.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Any
 from memoracle.proofs.components import bitmap, boot, buddy, heap, kernel_half, manager, paging, pat
 from memoracle.proofs.components.manager import law as manager_law
 from memoracle.proofs.counting import counts
+from memoracle.proofs.exhaustive import computations as small_runs
 from memoracle.proofs.exhaustive import hazards
-from memoracle.proofs.exhaustive import runs as small_runs
 from memoracle.proofs.obligations import law_obligations, vacuity
 from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.rules import computations as rules

@@ -126,6 +126,6 @@ def replays(results: Sequence[Result]) -> dict[str, str]:
 
 
 def replay_of(component: str) -> str | None:
-    from memoracle.proofs.exhaustive import runs as small_runs
+    from memoracle.proofs.exhaustive import computations as small_runs
 
     return small_runs.replay(component)

@@ -266,6 +266,45 @@ SCOPES: Mapping[str, Scope] = {
         },
         {"classes": ((16,), ()), "page_size": (64,), "alignment": (None,), "size": (16, 64)},
     ),
+    "run_index": Scope(
+        "runs of one and two places among four, arguments past either end",
+        {
+            "places": (1, 2, 4),
+            "place": range(-1, 5),
+            "length": range(-1, 5),
+            "least": range(-1, 4),
+        },
+        {"places": (4,), "place": (0, 1, 3), "length": (0, 1, 2)},
+    ),
+    "place_set": Scope(
+        "every set of four places, arguments past either end",
+        {
+            "places": (1, 4),
+            "first": range(-1, 5),
+            "last": range(-1, 6),
+            "count": range(4),
+            "alignment": (1, 2, 3),
+            "lowest": (-1, 1),
+            "below": (3, 5),
+            "place": range(9),
+            "aligned.alignment": (1, 2, 8),
+        },
+        {"places": (4,)},
+    ),
+    "runs": Scope(
+        "three places, each missing, kept, free or in use, arguments past either end",
+        {
+            "places": (1, 3),
+            "first": range(-1, 4),
+            "count": range(-1, 4),
+            "place": range(-1, 4),
+            "Runs.allocate.count": range(3),
+            "alignment": (1, 2),
+            "lowest": (0, 1),
+            "below": (2, 3),
+        },
+        {"places": (3,)},
+    ),
     "kernel_half": Scope(
         "two processes and a third that never lives, tables of 512 entries written at 255, 256 and 511",
         {

@@ -180,8 +180,10 @@ class Map(Keyed):
     def maps(self, key: Number, value: Number) -> Truth:
         return self.has(key) & (self.at(key) == value)
 
-    def get(self, key: Number) -> Number | None:
-        return self.at(key) if self.has(key) else None
+    def get(self, key: Number, default: Number | None = None) -> Number | None:
+        if default is None:
+            return self.at(key) if self.has(key) else None
+        return when(self.has(key), self.at(key), default)
 
     def __getitem__(self, key: Number) -> Number:
         self._look_up(key)

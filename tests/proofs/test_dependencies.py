@@ -68,7 +68,7 @@ def test_it_depends_on_the_law_the_code_the_proofs_and_the_machinery() -> None:
 def test_it_does_not_depend_on_other_components() -> None:
     due = modules("pat", "memoracle.proofs.components.pat")
     assert {owner(name) for name in due} == {"pat", None}
-    due = modules("bitmap", "memoracle.proofs.exhaustive.runs")
+    due = modules("bitmap", "memoracle.proofs.exhaustive.computations")
     assert not {"impl.heap", "impl.manager", "proofs.components.heap.code"} & due
 
 

@@ -17,7 +17,7 @@ from memoracle.cli import main
 from memoracle.proofs import registry
 from memoracle.proofs.contracts import crosshair
 from memoracle.proofs.emulator import run as machine_run
-from memoracle.proofs.exhaustive import runs as small_runs
+from memoracle.proofs.exhaustive import computations as small_runs
 from memoracle.proofs.obligations import solver
 from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.symbolic.execution import Run

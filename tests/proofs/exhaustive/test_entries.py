@@ -9,7 +9,7 @@ import pytest
 
 from memoracle.impl import pat, pte
 from memoracle.proofs.exhaustive import entries as small_entries
-from memoracle.proofs.exhaustive import runs as small_runs
+from memoracle.proofs.exhaustive import computations as small_runs
 
 
 @pytest.fixture(autouse=True)
