@@ -92,7 +92,8 @@ class Falling(Search):
     def on_back_edge(self, run: Run, result: Any) -> Measure:
         self.claim(run, *result)
         run.assert_goal("the block has a run that would do", self.has_one(*result))
-        return result[0]
+        level: Number = result[0]
+        return level
 
 
 @proved("index.first.refines", "refinement", "the lowest run that is long enough is found, from any place on")
@@ -167,7 +168,8 @@ class FallingDown(SearchDown):
     def on_back_edge(self, run: Run, result: Any) -> Measure:
         self.claim(run, *result)
         run.assert_goal("a run begins in the block", self.index.longest.has(*result))
-        return result[0]
+        level: Number = result[0]
+        return level
 
 
 @proved("index.last.refines", "refinement", "the highest place at which a run begins is found, up to any place")

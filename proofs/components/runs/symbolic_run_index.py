@@ -37,27 +37,27 @@ class OneMap(Map):
     """One of the dictionaries of such a list. It shares the list's contents: a write to either is seen by both."""
 
     def __init__(self, maps: Maps, index: Number) -> None:
-        self.run, self.maps, self.index, self.high = maps.run, maps, index, HIGHEST
+        self.run, self.whole, self.index, self.high = maps.run, maps, index, HIGHEST
 
     @property
     def has(self) -> Property:
-        has, index = self.maps.has, self.index
+        has, index = self.whole.has, self.index
         return lambda key: has(index, key)
 
     @has.setter
     def has(self, has: Property) -> None:
-        others, index = self.maps.has, self.index
-        self.maps.has = lambda i, key: when(i == index, has(key), others(i, key))
+        others, index = self.whole.has, self.index
+        self.whole.has = lambda i, key: when(i == index, has(key), others(i, key))
 
     @property
     def at(self) -> Function:
-        at, index = self.maps.at, self.index
+        at, index = self.whole.at, self.index
         return lambda key: at(index, key)
 
     @at.setter
     def at(self, at: Function) -> None:
-        others, index = self.maps.at, self.index
-        self.maps.at = lambda i, key: when(i == index, at(key), others(i, key))
+        others, index = self.whole.at, self.index
+        self.whole.at = lambda i, key: when(i == index, at(key), others(i, key))
 
 
 class SymbolicRunIndex(Protocol):
@@ -92,7 +92,7 @@ def runs_lie_among_the_places(index: SymbolicRunIndex, place: Number) -> Truth:
 
 def blocks_know_the_longest(index: SymbolicRunIndex, level: Number, block: Number) -> Truth:
     """A block knows the longer of what its halves know."""
-    halves = [known(index.longest, level - 1, half) for half in (2 * block, 2 * block + 1)]
+    halves = [known(index.longest, level - 1, half) for half in (block + block, block + block + 1)]
     longest = when(halves[0] < halves[1], halves[1], halves[0])
     return implies((1 <= level) & (level <= index.depth), known(index.longest, level, block) == longest)
 

@@ -10,8 +10,8 @@ from sortedcontainers import SortedSet
 
 from memoracle.impl import bitmap, boot, buddy, kernel_half
 from memoracle.proofs.exhaustive import boot as small_boot
-from memoracle.proofs.exhaustive import explore as exhaustive
 from memoracle.proofs.exhaustive import computations as small_runs
+from memoracle.proofs.exhaustive import explore as exhaustive
 from memoracle.proofs.exhaustive import snapshots as copies
 from memoracle.proofs.exhaustive import systems
 

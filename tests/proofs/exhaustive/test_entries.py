@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from memoracle.impl import pat, pte
-from memoracle.proofs.exhaustive import entries as small_entries
 from memoracle.proofs.exhaustive import computations as small_runs
+from memoracle.proofs.exhaustive import entries as small_entries
 
 
 @pytest.fixture(autouse=True)
