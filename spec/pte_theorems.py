@@ -5,6 +5,7 @@ from __future__ import annotations
 from memoracle.spec import pat
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg
 from memoracle.spec.pte import (
+    LOWEST_LEVEL,
     Addresses,
     Processor,
     address_of,
@@ -15,6 +16,7 @@ from memoracle.spec.pte import (
     is_user,
     is_writable,
     leaf_is_possible,
+    leaf_is_read_as_asked,
     lowest_is_asked_for_as_leaf,
     no_other_bit_is_set,
     nothing_reserved_is_set,
@@ -59,4 +61,17 @@ def links_name_the_lower_half(s: object, value: Number, level: Number) -> Truth:
     return pat.is_allowed(pat_index(value, level), neg(is_leaf(value, level)))
 
 
-THEOREMS = (what_is_read_can_be_asked, no_two_entries_say_the_same, links_name_the_lower_half)
+@clause("an entry of level 1 that is asked for as a link may be the leaf that was meant")
+def lowest_link_may_be_a_leaf(s: Processor, physical: Number, cache: Number, value: Number) -> Truth:
+    level = LOWEST_LEVEL
+    aligned = physical_is_aligned(s, physical, False, level) == physical_is_aligned(s, physical, True, level)
+    available = type_is_available(s, False, cache, level) == type_is_available(s, True, cache, level)
+    return aligned & available & leaf_is_read_as_asked(s, False, value, level)
+
+
+THEOREMS = (
+    what_is_read_can_be_asked,
+    no_two_entries_say_the_same,
+    links_name_the_lower_half,
+    lowest_link_may_be_a_leaf,
+)
