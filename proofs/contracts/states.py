@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from memoracle.proofs.contracts.docstrings import PublicFunction, functions
 from memoracle.proofs.contracts.scope import NO_SCOPE, SCOPES, STATES_AT_MOST, Scope, State, Step
+from memoracle.proofs.processor_time import SECONDS, EndlessError, limits_of_calls
 
 
 def scope_of(function: PublicFunction) -> Scope:
@@ -135,26 +136,37 @@ def canonical(value: object) -> object:
 def reachable(starts: Iterable[tuple[str, object]], steps: Sequence[Step], found: list[State]) -> Iterator[Taken]:
     """Every call, in every state that the calls lead to, breadth first; the states are noted as they are found.
 
-    A step that raises leads nowhere: that call is a case of its own contract, which shows the exception.
+    A step that raises leads nowhere: that call is a case of its own contract, which shows the exception. Of one that
+    does not return no contract could: raises EndlessError.
     """
     known: dict[object, State] = {}
     for history, instance in starts:
         known.setdefault(canonical(instance), State(pickle.dumps(instance), history))
     found += known.values()
     keys = list(known)
-    for state, before in zip(found, keys, strict=False):  # both grow
-        for step in steps:
-            instance = pickle.loads(state.image)
-            try:
-                answer = step.run(instance)
-            except Exception:
-                continue
-            key = canonical(instance)
-            said = f"{state.history}; {step.said}"
-            if key not in known:
-                if len(known) == STATES_AT_MOST:
-                    return
-                known[key] = State(pickle.dumps(instance), said)
-                found.append(known[key])
-                keys.append(key)
-            yield Taken(said, answer, instance, key != before)
+    with limits_of_calls() as limit:
+        for state, before in zip(found, keys, strict=False):  # both grow
+            for step in steps:
+                instance, said = pickle.loads(state.image), f"{state.history}; {step.said}"
+                try:
+                    answer = _answer(step, instance, limit)
+                except EndlessError as endless:
+                    raise EndlessError(f"{said}: {endless}") from None
+                except Exception:
+                    continue
+                key = canonical(instance)
+                if key not in known:
+                    if len(known) == STATES_AT_MOST:
+                        return
+                    known[key] = State(pickle.dumps(instance), said)
+                    found.append(known[key])
+                    keys.append(key)
+                yield Taken(said, answer, instance, key != before)
+
+
+def _answer(step: Step, instance: object, limit: Callable[[float], None]) -> object:
+    limit(SECONDS)
+    try:
+        return step.run(instance)
+    finally:
+        limit(0)

@@ -8,9 +8,10 @@ from itertools import combinations, product
 
 from memoracle.impl.boot import Interval, Record, boot, usable_pages
 from memoracle.proofs.abstraction.objects import frames_of
-from memoracle.proofs.exhaustive.explore import SECONDS, limits, remark
+from memoracle.proofs.exhaustive.explore import remark
 from memoracle.proofs.exhaustive.finite_states import Domain, broken, seen, settled
 from memoracle.proofs.exhaustive.systems import bitmap_domain, every_in_reach
+from memoracle.proofs.processor_time import SECONDS, limits_of_calls
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number
@@ -60,7 +61,7 @@ def failure_of(records: list[Record], page_shift: int) -> str | None:
     pages = domain.points["page"]
     due = [page for page in pages if lawful.is_usable(page)]
     runs: list[Interval] = []
-    with limits() as limit:
+    with limits_of_calls() as limit:
         try:
             limit(SECONDS)
             runs = usable_pages(records, page_shift)

@@ -14,8 +14,9 @@ from typing import Any
 
 from memoracle.impl import pat as pat_code
 from memoracle.impl import pte as code
-from memoracle.proofs.exhaustive.explore import SECONDS, limits, remark
+from memoracle.proofs.exhaustive.explore import remark
 from memoracle.proofs.obligations.obligation import Computation
+from memoracle.proofs.processor_time import SECONDS, limits_of_calls
 from memoracle.spec import pat as pat_law
 from memoracle.spec import pte as law
 from memoracle.spec.clauses import Operation
@@ -81,7 +82,7 @@ def registers() -> Iterator[int]:
 @cache
 def tables() -> Tally:
     """Every call about the page attribute table. It is made once."""
-    with limits() as limit:
+    with limits_of_calls() as limit:
         return _tables(Tally(limit))
 
 
@@ -139,7 +140,7 @@ def encodable(state: law.Entries, fields: code.Fields, level: int) -> list[int]:
 @cache
 def entries() -> Tally:
     """Every call about entries. It is made once."""
-    with limits() as limit:
+    with limits_of_calls() as limit:
         return _entries(Tally(limit))
 
 

@@ -8,21 +8,16 @@ which is written out as a test to paste and run.
 
 from __future__ import annotations
 
-import signal
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from threading import current_thread, main_thread
 from typing import Any
 
-from memoracle.proofs import processor_time
 from memoracle.proofs.exhaustive.finite_states import Domain, Values, broken, choices, reason, seen, settled
 from memoracle.proofs.exhaustive.snapshots import Trial, frozen
+from memoracle.proofs.processor_time import SECONDS, EndlessError, limits_of_calls
 from memoracle.spec.clauses import Clause, Operation, Point
-
-SECONDS = 2.0  # of a processor, that one call may take
 
 
 @dataclass(frozen=True)
@@ -135,21 +130,9 @@ class Wrong:
     lawful: str = ""  # the state that is due, in words
 
 
-class EndlessError(Exception):
-    """A call did not return."""
-
-
-def limits() -> AbstractContextManager[Callable[[float], None]]:
-    """How to cut calls short that do not return, where a signal can be had (in the main thread): see `answer_of`."""
-    if current_thread() is not main_thread():
-        return nullcontext(lambda seconds: None)
-    endless = EndlessError(f"it does not return within {SECONDS:g} seconds of a processor")
-    return processor_time.limits(endless, signal.ITIMER_VIRTUAL)
-
-
 def run(system: System) -> Exploration:
     """Runs every call in every state until one fails or none is left."""
-    with limits() as limit:
+    with limits_of_calls() as limit:
         return _run(system, limit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -18,9 +19,11 @@ from memoracle.proofs.obligations.reach import Proof
 from memoracle.proofs.obligations.shown import Shown, identities
 from memoracle.proofs.obligations.solver import Way
 from memoracle.proofs.obligations.unsat_cores import Group
+from memoracle.proofs.processor_time import EndlessError, limited
 from memoracle.proofs.symbolic.execution import ExplorationError, Run, explore
 
 TOGETHER = 60_000_000  # the solver's budget for all goals of a path together
+ENDLESS = 300  # seconds of a processor, for the paths of a claim or what is computed for it: none takes a tenth of that
 VALUES_AT_MOST = 60  # of a counterexample's, that are shown
 NEEDED = 100_000_000  # the solver's budget for goals, given the hypotheses that they need
 Question = tuple[str, Way, Needs | None]
@@ -49,10 +52,21 @@ def discharge(obligation: Obligation | Computation, use_cache: bool = True) -> R
     if isinstance(obligation, Obligation):
         return _prove(obligation, use_cache)
     started = time.perf_counter()
-    wrong = obligation.run()
-    verdict = "proved" if wrong is None else "refuted"
-    found = wrong if wrong is not None or obligation.shows is None else obligation.shows()
+    verdict, found = _computed(obligation)
     return _result(obligation, verdict, found, "none", time.perf_counter() - started, 0, False)
+
+
+def _computed(claim: Computation) -> tuple[str, str | None]:
+    """The verdict on what is settled by computing, and what there is to show."""
+    endless = EndlessError(f"it is not done within {ENDLESS:g} seconds of a processor")
+    try:
+        with limited(ENDLESS, endless, signal.ITIMER_PROF):
+            wrong = claim.run()
+    except EndlessError as error:
+        return "unknown", str(error)
+    if wrong is not None:
+        return "refuted", wrong
+    return "proved", None if claim.shows is None else claim.shows()
 
 
 def _prove(obligation: Obligation, use_cache: bool) -> Result:
@@ -60,7 +74,9 @@ def _prove(obligation: Obligation, use_cache: bool) -> Result:
     started = time.perf_counter()
     answers: list[solver.Answer] = []
     try:
-        runs = explore(obligation.sorts, obligation.body, obligation.integers)
+        endless = ExplorationError(f"its paths are not run within {ENDLESS:g} seconds of a processor")
+        with limited(ENDLESS, endless, signal.ITIMER_PROF):
+            runs = explore(obligation.sorts, obligation.body, obligation.integers)
     except ExplorationError as error:
         verdict: str = "unknown"
         counterexample: str | None = str(error)

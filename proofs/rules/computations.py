@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from memoracle.proofs.obligations.obligation import Computation
+from memoracle.proofs.processor_time import EndlessError
 from memoracle.proofs.rules import constructs, sharing, totality
 
 RULE = "refinement"
@@ -19,7 +20,10 @@ def computations(component: str) -> list[Computation]:
 
     def rule(name: str, claim: str, complaints: Callable[[str], Iterable[str]], scope: str) -> Computation:
         def run() -> str | None:
-            return "\n".join(islice(complaints(component), SHOWN)) or None
+            try:
+                return "\n".join(islice(complaints(component), SHOWN)) or None
+            except EndlessError as endless:  # while the states were looked for, in which the rule is held
+                return str(endless)
 
         return Computation(f"{component}.code.{name}", component, RULE, claim, run, scope)
 

@@ -15,6 +15,7 @@ from memoracle.proofs.contracts.docstrings import PublicFunction, functions
 from memoracle.proofs.contracts.scope import State
 from memoracle.proofs.contracts.states import scope_of, states
 from memoracle.proofs.parts import component_of
+from memoracle.proofs.processor_time import SECONDS, EndlessError, limits_of_calls
 
 PACKAGE = "memoracle.impl"
 FAR = (-(1 << 70), -1, 0, 511, 1 << 52, 1 << 64, 1 << 70)  # past both ends of every range
@@ -56,7 +57,13 @@ def _called(function: PublicFunction, state: State, arguments: Sequence[object])
     named = _named(function, pickle.loads(state.image), arguments)
     before = SimpleNamespace(**_named(function, pickle.loads(state.image), arguments))
     try:
-        broken = function.broken(named, before, function.function(**named))
+        with limits_of_calls() as limit:
+            limit(SECONDS)
+            answer = function.function(**named)
+        broken = function.broken(named, before, answer)
+    except EndlessError as endless:
+        yield f"{call}: {endless}"
+        return
     except Exception as error:
         yield f"{call} raises {type(error).__name__}: {error}"
         return

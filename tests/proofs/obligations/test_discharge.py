@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from memoracle.proofs.obligations import discharge as discharging
 from memoracle.proofs.obligations import unsat_cores
 from memoracle.proofs.obligations.discharge import discharge
-from memoracle.proofs.obligations.obligation import Claims, Obligation
+from memoracle.proofs.obligations.obligation import Claims, Computation, Obligation
 from memoracle.proofs.obligations.solver import Way
 from memoracle.proofs.obligations.unsat_cores import Group, Needed
 from memoracle.proofs.symbolic.execution import Run, explore
@@ -107,3 +109,26 @@ def test_what_cannot_be_so_proves_nothing_where_notes_do_not_suffice(
     """Then all hypotheses are used, and it is all of them that must be possible, and not the noted ones."""
     assert verdict(monkeypatch, of_nothing, [Group([0, 1], places, way)]) == "vacuous"
     assert verdict(monkeypatch, of_nothing, [Group([0], places, way), Group([1], places, way)]) == "vacuous"
+
+
+def test_code_that_never_ends_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(run: Run) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(discharging, "ENDLESS", 0.2)
+    result = discharge(replace(both, body=endless), use_cache=False)
+    assert (result.verdict, result.counterexample) == (
+        "unknown",
+        "its paths are not run within 0.2 seconds of a processor",
+    )
+
+
+def test_a_computation_that_never_ends_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless() -> str | None:
+        while True:
+            pass
+
+    monkeypatch.setattr(discharging, "ENDLESS", 0.2)
+    result = discharge(Computation("test.endless", "test", "refinement", "it ends", endless, "bounded: none"))
+    assert (result.verdict, result.counterexample) == ("unknown", "it is not done within 0.2 seconds of a processor")

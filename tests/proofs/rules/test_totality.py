@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from memoracle.impl.bitmap import Bitmap
@@ -9,8 +11,10 @@ from memoracle.impl.buddy import Buddy
 from memoracle.impl.heap import Heap
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.slab import Slab, layout
+from memoracle.proofs.contracts.states import states_of
 from memoracle.proofs.exhaustive.heap import FewPages
 from memoracle.proofs.registry import COMPONENTS
+from memoracle.proofs.rules.computations import computations
 from memoracle.proofs.rules.totality import FAR, complaints
 
 
@@ -31,6 +35,34 @@ def test_a_method_that_answers_what_its_contract_does_not_say_is_found(monkeypat
     new.__doc__ = Heap.new.__doc__
     monkeypatch.setattr(Heap, "new", new)
     assert "breaks its contract: " in next(complaints("heap"))
+
+
+def endless(self: Heap, size: int) -> int | None:
+    """Makes a block, but for a number that is far out of reach."""
+    while abs(size) >= 1 << 70:
+        pass
+    return None
+
+
+def test_a_method_that_does_not_return_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Heap, "new", endless)
+    assert next(complaints("heap")).endswith(": it does not return within 2 seconds of a processor")
+
+
+def test_a_method_that_does_not_return_where_its_states_are_looked_for_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def delete(self: Heap, address: int) -> bool:
+        while True:
+            pass
+
+    monkeypatch.setattr(Heap, "delete", delete)
+    states_of.cache_clear()
+    try:
+        totality = next(each for each in computations("heap") if each.name.endswith(".refuses-what-is-out-of-reach"))
+        assert re.search("delete.*: it does not return within 2 seconds", totality.run() or "")
+    finally:
+        states_of.cache_clear()
 
 
 def test_a_method_that_excludes_numbers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
