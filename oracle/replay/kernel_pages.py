@@ -211,10 +211,15 @@ class KernelPagesReplay:
             self.undo(block, line)
             return None
         self.pages.spread(0, self.address_of(page))
-        if (page, pages) in self.doubted:
+        if (page, pages) in self.doubted and self.may_be_allocated(page, pages):
             self.settle(page, pages)
             return None
         return self.freed_wrongly(broken(clause), address, pages, line)
+
+    def may_be_allocated(self, page: int, pages: int) -> bool:
+        """Whether the block of so many kernel pages may be allocated still."""
+        size = 1 << (order_for(pages) or 0)
+        return any(model.size(page) == size for model in models_of(self.ranges.known[0].buddy))
 
     def freed_wrongly(self, clause: Clause, address: int, pages: int, line: int) -> Finding:
         """Kernel pages that were freed in part are gone all the same."""
@@ -350,11 +355,10 @@ class Freed:
 
     def is_in_doubt(self) -> bool:
         replay, page = self.kernel_pages, self.block.page
-        size = 1 << (order_for(self.block.pages) or 0)
         virtuals = map(replay.address_of, range(page, page + self.block.pages))
         return (
             not replay.frames.doubts.frames.isdisjoint(self.frames)
-            or any(model.size(page) == size for model in models_of(replay.ranges.known[0].buddy))
+            or replay.may_be_allocated(page, self.block.pages)
             or any(replay.pages.doubts.shown.get((0, virtual)) is not None for virtual in virtuals)
         )
 

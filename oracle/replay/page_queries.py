@@ -15,7 +15,7 @@ from memoracle.diagnostics.divergence import REFUSAL, Finding, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.paging import Attributes, Leaf
-from memoracle.replay.doubted_pages import UNKNOWN, space_and_page
+from memoracle.replay.doubted_pages import UNKNOWN, Key, space_and_page
 from memoracle.replay.kernel_blocks import KernelPage
 from memoracle.replay.mapped_pages import MappedPages
 from memoracle.spec import addresses
@@ -157,6 +157,7 @@ class PageAnswers:
             adopted.discard(key)
         due = self.paging.attributes(process, virtual)
         if told == due:
+            self.agreed_in_attributes(key, told)
             return None
         if self.is_as_before(process, page, told, due):
             return self.attributes(event, line)
@@ -169,6 +170,19 @@ class PageAnswers:
         if told is not None and due is not None:
             return finding  # mapped it is
         return self.unless_doubted(process, page, None if told is None else UNKNOWN, finding)
+
+    def agreed_in_attributes(self, key: Key, told: Attributes | None) -> None:
+        """What is allowed is as the trace explains: that settles whether a page is mapped, not which frame it shows."""
+        doubts = self.pages.doubts
+        if told is None or doubts.shown.get(key, UNKNOWN) is None:
+            doubts.shown.pop(key, None)
+            doubts.suspected.discard(key)
+            self.pages.lost_kernel_pages.pop(key[1], None)
+        before = doubts.replaced.get(key)
+        if before is None or told is None:
+            return
+        if not before.allows(told.cache, told.writable, told.executable, told.global_):
+            del doubts.replaced[key]
 
     def is_as_before(self, process: int, page: int, told: Attributes | None, due: Attributes | None) -> bool:
         """Whether a page that was mapped twice allows by an answer what it did before the second time."""

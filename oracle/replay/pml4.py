@@ -166,6 +166,8 @@ class TableReplay:
         process, index = number(event.process), number(event.index)
         value = None if event.result is None else number(event.result)
         if value is not None and not self.own.has(process, index) and self.tables.read(process, index) == value:
+            if self.processes.told:
+                self.processes.told.pop((process, index), None)
             return None
         found = self.judge(event, process, index, line)
         return found if found is not None or value is None else self.compare(process, {index: value}, line)
@@ -181,6 +183,10 @@ class TableReplay:
             around, legal = self.around(process), f"{law.ENTRIES} entries"
             return Finding(whole.name, whole.says, f"{len(values)} entries were read", legal, around, around)
         pairs = enumerate(zip(values, self.tables.tables[process], strict=True))
+        if self.processes.told:
+            for index, (value, due) in enumerate(zip(values, self.tables.tables[process], strict=True)):
+                if value == due:
+                    self.processes.told.pop((process, index), None)
         doubtful = {index: value for index, (value, due) in pairs if value != due or self.own.has(process, index)}
         return self.compare(process, doubtful, line)
 

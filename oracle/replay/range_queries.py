@@ -14,7 +14,7 @@ from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy
 from memoracle.proofs.abstraction.objects import blocks_of
-from memoracle.replay.doubted_blocks import with_block
+from memoracle.replay.doubted_blocks import DoubtedBlocks, with_block
 from memoracle.replay.ranges import RangeEvent, RangeReplay
 from memoracle.replay.space import Space
 from memoracle.spec import addresses
@@ -57,6 +57,8 @@ class RangeAnswers:
         page = space.area.page_at(address, self.ranges.page_size)
         size = 0 if page is None else space.buddy.size(page)
         if answer == size:
+            if page is not None and isinstance(space.buddy, DoubtedBlocks):
+                space.settle(lambda model: model.size(page) == size)
             return None
         self.ranges.doubts_more(space)
         if page is not None and space.agrees(lambda model: model.size(page) == answer):
@@ -88,6 +90,7 @@ class RangeAnswers:
         pages_listed = [((address - start) // size, pages, allocated) for address, pages, allocated in listed]
         aligned = all((address - start) % size == 0 for address, _, _ in listed)
         if aligned and pages_listed == blocks:
+            space.settle(lambda model: model.blocks() == blocks)
             return None
         self.ranges.doubts_more(space)
         if aligned and space.agrees(lambda model: model.blocks() == pages_listed):

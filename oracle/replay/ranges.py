@@ -179,7 +179,8 @@ class RangeReplay:
     def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
         self.doubts_more(space)
         if not self.has_room(space, pages):
-            space.agrees(lambda model: not has_room(model, pages))
+            lacks = space.agrees if has_room(space.explained, pages) else space.settle
+            lacks(lambda model: not has_room(model, pages))
             return None
         if self.safe:
             return None

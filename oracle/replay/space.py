@@ -75,6 +75,12 @@ class Space:
             self.kernel_blocks.remove(page)
             self.lost_kernel_blocks.add(page)
 
+    def settle(self, answers: Callable[[Buddy], bool]) -> None:
+        """An answer is what the trace explains: the models that would have answered otherwise are dropped."""
+        models = models_of(self.buddy)
+        if len(models) > 1:
+            self.keep([model for model in models if answers(model)])
+
     def agrees(self, answers: Callable[[Buddy], bool]) -> bool:
         """Whether some model in doubt would have answered so; the others are dropped but what the trace explains."""
         models = [model for model in models_of(self.buddy)[1:] if answers(model)]
