@@ -95,7 +95,7 @@ def of_encoded(clause: Clause, layout: code.Layout, asked: EntryFields, value: i
     if clause in law.ASKED:
         return of_asked(clause, layout, asked)
     if clause is law.value_is_an_entry:
-        return f"{value:#x} is no value of 64 bits"
+        return f"{value:#x} is not a value of 64 bits"
     if clause is law.encodes_no_reserved_bit:
         return f"{value:#x} was encoded: {reserved(layout, value, asked.level)}"
     if clause is law.no_other_bit_is_set:
@@ -115,7 +115,7 @@ def of_asked(clause: Clause, layout: code.Layout, asked: EntryFields) -> str:
     leaf = bool(law.becomes_leaf(asked.leaf, asked.level))
     if clause is law.physical_is_aligned:
         size = 1 << cast(int, law.page_shift(leaf, asked.level))
-        return f"physical address {asked.physical:#x} is no multiple of {size:#x}"
+        return f"physical address {asked.physical:#x} is not a multiple of {size:#x}"
     if clause is law.physical_is_addressable:
         return f"physical address {asked.physical:#x} is past the end of {layout.physical_address_bits} bits"
     which = "the page attribute table" if leaf else "its lower half, which is all that a link can name"
@@ -127,5 +127,5 @@ def of_decoded(clause: Clause, layout: code.Layout, value: int, level: int) -> s
     if clause is law.level_exists:
         return of_level(level)
     if clause is law.value_is_an_entry:
-        return f"{value:#x} is no value of 64 bits"
+        return f"{value:#x} is not a value of 64 bits"
     return f"{value:#x} was decoded: {reserved(layout, value, level)}"

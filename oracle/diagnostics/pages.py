@@ -42,18 +42,18 @@ def describe(clause: Clause, paging: Paging, virtual: int, physical: int = 0, ca
     """What was seen, where this clause about an address or a leaf broke."""
     size = 1 << paging.page_shift
     if clause is law.frame_is_aligned:
-        return f"physical address {physical:#x} is no multiple of the page size, {size:#x}"
+        return f"physical address {physical:#x} is not a multiple of the page size, {size:#x}"
     if clause is law.frame_is_addressable:
         bits = paging.layout.physical_address_bits
         return f"physical address {physical:#x} is past the end of {bits} bits"
     if clause is law.type_is_available:
         return f"no index of the page attribute table {paging.layout.pat_register:#x} has the type {NAMES[cache]}"
     if clause is law.page_is_aligned:
-        return f"{virtual:#x} is no multiple of the page size, {size:#x}"
+        return f"{virtual:#x} is not a multiple of the page size, {size:#x}"
     if clause is law.page_is_canonical:
         return f"{virtual:#x} is not canonical: its bits 63 to 47 are not equal"
     if clause is addresses.address_has_64_bits:
-        return f"{virtual:#x} is no address of 64 bits"
+        return f"{virtual:#x} is not an address of 64 bits"
     return f"nothing is mapped at {virtual:#x}"
 
 

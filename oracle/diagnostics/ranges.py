@@ -52,7 +52,7 @@ def describe(clause: Clause, asked: RangeRequest) -> str:
     page, pages, buddy = asked.page, asked.pages, asked.buddy
     at, size, be = f"{asked.address:#x}", counted(pages, "page"), agreeing(pages, "is", "are")
     if clause is addresses.address_is_aligned:
-        return f"{at} is no multiple of the page size, {asked.geometry.page_size:#x}"
+        return f"{at} is not a multiple of the page size, {asked.geometry.page_size:#x}"
     if clause is law.rounds_up:
         return f"a block of {size} was asked for"
     if clause is law.is_a_power_of_two:
@@ -61,7 +61,7 @@ def describe(clause: Clause, asked: RangeRequest) -> str:
         end = asked.at(asked.area.pages) - 1
         return f"{size} at {at} {be} not within the range, {asked.area.start:#x} to {end:#x}"
     if clause is law.block_is_aligned:
-        return f"page {page} ({at}) is no multiple of the block's {counted(1 << asked.order, 'page')}"
+        return f"page {page} ({at}) is not a multiple of the block's {counted(1 << asked.order, 'page')}"
     if clause is law.block_is_free:
         other = first_allocated(asked)
         taken = counted(1 << buddy.allocated[other], "page")

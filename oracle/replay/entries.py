@@ -164,7 +164,7 @@ class EntryReplay:
     def not_as_encoded(self, due: int | None, value: int) -> Finding:
         """What is found where an entry is legal, but not the reference's."""
         if due is None:
-            says = "the reference refuses to encode what is no leaf at level 1"
+            says = "the reference refuses to encode what is not a leaf at level 1"
             return self.preferred(law.encode.name, says, f"{value:#x} was encoded, which is a leaf", REFUSAL)
         says = "the reference encodes the lowest index that has the memory type"
         message = f"{value:#x} was encoded, but {due:#x} names a lower index of the same type"

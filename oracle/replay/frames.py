@@ -356,7 +356,7 @@ class FrameReplay:
     def describe(self, address: int) -> str:
         """What is known of the frame that an address names."""
         if self.misaligned(address):
-            return f"{address:#x} is no multiple of the page size, {self.geometry.page_size:#x}"
+            return f"{address:#x} is not a multiple of the page size, {self.geometry.page_size:#x}"
         return self.describe_frame(address >> self.geometry.page_shift)
 
     def describe_frame(self, frame: int, already: str = "already ") -> str:
@@ -368,7 +368,7 @@ class FrameReplay:
         if bitmap.is_free(frame):
             return f"{name} is {already}free{since(self.lines[frame], 'freed by')}{self.mapped(frame)}"
         if not bitmap.exists(frame):
-            return f"{name} does not exist: it is no usable memory"
+            return f"{name} does not exist: it is not usable memory"
         purpose = ", for kernel pages" if frame in self.kernel_page_frames else ""
         return f"{name} is {already}allocated{since(self.lines[frame])}{purpose}{self.mapped(frame)}"
 

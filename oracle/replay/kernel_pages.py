@@ -13,9 +13,8 @@ reference allows, else what the trace tells first.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from msgspec import UNSET
@@ -23,18 +22,15 @@ from msgspec import UNSET
 from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
-from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
+from memoracle.diagnostics.levels import EXACT, Handlers, Misuses
 from memoracle.diagnostics.pages import mappings_of
 from memoracle.impl.buddy import order_for
 from memoracle.impl.paging import Leaf
-from memoracle.replay.doubted_blocks import copied, models_of, with_block
-from memoracle.replay.doubted_pages import UNKNOWN
-from memoracle.replay.frames import FrameReplay
+from memoracle.replay.doubted_blocks import models_of
+from memoracle.replay.held_kernel_pages import HeldKernelPages
 from memoracle.replay.kernel_blocks import KernelBlock, KernelPage
-from memoracle.replay.linked_doubts import WHOLE, handed_out_since
-from memoracle.replay.mapped_pages import MappedPages
+from memoracle.replay.linked_doubts import WHOLE
 from memoracle.replay.partial_state import Holdings
-from memoracle.replay.ranges import RangeReplay
 from memoracle.spec import kernel_pages as law
 from memoracle.spec import manager
 from memoracle.spec.clauses import Clause
@@ -43,25 +39,10 @@ from memoracle.trace import events
 from memoracle.trace.events import number
 
 ALLOCATE, FREE = "kernel_pages.allocate", "kernel_pages.free"
-REMEMBERED = 1 << 6  # kernel pages that were freed, at the most, which may be there still
-MOST_PAGES = 1 << 10  # of such
 
 
-class KernelPagesReplay:
-    """The kernel pages of one trace. live: by their first page, counted from the start of the kernel's range.
-
-    doubted: the first page, and how many, of those that may live, although a free of them was wrong and accepted.
-    """
-
-    def __init__(self, rules: Rules, frames: FrameReplay, ranges: RangeReplay, pages: MappedPages) -> None:
-        self.rules = rules
-        self.geometry = rules.geometry
-        self.frames = frames
-        self.ranges = ranges
-        self.pages = pages
-        self.live: dict[int, KernelBlock] = {}
-        self.doubted: set[tuple[int, int]] = set()
-        self.freed: deque[KernelBlock] = deque(maxlen=REMEMBERED)
+class KernelPagesReplay(HeldKernelPages):
+    """Replays what allocates and frees the kernel pages of one trace."""
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -216,11 +197,6 @@ class KernelPagesReplay:
             return None
         return self.freed_wrongly(broken(clause), address, pages, line)
 
-    def may_be_allocated(self, page: int, pages: int) -> bool:
-        """Whether the block of so many kernel pages may be allocated still."""
-        size = 1 << (order_for(pages) or 0)
-        return any(model.size(page) == size for model in models_of(self.ranges.known[0].buddy))
-
     def freed_wrongly(self, clause: Clause, address: int, pages: int, line: int) -> Finding:
         """Kernel pages that were freed in part are gone all the same."""
         before, block = self.around(address), self.live.get(self.page_of(address))
@@ -241,134 +217,9 @@ class KernelPagesReplay:
             return law.begins_kernel_pages
         return None if law.frees_them_whole(state, page, pages) else law.frees_them_whole
 
-    def undo_in_doubt(self, block: KernelBlock, line: int) -> None:
-        """Gives back kernel pages; but they may be there still."""
-        space = self.ranges.known[0]
-        before = [model for model in map(copied, models_of(space.buddy)) if model.size(block.page)]
-        self.undo(block, line)
-        self.freed.pop()
-        space.doubt(before)
-        self.doubt_contents(block)
-
-    def was_not_freed(self, block: KernelBlock) -> None:
-        """Kernel pages that were freed may be there still; then those that had their pages or frames before are not."""
-        self.freed = deque((each for each in self.freed if not each.overlaps(block)), REMEMBERED)
-        space, size = self.ranges.known[0], 1 << (order_for(block.pages) or 0)
-        models = models_of(space.buddy)
-        if all(model.size(block.page) != size for model in models):
-            space.doubt([with_block(model, block.page, size) for model in models])
-        self.doubt_contents(block)
-
-    def doubt_contents(self, block: KernelBlock) -> None:
-        """The frames and the mappings of kernel pages that were freed may be there still."""
-        pages = self.pages
-        self.frames.doubts.lose(block.frames.values(), block.unknown)
-        for place in range(block.mapped):
-            virtual, frame = self.address_of(block.page + place), block.frames.get(place)
-            if virtual not in pages.made[0]:
-                pages.doubts.shown[0, virtual] = UNKNOWN if frame is None else frame << self.geometry.page_shift
-                pages.lost_kernel_pages[virtual] = KernelPage(block, place)
-        self.doubted.add((block.page, block.pages))
-
-    def accepted(self) -> Iterator[Freed]:
-        """The kernel pages that were freed and may be there still, the latest first."""
-        space, taken = self.ranges.known[0], set[int]()
-        for block in [*reversed(self.freed)]:
-            pages = range(block.page, block.page + block.pages)
-            size = 1 << (order_for(block.pages) or 0)
-            is_latest = taken.isdisjoint(pages) and block.page not in space.made
-            is_latest = is_latest and not handed_out_since(self.frames, block.frames.values(), block.freed)
-            if is_latest and with_block(space.explained, block.page, size) is not None:
-                yield Freed(self, block)
-            taken.update(pages)
-
-    def settle(self, page: int, pages: int) -> None:
-        """Kernel pages that were in doubt were there, and are freed."""
-        self.doubted.discard((page, pages))
-        self.ranges.known[0].buddy.free(page, pages)
-        for virtual in map(self.address_of, range(page, page + pages)):
-            self.pages.doubts.shown.pop((0, virtual), None)
-            if virtual in self.pages.kernel_pages:
-                self.pages.hide(0, virtual)
-
-    def is_damaged(self, block: KernelBlock) -> bool:
-        """Whether some of what kernel pages hold seems to have been released without them."""
-        return (
-            block.page not in self.ranges.known[0].kernel_blocks
-            or any(frame not in self.frames.kernel_page_frames for frame in block.frames.values())
-            or not all(self.is_mapped(block, place) for place in range(block.mapped))
-        )
-
-    def is_mapped(self, block: KernelBlock, place: int) -> bool:
-        """Whether one of these kernel pages is mapped, and not another one in its place."""
-        kernel_page = self.pages.kernel_pages.get(self.address_of(block.page + place))
-        return kernel_page is not None and kernel_page.block is block
-
-    def undo(self, block: KernelBlock, line: int) -> None:
-        """Gives back whatever is left of kernel pages: mappings, frames and the block."""
-        for place in range(block.mapped):
-            virtual = self.address_of(block.page + place)
-            if virtual not in self.pages.kernel_pages or self.is_mapped(block, place):
-                self.pages.hide(0, virtual)
-        for frame in block.frames.values():
-            if self.frames.kernel_page_frames.pop(frame, None) is not None:
-                self.frames.release(frame, line)
-        self.frames.doubts.add(block.disputed)
-        self.rules.found(block.unknown)
-        space = self.ranges.known[0]
-        if block.page in space.kernel_blocks | space.lost_kernel_blocks:
-            space.kernel_blocks.discard(block.page)
-            space.lost_kernel_blocks.discard(block.page)
-            space.buddy.free(block.page, block.pages)
-            space.made.pop(block.page, None)
-        del self.live[block.page]
-        if block.pages <= MOST_PAGES:
-            block.freed = line
-            self.freed.append(block)
-            space.freed.append((block.page, block.pages))
-
-    def page_of(self, address: int) -> int:
-        return address - self.geometry.kernel_range.start >> self.geometry.page_shift
-
-    def address_of(self, page: int) -> int:
-        return self.geometry.kernel_range.start + (page << self.geometry.page_shift)
-
     def around(self, address: int) -> dict[str, Any]:
         """The state around an address."""
         return range_words.around(self.ranges.asked(self.ranges.known[0], address, 1)) | self.frames.totals()
-
-
-@dataclass(frozen=True)
-class Freed:
-    """Kernel pages that were freed (see `linked_doubts`)."""
-
-    kernel_pages: KernelPagesReplay
-    block: KernelBlock
-
-    @property
-    def frames(self) -> list[int]:
-        return [*self.block.frames.values()]
-
-    @property
-    def unknown(self) -> int:
-        return self.block.unknown
-
-    def is_in_doubt(self) -> bool:
-        replay, page = self.kernel_pages, self.block.page
-        virtuals = map(replay.address_of, range(page, page + self.block.pages))
-        return (
-            not replay.frames.doubts.frames.isdisjoint(self.frames)
-            or replay.may_be_allocated(page, self.block.pages)
-            or any(replay.pages.doubts.shown.get((0, virtual)) is not None for virtual in virtuals)
-        )
-
-    def concerns(self, space: int, page: int) -> bool:
-        first = self.kernel_pages.address_of(self.block.page)
-        end = self.kernel_pages.address_of(self.block.page + self.block.pages)
-        return space == 0 and (page == WHOLE or first <= page < end)
-
-    def doubt(self) -> None:
-        self.kernel_pages.was_not_freed(self.block)
 
 
 def was(pages: int) -> str:

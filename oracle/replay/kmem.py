@@ -66,7 +66,7 @@ class KmemReplay:
         pages = counted(1 << event.order, "page")
         legal = f"{pages} of which none is allocated, at a multiple of as many, or a failure" if allocates else REFUSAL
         if not block_is_aligned(None, first, event.order):
-            message = f"a block of {pages} at page {first:#x}, which is no multiple of as many"
+            message = f"a block of {pages} at page {first:#x}, which is not a multiple of as many"
             return Finding(
                 block_is_aligned.name, block_is_aligned.says, message, legal, before, self.around(first, end)
             )

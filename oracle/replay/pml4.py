@@ -104,7 +104,7 @@ class TableReplay:
         before = self.around(process)
         message = f"process {process} lives{since(self.born.get(process, 0), 'created by')}"
         if clause is law.process_has_64_bits:
-            message = f"{process} is no process's number"
+            message = f"{process} is not a process's number"
         elif self.tables.exit(process):
             self.forget(process, line)
             self.tables.create(process)

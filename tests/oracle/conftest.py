@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_geometry import SMALL
 
 from memoracle.cli import main
-
-# 16 frames, of which the image has 2; 16 kernel pages, of which 2 are taken at start; 16 pages a process.
-SMALL: dict[str, Any] = {
-    "preset": "x64-2m",
-    "frames": 16,
-    "kernel_range": {"start": "0xffffffff00000000", "pages": 16},
-    "kernel_reserved": [{"page": 0, "pages": 2}],
-    "process_range": {"start": 0, "pages": 16},
-}
 
 
 @dataclass

@@ -11,23 +11,16 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
+from page_events import KERNEL, PAGE
+from small_geometry import small
+
 from memoracle.impl.boot import Record
 from memoracle.impl.manager import Machine, Manager
 from memoracle.impl.paging import Leaf
 from memoracle.impl.pte import Layout
-from memoracle.trace.geometry import geometry_from
 from memoracle.trace.memory_types import NAMES
 
-PAGE = 1 << 21
-GEOMETRY = geometry_from(
-    {
-        "frames": 24,
-        "kernel_range": {"start": "0xffffffff00000000", "pages": 16},
-        "kernel_reserved": [{"page": 0, "pages": 2}],
-        "process_range": {"start": 0, "pages": 8},
-    }
-)
-KERNEL = GEOMETRY.kernel_range.start
+GEOMETRY = small(frames=24, pages_of_process=8)
 KEEPER = KERNEL + 20 * PAGE  # stays mapped, and with it the tables that all kernel pages need
 PLACES = (0, PAGE, 600 * PAGE, 0xFFFF_9000_0000_0000, KERNEL + 2 * PAGE, KERNEL + 5 * PAGE, KERNEL + 9 * PAGE, 1 << 47)
 LOW = PLACES[:3]

@@ -190,7 +190,7 @@ class TestTrusting:
         told = [warning.split("trace.jsonl:")[1] for warning in report.document["warnings"]]
         assert told == [
             "5: spurious free: frame 2 is already free (freed by line 4)",
-            "6: spurious free: frame 4 does not exist: it is no usable memory",
+            "6: spurious free: frame 4 does not exist: it is not usable memory",
         ]
 
     def test_frame_that_never_existed_is_handed_out(self, check: Callable[..., Any]) -> None:

@@ -105,3 +105,10 @@ def test_a_trusting_bitmap_frees_what_they_hold(check: Callable[..., Any]) -> No
     report = check(events, geometry=geometry)
     assert (report.status, len(report.document["warnings"])) == (0, 1)
     assert "spurious free: frame 2 is allocated (by line 2), for kernel pages" in report.document["warnings"][0]
+
+
+def test_many_kernel_pages_are_freed_in_part(check: Callable[..., Any], small: dict[str, Any]) -> None:
+    many = small | {"frames": 4096, "kernel_range": {"start": "0xfffffffe00000000", "pages": 4096}}
+    events = [pages(1500, 0), free(0, 2), free(0, 1500)]
+    report = check(events, "--keep-going", geometry=many)
+    assert report.broken == [(3, "kernel_pages.frees-them-whole")]

@@ -59,12 +59,12 @@ DIVERGES = {
     "a misaligned block": (
         [alloc(0x101, 2)],
         ALIGNED,
-        "a block of 4 pages at page 0x101, which is no multiple of as many",
+        "a block of 4 pages at page 0x101, which is not a multiple of as many",
     ),
     "a misaligned free": (
         [free(0x102, 2)],
         ALIGNED,
-        "a block of 4 pages at page 0x102, which is no multiple of as many",
+        "a block of 4 pages at page 0x102, which is not a multiple of as many",
     ),
     "allocated twice": ([alloc(16), alloc(16)], ONLY_FREE, "page 0x10 is already allocated (by line 1)"),
     "allocated within": ([alloc(16, 4), alloc(20, 2)], ONLY_FREE, "page 0x14 is already allocated (by line 1)"),
@@ -166,7 +166,7 @@ NO_PAGE_EVENTS = ("slab-", "page-extfrag", "probe-one-kmalloc")
 NO_KMEM_LOGS = ("buddyinfo", "pagetypeinfo", "page_owner", "slub-report", "vmallocinfo")
 FOUND = {
     "ftrace-2.6.33-free-direct": "page 0x11a2d8 is already free (by line 1)",  # a fault of that kernel's tracing
-    "probe-options-fields-page-events": "a block of 2 pages at page 0x1d1ac1, which is no multiple of as many",
+    "probe-options-fields-page-events": "a block of 2 pages at page 0x1d1ac1, which is not a multiple of as many",
 }
 
 

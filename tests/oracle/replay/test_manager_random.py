@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from page_events import KERNEL, PAGE
+from small_geometry import small
 
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEVELS, Rules
@@ -15,19 +17,9 @@ from memoracle.impl.manager import Machine, Manager
 from memoracle.impl.paging import Leaf
 from memoracle.impl.pte import Layout
 from memoracle.replay.dispatch import Replay
-from memoracle.trace.geometry import geometry_from
 from memoracle.trace.memory_types import NAMES
 
-PAGE = 1 << 21
-GEOMETRY = geometry_from(
-    {
-        "frames": 24,
-        "kernel_range": {"start": "0xffffffff00000000", "pages": 16},
-        "kernel_reserved": [{"page": 0, "pages": 2}],
-        "process_range": {"start": 0, "pages": 16},
-    }
-)
-KERNEL = GEOMETRY.kernel_range.start
+GEOMETRY = small(frames=24)
 PLACES = [0, PAGE, 600 * PAGE, 0xFFFF900000000000, KERNEL + 2 * PAGE, KERNEL + 5 * PAGE, 1 << 47, 77]
 Event = dict[str, Any]
 Step = tuple[int, int, int, int]

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from page_events import KERNEL, PAGE
+from small_geometry import small
 
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEGAL, LEVELS, Rules
@@ -17,19 +19,9 @@ from memoracle.impl.paging import Leaf, Paging
 from memoracle.impl.pte import Layout
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.table_frames import TableFrames
-from memoracle.trace.geometry import geometry_from
 from memoracle.trace.memory_types import NAMES, NUMBERS
 
-PAGE = 1 << 21
-GEOMETRY = geometry_from(
-    {
-        "frames": 12,
-        "kernel_range": {"start": "0xffffffff00000000", "pages": 16},
-        "kernel_reserved": [{"page": 0, "pages": 2}],
-        "process_range": {"start": 0, "pages": 16},
-    }
-)
-KERNEL = GEOMETRY.kernel_range.start
+GEOMETRY = small(frames=12)
 # Two tables of the lower half, the upper half, the kernel's range, and what is no page.
 PLACES = [0, PAGE, 600 * PAGE, 0xFFFF900000000000, KERNEL + 2 * PAGE, KERNEL + 4 * PAGE, KERNEL + 5 * PAGE, 1 << 47, 77]
 Event = dict[str, Any]
