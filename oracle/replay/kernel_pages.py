@@ -146,10 +146,11 @@ class KernelPagesReplay(HeldKernelPages):
 
     def allocate_failed(self, event: events.KernelPagesAllocate, pages: int, named: list[int] | None) -> Finding | None:
         space = self.ranges.known[0]
+        if self.rules.lacking_passes or self.is_lacking(pages, self.frames.free_frames):
+            return None
         self.pages.spread(0, WHOLE)
         self.frames.miss(pages)
-        has_room, sure = self.ranges.has_room(space, pages), replace(self.state(), free_frames=self.frames.surely_free)
-        if not has_room or self.rules.lacking_passes or not law.frames_suffice(sure, pages):
+        if self.is_lacking(pages, self.frames.surely_free):
             return None
         if self.is_obstructed() or (named is not None and not self.are_free(pages, named)):
             return None
@@ -159,6 +160,11 @@ class KernelPagesReplay(HeldKernelPages):
         self.frames.doubts.seem_fewer_than(pages)
         says = "kernel pages are allocated if a block of the kernel's range and as many frames are free"
         return wrongly_failed(ALLOCATE, event.error, range_words.choices(asked), says, range_words.around(asked))
+
+    def is_lacking(self, pages: int, free_frames: int) -> bool:
+        """Whether a block or a frame may be lacking for so many kernel pages, where so many frames are free."""
+        has_room = self.ranges.has_room(self.ranges.known[0], pages)
+        return not has_room or not law.frames_suffice(replace(self.state(), free_frames=free_frames), pages)
 
     def is_obstructed(self) -> bool:
         """Whether something is mapped in the kernel's range where nothing is allocated: pages may not fit there."""

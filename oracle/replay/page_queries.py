@@ -157,7 +157,8 @@ class PageAnswers:
             adopted.discard(key)
         due = self.paging.attributes(process, virtual)
         if told == due:
-            self.agreed_in_attributes(key, told)
+            if pages.doubts.shown or pages.doubts.replaced or pages.doubts.suspected:
+                self.agreed_in_attributes(key, told)
             return None
         if self.is_as_before(process, page, told, due):
             return self.attributes(event, line)

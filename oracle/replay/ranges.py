@@ -177,10 +177,14 @@ class RangeReplay:
         return space.buddy is not before
 
     def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
+        if not has_room(space.explained, pages):
+            self.ran_out = True
+            if isinstance(space.buddy, DoubtedBlocks):
+                space.settle(lambda model: not has_room(model, pages))
+            return None
         self.doubts_more(space)
         if not self.has_room(space, pages):
-            lacks = space.agrees if has_room(space.explained, pages) else space.settle
-            lacks(lambda model: not has_room(model, pages))
+            space.agrees(lambda model: not has_room(model, pages))
             return None
         if self.safe:
             return None
