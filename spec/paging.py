@@ -280,6 +280,11 @@ def end(s: Mappings, process: Number) -> Mappings:
 OPERATIONS = (map_page, unmap, begin, end)
 
 
+@clause("a page of which nothing else is said may be written and executed, and is not global")
+def is_allowed_by_default(s: object, writable: Truth, executable: Truth, global_: Truth) -> Truth:
+    return writable & executable & neg(global_)
+
+
 # Queries
 
 

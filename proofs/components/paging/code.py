@@ -42,7 +42,7 @@ from memoracle.proofs.rules.containers import doubled
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import record_of
-from memoracle.spec import addresses, pte, tables
+from memoracle.spec import addresses, pat, pte, tables
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause, Number, neg, when
 from memoracle.spec.geometry import PAGE_SHIFTS
@@ -96,6 +96,12 @@ def any_leaf(run: Run) -> tuple[dict[str, Number], Leaf]:
     flags = [values[flag] for flag in ("writable", "executable", "global_")]
     run.assume(*(flag <= 1 for flag in flags))
     return values, record_of(Leaf, values["physical"], values["cache"], *(flag == 1 for flag in flags))
+
+
+@proved("leaf.defaults", "refinement", law.is_allowed_by_default.says)
+def leaf_defaults(run: Run) -> None:
+    leaf = Leaf(0, pat.WRITE_BACK)
+    run.assert_goal("of this one", law.is_allowed_by_default(None, leaf.writable, leaf.executable, leaf.global_))
 
 
 @proved("leaf-value.refines", "refinement", "the processor reads the code's leaf as what was asked, if there is one")
@@ -279,6 +285,7 @@ CODE = (
     *starts_refines,
     link_refines,
     target_refines,
+    leaf_defaults,
     leaf_value_refines,
     TAKES,
     GIVES_BACK,
