@@ -35,14 +35,6 @@ class PlaceSet:
         run = self.runs.last(first)
         return run is not None and first < last <= run + self.runs.length(run)
 
-    def meets(self, first: int, last: int) -> bool:
-        """Whether any of these places is in the set.
-
-        post: __return__ == (_among(first, last, self) > 0)
-        """
-        run = self.runs.last(last - 1)
-        return run is not None and first < last and first < run + self.runs.length(run)
-
     def add(self, first: int, last: int) -> bool:
         """Adds places; False if there are none, one is in the set, or one does not lie among all places.
 

@@ -1,0 +1,227 @@
+"""Proofs of the code of `impl/place_set.py`: its runs are those of the set, merged as far as can be."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from memoracle.impl import place_set as code
+from memoracle.impl.place_set import PlaceSet, aligned
+from memoracle.proofs.components.runs.law import MOST_PLACES, proved
+from memoracle.proofs.components.runs.symbolic_place_set import (
+    ATTRIBUTES,
+    Contents,
+    SymbolicPlaceSet,
+    contents,
+    is_the_set,
+    look_at,
+    unknown_set,
+    untouched,
+)
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
+from memoracle.proofs.symbolic.loops import Measure, Rises, cut
+from memoracle.proofs.symbolic.values import Function, Property
+from memoracle.spec import runs as law
+from memoracle.spec.clauses import Number, Truth, at_least, implies, neg, when
+
+
+def added(due: Contents, first: Number, last: Number) -> Contents:
+    """The set with places added to it, none of which it had."""
+    start = when((1 <= first) & due.has(first - 1), due.start_of(first - 1), first)
+    next_out = lambda place: when(  # noqa: E731
+        law.among(first, last - first, due.next_out(place)), due.next_out(last), due.next_out(place)
+    )
+    in_run = lambda place: (start <= place) & (place < due.next_out(last))  # noqa: E731
+    return Contents(next_out, lambda place: when(in_run(place), start, due.start_of(place)))
+
+
+def removed(due: Contents, first: Number, last: Number) -> Contents:
+    """The set without places, all of which it had."""
+    next_out = lambda place: when(  # noqa: E731
+        (place < last) & (first <= due.next_out(place)), at_least(place, first), due.next_out(place)
+    )
+    behind = lambda place: (last <= place) & (place < due.next_out(first))  # noqa: E731
+    return Contents(next_out, lambda place: when(behind(place), last, due.start_of(place)))
+
+
+@proved("set.add.refines", "refinement", "places are added that were not in the set, and merge with their neighbours")
+def add_refines(run: Run) -> None:
+    found, due = unknown_set(run)
+    first, last, before = run.any_number("place"), run.any_number("place"), contents(found)
+    place, other = run.point("place"), run.point("place")
+    look_at(due, first - 1, last, place, other)
+    lie = (0 <= first) & (first < last) & (last <= found.places)
+    meets = lambda place: (first <= place) & (place < last) & due.has(place)  # noqa: E731
+    if run.call(lambda: bool(found.add(first, last))):
+        run.assert_goal("it succeeds only if they lie among all places", lie)
+        run.assert_goal("it succeeds only if none is in the set", neg(meets(place)))
+        is_the_set(run, found, before, added(due, first, last), place, other)
+        return
+    met = at_least(found.runs.found[-1], first) if found.runs.found else first
+    run.assert_goal("it fails only if one is in the set, or they do not lie among all", neg(lie) | meets(met))
+    untouched(run, found, before)
+
+
+@proved(
+    "set.remove.refines", "refinement", "places are removed that were all in the set, and leave what lies beside them"
+)
+def remove_refines(run: Run) -> None:
+    found, due = unknown_set(run)
+    first, last, before = run.any_number("place"), run.any_number("place"), contents(found)
+    place, other = run.point("place"), run.point("place")
+    look_at(due, first, last, place, other)
+    may = (0 <= first) & (first < last) & (last <= due.next_out(first))
+    if run.call(lambda: bool(found.remove(first, last))):
+        run.assert_goal("it succeeds only if there are such places, and all are in the set", may)
+        is_the_set(run, found, before, removed(due, first, last), place, other)
+        return
+    run.assert_goal("it fails only if one is not in the set, or there are none", neg(may))
+    untouched(run, found, before)
+
+
+@proved(
+    "set.asked.refines", "refinement", "what the code answers when asked is so, of any numbers, and changes nothing"
+)
+def asked_refines(run: Run) -> None:
+    found, due = unknown_set(run)
+    first, last, before = run.any_number("place"), run.any_number("place"), contents(found)
+    place = run.point("place")
+    look_at(due, first, place)
+    covers = run.call(lambda: bool(found.covers(first, last)))
+    may = (0 <= first) & (first < last) & (last <= due.next_out(first))
+    run.assert_goal("whether all of them are in the set", may if covers else neg(may))
+    most = run.call(found.most)
+    run.assert_goal("no run is longer than the longest", due.next_out(place) - place <= most)
+    untouched(run, found, before)
+
+
+def alignments(run: Run, alignment: Number) -> Function:
+    """The lowest multiple of a power of two that is no lower than a place, as `set.aligned.refines` shows it to be."""
+    lowest = run.function("aligned", "place", gives="place")
+    run.assume_for_all(
+        ("place",), lambda place: (place <= lowest(place)) & law.run_is_aligned(None, alignment, lowest(place))
+    )
+    none_between = lambda place, other: implies(  # noqa: E731
+        (place <= other) & law.run_is_aligned(None, alignment, other), lowest(place) <= other
+    )
+    run.assume_for_all(("place", "other"), none_between)
+
+    def stand_in(place: Number, given: Number) -> Number:
+        with run.reading_law():
+            run.assert_goal("what is asked for is a power of two", law.alignment_is_a_power_of_two(None, given))
+            run.assert_goal("it is the alignment that was asked for, of a place", (given == alignment) & (0 <= place))
+        return lowest(place)
+
+    run.replace(code, "aligned", stand_in)
+    return lowest
+
+
+class Trying:
+    """The loop that tries one run after another: no run before the one at hand holds places as asked for."""
+
+    def __init__(
+        self, found: SymbolicPlaceSet, count: Number, lowest: Number, would_do: Property, other: Number
+    ) -> None:
+        self.found, self.count, self.lowest, self.would_do, self.other = found, count, lowest, would_do, other
+
+    def is_one(self, at_hand: Number) -> Truth:
+        return (self.lowest <= at_hand) & (self.count <= self.found.runs.at(at_hand))
+
+    def passed(self, at_hand: Number | None, each: Number) -> Truth:
+        none_before: Truth = (
+            neg(self.would_do(each)) if at_hand is None else implies(self.would_do(each), at_hand <= each)
+        )
+        return none_before
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        return self.on_back_edge(run, arguments[0])
+
+    def havoc(self, run: Run) -> Number | None:
+        at_hand = run.point("place") if run.fork() else None
+        if at_hand is not None:
+            run.suppose(self.is_one(at_hand))
+        run.assume_for_all(("place",), lambda each: self.passed(at_hand, each))
+        return at_hand
+
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
+        run.assert_goal("no run was passed that would do", self.passed(result, self.other))
+        places = self.found.places
+        if result is not None:
+            run.assert_goal("the run at hand is long enough, and not too low", self.is_one(result))
+        return Rises(places if result is None else result, places)
+
+
+@proved(
+    "set.find.refines",
+    "refinement",
+    "the lowest places that fit are found, aligned and within limits, if there are any",
+)
+def find_refines(run: Run) -> None:
+    found, due = unknown_set(run)
+    count, alignment = run.any_number("count"), run.any_number("alignment")
+    lowest, below, before = run.any_number("lowest"), run.any_number("below"), contents(found)
+    other, lowest_aligned = run.point("place"), alignments(run, alignment)
+    from_here = at_least(lowest, 0)
+    run.touch(("place",), (from_here,))
+    look_at(due, other, lowest_aligned(from_here))
+
+    def would_do(place: Number) -> Truth:
+        aligned_there = law.run_is_aligned(None, alignment, place) & (from_here <= place)
+        return aligned_there & (1 <= count) & (place + count <= due.next_out(place))
+
+    cut(run, found, "_next", lambda at_hand, count: Trying(found, count, from_here, would_do, other))
+    place = run.call(found.find, count, alignment, lowest, below)
+    may = lambda place: (  # noqa: E731
+        law.alignment_is_a_power_of_two(None, alignment) & would_do(place) & (place + count <= below)
+    )
+    if place is None:
+        run.assert_goal("it fails only if there are none", neg(may(other)))
+    else:
+        run.assert_goal("they are aligned, within limits, and in the set", may(place))
+        run.assert_goal("there are no lower ones", implies(may(other), place <= other))
+    del vars(found)["_next"]
+    untouched(run, found, before)
+
+
+@proved(
+    "set.aligned.refines",
+    "refinement",
+    "the lowest multiple of a power of two from a place on is found",
+    integers=False,
+)
+def aligned_refines(run: Run) -> None:
+    place, alignment, other = (run.fresh(name, 0, 2 * HIGHEST) for name in ("place", "alignment", "place"))
+    run.assume(law.alignment_is_a_power_of_two(None, alignment))
+    found = run.call(aligned, place, alignment)
+    run.assert_goal("it is a multiple", law.run_is_aligned(None, alignment, found))
+    run.assert_goal("it is no lower", place <= found)
+    between = (place <= other) & law.run_is_aligned(None, alignment, other)
+    run.assert_goal("there is none between", implies(between, found <= other))
+
+
+@proved("set.start.refines", "refinement", "a new set is empty, and has an index of its own")
+def start_refines(run: Run) -> None:
+    places = [run.fresh("places", 1, MOST_PLACES) for _ in range(2)]
+    made: list[object] = []
+
+    def index(asked: Number) -> object:
+        made.append(asked)
+        return SimpleNamespace(places=asked)
+
+    run.replace(code, "RunIndex", index)
+    both: list[Any] = [run.call(PlaceSet, each) for each in places]
+    for found, asked in zip(both, places, strict=True):
+        run.assert_goal("it has the attributes that proofs compare", vars(found).keys() == ATTRIBUTES)
+        run.assert_goal("it has as many places as asked for", found.places is asked and found.runs.places is asked)
+    run.assert_goal("each has an index of its own", len(made) == 2 and both[0].runs is not both[1].runs)
+
+
+CODE = (
+    add_refines,
+    remove_refines,
+    asked_refines,
+    find_refines,
+    aligned_refines,
+    start_refines,
+)
