@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from memoracle.proofs.components import bitmap, boot, buddy, heap, kernel_half, manager, paging, pat
+from memoracle.proofs.components import bitmap, boot, buddy, heap, kernel_half, manager, paging, pat, runs
 from memoracle.proofs.components.manager import law as manager_law
 from memoracle.proofs.counting import counts
 from memoracle.proofs.exhaustive import computations as small_runs
@@ -23,10 +23,12 @@ PROOFS: dict[str, Callable[[], Iterable[Obligation | Computation]]] = {
     "pat": pat.obligations,
     "paging": paging.obligations,
     "heap": heap.obligations,
+    "runs": runs.obligations,
     "manager": manager.obligations,
 }
 LAWS: dict[str, law_obligations.Law[Any]] = {
-    law.component: law for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW, paging.LAW, heap.LAW, manager_law.LAW)
+    law.component: law
+    for law in (bitmap.LAW, buddy.LAW, kernel_half.LAW, paging.LAW, heap.LAW, runs.LAW, manager_law.LAW)
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from memoracle.impl.kernel_half import LOWER
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import kernel_half as kernel_half_law
+from memoracle.spec import runs as runs_law
 from memoracle.spec.blocks import Blocks, exists
 from memoracle.spec.clauses import Number, Truth, neg
 
@@ -93,6 +94,47 @@ def blocks_of(buddy: Any) -> Blocks:
         order_at=order_at,
     )
     return state
+
+
+def places_of(runs: Any) -> runs_law.Places:
+    """The places of which runs are handed out. What was handed out is whatever exists, is not free, and is not kept."""
+
+    def has(places: Any, place: Number) -> Truth:
+        found: Truth = places.has(place) if hasattr(places, "has") else places.covers(place, place + 1)
+        return found
+
+    def next_taken(place: Any) -> Number:
+        available = runs.available
+        if hasattr(available, "next_out"):
+            following: Number = available.next_out(place)
+            return following
+        start = available.runs.last(place)
+        return max(place, 0 if start is None else start + available.runs.length(start))
+
+    def next_free(place: Any) -> Number:
+        start = runs.available.runs.first(1, place)
+        return place if has(runs.available, place) else max(place, runs.places) if start is None else start
+
+    def exists(place: Number) -> Truth:
+        return has(runs.existing, place)
+
+    def is_kept(place: Number) -> Truth:
+        return exists(place) & neg(has(runs.changing, place))
+
+    def is_free(place: Number) -> Truth:
+        return has(runs.available, place)
+
+    return runs_law.Places(
+        reach=runs.places,
+        count=runs.free_places,
+        exists=exists,
+        is_kept=is_kept,
+        is_free=is_free,
+        in_use=lambda place: exists(place) & neg(is_kept(place)) & neg(is_free(place)),
+        next_free=next_free,
+        next_taken=next_taken,
+        free_below=lambda place: sum(bool(is_free(below)) for below in range(place)),
+    )
 
 
 def halves_of(tables: Any) -> kernel_half_law.Halves:

@@ -8,7 +8,7 @@ from itertools import product
 
 from memoracle.proofs.exhaustive import boot as small_boot
 from memoracle.proofs.exhaustive import entries as small_entries
-from memoracle.proofs.exhaustive import hazards, manager_hazards
+from memoracle.proofs.exhaustive import hazards, manager_hazards, places
 from memoracle.proofs.exhaustive import paging as small_paging
 from memoracle.proofs.exhaustive.explore import Exploration, System, run
 from memoracle.proofs.exhaustive.finite_states import Domain, choices, refused
@@ -17,7 +17,7 @@ from memoracle.proofs.exhaustive.law_search import Variant, reached
 from memoracle.proofs.exhaustive.manager import COMPOSED, manager_system, two_processes_system
 from memoracle.proofs.exhaustive.systems import bitmap_system, buddy_domain, buddy_system, half_system, spaces_system
 from memoracle.proofs.obligations.obligation import Computation
-from memoracle.spec import bitmap, blocks, buddy, heap, kernel_half, manager_law
+from memoracle.spec import bitmap, blocks, buddy, heap, kernel_half, manager_law, runs
 from memoracle.spec.clauses import Operation
 
 SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
@@ -29,6 +29,7 @@ SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
     },
     "kernel_half": {"tables": half_system},
     "heap": {"small": heap_system},
+    "runs": {"small": places.runs_system},
     "paging": {
         "small-tables": small_paging.paging_system,
         "two-processes": small_paging.two_processes_system,
@@ -41,6 +42,7 @@ CALLED: dict[str, Sequence[Operation]] = {
     "buddy": (buddy.allocate, buddy.reserve, buddy.fix, buddy.free),
     "kernel_half": kernel_half.OPERATIONS,
     "heap": heap.OPERATIONS,
+    "runs": (runs.add, runs.keep, runs.allocate, runs.reserve, runs.free),
     "paging": small_paging.CALLED,
     "manager": COMPOSED,
 }
@@ -56,6 +58,7 @@ STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
         for step in manager_law.OPERATIONS
         if step.name not in [called.name for called in COMPOSED]
     },
+    "runs": {runs.is_free: places.asked_variant},
     "heap": {heap.get_pages: reserve_variant, heap.get_notes: reserve_variant},
 }
 

@@ -1,1 +1,21 @@
 """Proofs of runs: of their law, and of the code of `impl/runs.py`, `impl/place_set.py` and `impl/run_index.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memoracle.proofs.components.runs import code as runs_code
+from memoracle.proofs.components.runs import law as runs_law
+from memoracle.proofs.components.runs import place_set, run_index
+from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.obligation import Obligation
+
+LAW = runs_law.LAW
+
+
+def obligations() -> Iterator[Obligation]:
+    yield from law_obligations.obligations(LAW)
+    yield from runs_law.LAWS
+    yield from run_index.CODE
+    yield from place_set.CODE
+    yield from runs_code.CODE

@@ -12,9 +12,12 @@ from memoracle.proofs.components.runs.symbolic_place_set import (
     ATTRIBUTES,
     Contents,
     SymbolicPlaceSet,
+    all_before_the_next_are_in,
     contents,
     is_the_set,
     look_at,
+    members_lie_among_places,
+    the_next_is_not_in,
     unknown_set,
     untouched,
 )
@@ -26,23 +29,31 @@ from memoracle.spec import runs as law
 from memoracle.spec.clauses import Number, Truth, at_least, implies, neg, when
 
 
+def next_after_adding(next_out: Function, first: Number, last: Number) -> Function:
+    """Of each place, the next that is not in the set once these are, none of which was."""
+    return lambda place: when(law.among(first, last - first, next_out(place)), next_out(last), next_out(place))
+
+
+def next_after_removing(next_out: Function, first: Number, last: Number) -> Function:
+    """Of each place, the next that is not in the set once these are not, all of which were."""
+    return lambda place: when((place < last) & (first <= next_out(place)), at_least(place, first), next_out(place))
+
+
 def added(due: Contents, first: Number, last: Number) -> Contents:
     """The set with places added to it, none of which it had."""
     start = when((1 <= first) & due.has(first - 1), due.start_of(first - 1), first)
-    next_out = lambda place: when(  # noqa: E731
-        law.among(first, last - first, due.next_out(place)), due.next_out(last), due.next_out(place)
-    )
     in_run = lambda place: (start <= place) & (place < due.next_out(last))  # noqa: E731
-    return Contents(next_out, lambda place: when(in_run(place), start, due.start_of(place)))
+    return Contents(
+        next_after_adding(due.next_out, first, last), lambda place: when(in_run(place), start, due.start_of(place))
+    )
 
 
 def removed(due: Contents, first: Number, last: Number) -> Contents:
     """The set without places, all of which it had."""
-    next_out = lambda place: when(  # noqa: E731
-        (place < last) & (first <= due.next_out(place)), at_least(place, first), due.next_out(place)
-    )
     behind = lambda place: (last <= place) & (place < due.next_out(first))  # noqa: E731
-    return Contents(next_out, lambda place: when(behind(place), last, due.start_of(place)))
+    return Contents(
+        next_after_removing(due.next_out, first, last), lambda place: when(behind(place), last, due.start_of(place))
+    )
 
 
 @proved("set.add.refines", "refinement", "places are added that were not in the set, and merge with their neighbours")
@@ -94,6 +105,16 @@ def asked_refines(run: Run) -> None:
     most = run.call(found.most)
     run.assert_goal("no run is longer than the longest", due.next_out(place) - place <= most)
     untouched(run, found, before)
+
+
+@proved("set.contents.refines", "refinement", "of each place that is in a set, the next that is not is not")
+def contents_refine(run: Run) -> None:
+    found, due = unknown_set(run)
+    place, other = run.point("place"), run.point("place")
+    look_at(due, place, other, due.next_out(place))
+    run.assert_goal("the next that is not in it is not in it", the_next_is_not_in(due.next_out, place))
+    run.assert_goal("it lies among all places", members_lie_among_places(due.next_out, found.places, place))
+    run.assert_goal("all before it are", all_before_the_next_are_in(due.next_out, place, other))
 
 
 def alignments(run: Run, alignment: Number) -> Function:
@@ -221,6 +242,7 @@ CODE = (
     add_refines,
     remove_refines,
     asked_refines,
+    contents_refine,
     find_refines,
     aligned_refines,
     start_refines,

@@ -118,6 +118,22 @@ def places_have_runs(at: Function, due: Contents, place: Number) -> Truth:
     return (place <= due.next_out(place)) & implies(due.has(place), noted)
 
 
+def the_next_is_not_in(next_out: Function, place: Number) -> Truth:
+    """The next place that is not in a set is not in it, whatever the place."""
+    there = next_out(place)
+    return (place <= there) & (next_out(there) == there)
+
+
+def members_lie_among_places(next_out: Function, places: Number, place: Number) -> Truth:
+    """No place past the last is in a set."""
+    return implies(place < next_out(place), next_out(place) <= places)
+
+
+def all_before_the_next_are_in(next_out: Function, place: Number, other: Number) -> Truth:
+    """Every place before it is in the set."""
+    return implies((place <= other) & (other < next_out(place)), other < next_out(other))
+
+
 def unknown_set(run: Run) -> tuple[SymbolicPlaceSet, Contents]:
     """Any set of any number of places, and what is in it."""
     places, at = run.number("places", 1, MOST_PLACES), run.function("length", "place", high=MOST_PLACES)
