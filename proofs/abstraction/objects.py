@@ -109,11 +109,13 @@ def places_of(runs: Any) -> runs_law.Places:
             following: Number = available.next_out(place)
             return following
         start = available.runs.last(place)
-        return max(place, 0 if start is None else start + available.runs.length(start))
+        end: Number = place if start is None else max(place, start + available.runs.length(start))
+        return end
 
     def next_free(place: Any) -> Number:
         start = runs.available.runs.first(1, place)
-        return place if has(runs.available, place) else max(place, runs.places) if start is None else start
+        following: Number = max(place, runs.places) if start is None else start
+        return place if has(runs.available, place) else following
 
     def exists(place: Number) -> Truth:
         return has(runs.existing, place)
@@ -124,6 +126,9 @@ def places_of(runs: Any) -> runs_law.Places:
     def is_free(place: Number) -> Truth:
         return has(runs.available, place)
 
+    def free_below(place: Any) -> Number:
+        return sum(bool(is_free(below)) for below in range(place))
+
     return runs_law.Places(
         reach=runs.places,
         count=runs.free_places,
@@ -133,7 +138,7 @@ def places_of(runs: Any) -> runs_law.Places:
         in_use=lambda place: exists(place) & neg(is_kept(place)) & neg(is_free(place)),
         next_free=next_free,
         next_taken=next_taken,
-        free_below=lambda place: sum(bool(is_free(below)) for below in range(place)),
+        free_below=free_below,
     )
 
 

@@ -22,9 +22,9 @@ from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
 from memoracle.proofs.symbolic.numbers import number, truth
 from memoracle.spec.clauses import neg, when
 
-PAGE = Sort("page")
+PAGE, PLACE = Sort("page"), Sort("place")
 NAMES = ("item", "key", "list", "index", "slot", "table", "address", "space", "value", "note")
-SORTS = {**{name: Sort(name) for name in NAMES}, "page": PAGE, "later": PAGE}
+SORTS = {**{name: Sort(name) for name in NAMES}, "page": PAGE, "later": PAGE, "place": PLACE, "other": PLACE}
 KEYS = st.integers(0, 5)
 ROWS = st.integers(0, 2)
 VALUES = st.one_of(st.integers(0, 3), st.sampled_from([WORD, WORD - 1]))

@@ -42,7 +42,10 @@ def next_after_removing(next_out: Function, first: Number, last: Number) -> Func
 def added(due: Contents, first: Number, last: Number) -> Contents:
     """The set with places added to it, none of which it had."""
     start = when((1 <= first) & due.has(first - 1), due.start_of(first - 1), first)
-    in_run = lambda place: (start <= place) & (place < due.next_out(last))  # noqa: E731
+
+    def in_run(place: Number) -> Truth:
+        return (start <= place) & (place < due.next_out(last))
+
     return Contents(
         next_after_adding(due.next_out, first, last), lambda place: when(in_run(place), start, due.start_of(place))
     )
@@ -50,7 +53,10 @@ def added(due: Contents, first: Number, last: Number) -> Contents:
 
 def removed(due: Contents, first: Number, last: Number) -> Contents:
     """The set without places, all of which it had."""
-    behind = lambda place: (last <= place) & (place < due.next_out(first))  # noqa: E731
+
+    def behind(place: Number) -> Truth:
+        return (last <= place) & (place < due.next_out(first))
+
     return Contents(
         next_after_removing(due.next_out, first, last), lambda place: when(behind(place), last, due.start_of(place))
     )
@@ -63,7 +69,10 @@ def add_refines(run: Run) -> None:
     place, other = run.point("place"), run.point("place")
     look_at(due, first - 1, last, place, other)
     lie = (0 <= first) & (first < last) & (last <= found.places)
-    meets = lambda place: (first <= place) & (place < last) & due.has(place)  # noqa: E731
+
+    def meets(place: Number) -> Truth:
+        return (first <= place) & (place < last) & due.has(place)
+
     if run.call(lambda: bool(found.add(first, last))):
         run.assert_goal("it succeeds only if they lie among all places", lie)
         run.assert_goal("it succeeds only if none is in the set", neg(meets(place)))
@@ -193,9 +202,10 @@ def find_refines(run: Run) -> None:
 
     cut(run, found, "_next", lambda at_hand, count: Trying(found, count, from_here, would_do, other))
     place = run.call(found.find, count, alignment, lowest, below)
-    may = lambda place: (  # noqa: E731
-        law.alignment_is_a_power_of_two(None, alignment) & would_do(place) & (place + count <= below)
-    )
+
+    def may(place: Number) -> Truth:
+        return law.alignment_is_a_power_of_two(None, alignment) & would_do(place) & (place + count <= below)
+
     if place is None:
         run.assert_goal("it fails only if there are none", neg(may(other)))
     else:

@@ -48,7 +48,10 @@ class Members:
     def add(self, first: Number, last: Number) -> bool:
         if not (0 <= first) & (first < last) & (last <= self.places):
             return False
-        among = lambda place: (first <= place) & (place < last)  # noqa: E731
+
+        def among(place: Number) -> Truth:
+            return (first <= place) & (place < last)
+
         before = self.next_out
         if self.run.fork():
             place = self.run.point("place")

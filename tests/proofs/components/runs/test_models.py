@@ -8,13 +8,27 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from standin_trials import KEYS, MODES, PROBES, VALUES, agree, fails_on_some_path, has_of, value_of
+from standin_trials import (
+    KEYS,
+    MODES,
+    PROBES,
+    VALUES,
+    agree,
+    fails_on_some_path,
+    has_of,
+    touch_all,
+    value_of,
+)
 
+from memoracle.impl.place_set import PlaceSet
+from memoracle.impl.run_index import RunIndex
+from memoracle.proofs.components.runs.symbolic_place_set import Index
 from memoracle.proofs.components.runs.symbolic_run_index import Maps
+from memoracle.proofs.components.runs.symbolic_runs import Members
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import number
-from memoracle.spec.clauses import neg
+from memoracle.spec.clauses import neg, when
 
 MAP_STEPS = st.one_of(
     st.tuples(KEYS, VALUES).map(lambda pair: lambda mapping: mapping.__setitem__(*pair)),
@@ -54,3 +68,88 @@ def test_a_list_of_dictionaries(integers: bool, contents: Contents, steps: list[
 @MODES
 def test_no_other_dictionary_is_looked_at(integers: bool) -> None:
     fails_on_some_path(lambda run: run.call(lambda: maps_of([{1: 2}], run)[1].get(1, 0)), integers)
+
+
+# An index of runs
+
+
+PLACES = 6
+WHOLE = st.lists(st.integers(0, 3), min_size=PLACES, max_size=PLACES)  # the length of the run at each place
+
+
+def index_of(lengths: list[int]) -> RunIndex:
+    index = RunIndex(PLACES)
+    for place, length in enumerate(lengths):
+        index.put(place, length)
+    return index
+
+
+INDEX_STEPS = st.one_of(
+    st.tuples(st.integers(-1, 6), st.integers(-1, 6)).map(lambda pair: lambda index: bool(index.put(*pair))),
+    st.tuples(st.integers(-1, 4), st.integers(-1, 6)).map(lambda pair: lambda index: index.first(*pair)),
+    st.integers(-1, 6).map(lambda place: lambda index: index.last(place)),
+    st.integers(0, 6).map(lambda place: lambda index: index.length(place)),
+    st.just(lambda index: index.most()),
+)
+
+
+@MODES
+@settings(max_examples=40, deadline=None)
+@given(lengths=WHOLE, steps=st.lists(INDEX_STEPS, max_size=4))
+def test_an_index_of_runs(integers: bool, lengths: list[int], steps: list[Any]) -> None:
+    real = index_of(lengths)
+    noted = [real.length(place) for place in range(PLACES)]
+
+    def both(run: Run) -> tuple[Index, RunIndex]:
+        touch_all(run, "place")
+        return Index(run, number(PLACES), value_of(dict(enumerate(noted)))), index_of(lengths)
+
+    def same(stand_in: Index, real: RunIndex) -> Iterator[Any]:
+        for place in range(PLACES):
+            yield stand_in.at(number(place)) == real.length(place)
+
+    agree(integers, both, steps, same)
+
+
+# A set of places
+
+
+def set_of(items: set[int]) -> PlaceSet:
+    places = PlaceSet(PLACES)
+    for item in items:
+        places.add(item, item + 1)
+    return places
+
+
+def next_out(places: PlaceSet, place: int) -> int:
+    return next(each for each in range(place, PLACES + 2) if not places.covers(each, each + 1))
+
+
+FROM_TO = st.tuples(st.integers(-1, 6), st.integers(-1, 7))
+SET_STEPS = st.one_of(
+    FROM_TO.map(lambda pair: lambda places: bool(places.add(*pair))),
+    FROM_TO.map(lambda pair: lambda places: bool(places.remove(*pair))),
+    FROM_TO.map(lambda pair: lambda places: bool(places.covers(*pair))),
+    st.tuples(st.integers(0, 3), st.just(1), st.integers(-1, 4), st.integers(2, 7)).map(
+        lambda asked: lambda places: places.find(*asked)
+    ),
+)
+
+
+@MODES
+@settings(max_examples=40, deadline=None)
+@given(items=st.sets(st.integers(0, PLACES - 1)), steps=st.lists(SET_STEPS, max_size=3))
+def test_a_set_of_places(integers: bool, items: set[int], steps: list[Any]) -> None:
+    following = {place: next_out(set_of(items), place) for place in range(PLACES + 1)}
+
+    def both(run: Run) -> tuple[Members, PlaceSet]:
+        touch_all(run, "place")
+        at = value_of(following)
+        later = lambda place: when(number(place) > PLACES, number(place), at(place))  # noqa: E731
+        return Members(run, number(PLACES), later), set_of(items)
+
+    def same(stand_in: Members, real: PlaceSet) -> Iterator[Any]:
+        for place in range(PLACES):
+            yield stand_in.has(number(place)) == real.covers(place, place + 1)
+
+    agree(integers, both, steps, same)
