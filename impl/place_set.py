@@ -120,16 +120,17 @@ def aligned(place: int, alignment: int) -> int:
 
 def _places(places: PlaceSet) -> set[int]:
     starts = range(places.places)
-    return {place for start in starts for place in range(start, start + places.runs.length(start))}
+    found = [place for start in starts for place in range(start, start + places.runs.length(start))]
+    return set(found)
 
 
 def _among(first: int, last: int, places: PlaceSet) -> int:
     """How many of these places are in the set."""
-    return len(_places(places).intersection(range(max(first, 0), min(last, places.places))))
+    return len(_places(places) & set(range(max(first, 0), min(last, places.places))))
 
 
 def _fits(places: PlaceSet, place: int, count: int, alignment: int, lowest: int, below: int) -> bool:
     if count < 1 or alignment < 1 or alignment & alignment - 1:
         return False
-    whole = _places(places).issuperset(range(place, place + min(count, places.places + 1)))
+    whole = set(range(place, place + min(count, places.places + 1))) <= _places(places)
     return place % alignment == 0 and lowest <= place and place + count <= below and whole

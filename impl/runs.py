@@ -120,12 +120,13 @@ class Runs:
 
 
 def _in(places: PlaceSet) -> set[int]:
-    return {place for place in range(places.places) if places.covers(place, place + 1)}
+    found = [place for place in range(places.places) if places.covers(place, place + 1)]
+    return set(found)
 
 
 def _run(first: int, count: int) -> set[int]:
     """The places of a run that lies among all places."""
-    return {*range(first, first + count)}
+    return set(range(first, first + count))
 
 
 def _lies(runs: Runs, first: int, count: int) -> bool:
