@@ -237,6 +237,9 @@ class Check:
                 said = f"{counted(log.lost, 'line')} {agreeing(log.lost, 'says', 'say')}"
                 words = "that events were lost; what was known before each is forgotten"
                 outcome.warnings.append(f"{shown(path)}: {said} {words}")
+            if log.restarts:
+                said = f"{counted(log.restarts, 'time')} another log begins"
+                outcome.warnings.append(f"{shown(path)}: {said}; what was known before is forgotten")
 
     def collect(self, outcome: TraceResult, divergences: Iterable[Divergence]) -> None:
         for divergence in divergences:

@@ -1,6 +1,7 @@
 """Replays the page events of a Linux `kmem` log, at the level `safe`.
 
-Such a log starts mid-run: a page that it has not told of yet may be free or allocated. A block may be freed in parts.
+Such a log starts mid-run: a page that it has not told of yet may be free or allocated. A block may be freed in parts,
+but never together with what lies beside it.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ from sortedcontainers import SortedDict
 from memoracle.console.counted import counted
 from memoracle.diagnostics.divergence import REFUSAL, Divergence, Finding
 from memoracle.spec import bitmap as law
-from memoracle.spec.buddy import block_is_aligned
-from memoracle.spec.clauses import Operation
-from memoracle.trace.kmem import ALLOC, KmemEvent, KmemLog
+from memoracle.spec.buddy import block_is_aligned, block_is_allocated
+from memoracle.spec.clauses import Clause, Operation
+from memoracle.trace.kmem import KmemEvent, KmemLog
+from memoracle.trace.kmem_lines import ALLOC
 
 LARGEST = 1 << 52  # page numbers of 64-bit addresses are below this
 
 
 class Pages(NamedTuple):
-    """Pages in a row, up to but not including `end`, and the line that last allocated or freed them."""
+    """Pages in a row, up to but not including `end`, and the line that last allocated or freed them, with its order."""
 
     end: int
     live: bool
     line: int
+    order: int
 
 
 class KmemReplay:
@@ -42,11 +45,11 @@ class KmemReplay:
 
     def divergences(self, log: KmemLog) -> Iterator[Divergence]:
         """The divergences of a log's events; raises InputError."""
-        lost = 0
+        gaps = 0
         for event in log:
             self.events += 1
-            if log.lost > lost:  # whatever happened meanwhile, nothing is known any more
-                lost = log.lost
+            if log.lost + log.restarts > gaps:  # whatever happened meanwhile, nothing is known any more
+                gaps = log.lost + log.restarts
                 self.known.clear()
             if event.failed:
                 continue
@@ -60,18 +63,28 @@ class KmemReplay:
         allocates = event.kind == ALLOC
         # The law refuses to allocate what is live, and to free what is free.
         conflict = next(((start, row) for start, row in self.rows(first, end) if row.live == allocates), None)
+        smaller = (
+            None if allocates else next((each for each in self.rows(first, end) if each[1].order < event.order), None)
+        )
         before = self.around(first, end)
         self.cut(first, end)
-        self.known[first] = Pages(end, allocates, event.line)
+        self.known[first] = Pages(end, allocates, event.line, event.order)
         pages = counted(1 << event.order, "page")
         legal = f"{pages} of which none is allocated, at a multiple of as many, or a failure" if allocates else REFUSAL
+
+        def broken(rule: Clause, message: str) -> Finding:
+            return Finding(rule.name, rule.says, message, legal, before, self.around(first, end))
+
         if not block_is_aligned(None, first, event.order):
             message = f"a block of {pages} at page {first:#x}, which is not a multiple of as many"
-            return Finding(
-                block_is_aligned.name, block_is_aligned.says, message, legal, before, self.around(first, end)
-            )
+            return broken(block_is_aligned, message)
         if conflict is None:
-            return None
+            if smaller is None:
+                return None
+            start, row = smaller
+            page = max(start, first)
+            owned = f"page {page:#x} is of a block of {counted(1 << row.order, 'page')} (by line {row.line})"
+            return broken(block_is_allocated, f"a block of {pages} at page {first:#x}, of which {owned}")
         start, row = conflict
         page = max(start, first)
         operation: Operation = law.allocate if allocates else law.free
@@ -79,7 +92,7 @@ class KmemReplay:
         if clause is None:
             raise AssertionError("the pages and the law disagree")
         message = f"page {page:#x} is already {'allocated' if allocates else 'free'} (by line {row.line})"
-        return Finding(clause.name, clause.says, message, legal, before, self.around(first, end))
+        return broken(clause, message)
 
     def as_frames(self, live: bool) -> law.Frames:
         """The state of the law in which a page is live, or is free."""

@@ -14,25 +14,22 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from memoracle.trace.inputs import InputError
+from memoracle.trace.kmem_lines import ALLOC, LOST, TwoEventsError, read_line
 from memoracle.trace.quoting import shortened
 
-ALLOC, FREE = "alloc", "free"
-KINDS = {b"mm_page_alloc": ALLOC, b"mm_page_free": FREE, b"mm_page_free_direct": FREE}
-NAME = re.compile(rb"(?:^|[\s:])(mm_page_alloc|mm_page_free|mm_page_free_direct):(?:\s|$)")
 FAMILY = re.compile(rb"(?:^|[\s:])(mm_page_\w+|mm_pagevec_free):(?:\s|$)")
 PREAMBLE = re.compile(rb"# tracer: |cpus=\d+\s*$")  # of ftrace, of trace-cmd
-# Of the last, the tracer says that it has overwritten what happened on this CPU until now.
-LOST = re.compile(rb"\[LOST \d+ EVENTS\]|\[\d+ EVENTS DROPPED\]|#+ CPU \d+ buffer started #+")
+BEGINS = re.compile(PREAMBLE.pattern + rb"|# captured on\s*:")  # a log, the last of perf
 # Events of the allocator of objects, which stands above that of pages, as tracers print them.
 SLAB_EVENTS = (
     rb"kmalloc|kmalloc_node|kmem_cache_alloc|kmem_cache_alloc_node|kfree|kmem_cache_free|__kmalloc|kmalloc_trace"
 )
 SLAB = re.compile(rb"(?:^|[\s:])(" + SLAB_EVENTS + rb")\s*:\s+(?:\(?call_site=|0x[0-9a-f]+ \(size)")
-EVENT = re.compile(rb"\d\.\d+:\s+(?:\w+:)?(\w+):(?:\s|$)")
 # What stands beside an allocation or a free of pages and is none of its own.
 BESIDE = {b"mm_page_free_batched", b"mm_pagevec_free", b"mm_page_alloc_zone_locked", b"mm_page_pcpu_drain"}
-PFN = re.compile(rb"\spfn=(0x[0-9a-fA-F]+|\d+)(?:\s|$)")
-ORDER = re.compile(rb"\sorder=(0x[0-9a-fA-F]+|\d+)(?:\s|$)")
+PFN = re.compile(rb"\spfn=(\S*)")
+ORDER = re.compile(rb"\sorder=(\S*)")
+NUMBER = re.compile(rb"0x[0-9a-fA-F]+|\d+")
 PAGE = re.compile(rb"\spage=")
 NULL_PAGE = re.compile(rb"\spage=\s*(?:\(null\)|\(nil\)|(?:0x)?0+)(?:\s|$)")
 NO_PFN = (1 << 64) - 1  # what the kernel records for an allocation that failed; most print it as 0
@@ -59,6 +56,7 @@ class KmemLog:
 
     slab, others: how many events of each name were passed over so far, of the allocator of objects and of any other.
     no_events: lines passed over that hold none.  lost: lines so far at which the tracer says that it lost events.
+    restarts: how often another log begins in the text so far.
     """
 
     def __init__(self, path: str, lines: Iterable[bytes]) -> None:
@@ -69,26 +67,55 @@ class KmemLog:
         self.others: Counter[str] = Counter()
         self.no_events = 0
         self.lost = 0
+        self.restarts = 0
 
     def __iter__(self) -> Iterator[KmemEvent]:
         """Raises InputError for a page event that cannot be read."""
+        has_begun = False
         for number, line in enumerate(self.lines, 1):
-            name = NAME.search(line)
-            if name is not None and not line.startswith(b"#"):
-                yield self.read_event(KINDS[name[1]], line[name.end(1) :], number)
-            elif LOST.search(line):
-                self.lost += 1
-            elif line.strip() and not line.startswith(b"#"):
-                self.pass_over(line)
+            if BEGINS.match(line):
+                self.restarts += has_begun
+                has_begun = False
+            for event in self.read(self.uncommented(line), number):
+                has_begun = True
+                yield event
 
-    def pass_over(self, line: bytes) -> None:
-        """Counts a line that holds no allocation or free of pages."""
-        if slab := SLAB.search(line):
+    def uncommented(self, line: bytes) -> bytes:
+        """What of a line is no comment: of one that says that events were lost, what follows that."""
+        if PREAMBLE.match(line):
+            return b""
+        if not line.startswith(b"#"):
+            return line
+        mark = LOST.search(line)
+        self.lost += mark is not None
+        return line[mark.end() :] if mark else b""
+
+    def read(self, line: bytes, number: int) -> Iterator[KmemEvent]:
+        """The event of a line that is no comment, if it is one of pages."""
+        if not line.strip():
+            return
+        try:
+            said = read_line(line)
+        except TwoEventsError as fault:
+            raise InputError(self.path, number, f"two events in one line, where one a line is due: {fault}") from None
+        self.lost += said.lost_before
+        if said.kind is not None:
+            yield self.read_event(said.kind, said.fields, number)
+        elif said.other is not None or not said.lost_before:
+            self.pass_over(line, said.other)
+        self.lost += said.lost_after
+
+    def pass_over(self, line: bytes, name: bytes | None) -> None:
+        """Counts a line that holds no allocation or free of pages; name: of its event, if it stands after a time."""
+        if (slab := SLAB.search(line)) and name in (None, slab[1]):
             self.slab[slab[1].decode()] += 1
-        elif other := FAMILY.search(line) or EVENT.search(line):
-            if other[1] not in BESIDE:
-                self.others[shortened(other[1].decode("ascii", "replace"), LONGEST_NAME)] += 1
-        elif not PREAMBLE.match(line):
+            return
+        if name is None and (other := FAMILY.search(line)):
+            name = other[1]
+        if name is not None:
+            if name not in BESIDE:
+                self.others[shortened(name.decode("ascii", "replace"), LONGEST_NAME)] += 1
+        else:
             self.no_events += 1
 
     def read_event(self, kind: str, fields: bytes, line: int) -> KmemEvent:
@@ -101,12 +128,11 @@ class KmemLog:
         return KmemEvent(kind, pfn, order, False, line)
 
     def read_number(self, pattern: re.Pattern[bytes], field: str, fields: bytes, line: int) -> int:
-        found = pattern.search(fields)
-        if found is None or len(found[1]) > DIGITS:
-            shown = fields.decode("utf-8", "replace").strip()
-            raise InputError(self.path, line, f"page event without a readable {field}=: {shown!r}")
-        digits = found[1]
-        return int(digits, 16) if digits.startswith(b"0x") else int(digits)
+        found = pattern.findall(fields)
+        if len(found) == 1 and len(found[0]) <= DIGITS and NUMBER.fullmatch(found[0]):
+            return int(found[0], 16) if found[0].startswith(b"0x") else int(found[0])
+        words = f"page event that has {field}= twice" if found[1:] else f"page event without a readable {field}="
+        raise InputError(self.path, line, f"{words}: {fields.decode('utf-8', 'replace').strip()!r}")
 
 
 def says_no_page(fields: bytes) -> bool:

@@ -25,6 +25,7 @@ def free(pfn: int, order: int = 0) -> str:
 BATCHED = "  sh-1 [000] .... 1.0: mm_page_free_batched: page=0x1 pfn=0x10 order=0 cold=0"
 FAILED = "  sh-1 [000] .... 1.0: mm_page_alloc: page=(null) pfn=0 order=3 migratetype=0 gfp_flags=GFP_KERNEL"
 LOST = "CPU:2 [LOST 2 EVENTS]"
+HEADER = "# tracer: nop"
 STARTED = "##### CPU 1 buffer started ####"
 
 
@@ -46,15 +47,20 @@ CONFORMS = {
     "a free and what accompanies it": [alloc(16), free(16), BATCHED],
     "disjoint blocks": [alloc(16, 4), alloc(32, 4), alloc(8, 3), alloc(0, 3)],
     "freed in parts": [alloc(16, 2), free(16), free(17), free(18, 1), alloc(16, 2)],
-    "freed together": [alloc(16), alloc(17), free(16, 1)],
-    "freed amid what is not known": [alloc(17), free(16, 2)],
+    "freed in parts and whole again": [alloc(16, 2), *map(free, range(16, 20)), alloc(16, 2), free(16, 2)],
+    "allocated in parts of what was whole": [alloc(16, 1), free(16, 1), alloc(17), alloc(16), free(17), free(16)],
+    "pieces of an exact allocation": [alloc(16, 3), free(22, 1), free(21), free(16, 2), free(20)],
+    "freed beside what is not known": [alloc(20), free(16, 2)],
+    "freed whole, not seen allocated": [free(16, 2), alloc(16), free(16)],
+    "forgotten before it is freed together": [alloc(16), LOST, free(16, 1)],
+    "forgotten where another log begins": [alloc(16), HEADER, alloc(16), free(16), HEADER, free(16)],
     "a failed allocation": [alloc(0), FAILED, FAILED, free(0)],
     "the largest order": [alloc(0, 51), free(1 << 50, 50)],
     "forgotten where a buffer was overwritten": [alloc(16), STARTED, alloc(16), free(16), " " + STARTED, free(16)],
     "forgotten where events were lost": [alloc(16), LOST, alloc(16), free(16), LOST, free(16)],
 }
 ONLY_FREE, ONLY_ALLOCATED = "bitmap.allocates-only-free", "bitmap.frees-only-allocated"
-ALIGNED = "buddy.block-is-aligned"
+ALIGNED, A_BLOCK = "buddy.block-is-aligned", "buddy.block-is-allocated"
 DIVERGES = {
     "a misaligned block": (
         [alloc(0x101, 2)],
@@ -75,6 +81,21 @@ DIVERGES = {
         ONLY_ALLOCATED,
         "page 0x11 is already free (by line 2)",
     ),
+    "two blocks freed as one": (
+        [alloc(16), alloc(17), free(16, 1)],
+        A_BLOCK,
+        "a block of 2 pages at page 0x10, of which page 0x10 is of a block of 1 page (by line 1)",
+    ),
+    "freed with what is not known": (
+        [alloc(18, 1), free(16, 2)],
+        A_BLOCK,
+        "a block of 4 pages at page 0x10, of which page 0x12 is of a block of 2 pages (by line 1)",
+    ),
+    "the rest of a block freed with what is beside it": (
+        [alloc(16, 1), alloc(18, 1), free(16), alloc(16), free(16, 2)],
+        A_BLOCK,
+        "a block of 4 pages at page 0x10, of which page 0x10 is of a block of 1 page (by line 4)",
+    ),
 }
 
 
@@ -84,7 +105,9 @@ def test_conforms(check_log: Answer, lines: list[str]) -> None:
     assert (status, document["divergences"]) == (0, [])
     assert document["level"] == "safe"
     assert "is a kmem log, checked at level safe" in errors
-    assert document["events"] == len([line for line in lines if line not in (BATCHED, LOST) and STARTED not in line])
+    assert document["events"] == len(
+        [line for line in lines if line not in (BATCHED, LOST, HEADER) and STARTED not in line]
+    )
 
 
 @pytest.mark.parametrize(("lines", "clause", "message"), DIVERGES.values(), ids=DIVERGES.keys())
@@ -139,6 +162,12 @@ def test_lost_events_are_a_warning(check_log: Answer) -> None:
     _, document, _ = check_log(CONFORMS["forgotten where events were lost"])
     (warning,) = document["warnings"]
     assert "kmem.txt: 2 lines say that events were lost" in warning
+
+
+def test_another_log_is_a_warning(check_log: Answer) -> None:
+    _, document, _ = check_log(CONFORMS["forgotten where another log begins"])
+    (warning,) = document["warnings"]
+    assert "kmem.txt: 2 times another log begins; what was known before is forgotten" in warning
 
 
 @pytest.mark.parametrize("level", ["legal", "exact"])

@@ -139,6 +139,9 @@ def test_other_lines_are_ignored_and_counted() -> None:
         ("page=0 pfn=99999999999999999999999 order=0", "pfn="),
         ("page=0 pfn=1 order=60", "beyond"),
         ("page=0 pfn=0xfffffffffffff order=1", "beyond"),
+        ("page=0 pfn=100 pfn=200 order=0", "pfn= twice"),
+        ("page=0 pfn=100 order=0 pfn=zz", "pfn= twice"),
+        ("page=0 pfn=100 order=0 order=1", "order= twice"),
         ("", "pfn="),
     ],
 )
@@ -146,6 +149,93 @@ def test_event_that_cannot_be_read_is_told_with_its_line(fields: str, told: str)
     for event in ("mm_page_alloc", "mm_page_free", "kmem:mm_page_free_direct"):
         with pytest.raises(InputError, match=rf"^trace\.txt:2: .*{told}"):
             read("# tracer: nop", f"sh-1 [000] .... 1.0: {event}: {fields}")
+
+
+ALLOC = "page=0x1 pfn=16 order=0 migratetype=0 gfp_flags=GFP_KERNEL"
+FREE = "page=0x1 pfn=16 order=0"
+TIMES = ["1.5: ", "22.498450:             kmem:", "1.000000001:  1 kmem:", "123456789: ", "12us : ", "12us+: "]
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_an_event_follows_the_time(time: str) -> None:
+    assert read(f"sh-1 [000] .... {time}mm_page_free: {FREE}") == [KmemEvent("free", 16, 0, False, 1)]
+
+
+@pytest.mark.parametrize("between", ["", " ", "sh-1 [000] .... ", "sh-1 [000] .... 1.5: ", "1) | /* "])
+@pytest.mark.parametrize("prefix", ["sh-1 [000] .... 1.5: ", ""])
+def test_two_page_events_in_one_line_are_refused(between: str, prefix: str) -> None:
+    for first, second in (("mm_page_alloc", "mm_page_free"), ("mm_page_free_direct", "mm_page_alloc")):
+        with pytest.raises(InputError, match=rf"^trace\.txt:2: two events in one line.*: {first} and {second}$"):
+            read("", f"{prefix}{first}: {ALLOC}{between}{second}: {FREE}")
+
+
+def test_an_event_in_the_line_of_another_kind_is_refused() -> None:
+    with pytest.raises(InputError, match="sched_switch and mm_page_free"):
+        read(f"sh-1 [000] .... 1.5: sched_switch: prev_comm=shsh-1 [000] .... 1.6: mm_page_free: {FREE}")
+
+
+def test_what_follows_an_event_in_its_line_is_no_field_of_it() -> None:
+    line = f"sh-1 [000] 1.5: mm_page_alloc: {ALLOC}sh-1 [000] 1.6: mm_page_free_batched: page=0x1 pfn=9 order=0"
+    assert read(line) == [KmemEvent("alloc", 16, 0, False, 1)]
+
+
+@pytest.mark.parametrize("printer", ["tracing_mark_write", "print", "bprint", "bputs", "ftrace:print", "foo", "f.cold"])
+@pytest.mark.parametrize("text", ["", "foo: ", "a b: "])
+@pytest.mark.parametrize("time", TIMES)
+def test_printed_text_is_no_event(printer: str, text: str, time: str) -> None:
+    printed = printer if "kmem" not in time else printer.split(":")[-1]
+    log = KmemLog("trace.txt", [f"sh-1 [000] .... {time}{printed}: {text}mm_page_free: {FREE}\n".encode()])
+    assert list(log) == []
+    assert log.others == {printer.split(":")[-1]: 1}
+
+
+@pytest.mark.parametrize("printer", ["tracing_mark_write", "print", "bprint", "bputs"])
+@pytest.mark.parametrize("prefix", ["", "  ", "sh-1 [000] .... 1.5: "])
+@pytest.mark.parametrize("text", [f"sh-1 [000] 1.0: mm_page_free: {FREE}", f"mm_page_free: {FREE}", "[LOST 2 EVENTS]"])
+def test_text_may_hold_whatever_a_tracer_prints(printer: str, prefix: str, text: str) -> None:
+    log = KmemLog("trace.txt", [f"{prefix}{printer}: {text}\n".encode()])
+    assert list(log) == []
+    assert log.lost == 0
+
+
+LOSSES = [
+    "CPU:3 [LOST 128 EVENTS]",
+    "CPU:0 [LOST EVENTS]",
+    "CPU:1 [12 EVENTS DROPPED]",
+    "CPU:1 [EVENTS DROPPED]",
+    "##### CPU 1 buffer started ####",
+    "perf  6429 [000]    22.498450: PERF_RECORD_LOST lost 12",
+    "swapper     0 [000]    22.498450: PERF_RECORD_LOST_SAMPLES lost 12",
+    "PERF_RECORD_LOST lost 12",
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_lost_events(loss: str) -> None:
+    event = f"sh-1 [000] .... 1.5: mm_page_free: {FREE}"
+    log = KmemLog("trace.txt", [f"{event}\n".encode(), f"{loss}\n".encode(), f"{event}\n".encode()])
+    assert [(each.line, log.lost) for each in log] == [(1, 0), (3, 1)]
+    assert (log.others, log.no_events) == ({}, 0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_lost_events_and_an_event_in_one_line(loss: str) -> None:
+    event = f"  sh-1 [000] .... 1.5: mm_page_free: {FREE}"
+    log = KmemLog("trace.txt", [f"{loss}{event}\n".encode(), f"{event} {loss}\n".encode(), f"{event}\n".encode()])
+    assert [(each.line, log.lost) for each in log] == [(1, 1), (2, 1), (3, 2)]
+
+
+@pytest.mark.parametrize("kind", ["PERF_RECORD_LOST", "PERF_RECORD_LOST_SAMPLES"])
+def test_none_lost(kind: str) -> None:
+    log = KmemLog("trace.txt", [f"perf  6429 [000]    22.498450: {kind} lost 0\n".encode()])
+    assert (list(log), log.lost) == ([], 0)
+
+
+@pytest.mark.parametrize("header", ["# tracer: nop", "cpus=8", "# captured on    : Mon Jan  5 10:00:00 2026"])
+def test_where_another_log_begins(header: str) -> None:
+    event = f"sh-1 [000] .... 1.5: mm_page_free: {FREE}"
+    log = KmemLog("trace.txt", [f"{line}\n".encode() for line in (header, header, event, header, header, event)])
+    assert [(each.line, log.restarts) for each in log] == [(3, 0), (6, 1)]
 
 
 def test_numbers_that_are_written_twice() -> None:
