@@ -25,8 +25,8 @@ def run(workload: Workload, steps: int) -> int:
 
         def __init__(self) -> None:
             super().__init__()
-            self.bitmap = Bitmap(1 << workload.bits, IMAGE)
-            self.bitmap.add(0, 1 << workload.bits)
+            self.bitmap = Bitmap(1 << workload.bits, [(0, IMAGE)])
+            self.bitmap.add(IMAGE, 1 << workload.bits)
             self.live: list[int] = []
 
         @rule()

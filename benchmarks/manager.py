@@ -11,7 +11,7 @@ from memoracle.impl.pte import Layout
 
 LEVEL, SHIFT, DEPTH = 2, 21, 11
 KERNEL, WRITE_BACK = 0xFFFF_FFFF_0000_0000, 6
-MACHINE = Machine(2048, 2, LEVEL, Layout(52, 0x0005_0406_0001_0406), KERNEL, DEPTH, 26)
+MACHINE = Machine(2048, ((0, 2),), LEVEL, Layout(52, 0x0005_0406_0001_0406), KERNEL, DEPTH, 26)
 PAGES = 8  # of each allocation of kernel pages
 
 

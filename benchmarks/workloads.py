@@ -86,8 +86,8 @@ WORKLOADS = (
 
 def frames(bits: int, scattered: bool, chance: random.Random) -> Iterator[bytes]:
     """Frames are allocated and freed, without end."""
-    bitmap = Bitmap(1 << bits, IMAGE)
-    bitmap.add(0, 1 << bits)
+    bitmap = Bitmap(1 << bits, [(0, IMAGE)])
+    bitmap.add(IMAGE, 1 << bits)
     live: list[int] = []
     most = min(LIVE, (1 << bits) // 2)
     while True:

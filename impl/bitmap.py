@@ -7,7 +7,7 @@ An operation that the law refuses returns None or False and changes nothing; so 
 from __future__ import annotations
 
 from array import array
-from collections.abc import MutableSequence
+from collections.abc import MutableSequence, Sequence
 
 from sortedcontainers import SortedSet
 
@@ -19,44 +19,46 @@ ALL_BITS = (1 << 64) - 1
 class Bitmap:
     """The frames of one machine.
 
-    frames: how many frames the bitmap reaches.  image: how many of them, from 0, the kernel's image takes.
+    frames: how many frames the bitmap reaches.  never_free: a bit for each of them that is put aside.
     trusting: `free` believes its caller instead of checking (docs/geometry.md, `frame_free`).
 
-    inv: 1 <= self.image <= self.frames and 0 <= self.free_frames <= self.frames - self.image
+    inv: 0 <= self.free_frames <= self.frames
     """
 
-    def __init__(self, frames: int, image: int, trusting: bool = False) -> None:
-        """Only the image's frames exist so far, and none of them is free.
+    def __init__(self, frames: int, never_free: Sequence[tuple[int, int]] = (), trusting: bool = False) -> None:
+        """Only the frames exist so far that are never free: of each pair, those from the first up to the second.
 
-        pre: 1 <= image <= frames
-        post: (self.frames, self.image, self.trusting, self.count()) == (frames, image, trusting, 0)
-        post: all(self.exists(frame) == (frame < image) and not self.is_free(frame) for frame in range(frames))
+        pre: 1 <= frames and all(0 <= first < last <= frames for first, last in never_free)
+        post: (self.frames, self.trusting, self.count()) == (frames, trusting, 0)
+        post: all(self.is_never_free(f) == any(a <= f < b for a, b in never_free) for f in range(frames))
+        post: all(self.exists(f) == self.is_never_free(f) and not self.is_free(f) for f in range(frames))
         """
         self.frames = frames
-        self.image = image
         self.trusting = trusting
         self.length = (frames + BITS - 1) // BITS  # of the bitmap, in words
+        self.never_free = array("Q", [0]) * self.length
+        for first, last in never_free:
+            set_bits(self.never_free, first, last)
+        self.existing = self.never_free[:]
         self.words = array("Q", [0]) * self.length
-        self.existing = array("Q", [0]) * self.length
         self.free_frames = 0
         # Words below the frontier were searched already: those of them that hold a free frame again are `reopened`.
         self.frontier = 0
         self.reopened = SortedSet()
-        set_bits(self.existing, 0, image)
 
     def add(self, first: int, last: int) -> None:
-        """Adds frames first to last - 1 at boot: they exist and are free, except those of the image.
+        """Adds frames first to last - 1 at boot, none of which exists: now they do, and are free.
 
-        Frames outside the bitmap are ignored; if last <= first there are none. The frames of two calls are disjoint,
-        and all calls come before the first allocation.
+        Frames outside the bitmap are ignored; if last <= first there are none. All calls come before the first
+        allocation.
 
-        pre: not any(self.exists(frame) for frame in range(max(first, self.image), min(last, self.frames)))
-        pre: self.frontier == 0 and all(self.exists(f) == self.is_free(f) for f in range(self.image, self.frames))
+        pre: not any(self.exists(frame) for frame in range(max(first, 0), min(last, self.frames)))
+        pre: self.frontier == 0 and all(self.exists(f) == (self.is_never_free(f) or self.is_free(f)) for f in range(self.frames))
         post: all(self.exists(f) == (__old__.self.exists(f) or first <= f < last) for f in range(self.frames))
-        post: all(self.is_free(f) == (self.exists(f) and f >= self.image) for f in range(self.frames))
-        post: self.count() == __old__.self.count() + max(0, min(last, self.frames) - max(first, self.image))
-        """
-        first = max(first, self.image)
+        post: all(self.is_free(f) == (self.exists(f) and not self.is_never_free(f)) for f in range(self.frames))
+        post: self.count() == __old__.self.count() + max(0, min(last, self.frames) - max(first, 0))
+        """  # noqa: E501
+        first = max(first, 0)
         last = min(last, self.frames)
         if first < last:
             set_bits(self.words, first, last)
@@ -64,18 +66,25 @@ class Bitmap:
             self.free_frames += last - first
 
     def exists(self, frame: int) -> bool:
-        """Whether the machine has this frame: it is usable memory, or the kernel image's.
+        """Whether the machine has this frame: it is usable memory, or never free.
 
         post: __return__ == (0 <= frame < self.frames and self.existing[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
-        post: __return__ or frame >= self.image or frame < 0
+        post: __return__ or not self.is_never_free(frame)
         """
         return 0 <= frame < self.frames and self.existing[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
+
+    def is_never_free(self, frame: int) -> bool:
+        """Whether this frame was put aside.
+
+        post: __return__ == (0 <= frame < self.frames and self.never_free[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
+        """  # noqa: E501
+        return 0 <= frame < self.frames and self.never_free[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
 
     def is_free(self, frame: int) -> bool:
         """Whether `allocate` may hand this frame out.
 
         post: __return__ == (0 <= frame < self.frames and self.words[frame // 64] // 2 ** (63 - frame % 64) % 2 == 1)
-        post: not __return__ or frame >= self.image and (self.trusting or self.exists(frame))
+        post: not __return__ or not self.is_never_free(frame) and (self.trusting or self.exists(frame))
         """
         return 0 <= frame < self.frames and self.words[frame // BITS] & (FIRST_BIT >> frame % BITS) != 0
 
@@ -117,24 +126,26 @@ class Bitmap:
     def free(self, frame: int) -> bool:
         """Frees an allocated frame; False if the law refuses.
 
-        Checked: the frame exists, is allocated and is not the image's. Trusting: any frame of the bitmap is freed,
-        except the image's.
+        Checked: the frame exists, is allocated and may be free. Trusting: any frame of the bitmap is freed, except
+        those that are never free.
 
-        post: not __return__ or self.image <= frame < self.frames
+        post: not __return__ or 0 <= frame < self.frames and not self.is_never_free(frame)
         post: not __return__ or self.trusting or self.exists(frame) and not __old__.self.is_free(frame)
-        post: __return__ or not self.image <= frame < self.frames or not self.trusting and (not self.exists(frame) or __old__.self.is_free(frame))
+        post: __return__ or not 0 <= frame < self.frames or self.is_never_free(frame) or not self.trusting and (not self.exists(frame) or __old__.self.is_free(frame))
         post: all(self.is_free(f) == (__old__.self.is_free(f) or __return__ and f == frame) for f in range(self.frames))
         post: self.count() == __old__.self.count() + (self.is_free(frame) and not __old__.self.is_free(frame))
         post: self.existing == __old__.self.existing
         """  # noqa: E501
-        if not self.image <= frame < self.frames:
+        if not 0 <= frame < self.frames:
             return False
-        if self.is_free(frame):
+        word, bit = frame // BITS, FIRST_BIT >> frame % BITS
+        if self.never_free[word] & bit:
+            return False
+        if self.words[word] & bit:
             return self.trusting
-        if not (self.trusting or self.exists(frame)):
+        if not (self.trusting or self.existing[word] & bit):
             return False
-        word = frame // BITS
-        self.words[word] |= FIRST_BIT >> frame % BITS
+        self.words[word] |= bit
         self.free_frames += 1
         if word < self.frontier:
             self.reopened.add(word)

@@ -31,18 +31,29 @@ class Record(NamedTuple):
     type: int
 
 
-def boot(records: Sequence[Record], page_shift: int, frames: int, image: int, trusting: bool = False) -> Bitmap:
-    """The bitmap of a machine with this memory map: usable frames are free, except the kernel image's.
+def boot(
+    records: Sequence[Record],
+    page_shift: int,
+    frames: int,
+    never_free: Sequence[tuple[int, int]],
+    trusting: bool = False,
+) -> Bitmap:
+    """The bitmap of a machine with this memory map: usable frames are free, except those that are never free.
 
-    pre: 1 <= image <= frames
+    never_free: of each pair, the frames from the first up to the second.
+
+    pre: 1 <= frames and all(0 <= first < last <= frames for first, last in never_free)
     pre: 0 <= page_shift <= 64 and all(0 <= record.start < TOP and record.length >= 0 for record in records)
-    post: (__return__.frames, __return__.image, __return__.trusting) == (frames, image, trusting)
-    post: all(__return__.exists(frame) == (frame < image or __return__.is_free(frame)) for frame in range(frames))
-    post: all(not __return__.is_free(frame) for frame in range(image))
-    post: all(__return__.is_free(f) == any(s <= f < e for s, e in usable_pages(records, page_shift)) for f in range(image, frames))
+    post: (__return__.frames, __return__.trusting) == (frames, trusting)
+    post: all(__return__.is_never_free(f) == any(a <= f < b for a, b in never_free) for f in range(frames))
+    post: all(__return__.exists(f) == (__return__.is_never_free(f) or __return__.is_free(f)) for f in range(frames))
+    post: all(__return__.is_free(f) == (any(s <= f < e for s, e in usable_pages(records, page_shift)) and not __return__.is_never_free(f)) for f in range(frames))
     """  # noqa: E501
-    bitmap = Bitmap(frames, image, trusting)
-    for run in usable_pages(records, page_shift):
+    bitmap = Bitmap(frames, never_free, trusting)
+    runs = usable_pages(records, page_shift)
+    for first, last in never_free:
+        runs = without(runs, Interval(first, last))
+    for run in runs:
         bitmap.add(run.start, run.end)
     return bitmap
 

@@ -27,7 +27,7 @@ class Machine(NamedTuple):
     """The sizes of a machine (docs/geometry.md)."""
 
     frames: int  # that the bitmap reaches
-    image: int  # of them, from 0, the kernel's image takes
+    never_free: tuple[tuple[int, int], ...]  # first frame, and the one after the last; frame 0 is among them
     leaf_level: int
     layout: Layout
     kernel_start: int  # the address of the first page of the kernel's range
@@ -44,7 +44,7 @@ class Manager:
 
     inv: self.spaces.spaces.keys() == self.halves.live == self.paging.roots.keys()
     inv: all(_owners(self, frame) == 0 for frame in range(self.bitmap.frames) if self.bitmap.is_free(frame))
-    inv: all(_owners(self, f) == 1 for f in range(self.bitmap.image, self.bitmap.frames) if _is_allocated(self, f))
+    inv: all(_owners(self, f) == 1 for f in range(self.bitmap.frames) if _is_allocated(self, f))
     inv: self.frame_at.keys() == {p for first, n in self.lengths.items() for p in range(first, first + n)}
     inv: all(self.translate(0, self.address_of(p)) == f << self.page_shift for p, f in self.frame_at.items())
     """
@@ -52,7 +52,8 @@ class Manager:
     def __init__(self, machine: Machine, records: Sequence[Record] | None = None) -> None:
         """Nothing is mapped, only the kernel is live, and the memory map says which frames exist (None: all do).
 
-        pre: 1 <= machine.image <= machine.frames and machine.leaf_level in (1, 2, 3)
+        pre: 1 <= machine.frames and machine.leaf_level in (1, 2, 3) and any(a == 0 for a, b in machine.never_free)
+        pre: all(0 <= a < b <= machine.frames for a, b in machine.never_free)
         pre: machine.frames << 9 * machine.leaf_level + 3 <= 1 << machine.layout.physical_address_bits
         pre: records is None or all(0 <= record.start < TOP and record.length >= 0 for record in records)
         post: self.machine == machine and not self.given and not self.lengths
@@ -61,7 +62,7 @@ class Manager:
         self.machine = machine
         self.page_shift = 9 * machine.leaf_level + 3
         usable = [Record(0, TOP, 1)] if records is None else records
-        self.bitmap = boot(usable, self.page_shift, machine.frames, machine.image)
+        self.bitmap = boot(usable, self.page_shift, machine.frames, machine.never_free)
         self.spaces = Spaces(machine.kernel_depth, machine.process_depth)
         for first, pages in machine.reserved:
             self.spaces.spaces[0].fix(first, pages)
@@ -307,12 +308,13 @@ class Manager:
 
 
 def _is_allocated(manager: Manager, frame: int) -> bool:
-    """Whether a frame exists and is not free."""
-    return manager.bitmap.exists(frame) and not manager.bitmap.is_free(frame)
+    """Whether a frame is memory that may be free, and is not."""
+    bitmap = manager.bitmap
+    return bitmap.exists(frame) and not bitmap.is_free(frame) and not bitmap.is_never_free(frame)
 
 
 def _owners(manager: Manager, frame: int) -> int:
-    """How many roles a frame has: a PML4 (not the kernel's, which is in the image), a table, a kernel page, given."""
+    """How many roles a frame has: a PML4 (not the kernel's, which is never free), a table, a kernel page, given."""
     roots = [each for each, root in manager.paging.roots.items() if each and root == frame]
     pages = [page for page, held in manager.frame_at.items() if held == frame]
     return len(roots) + (frame in manager.paging.memory) + len(pages) + (frame in manager.given)

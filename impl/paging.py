@@ -75,7 +75,7 @@ class Paging:
     """
 
     def __init__(self, frames: TableFrames, halves: KernelHalf, layout: Layout, leaf_level: int, counted: int) -> None:
-        """Nothing is mapped. The kernel's PML4 is frame 0, which is in the kernel's image.
+        """Nothing is mapped. The kernel's PML4 is frame 0, which is never free.
 
         Shared on purpose: frames, halves.
 

@@ -1,6 +1,6 @@
 """A slab: one page cut into slots of a power of two bytes, with a header and a bitmap in its first slots.
 
-The bitmap is that of `impl/bitmap.py`: the slots under the header and the bitmap are its image, the others are objects.
+The bitmap is that of `impl/bitmap.py`: the slots under header and bitmap are never free, the others are objects.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ class Slab:
         post: all(self.bitmap.is_free(s) == (s << layout.slot_shift >= layout.first) for s in range(layout.slots))
         """
         self.layout = layout
-        self.bitmap = Bitmap(layout.slots, layout.first >> layout.slot_shift)
-        self.bitmap.add(0, layout.slots)
+        head = layout.first >> layout.slot_shift
+        self.bitmap = Bitmap(layout.slots, [(0, head)])
+        self.bitmap.add(head, layout.slots)
 
     def is_empty(self) -> bool:
         """Whether every object is free.

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PLACES = ("proofs/symbolic/containers.py", "proofs/components")
+PLACES = ("proofs/symbolic/containers.py", "proofs/symbolic/extents.py", "proofs/components")
 OPERATIONS = frozenset(
     f"__{name}__"
     for name in ("add", "bool", "contains", "delitem", "eq", "getitem", "iadd", "iter", "len", "radd", "setitem")

@@ -1,8 +1,9 @@
 """Physical frames: which exist, and which are free.
 
 The machine's frames are numbered from 0. One is allocated by being picked from the free ones, any of them, and becomes
-free again when it is given back. The kernel's image lies in the first frames, which are never free. Freeing is checked,
-or trusting: then any frame but the image's becomes free, and the caller must see to it that it was allocated.
+free again when it is given back. Some frames are never free, any set of them: those of the kernel's image, wherever it
+lies, and whatever else is put aside before the memory map is read. Freeing is checked, or trusting: then any frame that
+may be free becomes free, and the caller must see to it that it was allocated.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ class Frames:
     """State. No implementation needs to keep the last two; `in_use` remembers which frames were handed out."""
 
     reach: Number  # the bitmap has a bit for each frame below this
-    image: Number  # the kernel's image is the frames below this
     count: Number  # the free frames, as the implementation counts them
+    never_free: Callable[[Number], Truth]  # the kernel image's frames, and what else is put aside
     exists: Callable[[Number], Truth]
     is_free: Callable[[Number], Truth]
     in_use: Callable[[Number], Truth]  # handed out, and not given back by the one who holds it
@@ -29,13 +30,13 @@ class Frames:
 # Initially
 
 
-def empty(reach: Number, image: Number) -> Frames:
-    """Before the memory map is read no frame exists but the image's, and none is free."""
+def empty(reach: Number, never_free: Callable[[Number], Truth]) -> Frames:
+    """Before the memory map is read only the frames exist that are never free."""
     return Frames(
         reach=reach,
-        image=image,
         count=0,
-        exists=lambda frame: (0 <= frame) & (frame < image),
+        never_free=never_free,
+        exists=never_free,
         is_free=lambda frame: False,
         in_use=lambda frame: False,
         free_below=lambda frame: 0,
@@ -45,9 +46,9 @@ def empty(reach: Number, image: Number) -> Frames:
 # Invariants
 
 
-@clause("the kernel image's frames exist")
-def image_exists(s: Frames, frame: Number) -> Truth:
-    return implies((0 <= frame) & (frame < s.image), s.exists(frame))
+@clause("the frames that are never free exist")
+def never_free_frames_exist(s: Frames, frame: Number) -> Truth:
+    return implies(s.never_free(frame), s.exists(frame))
 
 
 @clause("only frames that exist are free")
@@ -60,9 +61,9 @@ def free_frames_are_reached(s: Frames, frame: Number) -> Truth:
     return implies(s.is_free(frame), (0 <= frame) & (frame < s.reach))
 
 
-@clause("the kernel image's frames are never free")
-def image_is_never_free(s: Frames, frame: Number) -> Truth:
-    return implies(s.is_free(frame), s.image <= frame)
+@clause("no frame is free that is never free")
+def never_free_frames_are_not_free(s: Frames, frame: Number) -> Truth:
+    return neg(s.never_free(frame) & s.is_free(frame))
 
 
 @clause("a frame in use is not free")
@@ -92,10 +93,10 @@ def count_is_the_free_frames(s: Frames) -> Truth:
 
 
 CHECKED = (
-    image_exists,
+    never_free_frames_exist,
     only_existing_frames_are_free,
     free_frames_are_reached,
-    image_is_never_free,
+    never_free_frames_are_not_free,
     frames_in_use_are_not_free,
     counting_starts_at_zero,
     each_free_frame_counts_once,
@@ -114,9 +115,9 @@ def adds_only_new_frames(s: Frames, frame: Number) -> Truth:
     return neg(s.is_free(frame)) & neg(s.in_use(frame))
 
 
-@clause("a frame is added above the kernel's image and below the bitmap's end")
+@clause("a frame is added only if it may be free, and the bitmap has a bit for it")
 def adds_only_in_reach(s: Frames, frame: Number) -> Truth:
-    return (s.image <= frame) & (frame < s.reach)
+    return neg(s.never_free(frame)) & (0 <= frame) & (frame < s.reach)
 
 
 @operation("bitmap.add", guard=[adds_only_new_frames, adds_only_in_reach])
@@ -163,9 +164,9 @@ def frame_is_in_reach(s: Frames, frame: Number) -> Truth:
     return (0 <= frame) & (frame < s.reach)
 
 
-@clause("the kernel image's frames are never freed")
-def never_frees_the_image(s: Frames, frame: Number) -> Truth:
-    return s.image <= frame
+@clause("a frame that is never free is not freed")
+def frees_only_what_may_be_free(s: Frames, frame: Number) -> Truth:
+    return neg(s.never_free(frame))
 
 
 @clause("only a frame that exists is freed")
@@ -178,15 +179,17 @@ def frees_only_allocated(s: Frames, frame: Number) -> Truth:
     return neg(s.is_free(frame))
 
 
-@operation("frame.free", guard=[frame_is_in_reach, never_frees_the_image, frees_only_existing, frees_only_allocated])
+@operation(
+    "frame.free", guard=[frame_is_in_reach, frees_only_what_may_be_free, frees_only_existing, frees_only_allocated]
+)
 def free(s: Frames, frame: Number) -> Frames:
-    """An allocated frame that exists and is not the image's becomes free."""
+    """An allocated frame that exists and may be free becomes free."""
     return freed(s, frame)
 
 
-@operation("frame.free (trusting)", guard=[frame_is_in_reach, never_frees_the_image])
+@operation("frame.free (trusting)", guard=[frame_is_in_reach, frees_only_what_may_be_free])
 def free_trusting(s: Frames, frame: Number) -> Frames:
-    """Any frame but the image's becomes free, whether or not it was allocated or ever existed.
+    """Any frame that may be free becomes free, whether or not it was allocated or ever existed.
 
     Whoever was handed the frame may still be using it: a spurious free takes nothing from its hands.
     """
@@ -229,9 +232,10 @@ def hands_out_once(s: Frames, frame: Number) -> Truth:
     return implies(allocates_only_free(s, frame), neg(s.in_use(frame)))
 
 
-@clause("only a frame that exists, above the kernel's image, is handed out")
+@clause("only a frame that exists and may be free is handed out")
 def hands_out_only_memory(s: Frames, frame: Number) -> Truth:
-    return implies(allocates_only_free(s, frame), s.exists(frame) & (s.image <= frame) & (frame < s.reach))
+    memory = s.exists(frame) & neg(s.never_free(frame)) & (0 <= frame) & (frame < s.reach)
+    return implies(allocates_only_free(s, frame), memory)
 
 
 @clause("a count of 0 means that no frame is free")

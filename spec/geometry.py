@@ -18,6 +18,8 @@ UPPER_HALF_START: Final = (1 << 64) - (1 << 47)
 ADDRESS_SPACE: Final = 1 << 64
 PHYSICAL_ADDRESS_BITS: Final = range(32, 53)  # MAXPHYADDR: Intel SDM volume 3, 4.1.4
 CHECKED, TRUSTING, NATURAL = "checked", "trusting", "natural"
+SINGLE: Final = "single"
+FRAME_ALLOCATORS: Final = (SINGLE,)
 WARN, REFUSE, ALLOW = "warn", "refuse", "allow"
 FREE_WHILE_MAPPED: Final = (WARN, REFUSE, ALLOW)
 IGNORE, EITHER, UNDEFINED = "ignore", "either", "undefined"
@@ -55,12 +57,20 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Area:
+    """Physical memory: the address of the first byte, and how many."""
+
+    start: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Geometry:
     """The sizes of one machine; bytes and virtual addresses where not said otherwise. Raises GeometryError."""
 
     page_size: int
     frames: int  # that the bitmap reaches
-    kernel_image_frames: int  # that the kernel's image takes, from frame 0
+    kernel_image_frames: int  # that the kernel's image takes, from frame 0; of no account where `never_free` is given
     physical_address_bits: int
     kernel_range: Range
     kernel_reserved: tuple[Piece, ...]  # taken of the kernel's range at start
@@ -71,6 +81,8 @@ class Geometry:
     frame_free: str  # CHECKED or TRUSTING
     heap_alignment: str | int  # NATURAL or bytes
     free_while_mapped: str = WARN  # what a free of a frame is that pages still show: one of FREE_WHILE_MAPPED
+    never_free: tuple[Area, ...] | None = None  # whose frames never are; None: the first `kernel_image_frames`
+    frame_allocator: str = SINGLE  # what `frame.allocate` gives: one of FRAME_ALLOCATORS
     misuse: tuple[tuple[str, str], ...] = ()  # operations, and what comes of a call that the law refuses: one of MISUSE
 
     def __post_init__(self) -> None:
@@ -84,6 +96,14 @@ class Geometry:
     def page_shift(self) -> int:
         """The binary logarithm of the page size."""
         return self.page_size.bit_length() - 1
+
+    @cached_property
+    def never_free_frames(self) -> tuple[tuple[int, int], ...]:
+        """The frames that are never free: of each pair, those from the first up to the second. Pairs may overlap."""
+        if self.never_free is None:
+            return ((0, self.kernel_image_frames),)
+        shift = self.page_shift
+        return tuple((area.start >> shift, area.start + area.bytes >> shift) for area in self.never_free)
 
     def frame_reached(self, address: int) -> int | None:
         """The frame that holds this physical byte; None if the bitmap does not reach so far."""
@@ -119,8 +139,25 @@ def refuse_impossible_frames(geometry: Geometry) -> None:
     most = (1 << bits) // geometry.page_size
     require(frames >= 1, "frames", f"{frames} is not positive")
     require(frames <= most, "frames", f"{bits} physical address bits reach {most} frames, not {frames}")
-    require(1 <= image <= frames, "kernel_image_frames", f"{image} is not between 1 and the bitmap's {frames}")
+    if geometry.never_free is None:
+        require(1 <= image <= frames, "kernel_image_frames", f"{image} is not between 1 and the bitmap's {frames}")
+    for place, area in enumerate(geometry.never_free or ()):
+        refuse_impossible_area(f"never_free[{place}]", area, geometry)
+    known = ", ".join(map(repr, FRAME_ALLOCATORS))
+    allocator = shortened(geometry.frame_allocator)
+    require(geometry.frame_allocator in FRAME_ALLOCATORS, "frame_allocator", f"{allocator} is not one of {known}")
     require(geometry.frame_free in (CHECKED, TRUSTING), "frame_free", f"neither {CHECKED!r} nor {TRUSTING!r}")
+
+
+def refuse_impossible_area(field: str, area: Area, geometry: Geometry) -> None:
+    """An area of frames is whole pages that the bitmap reaches."""
+    size, reach = geometry.page_size, geometry.frames * geometry.page_size
+    for name, value in (("start", area.start), ("bytes", area.bytes)):
+        require(value % size == 0, f"{field}.{name}", f"{value:#x} is not a multiple of the page size, {size:#x}")
+    require(area.bytes > 0, f"{field}.bytes", "it is not positive")
+    fits = 0 <= area.start and area.start + area.bytes <= reach
+    last = area.start + area.bytes - 1
+    require(fits, field, f"{area.start:#x} to {last:#x} is not within the bitmap's {reach:#x} bytes")
 
 
 def refuse_impossible_ranges(geometry: Geometry) -> None:

@@ -1,10 +1,10 @@
 """The whole: what each frame is used for, and what must hold across the bitmap, the ranges and the page tables.
 
 The state joins that of the frames and that of the mappings to what only the manager knows: what it took each frame
-for, which pages of the kernel's range are kernel pages, and which frame each of these holds. A frame belongs to the
-kernel's image, or is free, or holds a table, or is one of kernel pages (slabs of the heap are kernel pages too), or was
-given to a caller of `frame.allocate`. Every change below is a single step. What a caller asks for is a sequence of
-them: kernel pages are begun, extended page by page, shrunk page by page, and ended.
+for, which pages of the kernel's range are kernel pages, and which frame each of these holds. A frame is one of those
+that never are free (the kernel's image lies in such), or is free, or holds a table, or is one of kernel pages (slabs of
+the heap are kernel pages too), or was given to a caller of `frame.allocate`. Every change below is a single step. What
+a caller asks for is a sequence of them: kernel pages are begun, extended page by page, shrunk page by page, and ended.
 
 Here are the state, its invariants, and what changes frames, tables and processes. Mappings are in manager_mappings,
 ranges in manager_ranges, kernel pages in manager_pages; manager_law has all operations, and what follows.
@@ -102,14 +102,15 @@ def free_frames_are_unused(s: Memory, frame: Number) -> Truth:
     return implies(s.is_free(frame), s.use(frame) == UNUSED)
 
 
-@clause("only memory above the kernel's image and in the bitmap's reach is used")
+@clause("only memory that may be free is used")
 def only_memory_is_used(s: Memory, frame: Number) -> Truth:
-    return implies(s.use(frame) != UNUSED, s.exists(frame) & (s.image <= frame) & (frame < s.reach))
+    memory = s.exists(frame) & neg(s.never_free(frame)) & (0 <= frame) & (frame < s.reach)
+    return implies(s.use(frame) != UNUSED, memory)
 
 
-@clause("every frame is free, or the kernel image's, or accounted for by a table, kernel pages or its allocation")
+@clause("every frame is free, or never free, or accounted for by a table, kernel pages or its allocation")
 def every_frame_is_accounted_for(s: Memory, frame: Number) -> Truth:
-    return implies(s.exists(frame) & neg(s.is_free(frame)), (frame < s.image) | (s.use(frame) != UNUSED))
+    return implies(s.exists(frame) & neg(s.is_free(frame)), s.never_free(frame) | (s.use(frame) != UNUSED))
 
 
 @clause("each table is a live process's, or the kernel's")
@@ -191,7 +192,7 @@ INVARIANTS = (
 # What the components guarantee of their part of the state, as far as it matters here; only their operations change it.
 GUARANTEED = (
     bitmap.free_frames_are_reached,
-    bitmap.image_is_never_free,
+    bitmap.never_free_frames_are_not_free,
     bitmap.only_existing_frames_are_free,
     paging.each_page_is_a_use,
     paging.pages_belong_to_the_living,

@@ -42,7 +42,7 @@ def no_frame_is_free_and_mapped(s: Memory, space: Number, page: Number, frame: N
 @clause("no frame holds a table and is free, or handed out to anybody else")
 def tables_are_apart(s: Memory, frame: Number, kernel_page: Number) -> Truth:
     by_kernel_page = manager.is_kernel_page(s, kernel_page) & (s.frame_at(kernel_page) == frame)
-    others = s.is_free(frame) | (frame < s.image) | manager.takes_back_what_was_given(s, frame) | by_kernel_page
+    others = s.is_free(frame) | s.never_free(frame) | manager.takes_back_what_was_given(s, frame) | by_kernel_page
     return implies(manager.holds_a_table(s, frame), neg(others))
 
 
@@ -54,7 +54,7 @@ def kernel_pages_share_no_frame(s: Memory, kernel_page: Number, second: Number) 
 
 @clause("what is not free is the kernel's, a live process's table, or a frame.allocate not yet undone")
 def only_the_living_hold_memory(s: Memory, frame: Number) -> Truth:
-    kernels = (frame < s.image) | (s.use(frame) == manager.PAGES)
+    kernels = s.never_free(frame) | (s.use(frame) == manager.PAGES)
     tables = manager.holds_a_table(s, frame) & s.lives(s.owner(frame))
     accounted_for = kernels | tables | manager.takes_back_what_was_given(s, frame)
     return implies(s.exists(frame) & neg(s.is_free(frame)), accounted_for)

@@ -3,7 +3,7 @@
 A slot is a power of two bytes, and the page is cut into slots from its first byte to its last; so a slot is aligned to
 its own size, and to whatever a size that fits in it is naturally aligned to. The page begins with a header of fixed
 size, then comes a bitmap with a bit for each slot. The slots that header and bitmap touch are never handed out: they
-are to the bitmap what the kernel's image is to that of the machine's frames (`spec/bitmap.py`), whose law it obeys.
+are never free by the bitmap's law (`spec/bitmap.py`).
 """
 
 from __future__ import annotations
@@ -104,6 +104,6 @@ THEOREMS = (
 
 
 @clause("if as many slots are free as there are objects, every object is free")
-def counts_every_object(s: Frames, frame: Number) -> Truth:
-    object_ = (s.image <= frame) & (frame < s.reach)
-    return implies((s.count == s.reach - s.image) & object_, s.is_free(frame))
+def counts_every_object(s: Frames, head: Number, frame: Number) -> Truth:
+    object_ = (head <= frame) & (frame < s.reach)
+    return implies((s.count == s.reach - head) & object_, s.is_free(frame))

@@ -25,8 +25,8 @@ class Allocator(RuleBasedStateMachine):
     def start(self) -> None:
         self.tested = ctypes.CDLL(str(LIBRARY))
         self.tested.start()
-        self.frames = Bitmap(FRAMES, IMAGE)
-        self.frames.add(0, FRAMES)
+        self.frames = Bitmap(FRAMES, [(0, IMAGE)])
+        self.frames.add(IMAGE, FRAMES)
         self.pages = Buddy(DEPTH)
 
     @rule()

@@ -149,7 +149,7 @@ def examine(memory_map: MemoryMap, source: Source, geometry: Geometry) -> Findin
         records,
         geometry.page_shift,
         geometry.frames,
-        geometry.kernel_image_frames,
+        geometry.never_free_frames,
         geometry.frame_free == TRUSTING,
     )
     return Findings(

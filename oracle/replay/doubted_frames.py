@@ -28,7 +28,7 @@ class DoubtedFrames:
     def add(self, frames: Iterable[int]) -> None:
         """These may be free or not; of those that never are free there is no doubt."""
         bitmap = self.bitmap
-        self.frames.update(frame for frame in frames if frame >= bitmap.image and bitmap.exists(frame))
+        self.frames.update(frame for frame in frames if bitmap.exists(frame) and not bitmap.is_never_free(frame))
 
     def settle(self, frame: int | None) -> bool:
         """Whether a frame is in doubt; from now on it isn't."""

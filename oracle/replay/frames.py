@@ -26,7 +26,7 @@ from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
 from memoracle.spec import boot as boot_law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import ALLOW, REFUSE, TRUSTING
+from memoracle.spec.geometry import ALLOW, REFUSE, TRUSTING, Geometry
 from memoracle.trace import events
 from memoracle.trace.events import number
 
@@ -40,6 +40,7 @@ class FrameReplay:
     kernel_page_frames: the frames of kernel pages as far as they are known, and the line that allocated each.
     warnings: the line, and what was let pass there but is worth knowing.  uses: by frame, how many pages show it.
     shown_by: the words for a page that shows a frame.  ran_out: whether there was no free frame at any moment.
+    unnamed: stands for a frame that is mapped but not known: one that nobody frees, if there is one.
     doubts: what a fault has left in doubt.  spread: links it to the doubts of other components.
     most_missing: how many frames one of the latest operations may have failed to free.  was_free: told of each frame
     that was handed out wrongly.
@@ -54,6 +55,7 @@ class FrameReplay:
         self.safe = rules.safe
         self.exact = rules.level == EXACT and not rules.private_frames
         self.trusting = geometry.frame_free == TRUSTING
+        self.unnamed = unnamed_frame(geometry)
         self.law_of_free = law.free_trusting if self.trusting else law.free
         self.warnings: list[tuple[int, str]] = []
         self.uses: dict[int, int] = {}
@@ -64,9 +66,7 @@ class FrameReplay:
         self.warned: set[int] = set()
         self.ran_out = False
         self.kernel_page_frames: dict[int, int] = {}
-        bitmap = Bitmap(geometry.frames, geometry.kernel_image_frames, self.trusting)
-        bitmap.add(0, geometry.frames)
-        self.begin(bitmap)
+        self.start([Record(0, geometry.frames << geometry.page_shift, reference.USABLE)])
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -86,8 +86,8 @@ class FrameReplay:
     def start(self, records: Iterable[Record]) -> None:
         """The frames that exist are those of a memory map."""
         geometry = self.geometry
-        image, shift = geometry.kernel_image_frames, geometry.page_shift
-        self.begin(reference.boot(list(records), shift, geometry.frames, image, self.trusting))
+        never_free, shift = geometry.never_free_frames, geometry.page_shift
+        self.begin(reference.boot(list(records), shift, geometry.frames, never_free, self.trusting))
 
     def begin(self, bitmap: Bitmap) -> None:
         """These are the frames, and no line has spoken of any yet."""
@@ -175,7 +175,7 @@ class FrameReplay:
         free: whether the frame is by the trace.
         """
         self.spread()
-        if frame is None or frame < self.bitmap.image:
+        if frame is None or self.bitmap.is_never_free(frame):
             return False
         if not self.doubts.settle(frame) and not self.doubts.settle_counted(frame, free):
             return False
@@ -363,8 +363,8 @@ class FrameReplay:
         bitmap, name = self.bitmap, f"frame {frame}"
         if not 0 <= frame < bitmap.frames:
             return f"{name} is outside the bitmap, which has frames 0 to {bitmap.frames - 1}"
-        if frame < bitmap.image:
-            return f"{name} is the kernel image's"
+        if bitmap.is_never_free(frame):
+            return f"{name} is the kernel image's" if self.geometry.never_free is None else f"{name} is never free"
         if bitmap.is_free(frame):
             return f"{name} is {already}free{since(self.lines[frame], 'freed by')}{self.mapped(frame)}"
         if not bitmap.exists(frame):
@@ -390,6 +390,14 @@ class FrameReplay:
         bits = f"{bitmap.words[frame // BITS]:064b}"[: bitmap.frames - first]
         told = {"frame": frame, "state": state, "line": self.lines[frame] or None, "first": first, "bits": bits}
         return told | self.totals()
+
+
+def unnamed_frame(geometry: Geometry) -> int:
+    """A frame that is never free, or else one that does not exist; the last one where an address has no room for it."""
+    for first, _ in geometry.never_free_frames:
+        return first
+    fits = (geometry.frames + 1) << geometry.page_shift <= 1 << geometry.physical_address_bits
+    return geometry.frames if fits else geometry.frames - 1
 
 
 def no_lines(frames: int) -> memoryview:

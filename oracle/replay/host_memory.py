@@ -6,7 +6,7 @@ import os
 
 from memoracle.spec.geometry import Geometry, require
 
-BITMAP = 2  # bits a frame: whether it is free, and whether it exists
+BITMAP = 3  # bits a frame: whether it is free, whether it exists, and whether it is never free
 GIB = 1 << 30
 
 

@@ -135,7 +135,7 @@ class KernelPagesReplay(HeldKernelPages):
         cache = manager.WRITE_BACK if exact else pages.some_type
         for place in range(block.mapped):
             virtual = self.address_of(block.page + place)
-            frame = block.frames.get(place, 0)  # in the place of an unknown frame one of the image's, which none frees
+            frame = block.frames.get(place, self.frames.unnamed)
             leaf = Leaf(frame << self.geometry.page_shift, cache)
             settled = pages.is_settled(0, virtual, mapped=False)
             if found is None and not self.rules.safe and virtual in pages.made[0] and not settled:

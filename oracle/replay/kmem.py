@@ -98,8 +98,8 @@ class KmemReplay:
         """The state of the law in which a page is live, or is free."""
         return law.Frames(
             reach=LARGEST,
-            image=0,
             count=0,
+            never_free=lambda frame: False,
             exists=lambda frame: True,
             is_free=lambda frame: not live,
             in_use=lambda frame: live,

@@ -18,6 +18,7 @@ from memoracle.spec.geometry import (
     ADDRESS_SPACE,
     DEFAULT,
     PRESETS,
+    Area,
     Geometry,
     GeometryError,
     Piece,
@@ -33,6 +34,7 @@ BESIDE: Final[Mapping[str, Sequence[str]]] = {
     "page_size": ("leaf_level",),
     "frames": ("page_size", "physical_address_bits"),
     "kernel_image_frames": ("frames",),
+    "never_free": ("page_size", "frames"),
     "kernel_range": ("page_size",),
     "kernel_reserved": ("kernel_range",),
     "process_range": ("page_size",),
@@ -81,11 +83,13 @@ def geometry_from(source: object) -> Geometry:
     base = preset(name)
     for key in changes:
         require(key in READERS, key, f"unknown key; a geometry has preset, {', '.join(READERS)}")
+    both = "never_free" in changes and "kernel_image_frames" in changes
+    require(not both, "never_free", "it is given beside kernel_image_frames, which is its short form; give one of them")
     read = {key: READERS[key](key, value) for key, value in changes.items()}
     try:
         return dataclasses.replace(base, **read)
     except GeometryError as fault:
-        key = fault.field.partition(".")[0]
+        key = re.split(r"[.\[]", fault.field)[0]
         unsaid = [key for key in (key, *BESIDE.get(key, ())) if key not in read]
         raise GeometryError(fault.field, fault.message + from_preset(unsaid, name)) from None
 
@@ -146,22 +150,26 @@ def numbers(field: str, value: object) -> tuple[int, ...]:
     return tuple(number(name, content) for name, content in each(field, value))
 
 
-def pair(field: str, value: object, first: str) -> tuple[int, int]:
-    """The two numbers of a table that has the keys `first` and `pages`, and no other."""
+def pair(field: str, value: object, first: str, second: str) -> tuple[int, int]:
+    """The two numbers of a table that has these two keys, and no other."""
     keys = table(field, value)
     for key in keys:
-        require(key in (first, "pages"), f"{field}.{key}", "unknown key")
-    for key in (first, "pages"):
+        require(key in (first, second), f"{field}.{key}", "unknown key")
+    for key in (first, second):
         require(key in keys, f"{field}.{key}", "missing")
-    return number(f"{field}.{first}", keys[first]), number(f"{field}.pages", keys["pages"])
+    return number(f"{field}.{first}", keys[first]), number(f"{field}.{second}", keys[second])
 
 
 def page_range(field: str, value: object) -> Range:
-    return Range(*pair(field, value, "start"))
+    return Range(*pair(field, value, "start", "pages"))
 
 
 def pieces(field: str, value: object) -> tuple[Piece, ...]:
-    return tuple(Piece(*pair(name, content, "page")) for name, content in each(field, value))
+    return tuple(Piece(*pair(name, content, "page", "pages")) for name, content in each(field, value))
+
+
+def areas(field: str, value: object) -> tuple[Area, ...]:
+    return tuple(Area(*pair(name, content, "start", "bytes")) for name, content in each(field, value))
 
 
 def policies(field: str, value: object) -> tuple[tuple[str, str], ...]:
@@ -176,6 +184,7 @@ READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "page_size": number,
     "frames": number,
     "kernel_image_frames": number,
+    "never_free": areas,
     "physical_address_bits": number,
     "kernel_range": page_range,
     "kernel_reserved": pieces,
@@ -183,6 +192,7 @@ READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "leaf_level": number,
     "pat_register": number,
     "heap_classes": numbers,
+    "frame_allocator": text,
     "frame_free": text,
     "heap_alignment": number_or_text,
     "free_while_mapped": text,

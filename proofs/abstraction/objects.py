@@ -50,7 +50,10 @@ def bit(words: Any, position: Number) -> Truth:
 
 
 def frames_of(bitmap: Any) -> bitmap_law.Frames:
-    """The frames of a bitmap. What was handed out is whatever exists, is not free, and is not the image's."""
+    """The frames of a bitmap. What was handed out is whatever exists, is not free, and may be free."""
+
+    def never_free(frame: Number) -> Truth:
+        return bit(bitmap.never_free, frame)
 
     def exists(frame: Number) -> Truth:
         return bit(bitmap.existing, frame)
@@ -63,11 +66,11 @@ def frames_of(bitmap: Any) -> bitmap_law.Frames:
 
     return bitmap_law.Frames(
         reach=bitmap.frames,
-        image=bitmap.image,
         count=bitmap.free_frames,
+        never_free=never_free,
         exists=exists,
         is_free=is_free,
-        in_use=lambda frame: exists(frame) & neg(is_free(frame)) & (bitmap.image <= frame),
+        in_use=lambda frame: exists(frame) & neg(is_free(frame)) & neg(never_free(frame)),
         free_below=free_below,
     )
 

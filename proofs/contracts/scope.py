@@ -107,13 +107,13 @@ _ADDRESSES = (0, 1 << 12, 1 << 21, 3 << 30, (1 << 32) - (1 << 12), 1 << 40, 1 <<
 
 _GIB = 1 << 30
 _KERNEL = 0xFFFF_8000_0000_0000  # where the kernel's range starts
-_SMALL_MACHINE = Machine(4, 1, 3, Layout(40, 0x0007_0406_0007_0406), _KERNEL, 1, 0)
+_SMALL_MACHINE = Machine(4, ((0, 1),), 3, Layout(40, 0x0007_0406_0007_0406), _KERNEL, 1, 0)
 
 
 def _frames(count: int) -> Bitmap:
     """A bitmap of so many frames, all of them free but the first."""
-    bitmap = Bitmap(count, 1)
-    bitmap.add(0, count)
+    bitmap = Bitmap(count, [(0, 1)])
+    bitmap.add(1, count)
     return bitmap
 
 
@@ -123,10 +123,10 @@ _UPPER = 0xFFFF_8000_0000_0000
 
 SCOPES: Mapping[str, Scope] = {
     "bitmap": Scope(
-        "bitmaps of 66 frames in two words with the image up to their border, checked and trusting",
+        "bitmaps of 66 frames in two words, those that are never free at their border, checked and trusting",
         {
             "Bitmap.__init__.frames": (1, 2, 63, 64, 65, 66, 128, 129),
-            "Bitmap.__init__.image": (1, 2, 63, 64, 65, 66, 128, 129),
+            "never_free": ((), ((0, 1),), ((0, 2), (1, 63)), ((0, 64), (65, 66)), ((127, 128),), ((0, 129),)),
             "trusting": (False, True),
             "frame": (0, 62, 63, 64, 65),
             "first": (0, 62, 63, 64, 65, 66),
@@ -135,7 +135,7 @@ SCOPES: Mapping[str, Scope] = {
             "set_bits.first": (0, 1, 62, 63, 64, 65, 127, 128, 129, 191),
             "set_bits.last": (1, 2, 63, 64, 65, 66, 127, 128, 129, 191, 192),
         },
-        {"Bitmap.__init__.frames": (66,), "Bitmap.__init__.image": (63, 65)},
+        {"Bitmap.__init__.frames": (2, 66), "never_free": ((), ((0, 62), (63, 65)))},
     ),
     "boot": Scope(
         "up to three records within 8 bytes, or two over the end of memory; pages of 1, 2 and 4 bytes",
@@ -147,7 +147,7 @@ SCOPES: Mapping[str, Scope] = {
             "page_shift": (0, 1, 2),
             "boot.page_shift": (1,),
             "frames": (3,),
-            "image": (1, 2),
+            "never_free": (((0, 1),), ((1, 3), (1, 2)), ()),
             "trusting": (False, True),
             "holes": _disjoint(4),
             "runs": _disjoint(4),
@@ -201,7 +201,7 @@ SCOPES: Mapping[str, Scope] = {
         {"process": (1,), "virtual": (0, 1 << 39, _UPPER), "leaf": (Leaf(1 << 30, 6),)},
     ),
     "manager": Scope(
-        "3 frames of 1 GiB above the image, a kernel range of 2 pages, a process with a range of 1",
+        "3 frames of 1 GiB beside one that is never free, a kernel range of 2 pages, a process with a range of 1",
         {
             "machine": (_SMALL_MACHINE, _SMALL_MACHINE._replace(reserved=((1, 1),))),
             "records": (None, [Record(0, 3 * _GIB, 1)]),

@@ -52,8 +52,8 @@ def lawful_transitions(depth: int) -> int:
 
 
 def bitmap_run(frames: int) -> tuple[int, int, int]:
-    """Of a bitmap with so many frames above the image's one: states, allocations and frees in them."""
-    start = Bitmap(frames + 1, 1)
+    """Of a bitmap with so many frames beside one that is never free: states, allocations and frees in them."""
+    start = Bitmap(frames + 1, [(0, 1)])
     start.add(1, frames + 1)
     known, queue, taken, freed = {tuple(start.words)}, [start], 0, 0
     for bitmap in queue:
@@ -165,7 +165,7 @@ def buddy_models(depth: int) -> int:
 
 @cache
 def bitmap_models(frames: int) -> int:
-    """How many states of a bitmap with so many frames above the image's one, all of which exist, satisfy the law."""
+    """How many states of a bitmap of so many frames and one that is never free, which all exist, satisfy the law."""
     reach = frames + 1
     cells: dict[tuple[object, ...], Sequence[int]] = {("below", 0): range(reach)}
     for frame in range(reach):
@@ -176,8 +176,8 @@ def bitmap_models(frames: int) -> int:
     def counting(count: int) -> Callable[[Callable[..., int]], bitmap_law.Frames]:
         return lambda read: bitmap_law.Frames(
             reach=reach,
-            image=1,
             count=count,
+            never_free=lambda frame: frame == 0,
             exists=lambda frame: 0 <= frame < reach,
             is_free=lambda frame: bool(read("free", frame)),
             in_use=lambda frame: 1 <= frame and not read("free", frame),
@@ -298,7 +298,7 @@ def computations(component: str) -> list[Computation]:
 
 def _all() -> list[Computation]:
     depth, theorem = f"bounded: depth <= {DEPTHS[-1]}", "theorem"
-    frames = f"bounded: up to {FRAMES[-1]} frames above the image"
+    frames = f"bounded: up to {FRAMES[-1]} frames beside one that is never free"
     tables = "bounded: up to 3 processes, 3 entries and 3 values"
     states = f"ranges of depth 0, 1, ... have {_up_to(formulas.states)} states: a(d) = a(d-1)^2 + 1, OEIS A003095"
     transitions = f"the reference has {_up_to(formulas.transitions)} transitions between them, each undone by another"

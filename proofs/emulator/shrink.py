@@ -111,7 +111,7 @@ def as_test(failed: Failed) -> str:
     trial, _, wrong = found
     reach, frames = REACH[failed.site.level], ", ".join(map(hex, replay.frames))
     lines = [
-        f"bitmap = Bitmap({reach:#x}, 1)",
+        f"bitmap = Bitmap({reach:#x}, [(0, 1)])",
         f"for frame in [{frames}]:",
         "    bitmap.add(frame, frame + 1)",
         f"layout = Layout({LAYOUT.physical_address_bits}, {LAYOUT.pat_register:#018x})",

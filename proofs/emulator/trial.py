@@ -37,7 +37,7 @@ class Trial:
         self.frames = frames
         self.index = index
         reach = REACH[site.level]
-        self.bitmap = Bitmap(reach, 1)
+        self.bitmap = Bitmap(reach, [(0, 1)])
         for frame in frames:
             self.bitmap.add(frame, frame + 1)
         self.paging = Paging(self.bitmap, KernelHalf(), LAYOUT, site.level, reach)

@@ -230,10 +230,10 @@ FRAMES_SCOPE = "bounded: three frames, of which the last does not exist"
 
 
 def spurious(broken_first: Sequence[Clause], freeing: Operation = bitmap.free_trusting) -> Variant:
-    """Frame 0 is the image's, frame 1 is memory, frame 2 does not exist; each may be freed at any time."""
+    """Frame 0 is never free, frame 1 is memory, frame 2 does not exist; each may be freed at any time."""
     frames = range(-1, 4)
     functions = dict.fromkeys(("exists", "is_free", "in_use", "free_below"), ("frame",))
-    start = bitmap.add(bitmap.empty(3, 1), 1)
+    start = bitmap.add(bitmap.empty(3, lambda frame: frame == 0), 1)
     domain = Domain({"frame": frames, "later": frames}, functions)
     return Variant(start, (bitmap.allocate, freeing), broken_first, domain, then=bitmap.allocate)
 

@@ -28,13 +28,13 @@ from memoracle.spec.paging import page_is_unmapped, space_of
 
 SHIFT = 30
 START = 0xFFFF_8000_0000_0000
-FRAMES, IMAGE, DEPTH = 4, 1, 1
+FRAMES, NEVER_FREE, DEPTH = 4, ((0, 1),), 1
 FRAMES_OF_TWO = 6  # of a machine on which two processes run
 PROCESSES = (0, 1)
 LOWER, UPPER = 0, START + (1 << SHIFT)  # a page of the lower half, and the kernel's range's last
 PAGES = (LOWER, START, UPPER)
 KERNEL_PAGES = range(1 << DEPTH)
-MAPPED = (0, 1, FRAMES)  # the frames that are mapped: the image's, the first above it, and a device's
+MAPPED = (0, 1, FRAMES)  # the frames that are mapped: one that is never free, the first that may be, a device's
 
 FUNCTIONS = {
     **dict.fromkeys(("exists", "is_free", "free_below", "use", "owner"), ("frame",)),
@@ -63,7 +63,7 @@ def domain(frames: int, processes: Sequence[int]) -> Domain:
 
 def machine(frames: int = FRAMES) -> Manager:
     layout = Layout(40, 0x0007_0406_0007_0406)
-    return Manager(Machine(frames, IMAGE, 3, layout, START, DEPTH, 0))
+    return Manager(Machine(frames, NEVER_FREE, 3, layout, START, DEPTH, 0))
 
 
 # Tables: a space has one below the PML4 while it maps anything
@@ -304,14 +304,14 @@ def _first(state: law.Memory, choice: Values) -> int:
 
 
 def manager_system() -> System:
-    scope = "bounded: 3 frames above the image, pages of 1 GiB, a kernel range of 2 pages, the kernel and a process"
+    scope = "bounded: 3 frames and one never free, pages of 1 GiB, a kernel range of 2 pages, the kernel and a process"
     imports = (
         "from memoracle.impl.manager import Machine, Manager\n"
         "from memoracle.impl.paging import Leaf\n"
         "from memoracle.impl.pte import Layout"
     )
     layout = "Layout(40, 0x7040600070406)"
-    said = f"Manager(Machine({FRAMES}, {IMAGE}, 3, {layout}, {START:#x}, {DEPTH}, 0))"
+    said = f"Manager(Machine({FRAMES}, {NEVER_FREE}, 3, {layout}, {START:#x}, {DEPTH}, 0))"
     return System("manager", scope, imports, "manager", {said: machine}, lambda m: {"": part(m)}, lambda m: calls())
 
 
@@ -320,7 +320,7 @@ def two_processes_system() -> System:
     said = next(iter(small.starts)).replace(f"({FRAMES},", f"({FRAMES_OF_TWO},")
     return replace(
         small,
-        scope="bounded: 5 frames above the image, pages of 1 GiB, two processes with the same page, a frame shared",
+        scope="bounded: 5 frames and one never free, pages of 1 GiB, two processes with the same page, a frame shared",
         starts={said: partial(machine, FRAMES_OF_TWO)},
         parts=lambda manager: {"": part(manager, (0, 1, 2))},
         calls=calls_of_two,

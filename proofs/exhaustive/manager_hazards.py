@@ -60,9 +60,9 @@ DOMAIN = Domain(
 
 
 def start(frames: int = len(FRAMES)) -> law.Memory:
-    """Before the memory map is read.  frames: how many there may be above the image."""
+    """Before the memory map is read.  frames: how many there may be beside frame 0, which is never free."""
     mappings = paging.unmapped(SHIFT, 40, 0x0007_0406_0007_0406, frames + 1 << SHIFT)
-    return law.booted(bitmap.empty(frames + 1, 1), mappings, START, 1, lambda kernel_page: False)
+    return law.booted(bitmap.empty(frames + 1, lambda frame: frame == 0), mappings, START, 1, lambda kernel_page: False)
 
 
 def whole() -> Variant:

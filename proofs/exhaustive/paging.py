@@ -25,7 +25,7 @@ from memoracle.spec import paging_theorems, tables
 from memoracle.spec.clauses import Clause, Operation, Truth, clause, implies
 from memoracle.spec.kernel_half import never_exits_the_kernel, process_lives
 
-SHIFT, LEVEL, FRAMES, IMAGE = 21, 2, 5, 1
+SHIFT, LEVEL, FRAMES = 21, 2, 5
 FRAMES_OF_TWO = 7  # where two processes run
 SHARED, BESIDE, APART, UPPER = 0, 1 << 21, 1 << 30, 0xFFFF_8000_0000_0000
 PAGES = (SHARED, BESIDE, APART, UPPER)
@@ -51,7 +51,7 @@ def of_tables(of: Clause) -> Clause:
 @clause("nobody else takes frames here, so each is free or holds a table")
 def no_frame_is_lost(s: Whole, table: int) -> Truth:
     held = s.tables.is_free(table) | (s.tables.level(table) != 0)
-    return implies((IMAGE <= table) & (table < s.frames), held)
+    return implies((1 <= table) & (table < s.frames), held)
 
 
 SAID = ("physical", "cache", "writable", "executable", "global_")  # of a page that is mapped
@@ -84,8 +84,8 @@ CLAUSES = (
 
 
 def small(count: int = FRAMES) -> Paging:
-    frames = Bitmap(count, IMAGE)
-    frames.add(0, count)
+    frames = Bitmap(count, [(0, 1)])
+    frames.add(1, count)
     return Paging(frames, KernelHalf(), LAYOUT, LEVEL, count)
 
 

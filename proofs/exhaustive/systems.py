@@ -184,14 +184,18 @@ def every_in_reach(state: bitmap_law.Frames, first: int, last: int) -> bitmap_la
 TURN_UP = Operation(bitmap_law.add.name, bitmap_law.add.says, (), (), every_in_reach, ("first", "last"))
 
 
+def lowest_that_may_be_free(bitmap: Bitmap) -> int:
+    return next(frame for frame in range(bitmap.frames + 1) if not bitmap.is_never_free(frame))
+
+
 def bitmap_domain(bitmap: Bitmap) -> Domain:
     """What is in use is seen only where it is checked: a trusting bitmap may be given back what somebody uses."""
-    return _frames(range(max(0, bitmap.image - 2), bitmap.frames + 1), bitmap.trusting)
+    return _frames(range(max(0, lowest_that_may_be_free(bitmap) - 2), bitmap.frames + 1), bitmap.trusting)
 
 
 @cache
 def _frames(frames: range, trusting: bool) -> Domain:
-    functions = ("exists", "is_free", "free_below", *(() if trusting else ("in_use",)))
+    functions = ("never_free", "exists", "is_free", "free_below", *(() if trusting else ("in_use",)))
     return Domain({"frame": frames, "later": frames}, dict.fromkeys(functions, ("frame",)))
 
 
@@ -218,10 +222,12 @@ def bitmap_part(bitmap: Bitmap) -> Part:
 
 def bitmap_calls(bitmap: Bitmap) -> Sequence[Call | Question]:
     calls: list[Call | Question] = []
-    reached = range(bitmap.image - 1, bitmap.frames)
-    at_boot = bitmap.frontier == 0 and all(bitmap.exists(f) == bitmap.is_free(f) for f in reached[1:])
-    for first, last in product(range(bitmap.image - 1, bitmap.frames + 1), range(bitmap.frames + 2)) if at_boot else ():
-        new = range(max(first, bitmap.image), min(last, bitmap.frames))
+    lowest_first = lowest_that_may_be_free(bitmap) - 1
+    reached = range(max(0, lowest_first), bitmap.frames)
+    untouched = (bitmap.exists(f) == (bitmap.is_free(f) or bitmap.is_never_free(f)) for f in reached)
+    at_boot = bitmap.frontier == 0 and all(untouched)
+    for first, last in product(range(lowest_first, bitmap.frames + 1), range(bitmap.frames + 2)) if at_boot else ():
+        new = range(max(first, 0), min(last, bitmap.frames))
         if first <= last and not any(map(bitmap.exists, new)):
             add = partial(lambda bitmap, first, last: bitmap.add(first, last), first=first, last=last)
             calls.append(Call(f"@.add({first}, {last})", add, TURN_UP, {"first": first, "last": last}, silent=True))
@@ -242,9 +248,9 @@ def bitmap_calls(bitmap: Bitmap) -> Sequence[Call | Question]:
 
 
 def bitmap_system() -> System:
-    sizes = ((1, 1), (2, 1), (4, 1), (66, 63))
-    starts = {f"Bitmap({f}, {i}, {t})": partial(Bitmap, f, i, t) for f, i in sizes for t in (False, True)}
-    scope = "bounded: up to 3 frames above the image, within a word and across two"
+    sizes = ((1, ((0, 1),)), (2, ()), (4, ((1, 2),)), (66, ((0, 62), (63, 64))))
+    starts = {f"Bitmap({f}, {n}, {t})": partial(Bitmap, f, n, t) for f, n in sizes for t in (False, True)}
+    scope = "bounded: up to 3 frames that may be free, others between them, within a word and across two"
     imports = "from memoracle.impl.bitmap import Bitmap"
     return System("bitmap", scope, imports, "bitmap", starts, lambda bitmap: {"": bitmap_part(bitmap)}, bitmap_calls)
 

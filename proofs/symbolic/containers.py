@@ -219,7 +219,10 @@ class Words(Unasked):
     def at(self, at: Function) -> None:
         self._at = at
 
-    def __getitem__(self, index: Number) -> Number:
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            assert index == slice(None)  # all of it: other slices are not read
+            return self.copy()
         self.run.assert_and_assume("an index lies in its array", (0 <= index) & (index < self.length))
         return self.at(index)
 

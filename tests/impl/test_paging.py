@@ -18,8 +18,8 @@ LAYOUT = Layout(40, 0x0005_0406_0001_0406)
 
 
 def paging_of(level: int, frames: int = FRAMES) -> Paging:
-    bitmap = Bitmap(frames, 1)
-    bitmap.add(0, frames)
+    bitmap = Bitmap(frames, [(0, 1)])
+    bitmap.add(1, frames)
     return Paging(bitmap, KernelHalf(), LAYOUT, level, frames)
 
 

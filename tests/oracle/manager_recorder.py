@@ -79,8 +79,8 @@ class Recorder:
         self.random = random
         records = random.choice(MAPS)
         layout = Layout(GEOMETRY.physical_address_bits, GEOMETRY.pat_register)
-        image, level = GEOMETRY.kernel_image_frames, GEOMETRY.leaf_level
-        self.manager = Manager(Machine(GEOMETRY.frames, image, level, layout, KERNEL, 4, 3, ((0, 2),)), records)
+        never_free, level = GEOMETRY.never_free_frames, GEOMETRY.leaf_level
+        self.manager = Manager(Machine(GEOMETRY.frames, never_free, level, layout, KERNEL, 4, 3, ((0, 2),)), records)
         self.frames = self.manager.paging.frames = Frames(self.manager)
         self.events: list[Event] = [{"op": "boot", "memory_map": [record._asdict() for record in records]}]
         self.wrong: dict[int, Answers] = {}

@@ -10,6 +10,7 @@ from memoracle.impl.bitmap import Bitmap, set_bits
 from memoracle.proofs.abstraction.objects import bit
 from memoracle.proofs.components.bitmap.law import MOST_FRAMES, proved, unknown
 from memoracle.proofs.components.bitmap.symbolic_bitmap import (
+    ARRAYS,
     SymbolicBitmap,
     is_the_laws,
     unknown_code,
@@ -18,8 +19,9 @@ from memoracle.proofs.components.bitmap.symbolic_bitmap import (
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.containers import Set, Words
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.extents import Extents
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
-from memoracle.proofs.symbolic.loops import Measure, cut
+from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Number, Operation, Truth, at_least, at_most, implies, neg
 from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
@@ -165,19 +167,20 @@ def setting_bits(run: Run) -> None:
             run.assert_goal("there are such bits", (0 <= first) & (first < last) & (last <= words.length << 6))
             before = words.copy()
             words.at = run.function(f"set#{next(run.count)}", "word")
-            run.assume_for_all(("frame",), lambda frame: bits_are_set(before, words, first, last, frame))
+            after = words.copy()
+            run.assume_for_all(("frame",), lambda frame: bits_are_set(before, after, first, last, frame))
 
     run.replace(bitmap_code, "set_bits", stand_in)
 
 
-@proved("add.refines", "refinement", "the code of add adds each frame, but for the image's and those past the bitmap")
+@proved("add.refines", "refinement", "the code of add adds each frame, but for those outside the bitmap")
 def add_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
     setting_bits(run)
     first, last, trusting = run.any_number("frame"), run.any_number("frame"), bitmap.trusting
     run.assume(bitmap.frontier == 0)
-    start, end = at_least(first, state.image), at_most(last, state.reach)
-    among = lambda frame: implies((start <= frame) & (frame < end), law.adds_only_new_frames(state, frame))  # noqa: E731
+    start, end = at_least(first, 0), at_most(last, state.reach)
+    among = lambda frame: implies((start <= frame) & (frame < end), law.add.allows(state, frame=frame))  # noqa: E731
     run.assume_for_all(("frame",), among)
     run.call(bitmap.add, first, last)
     is_the_laws(run, bitmap, law.added(state, start, at_least(end, start)), trusting)
@@ -187,10 +190,12 @@ def add_refines(run: Run) -> None:
 def asked_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
     frame, trusting = run.any_number("frame"), bitmap.trusting
-    is_free, exists = (run.call(lambda ask=ask: bool(ask(frame))) for ask in (bitmap.is_free, bitmap.exists))
+    questions = (bitmap.is_free, bitmap.exists, bitmap.is_never_free)
+    is_free, exists, never_free = (run.call(lambda ask=ask: bool(ask(frame))) for ask in questions)
     reached = law.frame_is_in_reach(state, frame)
     run.assert_goal("whether a frame is free", law.tells_whether_free(state, frame, is_free))
     run.assert_goal("whether a frame exists", exists == (reached & state.exists(frame)))
+    run.assert_goal("whether a frame is never free", never_free == (reached & state.never_free(frame)))
     count = run.call(bitmap.count)
     run.assert_goal("how many frames are free", law.tells_the_count(state, count))
     other = run.number("answer", -HIGHEST, HIGHEST)
@@ -209,19 +214,49 @@ def reached_refines(run: Run) -> None:
         run.assert_goal("it is the one of the byte", frame is None or frame == address >> shift)
 
 
+class PuttingAside:
+    """The loop over the extents that are never free: what those before have is put aside, and nothing else."""
+
+    varies = ("first", "last")
+
+    def __init__(self, run: Run, extents: Extents) -> None:
+        self.extents = extents
+        self.words: Any = None
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        if self.words is None:
+            self.words = arguments[0]
+        frame = run.point("frame")
+        run.assert_goal(
+            "the frames of the extents before are put aside", bit(self.words, frame) == self.extents.seen(frame)
+        )
+        return Iterates()
+
+    def havoc(self, run: Run) -> None:
+        self.extents.forget()
+        self.words.at = run.function(f"aside#{next(run.count)}", "word", gives=None)
+        words, seen = self.words.copy(), self.extents.seen
+        run.assume_for_all(("frame",), lambda frame: bit(words, frame) == seen(frame))
+
+    def on_back_edge(self, run: Run, result: object) -> Measure:
+        self.extents.advance()
+        return self.on_entry(run, ())
+
+
 @proved("empty.refines", "refinement", "the reference starts as the law says, with arrays of its own")
 def empty_refines(run: Run) -> None:
-    reach, image = run.number("reach", 1, MOST_FRAMES), run.number("image", 1, MOST_FRAMES)
-    trusting = run.truth("trusting")
-    run.assume(image <= reach)
+    reach, trusting = run.number("reach", 1, MOST_FRAMES), run.truth("trusting")
+    extents = Extents.unknown(run, "frame", reach)
     setting_bits(run)
-    bitmap: Any = run.call(Bitmap, reach, image, trusting)  # its arrays are stand-ins
+    cut(run, bitmap_code, "set_bits", lambda words, first, last: PuttingAside(run, extents))
+    bitmap: Any = run.call(Bitmap, reach, extents, trusting)  # its arrays are stand-ins
     run.assert_goal("no word was searched", bitmap.frontier == 0 and not len(bitmap.reopened))
     bitmap.reopened = Set(run, lambda word: False, "word")
-    is_the_laws(run, bitmap, law.empty(reach, image), trusting)
-    checked = run.call(Bitmap, reach, image)
+    is_the_laws(run, bitmap, law.empty(reach, extents.covers), trusting)
+    checked = run.call(Bitmap, reach)
     run.assert_goal("without a word about it, it is not trusting", checked.trusting is False)
-    shared = ("words", "existing", "reopened")
+    run.assert_goal("nor is any frame put aside", neg(bit(checked.never_free, run.point("frame"))))
+    shared = (*ARRAYS, "reopened")
     run.assert_goal(
         "two bitmaps share nothing", all(getattr(bitmap, name) is not getattr(checked, name) for name in shared)
     )

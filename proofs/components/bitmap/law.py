@@ -15,20 +15,20 @@ from memoracle.spec.clauses import Operation, implies, neg
 MOST_FRAMES = 1 << 52  # of 4 KiB, in 64-bit addresses
 FRAME = Sort("frame")
 SORTS = {"frame": FRAME, "later": FRAME, "first": FRAME, "last": FRAME, "word": Sort("word")}
-FUNCTIONS = dict.fromkeys(("exists", "is_free", "in_use", "free_below"), law_obligations.any_point("frame"))
+FUNCTIONS = dict.fromkeys(
+    ("never_free", "exists", "is_free", "in_use", "free_below"), law_obligations.any_point("frame")
+)
 
 
 def unknown(run: HypothesisPool) -> law.Frames:
-    """Any state: any number of frames, any image."""
+    """Any state: any number of frames, any of which may be put aside."""
     reach = run.number("reach", 1, MOST_FRAMES)
-    image = run.number("image", 1, MOST_FRAMES)
-    run.assume(image <= reach)
     run.touch(("frame",), (reach,))
     run.touch(("frame",), (0,))
     return law.Frames(
         reach=reach,
-        image=image,
         count=run.number("count"),
+        never_free=run.relation("never_free", "frame"),
         exists=run.relation("exists", "frame"),
         is_free=run.relation("is_free", "frame"),
         in_use=run.relation("in_use", "frame"),
@@ -37,9 +37,9 @@ def unknown(run: HypothesisPool) -> law.Frames:
 
 
 def initial(run: HypothesisPool) -> law.Frames:
-    """No frame exists but the image's."""
+    """No frame exists but those that are never free."""
     state = unknown(run)
-    return law.empty(state.reach, state.image)
+    return law.empty(state.reach, state.never_free)
 
 
 LAW = law_obligations.Law(

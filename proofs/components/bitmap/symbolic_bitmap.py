@@ -19,13 +19,13 @@ class SymbolicBitmap(Protocol):
     """The reference with stand-ins in the place of its attributes."""
 
     frames: Number
-    image: Number
     trusting: Truth
     length: Number
     free_frames: Number
     frontier: Number
     words: Words
     existing: Words
+    never_free: Words
     reopened: Set
 
     def add(self, first: Number, last: Number) -> None: ...
@@ -34,6 +34,7 @@ class SymbolicBitmap(Protocol):
     def take(self, frame: Number) -> bool: ...
     def exists(self, frame: Number) -> Truth: ...
     def is_free(self, frame: Number) -> Truth: ...
+    def is_never_free(self, frame: Number) -> Truth: ...
     def count(self) -> Number: ...
     def _lowest_word(self) -> Number | None: ...
     def _clear(self, frame: Number) -> None: ...
@@ -51,24 +52,22 @@ def unknown_code(run: Run, name: str = "") -> tuple[SymbolicBitmap, law.Frames]:
 
     Checked or trusting: what is given of a trusting bitmap is what its law leaves.
     """
-    words, existing = (run.function(f"{each}{name}", "word", gives=None) for each in ("words", "existing"))
-    reach, image = run.number(f"reach{name}", 1, MOST_FRAMES), run.number(f"image{name}", 1, MOST_FRAMES)
+    arrays = {each: run.function(f"{each}{name}", "word", gives=None) for each in ARRAYS}
+    reach = run.number(f"reach{name}", 1, MOST_FRAMES)
     length = reach + 63 >> 6
     frontier = run.number(f"frontier{name}", 0, MOST_FRAMES)
     reopened, count = run.relation(f"reopened{name}", "word"), run.number(f"count{name}")
     trusting = run.truth(f"trusting{name}")
-    run.assume(image <= reach, frontier <= length)
+    run.assume(frontier <= length)
     run.touch(("word",), (frontier,))
 
     def reference() -> SymbolicBitmap:
         bitmap: Any = object.__new__(Bitmap)
         bitmap.__dict__.update(
             frames=reach,
-            image=image,
             trusting=trusting,
             length=length,
-            words=Words(run, words, length),
-            existing=Words(run, existing, length),
+            **{each: Words(run, content, length) for each, content in arrays.items()},
             free_frames=count,
             frontier=frontier,
             reopened=Set(run, reopened, "word"),
@@ -87,13 +86,14 @@ def unknown_code(run: Run, name: str = "") -> tuple[SymbolicBitmap, law.Frames]:
     return reference(), state
 
 
+ARRAYS = ("words", "existing", "never_free")
 NOT_KEPT = ("in_use", "free_below")  # by the reference
 # Every attribute of a bitmap, and where it is compared after each call: in the law's state, or by itself.
 COMPARED = {
     "frames": "reach",
-    "image": "image",
     "free_frames": "count",
     "existing": "exists",
+    "never_free": "never_free",
     "words": "is_free",
     "trusting": "",
     "length": "",
@@ -108,9 +108,9 @@ def is_the_laws(run: Run, bitmap: SymbolicBitmap, state: law.Frames, trusting: T
     run.assert_goal("every attribute is compared", vars(bitmap).keys() == COMPARED.keys())
     run.assert_goal("it is as trusting as it was asked to be", bitmap.trusting == trusting)
     run.assert_goal("its length is that of a word for each 64 frames", bitmap.length == bitmap.frames + 63 >> 6)
-    for name in ("words", "existing"):
+    for name in ARRAYS:
         run.assert_goal(f"{name} is an array of its length", getattr(bitmap, name).length == bitmap.length)
-    run.assert_goal("its arrays are two", bitmap.words is not bitmap.existing)
+    run.assert_goal("its arrays are three", len({id(getattr(bitmap, name)) for name in ARRAYS}) == len(ARRAYS))
     run.assert_goal("the words that were reopened are known", reopened_are_known(bitmap, run.point("word")))
     run.assert_goal("the frontier stays in the bitmap", (0 <= bitmap.frontier) & (bitmap.frontier <= bitmap.length))
 

@@ -16,6 +16,7 @@ from memoracle.proofs.components.boot.law import proved, unknown
 from memoracle.proofs.components.boot.records import claims, filling, flaw_of, spoiling
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.extents import Extents
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.proofs.symbolic.values import Condition, Property, Relation
 from memoracle.spec import boot as law
@@ -26,14 +27,17 @@ class Making:
     """A loop that makes a list of intervals out of what it goes through.
 
     known: what holds of the list, given what it was at first, at any points, by what was seen when it is asked for.
+    varies: the loop's own variables.
     """
 
-    varies = ("record", "hole")
-
     def __init__(
-        self, source: Bag | Records, parameters: tuple[str, ...], known: Callable[[Intervals, Intervals], Condition]
+        self,
+        source: Bag | Records | Extents,
+        parameters: tuple[str, ...],
+        known: Callable[[Intervals, Intervals], Condition],
+        varies: tuple[str, ...] = ("record", "hole"),
     ) -> None:
-        self.source, self.parameters, self.known = source, parameters, known
+        self.source, self.parameters, self.known, self.varies = source, parameters, known, varies
         self.first: Intervals | None = None  # what the list was before the loop
         self.made: Bag | None = None  # once a turn was taken
 

@@ -157,20 +157,20 @@ def counted(name: str, claim: str, body: Callable[[Run, bitmap_law.Frames], None
 
 
 def full_count(run: Run, state: bitmap_law.Frames) -> None:
-    slot = run.point("frame")
+    head, slot = run.point("frame"), run.point("frame")
     run.touch(("frame",), (slot + 1,))
-    run.assume(state.free_below(state.image) == 0)
-    for pair in ((state.image, slot), (slot + 1, state.reach)):
+    run.assume(head <= state.reach, state.free_below(head) == 0)
+    for pair in ((head, slot), (slot + 1, state.reach)):
         run.touch(("frame", "later"), pair)
-    run.assert_goal(slab_law.counts_every_object.says, slab_law.counts_every_object(state, slot))
+    run.assert_goal(slab_law.counts_every_object.says, slab_law.counts_every_object(state, head, slot))
 
 
 # Each lemma about all slots is an induction: it holds below slot 0, and if it holds below a slot, below the next too.
 
 
-def image_goes_on(run: Run, state: bitmap_law.Frames) -> None:
+def header_goes_on(run: Run, state: bitmap_law.Frames) -> None:
     slot = run.point("frame")
-    run.assume(slot < state.image, state.free_below(slot) == 0)
+    run.assume(state.never_free(slot), state.free_below(slot) == 0)
     run.assert_goal("none is counted below the next", state.free_below(slot + 1) == 0)
     run.assert_goal("none is counted below the first", state.free_below(0) == 0)
 
@@ -189,7 +189,7 @@ def none_counted(run: Run, state: bitmap_law.Frames) -> None:
 
 
 COUNTS = (
-    counted("count-of-header.goes-on", "no slot under the header is counted", image_goes_on),
+    counted("count-of-header.goes-on", "no slot under the header is counted", header_goes_on),
     counted("count-of-all.means-all", slab_law.counts_every_object.says, full_count),
     counted("count-of-none.goes-on", "if no slot is free, none is counted below one more", none_goes_on),
     counted("count-of-none.is-0", "if none is counted below any slot, the count is 0", none_counted),

@@ -60,14 +60,14 @@ class SlabBitmap:
 
     def _becomes(self, state: bitmap_law.Frames) -> None:
         self.write(state.is_free, state.count)
-        self.run.suppose(*(count_is_right(state, slot) for slot in (self.run.point("slot"), self.head)))
-        self.run.assume_for_all(("slot",), lambda slot: count_is_right(state, slot))
+        self.run.suppose(*(count_is_right(state, self.head, slot) for slot in (self.run.point("slot"), self.head)))
+        self.run.assume_for_all(("slot",), lambda slot: count_is_right(state, self.head, slot))
 
     def _state(self, is_free: Property, count: Number) -> bitmap_law.Frames:
         return bitmap_law.Frames(
             reach=self.slots,
-            image=self.head,
             count=count,
+            never_free=lambda slot: (0 <= slot) & (slot < self.head),
             exists=lambda slot: (0 <= slot) & (slot < self.slots),
             is_free=is_free,
             in_use=lambda slot: neg(is_free(slot)) & (self.head <= slot),
@@ -75,10 +75,10 @@ class SlabBitmap:
         )
 
 
-def count_is_right(state: bitmap_law.Frames, slot: Number) -> Truth:
-    """What the law of bitmaps implies of the count and of any slot: see `heap.count-of-…`."""
-    inside = (0 <= state.count) & (state.count <= state.reach - state.image)
-    return inside & slab_law.counts_every_object(state, slot) & bitmap_law.none_free_at_zero(state, slot)
+def count_is_right(state: bitmap_law.Frames, head: Number, slot: Number) -> Truth:
+    """What the law of bitmaps implies of the count and of any slot: see `heap.count-of-…`. head: the first object."""
+    inside = (0 <= state.count) & (state.count <= state.reach - head)
+    return inside & slab_law.counts_every_object(state, head, slot) & bitmap_law.none_free_at_zero(state, slot)
 
 
 class BitmapConstructor:
@@ -87,22 +87,25 @@ class BitmapConstructor:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    def __call__(self, slots: Number, head: Number) -> NewBitmap:
+    def __call__(self, slots: Number, never_free: list[tuple[int, Number]]) -> NewBitmap:
+        ((first, head),) = never_free
         with self.run.reading_law():
+            self.run.assert_goal("the header begins with the first slot", first == 0)
             self.run.assert_goal("there are slots besides the header's", (1 <= head) & (head < slots))
         return NewBitmap(self.run, slots, head)
 
 
 class NewBitmap:
-    """Stands in for the bitmap of a new slab. No slot is free until all are added, which must happen once."""
+    """Stands in for the bitmap of a new slab. No object is free until all are added, which must happen once."""
 
     def __init__(self, run: Run, slots: Number, head: Number) -> None:
         self.run, self.slots, self.head = run, slots, head
         self.added = False
 
-    def add(self, first: int, last: Number) -> None:
+    def add(self, first: Number, last: Number) -> None:
+        objects = (first == self.head) & (last == self.slots)
         with self.run.reading_law():
-            self.run.assert_goal("all slots are added, once", (first == 0) & (last == self.slots) & (not self.added))
+            self.run.assert_goal("all objects are added, once", objects & (not self.added))
         self.added = True
 
     def count(self) -> Number:

@@ -58,8 +58,8 @@ def any_slab(run: Run) -> tuple[SymbolicSlab, SlabBitmap]:
 
     bits = SlabBitmap(run, layout.slots, layout.first >> layout.slot_shift, read, write)
     state = bits.state
-    run.suppose(count_is_right(state, run.point("slot")))
-    run.assume_for_all(("slot",), lambda slot: count_is_right(state, slot))
+    run.suppose(count_is_right(state, bits.head, run.point("slot")))
+    run.assume_for_all(("slot",), lambda slot: count_is_right(state, bits.head, slot))
     slab: Any = object.__new__(Slab)
     slab.__dict__.update(layout=layout, bitmap=bits)
     return slab, bits
@@ -135,7 +135,7 @@ def is_taken_refines(run: Run) -> None:
     assert_slab(run, slab, layout, bits, before)
 
 
-def answers(name: str, claim: str, due: Callable[[bitmap_law.Frames], Truth]) -> Obligation:
+def answers(name: str, claim: str, due: Callable[[SlabBitmap], Truth]) -> Obligation:
     """That a method answers a question about the number of free objects as it should, and changes nothing.
 
     due: the right answer.
@@ -145,7 +145,7 @@ def answers(name: str, claim: str, due: Callable[[bitmap_law.Frames], Truth]) ->
     def body(run: Run) -> None:
         slab, bits = any_slab(run)
         layout, before = slab.layout, bits.state
-        answer = due(before)
+        answer = due(bits)
         run.assert_goal("the answer is right", answer if run.call(lambda: bool(getattr(slab, name)())) else neg(answer))
         assert_slab(run, slab, layout, bits, before)
 
@@ -157,8 +157,8 @@ CODE = (
     take_refines,
     give_refines,
     is_taken_refines,
-    answers("is_empty", "a slab is empty if every object is free", lambda s: s.count == s.reach - s.image),
-    answers("is_full", "a slab is full if no object is free", lambda s: s.count == 0),
+    answers("is_empty", "a slab is empty if every object is free", lambda bits: bits.count() == bits.slots - bits.head),
+    answers("is_full", "a slab is full if no object is free", lambda bits: bits.count() == 0),
 )
 
 

@@ -172,7 +172,7 @@ def slabs_are_counted(heap: SymbolicHeap, page: Number, slot: Number) -> Truth:
     slab = heap.slabs
     layout = heap.layouts.of(slab.slot_of(page))
     frames = frames_of_slab(layout, lambda each: slab.is_free(page, each), slab.count(page))
-    return implies(slab.has(page), count_is_right(frames, slot))
+    return implies(slab.has(page), count_is_right(frames, layout.first >> layout.slot_shift, slot))
 
 
 def room_is_known(heap: SymbolicHeap, shift: Number, page: Number) -> Truth:
@@ -226,9 +226,10 @@ def is_class(heap: SymbolicHeap, shift: Number) -> Truth:
 
 
 def frames_of_slab(layout: Layout, is_free: Property, count: Number) -> bitmap_law.Frames:
-    """The bitmap of a slab as the law of bitmaps has it: its slots are the frames, and its header is the image."""
+    """The bitmap of a slab as the law of bitmaps has it: its slots are the frames, those of its header never free."""
     head = layout.first >> layout.slot_shift
-    return replace(bitmap_law.empty(layout.slots, head), is_free=is_free, count=count)
+    header: Property = lambda slot: (0 <= slot) & (slot < head)  # noqa: E731
+    return replace(bitmap_law.empty(layout.slots, header), is_free=is_free, count=count)
 
 
 # Any heap

@@ -84,8 +84,8 @@ def unknown_frames(run: HypothesisPool) -> Frames:
     """The part of a state that is the bitmap's. Nothing is assumed of it yet."""
     return Frames(
         reach=run.number("reach", 1, MOST_PAGES),
-        image=run.number("image", 1, MOST_PAGES),
         count=run.number("count", 0, MOST_PAGES),
+        never_free=run.relation("never_free", "frame"),
         exists=run.relation("exists", "frame"),
         is_free=run.relation("is_free", "frame"),
         in_use=run.relation("in_use", "frame"),
@@ -141,7 +141,7 @@ def unknown(run: HypothesisPool, pages_of: Number | None = None) -> law.Memory:
 def initial(run: HypothesisPool) -> law.Memory:
     """The initial state, in which no memory map has been read yet."""
     some = unknown(run)
-    frames = bitmap.empty(some.reach, some.image)
+    frames = bitmap.empty(some.reach, some.never_free)
     mappings = paging.unmapped(some.page_shift, some.physical_bits, some.pat_register, some.counted)
     return law.booted(frames, mappings, some.kernel_start, some.kernel_range, run.relation("reserved", "kernel_page"))
 

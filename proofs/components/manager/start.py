@@ -149,7 +149,8 @@ def starts_refines(run: Run) -> None:
     records = memory_map(run)
     layout = record_of(Layout, start.physical_bits, start.pat_register)
     depths = [run.number(f"{of}_depth") for of in ("kernel", "process")]
-    sizes = start.reach, start.image, level, layout, start.kernel_start, *depths
+    never_free = object()  # boot alone reads it
+    sizes = start.reach, never_free, level, layout, start.kernel_start, *depths
     machine = record_of(code.Machine, *sizes, pieces)
     manager = run.call(code.Manager, machine, records)
     run.assert_goal("all that is reserved is fixed", not pieces.left)
@@ -160,7 +161,8 @@ def starts_refines(run: Run) -> None:
     everything = records is None and usable == [Record(0, TOP, 1)]
     run.assert_goal("boot reads the memory map, or one in which all is usable", usable is records or everything)
     run.assert_goal(
-        "boot gets the machine's numbers of frames", all_identical(reach, [shift, start.reach, start.image])
+        "boot gets the machine's frames, and which are never free",
+        all_identical(reach, [shift, start.reach, never_free]),
     )
     run.assert_goal("the ranges have the machine's depths", all_identical(constructors.calls["Spaces"][0], depths))
     run.assert_goal("the kernel half is constructed without arguments", constructors.calls["KernelHalf"][0] == ())

@@ -34,7 +34,7 @@ from memoracle.spec.clauses import Clause, Number, Operation, Truth, when
 # The invariants that the proofs of the code assume: as few as they need.
 ALWAYS = (
     bitmap.free_frames_are_reached,
-    bitmap.image_is_never_free,
+    bitmap.never_free_frames_are_not_free,
     bitmap.only_existing_frames_are_free,
     law.free_frames_are_unused,
     law.only_memory_is_used,
@@ -48,13 +48,13 @@ ALWAYS = (
 
 
 class Reserved:
-    """Stands in for the reserved pieces of a machine's range, which only the constructor reads."""
+    """Stands in for what a machine has reserved of its frames and of its range, which only the constructor reads."""
 
 
 @cache
 def attributes() -> frozenset[str]:
     """The attributes that a manager's constructor makes. Each is compared after each call."""
-    return frozenset(vars(Manager(Machine(2, 1, 1, Layout(40, 0x0007_0406_0007_0406), 0, 0, 0))))
+    return frozenset(vars(Manager(Machine(2, ((0, 1),), 1, Layout(40, 0x0007_0406_0007_0406), 0, 0, 0))))
 
 
 class SymbolicManager:
@@ -160,7 +160,7 @@ def machine_of(run: Run, s: law.Memory) -> Machine:
     """Any machine that may have this state."""
     depths = [run.number(f"{whose}_depth", 0, MOST_DEPTH) for whose in ("kernel", "process")]
     layout, level = record_of(Layout, s.physical_bits, s.pat_register), PAGE_SHIFTS.index(s.page_shift) + 1
-    return record_of(Machine, s.reach, s.image, level, layout, s.kernel_start, *depths, Reserved())
+    return record_of(Machine, s.reach, Reserved(), level, layout, s.kernel_start, *depths, Reserved())
 
 
 def is_method(name: str) -> bool:

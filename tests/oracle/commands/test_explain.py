@@ -160,7 +160,10 @@ def test_an_operation_names_the_code_that_refines_it(index: Index) -> None:
 
 def test_an_obligation_names_what_it_is_about(index: Index) -> None:
     assert names(index, "buddy.split.keeps-bounds", "about") == ["buddy.split"]
-    assert names(index, "bitmap.free.keeps-image-exists", "about") == ["bitmap.image-exists", "frame.free"]
+    assert names(index, "bitmap.free.keeps-never-free-frames-exist", "about") == [
+        "bitmap.never-free-frames-exist",
+        "frame.free",
+    ]
 
 
 def test_a_clause_names_the_operations_of_a_trace_that_ask_it(index: Index) -> None:
@@ -191,7 +194,7 @@ def test_that_no_call_may_crash_is_told_of_every_operation(index: Index) -> None
 def test_of_what_nothing_proves_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     index = Index()
     index.obligations = {}
-    found = explained(index, "bitmap.image-exists")
+    found = explained(index, "bitmap.never-free-frames-exist")
     assert found is not None
     assert lacks_proof(found)
     write(Namespace(format="text"), found, out := io.StringIO())
@@ -304,7 +307,7 @@ def test_a_function_speaks_of_what_it_was_made_with() -> None:
     def made(*clauses: Clause) -> Any:
         return lambda state: [asks(each, state) for each in clauses]
 
-    assert mentions(made(law.image_exists)).itself == {law.image_exists}
+    assert mentions(made(law.never_free_frames_exist)).itself == {law.never_free_frames_exist}
     assert mentions(partial(asks, law.add)).itself == {law.add}
     assert mentions(partial(asks, law.add)).beyond == set(law.add.guard)
 
@@ -351,7 +354,7 @@ def test_what_is_given_or_taken_by_a_star_is_read() -> None:
 
 def test_what_is_only_compared_with_is_not_asked() -> None:
     def asks(clause: Any) -> Any:
-        return clause is law.image_exists or clause is not law.free, law.add
+        return clause is law.never_free_frames_exist or clause is not law.free, law.add
 
     assert mentions(asks).itself == {law.add}
 

@@ -79,7 +79,7 @@ def test_the_report_says_that_it_crashed(tmp_path: Any, capsys: pytest.CaptureFi
     assert main(["check", str(path)]) == 1
     told = capsys.readouterr().out
     assert "t.jsonl:2: frame.free address=0 crashed: Kernel panic (_cpu=3)" in told
-    assert "it crashed (Kernel panic); it may be refused: the kernel image's frames are never freed" in told
+    assert "it crashed (Kernel panic); it may be refused: a frame that is never free is not freed" in told
 
 
 MALFORMED = {

@@ -44,8 +44,8 @@ class Recorder:
 
     def __init__(self) -> None:
         layout = Layout(GEOMETRY.physical_address_bits, GEOMETRY.pat_register)
-        image, level = GEOMETRY.kernel_image_frames, GEOMETRY.leaf_level
-        self.manager = Manager(Machine(GEOMETRY.frames, image, level, layout, KERNEL, 4, 4, ((0, 2),)))
+        never_free, level = GEOMETRY.never_free_frames, GEOMETRY.leaf_level
+        self.manager = Manager(Machine(GEOMETRY.frames, never_free, level, layout, KERNEL, 4, 4, ((0, 2),)))
 
     def step(self, kind: int, place: int, amount: int, process: int) -> Iterator[Event]:
         """Does one thing, and tells of it; kernel pages tell their frames."""

@@ -45,8 +45,8 @@ class Machine:
 
     def __init__(self, names_frames: bool) -> None:
         self.names_frames = names_frames
-        self.frames = Bitmap(GEOMETRY.frames, GEOMETRY.kernel_image_frames)
-        self.frames.add(0, GEOMETRY.frames)
+        self.frames = Bitmap(GEOMETRY.frames, GEOMETRY.never_free_frames)
+        self.frames.add(GEOMETRY.kernel_image_frames, GEOMETRY.frames)
         self.kernel_range = Buddy(4)
         self.kernel_range.fix(0, 2)
         layout = Layout(GEOMETRY.physical_address_bits, GEOMETRY.pat_register)

@@ -51,8 +51,8 @@ class Machine:
     """The reference itself, recorded."""
 
     def __init__(self) -> None:
-        self.frames = Bitmap(GEOMETRY.frames, GEOMETRY.kernel_image_frames)
-        self.frames.add(0, GEOMETRY.frames)
+        self.frames = Bitmap(GEOMETRY.frames, GEOMETRY.never_free_frames)
+        self.frames.add(GEOMETRY.kernel_image_frames, GEOMETRY.frames)
         self.spaces = Spaces(4, 5)
         for piece in GEOMETRY.kernel_reserved:
             self.spaces.spaces[0].fix(piece.page, piece.pages)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memoracle.spec.geometry import Geometry, GeometryError, Piece, Range, preset
+from memoracle.spec.geometry import Area, Geometry, GeometryError, Piece, Range, preset
 from memoracle.trace.geometry import geometry_from, load_geometry, number
 
 KERNEL = 0xFFFFFFFF00000000
@@ -28,7 +28,8 @@ def test_every_key_can_be_given() -> None:
     keys: dict[str, object] = {
         "page_size": "0x40000000",
         "frames": 8,
-        "kernel_image_frames": 1,
+        "never_free": [{"start": 0, "bytes": "0x40000000"}, {"start": "0x80000000", "bytes": "0x80000000"}],
+        "frame_allocator": "single",
         "physical_address_bits": 40,
         "kernel_range": {"start": "0xffff800000000000", "pages": 4},
         "kernel_reserved": [{"page": 2, "pages": 2}, {"page": 0, "pages": 1}],
@@ -41,11 +42,12 @@ def test_every_key_can_be_given() -> None:
         "free_while_mapped": "refuse",
         "misuse": {"page.unmap": "ignore", "frame.free": "undefined"},
     }
-    assert set(keys) == {field.name for field in dataclasses.fields(Geometry)}
-    assert geometry_from(keys) == Geometry(
+    assert {*keys, "kernel_image_frames"} == {field.name for field in dataclasses.fields(Geometry)}
+    read = geometry_from(keys)
+    assert read == Geometry(
         page_size=1 << 30,
         frames=8,
-        kernel_image_frames=1,
+        kernel_image_frames=2,  # the preset's, which no longer counts
         physical_address_bits=40,
         kernel_range=Range(0xFFFF800000000000, 4),
         kernel_reserved=(Piece(2, 2), Piece(0, 1)),
@@ -57,7 +59,21 @@ def test_every_key_can_be_given() -> None:
         heap_alignment=16,
         free_while_mapped="refuse",
         misuse=(("page.unmap", "ignore"), ("frame.free", "undefined")),
+        never_free=(Area(0, 1 << 30), Area(2 << 30, 2 << 30)),
     )
+    assert read.never_free_frames == ((0, 1), (2, 4))
+
+
+def test_the_short_form_of_what_is_never_free() -> None:
+    assert preset("x64-2m").never_free_frames == ((0, 2),)
+    assert geometry_from({"kernel_image_frames": 7}).never_free_frames == ((0, 7),)
+    assert geometry_from({"never_free": []}).never_free_frames == ()
+    assert geometry_from({"frames": 1, "never_free": []}).frames == 1  # the preset's image has two
+
+
+def test_both_forms_of_what_is_never_free_are_refused() -> None:
+    with pytest.raises(GeometryError, match=r"^never_free: it is given beside kernel_image_frames, .* its short form"):
+        geometry_from({"never_free": [], "kernel_image_frames": 2})
 
 
 @pytest.mark.parametrize(
@@ -81,6 +97,15 @@ def test_every_key_can_be_given() -> None:
         ("kernel_image_frames", 0),
         ("kernel_image_frames", 2049),
         ("kernel_image_frames", False),
+        ("never_free", {"start": 0, "bytes": 2 * MIB}),
+        ("never_free[0].start", [{"start": 4096, "bytes": 2 * MIB}]),
+        ("never_free[0].bytes", [{"start": 0, "bytes": 4096}]),
+        ("never_free[1].bytes", [{"start": 0, "bytes": 2 * MIB}, {"start": 2 * MIB, "bytes": 0}]),
+        ("never_free[0].bytes", [{"start": 0}]),
+        ("never_free[0].pages", [{"start": 0, "pages": 1}]),
+        ("never_free[0]", [{"start": 2047 * 2 * MIB, "bytes": 4 * MIB}]),
+        ("frame_allocator", "several"),
+        ("frame_allocator", None),
         ("physical_address_bits", 31),
         ("physical_address_bits", 53),
         ("physical_address_bits", 1 << 63),
@@ -127,8 +152,9 @@ def test_every_key_can_be_given() -> None:
     ],
 )
 def test_impossible_geometry_is_refused_with_the_name_of_the_field(field: str, value: object) -> None:
-    with pytest.raises(GeometryError, match=f"^{field}: ") as refusal:
-        geometry_from({field: value})
+    key = field.partition("[")[0]
+    with pytest.raises(GeometryError, match=f"^{re.escape(field)}: ") as refusal:
+        geometry_from({key: value})
     assert refusal.value.field == field
 
 
@@ -222,6 +248,10 @@ def test_unreadable_file_is_named(tmp_path: Path) -> None:
         ({"leaf_level": 1}, "page_size: a leaf of level 1 maps 4096 bytes, not 2097152 (page_size as in the preset"),
         ({"page_size": 4096}, "page_size: a leaf of level 2 maps 2097152 bytes, not 4096 (leaf_level as in the preset"),
         ({"preset": "x64-4k", "leaf_level": 2}, "(page_size as in the preset x64-4k)"),
+        (
+            {"frames": 1, "never_free": [{"start": 0, "bytes": 4 * MIB}]},
+            "never_free[0]: 0x0 to 0x3fffff is not within the bitmap's 0x200000 bytes (page_size as in the preset",
+        ),
         ({"frames": 1}, "kernel_image_frames: 2 is not between 1 and the bitmap's 1 (kernel_image_frames as in"),
         (
             {"kernel_reserved": [{"page": 0, "pages": 4096}]},

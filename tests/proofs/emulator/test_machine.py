@@ -43,7 +43,7 @@ KERNEL, USER = False, True
 @pytest.fixture
 def tables() -> Paging:
     """One page is mapped, of 4 KiB, in the kernel's own process."""
-    bitmap = Bitmap(64, 1)
+    bitmap = Bitmap(64, [(0, 1)])
     bitmap.add(1, 64)
     made = Paging(bitmap, KernelHalf(), LAYOUT, 1, 64)
     assert made.map(0, PAGE, Leaf(FRAME, 6))

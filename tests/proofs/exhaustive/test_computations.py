@@ -186,7 +186,7 @@ CHANGES: list[tuple[str, Callable[[], Any], Callable[[Any], object]]] = [
     ("a set in a list", _a_range, lambda spaces: spaces.spaces[0].free_blocks.pop()),
     ("a set replaced", _a_range, lambda spaces: setattr(spaces.spaces[0], "fixed", {2})),
     ("a number in a list in a dictionary", kernel_half.KernelHalf, lambda half: half.write(0, 3, 1)),
-    ("a word of an array", lambda: bitmap.Bitmap(66, 63), lambda frames: frames.add(64, 65)),
+    ("a word of an array", lambda: bitmap.Bitmap(66), lambda frames: frames.add(64, 65)),
 ]
 
 

@@ -31,7 +31,7 @@ BROKEN = {
     "one set for all classes": ("heap", IN_ROOM, "self.room = [SortedSet()] * (self.page_shift + 1)"),
     "one set for two classes": ("heap", IN_ROOM, IN_ROOM + "\n        self.room[4] = self.room[5]"),
     "two dictionaries that are one": ("heap", "self.large: dict[int, int] = {}", "self.large = self.empty"),
-    "one bitmap for two": ("bitmap", 'self.existing = array("Q", [0]) * self.length', "self.existing = self.words"),
+    "one bitmap for two": ("bitmap", "self.existing = self.never_free[:]", "self.existing = self.never_free"),
     "one list for every order": (
         "buddy",
         "[SortedSet() for _ in range(depth + 1)]",
@@ -69,8 +69,8 @@ BROKEN = {
     "the space of another": ("buddy", "= Buddy(self.process_depth)", "= self.spaces[0]"),
     "one bitmap for all slabs": (
         "slab",
-        "self.bitmap = Bitmap(layout.slots, layout.first >> layout.slot_shift)",
-        "self.bitmap = BITMAPS.setdefault(layout, Bitmap(layout.slots, layout.first >> layout.slot_shift))",
+        "self.bitmap = Bitmap(layout.slots, [(0, head)])",
+        "self.bitmap = BITMAPS.setdefault(layout, Bitmap(layout.slots, [(0, head)]))",
     ),
     "what is no more shared on purpose": ("buddy", "return self.spaces.get(process)", "return None"),
 }
@@ -135,7 +135,7 @@ def test_what_can_be_reached() -> None:
     halves, pages = KernelHalf(), FewPages(2)
     assert {id(halves.master), id(halves.tables[0]), id(halves.live)} < containers(halves).keys()
     assert containers((1, "two", (None, frozenset({3})))) == {}
-    assert not containers(Bitmap(3, 1)).keys() & containers(Bitmap(3, 1)).keys()
+    assert not containers(Bitmap(3)).keys() & containers(Bitmap(3)).keys()
     heap = Heap(pages, (8, 16), 64, None)
     assert id(pages.out) in containers(heap)
     assert doubled(heap, "heap", lambda each: set()) is None

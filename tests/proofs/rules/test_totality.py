@@ -90,11 +90,11 @@ def test_no_block_of_fewer_than_no_bytes_is_made(size: int) -> None:
 @pytest.mark.parametrize("trusting", [False, True])
 @pytest.mark.parametrize("frame", [-(1 << 70), -65, -64, -1, 8, 63, 64, 1 << 70])
 def test_what_a_bitmap_does_not_reach_is_refused(frame: int, trusting: bool) -> None:
-    bitmap = Bitmap(8, 1, trusting)
-    bitmap.add(0, 64)
+    bitmap = Bitmap(8, [(0, 1)], trusting)
+    bitmap.add(1, 64)
     kept = (bitmap.words.tolist(), bitmap.existing.tolist(), bitmap.count())
-    asked = [bitmap.exists(frame), bitmap.is_free(frame), bitmap.take(frame), bitmap.free(frame)]
-    assert asked == [False] * 4
+    asked = [ask(frame) for ask in (bitmap.exists, bitmap.is_never_free, bitmap.is_free, bitmap.take, bitmap.free)]
+    assert asked == [False] * 5
     assert (bitmap.words.tolist(), bitmap.existing.tolist(), bitmap.count()) == kept
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NoReturn
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from standin_trials import MODES, can_be, can_fail, possible
@@ -20,6 +19,7 @@ from memoracle.proofs.components.boot.law import SORTS
 from memoracle.proofs.components.boot.records import claims, filling, spoiling
 from memoracle.proofs.components.boot.start import Machine
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
+from memoracle.proofs.symbolic.extents import Extents
 from memoracle.proofs.symbolic.numbers import number
 from memoracle.spec import boot as law
 
@@ -151,6 +151,26 @@ def test_going_through_records_comes_upon_all_that_they_say(records: list[Record
     assert any(can_be(run, False, *same[id(run)]) for run in holds(body, False) if id(run) in same)
 
 
+@TRIALS
+@given(extents=st.lists(INTERVALS.filter(lambda each: each.start < each.end), max_size=3))
+def test_going_through_extents_comes_upon_all_that_they_have(extents: list[Interval]) -> None:
+    same: dict[int, Any] = {}
+
+    def body(run: Run) -> None:
+        for probe in PROBES:
+            run.touch(("point",), (probe,))
+        listed = Extents(run, lambda point: covers(extents, number(point)), "point", number(LAST))
+        found = [Interval(*each) for each in gone_through(run, listed, len(extents))]
+        for probe in map(number, PROBES):
+            run.assert_goal("no more and no less", covers(found, probe) == covers(extents, probe))
+            run.assert_goal("what was seen is what was come upon", listed.seen(probe) == covers(found, probe))
+        if len(found) == len(extents):
+            pairs = (pair for both in zip(found, extents, strict=True) for pair in zip(*both, strict=True))
+            same[id(run)] = [got == due for got, due in pairs]
+
+    assert any(can_be(run, False, *same[id(run)]) for run in holds(body, False) if id(run) in same)
+
+
 @MODES
 @TRIALS
 @given(intervals=LISTS, gap=INTERVALS, record=RECORDS)
@@ -193,20 +213,22 @@ def test_pages_without_those_that_are_touched(
     holds(body, False)
 
 
-@pytest.mark.parametrize("image", [1, 3])
 @TRIALS
-@given(runs=LISTS)
-def test_the_machine_that_boot_fills(image: int, runs: list[Interval]) -> None:
-    bitmap = Bitmap(LAST - 1, image)
+@given(runs=LISTS, aside=LISTS)
+def test_the_machine_that_boot_fills(runs: list[Interval], aside: list[Interval]) -> None:
+    aside = [Interval(start, min(end, LAST - 1)) for start, end in aside if start < LAST - 1]
+    for each in aside:
+        runs = boot.without(runs, each)
+    bitmap = Bitmap(LAST - 1, aside)
 
     def body(run: Run) -> None:
-        machine = Machine(run, number(LAST - 1), number(image))
+        machine = Machine(run, number(LAST - 1), lambda frame: covers(aside, frame))
         for first, last in runs:
             machine.add(number(first), number(last))
         for frame in map(number, PROBES):
             place = frame.low
-            run.assert_goal("what exists", machine.state.exists(frame) == (bitmap.exists(place) | (frame < 0)))
-            run.assert_goal("what is free", machine.state.is_free(frame) == (bitmap.is_free(place) | (frame < 0)))
+            run.assert_goal("what exists", machine.state.exists(frame) == bitmap.exists(place))
+            run.assert_goal("what is free", machine.state.is_free(frame) == bitmap.is_free(place))
 
     for first, last in runs:
         bitmap.add(first, last)

@@ -40,8 +40,8 @@ BITS_ONLY = False  # these shift by numbers that are not constants
 
 def bitmap_with(slots: int, head: int, taken: set[int]) -> Bitmap:
     """The bitmap of a slab in which these are taken."""
-    bitmap = Bitmap(slots, head)
-    bitmap.add(0, slots)
+    bitmap = Bitmap(slots, [(0, head)])
+    bitmap.add(head, slots)
     for slot in taken:
         if head <= slot < slots:
             bitmap.take(slot)
@@ -221,7 +221,9 @@ def test_slabs(contents: dict[int, tuple[int, set[int]]], steps: list[Any], ends
     def real_slabs() -> dict[int, Slab]:
         slabs = {page: Slab(LAYOUTS[shift]) for page, (shift, _) in contents.items()}
         for page, slab in slabs.items():
-            slab.bitmap = bitmap_with(slab.bitmap.frames, slab.bitmap.image, contents[page][1])
+            slab.bitmap = bitmap_with(
+                slab.bitmap.frames, slab.layout.first >> slab.layout.slot_shift, contents[page][1]
+            )
         return slabs
 
     def both(run: Run) -> tuple[Slabs, dict[int, Slab]]:

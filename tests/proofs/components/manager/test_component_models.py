@@ -31,7 +31,7 @@ from memoracle.spec import manager as law
 from memoracle.spec.clauses import implies, neg
 
 FRAMES, SHIFT, KERNEL = 8, 30, 0xFFFF_8000_0000_0000
-MACHINE = Machine(FRAMES, 1, 3, Layout(40, 0x0007_0406_0007_0406), KERNEL, 2, 2, ((3, 1),))
+MACHINE = Machine(FRAMES, ((0, 1),), 3, Layout(40, 0x0007_0406_0007_0406), KERNEL, 2, 2, ((3, 1),))
 PROCESSES, KERNEL_PAGES = range(4), range(5)
 PAGES = [page << SHIFT for page in range(3)] + [KERNEL + (page << SHIFT) for page in KERNEL_PAGES]
 PHYSICAL = [frame << SHIFT for frame in range(FRAMES + 2)]

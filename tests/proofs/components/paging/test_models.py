@@ -53,7 +53,7 @@ class Frames:
     """A bitmap's frames, all of which exist. Only what was handed out is given back; of frame 0 nothing is said."""
 
     def __init__(self, free: set[int]) -> None:
-        self.bitmap = Bitmap(FRAMES, 1)
+        self.bitmap = Bitmap(FRAMES, [(0, 1)])
         self.bitmap.add(1, FRAMES)
         for frame in {*range(1, FRAMES)} - free:
             self.bitmap.take(frame)
