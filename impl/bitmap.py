@@ -58,12 +58,27 @@ class Bitmap:
         post: all(self.is_free(f) == (self.exists(f) and not self.is_never_free(f)) for f in range(self.frames))
         post: self.count() == __old__.self.count() + max(0, min(last, self.frames) - max(first, 0))
         """  # noqa: E501
-        first = max(first, 0)
-        last = min(last, self.frames)
-        if first < last:
-            set_bits(self.words, first, last)
-            set_bits(self.existing, first, last)
-            self.free_frames += last - first
+        self._make_free(max(first, 0), min(last, self.frames))
+
+    def hotplug(self, first: int, last: int) -> bool:
+        """Adds frames first to last - 1 at any time, memory that turns up: they exist and are free.
+
+        False, and nothing changes, if one of them exists or is free. Frames outside the bitmap are ignored; if
+        last <= first there are none.
+
+        post: __return__ == (not any(__old__.self.exists(f) or __old__.self.is_free(f) for f in range(max(first, 0), min(last, self.frames))))
+        post: all(self.exists(f) == (__old__.self.exists(f) or __return__ and first <= f < last) for f in range(self.frames))
+        post: all(self.is_free(f) == (__old__.self.is_free(f) or __return__ and first <= f < last) for f in range(self.frames))
+        post: self.count() == sum(self.is_free(f) for f in range(self.frames))
+        """  # noqa: E501
+        first, last = max(first, 0), min(last, self.frames)
+        if lowest_bit(self.existing, 1, first, last) is not None or lowest_bit(self.words, 1, first, last) is not None:
+            return False
+        self._make_free(first, last)
+        word = first // BITS
+        while first < last and word < self.frontier and word * BITS < last:
+            word = self._reopen(word)
+        return True
 
     def exists(self, frame: int) -> bool:
         """Whether the machine has this frame: it is usable memory, or never free.
@@ -110,6 +125,27 @@ class Bitmap:
         self._clear(frame)
         return frame
 
+    def allocate_within(self, alignment: int, first: int, last: int) -> int | None:
+        """Allocates the lowest free frame of first to last - 1 that is a multiple of the alignment, a power of two.
+
+        None if there is none, or the alignment is another number. It looks at each word between the limits that has no
+        free frame, and at each frame of one that has, until it comes to the one that it takes.
+
+        post: __return__ == min((f for f in range(max(first, 0), min(last, self.frames)) if _may_serve(__old__.self, alignment, f)), default=None)
+        post: all(self.is_free(f) == (__old__.self.is_free(f) and f != __return__) for f in range(self.frames))
+        post: self.count() == __old__.self.count() - (__return__ is not None)
+        post: self.existing == __old__.self.existing
+        """  # noqa: E501
+        if alignment <= 0 or alignment & alignment - 1:
+            return None
+        word = self._lowest_word()
+        if word is None:
+            return None
+        frame = lowest_bit(self.words, alignment, max(first, word * BITS), min(last, self.frames))
+        if frame is not None:
+            self._clear(frame)
+        return frame
+
     def take(self, frame: int) -> bool:
         """Allocates exactly this frame; False if it is not free.
 
@@ -151,6 +187,16 @@ class Bitmap:
             self.reopened.add(word)
         return True
 
+    def _make_free(self, first: int, last: int) -> None:
+        if first < last:
+            set_bits(self.words, first, last)
+            set_bits(self.existing, first, last)
+            self.free_frames += last - first
+
+    def _reopen(self, word: int) -> int:
+        self.reopened.add(word)
+        return word + 1
+
     def _clear(self, frame: int) -> None:
         word = frame // BITS
         self.words[word] ^= FIRST_BIT >> frame % BITS
@@ -187,3 +233,43 @@ def set_bits(words: MutableSequence[int], first: int, last: int) -> None:
     words[head + 1 : tail] = array("Q", [ALL_BITS]) * (tail - head - 1)
     if last % BITS:
         words[tail] |= ALL_BITS ^ before_tail
+
+
+def lowest_bit(words: Sequence[int], alignment: int, first: int, last: int) -> int | None:
+    """The lowest bit of first to last - 1 that is set, and is a multiple of the alignment; None if there is none.
+
+    pre: 0 <= first and last <= 64 * len(words) and alignment in (1, 2, 4, 8, 16, 32, 64, 128)
+    post: __return__ == min((b for b in range(first, last) if b % alignment == 0 and words[b // 64] >> 63 - b % 64 & 1), default=None)
+    """  # noqa: E501
+    bit = aligned_up(first, alignment)
+    while bit < last and not words[bit // BITS] & (FIRST_BIT >> bit % BITS):
+        bit = next_candidate(words, alignment, bit)
+    return bit if bit < last else None
+
+
+def next_candidate(words: Sequence[int], alignment: int, bit: int) -> int:
+    """The multiple of the alignment to look at after a bit that is not set: the next one, or past a word without any.
+
+    pre: 0 <= bit < 64 * len(words) and alignment in (1, 2, 4, 8, 16, 32, 64, 128)
+    post: __return__ > bit and __return__ % alignment == 0
+    post: not any(words[b // 64] >> 63 - b % 64 & 1 for b in range(bit + 1, min(__return__, 64 * len(words))) if b % alignment == 0)
+    """  # noqa: E501
+    return aligned_up(bit + 1 if words[bit // BITS] else (bit // BITS + 1) * BITS, alignment)
+
+
+def aligned_up(number: int, alignment: int) -> int:
+    """The lowest multiple of the alignment, a power of two, that is not below a number.
+
+    pre: 0 <= number and alignment in (1, 2, 4, 8, 16, 32, 64, 128)
+    post: __return__ % alignment == 0 and number <= __return__ < number + alignment
+    """
+    above = number + alignment - 1
+    return above - (above & alignment - 1)
+
+
+# Helpers of the contracts
+
+
+def _may_serve(bitmap: Bitmap, alignment: int, frame: int) -> bool:
+    """Whether `allocate_within` may give this frame, but for its limits."""
+    return alignment > 0 and alignment & alignment - 1 == 0 and frame % alignment == 0 and bitmap.is_free(frame)

@@ -71,6 +71,11 @@ def frames_in_use_are_not_free(s: Frames, frame: Number) -> Truth:
     return neg(s.in_use(frame) & s.is_free(frame))
 
 
+@clause("a frame in use exists")
+def frames_in_use_exist(s: Frames, frame: Number) -> Truth:
+    return implies(s.in_use(frame), s.exists(frame))
+
+
 @clause("no free frame lies below frame 0")
 def counting_starts_at_zero(s: Frames) -> Truth:
     return s.free_below(0) == 0
@@ -98,13 +103,15 @@ CHECKED = (
     free_frames_are_reached,
     never_free_frames_are_not_free,
     frames_in_use_are_not_free,
+    frames_in_use_exist,
     counting_starts_at_zero,
     each_free_frame_counts_once,
     counting_follows_frames,
     count_is_the_free_frames,
 )
 # What is left when the callers are trusted.
-TRUSTING = tuple(c for c in CHECKED if c not in (only_existing_frames_are_free, frames_in_use_are_not_free))
+BROKEN_ON_TRUST = (only_existing_frames_are_free, frames_in_use_are_not_free, frames_in_use_exist)
+TRUSTING = tuple(clause for clause in CHECKED if clause not in BROKEN_ON_TRUST)
 
 
 # Operations
@@ -142,6 +149,28 @@ def added(s: Frames, first: Number, last: Number) -> Frames:
     )
 
 
+def turns_up(s: Frames, first: Number, last: Number, frame: Number) -> Truth:
+    """Whether a frame is part of the memory that is added; frames without a bit are of no account."""
+    return (first <= frame) & (frame < last) & (0 <= frame) & (frame < s.reach)
+
+
+@clause("memory that is added did not exist")
+def adds_only_what_is_missing(s: Frames, first: Number, last: Number, frame: Number) -> Truth:
+    return implies(turns_up(s, first, last, frame), neg(s.exists(frame)))
+
+
+@clause("no frame is added that is free already")
+def adds_only_what_is_not_free(s: Frames, first: Number, last: Number, frame: Number) -> Truth:
+    return implies(turns_up(s, first, last, frame), neg(s.is_free(frame)))
+
+
+@operation("memory.add", guard=[adds_only_what_is_missing, adds_only_what_is_not_free])
+def add_memory(s: Frames, first: Number, last: Number) -> Frames:
+    """After boot, memory turns up: its frames within the bitmap's reach, none of which existed, exist and are free."""
+    start, end = at_least(first, 0), at_most(last, s.reach)
+    return added(s, start, at_least(end, start))
+
+
 @clause("only a free frame is allocated")
 def allocates_only_free(s: Frames, frame: Number) -> Truth:
     return s.is_free(frame)
@@ -156,6 +185,65 @@ def allocate(s: Frames, frame: Number) -> Frames:
         is_free=lambda other: s.is_free(other) & (other != frame),
         in_use=lambda other: s.in_use(other) | (other == frame),
         free_below=lambda other: s.free_below(other) - when(frame < other, 1, 0),
+    )
+
+
+@clause("an alignment is a power of two")
+def alignment_is_a_power_of_two(s: object, alignment: Number) -> Truth:
+    return (0 < alignment) & (alignment & alignment - 1 == 0)
+
+
+@clause("the frame lies within the limits that were asked for")
+def lies_within_limits(s: Frames, first: Number, last: Number, frame: Number) -> Truth:
+    return (first <= frame) & (frame < last)
+
+
+@clause("the frame is aligned as was asked for")
+def is_aligned_as_asked(s: Frames, alignment: Number, frame: Number) -> Truth:
+    return frame & alignment - 1 == 0
+
+
+@operation(
+    "frame.allocate (within limits)",
+    guard=[alignment_is_a_power_of_two, allocates_only_free, lies_within_limits, is_aligned_as_asked],
+    chooses=["frame"],
+)
+def allocate_within(s: Frames, alignment: Number, first: Number, last: Number, frame: Number) -> Frames:
+    """A free frame from the first up to the last one, whose number is a multiple of the alignment, becomes allocated.
+
+    Any such frame; it fails if and only if there is none, or the alignment is not a power of two.
+    """
+    return allocate(s, frame)
+
+
+@clause("at least one frame is reserved")
+def reserves_some(s: Frames, first: Number, last: Number) -> Truth:
+    return first < last
+
+
+@clause("only free frames are reserved")
+def reserves_only_free(s: Frames, first: Number, last: Number, frame: Number) -> Truth:
+    return implies((first <= frame) & (frame < last), s.is_free(frame))
+
+
+@operation("frame.reserve", guard=[reserves_some, reserves_only_free])
+def reserve(s: Frames, first: Number, last: Number) -> Frames:
+    """All of these frames, each of which is free, become allocated."""
+    return reserved(s, first, last)
+
+
+def reserved(s: Frames, first: Number, last: Number) -> Frames:
+    """The state after each frame from `first` up to `last` was allocated, one after the other."""
+
+    def among(frame: Number) -> Truth:
+        return (first <= frame) & (frame < last)
+
+    return replace(
+        s,
+        count=s.count - (last - first),
+        is_free=lambda frame: s.is_free(frame) & neg(among(frame)),
+        in_use=lambda frame: s.in_use(frame) | among(frame),
+        free_below=lambda frame: s.free_below(frame) - (at_least(at_most(frame, last), first) - first),
     )
 
 
@@ -218,7 +306,7 @@ def is_free(s: Frames, frame: Number) -> Frames:
     return s
 
 
-OPERATIONS = (add, allocate, free, is_free)
+OPERATIONS = (add, allocate, allocate_within, free, is_free)
 
 # A trusting kernel may refuse to free a frame that does not exist; any other free that the law accepts must succeed.
 MUST_SUCCEED_IF = {free_trusting: frees_only_existing}

@@ -115,6 +115,14 @@ class Geometry:
         frame = address >> self.page_shift
         return frame if frame << self.page_shift == address and 0 <= frame < self.frames else None
 
+    def frames_within(self, lowest: int, below: int) -> tuple[int, int]:
+        """The frames that lie wholly between two physical addresses: the first, and the one after the last."""
+        return lowest + self.page_size - 1 >> self.page_shift, below >> self.page_shift
+
+    def frame_alignment(self, alignment: int) -> int:
+        """The alignment of a frame's number by which its address has this one, a power of two, in bytes."""
+        return max(alignment >> self.page_shift, 1)
+
     def range_of(self, process: int) -> Range:
         """The range that a process's addresses come from; process 0 is the kernel."""
         return self.kernel_range if process == 0 else self.process_range

@@ -65,8 +65,13 @@ READ = (kernel_half.reads_the_entry, kernel_half.equal_at_rest, kernel_half.is_p
 MAPPED = (LIVES, addresses.address_has_64_bits)
 AT_STAKE: dict[type, AtStake] = {
     events.Boot: AtStake((boot.boot_comes_first, boot.record_has_64_bits)),
-    events.FrameAllocate: joined(guard(bitmap.allocate, "frame"), answers=[ALIGNED]),
+    events.FrameAllocate: joined(
+        guard(bitmap.allocate, "frame"),
+        answers=[ALIGNED, *bitmap.allocate_within.guard],
+    ),
+    events.FrameReserve: joined(guard(bitmap.reserve), calls=[ALIGNED]),
     events.FrameFree: joined(guard(bitmap.free), calls=[ALIGNED, manager.takes_back_what_was_given]),
+    events.MemoryAdd: AtStake((bitmap.adds_only_what_is_missing, boot.record_has_64_bits)),
     events.FrameIsFree: joined(guard(bitmap.is_free), answers=[bitmap.tells_whether_free]),
     events.FrameFreeCount: AtStake((), (bitmap.tells_the_count,)),
     events.ProcessCreate: guard(kernel_half.create, "process"),
@@ -104,6 +109,7 @@ AT_STAKE: dict[type, AtStake] = {
 JUDGED_FOR_SAFETY = (
     events.Boot,
     events.FrameAllocate,
+    events.FrameReserve,
     events.FrameFree,
     events.RangeAllocate,
     events.RangeReserve,

@@ -14,7 +14,9 @@ from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.coverage import Coverage
 from memoracle.replay.doubted_processes import DoubtedProcesses
 from memoracle.replay.entries import EntryReplay
+from memoracle.replay.frame_limits import FrameLimits
 from memoracle.replay.frame_queries import FrameAnswers
+from memoracle.replay.frame_runs import FrameRuns
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.heap import HeapReplay
 from memoracle.replay.kernel_pages import KernelPagesReplay
@@ -100,6 +102,8 @@ class Replay:
             self.pages,
             self.kernel_pages,
             HeapReplay(rules, self.frames, self.ranges),
+            FrameLimits(rules, self.frames),
+            FrameRuns(rules, self.frames),
             FrameAnswers(rules, self.frames),
             RangeAnswers(rules, self.ranges),
             PageAnswers(rules, self.pages),

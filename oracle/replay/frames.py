@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import UNSET
 
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
-from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
+from memoracle.diagnostics.levels import EXACT, Handler, Handlers, Misuses, Rules
 from memoracle.impl import boot as reference
 from memoracle.impl.bitmap import BITS, Bitmap
 from memoracle.impl.boot import Record
@@ -42,6 +42,7 @@ class FrameReplay:
     shown_by: the words for a page that shows a frame.  ran_out: whether there was no free frame at any moment.
     unnamed: stands for a frame that is mapped but not known: one that nobody frees, if there is one.
     doubts: what a fault has left in doubt.  spread: links it to the doubts of other components.
+    allocate_within: replays an allocation that names more than nothing.  refuse_unknown_arguments: of a free.
     most_missing: how many frames one of the latest operations may have failed to free.  was_free: told of each frame
     that was handed out wrongly.
     """
@@ -61,6 +62,8 @@ class FrameReplay:
         self.uses: dict[int, int] = {}
         self.shown_by: Callable[[int], str] = lambda frame: ""
         self.spread: Callable[[], None] = lambda: None
+        self.allocate_within: Handler = lambda event, line: None
+        self.refuse_unknown_arguments: Callable[[events.FrameFree], None] = lambda event: None
         self.most_missing: Callable[[], int] = lambda: 1
         self.was_free: Callable[[int], None] = lambda frame: None
         self.warned: set[int] = set()
@@ -80,7 +83,7 @@ class FrameReplay:
         """What of the law each of these operations breaks as it was called."""
         return {
             events.Boot: self.violated_by_boot,
-            events.FrameFree: lambda event, line: self.violated_by_free(number(event.address)),
+            events.FrameFree: self.violated_by_call_of_free,
         }
 
     def start(self, records: Iterable[Record]) -> None:
@@ -141,6 +144,9 @@ class FrameReplay:
     # frame.allocate
 
     def allocate(self, event: events.FrameAllocate, line: int) -> Finding | None:
+        plain = event.alignment is event.from_ is event.below is event.count is event.order is event.zone is UNSET
+        if not plain:
+            return self.allocate_within(event, line)
         if event.result is None:
             return self.allocate_failed(event)
         address = number(event.result)
@@ -155,19 +161,28 @@ class FrameReplay:
         else:
             taken = frame is not None and bitmap.take(frame)
         if taken and frame is not None:
-            try:
-                self.lines[frame] = line
-            except ValueError:
-                self.lines[frame] = 0
-            if not bitmap.free_frames:
-                self.ran_out = True
-            doubts = self.doubts
-            if doubts.frames or doubts.count_error:
-                doubts.was_free(frame)
-            return self.allocated_unknown(frame) if self.rules.unknown_frames else None
-        if self.is_settled(frame, line):
-            return None
-        return self.allocated_wrongly(address)
+            return self.allocated(frame, line)
+        return None if self.is_settled(frame, line) else self.allocated_wrongly(address)
+
+    def allocate_this(self, address: int, line: int) -> Finding | None:
+        """The frame at an address was allocated, whichever it is."""
+        frame = self.frame_at(address)
+        if frame is not None and self.bitmap.take(frame):
+            return self.allocated(frame, line)
+        return None if self.is_settled(frame, line) else self.allocated_wrongly(address)
+
+    def allocated(self, frame: int, line: int) -> Finding | None:
+        """A frame was taken of the free ones."""
+        try:
+            self.lines[frame] = line
+        except ValueError:
+            self.lines[frame] = 0
+        if not self.bitmap.free_frames:
+            self.ran_out = True
+        doubts = self.doubts
+        if doubts.frames or doubts.count_error:
+            doubts.was_free(frame)
+        return self.allocated_unknown(frame) if self.rules.unknown_frames else None
 
     def is_settled(self, frame: int | None, line: int, free: bool = False) -> bool:
         """Whether what was done to a frame agrees with a wrong answer that was named already; it counts from now on.
@@ -252,7 +267,13 @@ class FrameReplay:
 
     # frame.free
 
+    def violated_by_call_of_free(self, event: events.FrameFree, line: int) -> Clause | None:
+        self.refuse_unknown_arguments(event)
+        return self.violated_by_free(number(event.address))
+
     def free(self, event: events.FrameFree, line: int) -> Finding | None:
+        if not event.count is event.order is UNSET:
+            self.refuse_unknown_arguments(event)
         address = number(event.address)
         if event.error is not UNSET:
             return self.free_refused(event, address)

@@ -73,6 +73,8 @@ def part_of(event: AnyEvent) -> Part:
     """What an event is about."""
     virtual = number(getattr(event, "virtual", 0))
     process = 0 if virtual >= HALF else number(getattr(event, "process", 0))
+    if isinstance(event, events.MemoryAdd):
+        return "frame", 0
     return operation_of(event).partition(".")[0], process
 
 

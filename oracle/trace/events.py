@@ -77,11 +77,29 @@ class Boot(Action, tag="boot", kw_only=True):
 
 
 class FrameAllocate(Question, tag="frame.allocate", kw_only=True):
+    alignment: Number | UnsetType = UNSET
+    from_: Number | UnsetType = msgspec.field(default=UNSET, name="from")
+    below: Number | UnsetType = UNSET
+    count: Number | UnsetType = UNSET
+    order: Number | UnsetType = UNSET
+    zone: str | list[str] | UnsetType = UNSET
     result: Number | None = None
+
+
+class FrameReserve(Action, tag="frame.reserve", kw_only=True):
+    address: Number
+    count: Number
 
 
 class FrameFree(Action, tag="frame.free", kw_only=True):
     address: Number
+    count: Number | UnsetType = UNSET
+    order: Number | UnsetType = UNSET
+
+
+class MemoryAdd(Action, tag="memory.add", kw_only=True):
+    start: Number
+    length: Number
 
 
 class FrameIsFree(Question, tag="frame.is_free", kw_only=True):
@@ -252,7 +270,9 @@ class HeapDelete(Action, tag="heap.delete", kw_only=True):
 AnyEvent: TypeAlias = (
     Boot
     | FrameAllocate
+    | FrameReserve
     | FrameFree
+    | MemoryAdd
     | FrameIsFree
     | FrameFreeCount
     | ProcessCreate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import groupby, product
@@ -184,6 +184,9 @@ def every_in_reach(state: bitmap_law.Frames, first: int, last: int) -> bitmap_la
 TURN_UP = Operation(bitmap_law.add.name, bitmap_law.add.says, (), (), every_in_reach, ("first", "last"))
 
 
+MOST_WITH_LIMITS = 4  # frames of a bitmap of which calls with limits are tried
+
+
 def lowest_that_may_be_free(bitmap: Bitmap) -> int:
     return next(frame for frame in range(bitmap.frames + 1) if not bitmap.is_never_free(frame))
 
@@ -220,6 +223,19 @@ def bitmap_part(bitmap: Bitmap) -> Part:
     return Part(frames_of(bitmap), domain, clauses, words, shows)
 
 
+def calls_with_limits(bitmap: Bitmap) -> Iterator[Call]:
+    lowest, policy = (lambda state, choice: choice["frame"]), "the lowest free frame within the limits"
+    for first, last in product(range(-1, bitmap.frames), range(1, bitmap.frames + 2)):
+        limits = {"first": first, "last": last}
+        add = partial(lambda bitmap, **limits: bitmap.hotplug(**limits), **limits)
+        yield Call(f"@.hotplug({first}, {last})", add, bitmap_law.add_memory, limits)
+        for alignment in (1, 2, 3):
+            asked = {"alignment": alignment} | limits
+            allocate = partial(lambda bitmap, **asked: bitmap.allocate_within(**asked), **asked)
+            said = f"@.allocate_within({alignment}, {first}, {last})"
+            yield Call(said, allocate, bitmap_law.allocate_within, asked, "", "frame", policy, lowest)
+
+
 def bitmap_calls(bitmap: Bitmap) -> Sequence[Call | Question]:
     calls: list[Call | Question] = []
     lowest_first = lowest_that_may_be_free(bitmap) - 1
@@ -234,6 +250,8 @@ def bitmap_calls(bitmap: Bitmap) -> Sequence[Call | Question]:
     lowest = lambda state, choice: choice["frame"]  # noqa: E731
     allocate: Callable[[Any], object] = lambda bitmap: bitmap.allocate()  # noqa: E731
     policy = "the lowest free frame"
+    if bitmap.frames <= MOST_WITH_LIMITS:
+        calls += calls_with_limits(bitmap)
     calls.append(Call("@.allocate()", allocate, bitmap_law.allocate, {}, "", "frame", policy, lowest))
     freeing = bitmap_law.free_trusting if bitmap.trusting else bitmap_law.free
     for frame in reached:

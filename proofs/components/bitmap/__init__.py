@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from memoracle.proofs.components.bitmap import code as bitmap_code
 from memoracle.proofs.components.bitmap import law as bitmap_law
+from memoracle.proofs.components.bitmap import search
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 
@@ -16,3 +17,4 @@ def obligations() -> Iterator[Obligation]:
     yield from law_obligations.obligations(LAW)
     yield from bitmap_law.LAWS
     yield from bitmap_code.CODE
+    yield from search.CODE

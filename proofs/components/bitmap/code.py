@@ -23,7 +23,7 @@ from memoracle.proofs.symbolic.extents import Extents
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.spec import bitmap as law
-from memoracle.spec.clauses import Number, Operation, Truth, at_least, at_most, implies, neg
+from memoracle.spec.clauses import Number, Operation, Truth, at_least, at_most, implies, neg, when
 from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
 
 
@@ -149,6 +149,12 @@ def bits_are_set(before: object, after: object, first: Number, last: Number, pos
     return bit(after, position) == (bit(before, position) | among)
 
 
+def words_are_set(before: Words, after: Words, first: Number, last: Number, word: Number) -> Truth:
+    """A word is as it was, but where a bit of it is set."""
+    among = (first >> 6 <= word) & (word <= last - 1 >> 6)
+    return when(among, after.at(word) != 0, after.at(word) == before.at(word))
+
+
 @proved("set-bits.refines", "refinement", "the code of set_bits sets these bits and no others")
 def set_bits_refines(run: Run) -> None:
     content, length = run.function("words", "word"), run.number("length", 1, MOST_FRAMES)
@@ -157,6 +163,7 @@ def set_bits_refines(run: Run) -> None:
     run.assume(first < last, last <= length << 6)
     run.call(set_bits, words, first, last)
     run.assert_goal("these bits are set, and no others", bits_are_set(before, words, first, last, run.point("frame")))
+    run.assert_goal("other words are as they were", words_are_set(before, words, first, last, run.point("word")))
 
 
 def setting_bits(run: Run) -> None:
@@ -169,6 +176,7 @@ def setting_bits(run: Run) -> None:
             words.at = run.function(f"set#{next(run.count)}", "word")
             after = words.copy()
             run.assume_for_all(("frame",), lambda frame: bits_are_set(before, after, first, last, frame))
+            run.assume_for_all(("word",), lambda word: words_are_set(before, after, first, last, word))
 
     run.replace(bitmap_code, "set_bits", stand_in)
 

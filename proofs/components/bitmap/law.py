@@ -10,11 +10,18 @@ from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
 from memoracle.spec import bitmap as law
-from memoracle.spec.clauses import Operation, implies, neg
+from memoracle.spec.clauses import Operation, at_least, at_most, implies, neg
 
 MOST_FRAMES = 1 << 52  # of 4 KiB, in 64-bit addresses
 FRAME = Sort("frame")
-SORTS = {"frame": FRAME, "later": FRAME, "first": FRAME, "last": FRAME, "word": Sort("word")}
+SORTS = {
+    "alignment": Sort("alignment"),
+    "frame": FRAME,
+    "later": FRAME,
+    "first": FRAME,
+    "last": FRAME,
+    "word": Sort("word"),
+}
 FUNCTIONS = dict.fromkeys(
     ("never_free", "exists", "is_free", "in_use", "free_below"), law_obligations.any_point("frame")
 )
@@ -63,6 +70,46 @@ def add_goes_on(run: Run) -> None:
     law_obligations.same_state(
         run, LAW, law.add(law.added(state, first, last), last), law.added(state, first, last + 1)
     )
+
+
+@proved("memory-add.adds-each", "invariant", "adding memory is adding each frame of it that the bitmap reaches")
+def add_memory_adds_each(run: Run) -> None:
+    state, first, last, frame = unknown(run), run.point("first"), run.point("last"), run.point("frame")
+    run.assume_all(law.CHECKED, state)
+    law_obligations.permitted(run, law.add_memory, state, {"first": first, "last": last})
+    run.assume((first <= frame) & (frame < at_most(last, state.reach)))
+    so_far = law.added(state, first, frame)
+    run.assert_goal("the next frame may be added", law.add.allows(so_far, frame=frame))
+    law_obligations.same_state(
+        run,
+        LAW,
+        law.add_memory(state, first, last),
+        law.added(state, first, at_least(at_most(last, state.reach), first)),
+    )
+
+
+@proved("reserve.begins", "invariant", "reserving no frames changes nothing", integers=True)
+def reserve_begins(run: Run) -> None:
+    state, first = unknown(run), run.point("frame")
+    law_obligations.same_state(run, LAW, state, law.reserved(state, first, first))
+
+
+@proved("reserve.goes-on", "invariant", "reserving frames up to one more is allocating that one, too", integers=True)
+def reserve_goes_on(run: Run) -> None:
+    state, first, last = unknown(run), run.point("frame"), run.point("frame")
+    run.assume(first <= last)
+    law_obligations.same_state(
+        run, LAW, law.allocate(law.reserved(state, first, last), last), law.reserved(state, first, last + 1)
+    )
+
+
+@proved("reserve.allocates-each", "invariant", "reserving frames is allocating each of them")
+def reserve_allocates_each(run: Run) -> None:
+    state, first, last, frame = unknown(run), run.point("first"), run.point("last"), run.point("frame")
+    law_obligations.permitted(run, law.reserve, state, {"first": first, "last": last})
+    run.assume((first <= frame) & (frame < last))
+    so_far = law.reserved(state, first, frame)
+    run.assert_goal("the next frame may be allocated", law.allocate.allows(so_far, frame=frame))
 
 
 @proved("trusting.keeps-counting", "invariant", "also a free that is not checked counts right", integers=True)
@@ -146,6 +193,10 @@ def is_free_may_be_denied(run: Run) -> None:
 LAWS = (
     add_begins,
     add_goes_on,
+    add_memory_adds_each,
+    reserve_begins,
+    reserve_goes_on,
+    reserve_allocates_each,
     add_takes_nothing_away,
     trusting_counts,
     trusting_must_free,

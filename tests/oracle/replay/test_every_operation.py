@@ -57,12 +57,16 @@ TRACE = [
     op("process.exit", process=1),
     op("frame.allocate", result=2 * PAGE),
     op("frame.free", address=2 * PAGE),
+    op("frame.reserve", address=2 * PAGE, count=1),
+    op("memory.add", start=64 * PAGE, length=PAGE),
 ]
 # In the place of the last event of each operation, what breaks a rule.
 ERRORS = {
     "boot": (op("boot", memory_map=[{"start": -1, "length": 1, "type": 1}]), "boot.record-has-64-bits"),
     "frame.allocate": (op("frame.allocate", result=PAGE), "bitmap.allocates-only-free"),
     "frame.free": (op("frame.free", address=3 * PAGE), "bitmap.frees-only-allocated"),
+    "frame.reserve": (op("frame.reserve", address=2 * PAGE, count=0), "bitmap.reserves-some"),
+    "memory.add": (op("memory.add", start=2 * PAGE, length=PAGE), "bitmap.adds-only-what-is-missing"),
     "frame.is_free": (op("frame.is_free", address=2 * PAGE, result=True), "bitmap.tells-whether-free"),
     "frame.free_count": (op("frame.free_count", result=14), "bitmap.tells-the-count"),
     "process.create": (op("process.create", result=0), "kernel_half.is-new"),

@@ -30,6 +30,9 @@ CALLS: dict[str, Call] = {
     "boot": Call((), BOOT),
     "frame.allocate": Call((), op("frame.allocate"), needs=True),
     "frame.free": Call((ALLOCATED,), op("frame.free", address=2 * PAGE)),
+    "frame.allocate within limits": Call((), op("frame.allocate", alignment=PAGE, below=3 * PAGE), needs=True),
+    "frame.reserve": Call((), op("frame.reserve", address=2 * PAGE, count=2), needs=True),
+    "memory.add": Call((BOOT,), op("memory.add", start=15 * PAGE, length=PAGE)),
     "frame.is_free": Call((), op("frame.is_free", address=2 * PAGE)),
     "frame.free_count": Call((), op("frame.free_count")),
     "process.create": Call((), op("process.create"), needs=True),
@@ -90,7 +93,8 @@ def test_private_frames_excuse_only_what_needs_one(check: Callable[..., Any], ca
 @each
 def test_so_do_kernel_pages_whose_frames_are_not_named(check: Callable[..., Any], call: Call) -> None:
     """And only as long as they live."""
-    before = [] if call.call["op"] == "boot" else [UNNAMED]
+    boots = [event for event in (*call.before, call.call) if event["op"] == "boot"]  # nothing comes before that
+    before = [] if boots else [UNNAMED]
     events = [*before, *call.before, call.call | {"error": "assert"}]
     report = check(events)
     if call.needs:

@@ -108,8 +108,8 @@ def test_the_bitmap_of_a_slab(
 @given(slots=st.integers(2, 8), head=st.integers(1, 7))
 def test_the_bitmap_of_a_new_slab(integers: bool, slots: int, head: int) -> None:
     def body(run: Run) -> None:
-        bits = run.call(BitmapConstructor(run), number(slots), number(head))
-        run.call(bits.add, 0, number(slots))
+        bits = run.call(BitmapConstructor(run), number(slots), [(0, number(head))])
+        run.call(bits.add, number(head), number(slots))
         real = bitmap_with(slots, head, set())
         run.assert_goal("the count is the same", bits.count() == real.count())
         for slot in range(slots):
@@ -118,21 +118,21 @@ def test_the_bitmap_of_a_new_slab(integers: bool, slots: int, head: int) -> None
     if head < slots:
         holds_on_every_path(body, integers)
     else:
-        fails_on_some_path(lambda run: run.call(BitmapConstructor(run), number(slots), number(head)), integers)
+        fails_on_some_path(lambda run: run.call(BitmapConstructor(run), number(slots), [(0, number(head))]), integers)
 
 
 @MODES
 def test_a_new_slab_that_is_not_made_whole_is_noticed(integers: bool) -> None:
-    bits = BitmapConstructor(Run(SORTS, []))(8, 1)
+    bits = BitmapConstructor(Run(SORTS, []))(8, [(0, 1)])
     assert bits.count() == 0
     assert not bits.is_free(1)
-    assert BitmapConstructor(bits.run)(8, 1) is not bits
-    for added in ((0, 7), (1, 8)):
+    assert BitmapConstructor(bits.run)(8, [(0, 1)]) is not bits
+    for added in ((1, 7), (0, 8)):
         fails_on_some_path(
-            lambda run, added=added: run.call(BitmapConstructor(run)(8, 1).add, *map(number, added)), integers
+            lambda run, added=added: run.call(BitmapConstructor(run)(8, [(0, 1)]).add, *map(number, added)), integers
         )
-    fails_on_some_path(lambda run: run.call(BitmapConstructor(run)(8, 0).add, 0, 8), integers)
-    fails_on_some_path(lambda run: run.call(BitmapConstructor(run)(8, 1).allocate), integers)
+    fails_on_some_path(lambda run: run.call(BitmapConstructor(run)(8, [(1, 2)]).add, 2, 8), integers)
+    fails_on_some_path(lambda run: run.call(BitmapConstructor(run)(8, [(0, 1)]).allocate), integers)
 
 
 # Layouts and slabs

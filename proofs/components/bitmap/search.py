@@ -1,0 +1,245 @@
+"""Proofs of the code of `impl/bitmap.py` that searches between limits, and of what rests on it.
+
+One search serves all: the lowest bit that is set and aligned. Its loop passes no bit that may be given, and it goes on
+by the next multiple of the alignment; so of any word and any alignment it is enough to look at one turn.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from memoracle.impl import bitmap as bitmap_code
+from memoracle.proofs.abstraction.objects import bit
+from memoracle.proofs.components.bitmap.code import finding_and_clearing, setting_bits
+from memoracle.proofs.components.bitmap.law import MOST_FRAMES, proved
+from memoracle.proofs.components.bitmap.symbolic_bitmap import (
+    SymbolicBitmap,
+    is_the_laws,
+    unknown_code,
+    without_attribute,
+)
+from memoracle.proofs.symbolic.containers import Words
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.loops import Measure, Rises, cut
+from memoracle.proofs.symbolic.values import Property
+from memoracle.spec import bitmap as law
+from memoracle.spec.clauses import Number, Truth, implies, neg
+from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
+
+ALIGNMENT = 1 << 64  # the largest that an address may have
+
+
+def an_alignment(run: Run) -> Number:
+    """Any power of two."""
+    alignment = run.number("alignment", 1, ALIGNMENT)
+    run.assume(law.alignment_is_a_power_of_two(None, alignment))
+    return alignment
+
+
+def may_be_given(words: object, alignment: Number, first: Number, last: Number, position: Number) -> Truth:
+    """Whether a bit is set, lies within the limits and is aligned."""
+    return bit(words, position) & (first <= position) & (position < last) & (position & alignment - 1 == 0)
+
+
+@proved("aligned-up.refines", "refinement", "the code of aligned_up finds the next multiple of a power of two")
+def aligned_up_refines(run: Run) -> None:
+    alignment, number, other = an_alignment(run), run.point("frame"), run.point("frame")
+    found = run.call(bitmap_code.aligned_up, number, alignment)
+    run.assert_goal("it is aligned", found & alignment - 1 == 0)
+    run.assert_goal("it is not below the number", number <= found)
+    run.assert_goal("none lies between", implies((number <= other) & (other & alignment - 1 == 0), found <= other))
+
+
+def aligning(run: Run) -> None:
+    """Puts what `aligned_up_refines` shows in the place of `aligned_up`."""
+
+    def stand_in(number: Number, alignment: Number) -> Number:
+        with run.reading_law():
+            run.assert_goal("the number is not negative", 0 <= number)
+            found = run.fresh("aligned", 0, 2 * ALIGNMENT)
+            run.suppose((number <= found) & (found & alignment - 1 == 0))
+            none: Property = lambda other: implies((number <= other) & (other & alignment - 1 == 0), found <= other)  # noqa: E731
+            run.assume_for_all(("frame",), none)
+        return found
+
+    run.replace(bitmap_code, "aligned_up", stand_in)
+
+
+class Searching:
+    """The loop that looks for a bit: no bit that it has passed may be given."""
+
+    def __init__(self, words: Words, alignment: Number, first: Number, last: Number) -> None:
+        self.words, self.alignment, self.first, self.last = words, alignment, first, last
+
+    def passed(self, position: Number) -> Property:
+        """Of a position that the search has come to: what is known of all bits."""
+        return lambda other: implies(other < position, neg(self.may_be_given(other)))
+
+    def may_be_given(self, position: Number) -> Truth:
+        return may_be_given(self.words, self.alignment, self.first, self.last, position)
+
+    def _claim(self, run: Run, position: Number) -> Measure:
+        run.assert_goal("no bit that was passed may be given", self.passed(position)(run.point("frame")))
+        run.assert_goal("the search is at a multiple of the alignment", position & self.alignment - 1 == 0)
+        run.assert_goal("it does not go back", self.first <= position)
+        return Rises(position, self.last)
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        return self._claim(run, arguments[2])
+
+    def havoc(self, run: Run) -> Number:
+        position = run.point("frame")
+        run.suppose((self.first <= position) & (position & self.alignment - 1 == 0))
+        run.assume_for_all(("frame",), self.passed(position))
+        return position
+
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
+        return self._claim(run, result)
+
+
+@proved("lowest-bit.refines", "refinement", "the lowest bit is found that is set and aligned, between any limits")
+def lowest_bit_refines(run: Run) -> None:
+    content, length = run.function("words", "word"), run.number("length", 1, MOST_FRAMES)
+    words, alignment = Words(run, content, length), an_alignment(run)
+    first, last, other = run.point("frame"), run.point("frame"), run.point("frame")
+    run.assume(last <= length << 6)
+    aligning(run)
+    cut(run, bitmap_code, "next_candidate", lambda *arguments: Searching(words, alignment, first, last))
+    found = run.call(bitmap_code.lowest_bit, words, alignment, first, last)
+    may = may_be_given(words, alignment, first, last, other)
+    if found is None:
+        run.assert_goal("none is found only where there is none", neg(may))
+        return
+    run.assert_goal("it may be given", may_be_given(words, alignment, first, last, found))
+    run.assert_goal("no lower one may be", implies(may, found <= other))
+
+
+def searching(run: Run) -> list[Number | None]:
+    """Puts what `lowest_bit_refines` shows in the place of `lowest_bit`; what each search finds."""
+    every: list[Number | None] = []
+
+    def stand_in(words: Words, alignment: Number, first: Number, last: Number) -> Number | None:
+        found = run.point("frame") if run.fork() else None
+        with run.reading_law():
+            run.assert_goal("the limits lie in the bitmap", (0 <= first) & (last <= words.length << 6))
+            run.assert_goal("the alignment is a power of two", law.alignment_is_a_power_of_two(None, alignment))
+            seen = words.copy()
+            if found is not None:
+                run.suppose(may_be_given(seen, alignment, first, last, found))
+
+            def known(other: Number) -> Truth:
+                may = may_be_given(seen, alignment, first, last, other)
+                return neg(may) if found is None else implies(may, found <= other)
+
+            run.assume_for_all(("frame",), known)
+        every.append(found)
+        return found
+
+    run.replace(bitmap_code, "lowest_bit", stand_in)
+    return every
+
+
+@proved(
+    "allocate-within.refines",
+    "refinement",
+    "the code of allocate_within does what the law allows, and takes the lowest",
+)
+def allocate_within_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    before, trusting = dict(vars(bitmap)), bitmap.trusting
+    cleared = finding_and_clearing(run, bitmap, state)
+    searching(run)
+    asked = {name: run.any_number(name) for name in ("alignment", "first", "last")}
+    frame, other = run.call(bitmap.allocate_within, *asked.values()), run.point("frame")
+    now = without_attribute(bitmap, "_lowest_word", "_clear")
+    run.assert_goal("only the steps change anything", all(vars(now)[name] is value for name, value in before.items()))
+    is_the_laws(run, now, state, trusting)
+    run.touch(("word",), (other >> 6,))
+    allowed = law.allocate_within.allows(state, **asked, frame=other)
+    if frame is None:
+        run.assert_goal("it fails only if no such frame is free", neg(allowed))
+        run.assert_goal("it takes none", not cleared)
+        return
+    run.assert_goal("the law allows it", law.allocate_within.allows(state, **asked, frame=frame))
+    run.assert_goal("the frame that is answered is taken, and no other", len(cleared) == 1 and frame is cleared[0])
+    run.assert_goal("no lower frame may be given", implies(allowed, frame <= other))
+
+
+@proved("limits.refines", "refinement", "limits and alignments in bytes mean the frames that a geometry says")
+def limits_refines(run: Run) -> None:
+    frame, lowest, below = run.point("frame"), run.fresh("lowest", 0, ALIGNMENT), run.fresh("below", 0, ALIGNMENT)
+    alignment = an_alignment(run)
+    run.assume(frame < MOST_FRAMES)
+    for shift in PAGE_SHIFTS.values():
+        geometry: Any = SimpleNamespace(page_shift=shift, page_size=1 << shift)
+        first, last = run.call(Geometry.frames_within, geometry, lowest, below)
+        inside = (lowest <= frame << shift) & (frame + 1 << shift <= below)
+        run.assert_goal(
+            "a frame lies between the limits with all its bytes",
+            law.lies_within_limits(None, first, last, frame) == inside,
+        )
+        number = run.call(Geometry.frame_alignment, geometry, alignment)
+        aligned = (frame << shift) & alignment - 1 == 0
+        run.assert_goal(
+            "its address is aligned if its number is", law.is_aligned_as_asked(None, number, frame) == aligned
+        )
+        run.assert_goal("its number's alignment is a power of two", law.alignment_is_a_power_of_two(None, number))
+
+
+class Reopening:
+    """The loop that notes the words below the frontier in which frames were added."""
+
+    def __init__(self, bitmap: SymbolicBitmap, start: Number, last: Number) -> None:
+        self.bitmap, self.start, self.last = bitmap, start, last
+        self.before = bitmap.reopened.has
+
+    def noted(self, end: Number) -> Property:
+        """Which words are reopened once the loop has come so far."""
+        return lambda word: self.before(word) | ((self.start <= word) & (word < end))
+
+    def _claim(self, run: Run, reached: Number) -> Measure:
+        word = run.point("word")
+        run.assert_goal(
+            "the words so far are noted, and no others", self.bitmap.reopened.has(word) == self.noted(reached)(word)
+        )
+        run.assert_goal("it does not go back", self.start <= reached)
+        run.assert_goal("it stays below the frontier", reached <= self.bitmap.frontier)
+        run.assert_goal("it stays where frames were added", reached - 1 << 6 < self.last)
+        return Rises(reached, self.bitmap.frontier)
+
+    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+        return self._claim(run, arguments[0])
+
+    def havoc(self, run: Run) -> Number:
+        reached = run.point("word")
+        run.suppose((self.start <= reached) & (reached <= self.bitmap.frontier) & (reached - 1 << 6 < self.last))
+        self.bitmap.reopened.has = self.noted(reached)
+        return reached
+
+    def on_back_edge(self, run: Run, result: Any) -> Measure:
+        return self._claim(run, result)
+
+
+@proved("hotplug.refines", "refinement", "the code of hotplug adds memory as the law says, or changes nothing")
+def hotplug_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    trusting = bitmap.trusting
+    setting_bits(run)
+    found = searching(run)
+    first, last = run.any_number("first"), run.any_number("last")
+    cut(run, bitmap, "_reopen", lambda word: Reopening(bitmap, word, last))
+    done = run.call(bitmap.hotplug, first, last)
+    now, asked = without_attribute(bitmap, "_reopen"), {"first": first, "last": last}
+    if done:
+        frame = run.point("frame")
+        run.touch(("word",), (frame >> 6,))
+        run.assert_goal("the law allows it", law.add_memory.allows(state, **asked, frame=frame))
+        is_the_laws(run, now, law.add_memory(state, first, last), trusting)
+        return
+    (witness,) = (each for each in found if each is not None)
+    run.assert_goal("it fails only if the law says so", neg(law.add_memory.allows(state, **asked, frame=witness)))
+    is_the_laws(run, now, state, trusting)
+
+
+CODE = (aligned_up_refines, lowest_bit_refines, allocate_within_refines, hotplug_refines, limits_refines)

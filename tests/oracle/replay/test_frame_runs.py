@@ -1,0 +1,166 @@
+"""`frame.reserve` takes just the frames that it names; `memory.add` adds memory after boot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+PAGE = 1 << 12
+LEVELS = ("safe", "legal", "exact")
+MACHINE: dict[str, Any] = {"preset": "x64-4k", "frames": 16, "kernel_image_frames": 1}
+BOOT = {"op": "boot", "memory_map": [{"start": 0, "length": 8 * PAGE, "type": 1}]}  # frames 8 to 15 do not exist
+
+Check = Callable[..., Any]
+Event = dict[str, Any]
+
+
+def reserve(frame: int, count: int, **keys: Any) -> Event:
+    return {"op": "frame.reserve", "address": frame * PAGE, "count": count} | keys
+
+
+def add(start: int, length: int, **keys: Any) -> Event:
+    return {"op": "memory.add", "start": start, "length": length} | keys
+
+
+def free(frame: int, **keys: Any) -> Event:
+    return {"op": "frame.free", "address": frame * PAGE} | keys
+
+
+def allocate(frame: int | None) -> Event:
+    return {"op": "frame.allocate"} | ({"error": "none"} if frame is None else {"result": frame * PAGE})
+
+
+def count(frames: int) -> Event:
+    return {"op": "frame.free_count", "result": frames}
+
+
+CONFORMS: dict[str, list[Event]] = {
+    "frames in a row": [BOOT, reserve(2, 3), count(4), allocate(1), allocate(5), free(3), allocate(3)],
+    "one frame, and all that are left": [BOOT, reserve(1, 1), reserve(2, 6), count(0), allocate(None)],
+    "what is not free is refused": [
+        *(BOOT, allocate(1), reserve(1, 1, error="taken"), reserve(0, 2, error="image")),
+        *(reserve(7, 2, error="missing"), reserve(15, 2, error="outside"), reserve(-1, 1, error="negative")),
+        *(reserve(2, 0, error="none"), reserve(2, -1, error="fewer"), reserve(0, 1 << 62, error="more")),
+        *({"op": "frame.reserve", "address": 2 * PAGE + 1, "count": 1, "error": "amid"}, count(6)),
+    ],
+    "memory that turns up": [BOOT, add(10 * PAGE, 2 * PAGE), count(9), reserve(1, 7), allocate(10), allocate(11)],
+    "only whole pages of it": [BOOT, add(8 * PAGE + 1, 3 * PAGE), count(9), add(8 * PAGE, PAGE), count(10)],
+    "less than a page": [BOOT, add(9 * PAGE + 5, 10), add(0, 5), count(7)],
+    "past the bitmap's end": [BOOT, add(14 * PAGE, 1 << 40), count(9), add((1 << 64) - 1, 5)],
+    "what exists is refused": [
+        *(BOOT, add(7 * PAGE, 2 * PAGE, error="exists"), add(0, PAGE, error="image"), allocate(1)),
+        *(add(4 * PAGE, PAGE, error="exists"), count(6)),
+    ],
+    "twice is refused": [BOOT, add(8 * PAGE, PAGE), add(8 * PAGE, PAGE, error="again"), allocate(1), count(7)],
+    "numbers out of range are refused": [BOOT, add(-1, 5, error="negative"), add(0, 1 << 64, error="large"), count(7)],
+    "without boot all memory exists": [add(8 * PAGE, PAGE, error="exists"), count(15)],
+    "what was added is freed and allocated": [
+        BOOT,
+        reserve(1, 7),
+        add(9 * PAGE, PAGE),
+        allocate(9),
+        free(9),
+        allocate(9),
+    ],
+    "in a word that was searched": [
+        *(BOOT, *map(allocate, range(1, 8)), allocate(None), add(12 * PAGE, PAGE), allocate(12), allocate(None)),
+        *(add(8 * PAGE, PAGE), allocate(8), allocate(None)),
+    ],
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("events", CONFORMS.values(), ids=CONFORMS.keys())
+def test_conforms(check: Check, events: list[Event], level: str) -> None:
+    assert check(events, "--level", level, geometry=MACHINE).broken == []
+
+
+RESERVED_WRONGLY: dict[str, tuple[list[Event], str, str]] = {
+    "a frame that is taken": (
+        [allocate(1), reserve(1, 2)],
+        "bitmap.reserves-only-free",
+        "frame 1 is already allocated",
+    ),
+    "a frame of the image": ([reserve(0, 2)], "bitmap.reserves-only-free", "frame 0 is the kernel image's"),
+    "a frame that does not exist": ([BOOT, reserve(7, 2)], "bitmap.reserves-only-free", "frame 8 does not exist"),
+    "past the bitmap": ([reserve(15, 1 << 50)], "bitmap.reserves-only-free", "frame 16 is outside the bitmap"),
+    "below 0": ([reserve(-2, 1)], "bitmap.reserves-only-free", "frame -2 is outside the bitmap"),
+    "none": ([reserve(2, 0)], "bitmap.reserves-some", "0 frames cannot be reserved"),
+    "amid a frame": (
+        [{"op": "frame.reserve", "address": 5, "count": 1}],
+        "addresses.address-is-aligned",
+        "0x5 is",
+    ),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(("events", "clause", "message"), RESERVED_WRONGLY.values(), ids=RESERVED_WRONGLY.keys())
+def test_what_is_reserved_wrongly_is_named(
+    check: Check, events: list[Event], clause: str, message: str, level: str
+) -> None:
+    report = check(events, "--level", level, geometry=MACHINE)
+    assert report.broken == [(len(events) + 1, clause)]
+    assert report.document["divergences"][0]["message"].startswith(message)
+
+
+def test_what_was_reserved_wrongly_is_taken_where_it_can_be(check: Check) -> None:
+    report = check([allocate(3), reserve(2, 3), count(12), allocate(4)], "--keep-going", geometry=MACHINE)
+    assert [line for line, _ in report.broken] == [3, 5]
+
+
+def test_a_reservation_of_free_frames_must_succeed(check: Check) -> None:
+    report = check([reserve(2, 3, error="no")], geometry=MACHINE)
+    assert report.broken == [(2, "frame.reserve.must-succeed")]
+    assert check([reserve(2, 3, error="no")], "--level", "safe", geometry=MACHINE).broken == []
+
+
+def test_a_frame_that_may_be_taken_excuses_it(check: Check) -> None:
+    events = [{"op": "frame.is_free", "address": 3 * PAGE, "result": False}, reserve(2, 3, error="no")]
+    assert [line for line, _ in check(events, "--keep-going", geometry=MACHINE).broken] == [2]
+    private = check([reserve(2, 3, error="no")], geometry=MACHINE, private_frames=True)
+    assert private.broken == []
+
+
+@pytest.mark.parametrize("level", ["legal", "exact"])
+def test_memory_that_exists_is_not_added(check: Check, level: str) -> None:
+    events = [BOOT, add(10 * PAGE, PAGE), add(9 * PAGE, 3 * PAGE), count(10)]
+    report = check(events, "--level", level, "--keep-going", geometry=MACHINE)
+    assert report.broken == [(4, "bitmap.adds-only-what-is-missing")]
+    assert report.document["divergences"][0]["message"] == "frame 10 exists already (added by line 3)"
+
+
+@pytest.mark.parametrize("level", ["legal", "exact"])
+def test_memory_of_more_than_64_bits_is_not_added(check: Check, level: str) -> None:
+    report = check([BOOT, add(8 * PAGE, 1 << 64)], "--level", level, geometry=MACHINE)
+    assert report.broken == [(3, "boot.record-has-64-bits")]
+
+
+def test_memory_that_is_missing_must_be_added(check: Check) -> None:
+    report = check([BOOT, add(8 * PAGE, PAGE, error="no")], geometry=MACHINE, private_frames=True)
+    assert report.broken == [(3, "memory.add.must-succeed")]
+
+
+def test_at_safe_it_is_followed_and_not_judged(check: Check) -> None:
+    events = [BOOT, add(7 * PAGE, 2 * PAGE), add(9 * PAGE, PAGE, error="no"), reserve(8, 1), allocate(9)]
+    report = check(events, "--level", "safe", geometry=MACHINE)
+    assert report.broken == [(6, "bitmap.allocates-only-free")]
+
+
+def test_what_was_freed_on_trust_before_it_existed_is_a_warning(check: Check) -> None:
+    events = [BOOT, free(9), add(9 * PAGE, 2 * PAGE), count(9), allocate(9), allocate(10)]
+    report = check(events, geometry=MACHINE | {"frame_free": "trusting"})
+    assert report.broken == []
+    assert [warning.partition(": ")[2] for warning in report.document["warnings"][1:]] == [
+        "1 frames that were added were freed before they existed"
+    ]
+    refused = [BOOT, free(9), add(9 * PAGE, 2 * PAGE, error="free"), count(8)]
+    assert check(refused, geometry=MACHINE | {"frame_free": "trusting"}).broken == []
+
+
+def test_memory_is_unknown_after_a_misuse_that_is_undefined(check: Check) -> None:
+    geometry = MACHINE | {"misuse": {"memory.add": "undefined"}}
+    events = [BOOT, add(0, 9 * PAGE), count(3), reserve(1, 3, error="no"), add(9 * PAGE, PAGE, error="no")]
+    assert check(events, geometry=geometry).broken == []
