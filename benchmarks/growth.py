@@ -23,16 +23,18 @@ from memoracle.proofs.components.buddy import law as buddy_law
 from memoracle.proofs.components.buddy import spaces as buddy_spaces
 from memoracle.proofs.components.buddy import symbolic_buddy
 from memoracle.proofs.components.manager import law as manager_law
+from memoracle.proofs.components.runs import law as runs_law
 from memoracle.proofs.counting.buddy_census import census
 from memoracle.proofs.counting.counts import bitmap_run
 from memoracle.proofs.exhaustive import manager_hazards
 from memoracle.proofs.exhaustive import paging as small_paging
+from memoracle.proofs.exhaustive import places as small_places
 from memoracle.proofs.exhaustive.finite_states import Domain
 from memoracle.proofs.exhaustive.hazards import DOMAIN
 from memoracle.proofs.exhaustive.law_search import Variant, reached
 from memoracle.proofs.obligations.discharge import discharge
 from memoracle.proofs.obligations.obligation import Obligation
-from memoracle.spec import heap, kernel_half, paging
+from memoracle.spec import heap, kernel_half, paging, runs
 from memoracle.spec import manager_law as whole_law
 from memoracle.spec.pat import TYPES, WRITE_BACK
 
@@ -109,6 +111,12 @@ def heap_states(addresses: int) -> int:
     functions = {"is_live": ("block",), "size": ("block",), "block_at": ("byte",)}
     domain = Domain({**points, "size": (1, 2)}, functions, {"size": lambda s, at: s.is_live(*at)})
     return sum(1 for _ in reached(Variant(heap.nothing(12, 1), heap.OPERATIONS, (), domain)))
+
+
+def runs_states(places: int) -> int:
+    """What so many places can be: each missing, free or in use."""
+    operations = (runs.add, runs.reserve, runs.free)
+    return sum(1 for _ in reached(Variant(runs.empty(places), operations, (), small_places.domain(places))))
 
 
 def manager_states(frames: int) -> int:
@@ -188,6 +196,15 @@ GROWTHS = (
         [],
         heap_states,
         (2, 4, 6),
+    ),
+    Growth(
+        "runs",
+        "places",
+        ("runs.reserve.keeps-", "runs.free.keeps-"),
+        [(runs_law, "MOST_PLACES")],
+        [1 << bits for bits in BITS],
+        runs_states,
+        (2, 3, 4),
     ),
     Growth(
         "manager",
