@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import NamedTuple
 
 from memoracle.impl.boot import USABLE, Record
-from memoracle.logs.cleaning import cleaned, continued, without_terminal_codes
-from memoracle.logs.cut_text import TextEnd, shape
-from memoracle.logs.map_forms.form import SHOWN, Entry, Form, IncompleteError, RecordError
+from memoracle.logs.cleaning import cleaned
+from memoracle.logs.cut_text import shape
+from memoracle.logs.damaged import Resemblance
+from memoracle.logs.lookahead import (
+    LONGEST,
+    MOST_LINES,
+    Line,
+    Lookahead,
+    common_prefix,
+    may_concern_maps,
+    without_stamp,
+)
+from memoracle.logs.map_forms.form import SHOWN, Entry, Form, IncompleteError, RecordError, whole_number
 from memoracle.logs.map_forms.linux import Linux, is_firmware
 from memoracle.logs.map_forms.proc_iomem import ProcIomem
-from memoracle.logs.map_forms.table import FORMS, HINT, NUMBER, WORDS
+from memoracle.logs.map_forms.table import FORMS
+from memoracle.logs.numbering import Numbering, Stated
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
-MOST_LINES = 3  # that one record may be spread over
-LONGEST = 16384  # characters of a line that may be a record's
-SHAPE = re.compile(
-    r"\[mem 0x[0-9a-f]{16}-|[0-9a-f]{16} [-@] [0-9a-f]{16}|\[[0-9a-f]{16}, [0-9a-f]{16}\]", re.IGNORECASE
-)
 MOST_SHAPES = 256
 LEAST = 3  # records that a map must have before a repetition of its first begins another
-PREFIX = re.compile(r".*[\s:\]>]")
-STAMP = re.compile(r"^\s*(?:\[\s*\d[\d:./TZ+ -]*\]\s*)+(?:\[\s*\w+\]\s*)?")
+NEAR = 10  # lines after a record: within so many, a line may be a damaged record of its map
 
 
 @dataclass
@@ -54,13 +56,6 @@ class MemoryMap:
 
 
 NO_MAP = MemoryMap("")
-
-
-class Line(NamedTuple):
-    """A line's number, counted from 1, and what it says; a line written into another has the other's number."""
-
-    number: int
-    text: str
 
 
 def holds_maps(lines: Iterable[bytes]) -> bool:
@@ -102,59 +97,6 @@ def read_maps(path: str, lines: Iterable[bytes]) -> list[MemoryMap]:
     return maps
 
 
-class Lookahead:
-    """The lines of a text that may concern a map, and those that follow any of them."""
-
-    def __init__(self, path: str, lines: Iterable[bytes]) -> None:
-        self.path = path
-        self.lines = enumerate(lines, 1)
-        self.ahead: deque[tuple[Line, bool]] = deque()
-        self.end = TextEnd()
-
-    def __iter__(self) -> Iterator[Line]:
-        while self.fill(1):
-            line, may_concern = self.ahead.popleft()
-            if may_concern:
-                yield self.without_soft_breaks(line)
-
-    def without_soft_breaks(self, line: Line) -> Line:
-        """A line of quoted-printable text, with the next ones as far as it goes on in them."""
-        for _ in range(MOST_LINES):
-            said = continued(line.text)
-            if said is None or not self.fill(1):
-                break
-            line = Line(line.number, said + " ".join(cleaned(self.ahead.popleft()[0].text.encode())))
-        return line
-
-    def fill(self, count: int) -> bool:
-        """Reads on until so many lines are ahead, if the text has them; empty lines are left out."""
-        while len(self.ahead) < count:
-            numbered = next(self.lines, None)
-            if numbered is None:
-                return False
-            number, line = numbered
-            self.end.see(number, line)
-            if may_concern_maps(line):
-                for part in cleaned(line):
-                    if len(part) <= LONGEST:
-                        self.ahead.append((Line(number, part), HINT.search(part) is not None))
-                    elif SHAPE.search(part):
-                        raise InputError(self.path, number, f"a line of {len(part):,} characters has a record in it")
-            elif line.strip() and len(line) <= LONGEST:
-                self.ahead.append((Line(number, line.decode("utf-8", "replace")), False))
-        return True
-
-    def following(self, line: str, count: int) -> list[str]:
-        """The next lines, without what stands around them, and before the line as well."""
-        self.fill(count)
-        texts = [" ".join(cleaned(next_line.text.encode())) for next_line, _ in list(self.ahead)[:count]]
-        return [STAMP.sub("", text[common_prefix(line, text) :]).strip() for text in texts]
-
-    def skip(self, count: int) -> None:
-        for _ in range(count):
-            self.ahead.popleft()
-
-
 class MapReader:
     """Puts the records of a text together to maps."""
 
@@ -162,29 +104,43 @@ class MapReader:
         self.path = path
         self.forms = [form() for form in FORMS]
         self.maps: list[MemoryMap] = []
+        self.numbering: list[Numbering] = []  # of each map
+        self.stated: dict[str, dict[str, Stated]] = {form.name: {} for form in FORMS}  # of maps that are to come
+        self.form: Form | None = None  # of the last record
         self.source = ""
         self.last_line = 0  # of a record
+        self.last_text = ""
+        self.signs = 0  # of other boots, before the last record
         self.shapes: set[str] = set()  # of lines with records
+        self.resemblance = Resemblance()
+        self.suspect: Line | None = None  # since the last record, a line that looks like a damaged one
         self.headed = False  # whether a heading stands before the map that is read
         self.ended = True  # whether the next record begins another map
         self.ascending = True  # whether the records of the map go upwards
         self.boot = self.stage = 0
         self.labels: set[str] = set()  # of the maps of this boot
+        self.logged = False  # whether one of them is in the log of its kernel
 
     def take(self, line: Line, following: Lookahead) -> None:
         """Reads one line, and those after it which complete it; raises InputError."""
-        for form in self.forms:
+        for form in self.forms if line.concerns else []:
             if form.heading is not None and form.heading.search(line.text):
                 self.ended = self.headed = True
             try:
+                self.read_count(form, line)
                 entries = self.entries(form, line, following)
             except RecordError as fault:
-                words = f"{form.called(line.text)} record: {fault}: {quoted(line.text.strip(), SHOWN)}"
-                raise InputError(self.path, line.number, words) from None
+                raise self.refused(form, line, str(fault)) from None
             for entry in entries:
-                self.add(form, entry, line)
+                self.add(form, entry, line, following)
             if entries:
+                following.near = line.number + NEAR
                 return
+        self.notice(line)
+
+    def refused(self, form: Form, line: Line, why: str) -> InputError:
+        words = f"{form.called(line.text)} record: {why}: {quoted(line.text.strip(), SHOWN)}"
+        return InputError(self.path, line.number, words)
 
     def entries(self, form: Form, line: Line, following: Lookahead) -> Sequence[Entry]:
         try:
@@ -203,7 +159,7 @@ class MapReader:
         """The records of a line that goes on in the next one or two; None if it does not."""
         for count in range(1, MOST_LINES):
             texts = [line.text.rstrip(), *following.following(line.text, count)]
-            if len(texts) <= count:
+            if len(texts) <= count or _begins_record(form, texts[-1], line.number):
                 break
             for glue in ("", " "):
                 try:
@@ -215,26 +171,80 @@ class MapReader:
                     return entries
         return None
 
-    def add(self, form: Form, entry: Entry, line: Line) -> None:
-        """Adds a record to the map that it belongs to."""
-        if self.begins(entry):
+    def read_count(self, form: Form, line: Line) -> None:
+        """Notes how many records a line says that a list has, of the map that is read or of the next; a list's
+        number stands before it.
+        """
+        found = form.count.search(line.text) if form.count is not None else None
+        if found is None:
+            return
+        part = (found.groupdict().get("part") or "").lower()
+        said = Stated(part, whole_number(found["count"], 10), line.number)
+        if self.form is form and not self.ended and not self.numbering[-1].read[part]:
+            self.numbering[-1].stated[part] = said
+        else:
+            self.ended |= self.form is form
+            self.stated[form.name][part] = said
+
+    def notice(self, line: Line) -> None:
+        """Notes a line without a record that looks like a damaged one of the map before it."""
+        form = self.form
+        if form is None or self.suspect is not None or line.number > self.last_line + NEAR:
+            return
+        if not self.is_other(form, line) and self.resemblance.is_damaged(self.without_prefix(line.text)):
+            self.suspect = line
+
+    def is_other(self, form: Form, line: Line) -> bool:
+        """Whether a line is known to be something else."""
+        return (form.in_parts and line.concerns) or (
+            form.beside is not None and form.beside.search(line.text) is not None
+        )
+
+    def without_prefix(self, text: str) -> str:
+        """A line without what it has in common with the last record before that begins."""
+        return without_stamp(text[common_prefix(self.last_text, text) :])
+
+    def add(self, form: Form, entry: Entry, line: Line, following: Lookahead) -> None:
+        """Adds a record to the map that it belongs to; raises InputError if one before it was damaged."""
+        before = following.before if following.before.number > self.last_line else None
+        if begins := self.begins(form, entry, line):
+            self.warn_of_suspect()
             self.begin(form, entry, line)
         else:
+            if self.suspect is not None:
+                raise self.refused(form, self.suspect, "it is damaged")
             self.ascending &= self.maps[-1].records[-1].start <= entry.record.start
         self.maps[-1].records.append(entry.record)
-        self.last_line = line.number
+        self.numbering[-1].add(entry)
+        self.form, self.last_line, self.last_text, self.signs = form, line.number, line.text, line.signs
+        self.resemblance.learn(self.without_prefix(line.text))
+        if begins and before is not None and not self.is_other(form, before):
+            self.warn_of(before)
         if len(self.shapes) < MOST_SHAPES:
             self.shapes.add(shape(line.text))
         if entry.warning:
             self.maps[-1].warnings.append(f"line {line.number}: {entry.warning}")
 
-    def begins(self, entry: Entry) -> bool:
+    def warn_of_suspect(self) -> None:
+        """Warns of a line right after the last record of a map that looks like a damaged one."""
+        line, self.suspect = self.suspect, None
+        if line is not None and line.number <= self.last_line + 1:
+            self.warn_of(line)
+
+    def warn_of(self, line: Line) -> None:
+        """Warns of a line beside a map, if it looks like a damaged record of it."""
+        if self.resemblance.is_likely_damaged(self.without_prefix(line.text)):
+            self.maps[-1].warnings.append(f"line {line.number}: it looks like a damaged record, and is left out")
+
+    def begins(self, form: Form, entry: Entry, line: Line) -> bool:
         """Whether a record is the first of another map.
 
         Where no heading says so, it is if it lies where the map before it began: maps are printed from the lowest
         address on. A record may be printed twice.
         """
-        if self.ended or self.maps[-1].label != entry.label or self.source != entry.source:
+        if self.ended or self.maps[-1].label != entry.label or self.is_of_other_file(entry):
+            return True
+        if self.is_of_other_boot(form, line):
             return True
         if entry.first is not None:
             return entry.first
@@ -245,46 +255,64 @@ class MapReader:
             return len(records) >= LEAST or not self.headed
         return not self.headed and self.ascending and len(records) > 1 and record.start <= records[0].start
 
+    def is_of_other_file(self, entry: Entry) -> bool:
+        """Whether a record is from another file than the last one.
+
+        Of one file a line may have lost the beginning of its name, or all of it.
+        """
+        one, other = self.source, entry.source
+        if not one or not other or one == other:
+            return False
+        goes_on = self.maps[-1].records[-1].start < entry.record.start
+        return not (goes_on and (one.endswith(other) or other.endswith(one)))
+
+    def is_of_other_boot(self, form: Form, line: Line) -> bool:
+        """Whether a record in the log of a kernel is from another start of it than the last such map."""
+        return self.logged and form.in_kernel_log and line.signs > self.signs
+
     def begin(self, form: Form, entry: Entry, line: Line) -> None:
         """Begins a map. Each stage of a boot prints its maps after the stages before; else it is another boot."""
         reached = stage(form, entry.label)
-        if not self.maps or entry.source != self.source or entry.label in self.labels or reached < self.stage:
+        if (
+            not self.maps
+            or self.is_of_other_file(entry)
+            or entry.label in self.labels
+            or reached < self.stage
+            or self.is_of_other_boot(form, line)
+        ):
             self.boot += 1
             self.labels.clear()
+            self.logged = False
         self.labels.add(entry.label)
+        self.logged |= form.in_kernel_log
         self.headed, self.ended, self.ascending = self.headed and self.ended, False, True
         self.source, self.stage = entry.source, reached
         self.maps.append(MemoryMap(entry.label, [], form.name, line.number, self.boot))
+        self.numbering.append(Numbering())
+        self.numbering[-1].stated, self.stated[form.name] = self.stated[form.name], {}
+        self.resemblance.begin(form.words)
 
     def finished(self) -> list[MemoryMap]:
         """All maps, once the text is read; raises InputError."""
         for form in self.forms:
             if missing := form.unfinished():
                 raise InputError(self.path, missing[0], f"{form.name} record: {missing[1]}")
+        self.warn_of_suspect()
         forms = {form.name: form for form in self.forms}
-        for found in self.maps:
+        for found, numbering in zip(self.maps, self.numbering, strict=True):
             found.flaw = forms[found.form].flaw(found.records)
+            found.warnings += numbering.warnings()
         return self.maps
 
 
-def may_concern_maps(line: bytes) -> bool:
-    """Whether a line may have to do with a memory map: a quick look at it, and then a closer one.
-
-    A label at its end may have its record in the next line.
-    """
-    text = line.lower()
-    if not (any(word in text for word in WORDS) or NUMBER.search(text) or text.rstrip().endswith(b":")):
-        return False
-    return HINT.search(without_terminal_codes(line.decode("utf-8", "replace"))) is not None
-
-
-def common_prefix(line: str, other: str) -> int:
-    """How many characters two lines have in common before the record of the first: a time, a host, a file."""
-    record = HINT.search(line)
-    pairs = zip(line[: record.start() if record else 0], other, strict=False)
-    alike = takewhile(lambda pair: pair[0] == pair[1] or all(map(str.isdigit, pair)), pairs)
-    found = PREFIX.match(other[: sum(1 for _ in alike)])
-    return found.end() if found else 0
+def _begins_record(form: Form, text: str, line: int) -> bool:
+    """Whether a record of this form begins in a line of its own."""
+    try:
+        return bool(deepcopy(form).read(text, line))
+    except IncompleteError:
+        return True
+    except RecordError:
+        return True
 
 
 def stage(form: Form, label: str) -> int:

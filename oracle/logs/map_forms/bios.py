@@ -29,7 +29,7 @@ class SeaBios(Form):
     name = "seabios"
     example = "  3: 0000000000100000 - 000000007f7ff000 = 1 RAM"
     hint = r"\d: [0-9a-f]{2,16}(?: -|\s*$)|e820 map has"
-    heading = re.compile(r"e820 map has \d+ items")
+    heading = count = re.compile(r"e820 map has (?P<count>\d+) items")
 
     def __init__(self) -> None:
         self.seen = False  # whether a heading or a record was: others print the beginning of one
@@ -42,7 +42,8 @@ class SeaBios(Form):
                 raise RecordError(f"type {kind} is not {found[5]!r}")
             record = by_end(*padded(found[2], found[3]), kind)
             self.seen = True
-            return [Entry(self.name, record, whole_number(found[1], 10) == 0)]
+            number = whole_number(found[1], 10)
+            return [Entry(self.name, record, number == 0, number=number)]
         if SEABIOS_BEGINS.search(text):
             raise IncompleteError("no range of addresses with its type", certain=self.seen or " - " in text)
         return []

@@ -73,6 +73,7 @@ class UefiShell(Form):
     name = "uefi-shell"
     example = "Available  0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F"
     hint = r"\w\s+[0-9a-f]{2,16}(?:-|\s*$)|#\s?Pages"
+    words = SHELL_TYPES.keys()
     heading = re.compile(r"Type\s+(?:Start|Physical start)\s+-?\s*(?:End|end)\s+# ?Pages")
 
     def __init__(self) -> None:
@@ -103,13 +104,15 @@ class Efi(Form):
     example = "efi: mem00: [Conventional Memory|   |WB|WT|WC|UC] range=[0x0000000000100000-0x0000000000ffffff] (15MB)"
     hint = r"efi:"
     stage = 4
+    in_kernel_log = True
 
     def read(self, text: str, line: int) -> list[Entry]:
         if found := MEM.search(text):
             kind = numbered(whole_number(found[2], 10)) if found[2] else named(found[3], found[4])
             start, end = padded(found[5], found[6])
             record = by_last_byte(start, end, kind) if found[7] == "]" else by_end(start, end, kind)
-            return [Entry(self.name, record, whole_number(found[1], 10) == 0)]
+            number = whole_number(found[1], 10)
+            return [Entry(self.name, record, number == 0, number=number)]
         if found := ARM.search(text):
             record = by_last_byte(whole_number(found[1]), whole_number(found[2]), named(found[3], found[4]))
             return [Entry(self.name, record)]
@@ -136,12 +139,14 @@ class LoongArch(OneLineForm):
 
     name = "loongarch"
     example = "Node0: mem_type:7, mem_start:0x1000, mem_size:0xf000 Bytes"
-    hint = r"mem_type"
+    hint = r"(?:Node\s*\d+: )?mem_type"
     stage = 4
+    in_kernel_log = True
     whole = re.compile(
         r"\bNode\s*(\d+): mem_type:(\d+),\s*mem_start:0x([0-9a-f]{1,16}),\s*mem_size:0x([0-9a-f]{1,16})\s+Bytes", re.I
     )
     begins = re.compile(r"\bNode\s*\d+: mem_type", re.IGNORECASE)
+    beside = re.compile(r"\bResvd: mem_type", re.IGNORECASE)
     missing = "no start and size in bytes"
 
     def entry(self, found: re.Match[str]) -> Entry:

@@ -57,7 +57,7 @@ class FirmwareFiles(Form):
         if kind is None:
             raise RecordError("no type")
         record = by_last_byte(address(parts["start"]), address(parts["end"]), kind.kind)
-        return [Entry(self.name, record, None, kind.warning)]
+        return [Entry(self.name, record, None, kind.warning, number=whole_number(index, 10))]
 
     def missing(self) -> str:
         return " and no ".join(part for part in PARTS if part not in self.parts)

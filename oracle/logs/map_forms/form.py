@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar, NamedTuple
 
 from memoracle.impl.boot import TOP, Record
@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 
     label: what the text calls the map.  first: whether it is known to begin a map; None where the line does not say.
     warning: what had to be assumed to read it.  source: the file that the line is from, where `grep` says so.
+    number: its own in its list, counted from 0, where the line has it.  part: of a map of several lists, which.
     """
 
     label: str
@@ -28,6 +29,8 @@ class Entry(NamedTuple):
     first: bool | None = None
     warning: str = ""
     source: str = ""
+    number: int | None = None
+    part: str = ""
 
 
 class RecordError(Exception):
@@ -53,6 +56,9 @@ class Form(ABC):
     name: of the form and, unless a record's label says otherwise, of its maps.  example: a record.  hint: a pattern
     that every line with a record or a heading matches.  heading: what stands before a map.  stage: forms of a smaller
     stage are printed earlier while a machine boots.  in_parts: whether a line holds a part of a record only.
+    in_kernel_log: whether the kernel prints it once, where it starts.  count: a line that says how many records a list
+    has, as its groups `count` and, in a map of several lists, `part` have them.  beside: what is no record, but a line
+    that stands among them and looks like one.  words: with which a record may begin, in lower case.
     """
 
     name: ClassVar[str]
@@ -61,6 +67,10 @@ class Form(ABC):
     heading: ClassVar[re.Pattern[str] | None] = None
     stage: ClassVar[int] = 0
     in_parts: ClassVar[bool] = False
+    in_kernel_log: ClassVar[bool] = False
+    count: ClassVar[re.Pattern[str] | None] = None
+    beside: ClassVar[re.Pattern[str] | None] = None
+    words: ClassVar[Collection[str]] = ()
 
     @abstractmethod
     def read(self, text: str, line: int) -> Sequence[Entry]:
@@ -128,12 +138,12 @@ def by_end(start: int, end: int, kind: int) -> Record:
 
 
 def padded(one: str, other: str) -> tuple[int, int]:
-    """Two hexadecimal numbers that are printed in 16 digits; raises RecordError where one has lost some.
+    """Two hexadecimal numbers that are printed in 16 digits; raises IncompleteError where one has lost some.
 
     Shorter ones, which nobody padded, are read as they are.
     """
     if not len(one) == len(other) == DIGITS and max(len(one), len(other)) >= SURELY_PADDED:
-        raise RecordError("a number has not its 16 digits")
+        raise IncompleteError("a number has not its 16 digits")
     return whole_number(one), whole_number(other)
 
 

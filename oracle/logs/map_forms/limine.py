@@ -35,8 +35,9 @@ TYPES = {
 class Limine(Form):
     name = "limine"
     example = "base: 0x100000, type: 0, length: 0x7fe1b000"
-    hint = r"base\s*[:=]"
+    hint = r"base\s*[:=]|\bentries\s*[:=]"
     stage = 1
+    count = re.compile(r"\b(?:amount|number|count) of entries\s*[:=]\s*(?P<count>0x[0-9a-f]+|\d+)(?!\w)", re.IGNORECASE)
 
     def __init__(self) -> None:
         self.seen = False

@@ -17,8 +17,12 @@ from memoracle.logs.map_forms.type_words import LINUX, with_type
 LABEL = re.compile(
     r"(?<![\w-])(BIOS-\w{1,20}|Xen|user|modified|extended|lguest|reserve setup_data)\s*:[ \t]*", re.IGNORECASE
 )
-# What `grep` puts before a line of one of several files; a time and a date have their colons elsewhere.
-FILE_NAME = re.compile(r"[\s\"']*(?!\d{4}-\d\d-\d\dT)([^\s:\[\]<>\"']*[A-Za-z/][^\s:\[\]<>\"']*)[:-]")
+# What `grep` puts before a line of one of several files; a time and a date have their colons elsewhere. The kernel's
+# name in a log is none, nor is what stands before a heading.
+FILE_NAME = re.compile(
+    r"[\s\"']*(?!\d{4}-\d\d-\d\dT|[a-z]{0,6}: |(?:\S{1,40} ){1,3}RAM map:)"
+    r"([^\s:\[\]<>\"']*[A-Za-z/][^\s:\[\]<>\"']*)[:-]"
+)
 FIRMWARE = ("bios-", "xen", "lguest")  # what the labels of a firmware's own map begin with
 ADDRESS = r"(?:0x)?([0-9a-f]{1,16})"
 LAST_BYTE_FORM = re.compile(rf"\[\s*mem\s+{ADDRESS}\s*-\s*{ADDRESS}\s*\](.*)", re.IGNORECASE)
@@ -30,6 +34,7 @@ STAMP = re.compile(
 )  # of the next line, where two were joined
 # What a record leaves behind when it is damaged; after a label that is a word of English, more than that.
 REMAINS = re.compile(r"0x|\[\s*mem|[0-9a-f]{5}|^\W*(?=[a-f]*\d)[0-9a-f]{2}|\busable\b|\breserved\b", re.IGNORECASE)
+NOTHING_MORE = re.compile(r"\s*[0-9a-f]{0,16}\s*", re.IGNORECASE)  # than the beginning of a number
 BEGINNING = re.compile(r"\[\s*mem\b|[0-9a-f]{16}\b|[0-9a-f]{8,16}\s+[-@]\s", re.IGNORECASE)
 
 
@@ -39,6 +44,8 @@ class Linux(Form):
     hint = r"BIOS-|RAM map:|(?:Xen|user|modified|extended|lguest|setup_data)\s*:\s*(?:[\[<\"&]|[0-9a-f]{8}|$)"
     heading = re.compile(r"physical RAM map:", re.IGNORECASE)
     stage = 3
+    in_kernel_log = True
+    beside = re.compile(r"\[\s*gap\b", re.IGNORECASE)  # the lack of a record
 
     def read(self, text: str, line: int) -> list[Entry]:
         labels = list(LABEL.finditer(text))
@@ -61,7 +68,7 @@ def is_firmware(label: str) -> bool:
 
 def entry(label: str, text: str) -> Entry | None:
     """The record that follows a label; None where something else does. Raises IncompleteError and RecordError."""
-    if text.startswith("[g"):  # [gap a-b]: no record, but the lack of one
+    if Linux.beside.match(text):
         return None
     if found := LAST_BYTE_FORM.match(text):
         record = by_last_byte(*padded(found[1], found[2]), 0)
@@ -71,7 +78,7 @@ def entry(label: str, text: str) -> Entry | None:
         record = checked(*padded(found[2], found[1]), 0)
     else:
         certain = (REMAINS.search if label.lower().startswith("bios-") else BEGINNING.match)(text) is not None
-        if certain or not text.strip():
+        if certain or NOTHING_MORE.fullmatch(text):
             raise IncompleteError("no range of addresses", certain=certain)
         return None
     return with_type(label, record, STAMP.sub("", SIZE_COLUMN.sub("", found[3])), LINUX)

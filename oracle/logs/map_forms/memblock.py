@@ -24,11 +24,14 @@ NO_MAP = 4  # a flag: memory that the kernel must not touch
 class Memblock(OneLineForm):
     name = "memblock"
     example = " memory[0x0]\t[0x0000000000001000-0x000000000009efff], 0x000000000009e000 bytes flags: 0x0"
-    hint = r"memory\[|reserved\[|MEMBLOCK configuration|lmb_dump_all"
+    hint = r"(?:memory|reserved)(?:\[|\.c(?:nt|ount))|MEMBLOCK configuration|lmb_dump_all"
     heading = re.compile(r"MEMBLOCK configuration:|lmb_dump_all:")
     stage = 4
+    count = re.compile(
+        r"\b(?P<part>memory|reserved)\.(?:cnt|count)\s*=\s*(?P<count>0x[0-9a-f]+|\d+)(?![0-9a-z])", re.IGNORECASE
+    )
     whole = re.compile(
-        r"\b(memory|reserved)\[(?:0x)?([0-9a-f]+)\]"
+        r"\b(memory|reserved)\[(0x[0-9a-f]+|\d+)\]"
         r"\s*\[0x([0-9a-f]{1,16})-\s*0x([0-9a-f]{1,16})\],\s*0x([0-9a-f]{1,16})\s+bytes"
         r"(?:\s+on node \d+)?(?:\s+flags:\s*(?:0x)?([0-9a-f]+))?",
         re.IGNORECASE,
@@ -41,4 +44,5 @@ class Memblock(OneLineForm):
         record = by_last_byte(whole_number(found[3]), whole_number(found[4]), USABLE if usable else RESERVED)
         if record.length != whole_number(found[5]):
             raise RecordError(f"its range is not of 0x{found[5]} bytes")
-        return Entry(self.name, record, found[1].lower() == "memory" and whole_number(found[2]) == 0)
+        part, number = found[1].lower(), whole_number(found[2], 10)
+        return Entry(self.name, record, part == "memory" and number == 0, number=number, part=part)

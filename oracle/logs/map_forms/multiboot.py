@@ -29,7 +29,7 @@ class Multiboot(Form):
 
     name = "lsmmap"
     example = "base_addr = 0x100000, length = 0x7ee0000, available RAM"
-    hint = r"base_addr"
+    hint = r"(?:size\s*=\s*(?:0x)?[0-9a-f]{1,16},\s*)?base_addr"
     stage = 1
 
     def __init__(self) -> None:

@@ -28,6 +28,9 @@ class ProcIomem(Form):
     example = "00100000-3ffdefff : System RAM"
     hint = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{8,16} :"
     stage = 4
+    beside = re.compile(  # what lies inside of another, and a line of /proc/ioports
+        r"(?<![\w-])(?:[0-9a-f]{8,16}-[0-9a-f]{8,16}|[0-9a-f]{4}-[0-9a-f]{4}) : ", re.IGNORECASE
+    )
 
     def __init__(self) -> None:
         self.indentation: int | None = None

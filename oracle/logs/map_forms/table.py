@@ -43,6 +43,10 @@ WORDS = (
     b"mem_type",
     b"/type",
     b"efi:",
+    b"entries",
+    b"memory.c",
+    b"reserved.c",
+    b"&#",
 )
 NUMBER = re.compile(rb"[0-9a-f]{8}|/(?:start|end)\b")
 KNOWN = (

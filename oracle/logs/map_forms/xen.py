@@ -35,9 +35,9 @@ class Xen(Form):
         self.read_last = False  # whether the line before this one was a heading or a record
 
     def read(self, text: str, line: int) -> list[Entry]:
-        if self.heading.search(text):
-            self.below_heading = self.read_last = True
-            return []
+        heads = self.heading.search(text) is not None
+        self.below_heading |= heads
+        self.read_last |= heads
         if found := NEW.search(text):
             self.read_last = True
             return [with_type("xen-new", by_last_byte(*padded(found[1], found[2]), 0), found[3], LINUX)]
@@ -48,5 +48,5 @@ class Xen(Form):
             raise IncompleteError("no range of addresses")
         if self.below_heading and self.read_last and CUT.search(text):
             raise IncompleteError("no range of addresses")
-        self.read_last = False
+        self.read_last = heads
         return []

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from memoracle.logs.memory_maps import Lookahead, MapReader, read_maps
+from memoracle.logs.lookahead import Lookahead
+from memoracle.logs.memory_maps import MapReader, read_maps
 from memoracle.trace.inputs import InputError
 
 DATA = Path(__file__).parents[2] / "data" / "e820"

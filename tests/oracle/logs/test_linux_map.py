@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,25 @@ def test_a_record_may_go_on_in_the_next_line(place: int, prefix: str, repeated: 
     text = prefix + RECORD[:place] + "\n" + prefix * repeated + RECORD[place + 1 :] + "\nNX protection: active\n"
     (found,) = maps(text)
     assert (found.records, found.warnings) == ([Record(0x1000, 0x1000, 3)], [])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "BIOS-e820: [mem 0x0000000000001000-0x0000000000001fff] usable",
+        " BIOS-e820: 0000000000001000 - 0000000000002000 (usable)",
+        " BIOS-e820: 0000000000001000 @ 0000000000001000 (usable)",
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "[    0.000000] "])
+def test_a_record_may_be_broken_within_a_number(record: str, prefix: str) -> None:
+    whole = maps(prefix + record)[0].records
+    for number in re.finditer(r"[0-9a-f]{16}", record):
+        for place in range(number.start() + 1, number.end()):
+            for repeated in (False, True):
+                text = prefix + record[:place] + "\n" + prefix * repeated + record[place:] + "\nNX protection: active\n"
+                (found,) = maps(text)
+                assert (found.records, found.warnings) == (whole, [])
 
 
 @pytest.mark.parametrize("place", range(len(RECORD) - len("data"), len(RECORD)))

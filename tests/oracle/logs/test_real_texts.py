@@ -30,6 +30,7 @@ def answers() -> dict[str, dict[str, Any]]:
 
 ANSWERS = answers()
 TOTALS = ("records", "usable_bytes", "highest_usable_byte", "usable_pages")
+MISSING = {"x-limine-benamos.txt": "states 18 records, and 13 were read"}  # what a text says that it lacks
 PROBES = {  # the smallest inputs of faults that were found: usable bytes
     "probe-bootfile-user-line.txt": 4162576384,
     "probe-js-one-record.txt": 0x100000,
@@ -94,6 +95,11 @@ def report(capsys: pytest.CaptureFixture[str], path: Path) -> dict[str, Any]:
     return document
 
 
+def lacking(name: str) -> list[tuple[str, ...]]:
+    """The warnings of a text, without the lines that they name."""
+    return [MISSING[name].partition("states")[1:]] if name in MISSING else []
+
+
 def test_every_text_has_its_answer() -> None:
     assert sorted([*ANSWERS, *PROBES]) == sorted(text.name for text in DATA.glob("*.txt"))
 
@@ -103,7 +109,7 @@ def test_report_of_a_text(capsys: pytest.CaptureFixture[str], name: str) -> None
     found = report(capsys, DATA / name)
     answer = {key: value for key, value in ANSWERS[name].items() if key != "form"}
     assert {key: found.get(key) for key in answer} == answer
-    assert found["warnings"] == []
+    assert [warning.partition("states")[1:] for warning in found["warnings"]] == lacking(name)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
@@ -114,7 +120,8 @@ def test_maps_of_a_text(tmp_path: Path, name: str, change: Callable[[str], str])
     maps = read_source(str(path), LINE_BYTES).maps
     answer = ANSWERS[name]
     assert totals(chosen(name, maps).records) == {key: answer[key] for key in TOTALS}
-    assert [each.warnings for each in maps] == [[]] * len(maps)
+    warnings = [warning for each in maps for warning in each.warnings]
+    assert [warning.partition("states")[1:] for warning in warnings] == lacking(name)
     if "maps_in_text" in answer:
         assert [[each.name, len(each.records)] for each in maps] == answer["maps_in_text"]
 
