@@ -49,6 +49,8 @@ def positive(text: str) -> int:
     """A positive number of an option; argparse names the option where it is none."""
     if re.fullmatch("0*[0-9]{1,20}", text, re.ASCII) and 0 < int(text) < sys.maxsize:
         return int(text)
+    if re.fullmatch("0*[1-9][0-9]*", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"a number below {sys.maxsize:,} was expected, not {quoted(text)}")
     raise argparse.ArgumentTypeError(f"a whole number from 1 on was expected, not {quoted(text)}")
 
 

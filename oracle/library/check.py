@@ -60,9 +60,12 @@ def check(
     geometry's keys, or a `Geometry`; None: what the header says.  memory_map: the path of a boot log.  keep_going:
     whether to find every divergence, not only the first.  ignore_unknown: whether to skip events of unknown operations.
 
-    Raises ValueError for an unknown level, GeometryError (a ValueError) for a geometry that cannot be, and InputError
-    for a memory map that cannot be read. A fault of the trace itself is no exception: see `CheckResult.fault`.
+    Raises TypeError for what is not a trace or a line, ValueError for an unknown level, GeometryError (a ValueError)
+    for a geometry that cannot be, and InputError for a memory map that cannot be read. A fault of the trace itself is
+    no exception: see `CheckResult.fault`.
     """
+    if not isinstance(trace, str | os.PathLike | Iterable):
+        raise TypeError(f"trace: a path or lines were expected, not {type(trace).__name__}")
     if level is not None and level not in LEVELS:
         raise ValueError(f"level: {level!r} is none of {', '.join(LEVELS)}")
     path = os.fspath(trace) if isinstance(trace, str | os.PathLike) else LINES
@@ -81,8 +84,11 @@ def _geometry(stated: str | Mapping[str, Any] | Geometry) -> Geometry:
 
 
 def _lines(lines: Iterable[Line]) -> Iterator[bytes]:
-    for line in lines:
+    for index, line in enumerate(lines):
         text = json.dumps(line) if isinstance(line, Mapping) else line
+        if not isinstance(text, str | bytes):
+            words = "a line (str or bytes) or an event (a mapping) was expected"
+            raise TypeError(f"trace[{index}]: {words}, not {type(line).__name__}")
         yield text.encode() if isinstance(text, str) else text
 
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import fields
 
-from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber, Crash, operation_of_kind
+from memoracle.trace.events import MOST_DIGITS, OPERATIONS, AnyEvent, BadNumber, Crash, operation_of_kind
 from memoracle.trace.memory_types import NUMBERS
 from memoracle.trace.quoting import quoted, shortened
 from memoracle.trace.repeated_keys import RepeatedKeyError, RepeatedKeys
@@ -77,6 +77,8 @@ KINDS = {
     "object": "an object",
 }
 UNKNOWN_KEY = "unknown key"
+LOG_KEYS = frozenset(("log", "message", "msg", "text", "line"))  # of a message in a log
+LOGS_READ = "of these, only `dmesg -J` and `journalctl -o json` are read; take the messages out, as by `jq -r`"
 LINE_SHOWN = 60  # characters of a line that is no event
 ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)  # of a string in JSON
 HIGH_SURROGATES, LOW_SURROGATES = range(0xD800, 0xDC00), range(0xDC00, 0xE000)
@@ -87,6 +89,12 @@ def misread(line: bytes, fault: BadNumber) -> MalformedLine:
     """What is wrong with an event's line in which a string was found that is no number."""
     keys = {key: ANYTHING.decode(value) for key, value in own_keys(line).items() if key not in ("op", "error", "crash")}
     field = next((place for place, text in strings(keys) if text == fault.args[0]), "")
+    digits = len(fault.args[0]) - len("0x")
+    if re.fullmatch("0x[0-9a-fA-F]+", fault.args[0]):
+        words = (
+            f"a number of {digits:,} hexadecimal digits; one of 64 bits has 16, and at most {MOST_DIGITS:,} are read"
+        )
+        return MalformedLine(f"{field}: {words}")
     return MalformedLine(f'{field}: neither an integer nor a string "0x..."')
 
 
@@ -109,7 +117,7 @@ def decode_event(line: bytes) -> AnyEvent | Crash:
     """
     keys = own_keys(line)
     if "op" not in keys:
-        raise SecondHeader if "memoracle" in keys else MalformedLine("op: missing")
+        raise SecondHeader if "memoracle" in keys else MalformedLine("op: missing" + hint_at_logs(keys))
     op = text_of("op", keys["op"])
     if op not in OPERATIONS:
         raise UnknownOperation(op)
@@ -191,7 +199,7 @@ def decode_header(line: bytes) -> Header:
     """A trace's header; raises MalformedLine."""
     keys = own_keys(line)
     if "memoracle" not in keys:
-        raise MalformedLine("no header: a trace's first line has the key `memoracle`")
+        raise MalformedLine("no header: a trace's first line has the key `memoracle`" + hint_at_logs(keys))
     for key in keys:
         if key not in Header.__struct_fields__:
             raise MalformedLine(f"{key}: unknown key; a header has {listed(Header.__struct_fields__)}")
@@ -199,6 +207,12 @@ def decode_header(line: bytes) -> Header:
     if header.memoracle != 1:
         raise MalformedLine(f"memoracle: trace format {header.memoracle} is not known, only 1")
     return header
+
+
+def hint_at_logs(keys: Iterable[str]) -> str:
+    """What is said besides of an object that is a log's, as container engines and collectors write them."""
+    found = next((key for key in keys if key in LOG_KEYS), None)
+    return "" if found is None or "op" in keys else f"; it has `{found}`, as logs in JSON have: {LOGS_READ}"
 
 
 def own_keys(line: bytes) -> dict[str, msgspec.Raw]:

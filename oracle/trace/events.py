@@ -13,7 +13,8 @@ from memoracle.trace.memory_types import CacheName
 
 # `number` reads these: a pattern here would be matched at twice the cost.
 Number: TypeAlias = int | str
-HEXADECIMAL = re.compile("0x[0-9a-fA-F]{1,1000}+").fullmatch  # Python prints no more than 4,300 decimal digits
+MOST_DIGITS = 1000  # Python prints no more than 4,300 decimal digits
+HEXADECIMAL = re.compile(f"0x[0-9a-fA-F]{{1,{MOST_DIGITS}}}+").fullmatch
 READ: dict[str, int] = {}  # what was read lately: most addresses come up again, and to look one up takes a quarter
 MOST_READ = 1 << 15
 LONGEST_READ = 18  # characters of a number of 64 bits

@@ -92,6 +92,21 @@ def test_wrong_arguments_are_exceptions(tmp_path: Path) -> None:
         memoracle.prove(["bitmaps"])
 
 
+@pytest.mark.parametrize("line", [1, None, 1.5, ["op"], (b"{}",)])
+@pytest.mark.parametrize("before", [[], [HEADER], [HEADER, ALLOCATED]])
+def test_what_is_no_line_is_an_exception(before: list[Any], line: object) -> None:
+    trace: Any = [*before, line]
+    words = rf"trace\[{len(before)}\]: a line \(str or bytes\) or an event .*, not {type(line).__name__}$"
+    with pytest.raises(TypeError, match=words):
+        memoracle.check(trace)
+
+
+@pytest.mark.parametrize("trace", [5, None, 1.5, object()])
+def test_what_is_no_trace_is_an_exception(trace: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^trace: a path or lines were expected, not {type(trace).__name__}$"):
+        memoracle.check(trace)
+
+
 def test_prove_proves_what_it_is_asked_for() -> None:
     found = memoracle.prove(["pat"])
     assert found.verdict == "proved"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,25 @@ def test_an_option_says_what_it_wants(capsys: pytest.CaptureFixture[str], option
     assert main(["check", f"{option}={value}", "t.jsonl"]) == 2
     words = f"argument {option}: a whole number from 1 on was expected, not '{value}'"
     assert capsys.readouterr().err.endswith(f"{words}\n")
+
+
+@pytest.mark.parametrize("option", ["--max-line", "--boot"])
+@pytest.mark.parametrize("value", [str(sys.maxsize), "99999999999999999999", "9" * 40, "0" * 30 + "9" * 20])
+def test_an_option_says_how_large_a_number_may_be(capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
+    assert main(["check", f"{option}={value}", "t.jsonl"]) == 2
+    assert f"argument {option}: a number below {sys.maxsize:,} was expected, not '" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["log", "message", "msg", "text", "line"])
+@pytest.mark.parametrize("command", ["check", "boot"])
+def test_a_log_in_json_that_is_not_read_is_called_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, key: str
+) -> None:
+    path = tmp_path / "container.log"
+    path.write_text(json.dumps({key: "BIOS-e820: [mem 0x0-0xfff] usable\n", "stream": "stdout"}) + "\n")
+    assert main([command, str(path)]) == 2
+    words = f"it has `{key}`, as logs in JSON have: of these, only `dmesg -J` and `journalctl -o json` are read"
+    assert words in capsys.readouterr().err
 
 
 def test_a_text_without_a_map_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

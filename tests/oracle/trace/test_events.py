@@ -302,3 +302,13 @@ def test_an_unknown_operation_of_any_length_is_refused_at_once(check: Callable[.
     report = check([{"op": "frame." + "x" * 500_000}])
     assert report.status == 2
     assert len(report.errors) < 500
+
+
+@pytest.mark.parametrize("digits", [1001, 4300, 900_000])
+@pytest.mark.parametrize(("line", "field"), BAD_NUMBERS.values(), ids=BAD_NUMBERS.keys())
+def test_a_number_of_too_many_digits_says_how_many(
+    check: Callable[..., Any], line: str, field: str, digits: int
+) -> None:
+    report = check([line % f'"0x{"f" * digits}"'])
+    assert report.status == 2
+    assert f"trace.jsonl:2: {field}: a number of {digits:,} hexadecimal digits; one of 64 bits has 16" in report.errors
