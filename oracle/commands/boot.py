@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
 def read_source(path: str, max_line: int) -> Source:
     """Reads a log or an event, whichever the first line says; raises InputError."""
     lines = open_lines(path, max_line)
-    kind, lines = messages(lines)
+    kind, lines = messages(path, lines)
     first = next(lines, b"")
     if kind is None and looks_like_trace(first):
         return read_trace(path, chain([first], lines))

@@ -43,7 +43,7 @@ def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> R
         return Recognised(None, lines)
     if stated == JSONL:
         return Recognised(stated, chain([first], lines))
-    kind, lines = messages(chain([first], lines))
+    kind, lines = messages(path, chain([first], lines))
     if stated is not None:
         return Recognised(stated, lines, kind)
     if kind is None and looks_like_trace(first):

@@ -67,12 +67,14 @@ def test_of_a_trace_no_more_than_its_first_line_is_waited_for() -> None:
 
 
 def test_messages_stand_in_the_lines_that_they_are_from() -> None:
-    kind, found = messages(lines(json.dumps(ENTRY) + "\nno JSON\n" + json.dumps({**ENTRY, "MESSAGE": "a\nb"}) + "\n"))
+    kind, found = messages(
+        "log", lines(json.dumps(ENTRY) + "\nno JSON\n" + json.dumps({**ENTRY, "MESSAGE": "a\nb"}) + "\n")
+    )
     assert (kind, list(found)) == (JOURNAL, [RECORD.encode() + b"\n", b"\n", b"a\rb\n"])
 
 
-@pytest.mark.parametrize("value", ["null", "[300]", "[1,", '"\\ud800"', '"\\x"', "5"])
+@pytest.mark.parametrize("value", ["null", "[300]", "[]", '"\\ud800"', '"\\x"', "5"])
 def test_a_message_that_is_no_text_is_no_error(value: str) -> None:
-    kind, found = messages(lines('{"__CURSOR": "1", "MESSAGE": ' + value + "}\n"))
+    kind, found = messages("log", lines('{"__CURSOR": "1", "MESSAGE": ' + value + "}\n"))
     assert kind == JOURNAL
     assert len(list(found)) == 1
