@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import UNSET
 
@@ -94,6 +94,12 @@ class Replay:
         self.frames.was_free = withheld.was_free
         self.frames.spread, self.frames.most_missing = links.spread, links.most_missing
         self.ranges.spread = self.pages.spread = self.processes.spread = links.spread_to
+        heap = HeapReplay(rules, self.frames, self.ranges)
+        self.refused_rightly: dict[type, Callable[[Any], None]] = {
+            events.FrameFree: self.frames.refused_rightly,
+            events.RangeFree: self.ranges.refused_rightly,
+            events.HeapDelete: heap.refused_rightly,
+        }
         self.misuse = Misuse(rules, self.warnings, self.coverage)
         components = (
             self.frames,
@@ -101,7 +107,7 @@ class Replay:
             self.tables,
             self.pages,
             self.kernel_pages,
-            HeapReplay(rules, self.frames, self.ranges),
+            heap,
             FrameLimits(rules, self.frames),
             FrameRuns(rules, self.frames),
             FrameAnswers(rules, self.frames),
@@ -174,6 +180,8 @@ class Replay:
             self.tables.suppose_no_more(process, line)
             return None
         self.coverage.broken.add((kind, clause.name))
+        if kind in self.refused_rightly:
+            self.refused_rightly[kind](event)
         return None
 
     def suppose(self, event: Line, finding: Finding) -> None:

@@ -82,12 +82,17 @@ def with_block(buddy: Buddy, page: int, pages: int) -> Buddy | None:
     return observed if pages == 0 or observed.reserve(page, pages) else None
 
 
+def overlapping(buddy: Buddy, page: int, pages: int) -> list[tuple[int, int]]:
+    """The first page and the order of each allocated block that overlaps these pages."""
+    blocks = buddy.allocated.items()
+    return [(other, order) for other, order in blocks if other < page + pages and page < other + (1 << order)]
+
+
 def taken_over(buddy: Buddy, page: int, pages: int) -> Buddy | None:
     """The blocks if this one was allocated, and those that overlap it had been freed; None if they can't be so."""
     observed = copied(buddy)
-    for other, order in buddy.allocated.items():
-        if other < page + pages and page < other + (1 << order):
-            observed.free(other, 1 << order)
+    for other, order in overlapping(buddy, page, pages):
+        observed.free(other, 1 << order)
     return observed if observed.reserve(page, pages) else None
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from memoracle.impl.bitmap import Bitmap
+from memoracle.replay.owed_frees import OwedFrees
 
+MOST_OFFSETS = 8  # of the count; where a kernel errs more often, the latest say nothing of it
 MOST_PASSED_OVER = 8  # frames that may have leaked; where more are, another frame is preferred on purpose
 
 
@@ -17,6 +19,8 @@ class DoubtedFrames:
 
     count_error: how many more frames the implementation counts as free than the trace explains.  is_bound: whether
     nobody has counted, and it may be fewer still.
+    owed: the addresses of frames that were handed out wrongly, and that their owners free besides.
+    offsets: by how many the implementation's count of free frames may differ because it counted these, too.
     """
 
     def __init__(self, bitmap: Bitmap) -> None:
@@ -24,6 +28,8 @@ class DoubtedFrames:
         self.frames: set[int] = set()
         self.count_error = 0
         self.is_bound = False
+        self.owed = OwedFrees[int]()
+        self.offsets = [0]
 
     def add(self, frames: Iterable[int]) -> None:
         """These may be free or not; of those that never are free there is no doubt."""
@@ -36,6 +42,26 @@ class DoubtedFrames:
             return False
         self.frames.discard(frame)
         return True
+
+    def was_handed_out(self, address: int) -> None:
+        """A frame was handed out that is not free: its count may be lower by one, and there is one more to free it."""
+        self.owed.add(address)
+        self.count_may_differ(-1)
+
+    def was_owed(self, address: int, frame: int | None) -> bool:
+        """Whether a free that the law refuses is owed; then it may have been counted, and the frame be free."""
+        if not self.owed.settle(address):
+            return False
+        self.count_may_differ(1)
+        if frame is not None and not self.bitmap.is_free(frame):
+            self.add([frame])
+        elif frame is not None:
+            self.frames.discard(frame)
+        return True
+
+    def count_may_differ(self, frames: int) -> None:
+        others = [offset + frames for offset in self.offsets if offset + frames not in self.offsets]
+        self.offsets = (self.offsets + others)[:MOST_OFFSETS]
 
     def settle_counted(self, frame: int, free: bool) -> bool:
         """Whether a wrong count accounts for a frame that is free by the trace, or not; from now on it does not."""

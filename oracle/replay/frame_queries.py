@@ -81,15 +81,22 @@ class FrameAnswers:
             return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.frames.totals())
         clause = law.counts_only_the_free if self.rules.hides_frames else law.tells_the_count
         state = frames_of(self.frames.bitmap)
-        if clause(replace(state, count=free), answer):
-            self.frames.doubts.counted(0)
+        doubts = self.frames.doubts
+        as_counted = [offset for offset in {*doubts.offsets, 0} if clause(replace(state, count=free + offset), answer)]
+        if as_counted:
+            doubts.offsets = as_counted
+            doubts.counted(0)
             return None
         self.frames.spread()
-        doubts = self.frames.doubts
         expected, least, most = free + doubts.count_error, free - doubts.missing, free + doubts.surplus
-        doubts.counted(answer - free)
-        if clause(replace(state, count=min(max(answer, least), most)), answer):
-            return None
+        expected += doubts.offsets[0]
+        for offset in doubts.offsets:
+            if clause(replace(state, count=min(max(answer, least + offset), most + offset)), answer):
+                doubts.offsets = [offset]
+                doubts.counted(answer - free - offset)
+                return None
+        del doubts.offsets[1:]
+        doubts.counted(answer - free - doubts.offsets[0])
         known = "" if expected == free else f", {expected:,} by what was answered before"
         said = f"{counted(answer, 'frame')} {agreeing(answer, 'is', 'are')}"
         message = f"it says that {said} free, but {free:,} {agreeing(free, 'is', 'are')}{known}"

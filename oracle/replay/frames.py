@@ -194,13 +194,15 @@ class FrameReplay:
             return False
         if not self.doubts.settle(frame) and not self.doubts.settle_counted(frame, free):
             return False
+        if not free:
+            self.doubts.owed.add(frame << self.geometry.page_shift)  # who has it by the trace may free it, too
         self.remember(frame, line)
         return True
 
     @property
     def surely_free(self) -> int:
         """How many frames are free beyond doubt."""
-        return self.free_frames - self.doubts.missing
+        return self.free_frames - self.doubts.missing + min(0, *self.doubts.offsets)
 
     def miss(self, frames: int) -> None:
         """So many were not found, where there may be as many.
@@ -235,6 +237,7 @@ class FrameReplay:
         frame = address >> self.geometry.page_shift
         clause = self.misaligned(address) or broken(law.allocate.broken(frames_of(self.bitmap), frame=frame))
         state, message = self.around(address), self.describe(address)
+        self.doubts.was_handed_out(address)
         self.was_free(address >> self.geometry.page_shift)
         return Finding(clause.name, clause.says, message, self.choices(), state, state)
 
@@ -279,6 +282,8 @@ class FrameReplay:
             return self.free_refused(event, address)
         frame = self.frame_at(address)
         if frame is None or frame in self.kernel_page_frames or not self.bitmap.free(frame):
+            if self.doubts.was_owed(address, frame):
+                return None
             return None if self.is_settled(frame, line, free=True) else self.freed_wrongly(address, line)
         try:
             self.lines[frame] = line
@@ -322,6 +327,10 @@ class FrameReplay:
         says = self.law_of_free.says
         return wrongly_failed("frame.free", event.error, "success", says, self.around(address))
 
+    def refused_rightly(self, event: events.FrameFree) -> None:
+        """If this free was owed, it has been tried."""
+        self.doubts.owed.settle(number(event.address))
+
     def freed_wrongly(self, address: int, line: int) -> Finding:
         clause = broken(self.violated_by_free(address))
         message, before = self.describe(address), self.around(address)
@@ -335,6 +344,7 @@ class FrameReplay:
     def release(self, frame: int, line: int) -> bool:
         """Frees a frame that nothing maps any more, if `frame.free` would: what is refused there changes nothing."""
         if frame in self.kernel_page_frames or not self.bitmap.exists(frame) or not self.bitmap.free(frame):
+            self.doubts.was_owed(frame << self.geometry.page_shift, frame)
             return False
         self.remember(frame, line)
         return True

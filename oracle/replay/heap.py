@@ -15,6 +15,7 @@ from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since, wr
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.replay.exhaustion import exhausted
 from memoracle.replay.frames import FrameReplay
+from memoracle.replay.owed_frees import OwedFrees
 from memoracle.replay.ranges import RangeReplay
 from memoracle.spec import heap as law
 from memoracle.spec.clauses import Clause
@@ -37,7 +38,9 @@ class HeapReplay:
     """The live blocks of one trace.
 
     blocks: by address.  starts: the addresses of those that have bytes, which are disjoint.  deleted: by address, the
-    line that last deleted a block there, of the latest.
+    line that last deleted a block there, of the latest.  owed: the addresses of blocks that were handed out
+    and are not among the live ones, since another one overlaps them or they cannot be there.  disputed: the addresses
+    of live blocks that were handed out wrongly.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, ranges: RangeReplay) -> None:
@@ -47,6 +50,8 @@ class HeapReplay:
         self.blocks: dict[int, Block] = {}
         self.starts: SortedList[int] = SortedList()
         self.deleted: dict[int, int] = {}
+        self.owed = OwedFrees[int]()
+        self.disputed: set[int] = set()
         geometry = rules.geometry
         alignment = law.NATURAL if geometry.heap_alignment == NATURAL else int(geometry.heap_alignment)
         self.state = law.Heap(
@@ -108,20 +113,27 @@ class HeapReplay:
             self.starts.add(address)
 
     def remove(self, address: int) -> None:
+        self.disputed.discard(address)
         if self.blocks.pop(address).size:
             self.starts.remove(address)
 
     def adopt(self, clause: Clause, size: int, address: int, line: int) -> None:
-        """The block is there now; live ones in its place are taken to have been deleted before."""
+        """The block is there now, and whoever has live ones in its place deletes them, too."""
         if clause is law.lies_within_addresses:
+            self.owed.add(address)
             return
         byte = self.contested(address, size)
         while not law.is_disjoint(self.state, size, address, byte):
-            self.remove(self.block_at(byte))
+            self.displace(self.block_at(byte))
             byte = self.contested(address, size)
         if address in self.blocks:
-            self.remove(address)
+            self.displace(address)
         self.add(address, Block(size, line))
+        self.disputed.add(address)
+
+    def displace(self, address: int) -> None:
+        self.remove(address)
+        self.owed.add(address)
 
     # heap.delete
 
@@ -129,9 +141,15 @@ class HeapReplay:
         address = number(event.address)
         clause = law.delete.broken(self.state, address=address)
         if not event.succeeded:
+            if address in self.disputed:
+                self.remove(address)
+                return None
             if self.rules.safe:
                 return None
             return wrongly_failed(law.delete.name, event.error, "success", law.delete.says, self.around(address))
+        if clause is not None and self.owed.settle(address):
+            self.remember(address, line)
+            return None
         if clause is not None:
             around, clause = self.around(address), broken(clause)
             return Finding(clause.name, clause.says, self.describe_place(address), REFUSAL, around, around)
@@ -139,6 +157,10 @@ class HeapReplay:
             self.remove(address)
             self.remember(address, line)
         return None
+
+    def refused_rightly(self, event: events.HeapDelete) -> None:
+        """If this delete was owed, it has been tried."""
+        self.owed.settle(number(event.address))
 
     def remember(self, address: int, line: int) -> None:
         self.deleted.pop(address, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class HeldKernelPages:
     """The kernel pages of one trace. live: by their first page, counted from the start of the kernel's range.
 
     doubted: the first page, and how many, of those that may live, although a free of them was wrong and accepted.
-    freed: those that were freed last.
+    freed: those that were freed last.  others: by their first page, those that were allocated where some lived already.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, ranges: RangeReplay, pages: MappedPages) -> None:
@@ -34,6 +34,7 @@ class HeldKernelPages:
         self.ranges = ranges
         self.pages = pages
         self.live: dict[int, KernelBlock] = {}
+        self.others: defaultdict[int, list[KernelBlock]] = defaultdict(list)
         self.doubted: set[tuple[int, int]] = set()
         self.freed: deque[KernelBlock] = deque(maxlen=REMEMBERED)
 
@@ -47,6 +48,8 @@ class HeldKernelPages:
         """Whether some of what kernel pages hold seems to have been released without them."""
         return (
             block.page not in self.ranges.known[0].kernel_blocks
+            or bool(block.disputed)
+            or self.ranges.owned(self.address_of(block.page), block.pages) in self.ranges.known[0].shared
             or any(frame not in self.frames.kernel_page_frames for frame in block.frames.values())
             or not all(self.is_mapped(block, place) for place in range(block.mapped))
         )
@@ -63,17 +66,22 @@ class HeldKernelPages:
             if virtual not in self.pages.kernel_pages or self.is_mapped(block, place):
                 self.pages.hide(0, virtual)
         for frame in block.frames.values():
-            if self.frames.kernel_page_frames.pop(frame, None) is not None:
-                self.frames.release(frame, line)
-        self.frames.doubts.add(block.disputed)
+            if self.frames.kernel_page_frames.pop(frame, None) is not None and self.frames.release(frame, line):
+                self.frames.doubts.settle(frame)
+        for frame in block.disputed:
+            if self.frames.release(frame, line):
+                self.frames.doubts.add([frame])
         self.rules.found(block.unknown)
         space = self.ranges.known[0]
-        if block.page in space.kernel_blocks | space.lost_kernel_blocks:
-            space.kernel_blocks.discard(block.page)
-            space.lost_kernel_blocks.discard(block.page)
+        is_held = block.page in space.kernel_blocks | space.lost_kernel_blocks
+        space.kernel_blocks.discard(block.page)
+        space.lost_kernel_blocks.discard(block.page)
+        if not self.ranges.gives_back(space, self.address_of(block.page), block.pages) and is_held:
             space.buddy.free(block.page, block.pages)
             space.made.pop(block.page, None)
         del self.live[block.page]
+        if self.others.get(block.page):
+            self.live[block.page] = self.others[block.page].pop()
         if block.pages <= MOST_PAGES:
             block.freed = line
             self.freed.append(block)

@@ -85,6 +85,8 @@ class KernelPagesReplay(HeldKernelPages):
             return found
         of_frames = self.count_frames(block) if named is None else self.take_frames(block, named)
         of_pages = self.map_pages(block)
+        if block.page in self.live:
+            self.others[block.page].append(self.live[block.page])
         self.live[block.page] = block
         self.doubted.discard((block.page, block.pages))
         self.ranges.known[0].kernel_blocks.add(block.page)
@@ -93,7 +95,7 @@ class KernelPagesReplay(HeldKernelPages):
     def may_be_there(self, block: KernelBlock) -> bool:
         """Whether the block that was taken wrongly may be there all the same, in the place of others."""
         size = 1 << (order_for(block.pages) or 0)
-        return any(model.size(block.page) == size for model in models_of(self.ranges.known[0].buddy)[1:])
+        return any(model.size(block.page) == size for model in models_of(self.ranges.known[0].buddy))
 
     def count_frames(self, block: KernelBlock) -> Finding | None:
         """Takes as many frames as there are pages, nobody knows which."""
@@ -187,6 +189,7 @@ class KernelPagesReplay(HeldKernelPages):
     def free(self, event: events.KernelPagesFree, line: int) -> Finding | None:
         address, pages = number(event.address), number(event.pages)
         page = self.page_at(address)
+        self.prefer(page, pages)
         clause = self.violated_by_free(page, pages)
         block = self.live.get(page)
         if event.error is not UNSET:
@@ -202,6 +205,13 @@ class KernelPagesReplay(HeldKernelPages):
             self.settle(page, pages)
             return None
         return self.freed_wrongly(broken(clause), address, pages, line)
+
+    def prefer(self, page: int, pages: int) -> None:
+        """Where several kernel pages have the same first page, those with as many pages are meant."""
+        others = self.others.get(page, ())
+        place = next((place for place, each in enumerate(others) if each.pages == pages), None)
+        if place is not None and self.live[page].pages != pages:
+            self.live[page], self.others[page][place] = self.others[page][place], self.live[page]
 
     def freed_wrongly(self, clause: Clause, address: int, pages: int, line: int) -> Finding:
         """Kernel pages that were freed in part are gone all the same."""

@@ -63,6 +63,8 @@ class RangeAnswers:
         self.ranges.doubts_more(space)
         if page is not None and space.agrees(lambda model: model.size(page) == answer):
             return None
+        if answer and self.ranges.owned(address, answer) in space.shared and answer & (answer - 1) == 0:
+            return None
         asked, clause = self.ranges.asked(space, address, size), law.size_is_of_the_block
         state = range_words.around(asked)
         if answer is not None:

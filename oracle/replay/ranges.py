@@ -23,7 +23,7 @@ from memoracle.replay.doubted_blocks import DoubtedBlocks, copied, has_room, mod
 from memoracle.replay.linked_doubts import WHOLE
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
-from memoracle.replay.space import Space
+from memoracle.replay.space import Owned, Space
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
@@ -165,6 +165,8 @@ class RangeReplay:
             taken = page is not None and order is not None and buddy.reserve(page, 1 << order)
         if taken and page is not None:
             space.made[page] = line
+            if space.shared:
+                space.shared.add_again(self.owned(address, pages))
             return None
         if self.doubts_more(space):
             return self.allocate(event, line)
@@ -214,7 +216,11 @@ class RangeReplay:
         clause, state = broken(violated_clause(operation, asked)), range_words.around(asked)
         legal = range_words.choices(asked) if operation is law.allocate else REFUSAL
         if clause is law.block_is_free:
+            for page, pages in space.overlapped(asked.page, 1 << asked.order):
+                if self.owned(asked.at(page), pages) not in space.shared:
+                    space.shared.add(self.owned(asked.at(page), pages))
             space.was_taken_over(asked.page, 1 << asked.order)
+        space.shared.add(self.owned(asked.address, asked.pages))
         return Finding(clause.name, clause.says, range_words.describe(clause, asked), legal, state, state)
 
     def other_than_policy(self, space: Space, asked: RangeRequest, policy: int, line: int) -> Finding:
@@ -247,6 +253,8 @@ class RangeReplay:
         page = space.area.page_at(address, self.page_size)
         if page is not None and space.buddy.reserve(page, pages):
             space.made[page] = line
+            if space.shared:
+                space.shared.add_again(self.owned(address, pages))
             return None
         if self.doubts_more(space):
             return self.reserve(event, line)
@@ -260,6 +268,8 @@ class RangeReplay:
         if event.error is not UNSET:
             return self.refused(law.free, event, space, self.asked(space, address, pages))
         page = space.area.page_at(address, self.page_size)
+        if space.shared and self.gives_back(space, address, pages):
+            return None
         if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
             space.made.pop(page, None)
             space.refused = None
@@ -268,6 +278,31 @@ class RangeReplay:
         if self.doubts_more(space):
             return self.free(event, line)
         return self.freed_wrongly(space, self.asked(space, address, pages))
+
+    def gives_back(self, space: Space, address: int, pages: int) -> bool:
+        """Whether a block that is freed has several owners; then this one has it no more."""
+        page, owned = space.area.page_at(address, self.page_size), self.owned(address, pages)
+        if page in space.kernel_blocks and space.shared.owed[owned] < 2:
+            return False
+        if not space.shared.settle(owned):
+            return False
+        if page is not None and page not in space.kernel_blocks:
+            space.give_back(page, pages)
+            space.freed.append((page, pages))
+        space.refused = None
+        return True
+
+    def refused_rightly(self, event: events.RangeFree) -> None:
+        """If this block has several owners, one of them has tried to free it, and it is not there."""
+        address, pages = number(event.address), number(event.pages)
+        space = self.known.get(number(event.process))
+        if space is not None and space.shared.settle(self.owned(address, pages)):
+            page = space.area.page_at(address, self.page_size)
+            space.settle(lambda model: page is None or not model.size(page))
+
+    def owned(self, address: int, pages: int) -> Owned:
+        """By what a block with several owners is known."""
+        return address, order_for(pages)
 
     def refused(self, operation: Operation, event: RangeEvent, space: Space, asked: RangeRequest) -> Finding | None:
         if self.safe:
@@ -279,6 +314,7 @@ class RangeReplay:
         refusing = [model for model in models if violated_clause(operation, replace(asked, buddy=model)) is not None]
         if refusing:
             space.keep(refusing)
+            space.shared.settle(self.owned(asked.address, asked.pages))
             return None
         finding = wrongly_failed(operation.name, event.error, "success", operation.says, range_words.around(asked))
         if operation is law.reserve:

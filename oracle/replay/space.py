@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from memoracle.impl.buddy import Buddy, order_for
 from memoracle.replay.doubted_blocks import (
@@ -12,15 +13,19 @@ from memoracle.replay.doubted_blocks import (
     DoubtedBlocks,
     has_room,
     models_of,
+    overlapping,
     passed_over,
     policy_of,
     taken_over,
     with_block,
     with_leaks,
 )
+from memoracle.replay.owed_frees import OwedFrees
 from memoracle.spec.geometry import Range
 
 REMEMBERED = 1 << 10  # freed blocks, at the most, that may turn out to have leaked
+
+Owned: TypeAlias = tuple[int, int | None]  # a block's address, and its order if it can have one
 
 
 @dataclass
@@ -31,6 +36,8 @@ class Space:
     is one of kernel pages.  lost_kernel_blocks: those that were freed without their pages, or seem to be.
     refused: how many pages in a row an allocation failed to find, although there are as many.
     freed: the first page, and how many, of the latest blocks that were freed: what is free since then may have leaked.
+    shared: by its address and order, how many owners each block has that was allocated wrongly, or that such a one
+    overlaps.
     """
 
     process: int
@@ -40,6 +47,7 @@ class Space:
     kernel_blocks: set[int] = field(default_factory=set)
     lost_kernel_blocks: set[int] = field(default_factory=set)
     refused: int | None = None
+    shared: OwedFrees[Owned] = field(default_factory=OwedFrees)
     freed: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     @property
@@ -107,6 +115,20 @@ class Space:
     def was_taken_over(self, page: int, pages: int) -> None:
         """A block was allocated that is not free: those that overlap it may be gone."""
         self.doubt([taken_over(self.explained, page, pages)])
+
+    def overlapped(self, page: int, pages: int) -> set[tuple[int, int]]:
+        """The first page, and how many, of each block that overlaps these pages, or may."""
+        found = ((model, *block) for model in models_of(self.buddy) for block in overlapping(model, page, pages))
+        return {(other, 1 << order) for model, other, order in found if other not in model.fixed}
+
+    def give_back(self, page: int, pages: int) -> None:
+        """A block that has several owners was freed: by the models that have it, the others know nothing of it."""
+        models = models_of(self.buddy)
+        for model in models:
+            model.free(page, pages)
+        self.keep(
+            [each for n, each in enumerate(models) if all(each.allocated != other.allocated for other in models[:n])]
+        )
 
     def has_lost_room(self, pages: int) -> None:
         """No block of so many pages was found where there is one: all that would do may be allocated still."""
