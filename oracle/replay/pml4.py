@@ -98,16 +98,22 @@ class TableReplay:
         return wrongly_failed(law.create.name, event.error, "success", says, state)
 
     def created_wrongly(self, process: int, line: int) -> Finding | None:
-        """A number that lives is taken to have exited before; the kernel's own can't have."""
+        """A number that lives is taken to have exited before, or to have what it had; the kernel's own can't have."""
         state = halves_of(self.tables)
         clause = broken(law.create.broken(state, process=process))
         before = self.around(process)
         message = f"process {process} lives{since(self.born.get(process, 0), 'created by')}"
         if clause is law.process_has_64_bits:
             message = f"{process} is not a process's number"
-        elif self.tables.exit(process):
-            self.forget(process, line)
+        elif process in self.tables.live and process != 0:
+            entries, doubts = self.tables.tables[process], self.pages.doubts
+            seeming = {key: shown for key, shown in doubts.shown.items() if key[0] == process and shown is not None}
+            self.tables.exit(process)
+            gone = self.forget(process, line, entries)
             self.tables.create(process)
+            self.processes.revive(gone)
+            for key, shown in seeming.items():
+                doubts.shown.setdefault(key, shown)
             self.born[process] = line
         if self.safe:
             return None
