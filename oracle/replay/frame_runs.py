@@ -50,6 +50,7 @@ class FrameRuns:
             if frames.bitmap.take(frame):
                 found = frames.allocated(frame, line) or found
             elif not frames.is_settled(frame, line):
+                frames.doubts.was_handed_out(frame << self.rules.geometry.page_shift)
                 settled = False
         if clause is None or (clause is law.reserves_only_free and settled and self.is_in_reach(first, last)):
             return found

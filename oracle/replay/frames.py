@@ -162,14 +162,14 @@ class FrameReplay:
             taken = frame is not None and bitmap.take(frame)
         if taken and frame is not None:
             return self.allocated(frame, line)
-        return None if self.is_settled(frame, line) else self.allocated_wrongly(address)
+        return None if self.is_settled(frame, line) else self.handed_out_wrongly(address)
 
     def allocate_this(self, address: int, line: int) -> Finding | None:
         """The frame at an address was allocated, whichever it is."""
         frame = self.frame_at(address)
         if frame is not None and self.bitmap.take(frame):
             return self.allocated(frame, line)
-        return None if self.is_settled(frame, line) else self.allocated_wrongly(address)
+        return None if self.is_settled(frame, line) else self.handed_out_wrongly(address)
 
     def allocated(self, frame: int, line: int) -> Finding | None:
         """A frame was taken of the free ones."""
@@ -233,11 +233,14 @@ class FrameReplay:
         says = law.allocate.says
         return wrongly_failed("frame.allocate", event.error, self.choices(), says, self.totals())
 
+    def handed_out_wrongly(self, address: int) -> Finding:
+        self.doubts.was_handed_out(address)
+        return self.allocated_wrongly(address)
+
     def allocated_wrongly(self, address: int) -> Finding:
         frame = address >> self.geometry.page_shift
         clause = self.misaligned(address) or broken(law.allocate.broken(frames_of(self.bitmap), frame=frame))
         state, message = self.around(address), self.describe(address)
-        self.doubts.was_handed_out(address)
         self.was_free(address >> self.geometry.page_shift)
         return Finding(clause.name, clause.says, message, self.choices(), state, state)
 
@@ -253,7 +256,7 @@ class FrameReplay:
     def other_than_lowest(self, address: int, frame: int | None, lowest: int, line: int) -> Finding | None:
         before = self.around(address)
         if frame is None or not self.bitmap.take(frame):
-            return None if self.is_settled(frame, line) else self.allocated_wrongly(address)
+            return None if self.is_settled(frame, line) else self.handed_out_wrongly(address)
         self.remember(frame, line)
         self.spread()
         if self.doubts.explain_passing_over(frame):

@@ -36,6 +36,11 @@ def reserve(page: int, count: int) -> Event:
 # What is right, what is handed out wrongly, and the free of each.
 OWNERS: dict[str, tuple[list[Event], Event, list[Event]]] = {
     "a frame": ([allocate(2)], allocate(2), [free_frame(2), free_frame(2)]),
+    "a frame that is reserved": (
+        [allocate(2)],
+        op("frame.reserve", address=2 * PAGE, count=2),
+        [free_frame(2), free_frame(3), free_frame(2)],
+    ),
     "the image": ([], allocate(1), [free_frame(1)]),
     "a frame out of reach": ([], allocate(30), [free_frame(30)]),
     "no frame": ([], op("frame.allocate", result=2 * PAGE + 8), [op("frame.free", address=2 * PAGE + 8)]),
