@@ -30,17 +30,20 @@ class TextEnd:
             self.before = self.number
             self.number, self.text = number, line.decode("utf-8", "replace").rstrip("\r\n")
 
-    def warning(self, last_record: int, shapes: Set[str], names_are_known: bool) -> str | None:
+    def warning(self, last_record: int, shapes: Set[str], names_are_known: bool, suspect: int) -> str | None:
         """What is to be said of a map whose last record stands in this line, if the text ends within a record.
 
         shapes: those of some lines with records.
+        suspect: the number of a line after it that looks like a part of a record; 0 if none does.
         names_are_known: whether what that record calls its memory is one of the form's words, which was not cut.
         """
         if not self.is_open:
             return None
         if last_record == self.number and (NUMBER_AT_END.search(self.text) or not names_are_known):
             return f"line {self.number}: the text ends here, without a new line: the last record may be cut"
-        if last_record == self.before and any(each.startswith(shape(self.text)) for each in shapes):
+        if last_record == self.before and (
+            any(each.startswith(shape(self.text)) for each in shapes) or suspect == self.number
+        ):
             return f"line {self.number}: the text ends within this line, which may be a record of the map"
         return None
 

@@ -89,10 +89,13 @@ def read_maps(path: str, lines: Iterable[bytes]) -> list[MemoryMap]:
     source = Lookahead(path, lines)
     for line in source:
         reader.take(line, source)
+    suspect = reader.suspect.number if reader.suspect else 0
+    if source.end.is_open and suspect == source.end.number:
+        reader.suspect = None
     maps = reader.finished()
     if maps:
         names_are_known = maps[-1].form != ProcIomem.name or maps[-1].records[-1].type == USABLE
-        warning = source.end.warning(reader.last_line, reader.shapes, names_are_known)
+        warning = source.end.warning(reader.last_line, reader.shapes, names_are_known, suspect)
         maps[-1].warnings += [warning] if warning else []
     return maps
 
@@ -133,6 +136,8 @@ class MapReader:
                 raise self.refused(form, line, str(fault)) from None
             for entry in entries:
                 self.add(form, entry, line, following)
+            if form is self.form and form.unfinished():
+                self.resemblance.learn(self.without_prefix(line.text))
             if entries:
                 following.near = line.number + NEAR
                 return

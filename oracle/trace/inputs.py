@@ -29,6 +29,7 @@ NO_TEXT = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"\x04\x22\x4d\x18": "compressed by lz4, which is not read here",
     b"\x7fELF": "an ELF file",
+    b"\x5d\0\0": "compressed by lzma alone, which is not read here: `xz -d` does it",
 }
 HEAD = max(compression.HEAD, *map(len, NO_TEXT))  # bytes by which it is known what an input is
 
@@ -110,6 +111,8 @@ def _text(path: str, file: IO[bytes]) -> io.BufferedReader:
     head, source = _peeked(_Source(cast(io.BufferedReader, file)))
     if is_compressed(head):
         head, source = _peeked(expanded(head, source))
+        if is_compressed(head):
+            raise InputError(path, None, "it is compressed twice")
     for magic, words in NO_TEXT.items():
         if head.startswith(magic):
             raise InputError(path, None, f"it is {words}")

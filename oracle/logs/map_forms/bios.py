@@ -21,14 +21,14 @@ from memoracle.logs.map_forms.form import (
     whole_number,
 )
 
-SEABIOS = re.compile(r"(?<![\w:])(\d+): ([0-9a-f]{8,16}) - ([0-9a-f]{8,16})\s+=\s+(\d+)\s+(\w+)", re.IGNORECASE)
-SEABIOS_BEGINS = re.compile(r"(?<![\w:])\d+: [0-9a-f]{2,16}(?: -.*|\s*)$", re.IGNORECASE)
+SEABIOS = re.compile(r"(?<![\w:])(\d+): ([0-9a-f]{8,}) - ([0-9a-f]{8,})\s+=\s+(\d+)\s+(\w+)", re.IGNORECASE)
+SEABIOS_BEGINS = re.compile(r"(?<![\w:])\d+: [0-9a-f]{2,}(?: -.*|\s*)$", re.IGNORECASE)
 
 
 class SeaBios(Form):
     name = "seabios"
     example = "  3: 0000000000100000 - 000000007f7ff000 = 1 RAM"
-    hint = r"\d: [0-9a-f]{2,16}(?: -|\s*$)|e820 map has"
+    hint = r"\d: [0-9a-f]{2,}(?: -|\s*$)|e820 map has"
     heading = count = re.compile(r"e820 map has (?P<count>\d+) items")
 
     def __init__(self) -> None:

@@ -20,6 +20,7 @@ from memoracle.logs.map_forms.form import (
     RecordError,
     by_end,
     by_last_byte,
+    check_size,
     padded,
     whole_number,
 )
@@ -58,7 +59,7 @@ SHELL = re.compile(
 )
 SHELL_BEGINS = re.compile(rf"(?<![\w-])(?:{'|'.join(SHELL_TYPES)})\s+[0-9a-f]{{2,16}}(?:-|\s*$)", re.IGNORECASE)
 OEM_TYPE = re.compile(r"[0-9a-f]{8}", re.IGNORECASE)
-RANGE = r"\[0x([0-9a-f]{1,16})-\s*0x([0-9a-f]{1,16})([\])])"
+RANGE = r"\[0x([0-9a-f]{1,16})-\s*0x([0-9a-f]{1,16})([\])])(?:\s*\(\s*(\d+)([KMGT]?B)\))?"
 MEM = re.compile(
     rf"\befi: mem(\d+): (?:type=(\d+)[^\[]{{0,60}}|\[([^\]|]{{0,40}})([^\]]{{0,160}})\]\s*)range=\s*{RANGE}",
     re.IGNORECASE,
@@ -111,6 +112,8 @@ class Efi(Form):
             kind = numbered(whole_number(found[2], 10)) if found[2] else named(found[3], found[4])
             start, end = padded(found[5], found[6])
             record = by_last_byte(start, end, kind) if found[7] == "]" else by_end(start, end, kind)
+            if found[8]:
+                check_size(record, found[8], None, found[9])
             number = whole_number(found[1], 10)
             return [Entry(self.name, record, number == 0, number=number)]
         if found := ARM.search(text):

@@ -147,6 +147,18 @@ def padded(one: str, other: str) -> tuple[int, int]:
     return whole_number(one), whole_number(other)
 
 
+def check_size(record: Record, number: str, tenth: str | None, unit: str) -> None:
+    """Refuses a record whose length in words, which may be rounded, is that of another; raises RecordError.
+
+    tenth: the digit after the point, if there is one.  unit: `KB`, `MB` and so on, or `B`.
+    """
+    steps = 1 if tenth is None else 10
+    size = 1024 ** " KMGTPE".index(unit[:-1].upper() or " ")
+    said = whole_number(number, 10) * steps + int(tenth or 0)
+    if abs(record.length * steps - said * size) >= size:
+        raise RecordError(f"its range is not of {number}{'.' * (tenth is not None)}{tenth or ''} {unit}")
+
+
 def checked(start: int, length: int, kind: int) -> Record:
     """A record of this length in bytes; raises RecordError."""
     if length < 0:

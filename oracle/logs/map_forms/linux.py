@@ -11,7 +11,16 @@ from __future__ import annotations
 
 import re
 
-from memoracle.logs.map_forms.form import Entry, Form, IncompleteError, by_end, by_last_byte, checked, padded
+from memoracle.logs.map_forms.form import (
+    Entry,
+    Form,
+    IncompleteError,
+    by_end,
+    by_last_byte,
+    check_size,
+    checked,
+    padded,
+)
 from memoracle.logs.map_forms.type_words import LINUX, with_type
 
 LABEL = re.compile(
@@ -28,7 +37,7 @@ ADDRESS = r"(?:0x)?([0-9a-f]{1,16})"
 LAST_BYTE_FORM = re.compile(rf"\[\s*mem\s+{ADDRESS}\s*-\s*{ADDRESS}\s*\](.*)", re.IGNORECASE)
 END_FORM = re.compile(rf"{ADDRESS}\s+-\s+{ADDRESS}(?![0-9a-f])(.*)", re.IGNORECASE)
 SIZE_FORM = re.compile(rf"{ADDRESS}\s+@\s+{ADDRESS}(?![0-9a-f])(.*)", re.IGNORECASE)
-SIZE_COLUMN = re.compile(r"^\s*[\d.]+\s+[KMGTPE]?B\s")
+SIZE_COLUMN = re.compile(r"\s*(\d+)(?:\.(\d))?\s+([KMGTPE]?B)\s")
 STAMP = re.compile(
     r"\[\s{0,8}\d{1,9}\.\d{1,9}\](?:\[\s{0,8}\w{1,9}\])?\s{0,8}$"
 )  # of the next line, where two were joined
@@ -81,4 +90,8 @@ def entry(label: str, text: str) -> Entry | None:
         if certain or NOTHING_MORE.fullmatch(text):
             raise IncompleteError("no range of addresses", certain=certain)
         return None
-    return with_type(label, record, STAMP.sub("", SIZE_COLUMN.sub("", found[3])), LINUX)
+    words = found[3]
+    if size := SIZE_COLUMN.match(words):
+        check_size(record, size[1], size[2], size[3])
+        words = words[size.end() :]
+    return with_type(label, record, STAMP.sub("", words), LINUX)

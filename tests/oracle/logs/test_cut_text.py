@@ -68,6 +68,20 @@ def test_a_cut_record_is_noticed(path: Path) -> None:
         assert found == whole or len(warnings) > len(before), last[:end]
 
 
+@pytest.mark.parametrize("cut", ["/sys/firmware/memmap/1/s", "/sys/firmware/memmap/1/en", "/sys/fir"])
+def test_a_part_of_a_record_that_was_cut_is_noticed(cut: str) -> None:
+    parts = ("start:0x0", "end:0xfff", "type:System RAM")
+    text = "".join(f"/sys/firmware/memmap/0/{part}\n" for part in parts)
+    assert records(text.encode())[1] == []
+    assert "the text ends within this line" in records((text + cut).encode())[1][0]
+
+
+@pytest.mark.parametrize("length", range(2, len("LoaderCode 00000000")))
+def test_a_record_with_another_word_that_was_cut_is_noticed(length: int) -> None:
+    text = "Available  0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F\n"
+    assert "the text ends within this line" in records((text + "LoaderCode 00000000"[:length]).encode())[1][0]
+
+
 @pytest.mark.parametrize("path", [path for path in TEXTS if ends_with_a_record(path)], ids=lambda path: path.stem)
 def test_a_text_that_ends_with_a_whole_line_is_not_suspected(path: Path) -> None:
     """Whatever comes after the map."""

@@ -160,6 +160,30 @@ def test_a_record_with_a_character_that_is_wrong(name: str, letter: str) -> None
     assert unnoticed(name, [line[:at] + letter + line[at + 1 :] for at in range(len(line))]) == []
 
 
+@pytest.mark.parametrize("name", [name for name in MAPS if re.search(r"\b[0-9a-fA-F]{16}\b", MAPS[name])])
+def test_a_number_with_a_digit_too_many(name: str) -> None:
+    line = MAPS[name].splitlines()[THIRD]
+    for number in re.finditer(r"\b(?:0x)?([0-9a-fA-F]{16})\b", line):
+        for at in range(number.start(1), number.end(1)):
+            assert unnoticed(name, [line[:at] + line[at] + line[at:]]) == []
+
+
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("numbers", [{0, 2}, {0, 3}, {1, 3}, {0, 1}])
+def test_what_the_text_itself_says_that_it_lacks(name: str, numbers: set[int]) -> None:
+    """By the numbers of its records, or by a line that states how many there are."""
+    count = {"limine": "Amount of entries: 4", "memblock": " memory.cnt  = 0x4"}.get(name)
+    lines = MAPS[name].splitlines()
+    heading = [lines[0]] + [count] * (count is not None)
+    whole, lacking = (read(heading + [lines[1 + number] for number in kept]) for kept in (range(4), numbers))
+    assert whole[0].warnings == []
+    numbered = name in ("memblock", "seabios") or name.startswith("efi")
+    said = " ".join(lacking[0].warnings)
+    assert ("states 4 records" in said) == (count is not None or name == "seabios")
+    missing = sorted(set(range(max(numbers))) - numbers)
+    assert ("are missing: " + ", ".join(map(str, missing)) in said) == (numbered and missing != [])
+
+
 @pytest.mark.parametrize("name", MAPS)
 def test_other_lines_between_records_are_no_damage(name: str) -> None:
     lines = MAPS[name].splitlines()

@@ -225,6 +225,12 @@ def test_xen_s_older_map_without_its_prefix_counts_below_a_heading() -> None:
         ("base_addr = 0x100000, length = 0xf00000, odd RAM\n", "unknown type 'odd ram'"),
         ("Node0: mem_type:7, mem_start:0x2d30000,\nstart_pfn:0x0\n", "no start and size in bytes"),
         ("BIOS-e820: [mem 0x000000000010000-0x0000000000ffffff] usable\n", "has not its 16 digits"),
+        ("BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff]   99   MB System RAM\n", "not of 99 MB"),
+        ("BIOS-e820: [mem 0x0000000000100000-0x000000007fffffff]    9.9 GB System RAM\n", "not of 9.9 GB"),
+        ("efi: mem01: type=7, attr=0xf, range=[0x0000000000100000-0x0000000001000000) (99MB)\n", "not of 99 MB"),
+        ("efi: mem01: [Conventional|WB] range=[0x0000000000100000-0x0000000000ffffff] (16MB)\n", "not of 16 MB"),
+        ("  3: 00000000000100000 - 0000000001000000 = 1 RAM\n", "has not its 16 digits"),
+        ("  3: 0000000000100000 - 00000000001000000 = 1 RAM\n", "has not its 16 digits"),
     ],
 )
 def test_what_cannot_be_believed_is_refused(text: str, said: str) -> None:
@@ -264,6 +270,17 @@ def test_maps_of_the_stages_of_a_boot(text: str, found: tuple[str, int]) -> None
     )
     assert found in [(each.name, each.boot) for each in maps(whole)]
     assert (only(text).name, only(text).records) == (found[0], [MEMORY])
+
+
+@pytest.mark.parametrize("kind", ["e820", "xen-old", "lsmmap", "uefi-shell", "iomem", "seabios", "smap", "limine"])
+@pytest.mark.parametrize("reference", ["&nbsp;", "&#160;", "&#xa0;", "&#32;", "\xa0"])
+def test_spaces_and_marks_may_be_references_of_html(kind: str, reference: str) -> None:
+    example = next(form.example for form in FORMS if form.name == kind) if kind != "xen-old" else LINES[kind][0][1]
+    whole = only(example + "\n").records
+    assert only(example.replace(" ", reference) + "\n").records == whole
+    written = "".join(letter if letter.isalnum() else f"&#{ord(letter)};" for letter in example)
+    assert only(written + "\n").records == whole
+    assert only("".join(f"&#x{ord(letter):x};" for letter in example) + "\n").records == whole
 
 
 HEADINGS = "e820 map has 1 items\nType Start End # Pages\nXen-e820 RAM map:\n"

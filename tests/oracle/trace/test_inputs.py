@@ -176,6 +176,16 @@ def test_what_is_no_text_is_named(monkeypatch: pytest.MonkeyPatch, magic: bytes,
             read_from(monkeypatch, content)
 
 
+def test_what_is_compressed_twice_or_by_lzma_alone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, words in (
+        (gzip.compress(gzip.compress(b"text\n")), "compressed twice"),
+        (lzma.compress(gzip.compress(b"text\n")), "compressed twice"),
+        (lzma.compress(b"text\n", lzma.FORMAT_ALONE), "compressed by lzma alone"),
+    ):
+        with pytest.raises(InputError, match=f"^<stdin>: it is {words}"):
+            read_from(monkeypatch, content)
+
+
 @pytest.mark.parametrize("ends", [b"\n", b""])
 def test_longest_line(tmp_path: Path, ends: bytes) -> None:
     path = tmp_path / "log"
