@@ -141,7 +141,15 @@ SCOPES: Mapping[str, Scope] = {
             "bit": (0, 1, 62, 63, 64, 191),
             "number": (0, 1, 63, 64, 65, 129),
         },
-        {"Bitmap.__init__.frames": (2, 66), "never_free": ((), ((0, 62), (63, 65)))},
+        {
+            "Bitmap.__init__.frames": (66,),
+            "never_free": (((0, 63),), ((0, 62), (63, 65))),
+            "Bitmap.allocate_within.alignment": (1, 64),
+            "Bitmap.allocate_within.first": (0, 63),
+            "Bitmap.allocate_within.last": (64, 66),
+            "Bitmap.hotplug.first": (62, 64),
+            "Bitmap.hotplug.last": (64, 65),
+        },
     ),
     "boot": Scope(
         "up to three records within 8 bytes, or two over the end of memory; pages of 1, 2 and 4 bytes",
