@@ -7,6 +7,7 @@ page that a hole or a record of another type touches is spoilt; every other page
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -129,16 +130,32 @@ def extent(record: Record) -> Interval:
 
 
 def without(intervals: list[Interval], cut: Interval) -> list[Interval]:
-    """Disjoint intervals without the points of one more.
+    """Disjoint intervals, in order, without the points of one more. Those that do not meet it are not looked at.
 
-    pre: cut.start <= cut.end
+    pre: cut.start <= cut.end and all(s < e for s, e in intervals)
+    pre: all(a.end <= b.start for a, b in zip(intervals, intervals[1:]))
     post: [p for i in __return__ for p in range(*i)] == [p for i in intervals for p in range(*i) if p not in range(*cut)]
     post: all(s < e for s, e in __return__)
     """  # noqa: E501
+    first, last = meeting(intervals, cut)
     left: list[Interval] = []
-    for interval in intervals:
+    for interval in intervals[first:last]:
         left = beside(left, interval, cut)
-    return left
+    return intervals[:first] + left + intervals[last:]
+
+
+def meeting(intervals: list[Interval], cut: Interval) -> tuple[int, int]:
+    """Between which places of a list of disjoint intervals in order those are that may meet a cut.
+
+    pre: cut.start <= cut.end and all(s < e for s, e in intervals)
+    pre: all(a.end <= b.start for a, b in zip(intervals, intervals[1:]))
+    post: 0 <= __return__[0] <= __return__[1] <= len(intervals)
+    post: all(e <= cut.start for s, e in intervals[: __return__[0]])
+    post: all(cut.end <= s for s, e in intervals[__return__[1] :])
+    """
+    # The last that starts before the cut may reach into it.
+    first = bisect_left(intervals, Interval(cut.start, 0))
+    return max(first - 1, 0), bisect_left(intervals, Interval(cut.end, 0))
 
 
 def beside(left: list[Interval], interval: Interval, cut: Interval) -> list[Interval]:

@@ -19,7 +19,7 @@ ALWAYS = (
     "2^52 pages, and a heap's pages have 2^6 to 2^30 bytes; nothing is said beyond",
     "kernel_half: that a kernel takes each step of an update, a creation and an exit as one, under its lock",
     "what was answered in earlier runs and kept, as far as a report says that it is from the cache",
-    "Python itself, and the containers that the reference uses (array, sortedcontainers)",
+    "Python itself, and the containers that the reference uses (array, bisect, sortedcontainers)",
 )
 
 

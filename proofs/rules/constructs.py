@@ -25,6 +25,7 @@ CONSUMERS = BUILTINS - {"iter", "next", "len", "range"}
 IMPORTS = {
     "__future__": {"annotations"},
     "array": {"array"},
+    "bisect": {"bisect_left"},
     "collections.abc": {"MutableSequence", "Sequence"},
     "itertools": {"pairwise"},
     "sortedcontainers": {"SortedSet"},

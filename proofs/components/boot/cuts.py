@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval
-from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, covers
+from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, Place, covers
 from memoracle.proofs.components.boot.law import proved
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
@@ -68,10 +68,49 @@ class Cutting:
         return Iterates()
 
 
+@proved("meeting.refines", "refinement", "intervals before and after those that may meet a cut do not", integers=True)
+def meeting_refines(run: Run) -> None:
+    gap, start, end = any_interval(run), run.function("start", "place"), run.function("end", "place")
+
+    def in_order(place: Number) -> Truth:
+        return (start(place) < end(place)) & (end(place) <= start(place + 1))
+
+    def bisect_left(intervals: object, searched: Interval) -> Number:
+        """Where those begin that are not smaller, first bytes first; a last byte is above 0."""
+        found = run.fresh("place", 0, law.TOP)
+        run.touch(("place",), (found,))
+        below = lambda place: implies(place < found, start(place) < searched.start)  # noqa: E731
+        run.assume_for_all(("place",), below)
+        run.assume_for_all(("place",), lambda place: implies(found <= place, searched.start <= start(place)))
+        return found
+
+    run.assume_for_all(("place",), in_order)
+    run.replace(code, "bisect_left", bisect_left)
+    first, last = run.call(code.meeting, None, gap)
+    place = run.point("place")
+    run.touch(("place",), (place + 1,))
+    run.assert_goal("those before end before the cut", implies(place < first, end(place) <= gap.start))
+    run.assert_goal("those after start after the cut", implies(last <= place, gap.end <= start(place)))
+    run.assert_goal("places are in order", (0 <= first) & (first <= last))
+
+
+def meeting(run: Run) -> None:
+    """Puts what `meeting_refines` shows in the place of `meeting`."""
+
+    def stand_in(intervals: Bag, gap: Interval) -> tuple[Place, Place]:
+        run.assert_goal("the cut does not end before it starts", gap.start <= gap.end)
+        first, last = Place(run.fresh("first")), Place(run.fresh("last"))
+        run.assume((first.point <= gap.start) & (gap.end <= last.point))
+        return first, last
+
+    run.replace(code, "meeting", stand_in)
+
+
 @proved("without.refines", "refinement", "intervals without a cut cover what lies outside it", integers=True)
 def without_refines(run: Run) -> None:
     intervals, gap, point = Bag.unknown(run, "point"), any_interval(run), run.point("point")
-    cut(run, code, "beside", lambda left, interval, gap: Cutting(intervals, gap))
+    meeting(run)
+    cut(run, code, "beside", lambda left, interval, gap: Cutting(intervals.last_part(), gap))
     result = run.call(code.without, intervals, gap)
     run.assert_goal(
         "no more and no less is left", covers(result, point) == (intervals.covers(point) & neg(lies_in(gap, point)))
@@ -88,4 +127,4 @@ def cutting(run: Run) -> None:
     run.replace(code, "without", stand_in)
 
 
-CODE = (beside_refines, without_refines)
+CODE = (beside_refines, meeting_refines, without_refines)

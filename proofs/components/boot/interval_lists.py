@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from memoracle.impl.boot import Interval, Record
 from memoracle.proofs.symbolic.execution import Run
@@ -20,26 +20,50 @@ from memoracle.spec.clauses import Number, Truth, implies, neg
 class Bag:
     """A list of disjoint intervals in order, none of them empty."""
 
-    NOTES = ("current", "flaw")  # what the loop that goes through it has at hand; evidence that no code sees
+    NOTES = ("current", "flaw", "part")  # what the loop that goes through it has at hand; evidence that no code sees
 
     def __init__(self, run: Run, covers: Property, parameter: str) -> None:
         self.run, self.covers, self.parameter = run, covers, parameter
         self.seen: Property = lambda point: False
         self.current: Interval | None = None
+        self.part: Bag | None = None  # that was taken last
         self.flaw: Function = lambda point: point  # of a page that it lacks: a byte that spoilt it
 
     @classmethod
     def unknown(cls, run: Run, parameter: str) -> Bag:
         return cls(run, run.relation(f"covers#{next(run.count)}", parameter), parameter)
 
-    def __add__(self, pieces: list[Interval]) -> Bag:
+    def __add__(self, pieces: Intervals) -> Bag:
         covers = self.covers
+        if isinstance(pieces, Bag):
+            more, point, later = pieces.covers, self.run.point(self.parameter), self.run.point(self.parameter)
+            self.run.assert_goal(
+                "intervals are disjoint, and in order", implies(covers(point) & more(later), point < later)
+            )
+            return Bag(self.run, lambda each: covers(each) | more(each), self.parameter)
         for start, end in pieces:
             point = self.run.point(self.parameter)
             self.run.assert_goal("an interval is not empty", start < end)
             self.run.assert_goal("intervals are disjoint, and in order", implies(covers(point), point < start))
             covers = self._with(covers, start, end)
         return Bag(self.run, covers, self.parameter)
+
+    def __getitem__(self, part: slice) -> Bag:
+        """Those between two places: the points from one on and below the other."""
+        covers, after, before = self.covers, part.start, part.stop
+
+        def covered(point: Number) -> Truth:
+            from_there: Truth = after is None or point >= after.point
+            until_there: Truth = before is None or point < before.point
+            return covers(point) & from_there & until_there
+
+        self.part = Bag(self.run, covered, self.parameter)
+        return self.part
+
+    def last_part(self) -> Bag:
+        """The part that was taken last."""
+        assert self.part is not None
+        return self.part
 
     @staticmethod
     def _with(covers: Property, start: Number, end: Number) -> Property:
@@ -85,6 +109,12 @@ class Bag:
         seen, current = self.seen, self.current
         assert current is not None
         self.seen = lambda point: seen(point) | ((current.start <= point) & (point < current.end))
+
+
+class Place(NamedTuple):
+    """A place in a list of intervals: those before it have the list's points below this one, and no other has any."""
+
+    point: Number
 
 
 class Records:

@@ -12,7 +12,15 @@ from memoracle.spec import boot as law
 from memoracle.spec.clauses import Clause
 
 BYTE, PAGE = Sort("byte"), Sort("page")
-SORTS = {"byte": BYTE, "page": PAGE, "frame": PAGE, "first": PAGE, "last": PAGE, "point": Sort("point")}
+SORTS = {
+    "byte": BYTE,
+    "page": PAGE,
+    "frame": PAGE,
+    "first": PAGE,
+    "last": PAGE,
+    "point": Sort("point"),
+    "place": Sort("place"),
+}
 LARGEST_SHIFT = 64  # a page is all of memory
 
 

@@ -13,8 +13,8 @@ from standin_trials import MODES, can_be, can_fail, possible
 from memoracle.impl import boot
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.boot import TOP, Interval, Record
-from memoracle.proofs.components.boot.cuts import cutting, lies_in
-from memoracle.proofs.components.boot.interval_lists import Bag, Records, covers
+from memoracle.proofs.components.boot.cuts import cutting, lies_in, meeting
+from memoracle.proofs.components.boot.interval_lists import Bag, Place, Records, covers
 from memoracle.proofs.components.boot.law import SORTS
 from memoracle.proofs.components.boot.records import claims, filling, spoiling
 from memoracle.proofs.components.boot.start import Machine
@@ -22,6 +22,7 @@ from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
 from memoracle.proofs.symbolic.extents import Extents
 from memoracle.proofs.symbolic.numbers import number
 from memoracle.spec import boot as law
+from memoracle.spec.clauses import implies
 
 LAST = 7
 PROBES = range(LAST + 2)
@@ -119,6 +120,37 @@ def test_adding_to_a_list(integers: bool, intervals: list[Interval], pieces: lis
         holds(body, integers)
     else:
         assert any(can_fail(run, integers) for run in explore(SORTS, body, integers))
+
+
+@MODES
+@TRIALS
+@given(intervals=LISTS, gap=INTERVALS)
+def test_parts_of_a_list(integers: bool, intervals: list[Interval], gap: Interval) -> None:
+    first, last = boot.meeting(intervals, gap)
+    due = intervals[:first], intervals[first:last], intervals[last:]
+    same: list[tuple[Run, list[Any]]] = []
+
+    def body(run: Run) -> None:
+        meeting(run)
+        whole = bag(run, intervals)
+        low, high = boot.meeting(whole, gap)
+        assert isinstance(low, Place)
+        assert isinstance(high, Place)
+        got = whole[:low], whole[low:high], whole[high:]
+        assert whole.last_part() is got[2]
+        together = got[0] + got[1] + got[2]
+        for probe in map(number, PROBES):
+            run.assert_goal("before the cut", implies(covers(got[0], probe), probe < gap.start))
+            run.assert_goal("after the cut", implies(covers(got[2], probe), gap.end <= probe))
+        alike = [
+            covers(one, p) == covers(other, p) for one, other in zip(got, due, strict=True) for p in map(number, PROBES)
+        ]
+        for probe in map(number, PROBES):
+            run.assert_goal("nothing is lost", covers(together, probe) == covers(intervals, probe))
+        same.append((run, alike))
+
+    holds(body, integers)
+    assert any(can_be(run, integers, *alike) for run, alike in same)
 
 
 def read(records: Sequence[Record]) -> law.Map:
