@@ -131,6 +131,7 @@ SCOPES: Mapping[str, Scope] = {
             "frame": (0, 62, 63, 64, 65),
             "first": (0, 62, 63, 64, 65, 66),
             "last": (0, 63, 64, 65, 66, 67),
+            "Bitmap.add.last": (63, 64, 65, 66, 67, 0),  # 0 last: before it no frame exists, whatever comes first
             "words": [array("Q", words) for words in ([0] * 3, [1 << 63 | 1] * 3, [(1 << 64) - 1] * 3)],
             "set_bits.first": (0, 1, 62, 63, 64, 65, 127, 128, 129, 191),
             "set_bits.last": (1, 2, 63, 64, 65, 66, 127, 128, 129, 191, 192),
