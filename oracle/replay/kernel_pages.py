@@ -148,7 +148,7 @@ class KernelPagesReplay(HeldKernelPages):
 
     def allocate_failed(self, event: events.KernelPagesAllocate, pages: int, named: list[int] | None) -> Finding | None:
         space = self.ranges.known[0]
-        if self.rules.lacking_passes or self.is_lacking(pages, self.frames.free_frames):
+        if self.is_lacking(pages, self.frames.free_frames) or self.rules.lacking_passes:
             return None
         self.pages.spread(0, WHOLE)
         self.frames.miss(pages)

@@ -143,8 +143,8 @@ SCOPES: Mapping[str, Scope] = {
             "number": (0, 1, 63, 64, 65, 129),
         },
         {
-            "Bitmap.__init__.frames": (2, 66),
-            "never_free": ((), ((0, 62), (63, 65))),
+            "Bitmap.__init__.frames": (66,),
+            "never_free": (((0, 63),), ((0, 62), (63, 65))),
             "Bitmap.allocate_within.alignment": (1, 64),
             "Bitmap.allocate_within.first": (0, 63),
             "Bitmap.allocate_within.last": (64, 66),

@@ -227,7 +227,8 @@ def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:
     keys = ["memoracle", "command", "name", "kind", "says", "source", "text", "points", "chooses", "event"]
     assert list(found) == [*keys, "guard", "obligations", "used_by", "code", "checked_in", "namesakes"]
     assert [found[key] for key in keys[:4]] == [1, "explain", "frame.allocate", "operation"]
-    assert (found["points"], found["chooses"], found["event"]) == (["frame"], ["frame"], "frame.allocate -> result")
+    event = "frame.allocate [alignment] [from] [below] [count] [order] [zone] -> result"
+    assert (found["points"], found["chooses"], found["event"]) == (["frame"], ["frame"], event)
     kinds = {entry["name"]: entry["kind"] for entry in found["obligations"]}
     assert kinds["bitmap.allocate.refines"] == "refinement"
     assert kinds["bitmap.allocate.keeps-bounds"] == "invariant"

@@ -59,7 +59,7 @@ def test_keep_going_adopts_what_is_seen(check: Callable[..., Any]) -> None:
         count_of(13),
         pages(16, 0),  # line 20: nothing of it can be
         *(allocate(frame) for frame in range(3, 15)),
-        pages(2, 4),  # line 33: as many as there are
+        pages(2, 4),  # as many as there are, or more: what was handed out wrongly left the count in doubt
         count_of(0),
         free(4, 2),
         count_of(1),
@@ -76,7 +76,7 @@ def test_keep_going_adopts_what_is_seen(check: Callable[..., Any]) -> None:
         count_of(1),
     ]
     report = check(events, "--keep-going")
-    assert [line for line, _ in report.broken] == [3, 5, 11, 15, 17, 20, 33, 38]
+    assert [line for line, _ in report.broken] == [3, 5, 11, 15, 17, 20, 38]
 
 
 def test_keep_going_takes_a_list_for_what_is_allocated(check: Callable[..., Any]) -> None:
