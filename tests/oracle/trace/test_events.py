@@ -39,7 +39,8 @@ BROKEN = {
     ),
     "process of an operation that has none": (
         '{"op": "frame.allocate", "process": 0, "result": 0}',
-        "process: the operation is of no process; `frame.allocate` has op, alignment, below, count, from, order, zone, error, result",
+        "process: the operation is of no process; `frame.allocate` has op, alignment, below, count, from, order, zone, "
+        "error, result",
     ),
     "null argument": ('{"op": "frame.free", "address": null}', "address: "),
     "process is null": ('{"op": "process.exit", "process": null}', "process: "),
