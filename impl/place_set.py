@@ -6,6 +6,7 @@ refused operation returns None or False and changes nothing. Places are those fr
 
 from __future__ import annotations
 
+from memoracle.impl.bitmap import aligned_up
 from memoracle.impl.run_index import RunIndex
 
 
@@ -81,14 +82,14 @@ class PlaceSet:
         """  # noqa: E501
         if count < 1 or alignment < 1 or alignment & alignment - 1:
             return None
-        place = aligned(max(lowest, 0), alignment)
+        place = aligned_up(max(lowest, 0), alignment)
         if not self.covers(place, place + count):
             run = self.runs.first(count, place)
             while run is not None and run < below and not self._holds(run, count, alignment):
                 run = self._next(run, count)
             if run is None:
                 return None
-            place = aligned(run, alignment)
+            place = aligned_up(run, alignment)
         return place if place + count <= below else None
 
     def most(self) -> int:
@@ -103,16 +104,7 @@ class PlaceSet:
 
     def _holds(self, run: int, count: int, alignment: int) -> bool:
         """Whether so many places on end, the first of them aligned, lie in the run that begins here."""
-        return aligned(run, alignment) + count <= run + self.runs.length(run)
-
-
-def aligned(place: int, alignment: int) -> int:
-    """The lowest multiple of a power of two that is no lower than a place.
-
-    pre: 0 <= place and 1 <= alignment and alignment & alignment - 1 == 0
-    post: __return__ % alignment == 0 and place <= __return__ < place + alignment
-    """
-    return place + alignment - 1 & -alignment
+        return aligned_up(run, alignment) + count <= run + self.runs.length(run)
 
 
 # Helpers of the contracts

@@ -13,6 +13,7 @@ PARTS = {
 BUILT_ON = {
     "boot": ("bitmap",),
     "buddy": ("kernel_half",),
+    "runs": ("bitmap",),
     "paging": ("bitmap", "kernel_half", "pat"),
     "manager": ("bitmap", "buddy", "kernel_half", "paging", "pat"),
     "heap": ("bitmap",),

@@ -193,6 +193,11 @@ def alignment_is_a_power_of_two(s: object, alignment: Number) -> Truth:
     return (0 < alignment) & (alignment & alignment - 1 == 0)
 
 
+def is_multiple(number: Number, alignment: Number) -> Truth:
+    """Whether a number is a multiple of an alignment."""
+    return number & alignment - 1 == 0
+
+
 @clause("the frame lies within the limits that were asked for")
 def lies_within_limits(s: Frames, first: Number, last: Number, frame: Number) -> Truth:
     return (first <= frame) & (frame < last)
@@ -200,7 +205,7 @@ def lies_within_limits(s: Frames, first: Number, last: Number, frame: Number) ->
 
 @clause("the frame is aligned as was asked for")
 def is_aligned_as_asked(s: Frames, alignment: Number, frame: Number) -> Truth:
-    return frame & alignment - 1 == 0
+    return is_multiple(frame, alignment)
 
 
 @operation(

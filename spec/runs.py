@@ -2,8 +2,8 @@
 
 The places are numbered from 0; frames may be such places, or the pages of a range. Some of them do not exist, until
 they are added. Some are kept: these exist, and are never free. To allocate is to take any run of free places that is
-aligned as asked and lies within the limits asked for. To free is to give back any places in use, whoever was handed
-them, and in how many runs. A run is named by its first place and how many places it has.
+aligned as asked and lies within the limits asked for. To free is to give back any places in use: a whole run that
+was handed out, a part of it, or several. A run is named by its first place and how many places it has.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from memoracle.spec.bitmap import alignment_is_a_power_of_two, is_multiple
 from memoracle.spec.clauses import Number, Truth, at_least, at_most, clause, implies, neg, operation, when
 
 
@@ -128,13 +129,13 @@ def counting_follows_places(s: Places, place: Number, other: Number) -> Truth:
     return implies(place <= other, (0 <= between) & (between <= other - place))
 
 
-@clause("of free places on end each is counted")
+@clause("in a run of free places each is counted")
 def free_runs_are_counted(s: Places, place: Number) -> Truth:
     there = s.next_taken(place)
     return s.free_below(there) - s.free_below(place) == there - place
 
 
-@clause("of places on end that are not free none is counted")
+@clause("in a run of places that are not free none is counted")
 def taken_runs_are_not_counted(s: Places, place: Number) -> Truth:
     return s.free_below(s.next_free(place)) == s.free_below(place)
 
@@ -205,14 +206,9 @@ def keep(s: Places, first: Number, count: Number) -> Places:
     )
 
 
-@clause("the alignment is a power of two")
-def alignment_is_a_power_of_two(s: Places, alignment: Number) -> Truth:
-    return (1 <= alignment) & (alignment & alignment - 1 == 0)
-
-
 @clause("the run is aligned as asked")
 def run_is_aligned(s: Places, alignment: Number, first: Number) -> Truth:
-    return first & alignment - 1 == 0
+    return is_multiple(first, alignment)
 
 
 @clause("the run lies within the limits asked for")

@@ -305,8 +305,6 @@ SCOPES: Mapping[str, Scope] = {
             "alignment": (1, 2, 3),
             "lowest": (-1, 1),
             "below": (3, 5),
-            "place": range(9),
-            "aligned.alignment": (1, 2, 8),
         },
         {"places": (4,)},
     ),

@@ -21,6 +21,7 @@ from memoracle.proofs.symbolic.numbers import (
     Symbolic,
     SymbolicBool,
     constant,
+    is_key,
     key,
     number,
     sort,
@@ -64,7 +65,7 @@ class HypothesisPool:
         self.sorts, self.integers = sorts, integers
         self.facts: list[z3.BoolRef] = []
         self.conditions: list[z3.BoolRef] = []
-        self.given: list[tuple[tuple[str, ...], Condition, SymbolicBool]] = []
+        self.given: list[tuple[tuple[Sort, ...], Condition, SymbolicBool]] = []
         self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
         self.bounds: dict[Callable[..., object], tuple[int, int]] = {}  # of the unknown functions that are numbers
         self.reads: Reads = {} if reads is None else reads
@@ -167,14 +168,18 @@ class HypothesisPool:
     def _keys(
         self, parameters: tuple[str, ...], points: tuple[Symbolic, ...]
     ) -> tuple[list[z3.BoolRef], tuple[Symbolic, ...]]:
-        """Whether each point is one that there can be, and the points as the solver's arguments."""
+        """Whether each point is one that there can be, and the points as the solver's arguments.
+
+        Of a number that is no point a function may be anything: it is not what the function is at some other point.
+        """
         inside, keys = [], []
         for parameter, term in zip(parameters, points, strict=True):
             highest = self.sorts[parameter].highest
             if term.low < 0 or term.high > highest:
                 fits = within(term, 0, highest)
                 inside.append(fits)
-                term = SymbolicBool(fits).choose(Symbolic(key(term), 0, highest), 0)
+                if not is_key(term):
+                    term = SymbolicBool(fits).choose(Symbolic(key(term), 0, highest), 0)
             keys.append(Symbolic(key(term), term.low, term.high))
         return inside, tuple(keys)
 
@@ -210,12 +215,12 @@ class HypothesisPool:
             self.assume_for_all(clause.points, lambda *points, clause=clause: clause(state, *points))
 
     def assume_for_all(self, parameters: tuple[str, ...], holds: Condition) -> None:
-        """Takes a truth of each point as given, from here on."""
+        """Takes a truth of each point that there can be as given, from here on; of other numbers nothing is."""
         if not parameters:
             self.suppose(holds())
             return
         given = self.truth(f"given#{len(self.given)}")
-        self.given.append((tuple(self.sorts[parameter].name for parameter in parameters), holds, given))
+        self.given.append((tuple(self.sorts[parameter] for parameter in parameters), holds, given))
         self.suppose(given)
 
     def suppose(self, *truths: Truth) -> None:
@@ -239,10 +244,10 @@ class HypothesisPool:
         """Each clause at each point where it was not given yet."""
         instances: list[Callable[[], z3.BoolRef]] = []
         for place, (sorts, holds, given) in enumerate(self.given):
-            for ids, points in self._points(sorts):
+            for ids, points in self._points(tuple(each.name for each in sorts)):
                 if (place, ids) not in done:
                     done.add((place, ids))
-                    instances.append(partial(self._instance, holds, given, points))
+                    instances.append(partial(self._instance, sorts, holds, given, points))
         return instances
 
     def _points(self, sorts: tuple[str, ...]) -> list[tuple[tuple[int, ...], tuple[Symbolic, ...]]]:
@@ -260,7 +265,14 @@ class HypothesisPool:
             for choice in itertools.product(*singles)
         ]
 
-    def _instance(self, holds: Condition, given: SymbolicBool, points: tuple[Symbolic, ...]) -> z3.BoolRef:
-        """A clause at these points, where it is given."""
+    def _instance(
+        self, sorts: tuple[Sort, ...], holds: Condition, given: SymbolicBool, points: tuple[Symbolic, ...]
+    ) -> z3.BoolRef:
+        """A clause at these points, where it is given, and where there can be such points."""
         with counting_with(self.integers):  # it may be written out after the run
-            return z3_terms.implication(given.z, truth(holds(*points)))
+            reached = [
+                within(point, 0, each.highest)
+                for point, each in zip(points, sorts, strict=True)
+                if point.low < 0 or point.high > each.highest
+            ]
+            return z3_terms.implication(z3_terms.all_of([given.z, *reached]), truth(holds(*points)))

@@ -294,6 +294,11 @@ def key(term: Symbolic) -> z3.ExprRef:
     return term.z if term.is_integer or z3_terms.width_of(term.z) == WIDTH else z3.Extract(WIDTH - 1, 0, term.z)
 
 
+def is_key(term: Symbolic) -> bool:
+    """Whether a number is the same as its key, whatever it is."""
+    return term.is_integer or (-(1 << WIDTH - 1) <= term.low and term.high < 1 << WIDTH - 1)
+
+
 def symbolic(value: Formula) -> SymbolicBool:
     """The only formulas that a proof is built of."""
     if not isinstance(value, SymbolicBool):

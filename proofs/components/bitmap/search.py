@@ -21,6 +21,7 @@ from memoracle.proofs.components.bitmap.symbolic_bitmap import (
 )
 from memoracle.proofs.symbolic.containers import Words
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import bitmap as law
@@ -39,16 +40,19 @@ def an_alignment(run: Run) -> Number:
 
 def may_be_given(words: object, alignment: Number, first: Number, last: Number, position: Number) -> Truth:
     """Whether a bit is set, lies within the limits and is aligned."""
-    return bit(words, position) & (first <= position) & (position < last) & (position & alignment - 1 == 0)
+    return bit(words, position) & (first <= position) & (position < last) & law.is_multiple(position, alignment)
 
 
 @proved("aligned-up.refines", "refinement", "the code of aligned_up finds the next multiple of a power of two")
 def aligned_up_refines(run: Run) -> None:
-    alignment, number, other = an_alignment(run), run.point("frame"), run.point("frame")
+    number, alignment, other = (run.fresh(name, 0, 2 * HIGHEST) for name in ("number", "alignment", "other"))
+    run.assume(law.alignment_is_a_power_of_two(None, alignment))
     found = run.call(bitmap_code.aligned_up, number, alignment)
-    run.assert_goal("it is aligned", found & alignment - 1 == 0)
+    run.assert_goal("it is aligned", law.is_multiple(found, alignment))
     run.assert_goal("it is not below the number", number <= found)
-    run.assert_goal("none lies between", implies((number <= other) & (other & alignment - 1 == 0), found <= other))
+    run.assert_goal("it is nearer than the alignment", found < number + alignment)
+    none = implies((number <= other) & law.is_multiple(other, alignment), found <= other)
+    run.assert_goal("none lies between", none)
 
 
 def aligning(run: Run) -> None:
@@ -56,11 +60,16 @@ def aligning(run: Run) -> None:
 
     def stand_in(number: Number, alignment: Number) -> Number:
         with run.reading_law():
-            run.assert_goal("the number is not negative", 0 <= number)
-            found = run.fresh("aligned", 0, 2 * ALIGNMENT)
-            run.suppose((number <= found) & (found & alignment - 1 == 0))
-            none: Property = lambda other: implies((number <= other) & (other & alignment - 1 == 0), found <= other)  # noqa: E731
-            run.assume_for_all(("frame",), none)
+            run.assert_goal("a number is asked about that it was shown of", (0 <= number) & (number <= 2 * HIGHEST))
+            run.assert_goal(
+                "and an alignment", (alignment <= 2 * HIGHEST) & law.alignment_is_a_power_of_two(None, alignment)
+            )
+            found = run.fresh("aligned", 0, 4 * HIGHEST)
+            run.suppose((number <= found) & (found < number + alignment) & law.is_multiple(found, alignment))
+            no_other: Property = lambda other: (  # noqa: E731
+                implies((number <= other) & law.is_multiple(other, alignment), found <= other)
+            )
+            run.assume_for_all(("frame",), no_other)
         return found
 
     run.replace(bitmap_code, "aligned_up", stand_in)

@@ -8,12 +8,14 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
 from memoracle.spec import runs as law
 from memoracle.spec.clauses import Operation, Truth, implies, neg
 
 MOST_PLACES = 1 << 52  # of 4 KiB, in 64-bit addresses
-PLACE = Sort("place")
+# Of a place that a caller may name, from which on others are looked for: the next place that is aligned is no farther.
+FARTHEST = 4 * HIGHEST
+PLACE = Sort("place", FARTHEST)
 SORTS = {
     **dict.fromkeys(("place", "other", "first", "run"), PLACE),
     **dict.fromkeys(("lowest", "below"), Sort("limit")),
@@ -32,9 +34,9 @@ def unknown(run: HypothesisPool) -> law.Places:
         reach=reach,
         count=run.number("count"),
         **{name: run.relation(name, "place") for name in RELATIONS},
-        next_free=run.function("next_free", "place", gives="place"),
-        next_taken=run.function("next_taken", "place", gives="place"),
-        free_below=run.function("free_below", "place"),
+        next_free=run.function("next_free", "place", high=FARTHEST, gives="place"),
+        next_taken=run.function("next_taken", "place", high=FARTHEST, gives="place"),
+        free_below=run.function("free_below", "place", high=FARTHEST),
     )
 
 

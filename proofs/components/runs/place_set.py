@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from memoracle.impl import place_set as code
-from memoracle.impl.place_set import PlaceSet, aligned
-from memoracle.proofs.components.runs.law import MOST_PLACES, proved
+from memoracle.impl.place_set import PlaceSet
+from memoracle.proofs.components.runs.law import FARTHEST, MOST_PLACES, proved
 from memoracle.proofs.components.runs.symbolic_place_set import (
     ATTRIBUTES,
     Contents,
@@ -25,6 +25,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Function, Property
+from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import runs as law
 from memoracle.spec.clauses import Number, Truth, at_least, implies, neg, when
 
@@ -127,23 +128,28 @@ def contents_refine(run: Run) -> None:
 
 
 def alignments(run: Run, alignment: Number) -> Function:
-    """The lowest multiple of a power of two that is no lower than a place, as `set.aligned.refines` shows it to be."""
-    lowest = run.function("aligned", "place", gives="place")
-    run.assume_for_all(
-        ("place",), lambda place: (place <= lowest(place)) & law.run_is_aligned(None, alignment, lowest(place))
-    )
-    none_between = lambda place, other: implies(  # noqa: E731
-        (place <= other) & law.run_is_aligned(None, alignment, other), lowest(place) <= other
-    )
-    run.assume_for_all(("place", "other"), none_between)
+    """The lowest multiple of a power of two that is no lower than a place: see `bitmap.aligned-up.refines`."""
+    lowest = run.function("aligned", "place", high=FARTHEST, gives="place")
+
+    def is_found(place: Number) -> Truth:
+        found = (place <= lowest(place)) & law.run_is_aligned(None, alignment, lowest(place))
+        return implies(place <= 2 * HIGHEST, found)
+
+    def none_lies_between(place: Number, other: Number) -> Truth:
+        lies_behind = (place <= other) & law.run_is_aligned(None, alignment, other)
+        return implies((place <= 2 * HIGHEST) & (other <= 2 * HIGHEST) & lies_behind, lowest(place) <= other)
+
+    run.assume_for_all(("place",), is_found)
+    run.assume_for_all(("place", "other"), none_lies_between)
 
     def stand_in(place: Number, given: Number) -> Number:
         with run.reading_law():
-            run.assert_goal("what is asked for is a power of two", law.alignment_is_a_power_of_two(None, given))
-            run.assert_goal("it is the alignment that was asked for, of a place", (given == alignment) & (0 <= place))
+            run.assert_goal("what is asked for is a power of two", bitmap_law.alignment_is_a_power_of_two(None, given))
+            run.assert_goal("it is the alignment that was asked for", given == alignment)
+            run.assert_goal("a number is asked about that it was shown of", (0 <= place) & (place <= 2 * HIGHEST))
         return lowest(place)
 
-    run.replace(code, "aligned", stand_in)
+    run.replace(code, "aligned_up", stand_in)
     return lowest
 
 
@@ -204,7 +210,7 @@ def find_refines(run: Run) -> None:
     place = run.call(found.find, count, alignment, lowest, below)
 
     def may(place: Number) -> Truth:
-        return law.alignment_is_a_power_of_two(None, alignment) & would_do(place) & (place + count <= below)
+        return bitmap_law.alignment_is_a_power_of_two(None, alignment) & would_do(place) & (place + count <= below)
 
     if place is None:
         run.assert_goal("it fails only if there are none", neg(may(other)))
@@ -213,22 +219,6 @@ def find_refines(run: Run) -> None:
         run.assert_goal("there are no lower ones", implies(may(other), place <= other))
     del vars(found)["_next"]
     untouched(run, found, before)
-
-
-@proved(
-    "set.aligned.refines",
-    "refinement",
-    "the lowest multiple of a power of two from a place on is found",
-    integers=False,
-)
-def aligned_refines(run: Run) -> None:
-    place, alignment, other = (run.fresh(name, 0, 2 * HIGHEST) for name in ("place", "alignment", "place"))
-    run.assume(law.alignment_is_a_power_of_two(None, alignment))
-    found = run.call(aligned, place, alignment)
-    run.assert_goal("it is a multiple", law.run_is_aligned(None, alignment, found))
-    run.assert_goal("it is no lower", place <= found)
-    between = (place <= other) & law.run_is_aligned(None, alignment, other)
-    run.assert_goal("there is none between", implies(between, found <= other))
 
 
 @proved("set.start.refines", "refinement", "a new set is empty, and has an index of its own")
@@ -254,6 +244,5 @@ CODE = (
     asked_refines,
     contents_refine,
     find_refines,
-    aligned_refines,
     start_refines,
 )

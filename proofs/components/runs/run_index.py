@@ -50,7 +50,7 @@ class Search:
 
     def begins_behind(self, level: Number, block: Number) -> Truth:
         """Whether the block has no place before that where the search begins."""
-        return self.place - 1 >> level < block
+        return (0 <= block) & implies(1 <= self.place, at_least(self.place - 1, 0) >> level < block)
 
     def claim(self, run: Run, level: Number, block: Number) -> None:
         run.assert_goal("the level is one of the tree", (0 <= level) & (level <= self.index.depth))
@@ -101,7 +101,7 @@ def first_refines(run: Run) -> None:
     index, before = of_any_runs(run)
     least, place = run.any_number("length"), run.any_number("place")
     due = at_least(least, 1), at_least(place, 0)
-    run.touch(("place",), (due[1] - 1,))
+    run.touch(("place",), (at_least(due[1] - 1, 0),))
     cut(run, index, "_rightwards", lambda level, block: Rising(index, *due))
     cut(run, index, "_lower_half", lambda level, block, least: Falling(index, *due))
     found, other = run.call(index.first, least, place), run.point("place")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from memoracle.impl.place_set import PlaceSet
-from memoracle.proofs.components.runs.law import MOST_PLACES
+from memoracle.proofs.components.runs.law import FARTHEST, MOST_PLACES
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function
 from memoracle.spec.clauses import Number, Truth, implies, when
@@ -137,7 +137,10 @@ def all_before_the_next_are_in(next_out: Function, place: Number, other: Number)
 def unknown_set(run: Run) -> tuple[SymbolicPlaceSet, Contents]:
     """Any set of any number of places, and what is in it."""
     places, at = run.number("places", 1, MOST_PLACES), run.function("length", "place", high=MOST_PLACES)
-    due = Contents(run.function("next_out", "place", gives="place"), run.function("start_of", "place", gives="place"))
+    due = Contents(
+        run.function("next_out", "place", high=FARTHEST, gives="place"),
+        run.function("start_of", "place", gives="place"),
+    )
     run.assume_for_all(("place",), lambda place: runs_lie_among_places(places, at, place))
     run.assume_for_all(("place", "other"), lambda place, other: runs_are_apart(at, place, other))
     run.assume_for_all(("place", "other"), lambda place, other: places_of_runs_are_in(at, due, place, other))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from memoracle.impl.runs import Runs
 from memoracle.proofs.abstraction.objects import places_of
-from memoracle.proofs.components.runs.law import LAW, MOST_PLACES
+from memoracle.proofs.components.runs.law import FARTHEST, LAW, MOST_PLACES
 from memoracle.proofs.components.runs.place_set import next_after_adding, next_after_removing
 from memoracle.proofs.components.runs.symbolic_place_set import (
     all_before_the_next_are_in,
@@ -18,6 +18,7 @@ from memoracle.proofs.components.runs.symbolic_place_set import (
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function
+from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import runs as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
@@ -72,7 +73,7 @@ class Members:
         next_out = self.next_out
 
         def fits(place: Number) -> Truth:
-            asked = (1 <= count) & law.alignment_is_a_power_of_two(None, alignment)
+            asked = (1 <= count) & bitmap_law.alignment_is_a_power_of_two(None, alignment)
             limited = law.run_is_aligned(None, alignment, place) & (lowest <= place) & (place + count <= below)
             return asked & limited & (place + count <= next_out(place))
 
@@ -109,7 +110,7 @@ def unknown_code(run: Run) -> tuple[SymbolicRuns, law.Places]:
     places, count = run.number("places", 1, MOST_PLACES), run.number("count")
     run.touch(("place",), (places,))
     run.touch(("place",), (0,))
-    following = {name: run.function(f"next_not_{name}", "place", gives="place") for name in SETS}
+    following = {name: run.function(f"next_not_{name}", "place", high=FARTHEST, gives="place") for name in SETS}
 
     def reference() -> SymbolicRuns:
         runs: Any = object.__new__(Runs)
@@ -122,8 +123,8 @@ def unknown_code(run: Run) -> tuple[SymbolicRuns, law.Places]:
     state = replace(
         places_of(before),
         in_use=run.relation("in_use", "place"),
-        next_free=run.function("next_free", "place", gives="place"),
-        free_below=run.function("free_below", "place"),
+        next_free=run.function("next_free", "place", high=FARTHEST, gives="place"),
+        free_below=run.function("free_below", "place", high=FARTHEST),
     )
     run.assume_all(MATTERS, state)
     for next_out in following.values():
