@@ -114,6 +114,8 @@ def asked_refines(run: Run) -> None:
     run.assert_goal("whether all of them are in the set", may if covers else neg(may))
     most = run.call(found.most)
     run.assert_goal("no run is longer than the longest", due.next_out(place) - place <= most)
+    longest = found.runs.longest  # where it begins, if there is one
+    run.assert_goal("there is a run as long", most == (0 if longest is None else due.next_out(longest) - longest))
     untouched(run, found, before)
 
 
@@ -223,7 +225,7 @@ def find_refines(run: Run) -> None:
 
 @proved("set.start.refines", "refinement", "a new set is empty, and has an index of its own")
 def start_refines(run: Run) -> None:
-    places = [run.fresh("places", 1, MOST_PLACES) for _ in range(2)]
+    places = [run.fresh("places", 1, MOST_PLACES)] * 2
     made: list[object] = []
 
     def index(asked: Number) -> object:

@@ -191,16 +191,37 @@ def last_refines(run: Run) -> None:
     untouched(run, without_steps(index, "_leftwards", "_upper_half"), before)
 
 
-@proved(
-    "index.asked.refines", "refinement", "the length of a run, and of the longest, are answered, and nothing changes"
-)
+@proved("index.asked.refines", "refinement", "the length of the run at a place is answered, and nothing changes")
 def asked_refines(run: Run) -> None:
     index, before = of_any_runs(run)
-    place, other = run.any_number("place"), run.point("place")
-    length, most = run.call(index.length, place), run.call(index.most)
+    place = run.any_number("place")
+    length = run.call(index.length, place)
     run.assert_goal("it is the run's that begins there", length == known(index.longest, 0, place))
-    run.assert_goal("no run is longer than the longest", known(index.longest, 0, other) <= most)
     untouched(run, index, before)
+
+
+@proved("index.most.refines", "refinement", "the length of the longest run is answered, and nothing changes")
+def most_refines(run: Run) -> None:
+    index, before = of_any_runs(run)
+    most, other = run.call(index.most), run.point("place")
+    untouched(run, index, before)
+    run.assert_goal("no run is longer than the longest", known(index.longest, 0, other) <= most)
+    if not run.call(lambda: bool(1 <= most)):
+        run.assert_goal("it is 0 if there is no run", most == 0)
+        return
+    cut(run, index, "_lower_half", lambda level, block, least: Falling(index, most, 0))
+    run.exits.elsewhere.add("RunIndex._lower_half")  # by `index.first.refines`
+    found = run.call(a_longest_run, index, most)
+    run.touch(("place",), (found,))
+    run.assert_goal("there is a run as long", known(index.longest, 0, found) == most)
+
+
+def a_longest_run(index: SymbolicRunIndex, most: Number) -> Number:
+    """Where a run as long as the longest begins: some half of each block that has one has one."""
+    level, block = index.depth, 0
+    while level > 0:
+        level, block = index._lower_half(level, block, most)
+    return block
 
 
 @dataclass
@@ -333,16 +354,14 @@ def depth_refines(run: Run) -> None:
     "index.start.refines", "refinement", "a new index notes nothing, whatever its depth, and has its own containers"
 )
 def start_refines(run: Run) -> None:
-    other = RunIndex(1)
     for places in (1, *(each for depth in range(DEEPEST) for each in ((1 << depth) + 1, 2 << depth))):
-        index = RunIndex(places)
+        index, other = RunIndex(places), RunIndex(places)
         run.assert_goal("it has the attributes that proofs compare", vars(index).keys() == ATTRIBUTES)
         run.assert_goal("it has as many places as asked for", index.places == places)
         run.assert_goal("its highest block has all places", index.depth == (places - 1).bit_length())
         run.assert_goal("it has a dictionary for each level", len(index.longest) == index.depth + 1)
         run.assert_goal("nothing is noted", not any(index.longest))
         run.assert_goal("no two containers are one", not share(index, other))
-        other = index
 
 
 def of_any_runs(run: Run) -> tuple[SymbolicRunIndex, tuple[object, ...]]:
@@ -363,6 +382,7 @@ CODE = (
     first_refines,
     last_refines,
     asked_refines,
+    most_refines,
     put_refines,
     blocks_refine,
     together_refines,

@@ -21,6 +21,7 @@ class Index:
     def __init__(self, run: Run, places: Number, at: Function) -> None:
         self.run, self.places, self.at = run, places, at
         self.found: list[Number] = []  # what searches found
+        self.longest: Number | None = None  # where the longest run begins, once it was asked for
 
     def length(self, place: Number) -> Number:
         return self.at(place)
@@ -43,7 +44,8 @@ class Index:
     def most(self) -> Number:
         at, most = self.at, self.run.fresh("most", 0, MOST_PLACES)
         if self.run.fork():
-            self.run.suppose(at(self.run.point("place")) == most)
+            self.longest = self.run.point("place")
+            self.run.suppose(at(self.longest) == most, 1 <= most)
         else:
             self.run.suppose(most == 0)
         self.run.assume_for_all(("place",), lambda other: at(other) <= most)

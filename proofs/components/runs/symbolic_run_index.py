@@ -72,6 +72,7 @@ class SymbolicRunIndex(Protocol):
     first: Callable[..., Any]
     last: Callable[..., Any]
     most: Callable[..., Any]
+    _lower_half: Callable[..., Any]
 
 
 def known(maps: Maps, level: Number, block: Number) -> Number:

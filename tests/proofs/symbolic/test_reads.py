@@ -97,3 +97,29 @@ def test_what_is_learned_on_one_path_is_not_known_on_another() -> None:
             run.assert_goal("it is so here too", read(item) < 5)
 
     assert verdict(body) == "refuted"
+
+
+PAST_THE_POINTS = pytest.mark.parametrize("is_past", [lambda number: number > 100, lambda number: number < 0])
+
+
+@PAST_THE_POINTS
+def test_what_is_given_of_all_points_is_not_given_of_other_numbers(is_past: Read) -> None:
+    """Were it contradictory there, it would prove any claim of code that is wrong there alone."""
+
+    def body(run: Run) -> None:
+        read, number = run.function("value", "item"), run.any_number("item")
+        run.assume_for_all(("item",), lambda each: (read(each) < 5) & (each <= 100))
+        run.suppose(is_past(number))
+        run.assert_goal("it is so there too", read(number) < 5)
+
+    assert verdict(body) == "refuted"
+
+
+@PAST_THE_POINTS
+def test_of_other_numbers_a_function_is_not_what_it_is_of_a_point(is_past: Read) -> None:
+    def body(run: Run) -> None:
+        read, number = run.function("value", "item"), run.any_number("item")
+        run.suppose(is_past(number))
+        run.assert_goal("it is what it is of 0", read(number) == read(0))
+
+    assert verdict(body) == "refuted"
