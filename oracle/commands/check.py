@@ -214,7 +214,7 @@ class Check:
         if self.args.memory_map is not None:
             raise InputError(outcome.path, None, "a boot log is a memory map itself: --memory-map is not for it")
         replay = self.replay(outcome.path, Rules(self.default_geometry(), outcome.level))
-        replay.frames.boot(Boot(memory_map=[MemoryRecord(*record) for record in records]), FIRST_EVENT)
+        replay.handlers[Boot](Boot(memory_map=[MemoryRecord(*record) for record in records]), FIRST_EVENT)
         outcome.events = outcome.checked = 1
 
     def check_kmem(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from memoracle.diagnostics.divergence import Divergence, Finding, crashes
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.kernel_half import KernelHalf
+from memoracle.replay.boot import BootReplay
 from memoracle.replay.coverage import Coverage
 from memoracle.replay.doubted_processes import DoubtedProcesses
 from memoracle.replay.entries import EntryReplay
@@ -108,6 +109,7 @@ class Replay:
             self.pages,
             self.kernel_pages,
             heap,
+            BootReplay(rules, self.frames),
             FrameLimits(rules, self.frames),
             FrameRuns(rules, self.frames),
             FrameAnswers(rules, self.frames),

@@ -1,4 +1,4 @@
-"""Replays `boot`, and what changes frames, on the reference's bitmap; names the clause where an implementation errs.
+"""Replays what changes frames on the reference's bitmap; names the clause where an implementation errs.
 
 The reference accepts exactly what the law does (that is proved), so as long as it accepts what is recorded, nothing
 else is asked.
@@ -24,7 +24,6 @@ from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
 from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
-from memoracle.spec import boot as boot_law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import ALLOW, REFUSE, TRUSTING, Geometry
 from memoracle.trace import events
@@ -74,17 +73,13 @@ class FrameReplay:
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
         return {
-            events.Boot: self.boot,
             events.FrameAllocate: self.allocate,
             events.FrameFree: self.free_trusting if self.trusting else self.free,
         }
 
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""
-        return {
-            events.Boot: self.violated_by_boot,
-            events.FrameFree: self.violated_by_call_of_free,
-        }
+        return {events.FrameFree: self.violated_by_call_of_free}
 
     def start(self, records: Iterable[Record]) -> None:
         """The frames that exist are those of a memory map."""
@@ -104,37 +99,6 @@ class FrameReplay:
             self.lines[frame] = line
         except ValueError:  # a line past 2^32
             self.lines[frame] = 0
-
-    # boot
-
-    def boot(self, event: events.Boot, line: int) -> Finding | None:
-        if not event.succeeded:
-            if self.safe:
-                return None
-            says = "a memory map that comes first is accepted, whatever its records cover"
-            return wrongly_failed("boot", event.error, "success", says, self.totals())
-        clause, before = self.violated_by_boot(event, line), self.totals()
-        records, misfit, message = event.records(), self.misfit(event), "the memory map was accepted"
-        if misfit is None:
-            self.start(records)
-        else:
-            start, length, _ = records[misfit]
-            message += f", with memory_map[{misfit}], of {length:#x} bytes from {start:#x}"
-        if clause is None or self.safe:
-            return None
-        return Finding(clause.name, clause.says, message, REFUSAL, before, self.totals())
-
-    def violated_by_boot(self, event: events.Boot, line: int) -> Clause | None:
-        first = boot_law.boot_comes_first
-        if not first(boot_law.unread(self.geometry.page_shift), line - self.rules.first_event):
-            return first
-        return None if self.misfit(event) is None else boot_law.record_has_64_bits
-
-    def misfit(self, event: events.Boot) -> int | None:
-        """The number of the first record that no memory map may have."""
-        state = boot_law.unread(self.geometry.page_shift)
-        fits = boot_law.record_has_64_bits
-        return next((n for n, each in enumerate(event.records()) if not fits(state, *each)), None)
 
     @property
     def free_frames(self) -> int:
