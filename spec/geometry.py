@@ -20,6 +20,10 @@ PHYSICAL_ADDRESS_BITS: Final = range(32, 53)  # MAXPHYADDR: Intel SDM volume 3, 
 CHECKED, TRUSTING, NATURAL = "checked", "trusting", "natural"
 SINGLE: Final = "single"
 FRAME_ALLOCATORS: Final = (SINGLE,)
+BUDDY, RUNS = "buddy", "runs"
+RANGE_ALLOCATORS: Final = (BUDDY, RUNS)
+WHOLE, PARTIAL = "whole", "partial"
+RANGE_FREE: Final = (WHOLE, PARTIAL)
 WARN, REFUSE, ALLOW = "warn", "refuse", "allow"
 FREE_WHILE_MAPPED: Final = (WARN, REFUSE, ALLOW)
 IGNORE, EITHER, UNDEFINED = "ignore", "either", "undefined"
@@ -83,6 +87,9 @@ class Geometry:
     free_while_mapped: str = WARN  # what a free of a frame is that pages still show: one of FREE_WHILE_MAPPED
     never_free: tuple[Area, ...] | None = None  # whose frames never are; None: the first `kernel_image_frames`
     frame_allocator: str = SINGLE  # what `frame.allocate` gives: one of FRAME_ALLOCATORS
+    range_allocator: str = BUDDY  # what `range.allocate` gives: one of RANGE_ALLOCATORS
+    range_free: str = WHOLE  # what `range.free` takes back: one of RANGE_FREE
+    process_reserved: tuple[Piece, ...] = ()  # taken of every process's range at start
     misuse: tuple[tuple[str, str], ...] = ()  # operations, and what comes of a call that the law refuses: one of MISUSE
 
     def __post_init__(self) -> None:
@@ -127,6 +134,10 @@ class Geometry:
         """The range that a process's addresses come from; process 0 is the kernel."""
         return self.kernel_range if process == 0 else self.process_range
 
+    def reserved_of(self, process: int) -> tuple[Piece, ...]:
+        """What is taken of a process's range at start."""
+        return self.kernel_reserved if process == 0 else self.process_reserved
+
 
 def refuse_impossible_paging(geometry: Geometry) -> None:
     level, size = geometry.leaf_level, geometry.page_size
@@ -170,8 +181,14 @@ def refuse_impossible_area(field: str, area: Area, geometry: Geometry) -> None:
 
 def refuse_impossible_ranges(geometry: Geometry) -> None:
     size, kernel, process = geometry.page_size, geometry.kernel_range, geometry.process_range
-    refuse_misaligned("kernel_range", kernel, size)
-    refuse_misaligned("process_range", process, size)
+    known = ", ".join(map(repr, RANGE_ALLOCATORS))
+    allocator, taken_back = shortened(geometry.range_allocator), shortened(geometry.range_free)
+    require(geometry.range_allocator in RANGE_ALLOCATORS, "range_allocator", f"{allocator} is not one of {known}")
+    require(geometry.range_free in RANGE_FREE, "range_free", f"{taken_back} is neither {WHOLE!r} nor {PARTIAL!r}")
+    any_pages = geometry.range_allocator == RUNS
+    require(any_pages or geometry.range_free == WHOLE, "range_free", "blocks of a buddy system are freed whole")
+    refuse_misplaced("kernel_range", kernel, size, any_pages)
+    refuse_misplaced("process_range", process, size, any_pages)
     kernel_end, process_end = kernel.start + kernel.pages * size, process.start + process.pages * size
     require(
         kernel.start >= UPPER_HALF_START and kernel_end <= ADDRESS_SPACE,
@@ -183,17 +200,30 @@ def refuse_impossible_ranges(geometry: Geometry) -> None:
         "process_range",
         f"{process.start:#x} to {process_end - 1:#x} is not within the canonical lower half",
     )
+    refuse_impossible_pieces("kernel_reserved", geometry.kernel_reserved, kernel, any_pages)
+    refuse_impossible_pieces("process_reserved", geometry.process_reserved, process, any_pages)
+
+
+def refuse_impossible_pieces(field: str, pieces: tuple[Piece, ...], area: Range, any_pages: bool) -> None:
+    """What is taken of a range at start lies in it, and is a block of it unless any number of pages will do."""
     taken = 0
-    for piece in sorted(geometry.kernel_reserved, key=lambda piece: piece.page):
+    for piece in sorted(pieces, key=lambda piece: piece.page):
         first, last = piece.page, piece.page + piece.pages - 1
-        require(is_power_of_two(piece.pages), "kernel_reserved", f"{piece.pages} pages are no power of two")
-        require(first % piece.pages == 0, "kernel_reserved", f"page {first} is no multiple of its {piece.pages} pages")
-        require(first >= 0 and last < kernel.pages, "kernel_reserved", f"pages {first} to {last} are not in the range")
-        require(first >= taken, "kernel_reserved", f"page {first} is reserved twice")
+        require(any_pages or is_power_of_two(piece.pages), field, f"{piece.pages} pages are no power of two")
+        require(piece.pages > 0, field, "a piece has no pages")
+        multiple = any_pages or first % piece.pages == 0
+        require(multiple, field, f"page {first} is no multiple of its {piece.pages} pages")
+        require(first >= 0 and last < area.pages, field, f"pages {first} to {last} are not in the range")
+        require(first >= taken, field, f"page {first} is reserved twice")
         taken = last + 1
 
 
-def refuse_misaligned(field: str, area: Range, page_size: int) -> None:
+def refuse_misplaced(field: str, area: Range, page_size: int, any_pages: bool) -> None:
+    """A range is one block of its pages, unless any number of pages will do."""
+    if any_pages:
+        require(area.pages > 0, field, "it has no pages")
+        require(area.start % page_size == 0, field, f"{area.start:#x} is no multiple of the page size, {page_size:#x}")
+        return
     require(is_power_of_two(area.pages), field, f"{area.pages} pages are no power of two")
     extent = area.pages * page_size
     require(area.start % extent == 0, field, f"{area.start:#x} is no multiple of the range's {extent:#x} bytes")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from memoracle.spec import (
@@ -19,8 +19,11 @@ from memoracle.spec import (
     paging,
     pat,
     pte,
+    run_lists,
+    runs,
 )
 from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.geometry import PARTIAL, RUNS, Geometry
 from memoracle.trace import events
 from memoracle.trace.events import AnyEvent, Crash, Event
 
@@ -105,6 +108,33 @@ AT_STAKE: dict[type, AtStake] = {
     events.HeapNew: guard(heap.new, "address"),
     events.HeapDelete: guard(heap.delete),
 }
+# The ranges of a geometry that hands out runs of pages, all of which exist.
+FREES_RUNS = joined(guard(runs.free), calls=[LIVES, ALIGNED, manager_ranges.frees_no_kernel_block])
+RUN_ANSWERS = (run_lists.lists_in_order, runs.run_lies_in_reach, run_lists.lists_one_state)
+AT_STAKE_IN_RUNS: dict[type, AtStake] = {
+    events.RangeAllocate: joined(guard(runs.allocate, "first"), calls=[LIVES], answers=[ALIGNED]),
+    events.RangeReserve: joined(guard(runs.reserve), calls=[LIVES, ALIGNED]),
+    events.RangeFree: AtStake(tuple(each for each in FREES_RUNS.calls if each is not runs.frees_only_existing)),
+    events.RangeSize: AtStake((LIVES,), (run_lists.size_is_of_places_in_use,)),
+    events.RangeList: AtStake((LIVES,), (ALIGNED, runs.run_has_a_place, *RUN_ANSWERS)),
+    events.KernelPagesAllocate: AtStake(
+        (runs.run_has_a_place,),
+        (runs.run_lies_in_reach, runs.run_is_free, *AT_STAKE[events.KernelPagesAllocate].answers[-4:]),
+    ),
+}
+
+
+def stakes_of(geometry: Geometry) -> dict[type, AtStake]:
+    """What the calls of each operation may put to the test, as this geometry hands out what it has."""
+    if geometry.range_allocator != RUNS:
+        return AT_STAKE
+    stakes = AT_STAKE | AT_STAKE_IN_RUNS
+    if geometry.range_free != PARTIAL:
+        stakes[events.RangeFree] = joined(stakes[events.RangeFree], calls=[manager_ranges.frees_a_block])
+        stakes[events.RangeSize] = AtStake((LIVES,), (manager_ranges.tells_the_size,))
+    return stakes
+
+
 # At level safe no other event is judged.
 JUDGED_FOR_SAFETY = (
     events.Boot,
@@ -123,13 +153,15 @@ JUDGED_FOR_SAFETY = (
 
 @dataclass
 class Coverage:
-    """events, failed: how many there were of each kind of event, and how many of them failed.
+    """stakes: what the calls of each kind of event may put to the test.
 
+    events, failed: how many there were of each kind of event, and how many of them failed.
     broken: by kind of event, the name of each clause that a call, or an answer, broke.  frames_ran_out, ranges_ran_out:
     whether at any moment no frame was free, or no block was large enough for what was asked.
     """
 
     safe: bool = False
+    stakes: Mapping[type, AtStake] = field(default_factory=lambda: AT_STAKE)
     events: dict[type, int] = field(default_factory=lambda: dict.fromkeys((*KINDS, Crash), 0))
     failed: dict[type, int] = field(default_factory=lambda: dict.fromkeys((*KINDS, Crash), 0))
     broken: set[tuple[type, str]] = field(default_factory=set)
@@ -138,7 +170,8 @@ class Coverage:
 
     def untested(self, kind: type) -> list[str]:
         """The names of the clauses that no event of this kind put to the test."""
-        calls, answers = AT_STAKE[kind].calls, AT_STAKE[kind].answers
+        at_stake = self.stakes.get(kind, AtStake())
+        calls, answers = at_stake.calls, at_stake.answers
         judged = not self.safe or kind in JUDGED_FOR_SAFETY
         if judged and self.events[kind] > self.failed[kind]:
             answers = ()
@@ -147,6 +180,8 @@ class Coverage:
     def add(self, other: Coverage) -> None:
         """Counts what another trace exercised, too."""
         self.safe &= other.safe
+        if self.stakes != other.stakes:
+            self.stakes = {kind: both(self.stakes.get(kind, AtStake()), other.stakes[kind]) for kind in KINDS}
         for kind in KINDS:
             self.events[kind] += other.events[kind]
             self.failed[kind] += other.failed[kind]
@@ -155,9 +190,16 @@ class Coverage:
         self.ranges_ran_out |= other.ranges_ran_out
 
 
+def both(one: AtStake, other: AtStake) -> AtStake:
+    """What either puts to the test."""
+    return AtStake(
+        tuple(dict.fromkeys((*one.calls, *other.calls))), tuple(dict.fromkeys((*one.answers, *other.answers)))
+    )
+
+
 def total(parts: Iterable[Coverage]) -> Coverage:
     """What several traces exercised together."""
-    whole = Coverage(safe=True)
+    whole = Coverage(safe=True, stakes={})
     for part in parts:
         whole.add(part)
     return whole

@@ -12,7 +12,7 @@ from memoracle.diagnostics.divergence import Divergence, Finding, crashes
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.boot import BootReplay
-from memoracle.replay.coverage import Coverage
+from memoracle.replay.coverage import Coverage, stakes_of
 from memoracle.replay.doubted_processes import DoubtedProcesses
 from memoracle.replay.entries import EntryReplay
 from memoracle.replay.frame_limits import FrameLimits
@@ -28,9 +28,11 @@ from memoracle.replay.pages import PageReplay
 from memoracle.replay.pml4 import TableReplay
 from memoracle.replay.range_queries import RangeAnswers
 from memoracle.replay.ranges import RangeReplay
+from memoracle.replay.run_queries import RunAnswers
+from memoracle.replay.run_ranges import RunReplay
 from memoracle.replay.withheld_frames import WithheldFrames
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import UNDEFINED
+from memoracle.spec.geometry import RUNS, UNDEFINED
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.decoding import (
@@ -74,7 +76,7 @@ class Replay:
         self.unjudged = 0
         self.warnings: list[tuple[int, str]] = []
         self.answered: set[tuple[str, str, str]] = set()
-        self.coverage = Coverage(rules.safe)
+        self.coverage = Coverage(rules.safe, stakes_of(rules.geometry))
         self.handlers: Handlers = {}
         self.misuses: Misuses = {}
         self.begin(rules)
@@ -85,7 +87,8 @@ class Replay:
         tables = KernelHalf()
         self.frames = FrameReplay(rules)
         self.frames.warnings = self.warnings
-        self.ranges = RangeReplay(rules, tables)
+        runs = rules.geometry.range_allocator == RUNS
+        self.ranges: RangeReplay | RunReplay = RunReplay(rules, tables) if runs else RangeReplay(rules, tables)
         self.pages = PageReplay(rules, tables, self.frames, self.ranges)
         self.kernel_pages = KernelPagesReplay(rules, self.frames, self.ranges, self.pages)
         self.processes = DoubtedProcesses(tables, self.frames, self.ranges, self.pages)
@@ -113,7 +116,7 @@ class Replay:
             FrameLimits(rules, self.frames),
             FrameRuns(rules, self.frames),
             FrameAnswers(rules, self.frames),
-            RangeAnswers(rules, self.ranges),
+            answers_of_ranges(rules, self.ranges),
             PageAnswers(rules, self.pages),
             EntryReplay(rules),
         )
@@ -249,3 +252,8 @@ class Replay:
             op = quoted(fault.op) if len(self.skipped) < MOST_SKIPPED or quoted(fault.op) in self.skipped else OTHERS
             self.skipped[op] = self.skipped.get(op, 0) + 1
             return None
+
+
+def answers_of_ranges(rules: Rules, ranges: RangeReplay | RunReplay) -> RangeAnswers | RunAnswers:
+    """What is asked of ranges, by what they are made of."""
+    return RunAnswers(rules, ranges) if isinstance(ranges, RunReplay) else RangeAnswers(rules, ranges)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from memoracle.diagnostics.divergence import Finding, of_unknown_process
 from memoracle.impl.kernel_half import KernelHalf
-from memoracle.replay.doubted_blocks import models_of
+from memoracle.replay.address_space import AddressSpace
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.linked_doubts import WHOLE, handed_out_since
 from memoracle.replay.mapped_pages import MappedPages
-from memoracle.replay.ranges import RangeReplay
-from memoracle.replay.space import Space
+from memoracle.replay.process_ranges import AnyRanges
 from memoracle.spec.kernel_half import FIRST
 
 MOST_EXITS = 16  # that are remembered
@@ -37,7 +36,7 @@ class Exit:
     pages: dict[int, int]
     entries: Sequence[int]
     own: set[int]
-    space: Space | None
+    space: AddressSpace | None
     unknown: int = 0
     is_doubted: bool = False
 
@@ -58,7 +57,7 @@ class DoubtedProcesses:
     spread: links what is in doubt to the doubts of other components.
     """
 
-    def __init__(self, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay, pages: MappedPages) -> None:
+    def __init__(self, tables: KernelHalf, frames: FrameReplay, ranges: AnyRanges, pages: MappedPages) -> None:
         self.tables = tables
         self.frames = frames
         self.ranges = ranges
@@ -127,4 +126,4 @@ class DoubtedProcesses:
                 self.told[process, index] = value, 0
         space = self.ranges.space(process)
         if space is not None and exit_.space is not None:
-            space.doubt(models_of(exit_.space.buddy))
+            space.may_have(exit_.space)

@@ -16,7 +16,7 @@ from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.replay.exhaustion import exhausted
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.owed_frees import OwedFrees
-from memoracle.replay.ranges import RangeReplay
+from memoracle.replay.process_ranges import AnyRanges
 from memoracle.spec import heap as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import NATURAL
@@ -43,7 +43,7 @@ class HeapReplay:
     of live blocks that were handed out wrongly.
     """
 
-    def __init__(self, rules: Rules, frames: FrameReplay, ranges: RangeReplay) -> None:
+    def __init__(self, rules: Rules, frames: FrameReplay, ranges: AnyRanges) -> None:
         self.rules = rules
         self.frames = frames
         self.ranges = ranges

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memoracle.diagnostics.levels import Rules
-from memoracle.impl.buddy import order_for
-from memoracle.replay.doubted_blocks import copied, models_of, with_block
+from memoracle.replay.address_space import AddressSpace
 from memoracle.replay.doubted_pages import UNKNOWN
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.kernel_blocks import KernelBlock, KernelPage
 from memoracle.replay.linked_doubts import WHOLE, handed_out_since
 from memoracle.replay.mapped_pages import MappedPages
-from memoracle.replay.ranges import RangeReplay
+from memoracle.replay.process_ranges import AnyRanges
 
 REMEMBERED = 1 << 6  # kernel pages that were freed, at the most, which may be there still
 MOST_PAGES = 1 << 10  # of such
@@ -27,7 +26,7 @@ class HeldKernelPages:
     freed: those that were freed last.  others: by their first page, those that were allocated where some lived already.
     """
 
-    def __init__(self, rules: Rules, frames: FrameReplay, ranges: RangeReplay, pages: MappedPages) -> None:
+    def __init__(self, rules: Rules, frames: FrameReplay, ranges: AnyRanges, pages: MappedPages) -> None:
         self.rules = rules
         self.geometry = rules.geometry
         self.frames = frames
@@ -72,27 +71,26 @@ class HeldKernelPages:
             if self.frames.release(frame, line):
                 self.frames.doubts.add([frame])
         self.rules.found(block.unknown)
-        space = self.ranges.known[0]
+        space: AddressSpace = self.ranges.known[0]
         is_held = block.page in space.kernel_blocks | space.lost_kernel_blocks
         space.kernel_blocks.discard(block.page)
         space.lost_kernel_blocks.discard(block.page)
         if not self.ranges.gives_back(space, self.address_of(block.page), block.pages) and is_held:
-            space.buddy.free(block.page, block.pages)
-            space.made.pop(block.page, None)
+            space.take_back(block.page, block.pages)
         del self.live[block.page]
         if self.others.get(block.page):
             self.live[block.page] = self.others[block.page].pop()
         if block.pages <= MOST_PAGES:
             block.freed = line
             self.freed.append(block)
-            space.freed.append((block.page, block.pages))
+            space.remember_freed(block.page, block.pages, line)
 
     # What is in doubt
 
     def undo_in_doubt(self, block: KernelBlock, line: int) -> None:
         """Gives back kernel pages; but they may be there still."""
-        space = self.ranges.known[0]
-        before = [model for model in map(copied, models_of(space.buddy)) if model.size(block.page)]
+        space: AddressSpace = self.ranges.known[0]
+        before = space.having(block.page)
         self.undo(block, line)
         if self.freed and self.freed[-1] is block:
             self.freed.pop()
@@ -102,10 +100,8 @@ class HeldKernelPages:
     def was_not_freed(self, block: KernelBlock) -> None:
         """Kernel pages that were freed may be there still; then those that had their pages or frames before are not."""
         self.freed = deque((each for each in self.freed if not each.overlaps(block)), REMEMBERED)
-        space, size = self.ranges.known[0], 1 << (order_for(block.pages) or 0)
-        models = models_of(space.buddy)
-        if all(model.size(block.page) != size for model in models):
-            space.doubt([with_block(model, block.page, size) for model in models])
+        space: AddressSpace = self.ranges.known[0]
+        space.may_be_there(block.page, block.pages)
         self.doubt_contents(block)
 
     def doubt_contents(self, block: KernelBlock) -> None:
@@ -121,25 +117,25 @@ class HeldKernelPages:
 
     def accepted(self) -> Iterator[Freed]:
         """The kernel pages that were freed and may be there still, the latest first."""
-        space, taken = self.ranges.known[0], set[int]()
+        space: AddressSpace = self.ranges.known[0]
+        taken = set[int]()
         for block in [*reversed(self.freed)]:
             pages = range(block.page, block.page + block.pages)
-            size = 1 << (order_for(block.pages) or 0)
-            is_latest = taken.isdisjoint(pages) and block.page not in space.made
+            is_latest = taken.isdisjoint(pages)
             is_latest = is_latest and not handed_out_since(self.frames, block.frames.values(), block.freed)
-            if is_latest and with_block(space.explained, block.page, size) is not None:
+            if is_latest and space.seems_allocated(block.page, block.pages):
                 yield Freed(self, block)
             taken.update(pages)
 
     def may_be_allocated(self, page: int, pages: int) -> bool:
         """Whether the block of so many kernel pages may be allocated still."""
-        size = 1 << (order_for(pages) or 0)
-        return any(model.size(page) == size for model in models_of(self.ranges.known[0].buddy))
+        space: AddressSpace = self.ranges.known[0]
+        return space.is_allocated_whole(page, pages)
 
     def settle(self, page: int, pages: int) -> None:
         """Kernel pages that were in doubt were there, and are freed."""
         self.doubted.discard((page, pages))
-        self.ranges.known[0].buddy.free(page, pages)
+        self.ranges.known[0].take_back(page, pages)
         for virtual in map(self.address_of, range(page, page + pages)):
             self.pages.doubts.shown.pop((0, virtual), None)
             if virtual in self.pages.kernel_pages:

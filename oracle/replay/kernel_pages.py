@@ -20,13 +20,11 @@ from typing import Any
 from msgspec import UNSET
 
 from memoracle.console.counted import agreeing, counted
-from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
 from memoracle.diagnostics.levels import EXACT, Handlers, Misuses
 from memoracle.diagnostics.pages import mappings_of
-from memoracle.impl.buddy import order_for
 from memoracle.impl.paging import Leaf
-from memoracle.replay.doubted_blocks import models_of
+from memoracle.replay.address_space import AddressSpace
 from memoracle.replay.held_kernel_pages import HeldKernelPages
 from memoracle.replay.kernel_blocks import KernelBlock, KernelPage
 from memoracle.replay.linked_doubts import WHOLE
@@ -94,8 +92,7 @@ class KernelPagesReplay(HeldKernelPages):
 
     def may_be_there(self, block: KernelBlock) -> bool:
         """Whether the block that was taken wrongly may be there all the same, in the place of others."""
-        size = 1 << (order_for(block.pages) or 0)
-        return any(model.size(block.page) == size for model in models_of(self.ranges.known[0].buddy))
+        return self.may_be_allocated(block.page, block.pages)
 
     def count_frames(self, block: KernelBlock) -> Finding | None:
         """Takes as many frames as there are pages, nobody knows which."""
@@ -147,7 +144,7 @@ class KernelPagesReplay(HeldKernelPages):
         return found
 
     def allocate_failed(self, event: events.KernelPagesAllocate, pages: int, named: list[int] | None) -> Finding | None:
-        space = self.ranges.known[0]
+        space: AddressSpace = self.ranges.known[0]
         if self.is_lacking(pages, self.frames.free_frames) or self.rules.lacking_passes:
             return None
         self.pages.spread(0, WHOLE)
@@ -156,12 +153,12 @@ class KernelPagesReplay(HeldKernelPages):
             return None
         if self.is_obstructed() or (named is not None and not self.are_free(pages, named)):
             return None
-        asked = self.ranges.room(space, pages)
+        legal, state = self.ranges.room_in_words(space, pages)
         space.has_lost_room(pages)
         self.pages.doubts.suspect(self.lies_in_free_blocks())
         self.frames.doubts.seem_fewer_than(pages)
         says = "kernel pages are allocated if a block of the kernel's range and as many frames are free"
-        return wrongly_failed(ALLOCATE, event.error, range_words.choices(asked), says, range_words.around(asked))
+        return wrongly_failed(ALLOCATE, event.error, legal, says, state)
 
     def is_lacking(self, pages: int, free_frames: int) -> bool:
         """Whether a block or a frame may be lacking for so many kernel pages, where so many frames are free."""
@@ -175,7 +172,7 @@ class KernelPagesReplay(HeldKernelPages):
 
     def lies_in_free_blocks(self) -> Callable[[int], bool]:
         """Tells of an address whether it lies in a block of the kernel's range that is free."""
-        blocks = [(page, page + pages) for page, pages, taken in self.ranges.known[0].buddy.blocks() if not taken]
+        blocks = [*self.ranges.known[0].free_stretches()]
         return lambda virtual: any(first <= self.page_of(virtual) < last for first, last in blocks)
 
     def are_free(self, pages: int, named: list[int]) -> bool:
@@ -235,7 +232,7 @@ class KernelPagesReplay(HeldKernelPages):
 
     def around(self, address: int) -> dict[str, Any]:
         """The state around an address."""
-        return range_words.around(self.ranges.asked(self.ranges.known[0], address, 1)) | self.frames.totals()
+        return self.ranges.around(0, address) | self.frames.totals()
 
 
 def was(pages: int) -> str:

@@ -26,7 +26,7 @@ from memoracle.replay.doubted_pages import UNKNOWN, DoubtedPages, Key, Replaced,
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.kernel_blocks import KernelPage
 from memoracle.replay.private_pml4_entries import ENTRY_SHIFT, OwnEntries
-from memoracle.replay.ranges import RangeReplay
+from memoracle.replay.process_ranges import AnyRanges
 from memoracle.replay.table_frames import TableFrames
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
@@ -49,7 +49,7 @@ class MappedPages:
     space and a page of it, where that is not as the trace explains.
     """
 
-    def __init__(self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: RangeReplay) -> None:
+    def __init__(self, rules: Rules, tables: KernelHalf, frames: FrameReplay, ranges: AnyRanges) -> None:
         """tables says which processes live."""
         geometry = rules.geometry
         self.rules = rules

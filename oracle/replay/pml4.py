@@ -17,7 +17,7 @@ from memoracle.replay.exhaustion import exhausted, seem_exhausted
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.mapped_pages import MappedPages
 from memoracle.replay.private_pml4_entries import Reading
-from memoracle.replay.ranges import RangeReplay
+from memoracle.replay.process_ranges import AnyRanges
 from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
@@ -36,7 +36,7 @@ class TableReplay:
         self,
         rules: Rules,
         frames: FrameReplay,
-        ranges: RangeReplay,
+        ranges: AnyRanges,
         pages: MappedPages,
         processes: DoubtedProcesses,
     ) -> None:

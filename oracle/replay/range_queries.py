@@ -15,13 +15,12 @@ from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.replay.doubted_blocks import DoubtedBlocks, with_block
-from memoracle.replay.ranges import RangeEvent, RangeReplay
+from memoracle.replay.ranges import RangeReplay
 from memoracle.replay.space import Space
 from memoracle.spec import addresses
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import in_range
 from memoracle.spec.clauses import Clause
-from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.events import number
 
@@ -41,10 +40,10 @@ class RangeAnswers:
 
     def misuses(self) -> Misuses:
         """What of the law each of these questions breaks as it was asked."""
-        return {events.RangeSize: self.violated_by_question, events.RangeList: self.violated_by_question}
-
-    def violated_by_question(self, event: RangeEvent, line: int) -> Clause | None:
-        return process_lives if self.ranges.space(number(event.process)) is None else None
+        return {
+            events.RangeSize: self.ranges.violated_by_question,
+            events.RangeList: self.ranges.violated_by_question,
+        }
 
     def size(self, event: events.RangeSize, line: int) -> Finding | None:
         process, address = number(event.process), number(event.address)
@@ -123,8 +122,7 @@ class RangeAnswers:
     def listed_blocks(self, space: Space, listed: Listed) -> Buddy | None:
         """The blocks if what is listed as allocated is so; None if it can't be."""
         observed = Buddy(space.buddy.depth)
-        if space.process == 0:
-            self.ranges.take_reserved(observed)
+        self.ranges.take_reserved(observed, space.process)
         for address, pages, allocated in listed:
             page = space.area.page_at(address, self.ranges.page_size)
             if allocated and (page is None or not (page in observed.fixed or observed.reserve(page, pages))):

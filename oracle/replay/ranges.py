@@ -6,57 +6,42 @@ else is asked. A process's space is made when it is first used.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any
 
 from msgspec import UNSET
 
 from memoracle.diagnostics import ranges as range_words
-from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, of_unknown_process, wrongly_failed
-from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, OfUnknownProcess, Rules
+from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.ranges import RangeRequest
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of
+from memoracle.replay.address_space import Owned
 from memoracle.replay.doubted_blocks import DoubtedBlocks, copied, has_room, models_of, policy_of
-from memoracle.replay.linked_doubts import WHOLE
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
-from memoracle.replay.space import Owned, Space
+from memoracle.replay.process_ranges import ProcessRanges, RangeEvent
+from memoracle.replay.space import Space
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
+from memoracle.trace.decoding import MalformedLine
 from memoracle.trace.events import number
 
-RangeEvent: TypeAlias = (
-    events.RangeAllocate | events.RangeReserve | events.RangeFree | events.RangeSize | events.RangeList
-)
 
-
-class RangeReplay:
-    """The address spaces of one trace. known: by process, of those whose ranges the trace has spoken of.
-
-    ran_out: whether an allocation found no block that was large enough.
-    """
+class RangeReplay(ProcessRanges[Space]):
+    """The address spaces of one trace, each a buddy system."""
 
     def __init__(self, rules: Rules, tables: KernelHalf) -> None:
         """tables says which processes live."""
-        self.rules = rules
-        self.geometry = geometry = rules.geometry
-        self.page_size = geometry.page_size
-        self.safe = rules.safe
-        self.exact = rules.level == EXACT
-        self.tables = tables
-        self.ran_out = False
-        self.spread: Callable[[int, int], None] = lambda space, page: None
-        self.of_unknown_process: OfUnknownProcess = lambda process, is_question: of_unknown_process(tables, process)
-        self.spaces = Spaces(depth_of(geometry.kernel_range.pages), depth_of(geometry.process_range.pages))
-        # A process whose number a trace gives as a string is not found here at first, but by `space`.
-        self.known: dict[int | str, Space] = {0: self.laid_out(0)}
-        self.take_reserved(self.spaces.spaces[0])
+        super().__init__(rules, tables)
+        kernel, process = self.geometry.kernel_range, self.geometry.process_range
+        self.spaces = Spaces(depth_of(kernel.pages), depth_of(process.pages))
+        self.known[0] = self.laid_out(0)
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -79,6 +64,7 @@ class RangeReplay:
         }
 
     def violated_by_allocate(self, event: events.RangeAllocate, line: int) -> Clause | None:
+        refuse_limits(event)
         pages = number(event.pages)
         if self.known.get(event.process) is not None and order_for(pages) is not None:
             return None  # the reference does not refuse so many pages; whether there is room for them is no misuse
@@ -95,48 +81,30 @@ class RangeReplay:
         refused = violated_clause(operation, asked)
         return refused or (self.kernel_pages_refuse(space, asked) if operation is law.free else None)
 
-    def take_reserved(self, buddy: Buddy) -> None:
-        """What is taken of the kernel's range at start."""
-        for piece in self.geometry.kernel_reserved:
+    def take_reserved(self, buddy: Buddy, process: int) -> None:
+        """What is taken of a process's range at start."""
+        for piece in self.geometry.reserved_of(process):
             buddy.fix(piece.page, piece.pages)
 
-    def space(self, process: int) -> Space | None:
-        """The space of a process, made if need be; None if it does not live."""
-        # At level safe it is not asked where a process comes from.
-        if process not in self.tables.live and not (self.safe and self.tables.create(process)):
-            return None
-        if self.spaces.create(process):
-            self.known[process] = self.laid_out(process)
-        return self.known[process]
-
     def laid_out(self, process: int) -> Space:
-        """The space of a process that the reference has just made."""
+        self.spaces.create(process)
         buddy = self.spaces.spaces[process]
         buddy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
+        self.take_reserved(buddy, process)
         return Space(process, self.geometry.range_of(process), buddy)
 
     def forget(self, process: int) -> Space | None:
-        """A process's ranges go with it; returns them."""
-        return self.known.pop(process) if self.spaces.exit(process) else None
+        self.spaces.exit(process)
+        return super().forget(process)
 
     def asked(self, space: Space, address: int, pages: int) -> RangeRequest:
         return RangeRequest(self.geometry, space.buddy, space.made, space.process, address, pages)
 
-    def unknown_process(self, event: RangeEvent, line: int) -> Finding | None:
-        """An operation of a process that does not exist; if it succeeds, the process is taken to exist from now on."""
-        if not event.succeeded:
-            return None
-        process = number(event.process)
-        is_question = isinstance(event, events.QUERIES)
-        finding = self.of_unknown_process(process, is_question)
-        if is_question or process not in self.tables.live:
-            return finding
-        self.handlers()[type(event)](event, line)
-        return finding
-
     # range.allocate
 
     def allocate(self, event: events.RangeAllocate, line: int) -> Finding | None:
+        if not event.alignment is event.from_ is event.below is UNSET:
+            refuse_limits(event)
         pages = number(event.pages)
         address = None if event.result is None else number(event.result)
         space = self.known.get(event.process) or self.space(number(event.process))
@@ -172,12 +140,6 @@ class RangeReplay:
             return self.allocate(event, line)
         return self.taken_wrongly(law.allocate, space, self.asked(space, address, pages))
 
-    def doubts_more(self, space: Space) -> bool:
-        """Whether more is in doubt of a space, now that doubts of all components are linked: then look once more."""
-        before = space.buddy
-        self.spread(space.process, WHOLE)
-        return space.buddy is not before
-
     def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
         if not has_room(space.explained, pages):
             self.ran_out = True
@@ -193,20 +155,22 @@ class RangeReplay:
         if space.refused is not None and pages >= space.refused:
             return None
         space.refused = pages
-        asked = self.room(space, pages)
-        legal, around = range_words.choices(asked), range_words.around(asked)
+        legal, around = self.room_in_words(space, pages)
         space.has_lost_room(pages)
         return wrongly_failed(law.allocate.name, event.error, legal, law.allocate.says, around)
 
-    def room(self, space: Space, pages: int) -> RangeRequest:
-        """A request of so many pages where there is room for them: in the lowest of the smallest blocks."""
+    def around(self, process: int, address: int) -> dict[str, Any]:
+        return range_words.around(self.asked(self.known[process], address, 1))
+
+    def room_in_words(self, space: Space, pages: int) -> tuple[str, dict[str, Any]]:
+        """In the lowest of the smallest blocks."""
         wanted = order_for(pages) or 0
         orders = enumerate(space.buddy.free_blocks)
         block, order = next((blocks[0], order) for order, blocks in orders if order >= wanted and blocks)
-        return self.asked(space, self.asked(space, 0, pages).at(block << order), pages)
+        asked = self.asked(space, self.asked(space, 0, pages).at(block << order), pages)
+        return range_words.choices(asked), range_words.around(asked)
 
     def has_room(self, space: Space, pages: int) -> bool:
-        """Whether a block of so many pages must be found."""
         if all(has_room(model, pages) for model in models_of(space.buddy)):
             return True
         self.ran_out = True
@@ -280,7 +244,6 @@ class RangeReplay:
         return self.freed_wrongly(space, self.asked(space, address, pages))
 
     def gives_back(self, space: Space, address: int, pages: int) -> bool:
-        """Whether a block that is freed has several owners; then this one has it no more."""
         page, owned = space.area.page_at(address, self.page_size), self.owned(address, pages)
         if page in space.kernel_blocks and space.shared.owed[owned] < 2:
             return False
@@ -293,7 +256,6 @@ class RangeReplay:
         return True
 
     def refused_rightly(self, event: events.RangeFree) -> None:
-        """If this block has several owners, one of them has tried to free it, and it is not there."""
         address, pages = number(event.address), number(event.pages)
         space = self.known.get(number(event.process))
         if space is not None and space.shared.settle(self.owned(address, pages)):
@@ -301,7 +263,6 @@ class RangeReplay:
             space.settle(lambda model: page is None or not model.size(page))
 
     def owned(self, address: int, pages: int) -> Owned:
-        """By what a block with several owners is known."""
         return address, order_for(pages)
 
     def refused(self, operation: Operation, event: RangeEvent, space: Space, asked: RangeRequest) -> Finding | None:
@@ -344,6 +305,14 @@ class RangeReplay:
         clause = manager_ranges.frees_no_kernel_block
         state = Holdings(block_at=space.buddy.size, block_of=lambda process, page: page)
         return None if clause(state, space.process, asked.page, asked.pages, asked.page) else clause
+
+
+def refuse_limits(event: events.RangeAllocate) -> None:
+    """Raises MalformedLine for an argument that a buddy system does not have."""
+    named = {"alignment": event.alignment, "from": event.from_, "below": event.below}
+    for key, value in named.items():
+        if value is not UNSET:
+            raise MalformedLine(f'{key}: no such argument in this geometry: its range_allocator, "buddy", has none')
 
 
 def depth_of(pages: int) -> int:

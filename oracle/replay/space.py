@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from memoracle.impl.buddy import Buddy, order_for
+from memoracle.replay.address_space import AddressSpace
 from memoracle.replay.doubted_blocks import (
     MOST_MODELS,
     DoubtedBlocks,
+    copied,
     has_room,
     models_of,
     overlapping,
@@ -20,34 +21,21 @@ from memoracle.replay.doubted_blocks import (
     with_block,
     with_leaks,
 )
-from memoracle.replay.owed_frees import OwedFrees
-from memoracle.spec.geometry import Range
 
 REMEMBERED = 1 << 10  # freed blocks, at the most, that may turn out to have leaked
 
-Owned: TypeAlias = tuple[int, int | None]  # a block's address, and its order if it can have one
-
 
 @dataclass
-class Space:
-    """The address space of one process.
+class Space(AddressSpace):
+    """The address space of one process, whose blocks are those of a buddy system.
 
-    made: by its first page, the line that allocated each live block.  kernel_blocks: the first page of each block that
-    is one of kernel pages.  lost_kernel_blocks: those that were freed without their pages, or seem to be.
-    refused: how many pages in a row an allocation failed to find, although there are as many.
+    made: by its first page, the line that allocated each live block.
     freed: the first page, and how many, of the latest blocks that were freed: what is free since then may have leaked.
-    shared: by its address and order, how many owners each block has that was allocated wrongly, or that such a one
-    overlaps.
+    shared: by address and order.
     """
 
-    process: int
-    area: Range
     buddy: Buddy
     made: dict[int, int] = field(default_factory=dict)
-    kernel_blocks: set[int] = field(default_factory=set)
-    lost_kernel_blocks: set[int] = field(default_factory=set)
-    refused: int | None = None
-    shared: OwedFrees[Owned] = field(default_factory=OwedFrees)
     freed: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     @property
@@ -77,11 +65,37 @@ class Space:
         if len(models) > 1:
             self.keep(models[:MOST_MODELS])
 
-    def lose_kernel_block(self, page: int) -> None:
-        """A block that is perhaps one of kernel pages was freed without them."""
-        if page in self.kernel_blocks:
-            self.kernel_blocks.remove(page)
-            self.lost_kernel_blocks.add(page)
+    @property
+    def doubts(self) -> object:
+        return self.buddy
+
+    def is_allocated_whole(self, page: int, pages: int) -> bool:
+        return any(model.size(page) == rounded(pages) for model in models_of(self.buddy))
+
+    def seems_allocated(self, page: int, pages: int) -> bool:
+        return page not in self.made and with_block(self.explained, page, rounded(pages)) is not None
+
+    def take_back(self, page: int, pages: int) -> None:
+        self.buddy.free(page, pages)
+        if page not in self.explained.allocated:
+            self.made.pop(page, None)
+
+    def having(self, page: int) -> list[Buddy]:
+        return [model for model in map(copied, models_of(self.buddy)) if model.size(page)]
+
+    def may_be_there(self, page: int, pages: int) -> None:
+        models, size = models_of(self.buddy), rounded(pages)
+        if all(model.size(page) != size for model in models):
+            self.doubt([with_block(model, page, size) for model in models])
+
+    def may_have(self, other: Space) -> None:
+        self.doubt(models_of(other.buddy))
+
+    def remember_freed(self, page: int, pages: int, line: int) -> None:
+        self.freed.append((page, pages))
+
+    def free_stretches(self) -> Iterator[tuple[int, int]]:
+        return ((page, page + pages) for page, pages, taken in self.buddy.blocks() if not taken)
 
     def settle(self, answers: Callable[[Buddy], bool]) -> None:
         """An answer is what the trace explains: the models that would have answered otherwise are dropped."""
@@ -148,3 +162,8 @@ class Space:
         blocks += [block for block in self.suspects(0, self.area.pages) if block not in blocks]
         leaks = with_leaks(explained, blocks, lambda buddy: policy_of(buddy, pages) == page)
         self.doubt([*leaks, passed_over(explained, pages, page)])
+
+
+def rounded(pages: int) -> int:
+    """How many pages the block for so many has."""
+    return 1 << (order_for(pages) or 0)

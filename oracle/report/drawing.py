@@ -15,7 +15,7 @@ from memoracle.trace.quoting import escaped
 BYTE = 8  # bits drawn together
 ROW = 32  # bits on a line
 # What says of a state how many there are of something.
-COUNTS = {"free_frames", "pages", "processes", "uses", "live_blocks", "bytes"}
+COUNTS = {"free_frames", "longest_free_run", "pages", "processes", "uses", "live_blocks", "bytes"}
 
 
 def drawn(state: Mapping[str, Any]) -> RenderableType:
@@ -24,6 +24,8 @@ def drawn(state: Mapping[str, Any]) -> RenderableType:
         return Group(facts(state, without=("bits", "first")), word(state))
     if "blocks" in state:
         return Group(facts(state, without=("blocks",)), tree(state["blocks"]))
+    if "stretches" in state:
+        return Group(facts(state, without=("stretches",)), *map(leaf, state["stretches"]))
     if "rows" in state:
         return Text("\n".join(map(row, state["rows"])) or "nothing is known of these pages yet")
     return facts(state)
@@ -96,7 +98,7 @@ def branch(by_page: Mapping[int, Mapping[str, Any]], page: int, order: int) -> T
 
 
 def leaf(block: Mapping[str, Any]) -> Text:
-    state = "allocated" if block["allocated"] else "free"
+    state = "allocated" if block["allocated"] else "free, freed" if "line" in block else "free"
     origin = f" by line {block['line']}" if "line" in block else ""
     told = f"{counted(block['pages'], 'page')} at {block['address']}: {state}{origin}"
     return Text(told, "red" if block["allocated"] else "green")

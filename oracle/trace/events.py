@@ -124,6 +124,9 @@ class ProcessExit(Action, tag="process.exit", kw_only=True):
 class RangeAllocate(Question, tag="range.allocate", kw_only=True):
     process: Number = 0
     pages: Number
+    alignment: Number | UnsetType = UNSET
+    from_: Number | UnsetType = msgspec.field(default=UNSET, name="from")
+    below: Number | UnsetType = UNSET
     result: Number | None = None
 
 

@@ -38,6 +38,8 @@ BESIDE: Final[Mapping[str, Sequence[str]]] = {
     "kernel_range": ("page_size",),
     "kernel_reserved": ("kernel_range",),
     "process_range": ("page_size",),
+    "process_reserved": ("process_range",),
+    "range_free": ("range_allocator",),
 }
 
 
@@ -196,5 +198,8 @@ READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "frame_free": text,
     "heap_alignment": number_or_text,
     "free_while_mapped": text,
+    "range_allocator": text,
+    "range_free": text,
+    "process_reserved": pieces,
     "misuse": policies,
 }

@@ -12,6 +12,7 @@ from memoracle.proofs.abstraction.objects import places_of
 from memoracle.proofs.exhaustive.explore import Call, Part, Question, System
 from memoracle.proofs.exhaustive.finite_states import Domain
 from memoracle.proofs.exhaustive.law_search import Variant
+from memoracle.spec import run_lists
 from memoracle.spec import runs as law
 
 SIZES = (1, 2, 4)
@@ -41,7 +42,8 @@ def part(runs: Runs) -> Part:
         found = [f"assert [place for place in {places} if runs.{name}(place)] == {each}" for name, each in due.items()]
         return [*found, f"assert runs.count() == {state.count}"]
 
-    return Part(places_of(runs), domain(runs.places), (*law.INVARIANTS, *law.THEOREMS), words, shows)
+    clauses = (*law.INVARIANTS, *law.THEOREMS, *run_lists.THEOREMS)
+    return Part(places_of(runs), domain(runs.places), clauses, words, shows)
 
 
 @cache

@@ -9,6 +9,7 @@ from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
+from memoracle.spec import run_lists
 from memoracle.spec import runs as law
 from memoracle.spec.clauses import Operation, Truth, implies, neg
 
@@ -59,7 +60,7 @@ LAW = law_obligations.Law(
     initial,
     law.INVARIANTS,
     law.OPERATIONS,
-    law.THEOREMS,
+    (*law.THEOREMS, *run_lists.THEOREMS),
     integers=True,
     once=True,
     reads=reads,

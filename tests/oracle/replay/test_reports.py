@@ -18,6 +18,7 @@ CASES = {
     "r07-memalign-twice-the-same": (3, "heap.address-is-unique"),
     "r09-odd-size-below-alignment": (3, "heap.is-aligned"),
     "r23-boot-data-handed-out": (5, "bitmap.allocates-only-free"),
+    "r26-partial-free-of-a-run": (4, "runs.run-is-free"),
 }
 
 

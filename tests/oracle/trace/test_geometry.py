@@ -40,6 +40,9 @@ def test_every_key_can_be_given() -> None:
         "frame_free": "trusting",
         "heap_alignment": 16,
         "free_while_mapped": "refuse",
+        "range_allocator": "runs",
+        "range_free": "partial",
+        "process_reserved": [{"page": 1, "pages": 3}],
         "misuse": {"page.unmap": "ignore", "frame.free": "undefined"},
     }
     assert {*keys, "kernel_image_frames"} == {field.name for field in dataclasses.fields(Geometry)}
@@ -58,6 +61,9 @@ def test_every_key_can_be_given() -> None:
         frame_free="trusting",
         heap_alignment=16,
         free_while_mapped="refuse",
+        range_allocator="runs",
+        range_free="partial",
+        process_reserved=(Piece(1, 3),),
         misuse=(("page.unmap", "ignore"), ("frame.free", "undefined")),
         never_free=(Area(0, 1 << 30), Area(2 << 30, 2 << 30)),
     )
@@ -130,6 +136,11 @@ def test_both_forms_of_what_is_never_free_are_refused() -> None:
         ("kernel_reserved", [{"page": 0, "pages": 4096}]),
         ("kernel_reserved", {"page": 0, "pages": 1}),
         ("kernel_reserved", "none"),
+        ("process_reserved", [{"page": 0, "pages": 3}]),
+        ("process_reserved", [{"page": 1 << 26, "pages": 1}]),
+        ("range_allocator", "first fit"),
+        ("range_free", "parts"),
+        ("range_free", "partial"),  # of a buddy system
         ("pat_register", 1 << 64),
         ("pat_register", "0x0005040600010402"),  # type 2 is reserved
         ("pat_register", "0x8000000000000006"),
@@ -192,6 +203,38 @@ def test_number_has_64_bits(value: object) -> None:
 def test_page_size_must_be_what_the_leaf_level_maps() -> None:
     with pytest.raises(GeometryError, match="page_size: a leaf of level 1 maps 4096 bytes"):
         geometry_from({"leaf_level": 1})
+
+
+RUNS = {"range_allocator": "runs"}
+
+
+def test_ranges_of_runs_begin_at_any_page_and_have_any_number() -> None:
+    kernel = {"start": "0xffffffff00200000", "pages": 13}
+    reserved = [{"page": 1, "pages": 3}, {"page": 12, "pages": 1}]
+    geometry = geometry_from(
+        RUNS | {"kernel_range": kernel, "kernel_reserved": reserved, "process_range": {"start": "0x600000", "pages": 5}}
+    )
+    assert geometry.kernel_range == Range(0xFFFFFFFF00200000, 13)
+    assert geometry.kernel_reserved == (Piece(1, 3), Piece(12, 1))
+    assert geometry.process_range == Range(0x600000, 5)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("kernel_range", {"start": "0xffffffff00000001", "pages": 2047}),
+        ("kernel_range", {"start": "0xffffffff00000000", "pages": 0}),
+        ("process_range", {"start": "0x7fffffe00000", "pages": 2}),
+        ("kernel_reserved", [{"page": 2040, "pages": 9}]),
+        ("kernel_reserved", [{"page": 5, "pages": 0}]),
+        ("kernel_reserved", [{"page": 5, "pages": 3}, {"page": 7, "pages": 1}]),
+        ("process_reserved", [{"page": 5, "pages": 1 << 63}]),
+    ],
+)
+def test_ranges_of_runs_that_cannot_be(field: str, value: object) -> None:
+    with pytest.raises(GeometryError) as fault:
+        geometry_from(RUNS | {field: value})
+    assert fault.value.field == field
 
 
 def test_ranges_may_end_where_their_halves_end() -> None:
