@@ -157,10 +157,10 @@ SCOPES: Mapping[str, Scope] = {
         },
     ),
     "boot": Scope(
-        "up to three records within 8 bytes, or two over the end of memory; pages of 1, 2 and 4 bytes",
+        "up to three records within 6 bytes, or two over the end of memory; pages of 1, 2 and 4 bytes",
         {
-            "records": _memory_maps(4),
-            "boot.records": _memory_maps(3),
+            "records": _memory_maps(3),
+            "boot.records": _memory_maps(2),
             "record": [Record(*span, kind) for span in product(range(3), range(4)) for kind in (1, 2)],
             "extent.record": [Record(TOP - below, length, 1) for below in (1, 3, 9, TOP) for length in (0, 2, 3, 4)],
             "page_shift": (0, 1, 2),

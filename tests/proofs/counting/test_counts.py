@@ -28,6 +28,7 @@ def test_every_way_of_counting_agrees(component: str) -> None:
         assert computation.run() is None, computation.name
 
 
+@pytest.mark.long
 def test_all_half_million_states_of_sixteen_pages() -> None:
     counted = census(4)
     assert (counted.states, counted.transitions) == (458330, 4491852)
