@@ -21,7 +21,9 @@ from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.manager import Machine
 from memoracle.impl.paging import LOWER_END, Leaf
 from memoracle.impl.pte import Fields, Layout
+from memoracle.impl.runs import Runs
 from memoracle.impl.slab import layout
+from memoracle.impl.zones import Zone
 from memoracle.proofs.exhaustive.heap import FewPages
 
 STATES_AT_MOST = 2000
@@ -76,6 +78,15 @@ def _disjoint(last: int) -> list[list[Interval]]:
     one = [interval for interval in _points(last) if interval.start < interval.end]
     two = [[a, b] for a, b in product(one, one) if a.end <= b.start]
     return [[], *([interval] for interval in one), *two]
+
+
+def _runs(free: Sequence[int]) -> Runs:
+    """Three places, of which these are free and the others in use."""
+    runs = Runs(3)
+    runs.add(0, 3)
+    for place in set(range(3)) - {*free}:
+        runs.reserve(place, 1)
+    return runs
 
 
 def _in_space(process: int, name: str, call: Sequence[int], spaces: Spaces) -> None:
@@ -321,6 +332,18 @@ SCOPES: Mapping[str, Scope] = {
             "below": (2, 3),
         },
         {"places": (3,)},
+    ),
+    "zones": Scope(
+        "three places in four states, up to two zones, in either order, and places past either end",
+        {
+            "runs": [_runs(free) for free in ((), (0, 1, 2), (0, 2), (1, 2))],
+            "zone": (Zone(-1, 2), Zone(1, 4), Zone(2, 2)),
+            "named": ((), (Zone(0, 2),), (Zone(1, 3), Zone(0, 1)), (Zone(0, 1), Zone(1, 3))),
+            "count": range(3),
+            "alignment": (1, 2, 3),
+            "lowest": (0, 1),
+            "below": (2, 3),
+        },
     ),
     "kernel_half": Scope(
         "two processes and a third that never lives, tables of 512 entries written at 255, 256 and 511",

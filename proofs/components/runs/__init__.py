@@ -1,4 +1,4 @@
-"""Proofs of runs: of their law, and of the code of `impl/runs.py`, `impl/place_set.py` and `impl/run_index.py`."""
+"""Proofs of runs: of their law, and of the code in the modules of `impl/` that make it up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from memoracle.proofs.components.runs import code as runs_code
 from memoracle.proofs.components.runs import law as runs_law
-from memoracle.proofs.components.runs import place_set, run_index
+from memoracle.proofs.components.runs import place_set, run_index, zones
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 
@@ -19,3 +19,4 @@ def obligations() -> Iterator[Obligation]:
     yield from run_index.CODE
     yield from place_set.CODE
     yield from runs_code.CODE
+    yield from zones.CODE

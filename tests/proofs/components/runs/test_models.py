@@ -11,24 +11,33 @@ from hypothesis import strategies as st
 from standin_trials import (
     KEYS,
     MODES,
+    PLACE,
     PROBES,
+    SORTS,
     VALUES,
     agree,
+    can_fail,
     fails_on_some_path,
     has_of,
+    possible,
     touch_all,
     value_of,
 )
 
 from memoracle.impl.place_set import PlaceSet
 from memoracle.impl.run_index import RunIndex
+from memoracle.impl.runs import Runs
+from memoracle.impl.zones import Zone
+from memoracle.proofs.abstraction.objects import places_of
 from memoracle.proofs.components.runs.symbolic_place_set import Index
 from memoracle.proofs.components.runs.symbolic_run_index import Maps
 from memoracle.proofs.components.runs.symbolic_runs import Members
+from memoracle.proofs.components.runs.zones import LawfulRuns, Named
 from memoracle.proofs.symbolic.containers import any_of
-from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
 from memoracle.proofs.symbolic.numbers import number
 from memoracle.spec.clauses import neg, when
+from memoracle.spec.zones import Zoned
 
 MAP_STEPS = st.one_of(
     st.tuples(KEYS, VALUES).map(lambda pair: lambda mapping: mapping.__setitem__(*pair)),
@@ -153,3 +162,75 @@ def test_a_set_of_places(integers: bool, items: set[int], steps: list[Any]) -> N
             yield stand_in.has(number(place)) == real.covers(place, place + 1)
 
     agree(integers, both, steps, same)
+
+
+# Runs, and the zones of a request
+
+
+def runs_with(free: set[int]) -> Runs:
+    runs = Runs(PLACES)
+    runs.add(0, PLACES)
+    for place in set(range(PLACES)) - free:
+        runs.reserve(place, 1)
+    return runs
+
+
+def zoned(runs: Runs) -> Zoned:
+    """The law's state for them, read at terms, too; no zone is named."""
+    state = places_of(runs)
+    truths = {
+        name: has_of([place for place in range(PLACES) if getattr(state, name)(place)])
+        for name in ("exists", "is_kept", "is_free", "in_use")
+    }
+    numbers = {
+        name: value_of({place: getattr(state, name)(place) for place in range(PLACES + 1)})
+        for name in ("next_free", "next_taken", "free_below")
+    }
+    return Zoned(reach=PLACES, count=state.count, is_named=lambda start, end: False, **truths, **numbers)
+
+
+ASKED = st.tuples(st.integers(0, 3), st.sampled_from([1, 2, 3, 4]), st.integers(-1, 4), st.integers(2, 7))
+
+
+@MODES
+@settings(max_examples=40, deadline=None)
+@given(free=st.sets(st.integers(0, PLACES - 1)), asked=ASKED)
+def test_runs_that_do_what_their_law_says(integers: bool, free: set[int], asked: tuple[int, int, int, int]) -> None:
+    def both(run: Run) -> tuple[LawfulRuns, Runs]:
+        touch_all(run, "place")
+        return LawfulRuns(run, zoned(runs_with(free))), runs_with(free)
+
+    def same(stand_in: LawfulRuns, real: Runs) -> Iterator[Any]:
+        for place in range(PLACES):
+            yield stand_in.state.is_free(number(place)) == real.is_free(place)
+
+    agree(integers, both, [lambda runs: runs.allocate(*asked)], same)
+
+
+@settings(max_examples=30, deadline=None)
+@given(zones=st.lists(st.builds(Zone, st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=2))
+def test_going_through_zones_comes_upon_all_that_are_named(zones: list[Zone]) -> None:
+    def among(some: list[Zone], start: Any, end: Any) -> Any:
+        return any_of([(start == each.start) & (end == each.end) for each in some])
+
+    def body(run: Run) -> None:
+        for start, end in zones:
+            run.touch(("start", "end"), (number(start), number(end)))
+        named, found = Named(run, lambda start, end: among(zones, number(start), number(end))), list[Zone]()
+
+        def go_through() -> None:
+            for zone in named:
+                found.append(zone)
+                named.advance()
+                if len(found) > len(zones):
+                    raise EndOfRunError
+
+        run.call(go_through)
+        for zone in zones:
+            run.assert_goal("each is come upon", among(found, number(zone.start), number(zone.end)))
+        for zone in found:
+            run.assert_goal("each is named", among(zones, zone.start, zone.end))
+
+    runs = explore(SORTS | dict.fromkeys(("start", "end"), PLACE), body, True)
+    assert not any(can_fail(run, True) for run in runs)
+    assert any(run.goals and possible(run, True, *run.conditions) for run in runs)
