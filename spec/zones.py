@@ -14,6 +14,8 @@ from memoracle.spec import runs
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.clauses import Number, Truth, clause, operation
 
+PART_OF = "runs"
+
 
 @dataclass(frozen=True)
 class Zoned(runs.Places):

@@ -15,6 +15,7 @@ from memoracle.impl.zones import Zone
 from memoracle.proofs.components.runs import law as runs_law
 from memoracle.proofs.components.runs.law import LAW, PLACE, SORTS
 from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
@@ -200,4 +201,8 @@ def gives_of_a_named_zone(run: Run) -> None:
     run.assert_goal("what is in use now and was not lies in it", implies(taken, inside))
 
 
-CODE = (allocate_refines, gives_of_a_named_zone)
+CODE = (
+    allocate_refines,
+    gives_of_a_named_zone,
+    one_answer(proved, any_state(LAW), law.tells_the_count_of_a_zone, ["answer"]),
+)
