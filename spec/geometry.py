@@ -18,12 +18,13 @@ UPPER_HALF_START: Final = (1 << 64) - (1 << 47)
 ADDRESS_SPACE: Final = 1 << 64
 PHYSICAL_ADDRESS_BITS: Final = range(32, 53)  # MAXPHYADDR: Intel SDM volume 3, 4.1.4
 CHECKED, TRUSTING, NATURAL = "checked", "trusting", "natural"
-SINGLE: Final = "single"
-FRAME_ALLOCATORS: Final = (SINGLE,)
-BUDDY, RUNS = "buddy", "runs"
+SINGLE, RUNS, BUDDY = "single", "runs", "buddy"
+FRAME_ALLOCATORS: Final = (SINGLE, RUNS, BUDDY)
 RANGE_ALLOCATORS: Final = (BUDDY, RUNS)
 WHOLE, PARTIAL = "whole", "partial"
+FREE_PARTS: Final = (PARTIAL, WHOLE)
 RANGE_FREE: Final = (WHOLE, PARTIAL)
+LARGEST_ORDER: Final = 52  # of the frames that 64-bit addresses reach
 WARN, REFUSE, ALLOW = "warn", "refuse", "allow"
 FREE_WHILE_MAPPED: Final = (WARN, REFUSE, ALLOW)
 IGNORE, EITHER, UNDEFINED = "ignore", "either", "undefined"
@@ -87,6 +88,8 @@ class Geometry:
     free_while_mapped: str = WARN  # what a free of a frame is that pages still show: one of FREE_WHILE_MAPPED
     never_free: tuple[Area, ...] | None = None  # whose frames never are; None: the first `kernel_image_frames`
     frame_allocator: str = SINGLE  # what `frame.allocate` gives: one of FRAME_ALLOCATORS
+    frame_max_order: int | None = None  # of the largest block of BUDDY; None: any block may be given
+    frame_free_parts: str | None = None  # one of FREE_PARTS, or None: by the allocator
     range_allocator: str = BUDDY  # what `range.allocate` gives: one of RANGE_ALLOCATORS
     range_free: str = WHOLE  # what `range.free` takes back: one of RANGE_FREE
     process_reserved: tuple[Piece, ...] = ()  # taken of every process's range at start
@@ -103,6 +106,11 @@ class Geometry:
     def page_shift(self) -> int:
         """The binary logarithm of the page size."""
         return self.page_size.bit_length() - 1
+
+    @cached_property
+    def frees_whole_runs(self) -> bool:
+        """Whether a free gives back just the frames that one allocation gave."""
+        return (self.frame_free_parts or (WHOLE if self.frame_allocator == BUDDY else PARTIAL)) == WHOLE
 
     @cached_property
     def never_free_frames(self) -> tuple[tuple[int, int], ...]:
@@ -166,6 +174,20 @@ def refuse_impossible_frames(geometry: Geometry) -> None:
     allocator = shortened(geometry.frame_allocator)
     require(geometry.frame_allocator in FRAME_ALLOCATORS, "frame_allocator", f"{allocator} is not one of {known}")
     require(geometry.frame_free in (CHECKED, TRUSTING), "frame_free", f"neither {CHECKED!r} nor {TRUSTING!r}")
+    refuse_impossible_runs(geometry)
+
+
+def refuse_impossible_runs(geometry: Geometry) -> None:
+    """What is said of runs of frames fits the allocator."""
+    allocator, order, parts = geometry.frame_allocator, geometry.frame_max_order, geometry.frame_free_parts
+    trusts = geometry.frame_free == TRUSTING
+    require(allocator == SINGLE or not trusts, "frame_free", f"{TRUSTING!r} is of frame_allocator {SINGLE!r} alone")
+    require(order is None or allocator == BUDDY, "frame_max_order", f"it is of frame_allocator {BUDDY!r} alone")
+    require(order is None or 0 <= order <= LARGEST_ORDER, "frame_max_order", f"not between 0 and {LARGEST_ORDER}")
+    fits = parts is None or allocator != SINGLE
+    require(fits, "frame_free_parts", f"frame_allocator {SINGLE!r} hands out frames one by one")
+    known = ", ".join(map(repr, FREE_PARTS))
+    require(parts is None or parts in FREE_PARTS, "frame_free_parts", f"{shortened(parts)} is not one of {known}")
 
 
 def refuse_impossible_area(field: str, area: Area, geometry: Geometry) -> None:

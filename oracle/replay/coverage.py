@@ -10,6 +10,7 @@ from memoracle.spec import (
     bitmap,
     boot,
     buddy,
+    given_runs,
     heap,
     kernel_half,
     kernel_pages,
@@ -23,7 +24,7 @@ from memoracle.spec import (
     runs,
 )
 from memoracle.spec.clauses import Clause, Operation
-from memoracle.spec.geometry import PARTIAL, RUNS, Geometry
+from memoracle.spec.geometry import BUDDY, PARTIAL, RUNS, SINGLE, Geometry
 from memoracle.trace import events
 from memoracle.trace.events import AnyEvent, Crash, Event
 
@@ -108,6 +109,17 @@ AT_STAKE: dict[type, AtStake] = {
     events.HeapNew: guard(heap.new, "address"),
     events.HeapDelete: guard(heap.delete),
 }
+# Where the allocator hands out runs of frames.
+OF_RUNS: dict[type, AtStake] = {
+    events.FrameAllocate: AtStake(
+        (runs.run_has_a_place, bitmap.alignment_is_a_power_of_two, given_runs.block_is_not_too_large),
+        (ALIGNED, runs.run_is_aligned, runs.run_lies_within_limits, runs.run_lies_in_reach, runs.run_is_free),
+    ),
+    events.FrameReserve: joined(guard(runs.reserve), calls=[ALIGNED]),
+    events.FrameFree: joined(
+        guard(runs.free), calls=[ALIGNED, manager.takes_back_what_was_given, given_runs.frees_a_whole_run]
+    ),
+}
 # The ranges of a geometry that hands out runs of pages, all of which exist.
 FREES_RUNS = joined(guard(runs.free), calls=[LIVES, ALIGNED, manager_ranges.frees_no_kernel_block])
 RUN_ANSWERS = (run_lists.lists_in_order, runs.run_lies_in_reach, run_lists.lists_one_state)
@@ -126,13 +138,30 @@ AT_STAKE_IN_RUNS: dict[type, AtStake] = {
 
 def stakes_of(geometry: Geometry) -> dict[type, AtStake]:
     """What the calls of each operation may put to the test, as this geometry hands out what it has."""
-    if geometry.range_allocator != RUNS:
+    if geometry.range_allocator != RUNS and geometry.frame_allocator == SINGLE:
         return AT_STAKE
-    stakes = AT_STAKE | AT_STAKE_IN_RUNS
+    stakes = AT_STAKE | stakes_of_frames(geometry)
+    if geometry.range_allocator != RUNS:
+        return stakes
+    stakes |= AT_STAKE_IN_RUNS
     if geometry.range_free != PARTIAL:
         stakes[events.RangeFree] = joined(stakes[events.RangeFree], calls=[manager_ranges.frees_a_block])
         stakes[events.RangeSize] = AtStake((LIVES,), (manager_ranges.tells_the_size,))
     return stakes
+
+
+def stakes_of_frames(geometry: Geometry) -> dict[type, AtStake]:
+    """What of these is otherwise where runs of frames are handed out."""
+    if geometry.frame_allocator == SINGLE:
+        return {}
+    never = {
+        *(() if geometry.frame_allocator == BUDDY else (given_runs.block_is_not_too_large,)),
+        *(() if geometry.frees_whole_runs else (given_runs.frees_a_whole_run,)),
+    }
+    return {
+        kind: AtStake(tuple(clause for clause in stake.calls if clause not in never), stake.answers)
+        for kind, stake in OF_RUNS.items()
+    }
 
 
 # At level safe no other event is judged.

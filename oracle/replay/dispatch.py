@@ -11,9 +11,11 @@ from msgspec import UNSET
 from memoracle.diagnostics.divergence import Divergence, Finding, crashes
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.kernel_half import KernelHalf
+from memoracle.replay.allocated_runs import AllocatedRuns
 from memoracle.replay.boot import BootReplay
 from memoracle.replay.coverage import Coverage, stakes_of
 from memoracle.replay.doubted_processes import DoubtedProcesses
+from memoracle.replay.doubted_runs import RunDoubts
 from memoracle.replay.entries import EntryReplay
 from memoracle.replay.frame_limits import FrameLimits
 from memoracle.replay.frame_queries import FrameAnswers
@@ -32,7 +34,7 @@ from memoracle.replay.run_queries import RunAnswers
 from memoracle.replay.run_ranges import RunReplay
 from memoracle.replay.withheld_frames import WithheldFrames
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import RUNS, UNDEFINED
+from memoracle.spec.geometry import RUNS, SINGLE, UNDEFINED
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.decoding import (
@@ -94,7 +96,8 @@ class Replay:
         self.processes = DoubtedProcesses(tables, self.frames, self.ranges, self.pages)
         self.tables = TableReplay(rules, self.frames, self.ranges, self.pages, self.processes)
         withheld = WithheldFrames(self.pages)
-        links = LinkedDoubts(self.frames, (self.kernel_pages, self.processes, self.pages.doubts, withheld))
+        of_runs = RunDoubts(self.frames)
+        links = LinkedDoubts(self.frames, (self.kernel_pages, self.processes, self.pages.doubts, withheld, of_runs))
         self.frames.was_free = withheld.was_free
         self.frames.spread, self.frames.most_missing = links.spread, links.most_missing
         self.ranges.spread = self.pages.spread = self.processes.spread = links.spread_to
@@ -104,6 +107,9 @@ class Replay:
             events.RangeFree: self.ranges.refused_rightly,
             events.HeapDelete: heap.refused_rightly,
         }
+        allocated = () if rules.geometry.frame_allocator == SINGLE else (AllocatedRuns(rules, self.frames, of_runs),)
+        for each in allocated:
+            self.refused_rightly[events.FrameFree] = each.refused_rightly
         self.misuse = Misuse(rules, self.warnings, self.coverage)
         components = (
             self.frames,
@@ -115,6 +121,7 @@ class Replay:
             BootReplay(rules, self.frames),
             FrameLimits(rules, self.frames),
             FrameRuns(rules, self.frames),
+            *allocated,
             FrameAnswers(rules, self.frames),
             answers_of_ranges(rules, self.ranges),
             PageAnswers(rules, self.pages),

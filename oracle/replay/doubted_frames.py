@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from memoracle.impl.bitmap import Bitmap
 from memoracle.replay.owed_frees import OwedFrees
+from memoracle.replay.run_frames import RunFrames
 
 MOST_OFFSETS = 8  # of the count; where a kernel errs more often, the latest say nothing of it
 MOST_PASSED_OVER = 8  # frames that may have leaked; where more are, another frame is preferred on purpose
@@ -23,7 +24,7 @@ class DoubtedFrames:
     offsets: by how many the implementation's count of free frames may differ because it counted these, too.
     """
 
-    def __init__(self, bitmap: Bitmap) -> None:
+    def __init__(self, bitmap: Bitmap | RunFrames) -> None:
         self.bitmap = bitmap
         self.frames: set[int] = set()
         self.count_error = 0

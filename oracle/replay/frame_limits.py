@@ -8,7 +8,6 @@ from msgspec import UNSET
 
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
 from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
-from memoracle.proofs.abstraction.objects import frames_of
 from memoracle.replay.frames import FrameReplay
 from memoracle.spec import bitmap as law
 from memoracle.spec.boot import TOP
@@ -104,7 +103,7 @@ class FrameLimits:
     def misplaced(self, asked: Limits, frame: int) -> Clause | None:
         """The clause that keeps a free frame from being given."""
         alignment, first, last = asked.frames
-        state = frames_of(self.frames.bitmap)
+        state = self.frames.state()
         return law.allocate_within.broken(state, alignment=alignment, first=first, last=last, frame=frame)
 
     def another(self, asked: Limits, frame: int | None) -> Finding | None:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import REFUSAL, Finding, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
-from memoracle.proofs.abstraction.objects import frames_of
 from memoracle.replay.frames import FrameReplay
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Clause
@@ -45,7 +44,7 @@ class FrameAnswers:
         return self.answered_otherwise(event, address)
 
     def answered_otherwise(self, event: events.FrameIsFree, address: int) -> Finding | None:
-        state = frames_of(self.frames.bitmap)
+        state = self.frames.state()
         frame = address >> self.frames.geometry.page_shift
         refused = self.violated_by_is_free(address)
         before = self.frames.around(address)
@@ -69,7 +68,7 @@ class FrameAnswers:
         return Finding(clause.name, clause.says, message, str(not answer).lower(), before, before)
 
     def violated_by_is_free(self, address: int) -> Clause | None:
-        return law.is_free.broken(frames_of(self.frames.bitmap), frame=address >> self.frames.geometry.page_shift)
+        return law.is_free.broken(self.frames.state(), frame=address >> self.frames.geometry.page_shift)
 
     def free_count(self, event: events.FrameFreeCount, line: int) -> Finding | None:
         answer = None if event.result is None else number(event.result)
@@ -80,7 +79,7 @@ class FrameAnswers:
             says = "asking for the number of free frames always succeeds"
             return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.frames.totals())
         clause = law.counts_only_the_free if self.rules.hides_frames else law.tells_the_count
-        state = frames_of(self.frames.bitmap)
+        state = self.frames.state()
         doubts = self.frames.doubts
         as_counted = [offset for offset in {*doubts.offsets, 0} if clause(replace(state, count=free + offset), answer)]
         if as_counted:

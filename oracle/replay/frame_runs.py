@@ -8,8 +8,7 @@ from msgspec import UNSET
 
 from memoracle.diagnostics.divergence import REFUSAL, Finding, since, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
-from memoracle.impl.bitmap import ALL_BITS, BITS, lowest_bit
-from memoracle.proofs.abstraction.objects import frames_of
+from memoracle.impl.bitmap import ALL_BITS, BITS, Bitmap, lowest_bit
 from memoracle.replay.frames import FrameReplay
 from memoracle.spec import bitmap as law
 from memoracle.spec import boot as boot_law
@@ -74,7 +73,7 @@ class FrameRuns:
 
     def violated_by_reserve(self, event: events.FrameReserve, line: int) -> Clause | None:
         first, last = self.reserved(event)
-        state, frame = frames_of(self.frames.bitmap), self.first_not_free(first, last)
+        state, frame = self.frames.state(), self.first_not_free(first, last)
         misaligned = self.frames.misaligned(number(event.address))
         return misaligned or law.reserve.broken(state, first=first, last=last, frame=frame)
 
@@ -117,19 +116,31 @@ class FrameRuns:
         return max(first, 0), min(last, self.frames.bitmap.frames)
 
     def violated_by_add(self, event: events.MemoryAdd, line: int) -> Clause | None:
-        bitmap, (first, last) = self.frames.bitmap, self.frames_of_memory(event)
+        first, last = self.frames_of_memory(event)
         fits, state = boot_law.record_has_64_bits, boot_law.unread(self.rules.geometry.page_shift)
         if not fits(state, number(event.start), number(event.length), boot_law.USABLE):
             return fits
-        for words in (bitmap.existing, bitmap.words):
-            frame = lowest_bit(words, 1, first, last)
+        for frame in (self.existing(first, last), self.free(first, last)):
             if frame is not None:
-                return law.add_memory.broken(frames_of(bitmap), first=first, last=last, frame=frame)
+                return law.add_memory.broken(self.frames.state(), first=first, last=last, frame=frame)
         return None
+
+    def existing(self, first: int, last: int) -> int | None:
+        """The lowest of these frames that exists."""
+        bitmap = self.frames.bitmap
+        if isinstance(bitmap, Bitmap):
+            return lowest_bit(bitmap.existing, 1, first, last)
+        frame = bitmap.existing.next_in(first)
+        return frame if frame < last else None
+
+    def free(self, first: int, last: int) -> int | None:
+        """The lowest of these frames that is free; where frees are checked it exists, too."""
+        bitmap = self.frames.bitmap
+        return lowest_bit(bitmap.words, 1, first, last) if isinstance(bitmap, Bitmap) else None
 
     def add_message(self, event: events.MemoryAdd, clause: Clause) -> str:
         first, last = self.frames_of_memory(event)
-        frame = lowest_bit(self.frames.bitmap.existing, 1, first, last)
+        frame = self.existing(first, last)
         if clause is not law.adds_only_what_is_missing or frame is None:
             return f"{number(event.length):#x} bytes from {number(event.start):#x} were added"
         line = next((line for one, other, line in self.added if one <= frame < other), 0)
@@ -139,7 +150,7 @@ class FrameRuns:
         """Adds those of these frames that do not exist; how many of them were free all the same."""
         bitmap, spurious = self.frames.bitmap, 0
         for start, end in list(self.gaps(first, last)):
-            while (frame := lowest_bit(bitmap.words, 1, start, end)) is not None:
+            while (frame := self.free(start, end)) is not None:
                 bitmap.take(frame)
                 spurious += 1
             bitmap.hotplug(start, end)
@@ -148,12 +159,18 @@ class FrameRuns:
 
     def gaps(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The runs of frames that do not exist: the first, and the one after the last."""
-        existing = self.frames.bitmap.existing
         while first < last:
-            end = lowest_bit(existing, 1, first, last)
+            end = self.existing(first, last)
             end = last if end is None else end
             if first < end:
                 yield first, end
-            while end < last and self.frames.bitmap.exists(end):
-                end += BITS if end % BITS == 0 and existing[end // BITS] == ALL_BITS else 1
-            first = end
+            first = self.missing(end, last)
+
+    def missing(self, first: int, last: int) -> int:
+        """The lowest of these frames that does not exist; the one after them, or a later one, if all exist."""
+        bitmap = self.frames.bitmap
+        if not isinstance(bitmap, Bitmap):
+            return bitmap.existing.next_out(first)
+        while first < last and bitmap.exists(first):
+            first += BITS if first % BITS == 0 and bitmap.existing[first // BITS] == ALL_BITS else 1
+        return first

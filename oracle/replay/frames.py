@@ -17,15 +17,16 @@ from memoracle.diagnostics.levels import EXACT, Handler, Handlers, Misuses, Rule
 from memoracle.impl import boot as reference
 from memoracle.impl.bitmap import BITS, Bitmap
 from memoracle.impl.boot import Record
-from memoracle.proofs.abstraction.objects import frames_of
+from memoracle.proofs.abstraction.objects import frames_in, frames_of, places_of
 from memoracle.replay.doubted_frames import DoubtedFrames
-from memoracle.replay.host_memory import BITMAP, refuse_more_than_memory
+from memoracle.replay.host_memory import BITMAP, MARK, refuse_more_than_memory
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
+from memoracle.replay.run_frames import RunFrames, booted
 from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import ALLOW, REFUSE, TRUSTING, Geometry
+from memoracle.spec.geometry import ALLOW, REFUSE, SINGLE, TRUSTING, Geometry
 from memoracle.trace import events
 from memoracle.trace.events import number
 
@@ -50,7 +51,7 @@ class FrameReplay:
         """Every frame of the geometry is usable, as long as no `boot` says otherwise. Raises GeometryError."""
         self.rules = rules
         self.geometry = geometry = rules.geometry
-        refuse_more_than_memory(geometry, BITMAP + LINE)
+        refuse_more_than_memory(geometry, (BITMAP if geometry.frame_allocator == SINGLE else MARK) + LINE)
         self.frame_at = geometry.frame_at
         self.safe = rules.safe
         self.exact = rules.level == EXACT and not rules.private_frames
@@ -84,15 +85,24 @@ class FrameReplay:
     def start(self, records: Iterable[Record]) -> None:
         """The frames that exist are those of a memory map."""
         geometry = self.geometry
-        never_free, shift = geometry.never_free_frames, geometry.page_shift
-        self.begin(reference.boot(list(records), shift, geometry.frames, never_free, self.trusting))
+        if geometry.frame_allocator == SINGLE:
+            never_free, shift = geometry.never_free_frames, geometry.page_shift
+            bitmap = reference.boot(list(records), shift, geometry.frames, never_free, self.trusting)
+            bitmap.reopened = Lowest(bitmap.reopened)
+            self.begin(bitmap)
+        else:
+            self.begin(booted(records, geometry))
 
-    def begin(self, bitmap: Bitmap) -> None:
+    def begin(self, bitmap: Bitmap | RunFrames) -> None:
         """These are the frames, and no line has spoken of any yet."""
-        bitmap.reopened = Lowest(bitmap.reopened)
         self.bitmap = bitmap
         self.lines = no_lines(bitmap.frames)
         self.doubts = DoubtedFrames(bitmap)
+
+    def state(self) -> law.Frames:
+        """The frames as the law has them."""
+        bitmap = self.bitmap
+        return frames_in(places_of(bitmap.runs)) if isinstance(bitmap, RunFrames) else frames_of(bitmap)
 
     def remember(self, frame: int, line: int) -> None:
         try:
@@ -203,7 +213,7 @@ class FrameReplay:
 
     def allocated_wrongly(self, address: int) -> Finding:
         frame = address >> self.geometry.page_shift
-        clause = self.misaligned(address) or broken(law.allocate.broken(frames_of(self.bitmap), frame=frame))
+        clause = self.misaligned(address) or broken(law.allocate.broken(self.state(), frame=frame))
         state, message = self.around(address), self.describe(address)
         self.was_free(address >> self.geometry.page_shift)
         return Finding(clause.name, clause.says, message, self.choices(), state, state)
@@ -275,7 +285,7 @@ class FrameReplay:
         """Behaving is the caller's duty, so a free that the checked law refuses is worth a warning."""
         address = number(event.address)
         frame = address >> self.geometry.page_shift
-        spurious = law.free.broken(frames_of(self.bitmap), frame=frame) or self.kernel_pages_refuse(frame)
+        spurious = law.free.broken(self.state(), frame=frame) or self.kernel_pages_refuse(frame)
         words = self.describe_frame(frame, "") if frame in self.kernel_page_frames else self.describe(address)
         if event.succeeded and not self.misaligned(address):
             self.kernel_page_frames.pop(frame, None)
@@ -289,7 +299,7 @@ class FrameReplay:
     def free_refused(self, event: events.FrameFree, address: int) -> Finding | None:
         self.spread()
         frame, sure = address >> self.geometry.page_shift, law.MUST_SUCCEED_IF.get(self.law_of_free)
-        if self.safe or (sure is not None and not sure(frames_of(self.bitmap), frame)) or frame in self.doubts.frames:
+        if self.safe or (sure is not None and not sure(self.state(), frame)) or frame in self.doubts.frames:
             return None
         says = self.law_of_free.says
         return wrongly_failed("frame.free", event.error, "success", says, self.around(address))
@@ -318,7 +328,7 @@ class FrameReplay:
 
     def violated_by_free(self, address: int) -> Clause | None:
         frame = address >> self.geometry.page_shift
-        refused = self.misaligned(address) or self.law_of_free.broken(frames_of(self.bitmap), frame=frame)
+        refused = self.misaligned(address) or self.law_of_free.broken(self.state(), frame=frame)
         return refused or self.kernel_pages_refuse(frame) or self.mappings_refuse(frame)
 
     def mappings_refuse(self, frame: int) -> Clause | None:
@@ -385,9 +395,14 @@ class FrameReplay:
             return {"frame": frame} | self.totals()
         state = "free" if bitmap.is_free(frame) else "allocated" if bitmap.exists(frame) else "missing"
         first = frame - frame % BITS
-        bits = f"{bitmap.words[frame // BITS]:064b}"[: bitmap.frames - first]
+        bits = bits_of(bitmap, first)[: bitmap.frames - first]
         told = {"frame": frame, "state": state, "line": self.lines[frame] or None, "first": first, "bits": bits}
         return told | self.totals()
+
+
+def bits_of(bitmap: Bitmap | RunFrames, first: int) -> str:
+    """Which frames of a word are free, the first of them foremost: 1 = free."""
+    return bitmap.bits(first, BITS) if isinstance(bitmap, RunFrames) else f"{bitmap.words[first // BITS]:064b}"
 
 
 def unnamed_frame(geometry: Geometry) -> int:

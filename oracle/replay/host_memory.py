@@ -7,6 +7,7 @@ import os
 from memoracle.spec.geometry import Geometry, require
 
 BITMAP = 3  # bits a frame: whether it is free, whether it exists, and whether it is never free
+MARK = 8  # bits a frame, where runs of them are found: whether it is free
 GIB = 1 << 30
 
 

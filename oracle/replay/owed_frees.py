@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -19,6 +20,12 @@ class OwedFrees(Generic[Key]):
 
     def __bool__(self) -> bool:
         return bool(self.owed)
+
+    def __len__(self) -> int:
+        return len(self.owed)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.owed)
 
     def __contains__(self, key: Key) -> bool:
         return key in self.owed

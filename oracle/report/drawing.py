@@ -62,15 +62,20 @@ def listed(state: Mapping[str, Any]) -> str:
 
 
 def word(state: Mapping[str, Any]) -> Text:
-    """A word of the bitmap, first frame first, 1 = free, and a mark below the frame that it is about."""
+    """A word of the bitmap, first frame first, 1 = free, and marks below the frames that it is about."""
     bits, first, frame = state["bits"], state["first"], state["frame"]
+    run = state.get("run", {"first": frame, "frames": 1})
+    marked = range(max(run["first"], first), min(run["first"] + run["frames"], first + len(bits)))
     lines, width = [], len(str(first + len(bits) - 1))
     for start in range(0, len(bits), ROW):
         row_bits, label = bits[start : start + ROW], f"frame {first + start:>{width}}: "
         lines.append(label + " ".join(row_bits[at : at + BYTE] for at in range(0, len(row_bits), BYTE)))
-        place = frame - first - start
-        if 0 <= place < ROW:
-            lines.append(" " * (len(label) + place + place // BYTE) + "^")
+        places = [place for place in range(len(row_bits)) if first + start + place in marked]
+        if places:
+            marks = [" "] * (len(label) + len(row_bits) + len(row_bits) // BYTE)
+            for place in places:
+                marks[len(label) + place + place // BYTE] = "^"
+            lines.append("".join(marks).rstrip())
     return Text("\n".join(lines))
 
 

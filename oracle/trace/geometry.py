@@ -195,6 +195,8 @@ READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "pat_register": number,
     "heap_classes": numbers,
     "frame_allocator": text,
+    "frame_max_order": number,
+    "frame_free_parts": text,
     "frame_free": text,
     "heap_alignment": number_or_text,
     "free_while_mapped": text,

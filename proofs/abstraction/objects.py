@@ -116,6 +116,9 @@ def places_of(runs: Any) -> runs_law.Places:
         return end
 
     def next_free(place: Any) -> Number:
+        if hasattr(runs.available, "next_in"):
+            nearest: Number = runs.available.next_in(place)
+            return nearest
         start = runs.available.runs.first(1, place)
         following: Number = max(place, runs.places) if start is None else start
         return place if has(runs.available, place) else following
@@ -142,6 +145,19 @@ def places_of(runs: Any) -> runs_law.Places:
         next_free=next_free,
         next_taken=next_taken,
         free_below=free_below,
+    )
+
+
+def frames_in(places: runs_law.Places) -> bitmap_law.Frames:
+    """The frames of a machine of which runs are handed out, one by one."""
+    return bitmap_law.Frames(
+        reach=places.reach,
+        count=places.count,
+        never_free=places.is_kept,
+        exists=places.exists,
+        is_free=places.is_free,
+        in_use=places.in_use,
+        free_below=places.free_below,
     )
 
 

@@ -34,7 +34,7 @@ def test_what_a_module_of_the_law_says_that_it_is_part_of_is_its_component() -> 
                 said[module.stem] = ast.literal_eval(statement.value)
     assert all(component_of(part) == component_of(module) for module, part in said.items())
     parts = {part for component in ("manager", "buddy", "paging", "runs") for part in parts_of(component)}
-    others = {"manager", "buddy", "paging", "pte", "tables", "runs", "run_index", "place_set"}
+    others = {"manager", "buddy", "paging", "pte", "tables", "runs", "run_index", "place_set", "zones"}
     assert {*others, *said} == parts
 
 

@@ -17,6 +17,8 @@ CASES = {
     "r05-two-entries-of-one-block": (4, "buddy.block-is-free"),
     "r07-memalign-twice-the-same": (3, "heap.address-is-unique"),
     "r09-odd-size-below-alignment": (3, "heap.is-aligned"),
+    "r20-regions-never-merge": (3, "frame.allocate.must-succeed"),
+    "r22-limit-is-ignored": (3, "runs.run-lies-within-limits"),
     "r23-boot-data-handed-out": (5, "bitmap.allocates-only-free"),
     "r26-partial-free-of-a-run": (4, "runs.run-is-free"),
 }

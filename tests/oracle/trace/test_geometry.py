@@ -29,7 +29,9 @@ def test_every_key_can_be_given() -> None:
         "page_size": "0x40000000",
         "frames": 8,
         "never_free": [{"start": 0, "bytes": "0x40000000"}, {"start": "0x80000000", "bytes": "0x80000000"}],
-        "frame_allocator": "single",
+        "frame_allocator": "buddy",
+        "frame_max_order": "0x2",
+        "frame_free_parts": "partial",
         "physical_address_bits": 40,
         "kernel_range": {"start": "0xffff800000000000", "pages": 4},
         "kernel_reserved": [{"page": 2, "pages": 2}, {"page": 0, "pages": 1}],
@@ -37,7 +39,7 @@ def test_every_key_can_be_given() -> None:
         "leaf_level": 3,
         "pat_register": "0x0007040600070406",
         "heap_classes": [16, 32],
-        "frame_free": "trusting",
+        "frame_free": "checked",
         "heap_alignment": 16,
         "free_while_mapped": "refuse",
         "range_allocator": "runs",
@@ -58,7 +60,7 @@ def test_every_key_can_be_given() -> None:
         leaf_level=3,
         pat_register=0x0007040600070406,
         heap_classes=(16, 32),
-        frame_free="trusting",
+        frame_free="checked",
         heap_alignment=16,
         free_while_mapped="refuse",
         range_allocator="runs",
@@ -66,6 +68,9 @@ def test_every_key_can_be_given() -> None:
         process_reserved=(Piece(1, 3),),
         misuse=(("page.unmap", "ignore"), ("frame.free", "undefined")),
         never_free=(Area(0, 1 << 30), Area(2 << 30, 2 << 30)),
+        frame_allocator="buddy",
+        frame_max_order=2,
+        frame_free_parts="partial",
     )
     assert read.never_free_frames == ((0, 1), (2, 4))
 
@@ -112,6 +117,8 @@ def test_both_forms_of_what_is_never_free_are_refused() -> None:
         ("never_free[0]", [{"start": 2047 * 2 * MIB, "bytes": 4 * MIB}]),
         ("frame_allocator", "several"),
         ("frame_allocator", None),
+        ("frame_max_order", 3),  # of the allocator "single"
+        ("frame_free_parts", "whole"),  # likewise
         ("physical_address_bits", 31),
         ("physical_address_bits", 53),
         ("physical_address_bits", 1 << 63),

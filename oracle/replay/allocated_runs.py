@@ -1,0 +1,310 @@
+"""Replays what hands out and takes back runs of frames, on the reference's `Runs`; names the clause that breaks.
+
+A buddy system's blocks are such runs, of a power of two frames and aligned to their size: that one fits if and only if
+a free block is large enough is a theorem of its law.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from typing import Any, cast
+
+from msgspec import UNSET
+
+from memoracle.console.counted import agreeing
+from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
+from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
+from memoracle.impl.bitmap import Bitmap
+from memoracle.proofs.abstraction.objects import places_of
+from memoracle.replay.doubted_runs import MOST_DOUBTED, RunDoubts
+from memoracle.replay.frame_requests import Request, Requests
+from memoracle.replay.frame_words import RunWords
+from memoracle.replay.frames import LINE, FrameReplay
+from memoracle.replay.run_frames import RunFrames
+from memoracle.spec import given_runs
+from memoracle.spec import runs as law
+from memoracle.spec.clauses import Clause
+from memoracle.spec.geometry import BUDDY, GeometryError
+from memoracle.trace import events
+from memoracle.trace.events import number
+
+
+class AllocatedRuns:
+    """The runs of frames of one trace, where its allocator hands them out.
+
+    doubts: what a fault has left in doubt.
+    """
+
+    def __init__(self, rules: Rules, frames: FrameReplay, doubts: RunDoubts) -> None:
+        """Raises GeometryError for a level that this allocator has not."""
+        self.rules = rules
+        self.frames = frames
+        self.doubts = doubts
+        geometry = rules.geometry
+        if rules.level == EXACT and geometry.frame_allocator == BUDDY:
+            raise GeometryError("frame_allocator", f"{BUDDY!r} is not judged at level {EXACT} yet; at legal it is")
+        self.requests = Requests(geometry)
+        self.words = RunWords(frames, self.requests.most)
+        self.law_of_free = given_runs.free_whole if geometry.frees_whole_runs else law.free
+        self.shift, self.offset = geometry.page_shift, geometry.page_size - 1
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {
+            events.FrameAllocate: self.allocate,
+            events.FrameReserve: self.reserve,
+            events.FrameFree: self.free,
+        }
+
+    def misuses(self) -> Misuses:
+        """What of the law each of these operations breaks as it was called."""
+        return {
+            events.FrameAllocate: lambda event, line: self.requests.asked(event).refused,
+            events.FrameReserve: lambda event, line: self.violated_by_reserve(
+                number(event.address), number(event.count)
+            ),
+            events.FrameFree: lambda event, line: self.violated_by_free(
+                number(event.address), self.requests.given_back(event)
+            ),
+        }
+
+    @property
+    def runs(self) -> RunFrames:
+        return self.doubts.runs
+
+    # frame.allocate
+
+    def allocate(self, event: events.FrameAllocate, line: int) -> Finding | None:
+        asked = self.requests.asked(event)
+        if event.result is None:
+            return self.allocate_failed(event, asked)
+        address, (wanted, alignment, lowest, below, _, refused) = number(event.result), asked
+        first, runs, best = address >> self.shift, self.frames.bitmap, None
+        if refused is not None or isinstance(runs, Bitmap):
+            return self.handed_out_wrongly(address, asked, line)
+        if self.frames.exact and not self.rules.unknown_frames:
+            best = runs.allocate_run(wanted, alignment, lowest, below)
+            if best is not None and best << self.shift == address:
+                return self.allocated(first, wanted, line)
+            if best is not None:
+                runs.free_run(best, wanted)
+        if lowest <= first <= below - wanted and not (address & self.offset or first & alignment - 1):
+            before = {} if best is None else self.words.around(address, wanted)
+            if runs.take_run(first, wanted):
+                found = self.allocated(first, wanted, line)
+                return found if best is None else self.other_than_lowest(asked, first, best, before)
+        return self.handed_out_wrongly(address, asked, line)
+
+    def allocated(self, first: int, count: int, line: int) -> Finding | None:
+        """A run was taken of the free frames."""
+        frames, doubts = self.frames, self.frames.doubts
+        self.remember(first, count, line, freed=False)
+        if not frames.bitmap.free_frames:
+            frames.ran_out = True
+        if doubts.frames or doubts.count_error:
+            self.doubts.settle(first, count)
+            doubts.count_error = max(doubts.count_error, -frames.bitmap.free_frames)
+        if self.doubts.unserved:
+            self.doubts.unserved.clear()
+        return frames.allocated_unknown(first) if self.rules.unknown_frames else None
+
+    def remember(self, first: int, count: int, line: int, freed: bool) -> None:
+        """This line was the last to say something of these frames."""
+        if line >> LINE:
+            line = 0
+        if count == 1:
+            self.frames.lines[first] = line
+            return
+        lines: Any = self.frames.lines  # a slice of it takes whatever has numbers of as many bits
+        lines[first : first + count] = array("I", (line,)) * count
+        self.doubts.changes.append((first, count, line, freed))
+
+    def allocate_failed(self, event: events.FrameAllocate, asked: Request) -> Finding | None:
+        lowest = self.runs.available.find(*asked.search)
+        if lowest is None:
+            self.frames.ran_out = True
+            return None
+        if self.rules.lacking_passes or self.doubts.explains_refusal(asked):
+            return None
+        legal = self.words.choices(asked, lowest, self.frames.exact)
+        state = self.words.around(lowest << self.shift, asked.wanted)
+        return wrongly_failed("frame.allocate", event.error, legal, law.allocate.says, state)
+
+    def handed_out_wrongly(self, address: int, asked: Request, line: int) -> Finding | None:
+        first, wanted = address >> self.shift, asked.wanted
+        clause = broken(self.violated_by_answer(address, asked))
+        at = self.words.obstacle(first, wanted, clause)
+        message, before = self.words.why_not(clause, address, wanted, asked), self.words.around(address, wanted, at)
+        legal = (
+            REFUSAL if asked.refused is not None else self.words.choices(asked, self.lowest(asked), self.frames.exact)
+        )
+        if self.taken_anyhow(first, wanted, line, clause):
+            return None
+        return Finding(clause.name, clause.says, message, legal, before, self.words.around(address, wanted, at))
+
+    def taken_anyhow(self, first: int, count: int, line: int, clause: Clause) -> bool:
+        """Takes what can be taken of a run that was handed out wrongly; whether a fault named before explains it."""
+        if count < 1 or first < 0 or first + count > self.runs.frames:
+            return False
+        stretches = [(start, end) for start, end, free in self.runs.pieces(first, first + count) if not free]
+        explained = clause is law.run_is_free and self.doubts.explains_taking(stretches)
+        if not explained:
+            self.doubts.was_handed_out_again(stretches)
+        self.runs.take_free_ones(first, count)
+        self.remember(first, count, line, freed=False)
+        return explained
+
+    def lowest(self, asked: Request) -> int | None:
+        return self.runs.available.find(*asked.search) if asked.refused is None else None
+
+    def violated_by_answer(self, address: int, asked: Request) -> Clause | None:
+        """The clause that keeps a run from being given."""
+        _, lowest, below = asked.limits.frames
+        return (
+            asked.refused
+            or self.frames.misaligned(address)
+            or law.allocate.broken(
+                places_of(self.runs.runs),
+                count=asked.wanted,
+                alignment=asked.alignment,
+                lowest=lowest,
+                below=below,
+                first=address >> self.shift,
+            )
+        )
+
+    def other_than_lowest(self, asked: Request, first: int, best: int, before: dict[str, Any]) -> Finding | None:
+        """What is found at `exact` where a run fits, but a lower one does, too."""
+        if self.doubts.explains_passing_over(asked, first):
+            return None
+        got, due = self.words.named(first, asked.wanted), self.words.named(best, asked.wanted)
+        return Finding(
+            f"frame.allocate.{PREFERS}",
+            "the reference allocates the lowest free run that fits",
+            f"{got} {agreeing(asked.wanted, 'was', 'were')} allocated, but {due} {agreeing(asked.wanted, 'is', 'are')} "
+            "free and lower",
+            f"{due} ({self.words.at(best)})",
+            before,
+            self.words.around(first << self.shift, asked.wanted),
+        )
+
+    # frame.reserve
+
+    def reserve(self, event: events.FrameReserve, line: int) -> Finding | None:
+        address, count = number(event.address), number(event.count)
+        first = address >> self.shift
+        if event.error is not UNSET:
+            return self.reserve_refused(event, first, count)
+        if not address & self.offset and self.runs.take_run(first, count):
+            return self.allocated(first, count, line)
+        clause = broken(self.violated_by_reserve(address, count))
+        at = self.words.obstacle(first, count, clause)
+        message, before = self.words.why_not(clause, address, count), self.words.around(address, count, at)
+        if self.taken_anyhow(first, count, line, clause):
+            return None
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.words.around(address, count, at))
+
+    def violated_by_reserve(self, address: int, count: int) -> Clause | None:
+        state, first = places_of(self.runs.runs), address >> self.shift
+        return self.frames.misaligned(address) or law.reserve.broken(state, first=first, count=count)
+
+    def reserve_refused(self, event: events.FrameReserve, first: int, count: int) -> Finding | None:
+        if self.rules.lacking_passes:
+            return None
+        self.frames.spread()
+        doubts = self.frames.doubts
+        if doubts.unnamed < 0 or any(first <= frame < first + count for frame in doubts.frames):
+            return None
+        doubts.lose(range(first, min(first + count, first + MOST_DOUBTED)))
+        state = self.words.around(number(event.address), count)
+        return wrongly_failed("frame.reserve", event.error, "success", law.reserve.says, state)
+
+    # frame.free
+
+    def free(self, event: events.FrameFree, line: int) -> Finding | None:
+        address, count, frames = number(event.address), self.requests.given_back(event), self.frames
+        first = address >> self.shift
+        if event.error is not UNSET:
+            return self.free_refused(event, first, count)
+        among_pages = (
+            frames.kernel_page_frames and self.first_among(frames.kernel_page_frames, first, count) is not None
+        )
+        if address & self.offset or among_pages or not self.runs.free_run(first, count):
+            return self.freed_wrongly(address, count, line)
+        self.remember(first, count, line, freed=True)
+        if frames.doubts.frames:
+            self.doubts.settle(first, count)
+        return self.freed_while_mapped(first, count, line) if frames.uses else None
+
+    def first_among(self, some: Mapping[int, int], first: int, count: int) -> int | None:
+        """The first frame of a run that is among some."""
+        if count <= len(some):
+            return next((frame for frame in range(first, first + count) if frame in some), None)
+        return min((frame for frame in some if first <= frame < first + count), default=None)
+
+    def freed_while_mapped(self, first: int, count: int, line: int) -> Finding | None:
+        frame = self.first_among(self.frames.uses, first, count)
+        return None if frame is None else self.frames.freed_while_mapped(frame, line)
+
+    def freed_wrongly(self, address: int, count: int, line: int) -> Finding | None:
+        first, runs = address >> self.shift, self.runs
+        clause = broken(self.violated_by_free(address, count))
+        at = self.words.obstacle(first, count, clause)
+        message, before = self.words.why_not(clause, address, count), self.words.around(address, count, at)
+        if 0 < count <= runs.frames - first and first >= 0:
+            stretches = [(start, end) for start, end, free in runs.pieces(first, first + count) if free]
+            owed = clause in (law.frees_only_allocated, given_runs.frees_a_whole_run) and self.doubts.are_owed(
+                stretches
+            )
+            self.free_anyhow(first, count, line)
+            if owed:
+                return None
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.words.around(address, count, at))
+
+    def free_anyhow(self, first: int, count: int, line: int) -> None:
+        """Frees what can be freed of a run; what is left of runs that should have been freed whole may be free, too."""
+        rest = [*self.doubts.beside(first, -1), *self.doubts.beside(first + count - 1, 1)]
+        pages = self.frames.kernel_page_frames
+        while (frame := self.first_among(pages, first, count)) is not None:
+            del pages[frame]
+        for start, end in self.runs.free_used_ones(first, count):
+            self.remember(start, end - start, line, freed=True)
+        if self.runs.given is not None:
+            self.frames.doubts.add(rest)
+
+    def violated_by_free(self, address: int, count: int) -> Clause | None:
+        first, runs, frames = address >> self.shift, self.runs, self.frames
+        places = places_of(runs.runs)
+        gap = runs.existing.next_out(first)
+        place = gap if gap < first + count else runs.changing.next_out(first)
+        refused = frames.misaligned(address) or law.free.broken(places, first=first, count=count, place=place)
+        if refused is not None:
+            return refused
+        page = self.first_among(frames.kernel_page_frames, first, count)
+        if page is not None:
+            return frames.kernel_pages_refuse(page)
+        if runs.given is not None and not given_runs.frees_a_whole_run(given_of(runs), first, count):
+            return given_runs.frees_a_whole_run
+        shown = self.first_among(frames.uses, first, count)
+        return None if shown is None else frames.mappings_refuse(shown)
+
+    def free_refused(self, event: events.FrameFree, first: int, count: int) -> Finding | None:
+        self.frames.spread()
+        if self.rules.safe or any(first <= frame < first + count for frame in self.frames.doubts.frames):
+            return None
+        state = self.words.around(number(event.address), count)
+        return wrongly_failed("frame.free", event.error, "success", self.law_of_free.says, state)
+
+    def refused_rightly(self, event: events.FrameFree) -> None:
+        """If this free was owed, it has been tried."""
+        first, owed = number(event.address) >> self.shift, self.frames.doubts.owed
+        if owed:
+            last = first + self.requests.given_back(event)
+            for address in [key for key in owed if first <= key >> self.shift < last]:
+                owed.settle(address)
+
+
+def given_of(runs: RunFrames) -> given_runs.GivenRuns:
+    """The runs of frames, and which of them one allocation gave, as the law has them."""
+    return given_runs.GivenRuns(places_of(runs.runs), given=lambda first: runs.given_at(cast("int", first)))

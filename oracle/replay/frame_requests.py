@@ -1,0 +1,107 @@
+"""What an operation asks for, or gives back, where runs of frames are handed out: how many frames, and where."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from memoracle.replay.frame_limits import Limits, limits_of
+from memoracle.spec import given_runs
+from memoracle.spec import runs as law
+from memoracle.spec.bitmap import alignment_is_a_power_of_two
+from memoracle.spec.clauses import Clause
+from memoracle.spec.geometry import BUDDY, Geometry
+from memoracle.trace import events
+from memoracle.trace.decoding import MalformedLine
+from memoracle.trace.events import number
+
+HUGE = 65  # an order of more frames than 64-bit addresses reach: no larger one is told apart
+MOST_KEPT = 1 << 10  # requests that name nothing but how many
+
+
+class Request(NamedTuple):
+    """wanted: how many frames.  alignment, lowest, below: of the run, in frames.  limits: the same in bytes, as named.
+
+    refused: the clause by which the law refuses it, whatever is free.
+    """
+
+    wanted: int
+    alignment: int
+    lowest: int
+    below: int
+    limits: Limits
+    refused: Clause | None
+
+    @property
+    def search(self) -> tuple[int, int, int, int]:
+        return self.wanted, self.alignment, self.lowest, self.below
+
+
+class Requests:
+    """What the operations of one trace ask for.
+
+    most: how many frames one may have.  plain: by the count that is named, what names nothing else.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        self.of_blocks = geometry.frame_allocator == BUDDY
+        self.rounds_frees = self.of_blocks and geometry.frees_whole_runs
+        order = geometry.frame_max_order
+        self.most = geometry.frames if order is None else 1 << order
+        self.plain: dict[int | str | UnsetType, Request] = {}
+
+    def asked(self, event: events.FrameAllocate) -> Request:
+        """Of an allocation. Raises BadNumber and MalformedLine."""
+        if event.alignment is event.from_ is event.below is event.order is event.zone is UNSET:
+            return self.plain.get(event.count) or self.limited(event)
+        return self.limited(event)
+
+    def limited(self, event: events.FrameAllocate) -> Request:
+        if event.zone is not UNSET:
+            raise MalformedLine("zone: no such argument in this geometry: it has no zones")
+        wanted, limits = self.wanted(event), limits_of(event, self.geometry)
+        alignment, lowest, below = limits.frames
+        if self.of_blocks and wanted > 0 < alignment:
+            alignment = max(alignment, wanted)
+        refused = self.refused(wanted, limits.alignment)
+        request = Request(wanted, alignment, lowest, min(below, self.geometry.frames), limits, refused)
+        if event.alignment is event.from_ is event.below is event.order is UNSET and len(self.plain) < MOST_KEPT:
+            self.plain[event.count] = request
+        return request
+
+    def refused(self, wanted: int, alignment: int) -> Clause | None:
+        """The clause by which the law refuses a request as it is made; the alignment is in bytes."""
+        if not law.run_has_a_place(None, wanted):
+            return law.run_has_a_place
+        if self.of_blocks and not given_runs.block_is_not_too_large(None, self.most, wanted):
+            return given_runs.block_is_not_too_large
+        return None if alignment_is_a_power_of_two(None, alignment) else alignment_is_a_power_of_two
+
+    def wanted(self, event: events.FrameAllocate) -> int:
+        """How many frames an allocation takes."""
+        count = said(event)
+        return rounded(count) if self.of_blocks else count
+
+    def given_back(self, event: events.FrameFree) -> int:
+        """How many frames a free gives back: a whole block was rounded up, a part of one is none."""
+        if event.order is UNSET and not self.rounds_frees:
+            return 1 if event.count is UNSET else number(event.count)
+        count = said(event)
+        return rounded(count) if self.rounds_frees else count
+
+
+def said(event: events.FrameAllocate | events.FrameFree) -> int:
+    """The number of frames that an event names: as many, or a power of two; one, if it names none."""
+    if event.order is UNSET:
+        return 1 if event.count is UNSET else number(event.count)
+    if event.count is not UNSET:
+        raise MalformedLine("order: given beside count; give one of them")
+    order = number(event.order)
+    return 1 << min(order, HUGE) if order >= 0 else 0
+
+
+def rounded(count: int) -> int:
+    """The next power of two; what is no number of frames stays as it is."""
+    return 1 << (count - 1).bit_length() if count > 0 else count

@@ -1,0 +1,153 @@
+"""What is said of an operation on a run of frames: what was asked for, what lies in the way, the longest free run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from memoracle.console.counted import agreeing, counted
+from memoracle.diagnostics.divergence import REFUSAL, since
+from memoracle.replay.frame_requests import Request
+from memoracle.replay.frames import FrameReplay
+from memoracle.replay.run_frames import RunFrames
+from memoracle.spec import addresses, given_runs, manager
+from memoracle.spec import bitmap as frame_law
+from memoracle.spec import runs as law
+from memoracle.spec.clauses import Clause
+
+
+@dataclass(frozen=True)
+class RunWords:
+    """frames: the frames of one trace.  most: how many frames one block may have."""
+
+    frames: FrameReplay
+    most: int
+
+    @property
+    def runs(self) -> RunFrames:
+        runs = self.frames.bitmap
+        assert isinstance(runs, RunFrames)
+        return runs
+
+    def at(self, frame: int) -> str:
+        return f"{frame << self.frames.geometry.page_shift:#x}"
+
+    def named(self, first: int, count: int) -> str:
+        """A run by its frames."""
+        return f"frame {first}" if count == 1 else f"frames {first} to {first + count - 1}"
+
+    # Why not
+
+    def why_not(self, clause: Clause, address: int, count: int, asked: Request | None = None) -> str:
+        """What was seen where a clause refuses to hand a run out, or to give it back."""
+        first = address >> self.frames.geometry.page_shift
+        run = self.named(first, count)
+        for about, words in self.words(clause, address, first, count, asked):
+            if clause is about:
+                return words()
+        return f"{run}: {self.in_the_way(first, count, clause)}"
+
+    def words(
+        self, clause: Clause, address: int, first: int, count: int, asked: Request | None
+    ) -> Sequence[tuple[Clause, Callable[[], str]]]:
+        frames, run = self.frames, self.named(first, count)
+        limits = None if asked is None else asked.limits
+        reach = f"has frames 0 to {frames.bitmap.frames - 1}"
+        begins, ends = self.at(first), self.at(first + count)
+        alignment = 0 if asked is None or limits is None else max(limits.alignment, asked.alignment * self.page)
+        refused_alignment = 0 if limits is None else limits.alignment
+        return (
+            (addresses.address_is_aligned, lambda: frames.describe(address)),
+            (law.run_has_a_place, lambda: f"{count} frames are no run"),
+            (
+                given_runs.block_is_not_too_large,
+                lambda: f"{counted(count, 'frame')}: a block has {self.most:,} at most",
+            ),
+            (frame_law.alignment_is_a_power_of_two, lambda: f"{refused_alignment} is not a power of two"),
+            (
+                law.run_is_aligned,
+                lambda: f"frame {first} begins at {begins}, which is not a multiple of {alignment:#x}",
+            ),
+            (
+                law.run_lies_within_limits,
+                lambda: (
+                    f"{run} begin{agreeing(count, 's', '')} at {begins}, below {limits.lowest:#x}"
+                    if limits is not None and int(begins, 16) < limits.lowest
+                    else f"{run} end{agreeing(count, 's', '')} at {ends}, above {limits.below if limits else 0:#x}"
+                ),
+            ),
+            (law.run_lies_in_reach, lambda: f"{run} {agreeing(count, 'is', 'are')} outside the bitmap, which {reach}"),
+            (given_runs.frees_a_whole_run, lambda: self.no_whole_run(first, count)),
+        )
+
+    @property
+    def page(self) -> int:
+        return self.frames.geometry.page_size
+
+    def in_the_way(self, first: int, count: int, clause: Clause) -> str:
+        """The first frame by which a run is not as a clause wants it, and the line that it comes from."""
+        frame = self.obstacle(first, count, clause)
+        return self.frames.describe_frame(frame, "" if clause is manager.takes_back_what_was_given else "already ")
+
+    def obstacle(self, first: int, count: int, clause: Clause) -> int:
+        """The first frame of a run that is not as a clause wants it; the first of all, if it is not about one frame."""
+        runs, frame = self.runs, first
+        if clause is law.run_is_free:
+            frame = runs.available.next_out(first)
+        elif clause is law.frees_only_existing:
+            frame = runs.existing.next_out(first)
+        elif clause is law.never_frees_kept:
+            frame = runs.changing.next_out(first)
+        elif clause is law.frees_only_allocated:
+            frame = runs.available.next_in(first)
+        elif clause is manager.takes_back_what_was_given:
+            frame = min(page for page in self.frames.kernel_page_frames if first <= page < first + count)
+        return frame if first <= frame < first + count else first
+
+    def no_whole_run(self, first: int, count: int) -> str:
+        """Which run was given instead of the one that is freed."""
+        start = self.runs.run_of(first)
+        run = self.named(first, count)
+        if start is None:
+            return f"{run}: no allocation gave a run that begins there"
+        given = self.runs.given_at(start)
+        origin = since(self.frames.lines[start], "by")
+        return f"{run}: what was allocated{origin} is {self.named(start, given)}"
+
+    # What is legal
+
+    def longest(self) -> tuple[int, int]:
+        """The longest free run, the lowest if there are several: its first frame, and how many it has."""
+        available = self.runs.available
+        count = available.most()
+        first = available.marks.find(b"\1" * count) if count else 0
+        return first, count
+
+    def longest_in_words(self) -> str:
+        first, count = self.longest()
+        if not count:
+            return "no frame is free"
+        return f"the longest free run has {counted(count, 'frame')}, from frame {first} ({self.at(first)})"
+
+    def choices(self, asked: Request, lowest: int | None, exact: bool) -> str:
+        """What may be given. lowest: the first frame of the lowest run that may."""
+        if lowest is None:
+            return f"{REFUSAL}: {self.longest_in_words()}"
+        which = f"frame {lowest} ({self.at(lowest)})"
+        if exact:
+            return f"the lowest that fits: {self.named(lowest, asked.wanted)} ({self.at(lowest)})"
+        limits = asked.limits.words.removeprefix("a free frame")
+        alignment = "" if asked.alignment == asked.limits.frames[0] else ", aligned to its size"
+        run = "free frame" if asked.wanted == 1 else f"free run of {counted(asked.wanted, 'frame')}"
+        return f"any {run}{limits}{alignment}; the lowest begins at {which}; {self.longest_in_words()}"
+
+    # State
+
+    def around(self, address: int, count: int, at: int | None = None) -> dict[str, Any]:
+        """The state around a run, or around one frame of it."""
+        first = address >> self.frames.geometry.page_shift
+        longest, length = self.longest()
+        frame = first if at is None else at
+        run = {"run": {"first": first, "frames": count}, "longest_free_run": {"first": longest, "frames": length}}
+        return self.frames.around(frame << self.frames.geometry.page_shift) | run

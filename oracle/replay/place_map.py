@@ -1,0 +1,173 @@
+"""Sets of places, at less cost a change than the reference's: a byte for each place, or its runs in sorted lists.
+
+They stand in for a PlaceSet in a replay, as far as the reference asks of one. What is free changes at every event, and
+is kept as bytes; what exists changes seldom, and is kept as runs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import NamedTuple
+
+from memoracle.impl.bitmap import aligned_up
+
+MOST_NOTES = 32  # kinds of searches whose progress is noted
+IN, OUT = 1, 0
+
+
+class Search(NamedTuple):
+    """What is searched for: so many places on end, the first of them aligned, and none before the lowest."""
+
+    length: int
+    alignment: int
+    lowest: int
+
+
+class PlaceMap:
+    """A set of places 0 to places - 1, of which runs are found.
+
+    marks: of each place, IN or OUT.  notes: by search, a place before which there is none of what it looks for.
+    """
+
+    def __init__(self, places: int) -> None:
+        """The set is empty."""
+        self.places = places
+        self.marks = bytearray(places)
+        self.notes: dict[Search, int] = {}
+
+    def covers(self, first: int, last: int) -> bool:
+        """Whether there are such places, and all of them are in the set."""
+        return 0 <= first < last <= self.places and self.marks.find(OUT, first, last) < 0
+
+    def add(self, first: int, last: int) -> bool:
+        """Adds places; False if there are none, one is in the set, or one does not lie among all places."""
+        if not 0 <= first < last <= self.places or self.marks.find(IN, first, last) >= 0:
+            return False
+        if last - first == 1:
+            self.marks[first] = IN
+        else:
+            self.marks[first:last] = b"\1" * (last - first)
+        if self.notes:
+            self._note_added(first, last)
+        return True
+
+    def remove(self, first: int, last: int) -> bool:
+        """Removes places; False if there are none, or one is not in the set."""
+        if not 0 <= first < last <= self.places or self.marks.find(OUT, first, last) >= 0:
+            return False
+        if last - first == 1:
+            self.marks[first] = OUT
+        else:
+            self.marks[first:last] = bytes(last - first)
+        return True
+
+    def find(self, count: int, alignment: int, lowest: int, below: int) -> int | None:
+        """The lowest place of which so many on end are in the set, all within limits; None if there is none."""
+        if not 1 <= count <= self.places or alignment < 1 or alignment & alignment - 1:
+            return None
+        search = Search(count, alignment, max(lowest, 0))
+        place = self._searched(search, self.notes.get(search, search.lowest))
+        if search not in self.notes and len(self.notes) >= MOST_NOTES:
+            self.notes.clear()
+        self.notes[search] = place
+        return place if place + count <= min(below, self.places) else None
+
+    def most(self) -> int:
+        """The length of the longest run in the set; 0 if it is empty."""
+        least, more = 0, 1
+        while more <= self.places and self.marks.find(b"\1" * more) >= 0:
+            least, more = more, 2 * more
+        more = min(more, self.places + 1)
+        while more - least > 1:
+            middle = (least + more) // 2
+            least, more = (middle, more) if self.marks.find(b"\1" * middle) >= 0 else (least, middle)
+        return least
+
+    def next_in(self, place: int) -> int:
+        """The first place from this one on that is in the set; past all places, if none is."""
+        found = self.marks.find(IN, max(place, 0))
+        return max(place, self.places) if found < 0 else found
+
+    def next_out(self, place: int) -> int:
+        """The first place from this one on that is not in the set."""
+        if not 0 <= place < self.places:
+            return place
+        found = self.marks.find(OUT, place)
+        return self.places if found < 0 else found
+
+    def _searched(self, search: Search, place: int) -> int:
+        """The lowest place from this one on that is searched for; past all places, if there is none."""
+        count, alignment, _ = search
+        marks, wanted = self.marks, b"\1" * count
+        place = aligned_up(place, alignment)
+        while (found := marks.find(wanted, place)) >= 0:
+            place = aligned_up(found, alignment)
+            out = marks.find(OUT, place, place + count) if place > found else -1
+            if out < 0 and place + count <= self.places:
+                return place
+            place = aligned_up(max(out, place) + 1, alignment)
+        return self.places
+
+    def _note_added(self, first: int, last: int) -> None:
+        """What these places complete may be found before the place that was noted."""
+        marks, most = self.marks, max(self.notes)[0]
+        before = max(first - most, 0)
+        start = marks.rfind(OUT, before, first) + 1 or before
+        end = marks.find(OUT, last, last + most)
+        length = (min(last + most, self.places) if end < 0 else end) - start
+        for search, place in self.notes.items():
+            count, alignment, lowest = search
+            if count > length or place <= start:
+                continue
+            found = aligned_up(max(start, lowest), alignment)
+            if found < place and marks.find(OUT, found, found + count) < 0 and found + count <= self.places:
+                self.notes[search] = found
+
+
+class Spans:
+    """A set of places 0 to places - 1 to which places are only added.
+
+    starts, ends: of its runs, in order: the first place of each, and the one after its last.
+    """
+
+    def __init__(self, places: int) -> None:
+        """The set is empty."""
+        self.places = places
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+
+    def covers(self, first: int, last: int) -> bool:
+        """Whether there are such places, and all of them are in the set."""
+        run = bisect_right(self.starts, first) - 1
+        return run >= 0 and first < last <= self.ends[run]
+
+    def add(self, first: int, last: int) -> bool:
+        """Adds places; False if there are none, one is in the set, or one does not lie among all places."""
+        starts, ends = self.starts, self.ends
+        after = bisect_right(starts, first)
+        if not 0 <= first < last <= self.places or (after > 0 and first < ends[after - 1]):
+            return False
+        if after < len(starts) and starts[after] < last:
+            return False
+        merges, follows = after < len(starts) and starts[after] == last, after > 0 and ends[after - 1] == first
+        if merges and follows:
+            ends[after - 1] = ends[after]
+            del starts[after], ends[after]
+        elif merges:
+            starts[after] = first
+        elif follows:
+            ends[after - 1] = last
+        else:
+            starts.insert(after, first)
+            ends.insert(after, last)
+        return True
+
+    def next_in(self, place: int) -> int:
+        """The first place from this one on that is in the set; past all places, if none is."""
+        run = bisect_right(self.ends, place)
+        return max(place, self.starts[run]) if run < len(self.starts) else max(place, self.places)
+
+    def next_out(self, place: int) -> int:
+        """The first place from this one on that is not in the set."""
+        run = bisect_right(self.starts, place) - 1
+        return max(place, self.ends[run]) if run >= 0 else place

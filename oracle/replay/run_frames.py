@@ -1,0 +1,181 @@
+"""The frames of a machine whose allocator hands out runs of them, on the reference's `Runs`.
+
+One frame at a time they are asked and changed as a `Bitmap` is, so that whatever replays pages needs no other words for
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from memoracle.impl.boot import Interval, Record, usable_pages, without
+from memoracle.impl.runs import Runs
+from memoracle.replay.place_map import PlaceMap, Spans
+from memoracle.spec.geometry import Geometry
+
+
+class RunFrames:
+    """frames: how many may exist.  given: where frees are whole, by the first frame of a run that one allocation gave
+    and that is still in use, how many it has; else None.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        """Only the frames exist that are never free."""
+        self.frames = geometry.frames
+        self.runs = runs = Runs(self.frames)
+        self.existing, self.changing, self.available = Spans(self.frames), Spans(self.frames), PlaceMap(self.frames)
+        for name in ("existing", "changing", "available"):
+            setattr(runs, name, getattr(self, name))
+        self.given: dict[int, int] | None = {} if geometry.frees_whole_runs else None
+        for first, last in joined(geometry.never_free_frames):
+            runs.keep(first, last - first)
+
+    @property
+    def free_frames(self) -> int:
+        return self.runs.free_places
+
+    # Runs
+
+    def take_run(self, first: int, count: int) -> bool:
+        """Allocates just these frames; False if one is not free."""
+        if not self.runs.reserve(first, count):
+            return False
+        if self.given is not None:
+            self.given[first] = count
+        return True
+
+    def free_run(self, first: int, count: int) -> bool:
+        """Frees what was allocated: False if one is free, never is or does not exist, or this is not just one run."""
+        given = self.given
+        if given is None:
+            return self.runs.free(first, count)
+        if given.get(first) != count or not self.runs.free(first, count):
+            return False
+        del given[first]
+        return True
+
+    def given_at(self, first: int) -> int:
+        """How many frames the run has that one allocation gave and that begins here; 0 if none does."""
+        return (self.given or {}).get(first, 0)
+
+    def run_of(self, frame: int) -> int | None:
+        """The first frame of the run, given by one allocation, that this frame lies in."""
+        given = self.given or {}
+        for first in range(frame, -1, -1):
+            if first + given.get(first, 0) > frame:
+                return first
+            if self.is_free(first):
+                break
+        return None
+
+    def pieces(self, first: int, last: int) -> Iterator[tuple[int, int, bool]]:
+        """The stretches of frames that are free, and that are not: the first of each, the one after its last."""
+        first, last = max(first, 0), min(last, self.frames)
+        while first < last:
+            end = self.available.next_out(first)
+            free = first < end
+            end = min(end if free else self.available.next_in(first), last)
+            yield first, end, free
+            first = end
+
+    def take_free_ones(self, first: int, count: int) -> None:
+        """Allocates those of these frames that are free; all of them are one run that was given."""
+        for start, end, free in list(self.pieces(first, first + count)):
+            if free:
+                self.runs.reserve(start, end - start)
+        if self.given is not None:
+            self.given[first] = count
+
+    def free_used_ones(self, first: int, count: int) -> list[tuple[int, int]]:
+        """Frees those of these frames that are in use, which it answers; what is left of their runs stays in use."""
+        if self.given is not None:
+            self.divide(first, first + count)
+        pieces = [(start, end) for start, end, free in self.pieces(first, first + count) if not free]
+        used = [inner for start, end in pieces for inner in self.used(start, end)]
+        for start, end in used:
+            self.runs.free(start, end - start)
+        return used
+
+    def used(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The stretches of these frames, none of which is free, that may become free."""
+        while (first := self.changing.next_in(first)) < last:
+            end = min(self.changing.next_out(first), last)
+            yield first, end
+            first = end
+
+    def divide(self, first: int, last: int) -> None:
+        """What one allocation gave of these frames, and beside them, are runs of their own from now on."""
+        assert self.given is not None
+        begun = self.run_of(first)
+        among = range(first, last) if last - first < len(self.given) else sorted(self.given)
+        for run in [*([begun] if begun is not None and begun < first else []), *among]:
+            count = self.given.get(run, 0)
+            if not count or run >= last or run + count <= first:
+                continue
+            del self.given[run]
+            for start, end in ((run, min(run + count, first)), (max(run, last), run + count)):
+                if start < end:
+                    self.given[start] = end - start
+
+    # As a bitmap has it
+
+    def is_free(self, frame: int) -> bool:
+        return self.runs.is_free(frame)
+
+    def exists(self, frame: int) -> bool:
+        return self.runs.exists(frame)
+
+    def is_never_free(self, frame: int) -> bool:
+        return self.runs.exists(frame) and not self.changing.covers(frame, frame + 1)
+
+    def allocate(self) -> int | None:
+        """Allocates the lowest free frame; None if no frame is free."""
+        return self.allocate_run(1, 1, 0, self.frames)
+
+    def allocate_within(self, alignment: int, first: int, last: int) -> int | None:
+        """Allocates the lowest free frame within these limits; None if there is none."""
+        return self.allocate_run(1, alignment, first, last)
+
+    def allocate_run(self, count: int, alignment: int, lowest: int, below: int) -> int | None:
+        """Allocates the lowest run that is aligned, and lies within these limits; None if there is none."""
+        first = self.runs.allocate(count, alignment, lowest, below)
+        if first is not None and self.given is not None:
+            self.given[first] = count
+        return first
+
+    def take(self, frame: int) -> bool:
+        """Allocates just this frame; False if it is not free."""
+        return self.take_run(frame, 1)
+
+    def free(self, frame: int) -> bool:
+        """Frees a frame that was allocated alone, or any in use where a part of a run may be freed."""
+        return self.free_run(frame, 1)
+
+    def hotplug(self, first: int, last: int) -> bool:
+        """Adds frames that turn up; False if one of them exists, or there are none."""
+        return self.runs.add(first, last - first)
+
+    def bits(self, first: int, count: int) -> str:
+        """Which of these frames are free: 1, or not: 0."""
+        return "".join("1" if self.is_free(frame) else "0" for frame in range(first, first + count))
+
+
+def booted(records: Iterable[Record], geometry: Geometry) -> RunFrames:
+    """The frames of a machine with this memory map: usable ones are free, except those that are never free."""
+    frames = RunFrames(geometry)
+    pages = usable_pages(list(records), geometry.page_shift)
+    for first, last in geometry.never_free_frames:
+        pages = without(pages, Interval(first, last))
+    for first, last in pages:
+        frames.hotplug(first, min(last, frames.frames))
+    return frames
+
+
+def joined(pieces: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same frames in pieces that do not overlap."""
+    apart: list[tuple[int, int]] = []
+    for first, last in sorted(pieces):
+        start = max(first, apart[-1][1]) if apart else first
+        if start < last:
+            apart.append((start, last))
+    return apart
