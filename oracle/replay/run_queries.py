@@ -56,7 +56,8 @@ class RunAnswers:
         clause = None if answer is None else self.wrong_size(space, -1 if page is None else page, answer)
         if answer is not None and clause is None:
             return None
-        if self.ranges.doubts_more(space) or space.doubted.cover(asked.page, asked.page + (answer or due or 1)):
+        self.ranges.doubts_more(space)
+        if self.may_have_size(space, asked.page, answer, due):
             return None
         state = run_words.around(asked)
         if answer is None:
@@ -67,6 +68,13 @@ class RunAnswers:
         message = f"it says that the run at {address:#x} has {counted(answer, 'page')}, but it has {due:,}"
         space.doubt_pages(asked.page, max(answer, due, 1))
         return Finding(clause.name, clause.says, message, f"{due:,}", state, state)
+
+    def may_have_size(self, space: RunSpace, page: int, answer: int | None, due: int) -> bool:
+        """Whether a run of so many pages may begin here, or none, by what is in doubt."""
+        first, last = space.pages.within(page, answer or due or 1)
+        if not answer or not self.ranges.partial or (first, last) != (page, page + answer):
+            return space.doubted.cover(page, page + (answer or due or 1))
+        return all(space.doubted.cover(*stretch) for stretch in space.pages.free_ones(first, last))
 
     def wrong_size(self, space: RunSpace, page: int, answer: int) -> Clause | None:
         """The clause by which a run has not so many pages.

@@ -108,7 +108,8 @@ class RunReplay(ProcessRanges[RunSpace]):
         other = None
         if clause is None and self.exact:
             other = space.pages.lowest(pages, asked.limits)
-            if other == page or space.surely_lowest(pages, asked.limits) == page:
+            sure = space.surely_lowest(pages, asked.limits)
+            if other == page or sure is None or sure >= page:
                 other = None
         if (clause or other is not None) and self.doubts_more(space):
             return self.allocate(event, line)
@@ -318,8 +319,9 @@ class RunReplay(ProcessRanges[RunSpace]):
         if clause not in (addresses.address_is_aligned, law.run_has_a_place, law.run_lies_in_reach):
             whole = space.pages.size(page)
             freed = max(pages, whole) if clause is manager_ranges.frees_a_block else pages
-            for first, last in [*space.pages.in_use(*space.pages.within(page, freed))]:
-                space.doubt_pages(first, last - first)
+            space.doubt_pages(page, freed)
+            for first, last in [*space.pages.free_ones(*space.pages.within(page, freed))]:
+                space.settle(first, last - first)  # one free more of these is another fault
             for begin in [*space.pages.pieces.overlapping(*space.pages.within(page, freed))]:
                 space.lose_kernel_block(begin)
             space.pages.free_all(page, freed)

@@ -13,6 +13,7 @@ from memoracle.replay.run_pages import RunPages
 from memoracle.replay.stretches import Stretches
 
 REMEMBERED = 1 << 16  # frees, at the most
+SUSPECTS = 1 << 10  # of them, which may have done something else than was asked
 MOST_RUNS = 16  # that may have leaked where none was found; where more would do, others were passed over on purpose
 
 
@@ -43,10 +44,21 @@ class RunSpace(AddressSpace):
     # What is in doubt
 
     def doubt_pages(self, page: int, pages: int) -> None:
-        """These pages may be in use, and may be free."""
+        """These pages may be in use, and may be free.
+
+        So may all that was handed out with one of them, or freed with it: one operation is in doubt, not a page.
+        """
         first, last = self.pages.within(page, pages)
-        if first < last:
-            self.doubted.add(first, last)
+        if first == last:
+            return
+        for begin, count, _ in [*self.freed][-SUSPECTS:]:
+            if begin < last and first < begin + count:
+                for part in self.pages.free_ones(begin, begin + count):
+                    self.doubted.add(*part)
+        for begin in self.pages.pieces.overlapping(first, last):
+            if self.pages.pieces.line(begin):
+                self.doubted.add(begin, self.pages.pieces.end(begin))
+        self.doubted.add(first, last)
 
     def settle(self, page: int, pages: int) -> None:
         """What these pages are is known."""

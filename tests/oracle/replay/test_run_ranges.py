@@ -330,3 +330,44 @@ def test_faults_of_kernel_pages(check: Callable[..., Any], geometry: dict[str, A
         assert broken(kernel_pages(3, 3), free(4, 1, process=0)) == [(3, "manager.frees-no-kernel-block")]
         both = [reserve(6, 2, process=0), kernel_pages(3, 3), free(5, 2, process=0)]
         assert broken(*both) == [(4, "manager.frees-no-kernel-block")]
+
+
+def test_several_owners_free_what_they_have(check: Callable[..., Any]) -> None:
+    """Both owners of what was handed out twice free it; one free more is a fault of its own."""
+    twice = [CREATE, allocate(4, 0), allocate(3, 2)]
+    freed = [*twice, free(0, 4), free(2, 3)]
+    assert check(freed, "--keep-going", geometry=RUNS).broken == [(4, "runs.run-is-free")]
+    again = [*freed, free(2, 3), free(2, 3)]
+    named = [(4, "runs.run-is-free"), (7, "runs.frees-only-allocated"), (8, "runs.frees-only-allocated")]
+    assert check(again, "--keep-going", geometry=RUNS).broken == named
+
+
+def test_a_wrong_failure_is_named_once(check: Callable[..., Any]) -> None:
+    failures = [CREATE, no_run(4), no_run(4), no_run(8), allocate(2, 0)]
+    assert check(failures, "--keep-going", geometry=RUNS).broken == [(3, "range.allocate.must-succeed")]
+
+
+HOSTILE = [-1, 0, 1, 3, 1 << 62, 1 << 63, (1 << 64) - 1, 1 << 64, 1 << 70, -(1 << 70)]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("key", ["pages", "address", "result", "alignment", "from", "below"])
+def test_hostile_numbers_are_judged(check: Callable[..., Any], key: str, level: str) -> None:
+    """Whatever the numbers are, each line is read and judged, and nothing runs over."""
+    for value in HOSTILE:
+        number = value if abs(value) < 1 << 63 else hex(value) if value > 0 else value
+        changed = {key: number}
+        calls: dict[str, list[dict[str, Any]]] = {
+            "pages": [allocate(1, 0) | changed, reserve(0, 1) | changed, free(0, 1) | changed],
+            "address": [reserve(0, 1) | changed, free(0, 1) | changed, size(0, result=0) | changed],
+            "result": [
+                allocate(1, 0) | changed,
+                size(0, result=number),
+                listed() | {"result": [[number, number, True]]},
+            ],
+        }
+        limited = [op("range.allocate", pages=1) | changed | answer for answer in ({"result": at(0)}, REFUSED)]
+        judged = calls.get(key, limited)
+        for geometry in (RUNS, PARTIAL):
+            report = check([CREATE, *judged, *judged], "--keep-going", "--level", level, geometry=geometry)
+            assert (report.status in (0, 1), report.document["events"]) == (True, 1 + 2 * len(judged))
