@@ -17,7 +17,7 @@ from typing import NamedTuple
 from memoracle.impl.boot import TOP, Record, boot
 from memoracle.impl.buddy import Spaces
 from memoracle.impl.kernel_half import KernelHalf
-from memoracle.impl.paging import Attributes, Leaf, Paging
+from memoracle.impl.paging import MOST_USES, Attributes, Leaf, Paging
 from memoracle.impl.pte import Layout
 
 WRITE_BACK = 6  # the memory type of kernel pages; the machine's page attribute table must have it
@@ -39,12 +39,14 @@ class Machine(NamedTuple):
 class Manager:
     """The memory of one machine; process 0 is the kernel and always exists.
 
-    given: the frames that callers of `allocate_frame` have.  lengths: by the first page of a block, how many kernel
-    pages it has.  frame_at: by kernel page, its frame.  Pages of a range are numbered from its start.
+    given: the frames that callers of `allocate_frame` have.  gets: by frame, the uses that `get_frame` made of it and
+    `put_frame` did not undo; only of frames with some.  lengths: by the first page of a block, how many kernel pages it
+    has.  frame_at: by kernel page, its frame.  Pages of a range are numbered from its start.
 
     inv: self.spaces.spaces.keys() == self.halves.live == self.paging.roots.keys()
     inv: all(_owners(self, frame) == 0 for frame in range(self.bitmap.frames) if self.bitmap.is_free(frame))
     inv: all(_owners(self, f) == 1 for f in range(self.bitmap.frames) if _is_allocated(self, f))
+    inv: all(count > 0 and self.bitmap.exists(frame) for frame, count in self.gets.items())
     inv: self.frame_at.keys() == {p for first, n in self.lengths.items() for p in range(first, first + n)}
     inv: all(self.translate(0, self.address_of(p)) == f << self.page_shift for p, f in self.frame_at.items())
     """
@@ -56,7 +58,7 @@ class Manager:
         pre: all(0 <= a < b <= machine.frames for a, b in machine.never_free)
         pre: machine.frames << 9 * machine.leaf_level + 3 <= 1 << machine.layout.physical_address_bits
         pre: records is None or all(0 <= record.start < TOP and record.length >= 0 for record in records)
-        post: self.machine == machine and not self.given and not self.lengths
+        post: self.machine == machine and not self.given and not self.gets and not self.lengths
         post: all(self.spaces.spaces[0].size(first) == pages for first, pages in machine.reserved)
         """
         self.machine = machine
@@ -69,6 +71,7 @@ class Manager:
         self.halves = KernelHalf()
         self.paging = Paging(self.bitmap, self.halves, machine.layout, machine.leaf_level, machine.frames)
         self.given: set[int] = set()
+        self.gets: dict[int, int] = {}
         self.lengths: dict[int, int] = {}
         self.frame_at: dict[int, int] = {}
 
@@ -99,6 +102,44 @@ class Manager:
         self.given.remove(frame)
         return self.bitmap.free(frame)
 
+    def get_frame(self, frame: int) -> bool:
+        """Makes one use more of an allocated frame, whoever has it; False if it is free, or does not exist.
+
+        post: __return__ == (_is_in_use(__old__.self, frame) and __old__.self.gets.get(frame, 0) < MOST_USES)
+        post: self.gets == __old__.self.gets | ({frame: __old__.self.gets.get(frame, 0) + 1} if __return__ else {})
+        post: (self.given, self.lengths) == (__old__.self.given, __old__.self.lengths)
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        if not self.bitmap.exists(frame) or self.bitmap.is_free(frame):
+            return False
+        gets = self.gets.get(frame, 0)
+        if gets == MOST_USES:
+            return False
+        self.gets[frame] = gets + 1
+        return True
+
+    def put_frame(self, frame: int, release: bool = False) -> bool:
+        """Undoes one `get_frame`; False if none is left. With `release`, the frame is freed if that was its last use.
+
+        Only a frame that `allocate_frame` gave is freed.
+
+        post: __return__ == (frame in __old__.self.gets)
+        post: self.gets.get(frame, 0) == __old__.self.gets.get(frame, 0) - __return__
+        post: release or self.given == __old__.self.given
+        post: not any(f in self.paging.uses or f in self.gets for f in __old__.self.given - self.given)
+        post: self.lengths == __old__.self.lengths
+        post: __return__ or _picture(self) == _picture(__old__.self)
+        """
+        if frame not in self.gets:
+            return False
+        if self.gets[frame] > 1:
+            self.gets[frame] -= 1
+            return True
+        del self.gets[frame]
+        if release and not self.paging.is_shown(frame):
+            self.free_frame(frame)
+        return True
+
     # Processes
 
     def create(self, process: int) -> bool:
@@ -116,7 +157,7 @@ class Manager:
         return True
 
     def exit(self, process: int) -> bool:
-        """Ends a process: removes its ranges, mappings and tables, and releases the frames that nothing maps any more.
+        """Ends a process: removes its ranges, mappings and tables, and releases the frames that lost their last use.
 
         False if it does not exist or is the kernel.
 
@@ -124,9 +165,10 @@ class Manager:
         post: self.spaces.spaces.keys() == {p for p in __old__.self.spaces.spaces if p != process or not __return__}
         post: self.given <= __old__.self.given and self.lengths == __old__.self.lengths
         post: all(f not in self.paging.uses and f in __old__.self.paging.uses for f in __old__.self.given - self.given)
-        post: all(f in self.paging.uses or f not in __old__.self.paging.uses for f in __old__.self.given & self.given)
+        post: all(f in self.gets or f in self.paging.uses or f not in __old__.self.paging.uses for f in __old__.self.given & self.given)
+        post: self.gets == __old__.self.gets and not any(f in self.gets for f in __old__.self.given - self.given)
         post: __return__ or _picture(self) == _picture(__old__.self)
-        """
+        """  # noqa: E501
         released = self.paging.exit(process)
         if released is None:
             return False
@@ -181,15 +223,15 @@ class Manager:
         return self.paging.map(process, virtual, leaf)
 
     def unmap(self, process: int, virtual: int, release: bool = False) -> bool:
-        """Unmaps the page at a virtual address; with `release`, the frame is freed if nothing maps it any more.
+        """Unmaps the page at a virtual address; with `release`, the frame is freed if that was its last use.
 
         False if nothing is mapped there (see `Paging.unmap`), or it is one of the kernel pages. Only a frame that
         `allocate_frame` gave is freed.
 
         post: not __return__ or self.translate(process, virtual) is None is not __old__.self.translate(process, virtual)
         post: release or self.given == __old__.self.given
-        post: not any(f in self.paging.uses for f in __old__.self.given - self.given)
-        post: self.lengths == __old__.self.lengths
+        post: not any(f in self.paging.uses or f in self.gets for f in __old__.self.given - self.given)
+        post: (self.gets, self.lengths) == (__old__.self.gets, __old__.self.lengths)
         post: __return__ or _picture(self) == _picture(__old__.self)
         """
         page = self.page_at(virtual)
@@ -199,7 +241,7 @@ class Manager:
         if unmapped is None:
             return False
         if release and unmapped.last:
-            self.free_frame(unmapped.frame)
+            self._release(unmapped.frame)
         return True
 
     def translate(self, process: int, virtual: int) -> int | None:
@@ -271,8 +313,13 @@ class Manager:
     # Steps
 
     def _release_one(self, released: list[int]) -> None:
-        """Frees one of the frames that nothing maps any more, if `allocate_frame` gave it."""
-        self.free_frame(released.pop())
+        """Releases one of the frames that nothing maps any more."""
+        self._release(released.pop())
+
+    def _release(self, frame: int) -> None:
+        """Frees a frame that nothing maps any more, if no get of it is left and `allocate_frame` gave it."""
+        if frame not in self.gets:
+            self.free_frame(frame)
 
     def _extend(self, first: int) -> bool:
         """Adds a kernel page to this block; False, and nothing changes, if there is no frame for it or its tables."""
@@ -309,8 +356,12 @@ class Manager:
 
 def _is_allocated(manager: Manager, frame: int) -> bool:
     """Whether a frame is memory that may be free, and is not."""
-    bitmap = manager.bitmap
-    return bitmap.exists(frame) and not bitmap.is_free(frame) and not bitmap.is_never_free(frame)
+    return _is_in_use(manager, frame) and not manager.bitmap.is_never_free(frame)
+
+
+def _is_in_use(manager: Manager, frame: int) -> bool:
+    """Whether a frame exists and is not free."""
+    return manager.bitmap.exists(frame) and not manager.bitmap.is_free(frame)
 
 
 def _owners(manager: Manager, frame: int) -> int:
@@ -332,6 +383,7 @@ def _picture(manager: Manager) -> tuple[object, ...]:
         paging.roots,
         paging.uses,
         manager.given,
+        manager.gets,
         manager.lengths,
         manager.frame_at,
     )

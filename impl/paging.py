@@ -239,6 +239,13 @@ class Paging:
             value & GLOBAL != 0,
         )
 
+    def is_shown(self, frame: int) -> bool:
+        """Whether a page shows this frame; False if its uses aren't counted.
+
+        post: __return__ == any(self.translate(p, v) == frame << self.page_shift for p in self.roots for v in self.mapped[p]) or frame in self.uses
+        """  # noqa: E501
+        return frame in self.uses
+
     def _unmap_one(self, process: int, released: list[int]) -> None:
         """Unmaps any page of a process's lower half, and adds its frame to `released` if nothing maps it any more."""
         unmapped = self.unmap(process, next(iter(self.mapped[process])))

@@ -7,7 +7,8 @@ the heap are kernel pages too), or was given to a caller of `frame.allocate`. Ev
 a caller asks for is a sequence of them: kernel pages are begun, extended page by page, shrunk page by page, and ended.
 
 Here are the state, its invariants, and what changes frames, tables and processes. Mappings are in manager_mappings,
-ranges in manager_ranges, kernel pages in manager_pages; manager_law has all operations, and what follows.
+uses that no page shows in manager_gets, ranges in manager_ranges, kernel pages in manager_pages; manager_law has all
+operations, and what follows.
 
 Mapping does not ask who has a frame, and the allocators do not ask what is mapped. So it takes the callers, too, to
 keep a frame from being both free and mapped: that is the callers' contract, and the law remembers of each frame whether
@@ -48,6 +49,7 @@ class Memory(Frames, Mappings):
     frame_at: Callable[[Number], Number]  # that a kernel page holds
     page_of: Callable[[Number], Number]  # the kernel page that holds a frame
     callers_kept_contract: Callable[[Number], Truth]  # see `mapped` and `given_back`
+    gets: Callable[[Number], Number]  # of a frame: how many uses are left that frame.get made
 
 
 def address_of(s: Memory, kernel_page: Number) -> Number:
@@ -55,8 +57,8 @@ def address_of(s: Memory, kernel_page: Number) -> Number:
 
 
 def uses_of(s: Memory, frame: Number) -> Number:
-    """How many pages show a frame."""
-    return s.uses(frame << s.page_shift)
+    """How many uses a frame has: pages that show it, and gets that were not put."""
+    return s.uses(frame << s.page_shift) + s.gets(frame)
 
 
 def among(page: Number, first: Number, pages: Number) -> Truth:
@@ -91,6 +93,7 @@ def booted(
         frame_at=lambda kernel_page: 0,
         page_of=lambda frame: 0,
         callers_kept_contract=lambda frame: True,
+        gets=lambda frame: 0,
     )
 
 
@@ -168,7 +171,7 @@ def free_frames_have_no_uses(s: Memory, frame: Number) -> Truth:
     return implies(s.is_free(frame) & s.callers_kept_contract(frame), uses_of(s, frame) == 0)
 
 
-@clause("that callers broke their contract is remembered of a frame only while it is mapped")
+@clause("that callers broke their contract is remembered of a frame only while it has uses")
 def misbehaviour_is_past(s: Memory, frame: Number) -> Truth:
     return implies(uses_of(s, frame) == 0, s.callers_kept_contract(frame))
 
@@ -210,10 +213,15 @@ def is_no_memory_yet(s: Memory, frame: Number) -> Truth:
 
 @clause("nothing maps the frame")
 def nothing_maps_it(s: Memory, frame: Number) -> Truth:
-    return uses_of(s, frame) == 0
+    return s.uses(frame << s.page_shift) == 0
 
 
-@operation("manager.add", guard=[is_no_memory_yet, bitmap.adds_only_in_reach, nothing_maps_it])
+@clause("no get of the frame is left")
+def no_get_is_left(s: Memory, frame: Number) -> Truth:
+    return s.gets(frame) == 0
+
+
+@operation("manager.add", guard=[is_no_memory_yet, bitmap.adds_only_in_reach, nothing_maps_it, no_get_is_left])
 def add(s: Memory, frame: Number) -> Memory:
     """At boot, a frame of usable memory is found."""
     return bitmap.add(s, frame)
@@ -228,12 +236,12 @@ def handed_out(s: Memory, frame: Number, use: Number) -> Memory:
 
 
 def given_back(s: Memory, frame: Number) -> Memory:
-    """The state in which a frame has become free. If pages show it, callers broke their contract."""
+    """The state in which a frame has become free. If it has uses, callers broke their contract."""
     return replace(
         bitmap.free(s, frame),
         use=lambda other: when(other == frame, UNUSED, s.use(other)),
         callers_kept_contract=lambda other: (
-            s.callers_kept_contract(other) & ((other != frame) | nothing_maps_it(s, frame))
+            s.callers_kept_contract(other) & ((other != frame) | (uses_of(s, frame) == 0))
         ),
     )
 
@@ -255,9 +263,9 @@ def free(s: Memory, frame: Number) -> Memory:
     return given_back(s, frame)
 
 
-@operation("manager.release", guard=[takes_back_what_was_given, nothing_maps_it])
+@operation("manager.release", guard=[takes_back_what_was_given, nothing_maps_it, no_get_is_left])
 def release(s: Memory, frame: Number) -> Memory:
-    """A frame that frame.allocate gave becomes free once nothing maps it any more."""
+    """A frame that frame.allocate gave becomes free once its last use is gone."""
     return given_back(s, frame)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memoracle.spec import manager, manager_mappings, manager_pages, manager_ranges
+from memoracle.spec import manager, manager_gets, manager_mappings, manager_pages, manager_ranges
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg
 from memoracle.spec.manager import Memory
 
@@ -19,6 +19,8 @@ OPERATIONS = (
     manager.give_table,
     manager_mappings.map_page,
     manager_mappings.unmap,
+    manager_gets.get,
+    manager_gets.put,
     manager.create,
     manager.end,
     manager_ranges.take_range,
@@ -109,6 +111,17 @@ def can_be_freed_for_good(s: Step, process: Number, kernel_page: Number) -> Trut
     return implies(may_be_freed(s.before, process, kernel_page), freed | may_be_freed(s.after, process, kernel_page))
 
 
+@clause("a frame that frame.allocate gave and that is not freed by frame.free becomes free only without uses")
+def is_freed_after_its_last_use(s: Step, frame: Number) -> Truth:
+    goes = manager.takes_back_what_was_given(s.before, frame) & s.after.is_free(frame)
+    return implies(goes, manager.uses_of(s.after, frame) == 0)
+
+
+@clause("a frame that was released after its last use is free")
+def released_frames_are_free(s: Memory, frame: Number) -> Truth:
+    return s.is_free(frame)
+
+
 @dataclass(frozen=True)
 class Exit:
     """A process's exit as a whole: the states before the first of its steps and after the last."""
@@ -122,8 +135,8 @@ def was_given(s: Exit, frame: Number) -> Truth:
 
 
 def lost_its_uses(s: Exit, frame: Number) -> Truth:
-    """Whether pages showed a frame, and none does any more."""
-    return (0 < manager.uses_of(s.before, frame)) & manager.nothing_maps_it(s.after, frame)
+    """Whether a frame had uses, and has none any more."""
+    return (0 < manager.uses_of(s.before, frame)) & (manager.uses_of(s.after, frame) == 0)
 
 
 @clause("a process's exit frees each frame that frame.allocate gave and that was mapped, but no longer is")
@@ -145,7 +158,10 @@ def exit_unmaps_its_own_pages(s: Exit, process: Number, space: Number, page: Num
     return (s.after.is_mapped(space, page) == stays) & implies(stays, same)
 
 
-@clause("after a process's exit each frame that frame.allocate gave and that only this process mapped is free")
+@clause(
+    "after a process's exit each frame that frame.allocate gave, that only this process mapped and of which no get is "
+    "left, is free"
+)
 def exit_frees_what_only_it_mapped(s: Exit, process: Number, page: Number, frame: Number) -> Truth:
     physical = frame << s.before.page_shift
     other, elsewhere = s.after.space_numbered(physical, 0), s.after.page_numbered(physical, 0)
@@ -154,7 +170,8 @@ def exit_frees_what_only_it_mapped(s: Exit, process: Number, page: Number, frame
         return s.before.is_mapped(space, at) & (s.before.physical(space, at) == physical)
 
     shown, shared = shows_it(process, page), (other != process) & shows_it(other, elsewhere)
-    return implies(was_given(s, frame) & shown & neg(shared), s.after.is_free(frame))
+    held = neg(manager.no_get_is_left(s.after, frame))
+    return implies(was_given(s, frame) & shown & neg(shared | held), s.after.is_free(frame))
 
 
 EXIT = (exit_frees_what_lost_its_uses, exit_frees_nothing_else, exit_unmaps_its_own_pages)

@@ -39,17 +39,17 @@ def mapped(
 
 
 def unmapped(s: Memory, process: Number, virtual: Number) -> Memory:
-    """The state in which a page shows nothing. A broken contract is forgotten once no page shows the frame."""
+    """The state in which a page shows nothing. A broken contract is forgotten once the frame has no uses."""
     after = paging.unmap(s, process, virtual)
     return replace(
         after,
-        callers_kept_contract=lambda frame: s.callers_kept_contract(frame) | manager.nothing_maps_it(after, frame),
+        callers_kept_contract=lambda frame: s.callers_kept_contract(frame) | (manager.uses_of(after, frame) == 0),
     )
 
 
-@clause("the frame has fewer uses than a 64-bit counter counts")
+@clause("fewer pages show the frame than a 64-bit counter counts")
 def use_can_be_counted(s: Memory, frame: Number) -> Truth:
-    return manager.uses_of(s, frame) < paging.MOST_USES
+    return s.uses(frame << s.page_shift) < paging.MOST_USES
 
 
 @operation("page.map", guard=[process_lives, paging.page_is_unmapped, use_can_be_counted])

@@ -65,6 +65,7 @@ def memory_of(manager: Manager) -> law.Memory:
     owners: dict[Any, int] = {**_owners(manager), **roots}
     lengths: dict[Any, int] = manager.lengths
     frame_at: dict[Any, int] = manager.frame_at
+    gets: dict[Any, int] = manager.gets
 
     def use(frame: Number) -> int:
         uses = [law.TABLE] * (frame in paging.memory) + [law.TABLE] * (frame in roots)
@@ -96,7 +97,10 @@ def memory_of(manager: Manager) -> law.Memory:
         pages_at=lambda first: lengths.get(first, 0),
         frame_at=lambda page: frame_at.get(page, 0),
         page_of=lambda frame: page_of_frame.get(frame, 0),
-        callers_kept_contract=lambda frame: not (frames.is_free(frame) and frame in paging.uses),
+        callers_kept_contract=lambda frame: (
+            not (frames.is_free(frame) and (frame in paging.uses or frame in manager.gets))
+        ),
+        gets=lambda frame: gets.get(frame, 0),
     )
 
 

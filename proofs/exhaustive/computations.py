@@ -14,7 +14,7 @@ from memoracle.proofs.exhaustive.explore import Exploration, System, run
 from memoracle.proofs.exhaustive.finite_states import Domain, choices, refused
 from memoracle.proofs.exhaustive.heap import heap_system, reserve_variant
 from memoracle.proofs.exhaustive.law_search import Variant, reached
-from memoracle.proofs.exhaustive.manager import COMPOSED, manager_system, two_processes_system
+from memoracle.proofs.exhaustive.manager import COMPOSED, manager_system, two_processes_system, uses_system
 from memoracle.proofs.exhaustive.systems import bitmap_system, buddy_domain, buddy_system, half_system, spaces_system
 from memoracle.proofs.obligations.obligation import Computation
 from memoracle.spec import bitmap, blocks, buddy, heap, kernel_half, manager_law, runs
@@ -34,7 +34,7 @@ SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
         "small-tables": small_paging.paging_system,
         "two-processes": small_paging.two_processes_system,
     },
-    "manager": {"small-machine": manager_system, "two-processes": two_processes_system},
+    "manager": {"small-machine": manager_system, "two-processes": two_processes_system, "uses": uses_system},
 }
 # The operations of the law that a call of the reference is. (To carve is what allocate and reserve have in common.)
 CALLED: dict[str, Sequence[Operation]] = {

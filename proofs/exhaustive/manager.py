@@ -22,7 +22,7 @@ from memoracle.proofs.exhaustive.finite_states import Domain, Values
 from memoracle.proofs.exhaustive.manager_hazards import MATTERS
 from memoracle.proofs.exhaustive.systems import numbers
 from memoracle.spec import manager as law
-from memoracle.spec import manager_law, manager_mappings, manager_pages, manager_ranges
+from memoracle.spec import manager_gets, manager_law, manager_mappings, manager_pages, manager_ranges
 from memoracle.spec.clauses import Number, Operation, clause
 from memoracle.spec.paging import page_is_unmapped, space_of
 
@@ -37,7 +37,7 @@ KERNEL_PAGES = range(1 << DEPTH)
 MAPPED = (0, 1, FRAMES)  # the frames that are mapped: one that is never free, the first that may be, a device's
 
 FUNCTIONS = {
-    **dict.fromkeys(("exists", "is_free", "free_below", "use", "owner"), ("frame",)),
+    **dict.fromkeys(("exists", "is_free", "free_below", "use", "owner", "gets"), ("frame",)),
     **dict.fromkeys(("is_mapped", "physical"), ("space", "page")),
     "uses": ("physical",),
     "lives": ("process",),
@@ -114,6 +114,11 @@ def unmap_effect(s: law.Memory, process: int, virtual: int, releases: int, table
     return law.release(s, frame) if releases and law.release.allows(s, frame=frame) and frame < s.reach else s
 
 
+def put_effect(s: law.Memory, frame: int, releases: int) -> law.Memory:
+    s = manager_gets.put(s, frame)
+    return law.release(s, frame) if releases and law.release.allows(s, frame=frame) else s
+
+
 def exit_effect(s: law.Memory, process: int) -> law.Memory:
     shown = [s.physical(process, page) >> SHIFT for page in PAGES if s.is_mapped(process, page)]
     for page in PAGES:
@@ -182,6 +187,7 @@ UNMAP = replace(
     effect=unmap_effect,
     points=("process", "virtual", "releases", "table"),
 )
+PUT = replace(manager_gets.put, effect=put_effect, points=("frame", "releases"))
 EXIT = replace(law.end, guard=law.end.guard[:2], chooses=(), effect=exit_effect, points=("process",))
 BLOCK = (manager_ranges.takes_some_pages, block_fits)
 ALLOCATE_PAGES = Operation(
@@ -195,7 +201,7 @@ ALLOCATE_PAGES = Operation(
 FREE_PAGES = Operation(
     "manager.free-pages", "An allocation is undone whole.", (pages_begin_there,), (), free_effect, ("first", "pages")
 )
-COMPOSED = (law.allocate, law.free, law.create, MAP, UNMAP, EXIT, ALLOCATE_PAGES, FREE_PAGES)
+COMPOSED = (law.allocate, law.free, manager_gets.get, PUT, law.create, MAP, UNMAP, EXIT, ALLOCATE_PAGES, FREE_PAGES)
 
 
 def part(manager: Manager, processes: Sequence[int] = PROCESSES) -> Part:
@@ -221,6 +227,7 @@ def part(manager: Manager, processes: Sequence[int] = PROCESSES) -> Part:
         return [
             f"assert [frame for frame in {frames} if manager.bitmap.is_free(frame)] == {free}",
             f"assert (manager.given, manager.lengths) == ({given}, {lengths})",
+            f"assert manager.gets == { {frame: s.gets(frame) for frame in frames if s.gets(frame)} }",
         ]
 
     clauses = (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS)
@@ -233,6 +240,15 @@ def called(said: str, run: Callable[[object], object], operation: Operation, *mo
 
 LOWEST = ("the lowest free frame", lambda s, choice: choice["frame"])
 ALLOCATES = called("@.allocate_frame()", methodcaller("allocate_frame"), law.allocate, "frame", *LOWEST)
+
+
+def gets(frame: int) -> Call:
+    return called(f"@.get_frame({frame})", methodcaller("get_frame", frame), manager_gets.get, frame=frame)
+
+
+def puts(frame: int, releases: bool) -> Call:
+    said, run = f"@.put_frame({frame}, {releases})", methodcaller("put_frame", frame, releases)
+    return called(said, run, PUT, frame=frame, releases=int(releases))
 
 
 def creates(process: int) -> Call:
@@ -282,6 +298,15 @@ def calls_of_two(manager: Manager) -> Sequence[Call]:
     return [*([] if manager.given else [ALLOCATES]), *both, *shared]
 
 
+def calls_of_uses(manager: Manager) -> Sequence[Call]:
+    """The uses of each frame that is mapped, too: up to two gets of each."""
+    frees = called("@.free_frame(1)", methodcaller("free_frame", 1), law.free, frame=1)
+    more = [gets(frame) for frame in MAPPED if manager.gets.get(frame, 0) < 2]
+    fewer = [puts(frame, releases) for frame in MAPPED for releases in (False, True)]
+    pages = [maps(1, LOWER, 1), unmaps(1, LOWER, False), unmaps(1, LOWER, True)]
+    return [*([] if manager.given else [ALLOCATES]), frees, creates(1), exits(1), *more, *fewer, *pages]
+
+
 def _map(manager: Manager, process: int, virtual: int, frame: int) -> bool:
     return manager.map(process, virtual, Leaf(frame << SHIFT, 6))
 
@@ -313,6 +338,14 @@ def manager_system() -> System:
     layout = "Layout(40, 0x7040600070406)"
     said = f"Manager(Machine({FRAMES}, {NEVER_FREE}, 3, {layout}, {START:#x}, {DEPTH}, 0))"
     return System("manager", scope, imports, "manager", {said: machine}, lambda m: {"": part(m)}, lambda m: calls())
+
+
+def uses_system() -> System:
+    return replace(
+        manager_system(),
+        scope="bounded: 3 frames and one never free, pages of 1 GiB, a process with a page, up to two gets of a frame",
+        calls=calls_of_uses,
+    )
 
 
 def two_processes_system() -> System:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from memoracle.proofs.exhaustive.finite_states import Domain
 from memoracle.proofs.exhaustive.law_search import Variant
-from memoracle.spec import bitmap, manager_law, manager_mappings, paging
+from memoracle.spec import bitmap, manager_gets, manager_law, manager_mappings, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Clause, Operation, Truth, clause, implies
 
@@ -45,7 +45,7 @@ DOMAIN = Domain(
         "global_": (0,),
     },
     {
-        **dict.fromkeys(("is_free", "use", "owner", "callers_kept_contract", "page_of"), ("frame",)),
+        **dict.fromkeys(("is_free", "use", "owner", "callers_kept_contract", "page_of", "gets"), ("frame",)),
         **dict.fromkeys(("is_mapped", "physical", "number_of"), ("space", "page")),
         "uses": ("physical",),
         **dict.fromkeys(("space_numbered", "page_numbered"), ("physical", "number")),
@@ -65,12 +65,19 @@ def start(frames: int = len(FRAMES)) -> law.Memory:
     return law.booted(bitmap.empty(frames + 1, lambda frame: frame == 0), mappings, START, 1, lambda kernel_page: False)
 
 
+@clause("the frame has no get yet")
+def has_no_get_yet(s: law.Memory, frame: int) -> Truth:
+    return law.no_get_is_left(s, frame)
+
+
 def whole() -> Variant:
-    """The law itself, of a single frame."""
+    """The law itself, of a single frame, with one get of it at most."""
+    once = replace(manager_gets.get, guard=(*manager_gets.get.guard, has_no_get_yet))
+    operations = [once if each is manager_gets.get else each for each in manager_law.OPERATIONS]
     domain = replace(
         DOMAIN, points={**DOMAIN.points, **dict.fromkeys(("frame", "table", "later"), (1,)), "physical": (1 << SHIFT,)}
     )
-    return Variant(start(), manager_law.OPERATIONS, (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS), domain)
+    return Variant(start(), operations, (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS), domain)
 
 
 @clause("no frame that is handed out is mapped")

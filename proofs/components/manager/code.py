@@ -8,12 +8,13 @@ call.
 from __future__ import annotations
 
 from memoracle.impl.paging import Attributes, Leaf
+from memoracle.proofs.components.manager.component_models import is_reached
 from memoracle.proofs.components.manager.range_models import is_frame, rounded
 from memoracle.proofs.components.manager.symbolic_manager import ALWAYS, SymbolicManager, refines, with_tables
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import record_of
 from memoracle.spec import manager as law
-from memoracle.spec import manager_mappings, manager_pages, manager_ranges, paging
+from memoracle.spec import manager_gets, manager_mappings, manager_pages, manager_ranges, paging
 from memoracle.spec.clauses import Number, neg, when
 from memoracle.spec.kernel_half import process_lives
 
@@ -40,6 +41,44 @@ def free_refines(run: Run, symbolic: SymbolicManager) -> None:
     else:
         run.assert_goal("it fails only if the law says so", neg(allowed))
         symbolic.assert_state(symbolic.before)
+
+
+@refines("get", "the code of get_frame does what the law says")
+def get_refines(run: Run, symbolic: SymbolicManager) -> None:
+    before, frame = symbolic.before, run.any_number("frame")
+    allowed = is_reached(before, frame) & manager_gets.get.allows(before, frame=frame)
+    if symbolic.succeeds("get_frame", frame):
+        run.assert_goal("the law allows it", allowed)
+        symbolic.assert_state(manager_gets.get(before, frame))
+    else:
+        run.assert_goal("it fails only if the law says so", neg(allowed))
+        symbolic.assert_state(before)
+
+
+@refines(
+    "put",
+    "the code of put_frame does what the law says; if release is asked for, and only then, it frees a frame that "
+    "frame.allocate gave and that has no use any more",
+)
+def put_refines(run: Run, symbolic: SymbolicManager) -> None:
+    before, frame = symbolic.before, run.any_number("frame")
+    asked = (run.fresh_truth("release"),) if run.fork() else ()  # without this argument nothing is released
+    release = asked[0] if asked else False
+    allowed = is_frame(frame) & manager_gets.put.allows(before, frame=frame)
+    if not symbolic.succeeds("put_frame", frame, *asked):
+        run.assert_goal("it fails only if no get is left", neg(allowed))
+        symbolic.assert_state(before)
+        return
+    run.assert_goal("the law allows it", allowed)
+    due = manager_gets.put(before, frame)
+    goes = release & law.release.allows(due, frame=frame)
+    run.assert_goal(
+        "a frame is freed if and only if it is to be released", goes if symbolic.bitmap.freed else neg(goes)
+    )
+    if symbolic.bitmap.freed:
+        symbolic.assert_allowed(law.release, due, frame=frame)
+        due = law.release(due, frame)
+    symbolic.assert_state(due)
 
 
 @refines(
@@ -82,7 +121,7 @@ def map_refines(run: Run, symbolic: SymbolicManager) -> None:
 @refines(
     "unmap",
     "the code of unmap does what the law says; if release is asked for, and only then, it frees a frame that "
-    "frame.allocate gave and that nothing maps any more",
+    "frame.allocate gave and that has no use any more",
     (*ALWAYS, law.kernel_pages_are_mapped),
 )
 def unmap_refines(run: Run, symbolic: SymbolicManager) -> None:
@@ -232,6 +271,8 @@ def shrink_refines(run: Run, symbolic: SymbolicManager) -> None:
 CODE = (
     allocate_refines,
     free_refines,
+    get_refines,
+    put_refines,
     create_refines,
     map_refines,
     unmap_refines,

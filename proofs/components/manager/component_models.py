@@ -82,6 +82,12 @@ class SharedState:
         return bool(self.run.fresh_truth(what))
 
 
+def is_reached(state: law.Memory, frame: Number) -> Truth:
+    """Whether the bitmap has a bit for this frame."""
+    reached: Truth = (0 <= frame) & (frame < state.reach)
+    return reached
+
+
 class LawfulBitmap:
     """Stands in for the bitmap of physical frames."""
 
@@ -104,6 +110,14 @@ class LawfulBitmap:
             self.allocated.append(frame)
             return frame
 
+    def exists(self, frame: Number) -> Truth:
+        with self.run.reading_law():
+            return is_reached(self.shared.state, frame) & self.shared.state.exists(frame)
+
+    def is_free(self, frame: Number) -> Truth:
+        with self.run.reading_law():
+            return is_reached(self.shared.state, frame) & self.shared.state.is_free(frame)
+
     def free(self, frame: Number) -> bool:
         with self.run.reading_law():
             allowed = bitmap.free.allows(self.shared.state, frame=frame)
@@ -125,8 +139,9 @@ class Exited:
 
     def lost_its_last_use(self, frame: Number) -> Truth:
         """Whether a counted frame had uses before the exit, and has none after it."""
-        unused = (0 < law.uses_of(self.before, frame)) & (law.uses_of(self.left, frame) == 0)
-        return unused & paging.is_counted(self.before, frame << self.before.page_shift)
+        physical = frame << self.before.page_shift
+        unused = (0 < self.before.uses(physical)) & law.nothing_maps_it(self.left, frame)
+        return unused & paging.is_counted(self.before, physical)
 
 
 class LawfulPaging:
@@ -185,9 +200,15 @@ class LawfulPaging:
             self.run.suppose(frame << state.page_shift == physical)
             self.shared.state = paging.unmap(state, process, virtual)
             self._some_tables(paging.space_of(process, virtual), False)
-            last = paging.is_counted(state, physical) & (law.uses_of(self.shared.state, frame) == 0)
+            last = paging.is_counted(state, physical) & law.nothing_maps_it(self.shared.state, frame)
             self.unmapped_frames.append(frame)
             return record_of(Unmapped, frame, last)
+
+    def is_shown(self, frame: Number) -> Truth:
+        """Whether a page shows a frame; no page is counted that shows one past the bitmap."""
+        with self.run.reading_law():
+            physical = frame << self.shared.state.page_shift
+            return paging.is_counted(self.shared.state, physical) & neg(law.nothing_maps_it(self.shared.state, frame))
 
     def translate(self, process: Number, virtual: Number) -> Number | None:
         return self.answer("translation", process, virtual) if self.is_answered(process, virtual) else None

@@ -59,7 +59,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "lives": ("process",),
     "uses": ("physical",),
     **dict.fromkeys(("space_numbered", "page_numbered"), ("physical", "number")),
-    **dict.fromkeys(("use", "owner", "page_of", "callers_kept_contract"), ("frame",)),
+    **dict.fromkeys(("use", "owner", "page_of", "callers_kept_contract", "gets"), ("frame",)),
     **dict.fromkeys(("taken", "block_of"), ("process", "kernel_page")),
     "size_at": ("process", "first"),
     **dict.fromkeys(("block_at", "pages_at"), ("first",)),
@@ -135,6 +135,7 @@ def unknown(run: HypothesisPool, pages_of: Number | None = None) -> law.Memory:
         frame_at=run.function("frame_at", "kernel_page", high=MOST_PAGES, gives="frame"),
         page_of=run.function("page_of", "frame", high=MOST_PAGES, gives="kernel_page"),
         callers_kept_contract=run.relation("callers_kept_contract", "frame"),
+        gets=run.function("gets", "frame"),
     )
 
 

@@ -215,8 +215,8 @@ def free_pages_refines(run: Run, symbolic: SymbolicManager) -> None:
 class ReleaseLoop:
     """The loop of exit, which releases frames that lost their last use, if `frame.allocate` gave them.
 
-    Invariant: a frame that is left to look at lost its last use, and was not released; one that was given and is no
-    longer left was released, and no others were.
+    Invariant: a frame that is left to look at is mapped no more, and was not released; one that was given, of which no
+    get is left and which is no longer left to look at, was released, and no others were.
     """
 
     def __init__(self, symbolic: SymbolicManager, process: Number) -> None:
@@ -233,10 +233,11 @@ class ReleaseLoop:
 
     def is_accounted_for(self, left_has: Property, released_has: Property, frame: Number) -> Truth:
         """Whether a frame is left to look at, or was released, if and only if it should be."""
-        lost, given = self.symbolic.manager.paging.exited.lost_its_last_use(frame), self.ended().use(frame) == law.GIVEN
+        lost, ended = self.symbolic.manager.paging.exited.lost_its_last_use(frame), self.ended()
+        goes = (ended.use(frame) == law.GIVEN) & law.no_get_is_left(ended, frame)
         left, released = left_has(frame), released_has(frame)
         not_both = implies(left, lost) & neg(left & released)
-        return not_both & implies(released, lost & given) & implies(lost & given, left | released)
+        return not_both & implies(released, lost & goes) & implies(lost & goes, left | released)
 
     def on_entry(self, run: Run, arguments: tuple[Set]) -> Measure:
         (self.left,) = arguments
@@ -247,7 +248,7 @@ class ReleaseLoop:
     def assert_invariant(self, run: Run) -> None:
         """Claims the invariant."""
         accounted_for = self.is_accounted_for(self.left.has, self.released.has, self.symbolic.at.frame)
-        run.assert_goal("each frame that lost its last use is left to look at, or was released", accounted_for)
+        run.assert_goal("each frame that is mapped no more is left to look at, or was released", accounted_for)
         self.symbolic.assert_state(self.state())
 
     def havoc(self, run: Run) -> None:

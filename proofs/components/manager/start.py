@@ -115,9 +115,11 @@ def all_identical(ones: Sequence[object], others: Sequence[object]) -> bool:
 def assert_shares_nothing(run: Run, manager: code.Manager, other: code.Manager) -> None:
     """Claims that a manager has the attributes that the proofs of its code compare, and shares none with another."""
     run.assert_goal("it has the attributes that proofs compare", vars(manager).keys() == attributes())
-    containers: list[object] = [manager.given, manager.lengths, manager.frame_at]
+    containers: list[object] = [manager.given, manager.gets, manager.lengths, manager.frame_at]
     kinds = [type(each) for each in containers]
-    run.assert_goal("each container is of its kind, and empty", kinds == [set, dict, dict] and not any(containers))
+    run.assert_goal(
+        "each container is of its kind, and empty", kinds == [set, dict, dict, dict] and not any(containers)
+    )
     parts = [*containers, manager.bitmap, manager.spaces, manager.halves, manager.paging]
     theirs = [getattr(other, name) for name in attributes() if name not in ("machine", "page_shift")]
     distinct = len({id(each) for each in (*parts, *theirs)}) == len(parts) + len(theirs)

@@ -71,7 +71,7 @@ class SymbolicManager:
         self.shared = SharedState(run, self.before)
         self.bitmap, self.spaces = LawfulBitmap(self.shared), LawfulSpaces(self.shared)
         nothing: Any = lambda key: False  # noqa: E731
-        self.given = Set(run, nothing, "frame")
+        self.given, self.gets = Set(run, nothing, "frame"), Map(run, nothing, nothing)
         self.lengths, self.frame_at = Map(run, nothing, nothing), Map(run, nothing, nothing)
         self.set_state(self.before)
         self.kept = {
@@ -82,7 +82,7 @@ class SymbolicManager:
             "halves": object(),
             "paging": LawfulPaging(self.shared),
         }
-        self.own = {"given": self.given, "lengths": self.lengths, "frame_at": self.frame_at}
+        self.own = {"given": self.given, "gets": self.gets, "lengths": self.lengths, "frame_at": self.frame_at}
         self.manager: Any = object.__new__(Manager)
         self.manager.__dict__.update(self.kept, **self.own)
 
@@ -90,6 +90,7 @@ class SymbolicManager:
         """Makes it stand for this state, of the same machine."""
         self.shared.state, self.spaces.has = s, s.lives
         self.given.has, self.given.witnesses = (lambda frame: is_frame(frame) & (s.use(frame) == law.GIVEN)), []
+        self.gets.has, self.gets.at = (lambda frame: is_frame(frame) & (s.gets(frame) != 0)), s.gets
         self.lengths.has, self.lengths.at = (lambda first: is_frame(first) & (s.block_at(first) != 0)), s.pages_at
         self.frame_at.has, self.frame_at.at = (lambda page: is_frame(page) & law.is_kernel_page(s, page)), s.frame_at
 
@@ -123,6 +124,7 @@ class SymbolicManager:
             block_at=lambda first: when(self.lengths.has(first), due.block_at(first), 0),
             pages_at=lambda first: when(self.lengths.has(first), self.lengths.at(first), 0),
             frame_at=self.frame_at.at,
+            gets=lambda frame: when(self.gets.has(frame), self.gets.at(frame), 0),
         )
         assert_same_but_ghosts(self.run, due, state, self.at, but=("free_below",))
         self._assert_contents(due)
@@ -139,6 +141,8 @@ class SymbolicManager:
         frame, page, first = self.any_keys
         given = is_frame(frame) & (due.use(frame) == law.GIVEN)
         run.assert_goal("`given` has each frame that was given, and no other", self.given.has(frame) == given)
+        got = is_frame(frame) & (due.gets(frame) != 0)
+        run.assert_goal("`gets` has each frame of which a get is left, and no other", self.gets.has(frame) == got)
         held = is_frame(page) & law.is_kernel_page(due, page)
         run.assert_goal("`frame_at` has each kernel page, and no other", self.frame_at.has(page) == held)
         begins = is_frame(first) & (due.block_at(first) != 0)

@@ -17,7 +17,7 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.primed import Renamed
-from memoracle.spec import bitmap, manager_law, manager_mappings, manager_pages, manager_ranges, paging
+from memoracle.spec import bitmap, manager_gets, manager_law, manager_mappings, manager_pages, manager_ranges, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Clause, Number, Operation, Truth, implies
 from memoracle.spec.kernel_half import process_lives
@@ -53,6 +53,19 @@ def begins_in_the_range(run: Run) -> None:
     state, first, pages, page = unknown(run), *(run.any_number(each) for each in ("first", "pages", "kernel_page"))
     run.assume(manager_pages.block_lies_in_the_range(state, first, pages), law.among(page, first, pages))
     run.assert_goal("the page is one of the range", (0 <= page) & (page < state.kernel_range))
+
+
+def frees_nothing_used(operation: Operation) -> Obligation:
+    """That an operation frees no frame that is used, of those that callers have."""
+    clause = manager_law.is_freed_after_its_last_use
+    name = f"{law_obligations.short(operation)}.frees-nothing-used"
+
+    @proved(name, "theorem", f"after {operation.name}, {clause.says}")
+    def body(run: Run) -> None:
+        before, after, _ = law_obligations.happens(run, LAW, operation)
+        run.assert_goal(clause.says, clause(manager_law.Step(before, after), run.point("frame")))
+
+    return body
 
 
 def undoes(
@@ -191,9 +204,13 @@ THEOREMS = (
     component_allows(manager_pages.shrink_pages, (*UNMAPS, *bitmap.free.guard), of_the_last_page),
     contract_is_kept(manager_mappings.map_page, manager_mappings.maps_only_allocated),
     contract_is_kept(manager_mappings.unmap),
-    contract_is_kept(law.free, law.nothing_maps_it),
+    contract_is_kept(law.free, law.nothing_maps_it, law.no_get_is_left),
+    contract_is_kept(manager_gets.get),
+    contract_is_kept(manager_gets.put),
     contract_is_kept(law.release),
     law_obligations.leaves(LAW, law.end, manager_law.nothing_of_it_is_left),
+    law_obligations.leaves(LAW, law.release, manager_law.released_frames_are_free),
+    *(frees_nothing_used(each) for each in manager_law.OPERATIONS if each is not law.free),
     *map(keeps_blocks, RANGES),
     frees_what_is_taken,
     begins_in_the_range,
@@ -201,6 +218,7 @@ THEOREMS = (
     undoes(law.allocate, law.free, lambda of: [of["frame"]]),
     undoes(law.take_table, law.give_table, lambda of: [of["frame"]]),
     undoes(manager_mappings.map_page, manager_mappings.unmap, lambda of: [of["process"], of["virtual"]]),
+    undoes(manager_gets.get, manager_gets.put, lambda of: [of["frame"]]),
     undoes(law.create, law.end, lambda of: [of["process"], of["frame"]]),
     undoes(manager_ranges.take_range, manager_ranges.give_range, lambda of: [of["process"], of["first"], of["pages"]]),
     undoes(manager_pages.begin_pages, manager_pages.end_pages, lambda of: [of["first"]]),

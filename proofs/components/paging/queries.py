@@ -47,4 +47,14 @@ def attributes_refines(run: Run, level: int) -> None:
     assert_unchanged(run, symbolic)
 
 
-CODE = (translate_refines, *attributes_refines)
+@proved("is-shown.refines", "refinement", "the code of is_shown finds whether a frame has uses, and changes nothing")
+def is_shown_refines(run: Run) -> None:
+    symbolic = unknown_code(run, any_reading(run))
+    frame = run.any_number("table")
+    shown = run.call(symbolic.code.is_shown, frame)
+    has_uses = 0 < symbolic.mappings.uses(frame << symbolic.mappings.page_shift)
+    run.assert_goal("a frame is shown if and only if it has uses", has_uses if shown else neg(has_uses))
+    assert_unchanged(run, symbolic)
+
+
+CODE = (translate_refines, *attributes_refines, is_shown_refines)
