@@ -15,6 +15,7 @@ from memoracle.spec import (
     kernel_half,
     kernel_pages,
     manager,
+    manager_gets,
     manager_mappings,
     manager_ranges,
     paging,
@@ -43,14 +44,17 @@ class AtStake:
     answers: tuple[Clause, ...] = ()
 
 
+COUNTERS = (paging.use_can_be_counted, manager_gets.get_can_be_counted)
+
+
 def guard(operation: Operation, choice: str = "", known: str = "") -> AtStake:
     """Of an operation's guard. choice: the point that the implementation chooses and the trace records.
 
     known: the points that the law leaves to a choice, but that the arguments determine. Clauses about other choices
-    concern what no trace records, and no trace has as many mappings as a counter of uses counts.
+    concern what no trace records, and no trace has as many uses of a frame as a counter counts.
     """
     hidden = set(operation.chooses) - {choice, *known.split()}
-    guards = (clause for clause in operation.guard if clause.points and clause is not paging.use_can_be_counted)
+    guards = (clause for clause in operation.guard if clause.points and clause not in COUNTERS)
     asked = [clause for clause in guards if hidden.isdisjoint(clause.points)]
     answers = tuple(clause for clause in asked if choice in clause.points)
     return AtStake(tuple(clause for clause in asked if clause not in answers), answers)
@@ -75,6 +79,8 @@ AT_STAKE: dict[type, AtStake] = {
     ),
     events.FrameReserve: joined(guard(bitmap.reserve), calls=[ALIGNED]),
     events.FrameFree: joined(guard(bitmap.free), calls=[ALIGNED, manager.takes_back_what_was_given]),
+    events.FrameGet: joined(guard(manager_gets.get), calls=[ALIGNED]),
+    events.FramePut: joined(guard(manager_gets.put), calls=[ALIGNED]),
     events.MemoryAdd: AtStake((bitmap.adds_only_what_is_missing, boot.record_has_64_bits)),
     events.FrameIsFree: joined(guard(bitmap.is_free), answers=[bitmap.tells_whether_free]),
     events.FrameFreeCount: AtStake((), (bitmap.tells_the_count,)),

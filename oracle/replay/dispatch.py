@@ -20,6 +20,7 @@ from memoracle.replay.entries import EntryReplay
 from memoracle.replay.frame_limits import FrameLimits
 from memoracle.replay.frame_queries import FrameAnswers
 from memoracle.replay.frame_runs import FrameRuns
+from memoracle.replay.frame_uses import FrameUses
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.heap import HeapReplay
 from memoracle.replay.kernel_pages import KernelPagesReplay
@@ -122,6 +123,7 @@ class Replay:
             FrameLimits(rules, self.frames),
             FrameRuns(rules, self.frames),
             *allocated,
+            FrameUses(rules, self.frames, self.pages),
             FrameAnswers(rules, self.frames),
             answers_of_ranges(rules, self.ranges),
             PageAnswers(rules, self.pages),

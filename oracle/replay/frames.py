@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, since, wrongly_failed
 from memoracle.diagnostics.levels import EXACT, Handler, Handlers, Misuses, Rules
 from memoracle.impl import boot as reference
@@ -39,6 +40,7 @@ class FrameReplay:
     bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.
     kernel_page_frames: the frames of kernel pages as far as they are known, and the line that allocated each.
     warnings: the line, and what was let pass there but is worth knowing.  uses: by frame, how many pages show it.
+    gets, got_by: by frame, how many gets of it are left, if any, and the line of the latest.
     shown_by: the words for a page that shows a frame.  ran_out: whether there was no free frame at any moment.
     unnamed: stands for a frame that is mapped but not known: one that nobody frees, if there is one.
     doubts: what a fault has left in doubt.  spread: links it to the doubts of other components.
@@ -60,6 +62,8 @@ class FrameReplay:
         self.law_of_free = law.free_trusting if self.trusting else law.free
         self.warnings: list[tuple[int, str]] = []
         self.uses: dict[int, int] = {}
+        self.gets: dict[int, int] = {}
+        self.got_by: dict[int, int] = {}
         self.shown_by: Callable[[int], str] = lambda frame: ""
         self.spread: Callable[[], None] = lambda: None
         self.allocate_within: Handler = lambda event, line: None
@@ -268,13 +272,13 @@ class FrameReplay:
             self.lines[frame] = 0
         if self.doubts.frames:
             self.doubts.frames.discard(frame)
-        return self.freed_while_mapped(frame, line) if frame in self.uses else None
+        return self.freed_while_used(frame, line) if frame in self.uses or frame in self.gets else None
 
-    def freed_while_mapped(self, frame: int, line: int) -> Finding | None:
-        """A frame was freed that pages still show: what that is the geometry says."""
-        policy, message = self.geometry.free_while_mapped, f"frame {frame} was freed while {self.shown_by(frame)}"
+    def freed_while_used(self, frame: int, line: int) -> Finding | None:
+        """A frame was freed that has uses: what that is the geometry says."""
+        policy, message = self.geometry.free_while_mapped, f"frame {frame} was freed while {self.used_by(frame)}"
         if policy == REFUSE and not self.safe:
-            clause, state = manager.nothing_maps_it, self.around(frame << self.geometry.page_shift)
+            clause, state = broken(self.violated_by_uses(frame)), self.around(frame << self.geometry.page_shift)
             return Finding(clause.name, clause.says, message, REFUSAL, state, state)
         if policy != ALLOW and frame not in self.warned:
             self.warned.add(frame)
@@ -329,14 +333,20 @@ class FrameReplay:
     def violated_by_free(self, address: int) -> Clause | None:
         frame = address >> self.geometry.page_shift
         refused = self.misaligned(address) or self.law_of_free.broken(self.state(), frame=frame)
-        return refused or self.kernel_pages_refuse(frame) or self.mappings_refuse(frame)
+        return refused or self.kernel_pages_refuse(frame) or self.uses_refuse(frame)
 
-    def mappings_refuse(self, frame: int) -> Clause | None:
-        """The clause that refuses to free a frame that pages show, where the geometry wants it."""
-        if self.geometry.free_while_mapped != REFUSE:
-            return None
-        clause, state = manager.nothing_maps_it, Holdings(uses=lambda physical: self.uses.get(physical, 0))
-        return None if clause(state, frame) else clause
+    def uses_refuse(self, frame: int) -> Clause | None:
+        """The clause that refuses to free a frame that has uses, where the geometry wants it."""
+        return self.violated_by_uses(frame) if self.geometry.free_while_mapped == REFUSE else None
+
+    def violated_by_uses(self, frame: int) -> Clause | None:
+        """The clause of a release that the uses of a frame break."""
+        state = Holdings(uses=lambda physical: self.uses.get(physical, 0), gets=self.gets_of)
+        return manager.release.broken(state, frame=frame)
+
+    def gets_of(self, frame: int) -> int:
+        """How many gets of a frame are left."""
+        return self.gets.get(frame, 0)
 
     def kernel_pages_refuse(self, frame: int) -> Clause | None:
         """The clause that refuses to free a frame of kernel pages."""
@@ -381,8 +391,15 @@ class FrameReplay:
         return f"{name} is {already}allocated{since(self.lines[frame])}{purpose}{self.mapped(frame)}"
 
     def mapped(self, frame: int) -> str:
-        """Who maps a frame, if anybody does: then it has not been released."""
-        return f"; {self.shown_by(frame)}" if frame in self.uses else ""
+        """Who uses a frame, if anybody does: then it has not been released."""
+        return f"; {self.used_by(frame)}" if frame in self.uses or frame in self.gets else ""
+
+    def used_by(self, frame: int) -> str:
+        """The words for the uses of a frame that has some."""
+        shown = [self.shown_by(frame)] if frame in self.uses else []
+        gets = self.gets_of(frame)
+        of_it = f"{counted(gets, 'get')} of it {agreeing(gets, 'is', 'are')} left{since(self.got_by.get(frame, 0))}"
+        return " and ".join([*shown, *([of_it] if gets else [])])
 
     def totals(self) -> dict[str, Any]:
         return {"free_frames": self.free_frames}

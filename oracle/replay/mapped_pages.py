@@ -114,7 +114,7 @@ class MappedPages:
                 shown[virtual] = unmapped.frame
                 if unmapped.last:
                     self.shown_at.pop(unmapped.frame, None)
-                    if release and self.frames.release(unmapped.frame, line):
+                    if release and self.release(unmapped.frame, line):
                         freed.append(unmapped.frame)
                 elif release:
                     self.withhold(unmapped.frame, line)
@@ -123,6 +123,10 @@ class MappedPages:
         self.own.forget(process)
         self.doubts.forget(process, release)
         return shown, freed
+
+    def release(self, frame: int, line: int) -> bool:
+        """Whether a frame that no page shows any more was freed: not if it has other uses."""
+        return frame not in self.frames.gets and self.frames.release(frame, line)
 
     def withhold(self, frame: int, line: int) -> None:
         """A release did not free a frame, since another page shows it."""

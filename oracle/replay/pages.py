@@ -120,7 +120,7 @@ class PageReplay(MappedPages):
         freed = False
         if unmapped.last:
             self.shown_at.pop(unmapped.frame, None)
-            freed = event.release and self.frames.release(unmapped.frame, line)
+            freed = event.release and self.release(unmapped.frame, line)
             if self.doubts.withheld:
                 self.doubts.withheld.pop(unmapped.frame, None)
         elif event.release:
@@ -151,7 +151,7 @@ class PageReplay(MappedPages):
             self.doubts.shown.pop(space_and_page(process, virtual), None)
             frame = -1 if physical is None else physical >> self.geometry.page_shift
             if event.release and frame not in self.paging.uses:
-                self.frames.release(frame, line)
+                self.release(frame, line)
             return None
         self.doubts.unmapped_again(space_and_page(process, virtual), event.release)
         before, clause = self.around(process, virtual), self.violated_by_unmap(process, virtual)

@@ -16,6 +16,9 @@ class Holdings:
     kernel_start: int = 0
     page_shift: int = 0
     uses: Callable[[int], int] = lambda physical: 0
+    gets: Callable[[int], int] = lambda frame: 0
+    exists: Callable[[int], bool] = lambda frame: True
+    is_free: Callable[[int], bool] = lambda frame: False
     free_frames: int = 0
     block_at: Callable[[int], int] = lambda first: 0
     size_at: Callable[[int, int], int] = lambda process, first: 0

@@ -98,6 +98,15 @@ class FrameFree(Action, tag="frame.free", kw_only=True):
     order: Number | UnsetType = UNSET
 
 
+class FrameGet(Action, tag="frame.get", kw_only=True):
+    address: Number
+
+
+class FramePut(Action, tag="frame.put", kw_only=True):
+    address: Number
+    release: bool = False
+
+
 class MemoryAdd(Action, tag="memory.add", kw_only=True):
     start: Number
     length: Number
@@ -276,6 +285,8 @@ AnyEvent: TypeAlias = (
     | FrameAllocate
     | FrameReserve
     | FrameFree
+    | FrameGet
+    | FramePut
     | MemoryAdd
     | FrameIsFree
     | FrameFreeCount

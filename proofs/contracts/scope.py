@@ -18,7 +18,7 @@ from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.boot import TOP, Interval, Record
 from memoracle.impl.buddy import Spaces
 from memoracle.impl.kernel_half import KernelHalf
-from memoracle.impl.manager import Machine
+from memoracle.impl.manager import Machine, Manager
 from memoracle.impl.paging import LOWER_END, Leaf
 from memoracle.impl.pte import Fields, Layout
 from memoracle.impl.runs import Runs
@@ -98,6 +98,14 @@ _SPACE_STEPS: Sequence[Step] = [
     for process in range(3)
     for name, call in (("allocate", (1,)), ("allocate", (2,)), ("free", (0, 1)), ("free", (1, 1)), ("free", (0, 2)))
 ]
+
+
+def _get_once(manager: Manager) -> bool:
+    """Makes a use of frame 1, unless there is one: so that there are few states."""
+    return not manager.gets and manager.get_frame(1)
+
+
+_GETS_ONCE: Sequence[Step] = [Step("get_frame(1)", _get_once)]
 
 
 def _memory_maps(points: int) -> list[list[Record]]:
@@ -266,11 +274,13 @@ SCOPES: Mapping[str, Scope] = {
             "virtual": (0, _KERNEL + _GIB),
             "leaf": (Leaf(_GIB, 6),),
             "release": (False,),
+            "Manager.get_frame.frame": (),  # see _GETS_ONCE
             "Manager.reserve_range.page": (),
             "Manager.allocate_range.process": (),
             "pages": (1, 2),
             "address": (_KERNEL,),
         },
+        {"Manager": _GETS_ONCE},
     ),
     "slab": Scope(
         "pages of 1 byte to 1 KiB with slots of 1 to 128 bytes, slabs of five, three and two objects",
