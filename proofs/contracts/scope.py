@@ -105,7 +105,7 @@ def _get_once(manager: Manager) -> bool:
     return not manager.gets and manager.get_frame(1)
 
 
-_GETS_ONCE: Sequence[Step] = [Step("get_frame(1)", _get_once)]
+_GETS_ONCE: Sequence[Step] = [Step("get_frame(1)", partial(_get_once))]
 
 
 def _memory_maps(points: int) -> list[list[Record]]:

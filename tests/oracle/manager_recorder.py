@@ -111,8 +111,24 @@ class Recorder:
         manager, frame = self.manager, self.random.randrange(GEOMETRY.frames + 1)
         if manager.given and self.random.random() < 0.7:
             frame = self.random.choice(sorted(manager.given))
-        if frame not in self.frames.held and frame not in manager.paging.uses:
+        if frame not in self.frames.held and frame not in manager.paging.uses and frame not in manager.gets:
             self.flip({"op": "frame.free", "address": frame * PAGE}, manager.free_frame(frame))
+
+    def frame_in_use(self) -> int:
+        """A frame, often one that was given or has gets; not one of tables or kernel pages."""
+        manager, random = self.manager, self.random
+        frames = {*range(GEOMETRY.frames + 1)} - self.frames.held - {*manager.frame_at.values()}
+        some = manager.gets.keys() or manager.given
+        return random.choice(sorted(some if some and random.random() < 0.7 else frames))
+
+    def get_frame(self) -> None:
+        frame = self.frame_in_use()
+        self.flip({"op": "frame.get", "address": frame * PAGE}, self.manager.get_frame(frame))
+
+    def put_frame(self) -> None:
+        frame, release = self.frame_in_use(), self.random.random() < 0.6
+        event = {"op": "frame.put", "address": frame * PAGE, "release": release}
+        self.flip(event, self.manager.put_frame(frame, release))
 
     def is_free(self, frame: int | None = None) -> None:
         frame = self.random.randrange(GEOMETRY.frames) if frame is None else frame
@@ -261,6 +277,8 @@ class Recorder:
 
     def allocate_pages(self) -> None:
         manager, pages = self.manager, self.random.randrange(6)
+        held = {self.address_of(page) for page in manager.frame_at}
+        in_the_way = [each for each in PLACES[4:7] if manager.translate(0, each) is not None and each not in held]
         address = manager.allocate_pages(pages)
         event = {"op": "kernel_pages.allocate", "pages": pages}
         wrong: Answers = [{"result": hex(self.address_of(other))} for other in range(17)]
@@ -270,7 +288,7 @@ class Recorder:
         first = (address - KERNEL) // PAGE
         frames = [manager.frame_at[first + at] * PAGE for at in range(pages)]
         named = {"result": hex(address), "frames": frames}
-        wrong = [named | other for other in wrong] + [said(False)]
+        wrong = [named | other for other in wrong] + ([] if in_the_way else [said(False)])
         wrong += [named | {"frames": other} for other in (frames[1:], [*frames[1:], 0], [*frames, 0], [0, *frames[1:]])]
         self.write(event, named, wrong)
 
@@ -288,6 +306,7 @@ class Recorder:
 STEPS: Sequence[Callable[[Recorder], None]] = (
     *(5 * [Recorder.allocate_frame] + 9 * [Recorder.map_some] + 3 * [Recorder.allocate_pages]),
     *(2 * [Recorder.create] + 2 * [Recorder.unmap] + 2 * [Recorder.allocate_range] + 2 * [Recorder.free_pages]),
+    *(2 * [Recorder.get_frame] + 2 * [Recorder.put_frame]),
     *(Recorder.free_frame, Recorder.is_free, Recorder.free_count, Recorder.exit, Recorder.read_entry, Recorder.dump),
     *(Recorder.reserve_range, Recorder.free_range, Recorder.size_of_range, Recorder.list_range),
     *(Recorder.translate, Recorder.attributes),

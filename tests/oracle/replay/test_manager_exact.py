@@ -50,7 +50,8 @@ KINDS = sorted({kind(each.events[place]) for each in EVERY for place, wrong in e
 
 ALWAYS_ANSWERED = {"frame.is_free", "frame.free_count"}
 OPERATIONS = {
-    *("frame.allocate", "frame.free", "frame.is_free", "frame.free_count", "process.create", "process.exit"),
+    *("frame.allocate", "frame.free", "frame.get", "frame.put", "frame.is_free", "frame.free_count"),
+    *("process.create", "process.exit"),
     *("range.allocate", "range.reserve", "range.free", "range.size", "range.list"),
     *("page.map", "page.unmap", "page.translate", "page.attributes", "kernel_pages.allocate", "kernel_pages.free"),
     *("pml4.read", "pml4.dump"),

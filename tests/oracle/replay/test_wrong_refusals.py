@@ -31,6 +31,8 @@ CALLS: dict[str, Call] = {
     "frame.allocate": Call((), op("frame.allocate"), needs=True),
     "frame.free": Call((ALLOCATED,), op("frame.free", address=2 * PAGE)),
     "frame.allocate within limits": Call((), op("frame.allocate", alignment=PAGE, below=3 * PAGE), needs=True),
+    "frame.get": Call((ALLOCATED,), op("frame.get", address=2 * PAGE)),
+    "frame.put": Call((ALLOCATED, op("frame.get", address=2 * PAGE)), op("frame.put", address=2 * PAGE)),
     "frame.reserve": Call((), op("frame.reserve", address=2 * PAGE, count=2), needs=True),
     "memory.add": Call((BOOT,), op("memory.add", start=15 * PAGE, length=PAGE)),
     "frame.is_free": Call((), op("frame.is_free", address=2 * PAGE)),

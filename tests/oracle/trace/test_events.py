@@ -114,6 +114,8 @@ BAD_NUMBERS = {
     "frame.allocate": ('{"op": "frame.allocate", "result": %s}', "result"),
     "frame.free": ('{"op": "frame.free", "address": %s}', "address"),
     "frame.free refused": ('{"op": "frame.free", "address": %s, "error": "x"}', "address"),
+    "frame.get": ('{"op": "frame.get", "address": %s}', "address"),
+    "frame.put": ('{"op": "frame.put", "address": %s, "release": true}', "address"),
     "frame.reserve address": ('{"op": "frame.reserve", "address": %s, "count": 1}', "address"),
     "frame.reserve count": ('{"op": "frame.reserve", "address": 0, "count": %s}', "count"),
     "memory.add start": ('{"op": "memory.add", "start": %s, "length": 0}', "start"),
