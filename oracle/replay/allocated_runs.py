@@ -235,7 +235,7 @@ class AllocatedRuns:
         self.remember(first, count, line, freed=True)
         if frames.doubts.frames:
             self.doubts.settle(first, count)
-        return self.freed_while_mapped(first, count, line) if frames.uses else None
+        return self.freed_while_used(first, count, line) if frames.uses or frames.gets else None
 
     def first_among(self, some: Mapping[int, int], first: int, count: int) -> int | None:
         """The first frame of a run that is among some."""
@@ -243,9 +243,14 @@ class AllocatedRuns:
             return next((frame for frame in range(first, first + count) if frame in some), None)
         return min((frame for frame in some if first <= frame < first + count), default=None)
 
-    def freed_while_mapped(self, first: int, count: int, line: int) -> Finding | None:
-        frame = self.first_among(self.frames.uses, first, count)
-        return None if frame is None else self.frames.freed_while_mapped(frame, line)
+    def freed_while_used(self, first: int, count: int, line: int) -> Finding | None:
+        frame = self.first_used(first, count)
+        return None if frame is None else self.frames.freed_while_used(frame, line)
+
+    def first_used(self, first: int, count: int) -> int | None:
+        """The first frame of a run that has uses."""
+        found = [self.first_among(some, first, count) for some in (self.frames.uses, self.frames.gets)]
+        return min((frame for frame in found if frame is not None), default=None)
 
     def freed_wrongly(self, address: int, count: int, line: int) -> Finding | None:
         first, runs = address >> self.shift, self.runs
@@ -286,8 +291,8 @@ class AllocatedRuns:
             return frames.kernel_pages_refuse(page)
         if runs.given is not None and not given_runs.frees_a_whole_run(given_of(runs), first, count):
             return given_runs.frees_a_whole_run
-        shown = self.first_among(frames.uses, first, count)
-        return None if shown is None else frames.mappings_refuse(shown)
+        used = self.first_used(first, count)
+        return None if used is None else frames.uses_refuse(used)
 
     def free_refused(self, event: events.FrameFree, first: int, count: int) -> Finding | None:
         self.frames.spread()
