@@ -159,3 +159,16 @@ def test_the_kernels_page_is_a_use_as_well(check: Callable[..., Any]) -> None:
     shown = op("page.map", virtual=hex(UPPER), physical=FRAME)
     events = [*TAKEN, shown, GET, op("page.unmap", virtual=hex(UPPER), release=True), is_free(False), RELEASE]
     assert check([*events, is_free(True)]).status == 0
+
+
+@pytest.mark.parametrize("parts", ["partial", "whole"])
+def test_runs_of_frames_have_uses_frame_by_frame(check: Callable[..., Any], small: dict[str, Any], parts: str) -> None:
+    geometry = small | {"frame_allocator": "runs", "frame_free_parts": parts, "free_while_mapped": "refuse"}
+    run = op("frame.allocate", count=2, result=2 * PAGE)
+    free = op("frame.free", address=2 * PAGE, count=2)
+    report = check([run, GET, free], "--keep-going", geometry=geometry)
+    assert report.broken == [(4, "manager.no-get-is-left")]
+    assert check([run, GET, free | {"error": "pinned"}, PUT, free, count(14)], geometry=geometry).status == 0
+    assert check([GET], geometry=geometry).broken == [(2, "manager.gets-only-allocated")]
+    single = op("frame.allocate", result=FRAME)
+    assert check([single, GET, RELEASE, is_free(True), count(14)], geometry=geometry).status == 0
