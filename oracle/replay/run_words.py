@@ -129,9 +129,8 @@ def choices(asked: RunRequest, lowest: int | None, exact: bool) -> str:
     if exact:
         return f"the lowest: {asked.at(lowest):#x}"
     longest = asked.space.pages.longest()
-    free = "1 free page" if asked.pages == 1 else f"{asked.pages:,} free pages on end"
-    which = f"any {free}{asked.limits.words}; the lowest are at {asked.at(lowest):#x}"
-    return f"{which}, and the longest free run has {counted(longest, 'page')}"
+    which = f"any free run of {counted(asked.pages, 'page')}{asked.limits.words}, the lowest at {asked.at(lowest):#x}"
+    return f"{which}; the longest has {counted(longest, 'page')}"
 
 
 def around(asked: RunRequest) -> dict[str, Any]:

@@ -273,7 +273,7 @@ def test_words(check: Callable[..., Any]) -> None:
     taken = [CREATE, allocate(4, 0), reserve(6, 1), allocate(3, 3)]
     (found,) = check(taken, geometry=RUNS).document["divergences"]
     assert found["message"] == f"3 pages at {at(3)} overlap the run of 4 pages at {at(0)}, allocated (by line 3)"
-    assert found["legal"] == f"any 3 free pages on end; the lowest are at {at(7)}, and the longest free run has 5 pages"
+    assert found["legal"] == f"any free run of 3 pages, the lowest at {at(7)}; the longest has 5 pages"
     assert found["before"]["longest_free_run"] == 5
     assert found["before"]["stretches"] == [
         {"address": at(0), "page": 0, "pages": 4, "allocated": True, "line": 3},
