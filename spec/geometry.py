@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from reprlib import repr as shortened
 from typing import Final
 
@@ -70,6 +71,15 @@ class Area:
 
 
 @dataclass(frozen=True)
+class ZoneArea:
+    """A piece of physical memory that requests name: its name, the address of its first byte, and how many."""
+
+    name: str
+    start: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Geometry:
     """The sizes of one machine; bytes and virtual addresses where not said otherwise. Raises GeometryError."""
 
@@ -90,6 +100,7 @@ class Geometry:
     frame_allocator: str = SINGLE  # what `frame.allocate` gives: one of FRAME_ALLOCATORS
     frame_max_order: int | None = None  # of the largest block of BUDDY; None: any block may be given
     frame_free_parts: str | None = None  # one of FREE_PARTS, or None: by the allocator
+    zones: tuple[ZoneArea, ...] = ()  # that a request for frames may name
     range_allocator: str = BUDDY  # what `range.allocate` gives: one of RANGE_ALLOCATORS
     range_free: str = WHOLE  # what `range.free` takes back: one of RANGE_FREE
     process_reserved: tuple[Piece, ...] = ()  # taken of every process's range at start
@@ -106,6 +117,17 @@ class Geometry:
     def page_shift(self) -> int:
         """The binary logarithm of the page size."""
         return self.page_size.bit_length() - 1
+
+    @cached_property
+    def has_runs_of_frames(self) -> bool:
+        """Whether a request for frames may name more than limits: how many, or in which zones."""
+        return self.frame_allocator != SINGLE or bool(self.zones)
+
+    @cached_property
+    def frames_of_zones(self) -> dict[str, tuple[int, int]]:
+        """By a zone's name, its first frame, and the one after its last."""
+        shift = self.page_shift
+        return {zone.name: (zone.start >> shift, zone.start + zone.bytes >> shift) for zone in self.zones}
 
     @cached_property
     def frees_whole_runs(self) -> bool:
@@ -181,13 +203,29 @@ def refuse_impossible_runs(geometry: Geometry) -> None:
     """What is said of runs of frames fits the allocator."""
     allocator, order, parts = geometry.frame_allocator, geometry.frame_max_order, geometry.frame_free_parts
     trusts = geometry.frame_free == TRUSTING
-    require(allocator == SINGLE or not trusts, "frame_free", f"{TRUSTING!r} is of frame_allocator {SINGLE!r} alone")
+    fits = not trusts or not geometry.has_runs_of_frames
+    require(fits, "frame_free", f"{TRUSTING!r} is of frame_allocator {SINGLE!r} without zones alone")
     require(order is None or allocator == BUDDY, "frame_max_order", f"it is of frame_allocator {BUDDY!r} alone")
     require(order is None or 0 <= order <= LARGEST_ORDER, "frame_max_order", f"not between 0 and {LARGEST_ORDER}")
     fits = parts is None or allocator != SINGLE
     require(fits, "frame_free_parts", f"frame_allocator {SINGLE!r} hands out frames one by one")
     known = ", ".join(map(repr, FREE_PARTS))
     require(parts is None or parts in FREE_PARTS, "frame_free_parts", f"{shortened(parts)} is not one of {known}")
+    refuse_impossible_zones(geometry)
+
+
+def refuse_impossible_zones(geometry: Geometry) -> None:
+    """Zones have names of their own and no frame in common."""
+    names = set[str]()
+    for place, zone in enumerate(geometry.zones):
+        refuse_impossible_area(f"zones[{place}]", Area(zone.start, zone.bytes), geometry)
+        require(zone.name != "", f"zones[{place}].name", "it is empty")
+        require(zone.name not in names, f"zones[{place}].name", f"{shortened(zone.name)} is the name of another, too")
+        names.add(zone.name)
+    ordered = sorted(geometry.zones, key=lambda zone: zone.start)
+    for one, other in pairwise(ordered):
+        apart = one.start + one.bytes <= other.start
+        require(apart, "zones", f"{shortened(one.name)} and {shortened(other.name)} have frames in common")
 
 
 def refuse_impossible_area(field: str, area: Area, geometry: Geometry) -> None:

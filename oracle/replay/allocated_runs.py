@@ -24,10 +24,14 @@ from memoracle.replay.frames import LINE, FrameReplay
 from memoracle.replay.run_frames import RunFrames
 from memoracle.spec import given_runs
 from memoracle.spec import runs as law
+from memoracle.spec import zones as zone_law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import BUDDY, GeometryError
 from memoracle.trace import events
 from memoracle.trace.events import number
+
+POLICY = "the reference allocates the lowest free run that fits"
+POLICY_OF_ZONES = "the reference allocates the lowest free run that fits in the first zone named that has one"
 
 
 class AllocatedRuns:
@@ -79,17 +83,19 @@ class AllocatedRuns:
         asked = self.requests.asked(event)
         if event.result is None:
             return self.allocate_failed(event, asked)
-        address, (wanted, alignment, lowest, below, _, refused) = number(event.result), asked
+        address, (wanted, alignment, lowest, below, _, refused, zones) = number(event.result), asked
         first, runs, best = address >> self.shift, self.frames.bitmap, None
         if refused is not None or isinstance(runs, Bitmap):
             return self.handed_out_wrongly(address, asked, line)
         if self.frames.exact and not self.rules.unknown_frames:
-            best = runs.allocate_run(wanted, alignment, lowest, below)
+            limits = (wanted, alignment, lowest, below)
+            best = runs.allocate_run(*limits) if zones is None else runs.allocate_zoned(zones, *limits)
             if best is not None and best << self.shift == address:
                 return self.allocated(first, wanted, line)
             if best is not None:
                 runs.free_run(best, wanted)
-        if lowest <= first <= below - wanted and not (address & self.offset or first & alignment - 1):
+        fits = lowest <= first <= below - wanted and not (address & self.offset or first & alignment - 1)
+        if fits and (zones is None or any(zone.start <= first <= zone.end - wanted for zone in zones)):
             before = {} if best is None else self.words.around(address, wanted)
             if runs.take_run(first, wanted):
                 found = self.allocated(first, wanted, line)
@@ -121,7 +127,7 @@ class AllocatedRuns:
         self.doubts.changes.append((first, count, line, freed))
 
     def allocate_failed(self, event: events.FrameAllocate, asked: Request) -> Finding | None:
-        lowest = self.runs.available.find(*asked.search)
+        lowest = self.runs.find(asked.searches)
         if lowest is None:
             self.frames.ran_out = True
             return None
@@ -156,23 +162,22 @@ class AllocatedRuns:
         return explained
 
     def lowest(self, asked: Request) -> int | None:
-        return self.runs.available.find(*asked.search) if asked.refused is None else None
+        return self.runs.find(asked.searches) if asked.refused is None else None
 
     def violated_by_answer(self, address: int, asked: Request) -> Clause | None:
         """The clause that keeps a run from being given."""
         _, lowest, below = asked.limits.frames
-        return (
-            asked.refused
-            or self.frames.misaligned(address)
-            or law.allocate.broken(
-                places_of(self.runs.runs),
-                count=asked.wanted,
-                alignment=asked.alignment,
-                lowest=lowest,
-                below=below,
-                first=address >> self.shift,
-            )
-        )
+        first = address >> self.shift
+        refused = asked.refused or self.frames.misaligned(address)
+        if refused is not None:
+            return refused
+        points = {"count": asked.wanted, "alignment": asked.alignment, "lowest": lowest, "below": below, "first": first}
+        state = places_of(self.runs.runs)
+        if asked.zones is None:
+            return law.allocate.broken(state, **points)
+        zone = self.requests.zone_of(first, asked)
+        named = zone_law.Zoned(**vars(state), is_named=lambda start, end: (start, end) in (asked.zones or ()))
+        return zone_law.allocate.broken(named, **points, start=zone.start, end=zone.end)
 
     def other_than_lowest(self, asked: Request, first: int, best: int, before: dict[str, Any]) -> Finding | None:
         """What is found at `exact` where a run fits, but a lower one does, too."""
@@ -181,9 +186,9 @@ class AllocatedRuns:
         got, due = self.words.named(first, asked.wanted), self.words.named(best, asked.wanted)
         return Finding(
             f"frame.allocate.{PREFERS}",
-            "the reference allocates the lowest free run that fits",
+            POLICY if asked.zones is None else POLICY_OF_ZONES,
             f"{got} {agreeing(asked.wanted, 'was', 'were')} allocated, but {due} {agreeing(asked.wanted, 'is', 'are')} "
-            "free and lower",
+            f"free and {'lower' if best < first else 'in a zone named before'}",
             f"{due} ({self.words.at(best)})",
             before,
             self.words.around(first << self.shift, asked.wanted),

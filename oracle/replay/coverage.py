@@ -23,9 +23,10 @@ from memoracle.spec import (
     pte,
     run_lists,
     runs,
+    zones,
 )
 from memoracle.spec.clauses import Clause, Operation
-from memoracle.spec.geometry import BUDDY, PARTIAL, RUNS, SINGLE, Geometry
+from memoracle.spec.geometry import BUDDY, PARTIAL, RUNS, Geometry
 from memoracle.trace import events
 from memoracle.trace.events import AnyEvent, Crash, Event
 
@@ -144,7 +145,7 @@ AT_STAKE_IN_RUNS: dict[type, AtStake] = {
 
 def stakes_of(geometry: Geometry) -> dict[type, AtStake]:
     """What the calls of each operation may put to the test, as this geometry hands out what it has."""
-    if geometry.range_allocator != RUNS and geometry.frame_allocator == SINGLE:
+    if geometry.range_allocator != RUNS and not geometry.has_runs_of_frames:
         return AT_STAKE
     stakes = AT_STAKE | stakes_of_frames(geometry)
     if geometry.range_allocator != RUNS:
@@ -158,16 +159,22 @@ def stakes_of(geometry: Geometry) -> dict[type, AtStake]:
 
 def stakes_of_frames(geometry: Geometry) -> dict[type, AtStake]:
     """What of these is otherwise where runs of frames are handed out."""
-    if geometry.frame_allocator == SINGLE:
+    if not geometry.has_runs_of_frames:
         return {}
     never = {
         *(() if geometry.frame_allocator == BUDDY else (given_runs.block_is_not_too_large,)),
         *(() if geometry.frees_whole_runs else (given_runs.frees_a_whole_run,)),
     }
-    return {
+    stakes = {
         kind: AtStake(tuple(clause for clause in stake.calls if clause not in never), stake.answers)
         for kind, stake in OF_RUNS.items()
     }
+    if geometry.zones:
+        chosen = AtStake(answers=(zones.zone_is_named, zones.run_lies_in_zone))
+        stakes[events.FrameAllocate] = both(stakes[events.FrameAllocate], chosen)
+        counted = AtStake(answers=(zones.tells_the_count_of_a_zone,))
+        stakes[events.FrameFreeCount] = both(AT_STAKE[events.FrameFreeCount], counted)
+    return stakes
 
 
 # At level safe no other event is judged.

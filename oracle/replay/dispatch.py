@@ -35,7 +35,7 @@ from memoracle.replay.run_queries import RunAnswers
 from memoracle.replay.run_ranges import RunReplay
 from memoracle.replay.withheld_frames import WithheldFrames
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import RUNS, SINGLE, UNDEFINED
+from memoracle.spec.geometry import RUNS, UNDEFINED
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.decoding import (
@@ -108,7 +108,8 @@ class Replay:
             events.RangeFree: self.ranges.refused_rightly,
             events.HeapDelete: heap.refused_rightly,
         }
-        allocated = () if rules.geometry.frame_allocator == SINGLE else (AllocatedRuns(rules, self.frames, of_runs),)
+        has_runs = rules.geometry.has_runs_of_frames
+        allocated = (AllocatedRuns(rules, self.frames, of_runs),) if has_runs else ()
         for each in allocated:
             self.refused_rightly[events.FrameFree] = each.refused_rightly
         self.misuse = Misuse(rules, self.warnings, self.coverage)

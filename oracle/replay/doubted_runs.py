@@ -64,7 +64,7 @@ class RunDoubts:
     def __init__(self, frames: FrameReplay) -> None:
         self.frames = frames
         self.changes: deque[tuple[int, int, int, bool]] = deque(maxlen=LATEST)
-        self.unserved: set[tuple[int, int, int, int]] = set()
+        self.unserved: set[tuple[tuple[int, int, int, int], ...]] = set()
 
     @property
     def runs(self) -> RunFrames:
@@ -77,16 +77,15 @@ class RunDoubts:
 
     # A run that was not handed out
 
-    def fits(self, asked: Request, most: int, below: int | None = None) -> list[int]:
-        """The lowest runs that fit, apart from each other and from what is in doubt: so many at the most."""
+    def fits(self, asked: Request, most: int, until: int | None = None) -> list[int]:
+        """The runs that fit, the preferred one first, apart from each other and from what is in doubt.
+
+        So many at the most, and only those that are preferred to the one that begins at `until`, if it is named.
+        """
         available, found = self.runs.available, list[tuple[int, int]]()
-        wanted, alignment, lowest, end = asked.search
+        wanted, searches = asked.wanted, until_found(asked.searches, until)
         doubted = [frame for frame in self.frames.doubts.frames if available.remove(frame, frame + 1)]
-        end = end if below is None else min(end, below)
-        while len(found) < most:
-            first = available.find(wanted, alignment, lowest, end)
-            if first is None:
-                break
+        while len(found) < most and (first := self.runs.find(searches)) is not None:
             available.remove(first, first + wanted)
             found.append((first, first + wanted))
         for first, last in found:
@@ -100,19 +99,19 @@ class RunDoubts:
         self.frames.spread()
         doubts = self.frames.doubts
         fits = self.fits(asked, max(FEW, -doubts.unnamed) + 1)
-        if len(fits) <= max(0, -doubts.unnamed) or asked.search in self.unserved:
+        if len(fits) <= max(0, -doubts.unnamed) or asked.searches in self.unserved:
             return True
         if len(fits) <= FEW and len(fits) * asked.wanted <= MOST_DOUBTED:
             doubts.lose(frame for first in fits for frame in range(first, first + asked.wanted))
         else:
-            self.unserved.add(asked.search)
+            self.unserved.add(asked.searches)
         return False
 
     def explains_passing_over(self, asked: Request, first: int) -> bool:
         """Whether no lower run fits but what the implementation seems to take for allocated; from now on it is."""
         self.frames.spread()
         doubts = self.frames.doubts
-        lower = [run for run in self.fits(asked, FEW + 1) if run < first]
+        lower = self.fits(asked, FEW + 1, first)
         known = len(lower) <= max(0, -doubts.unnamed)
         if len(lower) <= FEW and len(lower) * asked.wanted <= MOST_DOUBTED:
             doubts.lose(frame for run in lower for frame in range(run, run + asked.wanted))
@@ -184,3 +183,13 @@ class RunDoubts:
 
     def address(self, frame: int) -> int:
         return frame << self.frames.geometry.page_shift
+
+
+def until_found(searches: tuple[tuple[int, int, int, int], ...], first: int | None) -> list[tuple[int, int, int, int]]:
+    """The searches, up to what they find before a run that begins here."""
+    before = list[tuple[int, int, int, int]]()
+    for wanted, alignment, lowest, below in searches:
+        if first is not None and lowest <= first < below:
+            return [*before, (wanted, alignment, lowest, first + wanted - 1)]
+        before.append((wanted, alignment, lowest, below))
+    return before

@@ -55,7 +55,7 @@ def limits_of(event: events.FrameAllocate, geometry: Geometry) -> Limits:
 def refuse_unknown_arguments(event: events.FrameAllocate | events.FrameFree, geometry: Geometry) -> None:
     """Raises MalformedLine for an argument that the geometry's allocator of frames does not have."""
     for key in ("count", "order", "zone"):
-        if getattr(event, key, UNSET) is not UNSET:
+        if getattr(event, key, UNSET) is not UNSET and not (key == "zone" and geometry.zones):
             why = "it has no zones" if key == "zone" else f'its frame_allocator, "{geometry.frame_allocator}", has none'
             raise MalformedLine(f"{key}: no such argument in this geometry: {why}")
 

@@ -6,23 +6,35 @@ A wrong answer changes nothing, but is remembered, so that one fault is named on
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
+
+from msgspec import UNSET
 
 from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import REFUSAL, Finding, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
+from memoracle.proofs.abstraction.objects import places_of
+from memoracle.replay.frame_requests import zone_named
 from memoracle.replay.frames import FrameReplay
+from memoracle.replay.run_frames import RunFrames
 from memoracle.spec import bitmap as law
+from memoracle.spec import zones as zone_law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
 from memoracle.trace.events import number
+from memoracle.trace.quoting import quoted
 
 
 class FrameAnswers:
-    """What is asked of the frames of one trace."""
+    """What is asked of the frames of one trace.
+
+    off: by how many the last wrong count of a zone differed.
+    """
 
     def __init__(self, rules: Rules, frames: FrameReplay) -> None:
         self.rules = rules
         self.frames = frames
+        self.off: dict[str, int] = {}
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -70,10 +82,39 @@ class FrameAnswers:
     def violated_by_is_free(self, address: int) -> Clause | None:
         return law.is_free.broken(self.frames.state(), frame=address >> self.frames.geometry.page_shift)
 
+    def free_count_of_zone(self, event: events.FrameFreeCount, name: str) -> Finding | None:
+        """What is wrong with the count of a zone; how far it is off is remembered, and not named again."""
+        zone, answer = zone_named(name, self.rules.geometry), event.result
+        bitmap, doubts = self.frames.bitmap, self.frames.doubts
+        assert isinstance(bitmap, RunFrames)
+        state = places_of(bitmap.runs)
+        free = cast("int", state.free_below(zone.end)) - cast("int", state.free_below(zone.start))
+        if answer is None:
+            says = "asking for the number of free frames always succeeds"
+            return wrongly_failed("frame.free_count", event.error, f"{free:,}", says, self.frames.totals())
+        counted_now, clause = number(answer), zone_law.tells_the_count_of_a_zone
+        if self.rules.hides_frames:
+            if 0 <= counted_now <= free:
+                return None
+        elif clause(state, zone.start, zone.end, counted_now):
+            self.off.pop(name, None)
+            return None
+        self.frames.spread()
+        least, most, off = free - doubts.missing, free + doubts.surplus, counted_now - free
+        if least <= counted_now <= most or off == self.off.get(name) or off in doubts.offsets:
+            return None
+        self.off[name] = off
+        said = f"{counted(counted_now, 'frame')} {agreeing(counted_now, 'is', 'are')}"
+        message = f"it says that {said} free in the zone {quoted(name)}, but {free:,} {agreeing(free, 'is', 'are')}"
+        legal = f"at most {free:,}" if self.rules.hides_frames else f"{free:,}"
+        return Finding(clause.name, clause.says, message, legal, self.frames.totals(), self.frames.totals())
+
     def free_count(self, event: events.FrameFreeCount, line: int) -> Finding | None:
         answer = None if event.result is None else number(event.result)
         if self.rules.safe:
             return None
+        if event.zone is not UNSET:
+            return self.free_count_of_zone(event, event.zone)
         free = self.frames.free_frames
         if answer is None:
             says = "asking for the number of free frames always succeeds"

@@ -6,15 +6,17 @@ from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from memoracle.replay.frame_limits import Limits, limits_of
+from memoracle.impl.zones import Zone
+from memoracle.replay.frame_limits import Limits, limits_of, refuse_unknown_arguments
 from memoracle.spec import given_runs
 from memoracle.spec import runs as law
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import BUDDY, Geometry
+from memoracle.spec.geometry import BUDDY, SINGLE, Geometry
 from memoracle.trace import events
 from memoracle.trace.decoding import MalformedLine
 from memoracle.trace.events import number
+from memoracle.trace.quoting import quoted
 
 HUGE = 65  # an order of more frames than 64-bit addresses reach: no larger one is told apart
 MOST_KEPT = 1 << 10  # requests that name nothing but how many
@@ -23,7 +25,8 @@ MOST_KEPT = 1 << 10  # requests that name nothing but how many
 class Request(NamedTuple):
     """wanted: how many frames.  alignment, lowest, below: of the run, in frames.  limits: the same in bytes, as named.
 
-    refused: the clause by which the law refuses it, whatever is free.
+    refused: the clause by which the law refuses it, whatever is free.  zones: those that are named, in order of
+    preference, if any are.
     """
 
     wanted: int
@@ -32,10 +35,17 @@ class Request(NamedTuple):
     below: int
     limits: Limits
     refused: Clause | None
+    zones: tuple[Zone, ...] | None = None
 
     @property
-    def search(self) -> tuple[int, int, int, int]:
-        return self.wanted, self.alignment, self.lowest, self.below
+    def searches(self) -> tuple[tuple[int, int, int, int], ...]:
+        """Of what is looked for, in order of preference: how many frames, their alignment, and within which."""
+        if self.zones is None:
+            return ((self.wanted, self.alignment, self.lowest, self.below),)
+        return tuple(
+            (self.wanted, self.alignment, max(self.lowest, zone.start), min(self.below, zone.end))
+            for zone in self.zones
+        )
 
 
 class Requests:
@@ -46,6 +56,7 @@ class Requests:
 
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
+        self.is_single = geometry.frame_allocator == SINGLE
         self.of_blocks = geometry.frame_allocator == BUDDY
         self.rounds_frees = self.of_blocks and geometry.frees_whole_runs
         order = geometry.frame_max_order
@@ -59,17 +70,26 @@ class Requests:
         return self.limited(event)
 
     def limited(self, event: events.FrameAllocate) -> Request:
-        if event.zone is not UNSET:
-            raise MalformedLine("zone: no such argument in this geometry: it has no zones")
+        if self.is_single:
+            refuse_unknown_arguments(event, self.geometry)
+        zones = None if event.zone is UNSET else tuple(zone_named(name, self.geometry) for name in names(event.zone))
         wanted, limits = self.wanted(event), limits_of(event, self.geometry)
         alignment, lowest, below = limits.frames
         if self.of_blocks and wanted > 0 < alignment:
             alignment = max(alignment, wanted)
         refused = self.refused(wanted, limits.alignment)
-        request = Request(wanted, alignment, lowest, min(below, self.geometry.frames), limits, refused)
-        if event.alignment is event.from_ is event.below is event.order is UNSET and len(self.plain) < MOST_KEPT:
+        request = Request(wanted, alignment, lowest, min(below, self.geometry.frames), limits, refused, zones)
+        is_plain = event.alignment is event.from_ is event.below is event.order is event.zone is UNSET
+        if is_plain and len(self.plain) < MOST_KEPT:
             self.plain[event.count] = request
         return request
+
+    def zone_of(self, first: int, asked: Request) -> Zone:
+        """Of the zones that are named one that a frame lies in; else any such zone, or one that is named, or none."""
+        others = (Zone(*frames) for frames in self.geometry.frames_of_zones.values())
+        zones = asked.zones or ()
+        inside = (zone for zone in (*zones, *others) if zone.start <= first < zone.end)
+        return next(inside, next(iter(zones), Zone(0, 0)))
 
     def refused(self, wanted: int, alignment: int) -> Clause | None:
         """The clause by which the law refuses a request as it is made; the alignment is in bytes."""
@@ -86,10 +106,26 @@ class Requests:
 
     def given_back(self, event: events.FrameFree) -> int:
         """How many frames a free gives back: a whole block was rounded up, a part of one is none."""
+        if self.is_single:
+            refuse_unknown_arguments(event, self.geometry)
         if event.order is UNSET and not self.rounds_frees:
             return 1 if event.count is UNSET else number(event.count)
         count = said(event)
         return rounded(count) if self.rounds_frees else count
+
+
+def names(zone: str | list[str]) -> list[str]:
+    return [zone] if isinstance(zone, str) else zone
+
+
+def zone_named(name: str, geometry: Geometry) -> Zone:
+    """Raises MalformedLine for a zone that the geometry has not."""
+    if not geometry.zones:
+        raise MalformedLine("zone: no such argument in this geometry: it has no zones")
+    if name not in geometry.frames_of_zones:
+        known = ", ".join(map(quoted, geometry.frames_of_zones))
+        raise MalformedLine(f"zone: {quoted(name)} is none of this geometry's zones: {known}")
+    return Zone(*geometry.frames_of_zones[name])
 
 
 def said(event: events.FrameAllocate | events.FrameFree) -> int:

@@ -14,7 +14,9 @@ from memoracle.replay.run_frames import RunFrames
 from memoracle.spec import addresses, given_runs, manager
 from memoracle.spec import bitmap as frame_law
 from memoracle.spec import runs as law
+from memoracle.spec import zones as zone_law
 from memoracle.spec.clauses import Clause
+from memoracle.trace.quoting import quoted
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,28 @@ class RunWords:
                 ),
             ),
             (law.run_lies_in_reach, lambda: f"{run} {agreeing(count, 'is', 'are')} outside the bitmap, which {reach}"),
+            (zone_law.zone_is_named, lambda: f"{run}: {self.zone_in_words(first, asked)}"),
+            (zone_law.run_lies_in_zone, lambda: f"{run}: {self.zone_in_words(first + count - 1, asked)}"),
             (given_runs.frees_a_whole_run, lambda: self.no_whole_run(first, count)),
         )
 
     @property
     def page(self) -> int:
         return self.frames.geometry.page_size
+
+    def zone_in_words(self, frame: int, asked: Request | None) -> str:
+        """In which zone a frame lies, and which ones were named."""
+        geometry, shift = self.frames.geometry, self.frames.geometry.page_shift
+        zones = geometry.frames_of_zones.items()
+        inside = next((name for name, (start, end) in zones if start <= frame < end), None)
+        wanted = () if asked is None else asked.zones or ()
+        named = ", ".join(
+            f"{quoted(name)} ({start << shift:#x} to {(end << shift) - 1:#x})"
+            for name, (start, end) in zones
+            if (start, end) in wanted
+        )
+        lies = "in no zone" if inside is None else f"in the zone {quoted(inside)}"
+        return f"frame {frame} lies {lies}; {f'asked for: {named}' if named else 'no zone was asked for'}"
 
     def in_the_way(self, first: int, count: int, clause: Clause) -> str:
         """The first frame by which a run is not as a clause wants it, and the line that it comes from."""
@@ -140,6 +158,7 @@ class RunWords:
         limits = asked.limits.words.removeprefix("a free frame")
         alignment = "" if asked.alignment == asked.limits.frames[0] else ", aligned to its size"
         run = "free frame" if asked.wanted == 1 else f"free run of {counted(asked.wanted, 'frame')}"
+        limits += "" if asked.zones is None else ", in one of the zones named"
         return f"any {run}{limits}{alignment}; the lowest begins at {which}; {self.longest_in_words()}"
 
     # State

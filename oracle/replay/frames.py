@@ -27,7 +27,7 @@ from memoracle.replay.run_frames import RunFrames, booted
 from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import ALLOW, REFUSE, SINGLE, TRUSTING, Geometry
+from memoracle.spec.geometry import ALLOW, REFUSE, TRUSTING, Geometry
 from memoracle.trace import events
 from memoracle.trace.events import number
 
@@ -53,7 +53,7 @@ class FrameReplay:
         """Every frame of the geometry is usable, as long as no `boot` says otherwise. Raises GeometryError."""
         self.rules = rules
         self.geometry = geometry = rules.geometry
-        refuse_more_than_memory(geometry, (BITMAP if geometry.frame_allocator == SINGLE else MARK) + LINE)
+        refuse_more_than_memory(geometry, (BITMAP if not geometry.has_runs_of_frames else MARK) + LINE)
         self.frame_at = geometry.frame_at
         self.safe = rules.safe
         self.exact = rules.level == EXACT and not rules.private_frames
@@ -89,7 +89,7 @@ class FrameReplay:
     def start(self, records: Iterable[Record]) -> None:
         """The frames that exist are those of a memory map."""
         geometry = self.geometry
-        if geometry.frame_allocator == SINGLE:
+        if not geometry.has_runs_of_frames:
             never_free, shift = geometry.never_free_frames, geometry.page_shift
             bitmap = reference.boot(list(records), shift, geometry.frames, never_free, self.trusting)
             bitmap.reopened = Lowest(bitmap.reopened)

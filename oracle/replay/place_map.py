@@ -83,6 +83,10 @@ class PlaceMap:
             least, more = (middle, more) if self.marks.find(b"\1" * middle) >= 0 else (least, middle)
         return least
 
+    def below(self, place: int) -> int:
+        """How many places below this one are in the set."""
+        return self.marks.count(IN, 0, max(place, 0))
+
     def next_in(self, place: int) -> int:
         """The first place from this one on that is in the set; past all places, if none is."""
         found = self.marks.find(IN, max(place, 0))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from memoracle.impl import zones
 from memoracle.impl.boot import Interval, Record, usable_pages, without
 from memoracle.impl.runs import Runs
+from memoracle.impl.zones import Zone
 from memoracle.replay.place_map import PlaceMap, Spans
 from memoracle.spec.geometry import Geometry
 
@@ -117,6 +119,11 @@ class RunFrames:
                 if start < end:
                     self.given[start] = end - start
 
+    def find(self, searches: Iterable[tuple[int, int, int, int]]) -> int | None:
+        """The first frame of the lowest run that the first search finds which finds any."""
+        found = (self.available.find(*search) for search in searches)
+        return next((first for first in found if first is not None), None)
+
     # As a bitmap has it
 
     def is_free(self, frame: int) -> bool:
@@ -142,6 +149,15 @@ class RunFrames:
         if first is not None and self.given is not None:
             self.given[first] = count
         return first
+
+    def allocate_zoned(self, named: Sequence[Zone], count: int, alignment: int, lowest: int, below: int) -> int | None:
+        """Likewise, in the first of the zones that can serve."""
+        found = zones.allocate(self.runs, named, count, alignment, lowest, below)
+        if found is None:
+            return None
+        if self.given is not None:
+            self.given[found[1]] = count
+        return found[1]
 
     def take(self, frame: int) -> bool:
         """Allocates just this frame; False if it is not free."""

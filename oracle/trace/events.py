@@ -118,6 +118,7 @@ class FrameIsFree(Question, tag="frame.is_free", kw_only=True):
 
 
 class FrameFreeCount(Question, tag="frame.free_count", kw_only=True):
+    zone: str | UnsetType = UNSET
     result: Number | None = None
 
 

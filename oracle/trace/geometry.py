@@ -23,6 +23,7 @@ from memoracle.spec.geometry import (
     GeometryError,
     Piece,
     Range,
+    ZoneArea,
     preset,
     require,
 )
@@ -35,6 +36,7 @@ BESIDE: Final[Mapping[str, Sequence[str]]] = {
     "frames": ("page_size", "physical_address_bits"),
     "kernel_image_frames": ("frames",),
     "never_free": ("page_size", "frames"),
+    "zones": ("page_size", "frames"),
     "kernel_range": ("page_size",),
     "kernel_reserved": ("kernel_range",),
     "process_range": ("page_size",),
@@ -174,6 +176,18 @@ def areas(field: str, value: object) -> tuple[Area, ...]:
     return tuple(Area(*pair(name, content, "start", "bytes")) for name, content in each(field, value))
 
 
+def zones(field: str, value: object) -> tuple[ZoneArea, ...]:
+    return tuple(zone(name, content) for name, content in each(field, value))
+
+
+def zone(field: str, value: object) -> ZoneArea:
+    """A named area of physical memory."""
+    keys = table(field, value)
+    require("name" in keys, f"{field}.name", "missing")
+    name = text(f"{field}.name", keys.pop("name"))
+    return ZoneArea(name, *pair(field, keys, "start", "bytes"))
+
+
 def policies(field: str, value: object) -> tuple[tuple[str, str], ...]:
     """What is said of each operation that is named."""
     said = table(field, value)
@@ -197,6 +211,7 @@ READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "frame_allocator": text,
     "frame_max_order": number,
     "frame_free_parts": text,
+    "zones": zones,
     "frame_free": text,
     "heap_alignment": number_or_text,
     "free_while_mapped": text,

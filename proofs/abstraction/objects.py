@@ -133,6 +133,9 @@ def places_of(runs: Any) -> runs_law.Places:
         return has(runs.available, place)
 
     def free_below(place: Any) -> Number:
+        if hasattr(runs.available, "below"):
+            free: Number = runs.available.below(place)
+            return free
         return sum(bool(is_free(below)) for below in range(place))
 
     return runs_law.Places(

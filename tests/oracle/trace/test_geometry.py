@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memoracle.spec.geometry import Area, Geometry, GeometryError, Piece, Range, preset
+from memoracle.spec.geometry import Area, Geometry, GeometryError, Piece, Range, ZoneArea, preset
 from memoracle.trace.geometry import geometry_from, load_geometry, number
 
 KERNEL = 0xFFFFFFFF00000000
@@ -32,6 +32,7 @@ def test_every_key_can_be_given() -> None:
         "frame_allocator": "buddy",
         "frame_max_order": "0x2",
         "frame_free_parts": "partial",
+        "zones": [{"name": "low", "start": 0, "bytes": "0x40000000"}],
         "physical_address_bits": 40,
         "kernel_range": {"start": "0xffff800000000000", "pages": 4},
         "kernel_reserved": [{"page": 2, "pages": 2}, {"page": 0, "pages": 1}],
@@ -71,6 +72,7 @@ def test_every_key_can_be_given() -> None:
         frame_allocator="buddy",
         frame_max_order=2,
         frame_free_parts="partial",
+        zones=(ZoneArea("low", 0, 1 << 30),),
     )
     assert read.never_free_frames == ((0, 1), (2, 4))
 
