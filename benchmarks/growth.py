@@ -109,7 +109,7 @@ def heap_states(addresses: int) -> int:
     """The blocks of one or two bytes that can live at so many addresses."""
     points = dict.fromkeys(("address", "byte", "block", "other"), range(1, addresses + 1))
     functions = {"is_live": ("block",), "size": ("block",), "block_at": ("byte",)}
-    domain = Domain({**points, "size": (1, 2)}, functions, {"size": lambda s, at: s.is_live(*at)})
+    domain = Domain({**points, "size": (1, 2), "alignment": (1,)}, functions, {"size": lambda s, at: s.is_live(*at)})
     return sum(1 for _ in reached(Variant(heap.nothing(12, 1), heap.OPERATIONS, (), domain)))
 
 

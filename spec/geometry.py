@@ -80,6 +80,16 @@ class ZoneArea:
 
 
 @dataclass(frozen=True)
+class Arena:
+    """The memory of a heap, and what it loses of it; bytes. See `spec/heap_room.py`."""
+
+    start: int  # the address of the first byte
+    bytes: int
+    overhead: int = 0  # that may be lost of each block
+    minimum: int = 0  # the least that a block takes
+
+
+@dataclass(frozen=True)
 class Geometry:
     """The sizes of one machine; bytes and virtual addresses where not said otherwise. Raises GeometryError."""
 
@@ -104,6 +114,8 @@ class Geometry:
     range_allocator: str = BUDDY  # what `range.allocate` gives: one of RANGE_ALLOCATORS
     range_free: str = WHOLE  # what `range.free` takes back: one of RANGE_FREE
     process_reserved: tuple[Piece, ...] = ()  # taken of every process's range at start
+    heap_arena: Arena | None = None  # all that the heap has; None: it gets frames as it needs them
+    heap_fragments: bool = False  # whether freed neighbours in the arena need not merge
     misuse: tuple[tuple[str, str], ...] = ()  # operations, and what comes of a call that the law refuses: one of MISUSE
 
     def __post_init__(self) -> None:
@@ -299,6 +311,11 @@ def refuse_impossible_heap(geometry: Geometry) -> None:
         require(is_power_of_two(alignment), "heap_alignment", f"{alignment} is no power of two")
     else:
         require(alignment == NATURAL, "heap_alignment", f"neither {NATURAL!r} nor a number of bytes")
+    arena = geometry.heap_arena
+    if arena is not None:
+        require(arena.bytes > 0, "heap_arena.bytes", "it is not positive")
+        last = arena.start + arena.bytes - 1
+        require(last < ADDRESS_SPACE, "heap_arena", f"{arena.start:#x} to {last:#x} is not within 64-bit addresses")
 
 
 def refuse_impossible_policies(geometry: Geometry) -> None:

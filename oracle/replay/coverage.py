@@ -115,6 +115,7 @@ AT_STAKE: dict[type, AtStake] = {
     events.PteDecode: joined(guard(pte.decode), answers=pte.READ),
     events.HeapNew: guard(heap.new, "address"),
     events.HeapDelete: guard(heap.delete),
+    events.HeapResize: guard(heap.resize, "address"),
 }
 # Where the allocator hands out runs of frames.
 OF_RUNS: dict[type, AtStake] = {
@@ -190,6 +191,7 @@ JUDGED_FOR_SAFETY = (
     events.KernelPagesFree,
     events.HeapNew,
     events.HeapDelete,
+    events.HeapResize,
 )
 
 

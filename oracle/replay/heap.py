@@ -1,162 +1,210 @@
 """Replays `heap.*` on the law itself: where a block lies is the implementation's choice, so no reference is asked.
 
-The clauses speak of every byte of a new block, but it is enough to ask of one: the first that may belong to a live one.
+The clauses speak of every byte of a new block. That it is enough to look at the blocks next to it is proved
+(`heap.neighbours-decide`); where that does not tell, one byte is asked for: the first that may belong to a live block.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from msgspec import UNSET, UnsetType
 
-from sortedcontainers import SortedList
-
-from memoracle.console.counted import agreeing, counted
-from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, since, wrongly_failed
+from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.replay.exhaustion import exhausted
 from memoracle.replay.frames import FrameReplay
+from memoracle.replay.heap_words import HeapWords, Request
+from memoracle.replay.live_blocks import LiveBlocks
 from memoracle.replay.owed_frees import OwedFrees
 from memoracle.replay.process_ranges import AnyRanges
 from memoracle.spec import heap as law
+from memoracle.spec import heap_room
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import NATURAL
 from memoracle.trace import events
 from memoracle.trace.events import number
 
+Number = int | str
 REMEMBERED = 1 << 16  # deleted blocks, at the most, whose line is known
-
-
-@dataclass(frozen=True)
-class Block:
-    """How many bytes were asked for, and in which line."""
-
-    size: int
-    line: int
+WITHIN, IN_ARENA, IS_ALIGNED = law.lies_within_addresses.holds, law.lies_in_the_arena.holds, law.is_aligned.holds
+LIES_BETWEEN, IS_LIVE = law.lies_between.holds, law.deletes_a_live_block.holds
 
 
 class HeapReplay:
     """The live blocks of one trace.
 
-    blocks: by address.  starts: the addresses of those that have bytes, which are disjoint.  deleted: by address, the
-    line that last deleted a block there, of the latest.  owed: the addresses of blocks that were handed out
-    and are not among the live ones, since another one overlaps them or they cannot be there.  disputed: the addresses
-    of live blocks that were handed out wrongly.
+    deleted: by address, the line that last deleted a block there, or moved it, of the latest.  owed: the addresses of
+    blocks that were handed out and are not among the live ones, since another one overlaps them or they cannot be
+    there.  disputed: the addresses of live blocks that were handed out wrongly.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, ranges: AnyRanges) -> None:
         self.rules = rules
         self.frames = frames
         self.ranges = ranges
-        self.blocks: dict[int, Block] = {}
-        self.starts: SortedList[int] = SortedList()
+        self.live = LiveBlocks(rules.geometry)
+        self.state = self.live.state
         self.deleted: dict[int, int] = {}
         self.owed = OwedFrees[int]()
         self.disputed: set[int] = set()
-        geometry = rules.geometry
-        alignment = law.NATURAL if geometry.heap_alignment == NATURAL else int(geometry.heap_alignment)
-        self.state = law.Heap(
-            page_shift=geometry.page_shift,
-            alignment=alignment,
-            is_live=self.blocks.__contains__,
-            size=lambda address: self.blocks[address].size if address in self.blocks else 0,
-            block_at=self.block_at,
-        )
+        self.words = HeapWords(self.live, frames, self.deleted)
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
-        return {events.HeapNew: self.new, events.HeapDelete: self.delete}
+        return {events.HeapNew: self.new, events.HeapDelete: self.delete, events.HeapResize: self.resize}
 
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""
         return {
+            events.HeapNew: self.violated_by_new,
             events.HeapDelete: lambda event, line: law.delete.broken(self.state, address=number(event.address)),
+            events.HeapResize: self.violated_by_resize,
         }
 
-    def block_at(self, byte: Any) -> int:
-        """The last address at or below a byte where a block that has bytes starts; 0 if there is none."""
-        place = self.starts.bisect_right(byte)
-        return self.starts[place - 1] if place else 0
+    def violated_by_new(self, event: events.HeapNew, line: int) -> Clause | None:
+        return law.new.broken(self.state, alignment=self.alignment(event.alignment, number(event.bytes)))
+
+    def violated_by_resize(self, event: events.HeapResize, line: int) -> Clause | None:
+        alignment = self.alignment(event.alignment, number(event.bytes))
+        return law.resize.broken(self.state, block=number(event.address), alignment=alignment)
+
+    def alignment(self, named: Number | UnsetType, size: int) -> int:
+        """The alignment that is named, or else that of the size."""
+        return self.live.alignment_of(size) if named is UNSET else number(named)
 
     # heap.new
 
     def new(self, event: events.HeapNew, line: int) -> Finding | None:
         size = number(event.bytes)
+        alignment = self.alignment(event.alignment, size)
         if event.result is None:
-            return self.new_failed(event, size)
+            return self.failed(Request(law.new, size, alignment), event.error)
         address = number(event.result)
-        byte = self.contested(address, size)
-        clause = law.new.broken(self.state, size=size, address=address, byte=byte)
+        if event.alignment is UNSET and self.fits(size, alignment, address):
+            self.live.add(address, size, line)
+            return None
+        byte = self.live.contested(address, size)
+        clause = law.new.broken(self.state, size=size, alignment=alignment, address=address, byte=byte)
+        return self.made(Request(law.new, size, alignment), address, byte, clause, line)
+
+    def fits(self, size: int, alignment: int, address: int) -> bool:
+        """Whether a block, whose alignment is a power of two, may be made there: then its neighbours tell so."""
+        state, live = self.state, self.live
+        before, after = live.starts.around(address)
+        return bool(
+            address not in live.sizes
+            and LIES_BETWEEN(state, size, address, before or 0, law.ADDRESSES if after is None else after)
+            and WITHIN(state, size, address)
+            and (live.gaps is None or IN_ARENA(state, size, address))
+            and IS_ALIGNED(state, alignment, address)
+        )
+
+    def made(self, asked: Request, address: int, byte: int, clause: Clause | None, line: int) -> Finding | None:
+        """What comes of a block that was made, in the place of the one that was resized.
+
+        clause: what the law has against it.
+        """
+        finding, before = None, None
+        if clause is not None:
+            before, message = self.words.around(address), self.words.describe(clause, asked, address, byte)
+        if asked.block in self.live:
+            self.live.remove(asked.block)
+            self.disputed.discard(asked.block)
+            if asked.block != address:
+                self.remember(asked.block, line)
         if clause is None:
-            self.add(address, Block(size, line))
-            return None
-        before, message = self.around(address), self.describe(clause, size, address, byte)
-        self.adopt(clause, size, address, line)
-        return Finding(clause.name, clause.says, message, self.choices(size), before, self.around(address))
-
-    def new_failed(self, event: events.HeapNew, size: int) -> Finding | None:
-        pages = -(-size // self.rules.geometry.page_size)
-        if size <= 0 or self.rules.lacking_passes or exhausted(self.frames, self.ranges, pages):
-            return None
-        says = "a block is found as long as frames and kernel range are left"
-        return wrongly_failed(law.new.name, event.error, self.choices(size), says, self.totals())
-
-    def contested(self, address: int, size: int) -> int:
-        """The lowest byte of those asked for that belongs to a live block, if one does; else any of them."""
-        if law.has_byte(self.state, self.block_at(address), address):
-            return address
-        place = self.starts.bisect_right(address)
-        return self.starts[place] if place < len(self.starts) and self.starts[place] < address + size else address
-
-    def add(self, address: int, block: Block) -> None:
-        self.blocks[address] = block
-        if block.size:
-            self.starts.add(address)
-
-    def remove(self, address: int) -> None:
-        self.disputed.discard(address)
-        if self.blocks.pop(address).size:
-            self.starts.remove(address)
+            self.live.add(address, asked.size, line)
+        else:
+            self.adopt(clause, asked.size, address, line)
+            legal, after = self.words.choices(asked), self.words.around(address)
+            finding = Finding(clause.name, clause.says, message, legal, before or {}, after)
+        if address in self.live:
+            self.live.aligned[address] = asked.alignment
+        return finding
 
     def adopt(self, clause: Clause, size: int, address: int, line: int) -> None:
         """The block is there now, and whoever has live ones in its place deletes them, too."""
-        if clause is law.lies_within_addresses:
+        if not law.lies_within_addresses(self.state, size, address):
             self.owed.add(address)
             return
-        byte = self.contested(address, size)
+        byte = self.live.contested(address, size)
         while not law.is_disjoint(self.state, size, address, byte):
-            self.displace(self.block_at(byte))
-            byte = self.contested(address, size)
-        if address in self.blocks:
+            self.displace(self.live.block_at(byte))
+            byte = self.live.contested(address, size)
+        if address in self.live:
             self.displace(address)
-        self.add(address, Block(size, line))
+        self.live.add(address, size, line)
         self.disputed.add(address)
 
     def displace(self, address: int) -> None:
+        self.doubt(address)
         self.remove(address)
         self.owed.add(address)
+
+    def doubt(self, address: int) -> None:
+        """A live block will be among these no longer, but may still have its bytes."""
+        if self.live.gaps is not None:
+            self.live.gaps.doubt(address, self.live.end_of(address))
+
+    def remove(self, address: int) -> None:
+        self.disputed.discard(address)
+        self.live.remove(address)
+
+    # What fails
+
+    def failed(self, asked: Request, error: object) -> Finding | None:
+        """A request that failed although nothing is wrong with it."""
+        if asked.size <= 0 or self.rules.safe:
+            return None
+        if self.live.room is not None:
+            return self.failed_in_arena(self.live.room, asked, error)
+        pages = -(-asked.size // self.rules.geometry.page_size)
+        if self.rules.lacking_passes or exhausted(self.frames, self.ranges, pages):
+            return None
+        says = "a block is found as long as frames and kernel range are left"
+        return wrongly_failed(asked.operation.name, error, self.words.choices(asked), says, self.words.totals())
+
+    def failed_in_arena(self, room: heap_room.Room, asked: Request, error: object) -> Finding | None:
+        """The first such failure may be of a leak; later ones of the same stretches are of the same."""
+        gaps = self.live.gaps
+        assert gaps is not None, "an arena has gaps"
+        gap = largest = gaps.largest()
+        while heap_room.gap_holds_it(room, asked.size, asked.alignment, *gap):
+            gaps.doubt(*gap)
+            gap = gaps.largest()
+        clause = heap_room.gap_holds_it
+        if gap == largest:
+            if self.live or gaps.doubted or not heap_room.arena_holds_it(room, asked.size, asked.alignment):
+                return None
+            clause = heap_room.arena_holds_it
+            gaps.doubt(gaps.start, gaps.end)
+        state = self.words.lacking(room, asked, largest)
+        return wrongly_failed(asked.operation.name, error, self.words.choices(asked), clause.says, state)
 
     # heap.delete
 
     def delete(self, event: events.HeapDelete, line: int) -> Finding | None:
         address = number(event.address)
-        clause = law.delete.broken(self.state, address=address)
-        if not event.succeeded:
-            if address in self.disputed:
-                self.remove(address)
-                return None
-            if self.rules.safe:
-                return None
-            return wrongly_failed(law.delete.name, event.error, "success", law.delete.says, self.around(address))
-        if clause is not None and self.owed.settle(address):
-            self.remember(address, line)
-            return None
-        if clause is not None:
-            around, clause = self.around(address), broken(clause)
-            return Finding(clause.name, clause.says, self.describe_place(address), REFUSAL, around, around)
-        if address in self.blocks:
+        if event.error is not UNSET:
+            return self.delete_failed(address, event.error)
+        if address in self.live.sizes:
             self.remove(address)
             self.remember(address, line)
-        return None
+            return None
+        if IS_LIVE(self.state, address):
+            return None
+        if self.owed.settle(address):
+            self.remember(address, line)
+            return None
+        clause, around = broken(law.delete.broken(self.state, address=address)), self.words.around(address)
+        return Finding(clause.name, clause.says, self.words.describe_place(address), REFUSAL, around, around)
+
+    def delete_failed(self, address: int, error: object) -> Finding | None:
+        if address in self.disputed:
+            self.doubt(address)
+            self.remove(address)
+            return None
+        if self.rules.safe:
+            return None
+        return wrongly_failed(law.delete.name, error, "success", law.delete.says, self.words.around(address))
 
     def refused_rightly(self, event: events.HeapDelete) -> None:
         """If this delete was owed, it has been tried."""
@@ -168,59 +216,61 @@ class HeapReplay:
         if len(self.deleted) > REMEMBERED:
             del self.deleted[next(iter(self.deleted))]
 
-    # In words
+    # heap.resize
 
-    def describe(self, clause: Clause, size: int, address: int, byte: int) -> str:
-        """What is wrong with a new block."""
-        block = f"the {counted(size, 'byte')} at {address:#x}"
-        if clause is law.is_aligned:
-            return f"{block} {agreeing(size, 'is', 'are')} not aligned to {self.alignment(size):#x}"
-        if clause is law.address_is_unique:
-            return f"{address:#x} is the address of {self.named(address)}"
-        if clause is law.is_disjoint:
-            return f"{block} {agreeing(size, 'shares', 'share')} {byte:#x} with {self.named(self.block_at(byte))}"
-        if size < 0:
-            return f"{counted(size, 'byte')} were handed out"
-        hint = "; a failed allocation is recorded with `error`" if address == 0 else ""
-        return f"{block} {agreeing(size, 'does', 'do')} not lie between address 1 and 2^64{hint}"
+    def resize(self, event: events.HeapResize, line: int) -> Finding | None:
+        block, size = number(event.address), number(event.bytes)
+        asked = Request(law.resize, size, self.alignment(event.alignment, size), block)
+        if event.result is None:
+            return self.resize_failed(asked, event.error)
+        address = number(event.result)
+        if event.alignment is UNSET and block in self.live.sizes and self.resized(asked, address, line):
+            return None
+        if not IS_LIVE(self.state, block) and not self.owed.settle(block):
+            return self.resized_what_is_not_live(asked, address, line)
+        if block in self.live:
+            byte = self.contested_by_others(asked, address)
+            clause = law.resize.broken(
+                self.state, block=block, size=size, alignment=asked.alignment, address=address, byte=byte
+            )
+        else:
+            byte = self.live.contested(address, size)
+            clause = law.new.broken(self.state, size=size, alignment=asked.alignment, address=address, byte=byte)
+        return self.made(asked, address, byte, clause, line)
 
-    def describe_place(self, address: int) -> str:
-        """What is known of an address at which no live block starts."""
-        around = self.block_at(address)
-        if law.has_byte(self.state, around, address):
-            return f"{address:#x} lies inside {self.named(around)}"
-        if address in self.deleted:
-            return f"the block at {address:#x} was deleted already{since(self.deleted[address])}"
-        return f"no block was made at {address:#x}"
+    def resized(self, asked: Request, address: int, line: int) -> bool:
+        """Whether a live block, which has no alignment of its own, may become one there; then it has."""
+        live, block = self.live, asked.block
+        size, made_by = live.sizes[block], live.lines[block]
+        if block in live.aligned or block in self.disputed:
+            return False
+        live.remove(block)
+        if not self.fits(asked.size, asked.alignment, address):
+            live.add(block, size, made_by)
+            return False
+        live.add(address, asked.size, line)
+        if address != block:
+            self.remember(block, line)
+        return True
 
-    def named(self, address: int) -> str:
-        block = self.blocks[address]
-        return f"the live block of {counted(block.size, 'byte')} at {address:#x}{since(block.line, 'made by')}"
+    def contested_by_others(self, asked: Request, address: int) -> int:
+        """The lowest of the bytes that were given that belongs to another block than the one that is resized."""
+        byte = self.live.contested(address, asked.size)
+        if law.has_byte(self.state, asked.block, byte):
+            end = asked.block + self.live.sizes[asked.block]
+            byte = self.live.contested(end, address + asked.size - end) if end < address + asked.size else byte
+        return byte
 
-    def alignment(self, size: int) -> int:
-        due = law.alignment_of(self.state, max(size, 1))
-        assert isinstance(due, int)
-        return due
+    def resized_what_is_not_live(self, asked: Request, address: int, line: int) -> Finding:
+        around, message = self.words.around(asked.block), self.words.describe_place(asked.block)
+        clause = law.resizes_a_live_block
+        self.adopt(clause, asked.size, address, line)
+        return Finding(clause.name, clause.says, message, REFUSAL, around, self.words.around(address))
 
-    def choices(self, size: int) -> str:
-        if size < 0:
-            return REFUSAL
-        if size == 0:
-            return "an address that no live block has, or a refusal"
-        belong = agreeing(size, "belongs", "belong")
-        return f"{counted(size, 'byte')} aligned to {self.alignment(size):#x} that {belong} to no live block"
-
-    def totals(self) -> dict[str, Any]:
-        return self.frames.totals() | {"live_blocks": len(self.blocks)}
-
-    def around(self, address: int) -> dict[str, Any]:
-        """The live blocks next to an address: the last that starts at or below it, and the first above."""
-        place = self.starts.bisect_right(address)
-        below = address if address in self.blocks else self.block_at(address)
-        near = {"block": [below] if below else [], "next": self.starts[place : place + 1]}
-        told = {name: self.shown(found[0]) for name, found in near.items() if found}
-        return {"address": f"{address:#x}"} | told | {"live_blocks": len(self.blocks)}
-
-    def shown(self, address: int) -> dict[str, Any]:
-        block = self.blocks[address]
-        return {"address": f"{address:#x}", "bytes": block.size, "line": block.line}
+    def resize_failed(self, asked: Request, error: object) -> Finding | None:
+        if asked.block in self.disputed or self.rules.safe or asked.size <= 0:
+            return None
+        if not law.may_stay(self.state, asked.block, asked.size, asked.alignment):
+            return self.failed(asked, error)
+        legal, around = self.words.choices(asked), self.words.around(asked.block)
+        return wrongly_failed(law.resize.name, error, legal, law.may_stay.says, around)

@@ -15,7 +15,7 @@ from memoracle.trace.quoting import escaped
 BYTE = 8  # bits drawn together
 ROW = 32  # bits on a line
 # What says of a state how many there are of something.
-COUNTS = {"free_frames", "longest_free_run", "pages", "processes", "uses", "live_blocks", "bytes"}
+COUNTS = {"free_frames", "longest_free_run", "pages", "processes", "uses", "live_blocks", "bytes", "needed_bytes"}
 
 
 def drawn(state: Mapping[str, Any]) -> RenderableType:
@@ -26,6 +26,8 @@ def drawn(state: Mapping[str, Any]) -> RenderableType:
         return Group(facts(state, without=("blocks",)), tree(state["blocks"]))
     if "stretches" in state:
         return Group(facts(state, without=("stretches",)), *map(leaf, state["stretches"]))
+    if "largest_gap" in state:
+        return Group(facts(state, without=("largest_gap", "block", "next")), gap(state))
     if "rows" in state:
         return Text("\n".join(map(row, state["rows"])) or "nothing is known of these pages yet")
     return facts(state)
@@ -59,6 +61,18 @@ def listed(state: Mapping[str, Any]) -> str:
     """Names and values; what is not known is left out."""
     known = ((key, value) for key, value in state.items() if value is not None)
     return ", ".join(f"{key.replace('_', ' ')}: {in_words(value, key in COUNTS)}" for key, value in known)
+
+
+def gap(state: Mapping[str, Any]) -> Text:
+    """The largest gap of a heap's arena, and the live blocks next to it, in the order of their addresses."""
+    largest = state["largest_gap"]
+    lines = [f"{largest['address']}: the largest gap, {counted(largest['bytes'], 'byte')}"]
+    for name, place in (("block", 0), ("next", 2)):
+        if name in state:
+            block = state[name]
+            live = f"{block['address']}: live, {counted(block['bytes'], 'byte')} by line {block['line']}"
+            lines.insert(place, live)
+    return Text("\n".join(lines))
 
 
 def word(state: Mapping[str, Any]) -> Text:

@@ -274,11 +274,19 @@ class PteDecode(Question, tag="pte.decode", kw_only=True):
 
 class HeapNew(Question, tag="heap.new", kw_only=True):
     bytes: Number
+    alignment: Number | UnsetType = UNSET
     result: Number | None = None
 
 
 class HeapDelete(Action, tag="heap.delete", kw_only=True):
     address: Number
+
+
+class HeapResize(Question, tag="heap.resize", kw_only=True):
+    address: Number
+    bytes: Number
+    alignment: Number | UnsetType = UNSET
+    result: Number | None = None
 
 
 AnyEvent: TypeAlias = (
@@ -314,6 +322,7 @@ AnyEvent: TypeAlias = (
     | PteDecode
     | HeapNew
     | HeapDelete
+    | HeapResize
 )
 
 

@@ -19,6 +19,7 @@ from memoracle.spec.geometry import (
     DEFAULT,
     PRESETS,
     Area,
+    Arena,
     Geometry,
     GeometryError,
     Piece,
@@ -154,14 +155,26 @@ def numbers(field: str, value: object) -> tuple[int, ...]:
     return tuple(number(name, content) for name, content in each(field, value))
 
 
-def pair(field: str, value: object, first: str, second: str) -> tuple[int, int]:
-    """The two numbers of a table that has these two keys, and no other."""
+def truth(field: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise GeometryError(field, f"{shown(value)} is neither true nor false")
+
+
+def numbers_by_key(field: str, value: object, due: Sequence[str], more: Sequence[str] = ()) -> dict[str, int]:
+    """The numbers of a table that has these keys and may have more of some, but no other."""
     keys = table(field, value)
     for key in keys:
-        require(key in (first, second), f"{field}.{key}", "unknown key")
-    for key in (first, second):
+        require(key in (*due, *more), f"{field}.{key}", "unknown key")
+    for key in due:
         require(key in keys, f"{field}.{key}", "missing")
-    return number(f"{field}.{first}", keys[first]), number(f"{field}.{second}", keys[second])
+    return {key: number(f"{field}.{key}", content) for key, content in keys.items()}
+
+
+def pair(field: str, value: object, first: str, second: str) -> tuple[int, int]:
+    """The two numbers of a table that has these two keys, and no other."""
+    found = numbers_by_key(field, value, (first, second))
+    return found[first], found[second]
 
 
 def page_range(field: str, value: object) -> Range:
@@ -186,6 +199,10 @@ def zone(field: str, value: object) -> ZoneArea:
     require("name" in keys, f"{field}.name", "missing")
     name = text(f"{field}.name", keys.pop("name"))
     return ZoneArea(name, *pair(field, keys, "start", "bytes"))
+
+
+def arena(field: str, value: object) -> Arena:
+    return Arena(**numbers_by_key(field, value, ("start", "bytes"), ("overhead", "minimum")))
 
 
 def policies(field: str, value: object) -> tuple[tuple[str, str], ...]:
@@ -214,6 +231,8 @@ READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "zones": zones,
     "frame_free": text,
     "heap_alignment": number_or_text,
+    "heap_arena": arena,
+    "heap_fragments": truth,
     "free_while_mapped": text,
     "range_allocator": text,
     "range_free": text,

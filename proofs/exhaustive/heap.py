@@ -78,7 +78,7 @@ WITHOUT_PAGES = replace(law.new, guard=(pages_were_left, *law.new.guard))
 
 def heap_part(heap: SmallHeap) -> Part:
     places = range(0, (heap.few.most + 1) * PAGE, 8)  # a block that has bytes has the first of 8
-    points = dict.fromkeys(("byte", "block", "other", "address"), places) | {"size": heap.asked}
+    points = dict.fromkeys(("byte", "block", "other", "address"), places) | {"size": heap.asked, "alignment": (1, 8)}
     domain = Domain(points, {"is_live": ("block",)})
 
     def is_live(address: Any) -> bool:
@@ -86,6 +86,9 @@ def heap_part(heap: SmallHeap) -> Part:
 
     def size(address: Any) -> int:
         return heap.sizes.get(address, 0)
+
+    def aligned_to(address: Any) -> int:
+        return alignment_of(size(address))
 
     def block_at(byte: Number) -> int:
         return next((a for a, size in heap.sizes.items() if a <= byte < a + size), 0)
@@ -96,8 +99,16 @@ def heap_part(heap: SmallHeap) -> Part:
         is_live=is_live,
         size=size,
         block_at=block_at,
+        aligned_to=aligned_to,
     )
     return Part(state, domain, law.INVARIANTS, words, shows)
+
+
+def alignment_of(size: int) -> int:
+    """Of a size, in any state of a small heap."""
+    due = law.alignment_of(law.nothing(SHIFT, law.NATURAL), size)
+    assert isinstance(due, int)
+    return due
 
 
 def live(state: law.Heap, most: int = 8) -> dict[int, Number]:
@@ -126,7 +137,8 @@ def heap_calls(heap: SmallHeap) -> Sequence[Call | Question]:
         short = trial.new(size) is None and trial.few.refused and not has_room(heap, size)
         run: Callable[[object], object] = partial(lambda heap, size: heap.new(size), size=size)
         operation = WITHOUT_PAGES if short else law.new
-        calls.append(Call(f"@.new({size})", run, operation, {"size": size}, answers="address"))
+        asked = {"size": size, "alignment": alignment_of(size)}
+        calls.append(Call(f"@.new({size})", run, operation, asked, answers="address"))
     for address in range(0, (heap.few.most + 1) * PAGE, 8):
         given = partial(lambda heap, address: heap.delete(address), address=address)
         calls.append(Call(f"@.delete({address})", given, law.delete, {"address": address}))
@@ -145,6 +157,14 @@ def heap_system() -> System:
     )
     imports = "from memoracle.proofs.exhaustive.heap import SmallHeap"
     return System("heap", scope, imports, "heap", starts, lambda heap: {"": heap_part(heap)}, heap_calls)
+
+
+def resizing_variant() -> Variant:
+    """Of two addresses, every state of the law with blocks of up to two bytes, which may be resized."""
+    points = dict.fromkeys(("address", "byte", "block", "other"), (1, 2)) | {"size": (0, 1, 2), "alignment": (1, 2)}
+    functions = {"is_live": ("block",), "size": ("block",), "block_at": ("byte",)}
+    domain = Domain(points, functions, {"size": lambda s, at: s.is_live(*at)})
+    return Variant(law.nothing(SHIFT, 1, 1, 3), law.OPERATIONS, law.INVARIANTS, domain)
 
 
 # The hazard

@@ -117,7 +117,9 @@ def new_refines(run: Run) -> None:
         run.assert_goal("it fails only where no block fits, or the source has no pages", nowhere | heap.pages.refused)
         is_the_laws(run, heap, state)
         return
-    after, points = law.new(state, size, address), {"size": size, "address": address}
+    alignment = law.alignment_of(state, size)
+    after = law.new(state, size, alignment, address)
+    points = {"size": size, "alignment": alignment, "address": address}
     assume_new_block(run, heap, state, size, address)
     for clause in law.new.guard:
         if clause is law.is_disjoint:
@@ -163,7 +165,7 @@ def new_is_disjoint(run: Run) -> None:
     if address is None:
         return
     assume_new_block(run, heap, state, size, address)
-    after, other = law.new(state, size, address), state.block_at(byte)
+    after, other = law.new(state, size, law.alignment_of(state, size), address), state.block_at(byte)
     run.touch(("page", "later"), (page_of(heap, address), page_of(heap, byte)))
     for block in (address, other):
         last, shift = block + after.size(block) - 1, heap.slabs.slot_of(page_of(heap, block))

@@ -23,13 +23,20 @@ from memoracle.spec.clauses import Operation, implies, neg
 # Binary logarithms: a smaller page has no room for two notes, and no x64 machine has larger ones.
 LEAST_PAGE, LARGEST_PAGE = 6, 30
 SCOPE = f"unbounded, of pages of 2^{LEAST_PAGE} to 2^{LARGEST_PAGE} bytes"
-ADDRESS = Sort("address")
+ADDRESS, SIZE = Sort("address"), Sort("size")
 SORTS = {
     "address": ADDRESS,
     "byte": ADDRESS,
     "block": ADDRESS,
     "other": ADDRESS,
-    "size": Sort("size"),
+    "before": ADDRESS,
+    "after": ADDRESS,
+    "first": ADDRESS,
+    "last": ADDRESS,
+    "size": SIZE,
+    "lost": SIZE,
+    "cut": SIZE,
+    "alignment": Sort("alignment"),
     "place": Sort("place", 1 << LARGEST_PAGE),
     "power": Sort("power", 63),
     "notes": Sort("notes", 1 << LARGEST_PAGE),
@@ -38,6 +45,7 @@ FUNCTIONS = {
     "is_live": law_obligations.any_point("block"),
     "size": law_obligations.any_point("block"),
     "block_at": law_obligations.any_point("byte"),
+    "aligned_to": law_obligations.any_point("block"),
 }
 
 
@@ -49,13 +57,16 @@ def unknown(run: HypothesisPool) -> law.Heap:
         is_live=run.relation("is_live", "block"),
         size=run.function("size", "block"),
         block_at=run.function("block_at", "byte", gives="block"),
+        aligned_to=run.function("aligned_to", "block", gives="alignment"),
+        start=run.number("start"),
+        end=run.number("end", 0, law.ADDRESSES),
     )
 
 
 def initial(run: HypothesisPool) -> law.Heap:
     """The initial state, of pages of any size and with any alignment."""
     state = unknown(run)
-    return law.nothing(state.page_shift, state.alignment)
+    return law.nothing(state.page_shift, state.alignment, state.start, state.end)
 
 
 LAW = law_obligations.Law(
@@ -77,6 +88,9 @@ RESERVE = law_obligations.Law(
 proved = Claims("heap", SORTS, SCOPE)
 
 
+GONE = {law.new: (), law.delete: {"address"}, law.resize: {"block"}}  # the block that is there no longer
+
+
 def keeps_others(operation: Operation) -> Obligation:
     """That an operation changes no block but the one that it makes or deletes."""
     claim = f"after {operation.name} every other block is as it was"
@@ -85,14 +99,16 @@ def keeps_others(operation: Operation) -> Obligation:
     def body(run: Run) -> None:
         before, after, values = law_obligations.happens(run, LAW, operation)
         block = run.point("block")
-        other = before.is_live(block) if operation is law.new else before.is_live(block) & (block != values["address"])
+        other = before.is_live(block)
+        for gone in values.keys() & GONE[operation]:
+            other = other & (block != values[gone])
         same = after.is_live(block) & (after.size(block) == before.size(block))
         run.assert_goal("it is live, and has its bytes", implies(other, same))
 
     return body
 
 
-OTHERS = (keeps_others(law.new), keeps_others(law.delete))
+OTHERS = tuple(map(keeps_others, law.OPERATIONS))
 
 
 # The reserve

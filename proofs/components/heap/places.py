@@ -33,6 +33,7 @@ from memoracle.proofs.components.heap.symbolic_heap import (
 from memoracle.proofs.obligations.law_obligations import prose
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import heap as law
+from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.clauses import Number, Truth, implies
 
 
@@ -40,7 +41,9 @@ def blocks_are_aligned(heap: SymbolicHeap, state: law.Heap, block: Number, size:
     """A block that begins a page, or a slot large enough for it, is aligned as the law says."""
     is_object = (heap.least <= shift) & (shift < heap.page_shift) & heap.places.starts(block, shift)
     begins = heap.places.begins(block) | (is_object & (size <= 1 << shift))
-    return implies((0 <= size) & begins, law.is_aligned(state, size, block))
+    alignment = law.alignment_of(state, size)
+    aligned = alignment_is_a_power_of_two(state, alignment) & law.is_aligned(state, alignment, block)
+    return implies((0 <= size) & begins, aligned)
 
 
 @proved("arithmetic.blocks-are-aligned", "theorem", prose(blocks_are_aligned))

@@ -339,6 +339,7 @@ def blocks_due(run: Run, sizes: Sizes) -> law.Heap:
         is_live=lambda address: False,
         size=run.function("size", "block"),
         block_at=run.function("block_at", "byte", gives="block"),
+        aligned_to=run.function("aligned_to", "block", gives="alignment"),
     )
 
 
