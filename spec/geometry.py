@@ -313,7 +313,7 @@ def refuse_impossible_heap(geometry: Geometry) -> None:
         require(alignment == NATURAL, "heap_alignment", f"neither {NATURAL!r} nor a number of bytes")
     arena = geometry.heap_arena
     if arena is not None:
-        require(arena.bytes > 0, "heap_arena.bytes", "it is not positive")
+        require(arena.bytes > 0, "heap_arena", "it has no bytes")
         last = arena.start + arena.bytes - 1
         require(last < ADDRESS_SPACE, "heap_arena", f"{arena.start:#x} to {last:#x} is not within 64-bit addresses")
 

@@ -148,5 +148,13 @@ MISUSES: tuple[Misuse, ...] = (
     Misuse("pte.level-exists", (), op("pte.decode", value=0x83, level=0), DECODED),
     Misuse("pte.value-is-an-entry", (), op("pte.decode", value=-1, level=2), DECODED),
     Misuse("pte.no-reserved-bit-is-set", (), op("pte.decode", value=0x2083, level=2), DECODED),
+    Misuse("bitmap.alignment-is-a-power-of-two", (), op("heap.new", bytes=8, alignment=24), hex(KERNEL + 48)),
     Misuse("heap.deletes-a-live-block", (), op("heap.delete", address=hex(KERNEL + 64))),
+    Misuse("heap.resizes-a-live-block", (), op("heap.resize", address=hex(KERNEL + 64), bytes=8), hex(KERNEL + 64)),
+    Misuse(
+        "bitmap.alignment-is-a-power-of-two",
+        (),
+        op("heap.resize", address=0, bytes=8, alignment=0),
+        hex(KERNEL + 48),
+    ),
 )

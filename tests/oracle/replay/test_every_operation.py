@@ -50,7 +50,8 @@ TRACE = [
     op("pte.encode", **ENTRY, level=2, result=2 * PAGE | 0x83),
     op("pte.decode", value=2 * PAGE | 0x83, level=2, result=ENTRY),
     op("heap.new", bytes=64, result=kernel(4)),
-    op("heap.delete", address=kernel(4)),
+    op("heap.resize", address=kernel(4), bytes=128, result=kernel(5)),
+    op("heap.delete", address=kernel(5)),
     op("kernel_pages.free", address=kernel(2), pages=2),
     op("page.unmap", process=1, virtual=0, release=True),
     op("range.free", process=1, address=0, pages=3),
@@ -101,7 +102,8 @@ ERRORS = {
     "pte.encode": (op("pte.encode", **ENTRY, level=2, result=2 * PAGE | 3), "pte.leaf-is-read-as-asked"),
     "pte.decode": (op("pte.decode", value=2 * PAGE | 0x2083, level=2, result=ENTRY), "pte.no-reserved-bit-is-set"),
     "heap.new": (op("heap.new", bytes=64, result=hex(KERNEL + 8)), "heap.is-aligned"),
-    "heap.delete": (op("heap.delete", address=kernel(5)), "heap.deletes-a-live-block"),
+    "heap.resize": (op("heap.resize", address=kernel(5), bytes=8, result=kernel(5)), "heap.resizes-a-live-block"),
+    "heap.delete": (op("heap.delete", address=kernel(4)), "heap.deletes-a-live-block"),
 }
 
 

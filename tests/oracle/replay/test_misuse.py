@@ -115,7 +115,7 @@ def test_what_an_undefined_call_could_change_is_not_judged(with_policy: Callable
 
 
 def test_every_operation_that_can_be_refused_is_in_it() -> None:
-    never = {"frame.allocate", "frame.free_count", "process.create", "pat.register", "heap.new"}
+    never = {"frame.allocate", "frame.free_count", "process.create", "pat.register"}
     assert {misuse.op for misuse in MISUSES} == OPERATIONS - never
 
 

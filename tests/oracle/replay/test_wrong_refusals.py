@@ -64,6 +64,10 @@ CALLS: dict[str, Call] = {
     "pte.encode": Call((), op("pte.encode", **SIX_TYPES, level=2)),
     "pte.decode": Call((), op("pte.decode", value=3, level=1)),
     "heap.new": Call((), op("heap.new", bytes=64), needs=True),
+    "heap.new, aligned": Call((), op("heap.new", bytes=64, alignment=PAGE), needs=True),
+    "heap.resize": Call((MADE,), op("heap.resize", address=BLOCK, bytes=128), needs=True),
+    "heap.resize to less": Call((MADE,), op("heap.resize", address=BLOCK, bytes=32)),
+    "heap.resize of nothing": Call((), op("heap.resize", address=0, bytes=128), needs=True),
     "heap.delete": Call((MADE,), op("heap.delete", address=BLOCK)),
     "heap.delete of nothing": Call((), op("heap.delete", address=0)),
 }

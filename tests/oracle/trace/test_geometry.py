@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memoracle.spec.geometry import Area, Geometry, GeometryError, Piece, Range, ZoneArea, preset
+from memoracle.spec.geometry import Area, Arena, Geometry, GeometryError, Piece, Range, ZoneArea, preset
 from memoracle.trace.geometry import geometry_from, load_geometry, number
 
 KERNEL = 0xFFFFFFFF00000000
@@ -42,6 +42,8 @@ def test_every_key_can_be_given() -> None:
         "heap_classes": [16, 32],
         "frame_free": "checked",
         "heap_alignment": 16,
+        "heap_arena": {"start": "0xffff800000001000", "bytes": 65536, "overhead": 16, "minimum": 32},
+        "heap_fragments": True,
         "free_while_mapped": "refuse",
         "range_allocator": "runs",
         "range_free": "partial",
@@ -63,6 +65,8 @@ def test_every_key_can_be_given() -> None:
         heap_classes=(16, 32),
         frame_free="checked",
         heap_alignment=16,
+        heap_arena=Arena(0xFFFF800000001000, 65536, 16, 32),
+        heap_fragments=True,
         free_while_mapped="refuse",
         range_allocator="runs",
         range_free="partial",
@@ -163,6 +167,11 @@ def test_both_forms_of_what_is_never_free_are_refused() -> None:
         ("heap_alignment", 24),
         ("heap_alignment", "page"),
         ("heap_alignment", True),
+        ("heap_arena", 4096),
+        ("heap_arena", {"start": 4096, "bytes": 0}),
+        ("heap_arena", {"start": (1 << 64) - 4096, "bytes": 4097}),
+        ("heap_fragments", "true"),
+        ("heap_fragments", 1),
         ("free_while_mapped", "ignore"),
         ("free_while_mapped", True),
         ("misuse", "ignore"),
@@ -186,6 +195,10 @@ def test_impossible_geometry_is_refused_with_the_name_of_the_field(field: str, v
         ({"process_range": {"start": 0, "pages": 1, "page": 0}}, "process_range.page"),
         ({"kernel_reserved": [{"page": 0, "pages": 1}, {"page": 1}]}, "kernel_reserved[1].pages"),
         ({"heap_classes": [8, "sixteen"]}, "heap_classes[1]"),
+        ({"heap_arena": {"start": 4096}}, "heap_arena.bytes"),
+        ({"heap_arena": {"start": 4096, "bytes": "all"}}, "heap_arena.bytes"),
+        ({"heap_arena": {"start": 4096, "bytes": 4096, "overhead": -1}}, "heap_arena.overhead"),
+        ({"heap_arena": {"start": 4096, "bytes": 4096, "header": 16}}, "heap_arena.header"),
         ({"misuse": {"page.unmap": "forgive"}}, "misuse.page.unmap"),
         ({"misuse": {"page.unmap": 1}}, "misuse.page.unmap"),
         ({"misuse": {"page.unmapp": "ignore"}}, "misuse.page.unmapp"),
