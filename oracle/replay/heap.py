@@ -31,9 +31,9 @@ LIES_BETWEEN, IS_LIVE = law.lies_between.holds, law.deletes_a_live_block.holds
 class HeapReplay:
     """The live blocks of one trace.
 
-    deleted: by address, the line that last deleted a block there, or moved it, of the latest.  owed: the addresses of
-    blocks that were handed out and are not among the live ones, since another one overlaps them or they cannot be
-    there.  disputed: the addresses of live blocks that were handed out wrongly.
+    deleted, moved: by address, the line that last deleted a block there, or moved it away, of the latest.
+    owed: the addresses of blocks that were handed out and are not among the live ones, since another one overlaps them
+    or they cannot be there.  disputed: the addresses of live blocks that were handed out wrongly.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, ranges: AnyRanges) -> None:
@@ -43,9 +43,10 @@ class HeapReplay:
         self.live = LiveBlocks(rules.geometry)
         self.state = self.live.state
         self.deleted: dict[int, int] = {}
+        self.moved: dict[int, int] = {}
         self.owed = OwedFrees[int]()
         self.disputed: set[int] = set()
-        self.words = HeapWords(self.live, frames, self.deleted)
+        self.words = HeapWords(self.live, frames, self.deleted, self.moved)
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -109,7 +110,7 @@ class HeapReplay:
             self.live.remove(asked.block)
             self.disputed.discard(asked.block)
             if asked.block != address:
-                self.remember(asked.block, line)
+                remember(self.moved, asked.block, line)
         if clause is None:
             self.live.add(address, asked.size, line)
         else:
@@ -187,12 +188,12 @@ class HeapReplay:
             return self.delete_failed(address, event.error)
         if address in self.live.sizes:
             self.remove(address)
-            self.remember(address, line)
+            remember(self.deleted, address, line)
             return None
         if IS_LIVE(self.state, address):
             return None
         if self.owed.settle(address):
-            self.remember(address, line)
+            remember(self.deleted, address, line)
             return None
         clause, around = broken(law.delete.broken(self.state, address=address)), self.words.around(address)
         return Finding(clause.name, clause.says, self.words.describe_place(address), REFUSAL, around, around)
@@ -209,12 +210,6 @@ class HeapReplay:
     def refused_rightly(self, event: events.HeapDelete) -> None:
         """If this delete was owed, it has been tried."""
         self.owed.settle(number(event.address))
-
-    def remember(self, address: int, line: int) -> None:
-        self.deleted.pop(address, None)
-        self.deleted[address] = line
-        if len(self.deleted) > REMEMBERED:
-            del self.deleted[next(iter(self.deleted))]
 
     # heap.resize
 
@@ -250,7 +245,7 @@ class HeapReplay:
             return False
         live.add(address, asked.size, line)
         if address != block:
-            self.remember(block, line)
+            remember(self.moved, block, line)
         return True
 
     def contested_by_others(self, asked: Request, address: int) -> int:
@@ -274,3 +269,11 @@ class HeapReplay:
             return self.failed(asked, error)
         legal, around = self.words.choices(asked), self.words.around(asked.block)
         return wrongly_failed(law.resize.name, error, legal, law.may_stay.says, around)
+
+
+def remember(lines: dict[int, int], address: int, line: int) -> None:
+    """Notes what happened last at an address, and forgets the oldest notes."""
+    lines.pop(address, None)
+    lines[address] = line
+    if len(lines) > REMEMBERED:
+        del lines[next(iter(lines))]

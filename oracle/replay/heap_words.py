@@ -25,13 +25,16 @@ class Request(NamedTuple):
 
 
 class HeapWords:
-    """deleted: by address, the line that last deleted a block there, or moved it."""
+    """deleted, moved: by address, the line that last deleted a block there, or moved it away."""
 
-    def __init__(self, live: LiveBlocks, frames: FrameReplay, deleted: Mapping[int, int]) -> None:
+    def __init__(
+        self, live: LiveBlocks, frames: FrameReplay, deleted: Mapping[int, int], moved: Mapping[int, int]
+    ) -> None:
         self.live = live
         self.state = live.state
         self.frames = frames
         self.deleted = deleted
+        self.moved = moved
 
     def describe(self, clause: Clause, asked: Request, address: int, byte: int) -> str:
         """What is wrong with a block that was made."""
@@ -59,6 +62,8 @@ class HeapWords:
         around = self.live.block_at(address)
         if law.has_byte(self.state, around, address):
             return f"{address:#x} lies inside {self.named(around)}"
+        if self.moved.get(address, 0) > self.deleted.get(address, 0):
+            return f"the block at {address:#x} was resized, and moved{since(self.moved[address])}"
         if address in self.deleted:
             return f"the block at {address:#x} was deleted already{since(self.deleted[address])}"
         return f"no block was made at {address:#x}"
