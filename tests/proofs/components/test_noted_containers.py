@@ -13,7 +13,7 @@ from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 
 SORTS = {name: Sort(name) for name in ("first", "pages")}
-TRIALS = settings(max_examples=25, deadline=None)
+TRIALS = settings(max_examples=12, deadline=None)
 
 
 @TRIALS

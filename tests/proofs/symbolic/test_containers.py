@@ -67,7 +67,7 @@ REMOVAL = st.lists(KEYS.map(lambda item: lambda items: items.remove(item)), max_
 
 
 @MODES
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(items=st.sets(KEYS), steps=SET_STEPS, removals=REMOVAL)
 def test_a_set(integers: bool, items: set[int], steps: list[Any], removals: list[Any]) -> None:
     def both(run: Run) -> tuple[Set, Any]:
@@ -84,7 +84,7 @@ def first_in_turn(items: Any) -> Any:
 
 @MODES
 @pytest.mark.parametrize("take", [lambda items: items.pop(), first_in_turn])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(items=st.sets(KEYS, min_size=1))
 def test_any_item_is_taken(integers: bool, take: Callable[[Any], Any], items: set[int]) -> None:
     taken: list[tuple[Run, Any]] = []
@@ -137,7 +137,7 @@ def test_what_is_no_64_bit_number_is_no_key(integers: bool, item: int) -> None:
 
 
 @MODES
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     contents=st.lists(st.sets(KEYS), min_size=1, max_size=3),
     steps=st.lists(st.tuples(st.integers(0, 3), SET_STEPS.filter(bool)), max_size=2),
@@ -188,7 +188,7 @@ MAP_ENDS = st.lists(
 
 
 @MODES
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(contents=st.dictionaries(KEYS, VALUES), steps=MAP_STEPS, ends=MAP_ENDS)
 def test_a_dictionary(integers: bool, contents: dict[int, int], steps: list[Any], ends: list[Any]) -> None:
     at = value_of(contents)
@@ -223,14 +223,14 @@ SLICES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), VALUES), max_s
 
 
 @MODES
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(words=st.lists(VALUES, min_size=1, max_size=6), steps=WORD_STEPS)
 def test_an_array(integers: bool, words: list[int], steps: list[Any]) -> None:
     agree(integers, lambda run: (Words(run, at_of(words), number(len(words))), array("Q", words)), steps, words_agree)
 
 
 @MODES
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(words=st.lists(VALUES, min_size=5, max_size=6), slices=SLICES, steps=WORD_STEPS)
 def test_slices_of_an_array(
     integers: bool, words: list[int], slices: list[tuple[int, int, int]], steps: list[Any]
@@ -266,7 +266,7 @@ def test_a_slice_that_would_move_words_is_noticed(integers: bool, start: int, st
 
 
 @MODES
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(words=st.lists(VALUES, min_size=1, max_size=4), word=VALUES, before=st.integers(1, 3), steps=WORD_STEPS)
 def test_lists_put_together_and_copied(
     integers: bool, words: list[int], word: int, before: int, steps: list[Any]
@@ -290,7 +290,7 @@ FEW = st.lists(st.integers(0, 1), min_size=1, max_size=4)
 
 
 @MODES
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(words=FEW, writes=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1)), max_size=2), word=st.integers(0, 1))
 def test_a_list_compared_with_one_number_repeated(
     integers: bool, words: list[int], writes: list[tuple[int, int]], word: int
@@ -304,7 +304,7 @@ def test_a_list_compared_with_one_number_repeated(
 
 
 @MODES
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(rows=st.lists(FEW.filter(lambda row: len(row) == 3), min_size=2, max_size=2), key=st.integers(0, 1))
 def test_where_a_row_differs(integers: bool, rows: list[list[int]], key: int) -> None:
     differs = [(key, place) for place, word in enumerate(rows[key]) if word != 0]
@@ -342,7 +342,7 @@ def made_and_deleted(tables: Any) -> None:
 
 
 @MODES
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows=st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=3, max_size=3),
     steps=st.lists(

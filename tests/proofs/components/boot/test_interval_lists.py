@@ -37,7 +37,7 @@ def disjoint(bounds: list[int]) -> list[Interval]:
 LISTS = st.lists(st.integers(0, LAST), max_size=5).map(disjoint)
 INTERVALS = st.tuples(st.integers(0, LAST), st.integers(0, LAST)).map(lambda ends: Interval(min(ends), max(ends)))
 RECORDS = st.builds(Record, st.integers(0, LAST), st.integers(0, 3), st.sampled_from([1, 2, 3]))
-TRIALS = settings(max_examples=25, deadline=None)
+TRIALS = settings(max_examples=12, deadline=None)
 
 
 def bag(run: Run, intervals: Sequence[Interval], parameter: str = "point") -> Any:

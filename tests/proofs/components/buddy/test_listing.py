@@ -16,7 +16,7 @@ ENTRIES = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4), st.booleans()
 
 
 @MODES
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(before=ENTRIES, added=ENTRIES)
 def test_a_list_of_blocks(
     integers: bool, before: list[tuple[int, int, bool]], added: list[tuple[int, int, bool]]

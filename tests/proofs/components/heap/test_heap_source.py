@@ -38,7 +38,7 @@ def more_notes(notes: Any, many: int) -> None:
 
 
 @MODES
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(notes=st.lists(st.integers(0, 9), max_size=2), steps=NOTE_STEPS)
 def test_notes(integers: bool, notes: list[int], steps: list[Any]) -> None:
     both = lambda run: (CountedNotes(run, number(len(notes))), [*notes])  # noqa: E731
@@ -63,7 +63,7 @@ LISTED_STEPS = [
 
 
 @MODES
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(steps=st.permutations(LISTED_STEPS))
 def test_listed_notes(integers: bool, steps: list[Any]) -> None:
     def same(stand_in: ListedNotes, real: list[int]) -> Iterator[Any]:
@@ -142,7 +142,7 @@ ASKED = st.tuples(st.integers(1, 3), st.one_of(st.none(), PAGE_NUMBERS, PAGE_NUM
 
 
 @MODES
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(first=st.lists(ASKED, max_size=2), back=st.integers(0, 2), steps=st.lists(ASKED, max_size=2))
 def test_where_pages_come_from(integers: bool, first: list[Any], back: int, steps: list[Any]) -> None:
     start = PageSource({})

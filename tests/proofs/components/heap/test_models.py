@@ -82,7 +82,7 @@ OUTSIDE = st.lists(st.tuples(st.sampled_from(["free", "is_free"]), st.sampled_fr
 
 
 @MODES
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(head=st.integers(1, 4), taken=st.sets(st.integers(2, 5), max_size=3), steps=BIT_STEPS, outside=OUTSIDE)
 @example(head=2, taken={3}, steps=[at_slot("free", 3)], outside=[])  # all are free again
 def test_the_bitmap_of_a_slab(
@@ -104,7 +104,7 @@ def test_the_bitmap_of_a_slab(
 
 
 @MODES
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(slots=st.integers(2, 8), head=st.integers(1, 7))
 def test_the_bitmap_of_a_new_slab(integers: bool, slots: int, head: int) -> None:
     def body(run: Run) -> None:
@@ -215,7 +215,7 @@ SLAB_ENDS = st.one_of(
 SLAB = st.tuples(st.sampled_from(SHIFTS), st.sets(st.integers(1, 7)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(contents=st.dictionaries(PAGES, SLAB, min_size=1), steps=SLAB_STEPS, ends=SLAB_ENDS)
 def test_slabs(contents: dict[int, tuple[int, set[int]]], steps: list[Any], ends: list[Any]) -> None:
     def real_slabs() -> dict[int, Slab]:

@@ -311,7 +311,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(life=LIFE, second=st.booleans(), shown=SHOWN, data=st.data())
 def test_what_a_component_does_is_allowed(
     name: str, life: list[Any], second: bool, shown: tuple[int, int], data: Any

@@ -88,7 +88,7 @@ SUPPLY_STEPS = st.lists(
 
 
 @MODES
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(free=st.sets(st.integers(1, FRAMES - 1), max_size=3), steps=SUPPLY_STEPS)
 def test_a_supply_of_frames(integers: bool, free: set[int], steps: list[Any]) -> None:
     def both(run: Run) -> tuple[FrameSupply, Frames]:
@@ -180,7 +180,7 @@ def halves_agree(half: Halves, real: KernelHalf) -> Iterator[Any]:
 
 
 @MODES
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(lower=TOPS, upper=st.dictionaries(st.sampled_from([256, 511]), ENTRY), steps=HALF_STEPS)
 @example(lower={(0, 1): 7}, upper={256: 7}, steps=[create(3)])
 def test_the_pml4s(integers: bool, lower: dict[tuple[int, int], int], upper: dict[int, int], steps: list[Any]) -> None:
@@ -235,7 +235,7 @@ SETS_ENDS = st.one_of(
 
 
 @MODES
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(contents=st.dictionaries(PROCESSES, st.sets(KEYS, max_size=3)), steps=SETS_STEPS, ends=SETS_ENDS)
 def test_a_dictionary_of_sets(integers: bool, contents: dict[int, set[int]], steps: list[Any], ends: list[Any]) -> None:
     def both(run: Run) -> tuple[PageSets, dict[int, set[int]]]:
@@ -272,7 +272,7 @@ ADDRESSES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     layout=st.builds(Layout, st.integers(32, 52), REGISTERS),
     fields=st.builds(Fields, ADDRESSES, FLAG, FLAG, FLAG, FLAG, st.integers(0, 7)),

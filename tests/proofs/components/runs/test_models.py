@@ -58,7 +58,7 @@ def maps_of(contents: Contents, run: Run) -> Maps:
 
 
 @MODES
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     contents=st.lists(st.dictionaries(KEYS, VALUES, max_size=3), min_size=1, max_size=3),
     steps=st.lists(st.tuples(st.integers(0, 3), MAP_STEPS), max_size=5),
@@ -103,7 +103,7 @@ INDEX_STEPS = st.one_of(
 
 
 @MODES
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(lengths=WHOLE, steps=st.lists(INDEX_STEPS, max_size=4))
 def test_an_index_of_runs(integers: bool, lengths: list[int], steps: list[Any]) -> None:
     real = index_of(lengths)
@@ -146,7 +146,7 @@ SET_STEPS = st.one_of(
 
 
 @MODES
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(items=st.sets(st.integers(0, PLACES - 1)), steps=st.lists(SET_STEPS, max_size=3))
 def test_a_set_of_places(integers: bool, items: set[int], steps: list[Any]) -> None:
     following = {place: next_out(set_of(items), place) for place in range(PLACES + 1)}
@@ -193,7 +193,7 @@ ASKED = st.tuples(st.integers(0, 3), st.sampled_from([1, 2, 3, 4]), st.integers(
 
 
 @MODES
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(free=st.sets(st.integers(0, PLACES - 1)), asked=ASKED)
 def test_runs_that_do_what_their_law_says(integers: bool, free: set[int], asked: tuple[int, int, int, int]) -> None:
     def both(run: Run) -> tuple[LawfulRuns, Runs]:
@@ -207,7 +207,7 @@ def test_runs_that_do_what_their_law_says(integers: bool, free: set[int], asked:
     agree(integers, both, [lambda runs: runs.allocate(*asked)], same)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(zones=st.lists(st.builds(Zone, st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=2))
 def test_going_through_zones_comes_upon_all_that_are_named(zones: list[Zone]) -> None:
     def among(some: list[Zone], start: Any, end: Any) -> Any:
