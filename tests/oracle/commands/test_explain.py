@@ -256,7 +256,7 @@ def test_an_unknown_name_is_status_2_and_names_what_is_like_it(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["?", "nonsense", "a free frame"])
+@pytest.mark.parametrize("name", ["?", "gibberish", "a free frame"])
 def test_where_nothing_is_like_it_the_components_are_named(capsys: pytest.CaptureFixture[str], name: str) -> None:
     components = ", ".join(sorted(registry.COMPONENTS))
     said = f"nothing is called '{name}'; the components list what they have: {components}"
