@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from benchmarks.workloads import FRAMES, IMAGE, LARGEST, Workload
+from benchmarks.workloads import BLOCKS, FRAMES, IMAGE, LARGEST, RANGES, RUNS, Workload
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy
+from memoracle.impl.runs import Runs
 
 EXAMPLE = 100  # steps
 ANY = st.integers(0, 1 << 16)
@@ -43,6 +44,33 @@ def run(workload: Workload, steps: int) -> int:
         def free(self, choice: int) -> None:
             count()
             assert self.bitmap.free(self.live.pop(choice % len(self.live)))
+
+    class RunsOfFrames(RuleBasedStateMachine):
+        """Runs of frames, or blocks."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.runs = Runs(1 << workload.bits)
+            self.runs.keep(0, IMAGE)
+            self.runs.add(IMAGE, (1 << workload.bits) - IMAGE)
+            self.live: dict[int, int] = {}
+
+        @rule(order=st.integers(0, LARGEST.bit_length() - 1), less=ANY)
+        def allocate(self, order: int, less: int) -> None:
+            count()
+            frames = 1 << order if workload.kind == BLOCKS else max(1, (1 << order) - less % LARGEST)
+            first = self.runs.allocate(frames, frames if workload.kind == BLOCKS else 1, 0, 1 << workload.bits)
+            if first is None:
+                return
+            assert all(first + frames <= other or other + size <= first for other, size in self.live.items())
+            self.live[first] = frames
+
+        @precondition(lambda self: self.live)
+        @rule(choice=ANY)
+        def free(self, choice: int) -> None:
+            count()
+            first = list(self.live)[choice % len(self.live)]
+            assert self.runs.free(first, self.live.pop(first))
 
     class Ranges(RuleBasedStateMachine):
         """Blocks of a range."""
@@ -81,5 +109,6 @@ def run(workload: Workload, steps: int) -> int:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(Frames if workload.kind == FRAMES else Ranges, settings=plain)
+    machine = {FRAMES: Frames, RUNS: RunsOfFrames, BLOCKS: RunsOfFrames, RANGES: Ranges}[workload.kind]
+    run_state_machine_as_test(machine, settings=plain)
     return taken

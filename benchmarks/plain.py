@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Protocol
 
-from benchmarks.workloads import FRAMES, IMAGE, PAGE, Workload
+from msgspec import UNSET
+
+from benchmarks.workloads import ALLOCATORS, FRAMES, IMAGE, PAGE, Workload
 from memoracle.trace.decoding import EVENT
 from memoracle.trace.events import AnyEvent, FrameAllocate, FrameFree, ProcessCreate, RangeAllocate, RangeFree, number
 
@@ -22,6 +24,8 @@ class Model(Protocol):
 
 def model(workload: Workload, exact: bool) -> Model:
     """The plain model of a workload's frames, or of its range."""
+    if workload.kind in ALLOCATORS:
+        return PlainRuns(workload.bits)
     kind = PlainFrames if workload.kind == FRAMES else PlainRange
     return kind(workload.bits, exact)
 
@@ -70,6 +74,36 @@ class PlainFrames:
         if self.exact:
             heappush(self.returned, frame)
         return True
+
+
+class PlainRuns:
+    """Runs of frames: those in use in a set. That a refusal is right it knows only where too few frames are free."""
+
+    def __init__(self, bits: int) -> None:
+        self.frames = 1 << bits
+        self.in_use = set(range(IMAGE))
+
+    def accepts(self, event: AnyEvent) -> bool:
+        if not isinstance(event, FrameAllocate | FrameFree) or event.count is UNSET:
+            return False
+        count = number(event.count)
+        if isinstance(event, FrameFree):
+            run = self.run(number(event.address), count)
+            if run is None or not self.in_use.issuperset(run):
+                return False
+            self.in_use.difference_update(run)
+            return True
+        if event.result is None:
+            return self.frames - len(self.in_use) < count
+        run = self.run(number(event.result), count)
+        if run is None or not self.in_use.isdisjoint(run):
+            return False
+        self.in_use.update(run)
+        return True
+
+    def run(self, address: int, count: int) -> range | None:
+        first, offset = divmod(address, PAGE)
+        return range(first, first + count) if offset == 0 and IMAGE <= first <= self.frames - count else None
 
 
 class PlainRange:

@@ -1,4 +1,4 @@
-"""What is checked: a trace without end, in which frames or ranges are allocated and freed at random.
+"""What is checked: a trace without end, in which frames, runs of them or ranges are allocated and freed at random.
 
 The implementation that it is recorded of is the reference itself, so it conforms at every level; or one that picks any
 free frame, which conforms at level legal.
@@ -17,22 +17,24 @@ import msgspec
 from memoracle.diagnostics.levels import EXACT, LEGAL
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy
+from memoracle.impl.runs import Runs
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.geometry import geometry_from
 
 Block = TypeVar("Block")
-FRAMES, RANGES = "frames", "ranges"
+FRAMES, RUNS, BLOCKS, RANGES = "frames", "runs", "blocks", "ranges"
+ALLOCATORS = {RUNS: "runs", BLOCKS: "buddy"}
 PAGE = 1 << 12
 IMAGE = 2  # frames of the kernel's image
 PROCESS = 1
 LIVE = 1 << 15  # blocks that are allocated at a time, at the most
-LARGEST = 16  # pages of a block
+LARGEST = 16  # pages of a block, or frames of a run
 FREEING = 0.45  # the share of frees, until as many blocks live as may
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Allocating and freeing 2^bits frames one by one, or blocks of a range of 2^bits pages.
+    """Allocating and freeing 2^bits frames, one by one or as runs or blocks, or blocks of a range of 2^bits pages.
 
     scattered: any free frame is picked, instead of the lowest.
     """
@@ -43,19 +45,25 @@ class Workload:
 
     @property
     def name(self) -> str:
-        what = f"2^{self.bits} frames" if self.kind == FRAMES else f"buddy of order {self.bits}"
+        what = {
+            FRAMES: f"2^{self.bits} frames",
+            RUNS: f"runs of 2^{self.bits} frames",
+            BLOCKS: f"blocks of 2^{self.bits} frames",
+            RANGES: f"buddy of order {self.bits}",
+        }[self.kind]
         return f"{what}, picked at random" if self.scattered else what
 
     @property
     def levels(self) -> tuple[str, ...]:
         """The levels at which it conforms."""
-        return (LEGAL,) if self.scattered else (LEGAL, EXACT)
+        return (LEGAL,) if self.scattered or self.kind in ALLOCATORS else (LEGAL, EXACT)
 
     @property
     def stated(self) -> dict[str, object]:
         """The geometry, as a trace's header states it."""
-        if self.kind == FRAMES:
-            return {"preset": "x64-4k", "frames": 1 << self.bits, "kernel_image_frames": IMAGE}
+        if self.kind != RANGES:
+            machine = {"preset": "x64-4k", "frames": 1 << self.bits, "kernel_image_frames": IMAGE}
+            return machine | ({"frame_allocator": ALLOCATORS[self.kind]} if self.kind in ALLOCATORS else {})
         return {"preset": "x64-4k", "process_range": {"start": 0, "pages": 1 << self.bits}}
 
     @property
@@ -71,6 +79,8 @@ class Workload:
         if self.kind == RANGES:
             created = b'{"op":"process.create","result":%d}\n' % PROCESS
             return islice(chain([created], ranges(self.bits, chance)), events)
+        if self.kind in ALLOCATORS:
+            return islice(runs(self.bits, self.kind == BLOCKS, chance), events)
         return islice(frames(self.bits, self.scattered, chance), events)
 
 
@@ -79,6 +89,8 @@ WORKLOADS = (
     Workload(FRAMES, 20),
     Workload(FRAMES, 26),
     Workload(FRAMES, 26, scattered=True),
+    Workload(RUNS, 20),
+    Workload(BLOCKS, 20),
     Workload(RANGES, 11),
     Workload(RANGES, 26),
 )
@@ -109,6 +121,31 @@ def pick(bitmap: Bitmap, scattered: bool, chance: random.Random) -> int:
     lowest = bitmap.allocate()
     assert lowest is not None, "fewer live than exist"
     return lowest
+
+
+def runs(bits: int, as_blocks: bool, chance: random.Random) -> Iterator[bytes]:
+    """Runs of frames, or blocks, are allocated and freed, without end."""
+    places = Runs(1 << bits)
+    places.keep(0, IMAGE)
+    places.add(IMAGE, (1 << bits) - IMAGE)
+    live: list[tuple[int, int]] = []
+    most = min(LIVE, (1 << bits) // 2 // LARGEST)
+    while True:
+        if live and (len(live) == most or chance.random() < FREEING):
+            first, count = taken_out(live, chance)
+            places.free(first, count)
+            yield b'{"op":"frame.free","address":"%#x","count":%d}\n' % (first * PAGE, count)
+            continue
+        count = chance.randint(1, LARGEST)
+        if as_blocks:
+            count = 1 << (count - 1).bit_length()
+        found = places.allocate(count, count if as_blocks else 1, 0, places.places)
+        asked = b'{"op":"frame.allocate","count":%d' % count
+        if found is None:
+            yield asked + b',"error":"no fit"}\n'
+        else:
+            live.append((found, count))
+            yield asked + b',"result":"%#x"}\n' % (found * PAGE)
 
 
 def ranges(order: int, chance: random.Random) -> Iterator[bytes]:

@@ -41,9 +41,11 @@ def test_benchmarks_run() -> None:
     assert {tuple(row[:2]) for row in rows if len(row) == 7} == {
         *((f"2^{bits} frames", level) for bits in (11, 20, 26) for level in (LEGAL, EXACT)),
         ("2^26 frames, picked at random", LEGAL),
+        ("runs of 2^20 frames", LEGAL),
+        ("blocks of 2^20 frames", LEGAL),
         *((f"buddy of order {bits}", level) for bits in (11, 26) for level in (LEGAL, EXACT)),
     }
-    assert len([row for row in rows if len(row) == 3]) == 6
+    assert len([row for row in rows if len(row) == 3]) == 8
     assert [row[0] for row in rows if len(row) == 4] == ["pat"]
     assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
 
@@ -86,7 +88,22 @@ def corrupted(line: bytes, chance: random.Random) -> bytes:
     return changed
 
 
-@pytest.mark.parametrize("kind", ["frames", "ranges"])
+@pytest.mark.parametrize("kind", ["runs", "blocks"])
+def test_plain_model_agrees_with_check_of_runs(part: Any, kind: str) -> None:
+    """On a whole trace, and where one answer of it is changed: up to there, and there."""
+    workload, plain = part("workloads").Workload(kind, SMALL), part("plain")
+    lines = list(workload.lines(400))
+    assert not list(Replay(Rules(workload.geometry, LEGAL), "trace").divergences(lines))
+    assert plain.refused(plain.model(workload, False), lines) == 0
+    given = [place for place, line in enumerate(lines) if b"result" in line]
+    for line in (lines[given[3]], b'{"op":"frame.allocate","count":2,"result":0}\n'):  # once more, and the image
+        changed = [*lines[: given[3] + 1], line]
+        (found,) = Replay(Rules(workload.geometry, LEGAL), "trace").divergences(changed)
+        assert found.line == len(changed) + 1
+        assert plain.refused(plain.model(workload, False), changed) == 1
+
+
+@pytest.mark.parametrize("kind", ["frames", "runs", "blocks", "ranges"])
 def test_state_machine_takes_its_steps(part: Any, kind: str) -> None:
     assert part("machines").run(part("workloads").Workload(kind, 11), 300) >= 100
 

@@ -91,22 +91,22 @@ class AllocatedRuns:
             limits = (wanted, alignment, lowest, below)
             best = runs.allocate_run(*limits) if zones is None else runs.allocate_zoned(zones, *limits)
             if best is not None and best << self.shift == address:
-                return self.allocated(first, wanted, line)
+                return self.allocated(runs, first, wanted, line)
             if best is not None:
                 runs.free_run(best, wanted)
         fits = lowest <= first <= below - wanted and not (address & self.offset or first & alignment - 1)
         if fits and (zones is None or any(zone.start <= first <= zone.end - wanted for zone in zones)):
             before = {} if best is None else self.words.around(address, wanted)
             if runs.take_run(first, wanted):
-                found = self.allocated(first, wanted, line)
+                found = self.allocated(runs, first, wanted, line)
                 return found if best is None else self.other_than_lowest(asked, first, best, before)
         return self.handed_out_wrongly(address, asked, line)
 
-    def allocated(self, first: int, count: int, line: int) -> Finding | None:
+    def allocated(self, runs: RunFrames, first: int, count: int, line: int) -> Finding | None:
         """A run was taken of the free frames."""
         frames, doubts = self.frames, self.frames.doubts
         self.remember(first, count, line, freed=False)
-        if not frames.bitmap.free_frames:
+        if not runs.runs.free_places:
             frames.ran_out = True
         if doubts.frames or doubts.count_error:
             self.doubts.settle(first, count)
@@ -202,7 +202,7 @@ class AllocatedRuns:
         if event.error is not UNSET:
             return self.reserve_refused(event, first, count)
         if not address & self.offset and self.runs.take_run(first, count):
-            return self.allocated(first, count, line)
+            return self.allocated(self.runs, first, count, line)
         clause = broken(self.violated_by_reserve(address, count))
         at = self.words.obstacle(first, count, clause)
         message, before = self.words.why_not(clause, address, count), self.words.around(address, count, at)

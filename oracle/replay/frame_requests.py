@@ -51,7 +51,8 @@ class Request(NamedTuple):
 class Requests:
     """What the operations of one trace ask for.
 
-    most: how many frames one may have.  plain: by the count that is named, what names nothing else.
+    most: how many frames one may have.  plain, backs: by the count that is named, what allocates so many and names
+    nothing else, and how many a free gives back.
     """
 
     def __init__(self, geometry: Geometry) -> None:
@@ -62,6 +63,7 @@ class Requests:
         order = geometry.frame_max_order
         self.most = geometry.frames if order is None else 1 << order
         self.plain: dict[int | str | UnsetType, Request] = {}
+        self.backs: dict[int | str | UnsetType, int] = {}
 
     def asked(self, event: events.FrameAllocate) -> Request:
         """Of an allocation. Raises BadNumber and MalformedLine."""
@@ -106,12 +108,17 @@ class Requests:
 
     def given_back(self, event: events.FrameFree) -> int:
         """How many frames a free gives back: a whole block was rounded up, a part of one is none."""
+        known = self.backs.get(event.count) if event.order is UNSET else None
+        return self.first_given_back(event) if known is None else known
+
+    def first_given_back(self, event: events.FrameFree) -> int:
         if self.is_single:
             refuse_unknown_arguments(event, self.geometry)
-        if event.order is UNSET and not self.rounds_frees:
-            return 1 if event.count is UNSET else number(event.count)
         count = said(event)
-        return rounded(count) if self.rounds_frees else count
+        count = rounded(count) if self.rounds_frees else count
+        if event.order is UNSET and len(self.backs) < MOST_KEPT:
+            self.backs[event.count] = count
+        return count
 
 
 def names(zone: str | list[str]) -> list[str]:
