@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.growth import GROWTHS, costs
+from benchmarks.heap import heap_speeds
 from benchmarks.kept import proving
 from benchmarks.manager import rates as manager_rates
 from benchmarks.memory import peak
@@ -35,6 +36,7 @@ def main() -> None:
     console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
     console.print(memory_table(FULL if args.full else args.piped))
     console.print(speed_table(args.events))
+    console.print(heap_table(args.events))
     console.print(manager_table(args.events))
     console.print(kept_table(["pat"]))
     if args.growth:
@@ -67,6 +69,15 @@ def speed_table(events: int) -> Table:
     for workload in WORKLOADS:
         for found in speeds(workload, events):
             drawn.add_row(workload.name, found.level, *(f"{rate:,.0f}" for rate in rates(found)))
+    return drawn
+
+
+def heap_table(events: int) -> Table:
+    drawn = Table("heap", title=f"Events a second of one core, {events:,} events", title_justify="left")
+    for column in ("check", "plain list of intervals", "decoding alone"):
+        drawn.add_column(column, justify="right")
+    for found in heap_speeds(events):
+        drawn.add_row(found.name, *(f"{rate:,.0f}" for rate in (found.check, found.plain, found.decoding)))
     return drawn
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 PARTS = {
     "buddy": ("blocks", "buddy"),
     "paging": ("pte", "pte_theorems", "tables", "paging", "paging_theorems"),
-    "heap": ("slab", "heap"),
+    "heap": ("slab", "heap", "heap_room"),
     "runs": ("run_index", "place_set", "runs", "given_runs", "run_lists", "zones"),
     "manager": ("manager", "manager_mappings", "manager_gets", "manager_ranges", "manager_pages", "manager_law"),
 }

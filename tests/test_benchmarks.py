@@ -46,8 +46,20 @@ def test_benchmarks_run() -> None:
         *((f"buddy of order {bits}", level) for bits in (11, 26) for level in (LEGAL, EXACT)),
     }
     assert len([row for row in rows if len(row) == 3]) == 8
-    assert [row[0] for row in rows if len(row) == 4] == ["pat"]
+    assert [row[0] for row in rows if len(row) == 4] == ["heap", "heap in an arena", "pat"]
     assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
+
+
+def test_plain_intervals_refuse_what_overlaps_or_is_not_live(part: Any) -> None:
+    heap = part("heap")
+    plain, start = heap.PlainIntervals(), heap.START
+    assert plain.made(start, 64)
+    assert not plain.made(start + 32, 32)
+    assert not plain.made(start - 32, 64)
+    assert not plain.made(start + 68, 8)
+    assert plain.made(start + 64, 8)
+    assert plain.deleted(start)
+    assert not plain.deleted(start)
 
 
 @pytest.mark.parametrize(("kind", "scattered"), [("frames", False), ("frames", True), ("ranges", False)])

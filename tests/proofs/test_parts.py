@@ -33,8 +33,8 @@ def test_what_a_module_of_the_law_says_that_it_is_part_of_is_its_component() -> 
             if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "PART_OF":
                 said[module.stem] = ast.literal_eval(statement.value)
     assert all(component_of(part) == component_of(module) for module, part in said.items())
-    parts = {part for component in ("manager", "buddy", "paging", "runs") for part in parts_of(component)}
-    others = {"manager", "buddy", "paging", "pte", "tables", "runs", "run_index", "place_set", "zones"}
+    parts = {part for component in ("manager", "buddy", "paging", "heap", "runs") for part in parts_of(component)}
+    others = {"manager", "buddy", "slab", "heap", "paging", "pte", "tables", "runs", "run_index", "place_set", "zones"}
     assert {*others, *said} == parts
 
 
