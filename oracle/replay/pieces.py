@@ -19,7 +19,9 @@ class Pieces:
         self._ordered: SortedList[int] | None = None  # once it is needed: most pieces are given back as they were taken
 
     def add(self, first: int, pages: int, line: int) -> None:
-        self._put(first, (pages, line, first))
+        self.at[first] = (pages, line, first)
+        if self._ordered is not None:
+            self._ordered.add(first)
 
     def drop(self, first: int) -> None:
         """The piece that begins here is gone."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from memoracle.impl.runs import Runs
 from memoracle.proofs.abstraction.objects import places_of
+from memoracle.replay.lazy_runs import LazyRuns
 from memoracle.replay.pieces import Pieces, gaps
 from memoracle.replay.run_limits import NONE, RunLimits
 from memoracle.spec.geometry import Piece, Range
@@ -26,7 +26,8 @@ class RunPages:
         self.page_size = page_size
         self.extent = 2 << (area.pages - 1).bit_length()
         self.offset = area.start // page_size % self.extent
-        self.runs = Runs(self.offset + area.pages)
+        self.runs = LazyRuns(self.offset + area.pages)
+        self.start, self.shift = area.start, page_size.bit_length() - 1
         self.pieces = Pieces()
         page = 0
         for piece in sorted(reserved, key=lambda piece: piece.page):
@@ -35,6 +36,11 @@ class RunPages:
             self.pieces.add(piece.page, piece.pages, 0)
             page = piece.page + piece.pages
         self.runs.add(self.offset + page, area.pages - page)
+
+    def page_at(self, address: int) -> int | None:
+        """The page that begins at this address, which may lie outside the range; None if none does."""
+        page = address - self.start >> self.shift
+        return page if (page << self.shift) + self.start == address else None
 
     def state(self) -> Places:
         """The state of the law; its places are the pages of the range."""
@@ -75,12 +81,20 @@ class RunPages:
 
     def free(self, page: int, pages: int) -> bool:
         """Frees pages in use; False if one is not, or was taken at start."""
+        if self.free_piece(page, pages):
+            return True
         if not self.runs.free(page + self.offset, pages):
             return False
-        if self.pieces.pages(page) == pages:
-            self.pieces.drop(page)
-        else:
-            self.pieces.cut(page, page + pages)
+        self.pieces.cut(page, page + pages)
+        return True
+
+    def free_piece(self, page: int, pages: int) -> bool:
+        """Frees what was handed out here, if it has so many pages; False if it has not, or nothing was."""
+        piece = self.pieces.at.get(page)
+        if piece is None or piece[0] != pages or not piece[1]:
+            return False
+        self.runs.give_back(page + self.offset, pages)
+        self.pieces.drop(page)
         return True
 
     def size(self, page: int) -> int:

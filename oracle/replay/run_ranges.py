@@ -85,10 +85,11 @@ class RunReplay(ProcessRanges[RunSpace]):
         if event.result is None:
             return self.allocate_failed(event, space, self.asked(space, space.area.start, pages, limits))
         address = number(event.result)
-        page = space.area.page_at(address, self.page_size)
+        page = space.pages.page_at(address)
         accepted = plain and page is not None and (not self.exact or space.pages.lowest(pages) == page)
         if accepted and page is not None and space.pages.reserve(page, pages, line):
-            self.was_taken(space, page, address, pages)
+            if space.doubted or space.shared:
+                self.was_taken(space, page, address, pages)
             return None
         return self.allocate_closely(event, self.asked(space, address, pages, limits), line)
 
@@ -277,8 +278,11 @@ class RunReplay(ProcessRanges[RunSpace]):
             return self.not_refused(event, self.asked(space, address, pages), FREE, says)
         if space.shared and self.gives_back(space, address, pages):
             return None
-        page = space.area.page_at(address, self.page_size)
-        if page is not None and self.is_given(space, page, pages) and space.pages.free(page, pages):
+        page = space.pages.page_at(address)
+        if page is not None and page not in space.kernel_blocks and space.pages.free_piece(page, pages):
+            self.was_freed(space, page, pages, line)
+            return None
+        if page is not None and self.are_parts(space, page, pages) and space.pages.free(page, pages):
             self.was_freed(space, page, pages, line)
             return None
         asked = self.asked(space, address, pages)
@@ -297,10 +301,8 @@ class RunReplay(ProcessRanges[RunSpace]):
         if space.doubted:
             space.settle(page, pages)
 
-    def is_given(self, space: RunSpace, page: int, pages: int) -> bool:
-        """Whether these pages were handed out as they are given back, or may be given back otherwise."""
-        if space.pages.size(page) == pages:
-            return page not in space.kernel_blocks
+    def are_parts(self, space: RunSpace, page: int, pages: int) -> bool:
+        """Whether pages may be given back otherwise than they were handed out, and none is one of kernel pages."""
         if not self.partial:
             return False
         touched = space.kernel_blocks and space.pages.pieces.overlapping(*space.pages.within(page, pages))
