@@ -68,9 +68,7 @@ class AllocatedRuns:
             events.FrameReserve: lambda event, line: self.violated_by_reserve(
                 number(event.address), number(event.count)
             ),
-            events.FrameFree: lambda event, line: self.violated_by_free(
-                number(event.address), self.requests.given_back(event)
-            ),
+            events.FrameFree: lambda event, line: self.violated_by_free(number(event.address), self.given_back(event)),
         }
 
     @property
@@ -228,7 +226,7 @@ class AllocatedRuns:
     # frame.free
 
     def free(self, event: events.FrameFree, line: int) -> Finding | None:
-        address, count, frames = number(event.address), self.requests.given_back(event), self.frames
+        address, count, frames = number(event.address), self.given_back(event), self.frames
         first = address >> self.shift
         if event.error is not UNSET:
             return self.free_refused(event, first, count)
@@ -241,6 +239,12 @@ class AllocatedRuns:
         if frames.doubts.frames:
             self.doubts.settle(first, count)
         return self.freed_while_used(first, count, line) if frames.uses or frames.gets else None
+
+    def given_back(self, event: events.FrameFree) -> int:
+        """How many frames a free gives back: if it does not say so, what one allocation gave, where that is whole."""
+        if event.count is event.order is UNSET and self.rules.geometry.frees_whole_runs:
+            return self.runs.given_at(number(event.address) >> self.shift) or 1
+        return self.requests.given_back(event)
 
     def first_among(self, some: Mapping[int, int], first: int, count: int) -> int | None:
         """The first frame of a run that is among some."""
@@ -310,7 +314,7 @@ class AllocatedRuns:
         """If this free was owed, it has been tried."""
         first, owed = number(event.address) >> self.shift, self.frames.doubts.owed
         if owed:
-            last = first + self.requests.given_back(event)
+            last = first + self.given_back(event)
             for address in [key for key in owed if first <= key >> self.shift < last]:
                 owed.settle(address)
 

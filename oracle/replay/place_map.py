@@ -7,7 +7,6 @@ is kept as bytes; what exists changes seldom, and is kept as runs.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import NamedTuple
 
 from memoracle.impl.bitmap import aligned_up
 
@@ -15,25 +14,19 @@ MOST_NOTES = 32  # kinds of searches whose progress is noted
 IN, OUT = 1, 0
 
 
-class Search(NamedTuple):
-    """What is searched for: so many places on end, the first of them aligned, and none before the lowest."""
-
-    length: int
-    alignment: int
-    lowest: int
-
-
 class PlaceMap:
     """A set of places 0 to places - 1, of which runs are found.
 
-    marks: of each place, IN or OUT.  notes: by search, a place before which there is none of what it looks for.
+    marks: of each place, IN or OUT.  notes: by what was searched for (how many places, their alignment, and the lowest
+    place), a place before which there is none of it.  longest: the most places that were searched for.
     """
 
     def __init__(self, places: int) -> None:
         """The set is empty."""
         self.places = places
         self.marks = bytearray(places)
-        self.notes: dict[Search, int] = {}
+        self.notes: dict[tuple[int, int, int], int] = {}
+        self.longest = 0
 
     def covers(self, first: int, last: int) -> bool:
         """Whether there are such places, and all of them are in the set."""
@@ -65,12 +58,13 @@ class PlaceMap:
         """The lowest place of which so many on end are in the set, all within limits; None if there is none."""
         if not 1 <= count <= self.places or alignment < 1 or alignment & alignment - 1:
             return None
-        search = Search(count, alignment, max(lowest, 0))
-        place = self._searched(search, self.notes.get(search, search.lowest))
-        if search not in self.notes and len(self.notes) >= MOST_NOTES:
-            self.notes.clear()
-        self.notes[search] = place
-        return place if place + count <= min(below, self.places) else None
+        lowest = max(lowest, 0)
+        search = count, alignment, lowest
+        noted = self.notes.get(search)
+        if noted is None:
+            self._note(count)
+        self.notes[search] = place = self._searched(count, alignment, lowest if noted is None else noted)
+        return place if place + count <= below and place < self.places else None
 
     def most(self) -> int:
         """The length of the longest run in the set; 0 if it is empty."""
@@ -99,10 +93,19 @@ class PlaceMap:
         found = self.marks.find(OUT, place)
         return self.places if found < 0 else found
 
-    def _searched(self, search: Search, place: int) -> int:
+    def _note(self, count: int) -> None:
+        """There is one more search."""
+        if len(self.notes) >= MOST_NOTES:
+            self.notes.clear()
+            self.longest = 0
+        self.longest = max(self.longest, count)
+
+    def _searched(self, count: int, alignment: int, place: int) -> int:
         """The lowest place from this one on that is searched for; past all places, if there is none."""
-        count, alignment, _ = search
         marks, wanted = self.marks, b"\1" * count
+        if alignment == 1:
+            found = marks.find(wanted, place)
+            return self.places if found < 0 else found
         place = aligned_up(place, alignment)
         while (found := marks.find(wanted, place)) >= 0:
             place = aligned_up(found, alignment)
@@ -114,18 +117,18 @@ class PlaceMap:
 
     def _note_added(self, first: int, last: int) -> None:
         """What these places complete may be found before the place that was noted."""
-        marks, most = self.marks, max(self.notes)[0]
+        marks, most, notes = self.marks, self.longest, self.notes
         before = max(first - most, 0)
         start = marks.rfind(OUT, before, first) + 1 or before
         end = marks.find(OUT, last, last + most)
         length = (min(last + most, self.places) if end < 0 else end) - start
-        for search, place in self.notes.items():
+        for search, place in notes.items():
             count, alignment, lowest = search
             if count > length or place <= start:
                 continue
             found = aligned_up(max(start, lowest), alignment)
-            if found < place and marks.find(OUT, found, found + count) < 0 and found + count <= self.places:
-                self.notes[search] = found
+            if found < place and found + count <= start + length:
+                notes[search] = found
 
 
 class Spans:

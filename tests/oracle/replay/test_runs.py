@@ -120,6 +120,9 @@ WHOLE_CONFORMS: dict[str, list[Event]] = {
         *(allocate(3, 4), free(4, 2, error="less"), free(5, 2, error="amid"), free(5, error="amid"), count(25)),
         *(allocate(2, 7), free(4, 5, error="two"), free(4, 3), free(4, 3, error="free"), allocate(1, 4), free(4)),
     ],
+    "a free that does not say how many": [
+        *(allocate(3, 4), free(5, error="amid"), free(4), count(28), free(4, error="free"), allocate(1, 4), free(4)),
+    ],
     "what was reserved": [reserve(6, 4), free(6, 1, error="less"), free(6, 4), count(28)],
     "a release of a part changes nothing": [
         *(op("process.create", result=1), allocate(4, 4)),
