@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from benchmarks.workloads import BLOCKS, FRAMES, IMAGE, LARGEST, RANGES, RUNS, Workload
+from benchmarks.workloads import BLOCKS, FRAMES, IMAGE, LARGEST, PAGES, RUNS, FirstFit, Workload
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy
 from memoracle.impl.runs import Runs
@@ -73,17 +73,17 @@ def run(workload: Workload, steps: int) -> int:
             assert self.runs.free(first, self.live.pop(first))
 
     class Ranges(RuleBasedStateMachine):
-        """Blocks of a range."""
+        """Blocks or runs of a range."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.buddy = Buddy(workload.bits)
+            self.space = FirstFit(workload.bits) if workload.kind == PAGES else Buddy(workload.bits)
             self.live: dict[int, int] = {}
 
         @rule(pages=st.integers(1, LARGEST))
         def allocate(self, pages: int) -> None:
             count()
-            page = self.buddy.allocate(pages)
+            page = self.space.allocate(pages)
             if page is None:
                 return
             assert all(page + pages <= other or other + size <= page for other, size in self.live.items())
@@ -94,7 +94,7 @@ def run(workload: Workload, steps: int) -> int:
         def free(self, choice: int) -> None:
             count()
             page = list(self.live)[choice % len(self.live)]
-            assert self.buddy.free(page, self.live.pop(page))
+            assert self.space.free(page, self.live.pop(page))
 
     def count() -> None:
         nonlocal taken
@@ -109,6 +109,6 @@ def run(workload: Workload, steps: int) -> int:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    machine = {FRAMES: Frames, RUNS: RunsOfFrames, BLOCKS: RunsOfFrames, RANGES: Ranges}[workload.kind]
+    machine = {FRAMES: Frames, RUNS: RunsOfFrames, BLOCKS: RunsOfFrames}.get(workload.kind, Ranges)
     run_state_machine_as_test(machine, settings=plain)
     return taken

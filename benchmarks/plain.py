@@ -12,7 +12,7 @@ from typing import Protocol
 
 from msgspec import UNSET
 
-from benchmarks.workloads import ALLOCATORS, FRAMES, IMAGE, PAGE, Workload
+from benchmarks.workloads import ALLOCATORS, FRAMES, IMAGE, PAGE, PAGES, Workload
 from memoracle.trace.decoding import EVENT
 from memoracle.trace.events import AnyEvent, FrameAllocate, FrameFree, ProcessCreate, RangeAllocate, RangeFree, number
 
@@ -26,6 +26,8 @@ def model(workload: Workload, exact: bool) -> Model:
     """The plain model of a workload's frames, or of its range."""
     if workload.kind in ALLOCATORS:
         return PlainRuns(workload.bits)
+    if workload.kind == PAGES:
+        return PlainPages(workload.bits, exact)
     kind = PlainFrames if workload.kind == FRAMES else PlainRange
     return kind(workload.bits, exact)
 
@@ -171,3 +173,48 @@ class PlainRange:
         if self.exact:
             blocks = self.lists[order]
             del blocks[bisect_left(blocks, page)]
+
+
+class PlainPages:
+    """Runs of pages: the intervals in use, in a list in address order. Which is the lowest that fits is searched."""
+
+    def __init__(self, bits: int, exact: bool) -> None:
+        self.pages = 1 << bits
+        self.exact = exact
+        self.in_use: list[tuple[int, int]] = []
+
+    def accepts(self, event: AnyEvent) -> bool:
+        if isinstance(event, RangeAllocate):
+            pages = number(event.pages)
+            return self.lowest(pages) is None if event.result is None else self.allocated(number(event.result), pages)
+        if isinstance(event, RangeFree):
+            return self.freed(number(event.address), number(event.pages))
+        return isinstance(event, ProcessCreate)
+
+    def lowest(self, pages: int) -> int | None:
+        """The first page of the first gap that holds so many."""
+        page = 0
+        for first, end in self.in_use:
+            if page + pages <= first:
+                return page
+            page = end
+        return page if page + pages <= self.pages else None
+
+    def allocated(self, address: int, pages: int) -> bool:
+        page, offset = divmod(address, PAGE)
+        if offset or page < 0 or (self.exact and page != self.lowest(pages)):
+            return False
+        place = bisect_left(self.in_use, (page, 0))
+        end = self.pages if place == len(self.in_use) else self.in_use[place][0]
+        if page + pages > end or (place and self.in_use[place - 1][1] > page):
+            return False
+        self.in_use.insert(place, (page, page + pages))
+        return True
+
+    def freed(self, address: int, pages: int) -> bool:
+        page, offset = divmod(address, PAGE)
+        place = bisect_left(self.in_use, (page, 0))
+        if offset or self.in_use[place : place + 1] != [(page, page + pages)]:
+            return False
+        del self.in_use[place]
+        return True

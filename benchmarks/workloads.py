@@ -22,7 +22,7 @@ from memoracle.spec.geometry import Geometry
 from memoracle.trace.geometry import geometry_from
 
 Block = TypeVar("Block")
-FRAMES, RUNS, BLOCKS, RANGES = "frames", "runs", "blocks", "ranges"
+FRAMES, RUNS, BLOCKS, RANGES, PAGES = "frames", "runs", "blocks", "ranges", "pages"
 ALLOCATORS = {RUNS: "runs", BLOCKS: "buddy"}
 PAGE = 1 << 12
 IMAGE = 2  # frames of the kernel's image
@@ -34,7 +34,8 @@ FREEING = 0.45  # the share of frees, until as many blocks live as may
 
 @dataclass(frozen=True)
 class Workload:
-    """Allocating and freeing 2^bits frames, one by one or as runs or blocks, or blocks of a range of 2^bits pages.
+    """Allocating and freeing 2^bits frames, one by one or as runs or blocks, or blocks or
+    runs of a range of 2^bits pages.
 
     scattered: any free frame is picked, instead of the lowest.
     """
@@ -50,21 +51,23 @@ class Workload:
             RUNS: f"runs of 2^{self.bits} frames",
             BLOCKS: f"blocks of 2^{self.bits} frames",
             RANGES: f"buddy of order {self.bits}",
+            PAGES: f"runs of 2^{self.bits} pages",
         }[self.kind]
         return f"{what}, picked at random" if self.scattered else what
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """The levels at which it conforms."""
-        return (LEGAL,) if self.scattered or self.kind in ALLOCATORS else (LEGAL, EXACT)
+        """The levels at which it is measured: those at which it conforms, and a plain model keeps up."""
+        return (LEGAL,) if self.scattered or self.kind in (*ALLOCATORS, PAGES) else (LEGAL, EXACT)
 
     @property
     def stated(self) -> dict[str, object]:
         """The geometry, as a trace's header states it."""
-        if self.kind != RANGES:
+        if self.kind not in (RANGES, PAGES):
             machine = {"preset": "x64-4k", "frames": 1 << self.bits, "kernel_image_frames": IMAGE}
             return machine | ({"frame_allocator": ALLOCATORS[self.kind]} if self.kind in ALLOCATORS else {})
-        return {"preset": "x64-4k", "process_range": {"start": 0, "pages": 1 << self.bits}}
+        stated: dict[str, object] = {"preset": "x64-4k", "process_range": {"start": 0, "pages": 1 << self.bits}}
+        return stated | ({"range_allocator": "runs"} if self.kind == PAGES else {})
 
     @property
     def geometry(self) -> Geometry:
@@ -76,9 +79,9 @@ class Workload:
     def lines(self, events: int) -> Iterator[bytes]:
         """The first so many events, each a line; the same at every call."""
         chance = random.Random(self.bits)
-        if self.kind == RANGES:
+        if self.kind in (RANGES, PAGES):
             created = b'{"op":"process.create","result":%d}\n' % PROCESS
-            return islice(chain([created], ranges(self.bits, chance)), events)
+            return islice(chain([created], ranges(self.kind, self.bits, chance)), events)
         if self.kind in ALLOCATORS:
             return islice(runs(self.bits, self.kind == BLOCKS, chance), events)
         return islice(frames(self.bits, self.scattered, chance), events)
@@ -93,6 +96,7 @@ WORKLOADS = (
     Workload(BLOCKS, 20),
     Workload(RANGES, 11),
     Workload(RANGES, 26),
+    Workload(PAGES, 20),
 )
 
 
@@ -148,18 +152,32 @@ def runs(bits: int, as_blocks: bool, chance: random.Random) -> Iterator[bytes]:
             yield asked + b',"result":"%#x"}\n' % (found * PAGE)
 
 
-def ranges(order: int, chance: random.Random) -> Iterator[bytes]:
-    """Blocks of a process's range are allocated and freed, and some do not fit, without end."""
-    buddy = Buddy(order)
+class FirstFit:
+    """Runs of pages, asked for as blocks of a buddy system are."""
+
+    def __init__(self, bits: int) -> None:
+        self.runs = Runs(1 << bits)
+        self.runs.add(0, 1 << bits)
+
+    def allocate(self, pages: int) -> int | None:
+        return self.runs.allocate(pages, 1, 0, self.runs.places)
+
+    def free(self, page: int, pages: int) -> bool:
+        return self.runs.free(page, pages)
+
+
+def ranges(kind: str, bits: int, chance: random.Random) -> Iterator[bytes]:
+    """Blocks or runs of a process's range are allocated and freed, and some do not fit, without end."""
+    space = FirstFit(bits) if kind == PAGES else Buddy(bits)
     live: list[tuple[int, int]] = []
     while True:
         if live and (len(live) == LIVE or chance.random() < FREEING):
             page, pages = taken_out(live, chance)
-            buddy.free(page, pages)
+            space.free(page, pages)
             yield b'{"op":"range.free","process":%d,"address":"%#x","pages":%d}\n' % (PROCESS, page * PAGE, pages)
             continue
         pages = chance.randint(1, LARGEST)
-        found = buddy.allocate(pages)
+        found = space.allocate(pages)
         asked = b'{"op":"range.allocate","process":%d,"pages":%d' % (PROCESS, pages)
         if found is None:
             yield asked + b',"error":"no fit"}\n'

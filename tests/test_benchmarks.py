@@ -44,8 +44,9 @@ def test_benchmarks_run() -> None:
         ("runs of 2^20 frames", LEGAL),
         ("blocks of 2^20 frames", LEGAL),
         *((f"buddy of order {bits}", level) for bits in (11, 26) for level in (LEGAL, EXACT)),
+        ("runs of 2^20 pages", LEGAL),
     }
-    assert len([row for row in rows if len(row) == 3]) == 8
+    assert len([row for row in rows if len(row) == 3]) == 9
     assert [row[0] for row in rows if len(row) == 4] == ["heap", "heap in an arena", "pat"]
     assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
 
@@ -62,7 +63,10 @@ def test_plain_intervals_refuse_what_overlaps_or_is_not_live(part: Any) -> None:
     assert not plain.deleted(start)
 
 
-@pytest.mark.parametrize(("kind", "scattered"), [("frames", False), ("frames", True), ("ranges", False)])
+RECORDED = [("frames", False), ("frames", True), ("ranges", False), ("pages", False)]
+
+
+@pytest.mark.parametrize(("kind", "scattered"), RECORDED)
 @pytest.mark.parametrize("level", [LEGAL, EXACT])
 def test_plain_model_agrees_with_check(part: Any, kind: str, scattered: bool, level: str) -> None:
     """On a whole trace, and where one event of it is changed: up to there, and there."""
@@ -115,7 +119,7 @@ def test_plain_model_agrees_with_check_of_runs(part: Any, kind: str) -> None:
         assert plain.refused(plain.model(workload, False), changed) == 1
 
 
-@pytest.mark.parametrize("kind", ["frames", "runs", "blocks", "ranges"])
+@pytest.mark.parametrize("kind", ["frames", "runs", "blocks", "ranges", "pages"])
 def test_state_machine_takes_its_steps(part: Any, kind: str) -> None:
     assert part("machines").run(part("workloads").Workload(kind, 11), 300) >= 100
 
