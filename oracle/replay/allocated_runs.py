@@ -18,7 +18,7 @@ from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
 from memoracle.impl.bitmap import Bitmap
 from memoracle.proofs.abstraction.objects import places_of
 from memoracle.replay.doubted_runs import MOST_DOUBTED, RunDoubts
-from memoracle.replay.frame_requests import Request, Requests
+from memoracle.replay.frame_requests import Request, Requests, rounded
 from memoracle.replay.frame_words import RunWords
 from memoracle.replay.frames import LINE, FrameReplay
 from memoracle.replay.run_frames import RunFrames
@@ -241,10 +241,17 @@ class AllocatedRuns:
         return self.freed_while_used(first, count, line) if frames.uses or frames.gets else None
 
     def given_back(self, event: events.FrameFree) -> int:
-        """How many frames a free gives back: if it does not say so, what one allocation gave, where that is whole."""
-        if event.count is event.order is UNSET and self.rules.geometry.frees_whole_runs:
-            return self.runs.given_at(number(event.address) >> self.shift) or 1
-        return self.requests.given_back(event)
+        """How many frames a free gives back. Where that is whole: if it does not say so, what one allocation gave.
+
+        A block was rounded up when it was allocated; what was reserved was not.
+        """
+        count, bitmap = self.requests.given_back(event), self.frames.bitmap
+        if isinstance(bitmap, Bitmap) or bitmap.given is None:
+            return count
+        given = bitmap.given.get(number(event.address) >> self.shift, 0)
+        if event.count is event.order is UNSET:
+            return given or 1
+        return rounded(count) if self.requests.rounds_frees and given != count else count
 
     def first_among(self, some: Mapping[int, int], first: int, count: int) -> int | None:
         """The first frame of a run that is among some."""

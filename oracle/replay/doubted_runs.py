@@ -16,7 +16,7 @@ from memoracle.replay.run_frames import RunFrames
 
 LATEST = 64  # changes that are remembered
 FEW = 8  # runs of which a wrong refusal may tell that they have leaked
-MOST_DOUBTED = 1 << 12  # frames of which one fault may raise doubt
+MOST_DOUBTED = 1 << 10  # frames of which one fault may raise doubt
 
 
 class Change(NamedTuple):

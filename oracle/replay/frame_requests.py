@@ -107,7 +107,7 @@ class Requests:
         return rounded(count) if self.of_blocks else count
 
     def given_back(self, event: events.FrameFree) -> int:
-        """How many frames a free gives back: a whole block was rounded up, a part of one is none."""
+        """How many frames a free says that it gives back."""
         known = self.backs.get(event.count) if event.order is UNSET else None
         return self.first_given_back(event) if known is None else known
 
@@ -115,7 +115,6 @@ class Requests:
         if self.is_single:
             refuse_unknown_arguments(event, self.geometry)
         count = said(event)
-        count = rounded(count) if self.rounds_frees else count
         if event.order is UNSET and len(self.backs) < MOST_KEPT:
             self.backs[event.count] = count
         return count

@@ -63,12 +63,8 @@ class RunFrames:
     def run_of(self, frame: int) -> int | None:
         """The first frame of the run, given by one allocation, that this frame lies in."""
         given = self.given or {}
-        for first in range(frame, -1, -1):
-            if first + given.get(first, 0) > frame:
-                return first
-            if self.is_free(first):
-                break
-        return None
+        starts = range(frame, -1, -1) if frame < len(given) else sorted(given, reverse=True)
+        return next((first for first in starts if first <= frame < first + given.get(first, 0)), None)
 
     def pieces(self, first: int, last: int) -> Iterator[tuple[int, int, bool]]:
         """The stretches of frames that are free, and that are not: the first of each, the one after its last."""

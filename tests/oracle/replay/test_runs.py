@@ -147,6 +147,7 @@ BLOCKS_CONFORM: dict[str, list[Event]] = {
     "a free gives back the block": [
         *(allocate(4, 8), free(8, 2, error="part"), free(8, 8, error="more"), free(10, 2, error="amid"), free(8, 3)),
     ],
+    "what was reserved is not rounded up": [reserve(8, 3), allocate(1, 11), free(8, 3), free(11), count(28)],
     "aligned more than to its size": [allocate(2, 16, alignment=16 * PAGE), allocate(2, None, alignment=64 * PAGE)],
 }
 PARTS_CONFORM: dict[str, list[Event]] = {

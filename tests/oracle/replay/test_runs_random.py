@@ -73,7 +73,8 @@ class Recorder:
             first, count = self.chance.choice([*self.given.items()])
             if self.chance.random() < 0.2:
                 count -= 1
-        given_back = 1 << (count - 1).bit_length() if self.blocks and self.whole and count > 0 else count
+        rounds = self.blocks and self.whole and count > 0 and self.given.get(first) != count
+        given_back = 1 << (count - 1).bit_length() if rounds else count
         allowed = not self.whole or self.given.get(first) == given_back
         event = {"op": "frame.free", "address": first * PAGE, "count": count}
         if not allowed or not self.runs.free(first, given_back):
