@@ -53,6 +53,12 @@ class Range:
         page, offset = divmod(address - self.start, page_size)
         return page if offset == 0 and 0 <= page < self.pages else None
 
+    def root(self, page_size: int) -> Range:
+        """The smallest block in which it lies: a power of two of pages, aligned as addresses are."""
+        first, last = self.start // page_size, self.start // page_size + self.pages - 1
+        order = (first ^ last).bit_length()
+        return Range((first >> order << order) * page_size, 1 << order)
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -257,10 +263,10 @@ def refuse_impossible_ranges(geometry: Geometry) -> None:
     allocator, taken_back = shortened(geometry.range_allocator), shortened(geometry.range_free)
     require(geometry.range_allocator in RANGE_ALLOCATORS, "range_allocator", f"{allocator} is not one of {known}")
     require(geometry.range_free in RANGE_FREE, "range_free", f"{taken_back} is neither {WHOLE!r} nor {PARTIAL!r}")
-    any_pages = geometry.range_allocator == RUNS
-    require(any_pages or geometry.range_free == WHOLE, "range_free", "blocks of a buddy system are freed whole")
-    refuse_misplaced("kernel_range", kernel, size, any_pages)
-    refuse_misplaced("process_range", process, size, any_pages)
+    runs = geometry.range_allocator == RUNS
+    require(runs or geometry.range_free == WHOLE, "range_free", "blocks of a buddy system are freed whole")
+    refuse_misplaced("kernel_range", kernel, size)
+    refuse_misplaced("process_range", process, size)
     kernel_end, process_end = kernel.start + kernel.pages * size, process.start + process.pages * size
     require(
         kernel.start >= UPPER_HALF_START and kernel_end <= ADDRESS_SPACE,
@@ -272,33 +278,32 @@ def refuse_impossible_ranges(geometry: Geometry) -> None:
         "process_range",
         f"{process.start:#x} to {process_end - 1:#x} is not within the canonical lower half",
     )
-    refuse_impossible_pieces("kernel_reserved", geometry.kernel_reserved, kernel, any_pages)
-    refuse_impossible_pieces("process_reserved", geometry.process_reserved, process, any_pages)
+    refuse_impossible_pieces("kernel_reserved", geometry.kernel_reserved, kernel, kernel.start // size, runs)
+    refuse_impossible_pieces("process_reserved", geometry.process_reserved, process, process.start // size, runs)
 
 
-def refuse_impossible_pieces(field: str, pieces: tuple[Piece, ...], area: Range, any_pages: bool) -> None:
-    """What is taken of a range at start lies in it, and is a block of it unless any number of pages will do."""
+def refuse_impossible_pieces(
+    field: str, pieces: tuple[Piece, ...], area: Range, first_page: int, any_pages: bool
+) -> None:
+    """What is taken of a range at start lies in it, and is a block, aligned as addresses are, unless any pages will do.
+
+    first_page: of the range, counted from address 0.
+    """
     taken = 0
     for piece in sorted(pieces, key=lambda piece: piece.page):
         first, last = piece.page, piece.page + piece.pages - 1
         require(any_pages or is_power_of_two(piece.pages), field, f"{piece.pages} pages are no power of two")
         require(piece.pages > 0, field, "a piece has no pages")
-        multiple = any_pages or first % piece.pages == 0
-        require(multiple, field, f"page {first} is no multiple of its {piece.pages} pages")
         require(first >= 0 and last < area.pages, field, f"pages {first} to {last} are not in the range")
+        multiple = any_pages or (first_page + first) % piece.pages == 0
+        require(multiple, field, f"page {first} is no multiple of its {piece.pages} pages")
         require(first >= taken, field, f"page {first} is reserved twice")
         taken = last + 1
 
 
-def refuse_misplaced(field: str, area: Range, page_size: int, any_pages: bool) -> None:
-    """A range is one block of its pages, unless any number of pages will do."""
-    if any_pages:
-        require(area.pages > 0, field, "it has no pages")
-        require(area.start % page_size == 0, field, f"{area.start:#x} is no multiple of the page size, {page_size:#x}")
-        return
-    require(is_power_of_two(area.pages), field, f"{area.pages} pages are no power of two")
-    extent = area.pages * page_size
-    require(area.start % extent == 0, field, f"{area.start:#x} is no multiple of the range's {extent:#x} bytes")
+def refuse_misplaced(field: str, area: Range, page_size: int) -> None:
+    require(area.pages > 0, field, "it has no pages")
+    require(area.start % page_size == 0, field, f"{area.start:#x} is no multiple of the page size, {page_size:#x}")
 
 
 def refuse_impossible_heap(geometry: Geometry) -> None:

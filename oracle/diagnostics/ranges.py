@@ -31,11 +31,18 @@ class RangeRequest:
 
     @property
     def area(self) -> Range:
-        return self.geometry.range_of(self.process)
+        """The root of the range: what of it does not lie in the range is taken at start."""
+        return self.geometry.range_of(self.process).root(self.geometry.page_size)
+
+    @property
+    def lies_inside(self) -> bool:
+        """Whether all of the block lies in the range."""
+        first, last = inside(self.geometry, self.process)
+        return first <= self.page and self.page + (1 << self.order) <= last
 
     @property
     def page(self) -> int:
-        """The page in which the address lies, counted from the range's start; it may lie outside."""
+        """The page in which the address lies, counted from the root's start; it may lie outside."""
         return (self.address - self.area.start) >> self.geometry.page_shift
 
     @property
@@ -45,6 +52,13 @@ class RangeRequest:
     def at(self, page: int) -> int:
         """The address of a page."""
         return self.area.start + (page << self.geometry.page_shift)
+
+
+def inside(geometry: Geometry, process: int) -> tuple[int, int]:
+    """The first page of a range, counted from where its root starts, and the one after its last."""
+    area = geometry.range_of(process)
+    first = (area.start - area.root(geometry.page_size).start) >> geometry.page_shift
+    return first, first + area.pages
 
 
 def describe(clause: Clause, asked: RangeRequest) -> str:
@@ -58,8 +72,8 @@ def describe(clause: Clause, asked: RangeRequest) -> str:
     if clause is law.is_a_power_of_two:
         return f"{size} {be} no power of two"
     if clause is law.block_lies_in_range:
-        end = asked.at(asked.area.pages) - 1
-        return f"{size} at {at} {be} not within the range, {asked.area.start:#x} to {end:#x}"
+        first, last = inside(asked.geometry, asked.process)
+        return f"{size} at {at} {be} not within the range, {asked.at(first):#x} to {asked.at(last) - 1:#x}"
     if clause is law.block_is_aligned:
         return f"page {page} ({at}) is not a multiple of the block's {counted(1 << asked.order, 'page')}"
     if clause is law.block_is_free:
@@ -116,12 +130,13 @@ def choices(asked: RangeRequest) -> str:
 
 def around(asked: RangeRequest) -> dict[str, Any]:
     """The blocks around an address, in address order."""
-    buddy, last = asked.buddy, (1 << asked.buddy.depth) - 1
-    page = min(max(asked.page, 0), last)
+    buddy, (first, end) = asked.buddy, inside(asked.geometry, asked.process)
+    last = end - 1
+    page = min(max(asked.page, first), last)
     order = order_at(buddy, page)
     starts = [page >> order << order]
     for _ in range(NEIGHBOURS):
-        if starts[0] > 0:
+        if starts[0] > first:
             order = order_at(buddy, starts[0] - 1)
             starts.insert(0, starts[0] - 1 >> order << order)
         following = starts[-1] + (1 << order_at(buddy, starts[-1]))

@@ -31,6 +31,7 @@ class HeldKernelPages:
         self.geometry = rules.geometry
         self.frames = frames
         self.ranges = ranges
+        self.kernel_start: int = ranges.known[0].area.start
         self.pages = pages
         self.live: dict[int, KernelBlock] = {}
         self.others: defaultdict[int, list[KernelBlock]] = defaultdict(list)
@@ -38,10 +39,11 @@ class HeldKernelPages:
         self.freed: deque[KernelBlock] = deque(maxlen=REMEMBERED)
 
     def page_of(self, address: int) -> int:
-        return address - self.geometry.kernel_range.start >> self.geometry.page_shift
+        """The page in which an address lies, as pages of the kernel's space are counted."""
+        return address - self.kernel_start >> self.geometry.page_shift
 
     def address_of(self, page: int) -> int:
-        return self.geometry.kernel_range.start + (page << self.geometry.page_shift)
+        return self.kernel_start + (page << self.geometry.page_shift)
 
     def is_damaged(self, block: KernelBlock) -> bool:
         """Whether some of what kernel pages hold seems to have been released without them."""

@@ -11,7 +11,7 @@ from memoracle.console.counted import counted
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import Finding, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
-from memoracle.diagnostics.ranges import RangeRequest
+from memoracle.diagnostics.ranges import RangeRequest, inside
 from memoracle.impl.buddy import Buddy
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.replay.doubted_blocks import DoubtedBlocks, with_block
@@ -19,7 +19,6 @@ from memoracle.replay.ranges import RangeReplay
 from memoracle.replay.space import Space
 from memoracle.spec import addresses
 from memoracle.spec import buddy as law
-from memoracle.spec.blocks import in_range
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
 from memoracle.trace.events import number
@@ -54,6 +53,8 @@ class RangeAnswers:
         if space is None:
             return self.ranges.unknown_process(event, line)
         page = space.area.page_at(address, self.ranges.page_size)
+        if page is not None and page in space.buddy.fixed and not self.ranges.asked(space, address, 1).lies_inside:
+            page = None
         size = 0 if page is None else space.buddy.size(page)
         if answer == size:
             if page is not None and isinstance(space.buddy, DoubtedBlocks):
@@ -71,7 +72,7 @@ class RangeAnswers:
             told = counted(answer, "page")
             message = f"it says that the block at {address:#x} has {told}, but it has {size:,}"
             return Finding(clause.name, clause.says, message, f"{size:,}", state, state)
-        if not in_range(blocks_of(space.buddy), asked.page):
+        if not self.ranges.asked(space, address, 1).lies_inside:
             return None
         return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
 
@@ -83,7 +84,7 @@ class RangeAnswers:
         space = self.ranges.space(process)
         if space is None:
             return self.ranges.unknown_process(event, line)
-        blocks = space.buddy.blocks()
+        blocks = self.blocks(space, space.buddy)
         if event.result is None:
             state, says = {"process": process}, "asking for the list of blocks always succeeds"
             return wrongly_failed("range.list", event.error, counted(len(blocks), "block"), says, state)
@@ -91,19 +92,24 @@ class RangeAnswers:
         pages_listed = [((address - start) // size, pages, allocated) for address, pages, allocated in listed]
         aligned = all((address - start) % size == 0 for address, _, _ in listed)
         if aligned and pages_listed == blocks:
-            space.settle(lambda model: model.blocks() == blocks)
+            space.settle(lambda model: self.blocks(space, model) == blocks)
             return None
         self.ranges.doubts_more(space)
-        if aligned and space.agrees(lambda model: model.blocks() == pages_listed):
+        if aligned and space.agrees(lambda model: self.blocks(space, model) == pages_listed):
             return None
         clause, asked, message = self.wrong_entry(space, listed)
         state, legal = range_words.around(asked), f"the list of {counted(len(blocks), 'block')} in address order"
         space.doubt([self.listed_blocks(space, listed)])
         return Finding(clause.name, clause.says, message, legal, state, state)
 
+    def blocks(self, space: Space, buddy: Buddy) -> Listed:
+        """The blocks of a range, as they may be; what of its root does not lie in it is none of them."""
+        first, last = inside(self.ranges.geometry, space.process)
+        return [block for block in buddy.blocks() if first <= block[0] < last]
+
     def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, RangeRequest, str]:
         """The first entry of a list at which a clause breaks, and what it says."""
-        state, due = blocks_of(space.buddy), 0
+        state, (due, end) = blocks_of(space.buddy), inside(self.ranges.geometry, space.process)
         for address, pages, allocated in listed:
             asked = self.ranges.asked(space, address, pages)
             words = f"it lists {counted(pages, 'page')} at {address:#x}, {range_words.state_of(allocated)}"
@@ -111,7 +117,7 @@ class RangeAnswers:
                 return addresses.address_is_aligned, asked, words
             if not law.lists_in_address_order(state, asked.page, due):
                 return law.lists_in_address_order, asked, f"{words}, where the block at {asked.at(due):#x} is due"
-            if not law.block_lies_in_range(state, asked.page, 0):
+            if due == end:
                 return law.block_lies_in_range, asked, f"{words}, past the end of the range"
             if not law.lists_the_block(state, asked.page, pages, allocated):
                 return law.lists_the_block, asked, f"{words}, but {range_words.found_at(asked)}"

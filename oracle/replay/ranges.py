@@ -6,6 +6,7 @@ else is asked. A process's space is made when it is first used.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from msgspec import UNSET
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
-from memoracle.diagnostics.ranges import RangeRequest
+from memoracle.diagnostics.ranges import RangeRequest, inside
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of
@@ -39,7 +40,7 @@ class RangeReplay(ProcessRanges[Space]):
     def __init__(self, rules: Rules, tables: KernelHalf) -> None:
         """tables says which processes live."""
         super().__init__(rules, tables)
-        kernel, process = self.geometry.kernel_range, self.geometry.process_range
+        kernel, process = (self.geometry.range_of(process).root(self.page_size) for process in (0, 1))
         self.spaces = Spaces(depth_of(kernel.pages), depth_of(process.pages))
         self.known[0] = self.laid_out(0)
 
@@ -82,16 +83,19 @@ class RangeReplay(ProcessRanges[Space]):
         return refused or (self.kernel_pages_refuse(space, asked) if operation is law.free else None)
 
     def take_reserved(self, buddy: Buddy, process: int) -> None:
-        """What is taken of a process's range at start."""
+        """What is taken of a process's range at start, and what of its root does not lie in it."""
+        first, last = inside(self.geometry, process)
+        for page, pages in [*blocks_between(0, first), *blocks_between(last, 1 << buddy.depth)]:
+            buddy.fix(page, pages)
         for piece in self.geometry.reserved_of(process):
-            buddy.fix(piece.page, piece.pages)
+            buddy.fix(first + piece.page, piece.pages)
 
     def laid_out(self, process: int) -> Space:
         self.spaces.create(process)
         buddy = self.spaces.spaces[process]
         buddy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
         self.take_reserved(buddy, process)
-        return Space(process, self.geometry.range_of(process), buddy)
+        return Space(process, self.geometry.range_of(process).root(self.page_size), buddy)
 
     def forget(self, process: int) -> Space | None:
         self.spaces.exit(process)
@@ -315,6 +319,15 @@ def refuse_limits(event: events.RangeAllocate) -> None:
             raise MalformedLine(f'{key}: no such argument in this geometry: its range_allocator, "buddy", has none')
 
 
+def blocks_between(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The largest blocks that these pages are made of: of each the first page, and how many."""
+    while first < last:
+        order = (last - first).bit_length() - 1
+        pages = min(first & -first, 1 << order) if first else 1 << order
+        yield first, pages
+        first += pages
+
+
 def depth_of(pages: int) -> int:
     return pages.bit_length() - 1
 
@@ -324,4 +337,7 @@ def violated_clause(operation: Operation, asked: RangeRequest) -> Clause | None:
     aligned = addresses.address_is_aligned
     if not aligned(asked.geometry, asked.address):
         return aligned
-    return operation.broken(blocks_of(asked.buddy), page=asked.page, pages=asked.pages, order=asked.order)
+    clause = operation.broken(blocks_of(asked.buddy), page=asked.page, pages=asked.pages, order=asked.order)
+    if clause is law.block_is_free and not asked.lies_inside:
+        return law.block_lies_in_range
+    return law.block_is_allocated if clause is law.never_frees_fixed and not asked.lies_inside else clause

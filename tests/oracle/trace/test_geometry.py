@@ -131,15 +131,12 @@ def test_both_forms_of_what_is_never_free_are_refused() -> None:
         ("kernel_range", {"start": 0, "pages": 2048}),  # the lower half
         ("kernel_range", {"start": "0x800000000000", "pages": 2048}),  # not canonical
         ("kernel_range", {"start": "0xffff700000000000", "pages": 2048}),  # not canonical
-        ("kernel_range", {"start": "0xffffffff00200000", "pages": 2048}),  # misaligned
-        ("kernel_range", {"start": "0xffffffff00000000", "pages": 2047}),
+        ("kernel_range", {"start": "0xffffffff00000001", "pages": 2048}),  # misaligned
         ("kernel_range", {"start": "0xffffffff00000000", "pages": 0}),
         ("kernel_range", []),
         ("process_range", {"start": KERNEL, "pages": 2048}),  # the upper half, and the kernel's range
         ("process_range", {"start": 0, "pages": 1 << 27}),  # past the lower half
         ("process_range", {"start": "0x800000000000", "pages": 1 << 26}),
-        ("process_range", {"start": "0x200000", "pages": 2}),
-        ("process_range", {"start": 0, "pages": 3}),
         ("kernel_reserved", [{"page": 0, "pages": 2}, {"page": 1, "pages": 1}]),
         ("kernel_reserved", [{"page": 2, "pages": 1}, {"page": 2, "pages": 1}]),
         ("kernel_reserved", [{"page": 1, "pages": 2}]),
@@ -149,6 +146,7 @@ def test_both_forms_of_what_is_never_free_are_refused() -> None:
         ("kernel_reserved", [{"page": 0, "pages": 4096}]),
         ("kernel_reserved", {"page": 0, "pages": 1}),
         ("kernel_reserved", "none"),
+        ("process_range", {"start": "0x200001", "pages": 2}),
         ("process_reserved", [{"page": 0, "pages": 3}]),
         ("process_reserved", [{"page": 1 << 26, "pages": 1}]),
         ("range_allocator", "first fit"),
@@ -225,6 +223,15 @@ def test_number_has_64_bits(value: object) -> None:
 def test_page_size_must_be_what_the_leaf_level_maps() -> None:
     with pytest.raises(GeometryError, match="page_size: a leaf of level 1 maps 4096 bytes"):
         geometry_from({"leaf_level": 1})
+
+
+def test_a_buddy_range_begins_at_any_page_and_has_any_number() -> None:
+    process = {"start": "0x600000", "pages": 13}
+    geometry = geometry_from({"process_range": process, "process_reserved": [{"page": 1, "pages": 4}]})
+    assert geometry.process_range == Range(0x600000, 13)
+    assert geometry.process_range.root(1 << 21) == Range(0, 16)
+    with pytest.raises(GeometryError, match="no multiple of its 4 pages"):  # as addresses are
+        geometry_from({"process_range": process, "process_reserved": [{"page": 4, "pages": 4}]})
 
 
 RUNS = {"range_allocator": "runs"}
