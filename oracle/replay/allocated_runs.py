@@ -26,11 +26,12 @@ from memoracle.spec import given_runs
 from memoracle.spec import runs as law
 from memoracle.spec import zones as zone_law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import BUDDY, GeometryError
+from memoracle.spec.geometry import GeometryError
 from memoracle.trace import events
 from memoracle.trace.events import number
 
 POLICY = "the reference allocates the lowest free run that fits"
+POLICY_OF_BLOCKS = "the reference gives the start of the smallest free block that holds as many, the lowest of these"
 POLICY_OF_ZONES = "the reference allocates the lowest free run that fits in the first zone named that has one"
 
 
@@ -46,8 +47,8 @@ class AllocatedRuns:
         self.frames = frames
         self.doubts = doubts
         geometry = rules.geometry
-        if rules.level == EXACT and geometry.frame_allocator == BUDDY:
-            raise GeometryError("frame_allocator", f"{BUDDY!r} is not judged at level {EXACT} yet; at legal it is")
+        if rules.level == EXACT and geometry.frame_max_order is not None:
+            raise GeometryError("frame_max_order", f"at level {EXACT} blocks of a largest order are not judged")
         self.requests = Requests(geometry)
         self.words = RunWords(frames, self.requests.most)
         self.law_of_free = given_runs.free_whole if geometry.frees_whole_runs else law.free
@@ -85,7 +86,10 @@ class AllocatedRuns:
         first, runs, best = address >> self.shift, self.frames.bitmap, None
         if refused is not None or isinstance(runs, Bitmap):
             return self.handed_out_wrongly(address, asked, line)
-        if self.frames.exact and not self.rules.unknown_frames:
+        exact = self.frames.exact and not self.rules.unknown_frames
+        if exact and self.requests.of_blocks:
+            best = self.preferred_block(asked, address)
+        elif exact:
             limits = (wanted, alignment, lowest, below)
             best = runs.allocate_run(*limits) if zones is None else runs.allocate_zoned(zones, *limits)
             if best is not None and best << self.shift == address:
@@ -99,6 +103,12 @@ class AllocatedRuns:
                 found = self.allocated(runs, first, wanted, line)
                 return found if best is None else self.other_than_lowest(asked, first, best, before)
         return self.handed_out_wrongly(address, asked, line)
+
+    def preferred_block(self, asked: Request, address: int) -> int | None:
+        """The block that the reference would give, if that is another; where limits are named, it prefers none."""
+        limited = asked.lowest > 0 or asked.below < self.runs.frames or asked.alignment != asked.wanted
+        best = None if limited or asked.zones is not None else self.runs.preferred(asked.wanted)
+        return None if best is None or best << self.shift == address else best
 
     def allocated(self, runs: RunFrames, first: int, count: int, line: int) -> Finding | None:
         """A run was taken of the free frames."""
@@ -179,18 +189,28 @@ class AllocatedRuns:
 
     def other_than_lowest(self, asked: Request, first: int, best: int, before: dict[str, Any]) -> Finding | None:
         """What is found at `exact` where a run fits, but a lower one does, too."""
-        if self.doubts.explains_passing_over(asked, first):
+        passed = (
+            self.doubts.explains_preferring(best, asked.wanted)
+            if self.requests.of_blocks
+            else self.doubts.explains_passing_over(asked, first)
+        )
+        if passed:
             return None
         got, due = self.words.named(first, asked.wanted), self.words.named(best, asked.wanted)
         return Finding(
             f"frame.allocate.{PREFERS}",
-            POLICY if asked.zones is None else POLICY_OF_ZONES,
+            POLICY_OF_BLOCKS if self.requests.of_blocks else POLICY if asked.zones is None else POLICY_OF_ZONES,
             f"{got} {agreeing(asked.wanted, 'was', 'were')} allocated, but {due} {agreeing(asked.wanted, 'is', 'are')} "
-            f"free and {'lower' if best < first else 'in a zone named before'}",
+            f"{self.why_preferred(asked, first, best)}",
             f"{due} ({self.words.at(best)})",
             before,
             self.words.around(first << self.shift, asked.wanted),
         )
+
+    def why_preferred(self, asked: Request, first: int, best: int) -> str:
+        if self.requests.of_blocks:
+            return "the start of the smallest free block that holds as many"
+        return "free and lower" if best < first else "free and in a zone named before"
 
     # frame.reserve
 

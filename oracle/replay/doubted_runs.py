@@ -117,6 +117,14 @@ class RunDoubts:
             doubts.lose(frame for run in lower for frame in range(run, run + asked.wanted))
         return known
 
+    def explains_preferring(self, best: int, count: int) -> bool:
+        """Whether the implementation seems to take frames of the block that is preferred for allocated; now it does."""
+        self.frames.spread()
+        doubts = self.frames.doubts
+        known = doubts.unnamed < 0 or any(best <= frame < best + count for frame in doubts.frames)
+        doubts.lose(range(best, best + min(count, MOST_DOUBTED)))
+        return known
+
     # A run that was handed out although it was not free
 
     def explains_taking(self, stretches: list[tuple[int, int]]) -> bool:

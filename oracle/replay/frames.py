@@ -27,7 +27,7 @@ from memoracle.replay.run_frames import RunFrames, booted
 from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import ALLOW, REFUSE, TRUSTING, Geometry
+from memoracle.spec.geometry import ALLOW, BUDDY, REFUSE, TRUSTING, Geometry
 from memoracle.trace import events
 from memoracle.trace.events import number
 
@@ -95,7 +95,7 @@ class FrameReplay:
             bitmap.reopened = Lowest(bitmap.reopened)
             self.begin(bitmap)
         else:
-            self.begin(booted(records, geometry))
+            self.begin(booted(records, geometry, self.exact and geometry.frame_allocator == BUDDY))
 
     def begin(self, bitmap: Bitmap | RunFrames) -> None:
         """These are the frames, and no line has spoken of any yet."""

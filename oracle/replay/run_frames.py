@@ -12,6 +12,7 @@ from memoracle.impl import zones
 from memoracle.impl.boot import Interval, Record, usable_pages, without
 from memoracle.impl.runs import Runs
 from memoracle.impl.zones import Zone
+from memoracle.replay.block_map import BlockMap
 from memoracle.replay.place_map import PlaceMap, Spans
 from memoracle.spec.geometry import Geometry
 
@@ -21,11 +22,15 @@ class RunFrames:
     and that is still in use, how many it has; else None.
     """
 
-    def __init__(self, geometry: Geometry) -> None:
-        """Only the frames exist that are never free."""
+    def __init__(self, geometry: Geometry, prefers_blocks: bool = False) -> None:
+        """Only the frames exist that are never free.
+
+        prefers_blocks: it is asked which block the reference's buddy system would give.
+        """
         self.frames = geometry.frames
         self.runs = runs = Runs(self.frames)
-        self.existing, self.changing, self.available = Spans(self.frames), Spans(self.frames), PlaceMap(self.frames)
+        self.existing, self.changing = Spans(self.frames), Spans(self.frames)
+        self.available = BlockMap(self.frames) if prefers_blocks else PlaceMap(self.frames)
         for name in ("existing", "changing", "available"):
             setattr(runs, name, getattr(self, name))
         self.given: dict[int, int] | None = {} if geometry.frees_whole_runs else None
@@ -120,6 +125,10 @@ class RunFrames:
         found = (self.available.find(*search) for search in searches)
         return next((first for first in found if first is not None), None)
 
+    def preferred(self, count: int) -> int | None:
+        """The block that the reference's buddy system would give."""
+        return self.available.preferred(count) if isinstance(self.available, BlockMap) else None
+
     # As a bitmap has it
 
     def is_free(self, frame: int) -> bool:
@@ -172,9 +181,9 @@ class RunFrames:
         return "".join("1" if self.is_free(frame) else "0" for frame in range(first, first + count))
 
 
-def booted(records: Iterable[Record], geometry: Geometry) -> RunFrames:
+def booted(records: Iterable[Record], geometry: Geometry, prefers_blocks: bool = False) -> RunFrames:
     """The frames of a machine with this memory map: usable ones are free, except those that are never free."""
-    frames = RunFrames(geometry)
+    frames = RunFrames(geometry, prefers_blocks)
     pages = usable_pages(list(records), geometry.page_shift)
     for first, last in geometry.never_free_frames:
         pages = without(pages, Interval(first, last))

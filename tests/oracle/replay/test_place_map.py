@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memoracle.impl.place_set import PlaceSet
+from memoracle.replay.block_map import BlockMap
 from memoracle.replay.place_map import MOST_NOTES, PlaceMap, Spans
 
 PLACES = 24
@@ -58,3 +59,16 @@ def test_notes_of_searches_do_not_pile_up() -> None:
     for lowest in range(1000):
         assert places.find(1, 1, lowest, 1000) == lowest
     assert len(places.notes) <= MOST_NOTES
+
+
+@given(STEPS)
+def test_the_blocks_of_a_map_are_what_is_free(steps: list[tuple[str, tuple[int, ...]]]) -> None:
+    ours, theirs = BlockMap(PLACES), PlaceSet(PLACES)
+    for step, arguments in steps:
+        assert getattr(ours, step)(*arguments) == getattr(theirs, step)(*arguments), (step, arguments)
+    free = [(page, count) for page, count, allocated in ours.buddy.blocks() if not allocated]
+    assert {page + k for page, count in free for k in range(count)} == members(theirs)
+    assert not any((page ^ count, count) in free for page, count in free)
+    for order in range(6):
+        large = [(count, page) for page, count in free if count >= 1 << order]
+        assert ours.preferred(1 << order) == min(large, default=(0, None))[1]

@@ -488,10 +488,32 @@ def test_what_cannot_be_is_no_trace(check: Check, machine: dict[str, Any], event
     assert message in report.errors
 
 
-def test_blocks_are_not_judged_at_exact_yet(check: Check) -> None:
+def test_blocks_of_a_largest_order_are_not_judged_at_exact(check: Check) -> None:
     report = check([count(28)], "--level", "exact", geometry=BUDDY)
     assert report.status == 2
-    assert "frame_allocator: 'buddy' is not judged at level exact yet" in report.errors
+    assert "frame_max_order: at level exact blocks of a largest order are not judged" in report.errors
+
+
+def test_at_exact_a_block_is_of_the_smallest_that_holds_it(check: Check) -> None:
+    machine = MACHINE | {"frame_allocator": "buddy"}  # blocks of 4, 8 and 16 frames are free, from frames 4, 8 and 16
+    events = [allocate(5, 8), allocate(1, 4), allocate(2, 6), allocate(1, 5), free(8, 5), allocate(3, 8)]
+    assert check(events, "--level", "exact", geometry=machine).broken == []
+    other = [allocate(5, 16), allocate(1, 8)]
+    assert check(other, geometry=machine).broken == []
+    report = check(other, "--level", "exact", "--keep-going", geometry=machine)
+    assert report.broken == [(2, "frame.allocate.policy"), (3, "frame.allocate.policy")]
+    assert report.document["divergences"][1]["message"] == (
+        "frame 8 was allocated, but frame 4 is the start of the smallest free block that holds as many"
+    )
+    limited = [allocate(1, 9, **{"from": 8 * PAGE}), allocate(1, 16, alignment=16 * PAGE)]
+    assert check(limited, "--level", "exact", geometry=machine).broken == []
+
+
+def test_at_exact_a_leaked_block_is_passed_over_once(check: Check) -> None:
+    machine = MACHINE | {"frame_allocator": "buddy"}
+    events = [allocate(4, 4), free(4, 4), *(allocate(4, frame) for frame in (8, 12, 16))]
+    report = check(events, "--level", "exact", "--keep-going", geometry=machine)
+    assert [line for line, _ in report.broken] == [4]
 
 
 def test_pieces_that_are_never_free_may_overlap(check: Check) -> None:

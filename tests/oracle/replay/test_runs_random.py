@@ -103,6 +103,38 @@ class Recorder:
         return event if self.runs.add(first, count) else event | {"error": "exists"}
 
 
+class Blocks(Recorder):
+    """A kernel whose buddy system chooses as the reference does: the smallest block, the lowest of these."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, "buddy", "whole")
+
+    def allocate(self) -> Event:
+        count = self.chance.randint(1, 9)
+        event, wanted = {"op": "frame.allocate", "count": count}, 1 << (count - 1).bit_length()
+        blocks = [(1 << order, first) for order in range(7) for first in range(0, FRAMES, 1 << order)]
+        free = {block for block in blocks if all(map(self.runs.is_free, range(block[1], sum(block))))}
+        large = [block for block in free if block[0] >= wanted and self.is_whole(*block, free)]
+        if not large:
+            return event | {"error": "none"}
+        best = min(large)
+        assert self.runs.reserve(best[1], wanted)
+        self.given[best[1]] = wanted
+        return event | {"result": best[1] * PAGE}
+
+    def is_whole(self, size: int, first: int, free: set[tuple[int, int]]) -> bool:
+        """Whether a block is part of no larger free block."""
+        return not any(other <= first < other + more for more, other in free if more > size)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_smallest_block_that_holds_it_conforms_at_exact(seed: int) -> None:
+    events = list(Blocks(seed).trace(200))
+    stated = {key: value for key, value in machine("buddy", "whole").items() if key != "frame_max_order"}
+    assert diverging(events, stated, "exact") == []
+    assert diverging(events, stated, "legal") == []
+
+
 def diverging(events: list[Event], stated: dict[str, Any], level: str) -> list[int]:
     replay = Replay(Rules(geometry_from(stated), level), "trace")
     return [found.line for found in replay.divergences(map(encode, events))]

@@ -1,0 +1,65 @@
+"""What is free of a buddy system's places, and in which blocks: the reference's buddy system says which it would give.
+
+Places become free, or are taken, in any runs; here each is made of the blocks that it consists of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memoracle.impl.buddy import Buddy
+from memoracle.replay.min_heap_set import Lowest
+from memoracle.replay.place_map import PlaceMap
+
+
+class BlockMap(PlaceMap):
+    """A set of places 0 to places - 1. buddy: has a block of each of them free, and no other."""
+
+    def __init__(self, places: int) -> None:
+        """The set is empty."""
+        super().__init__(places)
+        self.buddy = Buddy((places - 1).bit_length())
+        self.buddy.free_blocks = [Lowest(blocks) for blocks in self.buddy.free_blocks]
+        self._take(0, 1 << self.buddy.depth)
+
+    def add(self, first: int, last: int) -> bool:
+        """Adds places; False if there are none, one is in the set, or one does not lie among all places."""
+        if not super().add(first, last):
+            return False
+        buddy = self.buddy
+        while first < last:
+            order = next(n for n in range(buddy.depth + 1) if buddy.size(first >> n << n) == 1 << n)
+            block, end = first >> order << order, (first >> order) + 1 << order
+            buddy.free(block, 1 << order)
+            self._take(block, first)
+            self._take(min(end, last), end)
+            first = end
+        return True
+
+    def remove(self, first: int, last: int) -> bool:
+        """Removes places; False if there are none, or one is not in the set."""
+        if not super().remove(first, last):
+            return False
+        self._take(first, last)
+        return True
+
+    def preferred(self, count: int) -> int | None:
+        """The first place of the block that the reference would allocate for so many places; None if there is none."""
+        found = self.buddy.allocate(count)
+        if found is not None:
+            self.buddy.free(found, count)
+        return found
+
+    def _take(self, first: int, last: int) -> None:
+        for block, count in aligned_blocks(first, last):
+            self.buddy.reserve(block, count)
+
+
+def aligned_blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The blocks that a run consists of, the largest that fit: the first place of each, and how many it has."""
+    while first < last:
+        count = 1 << (last - first).bit_length() - 1
+        if first:
+            count = min(count, first & -first)
+        yield first, count
+        first += count
