@@ -51,12 +51,12 @@ class BlockMap(PlaceMap):
         return found
 
     def _take(self, first: int, last: int) -> None:
-        for block, count in aligned_blocks(first, last):
+        for block, count in blocks_between(first, last):
             self.buddy.reserve(block, count)
 
 
-def aligned_blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
-    """The blocks that a run consists of, the largest that fit: the first place of each, and how many it has."""
+def blocks_between(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The largest blocks that a run consists of: the first place of each, and how many it has."""
     while first < last:
         count = 1 << (last - first).bit_length() - 1
         if first:

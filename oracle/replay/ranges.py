@@ -6,7 +6,6 @@ else is asked. A process's space is made when it is first used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.replay.address_space import Owned
+from memoracle.replay.block_map import blocks_between
 from memoracle.replay.doubted_blocks import DoubtedBlocks, copied, has_room, models_of, policy_of
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
@@ -317,15 +317,6 @@ def refuse_limits(event: events.RangeAllocate) -> None:
     for key, value in named.items():
         if value is not UNSET:
             raise MalformedLine(f'{key}: no such argument in this geometry: its range_allocator, "buddy", has none')
-
-
-def blocks_between(first: int, last: int) -> Iterator[tuple[int, int]]:
-    """The largest blocks that these pages are made of: of each the first page, and how many."""
-    while first < last:
-        order = (last - first).bit_length() - 1
-        pages = min(first & -first, 1 << order) if first else 1 << order
-        yield first, pages
-        first += pages
 
 
 def depth_of(pages: int) -> int:
