@@ -187,7 +187,9 @@ class HeapReplay:
         if event.error is not UNSET:
             return self.delete_failed(address, event.error)
         if address in self.live.sizes:
-            self.remove(address)
+            if self.disputed:
+                self.disputed.discard(address)
+            self.live.remove(address)
             remember(self.deleted, address, line)
             return None
         if IS_LIVE(self.state, address):
