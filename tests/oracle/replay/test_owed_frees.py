@@ -25,6 +25,10 @@ def delete(offset: int, **keys: Any) -> Event:
     return op("heap.delete", address=hex(HEAP + offset), **keys)
 
 
+def resize(offset: int, size: int, to: int) -> Event:
+    return op("heap.resize", address=hex(HEAP + offset), bytes=size, result=hex(HEAP + to))
+
+
 def take(page: int, count: int) -> Event:
     return op("range.allocate", pages=count, result=at(page))
 
@@ -77,6 +81,13 @@ OWNERS: dict[str, tuple[list[Event], Event, list[Event]]] = {
     "a part of it": ([new(0, 32)], new(8, 8), [delete(0), delete(8)]),
     "more than two of it": ([new(0, 16), new(32, 8)], new(0, 64), [delete(0), delete(0), delete(32)]),
     "a block without bytes": ([new(0, 0)], new(0, 0), [delete(0), delete(0)]),
+    "a block that grows over its neighbour": ([new(0, 32), new(32, 8)], resize(0, 64, 0), [delete(0), delete(32)]),
+    "a block that moves over another": ([new(0, 32), new(32, 8)], resize(0, 64, 8), [delete(8), delete(32)]),
+    "a block that is resized to nothing, where another is": (
+        [new(0, 32), new(32, 8)],
+        resize(0, 0, 32),
+        [delete(32), delete(32)],
+    ),
     "a block past the end": (
         [],
         op("heap.new", bytes=64, result=hex(2**64 - 32)),
@@ -172,3 +183,12 @@ def test_a_block_with_two_owners_has_its_size(check: Callable[..., Any]) -> None
     sizes = [op("range.size", address=at(page), result=size) for page, size in ((4, 4), (5, 1), (4, 4), (5, 1))]
     events = [take(4, 4), take(5, 1), *sizes, free_range(5, 1), sizes[0], free_range(4, 4)]
     assert [line for line, _ in check(events, "--keep-going").broken] == [3]
+
+
+def test_each_owner_of_a_block_may_resize_it(check: Callable[..., Any]) -> None:
+    """Each moves what it was given; one resize more is a fault of its own."""
+    handed_out = [new(0, 32), new(0, 32)]
+    resized = [resize(0, 96, 64), resize(0, 96, 256), delete(64), delete(256)]
+    assert check([*handed_out, *resized], "--keep-going").broken == [(3, "heap.address-is-unique")]
+    more = [*handed_out, *resized, resize(0, 8, 0)]
+    assert check(more, "--keep-going").broken[1:] == [(8, "heap.resizes-a-live-block")]
