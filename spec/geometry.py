@@ -25,6 +25,7 @@ RANGE_ALLOCATORS: Final = (BUDDY, RUNS)
 WHOLE, PARTIAL = "whole", "partial"
 FREE_PARTS: Final = (PARTIAL, WHOLE)
 RANGE_FREE: Final = (WHOLE, PARTIAL)
+MOST_RESERVED: Final = 1 << 16  # largest blocks that are taken of a range at start
 LARGEST_ORDER: Final = 52  # of the frames that 64-bit addresses reach
 WARN, REFUSE, ALLOW = "warn", "refuse", "allow"
 FREE_WHILE_MAPPED: Final = (WARN, REFUSE, ALLOW)
@@ -118,6 +119,7 @@ class Geometry:
     frame_free_parts: str | None = None  # one of FREE_PARTS, or None: by the allocator
     zones: tuple[ZoneArea, ...] = ()  # that a request for frames may name
     range_allocator: str = BUDDY  # what `range.allocate` gives: one of RANGE_ALLOCATORS
+    range_max_order: int | None = None  # of the largest block of BUDDY; None: as large as its range
     range_free: str = WHOLE  # what `range.free` takes back: one of RANGE_FREE
     process_reserved: tuple[Piece, ...] = ()  # taken of every process's range at start
     heap_arena: Arena | None = None  # all that the heap has; None: it gets frames as it needs them
@@ -263,7 +265,9 @@ def refuse_impossible_ranges(geometry: Geometry) -> None:
     allocator, taken_back = shortened(geometry.range_allocator), shortened(geometry.range_free)
     require(geometry.range_allocator in RANGE_ALLOCATORS, "range_allocator", f"{allocator} is not one of {known}")
     require(geometry.range_free in RANGE_FREE, "range_free", f"{taken_back} is neither {WHOLE!r} nor {PARTIAL!r}")
-    runs = geometry.range_allocator == RUNS
+    runs, order = geometry.range_allocator == RUNS, geometry.range_max_order
+    require(order is None or not runs, "range_max_order", f"it is of range_allocator {BUDDY!r} alone")
+    require(order is None or 0 <= order <= LARGEST_ORDER, "range_max_order", f"not between 0 and {LARGEST_ORDER}")
     require(runs or geometry.range_free == WHOLE, "range_free", "blocks of a buddy system are freed whole")
     refuse_misplaced("kernel_range", kernel, size)
     refuse_misplaced("process_range", process, size)
@@ -280,6 +284,7 @@ def refuse_impossible_ranges(geometry: Geometry) -> None:
     )
     refuse_impossible_pieces("kernel_reserved", geometry.kernel_reserved, kernel, kernel.start // size, runs)
     refuse_impossible_pieces("process_reserved", geometry.process_reserved, process, process.start // size, runs)
+    refuse_too_many_blocks(geometry)
 
 
 def refuse_impossible_pieces(
@@ -299,6 +304,17 @@ def refuse_impossible_pieces(
         require(multiple, field, f"page {first} is no multiple of its {piece.pages} pages")
         require(first >= taken, field, f"page {first} is reserved twice")
         taken = last + 1
+
+
+def refuse_too_many_blocks(geometry: Geometry) -> None:
+    """What is taken at start is taken block by block."""
+    for field, pieces in (
+        ("kernel_reserved", geometry.kernel_reserved),
+        ("process_reserved", geometry.process_reserved),
+    ):
+        blocks = sum(piece.pages for piece in pieces) >> (geometry.range_max_order or 0)
+        too_many = geometry.range_max_order is not None and blocks > MOST_RESERVED
+        require(not too_many, field, f"it takes more than {MOST_RESERVED} of the largest blocks")
 
 
 def refuse_misplaced(field: str, area: Range, page_size: int) -> None:

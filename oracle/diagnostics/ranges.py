@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from memoracle.console.counted import agreeing, counted
@@ -12,8 +12,9 @@ from memoracle.impl.buddy import Buddy, order_for
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import Geometry, Range
+from memoracle.spec.blocks import Blocks
+from memoracle.spec.clauses import Clause, Truth, at_most
+from memoracle.spec.geometry import LARGEST_ORDER, Geometry, Range
 
 NEIGHBOURS = 3  # blocks drawn on either side
 
@@ -46,12 +47,30 @@ class RangeRequest:
         return (self.address - self.area.start) >> self.geometry.page_shift
 
     @property
+    def state(self) -> Blocks:
+        """The blocks, none larger than the geometry's largest: a larger one that is free is so many of these."""
+        blocks, highest = blocks_of(self.buddy), highest_of(self.geometry)
+
+        def is_free(order: Any, block: Any) -> Truth:
+            if order < highest:
+                return blocks.is_free(order, block)
+            larger = range(highest, self.buddy.depth + 1)
+            return bool(order == highest and any(blocks.is_free(each, block >> each - highest) for each in larger))
+
+        return replace(blocks, is_free=is_free, order_at=lambda page: at_most(blocks.order_at(page), highest))
+
+    @property
     def order(self) -> int:
         return order_for(self.pages) or 0
 
     def at(self, page: int) -> int:
         """The address of a page."""
         return self.area.start + (page << self.geometry.page_shift)
+
+
+def highest_of(geometry: Geometry) -> int:
+    """The order of the largest block that a range may have."""
+    return LARGEST_ORDER if geometry.range_max_order is None else geometry.range_max_order
 
 
 def inside(geometry: Geometry, process: int) -> tuple[int, int]:
@@ -73,6 +92,8 @@ def describe(clause: Clause, asked: RangeRequest) -> str:
         return f"{size} {be} no power of two"
     if clause is law.block_lies_in_range:
         first, last = inside(asked.geometry, asked.process)
+        if asked.order > highest_of(asked.geometry):
+            return f"{size} {be} more than the largest block has, {1 << highest_of(asked.geometry):,}"
         return f"{size} at {at} {be} not within the range, {asked.at(first):#x} to {asked.at(last) - 1:#x}"
     if clause is law.block_is_aligned:
         return f"page {page} ({at}) is not a multiple of the block's {counted(1 << asked.order, 'page')}"
@@ -94,7 +115,7 @@ def describe(clause: Clause, asked: RangeRequest) -> str:
 def found_at(asked: RangeRequest) -> str:
     """What starts at an address in truth."""
     page = asked.page
-    order = order_at(asked.buddy, page)
+    order = order_at(asked, page)
     size = counted(1 << order, "page")
     be = agreeing(1 << order, "is", "are")
     return f"{size} {be} {origin(asked, page) if page in asked.buddy.allocated else 'free'} there"
@@ -111,7 +132,7 @@ def state_of(allocated: bool) -> str:
 
 def first_allocated(asked: RangeRequest) -> int:
     """The first page of the allocated block that covers this page, or else of the first one after it."""
-    page, order = asked.page, order_at(asked.buddy, asked.page)
+    page, order = asked.page, order_at(asked, asked.page)
     start = page >> order << order
     return start if start in asked.buddy.allocated else min(p for p in asked.buddy.allocated if p >= page)
 
@@ -119,9 +140,10 @@ def first_allocated(asked: RangeRequest) -> int:
 def choices(asked: RangeRequest) -> str:
     """What an allocation of so many pages may return."""
     wanted = order_for(asked.pages)
-    if wanted is None or wanted > asked.buddy.depth:
+    if wanted is None or wanted > min(asked.buddy.depth, highest_of(asked.geometry)):
         return REFUSAL
-    large_enough = sum(len(blocks) for blocks in asked.buddy.free_blocks[wanted:])
+    highest, orders = highest_of(asked.geometry), enumerate(asked.buddy.free_blocks[wanted:], wanted)
+    large_enough = sum(len(blocks) << max(order - highest, 0) for order, blocks in orders)
     if not large_enough:
         return REFUSAL
     pages = "page" if wanted == 0 else f"aligned {counted(1 << wanted, 'page')}"
@@ -130,27 +152,27 @@ def choices(asked: RangeRequest) -> str:
 
 def around(asked: RangeRequest) -> dict[str, Any]:
     """The blocks around an address, in address order."""
-    buddy, (first, end) = asked.buddy, inside(asked.geometry, asked.process)
+    first, end = inside(asked.geometry, asked.process)
     last = end - 1
     page = min(max(asked.page, first), last)
-    order = order_at(buddy, page)
+    order = order_at(asked, page)
     starts = [page >> order << order]
     for _ in range(NEIGHBOURS):
         if starts[0] > first:
-            order = order_at(buddy, starts[0] - 1)
+            order = order_at(asked, starts[0] - 1)
             starts.insert(0, starts[0] - 1 >> order << order)
-        following = starts[-1] + (1 << order_at(buddy, starts[-1]))
+        following = starts[-1] + (1 << order_at(asked, starts[-1]))
         if following <= last:
             starts.append(following)
     return {"process": asked.process, "blocks": [block(asked, start) for start in starts]}
 
 
-def order_at(buddy: Buddy, page: int) -> int:
+def order_at(asked: RangeRequest, page: int) -> int:
     """The order of the block in which a page of the range lies."""
-    return cast(int, blocks_of(buddy).order_at(page))
+    return cast(int, asked.state.order_at(page))
 
 
 def block(asked: RangeRequest, page: int) -> dict[str, Any]:
-    allocated, pages = page in asked.buddy.allocated, 1 << order_at(asked.buddy, page)
+    allocated, pages = page in asked.buddy.allocated, 1 << order_at(asked, page)
     told = {"address": f"{asked.at(page):#x}", "page": page, "pages": pages, "allocated": allocated}
     return told | ({"line": asked.made[page]} if page in asked.made else {})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from memoracle.impl.buddy import Buddy, order_for
+from memoracle.replay.largest_blocks import CappedBuddy, empty_like
 from memoracle.replay.min_heap_set import Lowest
 
 MOST_MODELS = 16
@@ -61,11 +62,12 @@ def models_of(buddy: Buddy) -> list[Buddy]:
 def has_room(buddy: Buddy, pages: int) -> bool:
     """Whether a free block is large enough for so many pages."""
     order = order_for(pages)
-    return order is not None and any(buddy.free_blocks[order:])
+    fits = order is not None and not (isinstance(buddy, CappedBuddy) and order > buddy.highest)
+    return fits and any(buddy.free_blocks[order:])
 
 
 def copied(buddy: Buddy) -> Buddy:
-    copy = Buddy(buddy.depth)
+    copy = empty_like(buddy)
     copy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
     copy.allocated, copy.fixed = dict(buddy.allocated), set(buddy.fixed)
     return copy

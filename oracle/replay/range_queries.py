@@ -5,6 +5,7 @@ A wrong answer changes nothing, but is remembered, so that one fault is named on
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TypeAlias
 
 from memoracle.console.counted import counted
@@ -13,8 +14,8 @@ from memoracle.diagnostics.divergence import Finding, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.ranges import RangeRequest, inside
 from memoracle.impl.buddy import Buddy
-from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.replay.doubted_blocks import DoubtedBlocks, with_block
+from memoracle.replay.largest_blocks import empty_like, no_larger
 from memoracle.replay.ranges import RangeReplay
 from memoracle.replay.space import Space
 from memoracle.spec import addresses
@@ -84,32 +85,39 @@ class RangeAnswers:
         space = self.ranges.space(process)
         if space is None:
             return self.ranges.unknown_process(event, line)
-        blocks = self.blocks(space, space.buddy)
         if event.result is None:
             state, says = {"process": process}, "asking for the list of blocks always succeeds"
-            return wrongly_failed("range.list", event.error, counted(len(blocks), "block"), says, state)
+            return wrongly_failed("range.list", event.error, counted(self.count(space), "block"), says, state)
         start, size = space.area.start, self.ranges.page_size
         pages_listed = [((address - start) // size, pages, allocated) for address, pages, allocated in listed]
         aligned = all((address - start) % size == 0 for address, _, _ in listed)
-        if aligned and pages_listed == blocks:
-            space.settle(lambda model: self.blocks(space, model) == blocks)
+        if aligned and self.are_blocks(space, space.explained, pages_listed):
+            space.settle(lambda model: self.are_blocks(space, model, pages_listed))
             return None
         self.ranges.doubts_more(space)
-        if aligned and space.agrees(lambda model: self.blocks(space, model) == pages_listed):
+        if aligned and space.agrees(lambda model: self.are_blocks(space, model, pages_listed)):
             return None
         clause, asked, message = self.wrong_entry(space, listed)
-        state, legal = range_words.around(asked), f"the list of {counted(len(blocks), 'block')} in address order"
+        state, legal = range_words.around(asked), f"the list of {counted(self.count(space), 'block')} in address order"
         space.doubt([self.listed_blocks(space, listed)])
         return Finding(clause.name, clause.says, message, legal, state, state)
 
-    def blocks(self, space: Space, buddy: Buddy) -> Listed:
-        """The blocks of a range, as they may be; what of its root does not lie in it is none of them."""
+    def count(self, space: Space) -> int:
+        """How many blocks a range has."""
         first, last = inside(self.ranges.geometry, space.process)
-        return [block for block in buddy.blocks() if first <= block[0] < last]
+        blocks = (pages for page, pages, _ in space.explained.blocks() if first <= page < last)
+        return sum(-(-pages // self.ranges.largest) for pages in blocks)
+
+    def are_blocks(self, space: Space, buddy: Buddy, listed: Listed) -> bool:
+        """Whether these are the blocks of a range, as they may be; what of its root does not lie in it is none."""
+        first, last = inside(self.ranges.geometry, space.process)
+        blocks = (block for block in buddy.blocks() if first <= block[0] < last)
+        pairs = zip_longest(listed, no_larger(blocks, self.ranges.largest))
+        return all(one == other for one, other in pairs)
 
     def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, RangeRequest, str]:
         """The first entry of a list at which a clause breaks, and what it says."""
-        state, (due, end) = blocks_of(space.buddy), inside(self.ranges.geometry, space.process)
+        state, (due, end) = self.ranges.asked(space, 0, 1).state, inside(self.ranges.geometry, space.process)
         for address, pages, allocated in listed:
             asked = self.ranges.asked(space, address, pages)
             words = f"it lists {counted(pages, 'page')} at {address:#x}, {range_words.state_of(allocated)}"
@@ -127,7 +135,7 @@ class RangeAnswers:
 
     def listed_blocks(self, space: Space, listed: Listed) -> Buddy | None:
         """The blocks if what is listed as allocated is so; None if it can't be."""
-        observed = Buddy(space.buddy.depth)
+        observed = empty_like(space.buddy)
         self.ranges.take_reserved(observed, space.process)
         for address, pages, allocated in listed:
             page = space.area.page_at(address, self.ranges.page_size)

@@ -14,13 +14,14 @@ from msgspec import UNSET
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
-from memoracle.diagnostics.ranges import RangeRequest, inside
+from memoracle.diagnostics.ranges import RangeRequest, highest_of, inside
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.replay.address_space import Owned
 from memoracle.replay.block_map import blocks_between
 from memoracle.replay.doubted_blocks import DoubtedBlocks, copied, has_room, models_of, policy_of
+from memoracle.replay.largest_blocks import CappedBuddy, no_larger
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.process_ranges import ProcessRanges, RangeEvent
@@ -42,6 +43,8 @@ class RangeReplay(ProcessRanges[Space]):
         super().__init__(rules, tables)
         kernel, process = (self.geometry.range_of(process).root(self.page_size) for process in (0, 1))
         self.spaces = Spaces(depth_of(kernel.pages), depth_of(process.pages))
+        self.highest = highest_of(self.geometry)
+        self.largest = 1 << self.highest
         self.known[0] = self.laid_out(0)
 
     def handlers(self) -> Handlers:
@@ -88,11 +91,14 @@ class RangeReplay(ProcessRanges[Space]):
         for page, pages in [*blocks_between(0, first), *blocks_between(last, 1 << buddy.depth)]:
             buddy.fix(page, pages)
         for piece in self.geometry.reserved_of(process):
-            buddy.fix(first + piece.page, piece.pages)
+            for page, pages, _ in no_larger([(first + piece.page, piece.pages, True)], 1 << self.highest):
+                buddy.fix(page, pages)
 
     def laid_out(self, process: int) -> Space:
         self.spaces.create(process)
         buddy = self.spaces.spaces[process]
+        if self.geometry.range_max_order is not None:
+            buddy = CappedBuddy(buddy.depth, self.highest)
         buddy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
         self.take_reserved(buddy, process)
         return Space(process, self.geometry.range_of(process).root(self.page_size), buddy)
@@ -134,7 +140,8 @@ class RangeReplay(ProcessRanges[Space]):
             taken = policy is not None
         else:
             order = order_for(pages)
-            taken = page is not None and order is not None and buddy.reserve(page, 1 << order)
+            fits = order is not None and order <= self.highest
+            taken = page is not None and order is not None and fits and buddy.reserve(page, 1 << order)
         if taken and page is not None:
             space.made[page] = line
             if space.shared:
@@ -219,7 +226,7 @@ class RangeReplay(ProcessRanges[Space]):
         if event.error is not UNSET:
             return self.refused(law.reserve, event, space, self.asked(space, address, pages))
         page = space.area.page_at(address, self.page_size)
-        if page is not None and space.buddy.reserve(page, pages):
+        if page is not None and pages <= self.largest and space.buddy.reserve(page, pages):
             space.made[page] = line
             if space.shared:
                 space.shared.add_again(self.owned(address, pages))
@@ -328,7 +335,8 @@ def violated_clause(operation: Operation, asked: RangeRequest) -> Clause | None:
     aligned = addresses.address_is_aligned
     if not aligned(asked.geometry, asked.address):
         return aligned
-    clause = operation.broken(blocks_of(asked.buddy), page=asked.page, pages=asked.pages, order=asked.order)
-    if clause is law.block_is_free and not asked.lies_inside:
+    clause = operation.broken(asked.state, page=asked.page, pages=asked.pages, order=asked.order)
+    is_too_large = asked.order > highest_of(asked.geometry) and clause in (law.block_is_aligned, law.block_is_free)
+    if is_too_large or (clause is law.block_is_free and not asked.lies_inside):
         return law.block_lies_in_range
     return law.block_is_allocated if clause is law.never_frees_fixed and not asked.lies_inside else clause

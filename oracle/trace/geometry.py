@@ -43,6 +43,7 @@ BESIDE: Final[Mapping[str, Sequence[str]]] = {
     "process_range": ("page_size",),
     "process_reserved": ("process_range",),
     "range_free": ("range_allocator",),
+    "range_max_order": ("range_allocator",),
 }
 
 
@@ -235,6 +236,7 @@ READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "heap_fragments": truth,
     "free_while_mapped": text,
     "range_allocator": text,
+    "range_max_order": number,
     "range_free": text,
     "process_reserved": pieces,
     "misuse": policies,

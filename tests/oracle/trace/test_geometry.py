@@ -50,7 +50,8 @@ def test_every_key_can_be_given() -> None:
         "process_reserved": [{"page": 1, "pages": 3}],
         "misuse": {"page.unmap": "ignore", "frame.free": "undefined"},
     }
-    assert {*keys, "kernel_image_frames"} == {field.name for field in dataclasses.fields(Geometry)}
+    of_buddies = {"range_max_order"}  # the ranges here are of runs
+    assert {*keys, "kernel_image_frames", *of_buddies} == {field.name for field in dataclasses.fields(Geometry)}
     read = geometry_from(keys)
     assert read == Geometry(
         page_size=1 << 30,
@@ -151,6 +152,9 @@ def test_both_forms_of_what_is_never_free_are_refused() -> None:
         ("process_reserved", [{"page": 1 << 26, "pages": 1}]),
         ("range_allocator", "first fit"),
         ("range_free", "parts"),
+        ("range_max_order", 53),
+        ("range_max_order", "ten"),
+        ("process_reserved", [{"page": 0, "pages": 1 << 20}] * 2),
         ("range_free", "partial"),  # of a buddy system
         ("pat_register", 1 << 64),
         ("pat_register", "0x0005040600010402"),  # type 2 is reserved
