@@ -36,7 +36,7 @@ PATHS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in PATHS}
 WINGS = ("spec", "impl", "proofs", "oracle", "tests", "examples", "docs", "benchmarks")
 ANYTHING = "…"  # in what is shown: alone in a line, any lines; within a line, any text
-EXAMPLES = ("frames", "pages", "regions")
+EXAMPLES = ("frames", "pages", "regions", "blocks")
 
 
 def blocks(language: str, of: str | None = None) -> list[str]:
