@@ -62,7 +62,7 @@ def models_of(buddy: Buddy) -> list[Buddy]:
 def has_room(buddy: Buddy, pages: int) -> bool:
     """Whether a free block is large enough for so many pages."""
     order = order_for(pages)
-    fits = order is not None and not (isinstance(buddy, CappedBuddy) and order > buddy.highest)
+    fits = order is not None and not (isinstance(buddy, CappedBuddy) and order > buddy.cap)
     return fits and any(buddy.free_blocks[order:])
 
 

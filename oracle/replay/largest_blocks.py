@@ -12,20 +12,20 @@ from memoracle.impl.buddy import Buddy, order_for
 
 
 class CappedBuddy(Buddy):
-    """highest: the largest order that a block may have."""
+    """cap: the largest order that a block may have; buddies merge beyond it, up to the whole range."""
 
-    def __init__(self, depth: int, highest: int) -> None:
+    def __init__(self, depth: int, cap: int) -> None:
         super().__init__(depth)
-        self.highest = min(highest, depth)
+        self.cap = min(cap, depth)
 
     def allocate(self, pages: int) -> int | None:
         """The smallest block that fits, the lowest of these: the largest ones are all of one size."""
         wanted = order_for(pages)
-        if wanted is None or wanted > self.highest:
+        if wanted is None or wanted > self.cap:
             return None
-        order = next((order for order in range(wanted, self.highest) if self.free_blocks[order]), None)
+        order = next((order for order in range(wanted, self.cap) if self.free_blocks[order]), None)
         if order is None:
-            larger = range(self.highest, self.depth + 1)
+            larger = range(self.cap, self.depth + 1)
             found = [(self.free_blocks[order][0] << order, order) for order in larger if self.free_blocks[order]]
             if not found:
                 return None
@@ -37,7 +37,7 @@ class CappedBuddy(Buddy):
 
 def empty_like(buddy: Buddy) -> Buddy:
     """One of the same kind and size, all of which is free."""
-    return CappedBuddy(buddy.depth, buddy.highest) if isinstance(buddy, CappedBuddy) else Buddy(buddy.depth)
+    return CappedBuddy(buddy.depth, buddy.cap) if isinstance(buddy, CappedBuddy) else Buddy(buddy.depth)
 
 
 def no_larger(blocks: Iterable[tuple[int, int, bool]], most: int) -> Iterator[tuple[int, int, bool]]:
