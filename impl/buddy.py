@@ -1,8 +1,9 @@
 """Which parts of an address space are in use: a binary buddy system (Knuth, TAOCP volume 1, section 2.5).
 
 A block of order o is 2^o pages, aligned to its size: block b of order o covers pages b * 2^o to (b + 1) * 2^o - 1, and
-its buddy is block b ^ 1. Pages are counted from the start of the range. The policy: the smallest order that fits, its
-lowest address; a split keeps the lower half. A refused operation returns None or False and changes nothing.
+its buddy is block b ^ 1. Pages are counted from the start of the range. No block is larger than 2^highest pages. The
+policy: the smallest order that fits, its lowest address; a split keeps the lower half. A refused operation returns None
+or False and changes nothing.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ class Buddy:
     inv: all(page % 2**order == 0 and 0 <= page < 2**self.depth for page, order in self.allocated.items())
     """
 
-    def __init__(self, depth: int) -> None:
-        """The whole range is one free block.
+    def __init__(self, depth: int, highest: int | None = None) -> None:
+        """The whole range is free, in blocks of the largest order; by default that is one block.
 
-        pre: 0 <= depth
-        post: self.blocks() == [(0, 2**depth, False)]
+        pre: 0 <= depth and (highest is None or 0 <= highest <= depth)
+        post: self.depth == depth and self.highest == (depth if highest is None else highest)
+        post: self.blocks() == [(page, 2**self.highest, False) for page in range(0, 2**depth, 2**self.highest)]
         """
+        if highest is None:
+            highest = depth
         self.depth = depth
-        self.free_blocks = [SortedSet() for _ in range(depth + 1)]
-        self.free_blocks[depth].add(0)
+        self.highest = highest
+        self.free_blocks = [SortedSet() for _ in range(highest)]
+        self.free_blocks.append(SortedSet(range(1 << depth - highest)))
         self.allocated: dict[int, int] = {}  # first page -> order
         self.fixed: set[int] = set()  # first pages of the blocks that were taken at the start
 
@@ -38,11 +43,11 @@ class Buddy:
         post: __return__ is not None or self.blocks() == __old__.self.blocks()
         """  # noqa: E501
         wanted = order_for(pages)
-        if wanted is None or wanted > self.depth:
+        if wanted is None or wanted > self.highest:
             return None
         order = wanted
         while not self.free_blocks[order]:
-            if order == self.depth:
+            if order == self.highest:
                 return None
             order = self._larger(order)
         block = self.free_blocks[order][0]
@@ -53,7 +58,7 @@ class Buddy:
     def reserve(self, page: int, pages: int) -> bool:
         """Allocates exactly this block; False unless it is an aligned power of two of pages, all of it free.
 
-        post: not __return__ or pages in [2**order for order in range(self.depth + 1)] and page % pages == 0
+        post: not __return__ or pages in [2**order for order in range(self.highest + 1)] and page % pages == 0
         post: not __return__ or any(p <= page and page + pages <= p + n for p, n, taken in __old__.self.blocks() if not taken)
         post: __return__ or not any(page in range(p, p + n, pages) for p, n, taken in self.blocks() if not taken and pages and n % pages == 0)
         post: __return__ or self.blocks() == __old__.self.blocks()
@@ -61,7 +66,7 @@ class Buddy:
         post: {b for b in __old__.self.blocks() if b[2]} <= {*self.blocks()}
         """  # noqa: E501
         wanted = order_for(pages)
-        if wanted is None or wanted > self.depth or pages != 1 << wanted:
+        if wanted is None or wanted > self.highest or pages != 1 << wanted:
             return False
         if page & pages - 1 or not 0 <= page < 1 << self.depth:
             return False
@@ -95,7 +100,7 @@ class Buddy:
         if order is None or self.allocated.get(page) != order or page in self.fixed:
             return False
         del self.allocated[page]
-        while order < self.depth and (page >> order) ^ 1 in self.free_blocks[order]:
+        while order < self.highest and (page >> order) ^ 1 in self.free_blocks[order]:
             order = self._merge(order, page)
         self.free_blocks[order].add(page >> order)
         return True
@@ -111,13 +116,14 @@ class Buddy:
     def blocks(self) -> list[tuple[int, int, bool]]:
         """Every block in address order: first page, pages, whether it is allocated.
 
-        Every page is in exactly one block, each block is aligned to its size, and no two buddies are both free.
+        Every page is in exactly one block, each block is aligned to its size, and no two buddies are both free but the
+        largest.
 
         post: [page for p, n, taken in __return__ for page in range(p, p + n)] == [*range(2**self.depth)]
-        post: all(n in [2**o for o in range(self.depth + 1)] and p % n == 0 for p, n, taken in __return__)
-        post: not any((p ^ n, n, False) in __return__ for p, n, taken in __return__ if not taken)
+        post: all(n in [2**o for o in range(self.highest + 1)] and p % n == 0 for p, n, taken in __return__)
+        post: not any((p ^ n, n, False) in __return__ for p, n, taken in __return__ if not taken and n < 2**self.highest)
         post: {p: n for p, n, taken in __return__ if taken} == {p: 2**o for p, o in self.allocated.items()}
-        """
+        """  # noqa: E501
         listing: list[tuple[int, int, bool]] = []
         page = 0
         while page < 1 << self.depth:
@@ -137,7 +143,7 @@ class Buddy:
     def _free_order(self, page: int, order: int) -> int | None:
         """The order, at least this one, of the free block that covers a page; None if none does."""
         while page >> order not in self.free_blocks[order]:
-            if order == self.depth:
+            if order == self.highest:
                 return None
             order = self._larger(order)
         return order

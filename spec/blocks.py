@@ -2,8 +2,9 @@
 
 An address space is a range of 2^depth pages, numbered from its start. It is divided into blocks: a block of order o
 is 2^o pages, aligned to its size, and named by its order and its place, so that page p lies in block p >> o of order
-o, and the buddy of a block is the one that it was split from. A block is free or allocated. While an operation splits
-or merges a block, that block is held: neither free nor allocated.
+o, and the buddy of a block is the one that it was split from. No block is larger than 2^highest pages: blocks of this
+order have no buddies. A block is free or allocated. While an operation splits or merges a block, that block is held:
+neither free nor allocated.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class Blocks:
     """State of one address space. An implementation need not keep `order_at`: the first invariant says what it is."""
 
     depth: Number
+    highest: Number  # the largest order that a block may have
     is_free: Callable[[Number, Number], Truth]  # of an order and a block
     is_allocated: Callable[[Number, Number], Truth]
     is_fixed: Callable[[Number], Truth]  # whether a block taken at start, never to be freed, begins at this page
@@ -67,17 +69,18 @@ def same_block(order: Number, page: Number, other: Number) -> Truth:
 # Initially
 
 
-def whole(depth: Number) -> Blocks:
-    """The whole range is one free block."""
+def whole(depth: Number, highest: Number) -> Blocks:
+    """The whole range is free, in blocks of the largest order."""
     return Blocks(
         depth=depth,
-        is_free=lambda order, block: (order == depth) & (block == 0),
+        highest=highest,
+        is_free=lambda order, block: (order == highest) & (0 <= block) & (block >> depth - highest == 0),
         is_allocated=lambda order, block: False,
         is_fixed=lambda page: False,
         holding=False,
         held_order=0,
         held_page=0,
-        order_at=lambda page: depth,
+        order_at=lambda page: highest,
     )
 
 
@@ -96,16 +99,21 @@ def states_are_exclusive(s: Blocks, page: Number, order: Number) -> Truth:
     return neg(free & allocated) & neg(free & held) & neg(allocated & held)
 
 
-@clause("every block lies in the range, and is no larger")
+@clause("the largest block is no larger than the range")
+def largest_block_fits(s: Blocks) -> Truth:
+    return (0 <= s.highest) & (s.highest <= s.depth)
+
+
+@clause("every block lies in the range, and is no larger than the largest")
 def blocks_lie_in_range(s: Blocks, order: Number, block: Number) -> Truth:
-    fits = (0 <= order) & (order <= s.depth) & (0 <= block) & (block <= (1 << s.depth) - 1 >> order)
+    fits = (0 <= order) & (order <= s.highest) & (0 <= block) & (block <= (1 << s.depth) - 1 >> order)
     return implies(exists(s, order, block), fits)
 
 
 @clause("no two buddies are both free")
 def no_two_buddies_are_free(s: Blocks, page: Number, order: Number) -> Truth:
     block = page >> order
-    return implies(s.is_free(order, block) & (order < s.depth), neg(s.is_free(order, buddy_of(block))))
+    return implies(s.is_free(order, block) & (order < s.highest), neg(s.is_free(order, buddy_of(block))))
 
 
 @clause("what was taken at start stays allocated")
@@ -116,6 +124,7 @@ def fixed_blocks_stay_allocated(s: Blocks, page: Number) -> Truth:
 INVARIANTS = (
     every_page_is_in_one_block,
     states_are_exclusive,
+    largest_block_fits,
     blocks_lie_in_range,
     no_two_buddies_are_free,
     fixed_blocks_stay_allocated,
@@ -174,7 +183,7 @@ def split(s: Blocks, page: Number) -> Blocks:
 @clause("the buddy of the held block is free")
 def merges_with_a_free_buddy(s: Blocks) -> Truth:
     free = s.is_free(s.held_order, buddy_of(s.held_page >> s.held_order))
-    return s.holding & (s.held_order < s.depth) & free
+    return s.holding & (s.held_order < s.highest) & free
 
 
 @operation("buddy.merge", guard=[merges_with_a_free_buddy])
@@ -200,10 +209,10 @@ def settle(s: Blocks) -> Blocks:
     return replace(s, is_allocated=lambda o, block: s.is_allocated(o, block) | is_held(s, o, block), holding=False)
 
 
-@clause("the held block is the whole range, or its buddy is not free")
+@clause("the held block is one of the largest, or its buddy is not free")
 def releases_only_when_merged(s: Blocks) -> Truth:
     buddy_is_free = s.is_free(s.held_order, buddy_of(s.held_page >> s.held_order))
-    return s.holding & ((s.held_order == s.depth) | neg(buddy_is_free))
+    return s.holding & ((s.held_order == s.highest) | neg(buddy_is_free))
 
 
 @operation("buddy.release", guard=[releases_only_when_merged])

@@ -43,6 +43,11 @@ def block_lies_in_range(s: Blocks, page: Number, order: Number) -> Truth:
     return in_range(s, page) & (order <= s.depth)
 
 
+@clause("the block is no larger than the largest")
+def block_is_no_larger(s: Blocks, order: Number) -> Truth:
+    return order <= s.highest
+
+
 @clause("the block is aligned to its size")
 def block_is_aligned(s: Blocks, page: Number, order: Number) -> Truth:
     return is_aligned(page, order)
@@ -54,7 +59,9 @@ def block_is_free(s: Blocks, page: Number, order: Number) -> Truth:
     return (order <= whole) & s.is_free(whole, page >> whole)
 
 
-@operation("buddy.carve", guard=[holds_nothing, block_lies_in_range, block_is_aligned, block_is_free])
+@operation(
+    "buddy.carve", guard=[holds_nothing, block_lies_in_range, block_is_no_larger, block_is_aligned, block_is_free]
+)
 def carve(s: Blocks, page: Number, order: Number) -> Blocks:
     """The block of this order at this page is split out of the free one that covers it; each half left over is free.
 
@@ -88,7 +95,7 @@ def split_down(s: Blocks, page: Number, order: Number) -> Blocks:
 
 @operation(
     "range.allocate",
-    guard=[holds_nothing, rounds_up, block_lies_in_range, block_is_aligned, block_is_free],
+    guard=[holds_nothing, rounds_up, block_lies_in_range, block_is_no_larger, block_is_aligned, block_is_free],
     chooses=["page", "order"],
 )
 def allocate(s: Blocks, pages: Number, page: Number, order: Number) -> Blocks:
@@ -98,7 +105,15 @@ def allocate(s: Blocks, pages: Number, page: Number, order: Number) -> Blocks:
 
 @operation(
     "range.reserve",
-    guard=[holds_nothing, rounds_up, is_a_power_of_two, block_lies_in_range, block_is_aligned, block_is_free],
+    guard=[
+        holds_nothing,
+        rounds_up,
+        is_a_power_of_two,
+        block_lies_in_range,
+        block_is_no_larger,
+        block_is_aligned,
+        block_is_free,
+    ],
     chooses=["order"],
 )
 def reserve(s: Blocks, pages: Number, page: Number, order: Number) -> Blocks:
@@ -134,8 +149,8 @@ def merges_free_buddies(s: Blocks, page: Number, order: Number, merged: Number, 
 
 @clause("buddies are merged until one is not free")
 def merges_fully(s: Blocks, page: Number, order: Number, merged: Number) -> Truth:
-    last = (merged == s.depth) | neg(s.is_free(merged, buddy_of(page >> merged)))
-    return (order <= merged) & (merged <= s.depth) & last
+    last = (merged == s.highest) | neg(s.is_free(merged, buddy_of(page >> merged)))
+    return (order <= merged) & (merged <= s.highest) & last
 
 
 @operation(
@@ -199,6 +214,11 @@ def page_is_allocated(s: Blocks, page: Number) -> Truth:
 
 def page_is_held(s: Blocks, page: Number) -> Truth:
     return s.holding & same_block(s.held_order, page, s.held_page)
+
+
+@clause("every page of the block is free")
+def pages_of_the_block_are_free(s: Blocks, page: Number, order: Number, each: Number) -> Truth:
+    return implies(same_block(order, page, each), page_is_free(s, each))
 
 
 @clause("pages are conserved: each is free or allocated, never both, once nothing is held")

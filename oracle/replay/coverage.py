@@ -52,10 +52,12 @@ def guard(operation: Operation, choice: str = "", known: str = "") -> AtStake:
     """Of an operation's guard. choice: the point that the implementation chooses and the trace records.
 
     known: the points that the law leaves to a choice, but that the arguments determine. Clauses about other choices
-    concern what no trace records, and no trace has as many uses of a frame as a counter counts.
+    concern what no trace records; no trace has as many uses of a frame as a counter counts, and in no geometry is the
+    largest block smaller than the range.
     """
     hidden = set(operation.chooses) - {choice, *known.split()}
-    guards = (clause for clause in operation.guard if clause.points and clause not in COUNTERS)
+    never = (*COUNTERS, buddy.block_is_no_larger)
+    guards = (clause for clause in operation.guard if clause.points and clause not in never)
     asked = [clause for clause in guards if hidden.isdisjoint(clause.points)]
     answers = tuple(clause for clause in asked if choice in clause.points)
     return AtStake(tuple(clause for clause in asked if clause not in answers), answers)

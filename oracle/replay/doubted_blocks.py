@@ -26,6 +26,7 @@ class DoubtedBlocks(Buddy):
     def __init__(self, models: Sequence[Buddy], keep: Callable[[list[Buddy], int | None], None]) -> None:
         explained = models[0]
         self.depth = explained.depth
+        self.highest = explained.highest
         self.free_blocks = explained.free_blocks
         self.allocated = explained.allocated
         self.fixed = explained.fixed

@@ -79,15 +79,16 @@ def blocks_of(buddy: Any) -> Blocks:
     """The blocks of an address space between two operations, when nothing is held."""
 
     def is_allocated(order: Number, block: Number) -> Truth:
-        if isinstance(order, int) and not 0 <= order <= buddy.depth:
+        if isinstance(order, int) and not 0 <= order <= buddy.highest:
             return False
         return maps(buddy.allocated, block << order, order)
 
     def order_at(page: Number) -> Number:
-        return next((order for order in range(buddy.depth + 1) if exists(state, order, page >> order)), -1)
+        return next((order for order in range(buddy.highest + 1) if exists(state, order, page >> order)), -1)
 
     state = Blocks(
         depth=buddy.depth,
+        highest=buddy.highest,
         is_free=lambda order, block: has(buddy.free_blocks, order, block),
         is_allocated=is_allocated,
         is_fixed=lambda page: has(buddy.fixed, page),

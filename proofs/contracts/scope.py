@@ -197,9 +197,11 @@ SCOPES: Mapping[str, Scope] = {
         },
     ),
     "buddy": Scope(
-        "ranges of 1, 2 and 4 pages, at most the block at page 0 fixed, arguments past either end; up to three spaces",
+        "ranges of 1, 2 and 4 pages, of any largest order, only the block at page 0 fixed, arguments past either end; "
+        "up to three spaces",
         {
             "depth": (0, 1, 2),
+            "highest": (None, 0, 1),
             "page": range(-1, 5),
             "pages": range(6),
             "order_for.pages": range(-2, 18),

@@ -50,7 +50,7 @@ CALLED: dict[str, Sequence[Operation]] = {
 STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
     "bitmap": {bitmap.is_free: lambda: hazards.spurious(bitmap.CHECKED, bitmap.free)},
     "buddy": {
-        step: lambda: Variant(blocks.whole(1), blocks.STEPS, blocks.INVARIANTS, buddy_domain(1))
+        step: lambda: Variant(blocks.whole(1, 1), blocks.STEPS, blocks.INVARIANTS, buddy_domain(1))
         for step in (*blocks.STEPS, buddy.carve)
     },
     "manager": {

@@ -62,7 +62,7 @@ def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
     order_at: Callable[[Any], Any] = state.order_at
     # A page that is in no block has no order: whichever is named, the first clause does not hold.
     state = replace(state, order_at=lambda page: max(0, order_at(page)))
-    return Part(state, buddy_domain(buddy.depth), clauses, words, shows, blocks_law.whole(buddy.depth))
+    return Part(state, buddy_domain(buddy.depth), clauses, words, shows, blocks_law.whole(buddy.depth, buddy.highest))
 
 
 BEST_FIT = "the smallest order that fits, its lowest address, and the lower half of a split"
@@ -112,14 +112,18 @@ def buddy_system(depths: Sequence[int], ends: bool) -> System:
         sizes = [*range(1, (1 << buddy.depth) + 2), 0, -1] if ends else [1 << o for o in range(buddy.depth + 1)]
         return buddy_calls(buddy.depth, tuple(sizes), ends)
 
-    also = ", sizes and pages past either end, blocks taken at start" if ends else ""
+    starts = {f"Buddy({depth})": partial(Buddy, depth) for depth in depths}
+    if ends:
+        sizes = [(depth, highest) for depth in depths for highest in range(depth)]
+        starts |= {f"Buddy({depth}, {highest})": partial(Buddy, depth, highest) for depth, highest in sizes}
+    also = ", any largest order, sizes and pages past either end, blocks taken at start" if ends else ""
     scope = f"bounded: depth <= {max(depths)}{also}"
     return System(
         "buddy",
         scope,
         "from memoracle.impl.buddy import Buddy",
         "buddy",
-        {f"Buddy({depth})": partial(Buddy, depth) for depth in depths},
+        starts,
         lambda buddy: {"": buddy_part(buddy)},
         calls,
     )

@@ -166,8 +166,8 @@ def _names(code: CodeType) -> Iterator[str]:
 
 def _instantiate(run: Run, states: str, before: Any, values: dict[str, Any]) -> None:
     """Names points at which the invariants are needed."""
-    if states == "Blocks" and "page" in values:  # the whole range has no buddy
-        run.touch(("order", "block"), (before.depth, (values["page"] >> before.depth) ^ 1))
+    if states == "Blocks" and "page" in values:  # the largest blocks have no buddies
+        run.touch(("order", "block"), (before.highest, (values["page"] >> before.highest) ^ 1))
     if states == "Memory" and "process" in values and "first" in values:  # the first page of a block
         run.touch(("process", "kernel_page"), (values["process"], values["first"]))
 

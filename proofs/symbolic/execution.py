@@ -44,6 +44,9 @@ class Goal:
     holds: z3.BoolRef
 
 
+BUILT_IN = object()  # what a module has not replaced so far
+
+
 class Run(HypothesisPool):
     """One path through the code, and what must hold along it."""
 
@@ -64,14 +67,21 @@ class Run(HypothesisPool):
         self.turned: set[Exit] = set()  # those that this run turned
 
     def replace(self, owner: object, name: str, stand_in: object) -> None:
-        """Puts something in the place of an attribute of a module or an object until this run ends."""
-        self.replaced.append((owner, name, getattr(owner, name)))
+        """Puts something in the place of an attribute of a module or an object until this run ends.
+
+        In a module, it may also be in the place of a built-in function.
+        """
+        self.replaced.append((owner, name, getattr(owner, name, BUILT_IN)))
         setattr(owner, name, stand_in)
 
     def undo(self) -> None:
         """Puts back what was replaced."""
         while self.replaced:
-            setattr(*self.replaced.pop())
+            owner, name, before = self.replaced.pop()
+            if before is BUILT_IN:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
 
     def call(self, code: Callable[..., Result], *arguments: object) -> Result:
         """Runs code, as opposed to reading the law."""

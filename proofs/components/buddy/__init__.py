@@ -1,14 +1,16 @@
 """Proofs of the buddy system: of its law, of the code of `impl/buddy.py`, and of the spaces of all processes.
 
 `law.py` proves the law one step at a time (one split, one merge), and `page_moves.py` which pages each step and each
-operation moves. `symbolic_buddy.py` is the reference with unknown contents, on which `code.py` and `listing.py` run the
-code. `start.py` constructs a real one of each depth, and `spaces.py` proves the class that keeps one for each process.
+operation moves. `coalescing.py` proves that no run of free pages is divided. `symbolic_buddy.py` is the reference with
+unknown contents, on which `code.py` and `listing.py` run the code. `start.py` constructs one of each size, and
+`spaces.py` proves the class that keeps one for each process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from memoracle.proofs.components.buddy import coalescing as buddy_coalescing
 from memoracle.proofs.components.buddy import code as buddy_code
 from memoracle.proofs.components.buddy import law as buddy_law
 from memoracle.proofs.components.buddy import listing as buddy_listing
@@ -25,6 +27,7 @@ def obligations() -> Iterator[Obligation]:
     yield from buddy_law.LAWS
     yield from shift_laws.obligations(buddy_law.proved)
     yield from buddy_pages.MOVES
+    yield from buddy_coalescing.RUNS
     yield from buddy_code.CODE
     yield from buddy_listing.CODE
     yield from buddy_start.CODE

@@ -45,14 +45,14 @@ class Search:
 
     def havoc(self, run: Run) -> Number:
         order = run.point("order")
-        run.suppose(self.wanted <= order, order <= self.buddy.depth)
+        run.suppose(self.wanted <= order, order <= self.buddy.highest)
         run.assume_for_all(("order", "block"), lambda o, block: self._none_passed(order, o, block))
         return order
 
     def on_back_edge(self, run: Run, result: Number) -> Measure:
-        run.assert_goal("the search stays in the range", (self.wanted <= result) & (result <= self.buddy.depth))
+        run.assert_goal("the search stays among the orders", (self.wanted <= result) & (result <= self.buddy.highest))
         run.assert_goal("the search passes no block that it could take", self._none_passed(result, *any_block(run)))
-        return Rises(result, self.buddy.depth)
+        return Rises(result, self.buddy.highest)
 
     def _none_passed(self, order: Number, o: Number, block: Number) -> Truth:
         passed = (self.wanted <= o) & (o < order) & self.is_wanted(o, block)
@@ -109,18 +109,18 @@ class Merging:
 
     def havoc(self, run: Run) -> Number:
         order = self.order = run.point("order")
-        run.suppose(self.start <= order, order <= self.state.depth)
+        run.suppose(self.start <= order, order <= self.state.highest)
         run.assume_for_all(("level",), lambda level: self._were_free(order, level))
         self.buddy.free_blocks.has = law.merge_up(self.state, self.page, self.start, order).is_free
         return order
 
     def on_back_edge(self, run: Run, result: Number) -> Measure:
         run.assert_goal(
-            "the held block is no larger than the range", (self.start <= result) & (result <= self.state.depth)
+            "the held block is no larger than the largest", (self.start <= result) & (result <= self.state.highest)
         )
         run.assert_goal("all buddies so far were free", self._were_free(result, run.point("level")))
         assert_free_blocks(run, self.buddy, law.merge_up(self.state, self.page, self.start, result))
-        return Rises(result, self.state.depth)
+        return Rises(result, self.state.highest)
 
     def _were_free(self, order: Number, level: Number) -> Truth:
         return law.merges_free_buddies(self.state, self.page, self.start, order, level)

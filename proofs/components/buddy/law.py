@@ -24,6 +24,7 @@ DEEPEST = 52  # 2^52 pages of 4 KiB are all of a 64-bit address space
 PAGE, ORDER, BLOCK = Sort("page"), Sort("order", 63), Sort("block")
 SORTS = {
     "page": PAGE,
+    "each": PAGE,
     "order": ORDER,
     "block": BLOCK,
     "level": ORDER,
@@ -52,16 +53,17 @@ FUNCTIONS = {
 
 def unknown(run: HypothesisPool) -> blocks.Blocks:
     """Any state of a range of any depth, in which a block may be held. Nothing is assumed of it yet."""
-    depth = run.number("depth", 0, DEEPEST)
+    depth, highest = run.number("depth", 0, DEEPEST), run.number("highest", 0, DEEPEST)
     held_order = run.number("held_order", 0, ORDER.highest)
     held_page = run.number("held_page")
     holding = run.truth("holding")
     run.touch(("order",), (held_order,))
     run.touch(("page",), (held_page,))
     run.touch(("order", "block"), (held_order, held_page >> held_order))
-    run.touch(("order",), (depth,))
+    run.touch(("order",), (highest,))
     return blocks.Blocks(
         depth=depth,
+        highest=highest,
         is_free=run.relation("is_free", "order", "block"),
         is_allocated=run.relation("is_allocated", "order", "block"),
         is_fixed=run.relation("is_fixed", "page"),
@@ -73,8 +75,10 @@ def unknown(run: HypothesisPool) -> blocks.Blocks:
 
 
 def initial(run: HypothesisPool) -> blocks.Blocks:
-    """The initial state, at any depth."""
-    return blocks.whole(unknown(run).depth)
+    """The initial state, at any depth and with any largest order."""
+    state = unknown(run)
+    run.assume(blocks.largest_block_fits(state))
+    return blocks.whole(state.depth, state.highest)
 
 
 LAW = law_obligations.Law(

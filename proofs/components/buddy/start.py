@@ -1,20 +1,24 @@
-"""Proof that the reference starts as the law says, at every depth.
+"""Proofs that the reference starts as the law says, at every depth and with every largest order.
 
-A real buddy system of each depth is constructed, and compared with the law's initial state block by block. One of
-another depth is constructed beside it, with which it must share no container.
+A real buddy system of each depth whose largest block is the whole range is constructed, and compared with the law's
+initial state block by block. One of another depth is constructed beside it, with which it must share no container.
+Where the largest order is lower, the range has any number of the largest blocks: for each such order the depth is an
+unknown number.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from memoracle.impl import buddy as code
 from memoracle.impl.buddy import Buddy
 from memoracle.proofs.abstraction.distinct import share
 from memoracle.proofs.components.buddy.law import DEEPEST, any_block, proved
 from memoracle.proofs.components.buddy.symbolic_buddy import ATTRIBUTES
-from memoracle.proofs.symbolic.containers import any_of
+from memoracle.proofs.symbolic.containers import Set, any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec.blocks import whole
+from memoracle.spec.clauses import Number
 
 
 @proved(
@@ -27,12 +31,50 @@ def whole_refines(run: Run) -> None:
         free = [(order, block) for order, blocks in enumerate(buddy.free_blocks) for block in blocks]
         run.assert_goal("it has the attributes that proofs compare", vars(buddy).keys() == ATTRIBUTES)
         run.assert_goal("nothing is allocated", not buddy.allocated and not buddy.fixed and buddy.depth == depth)
+        run.assert_goal("the largest block is the whole range", buddy.highest == depth)
         run.assert_goal("there are blocks of each order", len(buddy.free_blocks) > depth)
         run.assert_goal("no two containers are one", not share(buddy, other))
         order, block = any_block(run)
         found = any_of([(order == o) & (block == b) for o, b in free])
-        run.assert_goal("the free blocks are the law's", found == whole(depth).is_free(order, block))
+        run.assert_goal("the free blocks are the law's", found == whole(depth, depth).is_free(order, block))
         other = buddy
 
 
-CODE = (whole_refines,)
+class FirstNumbers:
+    """Stands in for a range: of an unknown number of numbers, from 0 on."""
+
+    def __init__(self, count: Number) -> None:
+        self.count = count
+
+
+class SetConstructor:
+    """Stands in for the class `SortedSet`: a new set is empty, or has the numbers that it is given."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        run.replace(code, "SortedSet", self)
+        run.replace(code, "range", lambda count: range(count) if isinstance(count, int) else FirstNumbers(count))
+
+    def __call__(self, numbers: FirstNumbers | range = range(0)) -> Set:
+        count = numbers.count if isinstance(numbers, FirstNumbers) else len(numbers)
+        return Set(self.run, lambda item: (0 <= item) & (item < count), "block")
+
+
+@proved("largest-blocks.refines", "refinement", "the reference starts as the law says, with every largest order, too")
+def largest_blocks_refines(run: Run) -> None:
+    SetConstructor(run)
+    for highest in range(DEEPEST + 1):
+        depth = run.fresh("depth", highest, DEEPEST)
+        buddy: Any = run.call(Buddy, depth, highest)
+        containers = [*buddy.free_blocks, buddy.allocated, buddy.fixed]
+        run.assert_goal("it has the attributes that proofs compare", vars(buddy).keys() == ATTRIBUTES)
+        run.assert_goal("its sizes are those that were asked for", buddy.depth is depth and buddy.highest == highest)
+        run.assert_goal("nothing is allocated", not buddy.allocated and not buddy.fixed)
+        run.assert_goal("there are blocks of each order", len(buddy.free_blocks) == highest + 1)
+        run.assert_goal("no two containers are one", len({id(each) for each in containers}) == len(containers))
+        order, block = any_block(run)
+        free = [(order == o) & blocks.has(block) for o, blocks in enumerate(buddy.free_blocks)]
+        run.assert_goal("the free blocks are the law's", any_of(free) == whole(depth, highest).is_free(order, block))
+
+
+CODE = (whole_refines, largest_blocks_refines)

@@ -16,7 +16,7 @@ from memoracle.spec.blocks import INVARIANTS, Blocks, is_aligned
 from memoracle.spec.clauses import Number, Truth, implies
 
 ATTRIBUTES = frozenset(
-    {"depth", "free_blocks", "allocated", "fixed"}
+    {"depth", "highest", "free_blocks", "allocated", "fixed"}
 )  # all of which `contents` and `is_the_laws` compare
 
 
@@ -24,6 +24,7 @@ class SymbolicBuddy(Protocol):
     """The reference with stand-ins in the place of its attributes."""
 
     depth: Number
+    highest: Number
     free_blocks: Sets
     allocated: Map
     fixed: Set
@@ -40,14 +41,14 @@ class SymbolicBuddy(Protocol):
 def allocated_are_blocks(buddy: SymbolicBuddy, page: Number) -> Truth:
     """What the reference has as allocated is a block: it lies in the range, and is aligned to its size."""
     order = buddy.allocated.at(page)
-    in_range = (page >> buddy.depth == 0) & (order <= buddy.depth)
+    in_range = (page >> buddy.depth == 0) & (order <= buddy.highest)
     return implies(buddy.allocated.has(page), in_range & is_aligned(page, order))
 
 
 def unknown_code(run: Run) -> tuple[SymbolicBuddy, Blocks]:
     """The reference on unknown containers, and the state that it stands for before anything is run."""
-    depth = run.number("depth", 0, DEEPEST)
-    run.touch(("order",), (depth,))
+    depth, highest = run.number("depth", 0, DEEPEST), run.number("highest", 0, DEEPEST)
+    run.touch(("order",), (highest,))
     is_free, is_fixed = run.relation("is_free", "order", "block"), run.relation("is_fixed", "page")
     is_start, order_of = (
         run.relation("is_start", "page"),
@@ -58,7 +59,8 @@ def unknown_code(run: Run) -> tuple[SymbolicBuddy, Blocks]:
         buddy: Any = object.__new__(Buddy)
         containers = {
             "depth": depth,
-            "free_blocks": Sets(run, is_free, depth + 1, "block"),
+            "highest": highest,
+            "free_blocks": Sets(run, is_free, highest + 1, "block"),
             "allocated": Map(run, is_start, order_of, ORDER.highest),
             "fixed": Set(run, is_fixed, "page"),
         }
@@ -80,6 +82,7 @@ def contents(buddy: SymbolicBuddy) -> dict[str, object]:
     """What each attribute contains. A write to a stand-in gives it a new function, so an equal one was not written."""
     return {
         "depth": buddy.depth,
+        "highest": buddy.highest,
         "free_blocks": buddy.free_blocks.has,
         "allocated": (buddy.allocated.has, buddy.allocated.at),
         "fixed": buddy.fixed.has,

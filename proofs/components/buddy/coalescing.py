@@ -1,0 +1,73 @@
+"""Proof that full coalescing loses nothing: where every page of an aligned block is free, it lies in one free block.
+
+So an allocation fails if and only if no aligned run of free pages is large enough. It is an induction over the order of
+the block: `.begins` is its base, one page, and `.goes-on` its step, in which both halves of a block lie in a free block
+each, and then the whole block lies in one. `.ends` is what follows for a block of any order.
+"""
+
+from __future__ import annotations
+
+from memoracle.proofs.components.buddy.law import lawful, proved
+from memoracle.proofs.symbolic.execution import Run
+from memoracle.spec import blocks
+from memoracle.spec import buddy as law
+from memoracle.spec.clauses import Number, implies
+
+
+def any_run(run: Run) -> tuple[blocks.Blocks, Number, Number]:
+    """Any state in which nothing is held, a page of its range, and the order of a block over that page."""
+    state, page, order = lawful(run), run.point("page"), run.point("order")
+    run.suppose(blocks.holds_nothing(state), blocks.in_range(state, page), law.block_is_no_larger(state, order))
+    return state, page, order
+
+
+@proved("free-runs-lie-in-one-block.begins", "theorem", "a free page lies in one free block")
+def free_runs_begin(run: Run) -> None:
+    state, page, _ = any_run(run)
+    run.suppose(law.pages_of_the_block_are_free(state, page, 0, page))
+    run.assert_goal("the page lies in a free block", law.block_is_free(state, page, 0))
+
+
+@proved(
+    "free-runs-lie-in-one-block.goes-on",
+    "theorem",
+    "if each half of a block lies in one free block, so does the whole, up to the largest order",
+)
+def free_runs_go_on(run: Run) -> None:
+    state, page, order = any_run(run)
+    run.suppose(law.block_is_no_larger(state, order + 1))
+    opposite, other = page ^ (1 << order), run.point("page")
+    run.touch(("page",), (opposite,))
+    run.suppose(law.pages_of_the_block_are_free(state, page, order + 1, other))
+    run.assert_goal("the other half lies in the range", blocks.in_range(state, opposite))
+    for half in (page, opposite):
+        run.assert_goal(
+            "what is given of the whole is given of each half",
+            law.pages_of_the_block_are_free(state, half, order, other),
+        )
+        run.suppose(law.block_is_free(state, half, order))  # the induction hypothesis
+    run.assert_goal("the whole lies in one free block", law.block_is_free(state, page, order + 1))
+
+
+@proved(
+    "free-runs-lie-in-one-block.ends",
+    "theorem",
+    "an allocation may fail only if no aligned run of so many free pages is there, and such a run is all that it takes",
+)
+def free_runs_end(run: Run) -> None:
+    state, page, order = any_run(run)
+    pages, other = run.point("pages"), run.point("page")
+    values = {"pages": pages, "page": page, "order": order}
+    run.suppose(law.rounds_up(state, pages, order), law.block_is_aligned(state, page, order))
+    run.suppose(law.block_lies_in_range(state, page, order), blocks.in_range(state, other))
+    allowed = law.allocate.allows(state, **values)
+    run.assert_goal(
+        "a run that lies in one free block may be allocated", implies(law.block_is_free(state, page, order), allowed)
+    )
+    run.assert_goal(
+        "what may be allocated is a run of free pages",
+        implies(allowed, law.pages_of_the_block_are_free(state, page, order, other)),
+    )
+
+
+RUNS = (free_runs_begin, free_runs_go_on, free_runs_end)
