@@ -1,6 +1,7 @@
 """Proof that full coalescing loses nothing: where every page of an aligned block is free, it lies in one free block.
 
-So an allocation fails if and only if no aligned run of free pages is large enough. It is an induction over the order of
+So an allocation fails if and only if no aligned run of free pages is large enough. (That what is allocated was free is
+`allocate.moves-its-pages`.) It is an induction over the order of
 the block: `.begins` is its base, one page, and `.goes-on` its step, in which both halves of a block lie in a free block
 each, and then the whole block lies in one. `.ends` is what follows for a block of any order.
 """
@@ -11,7 +12,7 @@ from memoracle.proofs.components.buddy.law import lawful, proved
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import blocks
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import Number, implies
+from memoracle.spec.clauses import Number
 
 
 def any_run(run: Run) -> tuple[blocks.Blocks, Number, Number]:
@@ -52,22 +53,15 @@ def free_runs_go_on(run: Run) -> None:
 @proved(
     "free-runs-lie-in-one-block.ends",
     "theorem",
-    "an allocation may fail only if no aligned run of so many free pages is there, and such a run is all that it takes",
+    "an allocation may fail only if no aligned run of so many free pages is there: one that is may be allocated",
 )
 def free_runs_end(run: Run) -> None:
     state, page, order = any_run(run)
-    pages, other = run.point("pages"), run.point("page")
-    values = {"pages": pages, "page": page, "order": order}
+    pages = run.point("pages")
     run.suppose(law.rounds_up(state, pages, order), law.block_is_aligned(state, page, order))
-    run.suppose(law.block_lies_in_range(state, page, order), blocks.in_range(state, other))
-    allowed = law.allocate.allows(state, **values)
-    run.assert_goal(
-        "a run that lies in one free block may be allocated", implies(law.block_is_free(state, page, order), allowed)
-    )
-    run.assert_goal(
-        "what may be allocated is a run of free pages",
-        implies(allowed, law.pages_of_the_block_are_free(state, page, order, other)),
-    )
+    run.suppose(law.block_lies_in_range(state, page, order))
+    run.suppose(law.block_is_free(state, page, order))  # what the induction shows of a run of free pages
+    run.assert_goal("the run may be allocated", law.allocate.allows(state, pages=pages, page=page, order=order))
 
 
 RUNS = (free_runs_begin, free_runs_go_on, free_runs_end)
