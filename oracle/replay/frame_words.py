@@ -137,10 +137,7 @@ class RunWords:
 
     def longest(self) -> tuple[int, int]:
         """The longest free run, the lowest if there are several: its first frame, and how many it has."""
-        available = self.runs.available
-        count = available.most()
-        first = available.marks.find(b"\1" * count) if count else 0
-        return first, count
+        return self.runs.available.longest_run()
 
     def longest_in_words(self) -> str:
         first, count = self.longest()

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from memoracle.impl.bitmap import aligned_up
 
 MOST_NOTES = 32  # kinds of searches whose progress is noted
+MOST_SOUGHT = 64  # places on end that are sought as bytes: for long patterns that takes more than linear time
 IN, OUT = 1, 0
 
 
@@ -68,14 +69,17 @@ class PlaceMap:
 
     def most(self) -> int:
         """The length of the longest run in the set; 0 if it is empty."""
-        least, more = 0, 1
-        while more <= self.places and self.marks.find(b"\1" * more) >= 0:
-            least, more = more, 2 * more
-        more = min(more, self.places + 1)
-        while more - least > 1:
-            middle = (least + more) // 2
-            least, more = (middle, more) if self.marks.find(b"\1" * middle) >= 0 else (least, middle)
-        return least
+        return self.longest_run()[1]
+
+    def longest_run(self) -> tuple[int, int]:
+        """The longest run in the set, the lowest of several: its first place, and how many it has; none: 0 and 0."""
+        marks, first, most, place = self.marks, 0, 0, 0
+        while (place := marks.find(b"\1" * min(most + 1, MOST_SOUGHT), place)) >= 0:
+            end = self.next_out(place)
+            if end - place > most:
+                first, most = place, end - place
+            place = end
+        return first, most
 
     def below(self, place: int) -> int:
         """How many places below this one are in the set."""
@@ -102,17 +106,12 @@ class PlaceMap:
 
     def _searched(self, count: int, alignment: int, place: int) -> int:
         """The lowest place from this one on that is searched for; past all places, if there is none."""
-        marks, wanted = self.marks, b"\1" * count
-        if alignment == 1:
-            found = marks.find(wanted, place)
-            return self.places if found < 0 else found
-        place = aligned_up(place, alignment)
+        marks, wanted = self.marks, b"\1" * min(count, MOST_SOUGHT)
         while (found := marks.find(wanted, place)) >= 0:
             place = aligned_up(found, alignment)
-            out = marks.find(OUT, place, place + count) if place > found else -1
-            if out < 0 and place + count <= self.places:
+            if marks.find(OUT, found, place + count) < 0 and place + count <= self.places:
                 return place
-            place = aligned_up(max(out, place) + 1, alignment)
+            place = self.next_out(found)
         return self.places
 
     def _note_added(self, first: int, last: int) -> None:
