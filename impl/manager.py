@@ -34,6 +34,8 @@ class Machine(NamedTuple):
     kernel_depth: int  # the binary logarithm of its pages
     process_depth: int  # the same of each process's range
     reserved: tuple[tuple[int, int], ...] = ()  # pieces taken of the kernel's range at start: first page, pages
+    direct_start: int = 0  # the address of the first page of the direct map, whose pages are no uses of their frames
+    direct_end: int = 0  # that of the page after its last
 
 
 class Manager:
@@ -69,7 +71,15 @@ class Manager:
         for first, pages in machine.reserved:
             self.spaces.spaces[0].fix(first, pages)
         self.halves = KernelHalf()
-        self.paging = Paging(self.bitmap, self.halves, machine.layout, machine.leaf_level, machine.frames)
+        self.paging = Paging(
+            self.bitmap,
+            self.halves,
+            machine.layout,
+            machine.leaf_level,
+            machine.frames,
+            machine.direct_start,
+            machine.direct_end,
+        )
         self.given: set[int] = set()
         self.gets: dict[int, int] = {}
         self.lengths: dict[int, int] = {}

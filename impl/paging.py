@@ -67,14 +67,24 @@ class Unmapped(NamedTuple):
 class Paging:
     """The page tables of all live processes; process 0 is the kernel and always exists.
 
-    frames: the allocator of tables.  counted: the uses of frames below this one are counted.
+    frames: the allocator of tables.  counted: the uses of frames below this one are counted.  direct_start, direct_end:
+    pages of the upper half at the first of these addresses or above, and below the second, are no uses of their frames.
 
     inv: self.roots.keys() == self.halves.live and self.roots.keys() == self.mapped.keys()
     inv: all(len(entries) == ENTRIES and any(entries) for entries in self.memory.values())
     inv: all(self.halves.tables[process][256:] == self.halves.tables[0][256:] for process in self.roots)
     """
 
-    def __init__(self, frames: TableFrames, halves: KernelHalf, layout: Layout, leaf_level: int, counted: int) -> None:
+    def __init__(
+        self,
+        frames: TableFrames,
+        halves: KernelHalf,
+        layout: Layout,
+        leaf_level: int,
+        counted: int,
+        direct_start: int = 0,
+        direct_end: int = 0,
+    ) -> None:
         """Nothing is mapped. The kernel's PML4 is frame 0, which is never free.
 
         Shared on purpose: frames, halves.
@@ -89,6 +99,8 @@ class Paging:
         self.leaf_level = leaf_level
         self.page_shift = 9 * leaf_level + 3
         self.counted = counted
+        self.direct_start = direct_start
+        self.direct_end = direct_end
         self.memory: dict[int, list[int]] = {}  # by its frame, the entries of each table below the PML4s
         self.roots = {0: 0}  # by process, the frame of its PML4
         self.uses: dict[int, int] = {}  # by frame, how many leaves map it; only of frames that some leaf maps
@@ -166,7 +178,7 @@ class Paging:
             self._write(process, virtual, tables, self._link(table, virtual))
             tables.append(table)
         self._write(process, virtual, tables, value)
-        self._count(leaf.physical >> self.page_shift)
+        self._count(virtual, leaf.physical >> self.page_shift)
         if virtual < LOWER_END:
             self.mapped[process].add(virtual)
         return True
@@ -176,8 +188,8 @@ class Paging:
 
         post: (__return__ is None) == (__old__.self.translate(process, virtual) is None or virtual % 2**self.page_shift != 0)
         post: __return__ is None or __return__.frame << self.page_shift == __old__.self.translate(process, virtual)
-        post: __return__ is None or self.translate(process, virtual) is None and __return__.last == (__return__.frame < self.counted and __return__.frame not in self.uses)
-        post: sum(self.uses.values()) == sum(__old__.self.uses.values()) - (__return__ is not None and __return__.frame < self.counted)
+        post: __return__ is None or self.translate(process, virtual) is None and __return__.last == (self._is_use(virtual, __return__.frame) and __return__.frame not in self.uses)
+        post: sum(self.uses.values()) == sum(__old__.self.uses.values()) - (__return__ is not None and self._is_use(virtual, __return__.frame))
         post: all(self.translate(p, v) == __old__.self.translate(p, v) for p, pages in self.mapped.items() for v in pages)
         post: all(any(entries) for entries in self.memory.values())
         """  # noqa: E501
@@ -195,7 +207,7 @@ class Paging:
             self.frames.free(table)
         if virtual < LOWER_END:
             self.mapped[process].remove(virtual)
-        return self._uncount(self._target(value))
+        return self._uncount(virtual, self._target(value))
 
     def translate(self, process: int, virtual: int) -> int | None:
         """The physical address of a byte; None if the process is not live or nothing is mapped there.
@@ -309,12 +321,15 @@ class Paging:
     def _is_countable(self, frame: int) -> bool:
         return frame not in self.uses or self.uses[frame] < MOST_USES
 
-    def _count(self, frame: int) -> None:
-        if frame < self.counted:
+    def _is_use(self, virtual: int, frame: int) -> bool:
+        return frame < self.counted and (virtual < LOWER_END or not self.direct_start <= virtual < self.direct_end)
+
+    def _count(self, virtual: int, frame: int) -> None:
+        if self._is_use(virtual, frame):
             self.uses[frame] = self.uses[frame] + 1 if frame in self.uses else 1
 
-    def _uncount(self, frame: int) -> Unmapped:
-        if frame >= self.counted:
+    def _uncount(self, virtual: int, frame: int) -> Unmapped:
+        if not self._is_use(virtual, frame):
             return Unmapped(frame, False)
         if self.uses[frame] > 1:
             self.uses[frame] -= 1

@@ -78,6 +78,15 @@ class Area:
 
 
 @dataclass(frozen=True)
+class DirectMap:
+    """A piece of the upper half by which the kernel reaches physical memory: where each begins, and how many bytes."""
+
+    start: int
+    physical: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class ZoneArea:
     """A piece of physical memory that requests name: its name, the address of its first byte, and how many."""
 
@@ -112,6 +121,7 @@ class Geometry:
     heap_classes: tuple[int, ...]
     frame_free: str  # CHECKED or TRUSTING
     heap_alignment: str | int  # NATURAL or bytes
+    direct_map: DirectMap | None = None  # its pages are no uses of the frames that they show
     free_while_mapped: str = WARN  # what a free of a frame is that pages still show: one of FREE_WHILE_MAPPED
     never_free: tuple[Area, ...] | None = None  # whose frames never are; None: the first `kernel_image_frames`
     frame_allocator: str = SINGLE  # what `frame.allocate` gives: one of FRAME_ALLOCATORS
@@ -130,6 +140,7 @@ class Geometry:
         refuse_impossible_paging(self)
         refuse_impossible_frames(self)
         refuse_impossible_ranges(self)
+        refuse_impossible_direct_map(self)
         refuse_impossible_heap(self)
         refuse_impossible_policies(self)
 
@@ -161,6 +172,19 @@ class Geometry:
             return ((0, self.kernel_image_frames),)
         shift = self.page_shift
         return tuple((area.start >> shift, area.start + area.bytes >> shift) for area in self.never_free)
+
+    @cached_property
+    def direct_pages(self) -> tuple[int, int]:
+        """The addresses of the direct map: the first, and the one after the last; no matter which if there is none."""
+        direct = self.direct_map
+        return (0, 0) if direct is None else (direct.start, direct.start + direct.bytes)
+
+    def direct_address(self, virtual: int) -> int | None:
+        """The physical address of a byte of the direct map; None if this is none of it."""
+        first, end = self.direct_pages
+        if self.direct_map is None or not first <= virtual < end:
+            return None
+        return self.direct_map.physical + virtual - first
 
     def frame_reached(self, address: int) -> int | None:
         """The frame that holds this physical byte; None if the bitmap does not reach so far."""
@@ -320,6 +344,22 @@ def refuse_too_many_blocks(geometry: Geometry) -> None:
 def refuse_misplaced(field: str, area: Range, page_size: int) -> None:
     require(area.pages > 0, field, "it has no pages")
     require(area.start % page_size == 0, field, f"{area.start:#x} is no multiple of the page size, {page_size:#x}")
+
+
+def refuse_impossible_direct_map(geometry: Geometry) -> None:
+    direct, size, bits = geometry.direct_map, geometry.page_size, geometry.physical_address_bits
+    if direct is None:
+        return
+    for name, value in vars(direct).items():
+        fault = f"{value:#x} is not a multiple of the page size, {size:#x}"
+        require(value % size == 0, f"direct_map.{name}", fault)
+    require(direct.bytes > 0, "direct_map.bytes", "it is not positive")
+    first, end = geometry.direct_pages
+    fault = f"{first:#x} to {end - 1:#x} is not within the canonical upper half"
+    require(UPPER_HALF_START <= first and end <= ADDRESS_SPACE, "direct_map", fault)
+    last = direct.physical + direct.bytes - 1
+    fits = 0 <= direct.physical and last >> bits == 0
+    require(fits, "direct_map", f"{bits} physical address bits do not reach {last:#x}")
 
 
 def refuse_impossible_heap(geometry: Geometry) -> None:

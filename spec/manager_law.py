@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memoracle.spec import manager, manager_gets, manager_mappings, manager_pages, manager_ranges
+from memoracle.spec import manager, manager_gets, manager_mappings, manager_pages, manager_ranges, paging
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg
 from memoracle.spec.manager import Memory
 
@@ -35,9 +35,14 @@ OPERATIONS = (
 # Theorems
 
 
-@clause("if each frame was allocated when it was mapped and not given back since, none is both free and mapped")
+@clause(
+    "if each frame was allocated when it was mapped and not given back since, none is both free and mapped, but by the "
+    "direct map"
+)
 def no_frame_is_free_and_mapped(s: Memory, space: Number, page: Number, frame: Number) -> Truth:
-    shown = s.is_mapped(space, page) & (s.physical(space, page) == frame << s.page_shift)
+    shown = (
+        s.is_mapped(space, page) & (s.physical(space, page) == frame << s.page_shift) & neg(paging.is_direct(s, page))
+    )
     return implies(s.callers_kept_contract(frame), neg(shown & s.is_free(frame)))
 
 

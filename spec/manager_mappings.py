@@ -27,14 +27,12 @@ def mapped(
     executable: Number,
     global_: Number,
 ) -> Memory:
-    """The state in which a page shows a frame. A caller who keeps the contract has allocated it."""
+    """The state in which a page shows a frame. A caller who keeps the contract has allocated it, if that is a use."""
     physical = frame << s.page_shift
     after = paging.map_page(s, process, virtual, physical, cache, writable, executable, global_)
+    kept = paging.is_direct(s, virtual) | maps_only_allocated(s, frame)
     return replace(
-        after,
-        callers_kept_contract=lambda other: (
-            s.callers_kept_contract(other) & ((other != frame) | maps_only_allocated(s, frame))
-        ),
+        after, callers_kept_contract=lambda other: s.callers_kept_contract(other) & ((other != frame) | kept)
     )
 
 

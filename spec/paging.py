@@ -4,7 +4,8 @@ The lower half of the addresses is each process's own. The upper half is the ker
 what is mapped there appears in all of them, and counts as process 0's. A page is named by the address of its first
 byte, and so is a frame. A page that is mapped to a frame shows it. Mapping does not ask whether the frame or the page
 is allocated: that is the caller's concern (see manager). But it counts: a frame's uses are the pages that show it, so
-that the last unmap can free it. Frames past the bitmap (a device's) are mapped and unmapped without being counted.
+that the last unmap can free it. Frames past the bitmap (a device's) are mapped and unmapped without being counted, and
+so is whatever the kernel's direct map shows: that is a piece of the upper half by which it reaches all memory.
 
 How page tables say all this to the processor is the concern of tables.
 """
@@ -34,6 +35,8 @@ class Mappings:
     physical_bits: Number  # of physical addresses: MAXPHYADDR
     pat_register: Number
     counted: Number  # the uses of frames below this physical address are counted
+    direct_start: Number  # the pages of the direct map lie at this address or above,
+    direct_end: Number  # and below this one; none if that is no larger
     lives: Callable[[Number], Truth]
     is_mapped: Callable[[Number, Number], Truth]
     physical: Callable[[Number, Number], Number]  # the frame that a page shows
@@ -61,6 +64,16 @@ def is_counted(s: Mappings, physical: Number) -> Truth:
     return physical < s.counted
 
 
+def is_direct(s: Mappings, page: Number) -> Truth:
+    """Whether a page is the direct map's."""
+    return neg(is_lower(page)) & (s.direct_start <= page) & (page < s.direct_end)
+
+
+def is_use(s: Mappings, page: Number, physical: Number) -> Truth:
+    """Whether a page that shows a frame is one of its uses."""
+    return is_counted(s, physical) & neg(is_direct(s, page))
+
+
 def start_of(s: Mappings, address: Number) -> Number:
     """The first byte of the page, or the frame, in which an address lies."""
     return (address >> s.page_shift) << s.page_shift
@@ -74,13 +87,22 @@ def shows(s: Mappings, process: Number, page: Number) -> Truth:
 # Initially
 
 
-def unmapped(page_shift: Number, physical_bits: Number, pat_register: Number, counted: Number) -> Mappings:
+def unmapped(
+    page_shift: Number,
+    physical_bits: Number,
+    pat_register: Number,
+    counted: Number,
+    direct_start: Number = 0,
+    direct_end: Number = 0,
+) -> Mappings:
     """Nothing is mapped, and only the kernel lives."""
     return Mappings(
         page_shift=page_shift,
         physical_bits=physical_bits,
         pat_register=pat_register,
         counted=counted,
+        direct_start=direct_start,
+        direct_end=direct_end,
         lives=lambda process: process == 0,
         is_mapped=lambda space, page: False,
         physical=lambda space, page: 0,
@@ -98,18 +120,19 @@ def unmapped(page_shift: Number, physical_bits: Number, pat_register: Number, co
 # Invariants
 
 
-@clause("each page that shows a counted frame is one of its uses")
+@clause("each page that shows a counted frame, but those of the direct map, is one of its uses")
 def each_page_is_a_use(s: Mappings, space: Number, page: Number) -> Truth:
     physical, number = s.physical(space, page), s.number_of(space, page)
     named = (s.space_numbered(physical, number) == space) & (s.page_numbered(physical, number) == page)
-    return implies(s.is_mapped(space, page) & is_counted(s, physical), (number < s.uses(physical)) & named)
+    return implies(s.is_mapped(space, page) & is_use(s, page, physical), (number < s.uses(physical)) & named)
 
 
-@clause("each use of a frame is a page that shows it")
+@clause("each use of a frame is a page that shows it, and not one of the direct map")
 def each_use_is_a_page(s: Mappings, physical: Number, number: Number) -> Truth:
     space, page = s.space_numbered(physical, number), s.page_numbered(physical, number)
     is_it = (s.physical(space, page) == physical) & (s.number_of(space, page) == number)
-    return implies((0 <= number) & (number < s.uses(physical)), s.is_mapped(space, page) & is_it)
+    is_mapped = s.is_mapped(space, page) & neg(is_direct(s, page))
+    return implies((0 <= number) & (number < s.uses(physical)), is_mapped & is_it)
 
 
 @clause("no use is counted of a frame that the bitmap does not reach")
@@ -205,10 +228,12 @@ def map_page(
 ) -> Mappings:
     """The page shows this frame, in every process if it is one of the upper half, and the frame has one more use.
 
+    A page of the direct map is no use.
+
     It may fail although all this holds, when there is no frame for a table.
     """
     owner, uses = space_of(process, virtual), s.uses(physical)
-    counts = is_counted(s, physical)
+    counts = is_use(s, virtual, physical)
 
     def here(space: Number, page: Number) -> Truth:
         return (space == owner) & (page == virtual)
@@ -241,7 +266,7 @@ def unmap(s: Mappings, process: Number, virtual: Number) -> Mappings:
     """The page shows nothing any more, and its frame has one use less; the newest use takes over the number of this."""
     owner = space_of(process, virtual)
     frame, number = s.physical(owner, virtual), s.number_of(owner, virtual)
-    counts, newest = is_counted(s, frame), s.uses(frame) - 1
+    counts, newest = is_use(s, virtual, frame), s.uses(frame) - 1
     heir_space, heir_page = s.space_numbered(frame, newest), s.page_numbered(frame, newest)
 
     def heir(space: Number, page: Number) -> Truth:

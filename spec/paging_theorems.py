@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg
-from memoracle.spec.paging import Mappings, is_counted, is_lower, shows, space_of
+from memoracle.spec.paging import Mappings, is_lower, is_use, shows, space_of
 
 PART_OF = "paging"
 
 
-@clause("a frame without uses is shown by no page")
+@clause("a frame without uses is shown by no page, but those of the direct map")
 def unused_frames_are_unmapped(s: Mappings, space: Number, page: Number) -> Truth:
-    unused = is_counted(s, s.physical(space, page)) & (s.uses(s.physical(space, page)) == 0)
+    unused = is_use(s, page, s.physical(space, page)) & (s.uses(s.physical(space, page)) == 0)
     return implies(unused, neg(s.is_mapped(space, page)))
 
 

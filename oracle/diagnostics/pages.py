@@ -24,6 +24,8 @@ def mappings_of(paging: Paging) -> Mappings:
         physical_bits=paging.layout.physical_address_bits,
         pat_register=paging.layout.pat_register,
         counted=paging.counted << shift,
+        direct_start=paging.direct_start,
+        direct_end=paging.direct_end,
         lives=lambda process: process in paging.roots,
         is_mapped=lambda space, page: paging.translate(cast(int, space), cast(int, page)) is not None,
         physical=lambda space, page: paging.translate(cast(int, space), cast(int, page)) or 0,

@@ -60,7 +60,8 @@ class MappedPages:
         self.ranges = ranges
         self.own = OwnEntries(geometry)
         self.layout = Layout(geometry.physical_address_bits, geometry.pat_register)
-        self.paging = Paging(TableFrames(), KernelHalf(), self.layout, geometry.leaf_level, geometry.frames)
+        sizes = self.layout, geometry.leaf_level, geometry.frames, *geometry.direct_pages
+        self.paging = Paging(TableFrames(), KernelHalf(), *sizes)
         self.made: dict[int, dict[int, int]] = {0: {}}
         self.lost_kernel_pages: dict[int, KernelPage] = {}
         self.kernel_pages: dict[int, KernelPage] = {}
@@ -81,6 +82,18 @@ class MappedPages:
             return False
         self.made[process] = {}
         return self.paging.create(process)
+
+    def may_be_direct(self, virtual: int) -> bool:
+        """Whether an address is the direct map's and the trace maps nothing there: it may be mapped from the start."""
+        page = virtual >> self.geometry.page_shift << self.geometry.page_shift
+        return self.geometry.direct_address(virtual) is not None and page not in self.made[0]
+
+    def was_direct(self, virtual: int, leaf: Leaf) -> bool:
+        """Whether an answer is of a page that the direct map has had from the start; from now on it is known."""
+        page = virtual >> self.geometry.page_shift << self.geometry.page_shift
+        if not self.may_be_direct(virtual) or leaf.physical != self.geometry.direct_address(page):
+            return False
+        return self.show(0, page, leaf, 0)
 
     def maps_by(self, process: int, index: int) -> bool:
         """Whether a page is mapped through this entry of a process's PML4, beyond doubt."""
@@ -132,6 +145,10 @@ class MappedPages:
         """A release did not free a frame, since another page shows it."""
         if frame < self.paging.counted:
             self.doubts.withheld[frame] = line
+
+    def is_use(self, virtual: int) -> bool:
+        """Whether a page here is a use of the frame that it shows, if uses of that are counted."""
+        return virtual < law.HALF or self.geometry.direct_address(virtual) is None
 
     def only_page_of(self, frame: int) -> Key | None:
         """The page that shows a frame, if there is just one."""
@@ -201,7 +218,7 @@ class MappedPages:
     def note(self, process: int, virtual: int, leaf: Leaf) -> None:
         """A page was mapped."""
         frame = leaf.physical >> self.geometry.page_shift
-        if frame < self.paging.counted:
+        if frame < self.paging.counted and self.is_use(virtual):
             self.shown_at[frame] = (process, virtual)
         if self.doubts.shown:
             self.doubts.shown.pop(space_and_page(process, virtual), None)
@@ -271,7 +288,7 @@ class MappedPages:
         process, virtual = self.shown_at.get(frame, (0, 0))
         physical = frame << self.geometry.page_shift
         if self.paging.translate(process, virtual) != physical:
-            pages = ((space, page) for space, made in self.made.items() for page in made)
+            pages = ((space, page) for space, made in self.made.items() for page in made if self.is_use(page))
             process, virtual = self.shown_at[frame] = next(p for p in pages if self.paging.translate(*p) == physical)
         return process, virtual
 

@@ -74,6 +74,9 @@ class PageAnswers:
             self.agreed(process, virtual)
             return None
         shown = None if answer is None else answer - (virtual - page)
+        if shown is not None and pages.was_direct(virtual, leaf(shown, self.default_attributes())):
+            pages.doubts.adopted.add(space_and_page(process, page))
+            return None
         if pages.kept(process, page, lambda before: before.shows(shown)):
             return self.translate(event, line)
         return self.unless_doubted(process, page, shown, self.of_translation(process, virtual, answer))
@@ -155,6 +158,8 @@ class PageAnswers:
         key, adopted = space_and_page(process, page), pages.doubts.adopted
         if told is not None and key in adopted and self.adopt_attributes(process, page, told):
             adopted.discard(key)
+        if told is not None and not told.user and pages.may_be_direct(page):
+            pages.was_direct(page, leaf(self.rules.geometry.direct_address(page) or 0, told))
         due = self.paging.attributes(process, virtual)
         if told == due:
             if pages.doubts.shown or pages.doubts.replaced or pages.doubts.suspected:

@@ -67,7 +67,7 @@ class PageReplay(MappedPages):
     def map_failed(self, event: events.PageMap, process: int, virtual: int, leaf: Leaf) -> Finding | None:
         if self.rules.lacking_passes or not self.is_judged(virtual) or exhausted(self.frames, self.ranges):
             return None
-        if self.may_be_misuse(event) or self.is_settled(process, virtual, mapped=True):
+        if self.may_be_misuse(event) or self.may_be_direct(virtual) or self.is_settled(process, virtual, mapped=True):
             return None
         says = "a page is mapped as long as frames and kernel range are left, unless something is wrong with it"
         self.doubts.shown[space_and_page(process, virtual)] = UNKNOWN
@@ -123,7 +123,7 @@ class PageReplay(MappedPages):
             freed = event.release and self.release(unmapped.frame, line)
             if self.doubts.withheld:
                 self.doubts.withheld.pop(unmapped.frame, None)
-        elif event.release:
+        elif event.release and self.is_use(virtual):
             self.withhold(unmapped.frame, line)
         self.doubts.unmapped.append((space, virtual, unmapped.frame, line if freed else 0))
         return None
@@ -152,6 +152,8 @@ class PageReplay(MappedPages):
             frame = -1 if physical is None else physical >> self.geometry.page_shift
             if event.release and frame not in self.paging.uses:
                 self.release(frame, line)
+            return None
+        if self.may_be_direct(virtual) and self.violated_by_unmap(process, virtual) is law.page_is_mapped:
             return None
         self.doubts.unmapped_again(space_and_page(process, virtual), event.release)
         before, clause = self.around(process, virtual), self.violated_by_unmap(process, virtual)

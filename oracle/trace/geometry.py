@@ -20,6 +20,7 @@ from memoracle.spec.geometry import (
     PRESETS,
     Area,
     Arena,
+    DirectMap,
     Geometry,
     GeometryError,
     Piece,
@@ -38,6 +39,7 @@ BESIDE: Final[Mapping[str, Sequence[str]]] = {
     "kernel_image_frames": ("frames",),
     "never_free": ("page_size", "frames"),
     "zones": ("page_size", "frames"),
+    "direct_map": ("page_size", "physical_address_bits"),
     "kernel_range": ("page_size",),
     "kernel_reserved": ("kernel_range",),
     "process_range": ("page_size",),
@@ -206,6 +208,10 @@ def arena(field: str, value: object) -> Arena:
     return Arena(**numbers_by_key(field, value, ("start", "bytes"), ("overhead", "minimum")))
 
 
+def direct_map(field: str, value: object) -> DirectMap:
+    return DirectMap(**numbers_by_key(field, value, ("start", "physical", "bytes")))
+
+
 def policies(field: str, value: object) -> tuple[tuple[str, str], ...]:
     """What is said of each operation that is named."""
     said = table(field, value)
@@ -219,6 +225,7 @@ READERS: Final[Mapping[str, Callable[[str, object], Any]]] = {
     "frames": number,
     "kernel_image_frames": number,
     "never_free": areas,
+    "direct_map": direct_map,
     "physical_address_bits": number,
     "kernel_range": page_range,
     "kernel_reserved": pieces,

@@ -42,6 +42,8 @@ def mappings_of(manager: Manager) -> Mappings:
         physical_bits=manager.machine.layout.physical_address_bits,
         pat_register=manager.machine.layout.pat_register,
         counted=manager.machine.frames << shift,
+        direct_start=paging.direct_start,
+        direct_end=paging.direct_end,
         lives=lambda process: process in paging.roots,
         is_mapped=is_mapped,
         physical=shown,

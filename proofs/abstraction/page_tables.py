@@ -120,6 +120,8 @@ def mappings_of(paging: Paging, pages: Sequence[int]) -> law.Mappings:
         physical_bits=paging.layout.physical_address_bits,
         pat_register=paging.layout.pat_register,
         counted=paging.counted << shift,
+        direct_start=paging.direct_start,
+        direct_end=paging.direct_end,
         lives=lambda process: process in paging.roots,
         is_mapped=is_mapped,
         physical=physical,

@@ -200,7 +200,7 @@ class LawfulPaging:
             self.run.suppose(frame << state.page_shift == physical)
             self.shared.state = paging.unmap(state, process, virtual)
             self._some_tables(paging.space_of(process, virtual), False)
-            last = paging.is_counted(state, physical) & law.nothing_maps_it(self.shared.state, frame)
+            last = paging.is_use(state, virtual, physical) & law.nothing_maps_it(self.shared.state, frame)
             self.unmapped_frames.append(frame)
             return record_of(Unmapped, frame, last)
 

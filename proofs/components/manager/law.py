@@ -100,6 +100,8 @@ def unknown_mappings(run: HypothesisPool, shift: Number, counted: Number) -> Map
         physical_bits=run.number("physical_bits", 32, 52),
         pat_register=run.number("pat_register"),
         counted=counted,
+        direct_start=run.number("direct_start"),
+        direct_end=run.number("direct_end"),
         lives=run.relation("lives", "process"),
         is_mapped=run.relation("is_mapped", "space", "page"),
         physical=run.function("physical", "space", "page", high=MOST_ADDRESSES, gives="physical"),
@@ -143,7 +145,8 @@ def initial(run: HypothesisPool) -> law.Memory:
     """The initial state, in which no memory map has been read yet."""
     some = unknown(run)
     frames = bitmap.empty(some.reach, some.never_free)
-    mappings = paging.unmapped(some.page_shift, some.physical_bits, some.pat_register, some.counted)
+    sizes = some.page_shift, some.physical_bits, some.pat_register, some.counted, some.direct_start, some.direct_end
+    mappings = paging.unmapped(*sizes)
     return law.booted(frames, mappings, some.kernel_start, some.kernel_range, run.relation("reserved", "kernel_page"))
 
 

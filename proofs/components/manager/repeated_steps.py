@@ -15,6 +15,7 @@ from memoracle.proofs.components.manager.law import AnyPoints
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function, Property, Table
 from memoracle.spec import manager as law
+from memoracle.spec import paging
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 NONE = 0  # of pages and tables: before the first step
@@ -121,6 +122,9 @@ class PagesAdded:
             is_it: Truth = has(frame) & (frame << shift == physical)
             return is_it
 
+        def is_use(physical: Number) -> Truth:
+            return neg(paging.is_direct(s, law.address_of(s, page_of(frame_at(physical)))))
+
         def when_shown(value: Number, otherwise: Table) -> Table:
             return lambda space, page: when(shown(space, page), value, otherwise(space, page))
 
@@ -137,7 +141,7 @@ class PagesAdded:
             writable=when_shown(1, s.writable),
             executable=when_shown(1, s.executable),
             global_=when_shown(0, s.global_),
-            uses=lambda physical: s.uses(physical) + when(is_its(physical), 1, 0),
+            uses=lambda physical: s.uses(physical) + when(is_its(physical) & is_use(physical), 1, 0),
             pages_at=lambda other: s.pages_at(other) + when(other == first, many, 0),
             frame_at=lambda page: when(is_added(page), frame_of(page), s.frame_at(page)),
             page_of=lambda frame: when(has(frame), page_of(frame), s.page_of(frame)),
@@ -196,13 +200,16 @@ class PagesRemoved:
             is_it: Truth = has(frame) & (frame << shift == physical)
             return is_it
 
+        def is_use(physical: Number) -> Truth:
+            return neg(paging.is_direct(s, law.address_of(s, s.page_of(frame_at(physical)))))
+
         return replace(
             without_tables,
             count=without_tables.count + (self.count - left),
             is_free=lambda frame: without_tables.is_free(frame) | has(frame),
             use=lambda frame: when(has(frame), law.UNUSED, without_tables.use(frame)),
             is_mapped=lambda space, page: s.is_mapped(space, page) & neg(shown(space, page)),
-            uses=lambda physical: s.uses(physical) - when(is_its(physical), 1, 0),
+            uses=lambda physical: s.uses(physical) - when(is_its(physical) & is_use(physical), 1, 0),
             pages_at=lambda other: when(other == first, left, s.pages_at(other)),
         )
 

@@ -137,7 +137,10 @@ def memory_map(run: Run) -> object:
 def starts_refines(run: Run) -> None:
     attributes()  # which constructs a manager, and so must run before the constructors are replaced
     frames, shift = unknown_frames(run), page_shift(run)
-    mappings = paging.unmapped(shift, run.number("physical_bits"), run.number("pat_register"), frames.reach << shift)
+    direct = run.number("direct_start"), run.number("direct_end")
+    mappings = paging.unmapped(
+        shift, run.number("physical_bits"), run.number("pat_register"), frames.reach << shift, *direct
+    )
     booted = partial(law.booted, frames, mappings, run.number("kernel_start"), run.number("kernel_range"))
     start = booted(lambda kernel_page: False)
     shared = SharedState(run, start)
@@ -153,7 +156,7 @@ def starts_refines(run: Run) -> None:
     depths = [run.number(f"{of}_depth") for of in ("kernel", "process")]
     never_free = object()  # boot alone reads it
     sizes = start.reach, never_free, level, layout, start.kernel_start, *depths
-    machine = record_of(code.Machine, *sizes, pieces)
+    machine = record_of(code.Machine, *sizes, pieces, *direct)
     manager = run.call(code.Manager, machine, records)
     run.assert_goal("all that is reserved is fixed", not pieces.left)
     other = run.call(code.Manager, machine._replace(reserved=()), records)
@@ -168,7 +171,7 @@ def starts_refines(run: Run) -> None:
     )
     run.assert_goal("the ranges have the machine's depths", all_identical(constructors.calls["Spaces"][0], depths))
     run.assert_goal("the kernel half is constructed without arguments", constructors.calls["KernelHalf"][0] == ())
-    built_on = (manager.bitmap, manager.halves, layout, level, start.reach)
+    built_on = (manager.bitmap, manager.halves, layout, level, start.reach, *direct)
     run.assert_goal(
         "page tables are built on the same frames and processes",
         all_identical(constructors.calls["Paging"][0], built_on),

@@ -164,7 +164,8 @@ def machine_of(run: Run, s: law.Memory) -> Machine:
     """Any machine that may have this state."""
     depths = [run.number(f"{whose}_depth", 0, MOST_DEPTH) for whose in ("kernel", "process")]
     layout, level = record_of(Layout, s.physical_bits, s.pat_register), PAGE_SHIFTS.index(s.page_shift) + 1
-    return record_of(Machine, s.reach, Reserved(), level, layout, s.kernel_start, *depths, Reserved())
+    direct = s.direct_start, s.direct_end
+    return record_of(Machine, s.reach, Reserved(), level, layout, s.kernel_start, *depths, Reserved(), *direct)
 
 
 def is_method(name: str) -> bool:

@@ -190,7 +190,7 @@ def unmap_refines(run: Run, level: int) -> None:
     physical = symbolic.mappings.physical(law.space_of(process, virtual), virtual)
     run.assert_goal("it answers the frame", unmapped.frame << symbolic.mappings.page_shift == physical)
     after = law.unmap(symbolic.mappings, process, virtual)
-    unused = law.is_counted(after, physical) & (after.uses(physical) == 0)
+    unused = law.is_use(after, virtual, physical) & (after.uses(physical) == 0)
     run.assert_goal("it answers whether that was the last use", unused == unmapped.last)
     assert_tables_are_trees(run, symbolic, without_deleted_tables(symbolic), climbs=level == 1)
     assert_mappings(run, symbolic, after, expected_leaf(symbolic, process, virtual, 0))
@@ -262,20 +262,23 @@ def create_refines(run: Run, level: int) -> None:
     assert_mappings(run, symbolic, law.begin(symbolic.mappings, process))
 
 
+KEPT = ("counted", "direct_start", "direct_end")
+
+
 @at_each_level("starts.refines", "the code starts with nothing mapped, in containers of its own")
 def starts_refines(run: Run, level: int) -> None:
     frames, halves = object(), object()
     layout = record_of(Layout, run.fresh("physical_bits", 32, 52), run.fresh("register"))
-    given: Any = [frames, halves, layout, level, run.fresh("counted")]
+    given: Any = [frames, halves, layout, level, *(run.fresh(each) for each in KEPT)]
     paging, other = run.call(Paging, *given), run.call(Paging, *given)
-    kept = (paging.frames, paging.halves, paging.layout, paging.leaf_level, paging.counted)
+    kept = (paging.frames, paging.halves, paging.layout, paging.leaf_level, *(getattr(paging, each) for each in KEPT))
     run.assert_goal("it keeps what it is built on", all(one is other for one, other in zip(kept, given, strict=True)))
     run.assert_goal("a page has the bytes that a leaf of its level maps", bool(paging.page_shift == PAGE_SHIFTS[level]))
     own = {"memory": {}, "uses": {}, "roots": {0: 0}, "mapped": {0: set()}}
     run.assert_goal("there are no tables, and no frame has uses", not paging.memory and not paging.uses)
     run.assert_goal("only the kernel lives, with its PML4 in frame 0", paging.roots == own["roots"])
     run.assert_goal("it maps nothing in its lower half", paging.mapped == own["mapped"])
-    built = {"frames", "halves", "layout", "leaf_level", "counted", "page_shift"}
+    built = {"frames", "halves", "layout", "leaf_level", "page_shift", *KEPT}
     run.assert_goal("it has no other attribute", vars(paging).keys() == built | own.keys())
     shared = doubled((paging, other), "two of them", lambda of: built)
     run.assert_goal(f"no container is in two places, nor in another object: {shared}", shared is None)

@@ -65,6 +65,8 @@ def unknown(run: Run) -> law.Mappings:
         physical_bits=run.number("physical_bits", 32, 52),
         pat_register=run.number("pat_register"),
         counted=run.number("counted"),
+        direct_start=run.number("direct_start"),
+        direct_end=run.number("direct_end"),
         lives=lives,
         is_mapped=run.relation("is_mapped", "space", "page"),
         physical=run.function("physical", "space", "page", gives="physical"),
@@ -82,7 +84,14 @@ def unknown(run: Run) -> law.Mappings:
 def initial(run: Run) -> law.Mappings:
     """The initial state of any machine."""
     state = unknown(run)
-    return law.unmapped(state.page_shift, state.physical_bits, state.pat_register, state.counted)
+    return law.unmapped(
+        state.page_shift,
+        state.physical_bits,
+        state.pat_register,
+        state.counted,
+        state.direct_start,
+        state.direct_end,
+    )
 
 
 LAW = law_obligations.Law(

@@ -52,6 +52,8 @@ class PagingCode(Protocol):
     leaf_level: int
     page_shift: int
     counted: Number
+    direct_start: Number
+    direct_end: Number
     memory: Tables
     roots: Map
     uses: Map
@@ -265,8 +267,9 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
     in_memory, is_used = run.relation("in_memory", "table"), run.relation("is_used", "table")
     uses, member = run.function("uses", "table"), run.relation("member", "space", "page")
     noted = run.relation("noted", "space")
+    direct = run.number("direct_start"), run.number("direct_end")
     known = replace(
-        law.unmapped(page_shift, ghost.physical_bits, register, counted << page_shift),
+        law.unmapped(page_shift, ghost.physical_bits, register, counted << page_shift, *direct),
         number_of=run.function("number_of", "space", "page", gives="number"),
         space_numbered=run.function("space_numbered", "physical", "number", gives="space"),
         page_numbered=run.function("page_numbered", "physical", "number", gives="page"),
@@ -284,6 +287,8 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
             leaf_level=ghost.leaf,
             page_shift=page_shift,
             counted=counted,
+            direct_start=direct[0],
+            direct_end=direct[1],
             memory=Tables(run, in_memory, ghost.entry, ENTRIES),
             roots=Map(run, ghost.lives, ghost.root),
             uses=Map(run, is_used, uses),

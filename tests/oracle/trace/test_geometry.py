@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memoracle.spec.geometry import Area, Arena, Geometry, GeometryError, Piece, Range, ZoneArea, preset
+from memoracle.spec.geometry import Area, Arena, DirectMap, Geometry, GeometryError, Piece, Range, ZoneArea, preset
 from memoracle.trace.geometry import geometry_from, load_geometry, number
 
 KERNEL = 0xFFFFFFFF00000000
@@ -34,6 +34,7 @@ def test_every_key_can_be_given() -> None:
         "frame_free_parts": "partial",
         "zones": [{"name": "low", "start": 0, "bytes": "0x40000000"}],
         "physical_address_bits": 40,
+        "direct_map": {"start": "0xffff900000000000", "physical": 0, "bytes": "0x80000000"},
         "kernel_range": {"start": "0xffff800000000000", "pages": 4},
         "kernel_reserved": [{"page": 2, "pages": 2}, {"page": 0, "pages": 1}],
         "process_range": {"start": "0x100000000", "pages": 4},
@@ -68,6 +69,7 @@ def test_every_key_can_be_given() -> None:
         heap_alignment=16,
         heap_arena=Arena(0xFFFF800000001000, 65536, 16, 32),
         heap_fragments=True,
+        direct_map=DirectMap(0xFFFF900000000000, 0, 2 << 30),
         free_while_mapped="refuse",
         range_allocator="runs",
         range_free="partial",
