@@ -7,7 +7,15 @@ PARTS = {
     "paging": ("pte", "pte_theorems", "tables", "paging", "paging_theorems"),
     "heap": ("slab", "heap", "heap_room"),
     "runs": ("run_index", "place_set", "runs", "given_runs", "run_lists", "zones"),
-    "manager": ("manager", "manager_mappings", "manager_gets", "manager_ranges", "manager_pages", "manager_law"),
+    "manager": (
+        "manager",
+        "manager_mappings",
+        "manager_gets",
+        "manager_ranges",
+        "manager_pages",
+        "manager_tables",
+        "manager_law",
+    ),
 }
 # The components whose reference and law a component's own proofs and small runs use.
 BUILT_ON = {

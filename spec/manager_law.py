@@ -176,7 +176,7 @@ def exit_frees_what_only_it_mapped(s: Exit, process: Number, page: Number, frame
 
     shown, shared = shows_it(process, page), (other != process) & shows_it(other, elsewhere)
     held = neg(manager.no_get_is_left(s.after, frame))
-    return implies(was_given(s, frame) & shown & neg(shared | held), s.after.is_free(frame))
+    return implies((process != 0) & was_given(s, frame) & shown & neg(shared | held), s.after.is_free(frame))
 
 
 EXIT = (exit_frees_what_lost_its_uses, exit_frees_nothing_else, exit_unmaps_its_own_pages)

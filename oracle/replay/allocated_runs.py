@@ -309,6 +309,7 @@ class AllocatedRuns:
         pages = self.frames.kernel_page_frames
         while (frame := self.first_among(pages, first, count)) is not None:
             del pages[frame]
+            self.frames.table_frames.pop(frame, None)
         for start, end in self.runs.free_used_ones(first, count):
             self.remember(start, end - start, line, freed=True)
         if self.runs.given is not None:

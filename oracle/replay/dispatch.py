@@ -26,6 +26,7 @@ from memoracle.replay.heap import HeapReplay
 from memoracle.replay.kernel_pages import KernelPagesReplay
 from memoracle.replay.linked_doubts import LinkedDoubts
 from memoracle.replay.misuse import Misuse
+from memoracle.replay.named_tables import NamedTables
 from memoracle.replay.page_queries import PageAnswers
 from memoracle.replay.pages import PageReplay
 from memoracle.replay.pml4 import TableReplay
@@ -133,6 +134,7 @@ class Replay:
         for component in components:
             self.handlers.update(component.handlers())
             self.misuses.update(component.misuses())
+        self.handlers.update(NamedTables(rules, self.frames, self.pages).with_tables(self.handlers))
         for kind, violated in self.misuses.items():
             if self.misuse.may_succeed(kind):
                 self.handlers[kind] = self.misuse.with_policy(self.handlers[kind], violated)

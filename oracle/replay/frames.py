@@ -38,7 +38,8 @@ class FrameReplay:
     """The frames of one trace.
 
     bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.
-    kernel_page_frames: the frames of kernel pages as far as they are known, and the line that allocated each.
+    kernel_page_frames: the frames of kernel pages and of tables as far as they are known, and the line that allocated
+    each.  table_frames: those of tables, and what they were taken with.
     warnings: the line, and what was let pass there but is worth knowing.  uses: by frame, how many pages show it.
     gets, got_by: by frame, how many gets of it are left, if any, and the line of the latest.
     shown_by: the words for a page that shows a frame.  ran_out: whether there was no free frame at any moment.
@@ -73,6 +74,7 @@ class FrameReplay:
         self.warned: set[int] = set()
         self.ran_out = False
         self.kernel_page_frames: dict[int, int] = {}
+        self.table_frames: dict[int, Any] = {}
         self.start([Record(0, geometry.frames << geometry.page_shift, reference.USABLE)])
 
     def handlers(self) -> Handlers:
@@ -293,6 +295,7 @@ class FrameReplay:
         words = self.describe_frame(frame, "") if frame in self.kernel_page_frames else self.describe(address)
         if event.succeeded and not self.misaligned(address):
             self.kernel_page_frames.pop(frame, None)
+            self.table_frames.pop(frame, None)
             if spurious is not None:
                 self.warned.add(frame)  # that warning says who maps it, too
         finding = self.free(event, line)
@@ -319,6 +322,7 @@ class FrameReplay:
         if clause is manager.takes_back_what_was_given:
             message = self.describe_frame(frame, "")
             del self.kernel_page_frames[frame]
+            self.table_frames.pop(frame, None)
             self.release(frame, line)
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(address))
 
@@ -355,7 +359,9 @@ class FrameReplay:
 
     def use_of(self, frame: int) -> int:
         """What a frame that isn't free is used for, as far as it is known."""
-        return manager.PAGES if frame in self.kernel_page_frames else manager.GIVEN
+        if frame not in self.kernel_page_frames:
+            return manager.GIVEN
+        return manager.TABLE if frame in self.table_frames else manager.PAGES
 
     # In words
 
@@ -387,7 +393,8 @@ class FrameReplay:
             return f"{name} is {already}free{since(self.lines[frame], 'freed by')}{self.mapped(frame)}"
         if not bitmap.exists(frame):
             return f"{name} does not exist: it is not usable memory"
-        purpose = ", for kernel pages" if frame in self.kernel_page_frames else ""
+        held_for = "page tables" if frame in self.table_frames else "kernel pages"
+        purpose = f", for {held_for}" if frame in self.kernel_page_frames else ""
         return f"{name} is {already}allocated{since(self.lines[frame])}{purpose}{self.mapped(frame)}"
 
     def mapped(self, frame: int) -> str:

@@ -123,12 +123,14 @@ class FrameFreeCount(Question, tag="frame.free_count", kw_only=True):
 
 
 class ProcessCreate(Question, tag="process.create", kw_only=True):
+    tables: list[Number] | UnsetType = UNSET
     result: Number | None = None
 
 
 class ProcessExit(Action, tag="process.exit", kw_only=True):
     process: Number = 0
     release: bool = True
+    tables: list[Number] | UnsetType = UNSET
 
 
 class RangeAllocate(Question, tag="range.allocate", kw_only=True):
@@ -171,12 +173,14 @@ class PageMap(Action, tag="page.map", kw_only=True):
     writable: bool = True
     executable: bool = True
     global_: bool = msgspec.field(default=False, name="global")
+    tables: list[Number] | UnsetType = UNSET
 
 
 class PageUnmap(Action, tag="page.unmap", kw_only=True):
     process: Number = 0
     virtual: Number
     release: bool = False
+    tables: list[Number] | UnsetType = UNSET
 
 
 class PageTranslate(Answer, tag="page.translate", kw_only=True):
@@ -204,12 +208,14 @@ class PageAttributes(Answer, tag="page.attributes", kw_only=True):
 class KernelPagesAllocate(Question, tag="kernel_pages.allocate", kw_only=True):
     pages: Number
     frames: list[Number] | UnsetType = UNSET
+    tables: list[Number] | UnsetType = UNSET
     result: Number | None = None
 
 
 class KernelPagesFree(Action, tag="kernel_pages.free", kw_only=True):
     address: Number
     pages: Number
+    tables: list[Number] | UnsetType = UNSET
 
 
 class Pml4Write(Action, tag="pml4.write", kw_only=True):

@@ -45,10 +45,13 @@ def answered(result: object) -> Event:
 
 
 class Frames:
-    """Where the tables get their frames from: what is taken and given back is written down."""
+    """Where the tables get their frames from: what is taken and given back is written down.
 
-    def __init__(self, manager: Manager) -> None:
-        self.bitmap, self.held = manager.bitmap, set[int]()
+    named: whether as `tables` of the operations, or as frames that are allocated and freed.
+    """
+
+    def __init__(self, manager: Manager, named: bool) -> None:
+        self.bitmap, self.held, self.named = manager.bitmap, set[int](), named
         self.taken, self.returned, self.were_short = list[int](), list[int](), False
 
     def allocate(self) -> int | None:
@@ -65,23 +68,27 @@ class Frames:
 
     def events(self, event: Event) -> list[Event]:
         """An operation, between the frames that it took for tables and those that it gave back."""
-        before = [{"op": "frame.allocate"} | answered(frame * PAGE) for frame in self.taken]
-        after = [{"op": "frame.free", "address": frame * PAGE} for frame in self.returned]
-        self.held = (self.held | {*self.taken}) - {*self.returned}
+        taken, returned = self.taken, self.returned
+        self.held = (self.held | {*taken}) - {*returned}
         self.taken, self.returned = [], []
+        if self.named:
+            changed = [] if "error" in event else taken or returned
+            return [event | {"tables": [frame * PAGE for frame in changed]} if changed else event]
+        before = [{"op": "frame.allocate"} | answered(frame * PAGE) for frame in taken]
+        after = [{"op": "frame.free", "address": frame * PAGE} for frame in returned]
         return [*before, event, *after]
 
 
 class Recorder:
     """A manager, its trace, and for each event of it the answers that would be wrong there."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, tables_are_named: bool = False) -> None:
         self.random = random
         records = random.choice(MAPS)
         layout = Layout(GEOMETRY.physical_address_bits, GEOMETRY.pat_register)
         never_free, level = GEOMETRY.never_free_frames, GEOMETRY.leaf_level
         self.manager = Manager(Machine(GEOMETRY.frames, never_free, level, layout, KERNEL, 4, 3, ((0, 2),)), records)
-        self.frames = self.manager.paging.frames = Frames(self.manager)
+        self.frames = self.manager.paging.frames = Frames(self.manager, tables_are_named)
         self.events: list[Event] = [{"op": "boot", "memory_map": [record._asdict() for record in records]}]
         self.wrong: dict[int, Answers] = {}
         self.map(0, KEEPER, Leaf(0, 6))
@@ -89,7 +96,8 @@ class Recorder:
     def write(self, event: Event, answer: Event, wrong: Answers) -> None:
         """An event, with what its operation took and gave, which is on paper before and after it."""
         found = self.frames.events(event | answer)
-        self.wrong[len(self.events) + found.index(event | answer)] = [each for each in wrong if each != answer]
+        place = 0 if self.frames.named else found.index(event | answer)
+        self.wrong[len(self.events) + place] = [each for each in wrong if each != answer]
         self.events += found
 
     def flip(self, event: Event, accepted: bool) -> None:

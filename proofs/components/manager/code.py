@@ -121,7 +121,7 @@ def map_refines(run: Run, symbolic: SymbolicManager) -> None:
 @refines(
     "unmap",
     "the code of unmap does what the law says; if release is asked for, and only then, it frees a frame that "
-    "frame.allocate gave and that has no use any more",
+    "frame.allocate gave and that has lost its last use",
     (*ALWAYS, law.kernel_pages_are_mapped),
 )
 def unmap_refines(run: Run, symbolic: SymbolicManager) -> None:
@@ -139,7 +139,7 @@ def unmap_refines(run: Run, symbolic: SymbolicManager) -> None:
     symbolic.assert_allowed(manager_mappings.unmap, before, process=process, virtual=virtual)
     due = with_tables(symbolic, manager_mappings.unmap(before, process, virtual))
     (frame,) = symbolic.manager.paging.unmapped_frames
-    goes = release & law.release.allows(due, frame=frame)
+    goes = release & law.release.allows(due, frame=frame) & neg(paging.is_direct(before, virtual))
     run.assert_goal(
         "a frame is freed if and only if it is to be released", goes if symbolic.bitmap.freed else neg(goes)
     )

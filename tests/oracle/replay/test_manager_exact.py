@@ -30,14 +30,28 @@ def changed(events: Sequence[Event], place: int, answer: Event) -> list[Event]:
     return [*events[:place], asked | answer]
 
 
+@pytest.mark.parametrize("tables_are_named", [False, True])
 @pytest.mark.parametrize("seed", range(40))
-def test_what_the_manager_does_conforms_and_with_one_answer_changed_it_does_not(seed: int) -> None:
+def test_what_the_manager_does_conforms_and_with_one_answer_changed_it_does_not(
+    seed: int, tables_are_named: bool
+) -> None:
     random = Random(seed)
-    recorder = recorded(Recorder(random), 150)
+    recorder = recorded(Recorder(random, tables_are_named), 150)
     assert list(divergences(recorder.events)) == []
     place = random.choice([place for place, wrong in recorder.wrong.items() if wrong])
     wrong = changed(recorder.events, place, random.choice(recorder.wrong[place]))
     assert list(divergences(wrong)), wrong[-1]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_table_that_is_not_what_it_should_be_is_named(seed: int) -> None:
+    """One frame that is in use is taken for a table, or one that is no table's is given back."""
+    random = Random(seed)
+    recorder = recorded(Recorder(random, tables_are_named=True), 150)
+    place = random.choice([place for place, event in enumerate(recorder.events) if event.get("tables")])
+    event = recorder.events[place]
+    wrong = [*recorder.events[:place], event | {"tables": [*event["tables"], 0]}]
+    assert [found.line for found in divergences(wrong)] == [place + 2]
 
 
 def kind(event: Event) -> tuple[str, bool]:
