@@ -14,7 +14,7 @@ from memoracle.diagnostics import pages as page_words
 from memoracle.diagnostics.divergence import REFUSAL, Finding, broken, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses
 from memoracle.diagnostics.pages import mappings_of
-from memoracle.impl.paging import Leaf
+from memoracle.impl.paging import TOP, Leaf
 from memoracle.replay.doubted_pages import UNKNOWN, space_and_page
 from memoracle.replay.exhaustion import exhausted, seem_exhausted
 from memoracle.replay.mapped_pages import MappedPages
@@ -67,12 +67,20 @@ class PageReplay(MappedPages):
     def map_failed(self, event: events.PageMap, process: int, virtual: int, leaf: Leaf) -> Finding | None:
         if self.rules.lacking_passes or not self.is_judged(virtual) or exhausted(self.frames, self.ranges):
             return None
+        if self.frames.are_short(self.tables_due(process, virtual)):
+            return None
         if self.may_be_misuse(event) or self.may_be_direct(virtual) or self.is_settled(process, virtual, mapped=True):
             return None
         says = "a page is mapped as long as frames and kernel range are left, unless something is wrong with it"
         self.doubts.shown[space_and_page(process, virtual)] = UNKNOWN
         seem_exhausted(self.frames, self.ranges)
         return wrongly_failed(law.map_page.name, event.error, "success", says, self.around(process, virtual))
+
+    def tables_due(self, process: int, virtual: int) -> int:
+        """How many frames a page may need for tables: one at least, and all, where a trace names them."""
+        if not self.frames.table_frames:
+            return 1
+        return max(1, TOP - self.geometry.leaf_level - len(self.paging._tables(process, virtual)))
 
     def mapped_wrongly(
         self, event: events.PageMap, process: int, virtual: int, leaf: Leaf, line: int

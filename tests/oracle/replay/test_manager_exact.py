@@ -43,11 +43,12 @@ def test_what_the_manager_does_conforms_and_with_one_answer_changed_it_does_not(
     assert list(divergences(wrong)), wrong[-1]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(12))
 def test_a_table_that_is_not_what_it_should_be_is_named(seed: int) -> None:
     """One frame that is in use is taken for a table, or one that is no table's is given back."""
     random = Random(seed)
     recorder = recorded(Recorder(random, tables_are_named=True), 150)
+    assert list(divergences(recorder.events)) == []
     place = random.choice([place for place, event in enumerate(recorder.events) if event.get("tables")])
     event = recorder.events[place]
     wrong = [*recorder.events[:place], event | {"tables": [*event["tables"], 0]}]
