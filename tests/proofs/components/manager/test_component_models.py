@@ -26,7 +26,7 @@ from memoracle.proofs.components.manager.component_models import LawfulBitmap, L
 from memoracle.proofs.components.manager.law import GHOSTS, SORTS
 from memoracle.proofs.components.manager.range_models import LawfulSpaces
 from memoracle.proofs.symbolic.execution import Run, explore
-from memoracle.proofs.symbolic.numbers import number
+from memoracle.proofs.symbolic.numbers import SymbolicBool, number
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import implies, neg
 
@@ -97,10 +97,15 @@ class Call:
     may: Callable[[law.Memory, Any], Any] | None = None
 
 
+def decided(answer: Any) -> Any:
+    """A truth that the stand-in leaves open is decided, on two paths."""
+    return bool(answer) if isinstance(answer, SymbolicBool) else answer
+
+
 def of_bitmap(method: str, *arguments: int) -> Call:
     return Call(
         lambda manager: getattr(manager.bitmap, method)(*arguments),
-        lambda shared: getattr(LawfulBitmap(shared), method)(*arguments),
+        lambda shared: decided(getattr(LawfulBitmap(shared), method)(*arguments)),
         may=(lambda state, frame: state.is_free(frame)) if method == "allocate" else None,
     )
 
@@ -108,7 +113,7 @@ def of_bitmap(method: str, *arguments: int) -> Call:
 def of_paging(method: str, *arguments: Any) -> Call:
     return Call(
         lambda manager: getattr(manager.paging, method)(*arguments),
-        lambda shared: getattr(LawfulPaging(shared), method)(*arguments),
+        lambda shared: decided(getattr(LawfulPaging(shared), method)(*arguments)),
         free_to_fail=method == "map",
         and_more=method == "map",
         may=had_uses if method == "exit" else None,
@@ -289,6 +294,9 @@ def calls(name: str, manager: Manager) -> st.SearchStrategy[Call]:
     block = st.tuples(SOME_PROCESS, st.integers(0, 3), MANY)
     arguments: dict[str, st.SearchStrategy[Any]] = {
         "bitmap.allocate": st.just(()),
+        "bitmap.exists": st.tuples(st.integers(0, FRAMES + 1)),
+        "bitmap.is_free": st.tuples(st.integers(0, FRAMES + 1)),
+        "paging.is_shown": st.tuples(SOME_FRAME),
         "bitmap.free": st.tuples(likely(given, st.integers(0, FRAMES - 1))),
         "paging.create": st.tuples(st.sampled_from([1, 2, 3, 3])),
         "paging.map": st.tuples(LIVING, SOME_PAGE, SOME_FRAME.map(leaf)),
@@ -305,6 +313,7 @@ def calls(name: str, manager: Manager) -> st.SearchStrategy[Call]:
 
 
 NAMES = (
+    *("bitmap.exists", "bitmap.is_free", "paging.is_shown"),
     *("bitmap.allocate", "bitmap.free", "paging.create", "paging.map", "paging.unmap", "paging.exit"),
     *("range.allocate", "range.reserve", "range.free", "kernel.allocate", "kernel.free"),
 )
