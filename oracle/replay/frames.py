@@ -176,6 +176,7 @@ class FrameReplay:
             return False
         if not free:
             self.doubts.owed.add(frame << self.geometry.page_shift)  # who has it by the trace may free it, too
+            self.was_free(frame)
         self.remember(frame, line)
         return True
 

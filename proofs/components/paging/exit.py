@@ -163,7 +163,7 @@ class UnmappingLoop:
             self._assume_mappings(self.after_unmap.mappings, after)
             self._assume_tables_deleted(self.now.tables, self.after_unmap.tables)
             physical = before.physical(*self.unmapped)
-            last = law.is_counted(after, physical) & (after.uses(physical) == 0)
+            last = law.is_use(after, virtual, physical) & (after.uses(physical) == 0)
             self.symbolic.code.__dict__.update(self.after_unmap.parts[0], ghost=self.after_unmap.tables)
             return record_of(Unmapped, physical >> before.page_shift, last)
 

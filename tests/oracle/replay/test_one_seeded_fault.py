@@ -31,7 +31,7 @@ def test_one_fault_is_named_once(fault: str, others: list[Method], level: str) -
     step, method, errs = FAULTS[fault]
     steps = (*STEPS, *(8 * [step]), *others)
     numbers = []
-    for seed in range(40):
+    for seed in range(50):
         recorder = Recorder(Random(seed))
         manager = FaultyManager(recorder.manager, method, errs, seed % 3)
         recorder.manager = cast(Manager, manager)
