@@ -15,6 +15,7 @@ from memoracle.replay.frames import FrameReplay
 from memoracle.replay.run_frames import RunFrames
 
 LATEST = 64  # changes that are remembered
+MANY = 64  # runs that are counted one by one
 FEW = 8  # runs of which a wrong refusal may tell that they have leaked
 MOST_DOUBTED = 1 << 10  # frames of which one fault may raise doubt
 
@@ -98,8 +99,10 @@ class RunDoubts:
         """Whether what was named already explains that a request is refused; from now on this refusal does, too."""
         self.frames.spread()
         doubts = self.frames.doubts
-        fits = self.fits(asked, max(FEW, -doubts.unnamed) + 1)
-        if len(fits) <= max(0, -doubts.unnamed) or asked.searches in self.unserved:
+        missing = max(0, -doubts.unnamed)
+        fits = self.fits(asked, min(max(FEW, missing), MANY) + 1)
+        most = len(fits) if len(fits) <= MANY else self.runs.free_frames // asked.wanted
+        if most <= missing or asked.searches in self.unserved:
             return True
         if len(fits) <= FEW and len(fits) * asked.wanted <= MOST_DOUBTED:
             doubts.lose(frame for first in fits for frame in range(first, first + asked.wanted))
