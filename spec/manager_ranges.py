@@ -58,11 +58,6 @@ def frees_a_block(s: Memory, process: Number, first: Number, pages: Number) -> T
     return (0 < pages) & (s.size_at(process, first) == pages)
 
 
-@clause("the size is that of the allocated block that begins there, or 0")
-def tells_the_size(s: Memory, process: Number, first: Number, answer: Number) -> Truth:
-    return answer == s.size_at(process, first)
-
-
 @operation("manager.give-range", guard=[process_lives, frees_a_block, frees_no_kernel_block])
 def give_range(s: Memory, process: Number, first: Number, pages: Number) -> Memory:
     """A block of a process's range becomes free."""

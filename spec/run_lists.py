@@ -7,6 +7,7 @@ state in one piece or in several.
 from __future__ import annotations
 
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg, when
+from memoracle.spec.given_runs import GivenRuns
 from memoracle.spec.runs import Places, among, frees_only_allocated, run_is_free
 
 PART_OF = "runs"
@@ -27,6 +28,11 @@ def lists_one_state(s: Places, first: Number, count: Number, allocated: Truth) -
 def size_is_of_places_in_use(s: Places, first: Number, answer: Number) -> Truth:
     in_use = frees_only_allocated(s, first, answer) & (first + answer <= s.reach)
     return (0 <= answer) & implies(1 <= answer, in_use)
+
+
+@clause("the size is that of the run that was given there, or 0")
+def size_is_of_the_given_run(s: GivenRuns, first: Number, answer: Number) -> Truth:
+    return answer == s.given(first)
 
 
 # Theorems

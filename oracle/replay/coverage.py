@@ -155,8 +155,8 @@ def stakes_of(geometry: Geometry) -> dict[type, AtStake]:
         return stakes
     stakes |= AT_STAKE_IN_RUNS
     if geometry.range_free != PARTIAL:
-        stakes[events.RangeFree] = joined(stakes[events.RangeFree], calls=[manager_ranges.frees_a_block])
-        stakes[events.RangeSize] = AtStake((LIVES,), (manager_ranges.tells_the_size,))
+        stakes[events.RangeFree] = joined(stakes[events.RangeFree], calls=[given_runs.frees_a_whole_run])
+        stakes[events.RangeSize] = AtStake((LIVES,), (run_lists.size_is_of_the_given_run,))
     return stakes
 
 

@@ -21,6 +21,5 @@ class Holdings:
     is_free: Callable[[int], bool] = lambda frame: False
     free_frames: int = 0
     block_at: Callable[[int], int] = lambda first: 0
-    size_at: Callable[[int, int], int] = lambda process, first: 0
     pages_at: Callable[[int], int] = lambda first: 0
     block_of: Callable[[int, int], int] = lambda process, page: -1

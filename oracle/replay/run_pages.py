@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from memoracle.proofs.abstraction.objects import places_of
 from memoracle.replay.lazy_runs import LazyRuns
 from memoracle.replay.pieces import Pieces, gaps
 from memoracle.replay.run_limits import NONE, RunLimits
+from memoracle.spec.clauses import Number
 from memoracle.spec.geometry import Piece, Range
+from memoracle.spec.given_runs import GivenRuns
 from memoracle.spec.runs import Places
 
 
@@ -55,6 +58,11 @@ class RunPages:
             next_free=lambda page: places.next_free(page + offset) - offset,
             next_taken=lambda page: places.next_taken(page + offset) - offset,
         )
+
+    def given(self) -> GivenRuns:
+        """The same, with the runs that were handed out and not given back."""
+        size: Callable[[Any], Number] = self.size
+        return GivenRuns(self.state(), size)
 
     def lowest(self, pages: int, limits: RunLimits = NONE) -> int | None:
         """The page at which the lowest run that may be given begins; None if there is none."""

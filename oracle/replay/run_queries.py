@@ -12,11 +12,10 @@ from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import Finding, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.replay import run_words
-from memoracle.replay.partial_state import Holdings
 from memoracle.replay.run_ranges import RunReplay
 from memoracle.replay.run_space import RunSpace
 from memoracle.replay.run_words import RunRequest
-from memoracle.spec import addresses, manager_ranges, run_lists
+from memoracle.spec import addresses, run_lists
 from memoracle.spec import runs as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
@@ -83,9 +82,8 @@ class RunAnswers:
         pages that follow it may be counted with it.
         """
         if not self.ranges.partial:
-            clause = manager_ranges.tells_the_size
-            state = Holdings(size_at=lambda process, first: space.pages.size(first))
-            return None if clause(state, space.process, page, answer) else clause
+            clause = run_lists.size_is_of_the_given_run
+            return None if clause(space.pages.given(), page, answer) else clause
         clause = run_lists.size_is_of_places_in_use
         is_right = (page >= 0 or answer == 0) and clause(space.pages.state(), page, answer)
         is_due = answer > 0 or not (space.pages.size(page) and space.pages.pieces.is_begin(page))

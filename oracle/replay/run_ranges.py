@@ -21,7 +21,7 @@ from memoracle.replay.run_limits import NONE, RunLimits, limits_of
 from memoracle.replay.run_pages import RunPages
 from memoracle.replay.run_space import RunSpace
 from memoracle.replay.run_words import RunRequest
-from memoracle.spec import addresses, manager_ranges
+from memoracle.spec import addresses, given_runs, manager_ranges
 from memoracle.spec import runs as law
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.clauses import Clause
@@ -255,13 +255,12 @@ class RunReplay(ProcessRanges[RunSpace]):
         fixed = next((max(begin, page) for begin in touched if not pieces.line(begin)), page)
         clause = law.free.broken(space.pages.state(), first=page, count=pages, place=fixed)
         state = Holdings(
-            size_at=lambda process, first: space.pages.size(first),
             block_at=pieces.pages,
             block_of=lambda process, first: first,
         )
         if clause is None and not self.partial:
-            given = manager_ranges.frees_a_block
-            clause = None if given(state, space.process, page, pages) else given
+            whole = given_runs.frees_a_whole_run
+            clause = None if whole(space.pages.given(), page, pages) else whole
         of_kernel = manager_ranges.frees_no_kernel_block
         for begin in space.kernel_blocks and touched:
             if begin in space.kernel_blocks and not of_kernel(state, space.process, begin, pieces.pages(begin), begin):
@@ -274,7 +273,7 @@ class RunReplay(ProcessRanges[RunSpace]):
             return self.unknown_process(event, line)
         pages, address = number(event.pages), number(event.address)
         if event.error is not UNSET:
-            says = law.free.says if self.partial else manager_ranges.give_range.says
+            says = law.free.says if self.partial else given_runs.free_whole.says
             return self.not_refused(event, self.asked(space, address, pages), FREE, says)
         if space.shared and self.gives_back(space, address, pages):
             return None
@@ -310,7 +309,7 @@ class RunReplay(ProcessRanges[RunSpace]):
 
     def may_be_given(self, space: RunSpace, clause: Clause, page: int, pages: int, line: int) -> bool:
         """Whether what the law refuses to free may be in use, and one run, by what is in doubt."""
-        if clause is manager_ranges.frees_a_block:
+        if clause is given_runs.frees_a_whole_run:
             return space.doubted.cover(page, page + pages)
         return clause is law.frees_only_allocated and space.may_be_in_use(page, pages, line)
 
@@ -320,7 +319,7 @@ class RunReplay(ProcessRanges[RunSpace]):
         message, before = run_words.describe(clause, asked), run_words.around(asked)
         if clause not in (addresses.address_is_aligned, law.run_has_a_place, law.run_lies_in_reach):
             whole = space.pages.size(page)
-            freed = max(pages, whole) if clause is manager_ranges.frees_a_block else pages
+            freed = max(pages, whole) if clause is given_runs.frees_a_whole_run else pages
             space.doubt_pages(page, freed)
             for first, last in [*space.pages.free_ones(*space.pages.within(page, freed))]:
                 space.settle(first, last - first)  # one free more of these is another fault

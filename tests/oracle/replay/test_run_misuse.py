@@ -39,7 +39,7 @@ OF_BOTH = (
     Misuse("kernel_half.process-lives", (), op("range.list", 7), []),
     Misuse("runs.run-has-a-place", (), {"op": "kernel_pages.allocate", "pages": 0}, at(3, 0)),
 )
-PARTS = Misuse("manager.frees-a-block", (CREATE, TAKEN), op(FREE, address=at(0), pages=1))
+PARTS = Misuse("runs.frees-a-whole-run", (CREATE, TAKEN), op(FREE, address=at(0), pages=1))
 MISUSES = [(name, each) for name in GEOMETRIES for each in (*OF_BOTH, *((PARTS,) if name == "whole" else ()))]
 ABOUT_RANGES = (
     events.RangeAllocate,

@@ -150,7 +150,7 @@ def test_parts_conform(check: Callable[..., Any], events: list[dict[str, Any]], 
 def test_parts_are_not_freed_where_runs_are_freed_whole(check: Callable[..., Any], name: str, level: str) -> None:
     (line, clause), *_ = check(PARTIAL_RUNS[name], "--level", level, geometry=RUNS).broken
     place = next(place for place, event in enumerate(PARTIAL_RUNS[name]) if event["op"] == "range.free")
-    assert (line, clause) == (place + 2, "manager.frees-a-block")
+    assert (line, clause) == (place + 2, "runs.frees-a-whole-run")
 
 
 ANYWHERE = [CREATE, allocate(2, 9), allocate(2, 0), allocate(1, 5)]
@@ -178,8 +178,8 @@ UNSAFE = {
     "freed and never handed out": ([CREATE, free(5, 1)], "runs.frees-only-allocated"),
     "freed of what was taken at start": ([CREATE, free(12, 1)], "runs.never-frees-kept"),
     "freed past the range": ([CREATE, free(12, 2)], "runs.run-lies-in-reach"),
-    "freed in part": ([CREATE, allocate(4, 0), free(0, 2)], "manager.frees-a-block"),
-    "freed with its neighbour": ([CREATE, allocate(4, 0), allocate(1, 4), free(0, 5)], "manager.frees-a-block"),
+    "freed in part": ([CREATE, allocate(4, 0), free(0, 2)], "runs.frees-a-whole-run"),
+    "freed with its neighbour": ([CREATE, allocate(4, 0), allocate(1, 4), free(0, 5)], "runs.frees-a-whole-run"),
 }
 
 
@@ -203,8 +203,8 @@ WRONG = {
     ),
     "a reservation that is refused": ([CREATE, allocate(2, 0), reserve(2, 2, **REFUSED)], "range.reserve.must-succeed"),
     "a free that is refused": ([CREATE, allocate(2, 0), free(0, 2, **REFUSED)], "range.free.must-succeed"),
-    "a wrong size": ([CREATE, allocate(3, 0), size(0, result=4)], "manager.tells-the-size"),
-    "a size of what is free": ([CREATE, size(0, result=1)], "manager.tells-the-size"),
+    "a wrong size": ([CREATE, allocate(3, 0), size(0, result=4)], "runs.size-is-of-the-given-run"),
+    "a size of what is free": ([CREATE, size(0, result=1)], "runs.size-is-of-the-given-run"),
     "a size that is refused": ([CREATE, size(0, **REFUSED)], "range.size.must-succeed"),
     "a list that leaves out a hole": (
         [CREATE, allocate(3, 0), reserve(5, 1), listed((0, 3, True), (5, 1, True), (6, 6, False), (12, 1, True))],
