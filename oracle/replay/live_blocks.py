@@ -94,18 +94,26 @@ class LiveBlocks:
         else:
             self.empty.add(address)
         if self.gaps is not None:
-            self.gaps.changes(address)
+            self.changes(self.gaps, address, size)
 
     def remove(self, address: int) -> None:
         del self.lines[address]
-        if self.sizes.pop(address):
+        size = self.sizes.pop(address)
+        if size:
             self.starts.remove(address)
         else:
             self.empty.remove(address)
         if self.aligned:
             self.aligned.pop(address, None)
         if self.gaps is not None:
-            self.gaps.changes(address)
+            self.changes(self.gaps, address, size)
+
+    def changes(self, gaps: Gaps, address: int, size: int) -> None:
+        """A block is there, or no longer."""
+        if self.empty or gaps.doubted:
+            gaps.changes_over(address, address + self.taken(size))
+        else:
+            gaps.changes(address)
 
 
 def number_of(value: object) -> int:

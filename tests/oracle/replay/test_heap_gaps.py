@@ -84,6 +84,11 @@ def longest(live: LiveBlocks, doubted: set[int], minimum: int) -> int:
 
 def test_notes_do_not_outgrow_what_lives() -> None:
     gaps = Gaps(1, 1 << 40)
+    gaps.largest()
     for address in range(1, 1 << 15):
         gaps.changes(address)
-    assert len(gaps.changed) <= 2 * heap_gaps.SPARE
+    assert gaps.changed is None
+    for address in range(1, 1 << 13):
+        gaps.changes(address)
+        assert gaps.largest() == (1, 1 << 40)
+        assert len(gaps.found) <= 2 * heap_gaps.SPARE
