@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from memoracle.console.counted import agreeing
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
-from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, Rules
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.bitmap import Bitmap
 from memoracle.proofs.abstraction.objects import places_of
 from memoracle.replay.doubted_runs import MOST_DOUBTED, RunDoubts
@@ -26,7 +26,6 @@ from memoracle.spec import given_runs
 from memoracle.spec import runs as law
 from memoracle.spec import zones as zone_law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import GeometryError
 from memoracle.trace import events
 from memoracle.trace.events import number
 
@@ -42,13 +41,10 @@ class AllocatedRuns:
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, doubts: RunDoubts) -> None:
-        """Raises GeometryError for a level that this allocator has not."""
         self.rules = rules
         self.frames = frames
         self.doubts = doubts
         geometry = rules.geometry
-        if rules.level == EXACT and geometry.frame_max_order is not None:
-            raise GeometryError("frame_max_order", f"at level {EXACT} blocks of a largest order are not judged")
         self.requests = Requests(geometry)
         self.words = RunWords(frames, self.requests.most)
         self.law_of_free = given_runs.free_whole if geometry.frees_whole_runs else law.free

@@ -15,10 +15,11 @@ from memoracle.replay.place_map import PlaceMap
 class BlockMap(PlaceMap):
     """A set of places 0 to places - 1. buddy: has a block of each of them free, and no other."""
 
-    def __init__(self, places: int) -> None:
-        """The set is empty."""
+    def __init__(self, places: int, highest: int | None = None) -> None:
+        """The set is empty. highest: the order of the largest block."""
         super().__init__(places)
-        self.buddy = Buddy((places - 1).bit_length())
+        depth = (places - 1).bit_length()
+        self.buddy = Buddy(depth, None if highest is None else min(highest, depth))
         self.buddy.free_blocks = [Lowest(blocks) for blocks in self.buddy.free_blocks]
         self._take(0, 1 << self.buddy.depth)
 
@@ -28,7 +29,7 @@ class BlockMap(PlaceMap):
             return False
         buddy = self.buddy
         while first < last:
-            order = next(n for n in range(buddy.depth + 1) if buddy.size(first >> n << n) == 1 << n)
+            order = next(n for n in range(buddy.highest + 1) if buddy.size(first >> n << n) == 1 << n)
             block, end = first >> order << order, (first >> order) + 1 << order
             buddy.free(block, 1 << order)
             self._take(block, first)
@@ -51,8 +52,10 @@ class BlockMap(PlaceMap):
         return found
 
     def _take(self, first: int, last: int) -> None:
+        largest = 1 << self.buddy.highest
         for block, count in blocks_between(first, last):
-            self.buddy.reserve(block, count)
+            for place in range(block, block + count, largest):
+                self.buddy.reserve(place, min(count, largest))
 
 
 def blocks_between(first: int, last: int) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,9 @@ from memoracle.impl.runs import Runs
 from memoracle.impl.zones import Zone
 from memoracle.replay.block_map import BlockMap
 from memoracle.replay.place_map import PlaceMap, Spans
-from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry import Geometry, require
+
+MOST_BLOCKS = 1 << 18  # of the largest order
 
 
 class RunFrames:
@@ -27,10 +29,12 @@ class RunFrames:
 
         prefers_blocks: it is asked which block the reference's buddy system would give.
         """
+        if prefers_blocks:
+            refuse_many_blocks(geometry)
         self.frames = geometry.frames
         self.runs = runs = Runs(self.frames)
         self.existing, self.changing = Spans(self.frames), Spans(self.frames)
-        self.available = BlockMap(self.frames) if prefers_blocks else PlaceMap(self.frames)
+        self.available = BlockMap(self.frames, geometry.frame_max_order) if prefers_blocks else PlaceMap(self.frames)
         for name in ("existing", "changing", "available"):
             setattr(runs, name, getattr(self, name))
         self.given: dict[int, int] | None = {} if geometry.frees_whole_runs else None
@@ -190,6 +194,13 @@ def booted(records: Iterable[Record], geometry: Geometry, prefers_blocks: bool =
     for first, last in pages:
         frames.hotplug(first, min(last, frames.frames))
     return frames
+
+
+def refuse_many_blocks(geometry: Geometry) -> None:
+    """Raises GeometryError where a buddy system would have more blocks of the largest order than are kept apart."""
+    order = geometry.frames.bit_length() if geometry.frame_max_order is None else geometry.frame_max_order
+    few = geometry.frames >> order <= MOST_BLOCKS
+    require(few, "frame_max_order", f"at level exact there may be {MOST_BLOCKS:,} blocks of the largest order at most")
 
 
 def joined(pieces: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -488,10 +488,26 @@ def test_what_cannot_be_is_no_trace(check: Check, machine: dict[str, Any], event
     assert message in report.errors
 
 
-def test_blocks_of_a_largest_order_are_not_judged_at_exact(check: Check) -> None:
-    report = check([count(28)], "--level", "exact", geometry=BUDDY)
+def test_at_exact_no_block_is_larger_than_the_largest(check: Check) -> None:
+    events = [
+        allocate(5, 8),
+        allocate(1, 4),
+        allocate(8, 16),
+        allocate(4, 24),
+        allocate(2, 6),
+        free(8, 5),
+        allocate(4, 28),
+    ]
+    assert check(events, "--level", "exact", geometry=BUDDY).broken == []
+    report = check([allocate(8, 16)], "--level", "exact", geometry=BUDDY)
+    assert report.broken == [(2, "frame.allocate.policy")]
+
+
+def test_at_exact_there_are_not_too_many_blocks(check: Check) -> None:
+    machine = BUDDY | {"frames": 1 << 26, "frame_max_order": 0}
+    report = check([count(28)], "--level", "exact", geometry=machine)
     assert report.status == 2
-    assert "frame_max_order: at level exact blocks of a largest order are not judged" in report.errors
+    assert "frame_max_order: at level exact there may be 262,144 blocks" in report.errors
 
 
 def test_at_exact_a_block_is_of_the_smallest_that_holds_it(check: Check) -> None:
