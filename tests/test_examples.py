@@ -39,10 +39,10 @@ def recorded(code: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_fault_is_found_at_its_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_fault_is_found_at_its_line_and_named_once(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     line, clause, *_ = FAULTS[name]
     trace = str(EXAMPLES / f"{name}.jsonl")
-    assert cli.main(["check", trace, "--quiet", "--format", "json"]) == 1
+    assert cli.main(["check", trace, "--keep-going", "--quiet", "--format", "json"]) == 1
     (found,) = json.loads(capsys.readouterr().out)["divergences"]
     assert (found["line"], found["clause"]) == (line, clause)
 

@@ -33,6 +33,8 @@ POLICY = "the reference allocates the lowest free run that fits"
 POLICY_OF_BLOCKS = "the reference gives the start of the smallest free block that holds as many, the lowest of these"
 POLICY_OF_ZONES = "the reference allocates the lowest free run that fits in the first zone named that has one"
 
+OWED = (law.frees_only_existing, law.never_frees_kept, law.frees_only_allocated, given_runs.frees_a_whole_run)
+
 
 class AllocatedRuns:
     """The runs of frames of one trace, where its allocator hands them out.
@@ -290,10 +292,7 @@ class AllocatedRuns:
         at = self.words.obstacle(first, count, clause)
         message, before = self.words.why_not(clause, address, count), self.words.around(address, count, at)
         if 0 < count <= runs.frames - first and first >= 0:
-            stretches = [(start, end) for start, end, free in runs.pieces(first, first + count) if free]
-            owed = clause in (law.frees_only_allocated, given_runs.frees_a_whole_run) and self.doubts.are_owed(
-                stretches
-            )
+            owed = clause in OWED and self.doubts.are_owed(list(runs.not_in_use(first, first + count)))
             self.free_anyhow(first, count, line)
             if owed:
                 return None

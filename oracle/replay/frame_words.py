@@ -156,7 +156,8 @@ class RunWords:
         alignment = "" if asked.alignment == asked.limits.frames[0] else ", aligned to its size"
         run = "free frame" if asked.wanted == 1 else f"free run of {counted(asked.wanted, 'frame')}"
         limits += "" if asked.zones is None else ", in one of the zones named"
-        return f"any {run}{limits}{alignment}; the lowest begins at {which}; {self.longest_in_words()}"
+        lowest_of = "" if asked.zones is None or len(asked.zones) == 1 else " in the first zone that can serve"
+        return f"any {run}{limits}{alignment}; the lowest{lowest_of} begins at {which}; {self.longest_in_words()}"
 
     # State
 

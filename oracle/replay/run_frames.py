@@ -97,11 +97,22 @@ class RunFrames:
         """Frees those of these frames that are in use, which it answers; what is left of their runs stays in use."""
         if self.given is not None:
             self.divide(first, first + count)
-        pieces = [(start, end) for start, end, free in self.pieces(first, first + count) if not free]
-        used = [inner for start, end in pieces for inner in self.used(start, end)]
+        used = self.in_use(first, first + count)
         for start, end in used:
             self.runs.free(start, end - start)
         return used
+
+    def in_use(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The stretches of these frames that are in use and may become free."""
+        pieces = [(start, end) for start, end, free in self.pieces(first, last) if not free]
+        return [inner for start, end in pieces for inner in self.used(start, end)]
+
+    def not_in_use(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The other stretches: free, missing or never free."""
+        for start, end in [*self.in_use(first, last), (last, last)]:
+            if first < start:
+                yield first, start
+            first = end
 
     def used(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The stretches of these frames, none of which is free, that may become free."""

@@ -400,6 +400,9 @@ ONE_FAULT: dict[str, tuple[dict[str, Any], list[Event], list[int]]] = {
     "handed out twice, freed once more": (MACHINE, [*TAKEN, allocate(4, 8), *[free(8, 4)] * 3], [3, 6]),
     "overlapping, freed by both": (MACHINE, [*TAKEN, allocate(4, 10), free(8, 4), free(10, 4), count(28)], [3]),
     "overlapping blocks": (BUDDY, [allocate(2, 10), allocate(4, 8), free(10, 2), free(8, 4), allocate(4, 8)], [3]),
+    "over a hole": (BUDDY, [boot((8, 6)), allocate(8, 8), free(8, 8), free(8, 8), allocate(4, 8)], [3, 5]),
+    "over a hole, in parts": (MACHINE, [boot((8, 6)), allocate(8, 8), free(8, 4), free(12, 4), count(6)], [3]),
+    "over the image": (MACHINE, [allocate(4, 2), free(2, 4), free(2, 4), allocate(4, 4)], [2, 4]),
     "only the first frame was marked": (MACHINE, [*TAKEN, allocate(1, 9), allocate(2, 10), free(8, 4)], [3]),
     "leaked": (
         MACHINE,

@@ -128,6 +128,18 @@ def test_it_fails_only_if_no_zone_can_serve(check: Check, machine: str) -> None:
     assert "in one of the zones named" in report.document["divergences"][0]["legal"]
 
 
+@pytest.mark.parametrize(
+    ("zones", "words"),
+    [
+        ("dma", "; the lowest begins at frame 4 "),
+        (["node 1", "dma"], "; the lowest in the first zone that can serve begins at frame 28 "),
+    ],
+)
+def test_the_lowest_run_is_of_the_zone_preferred(check: Check, zones: str | list[str], words: str) -> None:
+    report = check([allocate(zones, 8, count=2)], geometry=RUNS)
+    assert words in report.document["divergences"][0]["legal"]
+
+
 def test_at_exact_it_is_the_first_zone_that_can_serve(check: Check) -> None:
     events = [allocate(["node 1", "normal"], 8), allocate(["normal", "node 1"], 9)]
     assert check(events, geometry=RUNS).broken == []
