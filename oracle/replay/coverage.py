@@ -52,8 +52,8 @@ def guard(operation: Operation, choice: str = "", known: str = "") -> AtStake:
     """Of an operation's guard. choice: the point that the implementation chooses and the trace records.
 
     known: the points that the law leaves to a choice, but that the arguments determine. Clauses about other choices
-    concern what no trace records; no trace has as many uses of a frame as a counter counts, and in no geometry is the
-    largest block smaller than the range.
+    concern what no trace records; no trace has as many uses of a frame as a counter counts; and a block that is larger
+    than the largest is said not to lie in the range.
     """
     hidden = set(operation.chooses) - {choice, *known.split()}
     never = (*COUNTERS, buddy.block_is_no_larger)
