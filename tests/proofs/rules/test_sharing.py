@@ -34,8 +34,8 @@ BROKEN = {
     "one bitmap for two": ("bitmap", "self.existing = self.never_free[:]", "self.existing = self.never_free"),
     "one list for every order": (
         "buddy",
-        "[SortedSet() for _ in range(depth + 1)]",
-        "[SortedSet()] * (depth + 1)",
+        "[SortedSet() for _ in range(highest)]",
+        "[SortedSet()] * highest",
     ),
     "a default": ("manager", "records: Sequence[Record] | None = None) -> None", "records=None, given=set()) -> None"),
     "one set for the pages of all processes": ("paging", "self.mapped[process] = set()", "self.mapped[process] = ALL"),
