@@ -20,7 +20,8 @@ from memoracle.proofs.abstraction.objects import places_of
 from memoracle.replay.doubted_runs import MOST_DOUBTED, RunDoubts
 from memoracle.replay.frame_requests import Request, Requests, rounded
 from memoracle.replay.frame_words import RunWords
-from memoracle.replay.frames import LINE, FrameReplay
+from memoracle.replay.frames import FrameReplay
+from memoracle.replay.known_frames import LINE
 from memoracle.replay.run_frames import RunFrames
 from memoracle.spec import given_runs
 from memoracle.spec import runs as law
