@@ -35,7 +35,6 @@ from memoracle.proofs.exhaustive.law_search import Variant, reached
 from memoracle.proofs.obligations.discharge import discharge
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.spec import heap, kernel_half, paging, runs
-from memoracle.spec import manager_law as whole_law
 from memoracle.spec.pat import TYPES, WRITE_BACK
 
 BITS = (4, 13, 26, 52)
@@ -120,7 +119,7 @@ def runs_states(places: int) -> int:
 
 
 def manager_states(frames: int) -> int:
-    """What so many frames can be used for by a kernel of one page and no process."""
+    """What so many frames can be used for by a kernel of one page and no process, with one get of each at most."""
     numbers = range(1, frames + 1)
     points = {
         **manager_hazards.DOMAIN.points,
@@ -130,7 +129,7 @@ def manager_states(frames: int) -> int:
         "physical": [frame << manager_hazards.SHIFT for frame in numbers],
     }
     domain = replace(manager_hazards.DOMAIN, points=points)
-    return sum(1 for _ in reached(Variant(manager_hazards.start(frames), whole_law.OPERATIONS, (), domain)))
+    return sum(1 for _ in reached(Variant(manager_hazards.start(frames), manager_hazards.FINITE, (), domain)))
 
 
 GROWTHS = (

@@ -135,9 +135,9 @@ def test_refused_trace_has_no_speed(part: Any) -> None:
 
 def test_growth_measures_proofs_at_each_largest_size_and_then_states(part: Any) -> None:
     growth = part("growth")
-    few = replace(growth.GROWTHS[0], obligations=("buddy.merge.keeps-bounds",), largest=[4, 8], tried=[1, 2])
+    few = replace(growth.GROWTHS[0], obligations=("buddy.merge.keeps-bounds",), largest=[4, 52], tried=[1, 2])
     found = list(growth.costs(few))
-    assert [cost.size for cost in found] == ["any up to 4", "any up to 8", "1", "2"]
+    assert [cost.size for cost in found] == ["any up to 4", "any up to 52", "1", "2"]
     assert [cost.states for cost in found] == [None, None, 5, 26]
     assert 0 < found[0].rlimit < found[1].rlimit
     assert buddy_law.DEEPEST == 52

@@ -70,14 +70,17 @@ def has_no_get_yet(s: law.Memory, frame: int) -> Truth:
     return law.no_get_is_left(s, frame)
 
 
+# The law's operations, with one get of a frame at most: else there are states without end.
+_ONE_GET = replace(manager_gets.get, guard=(*manager_gets.get.guard, has_no_get_yet))
+FINITE = tuple(_ONE_GET if each is manager_gets.get else each for each in manager_law.OPERATIONS)
+
+
 def whole() -> Variant:
     """The law itself, of a single frame, with one get of it at most."""
-    once = replace(manager_gets.get, guard=(*manager_gets.get.guard, has_no_get_yet))
-    operations = [once if each is manager_gets.get else each for each in manager_law.OPERATIONS]
     domain = replace(
         DOMAIN, points={**DOMAIN.points, **dict.fromkeys(("frame", "table", "later"), (1,)), "physical": (1 << SHIFT,)}
     )
-    return Variant(start(), operations, (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS), domain)
+    return Variant(start(), FINITE, (*law.INVARIANTS, *law.GUARANTEED, *manager_law.THEOREMS), domain)
 
 
 @clause("no frame that is handed out is mapped")

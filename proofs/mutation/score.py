@@ -25,8 +25,8 @@ from memoracle.proofs.mutation.footprints import BrokenProofsError, Order, footp
 from memoracle.proofs.mutation.operators.mutants import Key, Mutant
 from memoracle.proofs.mutation.results import hashed, keep_killers, kept, killers, name_of, settle
 from memoracle.proofs.mutation.seeding import SECONDS, Verdict, faults, modules_of, tried
-from memoracle.proofs.registry import COMPONENTS
 
+COMPONENTS = ("bitmap", "boot", "buddy", "kernel_half", "pat", "paging", "manager", "heap", "runs")
 BY_PROOF, BY_RUN, FAILS, EQUIVALENTS = "refuted by a proof", "by a run", "fails to run", "equivalent"
 NOT_TRIED = "not tried"
 OUTCOMES = (BY_PROOF, BY_RUN, FAILS, EQUIVALENTS, "unknown", "survived", NOT_TRIED)

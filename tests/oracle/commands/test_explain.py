@@ -204,7 +204,7 @@ def test_what_the_oracle_asks_is_found_through_the_objects_that_it_knows(index: 
     asked = names(index, "kernel_pages.allocate", "asks")
     assert {"kernel_pages.frames-suffice", "bitmap.allocates-only-free", "buddy.block-is-free"} <= set(asked)
     assert "manager.frames-suffice-for-kernel-pages" in names(index, "kernel_pages.allocate", "obligations")
-    assert "paging.frame-is-aligned" not in names(index, "page.attributes", "asks")  # a message names it, nothing asks
+    assert "buddy.block-is-free" not in names(index, "range.list", "asks")  # a message names it, nothing asks
 
 
 # The command

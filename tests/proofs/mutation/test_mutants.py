@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from memoracle.proofs import registry
 from memoracle.proofs.mutation import score as mutants
 from memoracle.proofs.mutation import seeding
 from memoracle.proofs.mutation.operators.law import operative
@@ -171,6 +172,10 @@ def test_the_list_that_is_shipped_names_faults_that_there_are() -> None:
     listed = mutants.equivalents(Path(mutants.EQUIVALENT).read_text(encoding="utf-8"))
     every = {each.key for component in mutants.COMPONENTS for each in seeding.faults(component)}
     assert set(listed) <= every
+
+
+def test_the_components_are_those_that_are_proved() -> None:
+    assert set(mutants.COMPONENTS) == set(registry.COMPONENTS)
 
 
 def test_survivors_are_listed_and_fail_the_run(capsys: pytest.CaptureFixture[str]) -> None:
