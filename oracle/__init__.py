@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from memoracle.impl.paging import Paging
     from memoracle.library.check import CheckResult, check
     from memoracle.library.prove import ProveResult, prove
-    from memoracle.spec.geometry import GeometryError
+    from memoracle.spec.geometry_keys import GeometryError
     from memoracle.trace.inputs import InputError
 
 __all__ = [
@@ -41,7 +41,7 @@ _MODULES = {
     "CheckResult": "memoracle.library.check",
     "prove": "memoracle.library.prove",
     "ProveResult": "memoracle.library.prove",
-    "GeometryError": "memoracle.spec.geometry",
+    "GeometryError": "memoracle.spec.geometry_keys",
     "InputError": "memoracle.trace.inputs",
     "Bitmap": "memoracle.impl.bitmap",
     "Buddy": "memoracle.impl.buddy",

@@ -12,7 +12,7 @@ from memoracle.commands import boot, check, explain, prove
 from memoracle.console import streams
 from memoracle.console.exit_status import INTERRUPTED, Status
 from memoracle.console.output import OutputError, write_out
-from memoracle.spec.geometry import GeometryError
+from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import escaped
 

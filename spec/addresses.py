@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from memoracle.spec.clauses import Number, Truth, clause, implies
-from memoracle.spec.geometry import LOWER_HALF_END, UPPER_HALF_START, Geometry
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import LOWER_HALF_END, UPPER_HALF_START
 
 
 @clause("the address is a multiple of the page size")

@@ -112,7 +112,7 @@ def lies_in_the_arena(s: Heap, size: Number, address: Number) -> Truth:
     return (s.start <= address) & (address + size <= s.end)
 
 
-@clause("a new block is at a multiple of the alignment named, or else of its size's or that of all blocks")
+@clause("a block is at a multiple of its alignment: the one that is named, or else the one that is due to its size")
 def is_aligned(s: Heap, alignment: Number, address: Number) -> Truth:
     return is_multiple(address, alignment)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from memoracle.spec import manager, manager_gets, manager_mappings, manager_pages, manager_ranges, paging
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg
+from memoracle.spec.kernel_half import never_exits_the_kernel
 from memoracle.spec.manager import Memory
 
 PART_OF = "manager"
@@ -176,7 +177,10 @@ def exit_frees_what_only_it_mapped(s: Exit, process: Number, page: Number, frame
 
     shown, shared = shows_it(process, page), (other != process) & shows_it(other, elsewhere)
     held = neg(manager.no_get_is_left(s.after, frame))
-    return implies((process != 0) & was_given(s, frame) & shown & neg(shared | held), s.after.is_free(frame))
+    return implies(
+        never_exits_the_kernel(s.before, process) & was_given(s, frame) & shown & neg(shared | held),
+        s.after.is_free(frame),
+    )
 
 
 EXIT = (exit_frees_what_lost_its_uses, exit_frees_nothing_else, exit_unmaps_its_own_pages)

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from memoracle.spec import pat
 from memoracle.spec.clauses import Number, Truth, clause, implies, neg, operation, when
-from memoracle.spec.geometry import PAGE_SHIFTS
+from memoracle.spec.geometry_keys import PAGE_SHIFTS
 
 LOWEST_LEVEL, ROOT = 1, 4
 TABLE_SHIFT: Final = 12  # a table is 4 KiB, at a multiple of that

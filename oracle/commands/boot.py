@@ -32,7 +32,8 @@ from memoracle.logs.memory_maps import MemoryMap, read_maps
 from memoracle.logs.recognise import NO_MAP, NO_MAP_IN_TEXT
 from memoracle.replay.host_memory import BITMAP, refuse_more_than_memory
 from memoracle.spec.boot import record_has_64_bits, unread
-from memoracle.spec.geometry import DEFAULT, TRUSTING, Geometry, preset
+from memoracle.spec.geometry import DEFAULT, Geometry, preset
+from memoracle.spec.geometry_keys import TRUSTING
 from memoracle.trace.decoding import MalformedLine, UnknownOperation, decode_event, misread, own_keys
 from memoracle.trace.events import BadNumber, Boot
 from memoracle.trace.formats import geometry_of, looks_like_trace, read_header

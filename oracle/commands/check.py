@@ -33,7 +33,8 @@ from memoracle.replay.kmem import KmemReplay
 from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
 from memoracle.report.kmem_report import passed_over
-from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError, preset
+from memoracle.spec.geometry import DEFAULT, Geometry, preset
+from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.decoding import MalformedLine, decode_event
 from memoracle.trace.events import Boot, MemoryRecord
 from memoracle.trace.formats import FIRST_EVENT, geometry_of, read_header, split

@@ -14,7 +14,8 @@ from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import Blocks
 from memoracle.spec.clauses import Clause, Truth, at_most
-from memoracle.spec.geometry import LARGEST_ORDER, Geometry, Range
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import LARGEST_ORDER, Range
 
 NEIGHBOURS = 3  # blocks drawn on either side
 

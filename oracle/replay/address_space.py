@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from memoracle.replay.owed_frees import OwedFrees
-from memoracle.spec.geometry import Range
+from memoracle.spec.geometry_keys import Range
 
 Owned: TypeAlias = tuple[int, int | None]  # where something was handed out, and its size as the allocator has it
 

@@ -26,7 +26,8 @@ from memoracle.spec import (
     zones,
 )
 from memoracle.spec.clauses import Clause, Operation
-from memoracle.spec.geometry import BUDDY, PARTIAL, RUNS, Geometry
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import BUDDY, PARTIAL, RUNS
 from memoracle.trace import events
 from memoracle.trace.events import AnyEvent, Crash, Event
 

@@ -36,7 +36,7 @@ from memoracle.replay.run_queries import RunAnswers
 from memoracle.replay.run_ranges import RunReplay
 from memoracle.replay.withheld_frames import WithheldFrames
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import RUNS, UNDEFINED
+from memoracle.spec.geometry_keys import RUNS, UNDEFINED
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.decoding import (

@@ -12,7 +12,8 @@ from memoracle.spec import given_runs
 from memoracle.spec import runs as law
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import BUDDY, SINGLE, Geometry
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import BUDDY, SINGLE
 from memoracle.trace import events
 from memoracle.trace.decoding import MalformedLine
 from memoracle.trace.events import number

@@ -17,7 +17,7 @@ from memoracle.replay.partial_state import Holdings
 from memoracle.spec import bitmap as law
 from memoracle.spec import manager
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import ALLOW, REFUSE, TRUSTING
+from memoracle.spec.geometry_keys import ALLOW, REFUSE, TRUSTING
 from memoracle.trace import events
 from memoracle.trace.events import number
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from memoracle.spec.geometry import Geometry, require
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_limits import require
 
 BITMAP = 3  # bits a frame: whether it is free, whether it exists, and whether it is never free
 MARK = 8  # bits a frame, where runs of them are found: whether it is free

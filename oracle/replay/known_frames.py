@@ -20,7 +20,8 @@ from memoracle.replay.run_frames import RunFrames, booted
 from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import BUDDY, TRUSTING, Geometry
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import BUDDY, TRUSTING
 
 LINE = 32  # bits of a line's number
 

@@ -29,7 +29,7 @@ class LazyPlaceSet(PlaceSet):
         self.changed: set[int] = set()
 
     @property
-    def runs(self) -> RunIndex:  # type: ignore[override]
+    def runs(self) -> RunIndex:  # type: ignore[override]  # an attribute there, made when it is asked here
         """The index, brought up to date."""
         if len(self.changed) > len(self.ends) + SPARE:
             self.index, self.changed = RunIndex(self.places), {*self.ends}

@@ -8,7 +8,8 @@ from memoracle.replay.heap_gaps import Gaps
 from memoracle.replay.sorted_addresses import SortedAddresses
 from memoracle.spec import heap as law
 from memoracle.spec import heap_room
-from memoracle.spec.geometry import NATURAL, Geometry
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import NATURAL
 
 REMEMBERED = 1 << 16  # sizes, at the most, whose alignment is known without asking the law
 

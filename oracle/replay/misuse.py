@@ -12,7 +12,7 @@ from memoracle.diagnostics.divergence import Finding
 from memoracle.diagnostics.levels import Handler, Rules, Violated
 from memoracle.replay.coverage import Coverage
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import REFUSE, UNDEFINED
+from memoracle.spec.geometry_keys import REFUSE, UNDEFINED
 from memoracle.spec.paging import HALF
 from memoracle.trace import events
 from memoracle.trace.events import AnyEvent, number, operation_of, operation_of_kind

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from memoracle.spec import kernel_half as law
-from memoracle.spec.geometry import Geometry, Range
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import Range
 
 ENTRY_SHIFT = 39  # a PML4 entry maps 2^39 bytes: Intel SDM volume 3, 4.5
 

@@ -20,6 +20,7 @@ RangeEvent: TypeAlias = (
     events.RangeAllocate | events.RangeReserve | events.RangeFree | events.RangeSize | events.RangeList
 )
 S = TypeVar("S", bound=AddressSpace)
+R = TypeVar("R", bound="ProcessRanges[Any]")
 
 
 class ProcessRanges(ABC, Generic[S]):
@@ -42,9 +43,13 @@ class ProcessRanges(ABC, Generic[S]):
         # A process whose number a trace gives as a string is not found here at first, but by `space`.
         self.known: dict[int | str, S] = {}
 
-    @abstractmethod
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
+        return {
+            events.RangeAllocate: self.allocate,
+            events.RangeReserve: self.reserve,
+            events.RangeFree: self.free,
+        }
 
     @abstractmethod
     def misuses(self) -> Misuses:
@@ -53,6 +58,14 @@ class ProcessRanges(ABC, Generic[S]):
     @abstractmethod
     def allocate(self, event: events.RangeAllocate, line: int) -> Finding | None:
         """Replays `range.allocate`."""
+
+    @abstractmethod
+    def reserve(self, event: events.RangeReserve, line: int) -> Finding | None:
+        """Replays `range.reserve`."""
+
+    @abstractmethod
+    def free(self, event: events.RangeFree, line: int) -> Finding | None:
+        """Replays `range.free`."""
 
     @abstractmethod
     def violated_by_allocate(self, event: events.RangeAllocate, line: int) -> Clause | None:
@@ -119,6 +132,33 @@ class ProcessRanges(ABC, Generic[S]):
 
     def violated_by_question(self, event: RangeEvent, line: int) -> Clause | None:
         return process_lives if self.space(number(event.process)) is None else None
+
+
+class RangeQuestions(ABC, Generic[R]):
+    """What is asked of the ranges of one trace."""
+
+    def __init__(self, rules: Rules, ranges: R) -> None:
+        self.rules = rules
+        self.ranges = ranges
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {events.RangeSize: self.size, events.RangeList: self.list_range}
+
+    def misuses(self) -> Misuses:
+        """What of the law each of these questions breaks as it was asked."""
+        return {
+            events.RangeSize: self.ranges.violated_by_question,
+            events.RangeList: self.ranges.violated_by_question,
+        }
+
+    @abstractmethod
+    def size(self, event: events.RangeSize, line: int) -> Finding | None:
+        """Replays `range.size`."""
+
+    @abstractmethod
+    def list_range(self, event: events.RangeList, line: int) -> Finding | None:
+        """Replays `range.list`."""
 
 
 AnyRanges: TypeAlias = ProcessRanges[Any]

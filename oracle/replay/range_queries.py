@@ -11,11 +11,11 @@ from typing import TypeAlias
 from memoracle.console.counted import counted
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import Finding, wrongly_failed
-from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.ranges import RangeRequest, inside
 from memoracle.impl.buddy import Buddy
 from memoracle.replay.doubted_blocks import DoubtedBlocks, with_block
 from memoracle.replay.largest_blocks import empty_like, no_larger
+from memoracle.replay.process_ranges import RangeQuestions
 from memoracle.replay.ranges import RangeReplay
 from memoracle.replay.space import Space
 from memoracle.spec import addresses
@@ -27,23 +27,8 @@ from memoracle.trace.events import number
 Listed: TypeAlias = list[tuple[int, int, bool]]  # address, pages, whether it is allocated
 
 
-class RangeAnswers:
+class RangeAnswers(RangeQuestions[RangeReplay]):
     """What is asked of the ranges of one trace."""
-
-    def __init__(self, rules: Rules, ranges: RangeReplay) -> None:
-        self.rules = rules
-        self.ranges = ranges
-
-    def handlers(self) -> Handlers:
-        """What replays each of these operations."""
-        return {events.RangeSize: self.size, events.RangeList: self.list_blocks}
-
-    def misuses(self) -> Misuses:
-        """What of the law each of these questions breaks as it was asked."""
-        return {
-            events.RangeSize: self.ranges.violated_by_question,
-            events.RangeList: self.ranges.violated_by_question,
-        }
 
     def size(self, event: events.RangeSize, line: int) -> Finding | None:
         process, address = number(event.process), number(event.address)
@@ -77,7 +62,7 @@ class RangeAnswers:
             return None
         return wrongly_failed("range.size", event.error, f"{size:,}", clause.says, state)
 
-    def list_blocks(self, event: events.RangeList, line: int) -> Finding | None:
+    def list_range(self, event: events.RangeList, line: int) -> Finding | None:
         process = number(event.process)
         listed = [(number(address), number(pages), allocated) for address, pages, allocated in event.result or ()]
         if self.rules.safe:

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
-from memoracle.diagnostics.levels import Handlers, Misuses, Rules
+from memoracle.diagnostics.levels import Misuses, Rules
 from memoracle.diagnostics.ranges import RangeRequest, highest_of, inside
 from memoracle.impl.buddy import Buddy, Spaces, order_for
 from memoracle.impl.kernel_half import KernelHalf
@@ -46,14 +46,6 @@ class RangeReplay(ProcessRanges[Space]):
         self.highest = highest_of(self.geometry)
         self.largest = 1 << self.highest
         self.known[0] = self.laid_out(0)
-
-    def handlers(self) -> Handlers:
-        """What replays each of these operations."""
-        return {
-            events.RangeAllocate: self.allocate,
-            events.RangeReserve: self.reserve,
-            events.RangeFree: self.free,
-        }
 
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""

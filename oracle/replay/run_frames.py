@@ -14,7 +14,8 @@ from memoracle.impl.runs import Runs
 from memoracle.impl.zones import Zone
 from memoracle.replay.block_map import BlockMap
 from memoracle.replay.place_map import PlaceMap, Spans
-from memoracle.spec.geometry import Geometry, require
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_limits import require
 
 MOST_BLOCKS = 1 << 18  # of the largest order
 

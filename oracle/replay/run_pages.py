@@ -11,7 +11,7 @@ from memoracle.replay.lazy_runs import LazyRuns
 from memoracle.replay.pieces import Pieces, gaps
 from memoracle.replay.run_limits import NONE, RunLimits
 from memoracle.spec.clauses import Number
-from memoracle.spec.geometry import Piece, Range
+from memoracle.spec.geometry_keys import Piece, Range
 from memoracle.spec.given_runs import GivenRuns
 from memoracle.spec.runs import Places
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import Finding, wrongly_failed
-from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.replay import run_words
+from memoracle.replay.process_ranges import RangeQuestions
 from memoracle.replay.run_ranges import RunReplay
 from memoracle.replay.run_space import RunSpace
 from memoracle.replay.run_words import RunRequest
@@ -22,23 +22,8 @@ from memoracle.trace import events
 from memoracle.trace.events import number
 
 
-class RunAnswers:
+class RunAnswers(RangeQuestions[RunReplay]):
     """What is asked of the ranges of one trace."""
-
-    def __init__(self, rules: Rules, ranges: RunReplay) -> None:
-        self.rules = rules
-        self.ranges = ranges
-
-    def handlers(self) -> Handlers:
-        """What replays each of these operations."""
-        return {events.RangeSize: self.size, events.RangeList: self.list_stretches}
-
-    def misuses(self) -> Misuses:
-        """What of the law each of these questions breaks as it was asked."""
-        return {
-            events.RangeSize: self.ranges.violated_by_question,
-            events.RangeList: self.ranges.violated_by_question,
-        }
 
     # range.size
 
@@ -91,7 +76,7 @@ class RunAnswers:
 
     # range.list
 
-    def list_stretches(self, event: events.RangeList, line: int) -> Finding | None:
+    def list_range(self, event: events.RangeList, line: int) -> Finding | None:
         process = number(event.process)
         listed = [(number(address), number(pages), allocated) for address, pages, allocated in event.result or ()]
         if self.rules.safe:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
-from memoracle.diagnostics.levels import Handlers, Misuses, Rules
+from memoracle.diagnostics.levels import Misuses, Rules
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay import run_words
 from memoracle.replay.address_space import Owned
@@ -25,7 +25,7 @@ from memoracle.spec import addresses, given_runs, manager_ranges
 from memoracle.spec import runs as law
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.clauses import Clause
-from memoracle.spec.geometry import PARTIAL
+from memoracle.spec.geometry_keys import PARTIAL
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.events import number
@@ -41,14 +41,6 @@ class RunReplay(ProcessRanges[RunSpace]):
         super().__init__(rules, tables)
         self.partial = self.geometry.range_free == PARTIAL
         self.known[0] = self.laid_out(0)
-
-    def handlers(self) -> Handlers:
-        """What replays each of these operations."""
-        return {
-            events.RangeAllocate: self.allocate,
-            events.RangeReserve: self.reserve,
-            events.RangeFree: self.free,
-        }
 
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""

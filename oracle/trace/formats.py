@@ -7,7 +7,8 @@ from itertools import chain
 
 from msgspec import UNSET
 
-from memoracle.spec.geometry import DEFAULT, Geometry, GeometryError
+from memoracle.spec.geometry import DEFAULT, Geometry
+from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.decoding import Header, MalformedLine, decode_header, own_keys
 from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError

@@ -14,21 +14,18 @@ from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, Final
 
-from memoracle.spec.geometry import (
+from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
+from memoracle.spec.geometry_keys import (
     ADDRESS_SPACE,
-    DEFAULT,
-    PRESETS,
     Area,
     Arena,
     DirectMap,
-    Geometry,
     GeometryError,
     Piece,
     Range,
     ZoneArea,
-    preset,
-    require,
 )
+from memoracle.spec.geometry_limits import require
 from memoracle.trace.events import OPERATIONS
 
 MOST_BYTES = 1 << 20  # of a file

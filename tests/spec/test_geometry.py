@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memoracle.spec.geometry import PRESETS, GeometryError, Piece, Range, preset
+from memoracle.spec.geometry import PRESETS, preset
+from memoracle.spec.geometry_keys import GeometryError, Piece, Range
 
 KERNEL = 0xFFFFFFFF00000000
 MIB = 1 << 20

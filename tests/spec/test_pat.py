@@ -6,7 +6,8 @@ import pytest
 
 from memoracle.impl import pat as code
 from memoracle.spec import pat
-from memoracle.spec.geometry import PRESETS, GeometryError
+from memoracle.spec.geometry import PRESETS
+from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.geometry import geometry_from
 
 WB, WT, WC, WP, UC, UC_MINUS = 6, 4, 1, 5, 0, 7

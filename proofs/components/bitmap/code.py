@@ -24,7 +24,8 @@ from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Number, Operation, Truth, at_least, at_most, implies, neg, when
-from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import PAGE_SHIFTS
 
 
 class Advance:

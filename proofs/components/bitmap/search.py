@@ -26,7 +26,8 @@ from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
-from memoracle.spec.geometry import PAGE_SHIFTS, Geometry
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import PAGE_SHIFTS
 
 ALIGNMENT = 1 << 64  # the largest that an address may have
 

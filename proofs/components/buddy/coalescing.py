@@ -1,9 +1,9 @@
 """Proof that full coalescing loses nothing: where every page of an aligned block is free, it lies in one free block.
 
 So an allocation fails if and only if no aligned run of free pages is large enough. (That what is allocated was free is
-`allocate.moves-its-pages`.) It is an induction over the order of
-the block: `.begins` is its base, one page, and `.goes-on` its step, in which both halves of a block lie in a free block
-each, and then the whole block lies in one. `.ends` is what follows for a block of any order.
+`allocate.moves-its-pages`.) It is an induction over the order of the block: `.begins` is its base, one page. `.goes-on`
+is its step: where each half of a block lies in a free block, the whole lies in one. The solver proves base and step;
+that these make an induction is no question to it. `.ends` is what follows for a block of any order.
 """
 
 from __future__ import annotations

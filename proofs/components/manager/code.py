@@ -15,8 +15,19 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import record_of
 from memoracle.spec import manager as law
 from memoracle.spec import manager_gets, manager_mappings, manager_pages, manager_ranges, paging
-from memoracle.spec.clauses import Number, neg, when
+from memoracle.spec.clauses import Number, Truth, neg, when
 from memoracle.spec.kernel_half import process_lives
+
+
+def assert_released(run: Run, symbolic: SymbolicManager, due: law.Memory, frame: Number, goes: Truth) -> None:
+    """Claims that a frame is freed if it goes, and only then, and that nothing else becomes of this state."""
+    run.assert_goal(
+        "a frame is freed if and only if it is to be released", goes if symbolic.bitmap.freed else neg(goes)
+    )
+    if symbolic.bitmap.freed:
+        symbolic.assert_allowed(law.release, due, frame=frame)
+        due = law.release(due, frame)
+    symbolic.assert_state(due)
 
 
 @refines("allocate", "the code of allocate_frame does what the law says")
@@ -72,13 +83,7 @@ def put_refines(run: Run, symbolic: SymbolicManager) -> None:
     run.assert_goal("the law allows it", allowed)
     due = manager_gets.put(before, frame)
     goes = release & law.release.allows(due, frame=frame)
-    run.assert_goal(
-        "a frame is freed if and only if it is to be released", goes if symbolic.bitmap.freed else neg(goes)
-    )
-    if symbolic.bitmap.freed:
-        symbolic.assert_allowed(law.release, due, frame=frame)
-        due = law.release(due, frame)
-    symbolic.assert_state(due)
+    assert_released(run, symbolic, due, frame, goes)
 
 
 @refines(
@@ -140,13 +145,7 @@ def unmap_refines(run: Run, symbolic: SymbolicManager) -> None:
     due = with_tables(symbolic, manager_mappings.unmap(before, process, virtual))
     (frame,) = symbolic.manager.paging.unmapped_frames
     goes = release & law.release.allows(due, frame=frame) & neg(paging.is_direct(before, virtual))
-    run.assert_goal(
-        "a frame is freed if and only if it is to be released", goes if symbolic.bitmap.freed else neg(goes)
-    )
-    if symbolic.bitmap.freed:
-        symbolic.assert_allowed(law.release, due, frame=frame)
-        due = law.release(due, frame)
-    symbolic.assert_state(due)
+    assert_released(run, symbolic, due, frame, goes)
 
 
 @refines("translate", "the code of translate answers as the page tables do, and changes nothing")

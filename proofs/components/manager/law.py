@@ -17,13 +17,13 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
-from memoracle.spec import bitmap, geometry, manager_law, paging
+from memoracle.spec import bitmap, geometry_keys, manager_law, paging
 from memoracle.spec import manager as law
 from memoracle.spec.bitmap import Frames
 from memoracle.spec.clauses import Number, implies
 from memoracle.spec.paging import Mappings
 
-PAGE_SHIFTS = tuple(geometry.PAGE_SHIFTS.values())
+PAGE_SHIFTS = tuple(geometry_keys.PAGE_SHIFTS.values())
 MOST_DEPTH = 52  # the binary logarithm of
 MOST_PAGES = 1 << MOST_DEPTH  # of a range, and frames of a machine
 MOST_ADDRESSES = 1 << 84  # more than the bytes of any range of them

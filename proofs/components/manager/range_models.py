@@ -105,7 +105,7 @@ class LawfulBuddy:
     def fix(self, first: Number, pages: Number) -> bool:
         """Takes a piece of the range that is never freed.
 
-        It always succeeds: `spec/geometry.py` refuses machines whose reserved pieces are not free blocks.
+        It always succeeds: `spec/geometry_limits.py` refuses machines whose reserved pieces are not free blocks.
         """
         with self.run.reading_law():
             state, process = self.shared.state, self.process

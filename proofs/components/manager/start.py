@@ -2,7 +2,8 @@
 
 The constructors of the components are replaced, since what they make is proved of each component: `boot` returns any
 frames. The loop over the reserved pieces of the kernel's range is cut at its invariant: exactly the pages of the pieces
-so far are taken. Assumed is that these pieces are free blocks of the range; `spec/geometry.py` refuses other machines.
+so far are taken. Assumed is that these pieces are free blocks of the range; other machines are refused
+(`spec/geometry_limits.py`).
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ from memoracle.proofs.symbolic.values import record_of
 from memoracle.spec import addresses, pat, pte, tables
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause, Number, neg, when
-from memoracle.spec.geometry import PAGE_SHIFTS
+from memoracle.spec.geometry_keys import PAGE_SHIFTS
 
 # Tables
 

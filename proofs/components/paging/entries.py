@@ -21,7 +21,7 @@ from memoracle.spec import addresses, pte_theorems
 from memoracle.spec import pat as pat_law
 from memoracle.spec import pte as law
 from memoracle.spec.clauses import Clause, Number, Operation, Point, Truth, implies, neg
-from memoracle.spec.geometry import PHYSICAL_ADDRESS_BITS
+from memoracle.spec.geometry_keys import PHYSICAL_ADDRESS_BITS
 from memoracle.spec.kernel_half import ENTRIES, is_present_where_used
 
 ENTRY, ADDRESS = Sort("entry"), Sort("address")

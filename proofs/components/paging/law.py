@@ -14,11 +14,11 @@ from memoracle.proofs.obligations.law_obligations import changes
 from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
-from memoracle.spec import geometry, paging_theorems
+from memoracle.spec import geometry_keys, paging_theorems
 from memoracle.spec import paging as law
 from memoracle.spec.clauses import neg
 
-PAGE_SHIFTS = tuple(geometry.PAGE_SHIFTS.values())  # of leaves of level 1, 2 and 3
+PAGE_SHIFTS = tuple(geometry_keys.PAGE_SHIFTS.values())  # of leaves of level 1, 2 and 3
 SPACE, PAGE, PHYSICAL, NUMBER = Sort("space"), Sort("page"), Sort("physical"), Sort("number")
 SORTS = {
     "process": SPACE,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from memoracle.replay.private_pml4_entries import covered_by
-from memoracle.spec.geometry import Range
+from memoracle.spec.geometry_keys import Range
 
 LEVELS = ("safe", "legal", "exact")
 PAGE = 1 << 21

@@ -16,7 +16,8 @@ from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy, Spaces
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.dispatch import Replay
-from memoracle.spec.geometry import Geometry, Piece
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import Piece
 from memoracle.trace.geometry import geometry_from
 
 PAGE = 1 << 21

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from memoracle.spec.geometry import Area, Arena, DirectMap, Geometry, GeometryError, Piece, Range, ZoneArea, preset
+from memoracle.spec.geometry import Geometry, preset
+from memoracle.spec.geometry_keys import Area, Arena, DirectMap, GeometryError, Piece, Range, ZoneArea
 from memoracle.trace.geometry import geometry_from, load_geometry, number
 
 KERNEL = 0xFFFFFFFF00000000
