@@ -1,12 +1,13 @@
 """Runs that are given back whole: what one allocation gave, no part of it and no more.
 
 Where an allocator asks for that, it knows of each run that it handed out where it begins and how many places it has.
+Whoever holds a run may halve it, and the halves again, as a kernel that returns a large block in smaller ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memoracle.spec import runs
 from memoracle.spec.clauses import Number, Truth, clause, implies, operation, when
@@ -58,6 +59,17 @@ def frees_a_whole_run(s: GivenRuns, first: Number, count: Number) -> Truth:
 def free_whole(s: GivenRuns, first: Number, count: Number) -> GivenRuns:
     """All of a run that one allocation gave becomes free."""
     return GivenRuns(runs.freed(s.places, first, count), lambda place: when(place == first, 0, s.given(place)))
+
+
+@clause("what is halved is a run that was given, of an even number of places")
+def halves_a_given_run(s: GivenRuns, first: Number, half: Number) -> Truth:
+    return (1 <= half) & (s.given(first) == half + half)
+
+
+@operation("runs.halve", guard=[halves_a_given_run])
+def halve(s: GivenRuns, first: Number, half: Number) -> GivenRuns:
+    """What one allocation gave becomes two runs, half as long, each of which is given back by itself."""
+    return replace(s, given=lambda place: when((place == first) | (place == first + half), half, s.given(place)))
 
 
 # Blocks

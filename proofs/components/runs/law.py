@@ -20,7 +20,7 @@ PLACE = Sort("place", FARTHEST)
 SORTS = {
     **dict.fromkeys(("place", "other", "first", "run"), PLACE),
     **dict.fromkeys(("lowest", "below"), Sort("limit")),
-    "count": Sort("count"),
+    **dict.fromkeys(("count", "half"), Sort("count")),
     "alignment": Sort("alignment"),
 }
 RELATIONS, FUNCTIONS = ("exists", "is_kept", "is_free", "in_use"), ("next_free", "next_taken", "free_below")
