@@ -115,28 +115,26 @@ class DoubtedPages:
 
     def accepted(self) -> Iterator[Unmapped]:
         """The pages that were unmapped and may be mapped still, the latest first."""
-        keys, frames = set[Key](), set[int]()
+        keys = set[Key]()
         for space, page, frame, line in [*reversed(self.unmapped)]:
-            key, is_latest, is_latest_of_frame = (space, page), (space, page) not in keys, frame not in frames
+            key, is_latest = (space, page), (space, page) not in keys
             keys.add(key)
-            frames.add(frame)
             if not is_latest or (line and self.frames.lines[frame] > line):
                 continue  # what was freed was handed out since then, so that the page had been unmapped
             if space in self.paging.roots and self.paging.translate(space, page) is None:
-                yield Unmapped(self, key, frame, is_latest_of_frame)
+                yield Unmapped(self, key, frame)
 
 
 @dataclass(frozen=True)
 class Unmapped:
     """A page that was unmapped, and the frame that it showed (see `linked_doubts`).
 
-    is_latest_of_frame: whether no page was unmapped later that showed the frame, too.
+    A frame that was released and seems not to be free may have been kept by any of the pages that showed it.
     """
 
     pages: DoubtedPages
     key: Key
     frame: int
-    is_latest_of_frame: bool
     unknown: int = 0
 
     @property
@@ -144,7 +142,7 @@ class Unmapped:
         return (self.frame,)
 
     def is_in_doubt(self) -> bool:
-        is_lost = self.is_latest_of_frame and self.frame in self.pages.frames.doubts.frames
+        is_lost = self.frame in self.pages.frames.doubts.frames
         return is_lost or self.pages.shown.get(self.key) is not None
 
     def concerns(self, space: int, page: int) -> bool:

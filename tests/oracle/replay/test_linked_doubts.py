@@ -50,6 +50,20 @@ ONE_FAULT = {
         ],
         (7,),
     ),
+    "a page that was not unmapped kept the frame that another released": (
+        [
+            *(allocate(2), page_map(0, 2), page_map(PAGE, 2), unmap(0), unmap(PAGE, release=True)),
+            *(is_free(2, False), unmap(0, release=True), is_free(2, True)),
+        ],
+        (7,),
+    ),
+    "it was not unmapped by an earlier release": (
+        [
+            *(allocate(2), page_map(0, 2), page_map(PAGE, 2), unmap(0, release=True), unmap(PAGE, release=True)),
+            *(is_free(2, False), unmap(0), is_free(2, False)),
+        ],
+        (7,),
+    ),
     "the frame of a page that could not be mapped": (
         [
             *(allocate(2), page_map(0, 2), unmap(0), page_map(PAGE, 2), unmap(PAGE, release=True)),
