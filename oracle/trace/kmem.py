@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from memoracle.trace.inputs import InputError
-from memoracle.trace.kmem_lines import ALLOC, LOST, TwoEventsError, read_line
+from memoracle.trace.kmem_lines import ALLOC, FREE, LOST, TwoEventsError, read_line
+from memoracle.trace.plain_kmem_lines import PLAIN
 from memoracle.trace.quoting import shortened
 
 FAMILY = re.compile(rb"(?:^|[\s:])(mm_page_\w+|mm_pagevec_free):(?:\s|$)")
@@ -71,8 +72,15 @@ class KmemLog:
 
     def __iter__(self) -> Iterator[KmemEvent]:
         """Raises InputError for a page event that cannot be read."""
-        has_begun = False
+        has_begun, fits = False, PLAIN.fullmatch
         for number, line in enumerate(self.lines, 1):
+            plain = fits(line)
+            if plain is not None:
+                has_begun = True
+                name, pfn, order = plain.groups()
+                page = int(pfn, 16) if pfn.startswith(b"0x") else int(pfn)
+                yield KmemEvent(ALLOC if name == b"alloc" else FREE, page, int(order), False, number)
+                continue
             if BEGINS.match(line):
                 self.restarts += has_begun
                 has_begun = False
