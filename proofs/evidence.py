@@ -21,6 +21,7 @@ from memoracle.proofs.obligations import discharge, solver
 from memoracle.proofs.obligations.discharge import Result
 from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.obligations.process_pool import Failure, run_each
+from memoracle.proofs.obligations.unsat_cores import noted_of
 from memoracle.proofs.parts import component_of
 
 CONTRACT = "contract"
@@ -90,6 +91,8 @@ def _settled(pieces: Sequence[Piece], left: Sequence[int]) -> Generator[tuple[in
     }
     order = [groups[group] for group in sorted(groups, key=timed.__getitem__, reverse=True)]
     solver.prepare()
+    for component in {piece.unsettled.component for piece in pieces}:
+        noted_of(component)  # read once, for all that are started
     with closing(run_each([partial(_settle, [pieces[place] for place in places]) for places in order])) as outcomes:
         for turn, outcome in outcomes:
             for number, place in enumerate(order[turn]):
