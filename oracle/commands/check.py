@@ -23,7 +23,7 @@ from memoracle.console.output import report_to
 from memoracle.console.progress import progress
 from memoracle.console.streams import say
 from memoracle.diagnostics.divergence import Divergence
-from memoracle.diagnostics.levels import LEGAL, LEVELS, SAFE, Rules
+from memoracle.diagnostics.levels import EXACT, LEGAL, LEVELS, SAFE, Rules
 from memoracle.impl.boot import Record
 from memoracle.logs.choice import of_kernel
 from memoracle.logs.memory_maps import MemoryMap, read_maps
@@ -42,6 +42,8 @@ from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
 from memoracle.trace.interrupts import INTERRUPTS
 from memoracle.trace.kmem import KmemLog
 
+WORDS = {JSONL: "a trace, which has a `boot` of its own", E820: "a memory map"}  # what an input is that is no kmem log
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the command line."""
@@ -56,6 +58,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--split", action="store_true", help="a file may hold several traces, each with its header")
     source = "a log with a memory map, for traces without one"
     parser.add_argument("--memory-map", metavar="LOG", type=named, help=source)
+    words = "a kmem log begins with the machine, whose memory map --memory-map has (default level then: legal)"
+    parser.add_argument("--from-boot", action="store_true", help=words)
     parser.add_argument("--input", choices=FORMS, help="what the inputs are (default: recognised by their content)")
     add_map_options(parser)
     add_input_options(parser)
@@ -87,6 +91,8 @@ class Check:
         self.memory_map: list[Record] | None = None
         if [*args.traces, args.memory_map].count(STDIN) > 1:
             raise InputError(STDIN, None, "standard input can be read only once")
+        if args.from_boot and args.memory_map is None:
+            raise InputError("--from-boot", None, "it needs the memory map of the machine: --memory-map LOG")
         if args.memory_map is not None:
             source = boot.read_source(args.memory_map, args.max_line)
             self.note_json(args.memory_map, source.kind)
@@ -115,6 +121,8 @@ class Check:
             form, lines, kind = recognise(path, lines, self.args.input)
             if form is None:
                 return outcomes
+            if self.args.from_boot and form != KMEM:
+                raise InputError(path, None, f"this is {WORDS[form]}: --from-boot is for kmem logs")
             self.note_json(path, kind)
             self.note_choice(path, form)
             check = {KMEM: self.check_kmem, E820: self.check_e820, JSONL: self.check_trace}[form]
@@ -220,15 +228,10 @@ class Check:
 
     def check_kmem(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
-        if self.args.level not in (None, SAFE):
-            raise InputError(path, None, f"a kmem log starts mid-run: it can't be checked at level {self.args.level}")
-        for option in ("geometry", "memory_map"):
-            if getattr(self.args, option) is not None:
-                words = f"a kmem log is of a machine of any size: --{option.replace('_', '-')} is not for it"
-                raise InputError(path, None, words)
-        note(self.args, f"memoracle: {shown(path)} is a kmem log, checked at level safe")
-        outcome.level = SAFE
-        log, replay = KmemLog(path, lines), KmemReplay(path)
+        outcome.level = self.level_of_kmem(path)
+        against = f" against the memory map of {shown(self.args.memory_map)}" if self.args.from_boot else ""
+        note(self.args, f"memoracle: {shown(path)} is a kmem log, checked at level {outcome.level}{against}")
+        log, replay = KmemLog(path, lines), KmemReplay(path, self.memory_map, outcome.level)
         try:
             self.collect(outcome, replay.divergences(log))
         finally:
@@ -241,6 +244,22 @@ class Check:
             if log.restarts:
                 said = f"{counted(log.restarts, 'time')} another log begins"
                 outcome.warnings.append(f"{shown(path)}: {said}; what was known before is forgotten")
+
+    def level_of_kmem(self, path: str) -> str:
+        """The level at which a kmem log is checked; raises InputError for options that are not for one."""
+        level: str | None = self.args.level
+        if level == EXACT:
+            words = "which block a kernel picks depends on lists that no event shows"
+            raise InputError(path, None, f"a kmem log is no trace: it can't be checked at level exact, since {words}")
+        if level == LEGAL and not self.args.from_boot:
+            words = "--from-boot is for one that begins with the machine"
+            raise InputError(path, None, f"a kmem log starts mid-run: it can't be checked at level legal; {words}")
+        if self.args.geometry is not None:
+            raise InputError(path, None, "a kmem log is of a machine of any size: --geometry is not for it")
+        if self.memory_map is not None and not self.args.from_boot:
+            words = "--memory-map is not for it, but with --from-boot"
+            raise InputError(path, None, f"a kmem log starts mid-run, on a machine of any size: {words}")
+        return level or (LEGAL if self.args.from_boot else SAFE)
 
     def collect(self, outcome: TraceResult, divergences: Iterable[Divergence]) -> None:
         for divergence in divergences:

@@ -50,27 +50,32 @@ def check(
     level: Level | None = None,
     geometry: str | Mapping[str, Any] | Geometry | None = None,
     memory_map: str | os.PathLike[str] | None = None,
+    from_boot: bool = False,
     keep_going: bool = False,
     ignore_unknown: bool = False,
 ) -> CheckResult:
     """Holds one trace to the law, as `memoracle check` does.
 
     trace: the path of a file, or the lines of a trace, its header first; a line is text, or an event as a mapping.
-    level: None is "legal", or for a kmem log "safe".  geometry: a preset's name, the path of a TOML file, a table of a
-    geometry's keys, or a `Geometry`; None: what the header says.  memory_map: the path of a boot log.  keep_going:
-    whether to find every divergence, not only the first.  ignore_unknown: whether to skip events of unknown operations.
+    level: None is "legal", or for a kmem log that starts mid-run "safe".  geometry: a preset's name, the path of a TOML
+    file, a table of a geometry's keys, or a `Geometry`; None: what the header says.  memory_map: the path of a boot
+    log.  from_boot: whether a kmem log begins with the machine that has this map.  keep_going: whether to find every
+    divergence, not only the first.  ignore_unknown: whether to skip events of unknown operations.
 
-    Raises TypeError for what is not a trace or a line, ValueError for an unknown level, GeometryError (a ValueError)
-    for a geometry that cannot be, and InputError for a memory map that cannot be read. A fault of the trace itself is
-    no exception: see `CheckResult.fault`.
+    Raises TypeError for what is not a trace or a line, ValueError for an unknown level, or a log from boot without a
+    map, GeometryError (a ValueError) for a geometry that cannot be, and InputError for a memory map that cannot be
+    read. A fault of the trace itself is no exception: see `CheckResult.fault`.
     """
     if not isinstance(trace, str | os.PathLike | Iterable):
         raise TypeError(f"trace: a path or lines were expected, not {type(trace).__name__}")
     if level is not None and level not in LEVELS:
         raise ValueError(f"level: {level!r} is none of {', '.join(LEVELS)}")
+    if from_boot and memory_map is None:
+        raise ValueError("from_boot: it needs a memory_map")
     path = os.fspath(trace) if isinstance(trace, str | os.PathLike) else LINES
     options = cli.parser().parse_args(["check", "--quiet", "--", path])
     options.level, options.keep_going, options.ignore_unknown = level, keep_going, ignore_unknown
+    options.from_boot = from_boot
     options.memory_map = None if memory_map is None else os.fspath(memory_map)
     run = Check(options)
     run.geometry = None if geometry is None else _geometry(geometry)

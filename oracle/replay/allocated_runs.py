@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from msgspec import UNSET
 
@@ -178,11 +178,10 @@ class AllocatedRuns:
         refused = asked.refused or self.frames.misaligned(address)
         if refused is not None:
             return refused
-        points = {"count": asked.wanted, "alignment": asked.alignment, "lowest": lowest, "below": below, "first": first}
-        state = places_of(self.runs.runs)
         if asked.zones is None:
-            return law.allocate.broken(state, **points)
-        zone = self.requests.zone_of(first, asked)
+            return self.runs.refuses_to_give(first, asked.wanted, asked.alignment, lowest, below)
+        points = {"count": asked.wanted, "alignment": asked.alignment, "lowest": lowest, "below": below, "first": first}
+        zone, state = self.requests.zone_of(first, asked), places_of(self.runs.runs)
         named = zone_law.Zoned(**vars(state), is_named=lambda start, end: (start, end) in (asked.zones or ()))
         return zone_law.allocate.broken(named, **points, start=zone.start, end=zone.end)
 
@@ -313,17 +312,14 @@ class AllocatedRuns:
 
     def violated_by_free(self, address: int, count: int) -> Clause | None:
         first, runs, frames = address >> self.shift, self.runs, self.frames
-        places = places_of(runs.runs)
-        gap = runs.existing.next_out(first)
-        place = gap if gap < first + count else runs.changing.next_out(first)
-        refused = frames.misaligned(address) or law.free.broken(places, first=first, count=count, place=place)
+        refused = frames.misaligned(address) or runs.refuses_to_free(first, count)
         if refused is not None:
             return refused
         page = self.first_among(frames.kernel_page_frames, first, count)
         if page is not None:
             return frames.kernel_pages_refuse(page)
-        if runs.given is not None and not given_runs.frees_a_whole_run(given_of(runs), first, count):
-            return given_runs.frees_a_whole_run
+        if (part := runs.refuses_a_part(first, count)) is not None:
+            return part
         used = self.first_used(first, count)
         return None if used is None else frames.uses_refuse(used)
 
@@ -341,8 +337,3 @@ class AllocatedRuns:
             last = first + self.given_back(event)
             for address in [key for key in owed if first <= key >> self.shift < last]:
                 owed.settle(address)
-
-
-def given_of(runs: RunFrames) -> given_runs.GivenRuns:
-    """The runs of frames, and which of them one allocation gave, as the law has them."""
-    return given_runs.GivenRuns(places_of(runs.runs), given=lambda first: runs.given_at(cast("int", first)))

@@ -1,47 +1,53 @@
-"""Replays the page events of a Linux `kmem` log, at the level `safe`.
+"""Replays the page events of a Linux `kmem` log: blocks of pages, by the law of runs of frames.
 
-Such a log starts mid-run: a page that it has not told of yet may be free or allocated. A block may be freed in parts,
-but never together with what lies beside it.
+A log that starts mid-run is checked at the level `safe`, whatever memory the machine has. One that begins with the
+machine comes with its memory map: pages outside of it are never handed out. At `legal` none is given back either; at
+`safe` it may be memory that turned up later, as no event of the log says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
 
-from sortedcontainers import SortedDict
-
-from memoracle.console.counted import counted
-from memoracle.diagnostics.divergence import REFUSAL, Divergence, Finding
-from memoracle.spec import bitmap as law
-from memoracle.spec.buddy import block_is_aligned, block_is_allocated
-from memoracle.spec.clauses import Clause, Operation
-from memoracle.trace.kmem import KmemEvent, KmemLog
+from memoracle.diagnostics.divergence import Divergence, Finding, broken
+from memoracle.diagnostics.levels import SAFE
+from memoracle.impl.boot import Record, usable_pages
+from memoracle.replay.kmem_words import KmemWords
+from memoracle.replay.owed_frees import OwedFrees
+from memoracle.replay.place_map import Spans
+from memoracle.replay.seen_frames import SeenFrames
+from memoracle.spec import runs as law
+from memoracle.spec.clauses import Clause
+from memoracle.trace.kmem import PFN_BITS, KmemEvent, KmemLog
 from memoracle.trace.kmem_lines import ALLOC
 
-LARGEST = 1 << 52  # page numbers of 64-bit addresses are below this
-
-
-class Pages(NamedTuple):
-    """Pages in a row, up to but not including `end`, and the line that last allocated or freed them, with its order."""
-
-    end: int
-    live: bool
-    line: int
-    order: int
+LARGEST = 1 << PFN_BITS  # page numbers of 64-bit addresses are below this
+PAGE_SHIFT = 12  # of the page that a kmem log counts in, where a memory map says how many there are
+MOST_OWED = 1 << 10  # pages of which a fault is remembered, so that what follows from it is not named, too
 
 
 class KmemReplay:
-    """The pages of one log: those it has spoken of, by the first of each row.
+    """The pages of one log.
 
-    events: how many were read.
+    events: how many were read.  owed: of pages that were handed out although they were in use, the frees that follow.
     """
 
-    def __init__(self, path: str) -> None:
-        """path is for messages."""
+    def __init__(self, path: str, records: Sequence[Record] | None = None, level: str = SAFE) -> None:
+        """path is for messages. records: the memory map, if the log begins with the machine."""
         self.path = path
+        self.has_map = records is not None
+        self.memory_turns_up = level == SAFE
         self.events = 0
-        self.known = SortedDict()
+        self.memory = Spans(LARGEST)
+        for first, last in [(0, LARGEST)] if records is None else usable_pages(records, PAGE_SHIFT):
+            self.memory.add(first, last)
+        self.forget()
+
+    def forget(self) -> None:
+        """Of no page it is known any more whether it is free."""
+        self.frames = SeenFrames(self.memory)
+        self.words = KmemWords(self.frames, self.has_map)
+        self.owed: OwedFrees[int] = OwedFrees()
 
     def divergences(self, log: KmemLog) -> Iterator[Divergence]:
         """The divergences of a log's events; raises InputError."""
@@ -50,7 +56,7 @@ class KmemReplay:
             self.events += 1
             if log.lost + log.restarts > gaps:  # whatever happened meanwhile, nothing is known any more
                 gaps = log.lost + log.restarts
-                self.known.clear()
+                self.forget()
             if event.failed:
                 continue
             finding = self.replay(event)
@@ -59,75 +65,59 @@ class KmemReplay:
                 yield Divergence(self.path, event.line, {"op": op, "pfn": event.pfn, "order": event.order}, finding)
 
     def replay(self, event: KmemEvent) -> Finding | None:
-        first, end = event.pfn, event.pfn + (1 << event.order)
-        allocates = event.kind == ALLOC
-        # The law refuses to allocate what is live, and to free what is free.
-        conflict = next(((start, row) for start, row in self.rows(first, end) if row.live == allocates), None)
-        smaller = (
-            None if allocates else next((each for each in self.rows(first, end) if each[1].order < event.order), None)
+        frames, first, count, allocates = self.frames, event.pfn, 1 << event.order, event.kind == ALLOC
+        frames.seen.line = event.line
+        if not frames.are_seen(first, first + count):
+            if self.memory_turns_up and not allocates:
+                frames.add_memory(first, first + count)
+            frames.turn_up(first, first + count, in_use=not allocates)
+        if allocates:
+            taken = not first & count - 1 and frames.take_run(first, count)
+            return None if taken else self.handed_out_wrongly(event)
+        if frames.free_run(first, count) or (frames.halve_to(first, count) and frames.free_run(first, count)):
+            return None
+        return self.freed_wrongly(event)
+
+    def handed_out_wrongly(self, event: KmemEvent) -> Finding:
+        frames, first, count = self.frames, event.pfn, 1 << event.order
+        frames.seen.below = first + count
+        clause = broken(frames.refuses_to_give(first, count, count, 0, frames.frames))
+        message, before = self.words.why_not(clause, first, count), self.words.before(first, first + count)
+        for start, end in frames.stretches(first, first + count, free=False):
+            for page in range(start, min(end, start + MOST_OWED)):
+                self.owed.add(page)
+        frames.take_anyhow(first, count)
+        return self.finding(event, clause, message, before)
+
+    def freed_wrongly(self, event: KmemEvent) -> Finding | None:
+        frames, first, count = self.frames, event.pfn, 1 << event.order
+        frames.seen.below = first + count
+        clause = broken(self.refuses_to_free(first, count))
+        message, before = self.words.why_not(clause, first, count), self.words.before(first, first + count)
+        explained = clause is law.frees_only_allocated and self.settles(
+            frames.stretches(first, first + count, free=True)
         )
-        before = self.around(first, end)
-        self.cut(first, end)
-        self.known[first] = Pages(end, allocates, event.line, event.order)
-        pages = counted(1 << event.order, "page")
-        legal = f"{pages} of which none is allocated, at a multiple of as many, or a failure" if allocates else REFUSAL
+        frames.free_anyhow(first, count)
+        return None if explained else self.finding(event, clause, message, before)
 
-        def broken(rule: Clause, message: str) -> Finding:
-            return Finding(rule.name, rule.says, message, legal, before, self.around(first, end))
+    def refuses_to_free(self, first: int, count: int) -> Clause | None:
+        """The clause that keeps a block from being given back; of one that must have been handed out as it is, too."""
+        refused = self.frames.refuses_to_free(first, count)
+        if refused is None and not law.run_is_aligned(None, count, first):
+            return law.run_is_aligned
+        return refused or self.frames.refuses_a_part(first, count)
 
-        if not block_is_aligned(None, first, event.order):
-            message = f"a block of {pages} at page {first:#x}, which is not a multiple of as many"
-            return broken(block_is_aligned, message)
-        if conflict is None:
-            if smaller is None:
-                return None
-            start, row = smaller
-            page = max(start, first)
-            owned = f"page {page:#x} is of a block of {counted(1 << row.order, 'page')} (by line {row.line})"
-            return broken(block_is_allocated, f"a block of {pages} at page {first:#x}, of which {owned}")
-        start, row = conflict
-        page = max(start, first)
-        operation: Operation = law.allocate if allocates else law.free
-        clause = operation.broken(self.as_frames(row.live), frame=page)
-        if clause is None:
-            raise AssertionError("the pages and the law disagree")
-        message = f"page {page:#x} is already {'allocated' if allocates else 'free'} (by line {row.line})"
-        return broken(clause, message)
+    def settles(self, stretches: list[tuple[int, int]]) -> bool:
+        """Whether frees of all these pages follow from faults that were named; from now on they have been made."""
+        if sum(end - start for start, end in stretches) > len(self.owed):
+            return False
+        pages = [page for start, end in stretches for page in range(start, end)]
+        if not all(page in self.owed for page in pages):
+            return False
+        for page in pages:
+            self.owed.settle(page)
+        return True
 
-    def as_frames(self, live: bool) -> law.Frames:
-        """The state of the law in which a page is live, or is free."""
-        return law.Frames(
-            reach=LARGEST,
-            count=0,
-            never_free=lambda frame: False,
-            exists=lambda frame: True,
-            is_free=lambda frame: not live,
-            in_use=lambda frame: live,
-            free_below=lambda frame: 0,
-        )
-
-    def rows(self, first: int, end: int) -> Iterator[tuple[int, Pages]]:
-        """The rows that share a page with these pages, in order."""
-        place = max(self.known.bisect_right(first) - 1, 0)
-        for start in self.known.islice(place):
-            row: Pages = self.known[start]
-            if start >= end:
-                return
-            if row.end > first:
-                yield start, row
-
-    def cut(self, first: int, end: int) -> None:
-        """Forgets these pages, but not what lies beside them in the same row."""
-        for start, row in list(self.rows(first, end)):
-            del self.known[start]
-            if start < first:
-                self.known[start] = row._replace(end=first)
-            if end < row.end:
-                self.known[end] = row
-
-    def around(self, first: int, end: int) -> dict[str, Any]:
-        rows = [
-            {"pfn": start, "pages": row.end - start, "allocated": row.live, "line": row.line}
-            for start, row in self.rows(first, end)
-        ]
-        return {"rows": rows}
+    def finding(self, event: KmemEvent, clause: Clause, message: str, before: dict[str, object]) -> Finding:
+        after = self.words.around(event.pfn, event.pfn + (1 << event.order))
+        return Finding(clause.name, clause.says, message, self.words.legal(event), before, after)

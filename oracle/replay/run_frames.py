@@ -10,20 +10,21 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from memoracle.impl import zones
 from memoracle.impl.boot import Interval, Record, usable_pages, without
-from memoracle.impl.runs import Runs
 from memoracle.impl.zones import Zone
 from memoracle.replay.block_map import BlockMap
 from memoracle.replay.place_map import PlaceMap, Spans
+from memoracle.replay.runs_in_use import RunsInUse
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_limits import require
 
 MOST_BLOCKS = 1 << 18  # of the largest order
 
 
-class RunFrames:
-    """frames: how many may exist.  given: where frees are whole, by the first frame of a run that one allocation gave
-    and that is still in use, how many it has; else None.
-    """
+class RunFrames(RunsInUse):
+    """The frames of a machine of which it is known which exist."""
+
+    existing: Spans
+    changing: Spans
 
     def __init__(self, geometry: Geometry, prefers_blocks: bool = False) -> None:
         """Only the frames exist that are never free.
@@ -32,43 +33,18 @@ class RunFrames:
         """
         if prefers_blocks:
             refuse_many_blocks(geometry)
-        self.frames = geometry.frames
-        self.runs = runs = Runs(self.frames)
-        self.existing, self.changing = Spans(self.frames), Spans(self.frames)
-        self.available = BlockMap(self.frames, geometry.frame_max_order) if prefers_blocks else PlaceMap(self.frames)
-        for name in ("existing", "changing", "available"):
-            setattr(runs, name, getattr(self, name))
-        self.given: dict[int, int] | None = {} if geometry.frees_whole_runs else None
+        frames = geometry.frames
+        self.available = BlockMap(frames, geometry.frame_max_order) if prefers_blocks else PlaceMap(frames)
+        given: dict[int, int] | None = {} if geometry.frees_whole_runs else None
+        super().__init__(frames, Spans(frames), Spans(frames), self.available, given)
         for first, last in joined(geometry.never_free_frames):
-            runs.keep(first, last - first)
+            self.runs.keep(first, last - first)
 
     @property
     def free_frames(self) -> int:
         return self.runs.free_places
 
     # Runs
-
-    def take_run(self, first: int, count: int) -> bool:
-        """Allocates just these frames; False if one is not free."""
-        if not self.runs.reserve(first, count):
-            return False
-        if self.given is not None:
-            self.given[first] = count
-        return True
-
-    def free_run(self, first: int, count: int) -> bool:
-        """Frees what was allocated: False if one is free, never is or does not exist, or this is not just one run."""
-        given = self.given
-        if given is None:
-            return self.runs.free(first, count)
-        if given.get(first) != count or not self.runs.free(first, count):
-            return False
-        del given[first]
-        return True
-
-    def given_at(self, first: int) -> int:
-        """How many frames the run has that one allocation gave and that begins here; 0 if none does."""
-        return (self.given or {}).get(first, 0)
 
     def run_of(self, frame: int) -> int | None:
         """The first frame of the run, given by one allocation, that this frame lies in."""

@@ -35,8 +35,10 @@ def drawn(state: Mapping[str, Any]) -> RenderableType:
 
 def row(pages: Mapping[str, Any]) -> str:
     """Pages in a row of a machine's memory."""
-    state = "allocated" if pages["allocated"] else "free"
-    return f"{counted(pages['pages'], 'page')} from {pages['pfn']:#x}: {state} by line {pages['line']}"
+    told = f"{counted(pages['pages'], 'page')} from {pages['pfn']:#x}"
+    if "line" not in pages:
+        return f"{told}: not usable memory"
+    return f"{told}: {'allocated' if pages['allocated'] else 'free'} by line {pages['line']}"
 
 
 def facts(state: Mapping[str, Any], without: Sequence[str] = ()) -> Text:

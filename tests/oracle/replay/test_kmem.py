@@ -6,27 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kmem_events import BATCHED, FAILED, HEADER, LOST, STARTED, alloc, free
 
 from memoracle.cli import main
 
 DATA = Path(__file__).parents[2] / "data" / "kmem"
 E820 = DATA.parent / "e820"
 Answer = Callable[..., tuple[int, dict[str, Any], str]]
-
-
-def alloc(pfn: int, order: int = 0) -> str:
-    return f"  sh-1 [000] .... 1.0: mm_page_alloc: page=0x1 pfn={pfn:#x} order={order} migratetype=0 gfp_flags=0xc"
-
-
-def free(pfn: int, order: int = 0) -> str:
-    return f"  sh-1 [000] .... 1.0: mm_page_free: page=0x1 pfn={pfn:#x} order={order}"
-
-
-BATCHED = "  sh-1 [000] .... 1.0: mm_page_free_batched: page=0x1 pfn=0x10 order=0 cold=0"
-FAILED = "  sh-1 [000] .... 1.0: mm_page_alloc: page=(null) pfn=0 order=3 migratetype=0 gfp_flags=GFP_KERNEL"
-LOST = "CPU:2 [LOST 2 EVENTS]"
-HEADER = "# tracer: nop"
-STARTED = "##### CPU 1 buffer started ####"
 
 
 @pytest.fixture
@@ -59,8 +45,8 @@ CONFORMS = {
     "forgotten where a buffer was overwritten": [alloc(16), STARTED, alloc(16), free(16), " " + STARTED, free(16)],
     "forgotten where events were lost": [alloc(16), LOST, alloc(16), free(16), LOST, free(16)],
 }
-ONLY_FREE, ONLY_ALLOCATED = "bitmap.allocates-only-free", "bitmap.frees-only-allocated"
-ALIGNED, A_BLOCK = "buddy.block-is-aligned", "buddy.block-is-allocated"
+ONLY_FREE, ONLY_ALLOCATED = "runs.run-is-free", "runs.frees-only-allocated"
+ALIGNED, A_BLOCK = "runs.run-is-aligned", "runs.frees-a-whole-run"
 DIVERGES = {
     "a misaligned block": (
         [alloc(0x101, 2)],

@@ -1,0 +1,78 @@
+"""Runs of frames on the reference's `Runs`, what one allocation gave, and the clause by which the law refuses one."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from memoracle.impl.runs import Runs
+from memoracle.proofs.abstraction.objects import places_of
+from memoracle.spec import given_runs
+from memoracle.spec import runs as law
+from memoracle.spec.clauses import Clause
+
+
+class Stretches(Protocol):
+    """A set of places that stands in for the reference's, and says where those end that are in it."""
+
+    def next_out(self, place: int) -> int:
+        """The first place from this one on that is not in the set."""
+
+
+class RunsInUse:
+    """frames: how many may exist.  existing: those that do.  changing: of these, the ones that may become free.
+
+    given: where frees are whole, by the first frame of a run that one allocation gave and that is still in use, how
+    many it has; else None.
+    """
+
+    def __init__(
+        self, frames: int, existing: Stretches, changing: Stretches, available: object, given: dict[int, int] | None
+    ) -> None:
+        """No frame exists, and the sets are empty. available: of those that change, the free ones."""
+        self.frames = frames
+        self.existing, self.changing, self.given = existing, changing, given
+        self.runs = runs = Runs(frames)
+        for name, places in (("existing", existing), ("changing", changing), ("available", available)):
+            setattr(runs, name, places)  # each stands in for a PlaceSet
+
+    def take_run(self, first: int, count: int) -> bool:
+        """Allocates just these frames; False if one is not free."""
+        if not self.runs.reserve(first, count):
+            return False
+        if self.given is not None:
+            self.given[first] = count
+        return True
+
+    def free_run(self, first: int, count: int) -> bool:
+        """Frees what was allocated: False if one is free, never is or does not exist, or this is not just one run."""
+        given = self.given
+        if given is None:
+            return self.runs.free(first, count)
+        if given.get(first) != count or not self.runs.free(first, count):
+            return False
+        del given[first]
+        return True
+
+    def given_at(self, first: int) -> int:
+        """How many frames the run has that one allocation gave and that begins here; 0 if none does."""
+        return (self.given or {}).get(first, 0)
+
+    # What the law refuses
+
+    def refuses_to_give(self, first: int, count: int, alignment: int, lowest: int, below: int) -> Clause | None:
+        """The clause that keeps a run from being given, where one is asked for that is aligned and within limits."""
+        points = {"count": count, "alignment": alignment, "lowest": lowest, "below": below, "first": first}
+        return law.allocate.broken(places_of(self.runs), **points)
+
+    def refuses_to_free(self, first: int, count: int) -> Clause | None:
+        """The clause that keeps frames from becoming free, whichever runs they are of."""
+        gap = self.existing.next_out(first)
+        place = gap if gap < first + count else self.changing.next_out(first)
+        return law.free.broken(places_of(self.runs), first=first, count=count, place=place)
+
+    def refuses_a_part(self, first: int, count: int) -> Clause | None:
+        """The clause that keeps these from being given back together, where just what was given is given back."""
+        if self.given is None:
+            return None
+        state = given_runs.GivenRuns(places_of(self.runs), given=lambda place: self.given_at(cast("int", place)))
+        return None if given_runs.frees_a_whole_run(state, first, count) else given_runs.frees_a_whole_run
