@@ -36,14 +36,17 @@ class Pages(Protocol):
 class Heap:
     """A heap. Numbers of pages are addresses divided by the page size.
 
-    slabs: by page.  large: by first page, how many pages a block has that is not an object of a slab.
+    slabs: by page.  large: by first page, how many pages a block has that is not an object of a slab: all of its run
+    from there on.  run_of: likewise, the first page of its run.
     notes: by the first page of each run that the heap has, the address of its note.  spare: the notes that no run has,
     without the one in reserve.
     room: by the binary logarithm of the class, the pages of its slabs with a free object.  empty: likewise, the page of
     the empty slab that is kept.
 
     inv: not {self.reserve, *self.notes.values()} & {*self.spare} and self.reserve not in self.notes.values()
-    inv: self.notes.keys() >= self.slabs.keys() | self.large.keys() and not self.slabs.keys() & self.large.keys()
+    inv: self.run_of.keys() == self.large.keys() and len({*self.run_of.values()}) == len(self.large)
+    inv: self.notes.keys() >= self.slabs.keys() | {*self.run_of.values()}
+    inv: not self.slabs.keys() & (self.large.keys() | {*self.run_of.values()})
     inv: all((page in self.room[slab.layout.slot_shift]) == (not slab.is_full()) for page, slab in self.slabs.items())
     inv: sorted(self.empty.values()) == sorted(page for page, slab in self.slabs.items() if slab.is_empty())
     inv: all(self.slabs[page].layout.slot_shift == slot for slot, page in self.empty.items())
@@ -75,29 +78,31 @@ class Heap:
         self.empty: dict[int, int] = {}
         self.slabs: dict[int, Slab] = {}
         self.large: dict[int, int] = {}
+        self.run_of: dict[int, int] = {}
         self.notes: dict[int, int] = {}
         self.spare: list[int] = []
         self.reserve = IMAGE_NOTE
 
-    def new(self, size: int) -> int | None:
+    def new(self, size: int, alignment: int = 1) -> int | None:
         """Allocates a block of this many bytes, from the lowest slab of its class that has room; None if no pages are left.
 
-        None, too, for a negative size.
+        alignment: of the block in bytes, besides the one that is due to its size. Beyond a page, as many pages more are
+        got as may have to be skipped. None, too, for a negative size, or an alignment that is no power of two.
 
-        post: __return__ is None or 0 <= size
+        post: __return__ is None or 0 <= size and _is_power_of_two(alignment)
         post: __return__ is None or 0 < __return__ and __return__ not in _live(__old__.self)
         post: _live(self).items() >= _live(__old__.self).items() and _live(self).keys() - _live(__old__.self) <= {__return__}
         post: __return__ is None or size <= _live(self)[__return__]
-        post: __return__ is None or __return__ % 2**self.least == 0
+        post: __return__ is None or __return__ % 2**self.least == 0 and __return__ % alignment == 0
         post: __return__ is None or not size or __return__ % min(size ^ size & size - 1, 2**self.page_shift) == 0
         post: _apart(self)
-        post: __return__ is not None or size < 0 or self.pages.allocate_pages(_pages_for(self, size)) is None
+        post: __return__ is not None or _is_refused(self, size, alignment)
         """  # noqa: E501
-        if size < 0:
+        if size < 0 or not _is_power_of_two(alignment):
             return None
-        slot = self.slot_for(size)
+        slot = self.slot_for(size, alignment)
         if not slot:
-            return self._new_pages(size)
+            return self._new_pages(size, alignment)
         page = self.room[slot][0] if self.room[slot] else self._add_slab(slot)
         if page is None:
             return None
@@ -106,6 +111,33 @@ class Heap:
         offset = slab.take()
         self._leave_if_full(slot, page, slab)
         return None if offset is None else (page << self.page_shift) + offset
+
+    def resize(self, address: int, size: int, alignment: int = 1) -> int | None:
+        """Gives a live block this many bytes, and returns its address: it stays where it is if they have room there.
+
+        Otherwise it moves, as by `new` and `delete`. None if no block is live at the address, or `new` fails: the block
+        is then as it was. Of address 0 a new block is made.
+
+        post: __return__ is None or address == 0 or address in _live(__old__.self)
+        post: _live(self).keys() == _live(__old__.self).keys() - ({address} if __return__ else set()) | {__return__} - {None}
+        post: all(_live(self)[a] == extent for a, extent in _live(__old__.self).items() if a in _live(self))
+        post: __return__ is None or 0 <= size <= _live(self)[__return__] and __return__ % alignment == 0
+        post: __return__ is None or not size or __return__ % min(size ^ size & size - 1, 2**self.page_shift) == 0
+        post: __return__ == address or not _may_stay(__old__.self, address, size, alignment)
+        post: _apart(self)
+        post: __return__ is not None or address and address not in _live(self) or _is_refused(self, size, alignment)
+        """  # noqa: E501
+        if address == 0:
+            return self.new(size, alignment)
+        extent = self.extent(address)
+        if extent is None:
+            return None
+        if 0 <= size <= extent and _is_power_of_two(alignment) and address & alignment - 1 == 0:
+            return address
+        moved = self.new(size, alignment)
+        if moved is not None:
+            self.delete(address)
+        return moved
 
     def delete(self, address: int) -> bool:
         """Frees a live block; False if there is none at this address. An address of 0 does nothing, and is no failure.
@@ -119,8 +151,9 @@ class Heap:
         page = address >> self.page_shift
         offset = address & (1 << self.page_shift) - 1
         if page in self.large and not offset:
-            self._give_back(page, self.large[page])
-            del self.large[page]
+            run = self.run_of[page]
+            self._give_back(run, page - run + self.large[page])
+            del self.large[page], self.run_of[page]
             return True
         if page not in self.slabs or not self.slabs[page].give(offset):
             return False
@@ -145,12 +178,12 @@ class Heap:
         slab = self.slabs[page]
         return 1 << slab.layout.slot_shift if slab.is_taken(offset) else None
 
-    def slot_for(self, size: int) -> int:
-        """The binary logarithm of the class that serves a size; 0 if whole pages do.
+    def slot_for(self, size: int, alignment: int = 1) -> int:
+        """The binary logarithm of the class that serves a size and an alignment; 0 if whole pages do.
 
-        post: __return__ == min((s for s in self.layouts if size <= 2**s), default=0)
+        post: __return__ == min((s for s in self.layouts if max(size, alignment) <= 2**s), default=0)
         """
-        shift = max(0, size - 1).bit_length()
+        shift = max(0, size - 1, alignment - 1).bit_length()
         return self.served[shift] if shift <= self.page_shift else 0
 
     # Slabs
@@ -183,12 +216,16 @@ class Heap:
 
     # Pages
 
-    def _new_pages(self, size: int) -> int | None:
+    def _new_pages(self, size: int, alignment: int) -> int | None:
         pages = max(1, size + (1 << self.page_shift) - 1 >> self.page_shift)
-        page = self._get(pages)
-        if page is None:
+        skipped = alignment - 1 >> self.page_shift  # at the most, from the run's first page to an aligned one
+        run = self._get(skipped + pages)
+        if run is None:
             return None
-        self.large[page] = pages
+        last = run + skipped
+        page = last - (last & skipped)
+        self.large[page] = last + pages - page
+        self.run_of[page] = run
         return page << self.page_shift
 
     def _get(self, pages: int) -> int | None:
@@ -237,8 +274,15 @@ def notes_in(address: int, page_shift: int) -> list[int]:
     return list(range(address + place.first, address + (1 << page_shift), 1 << NOTE_SHIFT))
 
 
+def _is_power_of_two(number: int) -> bool:
+    return 0 < number and number & number - 1 == 0
+
+
+# Helpers of the contracts
+
+
 def _live(heap: Heap) -> dict[int, int]:
-    """The address of each live block, and the bytes set aside for it; for use in contracts."""
+    """The address of each live block, and the bytes set aside for it."""
     shift = heap.page_shift
     found = {page << shift: pages << shift for page, pages in heap.large.items()}
     for page, slab in heap.slabs.items():
@@ -255,6 +299,20 @@ def _apart(heap: Heap) -> bool:
     return all(address + size <= after for (address, size), (after, _) in pairwise(blocks))
 
 
-def _pages_for(heap: Heap, size: int) -> int:
-    """How many pages a block of this size needs if it has to have new ones."""
-    return 1 if heap.slot_for(size) else max(1, -(-size // (1 << heap.page_shift)))
+def _may_stay(heap: Heap, address: int, size: int, alignment: int) -> bool:
+    """Whether a live block has room for this many bytes where it is, and is aligned."""
+    is_large_enough = address in _live(heap) and 0 <= size <= _live(heap)[address]
+    return is_large_enough and _is_power_of_two(alignment) and address % alignment == 0
+
+
+def _is_refused(heap: Heap, size: int, alignment: int) -> bool:
+    """Whether no block may be made of this size and alignment, or there are not the pages that it takes."""
+    if size < 0 or not _is_power_of_two(alignment):
+        return True
+    return heap.pages.allocate_pages(_pages_for(heap, size, alignment)) is None
+
+
+def _pages_for(heap: Heap, size: int, alignment: int) -> int:
+    """How many pages a block needs if it has to have new ones: an aligned one of them, and the ones from there on."""
+    page = 1 << heap.page_shift
+    return 1 if heap.slot_for(size, alignment) else max(1, -(-size // page)) + max(1, alignment // page) - 1

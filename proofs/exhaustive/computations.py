@@ -12,7 +12,7 @@ from memoracle.proofs.exhaustive import hazards, manager_hazards, places
 from memoracle.proofs.exhaustive import paging as small_paging
 from memoracle.proofs.exhaustive.explore import Exploration, System, run
 from memoracle.proofs.exhaustive.finite_states import Domain, choices, refused
-from memoracle.proofs.exhaustive.heap import heap_system, reserve_variant, resizing_variant
+from memoracle.proofs.exhaustive.heap import heap_system, reserve_variant
 from memoracle.proofs.exhaustive.law_search import Variant, reached
 from memoracle.proofs.exhaustive.manager import COMPOSED, manager_system, two_processes_system, uses_system
 from memoracle.proofs.exhaustive.systems import bitmap_system, buddy_domain, buddy_system, half_system, spaces_system
@@ -41,7 +41,7 @@ CALLED: dict[str, Sequence[Operation]] = {
     "bitmap": (bitmap.add, bitmap.allocate, bitmap.free, bitmap.free_trusting),
     "buddy": (buddy.allocate, buddy.reserve, buddy.fix, buddy.free),
     "kernel_half": kernel_half.OPERATIONS,
-    "heap": (heap.new, heap.delete),
+    "heap": (heap.new, heap.delete, heap.resize),
     "runs": (runs.add, runs.keep, runs.allocate, runs.reserve, runs.free),
     "paging": small_paging.CALLED,
     "manager": COMPOSED,
@@ -59,7 +59,7 @@ STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
         if step.name not in [called.name for called in COMPOSED]
     },
     "runs": {runs.is_free: places.asked_variant},
-    "heap": {heap.resize: resizing_variant, heap.get_pages: reserve_variant, heap.get_notes: reserve_variant},
+    "heap": {heap.get_pages: reserve_variant, heap.get_notes: reserve_variant},
 }
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 from memoracle.impl.heap import Heap
 from memoracle.proofs.exhaustive.explore import Call, Part, Question, System
-from memoracle.proofs.exhaustive.finite_states import Domain
+from memoracle.proofs.exhaustive.finite_states import Domain, Values
 from memoracle.proofs.exhaustive.law_search import Variant
 from memoracle.proofs.exhaustive.snapshots import duplicate
 from memoracle.spec import heap as law
@@ -43,29 +44,46 @@ class FewPages:
 
 
 class SmallHeap(Heap):
-    """A heap that remembers the sizes asked for, as its law does.
+    """A heap that remembers what was asked for, as its law does.
 
-    most: pages.  asked: the sizes of blocks that are asked for.  blocks: how many are live at a time, at most.
+    most: pages.  asked: the sizes of blocks that are asked for.  aligned: the alignments that are, besides none.
+    blocks: how many are live at a time, at most.  resizes: whether blocks are resized.
     """
 
-    def __init__(self, most: int, *classes: int, asked: Sequence[int] = (0, 8, 40), blocks: int = 8) -> None:
+    def __init__(
+        self,
+        most: int,
+        *classes: int,
+        asked: Sequence[int] = (0, 8, 40),
+        aligned: Sequence[int] = (),
+        blocks: int = 8,
+        resizes: bool = True,
+    ) -> None:
         self.few = FewPages(most)
         self.sizes: dict[int, int] = {}
-        self.asked, self.blocks = tuple(asked), blocks
+        self.alignments: dict[int, int] = {}
+        self.asked, self.aligned, self.blocks, self.resizes = tuple(asked), tuple(aligned), blocks, resizes
         super().__init__(self.few, classes, PAGE, None)
 
-    def new(self, size: int) -> int | None:
+    def new(self, size: int, alignment: int = 1) -> int | None:
         self.few.refused = False
-        address = super().new(size)
+        address = super().new(size, alignment)
         if address is not None:
-            self.sizes[address] = size
+            self.sizes[address], self.alignments[address] = size, alignment
         return address
 
     def delete(self, address: int) -> bool:
         done = super().delete(address)
         if done and address:
-            del self.sizes[address]
+            del self.sizes[address], self.alignments[address]
         return done
+
+    def resize(self, address: int, size: int, alignment: int = 1) -> int | None:
+        self.few.refused = False
+        moved = super().resize(address, size, alignment)
+        if moved is not None:
+            self.sizes[moved], self.alignments[moved] = size, alignment
+        return moved
 
 
 @clause("pages were to be had")
@@ -73,13 +91,17 @@ def pages_were_left(s: law.Heap, size: int) -> Truth:
     return False
 
 
-WITHOUT_PAGES = replace(law.new, guard=(pages_were_left, *law.new.guard))
+WITHOUT_PAGES = {
+    operation: replace(operation, guard=(pages_were_left, *operation.guard)) for operation in (law.new, law.resize)
+}
 
 
 def heap_part(heap: SmallHeap) -> Part:
     places = range(0, (heap.few.most + 1) * PAGE, 8)  # a block that has bytes has the first of 8
     points = dict.fromkeys(("byte", "block", "other", "address"), places) | {"size": heap.asked, "alignment": (1, 8)}
-    domain = Domain(points, {"is_live": ("block",)})
+    functions = {"is_live": ("block",), "size": ("block",), "aligned_to": ("block",)}
+    of_live = dict.fromkeys(("size", "aligned_to"), lambda s, at: s.is_live(*at))
+    domain = Domain(points, functions, of_live)
 
     def is_live(address: Any) -> bool:
         return heap.extent(address) is not None
@@ -88,7 +110,8 @@ def heap_part(heap: SmallHeap) -> Part:
         return heap.sizes.get(address, 0)
 
     def aligned_to(address: Any) -> int:
-        return alignment_of(size(address))
+        named = heap.alignments.get(address, 1)
+        return alignment_of(size(address)) if named == 1 else named
 
     def block_at(byte: Number) -> int:
         return next((a for a, size in heap.sizes.items() if a <= byte < a + size), 0)
@@ -124,47 +147,65 @@ def shows(state: law.Heap) -> list[str]:
     return [f"assert [a for a in range(0, {8 * PAGE}, 8) if heap.extent(a) is not None] == {list(live(state))}"]
 
 
-def has_room(heap: SmallHeap, size: int) -> bool:
+def has_room(heap: SmallHeap, size: int, alignment: int) -> bool:
     """Whether a slab of the class that serves this size has a free object, so that no page is needed."""
-    slot = heap.slot_for(size)
+    slot = heap.slot_for(size, alignment)
     return any(slab.layout.slot_shift == slot and not slab.is_full() for slab in heap.slabs.values())
 
 
 def heap_calls(heap: SmallHeap) -> Sequence[Call | Question]:
+    state = heap_part(heap).state
     calls: list[Call | Question] = []
-    for size in heap.asked if len(heap.sizes) < heap.blocks else ():
-        trial = duplicate(heap)
-        short = trial.new(size) is None and trial.few.refused and not has_room(heap, size)
-        run: Callable[[object], object] = partial(lambda heap, size: heap.new(size), size=size)
-        operation = WITHOUT_PAGES if short else law.new
-        asked = {"size": size, "alignment": alignment_of(size)}
-        calls.append(Call(f"@.new({size})", run, operation, asked, answers="address"))
+    for size, named in product(heap.asked, (None, *heap.aligned)):
+        asked = {"size": size, "alignment": alignment_of(size) if named is None else named}
+        arguments = (size,) if named is None else (size, named)
+        needs_pages = not has_room(heap, size, 1 if named is None else named)
+        more = len(heap.sizes) < heap.blocks
+        if more:
+            calls.append(call_of(heap, law.new, "new", arguments, asked, needs_pages))
+        for block in (*heap.sizes, PAGE, *((0,) if more else ())) if heap.resizes else ():
+            moves = not law.may_stay(state, block, size, asked["alignment"])
+            given = asked | {"block": block}
+            calls.append(call_of(heap, law.resize, "resize", (block, *arguments), given, needs_pages and moves))
     for address in range(0, (heap.few.most + 1) * PAGE, 8):
-        given = partial(lambda heap, address: heap.delete(address), address=address)
-        calls.append(Call(f"@.delete({address})", given, law.delete, {"address": address}))
+        run = partial(lambda heap, address: heap.delete(address), address=address)
+        calls.append(Call(f"@.delete({address})", run, law.delete, {"address": address}))
     return calls
+
+
+def call_of(
+    heap: SmallHeap, operation: Operation, method: str, arguments: tuple[int, ...], asked: Values, needs_pages: bool
+) -> Call:
+    """A call that may fail if it needs pages that are not to be had."""
+    run: Callable[[Any], object] = lambda heap: getattr(heap, method)(*arguments)  # noqa: E731
+    trial = duplicate(heap) if needs_pages else heap
+    is_short = needs_pages and run(trial) is None and trial.few.refused
+    allowed = WITHOUT_PAGES[operation] if is_short else operation
+    said = ", ".join(map(str, arguments))
+    return Call(f"@.{method}({said})", run, allowed, asked, answers="address")
 
 
 def heap_system() -> System:
     starts = {
-        "SmallHeap(2, 8, asked=(8, 40))": partial(SmallHeap, 2, 8, asked=(8, 40)),
+        "SmallHeap(2, 8, asked=(8, 40), resizes=False)": partial(SmallHeap, 2, 8, asked=(8, 40), resizes=False),
         "SmallHeap(3, 16)": partial(SmallHeap, 3, 16),
-        "SmallHeap(4, 8, 16, asked=(8, 16), blocks=3)": partial(SmallHeap, 4, 8, 16, asked=(8, 16), blocks=3),
+        "SmallHeap(4, 8, 16, asked=(8, 16), blocks=3, resizes=False)": partial(
+            SmallHeap, 4, 8, 16, asked=(8, 16), blocks=3, resizes=False
+        ),
+        "SmallHeap(3, 8, 16, asked=(8,), aligned=(3, 16), blocks=2)": partial(
+            SmallHeap, 3, 8, 16, asked=(8,), aligned=(3, 16), blocks=2
+        ),
+        "SmallHeap(4, asked=(70,), aligned=(128,), blocks=2)": partial(
+            SmallHeap, 4, asked=(70,), aligned=(128,), blocks=2
+        ),
     }
     scope = (
         "bounded: pages of 64 bytes: 2 with a class of 8 bytes, blocks of 8 and 40; 3 with a class of 16, blocks of 0, "
-        "8 and 40; 4 with both classes, blocks of 8 and 16, at most 3 at a time"
+        "8 and 40, which are resized; 4 with both classes, blocks of 8 and 16, at most 3 at a time; 3 with both, "
+        "blocks of 8 at multiples of 16, and 4 with none, blocks of 70 at multiples of 128, at most 2 at a time"
     )
     imports = "from memoracle.proofs.exhaustive.heap import SmallHeap"
     return System("heap", scope, imports, "heap", starts, lambda heap: {"": heap_part(heap)}, heap_calls)
-
-
-def resizing_variant() -> Variant:
-    """Of two addresses, every state of the law with blocks of up to two bytes, which may be resized."""
-    points = dict.fromkeys(("address", "byte", "block", "other"), (1, 2)) | {"size": (0, 1, 2), "alignment": (1, 2)}
-    functions = {"is_live": ("block",), "size": ("block",), "block_at": ("byte",)}
-    domain = Domain(points, functions, {"size": lambda s, at: s.is_live(*at)})
-    return Variant(law.nothing(SHIFT, 1, 1, 3), law.OPERATIONS, law.INVARIANTS, domain)
 
 
 # The hazard

@@ -61,12 +61,15 @@ def test_random_runs(page_size: int, classes: Sequence[int], alignment: int | No
     sizes = st.one_of(st.integers(0, 80), st.sampled_from([*classes, page_size, 3 * page_size + 1, page_size >> 2]))
     for _ in range(data.draw(st.integers(0, 60))):
         if data.draw(st.booleans()):
-            size = data.draw(sizes)
-            address = heap.new(size)
+            size, named = data.draw(sizes), data.draw(st.sampled_from([1, 1, 1, 16, 512, page_size, 4 * page_size]))
+            old = data.draw(st.sampled_from([0, *live]))
+            address = heap.resize(old, size, named) if old else heap.new(size, named)
+            needed = -(-size // page_size) + max(0, named // page_size - 1)
             if address is None:
-                assert sum(pages.out.values()) + -(-size // page_size) + 1 > pages.most
+                assert sum(pages.out.values()) + needed + 1 > pages.most
                 continue
-            assert fits(address, size, live, alignment or natural(size or 8, page_size))
+            live.pop(old, None)
+            assert fits(address, size, live, max(named, alignment or natural(size or 8, page_size)))
             run = max(start for start in pages.out if start <= address)
             assert address + size <= run + pages.out[run] * page_size
             live[address] = size
@@ -85,7 +88,7 @@ def test_random_runs(page_size: int, classes: Sequence[int], alignment: int | No
     for address in live:
         assert heap.delete(address)
     assert len(heap.slabs) <= len(heap.layouts)
-    assert (heap.large, pages.out.keys()) == ({}, {page * page_size for page in heap.notes})
+    assert (heap.large, heap.run_of, pages.out.keys()) == ({}, {}, {page * page_size for page in heap.notes})
 
 
 def test_address_0_is_deleted_without_effect() -> None:
@@ -124,6 +127,101 @@ def test_a_failure_leaves_nothing_half_done() -> None:
     assert heap.reserve not in (0, *heap.spare)
     pages.most = 2
     assert heap.new(64) is not None
+
+
+@pytest.mark.parametrize("alignment", [1, 2, 8, 128, 1024, 4096, 8192, 1 << 16, 1 << 23])
+@pytest.mark.parametrize("size", [0, 100, 10000])
+def test_a_block_is_at_a_multiple_of_its_alignment(size: int, alignment: int) -> None:
+    pages = Range(4096, 1 << 13)
+    heap = Heap(pages, (8, 64, 256, 1024), 4096, None)
+    assert heap.new(8) is not None  # so that the pages that follow are not aligned to much
+    blocks = [heap.new(size, alignment) for _ in range(3)]
+    for block in blocks:
+        assert block is not None
+        assert block % alignment == 0
+        assert (heap.extent(block) or 0) >= size
+        assert heap.delete(block)
+    assert len(pages.out) <= 3  # a page of notes, and an empty slab of each of two classes
+
+
+@pytest.mark.parametrize("alignment", [-16, -1, 0, 3, 24, 4097])
+def test_an_alignment_that_is_no_power_of_two_is_refused(alignment: int) -> None:
+    pages = Range(4096, 16)
+    heap = Heap(pages, (8,), 4096, None)
+    assert heap.new(8, alignment) is None
+    assert pages.out == {}
+    block = heap.new(8)
+    assert block is not None
+    assert heap.resize(block, 8, alignment) is None
+    assert heap.resize(0, 8, alignment) is None
+    assert heap.delete(block)
+
+
+def test_pages_are_skipped_only_as_far_as_an_alignment_needs() -> None:
+    pages = Range(4096, 6)
+    heap = Heap(pages, (), 4096, None)
+    block = heap.new(1, 16384)  # a page of notes; then four pages from the second on, of which the fourth is aligned
+    assert block == BASE + 0x4000
+    assert pages.out == {BASE: 1, BASE + 0x1000: 4}
+    assert heap.extent(block) == 0x1000
+    assert heap.new(1, 16384) is None
+    assert not any(heap.delete(BASE + page * 0x1000) for page in (1, 2, 3))
+    assert heap.delete(block)
+    assert pages.out == {BASE: 1}
+
+
+# Resizing
+
+
+def test_a_block_stays_where_its_slot_has_room() -> None:
+    heap = Heap(Range(4096, 16), (64, 256), 4096, None)
+    block = heap.new(40)
+    assert block is not None
+    for size in (64, 8, 0, 33, 64):
+        assert heap.resize(block, size) == block
+    moved = heap.resize(block, 65)
+    assert moved not in (None, block)
+    assert heap.extent(block) is None
+    assert (heap.extent(moved or 0), heap.resize(moved or 0, 256)) == (256, moved)
+
+
+def test_a_block_moves_to_where_it_is_aligned() -> None:
+    heap = Heap(Range(4096, 64), (64,), 4096, None)
+    blocks = [heap.new(64) for _ in range(4)]
+    block = next(each for each in blocks if each is not None and each % 128)
+    moved = heap.resize(block, 64, 128)
+    assert moved is not None
+    assert moved % 128 == 0
+    assert heap.extent(block) is None
+    assert heap.resize(moved, 64, 32) == moved
+    far = heap.resize(moved, 64, 1 << 15)
+    assert far is not None
+    assert (far % (1 << 15), heap.extent(moved)) == (0, None)
+
+
+def test_a_block_that_cannot_move_lives_on() -> None:
+    pages = Range(4096, 3)
+    heap = Heap(pages, (1024,), 4096, None)
+    block = heap.new(1000)
+    assert block is not None
+    assert heap.resize(block, 8193) is None
+    assert heap.resize(block, 1000, 1 << 14) is None
+    assert heap.extent(block) == 1024
+    assert heap.resize(block, 1024) == block
+    assert heap.resize(block, 4096) == BASE + 0x2000
+
+
+def test_what_is_not_live_is_not_resized() -> None:
+    pages = Range(4096, 16)
+    heap = Heap(pages, (64,), 4096, None)
+    block = heap.resize(0, 64)
+    assert block is not None
+    for address in (block + 8, block + 64, block - 64, -block, 1):
+        assert heap.resize(address, 8) is None
+    assert heap.resize(block, -1) is None
+    assert heap.extent(block) == 64
+    assert heap.delete(block)
+    assert heap.resize(block, 64) is None
 
 
 @pytest.mark.parametrize("page_shift", range(12, 31))

@@ -16,12 +16,14 @@ from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
 from memoracle.proofs.symbolic.values import Condition, Function, Property, Relation, Table
+from memoracle.spec.bitmap import alignment_is_a_power_of_two, is_multiple
 from memoracle.spec.clauses import Number, Truth, implies
 
 PAGE, SHIFT, SLOT = Sort("page"), Sort("shift", 63), Sort("slot", 1 << LARGEST_PAGE)
 SORTS = LAW_SORTS | {"last": Sort("address"), "page": PAGE, "later": PAGE, "shift": SHIFT, "slot": SLOT, "frame": SLOT}
 SORTS |= {"pages": Sort("pages", 1 << 64 - LEAST_PAGE)}
 MOST_PAGES = 1 << 64 - LEAST_PAGE
+MOST_ASKED = 2 * MOST_PAGES  # as many as bytes need, and as many as may have to be skipped
 
 
 proved = Claims("heap", SORTS, SCOPE)
@@ -120,6 +122,11 @@ def bytes_lie_in_pages(places: Places, page_shift: Number, size: Number, pages: 
     return implies(fits, size < pages << page_shift) & (0 <= pages << page_shift)
 
 
+def pages_have_bytes(places: Places, page_shift: Number, size: Number, pages: Number) -> Truth:
+    """The last of so many bytes as some pages have, or fewer, lies in one of these pages."""
+    return implies((1 <= size) & (size <= pages << page_shift), size - 1 >> page_shift < pages)
+
+
 def blocks_lie_in_their_slots(places: Places, page_shift: Number, block: Number, last: Number, shift: Number) -> Truth:
     """A block whose last byte lies in its slot has no more bytes than the slot."""
     same = (places.page(last) == places.page(block)) & (places.slot(last, shift) == places.slot(block, shift))
@@ -191,6 +198,26 @@ def slots_lie_in_pages(places: Places, page_shift: Number, block: Number, shift:
     return implies(shift < page_shift, places.slot(block, shift) < 1 << page_shift - shift)
 
 
+def places_are_aligned(places: Places, page_shift: Number, block: Number, shift: Number, alignment: Number) -> Truth:
+    """An address that begins a page, or a slot, is a multiple of each power of two that is no larger than these."""
+    page = places.begins(block) & (alignment <= 1 << page_shift)
+    slot = (shift < page_shift) & places.starts(block, shift) & (alignment <= 1 << shift)
+    return implies((page | slot) & alignment_is_a_power_of_two(places, alignment), is_multiple(block, alignment))
+
+
+def aligned_pages_are_near(
+    places: Places, page_shift: Number, page: Number, alignment: Number, address: Number
+) -> Truth:
+    """From any page on, one that begins a multiple of an alignment is as near as the alignment has pages before it."""
+    skipped = alignment - 1 >> page_shift
+    last = page + skipped
+    found = last - (last & skipped)
+    near = (0 <= skipped) & (skipped <= MOST_PAGES) & (page <= found) & (found <= last)
+    fits = (address == found << page_shift) & (0 <= page) & (found < 1 << 64 - page_shift)
+    due = near & implies(fits, is_multiple(address, alignment))
+    return implies(alignment_is_a_power_of_two(places, alignment) & (page < 1 << 64 - page_shift), due)
+
+
 ARITHMETIC: dict[Condition, tuple[str, ...]] = {
     pages_have_sizes: (),
     addresses_have_parts: ("any", "shift"),
@@ -199,6 +226,7 @@ ARITHMETIC: dict[Condition, tuple[str, ...]] = {
     bytes_need_pages: ("size",),
     pages_are_counted: ("block", "size"),
     bytes_lie_in_pages: ("size", "pages"),
+    pages_have_bytes: ("size", "pages"),
     blocks_lie_in_their_slots: ("block", "last", "shift"),
     objects_end_at_addresses: ("block", "shift"),
     slots_follow_each_other: ("slot", "frame", "shift"),
@@ -208,6 +236,8 @@ ARITHMETIC: dict[Condition, tuple[str, ...]] = {
     pages_have_addresses: ("page", "any"),
     places_are_addresses: ("block", "other", "shift"),
     slots_lie_in_pages: ("block", "shift"),
+    places_are_aligned: ("block", "shift", "alignment"),
+    aligned_pages_are_near: ("page", "alignment", "any"),
 }
 
 

@@ -6,15 +6,12 @@ invariants. After a call that fails their contents are what they were (`all_cont
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from memoracle.proofs.components.heap.address_arithmetic import places_are_addresses, slots_lie_in_pages
+from memoracle.proofs.components.heap.invariants import CONTAINER_INVARIANTS, blocks_fit
 from memoracle.proofs.components.heap.models import CountedNotes
-from memoracle.proofs.components.heap.symbolic_heap import (
-    CONTAINER_INVARIANTS,
-    SymbolicHeap,
-    blocks_fit,
-    blocks_of,
-    page_of,
-)
+from memoracle.proofs.components.heap.symbolic_heap import SymbolicHeap, blocks_of, page_of
 from memoracle.proofs.obligations.law_obligations import prose
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import Symbolic
@@ -22,10 +19,15 @@ from memoracle.spec import heap as law
 from memoracle.spec.clauses import Number, implies
 
 
-def assert_container_invariants(run: Run, heap: SymbolicHeap) -> dict[str, Symbolic]:
-    """Claims the invariants of the containers at unknown points, and returns these."""
+def assert_container_invariants(run: Run, heap: SymbolicHeap, touched: Sequence[Number] = ()) -> dict[str, Symbolic]:
+    """Claims the invariants of the containers at unknown points, and returns these.
+
+    touched: the pages in which a block was made or deleted.
+    """
     points = run.point_of_each(("page", "later", "slot", "shift"))
-    pairs = ((points["page"], points["later"]), (heap.pages.last, points["later"]))
+    first, last = heap.run_of.at(points["page"]), heap.pages.last
+    pairs = [(points["page"], points["later"]), (last, points["later"]), (first, last)]
+    pairs += [(points["page"], page) for page in touched]
     for pair in pairs:
         run.touch(("page", "later"), pair)
     for known, parameters in CONTAINER_INVARIANTS.items():
@@ -56,13 +58,14 @@ def is_the_laws(
             "the last byte of a new block lies in its slot, or in its pages", implies(address == touched, fits)
         )
     run.assert_goal(prose(blocks_fit), fits)
-    assert_container_invariants(run, heap)
+    assert_container_invariants(run, heap, [] if touched is None else [page_of(heap, touched)])
 
 
 def block_contents(heap: SymbolicHeap) -> list[object]:
     """What the containers of slabs and blocks contain. A write to a stand-in gives it a new function."""
-    slabs, large, room, empty = heap.slabs, heap.large, heap.room, heap.empty
-    return [slabs.has, slabs.slot_of, slabs.is_free, slabs.count, large.has, large.at, room.has, empty.has, empty.at]
+    slabs, large, run_of, room, empty = heap.slabs, heap.large, heap.run_of, heap.room, heap.empty
+    objects = [slabs.has, slabs.slot_of, slabs.is_free, slabs.count, room.has, empty.has, empty.at]
+    return [*objects, large.has, large.at, run_of.has, run_of.at]
 
 
 def note_contents(heap: SymbolicHeap) -> list[object]:

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memoracle.proofs.components.heap.address_arithmetic import MOST_PAGES, proved_of_code
+from memoracle.proofs.components.heap.address_arithmetic import MOST_ASKED, proved_of_code
 from memoracle.proofs.components.heap.claims import (
     all_identical,
     assert_container_invariants,
     block_contents,
     note_contents,
 )
+from memoracle.proofs.components.heap.invariants import runs_are_apart, runs_have_addresses
 from memoracle.proofs.components.heap.models import Source
-from memoracle.proofs.components.heap.symbolic_heap import (
-    SymbolicHeap,
-    any_runs,
-    constants,
-    keeps_constants,
-    runs_are_apart,
-    runs_have_addresses,
-    unknown_code,
-)
+from memoracle.proofs.components.heap.symbolic_heap import SymbolicHeap, constants, keeps_constants
+from memoracle.proofs.components.heap.unknown_heap import any_runs, unknown_code
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec.clauses import Number, Truth, implies, neg
@@ -72,7 +66,7 @@ class GetStandIn:
         run, heap, before = self.run, self.heap, self.heap.pages.copy()
         self.keeps_notes()
         self.asked.append(pages)
-        run.assert_and_assume("some pages are asked for", (1 <= pages) & (pages <= MOST_PAGES))
+        run.assert_and_assume("some pages are asked for", (1 <= pages) & (pages <= MOST_ASKED))
         with run.reading_law():
             page = run.point("page")
             heap.pages.becomes(Source(run, heap.page_shift, *any_runs(run, "-later")))
@@ -101,7 +95,7 @@ class GetStandIn:
 @proved_of_code("get.refines", "refinement", "pages that are got are new and get a note, and a note is left in reserve")
 def get_refines(run: Run) -> None:
     heap, _ = unknown_code(run)
-    before, constant, pages = heap.pages.copy(), constants(heap), run.fresh("pages", 1, MOST_PAGES)
+    before, constant, pages = heap.pages.copy(), constants(heap), run.fresh("pages", 1, MOST_ASKED)
     blocks = block_contents(heap)
     page = run.call(heap._get, pages)
     points = assert_container_invariants(run, heap)

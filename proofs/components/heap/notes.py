@@ -14,13 +14,9 @@ from typing import Any, Protocol
 from memoracle.impl import heap as heap_code
 from memoracle.impl.heap import notes_in as real_notes_in
 from memoracle.impl.slab import layout
-from memoracle.proofs.components.heap.address_arithmetic import (
-    MOST_PAGES,
-    SORTS,
-    proved,
-    proved_of_code,
-)
+from memoracle.proofs.components.heap.address_arithmetic import MOST_ASKED, SORTS, proved, proved_of_code
 from memoracle.proofs.components.heap.claims import all_contents, all_identical
+from memoracle.proofs.components.heap.invariants import runs_are_used_once, runs_have_addresses, runs_have_one_block
 from memoracle.proofs.components.heap.law import LARGEST_PAGE, LEAST_PAGE, SCOPE, unknown_layout
 from memoracle.proofs.components.heap.models import CountedNotes, ListedNotes
 from memoracle.proofs.components.heap.places import assume_extent, assume_lookup
@@ -31,10 +27,8 @@ from memoracle.proofs.components.heap.symbolic_heap import (
     is_run,
     keeps_constants,
     page_of,
-    runs_are_used_once,
-    runs_have_addresses,
-    unknown_code,
 )
+from memoracle.proofs.components.heap.unknown_heap import unknown_code
 from memoracle.proofs.obligations.law_obligations import prose
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
@@ -65,7 +59,7 @@ def get_refines(run: Run) -> None:
         return CountedNotes(run, run.fresh("notes", 2, 1 << LARGEST_PAGE))
 
     run.replace(heap_code, "notes_in", notes_in)
-    page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
+    page = run.call(heap._get, run.fresh("pages", 1, MOST_ASKED))
     run.goals.clear()  # the goals of stand-ins are claimed in `get.refines`
     got, brought = heap.pages.handed, heap.spare.brought
     run.assert_goal("what is got is a page of notes, or the answer", len(got) == len(brought) + (page is not None))
@@ -134,9 +128,10 @@ def notes_lie_in_their_pages(heap: NotedHeap, page: Number, note: Number) -> Tru
 
 
 def pages_of_notes_are_kept(heap: NotedHeap, page: Number) -> Truth:
-    """A page of notes was got, unless it is page 0, which stands for the kernel's image; and it belongs to no block."""
-    kept = ((page == 0) | heap.pages.got(page)) & neg(heap.slabs.has(page)) & neg(heap.large.has(page))
-    return implies(heap.has_notes(page), kept)
+    """A page of notes was got, unless it is page 0, which stands for the kernel's image; and no block has that run."""
+    kept = ((page == 0) | heap.pages.got(page)) & neg(heap.slabs.has(page))
+    unused = neg(heap.has_notes(heap.run_of.at(page)))
+    return implies(heap.has_notes(page), kept) & implies(heap.large.has(page), unused)
 
 
 NOTE_INVARIANTS: dict[Condition, tuple[str, ...]] = {
@@ -160,7 +155,7 @@ def with_notes(run: Run, heap: Any) -> NotedHeap:
 
 def unknown_noted_heap(run: Run) -> NotedHeap:
     """Any heap that satisfies the invariants of notes, of which it is known which are spare, and where they lie."""
-    known = (runs_have_addresses, runs_are_used_once)
+    known = (runs_have_addresses, runs_are_used_once, runs_have_one_block)
     before, heap = (with_notes(run, unknown_code(run, knowing=known)[0]) for _ in range(2))
     for noted, parameters in NOTE_INVARIANTS.items():
         run.assume_for_all(parameters, lambda *points, noted=noted: noted(before, *points))
@@ -190,7 +185,7 @@ def assert_note_invariants(run: Run, heap: NotedHeap, page: Number) -> None:
 @proved_of_notes("notes.get.keeps-apart", "refinement", "pages that are got take a note that no other run has")
 def get_keeps_notes_apart(run: Run) -> None:
     heap = unknown_noted_heap(run)
-    page = run.call(heap._get, run.fresh("pages", 1, MOST_PAGES))
+    page = run.call(heap._get, run.fresh("pages", 1, MOST_ASKED))
     assert_note_invariants(run, heap, run.point("page"))
     if page is not None:
         run.assert_goal("the pages that are got have no notes", neg(heap.has_notes(page)))
@@ -201,7 +196,8 @@ def delete_keeps_notes_apart(run: Run) -> None:
     heap, address, page = unknown_noted_heap(run), run.any_number("address"), run.point("page")
     assume_lookup(run, heap, address)
     run.call(lambda: bool(heap.delete(address)))
-    run.touch(("page", "later"), (page, address >> heap.page_shift))
+    for other in (address >> heap.page_shift, heap.run_of.at(address >> heap.page_shift)):
+        run.touch(("page", "later"), (page, other))
     assert_note_invariants(run, heap, page)
 
 
@@ -226,7 +222,7 @@ def extent_refines(run: Run) -> None:
         return
     run.assert_goal("only a live block has one", state.is_live(address))
     run.assert_goal("it has the bytes that were asked for", state.size(address) <= extent)
-    pages, slot = heap.pages.length(page) << heap.page_shift, 1 << heap.slabs.slot_of(page)
+    pages, slot = heap.large.at(page) << heap.page_shift, 1 << heap.slabs.slot_of(page)
     run.assert_goal("it is the size of its pages, or of its slot", extent == when(is_run(heap, address), pages, slot))
 
 

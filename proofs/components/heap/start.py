@@ -62,7 +62,7 @@ def claims(heap: Heap, page_shift: int, classes: Iterable[int], alignment: int |
     yield "it has the attributes that proofs compare", vars(heap).keys() == ATTRIBUTES
     yield (
         "nothing is live, and no page is got",
-        not (heap.slabs or heap.large or heap.notes or heap.empty or heap.spare),
+        not (heap.slabs or heap.large or heap.run_of or heap.notes or heap.empty or heap.spare),
     )
     yield "no slab has room", not any(heap.room)
     yield "the note in reserve lies in the page that stands for the kernel's image", heap.reserve >> page_shift == 0
