@@ -37,13 +37,15 @@ class Piece:
     """One claim. unsettled: the result to report if settling it fails.  settle: settles the claim.
 
     together: pieces with the same name here, if it is not empty, are settled in one process.
-    kept: where its verdict is kept, if it may be.
+    kept: where its verdict is kept, if it may be.  part: what may be proved with others of the same claim.
     """
 
     unsettled: Result
     settle: Callable[[], Result]
     together: str = ""
     kept: Kept | None = None
+    part: Obligation | None = None
+    use_cache: bool = True
 
 
 def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool = False) -> list[Piece]:
@@ -112,19 +114,23 @@ def _settled(pieces: Sequence[Piece], left: Sequence[int]) -> Generator[tuple[in
 
 
 def _settle(pieces: Sequence[Piece]) -> list[Result]:
+    parts = [piece.part for piece in pieces if piece.part is not None]
+    if len(parts) == len(pieces) > 1:
+        return discharge.jointly(parts, pieces[0].use_cache)
     return [piece.settle() for piece in pieces]
 
 
 def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
     by = solver.VERSION if isinstance(of, Obligation) else "none"
     unsettled = Result(of.name, of.component, of.kind, of.claim, of.scope, "unknown", by, 0, 0, False, of.source, None)
-    together = of.together if isinstance(of, Computation) else ""
     made_by = unwrap(of.body if isinstance(of, Obligation) else of.run).__module__
     return Piece(
         unsettled,
         partial(discharge.discharge, of, use_cache),
-        together,
+        of.together,
         kept(unsettled, made_by) if use_cache and dependencies.knows(made_by) else None,
+        of if isinstance(of, Obligation) and of.part_of is not None else None,
+        use_cache,
     )
 
 

@@ -173,16 +173,19 @@ def _core_of(solver: z3.Solver) -> list[int]:
 
 
 def _found(name: str) -> tuple[str, dict[str, Needed]]:
-    obligation = next(each for each in obligations([]) if each.name == name)
-    assert isinstance(obligation, Obligation)
-    return name, find(obligation)
+    return name, find(_proofs([])[name])
+
+
+def _proofs(wanted: list[str]) -> dict[str, Obligation]:
+    """The named proofs, or those of the named components, or all; what is proved as a part is not proved apart."""
+    every = [each for each in obligations([]) if isinstance(each, Obligation)]
+    named = [each for each in every if not wanted or {each.name, each.component, each.together} & set(wanted)]
+    return {each.name: each for each in (part.part_of or part for part in named)}
 
 
 def main(wanted: list[str]) -> None:
     """Finds the hints of the named components or obligations, or of all, and writes them down."""
-    every = [each for each in obligations([]) if isinstance(each, Obligation)]
-    names = [each.name for each in every if not wanted or {each.name, each.component} & set(wanted)]
-    known = {each.name for each in every}
+    names, known = _proofs(wanted), _proofs([])
     # A process for each: the solver simplifies terms by their age, so every proof is built in a process of its own.
     with get_context("fork").Pool(maxtasksperchild=1) as pool:
         for name, paths in pool.imap_unordered(_found, names):

@@ -56,6 +56,16 @@ def discharge(obligation: Obligation | Computation, use_cache: bool = True) -> R
     return _result(obligation, verdict, found, "none", time.perf_counter() - started, 0, False)
 
 
+def jointly(members: Sequence[Obligation], use_cache: bool = True) -> list[Result]:
+    """Settles parts of one claim: by that, if it is proved, at an equal share of the cost; or else each alone."""
+    whole = members[0].part_of
+    found = None if whole is None or any(each.part_of is not whole for each in members) else _prove(whole, use_cache)
+    if found is None or found.verdict != "proved":
+        return [discharge(each, use_cache) for each in members]
+    seconds, rlimit = found.seconds / len(members), found.rlimit // len(members)
+    return [_result(each, "proved", None, found.solver, seconds, rlimit, found.cached) for each in members]
+
+
 def _computed(claim: Computation) -> tuple[str, str | None]:
     """The verdict on what is settled by computing, and what there is to show."""
     endless = EndlessError(f"it is not done within {ENDLESS:g} seconds of a processor")

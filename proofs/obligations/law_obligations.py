@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from memoracle.proofs.obligations.obligation import UNBOUNDED, Obligation
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 State = TypeVar("State", bound="DataclassInstance")
+Begun = TypeVar("Begun")  # what a claim speaks of: a state, or those before and after an operation
 
 
 @dataclass(frozen=True)
@@ -49,70 +51,125 @@ def any_point(*parameters: str) -> Callable[[Run], tuple[object, ...]]:
 
 
 def obligations(law: Law[Any]) -> Iterator[Obligation]:
-    """All of them."""
-    for clause in law.invariants:
-        yield _initial(law, clause)
+    """All of them. What begins alike is settled at once: a joint claim says all of it."""
+    initial = [_Claimed(f"initially.{short(each)}", f"initially {each.says}", _holds(each)) for each in law.invariants]
+    yield from _jointly(law, "initially", "initial", law.initial, initial, law.once)
     for operation in law.operations:
-        for clause in law.invariants:
-            yield preserved(law, operation, clause)
-        yield _bounded(law, operation)
-    for clause in law.theorems:
-        yield theorem(law, clause)
+        kept = [_keeps(operation, clause) for clause in law.invariants]
+        bounds = _Claimed(
+            f"{short(operation)}.keeps-bounds",
+            f"after {operation.name}, every number lies between its bounds",
+            partial(_assert_bounds, law),
+        )
+        begin = partial(_before_and_after, law=law, operation=operation)
+        yield from _jointly(law, f"{short(operation)}.keeps", "invariant", begin, [*kept, bounds], law.once)
+    followed = [_Claimed(short(clause), clause.says, _holds(clause)) for clause in law.theorems]
+    yield from _jointly(law, "follows", "theorem", partial(_lawful, law=law), followed)
 
 
-def _initial(law: Law[Any], clause: Clause) -> Obligation:
+@dataclass(frozen=True)
+class _Claimed(Generic[Begun]):
+    """One claim of several about the same beginning. name: without the component."""
+
+    name: str
+    says: str
+    assert_goals: Callable[[Run, Begun], None]
+
+
+def _jointly(
+    law: Law[Any],
+    name: str,
+    kind: str,
+    begin: Callable[[Run], Begun],
+    claims: Sequence[_Claimed[Begun]],
+    once: bool = False,
+) -> list[Obligation]:
+    """An obligation for each claim, and what says all of them at once."""
+
     def body(run: Run) -> None:
-        run.assert_goal(clause.says, clause(law.initial(run), *run.point_of_each(clause.points).values()))
+        begun = begin(run)
+        for claim in claims:
+            claim.assert_goals(run, begun)
 
-    name = f"{law.component}.initially.{short(clause)}"
-    return Obligation(
-        name, law.component, "initial", f"initially {clause.says}", body, law.sorts, law.scope, law.integers, law.once
+    says = "; ".join(claim.says for claim in claims)
+    joint = Obligation(
+        f"{law.component}.{name}", law.component, kind, says, body, law.sorts, law.scope, law.integers, once
     )
+    return [_alone(law, kind, begin, claim, once, joint) for claim in claims]
+
+
+def _alone(
+    law: Law[Any],
+    kind: str,
+    begin: Callable[[Run], Begun],
+    claim: _Claimed[Begun],
+    once: bool = False,
+    joint: Obligation | None = None,
+) -> Obligation:
+    def body(run: Run) -> None:
+        claim.assert_goals(run, begin(run))
+
+    name = f"{law.component}.{claim.name}"
+    return Obligation(
+        name, law.component, kind, claim.says, body, law.sorts, law.scope, law.integers, once, part_of=joint
+    )
+
+
+def _holds(clause: Clause) -> Callable[[Run, Any], None]:
+    """Claims a clause of a state, at any points."""
+
+    def assert_goals(run: Run, state: object) -> None:
+        run.assert_goal(clause.says, clause(state, *run.point_of_each(clause.points).values()))
+
+    return assert_goals
+
+
+def _lawful(run: Run, law: Law[State]) -> State:
+    """An unknown state, in which the invariants hold."""
+    state = law.unknown(run)
+    run.assume_all([*law.given, *law.invariants], state)
+    return state
+
+
+def _before_and_after(run: Run, law: Law[State], operation: Operation) -> tuple[State, State]:
+    before, after, _ = happens(run, law, operation)
+    return before, after
+
+
+def _keeps(operation: Operation, clause: Clause) -> _Claimed[tuple[Any, Any]]:
+    holds = _holds(clause)
+    says = f"after {operation.name}, {clause.says}"
+    return _Claimed(f"{short(operation)}.keeps-{short(clause)}", says, lambda run, states: holds(run, states[1]))
 
 
 def preserved(law: Law[Any], operation: Operation, clause: Clause, dropped: str | None = None) -> Obligation:
     """That an operation keeps an invariant; with one invariant not taken as given, it may not."""
 
-    def body(run: Run) -> None:
-        _, after, _ = happens(run, law, operation, dropped)
-        run.assert_goal(clause.says, clause(after, *run.point_of_each(clause.points).values()))
+    def begin(run: Run) -> tuple[Any, Any]:
+        before, after, _ = happens(run, law, operation, dropped)
+        return before, after
 
-    name = f"{law.component}.{short(operation)}.keeps-{short(clause)}"
-    claim = f"after {operation.name}, {clause.says}"
-    return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers, law.once)
+    return _alone(law, "invariant", begin, _keeps(operation, clause), law.once)
 
 
-def _bounded(law: Law[Any], operation: Operation) -> Obligation:
-    """That an operation keeps every number between the bounds that the proofs take it to lie in."""
-
-    def body(run: Run) -> None:
-        before, after, _ = happens(run, law, operation)
-        for field in fields(before):
-            was, now = getattr(before, field.name), getattr(after, field.name)
-            if field.name in law.elsewhere:
-                continue
-            if isinstance(was, Symbolic):
-                run.assert_goal(f"{field.name} keeps its bounds", (was.low <= now) & (now <= was.high))
-            elif callable(was) and was in run.bounds:
-                low, high = run.bounds[was]
-                value = now(*law.functions[field.name](run))
-                run.assert_goal(f"{field.name} keeps its bounds", (low <= value) & (value <= high))
-
-    name = f"{law.component}.{short(operation)}.keeps-bounds"
-    claim = f"after {operation.name}, every number lies between its bounds"
-    return Obligation(name, law.component, "invariant", claim, body, law.sorts, law.scope, law.integers, law.once)
+def _assert_bounds(law: Law[Any], run: Run, states: tuple[Any, Any]) -> None:
+    """Claims that an operation keeps every number between the bounds that the proofs take it to lie in."""
+    before, after = states
+    for field in fields(before):
+        was, now = getattr(before, field.name), getattr(after, field.name)
+        if field.name in law.elsewhere:
+            continue
+        if isinstance(was, Symbolic):
+            run.assert_goal(f"{field.name} keeps its bounds", (was.low <= now) & (now <= was.high))
+        elif callable(was) and was in run.bounds:
+            low, high = run.bounds[was]
+            value = now(*law.functions[field.name](run))
+            run.assert_goal(f"{field.name} keeps its bounds", (low <= value) & (value <= high))
 
 
 def theorem(law: Law[Any], clause: Clause) -> Obligation:
     """That a clause follows from the invariants."""
-
-    def body(run: Run) -> None:
-        state = law.unknown(run)
-        run.assume_all([*law.given, *law.invariants], state)
-        run.assert_goal(clause.says, clause(state, *run.point_of_each(clause.points).values()))
-
-    name = f"{law.component}.{short(clause)}"
-    return Obligation(name, law.component, "theorem", clause.says, body, law.sorts, law.scope, law.integers)
+    return _alone(law, "theorem", partial(_lawful, law=law), _Claimed(short(clause), clause.says, _holds(clause)))
 
 
 def leaves(law: Law[Any], operation: Operation, clause: Clause) -> Obligation:

@@ -19,6 +19,7 @@ class Obligation:
     """A claim that the solver is to refute the opposite of.
 
     body: sets a state up, runs code or an operation of the law on it, and claims what must hold, on every path.
+    part_of: a claim of this and more at once, which proves all of it at the cost of little more than one.
     """
 
     name: str
@@ -30,6 +31,12 @@ class Obligation:
     scope: str = UNBOUNDED
     integers: bool = False  # whether the solver counts with integers, instead of bits
     once: bool = False  # whether it is enough to instantiate clauses once, even then
+    part_of: Obligation | None = None
+
+    @property
+    def together(self) -> str:
+        """What names those that are settled at once."""
+        return "" if self.part_of is None else self.part_of.name
 
     @property
     def rounds(self) -> int:
