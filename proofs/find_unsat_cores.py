@@ -33,7 +33,7 @@ ALONE = 1.3  # times what another way takes: it needs a text of its own, which i
 
 
 def find(obligation: Obligation) -> dict[str, Needed]:
-    """The hypotheses that the goals of an obligation need: as noted, where there are still as many to choose from.
+    """The hypotheses that the goals of an obligation need: as noted, where the goals are still proved from these.
 
     Nothing for a path with a goal that is not proved.
     """
@@ -43,7 +43,9 @@ def find(obligation: Obligation) -> dict[str, Needed]:
         if not run.goals:
             continue
         hypotheses = run.hypotheses(obligation.rounds)
-        groups = noted(obligation.name, run, len(hypotheses)) or _groups(obligation, run, hypotheses, earlier)
+        groups = noted(obligation.name, run, len(hypotheses))
+        if groups is None or not all(_asked(obligation, run, each, hypotheses, APART) for each in groups):
+            groups = _groups(obligation, run, hypotheses, earlier)
         if groups is not None:
             found[path_of(run)] = Needed(len(hypotheses), len(run.goals), groups)
     return found
