@@ -11,6 +11,7 @@ from rich.table import Table
 from benchmarks.growth import GROWTHS, costs
 from benchmarks.heap import heap_speeds
 from benchmarks.kept import proving
+from benchmarks.kmem import kmem_speeds
 from benchmarks.manager import rates as manager_rates
 from benchmarks.memory import peak
 from benchmarks.solving import solving
@@ -37,6 +38,7 @@ def main() -> None:
     console.print(memory_table(FULL if args.full else args.piped))
     console.print(speed_table(args.events))
     console.print(heap_table(args.events))
+    console.print(kmem_table(args.events))
     console.print(manager_table(args.events))
     console.print(kept_table(["pat"]))
     if args.growth:
@@ -78,6 +80,15 @@ def heap_table(events: int) -> Table:
         drawn.add_column(column, justify="right")
     for found in heap_speeds(events):
         drawn.add_row(found.name, *(f"{rate:,.0f}" for rate in (found.check, found.plain, found.decoding)))
+    return drawn
+
+
+def kmem_table(events: int) -> Table:
+    drawn = Table("pages of Linux", title=f"Events a second of one core, {events:,} events", title_justify="left")
+    for column in ("check", "plain dictionary of pages", "reading alone"):
+        drawn.add_column(column, justify="right")
+    for found in kmem_speeds(events):
+        drawn.add_row(found.name, *(f"{rate:,.0f}" for rate in (found.check, found.plain, found.reading)))
     return drawn
 
 

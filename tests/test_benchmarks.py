@@ -47,7 +47,13 @@ def test_benchmarks_run() -> None:
         ("runs of 2^20 pages", LEGAL),
     }
     assert len([row for row in rows if len(row) == 3]) == 9
-    assert [row[0] for row in rows if len(row) == 4] == ["heap", "heap in an arena", "pat"]
+    assert [row[0] for row in rows if len(row) == 4] == [
+        "heap",
+        "heap in an arena",
+        "kmem log, mid-run",
+        "kmem log, from boot",
+        "pat",
+    ]
     assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
 
 
@@ -61,6 +67,16 @@ def test_plain_intervals_refuse_what_overlaps_or_is_not_live(part: Any) -> None:
     assert plain.made(start + 64, 8)
     assert plain.deleted(start)
     assert not plain.deleted(start)
+
+
+def test_plain_pages_refuse_what_is_in_use_is_free_or_misaligned(part: Any) -> None:
+    plain = part("kmem").PlainPages()
+    assert plain.accepts(True, 16, 2)
+    assert not plain.accepts(True, 18, 0)
+    assert not plain.accepts(False, 17, 1)
+    assert plain.accepts(False, 16, 1)
+    assert not plain.accepts(False, 16, 2)
+    assert plain.accepts(True, 16, 1)
 
 
 RECORDED = [("frames", False), ("frames", True), ("ranges", False), ("pages", False)]

@@ -8,6 +8,7 @@ machine comes with its memory map: pages outside of it are never handed out. At 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from memoracle.diagnostics.divergence import Divergence, Finding, broken
 from memoracle.diagnostics.levels import SAFE
@@ -65,27 +66,43 @@ class KmemReplay:
                 yield Divergence(self.path, event.line, {"op": op, "pfn": event.pfn, "order": event.order}, finding)
 
     def replay(self, event: KmemEvent) -> Finding | None:
-        frames, first, count, allocates = self.frames, event.pfn, 1 << event.order, event.kind == ALLOC
-        frames.seen.line = event.line
-        if not frames.are_seen(first, first + count):
-            if self.memory_turns_up and not allocates:
-                frames.add_memory(first, first + count)
-            frames.turn_up(first, first + count, in_use=not allocates)
-        if allocates:
-            taken = not first & count - 1 and frames.take_run(first, count)
+        kind, first, order, _, line = event
+        frames, count = self.frames, 1 << order
+        frames.seen.line = line
+        if kind == ALLOC:
+            taken = not first & count - 1 and (frames.take_run(first, count) or self.take_unseen(first, count))
             return None if taken else self.handed_out_wrongly(event)
-        if frames.free_run(first, count) or (frames.halve_to(first, count) and frames.free_run(first, count)):
+        if frames.free_run(first, count) or self.free_unseen(first, count):
             return None
         return self.freed_wrongly(event)
 
+    def take_unseen(self, first: int, count: int) -> bool:
+        """Whether a block may be given since pages of it that were not seen yet were free."""
+        frames = self.frames
+        if frames.are_seen(first, first + count):
+            return False
+        frames.turn_up(first, first + count, in_use=False)
+        return frames.take_run(first, count)
+
+    def free_unseen(self, first: int, count: int) -> bool:
+        """Whether a block may be given back since it was not seen yet, and was in use, or is part of a larger one."""
+        frames = self.frames
+        if frames.are_seen(first, first + count):
+            return frames.halve_to(first, count) and frames.free_run(first, count)
+        if self.memory_turns_up:
+            frames.add_memory(first, first + count)
+        frames.turn_up(first, first + count, in_use=True)
+        return frames.free_run(first, count)
+
     def handed_out_wrongly(self, event: KmemEvent) -> Finding:
         frames, first, count = self.frames, event.pfn, 1 << event.order
+        frames.turn_up(first, first + count, in_use=False)
         frames.seen.below = first + count
         clause = broken(frames.refuses_to_give(first, count, count, 0, frames.frames))
         message, before = self.words.why_not(clause, first, count), self.words.before(first, first + count)
-        for start, end in frames.stretches(first, first + count, free=False):
-            for page in range(start, min(end, start + MOST_OWED)):
-                self.owed.add(page)
+        in_use = frames.stretches(first, first + count, free=False)
+        for page in islice((page for start, end in in_use for page in range(start, end)), MOST_OWED):
+            self.owed.add(page)
         frames.take_anyhow(first, count)
         return self.finding(event, clause, message, before)
 

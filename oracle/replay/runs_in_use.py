@@ -59,6 +59,10 @@ class RunsInUse:
 
     # What the law refuses
 
+    def as_given(self) -> given_runs.GivenRuns:
+        """The frames, and which runs one allocation gave, as the law has them."""
+        return given_runs.GivenRuns(places_of(self.runs), given=lambda place: self.given_at(cast("int", place)))
+
     def refuses_to_give(self, first: int, count: int, alignment: int, lowest: int, below: int) -> Clause | None:
         """The clause that keeps a run from being given, where one is asked for that is aligned and within limits."""
         points = {"count": count, "alignment": alignment, "lowest": lowest, "below": below, "first": first}
@@ -74,5 +78,5 @@ class RunsInUse:
         """The clause that keeps these from being given back together, where just what was given is given back."""
         if self.given is None:
             return None
-        state = given_runs.GivenRuns(places_of(self.runs), given=lambda place: self.given_at(cast("int", place)))
-        return None if given_runs.frees_a_whole_run(state, first, count) else given_runs.frees_a_whole_run
+        whole = given_runs.frees_a_whole_run
+        return None if whole(self.as_given(), first, count) else whole

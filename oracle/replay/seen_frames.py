@@ -13,6 +13,7 @@ from memoracle.replay.block_map import blocks_between
 from memoracle.replay.place_map import Spans
 from memoracle.replay.runs_in_use import RunsInUse
 from memoracle.replay.seen_places import Changing, Existing, Free, SeenPlaces
+from memoracle.spec import given_runs
 
 
 class SeenFrames(RunsInUse):
@@ -83,6 +84,8 @@ class SeenFrames(RunsInUse):
             return False
         while count < (length := self.given[run]):
             half = length >> 1
+            if given_runs.halve.broken(self.as_given(), first=run, half=half):
+                return False
             self.given[run] = self.given[run + half] = half
             run += half if run + half <= first else 0
         return run == first
