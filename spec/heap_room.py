@@ -98,12 +98,14 @@ def gap_has_a_place(
     return implies(is_gap & is_place & gap_holds_it(s, size, alignment, first, last), placed & apart)
 
 
-@clause("in an arena that holds a block, its first aligned place will do")
-def arena_has_a_place(s: Room, size: Number, alignment: Number, address: Number) -> Truth:
+@clause("in an arena without live blocks that holds a block, its first aligned place will do")
+def arena_has_a_place(s: Room, size: Number, alignment: Number, address: Number, block: Number, byte: Number) -> Truth:
     is_arena = (0 < s.heap.start) & (s.heap.end <= ADDRESSES)
     is_first = (address == aligned_up(s.heap.start, alignment)) & (s.heap.start <= address)
     placed = lies_within_addresses(s.heap, size, address) & lies_in_the_arena(s.heap, size, address)
-    return implies(is_arena & is_first & arena_holds_it(s, size, alignment), placed)
+    apart = neg((address <= byte) & (byte < address + size) & has_byte(s.heap, block, byte))
+    is_empty = nothing_is_live(s, block)
+    return implies(is_arena & is_first & is_empty & arena_holds_it(s, size, alignment), placed & apart)
 
 
 @clause("a gap that holds a block, without what its neighbours lost, holds it with its overhead and what is cut off")

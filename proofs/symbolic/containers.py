@@ -230,6 +230,7 @@ class Words(Unasked):
         before = self.at
         if isinstance(index, slice):
             start, stop = index.start, index.stop
+            assert index.step is None
             self.run.assert_and_assume(
                 "a slice lies in its array", (0 <= start) & (start <= stop) & (stop <= self.length)
             )

@@ -17,7 +17,7 @@ from memoracle.proofs.symbolic import z3_terms
 from memoracle.proofs.symbolic.context import counting_with, run_by
 from memoracle.proofs.symbolic.exits import Exit, Exits
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Reads, Sort
-from memoracle.proofs.symbolic.numbers import truth
+from memoracle.proofs.symbolic.numbers import SymbolicBool, truth
 from memoracle.spec.clauses import Truth
 
 FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
@@ -87,6 +87,17 @@ class Run(HypothesisPool):
         """Runs code, as opposed to reading the law."""
         with run_by(self), self.exits.noted():
             return code(*arguments)
+
+    def answers(self, code: Callable[..., object], *arguments: object) -> bool:
+        """Runs code that answers with a truth, as no number is one; which, on this path."""
+
+        def answered() -> bool:
+            answer = code(*arguments)
+            if not isinstance(answer, bool | SymbolicBool):
+                self.assert_goal("the answer is a truth", False)
+            return bool(answer)
+
+        return self.call(answered)
 
     @contextmanager
     def reading_law(self) -> Iterator[None]:

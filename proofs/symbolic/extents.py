@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec.clauses import Number, Truth, implies
 
 
-class Extents:
+class Extents(Unasked):
     """Any number of extents, none of them empty, of the things below `end`.
 
     parameter: what the things are.  seen: those of the extents that the loop at hand went through.

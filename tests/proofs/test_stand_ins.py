@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
 
 from memoracle.proofs import stand_ins as found
-from memoracle.proofs.stand_ins import ROOT, said, stand_ins
+from memoracle.proofs.stand_ins import OPERATIONS, ROOT, said, stand_ins
 from memoracle.proofs.trust import trusted
 
 TESTS = Path(__file__).parent
@@ -67,3 +68,16 @@ def test_the_list_is_computed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_what_is_trusted_names_them() -> None:
     assert any(said() in line for line in trusted(contracts=False))
+
+
+def is_container(methods: set[str]) -> bool:
+    """Whether a class stands in for a container, which is false where it is empty; a component is never false."""
+    return bool(methods & (OPERATIONS - {"__bool__", "__eq__"} | {"append", "items", "keys", "values"}))
+
+
+@pytest.mark.parametrize(("file", "name"), [(file, name) for file, names in stand_ins().items() for name in names])
+def test_whether_a_container_is_empty_is_known_or_not_asked(file: str, name: str) -> None:
+    """Python itself would answer that it is not, so what code does with an empty one would not be run."""
+    kind = getattr(importlib.import_module(f"memoracle.{file.removesuffix('.py').replace('/', '.')}"), name)
+    methods = {each for one in kind.__mro__ if one is not object for each in vars(one)}
+    assert not is_container(methods) or "__bool__" in methods

@@ -132,7 +132,7 @@ def refines(name: str, method: str, operation: Operation, trusting: Operation | 
     def body(run: Run) -> None:
         bitmap, state = unknown_code(run)
         frame, trusts = run.any_number("frame"), bitmap.trusting
-        done = run.call(lambda: bool(getattr(bitmap, method)(frame)))
+        done = run.answers(getattr(bitmap, method), frame)
         due = trusting if trusting and run.call(lambda: bool(trusts)) else operation
         if done:
             run.assert_goal("the law allows it", due.allows(state, frame=frame))
@@ -200,7 +200,7 @@ def asked_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
     frame, trusting = run.any_number("frame"), bitmap.trusting
     questions = (bitmap.is_free, bitmap.exists, bitmap.is_never_free)
-    is_free, exists, never_free = (run.call(lambda ask=ask: bool(ask(frame))) for ask in questions)
+    is_free, exists, never_free = (run.answers(ask, frame) for ask in questions)
     reached = law.frame_is_in_reach(state, frame)
     run.assert_goal("whether a frame is free", law.tells_whether_free(state, frame, is_free))
     run.assert_goal("whether a frame exists", exists == (reached & state.exists(frame)))

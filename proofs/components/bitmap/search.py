@@ -112,8 +112,8 @@ class Searching:
 def lowest_bit_refines(run: Run) -> None:
     content, length = run.function("words", "word"), run.number("length", 1, MOST_FRAMES)
     words, alignment = Words(run, content, length), an_alignment(run)
-    first, last, other = run.point("frame"), run.point("frame"), run.point("frame")
-    run.assume(last <= length << 6)
+    first, last, other = run.any_number("frame"), run.any_number("frame"), run.point("frame")
+    run.assume(0 <= first, last <= length << 6)  # which `searching` claims of each call
     aligning(run)
     cut(run, bitmap_code, "next_candidate", lambda *arguments: Searching(words, alignment, first, last))
     found = run.call(bitmap_code.lowest_bit, words, alignment, first, last)

@@ -9,6 +9,7 @@ from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval
 from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, Place, covers
 from memoracle.proofs.components.boot.law import proved
+from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.proofs.symbolic.values import Property, record_of
@@ -75,8 +76,12 @@ def meeting_refines(run: Run) -> None:
     def in_order(place: Number) -> Truth:
         return (start(place) < end(place)) & (end(place) <= start(place + 1))
 
+    every = Unasked()
+
     def bisect_left(intervals: object, searched: Interval) -> Number:
         """Where those begin that are not smaller, first bytes first; a last byte is above 0."""
+        run.assert_goal("the intervals are those that were given", intervals is every)
+        run.assert_goal("it is looked for by its first byte alone", searched.end == 0)
         found = run.fresh("place", 0, law.TOP)
         run.touch(("place",), (found,))
         below = lambda place: implies(place < found, start(place) < searched.start)  # noqa: E731
@@ -86,7 +91,7 @@ def meeting_refines(run: Run) -> None:
 
     run.assume_for_all(("place",), in_order)
     run.replace(code, "bisect_left", bisect_left)
-    first, last = run.call(code.meeting, None, gap)
+    first, last = run.call(code.meeting, every, gap)
     place = run.point("place")
     run.touch(("place",), (place + 1,))
     run.assert_goal("those before end before the cut", implies(place < first, end(place) <= gap.start))
@@ -99,7 +104,7 @@ def meeting(run: Run) -> None:
 
     def stand_in(intervals: Bag, gap: Interval) -> tuple[Place, Place]:
         run.assert_goal("the cut does not end before it starts", gap.start <= gap.end)
-        first, last = Place(run.fresh("first")), Place(run.fresh("last"))
+        first, last = Place(run.fresh("first"), intervals), Place(run.fresh("last"), intervals)
         run.assume((first.point <= gap.start) & (gap.end <= last.point))
         return first, last
 

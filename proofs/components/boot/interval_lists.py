@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from memoracle.impl.boot import Interval, Record
+from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function, Property, record_of
 from memoracle.spec import boot as law
@@ -51,6 +52,8 @@ class Bag:
     def __getitem__(self, part: slice) -> Bag:
         """Those between two places: the points from one on and below the other."""
         covers, after, before = self.covers, part.start, part.stop
+        of_it = part.step is None and all(each is None or each.of is self for each in (after, before))
+        self.run.assert_goal("a list is divided at places of its own", of_it)
 
         def covered(point: Number) -> Truth:
             from_there: Truth = after is None or point >= after.point
@@ -115,9 +118,10 @@ class Place(NamedTuple):
     """A place in a list of intervals: those before it have the list's points below this one, and no other has any."""
 
     point: Number
+    of: Bag  # the list
 
 
-class Records:
+class Records(Unasked):
     """A list of memory map records, known by what they say of each byte: in all, and those that were seen."""
 
     NOTES = ("current",)

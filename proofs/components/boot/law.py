@@ -7,9 +7,9 @@ from dataclasses import replace
 from memoracle.proofs.obligations import law_obligations, vacuity
 from memoracle.proofs.obligations.obligation import Claims, Computation, Obligation
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
 from memoracle.spec import boot as law
-from memoracle.spec.clauses import Clause
+from memoracle.spec.clauses import Clause, Truth, neg
 
 BYTE, PAGE = Sort("byte"), Sort("page")
 SORTS = {
@@ -75,5 +75,21 @@ def is_needed(clause: Clause) -> Computation:
     return Computation(f"boot.{law_obligations.short(clause)}.is-needed", "boot", "vacuity", claim, run, "unbounded")
 
 
-BY_RULE = (no_choice(), *map(initially, law.POSTCONDITIONS))
+@proved("boot-comes-first.before-all-else", "theorem", "memory may be found as long as nothing has happened, not later")
+def before_all_else(run: Run) -> None:
+    state, earlier = unknown(run), run.fresh("earlier")
+    run.assert_goal("it may be the first event", law.boot_comes_first(state, 0))
+    run.assert_goal("it may not come after another", neg(law.boot_comes_first(state, earlier + 1)))
+
+
+@proved("record-has-64-bits.in-each-number", "theorem", "a record is refused just if a number of it has other bits")
+def has_64_bits(run: Run) -> None:
+    state, numbers = unknown(run), [run.fresh(each, -HIGHEST, 2 * HIGHEST) for each in ("start", "length", "kind")]
+    fits: Truth = True
+    for each in numbers:
+        fits = fits & (each >> 64 == 0)  # of a negative number ones are left
+    run.assert_goal("it is refused if anything is left beyond them", law.record_has_64_bits(state, *numbers) == fits)
+
+
+BY_RULE = (no_choice(), before_all_else, has_64_bits, *map(initially, law.POSTCONDITIONS))
 NEEDED = tuple(map(is_needed, law.POSTCONDITIONS))

@@ -10,6 +10,7 @@ from memoracle.proofs.components.boot.cuts import cutting
 from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, covers
 from memoracle.proofs.components.boot.law import LARGEST_SHIFT, proved
 from memoracle.proofs.components.boot.usable_pages import Making
+from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.extents import Extents
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
@@ -96,7 +97,7 @@ def putting_aside(extents: Extents) -> Making:
 )
 def boot_refines(run: Run) -> None:
     reach, trusting = run.number("reach", 1, 1 << 52), run.truth("trusting")
-    shift, records = run.number("page_shift", 0, LARGEST_SHIFT), object()
+    shift, records = run.number("page_shift", 0, LARGEST_SHIFT), Unasked()
     usable, extents = Bag.unknown(run, "frame"), Extents.unknown(run, "frame", reach)
     aside, made = putting_aside(extents), list[Machine]()
 

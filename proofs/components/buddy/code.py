@@ -214,7 +214,7 @@ def reserves(run: Run, method: str) -> None:
     wanted = run.call(order_for, pages)
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: block == page >> o, order))
     carve = CarveStandIn(run, buddy, state)
-    if run.call(lambda: bool(getattr(buddy, method)(page, pages))):
+    if run.answers(getattr(buddy, method), page, pages):
         assert wanted is not None, "a block for fewer than one page"
         run.assert_goal("the block is the one that was carved", carve.has_carved(page, wanted))
         run.assert_goal("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
@@ -250,7 +250,7 @@ def free_refines(run: Run) -> None:
     start: Any = run.call(order_for, pages)  # if it is None, free fails before it merges
     merging, before = Merging(buddy, state, page, start, start), contents(buddy)
     cut(run, buddy, "_merge", lambda order, page: merging)
-    if run.call(lambda: bool(buddy.free(page, pages))):
+    if run.answers(buddy.free, page, pages):
         values = {"pages": pages, "page": page, "order": start, "merged": merging.order}
         run.assert_goal("the law allows it", law.free.allows(state, level=run.point("level"), **values))
         is_the_laws(run, buddy, law.free(state, *values.values()))

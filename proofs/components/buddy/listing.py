@@ -12,6 +12,7 @@ from typing import TypeAlias
 from memoracle.proofs.components.buddy.code import Search
 from memoracle.proofs.components.buddy.law import proved
 from memoracle.proofs.components.buddy.symbolic_buddy import assert_unchanged, contents, unknown_code
+from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Function, Property
@@ -22,7 +23,7 @@ from memoracle.spec.clauses import Number, Truth, implies, when
 Entry: TypeAlias = tuple[Number, Number, Truth]  # first page, pages, whether it is allocated
 
 
-class BlockList:
+class BlockList(Unasked):
     """Stands in for a list of blocks of any length to which entries are only appended.
 
     at: the entry at a place.  is_block_at: whether the law has the block that is listed there.  is_block: whether it

@@ -79,7 +79,7 @@ def assert_spaces(run: Run, spaces: SymbolicSpaces, depth: Number, has: Property
 def create_refines(run: Run) -> None:
     spaces, constructor, process = unknown_spaces(run)
     depth, has, at = spaces.process_depth, spaces.spaces.has, spaces.spaces.at
-    if not run.call(lambda: bool(spaces.create(process))):
+    if not run.answers(spaces.create, process):
         refused = has(process) | neg(process_has_64_bits(spaces, process))
         run.assert_goal("it fails only if the process exists, or its number does not have 64 bits", refused)
         run.assert_goal("no space is made", not constructor.constructed)
@@ -105,7 +105,7 @@ def create_refines(run: Run) -> None:
 def exit_refines(run: Run) -> None:
     spaces, constructor, process = unknown_spaces(run)
     depth, has, at = spaces.process_depth, spaces.spaces.has, spaces.spaces.at
-    done = run.call(lambda: bool(spaces.exit(process)))
+    done = run.answers(spaces.exit, process)
     may = has(process) & (process != KERNEL)
     run.assert_goal("it fails only if there is no such process, or it is the kernel", may if done else neg(may))
     run.assert_goal("no space is made", not constructor.constructed)

@@ -252,7 +252,7 @@ def delete_refines(run: Run) -> None:
     got, was_slab, was_large, block = heap.pages.got, heap.slabs.has, heap.large.has, page_of(heap, address)
     constant, contents = constants(heap), all_contents(heap)
     assume_lookup(run, heap, address)
-    done = run.call(lambda: bool(heap.delete(address)))
+    done = run.answers(heap.delete, address)
     keeps_constants(run, heap, constant)
     if done:
         run.assert_goal("the law allows it", law.delete.allows(state, address=address))
@@ -273,7 +273,7 @@ def delete_makes_room(run: Run) -> None:
     address = run.point("address")
     page, was_large = address >> heap.page_shift, heap.large.has
     assume_lookup(run, heap, address)
-    if run.call(lambda: bool(heap.delete(address))):
+    if run.answers(heap.delete, address):
         kept = heap.slabs.has(page) & neg(was_large(page)) & (address != 0)
         room = heap.room.has(heap.slabs.slot_of(page), page)
         run.goals.clear()  # the goals of stand-ins are claimed in `delete.refines`

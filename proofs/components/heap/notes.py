@@ -85,7 +85,7 @@ def delete_refines(run: Run) -> None:
     heap, _ = unknown_code(run, knowing=())
     due, got, address = reserve_of(heap), heap.pages.got, run.any_number("address")
     assume_lookup(run, heap, address)
-    run.call(lambda: bool(heap.delete(address)))
+    run.answers(heap.delete, address)
     run.goals.clear()  # the goals of stand-ins are claimed in `delete.refines`
     if heap.pages.got is not got:  # a run was given back
         due = law.give_pages(due)
@@ -195,7 +195,7 @@ def get_keeps_notes_apart(run: Run) -> None:
 def delete_keeps_notes_apart(run: Run) -> None:
     heap, address, page = unknown_noted_heap(run), run.any_number("address"), run.point("page")
     assume_lookup(run, heap, address)
-    run.call(lambda: bool(heap.delete(address)))
+    run.answers(heap.delete, address)
     for other in (address >> heap.page_shift, heap.run_of.at(address >> heap.page_shift)):
         run.touch(("page", "later"), (page, other))
     assert_note_invariants(run, heap, page)

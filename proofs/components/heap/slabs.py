@@ -115,7 +115,7 @@ def give_refines(run: Run) -> None:
     offset = run.point("size")
     slot = offset >> layout.slot_shift
     allowed = bitmap_law.free.allows(before, frame=slot) & (slot << layout.slot_shift == offset)
-    if run.call(lambda: bool(slab.give(offset))):
+    if run.answers(slab.give, offset):
         run.assert_goal("an object that is taken starts there", allowed)
         assert_slab(run, slab, layout, bits, bitmap_law.free(before, slot))
         return
@@ -131,7 +131,7 @@ def is_taken_refines(run: Run) -> None:
     slot = offset >> layout.slot_shift
     is_object = (layout.first <= offset) & (slot < layout.slots) & (slot << layout.slot_shift == offset)
     taken = is_object & neg(before.is_free(slot))
-    run.assert_goal("the answer is right", taken if run.call(lambda: bool(slab.is_taken(offset))) else neg(taken))
+    run.assert_goal("the answer is right", taken if run.answers(slab.is_taken, offset) else neg(taken))
     assert_slab(run, slab, layout, bits, before)
 
 
@@ -146,7 +146,7 @@ def answers(name: str, claim: str, due: Callable[[SlabBitmap], Truth]) -> Obliga
         slab, bits = any_slab(run)
         layout, before = slab.layout, bits.state
         answer = due(bits)
-        run.assert_goal("the answer is right", answer if run.call(lambda: bool(getattr(slab, name)())) else neg(answer))
+        run.assert_goal("the answer is right", answer if run.answers(getattr(slab, name)) else neg(answer))
         assert_slab(run, slab, layout, bits, before)
 
     return body

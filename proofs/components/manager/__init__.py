@@ -14,7 +14,7 @@ from memoracle.proofs.components.manager.code import CODE
 from memoracle.proofs.components.manager.kernel_pages import PAGES
 from memoracle.proofs.components.manager.law import LAW
 from memoracle.proofs.components.manager.loops import CODE as LOOPS
-from memoracle.proofs.components.manager.start import starts_refines
+from memoracle.proofs.components.manager.start import machine_defaults, starts_refines
 from memoracle.proofs.components.manager.theorems import THEOREMS
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
@@ -24,6 +24,7 @@ def obligations() -> Iterator[Obligation]:
     yield from law_obligations.obligations(LAW)
     yield from THEOREMS
     yield from PAGES
+    yield machine_defaults
     yield starts_refines
     yield from CODE
     yield from LOOPS

@@ -15,8 +15,8 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function
 from memoracle.spec import kernel_pages as asked
 from memoracle.spec import manager as law
-from memoracle.spec import manager_pages
-from memoracle.spec.clauses import Number, Truth, when
+from memoracle.spec import manager_pages, manager_tables
+from memoracle.spec.clauses import Number, Truth, neg, when
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,26 @@ def each_page_has_one(run: Run) -> None:
     run.assert_goal("a frame is free", 0 < state.count)
 
 
+@proved("each-page-has-its-frame.counts-both", "theorem", "for one kernel page more one frame more is named")
+def counts_both(run: Run) -> None:
+    view, pages, frames = any_view(run), run.number("pages"), run.number("frames")
+    run.assert_goal("none is named for none", asked.each_page_has_its_frame(view, 0, 0))
+    one_more = asked.each_page_has_its_frame(view, pages + 1, frames + 1)
+    run.assert_goal("with one of both more", asked.each_page_has_its_frame(view, pages, frames) == one_more)
+
+
+@proved("gives-back-only-empty-tables.counts-both", "theorem", "a table may be given back for each that is empty")
+def gives_back_what_is_empty(run: Run) -> None:
+    given_back, empty = run.number("given_back"), run.number("empty")
+
+    def may_be(given_back: Number, empty: Number) -> Truth:
+        return manager_tables.gives_back_only_empty_tables(manager_tables.TakenTogether(given_back, empty))
+
+    run.assert_goal("none need be", may_be(0, empty))
+    run.assert_goal("none may be where none is empty", neg(may_be(given_back + 1, 0)))
+    run.assert_goal("with one of both more", may_be(given_back, empty) == may_be(given_back + 1, empty + 1))
+
+
 def any_view(run: Run) -> CallersView:
     """What a caller can see of any state that satisfies the invariants."""
     return view_of(any_state(LAW)(run))
@@ -98,6 +118,8 @@ PAGES = (
     tables_come,
     frames_suffice,
     each_page_has_one,
+    counts_both,
+    gives_back_what_is_empty,
     one_answer(proved, any_view, asked.each_page_has_its_frame, ["frames"]),
     one_answer(proved, any_view, asked.frees_them_whole, ["pages"]),
 )

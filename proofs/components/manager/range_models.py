@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from memoracle.proofs.components.manager.component_models import SharedState
 from memoracle.proofs.components.manager.law import MOST_PAGES
+from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import manager_pages, manager_ranges
@@ -17,7 +18,7 @@ from memoracle.spec.clauses import Number, Truth, implies, neg, when
 from memoracle.spec.kernel_half import process_has_64_bits
 
 
-class LawfulSpaces:
+class LawfulSpaces(Unasked):
     """Stands in for the ranges of all processes. has: whether a process has one; at first, if it is live."""
 
     def __init__(self, shared: SharedState) -> None:

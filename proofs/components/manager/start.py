@@ -28,6 +28,7 @@ from memoracle.proofs.components.manager.law import (
 )
 from memoracle.proofs.components.manager.range_models import LawfulBuddy
 from memoracle.proofs.components.manager.symbolic_manager import attributes
+from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.loops import Iterates, cut
 from memoracle.proofs.symbolic.values import Property, record_of
@@ -36,7 +37,7 @@ from memoracle.spec import paging
 from memoracle.spec.clauses import Number, Truth
 
 
-class ReservedPieces:
+class ReservedPieces(Unasked):
     """Stands in for the reserved pieces of the kernel's range, of any number: a first page and pages each.
 
     current: the piece that is to be fixed next; None after it was.  left: whether some were not read yet.
@@ -131,7 +132,16 @@ def memory_map(run: Run) -> object:
     """None, a memory map without records, or one that the manager cannot read, because only boot may."""
     if not run.decide(z3.Bool("there is a memory map")):
         return None
-    return object() if run.decide(z3.Bool("it has records")) else []
+    return Unasked() if run.decide(z3.Bool("it has records")) else []
+
+
+@proved(
+    "machine.defaults", "refinement", "without a word about them a machine has no reserved pieces, and no direct map"
+)
+def machine_defaults(run: Run) -> None:
+    machine = code.Machine(2, ((0, 1),), 1, Layout(40, 0), 0, 0, 0)
+    run.assert_goal("no piece is reserved", machine.reserved == ())
+    run.assert_goal("no page is one of a direct map", machine.direct_end <= machine.direct_start)
 
 
 @proved("starts.refines", "refinement", "the code starts as the law says, on what boot makes of the memory map")
@@ -155,7 +165,7 @@ def starts_refines(run: Run) -> None:
     records = memory_map(run)
     layout = record_of(Layout, start.physical_bits, start.pat_register)
     depths = [run.number(f"{of}_depth") for of in ("kernel", "process")]
-    never_free = object()  # boot alone reads it
+    never_free = Unasked()  # boot alone reads it
     sizes = start.reach, never_free, level, layout, start.kernel_start, *depths
     machine = record_of(code.Machine, *sizes, pieces, *direct)
     manager = run.call(code.Manager, machine, records)

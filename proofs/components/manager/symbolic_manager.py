@@ -24,7 +24,7 @@ from memoracle.proofs.components.manager.law import (
 )
 from memoracle.proofs.components.manager.range_models import LawfulSpaces, is_frame
 from memoracle.proofs.obligations.obligation import Obligation
-from memoracle.proofs.symbolic.containers import Map, Set
+from memoracle.proofs.symbolic.containers import Map, Set, Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import record_of
 from memoracle.spec import bitmap, manager_law, paging
@@ -47,7 +47,7 @@ ALWAYS = (
 )
 
 
-class Reserved:
+class Reserved(Unasked):
     """Stands in for what a machine has reserved of its frames and of its range, which only the constructor reads."""
 
 

@@ -131,7 +131,7 @@ def map_refines(run: Run, level: int) -> None:
     symbolic = unknown_code(run, any_reading(run), level)
     process, virtual = any_place(run)
     shown, leaf = any_leaf(run)
-    done = run.call(lambda: bool(symbolic.code.map(process, virtual, leaf)))
+    done = run.answers(symbolic.code.map, process, virtual, leaf)
     values = {"process": process, "virtual": virtual, **shown}
     may = law.map_page.allows(symbolic.mappings, **values)
     if not done:
@@ -245,7 +245,7 @@ GIVES_BACK = frames_are_accounted_for(
 def create_refines(run: Run, level: int) -> None:
     symbolic = unknown_code(run, any_reading(run), level)
     process, _ = any_place(run)
-    done = run.call(lambda: bool(symbolic.code.create(process)))
+    done = run.answers(symbolic.code.create, process)
     may = law.begin.allows(symbolic.mappings, process=process)
     if not done:
         run.assert_goal(
@@ -274,6 +274,8 @@ def starts_refines(run: Run, level: int) -> None:
     kept = (paging.frames, paging.halves, paging.layout, paging.leaf_level, *(getattr(paging, each) for each in KEPT))
     run.assert_goal("it keeps what it is built on", all(one is other for one, other in zip(kept, given, strict=True)))
     run.assert_goal("a page has the bytes that a leaf of its level maps", bool(paging.page_shift == PAGE_SHIFTS[level]))
+    plain = run.call(Paging, *given[:5])
+    run.assert_goal("without a word about it there is no direct map", plain.direct_start == plain.direct_end == 0)
     own = {"memory": {}, "uses": {}, "roots": {0: 0}, "mapped": {0: set()}}
     run.assert_goal("there are no tables, and no frame has uses", not paging.memory and not paging.uses)
     run.assert_goal("only the kernel lives, with its PML4 in frame 0", paging.roots == own["roots"])

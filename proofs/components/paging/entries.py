@@ -15,7 +15,7 @@ from memoracle.proofs.components import pat
 from memoracle.proofs.obligations.law_obligations import short
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
 from memoracle.proofs.symbolic.values import record_of
 from memoracle.spec import addresses, pte_theorems
 from memoracle.spec import pat as pat_law
@@ -201,7 +201,15 @@ def present_where_used(run: Run) -> None:
     run.assert_goal("the processor reads it as present", implies(used, law.present_is_read(None, True, value)))
 
 
+@proved(
+    "address-has-64-bits.just-these", "theorem", "an address is refused just if something is left beyond its 64 bits"
+)
+def address_has_64_bits(run: Run) -> None:
+    address = run.fresh("address", -HIGHEST, 2 * HIGHEST)  # of a negative number ones are left
+    run.assert_goal("it has as many", addresses.address_has_64_bits(None, address) == (address >> 64 == 0))
+
+
 def obligations() -> Iterator[Obligation]:
     yield from map(theorem, (*pte_theorems.THEOREMS, *addresses.THEOREMS))
     yield from (encode_refines, decode_refines, encode_then_decode, decode_then_encode, reserved_bits_are_refused)
-    yield from (is_leaf_refines, bits_refine, present_where_used)
+    yield from (is_leaf_refines, bits_refine, present_where_used, address_has_64_bits)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from memoracle.impl import paging as code
 from memoracle.impl.pte import ENTRIES, Fields, Layout
-from memoracle.proofs.symbolic.containers import Keyed, Set
+from memoracle.proofs.symbolic.containers import Keyed, Set, Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import number
 from memoracle.proofs.symbolic.values import Function, Property, Relation, Table
@@ -47,7 +47,7 @@ class FrameSupply:
         return True
 
 
-class Halves:
+class Halves(Unasked):
     """Stands in for the kernel half with no update in flight: a write to an upper entry reaches the PML4s of all."""
 
     def __init__(self, run: Run, lives: Property, top: Table) -> None:
@@ -91,7 +91,7 @@ class Halves:
         return True
 
 
-class Pml4:
+class Pml4(Unasked):
     """Stands in for the PML4 of one process, which is only read."""
 
     def __init__(self, half: Halves, process: Number) -> None:
@@ -152,7 +152,7 @@ class PageSet(Set):
         self.sets.member = lambda other, item: when(other == key, has(item), others(other, item))
 
 
-class CollectedList:
+class CollectedList(Unasked):
     """Stands in for a list of numbers of any length and in any order. times: how often it has a number."""
 
     def __init__(self, times: Function) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memoracle.proofs.components.runs import code as runs_code
-from memoracle.proofs.components.runs import given_runs, place_set, run_index, zones
+from memoracle.proofs.components.runs import given_runs, index_start, place_set, run_index, run_lists, zones
 from memoracle.proofs.components.runs import law as runs_law
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
@@ -17,7 +17,9 @@ def obligations() -> Iterator[Obligation]:
     yield from law_obligations.obligations(LAW)
     yield from runs_law.LAWS
     yield from given_runs.LAWS
+    yield from run_lists.LAWS
     yield from run_index.CODE
+    yield index_start.start_refines
     yield from place_set.CODE
     yield from runs_code.CODE
     yield from zones.CODE

@@ -46,7 +46,7 @@ def refines(name: str, operation: Operation) -> Obligation:
         runs, state = unknown_code(run)
         first, count, place = run.any_number("place"), run.any_number("count"), run.point("place")
         state.free_below(state.next_free(first))
-        if run.call(lambda: bool(getattr(runs, name)(first, count))):
+        if run.answers(getattr(runs, name), first, count):
             allowed = operation.allows(state, first=first, count=count, place=place)
             run.assert_goal("the law allows it", allowed)
             is_the_laws(run, runs, operation(state, first, count))
@@ -65,7 +65,7 @@ def refines(name: str, operation: Operation) -> Obligation:
 def asked_refines(run: Run) -> None:
     runs, state = unknown_code(run)
     place = run.any_number("place")
-    is_free, exists = (run.call(lambda ask=ask: bool(ask(place))) for ask in (runs.is_free, runs.exists))
+    is_free, exists = (run.answers(ask, place) for ask in (runs.is_free, runs.exists))
     run.assert_goal("whether a place is free", law.tells_whether_free(state, place, is_free))
     run.assert_goal("whether a place exists", law.tells_whether_it_exists(state, place, exists))
     count = run.call(runs.count)

@@ -74,7 +74,7 @@ def add_refines(run: Run) -> None:
     def meets(place: Number) -> Truth:
         return (first <= place) & (place < last) & due.has(place)
 
-    if run.call(lambda: bool(found.add(first, last))):
+    if run.answers(found.add, first, last):
         run.assert_goal("it succeeds only if they lie among all places", lie)
         run.assert_goal("it succeeds only if none is in the set", neg(meets(place)))
         is_the_set(run, found, before, added(due, first, last), place, other)
@@ -93,7 +93,7 @@ def remove_refines(run: Run) -> None:
     place, other = run.point("place"), run.point("place")
     look_at(due, first, last, place, other)
     may = (0 <= first) & (first < last) & (last <= due.next_out(first))
-    if run.call(lambda: bool(found.remove(first, last))):
+    if run.answers(found.remove, first, last):
         run.assert_goal("it succeeds only if there are such places, and all are in the set", may)
         is_the_set(run, found, before, removed(due, first, last), place, other)
         return
@@ -109,7 +109,7 @@ def asked_refines(run: Run) -> None:
     first, last, before = run.any_number("place"), run.any_number("place"), contents(found)
     place = run.point("place")
     look_at(due, first, place)
-    covers = run.call(lambda: bool(found.covers(first, last)))
+    covers = run.answers(found.covers, first, last)
     may = (0 <= first) & (first < last) & (last <= due.next_out(first))
     run.assert_goal("whether all of them are in the set", may if covers else neg(may))
     most = run.call(found.most)

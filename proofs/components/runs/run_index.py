@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from memoracle.impl.run_index import RunIndex
-from memoracle.proofs.abstraction.distinct import share
 from memoracle.proofs.components.runs.law import MOST_PLACES
 from memoracle.proofs.components.runs.symbolic_run_index import (
     ATTRIBUTES,
@@ -284,7 +283,7 @@ def put_refines(run: Run) -> None:
     points = run.point("level"), run.point("level"), run.point("place")
     cut(run, index, "_tell_parent", lambda level, place: Telling(index, place, points))
     lies = (0 <= place) & (place < index.places) & (0 <= length) & (length <= index.places - place)
-    if not run.call(lambda: bool(index.put(place, length))):
+    if not run.answers(index.put, place, length):
         run.assert_goal("it fails only if the run does not lie among the places", neg(lies))
         untouched(run, without_steps(index, "_tell_parent"), before)
         return
@@ -343,27 +342,6 @@ def together_refines(run: Run) -> None:
     run.assert_goal("what is together stays together", parts_stay_together(level, higher, place, other))
 
 
-@proved("index.depth.refines", "refinement", "the tree of an index is as deep as its places need", integers=False)
-def depth_refines(run: Run) -> None:
-    places = run.number("places", 1, MOST_PLACES)
-    depth = run.call(lambda: (places - 1).bit_length())
-    run.assert_goal("its highest block has all places", (places - 1 >> depth == 0) & (depth <= DEEPEST))
-
-
-@proved(
-    "index.start.refines", "refinement", "a new index notes nothing, whatever its depth, and has its own containers"
-)
-def start_refines(run: Run) -> None:
-    for places in (1, *(each for depth in range(DEEPEST) for each in ((1 << depth) + 1, 2 << depth))):
-        index, other = RunIndex(places), RunIndex(places)
-        run.assert_goal("it has the attributes that proofs compare", vars(index).keys() == ATTRIBUTES)
-        run.assert_goal("it has as many places as asked for", index.places == places)
-        run.assert_goal("its highest block has all places", index.depth == (places - 1).bit_length())
-        run.assert_goal("it has a dictionary for each level", len(index.longest) == index.depth + 1)
-        run.assert_goal("nothing is noted", not any(index.longest))
-        run.assert_goal("no two containers are one", not share(index, other))
-
-
 def of_any_runs(run: Run) -> tuple[SymbolicRunIndex, tuple[object, ...]]:
     """An index of any runs, and what it has."""
     index = unknown_index(run)
@@ -386,6 +364,4 @@ CODE = (
     put_refines,
     blocks_refine,
     together_refines,
-    depth_refines,
-    start_refines,
 )

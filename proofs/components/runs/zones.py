@@ -17,6 +17,7 @@ from memoracle.proofs.components.runs.law import LAW, PLACE, SORTS
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.obligations.obligation import Claims
+from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.proofs.symbolic.values import Relation, record_of
@@ -53,7 +54,7 @@ class LawfulRuns:
         return found
 
 
-class Named:
+class Named(Unasked):
     """Stands in for the list of the zones that a request names: whether each was seen is known."""
 
     NOTES = ("current",)
@@ -179,6 +180,8 @@ def allocate_refines(run: Run) -> None:
         run.assert_goal("it fails only if none of the zones named can serve", neg(may_give))
         law_obligations.same_state(run, LAW, runs.state, state)
         return
+    if not isinstance(found, tuple):
+        run.assert_goal("the answer is a zone and a place", False)
     zone, given = found
     run.assert_goal(
         "the law allows it", law.allocate.allows(state, start=zone.start, end=zone.end, first=given, **asked)

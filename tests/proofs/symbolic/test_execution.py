@@ -99,3 +99,22 @@ def test_what_is_assumed_is_assumed_from_there_on() -> None:
         run.assume_for_all(("item",), holds)
 
     assert verdict(body) == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("code", "is_truth"),
+    [
+        (lambda asked: asked < 5, True),
+        (lambda asked: True, True),
+        (lambda asked: 1 * (asked < 5), False),
+        (lambda asked: 1, False),
+        (lambda asked: asked, False),
+        (lambda asked: None, False),
+    ],
+)
+def test_an_answer_that_is_no_truth_is_refuted(code: Callable[[Any], object], is_truth: bool) -> None:
+    def body(run: Run) -> None:
+        asked = run.fresh("asked", 0, 9)
+        run.answers(code, asked)
+
+    assert all(not run.goals for run in explore({}, body)) == is_truth
