@@ -92,6 +92,17 @@ def test_wrong_arguments_are_exceptions(tmp_path: Path) -> None:
         memoracle.prove(["bitmaps"])
 
 
+def test_check_of_a_log_that_begins_with_the_machine() -> None:
+    log, memory_map = ROOT / "examples" / "boot-kmem.txt", ROOT / "tests" / "data" / "e820" / "qemu-4g.txt"
+    mid_run = memoracle.check(log)
+    assert (mid_run.verdict, mid_run.level) == ("conforms", "safe")
+    for trace in (log, log.read_text().splitlines()):
+        found = memoracle.check(trace, from_boot=True, memory_map=memory_map)
+        assert (found.verdict, found.level, [each.line for each in found.divergences]) == ("diverges", "legal", [11])
+    with pytest.raises(ValueError, match=r"^from_boot: it needs a memory_map$"):
+        memoracle.check(log, from_boot=True)
+
+
 @pytest.mark.parametrize("line", [1, None, 1.5, ["op"], (b"{}",)])
 @pytest.mark.parametrize("before", [[], [HEADER], [HEADER, ALLOCATED]])
 def test_what_is_no_line_is_an_exception(before: list[Any], line: object) -> None:

@@ -204,3 +204,22 @@ def test_logs_of_real_machines(capsys: pytest.CaptureFixture[str], path: Path) -
 def test_empty_log(check_log: Answer) -> None:
     status, document, _ = check_log(["# tracer: nop"])
     assert (status, document["verdict"]) == (4, "nothing")
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ([alloc(16), alloc(16), free(16), free(16), free(16)], [2, 5]),
+        ([alloc(16), alloc(16), alloc(16), *[free(16)] * 4], [2, 3, 7]),
+        ([alloc(16, 2), alloc(17), free(16, 2), free(17), free(17)], [2, 5]),
+        ([alloc(16, 2), alloc(17), free(17), free(16, 2), free(17)], [2, 5]),
+        ([alloc(20), alloc(16, 4), free(20), free(16, 4), free(20)], [2, 5]),
+        ([alloc(20), alloc(16, 4), free(16, 4), free(20), free(20)], [2, 5]),
+        ([alloc(0x101, 1), free(0x101, 1), free(0x101, 1)], [1, 3]),
+        ([alloc(16), LOST, alloc(16), alloc(16), LOST, free(16), free(16)], [4, 7]),
+    ],
+)
+def test_what_follows_from_a_fault_is_not_named(check_log: Answer, lines: list[str], named: list[int]) -> None:
+    """Each owner of a block gives it back; one free more is a fault of its own."""
+    _, document, _ = check_log(lines, "--keep-going")
+    assert [found["line"] for found in document["divergences"]] == named
