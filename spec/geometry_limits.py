@@ -54,9 +54,9 @@ def refuse_impossible_paging(geometry: Keys) -> None:
     bits = geometry.physical_address_bits
     require(bits in PHYSICAL_ADDRESS_BITS, "physical_address_bits", f"{bits} is not between 32 and 52")
     pat = Pat(geometry.pat_register)
-    require(bool(register_has_64_bits(pat)), "pat_register", f"{pat.register:#x} is no 64-bit value")
+    require(bool(register_has_64_bits(pat)), "pat_register", f"{pat.register:#x} is not a 64-bit value")
     for index in INDEXES:
-        fault = f"entry {index} holds {type_at(pat.register, index):#x}, which is no memory type"
+        fault = f"entry {index} holds {type_at(pat.register, index):#x}, which is not a memory type"
         require(bool(entries_are_types(pat, index)), "pat_register", fault)
 
 
@@ -154,11 +154,11 @@ def refuse_impossible_pieces(
     taken = 0
     for piece in sorted(pieces, key=lambda piece: piece.page):
         first, last = piece.page, piece.page + piece.pages - 1
-        require(any_pages or is_power_of_two(piece.pages), field, f"{piece.pages} pages are no power of two")
+        require(any_pages or is_power_of_two(piece.pages), field, f"{piece.pages} pages are not a power of two")
         require(piece.pages > 0, field, "a piece has no pages")
         require(first >= 0 and last < area.pages, field, f"pages {first} to {last} are not in the range")
         multiple = any_pages or (first_page + first) % piece.pages == 0
-        require(multiple, field, f"page {first} is no multiple of its {piece.pages} pages")
+        require(multiple, field, f"page {first} is not a multiple of its {piece.pages} pages")
         require(first >= taken, field, f"page {first} is reserved twice")
         taken = last + 1
 
@@ -176,7 +176,7 @@ def refuse_too_many_blocks(geometry: Keys) -> None:
 
 def refuse_misplaced(field: str, area: Range, page_size: int) -> None:
     require(area.pages > 0, field, "it has no pages")
-    require(area.start % page_size == 0, field, f"{area.start:#x} is no multiple of the page size, {page_size:#x}")
+    require(area.start % page_size == 0, field, f"{area.start:#x} is not a multiple of the page size, {page_size:#x}")
 
 
 def refuse_impossible_direct_map(geometry: Keys) -> None:
@@ -202,7 +202,7 @@ def refuse_impossible_heap(geometry: Keys) -> None:
         smaller = size
     alignment = geometry.heap_alignment
     if isinstance(alignment, int):
-        require(is_power_of_two(alignment), "heap_alignment", f"{alignment} is no power of two")
+        require(is_power_of_two(alignment), "heap_alignment", f"{alignment} is not a power of two")
     else:
         require(alignment == NATURAL, "heap_alignment", f"neither {NATURAL!r} nor a number of bytes")
     arena = geometry.heap_arena

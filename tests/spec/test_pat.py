@@ -45,7 +45,7 @@ def test_what_linux_looks_up() -> None:
 def test_other_bytes_are_refused(kind: int, index: int) -> None:
     register = 0x0007040600070406 & ~(0xFF << 8 * index) | kind << 8 * index
     assert not code.accepts(register)
-    with pytest.raises(GeometryError, match=f"entry {index} holds {kind:#x}, which is no memory type"):
+    with pytest.raises(GeometryError, match=f"entry {index} holds {kind:#x}, which is not a memory type"):
         geometry_from({"pat_register": register})
 
 

@@ -237,7 +237,7 @@ def test_a_buddy_range_begins_at_any_page_and_has_any_number() -> None:
     geometry = geometry_from({"process_range": process, "process_reserved": [{"page": 1, "pages": 4}]})
     assert geometry.process_range == Range(0x600000, 13)
     assert geometry.process_range.root(1 << 21) == Range(0, 16)
-    with pytest.raises(GeometryError, match="no multiple of its 4 pages"):  # as addresses are
+    with pytest.raises(GeometryError, match="not a multiple of its 4 pages"):  # as addresses are
         geometry_from({"process_range": process, "process_reserved": [{"page": 4, "pages": 4}]})
 
 
