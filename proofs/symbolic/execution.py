@@ -93,11 +93,15 @@ class Run(HypothesisPool):
 
         def answered() -> bool:
             answer = code(*arguments)
-            if not isinstance(answer, bool | SymbolicBool):
-                self.assert_goal("the answer is a truth", False)
+            self.assert_truth(answer)
             return bool(answer)
 
         return self.call(answered)
+
+    def assert_truth(self, answer: object) -> None:
+        """Claims that an answer is a truth, as no number is one."""
+        if not isinstance(answer, bool | SymbolicBool):
+            self.assert_goal("the answer is a truth", False)
 
     @contextmanager
     def reading_law(self) -> Iterator[None]:

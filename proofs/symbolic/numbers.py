@@ -307,8 +307,12 @@ def symbolic(value: Formula) -> SymbolicBool:
 
 
 def truth(value: object) -> z3.BoolRef:
-    """The solver's term for a truth of either kind."""
-    return value.z if isinstance(value, SymbolicBool) else z3.BoolVal(bool(value))
+    """The solver's term for a truth of either kind; raises TypeError for a number, though it may be equal to one."""
+    if isinstance(value, bool):
+        return z3.BoolVal(value)
+    if not isinstance(value, SymbolicBool):
+        raise TypeError(f"{value!r} is no truth")
+    return value.z
 
 
 def shift(by: Symbolic) -> Symbolic:

@@ -239,7 +239,7 @@ def hotplug_refines(run: Run) -> None:
     found = searching(run)
     first, last = run.any_number("first"), run.any_number("last")
     cut(run, bitmap, "_reopen", lambda word: Reopening(bitmap, word, last))
-    done = run.call(bitmap.hotplug, first, last)
+    done = run.answers(bitmap.hotplug, first, last)
     now, asked = without_attribute(bitmap, "_reopen"), {"first": first, "last": last}
     if done:
         frame = run.point("frame")

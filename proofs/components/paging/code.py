@@ -191,6 +191,7 @@ def unmap_refines(run: Run, level: int) -> None:
     run.assert_goal("it answers the frame", unmapped.frame << symbolic.mappings.page_shift == physical)
     after = law.unmap(symbolic.mappings, process, virtual)
     unused = law.is_use(after, virtual, physical) & (after.uses(physical) == 0)
+    run.assert_truth(unmapped.last)
     run.assert_goal("it answers whether that was the last use", unused == unmapped.last)
     assert_tables_are_trees(run, symbolic, without_deleted_tables(symbolic), climbs=level == 1)
     assert_mappings(run, symbolic, after, expected_leaf(symbolic, process, virtual, 0))

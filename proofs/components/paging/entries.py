@@ -132,6 +132,8 @@ def decode_refines(run: Run) -> None:
     if fields is None:
         run.assert_goal("it fails only if the law says so", neg(allowed & sure))
         return
+    for flag in ("present", "writable", "user", "leaf"):
+        run.assert_truth(getattr(fields, flag))
     run.assert_goal("the law allows it", allowed)
     run.assert_goal("each field is what the processor reads", is_read(state, fields, value, level))
     run.assert_goal("the law says that what was decoded must succeed", sure)
@@ -183,6 +185,7 @@ def reserved_bits_are_refused(run: Run) -> None:
 def is_leaf_refines(run: Run) -> None:
     value, level = run.number("value"), one_of_the_levels(run)
     answer = run.call(code.is_leaf, value, level)
+    run.assert_truth(answer)
     run.assert_goal("it is one if the processor reads it as one", answer == law.is_leaf(value, level))
 
 

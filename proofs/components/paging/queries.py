@@ -41,6 +41,8 @@ def attributes_refines(run: Run, level: int) -> None:
     if found is None:
         run.assert_goal("nothing is mapped there", nothing_to_find(symbolic, process, virtual))
     else:
+        for flag in found[1:]:
+            run.assert_truth(flag)
         answer = (found.cache, *(when(flag, 1, 0) for flag in found[1:]))
         right = law.attributes_are_the_mappings(symbolic.mappings, process, virtual, *answer)
         run.assert_goal("they are those of the page, as the walk combines them", right)
@@ -51,7 +53,7 @@ def attributes_refines(run: Run, level: int) -> None:
 def is_shown_refines(run: Run) -> None:
     symbolic = unknown_code(run, any_reading(run))
     frame = run.any_number("table")
-    shown = run.call(symbolic.code.is_shown, frame)
+    shown = run.answers(symbolic.code.is_shown, frame)
     has_uses = 0 < symbolic.mappings.uses(frame << symbolic.mappings.page_shift)
     run.assert_goal("a frame is shown if and only if it has uses", has_uses if shown else neg(has_uses))
     assert_unchanged(run, symbolic)
