@@ -15,8 +15,9 @@ ALWAYS = (
     "randomised tests",
     "the stand-ins for containers and components, that they behave as these, or do no more than what the components' "
     "own proofs say; each held against the real one by a randomised test: " + stand_ins.said(),
-    "the domain: numbers that an object holds have 64 bits, there are at most 2^52 frames, an address range is at most "
-    "2^52 pages, and a heap's pages have 2^6 to 2^30 bytes; nothing is said beyond",
+    "the domain: numbers that an object holds have 64 bits, those that a caller passes lie between -2^64 and 2^65, "
+    "there are at most 2^52 frames, an address range is at most 2^52 pages, and a heap's pages have 2^6 to 2^30 bytes; "
+    "beyond, only some numbers are tried",
     "kernel_half: that a kernel takes each step of an update, a creation and an exit as one, under its lock",
     "what was answered in earlier runs and kept, as far as a report says that it is from the cache",
     "Python itself, and the containers that the reference uses (array, bisect, sortedcontainers)",

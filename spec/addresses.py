@@ -38,7 +38,8 @@ def halves_are_canonical(s: object, address: Number) -> Truth:
 
 @clause("entries 256 to 511 map the canonical addresses from 0xFFFF800000000000 up, and no others")
 def upper_entries_start_there(s: object, address: Number) -> Truth:
-    return implies(is_canonical(address), (256 <= top_index(address)) == (0xFFFF800000000000 <= address))
+    is_upper = (256 <= top_index(address)) & (top_index(address) <= 511)
+    return implies(is_canonical(address), is_upper == (0xFFFF800000000000 <= address))
 
 
 THEOREMS = (halves_are_canonical, upper_entries_start_there)

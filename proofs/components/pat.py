@@ -10,7 +10,7 @@ from memoracle.proofs.obligations.law_answers import one_answer
 from memoracle.proofs.obligations.law_obligations import short
 from memoracle.proofs.obligations.obligation import Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
 from memoracle.spec import pat as law
 from memoracle.spec.clauses import Clause, Number, Truth, implies, neg
 
@@ -120,9 +120,19 @@ def selecting(run: Run, owner: object) -> None:
     run.replace(owner, "select", stand_in)
 
 
+@proved("reads-the-register.is-what-it-holds", "theorem", "a value may be read if each byte of it is the register's")
+def reads_what_it_holds(run: Run) -> None:
+    state, value = any_table(run), run.fresh("value", -HIGHEST, 2 * HIGHEST)
+    same: Truth = value >> 64 == 0  # a register has no more; of a negative number ones are left
+    for index in law.INDEXES:
+        same = same & (law.type_at(value, index) == law.type_at(state.register, index))
+    run.assert_goal("it is read if it is the same in each entry", law.reads_the_register(state, value) == same)
+
+
 def obligations() -> Iterator[Obligation]:
     yield from map(theorem, law.THEOREMS)
     yield one_answer(proved, any_table, law.tells_the_type, ["kind"])
     yield one_answer(proved, any_table, law.reads_the_register, ["value"])
+    yield reads_what_it_holds
     yield decodes_as_at_reset
     yield from (accepts_refines, decode_refines, select_refines, select_then_decode)

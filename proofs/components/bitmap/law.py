@@ -103,6 +103,15 @@ def reserve_goes_on(run: Run) -> None:
     )
 
 
+@proved("reserve.is-allowed-where-each-is", "theorem", "frames may be reserved, one or more, if each may be allocated")
+def reserve_is_allowed(run: Run) -> None:
+    state, (first, last, frame) = any_state(LAW)(run), (run.point("frame") for _ in range(3))
+    each = implies((first <= frame) & (frame < last), law.allocate.allows(state, frame=frame))
+    allowed = law.reserve.allows(state, first=first, last=last, frame=frame)
+    run.assert_goal("it is allowed if it is of each", implies((first < last) & each, allowed))
+    run.assert_goal("of no frame it is not", implies(last <= first, neg(allowed)))
+
+
 @proved("reserve.allocates-each", "invariant", "reserving frames is allocating each of them")
 def reserve_allocates_each(run: Run) -> None:
     state, first, last, frame = unknown(run), run.point("first"), run.point("last"), run.point("frame")
@@ -197,6 +206,7 @@ LAWS = (
     reserve_begins,
     reserve_goes_on,
     reserve_allocates_each,
+    reserve_is_allowed,
     add_takes_nothing_away,
     trusting_counts,
     trusting_must_free,

@@ -96,6 +96,14 @@ def halve_divides_one_run(run: Run) -> None:
     run.assert_goal("what else was given is as it was", implies(other, after.given(place) == before.given(place)))
 
 
+@proved("halve-after-give", "theorem", "a run of an even number of places may be halved as soon as it was given")
+def halve_after_give(run: Run) -> None:
+    _, after, first, count = given(run)
+    half = run.point("half")
+    run.assume(count == half + half)
+    run.assert_goal("it may be halved", law.halve.allows(after, first=first, half=half))
+
+
 @proved("halve.moves-no-place", "theorem", "to halve a run frees nothing, and hands out nothing")
 def halve_moves_no_place(run: Run) -> None:
     before, after, _, _ = halved(run)
@@ -147,6 +155,7 @@ LAWS = (
     *(kept_by_halving(clause) for clause in law.INVARIANTS),
     halve_divides_one_run,
     halve_moves_no_place,
+    halve_after_give,
     free_whole_after_halve,
     free_whole_is_a_free,
     free_whole_restores,
