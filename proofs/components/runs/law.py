@@ -129,7 +129,15 @@ def runs_are_disjoint(run: Run) -> None:
         run.assert_goal("no place is in both", implies(operation.allows(after, **values), neg(both)))
 
 
+@proved("is-free.is-asked-of-each-place", "theorem", "what may be asked for is a place that may be added, and no other")
+def asked_of_each_place(run: Run) -> None:
+    state, place = any_state(LAW)(run), run.any_number("place")
+    may_be_added = law.run_lies_in_reach(state, place, 1)
+    run.assert_goal("it is a place", law.is_free.allows(state, place=place) == may_be_added)
+
+
 LAWS = (
+    asked_of_each_place,
     *(undone(operation) for operation in (law.allocate, law.reserve)),
     free_leaves_the_rest,
     runs_are_disjoint,
