@@ -5,7 +5,7 @@ from __future__ import annotations
 PARTS = {
     "buddy": ("blocks", "buddy"),
     "paging": ("pte", "pte_theorems", "tables", "paging", "paging_theorems"),
-    "heap": ("slab", "heap", "heap_room"),
+    "heap": ("slab", "heap", "heap_room", "arena"),
     "runs": ("run_index", "place_set", "runs", "given_runs", "run_lists", "zones"),
     "manager": (
         "manager",
@@ -24,7 +24,7 @@ BUILT_ON = {
     "runs": ("bitmap",),
     "paging": ("bitmap", "kernel_half", "pat"),
     "manager": ("bitmap", "buddy", "kernel_half", "paging", "pat"),
-    "heap": ("bitmap",),
+    "heap": ("bitmap", "runs"),
 }
 
 

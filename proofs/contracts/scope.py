@@ -306,7 +306,7 @@ SCOPES: Mapping[str, Scope] = {
             "alignment": (1, 24, 128),
             "Heap.new.size": (-5, 0, 16, 17, 64, 65),
             "Heap.resize.size": (-5, 0, 16, 65),
-            "Heap.resize.address": (0, 72, 80, 128, 192),
+            "Heap.resize.address": (0, 80, 128, 192),
             "Heap.slot_for.size": (-2, 0, 1, 15, 16, 17, 64, 65),
             "Heap.slot_for.alignment": (1, 16, 32, 128),
             "address": (-16, 0, 8, *range(64, 256, 16), 72, 100, 1 << 64),
@@ -320,6 +320,18 @@ SCOPES: Mapping[str, Scope] = {
             "alignment": (1, 128),
             "size": (16,),
         },
+    ),
+    "arena": Scope(
+        "arenas of up to four pages of 4 bytes, with and without a part of a page, one from address 0 on",
+        {
+            "start": (-4, 0, 5, 8),
+            "end": (0, 8, 16, 23),
+            "page_shift": (2,),
+            "pages": range(-1, 5),
+            "Arena.free_pages.pages": (0, 1, 2),
+            "address": (-4, 4, 8, 10, 12),
+        },
+        {"start": (0, 5), "end": (8, 23), "pages": (1, 2), "Arena.free_pages.pages": (1, 2)},
     ),
     "run_index": Scope(
         "runs of one and two places among four, arguments past either end",

@@ -218,11 +218,25 @@ def aligned_pages_are_near(
     return implies(alignment_is_a_power_of_two(places, alignment) & (page < 1 << 64 - page_shift), due)
 
 
+def pages_divide_addresses(places: Places, page_shift: Number, block: Number, page: Number) -> Truth:
+    """An address lies before the first byte of a page if and only if its own page lies before that."""
+    known = (0 <= block) & (block <= HIGHEST) & (0 <= page) & (page <= 1 << 64 - page_shift)
+    return implies(known, (page <= places.page(block)) == (page << page_shift <= block))
+
+
+def pages_follow_addresses(places: Places, page_shift: Number, block: Number, page: Number) -> Truth:
+    """An address rounded up to a page is no later than a page if and only if the address is not."""
+    rounded = block + (1 << page_shift) - 1 >> page_shift
+    return implies(page <= 1 << 64 - page_shift, (rounded <= page) == (block <= page << page_shift))
+
+
 ARITHMETIC: dict[Condition, tuple[str, ...]] = {
     pages_have_sizes: (),
     addresses_have_parts: ("any", "shift"),
     other_numbers_have_no_page: ("any",),
     pages_begin_at_addresses: ("page",),
+    pages_divide_addresses: ("any", "page"),
+    pages_follow_addresses: ("block", "page"),
     bytes_need_pages: ("size",),
     pages_are_counted: ("block", "size"),
     bytes_lie_in_pages: ("size", "pages"),

@@ -25,7 +25,7 @@ from memoracle.proofs.components.heap.getting import GetStandIn, get_refines
 from memoracle.proofs.components.heap.invariants import WHERE_BLOCKS_LIE
 from memoracle.proofs.components.heap.layouts import heads_of_layouts
 from memoracle.proofs.components.heap.models import is_in_run
-from memoracle.proofs.components.heap.places import aligned_blocks, assume_lookup, assume_new_block
+from memoracle.proofs.components.heap.places import aligned_blocks, assume_arena, assume_lookup, assume_new_block
 from memoracle.proofs.components.heap.symbolic_heap import (
     SymbolicHeap,
     constants,
@@ -140,6 +140,7 @@ def new_refines(run: Run) -> None:
         is_the_laws(run, heap, state)
         return
     assume_new_block(run, heap, state, size, alignment, address)
+    assume_arena(run, heap, address, size)
     touch_runs_at(run, heap, run_of, address)
     for due in (alignment, law.alignment_of(state, size)):
         points = {"size": size, "alignment": due, "address": address}

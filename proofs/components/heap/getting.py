@@ -69,7 +69,7 @@ class GetStandIn:
         run.assert_and_assume("some pages are asked for", (1 <= pages) & (pages <= MOST_ASKED))
         with run.reading_law():
             page = run.point("page")
-            heap.pages.becomes(Source(run, heap.page_shift, *any_runs(run, "-later")))
+            heap.pages.becomes(heap.pages.with_runs(*any_runs(run, "-later")))
             heap.notes.has, heap.notes.at = run.relation("noted-later", "page"), run.function("note-later", "page")
             kept, new = after_getting(run, heap, before, pages)
             known = HeapPages(heap.pages.copy(), heap.page_shift)

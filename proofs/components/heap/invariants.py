@@ -28,9 +28,9 @@ def runs_are_apart(heap: HasPages, page: Number, later: Number) -> Truth:
 
 
 def runs_have_addresses(heap: HasPages, page: Number) -> Truth:
-    """A run of pages lies between page 1 and the end of the addresses."""
+    """A run of pages lies among those that the source has."""
     source = heap.pages
-    fits = (1 <= page) & (1 <= source.length(page)) & (page + source.length(page) <= 1 << 64 - heap.page_shift)
+    fits = (source.lowest <= page) & (1 <= source.length(page)) & (page + source.length(page) <= source.below)
     return implies(source.got(page), fits)
 
 

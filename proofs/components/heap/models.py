@@ -242,7 +242,7 @@ class Source:
     """Stands in for the source of pages: it hands out runs of pages which are not handed out, and takes them back.
 
     got: whether a run that starts at this page is handed out.  length: how many pages that run has.  run_at: the first
-    page of the run that a page belongs to.
+    page of the run that a page belongs to.  lowest, below: it has no page before the one, nor from the other on.
     """
 
     def __init__(
@@ -252,15 +252,22 @@ class Source:
         got: Property,
         length: Function,
         run_at: Function,
+        lowest: Number = 1,
+        below: Number | None = None,
     ) -> None:
         self.run, self.shift, self.got, self.length, self.run_at = run, shift, got, length, run_at
+        self.lowest, self.below = lowest, 1 << 64 - shift if below is None else below
         self.refused = False
         self.last: Number = 0  # the first page of the run that was handed out last
         self.asked: list[Number] = []  # how many pages were asked for, each time
         self.handed: list[Number] = []  # the first page of each run that was handed out
 
     def copy(self) -> Source:
-        return Source(self.run, self.shift, self.got, self.length, self.run_at)
+        return self.with_runs(self.got, self.length, self.run_at)
+
+    def with_runs(self, got: Property, length: Function, run_at: Function) -> Source:
+        """The same source with other runs that are handed out."""
+        return Source(self.run, self.shift, got, length, run_at, self.lowest, self.below)
 
     def allocate_pages(self, pages: Number) -> Number | None:
         run, before = self.run, self.copy()
@@ -275,8 +282,8 @@ class Source:
             run.touch(("page", "later"), (page, page))
             self.last = page
             self.handed.append(page)
-            run.suppose(address & (1 << self.shift) - 1 == 0, 1 <= page)
-            run.suppose(page + pages <= 1 << 64 - self.shift)
+            run.suppose(address & (1 << self.shift) - 1 == 0, self.lowest <= page)
+            run.suppose(page + pages <= self.below)
 
             def is_new(first: Number, each: Number) -> Truth:
                 return implies(is_in_run(page, pages, each), neg(is_handed_out(before, each, first)))

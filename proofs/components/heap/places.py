@@ -16,6 +16,7 @@ from memoracle.proofs.components.heap.address_arithmetic import (
     other_numbers_have_no_page,
     pages_are_counted,
     pages_begin_at_addresses,
+    pages_divide_addresses,
     pages_have_addresses,
     pages_have_bytes,
     places_are_aligned,
@@ -83,6 +84,13 @@ def assume_extent(run: Run, heap: SymbolicHeap, address: Number, size: Number) -
         blocks_lie_in_their_slots(places, page_shift, address, last, shift),
         bytes_lie_in_pages(places, page_shift, size - 1, heap.large.at(page)),
     )
+
+
+def assume_arena(run: Run, heap: SymbolicHeap, address: Number, size: Number) -> None:
+    """Assumes the lemmas that say whether a block lies in the pages that the source has."""
+    source = heap.pages
+    for byte, page in ((address, source.lowest), (address, source.below), (address + size - 1, source.below)):
+        run.assume(pages_divide_addresses(heap.places, heap.page_shift, byte, page))
 
 
 def assume_resized(

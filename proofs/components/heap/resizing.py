@@ -13,7 +13,7 @@ from memoracle.proofs.components.heap.address_arithmetic import places_are_addre
 from memoracle.proofs.components.heap.claims import all_contents, all_identical, is_the_laws
 from memoracle.proofs.components.heap.code import any_alignment, any_size, share_a_slot, touch_bytes
 from memoracle.proofs.components.heap.invariants import WHERE_THEY_STAY
-from memoracle.proofs.components.heap.places import assume_lookup, assume_resized
+from memoracle.proofs.components.heap.places import assume_arena, assume_lookup, assume_resized
 from memoracle.proofs.components.heap.symbolic_heap import SymbolicHeap, constants, is_run, keeps_constants, page_of
 from memoracle.proofs.components.heap.unknown_heap import unknown_code
 from memoracle.proofs.obligations.obligation import Obligation
@@ -69,6 +69,7 @@ def resize_refines(run: Run) -> None:
     constant, contents, moving = constants(heap), all_contents(heap), MovingStandIn(run, heap, state)
     assume_lookup(run, heap, block)
     assume_resized(run, heap, state, block, size, alignment)
+    assume_arena(run, heap, block, size)
     address = run.call(heap.resize, block, size, alignment)
     keeps_constants(run, heap, constant)
     run.assert_goal("nothing changes but by new and delete", all_identical(all_contents(heap), contents))

@@ -57,7 +57,7 @@ class Sizes:
 
     least: the binary logarithm of the smallest slot.  natural: whether blocks have their natural alignment; if not,
     they are aligned to 2^power bytes.  served: by the binary logarithm of a size, that of the slots that serve it, or
-    0.
+    0.  lowest, below: the source of pages has none before the one, nor from the other on.
     """
 
     page_shift: Number
@@ -67,6 +67,8 @@ class Sizes:
     is_class: Property
     layout_of: Callable[[Number], Layout]
     served: Function
+    lowest: Number
+    below: Number
 
 
 def any_sizes(run: Run) -> Sizes:
@@ -88,6 +90,8 @@ def any_sizes(run: Run) -> Sizes:
         is_class=run.relation("is_class", "shift"),
         layout_of=layout_of,
         served=run.function("served", "shift", high=SHIFT.highest, gives="shift"),
+        lowest=run.number("lowest", 1, MOST_PAGES),
+        below=run.number("below", 0, MOST_PAGES),
     )
 
 
@@ -113,7 +117,7 @@ def reference(run: Run, sizes: Sizes, contents: HeapContents, places: Places) ->
     layouts = Layouts(run, sizes.is_class, sizes.layout_of)
     heap: Any = object.__new__(Heap)
     heap.__dict__.update(
-        pages=Source(run, sizes.page_shift, *contents.runs),
+        pages=Source(run, sizes.page_shift, *contents.runs, sizes.lowest, sizes.below),
         page_shift=sizes.page_shift,
         places=places,
         least=sizes.least,
@@ -133,7 +137,7 @@ def reference(run: Run, sizes: Sizes, contents: HeapContents, places: Places) ->
 
 
 def blocks_due(run: Run, sizes: Sizes) -> law.Heap:
-    """A state of the law with these sizes and unknown blocks. Which are live is for `blocks_of` to say."""
+    """A state of the law with these sizes, an arena and unknown blocks. Which are live is for `blocks_of` to say."""
     return law.Heap(
         page_shift=sizes.page_shift,
         alignment=when(sizes.natural, number(law.NATURAL), 1 << sizes.power),
@@ -141,18 +145,23 @@ def blocks_due(run: Run, sizes: Sizes) -> law.Heap:
         size=run.function("size", "block"),
         block_at=run.function("block_at", "byte", gives="block"),
         aligned_to=run.function("aligned_to", "block", gives="alignment"),
+        start=run.number("start"),
+        end=run.number("end", 0, law.ADDRESSES),
     )
 
 
 def unknown_code(run: Run, knowing: Iterable[Condition] = tuple(CONTAINER_INVARIANTS)) -> tuple[CountedHeap, law.Heap]:
     """The reference on unknown containers, and the state that it stands for before anything is run.
 
+    The law's arena has all pages of the source.
+
     knowing: which of `CONTAINER_INVARIANTS` are assumed, if not all.
     """
     sizes, contents, places = any_sizes(run), HeapContents(run), unknown_places(run)
     before = reference(run, sizes, contents, places)
     blocks = blocks_due(run, sizes)
-    run.assume(pages_have_sizes(places, sizes.page_shift))
+    run.assume(pages_have_sizes(places, sizes.page_shift), sizes.below <= 1 << 64 - sizes.page_shift)
+    run.assume(blocks.start <= sizes.lowest << sizes.page_shift, sizes.below << sizes.page_shift <= blocks.end)
     run.assume_for_all(("shift",), lambda shift: layouts_are_right(before, shift))
     run.assume_for_all(("shift",), lambda shift: serves(before, shift))
     for known in knowing:

@@ -88,6 +88,9 @@ def test_a_note_that_is_listed_twice_is_noticed(integers: bool, twice: Callable[
 # Where pages come from
 
 
+BELOW = 7
+
+
 class PageSource:
     """Pages 1 to 6, handed out from the place that the next call is told, or refused."""
 
@@ -123,7 +126,7 @@ def asking(pages: int, start: int | None) -> Choice:
                 return True
             first = address >> PAGE_SHIFT
             apart = neg(any_of([(first <= page) & (page < first + pages) for page in out]))
-            return apart & (first << PAGE_SHIFT == address) & (0 < first) & (first + pages <= 1 << 64 - PAGE_SHIFT)
+            return apart & (first << PAGE_SHIFT == address) & (0 < first) & (first + pages <= BELOW)
 
         return new
 
@@ -155,7 +158,8 @@ def test_where_pages_come_from(integers: bool, first: list[Any], back: int, step
         for pair in product(range(8), range(8)):
             run.touch(("page", "later"), pair)
         run_at = {page: first for first, pages in held.items() for page in range(first, first + pages)}
-        return Source(run, PAGE_SHIFT, has_of([*held]), value_of(held), value_of(run_at)), PageSource(dict(held))
+        source = Source(run, PAGE_SHIFT, has_of([*held]), value_of(held), value_of(run_at), 1, BELOW)
+        return source, PageSource(dict(held))
 
     def same(stand_in: Source, real: PageSource) -> Iterator[Any]:
         for page in PROBES:
