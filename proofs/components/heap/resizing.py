@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memoracle.proofs.components.heap.address_arithmetic import places_are_addresses, proved_of_code
+from memoracle.impl.heap import Heap
+from memoracle.proofs.components.heap.address_arithmetic import places_are_addresses, proved, proved_of_code
 from memoracle.proofs.components.heap.claims import all_contents, all_identical, is_the_laws
 from memoracle.proofs.components.heap.code import any_alignment, any_size, share_a_slot, touch_bytes
 from memoracle.proofs.components.heap.invariants import WHERE_THEY_STAY
@@ -142,7 +143,14 @@ def resized_is_disjoint(run: Run) -> None:
     run.assert_goal(law.is_disjoint_once_resized.says, law.is_disjoint_once_resized(state, block, size, address, byte))
 
 
-CODE = (resize_refines, resized_is_disjoint)
+@proved("alignment.defaults", "refinement", "where no alignment is named, every address is a multiple of it")
+def no_alignment(run: Run) -> None:
+    for method in (Heap.new, Heap.resize, Heap.slot_for):
+        (default,) = method.__defaults__ or (None,)
+        run.assert_goal("of one byte every address is a multiple", default == 1)
+
+
+CODE = (resize_refines, resized_is_disjoint, no_alignment)
 
 
 def obligations() -> Iterator[Obligation]:
