@@ -43,7 +43,8 @@ class MappedPages:
 
     made: by process (0 for the upper half of all) and address, the line that mapped each page.  kernel_pages: by
     address, the mapped pages of kernel pages.  lost_kernel_pages: those that were released wrongly, or seem to be.
-    shown_at: by frame that is mapped, the process and page that last was.
+    shown_at: by frame that is mapped, the process and page that last was.  direct_known: the pages of the direct map of
+    which the trace has said whether they are mapped.
 
     doubts: what a fault has left in doubt.  spread: links it to the doubts of other components; to be called, with a
     space and a page of it, where that is not as the trace explains.
@@ -67,6 +68,7 @@ class MappedPages:
         self.kernel_pages: dict[int, KernelPage] = {}
         self.kernel_start = geometry.kernel_range.start
         self.shown_at: dict[int, tuple[int, int]] = {}
+        self.direct_known: set[int] = set()
         self.doubts = DoubtedPages(self.paging, frames, geometry.page_shift)
         self.spread: Callable[[int, int], None] = lambda space, page: None
         self.of_unknown_process: OfUnknownProcess = lambda process, is_question: of_unknown_process(tables, process)
@@ -84,16 +86,34 @@ class MappedPages:
         return self.paging.create(process)
 
     def may_be_direct(self, virtual: int) -> bool:
-        """Whether an address is the direct map's and the trace maps nothing there: it may be mapped from the start."""
-        page = virtual >> self.geometry.page_shift << self.geometry.page_shift
-        return self.geometry.direct_address(virtual) is not None and page not in self.made[0]
+        """Whether an address is the direct map's, and nothing is known of its page: it may be mapped from the start."""
+        if self.geometry.direct_address(virtual) is None:
+            return False
+        page = self.page_of(virtual)
+        return page not in self.direct_known and page not in self.made[0]
 
     def was_direct(self, virtual: int, leaf: Leaf) -> bool:
         """Whether an answer is of a page that the direct map has had from the start; from now on it is known."""
-        page = virtual >> self.geometry.page_shift << self.geometry.page_shift
+        page = self.page_of(virtual)
         if not self.may_be_direct(virtual) or leaf.physical != self.geometry.direct_address(page):
             return False
         return self.show(0, page, leaf, 0)
+
+    def was_direct_somehow(self, virtual: int) -> None:
+        """A page of the direct map is mapped from the start; what is allowed there is not known."""
+        page = self.page_of(virtual)
+        some = Leaf(self.geometry.direct_address(page) or 0, self.some_type, True, True, False)
+        if self.was_direct(virtual, some):
+            self.doubts.adopted.add((0, page))
+
+    def know_direct(self, virtual: int) -> None:
+        """From now on it is known of this page, if it is the direct map's, whether it is mapped."""
+        if self.geometry.direct_address(virtual) is not None:
+            self.direct_known.add(self.page_of(virtual))
+
+    def page_of(self, virtual: int) -> int:
+        """The address of the page in which this one lies."""
+        return virtual >> self.geometry.page_shift << self.geometry.page_shift
 
     def maps_by(self, process: int, index: int) -> bool:
         """Whether a page is mapped through this entry of a process's PML4, beyond doubt."""

@@ -66,16 +66,18 @@ class PageAnswers:
         refused = self.refused(event, process, virtual, line)
         if refused is not None or not self.is_answered(event, process, virtual):
             return refused
-        page = self.page_of(virtual)
+        page = self.pages.page_of(virtual)
         kernel_page = pages.kernel_pages.get(page)
         if answer is not None and kernel_page is not None and not kernel_page.frame_is_known:
             return self.first_seen(kernel_page, page, answer - (virtual - page))
         if self.paging.translate(process, virtual) == answer:
             self.agreed(process, virtual)
+            if answer is None:
+                pages.know_direct(virtual)
             return None
         shown = None if answer is None else answer - (virtual - page)
-        if shown is not None and pages.was_direct(virtual, leaf(shown, self.default_attributes())):
-            pages.doubts.adopted.add(space_and_page(process, page))
+        if shown is not None and pages.may_be_direct(virtual) and shown == self.rules.geometry.direct_address(page):
+            pages.was_direct_somehow(virtual)
             return None
         if pages.kept(process, page, lambda before: before.shows(shown)):
             return self.translate(event, line)
@@ -83,12 +85,16 @@ class PageAnswers:
 
     def of_translation(self, process: int, virtual: int, answer: int | None) -> Finding:
         """A wrong translation, in words."""
-        pages, kernel_page = self.pages, self.pages.kernel_pages.get(self.page_of(virtual))
+        pages, kernel_page = self.pages, self.pages.kernel_pages.get(self.pages.page_of(virtual))
         clause = law.nothing_is_mapped if answer is None else law.translates_what_is_mapped
         seen = "nothing is mapped there" if answer is None else f"it is mapped to {answer:#x}"
         message = f"it says that {seen}, but {virtual:#x} {pages.mapped_to(process, virtual)}"
         due = self.paging.translate(process, virtual)
         legal = "null" if due is None else f"{due:#x}"
+        if pages.may_be_direct(virtual):
+            direct = self.rules.geometry.direct_address(virtual)
+            message = f"it says that {seen}, but the direct map shows {direct:#x} at {virtual:#x}"
+            legal = f"{direct:#x}, or null"
         if kernel_page is not None and not kernel_page.frame_is_known:
             legal = "the address of a frame that nobody else has"
         state = pages.around(process, virtual)
@@ -98,7 +104,7 @@ class PageAnswers:
         """A page is mapped as the trace explains, or not mapped: that settles what was in doubt of it."""
         doubts = self.pages.doubts
         if doubts.shown or doubts.replaced or doubts.suspected:
-            key = space_and_page(process, self.page_of(virtual))
+            key = space_and_page(process, self.pages.page_of(virtual))
             doubts.shown.pop(key, None)
             doubts.replaced.pop(key, None)
             doubts.suspected.discard(key)
@@ -151,7 +157,7 @@ class PageAnswers:
         if refused is not None or not self.is_answered(event, process, virtual):
             return refused
         told = None if answer is None else attributes_of(answer)
-        page = self.page_of(virtual)
+        page = self.pages.page_of(virtual)
         kernel_page = pages.kernel_pages.get(page)
         if told is not None and kernel_page is not None and not kernel_page.allowed_is_known:
             kernel_page.allowed_is_known = self.adopt_attributes(0, page, told)
@@ -161,6 +167,8 @@ class PageAnswers:
         if told is not None and not told.user and pages.may_be_direct(page):
             pages.was_direct(page, leaf(self.rules.geometry.direct_address(page) or 0, told))
         due = self.paging.attributes(process, virtual)
+        if told is due is None:
+            pages.know_direct(virtual)
         if told == due:
             if pages.doubts.shown or pages.doubts.replaced or pages.doubts.suspected:
                 self.agreed_in_attributes(key, told)
@@ -237,9 +245,6 @@ class PageAnswers:
         pages = self.pages
         has_64_bits = addresses.address_has_64_bits(self.rules.geometry, virtual)
         return event.succeeded and pages.is_judged(virtual) and pages.lives(process) and bool(has_64_bits)
-
-    def page_of(self, virtual: int) -> int:
-        return virtual >> self.page_shift << self.page_shift
 
     def default_attributes(self) -> Attributes:
         """Those of a page of which nothing is known, but that some type of memory serves."""

@@ -69,7 +69,10 @@ class PageReplay(MappedPages):
             return None
         if self.frames.are_short(self.tables_due(process, virtual)):
             return None
-        if self.may_be_misuse(event) or self.may_be_direct(virtual) or self.is_settled(process, virtual, mapped=True):
+        if self.may_be_misuse(event) or self.is_settled(process, virtual, mapped=True):
+            return None
+        if self.may_be_direct(virtual):
+            self.was_direct_somehow(virtual)
             return None
         says = "a page is mapped as long as frames and kernel range are left, unless something is wrong with it"
         self.doubts.shown[space_and_page(process, virtual)] = UNKNOWN
@@ -118,6 +121,7 @@ class PageReplay(MappedPages):
             return self.unmapped_wrongly(event, process, virtual, line)
         space = process if virtual < law.HALF else 0
         self.made[space].pop(virtual, None)
+        self.know_direct(virtual)
         self.own.changed(process, virtual)
         if self.doubts.shown:
             self.doubts.shown.pop(space_and_page(process, virtual), None)
@@ -162,6 +166,7 @@ class PageReplay(MappedPages):
                 self.release(frame, line)
             return None
         if self.may_be_direct(virtual) and self.violated_by_unmap(process, virtual) is law.page_is_mapped:
+            self.know_direct(virtual)
             return None
         self.doubts.unmapped_again(space_and_page(process, virtual), event.release)
         before, clause = self.around(process, virtual), self.violated_by_unmap(process, virtual)

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from memoracle.spec import kernel_half as law
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import Range
 
 ENTRY_SHIFT = 39  # a PML4 entry maps 2^39 bytes: Intel SDM volume 3, 4.5
 
@@ -26,7 +25,7 @@ class Reading(NamedTuple):
 
 
 class OwnEntries:
-    """Those that cover the kernel's range, or any address that was ever mapped.
+    """Those that cover the kernel's range, its direct map, or any address that was ever mapped.
 
     upper: the indices of those that all processes share.  lower: by process, of those that are one process's.  seen: by
     an index of `upper`, how it was first read since mappings last changed.  named: indices and values that differ, and
@@ -34,7 +33,10 @@ class OwnEntries:
     """
 
     def __init__(self, geometry: Geometry) -> None:
-        self.upper = set(covered_by(geometry.kernel_range, geometry.page_size))
+        area, direct = geometry.kernel_range, geometry.direct_map
+        self.upper = covered_by(area.start, area.pages * geometry.page_size)
+        if direct is not None:
+            self.upper |= covered_by(direct.start, direct.bytes)
         self.lower: dict[int, set[int]] = {}
         self.seen: dict[int, Reading] = {}
         self.named: set[tuple[int, frozenset[int]]] = set()
@@ -60,7 +62,7 @@ class OwnEntries:
         self.lower.pop(process, None)
 
 
-def covered_by(area: Range, page_size: int) -> frozenset[int]:
-    """The indices of the PML4 entries that a range of virtual addresses is mapped by."""
-    first, last = area.start >> ENTRY_SHIFT, area.start + area.pages * page_size - 1 >> ENTRY_SHIFT
-    return frozenset(index & law.ENTRIES - 1 for index in range(first, last + 1))
+def covered_by(start: int, size: int) -> set[int]:
+    """The indices of the PML4 entries that so many bytes of virtual addresses are mapped by."""
+    first, last = start >> ENTRY_SHIFT, start + size - 1 >> ENTRY_SHIFT
+    return {index & law.ENTRIES - 1 for index in range(first, last + 1)}

@@ -94,6 +94,57 @@ def test_what_the_trace_maps_there_is_judged(direct: Callable[..., Any]) -> None
     assert direct([SHOWN | {"physical": FRAME + 1}]).broken == [(2, "paging.frame-is-aligned")]
 
 
+NOW = op("page.translate", virtual=hex(THERE), result=FRAME)
+GONE = NOW | {"result": None}
+IS_MAPPED = SHOWN | {"error": "already mapped"}
+UNMAPPED = {key: value for key, value in UNMAP.items() if key != "release"}
+KNOWN = {
+    "unmapped twice": ([UNMAPPED, UNMAPPED], "paging.page-is-mapped"),
+    "an unmap that did nothing": ([UNMAPPED, NOW], "paging.translates-what-is-mapped"),
+    "mapped, and an unmap that did nothing": ([SHOWN, UNMAPPED, NOW], "paging.translates-what-is-mapped"),
+    "mapped, and unmapped twice": ([SHOWN, UNMAPPED, UNMAPPED], "paging.page-is-mapped"),
+    "said not to be, and then to be": ([GONE, NOW], "paging.translates-what-is-mapped"),
+    "said not to be, and unmapped": ([GONE, UNMAPPED], "paging.page-is-mapped"),
+    "said not to be, and refused": ([GONE, IS_MAPPED], "page.map.must-succeed"),
+    "found mapped, and mapped": ([IS_MAPPED, SHOWN], "paging.page-is-unmapped"),
+    "found mapped, and said not to be": ([IS_MAPPED, GONE], "paging.nothing-is-mapped"),
+    "unmapped, and refused": ([UNMAPPED, IS_MAPPED], "page.map.must-succeed"),
+    "without attributes, and mapped": (
+        [op("page.attributes", virtual=hex(THERE), result=None), NOW],
+        "paging.translates-what-is-mapped",
+    ),
+}
+
+
+@pytest.mark.parametrize("level", ["legal", "exact"])
+@pytest.mark.parametrize(("events", "clause"), KNOWN.values(), ids=KNOWN.keys())
+def test_it_is_known_after_the_first_time(
+    direct: Callable[..., Any], events: list[Event], clause: str, level: str
+) -> None:
+    report = direct([*TAKEN, *events], "--level", level, never_free=[{"start": 0, "bytes": 2 * PAGE}])
+    assert report.broken == [(len(TAKEN) + len(events) + 1, clause)]
+
+
+def test_what_was_found_there_may_have_any_attributes(direct: Callable[..., Any]) -> None:
+    allowed = op("page.attributes", virtual=hex(THERE), result=ATTRIBUTES)
+    assert direct([IS_MAPPED, allowed, NOW, UNMAPPED, SHOWN, UNMAPPED, GONE]).status == 0
+
+
+def test_what_may_be_there_is_said(direct: Callable[..., Any]) -> None:
+    [wrong] = direct([NOW | {"result": FRAME + PAGE}]).document["divergences"]
+    assert wrong["message"].endswith(f"but the direct map shows {FRAME:#x} at {THERE:#x}")
+    assert wrong["legal"] == f"{FRAME:#x}, or null"
+
+
+def test_its_pml4_entries_are_the_kernels_own(direct: Callable[..., Any]) -> None:
+    index = START >> 39 & 511
+    read = op("pml4.read", process=0, index=index, result=0x3003)
+    assert direct([read, CREATED, read | {"process": 1}]).status == 0
+    differs = direct([CREATED, read, read | {"process": 1, "result": 0x5003}])
+    assert differs.broken == [(4, "kernel_half.equal-at-rest")]
+    assert direct([read | {"index": index + 1}]).broken == [(2, "kernel_half.reads-the-entry")]
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
