@@ -135,8 +135,8 @@ class AllocatedRuns:
 
     def allocate_failed(self, event: events.FrameAllocate, asked: Request) -> Finding | None:
         lowest = self.runs.find(asked.searches)
+        self.frames.notice_exhaustion()
         if lowest is None:
-            self.frames.ran_out = True
             return None
         if self.rules.lacking_passes or self.doubts.explains_refusal(asked):
             return None

@@ -133,6 +133,7 @@ class FrameLimits:
         return found
 
     def failed(self, event: events.FrameAllocate, asked: Limits) -> Finding | None:
+        self.frames.notice_exhaustion()
         if self.rules.lacking_passes:
             return None
         self.frames.spread()

@@ -138,9 +138,12 @@ class FrameReplay(KnownFrames):
     def are_short(self, frames: int = 1) -> bool:
         """Whether fewer frames may be free than these."""
         self.miss(frames)
-        short = self.surely_free < frames
-        self.ran_out |= short
-        return short
+        self.notice_exhaustion()
+        return self.surely_free < frames
+
+    def notice_exhaustion(self) -> None:
+        """Notes it if no frame is free."""
+        self.ran_out |= self.surely_free < 1
 
     def allocate_failed(self, event: events.FrameAllocate) -> Finding | None:
         if self.are_short():

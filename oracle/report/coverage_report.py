@@ -41,8 +41,8 @@ def table(coverage: Coverage) -> Padding:
     facts.add_column()
     facts.add_column(overflow="fold")
     facts.add_row("exercised", ", ".join(counts(coverage)))
-    never = [words for words, ran_out in exhaustions(coverage) if not ran_out]
-    ever = [words for words, ran_out in exhaustions(coverage) if ran_out]
+    ever = [words for words, ran_out, _ in exhaustions(coverage) if ran_out]
+    never = [words for words, ran_out, allocated in exhaustions(coverage) if allocated and not ran_out]
     if ever:
         facts.add_row("ran out of", " and ".join(ever))
     if never:
@@ -75,5 +75,8 @@ def counts(coverage: Coverage) -> Iterator[str]:
         yield f"{coverage.events[kind]:,} {operation_of_kind(kind)}" + (f" ({failed:,} failed)" if failed else "")
 
 
-def exhaustions(coverage: Coverage) -> list[tuple[str, bool]]:
-    return [("frames", coverage.frames_ran_out), ("ranges", coverage.ranges_ran_out)]
+def exhaustions(coverage: Coverage) -> Iterator[tuple[str, bool, bool]]:
+    """Of frames and of ranges: their name, whether they ran out, and whether any event was about them."""
+    families = {operation_of_kind(kind).partition(".")[0] for kind in exercised(coverage)}
+    yield "frames", coverage.frames_ran_out, not families.isdisjoint(("frame", "kernel_pages"))
+    yield "ranges", coverage.ranges_ran_out, not families.isdisjoint(("range", "kernel_pages"))

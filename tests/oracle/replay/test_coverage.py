@@ -67,6 +67,44 @@ def test_exhaustion(check: Callable[..., Any], events: list[Any], frames: bool, 
     assert coverage(report)["exhausted"] == {"frames": frames, "ranges": ranges}
 
 
+RUNS = {"preset": "x64-2m", "frames": 16, "frame_allocator": "runs"}
+OF_SEVERAL = op("frame.allocate", count=15, error="too few in a row")
+BELOW = {"below": PAGE}
+
+
+@pytest.mark.parametrize("allocator", ["runs", "buddy"])
+def test_a_failure_for_several_frames_leaves_some(check: Callable[..., Any], allocator: str) -> None:
+    geometry = RUNS | {"frame_allocator": allocator}
+    some = check([OF_SEVERAL, NO_FRAME | BELOW], geometry=geometry)
+    assert (some.status, coverage(some)["exhausted"]["frames"]) == (0, False)
+    none = check([op("frame.reserve", address=2 * PAGE, count=14), OF_SEVERAL], geometry=geometry)
+    assert (none.status, coverage(none)["exhausted"]["frames"]) == (0, True)
+    nothing = check([op("boot", memory_map=[]), OF_SEVERAL], geometry=geometry)
+    assert (nothing.status, coverage(nothing)["exhausted"]["frames"]) == (0, True)
+
+
+def test_a_failure_within_limits_leaves_some(check: Callable[..., Any]) -> None:
+    assert not coverage(check([NO_FRAME | BELOW]))["exhausted"]["frames"]
+    assert coverage(check([op("boot", memory_map=[]), NO_FRAME | BELOW]))["exhausted"]["frames"]
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (op("pat.decode", index=0, result="write-back"), None),
+        (FRAMES[0], "frames"),
+        (op("range.size", process=0, address="0xffffffff00400000", result=0), "ranges"),
+        (op("kernel_pages.allocate", pages=1, result="0xffffffff00400000"), "frames or ranges"),
+    ],
+)
+def test_what_never_ran_out_is_said_of_what_events_are_about(
+    event: dict[str, Any], said: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", written(tmp_path, "t", [event])]) == 0
+    rows = [line.split("out of") for line in capsys.readouterr().out.splitlines() if "ran out of" in line]
+    assert [(verb.split(), what.strip()) for verb, what in rows] == ([(["never", "ran"], said)] if said else [])
+
+
 def untested(report: Any, operation: str) -> list[str]:
     clauses = coverage(report)["untested"].get(operation, [])
     assert isinstance(clauses, list)
@@ -143,7 +181,7 @@ def test_text_has_a_few_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert verdict.endswith("conforms: 16 events, at level legal")
     told = " ".join(said)
     assert told.startswith("exercised 15 frame.allocate (1 failed), 1 frame.free (1 failed) ran out of frames ")
-    assert "never ran out of ranges never tested frame.free [bitmap.frame-is-in-reach, " in told
+    assert "ran out of frames never tested frame.free [bitmap.frame-is-in-reach, " in told
     assert "frees-only-what-may-be-free" not in told
     assert len(said) <= 8
     assert main(["check", "--quiet", path]) == 0
