@@ -307,6 +307,7 @@ class AllocatedRuns:
             self.frames.table_frames.pop(frame, None)
         for start, end in self.runs.free_used_ones(first, count):
             self.remember(start, end - start, line, freed=True)
+            self.frames.doubts.add(range(start, min(end, start + MOST_DOUBTED)))  # it may have been ignored
         if self.runs.given is not None:
             self.frames.doubts.add(rest)
 

@@ -265,6 +265,7 @@ class FrameReplay(KnownFrames):
             del self.kernel_page_frames[frame]
             self.table_frames.pop(frame, None)
             self.release(frame, line)
+            self.doubts.add([frame])  # the free may have been ignored
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.around(address))
 
     def release(self, frame: int, line: int) -> bool:

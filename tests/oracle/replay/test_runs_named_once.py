@@ -32,6 +32,21 @@ ONE_FAULT: dict[str, tuple[dict[str, Any], list[Event], list[int]]] = {
     "handed out twice, whole": (WHOLE, [*TAKEN, allocate(4, 8), free(8, 4), free(8, 4), allocate(4, 8)], [3]),
     "handed out twice, freed once more": (MACHINE, [*TAKEN, allocate(4, 8), *[free(8, 4)] * 3], [3, 6]),
     "overlapping, freed by both": (MACHINE, [*TAKEN, allocate(4, 10), free(8, 4), free(10, 4), count(28)], [3]),
+    "a part of a block was freed, which was ignored": (
+        BUDDY,
+        [allocate(4, 8), free(8, 2), count(24), free(8, 4), count(28)],
+        [3],
+    ),
+    "more than a run was freed, which was ignored": (
+        MACHINE,
+        [*TAKEN, free(10, 4), count(24), is_free(10, False), free(8, 4), count(28)],
+        [3],
+    ),
+    "more than a run was freed, and the rest later": (
+        MACHINE,
+        [*TAKEN, free(10, 4), count(26), is_free(10, True), free(8, 2), count(28), free(8, 2)],
+        [3, 8],
+    ),
     "overlapping blocks": (BUDDY, [allocate(2, 10), allocate(4, 8), free(10, 2), free(8, 4), allocate(4, 8)], [3]),
     "over a hole": (BUDDY, [boot((8, 6)), allocate(8, 8), free(8, 8), free(8, 8), allocate(4, 8)], [3, 5]),
     "over a hole, in parts": (MACHINE, [boot((8, 6)), allocate(8, 8), free(8, 4), free(12, 4), count(6)], [3]),
