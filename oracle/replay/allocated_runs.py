@@ -31,8 +31,8 @@ from memoracle.trace import events
 from memoracle.trace.events import number
 
 POLICY = "the reference allocates the lowest free run that fits"
-POLICY_OF_BLOCKS = "the reference gives the start of the smallest free block that holds as many, the lowest of these"
-POLICY_OF_ZONES = "the reference allocates the lowest free run that fits in the first zone named that has one"
+POLICY_OF_BLOCKS = "the reference gives the lowest that fits in the smallest free block that holds as many"
+IN_FIRST_ZONE = ", in the first zone named that has one"
 
 OWED = (law.frees_only_existing, law.never_frees_kept, law.frees_only_allocated, given_runs.frees_a_whole_run)
 
@@ -104,9 +104,8 @@ class AllocatedRuns:
         return self.handed_out_wrongly(address, asked, line)
 
     def preferred_block(self, asked: Request, address: int) -> int | None:
-        """The block that the reference would give, if that is another; where limits are named, it prefers none."""
-        limited = asked.lowest > 0 or asked.below < self.runs.frames or asked.alignment != asked.wanted
-        best = None if limited or asked.zones is not None else self.runs.preferred(asked.wanted)
+        """The block that the reference would give, if that is another."""
+        best = self.runs.preferred(asked.searches)
         return None if best is None or best << self.shift == address else best
 
     def allocated(self, runs: RunFrames, first: int, count: int, line: int) -> Finding | None:
@@ -140,7 +139,7 @@ class AllocatedRuns:
             return None
         if self.rules.lacking_passes or self.doubts.explains_refusal(asked):
             return None
-        legal = self.words.choices(asked, lowest, self.frames.exact)
+        legal = self.words.choices(asked, self.lowest(asked), self.frames.exact)
         state = self.words.around(lowest << self.shift, asked.wanted)
         return wrongly_failed("frame.allocate", event.error, legal, law.allocate.says, state)
 
@@ -169,7 +168,11 @@ class AllocatedRuns:
         return explained
 
     def lowest(self, asked: Request) -> int | None:
-        return self.runs.find(asked.searches) if asked.refused is None else None
+        """The first frame of the lowest run that may be given, or at `exact` of the one that must be."""
+        if asked.refused is not None:
+            return None
+        prefers = self.frames.exact and self.requests.of_blocks
+        return self.runs.preferred(asked.searches) if prefers else self.runs.find(asked.searches)
 
     def violated_by_answer(self, address: int, asked: Request) -> Clause | None:
         """The clause that keeps a run from being given."""
@@ -197,7 +200,7 @@ class AllocatedRuns:
         got, due = self.words.named(first, asked.wanted), self.words.named(best, asked.wanted)
         return Finding(
             f"frame.allocate.{PREFERS}",
-            POLICY_OF_BLOCKS if self.requests.of_blocks else POLICY if asked.zones is None else POLICY_OF_ZONES,
+            self.policy(asked),
             f"{got} {agreeing(asked.wanted, 'was', 'were')} allocated, but {due} {agreeing(asked.wanted, 'is', 'are')} "
             f"{self.why_preferred(asked, first, best)}",
             f"{due} ({self.words.at(best)})",
@@ -205,9 +208,15 @@ class AllocatedRuns:
             self.words.around(first << self.shift, asked.wanted),
         )
 
+    def policy(self, asked: Request) -> str:
+        blocks, zoned = self.requests.of_blocks, asked.zones is not None
+        return (POLICY_OF_BLOCKS if blocks else POLICY) + (IN_FIRST_ZONE if zoned else "")
+
     def why_preferred(self, asked: Request, first: int, best: int) -> str:
+        if asked.zones is not None and self.requests.zone_of(first, asked) != self.requests.zone_of(best, asked):
+            return "free and in a zone named before"
         if self.requests.of_blocks:
-            return "the start of the smallest free block that holds as many"
+            return "in the smallest free block that holds as many"
         return "free and lower" if best < first else "free and in a zone named before"
 
     # frame.reserve

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sortedcontainers import SortedSet
+
 from memoracle.impl.buddy import Buddy
+from memoracle.replay.block_search import place_within
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.place_map import PlaceMap
 
@@ -44,12 +47,20 @@ class BlockMap(PlaceMap):
         self._take(first, last)
         return True
 
-    def preferred(self, count: int) -> int | None:
+    def preferred(self, count: int, alignment: int, lowest: int, below: int) -> int | None:
         """The first place of the block that the reference would allocate for so many places; None if there is none."""
+        if alignment != count or lowest > 0 or below < self.places:
+            return place_within(self._sorted_blocks(), count, alignment, lowest, below)
         found = self.buddy.allocate(count)
         if found is not None:
             self.buddy.free(found, count)
         return found
+
+    def _sorted_blocks(self) -> list[SortedSet]:
+        """The free blocks, of which from the first such search on more is asked than the lowest."""
+        if not isinstance(self.buddy.free_blocks[0], SortedSet):
+            self.buddy.free_blocks = [SortedSet(blocks) for blocks in self.buddy.free_blocks]
+        return self.buddy.free_blocks
 
     def _take(self, first: int, last: int) -> None:
         largest = 1 << self.buddy.highest

@@ -151,7 +151,7 @@ class RunWords:
             return f"{REFUSAL}: {self.longest_in_words()}"
         which = f"frame {lowest} ({self.at(lowest)})"
         if exact:
-            return f"the lowest that fits: {self.named(lowest, asked.wanted)} ({self.at(lowest)})"
+            return f"what the reference gives: {self.named(lowest, asked.wanted)} ({self.at(lowest)})"
         limits = asked.limits.words.removeprefix("a free frame")
         alignment = "" if asked.alignment == asked.limits.frames[0] else ", aligned to its size"
         run = "free frame" if asked.wanted == 1 else f"free run of {counted(asked.wanted, 'frame')}"

@@ -117,9 +117,12 @@ class RunFrames(RunsInUse):
         found = (self.available.find(*search) for search in searches)
         return next((first for first in found if first is not None), None)
 
-    def preferred(self, count: int) -> int | None:
-        """The block that the reference's buddy system would give."""
-        return self.available.preferred(count) if isinstance(self.available, BlockMap) else None
+    def preferred(self, searches: Iterable[tuple[int, int, int, int]]) -> int | None:
+        """The block that the reference's buddy system would give, by the first search that finds any."""
+        if not isinstance(self.available, BlockMap):
+            return None
+        found = (self.available.preferred(*search) for search in searches)
+        return next((first for first in found if first is not None), None)
 
     # As a bitmap has it
 

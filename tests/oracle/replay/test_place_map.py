@@ -61,8 +61,10 @@ def test_notes_of_searches_do_not_pile_up() -> None:
     assert len(places.notes) <= MOST_NOTES
 
 
-@given(STEPS)
-def test_the_blocks_of_a_map_are_what_is_free(steps: list[tuple[str, tuple[int, ...]]]) -> None:
+@given(STEPS, PIECE)
+def test_the_blocks_of_a_map_are_what_is_free(
+    steps: list[tuple[str, tuple[int, ...]]], limits: tuple[int, int]
+) -> None:
     ours, theirs = BlockMap(PLACES), PlaceSet(PLACES)
     for step, arguments in steps:
         assert getattr(ours, step)(*arguments) == getattr(theirs, step)(*arguments), (step, arguments)
@@ -71,4 +73,14 @@ def test_the_blocks_of_a_map_are_what_is_free(steps: list[tuple[str, tuple[int, 
     assert not any((page ^ count, count) in free for page, count in free)
     for order in range(6):
         large = [(count, page) for page, count in free if count >= 1 << order]
-        assert ours.preferred(1 << order) == min(large, default=(0, None))[1]
+        lowest, below = limits
+        for alignment in (1 << larger for larger in range(order, 6)):
+            places = [
+                (count, page, place)
+                for count, page in large
+                for place in range(page, page + count, alignment)
+                if place % alignment == 0 and lowest <= place <= below - (1 << order)
+            ]
+            found = ours.preferred(1 << order, alignment, lowest, below)
+            assert found == min(places, default=(0, 0, None))[2], (order, alignment)
+        assert ours.preferred(1 << order, 1 << order, 0, PLACES) == min(large, default=(0, None))[1]

@@ -170,10 +170,36 @@ def test_at_exact_a_block_is_of_the_smallest_that_holds_it(check: Check) -> None
     report = check(other, "--level", "exact", "--keep-going", geometry=machine)
     assert report.broken == [(2, "frame.allocate.policy"), (3, "frame.allocate.policy")]
     assert report.document["divergences"][1]["message"] == (
-        "frame 8 was allocated, but frame 4 is the start of the smallest free block that holds as many"
+        "frame 8 was allocated, but frame 4 is in the smallest free block that holds as many"
     )
-    limited = [allocate(1, 9, **{"from": 8 * PAGE}), allocate(1, 16, alignment=16 * PAGE)]
-    assert check(limited, "--level", "exact", geometry=machine).broken == []
+
+
+LIMITED: dict[str, tuple[list[Event], list[Event]]] = {
+    "from": ([allocate(1, 9, **{"from": 9 * PAGE})], [allocate(1, 16, **{"from": 9 * PAGE})]),
+    "from, amid the last block of its order": (
+        [allocate(2, 4), allocate(2, 16, **{"from": 15 * PAGE})],
+        [allocate(2, 4), allocate(2, 18, **{"from": 15 * PAGE})],
+    ),
+    "below": ([allocate(5, 8, below=24 * PAGE)], [allocate(5, 16, below=24 * PAGE)]),
+    "the smaller block is lower": ([allocate(2, 4, below=24 * PAGE)], [allocate(2, 8, below=24 * PAGE)]),
+    "the smaller block is higher": (
+        [allocate(1, 4), free(4), allocate(4, 16, alignment=16 * PAGE), allocate(2, 20, **{"from": 8 * PAGE})],
+        [allocate(1, 4), free(4), allocate(4, 16, alignment=16 * PAGE), allocate(2, 8, **{"from": 8 * PAGE})],
+    ),
+    "alignment beyond the size": ([allocate(1, 8, alignment=8 * PAGE)], [allocate(1, 16, alignment=8 * PAGE)]),
+    "alignment of the size": ([allocate(2, 4, alignment=2 * PAGE)], [allocate(2, 8, alignment=2 * PAGE)]),
+}
+
+
+@pytest.mark.parametrize(("conforms", "diverges"), LIMITED.values(), ids=LIMITED.keys())
+def test_at_exact_limits_and_alignment_do_not_end_the_choice(
+    check: Check, conforms: list[Event], diverges: list[Event]
+) -> None:
+    machine = MACHINE | {"frame_allocator": "buddy"}  # blocks of 4, 8 and 16 frames are free, from frames 4, 8 and 16
+    assert check(conforms, "--level", "exact", geometry=machine).broken == []
+    assert check(diverges, geometry=machine).broken == []
+    report = check(diverges, "--level", "exact", geometry=machine)
+    assert report.broken == [(len(diverges) + 1, "frame.allocate.policy")]
 
 
 def test_at_exact_a_leaked_block_is_passed_over_once(check: Check) -> None:

@@ -69,13 +69,12 @@ CONFORMS = [
 ]
 
 
-def levels(machine: str) -> tuple[str, ...]:
-    return ("safe", "legal") if machine == "buddy" else ("safe", "legal", "exact")
+LEVELS = ("safe", "legal", "exact")
 
 
 @pytest.mark.parametrize(("name", "machine", "events"), CONFORMS)
 def test_conforms(check: Check, name: str, machine: str, events: list[Event]) -> None:
-    for level in levels(machine):
+    for level in LEVELS:
         assert check(events, "--level", level, geometry=MACHINES[machine]).broken == [], level
 
 
@@ -114,6 +113,25 @@ def test_a_run_across_a_border_is_named(check: Check) -> None:
     assert report.broken == [(2, "runs.run-lies-in-zone")]
     told = "frames 6 to 9: frame 9 lies in the zone 'normal'; asked for: 'dma' (0x0 to 0x7fff)"
     assert report.document["divergences"][0]["message"] == told
+
+
+PREFERS: dict[str, list[Event]] = {
+    "the first zone can serve": [allocate(["normal", "dma"], 4)],
+    "the first zone can serve still": [*(allocate("node 1", 28 + k) for k in range(3)), allocate(["node 1", "dma"], 4)],
+    "another is lower": [allocate("normal", 9)],
+    "within limits": [allocate(["dma", "normal"], 7, **{"from": 6 * PAGE})],
+}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("events", PREFERS.values(), ids=PREFERS.keys())
+def test_at_exact_the_first_zone_that_can_serves(check: Check, events: list[Event], machine: str) -> None:
+    assert check(events, geometry=MACHINES[machine]).broken == []
+    report = check(events, "--level", "exact", geometry=MACHINES[machine])
+    assert report.broken == [(len(events) + 1, "frame.allocate.policy")]
+    (found,) = report.document["divergences"]
+    before = isinstance(events[-1]["zone"], list) and "from" not in events[-1]
+    assert ("in a zone named before" in found["message"]) == before
 
 
 @pytest.mark.parametrize("machine", MACHINES)
