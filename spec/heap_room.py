@@ -6,6 +6,9 @@ neighbours surely serves is a request that a gap holds with twice its overhead a
 itself, and once for what its neighbours have lost within the gap and what is cut off before it. Without a live block
 all of the arena is one gap, in which no neighbour has lost anything.
 
+A live block that was resized where it lies, and became smaller, may keep the room that it had: a heap need not divide
+it. Then no gap begins before the end of that room, until the block is deleted or moves.
+
 The law says no more. Which blocks a heap can serve that rounds sizes up to powers of two, as a buddy system does,
 depends on more than where its live blocks lie. Such a heap need not merge (`merges`): of it is said what it must serve
 without live blocks.
@@ -13,6 +16,7 @@ without live blocks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
@@ -30,11 +34,19 @@ class Room:
     overhead: Number  # bytes that may be lost of each block
     minimum: Number  # the least that a block takes, in bytes
     merges: Truth  # whether free neighbours merge
+    held: Callable[
+        [Number], Number
+    ]  # by the address of a live block, the bytes that it may have kept since it had them
 
 
 def taken(s: Room, size: Number) -> Number:
     """The bytes that a block of this size takes at the least, beside its overhead."""
     return at_least(size, s.minimum)
+
+
+def room_of(s: Room, block: Number) -> Number:
+    """The bytes that a live block may take, beside its overhead."""
+    return taken(s, at_least(s.heap.size(block), s.held(block)))
 
 
 def needed(s: Room, size: Number, alignment: Number) -> Number:
@@ -51,10 +63,10 @@ def aligned_up(number: Number, alignment: Number) -> Number:
 # What must be served: a request of at least a byte, of which either of these pairs holds.
 
 
-@clause("a gap lies in the arena, and no live block takes a byte of it")
+@clause("a gap lies in the arena, and no live block may take a byte of it")
 def gap_lies_between_blocks(s: Room, first: Number, last: Number, block: Number) -> Truth:
     inside = (s.heap.start <= first) & (first <= last) & (last <= s.heap.end)
-    behind = block + taken(s, s.heap.size(block)) <= first
+    behind = block + room_of(s, block) <= first
     return inside & implies(s.heap.is_live(block), behind | (last <= block))
 
 
@@ -98,6 +110,12 @@ def gap_has_a_place(
     return implies(is_gap & is_place & gap_holds_it(s, size, alignment, first, last), placed & apart)
 
 
+@clause("before a gap a live block has the room that it may have kept")
+def gap_leaves_what_was_kept(s: Room, first: Number, last: Number, block: Number) -> Truth:
+    is_before = s.heap.is_live(block) & (block < last)
+    return implies(is_before & gap_lies_between_blocks(s, first, last, block), block + s.held(block) <= first)
+
+
 @clause("in an arena without live blocks that holds a block, its first aligned place will do")
 def arena_has_a_place(s: Room, size: Number, alignment: Number, address: Number, block: Number, byte: Number) -> Truth:
     is_arena = (0 < s.heap.start) & (s.heap.end <= ADDRESSES)
@@ -122,4 +140,7 @@ def free_neighbours_serve_it(
     return implies(known & gap_holds_it(s, size, alignment, first, last), fits)
 
 
-PLACES, SIZES = (aligned_places_are_near, arena_has_a_place), (gap_has_a_place, free_neighbours_serve_it)
+PLACES, SIZES = (
+    (aligned_places_are_near, arena_has_a_place),
+    (gap_has_a_place, gap_leaves_what_was_kept, free_neighbours_serve_it),
+)

@@ -103,10 +103,11 @@ class HeapReplay:
 
         clause: what the law has against it.
         """
-        finding, before = None, None
+        finding, before, kept = None, None, 0
         if clause is not None:
             before, message = self.words.around(address), self.words.describe(clause, asked, address, byte)
         if asked.block in self.live:
+            kept = self.live.end_of(asked.block) if asked.block == address else 0
             self.live.remove(asked.block)
             self.disputed.discard(asked.block)
             if asked.block != address:
@@ -119,6 +120,7 @@ class HeapReplay:
             finding = Finding(clause.name, clause.says, message, legal, before or {}, after)
         if address in self.live:
             self.live.aligned[address] = asked.alignment
+            self.live.may_keep(address, kept)
         return finding
 
     def adopt(self, clause: Clause, size: int, address: int, line: int) -> None:
@@ -238,15 +240,18 @@ class HeapReplay:
     def resized(self, asked: Request, address: int, line: int) -> bool:
         """Whether a live block, which has no alignment of its own, may become one there; then it has."""
         live, block = self.live, asked.block
-        size, made_by = live.sizes[block], live.lines[block]
+        size, made_by, end = live.sizes[block], live.lines[block], live.end_of(block)
         if block in live.aligned or block in self.disputed:
             return False
         live.remove(block)
         if not self.fits(asked.size, asked.alignment, address):
             live.add(block, size, made_by)
+            live.may_keep(block, end)
             return False
         live.add(address, asked.size, line)
-        if address != block:
+        if address == block:
+            live.may_keep(block, end)
+        else:
             remember(self.moved, block, line)
         return True
 

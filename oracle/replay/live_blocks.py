@@ -19,6 +19,7 @@ class LiveBlocks:
 
     starts: the addresses of those that have bytes, which are disjoint.  empty: those of the others.  aligned: the
     alignment that was named, if one was.  room: what the arena must serve, and the gaps there; None without an arena.
+    held: of the blocks there that were resized where they are, and became smaller, the bytes that they may have kept.
     """
 
     def __init__(self, geometry: Geometry) -> None:
@@ -38,12 +39,15 @@ class LiveBlocks:
             block_at=self.block_at,
             aligned_to=self.alignment_at,
         )
+        self.held: dict[int, int] = {}
         self.room: heap_room.Room | None = None
         self.gaps: Gaps | None = None
         if arena is not None:
             start, end = max(arena.start, 1), arena.start + arena.bytes  # nothing lies at address 0
             self.state = law.Heap(**vars(self.state) | {"start": start, "end": end})
-            self.room = heap_room.Room(self.state, arena.overhead, arena.minimum, not geometry.heap_fragments)
+            self.room = heap_room.Room(
+                self.state, arena.overhead, arena.minimum, not geometry.heap_fragments, self.held_by
+            )
             self.gaps = Gaps(start, end, (self.starts, self.end_of), (self.empty, self.end_of))
 
     def __len__(self) -> int:
@@ -59,13 +63,30 @@ class LiveBlocks:
         """The alignment that was asked for when the block there was made."""
         return self.aligned[address] if address in self.aligned else self.alignment_of(self.size(address))
 
-    def end_of(self, address: int) -> int:
-        """Up to where a live block takes bytes at the least."""
-        return address + (self.sizes[address] if self.room is None else self.taken(self.sizes[address]))
+    def held_by(self, address: Any) -> int:
+        return self.held.get(address, 0)
 
-    def taken(self, size: int) -> int:
-        """The bytes that a block of this size takes at the least."""
-        return size if self.room is None else number_of(heap_room.taken(self.room, size))
+    def end_of(self, address: int) -> int:
+        """Up to where a live block may take bytes."""
+        return address + (
+            self.sizes[address] if self.room is None else number_of(heap_room.room_of(self.room, address))
+        )
+
+    def may_keep(self, address: int, end: int) -> None:
+        """A block that was resized where it is may keep the room that it had there, up to this end."""
+        if self.gaps is None:
+            return
+        after = [next_one for layer in (self.starts, self.empty) if (next_one := layer.around(address)[1]) is not None]
+        room = min([end, *after]) - address
+        if room > self.sizes[address]:
+            self.held[address] = room
+
+    def cut_room(self, address: int) -> None:
+        """What begins at this address was not kept by the blocks before it."""
+        for layer in (self.starts, self.empty):
+            before, _ = layer.around(address)
+            if before is not None and before + self.held.get(before, 0) > address:
+                self.held[before] = address - before
 
     def alignment_of(self, size: int) -> int:
         """The alignment of a block of this size, where none is named."""
@@ -88,6 +109,8 @@ class LiveBlocks:
         return after if after is not None and after < address + size else address
 
     def add(self, address: int, size: int, line: int) -> None:
+        if self.held:
+            self.cut_room(address)
         self.sizes[address] = size
         self.lines[address] = line
         if size:
@@ -95,9 +118,11 @@ class LiveBlocks:
         else:
             self.empty.add(address)
         if self.gaps is not None:
-            self.changes(self.gaps, address, size)
+            self.changes(self.gaps, address)
 
     def remove(self, address: int) -> None:
+        if self.gaps is not None:
+            self.changes(self.gaps, address)
         del self.lines[address]
         size = self.sizes.pop(address)
         if size:
@@ -106,13 +131,13 @@ class LiveBlocks:
             self.empty.remove(address)
         if self.aligned:
             self.aligned.pop(address, None)
-        if self.gaps is not None:
-            self.changes(self.gaps, address, size)
+        if self.held:
+            self.held.pop(address, None)
 
-    def changes(self, gaps: Gaps, address: int, size: int) -> None:
-        """A block is there, or no longer."""
+    def changes(self, gaps: Gaps, address: int) -> None:
+        """A block has just been added, or is about to be removed."""
         if self.empty or gaps.doubted:
-            gaps.changes_over(address, address + self.taken(size))
+            gaps.changes_over(address, self.end_of(address))
         else:
             gaps.changes(address)
 

@@ -35,10 +35,14 @@ class Chunk:
 
 @dataclass
 class FitHeap:
-    """First fit, or best fit. faults: what it does wrong, by name."""
+    """First fit, or best fit. faults: what it does wrong, by name.
+
+    keeps_the_rest: a block that becomes smaller where it is keeps all of its room.
+    """
 
     length: int = 1 << 14
     best: bool = False
+    keeps_the_rest: bool = False
     faults: frozenset[str] = frozenset()
     trace: list[Event] = field(default_factory=list)
 
@@ -138,10 +142,12 @@ class FitHeap:
         grows = after is not None and (not after.block or "neighbour" in self.faults) and chunk.end == after.start
         if block % alignment == 0 and end <= chunk.end:
             chunk.asked = size
-            if "loses the rest" not in self.faults and end + LEAST_CHUNK <= chunk.end:
-                self.chunks.insert(at + 1, Chunk(end, chunk.end - end))
+            if not self.keeps_the_rest and end + LEAST_CHUNK <= chunk.end:
+                lost = 1 if "loses the rest" in self.faults else 0  # it is in use for ever
+                self.chunks.insert(at + 1, Chunk(end, chunk.end - end, lost))
                 chunk.length = end - chunk.start
-                self._merge(at + 1)
+                if not lost:
+                    self._merge(at + 1)
             return block
         if block % alignment == 0 and after is not None and grows and end <= after.end:
             chunk.asked = size

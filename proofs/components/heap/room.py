@@ -19,6 +19,7 @@ def unknown(run: HypothesisPool) -> heap_room.Room:
         overhead=run.number("overhead"),
         minimum=run.number("minimum"),
         merges=run.truth("merges"),
+        held=run.function("held", "block"),
     )
 
 

@@ -38,6 +38,8 @@ def resize(at: int, size: Any, to: int | None = None, **keys: Any) -> Event:
 
 A, B, C = new(1024, 16), new(1024, 0x420), new(1024, 0x830)
 HALVES = [new(0x7F00, 16), new(0x7F00, 0x8010)]
+SMALLER = [new(0xF000, 16), resize(16, 16, 16)]
+LARGE = new(0x8000)  # it fails: no room for it is left beside what the smaller block had
 # By the report: what a heap with the fault records, the clause of its last event, and what a mended one records.
 CASES: dict[str, tuple[list[Event], str, list[Event]]] = {
     "realloc loses the old block where it fails": (
@@ -110,6 +112,26 @@ CASES: dict[str, tuple[list[Event], str, list[Event]]] = {
         [A, resize(16, 512, 16, alignment=256)],
         "heap.is-aligned",
         [A, resize(16, 512, 0x800, alignment=256)],
+    ),
+    "the room of a smaller block is lost once that is deleted": (
+        [*SMALLER, delete(16), LARGE],
+        MUST,
+        [*SMALLER, LARGE],
+    ),
+    "the room of a smaller block is lost once that moves": (
+        [*SMALLER, resize(16, 32, 0xFA00), LARGE],
+        MUST,
+        [*SMALLER, resize(16, 32, 16), LARGE, resize(16, 0xF000, 16), LARGE],
+    ),
+    "what was cut off from a smaller block is lost": (
+        [*SMALLER, new(64, 0x100), LARGE],
+        MUST,
+        [*SMALLER, LARGE, new(64, 0x100), delete(16), new(0x8000, 0x200)],
+    ),
+    "the room of a smaller block that was aligned is lost": (
+        [new(0xF000, 16), resize(16, 16, 16, alignment=16), delete(16), LARGE],
+        MUST,
+        [new(0xF000, 16), resize(16, 16, 16, alignment=16), resize(16, 8, 16, alignment=8), LARGE],
     ),
     "realloc to less fails": ([A, resize(16, 512)], RESIZE_MUST, [A, resize(16, 512, 16)]),
     "realloc fails although there is room": ([A, resize(16, 4096)], RESIZE_MUST, [A, resize(16, 0xFC00)]),

@@ -33,30 +33,38 @@ def test_addresses_are_in_order(numbers: list[int], longest: int) -> None:
                 assert addresses.around(place) == (below, above)
 
 
-MOVES = st.lists(st.tuples(st.integers(0, 3), st.integers(90, 170), st.integers(0, 12)), max_size=60)
+MOVES = st.lists(st.tuples(st.integers(0, 4), st.integers(90, 170), st.integers(0, 12)), max_size=60)
 
 
 @given(MOVES, st.integers(0, 8), st.integers(1, 6))
 def test_the_largest_gap_is_the_largest(moves: list[tuple[int, int, int]], minimum: int, spare: int) -> None:
-    """Blocks of bytes and of none, some outside of the arena, and stretches in doubt."""
+    """Blocks of bytes and of none, some outside of the arena or smaller than they were, and stretches in doubt."""
     arena = {"start": 100, "bytes": 60, "overhead": 4, "minimum": minimum}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heap_gaps, "SPARE", spare)
         live = LiveBlocks(geometry_from({"heap_arena": arena}))
-        doubted = set[int]()
+        doubted, ends = set[int](), dict[int, int]()
         assert live.gaps is not None
         for line, (kind, address, size) in enumerate(moves):
             if kind == 3:
                 live.gaps.doubt(address, address + size)
                 doubted |= set(range(address, address + size))
             elif address in live:
+                end, smaller = live.end_of(address), min(size, live.sizes[address])
                 live.remove(address)
+                if kind == 4:
+                    live.add(address, smaller, line)
+                    live.may_keep(address, end)
+                    ends[address] = min([end, *(other for other in live.sizes if other > address)])
+                else:
+                    ends.pop(address, None)
             elif not taken(live, address, size):
                 live.add(address, size, line)
+                ends = {other: min(end, address) if other < address else end for other, end in ends.items()}
             if kind != 1:
                 first, last = live.gaps.largest()
-                assert last - first == longest(live, doubted, minimum)
-                assert is_free(live, doubted, minimum, range(first, last))
+                assert last - first == longest(live, doubted, minimum, ends)
+                assert is_free(live, doubted, minimum, ends, range(first, last))
 
 
 def taken(live: LiveBlocks, address: int, size: int) -> bool:
@@ -67,18 +75,19 @@ def taken(live: LiveBlocks, address: int, size: int) -> bool:
     )
 
 
-def is_free(live: LiveBlocks, doubted: set[int], minimum: int, places: range) -> bool:
-    ends = {address: address + max(size, minimum) for address, size in live.sizes.items()}
+def is_free(live: LiveBlocks, doubted: set[int], minimum: int, kept: dict[int, int], places: range) -> bool:
+    """kept: up to where blocks that became smaller may have their room still."""
+    ends = {address: max(address + max(size, minimum), kept.get(address, 0)) for address, size in live.sizes.items()}
     apart = all(end <= places.start or places.stop <= address for address, end in ends.items())
     return not places or (apart and not doubted & set(places) and 100 <= places.start and places.stop <= 160)
 
 
-def longest(live: LiveBlocks, doubted: set[int], minimum: int) -> int:
+def longest(live: LiveBlocks, doubted: set[int], minimum: int, kept: dict[int, int]) -> int:
     return max(
         last - first
         for first in range(100, 161)
         for last in range(first, 161)
-        if is_free(live, doubted, minimum, range(first, last))
+        if is_free(live, doubted, minimum, kept, range(first, last))
     )
 
 

@@ -14,6 +14,7 @@ LEVELS = ("safe", "legal", "exact")
 KINDS: dict[str, Callable[[], Any]] = {
     "first fit": FitHeap,
     "best fit": lambda: FitHeap(best=True),
+    "first fit that divides no block it has given": lambda: FitHeap(keeps_the_rest=True),
     "buddy": BuddyHeap,
 }
 
