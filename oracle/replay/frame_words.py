@@ -48,7 +48,7 @@ class RunWords:
         for about, words in self.words(clause, address, first, count, asked):
             if clause is about:
                 return words()
-        return f"{run}: {self.in_the_way(first, count, clause)}"
+        return of_run(run, self.in_the_way(first, count, clause))
 
     def words(
         self, clause: Clause, address: int, first: int, count: int, asked: Request | None
@@ -80,8 +80,8 @@ class RunWords:
                 ),
             ),
             (law.run_lies_in_reach, lambda: f"{run} {agreeing(count, 'is', 'are')} outside the bitmap, which {reach}"),
-            (zone_law.zone_is_named, lambda: f"{run}: {self.zone_in_words(first, asked)}"),
-            (zone_law.run_lies_in_zone, lambda: f"{run}: {self.zone_in_words(first + count - 1, asked)}"),
+            (zone_law.zone_is_named, lambda: of_run(run, self.zone_in_words(first, asked))),
+            (zone_law.run_lies_in_zone, lambda: of_run(run, self.zone_in_words(first + count - 1, asked))),
             (given_runs.frees_a_whole_run, lambda: self.no_whole_run(first, count)),
         )
 
@@ -168,3 +168,8 @@ class RunWords:
         frame = first if at is None else at
         run = {"run": {"first": first, "frames": count}, "longest_free_run": {"first": longest, "frames": length}}
         return self.frames.around(frame << self.frames.geometry.page_shift) | run
+
+
+def of_run(run: str, seen: str) -> str:
+    """What was seen of a run, which is named first unless it is one frame, of which that was seen."""
+    return seen if seen.startswith(f"{run} ") else f"{run}: {seen}"

@@ -46,7 +46,7 @@ class HeapReplay:
         self.moved: dict[int, int] = {}
         self.owed = OwedFrees[int]()
         self.disputed: set[int] = set()
-        self.words = HeapWords(self.live, frames, self.deleted, self.moved)
+        self.words = HeapWords(self.live, frames, self.deleted, self.moved, self.owed)
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""

@@ -9,6 +9,7 @@ from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import REFUSAL, since
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.live_blocks import LiveBlocks, number_of
+from memoracle.replay.owed_frees import OwedFrees
 from memoracle.spec import heap as law
 from memoracle.spec import heap_room
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
@@ -25,16 +26,25 @@ class Request(NamedTuple):
 
 
 class HeapWords:
-    """deleted, moved: by address, the line that last deleted a block there, or moved it away."""
+    """deleted, moved: by address, the line that last deleted a block there, or moved it away.
+
+    owed: the blocks that were handed out and not given back, but are not among the live ones.
+    """
 
     def __init__(
-        self, live: LiveBlocks, frames: FrameReplay, deleted: Mapping[int, int], moved: Mapping[int, int]
+        self,
+        live: LiveBlocks,
+        frames: FrameReplay,
+        deleted: Mapping[int, int],
+        moved: Mapping[int, int],
+        owed: OwedFrees[int],
     ) -> None:
         self.live = live
         self.state = live.state
         self.frames = frames
         self.deleted = deleted
         self.moved = moved
+        self.owed = owed
 
     def describe(self, clause: Clause, asked: Request, address: int, byte: int) -> str:
         """What is wrong with a block that was made."""
@@ -88,8 +98,12 @@ class HeapWords:
 
     # States
 
+    @property
+    def not_given_back(self) -> int:
+        return len(self.live) + self.owed.total
+
     def totals(self) -> dict[str, Any]:
-        return self.frames.totals() | {"live_blocks": len(self.live)}
+        return self.frames.totals() | {"live_blocks": self.not_given_back}
 
     def around(self, address: int) -> dict[str, Any]:
         """The live blocks next to an address: the last that starts at or below it, and the first above."""
@@ -97,7 +111,7 @@ class HeapWords:
         below = address if address in self.live else before
         near = {"block": below, "next": after}
         told = {name: self.shown(found) for name, found in near.items() if found is not None}
-        return {"address": f"{address:#x}"} | told | {"live_blocks": len(self.live)}
+        return {"address": f"{address:#x}"} | told | {"live_blocks": self.not_given_back}
 
     def lacking(self, room: heap_room.Room, asked: Request, gap: tuple[int, int]) -> dict[str, Any]:
         """What a request needs, the largest gap, and the live blocks next to that."""
@@ -108,7 +122,7 @@ class HeapWords:
         told = {name: self.shown(found) for name, found in near.items() if found is not None}
         needed = heap_room.needed(room, asked.size, asked.alignment)
         largest = {"address": f"{first:#x}", "bytes": last - first}
-        return {"needed_bytes": needed, "largest_gap": largest} | told | {"live_blocks": len(self.live)}
+        return {"needed_bytes": needed, "largest_gap": largest} | told | {"live_blocks": self.not_given_back}
 
     def shown(self, address: int) -> dict[str, Any]:
         return {"address": f"{address:#x}", "bytes": self.live.sizes[address], "line": self.live.lines[address]}

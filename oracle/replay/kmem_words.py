@@ -59,8 +59,10 @@ class KmemWords:
         if event.kind != ALLOC:
             return REFUSAL
         memory = " of usable memory" if self.has_map else ""
-        pages = counted(1 << event.order, "page")
-        return f"{pages}{memory} of which none is allocated, at a multiple of as many, or a failure"
+        if event.order == 0:
+            return f"a page{memory} that is not allocated, or a failure"
+        pages = 1 << event.order
+        return f"{pages:,} pages{memory}, none of them allocated, the first at a multiple of {pages:,}; or a failure"
 
     def before(self, first: int, last: int) -> dict[str, Any]:
         """What was known of these pages before the line that is read."""

@@ -24,6 +24,10 @@ class OwedFrees(Generic[Key]):
     def __len__(self) -> int:
         return len(self.owed)
 
+    @property
+    def total(self) -> int:
+        return self.owed.total()
+
     def __iter__(self) -> Iterator[Key]:
         return iter(self.owed)
 

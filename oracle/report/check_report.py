@@ -179,7 +179,10 @@ def parts(event: Mapping[str, Any]) -> Iterator[str]:
     yield str(event["op"])
     for key, value in event.items():
         if key not in ("op", "result", "error", "crash", "memory_map") and not key.startswith("_"):
-            yield f"{shortened(key)}={written(value)}"
+            page = (
+                f" ({value:#x})" if key == "pfn" and isinstance(value, int) else ""
+            )  # a log may have it in either form
+            yield f"{shortened(key)}={written(value)}{page}"
     if "crash" in event:
         yield f"crashed: {written(event['crash'])}"
     elif "error" in event:

@@ -72,7 +72,7 @@ KINDS = {
     "int": "an integer",
     "float": "a fraction",
     "str": "a string",
-    "bool": "a truth value",
+    "bool": "true or false",
     "array": "an array",
     "object": "an object",
 }
@@ -82,6 +82,8 @@ LOGS_READ = "of these, only `dmesg -J` and `journalctl -o json` are read; take t
 LINE_SHOWN = 60  # characters of a line that is no event
 ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)  # of a string in JSON
 HIGH_SURROGATES, LOW_SURROGATES = range(0xD800, 0xDC00), range(0xDC00, 0xE000)
+STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+BARE_HEXADECIMAL = re.compile(rb"[:\[,]\s*(0[xX][0-9a-fA-F]+)")  # JSON has no such number
 PLACE = re.compile(r"(.*) - at `\$\.?([^`]*)`", re.DOTALL)
 
 
@@ -241,7 +243,9 @@ def no_object(line: bytes) -> MalformedLine:
     try:
         checked(KEYS, line)
     except MalformedLine as fault:
-        return fault
+        bare = BARE_HEXADECIMAL.search(STRINGS.sub(b"", line))
+        hint = f'; a hexadecimal number is a string: "{shortened(bare[1].decode())}"' if bare else ""
+        return MalformedLine(f"{fault}{hint}")
     raise AssertionError("a line is an object and is none")
 
 
@@ -299,4 +303,5 @@ def in_words(message: str) -> str:
 
 def of_kind(kinds: str) -> str:
     """What JSON calls these kinds of values, which a decoder has between bars."""
-    return " or ".join(KINDS.get(each, each) for each in kinds.replace("int | str", "number").split(" | "))
+    kinds = kinds.replace("int | str", "number").replace("bool | null", "bool")  # a null is as none, and found later
+    return " or ".join(KINDS.get(each, each) for each in kinds.split(" | "))

@@ -27,6 +27,7 @@ from memoracle.spec.geometry_keys import (
 )
 from memoracle.spec.geometry_limits import require
 from memoracle.trace.events import OPERATIONS
+from memoracle.trace.quoting import shortened as cut
 
 MOST_BYTES = 1 << 20  # of a file
 # Whose fault it may be as well, by the key that a message names.
@@ -43,6 +44,16 @@ BESIDE: Final[Mapping[str, Sequence[str]]] = {
     "process_reserved": ("process_range",),
     "range_free": ("range_allocator",),
     "range_max_order": ("range_allocator",),
+}
+# By a key, the words of a message that is about it, too.
+ABOUT: Final[Mapping[str, str]] = {
+    "page_size": "page size|maps|bitmap|half|reach",
+    "leaf_level": "leaf",
+    "frames": "bitmap",
+    "physical_address_bits": "address bits",
+    "kernel_range": "range|multiple|largest blocks",
+    "process_range": "range|multiple|largest blocks",
+    "range_allocator": "range_allocator|buddy",
 }
 
 
@@ -95,7 +106,8 @@ def geometry_from(source: object) -> Geometry:
         return dataclasses.replace(base, **read)
     except GeometryError as fault:
         key = re.split(r"[.\[]", fault.field)[0]
-        unsaid = [key for key in (key, *BESIDE.get(key, ())) if key not in read]
+        beside = [other for other in BESIDE.get(key, ()) if re.search(ABOUT[other], fault.message)]
+        unsaid = [key for key in (key, *beside) if key not in read]
         raise GeometryError(fault.field, fault.message + from_preset(unsaid, name)) from None
 
 
@@ -125,7 +137,9 @@ def number(field: str, value: object) -> int:
         value = int(value, 16)
     if not isinstance(value, int) or isinstance(value, bool):
         raise GeometryError(field, f'{shown(value)} is neither an integer nor a string "0x..."')
-    require(0 <= value < ADDRESS_SPACE, field, "not between 0 and 2^64 - 1")
+    if not 0 <= value < ADDRESS_SPACE:
+        said = str(value) if -ADDRESS_SPACE < value < 0 else f"{value:#x}"
+        raise GeometryError(field, f"{cut(said, 40)} is not between 0 and 2^64 - 1")
     return value
 
 

@@ -107,8 +107,8 @@ def test_diverges(check_log: Answer, lines: list[str], clause: str, message: str
 @pytest.mark.parametrize(
     ("lines", "legal"),
     [
-        ([alloc(16), alloc(16)], "1 page of which none is allocated, at a multiple of as many, or a failure"),
-        ([alloc(0x101, 2)], "4 pages of which none is allocated, at a multiple of as many, or a failure"),
+        ([alloc(16), alloc(16)], "a page that is not allocated, or a failure"),
+        ([alloc(0x101, 2)], "4 pages, none of them allocated, the first at a multiple of 4; or a failure"),
         ([free(16), free(16)], "only a refusal"),
     ],
 )

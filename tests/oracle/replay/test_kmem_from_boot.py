@@ -151,7 +151,7 @@ def test_state_and_what_is_legal(from_boot: Answer, capsys: pytest.CaptureFixtur
     ]
     assert divergence["after"]["rows"] == [{"pfn": 0xDFFE0, "pages": 32, "allocated": True, "line": 3}]
     assert divergence["legal"] == (
-        "32 pages of usable memory of which none is allocated, at a multiple of as many, or a failure"
+        "32 pages of usable memory, none of them allocated, the first at a multiple of 32; or a failure"
     )
     (tmp_path / "log").write_text("\n".join(lines))
     assert main(["check", "--quiet", "--from-boot", "--memory-map", MAP, str(tmp_path / "log")]) == 1

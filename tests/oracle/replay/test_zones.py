@@ -82,18 +82,18 @@ DIVERGES: dict[str, tuple[list[Event], str, str]] = {
     "another zone": (
         [allocate("dma", 8)],
         "runs.zone-is-named",
-        "frame 8: frame 8 lies in the zone 'normal'; asked for: 'dma' (0x0 to 0x7fff)",
+        "frame 8 lies in the zone 'normal'; asked for: 'dma' (0x0 to 0x7fff)",
     ),
     "no zone": (
         [allocate(["dma", "node 1"], 25)],
         "runs.run-lies-in-zone",
-        "frame 25: frame 25 lies in no zone; asked for: 'dma' (0x0 to 0x7fff), 'node 1' (0x1c000 to 0x1ffff)",
+        "frame 25 lies in no zone; asked for: 'dma' (0x0 to 0x7fff), 'node 1' (0x1c000 to 0x1ffff)",
     ),
-    "none was named": ([allocate([], 8)], "runs.zone-is-named", "frame 8: frame 8 lies in the zone 'normal'; no zone"),
+    "none was named": ([allocate([], 8)], "runs.zone-is-named", "frame 8 lies in the zone 'normal'; no zone"),
     "taken": (
         [allocate("dma", 5), allocate("dma", 5)],
         "runs.run-is-free",
-        "frame 5: frame 5 is already allocated (by",
+        "frame 5 is already allocated (by",
     ),
 }
 

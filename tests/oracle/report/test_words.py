@@ -245,3 +245,20 @@ def test_a_text_without_a_map_says_so(tmp_path: Path, capsys: pytest.CaptureFixt
     path.write_text("hello\n")
     assert main(["check", "--input", "e820", str(path)]) == 4
     assert f"warning: {path}: no record of a memory map; these forms are known: " in "".join(capsys.readouterr())
+
+
+def test_a_block_that_another_overlaps_lives_until_it_is_deleted(texts: Callable[..., Any]) -> None:
+    two = [op("heap.new", bytes=64, result=BLOCK), op("heap.new", bytes=64, result=hex(KERNEL + 128))]
+    grown = op("heap.resize", address=BLOCK, bytes=128, result=BLOCK)
+    deleted = op("heap.delete", address=hex(KERNEL + 128))
+    (overlap, again), text = texts([*two, grown, deleted, deleted])
+    assert (overlap["before"]["live_blocks"], overlap["after"]["live_blocks"]) == (2, 2)
+    assert again["after"]["live_blocks"] == 1
+    assert "live blocks: 2" in text
+
+
+def test_a_page_of_a_log_is_shown_in_both_forms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "kmem.txt"
+    log.write_text("".join(f"  a-1 [000] .... {n}.0: mm_page_free: page=0x1 pfn=0x202 order=0\n" for n in (1, 2)))
+    assert main(["check", "--quiet", str(log)]) == 1
+    assert "mm_page_free pfn=514 (0x202) order=0" in capsys.readouterr().out

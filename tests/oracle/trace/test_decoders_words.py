@@ -69,3 +69,17 @@ def test_a_document_over_several_lines(document: dict[str, object]) -> None:
     for read in (decode_event, decode_header):
         with pytest.raises(MalformedLine, match="one event a line is expected"):
             read(first)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b'{"op": "frame.is_free", "address": 0, "result": 1}', "result: true or false was expected, not an integer"),
+        (b'{"op": "frame.free", "address": 0x1000}', '; a hexadecimal number is a string: "0x1000"'),
+        (b'{"op": "frame.free", "address": "0x1000", "_note": ":0x10"', "cut short"),
+    ],
+)
+def test_what_was_expected_is_said(text: bytes, words: str) -> None:
+    said = said_of(decode_event, text)
+    assert words in said
+    assert ("hexadecimal" in said) == ("hexadecimal" in words)
