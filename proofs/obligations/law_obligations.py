@@ -52,7 +52,9 @@ def any_point(*parameters: str) -> Callable[[Run], tuple[object, ...]]:
 
 def obligations(law: Law[Any]) -> Iterator[Obligation]:
     """All of them. What begins alike is settled at once: a joint claim says all of it."""
-    initial = [_Claimed(f"initially.{short(each)}", f"initially {each.says}", _holds(each)) for each in law.invariants]
+    initial = [
+        _Claimed(f"initially.{short(each)}", f"initially {each.says}", _holds(each), (each,)) for each in law.invariants
+    ]
     yield from _jointly(law, "initially", "initial", law.initial, initial, law.once)
     for operation in law.operations:
         kept = [_keeps(operation, clause) for clause in law.invariants]
@@ -60,20 +62,22 @@ def obligations(law: Law[Any]) -> Iterator[Obligation]:
             f"{short(operation)}.keeps-bounds",
             f"after {operation.name}, every number lies between its bounds",
             partial(_assert_bounds, law),
+            (operation,),
         )
         begin = partial(_before_and_after, law=law, operation=operation)
         yield from _jointly(law, f"{short(operation)}.keeps", "invariant", begin, [*kept, bounds], law.once)
-    followed = [_Claimed(short(clause), clause.says, _holds(clause)) for clause in law.theorems]
+    followed = [_follows(clause) for clause in law.theorems]
     yield from _jointly(law, "follows", "theorem", partial(_lawful, law=law), followed)
 
 
 @dataclass(frozen=True)
 class _Claimed(Generic[Begun]):
-    """One claim of several about the same beginning. name: without the component."""
+    """One claim of several about the same beginning. name: without the component.  about: what of the law it names."""
 
     name: str
     says: str
     assert_goals: Callable[[Run, Begun], None]
+    about: tuple[Clause | Operation, ...]
 
 
 def _jointly(
@@ -138,8 +142,12 @@ def _before_and_after(run: Run, law: Law[State], operation: Operation) -> tuple[
 
 def _keeps(operation: Operation, clause: Clause) -> _Claimed[tuple[Any, Any]]:
     holds = _holds(clause)
-    says = f"after {operation.name}, {clause.says}"
-    return _Claimed(f"{short(operation)}.keeps-{short(clause)}", says, lambda run, states: holds(run, states[1]))
+    name, says = f"{short(operation)}.keeps-{short(clause)}", f"after {operation.name}, {clause.says}"
+    return _Claimed(name, says, lambda run, states: holds(run, states[1]), (operation, clause))
+
+
+def _follows(clause: Clause) -> _Claimed[Any]:
+    return _Claimed(short(clause), clause.says, _holds(clause), (clause,))
 
 
 def preserved(law: Law[Any], operation: Operation, clause: Clause, dropped: str | None = None) -> Obligation:
@@ -169,7 +177,7 @@ def _assert_bounds(law: Law[Any], run: Run, states: tuple[Any, Any]) -> None:
 
 def theorem(law: Law[Any], clause: Clause) -> Obligation:
     """That a clause follows from the invariants."""
-    return _alone(law, "theorem", partial(_lawful, law=law), _Claimed(short(clause), clause.says, _holds(clause)))
+    return _alone(law, "theorem", partial(_lawful, law=law), _follows(clause))
 
 
 def leaves(law: Law[Any], operation: Operation, clause: Clause) -> Obligation:
