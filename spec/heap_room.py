@@ -34,9 +34,7 @@ class Room:
     overhead: Number  # bytes that may be lost of each block
     minimum: Number  # the least that a block takes, in bytes
     merges: Truth  # whether free neighbours merge
-    held: Callable[
-        [Number], Number
-    ]  # by the address of a live block, the bytes that it may have kept since it had them
+    held: Callable[[Number], Number]  # of a live block, by its address: the bytes that it had, and may still keep
 
 
 def taken(s: Room, size: Number) -> Number:

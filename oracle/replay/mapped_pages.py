@@ -102,9 +102,12 @@ class MappedPages:
     def was_direct_somehow(self, virtual: int) -> None:
         """A page of the direct map is mapped from the start; what is allowed there is not known."""
         page = self.page_of(virtual)
-        some = Leaf(self.geometry.direct_address(page) or 0, self.some_type, True, True, False)
-        if self.was_direct(virtual, some):
+        if self.was_direct(virtual, self.some_leaf(self.geometry.direct_address(page) or 0)):
             self.doubts.adopted.add((0, page))
+
+    def some_leaf(self, physical: int) -> Leaf:
+        """How a page may be mapped of which nothing is known, but that some type of memory serves."""
+        return Leaf(physical, self.some_type, True, True, False)
 
     def know_direct(self, virtual: int) -> None:
         """From now on it is known of this page, if it is the direct map's, whether it is mapped."""

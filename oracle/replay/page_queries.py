@@ -129,7 +129,7 @@ class PageAnswers:
     def first_seen(self, kernel_page: KernelPage, page: int, physical: int) -> Finding | None:
         """The frame of one of the kernel pages is told for the first time; nobody else has it."""
         pages, frames, block = self.pages, self.pages.frames, kernel_page.block
-        allowed = self.paging.attributes(0, page) or self.default_attributes()
+        allowed = self.paging.attributes(0, page)
         state, rules = mappings_of(self.paging), (law.frame_is_aligned, law.frame_is_addressable)
         clause = next((rule for rule in rules if not rule(state, physical)), None)
         if clause is not None:
@@ -141,7 +141,7 @@ class PageAnswers:
         frames.remember(frame, block.line)
         frames.kernel_page_frames[frame] = block.line
         self.paging.unmap(0, page)
-        self.paging.map(0, page, leaf(physical, allowed))
+        self.paging.map(0, page, pages.some_leaf(physical) if allowed is None else leaf(physical, allowed))
         block.frames[kernel_page.place] = frame
         if block.unknown:
             block.unknown -= 1
@@ -245,10 +245,6 @@ class PageAnswers:
         pages = self.pages
         has_64_bits = addresses.address_has_64_bits(self.rules.geometry, virtual)
         return event.succeeded and pages.is_judged(virtual) and pages.lives(process) and bool(has_64_bits)
-
-    def default_attributes(self) -> Attributes:
-        """Those of a page of which nothing is known, but that some type of memory serves."""
-        return Attributes(self.pages.some_type, True, True, True, False)
 
 
 def agree(doubted: int | None, shown: int | None) -> bool:

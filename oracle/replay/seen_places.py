@@ -96,28 +96,23 @@ class Free:
 
     def add(self, first: int, last: int) -> bool:
         """Adds places, all of which exist; False if there are none, or one is in the set."""
-        row = self.rows.get(first)
-        if row is not None and row.end == last:
-            if row.free:
-                return False
-            row.free, row.line = True, self.seen.line
-            return True
-        if not self.seen.are(first, last, False):
-            return False
-        self.seen.join(first, last, True)
-        return True
+        return self._become(first, last, True)
 
     def remove(self, first: int, last: int) -> bool:
         """Removes places; False if there are none, or one is not in the set."""
+        return self._become(first, last, False)
+
+    def _become(self, first: int, last: int, free: bool) -> bool:
+        """Whether all of these places were in the other state; then they are in this one now."""
         row = self.rows.get(first)
         if row is not None and row.end == last:
-            if not row.free:
+            if row.free == free:
                 return False
-            row.free, row.line = False, self.seen.line
+            row.free, row.line = free, self.seen.line
             return True
-        if not self.seen.are(first, last, True):
+        if not self.seen.are(first, last, not free):
             return False
-        self.seen.join(first, last, False)
+        self.seen.join(first, last, free)
         return True
 
     def next_in(self, place: int) -> int:

@@ -88,12 +88,15 @@ def _jointly(
     claims: Sequence[_Claimed[Begun]],
     once: bool = False,
 ) -> list[Obligation]:
-    """An obligation for each claim, and what says all of them at once."""
+    """An obligation for each claim, and what says all of them at once; what claims nothing keeps that from a proof."""
 
     def body(run: Run) -> None:
         begun = begin(run)
         for claim in claims:
+            before = len(run.goals)
             claim.assert_goals(run, begun)
+            if len(run.goals) == before:
+                run.assert_goal(f"something is claimed by {claim.name}", False)
 
     says = "; ".join(claim.says for claim in claims)
     joint = Obligation(

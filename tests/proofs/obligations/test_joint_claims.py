@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
@@ -60,6 +61,15 @@ def test_parts_of_different_claims_are_asked_alone(asked: list[str]) -> None:
     mixed = [GROUPS["test.put.keeps"][0], GROUPS["test.loosen.keeps"][0]]
     assert [each.verdict for each in jointly(mixed, False)] == ["proved", "proved"]
     assert asked == [each.name for each in mixed]
+
+
+def test_what_claims_nothing_is_vacuous_beside_what_is_proved() -> None:
+    numberless = replace(LAW, elsewhere=["limit", "has", "weighs"])  # so that no bound is left to claim
+    members = [each for each in law_obligations.obligations(numberless) if each.together == "test.put.keeps"]
+    assert {each.name: each.verdict for each in jointly(members, False)} == {
+        "test.put.keeps-is-light": "proved",
+        "test.put.keeps-bounds": "vacuous",
+    }
 
 
 def test_each_obligation_of_a_law_has_a_piece_of_its_own() -> None:
