@@ -27,7 +27,7 @@ ALWAYS = (
 def trusted(contracts: bool, machine: bool = False) -> list[str]:
     """One line for each thing that is trusted; with the contracts or the emulated processor, what these rest on too."""
     crosshair = (
-        f"CrossHair {version('crosshair-tool')}, and the small scope that it is given (proofs/contracts/scope.py): a "
+        f"CrossHair {version('crosshair-tool')}, and the small scope that it is given (proofs/contracts/scopes.py): a "
         "contract is confirmed for every case of the scope, and no other"
     )
     unicorn = (

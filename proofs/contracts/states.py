@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from memoracle.proofs.contracts.docstrings import PublicFunction, functions
-from memoracle.proofs.contracts.scope import NO_SCOPE, SCOPES, STATES_AT_MOST, Scope, State, Step
+from memoracle.proofs.contracts.scope import NO_SCOPE, STATES_AT_MOST, Scope, State, Step
+from memoracle.proofs.contracts.scopes import SCOPES
 from memoracle.proofs.processor_time import SECONDS, EndlessError, limits_of_calls
 
 
