@@ -50,7 +50,7 @@ def give(s: GivenRuns, first: Number, count: Number) -> GivenRuns:
     return GivenRuns(runs.taken(s.places, first, count), lambda place: when(place == first, count, s.given(place)))
 
 
-@clause("a free gives back just the run that one allocation gave")
+@clause("a free gives back just what one allocation gave")
 def frees_a_whole_run(s: GivenRuns, first: Number, count: Number) -> Truth:
     return s.given(first) == count
 

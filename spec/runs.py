@@ -180,7 +180,7 @@ def run_has_a_place(s: Places, count: Number) -> Truth:
     return 1 <= count
 
 
-@clause("all of the run is below the reach")
+@clause("all of the run lies within the reach")
 def run_lies_in_reach(s: Places, first: Number, count: Number) -> Truth:
     return (0 <= first) & (first + count <= s.reach)
 
@@ -309,7 +309,7 @@ def freed(s: Places, first: Number, count: Number) -> Places:
     )
 
 
-@clause("the place is below the reach")
+@clause("the place lies within the reach")
 def place_lies_in_reach(s: Places, place: Number) -> Truth:
     return (0 <= place) & (place < s.reach)
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from memoracle.diagnostics.divergence import MUST_NOT_CRASH, MUST_SUCCEED, NO_CRASH
+from memoracle.diagnostics.terms import reported
 from memoracle.explain.index import Index, text_of
 from memoracle.proofs.contracts import docstrings as contract_text
 from memoracle.proofs.contracts.docstrings import PublicFunction
@@ -22,6 +23,7 @@ from memoracle.trace.events import AnyEvent, operation_of_kind
 
 CLAUSE, OPERATION, OBLIGATION = "clause", "operation", "obligation"
 CONTRACT, RULE, COMPONENT = "contract", "rule", "component"
+REPORTED = "reported_as"  # what `check` says of frames, blocks and pages instead of places
 REFERENCE = "impl."  # may stand before a contract's name: some functions are called as the operation that they do
 Fact: TypeAlias = str | list[str]
 
@@ -80,7 +82,7 @@ def of_clause(index: Index, clause: Clause) -> Explanation:
         "used_by": list(map(of_proof, index.beyond(clause))),
         "checked_in": [of_replay(index, op) for op in index.asked_in(clause)],
     }
-    facts: dict[str, Fact] = {"points": list(clause.points)}
+    facts: dict[str, Fact] = {REPORTED: reported(clause), "points": list(clause.points)}
     return Explanation(clause.name, CLAUSE, clause.says, source_of(clause.holds), written(clause.holds), facts, related)
 
 
@@ -99,6 +101,7 @@ def of_operation(index: Index, operation: Operation) -> Explanation:
     if function is not None:
         related["namesakes"].append(replace(of_code(function), name=REFERENCE + operation.name))
     facts: dict[str, Fact] = {
+        REPORTED: reported(operation),
         "points": list(operation.points),
         "chooses": list(operation.chooses),
         "event": event(operation.name),

@@ -20,6 +20,7 @@ from memoracle.console.output import write_document
 if TYPE_CHECKING:
     from memoracle.explain.entries import Entry, Explanation
 
+REPORTED = "reported_as"  # sentences
 BY_NAME = "used_by"  # these are many, and each is a step away: their names are enough
 INVARIANT = "invariant"
 TITLES = {
@@ -71,9 +72,9 @@ def write_text(explanation: Explanation, out: TextIO) -> None:
     facts = Table.grid(padding=(0, 2))
     facts.add_row("says", Text(explanation.says))
     for key, value in explanation.facts.items():
-        told = value if isinstance(value, str) else ", ".join(value)
+        told = value if isinstance(value, str) else ("\n" if key == REPORTED else ", ").join(value)
         if told:
-            facts.add_row(key, Text(told))
+            facts.add_row(key.replace("_", " "), Text(told))
     console.print(Padding(facts, (0, 0, 0, 2), expand=False))
     if explanation.text:
         console.print(Text("\n" + indent(explanation.text, " " * 4)), soft_wrap=True)

@@ -18,7 +18,7 @@ from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.bitmap import Bitmap
 from memoracle.proofs.abstraction.objects import places_of
 from memoracle.replay.doubted_runs import MOST_DOUBTED, RunDoubts
-from memoracle.replay.frame_requests import Request, Requests, rounded
+from memoracle.replay.frame_requests import Request, Requests, Size, rounded, size_of
 from memoracle.replay.frame_words import RunWords
 from memoracle.replay.frames import FrameReplay
 from memoracle.replay.known_frames import LINE
@@ -26,6 +26,7 @@ from memoracle.replay.run_frames import RunFrames
 from memoracle.spec import given_runs
 from memoracle.spec import runs as law
 from memoracle.spec import zones as zone_law
+from memoracle.spec.boot import TOP
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
 from memoracle.trace.events import number
@@ -81,7 +82,7 @@ class AllocatedRuns:
         asked = self.requests.asked(event)
         if event.result is None:
             return self.allocate_failed(event, asked)
-        address, (wanted, alignment, lowest, below, _, refused, zones) = number(event.result), asked
+        address, (wanted, alignment, lowest, below, _, refused, zones, _) = number(event.result), asked
         first, runs, best = address >> self.shift, self.frames.bitmap, None
         if refused is not None or isinstance(runs, Bitmap):
             return self.handed_out_wrongly(address, asked, line)
@@ -97,7 +98,7 @@ class AllocatedRuns:
                 runs.free_run(best, wanted)
         fits = lowest <= first <= below - wanted and not (address & self.offset or first & alignment - 1)
         if fits and (zones is None or any(zone.start <= first <= zone.end - wanted for zone in zones)):
-            before = {} if best is None else self.words.around(address, wanted)
+            before = {} if best is None else self.words.around(address, asked.size)
             if runs.take_run(first, wanted):
                 found = self.allocated(runs, first, wanted, line)
                 return found if best is None else self.other_than_lowest(asked, first, best, before)
@@ -140,20 +141,21 @@ class AllocatedRuns:
         if self.rules.lacking_passes or self.doubts.explains_refusal(asked):
             return None
         legal = self.words.choices(asked, self.lowest(asked), self.frames.exact)
-        state = self.words.around(lowest << self.shift, asked.wanted)
-        return wrongly_failed("frame.allocate", event.error, legal, law.allocate.says, state)
+        state = self.words.around(lowest << self.shift, asked.size)
+        of_law = law.allocate if asked.zones is None else zone_law.allocate
+        return wrongly_failed("frame.allocate", event.error, legal, of_law.says, state)
 
     def handed_out_wrongly(self, address: int, asked: Request, line: int) -> Finding | None:
-        first, wanted = address >> self.shift, asked.wanted
+        first, wanted, size = address >> self.shift, asked.wanted, asked.size
         clause = broken(self.violated_by_answer(address, asked))
         at = self.words.obstacle(first, wanted, clause)
-        message, before = self.words.why_not(clause, address, wanted, asked), self.words.around(address, wanted, at)
+        message, before = self.words.why_not(clause, address, size, asked), self.words.around(address, size, at)
         legal = (
             REFUSAL if asked.refused is not None else self.words.choices(asked, self.lowest(asked), self.frames.exact)
         )
         if self.taken_anyhow(first, wanted, line, clause):
             return None
-        return Finding(clause.name, clause.says, message, legal, before, self.words.around(address, wanted, at))
+        return Finding(clause.name, clause.says, message, legal, before, self.words.around(address, size, at))
 
     def taken_anyhow(self, first: int, count: int, line: int, clause: Clause) -> bool:
         """Takes what can be taken of a run that was handed out wrongly; whether a fault named before explains it."""
@@ -178,6 +180,8 @@ class AllocatedRuns:
         """The clause that keeps a run from being given."""
         _, lowest, below = asked.limits.frames
         first = address >> self.shift
+        if asked.limits.below == TOP:  # none was named
+            below = max(below, first + asked.wanted)
         refused = asked.refused or self.frames.misaligned(address)
         if refused is not None:
             return refused
@@ -205,7 +209,7 @@ class AllocatedRuns:
             f"{self.why_preferred(asked, first, best)}",
             f"{due} ({self.words.at(best)})",
             before,
-            self.words.around(first << self.shift, asked.wanted),
+            self.words.around(first << self.shift, asked.size),
         )
 
     def policy(self, asked: Request) -> str:
@@ -230,10 +234,11 @@ class AllocatedRuns:
             return self.allocated(self.runs, first, count, line)
         clause = broken(self.violated_by_reserve(address, count))
         at = self.words.obstacle(first, count, clause)
-        message, before = self.words.why_not(clause, address, count), self.words.around(address, count, at)
+        size = Size(count)
+        message, before = self.words.why_not(clause, address, size), self.words.around(address, size, at)
         if self.taken_anyhow(first, count, line, clause):
             return None
-        return Finding(clause.name, clause.says, message, REFUSAL, before, self.words.around(address, count, at))
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.words.around(address, size, at))
 
     def violated_by_reserve(self, address: int, count: int) -> Clause | None:
         state, first = places_of(self.runs.runs), address >> self.shift
@@ -247,7 +252,7 @@ class AllocatedRuns:
         if doubts.unnamed < 0 or any(first <= frame < first + count for frame in doubts.frames):
             return None
         doubts.lose(range(first, min(first + count, first + MOST_DOUBTED)))
-        state = self.words.around(number(event.address), count)
+        state = self.words.around(number(event.address), Size(count))
         return wrongly_failed("frame.reserve", event.error, "success", law.reserve.says, state)
 
     # frame.free
@@ -261,7 +266,7 @@ class AllocatedRuns:
             frames.kernel_page_frames and self.first_among(frames.kernel_page_frames, first, count) is not None
         )
         if address & self.offset or among_pages or not self.runs.free_run(first, count):
-            return self.freed_wrongly(address, count, line)
+            return self.freed_wrongly(address, size_of(event, count), line)
         self.remember(first, count, line, freed=True)
         if frames.doubts.frames:
             self.doubts.settle(first, count)
@@ -295,17 +300,17 @@ class AllocatedRuns:
         found = [self.first_among(some, first, count) for some in (self.frames.uses, self.frames.gets)]
         return min((frame for frame in found if frame is not None), default=None)
 
-    def freed_wrongly(self, address: int, count: int, line: int) -> Finding | None:
-        first, runs = address >> self.shift, self.runs
+    def freed_wrongly(self, address: int, size: Size, line: int) -> Finding | None:
+        first, runs, count = address >> self.shift, self.runs, size.frames
         clause = broken(self.violated_by_free(address, count))
         at = self.words.obstacle(first, count, clause)
-        message, before = self.words.why_not(clause, address, count), self.words.around(address, count, at)
+        message, before = self.words.why_not(clause, address, size), self.words.around(address, size, at)
         if 0 < count <= runs.frames - first and first >= 0:
             owed = clause in OWED and self.doubts.are_owed(list(runs.not_in_use(first, first + count)))
             self.free_anyhow(first, count, line)
             if owed:
                 return None
-        return Finding(clause.name, clause.says, message, REFUSAL, before, self.words.around(address, count, at))
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.words.around(address, size, at))
 
     def free_anyhow(self, first: int, count: int, line: int) -> None:
         """Frees what can be freed of a run; what is left of runs that should have been freed whole may be free, too."""
@@ -337,7 +342,7 @@ class AllocatedRuns:
         self.frames.spread()
         if self.rules.safe or any(first <= frame < first + count for frame in self.frames.doubts.frames):
             return None
-        state = self.words.around(number(event.address), count)
+        state = self.words.around(number(event.address), size_of(event, count))
         return wrongly_failed("frame.free", event.error, "success", self.law_of_free.says, state)
 
     def refused_rightly(self, event: events.FrameFree) -> None:

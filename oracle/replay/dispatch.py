@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from memoracle.diagnostics.divergence import Divergence, Finding, crashes
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
+from memoracle.diagnostics.terms import terms_of
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.allocated_runs import AllocatedRuns
 from memoracle.replay.boot import BootReplay
@@ -83,6 +84,7 @@ class Replay:
         self.coverage = Coverage(rules.safe, stakes_of(rules.geometry))
         self.handlers: Handlers = {}
         self.misuses: Misuses = {}
+        self.terms = terms_of(rules.geometry)
         self.begin(rules)
 
     def begin(self, rules: Rules) -> None:
@@ -175,7 +177,8 @@ class Replay:
                     self.suppose(event, finding)
                     self.coverage.broken.add((kind, finding.clause))
                     self.events = line - first + 1
-                    yield Divergence(self.path, line, abridged(checked(ANYTHING, text)), finding)
+                    said = replace(finding, says=self.in_terms(kind, finding.says))
+                    yield Divergence(self.path, line, abridged(checked(ANYTHING, text)), said)
         except MalformedLine as fault:
             line -= 1  # this one was no event
             raise InputError(self.path, line + 1, fault.at(line + 1)) from None
@@ -232,7 +235,13 @@ class Replay:
         self.warnings.append((line, "it crashed: what follows is not judged before the next `boot`"))
         if self.misuse.policy(event) == UNDEFINED and (clause is not None or self.pages.may_be_misuse(event)):
             return None
-        return crashes(events.operation_of(event), crash.text, None if clause is None else clause.says)
+        refused = None if clause is None else self.in_terms(type(event), clause.says)
+        return crashes(events.operation_of(event), crash.text, refused)
+
+    def in_terms(self, kind: type, says: str) -> str:
+        """What the law says, in the terms of what an event of this kind is about."""
+        terms = self.terms.get(kind)
+        return says if terms is None else terms.of(says)
 
     def violated_by(self, event: AnyEvent, line: int) -> Clause | None:
         """What the law has against a call; at every level against one of a process that does not exist."""

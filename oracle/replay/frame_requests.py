@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
+from memoracle.console.counted import counted
 from memoracle.impl.zones import Zone
 from memoracle.replay.frame_limits import Limits, limits_of, refuse_unknown_arguments
 from memoracle.spec import given_runs
@@ -17,17 +18,38 @@ from memoracle.spec.geometry_keys import BUDDY, SINGLE
 from memoracle.trace import events
 from memoracle.trace.decoding import MalformedLine
 from memoracle.trace.events import number
-from memoracle.trace.quoting import quoted
+from memoracle.trace.quoting import quoted, shortened
 
 HUGE = 65  # an order of more frames than 64-bit addresses reach: no larger one is told apart
 MOST_KEPT = 1 << 10  # requests that name nothing but how many
+
+
+class Size(NamedTuple):
+    """How many frames an event names.  order: as it names them, if it does so; a huge one is not counted in frames."""
+
+    frames: int
+    order: events.Number | None = None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether there are so many frames: an order below 0 is none, and of a huge one only the order is known."""
+        return self.order is None or 0 <= number(self.order) < HUGE
+
+    @property
+    def words(self) -> str:
+        """As the event says it."""
+        frames = counted(self.frames, "frame")
+        if self.order is None:
+            return frames
+        order = f"order {shortened(str(self.order))}"
+        return f"{order} ({frames})" if self.is_counted else order
 
 
 class Request(NamedTuple):
     """wanted: how many frames.  alignment, lowest, below: of the run, in frames.  limits: the same in bytes, as named.
 
     refused: the clause by which the law refuses it, whatever is free.  zones: those that are named, in order of
-    preference, if any are.
+    preference, if any are.  order: as it is named, if it is.
     """
 
     wanted: int
@@ -37,6 +59,11 @@ class Request(NamedTuple):
     limits: Limits
     refused: Clause | None
     zones: tuple[Zone, ...] | None = None
+    order: events.Number | None = None
+
+    @property
+    def size(self) -> Size:
+        return Size(self.wanted, self.order)
 
     @property
     def searches(self) -> tuple[tuple[int, int, int, int], ...]:
@@ -81,7 +108,8 @@ class Requests:
         if self.of_blocks and wanted > 0 < alignment:
             alignment = max(alignment, wanted)
         refused = self.refused(wanted, limits.alignment)
-        request = Request(wanted, alignment, lowest, min(below, self.geometry.frames), limits, refused, zones)
+        order = None if event.order is UNSET else event.order
+        request = Request(wanted, alignment, lowest, min(below, self.geometry.frames), limits, refused, zones, order)
         is_plain = event.alignment is event.from_ is event.below is event.order is event.zone is UNSET
         if is_plain and len(self.plain) < MOST_KEPT:
             self.plain[event.count] = request
@@ -133,6 +161,11 @@ def zone_named(name: str, geometry: Geometry) -> Zone:
         known = ", ".join(map(quoted, geometry.frames_of_zones))
         raise MalformedLine(f"zone: {quoted(name)} is none of this geometry's zones: {known}")
     return Zone(*geometry.frames_of_zones[name])
+
+
+def size_of(event: events.FrameFree, frames: int) -> Size:
+    """What a free names, where it comes to so many frames."""
+    return Size(frames, None if event.order is UNSET else event.order)
 
 
 def said(event: events.FrameAllocate | events.FrameFree) -> int:

@@ -12,6 +12,7 @@ from itertools import islice
 
 from memoracle.diagnostics.divergence import Divergence, Finding, broken
 from memoracle.diagnostics.levels import SAFE
+from memoracle.diagnostics.terms import PAGES_OF_LOG
 from memoracle.impl.boot import Record, usable_pages
 from memoracle.replay.kmem_words import KmemWords
 from memoracle.replay.owed_frees import OwedFrees
@@ -137,4 +138,4 @@ class KmemReplay:
 
     def finding(self, event: KmemEvent, clause: Clause, message: str, before: dict[str, object]) -> Finding:
         after = self.words.around(event.pfn, event.pfn + (1 << event.order))
-        return Finding(clause.name, clause.says, message, self.words.legal(event), before, after)
+        return Finding(clause.name, PAGES_OF_LOG.of(clause.says), message, self.words.legal(event), before, after)

@@ -78,10 +78,10 @@ def gap(state: Mapping[str, Any]) -> Text:
 
 
 def word(state: Mapping[str, Any]) -> Text:
-    """A word of the bitmap, first frame first, 1 = free, and marks below the frames that it is about."""
+    """A word of the bitmap, first frame first, 1 = free, and marks below the frames that it is about, where counted."""
     bits, first, frame = state["bits"], state["first"], state["frame"]
     run = state.get("run", {"first": frame, "frames": 1})
-    marked = range(max(run["first"], first), min(run["first"] + run["frames"], first + len(bits)))
+    marked = range(max(run["first"], first), min(run["first"] + run.get("frames", 0), first + len(bits)))
     lines, width = [], len(str(first + len(bits) - 1))
     for start in range(0, len(bits), ROW):
         row_bits, label = bits[start : start + ROW], f"frame {first + start:>{width}}: "

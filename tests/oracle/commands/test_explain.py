@@ -223,8 +223,9 @@ def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = explain(capsys, "--format", "json", "frame.allocate")
     found: dict[str, Any] = json.loads(out)
     assert status == 0
-    keys = ["memoracle", "command", "name", "kind", "says", "source", "text", "points", "chooses", "event"]
-    assert list(found) == [*keys, "guard", "obligations", "used_by", "code", "checked_in", "namesakes"]
+    keys = ["memoracle", "command", "name", "kind", "says", "source", "text"]
+    facts = ["reported_as", "points", "chooses", "event"]
+    assert list(found) == [*keys, *facts, "guard", "obligations", "used_by", "code", "checked_in", "namesakes"]
     assert [found[key] for key in keys[:4]] == [1, "explain", "frame.allocate", "operation"]
     event = "frame.allocate [alignment] [from] [below] [count] [order] [zone] -> result"
     assert (found["points"], found["chooses"], found["event"]) == (["frame"], ["frame"], event)

@@ -272,7 +272,7 @@ DIVERGES: dict[str, tuple[dict[str, Any], list[Event], str, str]] = {
         BUDDY,
         [allocate(9, 16)],
         "runs.block-is-not-too-large",
-        "16 frames: a block has 8 at most",
+        "16 frames: a block has 8 frames at most",
     ),
     "a block rounded up over what is taken": (
         BUDDY,
