@@ -52,13 +52,12 @@ class PublicFunction:
         conditions = _compiled(self.function, "pre")
         if invariants and self.owner is not None and self.name != "__init__":
             conditions = conditions + _compiled(self.owner, "inv")
-        if not conditions:
-            return True
-        names = {**vars(self.module), **arguments}
-        try:
-            return all(eval(condition, names) for condition in conditions)
-        except Exception:
-            return False
+        return _hold(conditions, self.module, arguments)
+
+    @property
+    def excludes(self) -> bool:
+        """Whether there are preconditions, those of the class left out."""
+        return bool(_compiled(self.function, "pre"))
 
     def broken(self, arguments: Mapping[str, object], before: object, answer: object) -> str | None:
         """The first `post:` line that does not hold after a call, as it is written.
@@ -73,6 +72,21 @@ class PublicFunction:
     def source(self) -> str:
         path = "/".join(self.module.__name__.split(".")[1:])
         return f"{path}.py:{self.function.__code__.co_firstlineno}"
+
+
+def invariants_hold(module: ModuleType, owner: type, instance: object) -> bool:
+    """Whether what a class promises of its objects holds of this one; what raises an error does not hold."""
+    return _hold(_compiled(owner, "inv"), module, {"self": instance})
+
+
+def _hold(conditions: list[CodeType], module: ModuleType, arguments: Mapping[str, object]) -> bool:
+    if not conditions:
+        return True
+    names = {**vars(module), **arguments}
+    try:
+        return all(eval(condition, names) for condition in conditions)
+    except Exception:
+        return False
 
 
 @cache

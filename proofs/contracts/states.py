@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from io import BytesIO
@@ -12,9 +11,10 @@ from itertools import product
 from types import ModuleType
 from typing import NamedTuple
 
-from memoracle.proofs.contracts.docstrings import PublicFunction, functions
+from memoracle.proofs.contracts.docstrings import PublicFunction, functions, invariants_hold
 from memoracle.proofs.contracts.scope import NO_SCOPE, STATES_AT_MOST, Scope, State, Step
 from memoracle.proofs.contracts.scopes import SCOPES
+from memoracle.proofs.exhaustive.snapshots import Original, frozen
 from memoracle.proofs.processor_time import SECONDS, EndlessError, limits_of_calls
 
 
@@ -66,7 +66,7 @@ def states_of(module: ModuleType, owner: type) -> list[State]:
 
 
 class Taken(NamedTuple):
-    """One call of a walk: its text, what it answered, the object after it, and whether that is another state."""
+    """One call of a walk: its text, its answer, the object after it, and whether the call did anything to that."""
 
     said: str
     answer: object
@@ -78,7 +78,7 @@ def walk(module: ModuleType, owner: type, found: list[State]) -> Iterator[Taken]
     """Makes every call of every reachable state, and notes the states, breadth first, STATES_AT_MOST of them."""
     scope = SCOPES[module.__name__.rpartition(".")[2]]
     starts: list[tuple[str, object]] = []
-    steps = list(scope.more.get(owner.__name__, ()))
+    steps, more = list[Step](), scope.more.get(owner.__name__, ())
     for function in functions(module.__name__.rpartition(".")[0]):
         if function.owner is not owner:
             continue
@@ -92,12 +92,12 @@ def walk(module: ModuleType, owner: type, found: list[State]) -> Iterator[Taken]
             with suppress(Exception):
                 _call(function, arguments, instance)
                 starts.append((f"{owner.__name__}{said}", instance))
-    yield from reachable(starts, steps, found)
+    yield from reachable(starts, steps, more, partial(invariants_hold, module, owner), found)
 
 
 def _call(function: PublicFunction, arguments: Sequence[object], instance: object) -> object:
-    """Calls a method where its precondition admits it; otherwise raises ValueError."""
-    if not function.admits(dict(zip(function.parameters, (instance, *arguments), strict=True))):
+    """Calls a method, of an object that keeps its invariants, where `pre:` admits it; otherwise raises ValueError."""
+    if not function.admits(dict(zip(function.parameters, (instance, *arguments), strict=True)), invariants=False):
         raise ValueError("the precondition does not hold")
     return function.function(instance, *arguments)
 
@@ -121,53 +121,76 @@ def restore(owner: type, attributes: bytes) -> object:
     return instance
 
 
-def canonical(value: object) -> object:
-    """A state's value, independent of the order in which its sets and dictionaries were filled."""
-    if isinstance(value, int):
-        return value  # as most are
-    if isinstance(value, Mapping):
-        return tuple(sorted((key, canonical(each)) for key, each in value.items()))
-    if isinstance(value, list | tuple | array):
-        return tuple(value) if value and isinstance(value[0], int) else tuple(canonical(each) for each in value)
-    if isinstance(value, Iterable):
-        return tuple(sorted(value))
-    return canonical(vars(value)) if hasattr(value, "__dict__") else value
+class Copy:
+    """The object of a state, to try calls on: the same one as long as it is left alone, and otherwise a new one."""
+
+    def __init__(self, state: State) -> None:
+        self._image = state.image
+        self._instance: object = None
+        self._original: Original | None = None
+
+    @property
+    def instance(self) -> object:
+        if self._original is None:
+            self._instance = pickle.loads(self._image)
+            self._original = Original(self._instance)
+        return self._instance
+
+    def was_left(self) -> bool:
+        """Whether nothing has changed it; if anything has, the next one is new."""
+        if self._original is not None and self._original.is_whole():
+            return True
+        self._original = None
+        return False
 
 
-def reachable(starts: Iterable[tuple[str, object]], steps: Sequence[Step], found: list[State]) -> Iterator[Taken]:
+def reachable(
+    starts: Iterable[tuple[str, object]],
+    steps: Sequence[Step],
+    more: Sequence[Step],
+    keeps: Callable[[object], bool],
+    found: list[State],
+) -> Iterator[Taken]:
     """Every call, in every state that the calls lead to, breadth first; the states are noted as they are found.
+
+    steps: calls of methods, made where the object keeps its invariants, as `keeps` says.  more: steps from any state.
 
     A step that raises leads nowhere: that call is a case of its own contract, which shows the exception. Of one that
     does not return no contract could: raises EndlessError.
     """
     known: dict[object, State] = {}
     for history, instance in starts:
-        known.setdefault(canonical(instance), State(pickle.dumps(instance), history))
+        known.setdefault(frozen(instance), State(pickle.dumps(instance), history))
     found += known.values()
-    keys = list(known)
     with limits_of_calls() as limit:
-        for state, before in zip(found, keys, strict=False):  # both grow
-            for step in steps:
-                instance, said = pickle.loads(state.image), f"{state.history}; {step.said}"
+        for state in found:  # which grows
+            copy = Copy(state)
+            allowed = [*more, *(steps if _answer(keeps, copy.instance, limit) else ())]
+            copy.was_left()
+            for step in allowed:
+                instance, said = copy.instance, f"{state.history}; {step.said}"
                 try:
-                    answer = _answer(step, instance, limit)
+                    answer = _answer(step.run, instance, limit)
                 except EndlessError as endless:
                     raise EndlessError(f"{said}: {endless}") from None
                 except Exception:
+                    copy.was_left()
                     continue
-                key = canonical(instance)
+                if copy.was_left():
+                    yield Taken(said, answer, instance, False)
+                    continue
+                key = frozen(instance)
                 if key not in known:
                     if len(known) == STATES_AT_MOST:
                         return
                     known[key] = State(pickle.dumps(instance), said)
                     found.append(known[key])
-                    keys.append(key)
-                yield Taken(said, answer, instance, key != before)
+                yield Taken(said, answer, instance, True)
 
 
-def _answer(step: Step, instance: object, limit: Callable[[float], None]) -> object:
+def _answer(run: Callable[[object], object], instance: object, limit: Callable[[float], None]) -> object:
     limit(SECONDS)
     try:
-        return step.run(instance)
+        return run(instance)
     finally:
         limit(0)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
+from operator import eq, is_
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from sortedcontainers import SortedSet
 
 Copies = dict[int, object]  # those made so far, by the identity of what they are of
 CONTAINERS = (set, SortedSet, array, dict, list)
+PLAIN = {int, bool, str, bytes, float, type(None), type(Ellipsis), range}  # nothing of these changes
+STOPS = (type, ModuleType, FunctionType, BuiltinFunctionType)  # and these are no object's own
 
 
 class Trial:
@@ -41,6 +45,74 @@ class Trial:
 
 def _in_order(part: object) -> bool:
     return isinstance(part, list | array)
+
+
+class Original:
+    """What an object of the reference is made of, to see whether it was left alone.
+
+    It was if each part is the same container or object, and has the same in it, in the same order. Of some kinds of
+    parts that cannot be seen: an object that has one is never known to be whole.
+
+    parts: each with what it has, and how to see whether it has that still.
+    """
+
+    def __init__(self, instance: object) -> None:
+        self.parts: list[tuple[Callable[[Any, Any], bool], Any, Any]] = []
+        met: set[int] = set()
+        left: list[Any] = [instance]
+        while left:
+            value = left.pop()
+            if id(value) not in met:
+                met.add(id(value))
+                left += self._parts_within(value)
+
+    def _parts_within(self, value: Any) -> Iterable[object]:
+        """Notes what a part has, and what is to be noted besides."""
+        if isinstance(value, tuple | frozenset):
+            return changing(value)
+        if isinstance(value, set | SortedSet):
+            self.parts.append((eq, value, set(value)))
+            return changing(value)
+        if isinstance(value, array):
+            self.parts.append((eq, value, value[:]))
+            return ()
+        if isinstance(value, list):
+            found = changing(value)
+            self.parts.append((_is_each if found else eq, value, value[:]))
+            return found
+        if not isinstance(value, dict) and not _has_attributes(type(value)):
+            self.parts.append((_never, value, None))
+            return ()
+        part = value if isinstance(value, dict) else vars(value)
+        found = changing(part.values())
+        self.parts.append((_has_each if found else _has_equal, part, part.copy()))
+        return found
+
+    def is_whole(self) -> bool:
+        return all(holds(part, kept) for holds, part, kept in self.parts)
+
+
+def changing(values: Iterable[object]) -> list[object]:
+    """Those that may change, or have what may."""
+    found = [value for value in values if type(value) not in PLAIN]
+    return [value for value in found if not isinstance(value, STOPS)] if found else found
+
+
+def _is_each(values: list[object], kept: list[object]) -> bool:
+    return len(values) == len(kept) and all(map(is_, values, kept))
+
+
+def _has_each(mapping: dict[object, object], kept: dict[object, object]) -> bool:
+    """Whether two dictionaries have the same objects at the same keys, in the same order."""
+    return list(mapping) == list(kept) and all(map(is_, mapping.values(), kept.values()))
+
+
+def _has_equal(mapping: dict[object, object], kept: dict[object, object]) -> bool:
+    return mapping == kept and list(mapping) == list(kept)
+
+
+def _never(part: object, kept: object) -> bool:
+    return False
 
 
 def duplicate(value: object, copies: Copies | None = None) -> Any:

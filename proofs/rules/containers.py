@@ -7,10 +7,10 @@ import inspect
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 
-PLAIN = {int, bool, str, bytes, float, type(None), type(Ellipsis), range}  # nothing of these changes
-STOPS = (type, ModuleType, FunctionType, BuiltinFunctionType)
+from memoracle.proofs.exhaustive.snapshots import PLAIN, STOPS, changing
+
 Found = dict[int, object]  # by its identity
 
 
@@ -18,20 +18,16 @@ def containers(*roots: object) -> Found:
     """Everything mutable that can be reached from these, directly or not."""
     found: Found = {}
     seen: set[int] = set()
-    left = _changing(roots)
+    left = changing(roots)
     while left:
         value = left.pop()
-        if id(value) in seen or isinstance(value, STOPS):
+        if id(value) in seen:
             continue
         seen.add(id(value))
         if not isinstance(value, tuple | frozenset):
             found[id(value)] = value
-        left += _changing(gc.get_referents(value))
+        left += changing(gc.get_referents(value))
     return found
-
-
-def _changing(values: Iterable[object]) -> list[object]:
-    return [value for value in values if type(value) not in PLAIN]
 
 
 def of_modules(modules: Iterable[ModuleType]) -> Found:
@@ -57,7 +53,7 @@ def doubled(instance: object, name: str, borrowed: Callable[[object], AbstractSe
     """
     places: dict[int, str] = {}
     alive: list[object] = []  # so that no identity is used twice
-    left = [(name, each) for each in _changing([instance])]
+    left = [(name, each) for each in changing([instance])]
     while left:
         place, value = left.pop()
         if isinstance(value, STOPS):

@@ -18,9 +18,11 @@ from itertools import product
 from types import ModuleType
 
 from memoracle.proofs.contracts.docstrings import PublicFunction, functions
+from memoracle.proofs.contracts.scope import State
 from memoracle.proofs.contracts.states import scope_of, walk
+from memoracle.proofs.exhaustive.snapshots import PLAIN
 from memoracle.proofs.parts import component_of
-from memoracle.proofs.rules.containers import PLAIN, Found, containers, doubled, of_modules
+from memoracle.proofs.rules.containers import Found, containers, doubled, of_modules
 
 PACKAGE = "memoracle.impl"
 SHARED = re.compile(r"Shared on purpose: ([^.]*)\.")
@@ -45,8 +47,11 @@ def of_reference() -> Found:
     return of_modules({each.module.__name__: each.module for each in functions(PACKAGE)}.values())
 
 
-def complaints(component: str) -> Iterator[str]:
-    """What the public functions of a component share that they may not."""
+def complaints(component: str, walked: dict[type, list[State]] | None = None) -> Iterator[str]:
+    """What the public functions of a component share that they may not.
+
+    walked: is given the states of each class, once all of them have been looked at.
+    """
     own = [each for each in functions(PACKAGE) if component_of(each.component) == component]
     modules = of_reference()
     for function in own:
@@ -54,7 +59,10 @@ def complaints(component: str) -> Iterator[str]:
             yield from _called(function, modules)
     for owner, module in dict.fromkeys((each.owner, each.module) for each in own):
         if owner is not None:
-            yield from _walked(owner, module, modules, [each for each in own if each.owner is owner])
+            found: list[State] = []
+            yield from _walked(owner, module, modules, [each for each in own if each.owner is owner], found)
+            if walked is not None:
+                walked[owner] = found
     if modules.keys() != of_reference().keys():
         yield "what a module, a class or a default holds was changed"
 
@@ -96,21 +104,24 @@ def given_containers(given: Mapping[str, Found]) -> Found:
     return {key: value for found in given.values() for key, value in found.items()}
 
 
-def _walked(owner: type, module: ModuleType, modules: Found, own: Sequence[PublicFunction]) -> Iterator[str]:
+def _walked(
+    owner: type, module: ModuleType, modules: Found, own: Sequence[PublicFunction], found: list[State]
+) -> Iterator[str]:
     """Of the methods of a class: each call in each state that they lead to."""
     purpose = {function.name for function in own if ANSWER in shared_on_purpose(function)}
     shared: set[str] = set()
     yield from _takers(own)
-    for call in walk(module, owner, []):
+    for call in walk(module, owner, found):
         name = call.said.rpartition("; ")[2].partition("(")[0]
-        held = containers(call.instance) if call.changed or type(call.answer) not in PLAIN else {}
-        if containers(call.answer).keys() & (held | modules).keys():
+        hands_out = type(call.answer) not in PLAIN
+        held = containers(call.instance).keys() if call.changed or hands_out else set[int]()
+        if hands_out and not containers(call.answer).keys().isdisjoint(held | modules.keys()):
             shared.add(name)
             if name not in purpose:
                 yield f"{owner.__name__}: {call.said} hands out a container that it holds"
         if call.changed:
             yield from (f"{call.said}: {place}" for place in _doubled(call.instance))
-            if modules.keys() & held.keys():
+            if modules.keys() & held:
                 yield f"{call.said}: a container of the object is a module's, a class's or a default"
     yield from (f"{name} says that its answer is shared, and it is not" for name in sorted(purpose - shared))
 

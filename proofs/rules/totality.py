@@ -6,14 +6,13 @@ So its `pre:` may be about the state of its object, but excludes no number.
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from memoracle.proofs.contracts.docstrings import PublicFunction, functions
 from memoracle.proofs.contracts.scope import State
-from memoracle.proofs.contracts.states import scope_of, states
+from memoracle.proofs.contracts.states import Copy, scope_of, states
 from memoracle.proofs.parts import component_of
 from memoracle.proofs.processor_time import SECONDS, EndlessError, limits_of_calls
 
@@ -23,24 +22,42 @@ STATES = 20  # of a class, chosen evenly from those that are reachable
 SCOPE = f"bounded: {STATES} of the reachable states of the scope of the contracts, each number once out of reach"
 
 
-def complaints(component: str) -> Iterator[str]:
-    """Which methods of a component raise an error, break their contract or exclude a number, and of which numbers."""
+def complaints(component: str, walked: Mapping[type, Sequence[State]] | None = None) -> Iterator[str]:
+    """Which methods of a component raise an error, break their contract or exclude a number, and of which numbers.
+
+    walked: the states of classes, as far as they are known.
+    """
+    trials: dict[State, Trial] = {}
     for function in functions(PACKAGE):
         if component_of(function.component) != component or function.owner is None or function.name == "__init__":
             continue
         usual, *others = out_of_reach(function)
-        found = [state for state in states(function) if _admitted(function, state, usual)]
+        every = [
+            trials.setdefault(state, Trial(state)) for state in (walked or {}).get(function.owner) or states(function)
+        ]
+        found = [trial for trial in every if _admitted(function, trial, usual)]
         some = found[:: -(-len(found) // STATES)] if found else []
         for arguments in others:
-            admitting = [state for state in some if _admitted(function, state, arguments)]
+            admitting = [trial for trial in some if _admitted(function, trial, arguments)]
             if not admitting:
                 yield f"{_said(function, arguments)} is excluded by `pre:` in every state"
-            for state in admitting:
-                yield from _called(function, state, arguments)
+            for trial in admitting:
+                yield from _called(function, trial, arguments)
 
 
-def _admitted(function: PublicFunction, state: State, arguments: Sequence[object]) -> bool:
-    return function.admits(_named(function, pickle.loads(state.image), arguments), invariants=False)
+class Trial:
+    """A state to try calls in: an object to call, and one that stays as it was before."""
+
+    def __init__(self, state: State) -> None:
+        self.history, self.copy, self.before = state.history, Copy(state), Copy(state)
+
+
+def _admitted(function: PublicFunction, trial: Trial, arguments: Sequence[object]) -> bool:
+    if not function.excludes:
+        return True
+    admitted = function.admits(_named(function, trial.before.instance, arguments), invariants=False)
+    trial.before.was_left()
+    return admitted
 
 
 def _said(function: PublicFunction, arguments: Sequence[object]) -> str:
@@ -51,11 +68,11 @@ def _named(function: PublicFunction, instance: object, arguments: Sequence[objec
     return dict(zip(function.parameters, (instance, *arguments), strict=True))
 
 
-def _called(function: PublicFunction, state: State, arguments: Sequence[object]) -> Iterator[str]:
+def _called(function: PublicFunction, trial: Trial, arguments: Sequence[object]) -> Iterator[str]:
     """What is wrong with one call."""
-    call = f"{_said(function, arguments)} of {state.history}"
-    named = _named(function, pickle.loads(state.image), arguments)
-    before = SimpleNamespace(**_named(function, pickle.loads(state.image), arguments))
+    call = f"{_said(function, arguments)} of {trial.history}"
+    named = _named(function, trial.copy.instance, arguments)
+    before = SimpleNamespace(**_named(function, trial.before.instance, arguments))
     try:
         with limits_of_calls() as limit:
             limit(SECONDS)
@@ -67,6 +84,9 @@ def _called(function: PublicFunction, state: State, arguments: Sequence[object])
     except Exception as error:
         yield f"{call} raises {type(error).__name__}: {error}"
         return
+    finally:
+        trial.copy.was_left()
+        trial.before.was_left()
     if broken is not None:
         yield f"{call} breaks its contract: {broken}"
 
