@@ -5,6 +5,7 @@ Whether a machine can be so is said in `spec/geometry_limits.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -30,12 +31,21 @@ MISUSE: Final = (REFUSE, IGNORE, EITHER, UNDEFINED)
 
 
 class GeometryError(ValueError):
-    """A geometry that cannot be; the text begins with the field's name, or with file and field."""
+    """A geometry that cannot be; the text begins with the field's name, before it file and line as far as known.
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
+    field: a key, or what is in it, as `zones[1].name`.  about: the other keys whose values make it a fault.
+    """
+
+    def __init__(self, field: str, message: str, about: Sequence[str] = (), where: str = "") -> None:
+        super().__init__(f"{where}{field}: {message}")
         self.field = field
         self.message = message
+        self.about = tuple(about)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The geometry's keys that it is about, the one at fault first."""
+        return (self.field.partition(".")[0].partition("[")[0], *self.about)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.decoding import MalformedLine, decode_event
 from memoracle.trace.events import Boot, MemoryRecord
 from memoracle.trace.formats import FIRST_EVENT, geometry_of, read_header, split
+from memoracle.trace.geometry import found_late
 from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
 from memoracle.trace.interrupts import INTERRUPTS
 from memoracle.trace.kmem import KmemLog
@@ -176,7 +177,8 @@ class Check:
         try:
             return Replay(rules, path, self.args.ignore_unknown)
         except GeometryError as fault:
-            raise InputError(path, None, f"geometry: {fault}") from None
+            header = rules.first_event - 1 if self.geometry is None else None
+            raise InputError(path, header, f"geometry: {found_late(self.args.geometry, fault)}") from None
 
     def with_memory_map(
         self, path: str, replay: Replay, records: list[Record], lines: Iterator[bytes]

@@ -190,8 +190,9 @@ def booted(records: Iterable[Record], geometry: Geometry, prefers_blocks: bool =
 def refuse_many_blocks(geometry: Geometry) -> None:
     """Raises GeometryError where a buddy system would have more blocks of the largest order than are kept apart."""
     order = geometry.frames.bit_length() if geometry.frame_max_order is None else geometry.frame_max_order
-    few = geometry.frames >> order <= MOST_BLOCKS
-    require(few, "frame_max_order", f"at level exact there may be {MOST_BLOCKS:,} blocks of the largest order at most")
+    blocks = geometry.frames >> order
+    fault = f"at level exact there may be {MOST_BLOCKS:,} blocks of the largest order at most, not {blocks:,}"
+    require(blocks <= MOST_BLOCKS, "frame_max_order", fault, "frames")
 
 
 def joined(pieces: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

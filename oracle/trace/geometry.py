@@ -28,43 +28,41 @@ from memoracle.spec.geometry_keys import (
 from memoracle.spec.geometry_limits import require
 from memoracle.trace.events import OPERATIONS
 from memoracle.trace.quoting import shortened as cut
+from memoracle.trace.toml_lines import line_of, lines_of
 
 MOST_BYTES = 1 << 20  # of a file
-# Whose fault it may be as well, by the key that a message names.
-BESIDE: Final[Mapping[str, Sequence[str]]] = {
-    "page_size": ("leaf_level",),
-    "frames": ("page_size", "physical_address_bits"),
-    "kernel_image_frames": ("frames",),
-    "never_free": ("page_size", "frames"),
-    "zones": ("page_size", "frames"),
-    "direct_map": ("page_size", "physical_address_bits"),
-    "kernel_range": ("page_size",),
-    "kernel_reserved": ("kernel_range",),
-    "process_range": ("page_size",),
-    "process_reserved": ("process_range",),
-    "range_free": ("range_allocator",),
-    "range_max_order": ("range_allocator",),
-}
-# By a key, the words of a message that is about it, too.
-ABOUT: Final[Mapping[str, str]] = {
-    "page_size": "page size|maps|bitmap|half|reach",
-    "leaf_level": "leaf",
-    "frames": "bitmap",
-    "physical_address_bits": "address bits",
-    "kernel_range": "range|multiple|largest blocks",
-    "process_range": "range|multiple|largest blocks",
-    "range_allocator": "range_allocator|buddy",
-}
 
 
 def load_geometry(source: str) -> Geometry:
-    """The preset of this name, or what a TOML file says; raises GeometryError, which names the file too."""
+    """The preset of this name, or what a TOML file says; raises GeometryError, which names file and line, too."""
     if source in PRESETS:
         return PRESETS[source]
+    text, stated = read_toml(source)
     try:
-        return geometry_from(tomllib.loads(read_text(source)))
+        return geometry_from(stated)
     except GeometryError as fault:
-        raise GeometryError(f"{source}: {fault.field}", fault.message) from None
+        raise located(source, text, fault) from None
+
+
+def located(source: str, text: str, fault: GeometryError) -> GeometryError:
+    """The same fault of what a TOML file says, with the file, and with the line as far as it is known."""
+    lines = lines_of(text)
+    found = (line_of(lines, name) for name in (fault.field, *fault.about))
+    line = next((line for line in found if line is not None), None)
+    where = f"{source}: " if line is None else f"{source}:{line}: "
+    return GeometryError(fault.field, fault.message, fault.about, where)
+
+
+def found_late(source: str | None, fault: GeometryError) -> GeometryError:
+    """The same fault, found where the geometry is used; source: as `load_geometry` was given it, if it was."""
+    return fault if source is None or source in PRESETS else located(source, read_toml(source)[0], fault)
+
+
+def read_toml(source: str) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file, and what it says; raises GeometryError, which names the file."""
+    try:
+        text = read_text(source)
+        return text, tomllib.loads(text)
     except FileNotFoundError:
         raise GeometryError(source, f"neither a preset ({', '.join(PRESETS)}) nor a file") from None
     except OSError as fault:
@@ -100,15 +98,14 @@ def geometry_from(source: object) -> Geometry:
     for key in changes:
         require(key in READERS, key, f"unknown key; a geometry has preset, {', '.join(READERS)}")
     both = "never_free" in changes and "kernel_image_frames" in changes
-    require(not both, "never_free", "it is given beside kernel_image_frames, which is its short form; give one of them")
+    fault = "it is given beside kernel_image_frames, which is its short form; give one of them"
+    require(not both, "never_free", fault, "kernel_image_frames")
     read = {key: READERS[key](key, value) for key, value in changes.items()}
     try:
         return dataclasses.replace(base, **read)
     except GeometryError as fault:
-        key = re.split(r"[.\[]", fault.field)[0]
-        beside = [other for other in BESIDE.get(key, ()) if re.search(ABOUT[other], fault.message)]
-        unsaid = [key for key in (key, *beside) if key not in read]
-        raise GeometryError(fault.field, fault.message + from_preset(unsaid, name)) from None
+        unsaid = [key for key in fault.keys if key not in read]
+        raise GeometryError(fault.field, fault.message + from_preset(unsaid, name), fault.about) from None
 
 
 def from_preset(keys: Sequence[str], name: str) -> str:

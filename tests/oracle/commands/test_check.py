@@ -205,7 +205,7 @@ def test_geometry_from_a_file(capsys: pytest.CaptureFixture[str], files: dict[st
     assert checked(capsys, "--geometry", str(tmp_path / "small.toml"), files["diverging"])[1]["divergences"] != []
     (tmp_path / "small.toml").write_text("frames = 0\n")
     assert main(["check", "--geometry", str(tmp_path / "small.toml"), files["conforming"]]) == 2
-    assert "small.toml: frames: 0 is not positive" in capsys.readouterr().err
+    assert "small.toml:1: frames: 0 is not positive" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("frames", [1 << 40, 1 << 35])
@@ -217,7 +217,7 @@ def test_geometry_of_more_frames_than_memory_is_refused(
     (tmp_path / "t.jsonl").write_text(f'{{"memoracle": 1, "geometry": {sizes}}}\n')
     status, document, errors = checked(capsys, str(tmp_path / "t.jsonl"), str(ROOT / "examples" / "conforming.jsonl"))
     assert (status, document["verdict"], document["events"]) == (2, "unknown", 15)
-    assert f"t.jsonl: geometry: frames: {frames:,} take " in errors
+    assert f"t.jsonl:1: geometry: frames: {frames:,} take " in errors
     assert "and this machine has 16 GiB of memory" in errors
     (tmp_path / "g.toml").write_text(f'preset = "x64-4k"\nframes = {frames}\n')
     assert checked(capsys, "--geometry", str(tmp_path / "g.toml"), QEMU)[0] == 2

@@ -43,7 +43,7 @@ def test_faulty_toml_file_is_named(tmp_path: Path, content: bytes, told: str) ->
     file.write_bytes(content)
     with pytest.raises(GeometryError, match=told) as refusal:
         load_geometry(str(file))
-    assert str(refusal.value).startswith(f"{file}: ")
+    assert str(refusal.value).startswith((f"{file}: ", f"{file}:1: "))
 
 
 def test_unreadable_file_is_named(tmp_path: Path) -> None:
@@ -101,6 +101,77 @@ def test_a_policy_that_is_none_is_not_laid_on_a_preset() -> None:
         geometry_from({"misuse": {"page.unmap": "never"}})
 
 
+# By key, what it may be at least and at most, and what else the geometry says; the first of two that are out of range.
+BOUNDS: list[tuple[str, Any, dict[str, Any]]] = [
+    ("frame_max_order", 53, {"frame_allocator": "buddy"}),
+    ("range_max_order", 99, {}),
+    ("leaf_level", 4, {}),
+    ("page_size", 4096, {}),
+    ("physical_address_bits", 31, {}),
+    ("physical_address_bits", 53, {}),
+    ("frames", 0, {}),
+    ("frames", 1 << 40, {}),
+    ("kernel_image_frames", 0, {}),
+    ("kernel_image_frames", 2049, {}),
+    ("heap_alignment", 24, {}),
+    ("heap_alignment", "page", {}),
+    ("frame_free", "careless", {}),
+    ("free_while_mapped", "never", {}),
+    ("frame_allocator", "several", {}),
+    ("frame_free_parts", "some", {"frame_allocator": "runs"}),
+    ("range_allocator", "first fit", {}),
+    ("range_free", "parts", {}),
+    ("never_free", [{"start": 0, "bytes": 0}], {}),
+    ("direct_map", {"start": "0xffff900000000000", "physical": 0, "bytes": 0}, {}),
+    ("kernel_range", {"start": "0xffffffff00000000", "pages": 0}, {}),
+    ("kernel_reserved", [{"page": 0, "pages": 0}], {"range_allocator": "runs"}),
+    ("heap_arena", {"start": 4096, "bytes": 0}, {}),
+    ("process_reserved", [{"page": 0, "pages": 1 << 20}], {"range_max_order": 3}),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "beside"), BOUNDS)
+def test_what_is_out_of_range_is_shown(key: str, value: Any, beside: dict[str, Any]) -> None:
+    shown = {"never_free": 0, "direct_map": 0, "kernel_range": 0, "kernel_reserved": 0, "heap_arena": 0}
+    due = 1 << 17 if key == "process_reserved" else shown.get(key, value)
+    with pytest.raises(GeometryError) as refusal:
+        geometry_from(beside | {key: value})
+    assert refusal.value.keys[0] == key
+    assert re.search(rf"(?<!\d){re.escape(repr(due))}(?!\d)", refusal.value.message) is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "about"),
+    [
+        ({"frame_max_order": 3}, ("frame_allocator",)),
+        ({"range_allocator": "runs", "range_max_order": 3}, ("range_allocator",)),
+        ({"range_free": "partial"}, ("range_allocator",)),
+        ({"frame_free": "trusting", "frame_allocator": "runs"}, ("frame_allocator",)),
+        ({"frame_free": "trusting", "zones": [{"name": "a", "start": 0, "bytes": 2 * MIB}]}, ("zones",)),
+        ({"frame_free_parts": "whole"}, ("frame_allocator",)),
+        ({"leaf_level": 1}, ("leaf_level",)),
+        ({"frames": 1 << 40}, ("page_size", "physical_address_bits")),
+        ({"frames": 0}, ()),
+        ({"frames": 1}, ("frames",)),
+        ({"never_free": [{"start": 1, "bytes": 2 * MIB}]}, ("page_size",)),
+        ({"never_free": [{"start": 0, "bytes": 0}]}, ()),
+        ({"never_free": [], "kernel_image_frames": 1}, ("kernel_image_frames",)),
+        ({"process_reserved": [{"page": 0, "pages": 3}]}, ("range_allocator",)),
+        ({"process_reserved": [{"page": 1 << 26, "pages": 1}]}, ("process_range",)),
+        ({"process_reserved": [{"page": 1, "pages": 2}]}, ("process_range",)),
+        ({"process_reserved": [{"page": 0, "pages": 1 << 20}], "range_max_order": 3}, ("range_max_order",)),
+        ({"direct_map": {"start": 0, "physical": 0, "bytes": 2 * MIB}}, ()),
+        ({"direct_map": {"start": 1, "physical": 0, "bytes": 2 * MIB}}, ("page_size",)),
+    ],
+)
+def test_a_fault_knows_the_keys_that_it_is_about(changes: dict[str, Any], about: tuple[str, ...]) -> None:
+    with pytest.raises(GeometryError) as refusal:
+        geometry_from(changes)
+    assert refusal.value.about == about
+    unsaid = [key for key in refusal.value.keys if key not in changes]
+    assert all(key in str(refusal.value).partition("(")[2] for key in unsaid)
+
+
 def test_what_is_said_by_oneself_is_not_laid_on_a_preset() -> None:
     with pytest.raises(GeometryError) as fault:
         geometry_from({"leaf_level": 1, "page_size": 1 << 21})
@@ -127,7 +198,7 @@ def test_file_of_a_geometry_has_a_limit_and_may_have_a_mark(tmp_path: Path) -> N
             {"zones": [{"name": "a", "start": 0, "bytes": 4 * MIB}, {"name": "a", "start": 4 * MIB, "bytes": 4 * MIB}]},
             "zones[1].name: 'a' is the name of another, too",
         ),
-        ({"kernel_range": {"start": "0xffffffff00000000", "pages": 0}}, "kernel_range: it has no pages"),
+        ({"kernel_range": {"start": "0xffffffff00000000", "pages": 0}}, "kernel_range: it has 0 pages"),
     ],
 )
 def test_a_preset_is_not_blamed_for_what_it_has_no_part_in(changes: dict[str, Any], message: str) -> None:
