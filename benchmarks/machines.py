@@ -51,7 +51,7 @@ def run(workload: Workload, steps: int) -> int:
         def __init__(self) -> None:
             super().__init__()
             self.runs = Runs(1 << workload.bits)
-            self.runs.keep(0, IMAGE)
+            self.runs.add_never_free(0, IMAGE)
             self.runs.add(IMAGE, (1 << workload.bits) - IMAGE)
             self.live: dict[int, int] = {}
 

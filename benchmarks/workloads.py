@@ -130,7 +130,7 @@ def pick(bitmap: Bitmap, scattered: bool, chance: random.Random) -> int:
 def runs(bits: int, as_blocks: bool, chance: random.Random) -> Iterator[bytes]:
     """Runs of frames, or blocks, are allocated and freed, without end."""
     places = Runs(1 << bits)
-    places.keep(0, IMAGE)
+    places.add_never_free(0, IMAGE)
     places.add(IMAGE, (1 << bits) - IMAGE)
     live: list[tuple[int, int]] = []
     most = min(LIVE, (1 << bits) // 2 // LARGEST)

@@ -1,6 +1,6 @@
 """Places of which runs are handed out: any number of neighbouring ones, the lowest that fit.
 
-A place exists once it was added or kept. What was added may be allocated and freed; what is kept is never free.
+A place exists once it was added, as one that may be allocated and freed, or as one that is never free.
 A refused operation returns None or False and changes nothing; a run of no places, or one that does not lie among all
 places, is always refused.
 """
@@ -13,7 +13,7 @@ from memoracle.impl.place_set import PlaceSet
 class Runs:
     """Places 0 to places - 1.
 
-    existing: those that exist.  changing: of these, the ones that are not kept.  available: of these, the free ones.
+    existing: those that exist.  changing: of these, the ones that may be free.  available: of these, the free ones.
 
     inv: self.free_places == len(_in(self.available))
     inv: _in(self.available) <= _in(self.changing) <= _in(self.existing)
@@ -46,7 +46,7 @@ class Runs:
         self.free_places += count
         return True
 
-    def keep(self, first: int, count: int) -> bool:
+    def add_never_free(self, first: int, count: int) -> bool:
         """Adds places that do not exist yet, and are never free; False if one exists.
 
         post: __return__ == (_lies(self, first, count) and not _run(first, count) & _in(__old__.self.existing))
@@ -83,7 +83,7 @@ class Runs:
         return True
 
     def free(self, first: int, count: int) -> bool:
-        """Frees places, however they were allocated; False if one is free, is kept or does not exist.
+        """Frees places, however they were allocated; False if one is free, never is or does not exist.
 
         post: __return__ == (_lies(self, first, count) and _run(first, count) <= _in(self.changing) - _in(__old__.self.available))
         post: _in(self.available) == _in(__old__.self.available) | (_run(first, count) if __return__ else set())

@@ -1,9 +1,9 @@
 """Places of which runs are handed out: any number of neighbouring places, and any of them given back.
 
-The places are numbered from 0; frames may be such places, or the pages of a range. Some of them do not exist, until
-they are added. Some are kept: these exist, and are never free. To allocate is to take any run of free places that is
-aligned as asked and lies within the limits asked for. To free is to give back any places in use: a whole run that
-was handed out, a part of it, or several. A run is named by its first place and how many places it has.
+The places are numbered from 0; frames may be such places, or the pages of a range. None of them exists before it is
+added; of these, some are never free. To allocate is to take any run of free places that is aligned as asked and lies
+within the limits asked for. To free is to give back any places in use: a whole run that was handed out, a part of it,
+or several. A run is named by its first place and how many places it has.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Places:
     reach: Number  # all places are below this
     count: Number  # the free places, as the implementation counts them
     exists: Callable[[Number], Truth]
-    is_kept: Callable[[Number], Truth]
+    never_free: Callable[[Number], Truth]
     is_free: Callable[[Number], Truth]
     in_use: Callable[[Number], Truth]  # handed out, and not given back
     next_free: Callable[[Number], Number]  # the first free place from this one on; past the reach, if none is
@@ -39,7 +39,7 @@ def empty(reach: Number) -> Places:
         reach=reach,
         count=0,
         exists=lambda place: False,
-        is_kept=lambda place: False,
+        never_free=lambda place: False,
         is_free=lambda place: False,
         in_use=lambda place: False,
         next_free=lambda place: at_least(place, reach),
@@ -61,9 +61,9 @@ def only_existing_places_are_free(s: Places, place: Number) -> Truth:
     return implies(s.is_free(place), s.exists(place))
 
 
-@clause("only places that exist are kept")
-def only_existing_places_are_kept(s: Places, place: Number) -> Truth:
-    return implies(s.is_kept(place), s.exists(place))
+@clause("the places that are never free exist")
+def never_free_places_exist(s: Places, place: Number) -> Truth:
+    return implies(s.never_free(place), s.exists(place))
 
 
 @clause("only places that exist are in use")
@@ -71,14 +71,14 @@ def only_existing_places_are_in_use(s: Places, place: Number) -> Truth:
     return implies(s.in_use(place), s.exists(place))
 
 
-@clause("a place that is kept is never free")
-def kept_places_are_never_free(s: Places, place: Number) -> Truth:
-    return neg(s.is_kept(place) & s.is_free(place))
+@clause("no place is free that is never free")
+def never_free_places_are_not_free(s: Places, place: Number) -> Truth:
+    return neg(s.never_free(place) & s.is_free(place))
 
 
-@clause("a place that is kept is never handed out")
-def kept_places_are_never_in_use(s: Places, place: Number) -> Truth:
-    return neg(s.is_kept(place) & s.in_use(place))
+@clause("no place is in use that is never free")
+def never_free_places_are_not_in_use(s: Places, place: Number) -> Truth:
+    return neg(s.never_free(place) & s.in_use(place))
 
 
 @clause("a place in use is not free")
@@ -86,9 +86,9 @@ def places_in_use_are_not_free(s: Places, place: Number) -> Truth:
     return neg(s.in_use(place) & s.is_free(place))
 
 
-@clause("a place that exists is free, in use or kept")
+@clause("a place that exists is free, in use or never free")
 def no_place_is_lost(s: Places, place: Number) -> Truth:
-    return implies(s.exists(place), s.is_free(place) | s.in_use(place) | s.is_kept(place))
+    return implies(s.exists(place), s.is_free(place) | s.in_use(place) | s.never_free(place))
 
 
 @clause("the next free place is free, unless none is")
@@ -148,10 +148,10 @@ def count_is_the_free_places(s: Places) -> Truth:
 INVARIANTS = (
     places_lie_in_reach,
     only_existing_places_are_free,
-    only_existing_places_are_kept,
+    never_free_places_exist,
     only_existing_places_are_in_use,
-    kept_places_are_never_free,
-    kept_places_are_never_in_use,
+    never_free_places_are_not_free,
+    never_free_places_are_not_in_use,
     places_in_use_are_not_free,
     no_place_is_lost,
     next_free_is_free,
@@ -196,13 +196,13 @@ def add(s: Places, first: Number, count: Number) -> Places:
     return replace(freed(s, first, count), exists=lambda place: s.exists(place) | among(first, count, place))
 
 
-@operation("runs.keep", guard=[run_has_a_place, run_lies_in_reach, adds_only_new_places])
-def keep(s: Places, first: Number, count: Number) -> Places:
+@operation("runs.add-never-free", guard=[run_has_a_place, run_lies_in_reach, adds_only_new_places])
+def add_never_free(s: Places, first: Number, count: Number) -> Places:
     """Places that did not exist turn up, and are never free."""
     return replace(
         s,
         exists=lambda place: s.exists(place) | among(first, count, place),
-        is_kept=lambda place: s.is_kept(place) | among(first, count, place),
+        never_free=lambda place: s.never_free(place) | among(first, count, place),
     )
 
 
@@ -272,9 +272,9 @@ def frees_only_existing(s: Places, first: Number, count: Number, place: Number) 
     return implies(among(first, count, place), s.exists(place))
 
 
-@clause("no place that is kept is freed")
-def never_frees_kept(s: Places, first: Number, count: Number, place: Number) -> Truth:
-    return implies(among(first, count, place), neg(s.is_kept(place)))
+@clause("no place that is never free is freed")
+def frees_only_what_may_be_free(s: Places, first: Number, count: Number, place: Number) -> Truth:
+    return implies(among(first, count, place), neg(s.never_free(place)))
 
 
 @clause("no place of the run is free")
@@ -284,7 +284,7 @@ def frees_only_allocated(s: Places, first: Number, count: Number) -> Truth:
 
 @operation(
     "runs.free",
-    guard=[run_has_a_place, run_lies_in_reach, frees_only_existing, never_frees_kept, frees_only_allocated],
+    guard=[run_has_a_place, run_lies_in_reach, frees_only_existing, frees_only_what_may_be_free, frees_only_allocated],
 )
 def free(s: Places, first: Number, count: Number) -> Places:
     """Places in use become free: part of a run that was handed out, all of it, or several runs."""
@@ -320,7 +320,7 @@ def is_free(s: Places, place: Number) -> Places:
     return s
 
 
-OPERATIONS = (add, keep, allocate, reserve, free, is_free)
+OPERATIONS = (add, add_never_free, allocate, reserve, free, is_free)
 
 
 # Theorems
@@ -331,10 +331,10 @@ def hands_out_once(s: Places, first: Number, count: Number, place: Number) -> Tr
     return implies(run_is_free(s, first, count) & among(first, count, place), neg(s.in_use(place)))
 
 
-@clause("only places that exist, and are not kept, are handed out")
+@clause("only places that exist, and may be free, are handed out")
 def hands_out_only_existing(s: Places, first: Number, count: Number, place: Number) -> Truth:
     handed_out = run_is_free(s, first, count) & among(first, count, place)
-    return implies(handed_out, s.exists(place) & neg(s.is_kept(place)))
+    return implies(handed_out, s.exists(place) & neg(s.never_free(place)))
 
 
 @clause("a run is free if it ends before the next place that is not free, and only then")
@@ -346,7 +346,7 @@ def runs_are_free_up_to_the_next(s: Places, first: Number, count: Number, place:
 
 @clause("what was handed out may be given back, or any part of it")
 def what_is_in_use_can_be_freed(s: Places, place: Number) -> Truth:
-    return implies(s.in_use(place), s.exists(place) & neg(s.is_kept(place)) & neg(s.is_free(place)))
+    return implies(s.in_use(place), s.exists(place) & neg(s.never_free(place)) & neg(s.is_free(place)))
 
 
 @clause("a count of 0 means that no place is free")

@@ -126,7 +126,7 @@ class RunWords:
             frame = runs.available.next_out(first)
         elif clause is law.frees_only_existing:
             frame = runs.existing.next_out(first)
-        elif clause is law.never_frees_kept:
+        elif clause is law.frees_only_what_may_be_free:
             frame = runs.changing.next_out(first)
         elif clause is law.frees_only_allocated:
             frame = runs.available.next_in(first)

@@ -38,7 +38,7 @@ class RunFrames(RunsInUse):
         given: dict[int, int] | None = {} if geometry.frees_whole_runs else None
         super().__init__(frames, Spans(frames), Spans(frames), self.available, given)
         for first, last in joined(geometry.never_free_frames):
-            self.runs.keep(first, last - first)
+            self.runs.add_never_free(first, last - first)
 
     @property
     def free_frames(self) -> int:

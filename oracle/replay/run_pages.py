@@ -35,7 +35,7 @@ class RunPages:
         page = 0
         for piece in sorted(reserved, key=lambda piece: piece.page):
             self.runs.add(self.offset + page, piece.page - page)
-            self.runs.keep(self.offset + piece.page, piece.pages)
+            self.runs.add_never_free(self.offset + piece.page, piece.pages)
             self.pieces.add(piece.page, piece.pages, 0)
             page = piece.page + piece.pages
         self.runs.add(self.offset + page, area.pages - page)
@@ -52,7 +52,7 @@ class RunPages:
             places,
             reach=self.area.pages,
             exists=lambda page: places.exists(page + offset),
-            is_kept=lambda page: places.is_kept(page + offset),
+            never_free=lambda page: places.never_free(page + offset),
             is_free=lambda page: places.is_free(page + offset),
             in_use=lambda page: places.in_use(page + offset),
             next_free=lambda page: places.next_free(page + offset) - offset,

@@ -67,7 +67,7 @@ def describe(clause: Clause, asked: RunRequest) -> str:
         return f"{size} at {at} {be} not within the range, {asked.space.area.start:#x} to {end:#x}"
     if clause is law.run_is_free:
         return f"{size} at {at} {agreeing(pages, 'overlaps', 'overlap')} {in_the_way(asked, first, last)}"
-    if clause is law.never_frees_kept:
+    if clause is law.frees_only_what_may_be_free:
         taken = next(begin for begin in asked.space.pages.pieces.overlapping(first, last) if is_fixed(asked, begin))
         return f"the page at {asked.at(max(taken, first)):#x} was taken at start"
     if clause is law.frees_only_allocated:

@@ -77,7 +77,7 @@ class Existing:
 
 
 class Changing(Existing):
-    """The same places, as the reference's set of those that are not kept: what was added to the other is in it."""
+    """The same places, as the reference's set of those that may be free: what was added to the other is in it."""
 
     def add(self, first: int, last: int) -> bool:
         return True

@@ -101,7 +101,7 @@ def blocks_of(buddy: Any) -> Blocks:
 
 
 def places_of(runs: Any) -> runs_law.Places:
-    """The places of which runs are handed out. What was handed out is whatever exists, is not free, and is not kept."""
+    """The places of which runs are handed out. What was handed out is whatever exists, is not free, and may be."""
 
     def has(places: Any, place: Number) -> Truth:
         found: Truth = places.has(place) if hasattr(places, "has") else places.covers(place, place + 1)
@@ -127,7 +127,7 @@ def places_of(runs: Any) -> runs_law.Places:
     def exists(place: Number) -> Truth:
         return has(runs.existing, place)
 
-    def is_kept(place: Number) -> Truth:
+    def never_free(place: Number) -> Truth:
         return exists(place) & neg(has(runs.changing, place))
 
     def is_free(place: Number) -> Truth:
@@ -143,9 +143,9 @@ def places_of(runs: Any) -> runs_law.Places:
         reach=runs.places,
         count=runs.free_places,
         exists=exists,
-        is_kept=is_kept,
+        never_free=never_free,
         is_free=is_free,
-        in_use=lambda place: exists(place) & neg(is_kept(place)) & neg(is_free(place)),
+        in_use=lambda place: exists(place) & neg(never_free(place)) & neg(is_free(place)),
         next_free=next_free,
         next_taken=next_taken,
         free_below=free_below,
@@ -157,7 +157,7 @@ def frames_in(places: runs_law.Places) -> bitmap_law.Frames:
     return bitmap_law.Frames(
         reach=places.reach,
         count=places.count,
-        never_free=places.is_kept,
+        never_free=places.never_free,
         exists=places.exists,
         is_free=places.is_free,
         in_use=places.in_use,

@@ -309,7 +309,7 @@ SCOPES: Mapping[str, Scope] = {
         {"places": (4,)},
     ),
     "runs": Scope(
-        "three places, each missing, kept, free or in use, arguments past either end",
+        "three places, each missing, never free, free or in use, arguments past either end",
         {
             "places": (1, 3),
             "first": range(-1, 4),

@@ -42,7 +42,7 @@ CALLED: dict[str, Sequence[Operation]] = {
     "buddy": (buddy.allocate, buddy.reserve, buddy.fix, buddy.free),
     "kernel_half": kernel_half.OPERATIONS,
     "heap": (heap.new, heap.delete, heap.resize),
-    "runs": (runs.add, runs.keep, runs.allocate, runs.reserve, runs.free),
+    "runs": (runs.add, runs.add_never_free, runs.allocate, runs.reserve, runs.free),
     "paging": small_paging.CALLED,
     "manager": COMPOSED,
 }

@@ -1,4 +1,4 @@
-"""The small system of runs: a few places, each missing, kept, free or in use."""
+"""The small system of runs: a few places, each missing, never free, free or in use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZES = (1, 2, 4)
 def domain(reach: int) -> Domain:
     places = range(reach + 1)
     points = {**dict.fromkeys(("place", "other", "first"), places), "count": range(reach + 1)}
-    named = ("exists", "is_kept", "is_free", "in_use", "next_free", "next_taken", "free_below")
+    named = ("exists", "never_free", "is_free", "in_use", "next_free", "next_taken", "free_below")
     return Domain(points, dict.fromkeys(named, ("place",)))
 
 
@@ -32,7 +32,7 @@ def part(runs: Runs) -> Part:
     def words(state: Any) -> str:
         said = []
         for place in places:
-            kinds = (("kept", state.is_kept), ("free", state.is_free), ("in use", state.in_use))
+            kinds = (("never free", state.never_free), ("free", state.is_free), ("in use", state.in_use))
             said.append(next((word for word, holds in kinds if holds(place)), "missing"))
         return f"places {', '.join(said)}; count {state.count}"
 
@@ -50,7 +50,7 @@ def part(runs: Runs) -> Part:
 def calls(reach: int) -> Sequence[Call | Question]:
     """Every call with numbers from one below the least to one past the last."""
     found: list[Call | Question] = []
-    named = {"add": law.add, "keep": law.keep, "reserve": law.reserve, "free": law.free}
+    named = {"add": law.add, "add_never_free": law.add_never_free, "reserve": law.reserve, "free": law.free}
     for (name, operation), first, count in product(named.items(), range(-1, reach + 1), range(reach + 2)):
         values = {"first": first, "count": count}
         found.append(Call(f"@.{name}({first}, {count})", _calling(name, first, count), operation, values))
@@ -74,7 +74,7 @@ def _calling(name: str, *arguments: int) -> Callable[[Any], object]:
 
 def runs_system() -> System:
     starts = {f"Runs({size})": partial(Runs, size) for size in SIZES}
-    scope = f"bounded: up to {SIZES[-1]} places, each missing, kept, free or in use; runs past either end"
+    scope = f"bounded: up to {SIZES[-1]} places, each missing, never free, free or in use; runs past either end"
     imports = "from memoracle.impl.runs import Runs"
     return System(
         "runs", scope, imports, "runs", starts, lambda runs: {"": part(runs)}, lambda runs: calls(runs.places)

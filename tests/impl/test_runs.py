@@ -32,7 +32,7 @@ class AgainstAList(RuleBasedStateMachine):
     @rule(first=PLACES, count=COUNTS, kind=st.sampled_from([FREE, FREE, FREE, KEPT]))
     def turn_up(self, first: int, count: int, kind: int) -> None:
         due = self.are(first, count, MISSING)
-        assert (self.runs.add if kind == FREE else self.runs.keep)(first, count) == due
+        assert (self.runs.add if kind == FREE else self.runs.add_never_free)(first, count) == due
         if due:
             self.become(first, count, kind)
 
@@ -98,7 +98,7 @@ def test_a_run_is_freed_in_parts_and_becomes_one_again() -> None:
 
 def test_memory_with_a_hole_is_no_run() -> None:
     runs = Runs(1 << 52)
-    assert runs.keep(0, 1)
+    assert runs.add_never_free(0, 1)
     assert runs.add(1, 7)
     assert runs.add(9, (1 << 52) - 9)
     assert not runs.add(8, 2)

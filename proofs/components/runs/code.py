@@ -41,7 +41,11 @@ def allocate_refines(run: Run) -> None:
 def refines(name: str, operation: Operation) -> Obligation:
     """That a method that takes a run, any numbers, does what the operation says, or else nothing."""
 
-    @proved(f"{name}.refines", "refinement", f"the code of {name} does what the law says ({operation.name})")
+    @proved(
+        f"{name.replace('_', '-')}.refines",
+        "refinement",
+        f"the code of {name} does what the law says ({operation.name})",
+    )
     def body(run: Run) -> None:
         runs, state = unknown_code(run)
         first, count, place = run.any_number("place"), run.any_number("count"), run.point("place")
@@ -51,7 +55,7 @@ def refines(name: str, operation: Operation) -> Obligation:
             run.assert_goal("the law allows it", allowed)
             is_the_laws(run, runs, operation(state, first, count))
             return
-        # The first place of the run that is kept or missing, or the one that the code came upon.
+        # The first place of the run that is never free or missing, or the one that the code came upon.
         refused: Truth = False
         for at in (runs.changing.next_out(first), *runs.existing.met, *runs.available.met):
             refused = refused | neg(operation.allows(state, first=first, count=count, place=at))
@@ -98,7 +102,12 @@ CODE = (
     allocate_refines,
     *(
         refines(name, operation)
-        for name, operation in (("add", law.add), ("keep", law.keep), ("reserve", law.reserve), ("free", law.free))
+        for name, operation in (
+            ("add", law.add),
+            ("add_never_free", law.add_never_free),
+            ("reserve", law.reserve),
+            ("free", law.free),
+        )
     ),
     asked_refines,
     empty_refines,

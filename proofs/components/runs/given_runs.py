@@ -108,7 +108,7 @@ def halve_after_give(run: Run) -> None:
 def halve_moves_no_place(run: Run) -> None:
     before, after, _, _ = halved(run)
     place = run.point("place")
-    for name in ("exists", "is_kept", "is_free", "in_use"):
+    for name in ("exists", "never_free", "is_free", "in_use"):
         was, is_now = getattr(before.places, name)(place), getattr(after.places, name)(place)
         run.assert_goal(f"{name} is as it was", was == is_now)
     run.assert_goal("as many are free", before.places.count == after.places.count)

@@ -23,7 +23,7 @@ SORTS = {
     **dict.fromkeys(("count", "half"), Sort("count")),
     "alignment": Sort("alignment"),
 }
-RELATIONS, FUNCTIONS = ("exists", "is_kept", "is_free", "in_use"), ("next_free", "next_taken", "free_below")
+RELATIONS, FUNCTIONS = ("exists", "never_free", "is_free", "in_use"), ("next_free", "next_taken", "free_below")
 
 
 def unknown(run: HypothesisPool) -> law.Places:
@@ -70,7 +70,7 @@ proved = Claims("runs", SORTS, integers=True, once=True)
 
 
 def nothing_outside_the_run_moves(before: law.Places, after: law.Places, first: int, count: int, place: int) -> Truth:
-    """Whether a place outside the run exists, is kept, free or in use is as it was."""
+    """Whether a place outside the run exists, is never free, free or in use is as it was."""
     same: Truth = True
     for name in RELATIONS:
         same = same & (getattr(before, name)(place) == getattr(after, name)(place))
@@ -143,7 +143,7 @@ LAWS = (
     runs_are_disjoint,
     *(
         law_obligations.changes(LAW, operation, nothing_outside_the_run_moves, ("first", "count"))
-        for operation in (law.add, law.keep, law.allocate, law.reserve, law.free)
+        for operation in (law.add, law.add_never_free, law.allocate, law.reserve, law.free)
     ),
     *(
         law_obligations.changes(LAW, operation, all_of_the_run_is_in_use, ("first", "count"))

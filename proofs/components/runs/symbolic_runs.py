@@ -26,7 +26,7 @@ ATTRIBUTES = frozenset({"places", "existing", "changing", "available", "free_pla
 SETS = ("existing", "changing", "available")
 MATTERS = (  # of the law's invariants, those that the code relies on
     law.only_existing_places_are_free,
-    law.kept_places_are_never_free,
+    law.never_free_places_are_not_free,
     law.next_free_is_free,
     law.none_is_free_before_the_next,
 )
@@ -96,7 +96,7 @@ class SymbolicRuns(Protocol):
     free_places: Number
 
     add: Callable[..., Any]
-    keep: Callable[..., Any]
+    add_never_free: Callable[..., Any]
     allocate: Callable[..., Any]
     reserve: Callable[..., Any]
     free: Callable[..., Any]
@@ -139,7 +139,7 @@ def unknown_code(run: Run) -> tuple[SymbolicRuns, law.Places]:
 
 
 def changing_places_exist(runs: SymbolicRuns, place: Number) -> Truth:
-    """The places that are not kept are some of those that exist."""
+    """The places that may be free are some of those that exist."""
     return implies(runs.changing.has(place), runs.existing.has(place))
 
 
@@ -147,6 +147,6 @@ def is_the_laws(run: Run, runs: SymbolicRuns, state: law.Places) -> None:
     """Claims that the reference stands for this state."""
     law_obligations.same_state(run, LAW, places_of(runs), state, NOT_KEPT)
     run.assert_goal("every attribute is compared", vars(runs).keys() == ATTRIBUTES)
-    run.assert_goal("places that are not kept exist", changing_places_exist(runs, run.point("place")))
+    run.assert_goal("places that may be free exist", changing_places_exist(runs, run.point("place")))
     sets = [getattr(runs, name) for name in SETS]
     run.assert_goal("its sets are three", len({id(each) for each in sets}) == len(SETS))

@@ -37,7 +37,7 @@ class World(NamedTuple):
             reach=PAGES,
             count=len(self.free),
             exists=self.memory.__contains__,
-            is_kept=lambda place: False,
+            never_free=lambda place: False,
             is_free=self.free.__contains__,
             in_use=in_use.__contains__,
             next_free=lambda place: next(

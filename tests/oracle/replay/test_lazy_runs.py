@@ -59,7 +59,7 @@ def test_lazy_runs_are_the_references() -> None:
     for seed in range(60):
         chance = random.Random(seed)
         lazy, due = LazyRuns(PLACES), Runs(PLACES)
-        assert (lazy.add(0, 30), lazy.keep(30, 5)) == (due.add(0, 30), due.keep(30, 5))
+        assert (lazy.add(0, 30), lazy.add_never_free(30, 5)) == (due.add(0, 30), due.add_never_free(30, 5))
         live: list[tuple[int, int]] = []
         for _ in range(200):
             first, count = chance.randrange(-1, PLACES), chance.randrange(8)

@@ -32,7 +32,7 @@ OF_BOTH = (
     Misuse(ALIGNED, (CREATE,), op(FREE, address=1, pages=1)),
     Misuse("runs.run-has-a-place", (CREATE,), op(FREE, address=at(0), pages=0)),
     Misuse("runs.run-lies-in-reach", (CREATE,), op(FREE, address=at(-1), pages=1)),
-    Misuse("runs.never-frees-kept", (CREATE,), op(FREE, address=at(12), pages=1)),
+    Misuse("runs.frees-only-what-may-be-free", (CREATE,), op(FREE, address=at(12), pages=1)),
     Misuse("runs.frees-only-allocated", (CREATE, TAKEN), op(FREE, address=at(1), pages=2)),
     Misuse("manager.frees-no-kernel-block", (KERNEL_PAGES,), op(FREE, 0, address=at(3, 0), pages=2)),
     Misuse("kernel_half.process-lives", (), op("range.size", 7, address=at(0)), 0),

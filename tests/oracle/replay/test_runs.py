@@ -217,7 +217,7 @@ DIVERGES: dict[str, tuple[dict[str, Any], list[Event], str, str]] = {
     "freed with the image": (
         MACHINE,
         [allocate(2, 4), free(3, 2)],
-        "runs.never-frees-kept",
+        "runs.frees-only-what-may-be-free",
         "frames 3 to 4: frame 3 is the kernel image's",
     ),
     "freed across a hole": (

@@ -35,7 +35,7 @@ class Recorder:
         self.chance = random.Random(seed)
         self.blocks, self.whole = allocator == "buddy", parts == "whole"
         self.runs = Runs(FRAMES)
-        self.runs.keep(0, IMAGE)
+        self.runs.add_never_free(0, IMAGE)
         for first, count in PIECES:
             self.runs.add(max(first, IMAGE), count - max(0, IMAGE - first))
         self.later = [*LATER]

@@ -180,7 +180,7 @@ def zoned(runs: Runs) -> Zoned:
     state = places_of(runs)
     truths = {
         name: has_of([place for place in range(PLACES) if getattr(state, name)(place)])
-        for name in ("exists", "is_kept", "is_free", "in_use")
+        for name in ("exists", "never_free", "is_free", "in_use")
     }
     numbers = {
         name: value_of({place: getattr(state, name)(place) for place in range(PLACES + 1)})
