@@ -136,7 +136,7 @@ class Bitmap:
         post: self.count() == __old__.self.count() - (__return__ is not None)
         post: self.existing == __old__.self.existing
         """  # noqa: E501
-        if alignment <= 0 or alignment & alignment - 1:
+        if not is_power_of_two(alignment):
             return None
         word = self._lowest_word()
         if word is None:
@@ -267,9 +267,17 @@ def aligned_up(number: int, alignment: int) -> int:
     return above - (above & alignment - 1)
 
 
+def is_power_of_two(number: int) -> bool:
+    """Whether a number is a power of two, as alignments are.
+
+    post: __return__ == any(number == 1 << shift for shift in range(number.bit_length()))
+    """
+    return 0 < number and number & number - 1 == 0
+
+
 # Helpers of the contracts
 
 
 def _may_serve(bitmap: Bitmap, alignment: int, frame: int) -> bool:
     """Whether `allocate_within` may give this frame, but for its limits."""
-    return alignment > 0 and alignment & alignment - 1 == 0 and frame % alignment == 0 and bitmap.is_free(frame)
+    return is_power_of_two(alignment) and frame % alignment == 0 and bitmap.is_free(frame)

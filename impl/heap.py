@@ -16,6 +16,7 @@ from typing import Protocol
 
 from sortedcontainers import SortedSet
 
+from memoracle.impl.bitmap import is_power_of_two
 from memoracle.impl.slab import Slab, layout
 
 LEAST_SHIFT = 3  # every block is aligned to 8 bytes at least
@@ -59,8 +60,8 @@ class Heap:
         two and no more than a page; None: a block is aligned to the largest power of two that divides its size, at
         least 8, at most a page.  Shared on purpose: pages.
 
-        pre: page_size & page_size - 1 == 0 and layout(page_size.bit_length() - 1, NOTE_SHIFT) is not None
-        pre: alignment is None or 0 < alignment <= page_size and alignment & alignment - 1 == 0
+        pre: is_power_of_two(page_size) and layout(page_size.bit_length() - 1, NOTE_SHIFT) is not None
+        pre: alignment is None or alignment <= page_size and is_power_of_two(alignment)
         post: not self.slabs and not self.large and self.page_shift == page_size.bit_length() - 1
         post: all(self.slot_for(size) == 0 or size <= 1 << self.slot_for(size) for size in range(page_size + 2))
         post: all(self.slot_for(size) in (0, *range(self.least, 64)) for size in range(page_size + 2))
@@ -89,7 +90,7 @@ class Heap:
         alignment: of the block in bytes, besides the one that is due to its size. Beyond a page, as many pages more are
         got as may have to be skipped. None, too, for a negative size, or an alignment that is no power of two.
 
-        post: __return__ is None or 0 <= size and _is_power_of_two(alignment)
+        post: __return__ is None or 0 <= size and is_power_of_two(alignment)
         post: __return__ is None or 0 < __return__ and __return__ not in _live(__old__.self)
         post: _live(self).items() >= _live(__old__.self).items() and _live(self).keys() - _live(__old__.self) <= {__return__}
         post: __return__ is None or size <= _live(self)[__return__]
@@ -98,7 +99,7 @@ class Heap:
         post: _apart(self)
         post: __return__ is not None or _is_refused(self, size, alignment)
         """  # noqa: E501
-        if size < 0 or not _is_power_of_two(alignment):
+        if size < 0 or not is_power_of_two(alignment):
             return None
         slot = self.slot_for(size, alignment)
         if not slot:
@@ -132,7 +133,7 @@ class Heap:
         extent = self.extent(address)
         if extent is None:
             return None
-        if 0 <= size <= extent and _is_power_of_two(alignment) and address & alignment - 1 == 0:
+        if 0 <= size <= extent and is_power_of_two(alignment) and address & alignment - 1 == 0:
             return address
         moved = self.new(size, alignment)
         if moved is not None:
@@ -274,10 +275,6 @@ def notes_in(address: int, page_shift: int) -> list[int]:
     return list(range(address + place.first, address + (1 << page_shift), 1 << NOTE_SHIFT))
 
 
-def _is_power_of_two(number: int) -> bool:
-    return 0 < number and number & number - 1 == 0
-
-
 # Helpers of the contracts
 
 
@@ -302,12 +299,12 @@ def _apart(heap: Heap) -> bool:
 def _may_stay(heap: Heap, address: int, size: int, alignment: int) -> bool:
     """Whether a live block has room for this many bytes where it is, and is aligned."""
     is_large_enough = address in _live(heap) and 0 <= size <= _live(heap)[address]
-    return is_large_enough and _is_power_of_two(alignment) and address % alignment == 0
+    return is_large_enough and is_power_of_two(alignment) and address % alignment == 0
 
 
 def _is_refused(heap: Heap, size: int, alignment: int) -> bool:
     """Whether no block may be made of this size and alignment, or there are not the pages that it takes."""
-    if size < 0 or not _is_power_of_two(alignment):
+    if size < 0 or not is_power_of_two(alignment):
         return True
     return heap.pages.allocate_pages(_pages_for(heap, size, alignment)) is None
 

@@ -6,7 +6,7 @@ refused operation returns None or False and changes nothing. Places are those fr
 
 from __future__ import annotations
 
-from memoracle.impl.bitmap import aligned_up
+from memoracle.impl.bitmap import aligned_up, is_power_of_two
 from memoracle.impl.run_index import RunIndex
 
 
@@ -80,7 +80,7 @@ class PlaceSet:
         post: __return__ is None or _fits(self, __return__, count, alignment, lowest, below)
         post: not any(_fits(self, p, count, alignment, lowest, below) for p in range(self.places) if __return__ is None or p < __return__)
         """  # noqa: E501
-        if count < 1 or alignment < 1 or alignment & alignment - 1:
+        if count < 1 or not is_power_of_two(alignment):
             return None
         place = aligned_up(max(lowest, 0), alignment)
         if not self.covers(place, place + count):
@@ -122,7 +122,7 @@ def _among(first: int, last: int, places: PlaceSet) -> int:
 
 
 def _fits(places: PlaceSet, place: int, count: int, alignment: int, lowest: int, below: int) -> bool:
-    if count < 1 or alignment < 1 or alignment & alignment - 1:
+    if count < 1 or not is_power_of_two(alignment):
         return False
     whole = set(range(place, place + min(count, places.places + 1))) <= _places(places)
     return place % alignment == 0 and lowest <= place and place + count <= below and whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from memoracle.impl.bitmap import is_power_of_two
 from memoracle.impl.runs import Runs
 
 
@@ -50,7 +51,7 @@ def allocate_in(zone: Zone, runs: Runs, count: int, alignment: int, lowest: int,
 
 def _lowest(runs: Runs, zone: Zone, count: int, alignment: int, lowest: int, below: int) -> int | None:
     """The lowest place of so many free ones on end, aligned, within the zone and the limits."""
-    if count < 1 or alignment < 1 or alignment & alignment - 1:
+    if count < 1 or not is_power_of_two(alignment):
         return None
     places = [place for place in range(max(zone.start, lowest, 0), min(zone.end, below)) if place % alignment == 0]
     fits = [place for place in places if all(runs.is_free(each) for each in range(place, place + count))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from reprlib import repr as shortened
 
+from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.geometry_keys import (
     ADDRESS_SPACE,
     BUDDY,
@@ -250,4 +251,4 @@ def require(holds: bool, field: str, message: str, *about: str) -> None:
 
 
 def is_power_of_two(number: int) -> bool:
-    return number > 0 and number & (number - 1) == 0
+    return bool(alignment_is_a_power_of_two(None, number))

@@ -116,6 +116,7 @@ SCOPES: Mapping[str, Scope] = {
             "lowest_bit.last": (0, 64, 65, 128, 192),
             "bit": (0, 1, 62, 63, 64, 191),
             "number": (0, 1, 63, 64, 65, 129),
+            "is_power_of_two.number": (-8, -1, 0, 1, 2, 3, 6, 8, 1 << 64, (1 << 64) + 1),
         },
         {
             "Bitmap.__init__.frames": (66,),

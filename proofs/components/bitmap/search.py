@@ -56,6 +56,16 @@ def aligned_up_refines(run: Run) -> None:
     run.assert_goal("none lies between", none)
 
 
+@proved(
+    "is-power-of-two.refines", "refinement", "the code of is_power_of_two knows what the law takes for an alignment"
+)
+def is_power_of_two_refines(run: Run) -> None:
+    number = run.fresh("number", -HIGHEST, 2 * HIGHEST)
+    is_one = law.alignment_is_a_power_of_two(None, number)
+    answer = run.answers(bitmap_code.is_power_of_two, number)
+    run.assert_goal("it answers as the law does", is_one if answer else neg(is_one))
+
+
 def aligning(run: Run) -> None:
     """Puts what `aligned_up_refines` shows in the place of `aligned_up`."""
 
@@ -252,4 +262,11 @@ def hotplug_refines(run: Run) -> None:
     is_the_laws(run, now, state, trusting)
 
 
-CODE = (aligned_up_refines, lowest_bit_refines, allocate_within_refines, hotplug_refines, limits_refines)
+CODE = (
+    aligned_up_refines,
+    is_power_of_two_refines,
+    lowest_bit_refines,
+    allocate_within_refines,
+    hotplug_refines,
+    limits_refines,
+)
