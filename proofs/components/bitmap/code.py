@@ -230,26 +230,29 @@ class PuttingAside:
 
     def __init__(self, run: Run, extents: Extents) -> None:
         self.extents = extents
-        self.words: Any = None
+        self.words: Words | None = None
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Words, Number, Number]) -> Measure:
         if self.words is None:
             self.words = arguments[0]
+        return self._claim(run, self.words)
+
+    def _claim(self, run: Run, words: Words) -> Measure:
         frame = run.point("frame")
-        run.assert_goal(
-            "the frames of the extents before are put aside", bit(self.words, frame) == self.extents.seen(frame)
-        )
+        run.assert_goal("the frames of the extents before are put aside", bit(words, frame) == self.extents.seen(frame))
         return Iterates()
 
     def havoc(self, run: Run) -> None:
         self.extents.forget()
+        assert self.words is not None
         self.words.at = run.function(f"aside#{next(run.count)}", "word", gives=None)
         words, seen = self.words.copy(), self.extents.seen
         run.assume_for_all(("frame",), lambda frame: bit(words, frame) == seen(frame))
 
     def on_back_edge(self, run: Run, result: object) -> Measure:
         self.extents.advance()
-        return self.on_entry(run, ())
+        assert self.words is not None
+        return self._claim(run, self.words)
 
 
 @proved("empty.refines", "refinement", "the reference starts as the law says, with arrays of its own")

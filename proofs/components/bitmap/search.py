@@ -105,7 +105,7 @@ class Searching:
         run.assert_goal("it does not go back", self.first <= position)
         return Rises(position, self.last)
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
         return self._claim(run, arguments[2])
 
     def havoc(self, run: Run) -> Number:
@@ -114,7 +114,7 @@ class Searching:
         run.assume_for_all(("frame",), self.passed(position))
         return position
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Number) -> Measure:
         return self._claim(run, result)
 
 
@@ -228,7 +228,7 @@ class Reopening:
         run.assert_goal("it stays where frames were added", reached - 1 << 6 < self.last)
         return Rises(reached, self.bitmap.frontier)
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
         return self._claim(run, arguments[0])
 
     def havoc(self, run: Run) -> Number:
@@ -237,7 +237,7 @@ class Reopening:
         self.bitmap.reopened.has = self.noted(reached)
         return reached
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Number) -> Measure:
         return self._claim(run, result)
 
 

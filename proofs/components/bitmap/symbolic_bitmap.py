@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from memoracle.impl.bitmap import Bitmap
 from memoracle.proofs.abstraction.objects import frames_of
 from memoracle.proofs.components.bitmap.law import LAW, MOST_FRAMES
 from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.containers import Set, Words
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import bitmap as law
@@ -65,8 +66,8 @@ def unknown_code(run: Run, name: str = "") -> tuple[SymbolicBitmap, law.Frames]:
     run.touch(("word",), (frontier,))
 
     def reference() -> SymbolicBitmap:
-        bitmap: Any = object.__new__(Bitmap)
-        bitmap.__dict__.update(
+        made = constructed(
+            Bitmap,
             frames=reach,
             trusting=trusting,
             length=length,
@@ -75,8 +76,7 @@ def unknown_code(run: Run, name: str = "") -> tuple[SymbolicBitmap, law.Frames]:
             frontier=frontier,
             reopened=Set(run, reopened, "word"),
         )
-        made: SymbolicBitmap = bitmap
-        return made
+        return cast("SymbolicBitmap", made)
 
     before = reference()
     in_use, free_below = run.relation(f"in_use{name}", "frame"), run.function(f"free_below{name}", "frame")
@@ -120,7 +120,5 @@ def is_the_laws(run: Run, bitmap: SymbolicBitmap, state: law.Frames, trusting: T
 
 def without_attribute(bitmap: SymbolicBitmap, *names: str) -> SymbolicBitmap:
     """The object without the steps that a proof put in the place of its own."""
-    seen: Any = object.__new__(Bitmap)
-    seen.__dict__.update({name: value for name, value in vars(bitmap).items() if name not in names})
-    left: SymbolicBitmap = seen
-    return left
+    left = {name: value for name, value in vars(bitmap).items() if name not in names}
+    return cast("SymbolicBitmap", constructed(Bitmap, **left))

@@ -6,9 +6,9 @@ lemmas about these are proved in `address_arithmetic.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from memoracle.impl import arena as code
 from memoracle.impl.arena import Arena
@@ -26,6 +26,7 @@ from memoracle.proofs.components.runs import symbolic_runs
 from memoracle.proofs.components.runs.law import SORTS as RUN_SORTS
 from memoracle.proofs.components.runs.symbolic_runs import SymbolicRuns
 from memoracle.proofs.obligations.obligation import Claims, Obligation
+from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.containers import Map
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
@@ -47,8 +48,8 @@ class SymbolicArena(Protocol):
     runs: SymbolicRuns
     given: Map
 
-    allocate_pages: Callable[..., Any]
-    free_pages: Callable[..., Any]
+    def allocate_pages(self, pages: Number) -> Number | None: ...
+    def free_pages(self, address: Number, pages: Number) -> Truth: ...
 
 
 def unknown_code(run: Run) -> tuple[SymbolicArena, law.GivenRuns]:
@@ -61,10 +62,8 @@ def unknown_code(run: Run) -> tuple[SymbolicArena, law.GivenRuns]:
     def given(place: Number) -> Number:
         return when(is_given(place), pages(place), number(0))
 
-    arena: Any = object.__new__(Arena)
-    arena.__dict__.update(page_shift=page_shift, first=first, runs=runs, given=Map(run, is_given, pages))
-    made: SymbolicArena = arena
-    return made, law.GivenRuns(places, given)
+    arena = constructed(Arena, page_shift=page_shift, first=first, runs=runs, given=Map(run, is_given, pages))
+    return cast("SymbolicArena", arena), law.GivenRuns(places, given)
 
 
 def constants(arena: SymbolicArena) -> list[object]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from memoracle.impl.kernel_half import ENTRIES, LOWER, KernelHalf
 from memoracle.proofs.abstraction.objects import halves_of
 from memoracle.proofs.components.kernel_half.law import LAW
 from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.containers import Set, Tables, Words
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import kernel_half as law
@@ -47,8 +48,8 @@ def unknown_code(run: Run, name: str = "") -> tuple[SymbolicHalves, law.Halves]:
     run.touch(("index",), (index,))
 
     def reference() -> SymbolicHalves:
-        tables: Any = object.__new__(KernelHalf)
-        tables.__dict__.update(
+        made = constructed(
+            KernelHalf,
             master=Words(run, master, ENTRIES - LOWER),
             tables=Tables(run, lives, entry, ENTRIES),
             live=Set(run, lives, "process"),
@@ -57,8 +58,7 @@ def unknown_code(run: Run, name: str = "") -> tuple[SymbolicHalves, law.Halves]:
             value=value,
             pending=Set(run, pending, "process"),
         )
-        made: SymbolicHalves = tables
-        return made
+        return cast("SymbolicHalves", made)
 
     state = halves_of(reference())
     run.assume_all(law.INVARIANTS, state)

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from memoracle.impl.paging import Attributes, Leaf, Paging, Unmapped
 from memoracle.impl.pte import ENTRIES, Layout
 from memoracle.proofs.components.paging import law as paging_law
 from memoracle.proofs.components.paging.law import either
 from memoracle.proofs.components.paging.models import FrameSupply, Halves, PageSets
+from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.containers import Map, Tables
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
@@ -279,8 +280,8 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
     layout = Layout(*known_bits)
 
     def reference() -> PagingCode:
-        paging: Any = object.__new__(Paging)
-        paging.__dict__.update(
+        made = constructed(
+            Paging,
             frames=FrameSupply(run, ghost.is_free),
             halves=Halves(run, ghost.lives, ghost.top),
             layout=layout,
@@ -295,8 +296,7 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
             mapped=PageSets(run, noted, member),
             ghost=ghost,
         )
-        made: PagingCode = paging
-        return made
+        return cast("PagingCode", made)
 
     before = reference()
     mappings = mappings_of(before, known)

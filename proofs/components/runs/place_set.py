@@ -172,7 +172,7 @@ class Trying:
         )
         return none_before
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])
 
     def havoc(self, run: Run) -> Number | None:
@@ -182,7 +182,7 @@ class Trying:
         run.assume_for_all(("place",), lambda each: self.passed(at_hand, each))
         return at_hand
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Number | None) -> Measure:
         run.assert_goal("no run was passed that would do", self.passed(result, self.other))
         places = self.found.places
         if result is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from memoracle.impl.run_index import RunIndex
 from memoracle.proofs.components.runs.law import MOST_PLACES
@@ -27,6 +27,7 @@ from memoracle.proofs.components.runs.symbolic_run_index import (
     unknown_index,
     untouched,
 )
+from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
@@ -66,10 +67,10 @@ class Search:
 class Rising(Search):
     """The loop that looks at larger and larger blocks, until one has a run that would do."""
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: Place) -> Measure:
         return self.on_back_edge(run, arguments)
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Place) -> Measure:
         self.claim(run, *result)
         return Rises(result[0], self.index.depth)
 
@@ -80,7 +81,7 @@ class Falling(Search):
     def has_one(self, level: Number, block: Number) -> Truth:
         return known(self.index.longest, level, block) >= self.least
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number, Number, Number]) -> Measure:
         return self.on_back_edge(run, arguments[:2])
 
     def havoc(self, run: Run) -> Place:
@@ -88,11 +89,10 @@ class Falling(Search):
         run.suppose(self.has_one(level, block))
         return level, block
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Place) -> Measure:
         self.claim(run, *result)
         run.assert_goal("the block has a run that would do", self.has_one(*result))
-        level: Number = result[0]
-        return level
+        return result[0]
 
 
 @proved("index.first.refines", "refinement", "the lowest run that is long enough is found, from any place on")
@@ -145,10 +145,10 @@ class SearchDown:
 class RisingDown(SearchDown):
     """The loop that looks at larger and larger blocks, until a run begins in one."""
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: Place) -> Measure:
         return self.on_back_edge(run, arguments)
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Place) -> Measure:
         self.claim(run, *result)
         return Rises(result[0], self.index.depth)
 
@@ -156,7 +156,7 @@ class RisingDown(SearchDown):
 class FallingDown(SearchDown):
     """The loop that looks at smaller and smaller blocks, in each of which a run begins."""
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: Place) -> Measure:
         return self.on_back_edge(run, arguments)
 
     def havoc(self, run: Run) -> Place:
@@ -164,11 +164,10 @@ class FallingDown(SearchDown):
         run.suppose(self.index.longest.has(level, block))
         return level, block
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Place) -> Measure:
         self.claim(run, *result)
         run.assert_goal("a run begins in the block", self.index.longest.has(*result))
-        level: Number = result[0]
-        return level
+        return result[0]
 
 
 @proved("index.last.refines", "refinement", "the highest place at which a run begins is found, up to any place")
@@ -217,6 +216,7 @@ def most_refines(run: Run) -> None:
 
 def a_longest_run(index: SymbolicRunIndex, most: Number) -> Number:
     """Where a run as long as the longest begins: some half of each block that has one has one."""
+    block: Number
     level, block = index.depth, 0
     while level > 0:
         level, block = index._lower_half(level, block, most)
@@ -250,7 +250,7 @@ class Telling:
         no_shorter = self.is_no_shorter(index, level, at, higher, each)
         run.assert_goal("they know of no shorter run than their parts", no_shorter)
 
-    def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
+    def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])
 
     def havoc(self, run: Run) -> Number:
@@ -268,7 +268,7 @@ class Telling:
         run.assume_for_all(both, lambda i, higher, each: self.is_no_shorter(given, level, i, higher, each))
         return level
 
-    def on_back_edge(self, run: Run, result: Any) -> Measure:
+    def on_back_edge(self, run: Run, result: Number) -> Measure:
         self.claim(run, result)
         return Rises(result, self.index.depth)
 
@@ -350,10 +350,8 @@ def of_any_runs(run: Run) -> tuple[SymbolicRunIndex, tuple[object, ...]]:
 
 def without_steps(index: SymbolicRunIndex, *names: str) -> SymbolicRunIndex:
     """The object without the steps that a proof put in the place of its own."""
-    seen: Any = object.__new__(RunIndex)
-    seen.__dict__.update({name: value for name, value in vars(index).items() if name not in names})
-    left: SymbolicRunIndex = seen
-    return left
+    left = {name: value for name, value in vars(index).items() if name not in names}
+    return cast("SymbolicRunIndex", constructed(RunIndex, **left))
 
 
 CODE = (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from memoracle.impl.place_set import PlaceSet
 from memoracle.proofs.components.runs.law import FARTHEST, MOST_PLACES
+from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function
 from memoracle.spec.clauses import Number, Truth, implies, when
@@ -69,11 +70,11 @@ class SymbolicPlaceSet(Protocol):
     places: Number
     runs: Index
 
-    covers: Callable[..., Any]
-    add: Callable[..., Any]
-    remove: Callable[..., Any]
-    find: Callable[..., Any]
-    most: Callable[..., Any]
+    def covers(self, first: Number, last: Number) -> Truth: ...
+    def add(self, first: Number, last: Number) -> Truth: ...
+    def remove(self, first: Number, last: Number) -> Truth: ...
+    def find(self, count: Number, alignment: Number, lowest: Number, below: Number) -> Number | None: ...
+    def most(self) -> Number: ...
 
 
 @dataclass(frozen=True)
@@ -147,10 +148,7 @@ def unknown_set(run: Run) -> tuple[SymbolicPlaceSet, Contents]:
     run.assume_for_all(("place", "other"), lambda place, other: runs_are_apart(at, place, other))
     run.assume_for_all(("place", "other"), lambda place, other: places_of_runs_are_in(at, due, place, other))
     run.assume_for_all(("place",), lambda place: places_have_runs(at, due, place))
-    made: Any = object.__new__(PlaceSet)
-    made.__dict__.update(places=places, runs=Index(run, places, at))
-    unknown: SymbolicPlaceSet = made
-    return unknown, due
+    return cast("SymbolicPlaceSet", constructed(PlaceSet, places=places, runs=Index(run, places, at))), due
 
 
 def contents(found: SymbolicPlaceSet) -> tuple[object, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from memoracle.impl.run_index import RunIndex
 from memoracle.proofs.components.runs.law import MOST_PLACES
 from memoracle.proofs.obligations.obligation import Claims
+from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.containers import Map, Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, Sort
@@ -67,12 +67,12 @@ class SymbolicRunIndex(Protocol):
     depth: Number
     longest: Maps
 
-    length: Callable[..., Any]
-    put: Callable[..., Any]
-    first: Callable[..., Any]
-    last: Callable[..., Any]
-    most: Callable[..., Any]
-    _lower_half: Callable[..., Any]
+    def length(self, place: Number) -> Number: ...
+    def put(self, place: Number, length: Number) -> Truth: ...
+    def first(self, least: Number, place: Number) -> Number | None: ...
+    def last(self, place: Number) -> Number | None: ...
+    def most(self) -> Number: ...
+    def _lower_half(self, level: Number, block: Number, least: Number) -> tuple[Number, Number]: ...
 
 
 def known(maps: Maps, level: Number, block: Number) -> Number:
@@ -155,23 +155,20 @@ def unknown_index(run: Run) -> SymbolicRunIndex:
     run.touch(("level",), (depth,))
     run.touch(("level",), (0,))
     blocks_are_known(run, places, depth)
-    index: Any = object.__new__(RunIndex)
-    index.__dict__.update(places=places, depth=depth, longest=Maps(run, has, at, depth + 1))
+    longest = Maps(run, has, at, depth + 1)
+    index = cast("SymbolicRunIndex", constructed(RunIndex, places=places, depth=depth, longest=longest))
     given = as_it_is(index)
     for holds, points in HOLDS:
         run.assume_for_all(points, lambda *at, holds=holds: holds(given, *at))
-    made: SymbolicRunIndex = index
-    return made
+    return index
 
 
 def as_it_is(index: SymbolicRunIndex) -> SymbolicRunIndex:
     """The same index, which does not change with it."""
-    maps, same = index.longest, object.__new__(RunIndex)
+    maps = index.longest
     copied = Maps(maps.run, maps.has, maps.at, maps.length)
-    same.__dict__.update(places=index.places, depth=index.depth, longest=copied)
-    kept: Any = same
-    seen: SymbolicRunIndex = kept
-    return seen
+    same = constructed(RunIndex, places=index.places, depth=index.depth, longest=copied)
+    return cast("SymbolicRunIndex", same)
 
 
 def contents(index: SymbolicRunIndex) -> tuple[object, ...]:

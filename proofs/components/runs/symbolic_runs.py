@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from memoracle.impl.runs import Runs
 from memoracle.proofs.abstraction.objects import places_of
@@ -16,6 +15,7 @@ from memoracle.proofs.components.runs.symbolic_place_set import (
     the_next_is_not_in,
 )
 from memoracle.proofs.obligations import law_obligations
+from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function
 from memoracle.spec import bitmap as bitmap_law
@@ -95,14 +95,14 @@ class SymbolicRuns(Protocol):
     available: Members
     free_places: Number
 
-    add: Callable[..., Any]
-    add_never_free: Callable[..., Any]
-    allocate: Callable[..., Any]
-    reserve: Callable[..., Any]
-    free: Callable[..., Any]
-    is_free: Callable[..., Any]
-    exists: Callable[..., Any]
-    count: Callable[..., Any]
+    def add(self, first: Number, count: Number) -> Truth: ...
+    def add_never_free(self, first: Number, count: Number) -> Truth: ...
+    def allocate(self, count: Number, alignment: Number, lowest: Number, below: Number) -> Number | None: ...
+    def reserve(self, first: Number, count: Number) -> Truth: ...
+    def free(self, first: Number, count: Number) -> Truth: ...
+    def is_free(self, place: Number) -> Truth: ...
+    def exists(self, place: Number) -> Truth: ...
+    def count(self) -> Number: ...
 
 
 def unknown_code(run: Run) -> tuple[SymbolicRuns, law.Places]:
@@ -113,11 +113,8 @@ def unknown_code(run: Run) -> tuple[SymbolicRuns, law.Places]:
     following = {name: run.function(f"next_not_{name}", "place", high=FARTHEST, gives="place") for name in SETS}
 
     def reference() -> SymbolicRuns:
-        runs: Any = object.__new__(Runs)
         sets = {name: Members(run, places, following[name]) for name in SETS}
-        runs.__dict__.update(places=places, free_places=count, **sets)
-        made: SymbolicRuns = runs
-        return made
+        return cast("SymbolicRuns", constructed(Runs, places=places, free_places=count, **sets))
 
     before = reference()
     state = replace(
