@@ -21,6 +21,7 @@ import z3
 
 from memoracle.proofs.obligations import goals_apart, instantiation, shift_lemmas
 from memoracle.proofs.obligations.goals_apart import Needs
+from memoracle.proofs.symbolic import z3_terms
 
 RLIMIT = 400_000_000
 SEED = 0
@@ -65,10 +66,8 @@ class Answer:
 
 def text_of(assertions: list[z3.BoolRef], integers: bool) -> str:
     """The SMT-LIB text that asks whether all assertions can hold."""
-    solver = z3.Solver()
-    solver.add(*assertions)
     logic = "QF_UFLIA" if integers else "QF_UFBV"
-    return f"(set-logic {logic})\n{solver.to_smt2()}"
+    return f"(set-logic {logic})\n{z3_terms.smtlib(assertions)}"
 
 
 _contexts: list[z3.Context] = []  # kept when they were used, too: to let one go takes time

@@ -16,11 +16,11 @@ import z3
 from memoracle.proofs.symbolic import z3_terms
 from memoracle.proofs.symbolic.context import counting_with, run_by
 from memoracle.proofs.symbolic.exits import Exit, Exits
+from memoracle.proofs.symbolic.feasibility import Feasibility
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Reads, Sort
 from memoracle.proofs.symbolic.numbers import SymbolicBool, truth
 from memoracle.spec.clauses import Truth
 
-FEASIBLE = 200_000  # the solver's budget to find that a path cannot be taken; a path that it doesn't rule out is run
 PATHS = 500  # the most that are run for one obligation
 CHOICES = 40  # the most that are made along one path
 
@@ -58,8 +58,7 @@ class Run(HypothesisPool):
         self.taken: list[bool] = []
         self.others: list[list[bool]] = []  # the choices that lead to paths that branch off here
         self.goals: list[Goal] = []
-        self.ruling: z3.Solver | None = None  # rules out ways that cannot be taken
-        self.told = 0  # how many facts that solver was given
+        self.feasibility = Feasibility(integers)
         self.replaced: list[tuple[object, str, object]] = []
         self.ended = False  # whether it went to the end of the proof's body, and not only to the end of a loop's turn
         self.exits = Exits()
@@ -111,18 +110,17 @@ class Run(HypothesisPool):
 
     def decide(self, condition: z3.BoolRef) -> bool:
         """Which way a branch goes on this path."""
-        condition = z3.simplify(condition)
-        if z3.is_true(condition) or z3.is_false(condition):
-            return bool(z3.is_true(condition))
+        condition = z3_terms.simplified(condition)
+        known = z3_terms.constant_truth(condition)
+        if known is not None:
+            return known
         place = len(self.taken)
         if place >= CHOICES:
             raise ExplorationError(f"more than {CHOICES:,} choices along a path")
         if place < len(self.choices):
             choice = self.choices[place]
         else:
-            possible = [
-                way for way in (True, False) if self._feasible(condition if way else z3_terms.negation(condition))
-            ]
+            possible = self.feasibility.possible(self.facts, self.conditions, condition)
             if not possible:
                 raise EndOfRunError
             choice = possible[0]
@@ -167,14 +165,6 @@ class Run(HypothesisPool):
             self.choices, self.taken, self.others = outside
             self.conditions = known
         return found
-
-    def _feasible(self, condition: z3.BoolRef) -> bool:
-        if self.ruling is None:
-            self.ruling = z3.SolverFor("QF_UFLIA" if self.integers else "QF_UFBV")
-            self.ruling.set("rlimit", FEASIBLE)
-        self.ruling.add(*self.facts[self.told :])
-        self.told = len(self.facts)
-        return str(self.ruling.check(*self.conditions, condition)) != "unsat"
 
     def assert_and_assume(self, says: str, holds: Truth) -> None:
         """Something that must hold here; what follows may rely on it, for it is proved."""

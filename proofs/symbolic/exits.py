@@ -69,7 +69,7 @@ class Exits:
             sys.settrace(before)
 
     def _called(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
-        if not is_reference(frame.f_code):
+        if not _of_reference[frame.f_code.co_filename]:
             return None
         if not self.depth:
             self.watched.add(frame.f_code)
@@ -85,10 +85,20 @@ class Exits:
         return self._returns
 
 
-@cache
+class _Files(dict[str, bool]):
+    """Whether a file of code is one of `impl/`: each call of any function asks it."""
+
+    def __missing__(self, name: str) -> bool:
+        found = self[name] = str(Path(name).parent) == FOLDER
+        return found
+
+
+_of_reference = _Files()
+
+
 def is_reference(code: CodeType) -> bool:
     """Whether it is code of a function of `impl/` that is written there, as the methods of records are not."""
-    return str(Path(code.co_filename).parent) == FOLDER
+    return _of_reference[code.co_filename]
 
 
 @cache

@@ -200,7 +200,7 @@ class HypothesisPool:
         """The solver's number of this term when it is simplified: terms that are plainly equal have the same."""
         written = z3_terms.identity(term.z)
         if written not in self.simple:
-            simplified = z3.simplify(term.z)
+            simplified = z3_terms.simplified(term.z)
             self.kept += term.z, simplified
             self.simple[written] = z3_terms.identity(simplified)
         return self.simple[written]

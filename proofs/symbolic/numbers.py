@@ -22,6 +22,7 @@ from memoracle.spec.clauses import Formula, Number, Term, Truth
 
 WIDTHS = (72, 144)
 WIDTH = WIDTHS[0]  # of the keys and values that containers hold: 64-bit numbers
+INTEGERS, VECTORS = z3.IntSort(), z3.BitVecSort(WIDTH)
 
 
 class SymbolicBool(Formula):
@@ -286,12 +287,12 @@ def alike(one: Symbolic, other: Symbolic, width: int = WIDTH) -> tuple[z3.ExprRe
 
 def sort() -> z3.SortRef:
     """The solver's sort of the keys and values that containers hold."""
-    return z3.IntSort() if counts_with_integers() else z3.BitVecSort(WIDTH)
+    return INTEGERS if counts_with_integers() else VECTORS
 
 
 def key(term: Symbolic) -> z3.ExprRef:
     """The solver's term for a number as a container's key: its lowest bits, if it is wider."""
-    return term.z if term.is_integer or z3_terms.width_of(term.z) == WIDTH else z3.Extract(WIDTH - 1, 0, term.z)
+    return term.z if term.is_integer or z3_terms.width_of(term.z) == WIDTH else z3_terms.lowest_bits(term.z, WIDTH)
 
 
 def is_key(term: Symbolic) -> bool:
@@ -309,7 +310,7 @@ def symbolic(value: Formula) -> SymbolicBool:
 def truth(value: object) -> z3.BoolRef:
     """The solver's term for a truth of either kind; raises TypeError for a number, though it may be equal to one."""
     if isinstance(value, bool):
-        return z3.BoolVal(value)
+        return z3_terms.TRUE if value else z3_terms.FALSE
     if not isinstance(value, SymbolicBool):
         raise TypeError(f"{value!r} is no truth")
     return value.z
@@ -333,7 +334,7 @@ def power(value: object) -> int:
 def constant(name: str, low: int, high: int) -> Symbolic:
     """An unknown number; that it lies between its bounds is for the caller to assume (see `within`)."""
     width_for(low, high)
-    return Symbolic(z3.Const(name, sort()), low, high)
+    return Symbolic(z3_terms.unknown(name, sort()), low, high)
 
 
 def within(term: Symbolic, low: int, high: int) -> z3.BoolRef:

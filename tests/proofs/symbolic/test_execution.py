@@ -9,7 +9,7 @@ import pytest
 
 from memoracle.proofs.obligations.discharge import discharge
 from memoracle.proofs.obligations.obligation import Claims
-from memoracle.proofs.symbolic import execution, z3_terms
+from memoracle.proofs.symbolic import feasibility, z3_terms
 from memoracle.proofs.symbolic.execution import Run, explore
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.proofs.symbolic.numbers import SymbolicBool
@@ -50,7 +50,7 @@ def test_every_way_through_a_step_is_taken() -> None:
 
 
 def test_a_way_of_which_the_solver_does_not_know_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "FEASIBLE", 1)
+    monkeypatch.setattr(feasibility, "FEASIBLE", 1)
     taken = []
 
     def body(run: Run) -> None:
