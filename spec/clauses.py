@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 Truth: TypeAlias = "bool | Formula"
@@ -105,6 +106,9 @@ class Clause:
     def __call__(self, state: Any, *points: Point) -> Truth:
         return self.holds(state, *points)
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -121,20 +125,33 @@ class Operation:
         after: State = self.effect(state, *values)
         return after
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def allows(self, state: Any, **values: Point) -> Truth:
         """Whether every clause of the guard, all of whose points are given, holds."""
         holds: Truth = True
-        for clause in self.guard:
-            if set(clause.points) <= set(values):
-                holds = holds & clause(state, *(values[point] for point in clause.points))
+        for clause in self._decided_by(values):
+            holds = holds & clause(state, *(values[point] for point in clause.points))
         return holds
 
     def broken(self, state: Any, **values: Point) -> Clause | None:
         """The first clause of the guard, all of whose points are given, that does not hold of a concrete state."""
-        for clause in self.guard:
-            if set(clause.points) <= set(values) and not clause(state, *(values[point] for point in clause.points)):
+        for clause in self._decided_by(values):
+            if not clause.holds(state, *[values[point] for point in clause.points]):
                 return clause
         return None
+
+    def _decided_by(self, points: Iterable[str]) -> list[Clause]:
+        """The clauses of the guard that speak of none but these points. They are looked for once."""
+        given = tuple(points)
+        if given not in self._decided:
+            self._decided[given] = [clause for clause in self.guard if set(clause.points) <= set(given)]
+        return self._decided[given]
+
+    @cached_property
+    def _decided(self) -> dict[tuple[str, ...], list[Clause]]:
+        return {}
 
 
 def clause(says: str) -> Callable[[Callable[..., Truth]], Clause]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from memoracle.proofs.exhaustive.finite_states import Domain, Values, broken, choices, reason, seen, settled
 from memoracle.proofs.exhaustive.snapshots import Trial, frozen
@@ -121,6 +121,22 @@ class View:
         return "; ".join(f"{name}: {words}" if name else words for name, words in said)
 
 
+class Made(NamedTuple):
+    """A call that was made, and what it answered; its text is written only where it is read."""
+
+    call: Call | Question
+    variable: str
+    answer: object
+
+    @property
+    def line(self) -> str:
+        return self.call.said.replace("@", self.variable)
+
+    @property
+    def answered(self) -> str:
+        return _answered(self.call, self.line, self.answer)
+
+
 @dataclass(frozen=True)
 class Wrong:
     """What a call did that the law does not: why, and the assertions that say what is due."""
@@ -152,34 +168,35 @@ def _run(system: System, limit: Callable[[float], None]) -> Exploration:
         trial = Trial(instance)
         for call in system.calls(instance):
             outcome.steps += 1
-            line = call.said.replace("@", system.variable)
             result = trial.object
-            answer, raised = answer_of(partial(call.run, result), limit)
+            answer, raised = answer_of(call.run, result, limit)
             is_same = trial.is_unchanged()
             key = None if is_same else frozen(result)
-            new = view if is_same else known.get(key) or View(system.parts(result))
-            wrong = _judge(call, view, answer, new, outcome, line) if not raised else _raises(raised, call, view, line)
+            met = view if is_same else known.get(key)
+            new = met or View(system.parts(result))
+            made = Made(call, system.variable, answer)
+            wrong = _judge(made, view, new, outcome) if not raised else Wrong(raised, [_due(made, view)])
             if wrong is not None:
-                outcome.failure = _test(system, history, line, wrong, view, new)
+                outcome.failure = _test(system, history, made.line, wrong, view, new)
                 return outcome
             if is_same:
                 continue
-            if key in known:
+            if met is not None:
                 trial.put_back()
             else:
                 known[key] = new
-                queue.append((result, new, (*history, _answered(call, line, answer))))
+                queue.append((result, new, (*history, made.answered)))
                 trial = Trial(instance)
     outcome.states = len(queue)
     return outcome
 
 
-def answer_of(call: Callable[[], object], limit: Callable[[float], None]) -> tuple[object, str]:
+def answer_of(run: Callable[[Any], object], instance: object, limit: Callable[[float], None]) -> tuple[object, str]:
     """What a call returns, or how it fails to return anything."""
     try:
         try:
             limit(SECONDS)
-            return call(), ""
+            return run(instance), ""
         finally:
             limit(0)
     except EndlessError as endless:
@@ -188,44 +205,41 @@ def answer_of(call: Callable[[], object], limit: Callable[[float], None]) -> tup
         return None, f"it raises {type(raised).__name__}: {raised}"
 
 
-def _raises(raised: str, call: Call | Question, before: View, line: str) -> Wrong:
-    return Wrong(raised, [_due(call, before, line)])
-
-
-def _judge(
-    call: Call | Question, before: View, answer: object, now: View, outcome: Exploration, line: str
-) -> Wrong | None:
+def _judge(made: Made, before: View, now: View, outcome: Exploration) -> Wrong | None:
+    call, answer = made.call, made.answer
     part = before.parts[call.part]
     if isinstance(call, Question):
         legal = _true_answers(call, part)
         if answer not in legal:
-            return Wrong(f"{call.clause.name}: {call.clause.says}", [_due(call, before, line)])
+            return Wrong(f"{call.clause.name}: {call.clause.says}", [_due(made, before)])
         if len(legal) > 1:
-            return Wrong(f"{call.clause.name}: the law allows more than one answer: {legal}", [line])
-        return _stays(before, now, now.parts, _answered(call, line, answer))
+            return Wrong(f"{call.clause.name}: the law allows more than one answer: {legal}", [made.line])
+        return _stays(before, now, now.parts, made)
     operation = call.operation
     allowed = choices(operation, part.state, call.given, part.domain)
     succeeded = call.silent or (answer is not None and answer is not False)
     if allowed and not succeeded:
         why = f"the law allows {operation.name}{_at(call.given)}: {operation.says}"
-        return Wrong(why, [_due(call, before, line)])
+        return Wrong(why, [_due(made, before)])
     if not allowed:
-        outcome.declined.setdefault(operation.name, line)
+        if operation.name not in outcome.declined:
+            outcome.declined[operation.name] = made.line
         if succeeded:
             clause = reason(operation, part.state, call.given, part.domain)
-            return Wrong(f"{clause.name}: {clause.says}", [_due(call, before, line)])
-        return _stays(before, now, now.parts, _answered(call, line, answer))
-    outcome.happened.setdefault(operation.name, line)
+            return Wrong(f"{clause.name}: {clause.says}", [_due(made, before)])
+        return _stays(before, now, now.parts, made)
+    if operation.name not in outcome.happened:
+        outcome.happened[operation.name] = made.line
     best = _best(call, part, allowed)
     taken = [choice for choice in best if not call.answers or choice[call.answers] == answer]
     if not taken:
         lawful = [choice for choice in allowed if choice[call.answers] == answer]
         why = f"the policy: {call.policy}" if lawful else f"{operation.name}: {operation.says}"
-        return Wrong(why, [_due(call, before, line)])
-    return _leaves(call, taken, before, now, _answered(call, line, answer))
+        return Wrong(why, [_due(made, before)])
+    return _leaves(call, taken, before, now, made)
 
 
-def _leaves(call: Call, taken: list[Values], before: View, now: View, answered: str) -> Wrong | None:
+def _leaves(call: Call, taken: list[Values], before: View, now: View, made: Made) -> Wrong | None:
     """Whether the call left the state that the law describes, with every clause kept."""
     part = before.parts[call.part]
     operation = call.operation
@@ -236,11 +250,11 @@ def _leaves(call: Call, taken: list[Values], before: View, now: View, answered: 
         lawful = (fits or due)[0]
         differs = "" if fits else _difference(actual, seen(lawful, part.domain))
         why = now.lost or f"{call.operation.name}: {call.operation.says} But {differs}"
-        return Wrong(why, [answered, *part.shows(lawful)], part.words(lawful))
-    return _stays(before, now, [name for name in now.parts if name != call.part], answered)
+        return Wrong(why, [made.answered, *part.shows(lawful)], part.words(lawful))
+    return _stays(before, now, [name for name in now.parts if name != call.part], made)
 
 
-def _stays(before: View, now: View, names: Iterable[str], answered: str) -> Wrong | None:
+def _stays(before: View, now: View, names: Iterable[str], made: Made) -> Wrong | None:
     """Whether the parts that nothing was to happen to are as they were, and new ones are fresh."""
     if before is now:
         return None
@@ -252,7 +266,7 @@ def _stays(before: View, now: View, names: Iterable[str], answered: str) -> Wron
             lawful, was = part.fresh, seen(part.fresh, part.domain)
         if was != now.tables[name]:
             why = f"this may not change: {_difference(now.tables[name], was)}"
-            return Wrong(why, [answered, *part.shows(lawful)], part.words(lawful))
+            return Wrong(why, [made.answered, *part.shows(lawful)], part.words(lawful))
     return None
 
 
@@ -272,8 +286,9 @@ def _best(call: Call, part: Part, allowed: list[Values]) -> list[Values]:
     return [choice for choice in allowed if prefers(part.state, choice) == least]
 
 
-def _due(call: Call | Question, before: View, line: str) -> str:
+def _due(made: Made, before: View) -> str:
     """The call, and the answer that the law expects."""
+    call, line = made.call, made.line
     part = before.parts[call.part]
     if isinstance(call, Question):
         return f"assert {line} {_equals(_true_answers(call, part)[0])}"

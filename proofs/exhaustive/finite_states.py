@@ -142,9 +142,12 @@ def _stages(operation: Operation, given: tuple[str, ...]) -> list[_Stage]:
 
 def _holds_of_all(clause: Clause, others: tuple[str, ...], state: object, values: Values, domain: Domain) -> bool:
     """Whether a clause holds of these values and all other points."""
+    holds, at = clause.holds, [values.get(point, 0) for point in clause.points]
+    places = [clause.points.index(point) for point in others]
     for points in domain.every(others):
-        here = {**values, **dict(zip(others, points, strict=True))}
-        if not clause(state, *(here[point] for point in clause.points)):
+        for place, point in zip(places, points, strict=True):
+            at[place] = point
+        if not holds(state, *at):
             return False
     return True
 
