@@ -9,10 +9,10 @@ from memoracle.proofs.obligations import solver
 
 ALWAYS = (
     f"{solver.VERSION}: that a formula it calls unsatisfiable is",
-    "the path explorer (proofs/symbolic/execution.py): that it takes every path through the code and cuts loops at "
-    "their invariants",
-    "the terms (proofs/symbolic/numbers.py): that they count as Python's exact integers do; held against them by "
-    "randomised tests",
+    "the path explorer (proofs/symbolic/execution.py, feasibility.py): that it takes every path through the code and "
+    "cuts loops at their invariants",
+    "the terms (proofs/symbolic/numbers.py, z3_terms.py): that they count as Python's exact integers do; held against "
+    "them by randomised tests",
     "the stand-ins for containers and components, that they behave as these, or do no more than what the components' "
     "own proofs say; each held against the real one by a randomised test: " + stand_ins.said(),
     "the domain: numbers that an object holds have 64 bits, those that a caller passes lie between -2^64 and 2^65, "
