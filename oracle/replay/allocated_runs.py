@@ -6,11 +6,10 @@ a free block is large enough is a theorem of its law.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from memoracle.console.counted import agreeing
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
@@ -18,11 +17,11 @@ from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.bitmap import Bitmap
 from memoracle.proofs.abstraction.objects import places_of
 from memoracle.replay.doubted_runs import MOST_DOUBTED, RunDoubts
-from memoracle.replay.frame_requests import Request, Requests, Size, rounded, size_of
+from memoracle.replay.frame_requests import MOST_KEPT, Request, Requests, Size, rounded, size_of
 from memoracle.replay.frame_words import RunWords
 from memoracle.replay.frames import FrameReplay
-from memoracle.replay.known_frames import LINE
 from memoracle.replay.run_frames import RunFrames
+from memoracle.replay.ways import Plain, PlainHandlers
 from memoracle.spec import given_runs
 from memoracle.spec import runs as law
 from memoracle.spec import zones as zone_law
@@ -47,6 +46,8 @@ class AllocatedRuns:
     """The runs of frames of one trace, where its allocator hands them out.
 
     doubts: what a fault has left in doubt.
+    simple: by the count that is named, how many frames one is given that names nothing else, and the bits that are not
+    set in the address of any such run; below exact, where any will do.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, doubts: RunDoubts) -> None:
@@ -58,6 +59,8 @@ class AllocatedRuns:
         self.words = RunWords(frames, self.requests.most)
         self.law_of_free = given_runs.free_whole if geometry.frees_whole_runs else law.free
         self.shift, self.offset = geometry.page_shift, geometry.page_size - 1
+        self.backs = self.requests.backs
+        self.simple: dict[int | str | UnsetType, tuple[int, int]] = {}
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -77,11 +80,36 @@ class AllocatedRuns:
             events.FrameFree: lambda event, line: self.violated_by_free(number(event.address), self.given_back(event)),
         }
 
+    def plain(self) -> PlainHandlers:
+        """What replays most of these operations, at less cost."""
+        return {
+            events.FrameAllocate: Plain(self.allocate_any, ("count", "result")),
+            events.FrameFree: Plain(self.free_run, ("address", "count")),
+        }
+
     @property
     def runs(self) -> RunFrames:
         return self.doubts.runs
 
     # frame.allocate
+
+    def allocate_any(self, event: events.FrameAllocate, line: int) -> Finding | None:
+        """An allocation that names how many at the most, and was served."""
+        assert event.result is not None, "it was served"
+        known, address = self.simple.get(event.count), number(event.result)
+        if known is None:
+            return self.allocate_first(event, line)
+        (count, unset), first, runs = known, address >> self.shift, self.frames.runs
+        if address & unset or not runs.take_run(first, count):
+            return self.allocate(event, line)
+        return self.allocated(runs, first, count, line)
+
+    def allocate_first(self, event: events.FrameAllocate, line: int) -> Finding | None:
+        """The like of which is remembered."""
+        asked = self.requests.asked(event)
+        if asked.refused is None and not self.frames.exact and len(self.simple) < MOST_KEPT:
+            self.simple[event.count] = asked.wanted, (asked.alignment << self.shift) - 1
+        return self.allocate(event, line)
 
     def allocate(self, event: events.FrameAllocate, line: int) -> Finding | None:
         asked = self.requests.asked(event)
@@ -117,7 +145,9 @@ class AllocatedRuns:
     def allocated(self, runs: RunFrames, first: int, count: int, line: int) -> Finding | None:
         """A run was taken of the free frames."""
         frames, doubts = self.frames, self.frames.doubts
-        self.remember(first, count, line, freed=False)
+        runs.lines.note(first, count, line)
+        if count > 1:
+            self.doubts.changes.append((first, count, line, False))
         if not runs.runs.free_places:
             frames.ran_out = True
         if doubts.frames or doubts.count_error:
@@ -129,14 +159,9 @@ class AllocatedRuns:
 
     def remember(self, first: int, count: int, line: int, freed: bool) -> None:
         """This line was the last to say something of these frames."""
-        if line >> LINE:
-            line = 0
-        if count == 1:
-            self.frames.lines[first] = line
-            return
-        lines: Any = self.frames.lines  # a slice of it takes whatever has numbers of as many bits
-        lines[first : first + count] = array("I", (line,)) * count
-        self.doubts.changes.append((first, count, line, freed))
+        self.runs.lines.note(first, count, line)
+        if count > 1:
+            self.doubts.changes.append((first, count, line, freed))
 
     def allocate_failed(self, event: events.FrameAllocate, asked: Request) -> Finding | None:
         lowest = self.runs.find(asked.searches)
@@ -261,6 +286,19 @@ class AllocatedRuns:
         return wrongly_failed("frame.reserve", event.error, "success", law.reserve.says, state)
 
     # frame.free
+
+    def free_run(self, event: events.FrameFree, line: int) -> Finding | None:
+        """A free that names how many at the most, and succeeded."""
+        address, frames = number(event.address), self.frames
+        count, runs, first = self.backs.get(event.count), frames.runs, address >> self.shift
+        if count is None or address & self.offset or frames.kernel_page_frames or not runs.free_run(first, count):
+            return self.free(event, line)
+        runs.lines.note(first, count, line)
+        if count > 1:
+            self.doubts.changes.append((first, count, line, True))
+        if frames.doubts.frames:
+            self.doubts.settle(first, count)
+        return self.freed_while_used(first, count, line) if frames.uses or frames.gets else None
 
     def free(self, event: events.FrameFree, line: int) -> Finding | None:
         address, count, frames = number(event.address), self.given_back(event), self.frames

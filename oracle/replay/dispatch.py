@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from msgspec import UNSET
-
 from memoracle.diagnostics.divergence import Divergence, Finding, crashes
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.terms import terms_of
@@ -35,6 +33,7 @@ from memoracle.replay.range_queries import RangeAnswers
 from memoracle.replay.ranges import RangeReplay
 from memoracle.replay.run_queries import RunAnswers
 from memoracle.replay.run_ranges import RunReplay
+from memoracle.replay.ways import Ways
 from memoracle.replay.withheld_frames import WithheldFrames
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry_keys import RUNS, UNDEFINED
@@ -44,7 +43,6 @@ from memoracle.trace.decoding import (
     ANYTHING,
     EVENT,
     FAULTS,
-    REPEATED,
     MalformedLine,
     UnknownOperation,
     checked,
@@ -83,6 +81,7 @@ class Replay:
         self.answered: set[tuple[str, str, str]] = set()
         self.coverage = Coverage(rules.safe, stakes_of(rules.geometry))
         self.handlers: Handlers = {}
+        self.ways = Ways(self.handlers, self.failed)
         self.misuses: Misuses = {}
         self.terms = terms_of(rules.geometry)
         self.begin(rules)
@@ -136,10 +135,14 @@ class Replay:
         for component in components:
             self.handlers.update(component.handlers())
             self.misuses.update(component.misuses())
+        self.ways.clear()
+        for most in (self.frames, *allocated):
+            self.ways.plain.update(most.plain())
         self.handlers.update(NamedTables(rules, self.frames, self.pages).with_tables(self.handlers))
         for kind, violated in self.misuses.items():
             if self.misuse.may_succeed(kind):
                 self.handlers[kind] = self.misuse.with_policy(self.handlers[kind], violated)
+                self.ways.plain.pop(kind, None)
         self.handlers[events.Crash] = self.crashed
 
     @property
@@ -152,26 +155,30 @@ class Replay:
         Raises InputError for a line that is no event.
         """
         decode: Callable[[bytes], Line | None] = EVENT.decode
-        handlers, counts, outlines = self.handlers, self.coverage.events, REPEATED.outlines
+        ways, counts = self.ways, self.coverage.events
         first = self.rules.first_event
         line, closely = first - 1, False
         try:
             for line, text in enumerate(lines, first):
                 try:
                     event = decode(text)
-                    if not closely and text.translate(OUTLINE) not in outlines:
+                    way = ways.get(text.translate(OUTLINE))
+                    if way is None and not closely:
                         refuse_repeated_keys(text)
+                        ways.remember(text, ways.of(event))
                 except FAULTS:
                     if b'"_' in text:  # a recorder that adds something to one line does so to all
                         decode, closely = self.looked_at_closely, True
-                    event = self.looked_at_closely(text)
+                    event, way = self.looked_at_closely(text), None
                 if event is None:
                     continue
-                kind = type(event)
+                if way is None:
+                    way = ways.of(event)
                 try:
-                    finding = handlers[kind](event, line) if event.error is UNSET else self.failed(event, line)
+                    finding = way(event, line)
                 except BadNumber as fault:
                     raise misread(text, fault) from None
+                kind = type(event)
                 counts[kind] += 1
                 if finding is not None and self.is_new(event, finding):
                     self.suppose(event, finding)
@@ -231,6 +238,8 @@ class Replay:
         self.coverage.failed[type(event)] += 1
         self.handlers.update(dict.fromkeys(self.handlers, self.unjudged_event))
         self.handlers[events.Boot] = self.restarted
+        self.ways.clear()
+        self.ways.plain.clear()
         self.misuses.clear()
         self.warnings.append((line, "it crashed: what follows is not judged before the next `boot`"))
         if self.misuse.policy(event) == UNDEFINED and (clause is not None or self.pages.may_be_misuse(event)):

@@ -14,6 +14,7 @@ from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, 
 from memoracle.diagnostics.levels import Handler, Handlers, Misuses, Rules
 from memoracle.replay.known_frames import KnownFrames
 from memoracle.replay.partial_state import Holdings
+from memoracle.replay.ways import Plain, PlainHandlers
 from memoracle.spec import bitmap as law
 from memoracle.spec import manager
 from memoracle.spec.clauses import Clause
@@ -54,6 +55,11 @@ class FrameReplay(KnownFrames):
             events.FrameFree: self.free_trusting if self.trusting else self.free,
         }
 
+    def plain(self) -> PlainHandlers:
+        """What replays most of these operations, at less cost."""
+        plain: PlainHandlers = {events.FrameAllocate: Plain(self.allocate_any, ("result",))}
+        return plain if self.trusting else plain | {events.FrameFree: Plain(self.free_one, ("address",))}
+
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""
         return {events.FrameFree: self.violated_by_call_of_free}
@@ -64,8 +70,11 @@ class FrameReplay(KnownFrames):
         plain = event.alignment is event.from_ is event.below is event.count is event.order is event.zone is UNSET
         if not plain:
             return self.allocate_within(event, line)
-        if event.result is None:
-            return self.allocate_failed(event)
+        return self.allocate_failed(event) if event.result is None else self.allocate_any(event, line)
+
+    def allocate_any(self, event: events.FrameAllocate, line: int) -> Finding | None:
+        """An allocation that names nothing, and was served."""
+        assert event.result is not None, "it was served"
         address = number(event.result)
         frame = self.frame_at(address)
         bitmap = self.bitmap
@@ -201,9 +210,13 @@ class FrameReplay(KnownFrames):
     def free(self, event: events.FrameFree, line: int) -> Finding | None:
         if not event.count is event.order is UNSET:
             self.refuse_unknown_arguments(event)
-        address = number(event.address)
         if event.error is not UNSET:
-            return self.free_refused(event, address)
+            return self.free_refused(event, number(event.address))
+        return self.free_one(event, line)
+
+    def free_one(self, event: events.FrameFree, line: int) -> Finding | None:
+        """A free of a frame that succeeded."""
+        address = number(event.address)
         frame = self.frame_at(address)
         if frame is None or frame in self.kernel_page_frames or not self.bitmap.free(frame):
             if self.doubts.was_owed(address, frame):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from mmap import mmap
 from typing import Any
 
 from memoracle.console.counted import agreeing, counted
@@ -17,19 +16,19 @@ from memoracle.replay.doubted_frames import DoubtedFrames
 from memoracle.replay.host_memory import BITMAP, MARK, refuse_more_than_memory
 from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.run_frames import RunFrames, booted
+from memoracle.replay.run_lines import BACK, LINE, RunLines, no_lines
 from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import BUDDY, TRUSTING
 
-LINE = 32  # bits of a line's number
-
 
 class KnownFrames:
     """What a trace has said of frames.
 
-    bitmap: the state that the trace has led to.  lines: the line that last allocated or freed each frame, or 0.
+    bitmap: the state that the trace has led to.  runs: the same, where runs are handed out.
+    lines: the line that last allocated or freed each frame, or 0.
     kernel_page_frames: the frames of kernel pages and of tables as far as they are known, and the line that allocated
     each.  table_frames: those of tables, and what they were taken with.
     uses: by frame, how many pages show it.  shown_by: the words for a page that shows a frame.
@@ -42,7 +41,7 @@ class KnownFrames:
         """Every frame of the geometry is usable, as long as no `boot` says otherwise. Raises GeometryError."""
         self.rules = rules
         self.geometry = geometry = rules.geometry
-        refuse_more_than_memory(geometry, (BITMAP if not geometry.has_runs_of_frames else MARK) + LINE)
+        refuse_more_than_memory(geometry, (MARK + BACK if geometry.has_runs_of_frames else BITMAP) + LINE)
         self.frame_at = geometry.frame_at
         self.exact = rules.level == EXACT and not rules.private_frames
         self.unnamed = unnamed_frame(geometry)
@@ -69,7 +68,11 @@ class KnownFrames:
     def begin(self, bitmap: Bitmap | RunFrames) -> None:
         """These are the frames, and no line has spoken of any yet."""
         self.bitmap = bitmap
-        self.lines = no_lines(bitmap.frames)
+        self.lines: memoryview | RunLines
+        if isinstance(bitmap, RunFrames):
+            self.runs, self.lines = bitmap, bitmap.lines
+        else:
+            self.lines = no_lines(bitmap.frames)
         self.doubts = DoubtedFrames(bitmap)
 
     def state(self) -> law.Frames:
@@ -170,8 +173,3 @@ def unnamed_frame(geometry: Geometry) -> int:
         return first
     fits = (geometry.frames + 1) << geometry.page_shift <= 1 << geometry.physical_address_bits
     return geometry.frames if fits else geometry.frames - 1
-
-
-def no_lines(frames: int) -> memoryview:
-    """A number of 32 bits for each frame, all of them 0; the system gives memory only to those that are written."""
-    return memoryview(mmap(-1, frames * LINE // 8)).cast("I")

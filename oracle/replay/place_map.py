@@ -13,6 +13,10 @@ from memoracle.impl.bitmap import aligned_up
 MOST_NOTES = 32  # kinds of searches whose progress is noted
 MOST_SOUGHT = 64  # places on end that are sought as bytes: for long patterns that takes more than linear time
 IN, OUT = 1, 0
+# By how many places there are, their bytes: a bytearray is assigned faster than bytes are, and compared than sought.
+SHORT = 64
+ALL_IN = [bytearray(b"\1" * count) for count in range(SHORT + 1)]
+ALL_OUT = [bytearray(count) for count in range(SHORT + 1)]
 
 
 class PlaceMap:
@@ -35,24 +39,42 @@ class PlaceMap:
 
     def add(self, first: int, last: int) -> bool:
         """Adds places; False if there are none, one is in the set, or one does not lie among all places."""
-        if not 0 <= first < last <= self.places or self.marks.find(IN, first, last) >= 0:
+        marks, count = self.marks, last - first
+        if not 0 <= first < last:
             return False
-        if last - first == 1:
-            self.marks[first] = IN
-        else:
-            self.marks[first:last] = b"\1" * (last - first)
+        if count > SHORT:
+            return self._add_many(first, last)
+        if not marks.startswith(ALL_OUT[count], first):
+            return False
+        marks[first:last] = ALL_IN[count]
+        if self.notes:
+            self._note_added(first, last)
+        return True
+
+    def _add_many(self, first: int, last: int) -> bool:
+        if last > self.places or self.marks.find(IN, first, last) >= 0:
+            return False
+        self.marks[first:last] = b"\1" * (last - first)
         if self.notes:
             self._note_added(first, last)
         return True
 
     def remove(self, first: int, last: int) -> bool:
         """Removes places; False if there are none, or one is not in the set."""
-        if not 0 <= first < last <= self.places or self.marks.find(OUT, first, last) >= 0:
+        marks, count = self.marks, last - first
+        if not 0 <= first < last:
             return False
-        if last - first == 1:
-            self.marks[first] = OUT
-        else:
-            self.marks[first:last] = bytes(last - first)
+        if count > SHORT:
+            return self._remove_many(first, last)
+        if not marks.startswith(ALL_IN[count], first):
+            return False
+        marks[first:last] = ALL_OUT[count]
+        return True
+
+    def _remove_many(self, first: int, last: int) -> bool:
+        if last > self.places or self.marks.find(OUT, first, last) >= 0:
+            return False
+        self.marks[first:last] = bytes(last - first)
         return True
 
     def find(self, count: int, alignment: int, lowest: int, below: int) -> int | None:
@@ -134,6 +156,7 @@ class Spans:
     """A set of places 0 to places - 1 to which places are only added.
 
     starts, ends: of its runs, in order: the first place of each, and the one after its last.
+    low, high: a run that places were found in, as far as it reached then.
     """
 
     def __init__(self, places: int) -> None:
@@ -141,11 +164,17 @@ class Spans:
         self.places = places
         self.starts: list[int] = []
         self.ends: list[int] = []
+        self.low = self.high = 0
 
     def covers(self, first: int, last: int) -> bool:
         """Whether there are such places, and all of them are in the set."""
+        if self.low <= first < last <= self.high:
+            return True
         run = bisect_right(self.starts, first) - 1
-        return run >= 0 and first < last <= self.ends[run]
+        if run < 0 or not first < last <= self.ends[run]:
+            return False
+        self.low, self.high = self.starts[run], self.ends[run]
+        return True
 
     def add(self, first: int, last: int) -> bool:
         """Adds places; False if there are none, one is in the set, or one does not lie among all places."""

@@ -13,6 +13,7 @@ from memoracle.impl.boot import Interval, Record, usable_pages, without
 from memoracle.impl.zones import Zone
 from memoracle.replay.block_map import BlockMap
 from memoracle.replay.place_map import PlaceMap, Spans
+from memoracle.replay.run_lines import RunLines
 from memoracle.replay.runs_in_use import RunsInUse
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_limits import require
@@ -21,7 +22,10 @@ MOST_BLOCKS = 1 << 18  # of the largest order
 
 
 class RunFrames(RunsInUse):
-    """The frames of a machine of which it is known which exist."""
+    """The frames of a machine of which it is known which exist.
+
+    lines: the line that last allocated or freed each, or 0.
+    """
 
     existing: Spans
     changing: Spans
@@ -37,6 +41,7 @@ class RunFrames(RunsInUse):
         self.available = BlockMap(frames, geometry.frame_max_order) if prefers_blocks else PlaceMap(frames)
         given: dict[int, int] | None = {} if geometry.frees_whole_runs else None
         super().__init__(frames, Spans(frames), Spans(frames), self.available, given)
+        self.lines = RunLines(frames)
         for first, last in joined(geometry.never_free_frames):
             self.runs.add_never_free(first, last - first)
 

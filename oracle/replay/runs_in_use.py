@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from memoracle.impl.runs import Runs
@@ -16,6 +17,28 @@ class Stretches(Protocol):
 
     def next_out(self, place: int) -> int:
         """The first place from this one on that is not in the set."""
+
+
+class WholeRuns:
+    """Runs that are given back as they were given."""
+
+    def __init__(self, runs: Runs, given: dict[int, int]) -> None:
+        self.runs = runs
+        self.given = given
+
+    def take(self, first: int, count: int) -> bool:
+        """Allocates just these frames; False if one is not free."""
+        if not self.runs.reserve(first, count):
+            return False
+        self.given[first] = count
+        return True
+
+    def free(self, first: int, count: int) -> bool:
+        """Frees a run that was given; False if this is none."""
+        if self.given.get(first) != count or not self.runs.free(first, count):
+            return False
+        del self.given[first]
+        return True
 
 
 class RunsInUse:
@@ -34,24 +57,13 @@ class RunsInUse:
         self.runs = runs = Runs(frames)
         for name, places in (("existing", existing), ("changing", changing), ("available", available)):
             setattr(runs, name, places)  # each stands in for a PlaceSet
-
-    def take_run(self, first: int, count: int) -> bool:
-        """Allocates just these frames; False if one is not free."""
-        if not self.runs.reserve(first, count):
-            return False
-        if self.given is not None:
-            self.given[first] = count
-        return True
-
-    def free_run(self, first: int, count: int) -> bool:
-        """Frees what was allocated: False if one is free, never is or does not exist, or this is not just one run."""
-        given = self.given
-        if given is None:
-            return self.runs.free(first, count)
-        if given.get(first) != count or not self.runs.free(first, count):
-            return False
-        del given[first]
-        return True
+        # Allocates just these frames; False if one is not free.
+        self.take_run: Callable[[int, int], bool] = runs.reserve
+        # Frees these; False if one is free, never is or does not exist, or they are not just one run that was given.
+        self.free_run: Callable[[int, int], bool] = runs.free
+        if given is not None:
+            whole = WholeRuns(runs, given)
+            self.take_run, self.free_run = whole.take, whole.free
 
     def given_at(self, first: int) -> int:
         """How many frames the run has that one allocation gave and that begins here; 0 if none does."""

@@ -157,7 +157,7 @@ def structure_in(annotation: object) -> type[Struct] | None:
 
 
 def refuse_repeated_keys(line: bytes) -> None:
-    """For a line that `EVENT` accepts, and whose outline `REPEATED` does not know; raises MalformedLine."""
+    """For a line that `EVENT` accepts; raises MalformedLine."""
     with repeats_in_words():
         REPEATED.refuse_in_event(line)
 

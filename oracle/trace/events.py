@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
@@ -15,8 +16,7 @@ from memoracle.trace.memory_types import CacheName
 Number: TypeAlias = int | str
 MOST_DIGITS = 1000  # Python prints no more than 4,300 decimal digits
 HEXADECIMAL = re.compile(f"0x[0-9a-fA-F]{{1,{MOST_DIGITS}}}+").fullmatch
-READ: dict[str, int] = {}  # what was read lately: most addresses come up again, and to look one up takes a quarter
-MOST_READ = 1 << 15
+MOST_READ = 1 << 16
 LONGEST_READ = 18  # characters of a number of 64 bits
 
 
@@ -373,20 +373,20 @@ def operation_of(event: AnyEvent) -> str:
 OPERATIONS = frozenset(map(operation_of_kind, AnyEvent.__args__))
 
 
-def number(value: int | str) -> int:
-    """A number of the trace, which may be a string `"0x..."`; raises BadNumber."""
-    if isinstance(value, int):
-        return value
-    known = READ.get(value)
-    return first_read(value) if known is None else known
+class Numbers(dict[int | str, int]):
+    """Numbers of a trace by how it writes them; those that were read lately, since most come up again."""
+
+    def __missing__(self, value: int | str) -> int:
+        """A number that is not known; it is from now on. Raises BadNumber."""
+        if isinstance(value, str) and HEXADECIMAL(value) is None:
+            raise BadNumber(value)
+        read = int(value, 16) if isinstance(value, str) else value
+        if isinstance(value, int) or len(value) <= LONGEST_READ:
+            if len(self) == MOST_READ:
+                self.clear()
+            self[value] = read
+        return read
 
 
-def first_read(value: str) -> int:
-    """A number that is not known; it is from now on. Raises BadNumber."""
-    if HEXADECIMAL(value) is None:
-        raise BadNumber(value)
-    if len(READ) == MOST_READ:
-        READ.clear()
-    if len(value) <= LONGEST_READ:
-        READ[value] = int(value, 16)
-    return int(value, 16)
+# A number of the trace, which may be a string `"0x..."`; raises BadNumber. A function would cost as much again.
+number: Callable[[int | str], int] = Numbers().__getitem__

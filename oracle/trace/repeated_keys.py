@@ -24,32 +24,20 @@ class RepeatedKeyError(ValueError):
 
 
 class RepeatedKeys:
-    """Looks for repeated keys, and remembers the shapes in which there are none.
-
-    outlines: those of some events in which there are none.
-    """
+    """Looks for repeated keys, and remembers the shapes in which there are none."""
 
     def __init__(self) -> None:
-        self.outlines: set[bytes] = set()
         self.events: set[bytes] = set()
         self.others: set[tuple[bytes, tuple[str, ...]]] = set()
 
     def refuse_in_event(self, line: bytes) -> None:
-        """For a line that has only keys that a trace's events have, whose outline is not among `outlines`.
-
-        Raises RepeatedKeyError.
-        """
+        """For a line that has only keys that a trace's events have. Raises RepeatedKeyError."""
         shape = line.translate(None, HEXADECIMAL)
-        if shape not in self.events:
-            refuse(line)
-            if not may_be_remembered(line):
-                return
-            if len(self.events) < MOST_SHAPES:
-                self.events.add(shape)
-        if len(line) <= LONGEST:
-            if len(self.outlines) >= MOST_SHAPES:
-                self.outlines.clear()
-            self.outlines.add(line.translate(OUTLINE))
+        if shape in self.events:
+            return
+        refuse(line)
+        if may_be_remembered(line) and len(self.events) < MOST_SHAPES:
+            self.events.add(shape)
 
     def refuse_in(self, line: bytes, keys: tuple[str, ...]) -> None:
         """For any line that is an object; keys: those that it has itself, each once. Raises RepeatedKeyError."""
