@@ -115,7 +115,7 @@ MALFORMED = [
     (MACHINE, [allocate(1, 4, zone="low")], "zone: no such argument in this geometry"),
     (MACHINE, [free(4, 1) | {"order": 0}], "order: given beside count"),
     (MACHINE | {"frame_max_order": 3}, [], "frame_max_order: it is of frame_allocator 'buddy' alone"),
-    (BUDDY | {"frame_max_order": 53}, [], "frame_max_order: not between 0 and 52"),
+    (BUDDY | {"frame_max_order": 53}, [], "frame_max_order: 53 is not between 0 and 52"),
     (
         MACHINE | {"frame_free": "trusting"},
         [],

@@ -193,7 +193,7 @@ def test_file_of_a_geometry_has_a_limit_and_may_have_a_mark(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"never_free": [{"start": 0, "bytes": 0}]}, "never_free[0].bytes: it is not positive"),
+        ({"never_free": [{"start": 0, "bytes": 0}]}, "never_free[0].bytes: 0 is not positive"),
         (
             {"zones": [{"name": "a", "start": 0, "bytes": 4 * MIB}, {"name": "a", "start": 4 * MIB, "bytes": 4 * MIB}]},
             "zones[1].name: 'a' is the name of another, too",
