@@ -136,7 +136,7 @@ class Replay:
             self.handlers.update(component.handlers())
             self.misuses.update(component.misuses())
         self.ways.clear()
-        for most in (self.frames, *allocated):
+        for most in (self.frames, self.ranges, heap, *allocated):
             self.ways.plain.update(most.plain())
         self.handlers.update(NamedTables(rules, self.frames, self.pages).with_tables(self.handlers))
         for kind, violated in self.misuses.items():

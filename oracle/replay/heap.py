@@ -16,6 +16,7 @@ from memoracle.replay.heap_words import HeapWords, Request
 from memoracle.replay.live_blocks import LiveBlocks
 from memoracle.replay.owed_frees import OwedFrees
 from memoracle.replay.process_ranges import AnyRanges
+from memoracle.replay.ways import Plain, PlainHandlers
 from memoracle.spec import heap as law
 from memoracle.spec import heap_room
 from memoracle.spec.clauses import Clause
@@ -52,6 +53,13 @@ class HeapReplay:
         """What replays each of these operations."""
         return {events.HeapNew: self.new, events.HeapDelete: self.delete, events.HeapResize: self.resize}
 
+    def plain(self) -> PlainHandlers:
+        """What replays most of these operations, at less cost."""
+        return {
+            events.HeapNew: Plain(self.new_block, ("bytes", "result")),
+            events.HeapDelete: Plain(self.delete_block, ("address",)),
+        }
+
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""
         return {
@@ -72,6 +80,16 @@ class HeapReplay:
         return self.live.alignment_of(size) if named is UNSET else number(named)
 
     # heap.new
+
+    def new_block(self, event: events.HeapNew, line: int) -> Finding | None:
+        """A request that names no alignment, and was served."""
+        assert event.result is not None, "it was served"
+        size, address, live = number(event.bytes), number(event.result), self.live
+        alignment = live.alignments.get(size)
+        if alignment is None or not self.fits(size, alignment, address):
+            return self.new(event, line)
+        live.add(address, size, line)
+        return None
 
     def new(self, event: events.HeapNew, line: int) -> Finding | None:
         size = number(event.bytes)
@@ -185,9 +203,13 @@ class HeapReplay:
     # heap.delete
 
     def delete(self, event: events.HeapDelete, line: int) -> Finding | None:
-        address = number(event.address)
         if event.error is not UNSET:
-            return self.delete_failed(address, event.error)
+            return self.delete_failed(number(event.address), event.error)
+        return self.delete_block(event, line)
+
+    def delete_block(self, event: events.HeapDelete, line: int) -> Finding | None:
+        """A delete that succeeded."""
+        address = number(event.address)
         if address in self.live.sizes:
             if self.disputed:
                 self.disputed.discard(address)

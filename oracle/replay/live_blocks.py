@@ -136,7 +136,7 @@ class LiveBlocks:
 
     def changes(self, gaps: Gaps, address: int) -> None:
         """A block has just been added, or is about to be removed."""
-        if self.empty or gaps.doubted:
+        if self.empty.pieces[0] or gaps.doubted.pieces[0]:
             gaps.changes_over(address, self.end_of(address))
         else:
             gaps.changes(address)

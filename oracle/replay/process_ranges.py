@@ -11,6 +11,7 @@ from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, OfUnknownProc
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.address_space import AddressSpace, Owned
 from memoracle.replay.linked_doubts import WHOLE
+from memoracle.replay.ways import PlainHandlers
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
@@ -50,6 +51,10 @@ class ProcessRanges(ABC, Generic[S]):
             events.RangeReserve: self.reserve,
             events.RangeFree: self.free,
         }
+
+    @abstractmethod
+    def plain(self) -> PlainHandlers:
+        """What replays most of these operations, at less cost."""
 
     @abstractmethod
     def misuses(self) -> Misuses:

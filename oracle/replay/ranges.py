@@ -26,6 +26,7 @@ from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.process_ranges import ProcessRanges, RangeEvent
 from memoracle.replay.space import Space
+from memoracle.replay.ways import Plain, PlainHandlers
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
@@ -57,6 +58,15 @@ class RangeReplay(ProcessRanges[Space]):
             events.RangeFree: lambda event, line: self.violated(
                 law.free, event, number(event.address), number(event.pages)
             ),
+        }
+
+    def plain(self) -> PlainHandlers:
+        """What replays most of these operations, at less cost; at exact the reference has a choice."""
+        if self.exact:
+            return {}
+        return {
+            events.RangeAllocate: Plain(self.allocate_any, ("process", "pages", "result")),
+            events.RangeFree: Plain(self.free_block, ("process", "address", "pages")),
         }
 
     def violated_by_allocate(self, event: events.RangeAllocate, line: int) -> Clause | None:
@@ -103,6 +113,17 @@ class RangeReplay(ProcessRanges[Space]):
         return RangeRequest(self.geometry, space.buddy, space.made, space.process, address, pages)
 
     # range.allocate
+
+    def allocate_any(self, event: events.RangeAllocate, line: int) -> Finding | None:
+        """An allocation that names no limits, and was served."""
+        space, order = self.known.get(event.process), order_for(number(event.pages))
+        assert event.result is not None, "it was served"
+        if space is not None and order is not None and order <= self.highest and not space.shared.owed:
+            page = space.area.page_at(number(event.result), self.page_size)
+            if page is not None and space.buddy.reserve(page, 1 << order):
+                space.made[page] = line
+                return None
+        return self.allocate(event, line)
 
     def allocate(self, event: events.RangeAllocate, line: int) -> Finding | None:
         if not event.alignment is event.from_ is event.below is UNSET:
@@ -226,6 +247,18 @@ class RangeReplay(ProcessRanges[Space]):
         if self.doubts_more(space):
             return self.reserve(event, line)
         return self.taken_wrongly(law.reserve, space, self.asked(space, address, pages))
+
+    def free_block(self, event: events.RangeFree, line: int) -> Finding | None:
+        """A free that succeeded."""
+        space = self.known.get(event.process)
+        if space is not None and not space.shared.owed:
+            page, pages = space.area.page_at(number(event.address), self.page_size), number(event.pages)
+            if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
+                space.made.pop(page, None)
+                space.refused = None
+                space.freed.append((page, pages))
+                return None
+        return self.free(event, line)
 
     def free(self, event: events.RangeFree, line: int) -> Finding | None:
         pages, address = number(event.pages), number(event.address)

@@ -21,6 +21,7 @@ from memoracle.replay.run_limits import NONE, RunLimits, limits_of
 from memoracle.replay.run_pages import RunPages
 from memoracle.replay.run_space import RunSpace
 from memoracle.replay.run_words import RunRequest
+from memoracle.replay.ways import Plain, PlainHandlers
 from memoracle.spec import addresses, given_runs, manager_ranges
 from memoracle.spec import runs as law
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
@@ -50,6 +51,15 @@ class RunReplay(ProcessRanges[RunSpace]):
             events.RangeFree: self.violated_by_free,
         }
 
+    def plain(self) -> PlainHandlers:
+        """What replays most of these operations, at less cost; at exact the reference has a choice."""
+        if self.exact:
+            return {}
+        return {
+            events.RangeAllocate: Plain(self.allocate_any, ("process", "pages", "result")),
+            events.RangeFree: Plain(self.free_run, ("process", "address", "pages")),
+        }
+
     def laid_out(self, process: int) -> RunSpace:
         area = self.geometry.range_of(process)
         return RunSpace(process, area, RunPages(area, self.page_size, self.geometry.reserved_of(process)))
@@ -66,6 +76,16 @@ class RunReplay(ProcessRanges[RunSpace]):
             return law.run_has_a_place
         is_aligned = event.alignment is UNSET or alignment_is_a_power_of_two(None, number(event.alignment))
         return None if is_aligned else alignment_is_a_power_of_two
+
+    def allocate_any(self, event: events.RangeAllocate, line: int) -> Finding | None:
+        """An allocation that names no limits, and was served."""
+        space = self.known.get(event.process)
+        assert event.result is not None, "it was served"
+        if space is not None and not space.doubted.stretches and not space.shared.owed:
+            page = space.pages.page_at(number(event.result))
+            if page is not None and space.pages.reserve(page, number(event.pages), line):
+                return None
+        return self.allocate(event, line)
 
     def allocate(self, event: events.RangeAllocate, line: int) -> Finding | None:
         space = self.known.get(event.process) or self.space(number(event.process))
@@ -258,6 +278,17 @@ class RunReplay(ProcessRanges[RunSpace]):
             if begin in space.kernel_blocks and not of_kernel(state, space.process, begin, pieces.pages(begin), begin):
                 clause = clause or of_kernel
         return clause
+
+    def free_run(self, event: events.RangeFree, line: int) -> Finding | None:
+        """A free that succeeded."""
+        space = self.known.get(event.process)
+        if space is not None and not space.doubted.stretches and not space.shared.owed:
+            page, pages = space.pages.page_at(number(event.address)), number(event.pages)
+            if page is not None and page not in space.kernel_blocks and space.pages.free_piece(page, pages):
+                space.freed.append((page, pages, line))
+                space.refused = None
+                return None
+        return self.free(event, line)
 
     def free(self, event: events.RangeFree, line: int) -> Finding | None:
         space = self.known.get(event.process) or self.space(number(event.process))
