@@ -7,6 +7,7 @@ declared here for what is passed to them. After each the solver is asked whether
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -61,6 +62,11 @@ def accepted() -> None:
         raise z3.Z3Exception(z3core.Z3_get_error_msg(REF, code))
 
 
+# Empty once the program ends: from then on the solver may be gone before the terms are.
+LIVE = [True]
+atexit.register(LIVE.clear)
+
+
 class Built:
     """A term that was just built, kept for as long as it is used."""
 
@@ -71,8 +77,8 @@ class Built:
         _keep(REF, ast)
         self.ast, self.ctx = ast, CONTEXT
 
-    def __del__(self, context: z3.Context = CONTEXT, let_go: Callable[..., Any] = _let_go) -> None:
-        if context.ctx is not None and "ast" in vars(self):
+    def __del__(self, live: Sequence[bool] = LIVE, let_go: Callable[..., Any] = _let_go) -> None:
+        if live and "ast" in vars(self):
             let_go(REF, self.ast)
 
 
