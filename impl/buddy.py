@@ -1,37 +1,63 @@
 """Which parts of an address space are in use: a binary buddy system (Knuth, TAOCP volume 1, section 2.5).
 
 A block of order o is 2^o pages, aligned to its size: block b of order o covers pages b * 2^o to (b + 1) * 2^o - 1, and
-its buddy is block b ^ 1. Pages are counted from the start of the range. No block is larger than 2^highest pages. The
-policy: the smallest order that fits, its lowest address; a split keeps the lower half. A refused operation returns None
-or False and changes nothing.
+its buddy is block b ^ 1. Pages are counted from the start of the range; some may not exist until they are added, and
+these are in no block. No block is larger than 2^highest pages. The policy: the smallest order that fits, its lowest
+address; a split keeps the lower half. A refused operation returns None or False and changes nothing.
 """
 
 from __future__ import annotations
 
 from sortedcontainers import SortedSet
 
+from memoracle.impl.place_set import PlaceSet
+
 
 class Buddy:
     """One address range of 2^depth pages.
 
+    existing: the pages that exist.
+
     inv: all(page % 2**order == 0 and 0 <= page < 2**self.depth for page, order in self.allocated.items())
     """
 
-    def __init__(self, depth: int, highest: int | None = None) -> None:
+    def __init__(self, depth: int, highest: int | None = None, whole: bool = True) -> None:
         """The whole range is free, in blocks of the largest order; by default that is one block.
+
+        whole: whether the pages exist; if not, none does.
 
         pre: 0 <= depth and (highest is None or 0 <= highest <= depth)
         post: self.depth == depth and self.highest == (depth if highest is None else highest)
-        post: self.blocks() == [(page, 2**self.highest, False) for page in range(0, 2**depth, 2**self.highest)]
+        post: self.blocks() == [(page, 2**self.highest, False) for page in range(0, 2**depth, 2**self.highest) if whole]
         """
         if highest is None:
             highest = depth
         self.depth = depth
         self.highest = highest
         self.free_blocks = [SortedSet() for _ in range(highest)]
-        self.free_blocks.append(SortedSet(range(1 << depth - highest)))
+        self.free_blocks.append(SortedSet(range(1 << depth - highest if whole else 0)))
+        self.existing = PlaceSet(1 << depth)
+        if whole:
+            self.existing.add(0, 1 << depth)
         self.allocated: dict[int, int] = {}  # first page -> order
         self.fixed: set[int] = set()  # first pages of the blocks that were taken at the start
+
+    def add(self, page: int, pages: int) -> bool:
+        """Adds pages that did not exist, and are free from then on; False if there are none, or one exists.
+
+        Free blocks merge across where they meet. False, too, if some lie outside of the range.
+
+        post: __return__ == (0 <= page < page + pages <= 2**self.depth and not _free(__old__.self, page, pages) and not _taken(__old__.self, page, pages))
+        post: not __return__ or _free(self, 0, 2**self.depth) == _free(__old__.self, 0, 2**self.depth) | {*range(page, page + pages)}
+        post: [b for b in self.blocks() if b[2]] == [b for b in __old__.self.blocks() if b[2]]
+        post: __return__ or self.blocks() == __old__.self.blocks()
+        """  # noqa: E501
+        last = page + pages
+        if not self.existing.add(page, last):
+            return False
+        while page < last:
+            page = self._add(page, last)
+        return True
 
     def allocate(self, pages: int) -> int | None:
         """Allocates a block of the next power of two pages; its first page, or None if no free block is large enough.
@@ -100,9 +126,7 @@ class Buddy:
         if order is None or self.allocated.get(page) != order or page in self.fixed:
             return False
         del self.allocated[page]
-        while order < self.highest and (page >> order) ^ 1 in self.free_blocks[order]:
-            order = self._merge(order, page)
-        self.free_blocks[order].add(page >> order)
+        self._release(order, page)
         return True
 
     def size(self, page: int) -> int:
@@ -116,10 +140,10 @@ class Buddy:
     def blocks(self) -> list[tuple[int, int, bool]]:
         """Every block in address order: first page, pages, whether it is allocated.
 
-        Every page is in exactly one block, each block is aligned to its size, and no two buddies are both free but the
-        largest.
+        Every page that exists is in exactly one block, each block is aligned to its size, and no two buddies are both
+        free but the largest.
 
-        post: [page for p, n, taken in __return__ for page in range(p, p + n)] == [*range(2**self.depth)]
+        post: [page for p, n, taken in __return__ for page in range(p, p + n)] == [p for p in range(2**self.depth) if self.existing.covers(p, p + 1)]
         post: all(n in [2**o for o in range(self.highest + 1)] and p % n == 0 for p, n, taken in __return__)
         post: not any((p ^ n, n, False) in __return__ for p, n, taken in __return__ if not taken and n < 2**self.highest)
         post: {p: n for p, n, taken in __return__ if taken} == {p: 2**o for p, o in self.allocated.items()}
@@ -131,12 +155,17 @@ class Buddy:
         return listing
 
     def _list(self, listing: list[tuple[int, int, bool]], page: int) -> int:
-        """Adds the block that starts at this page to the listing; returns the page after it."""
+        """Adds the block that starts at this page to the listing, unless the page is in a hole.
+
+        Returns the page after the block, or the first one that exists after the hole.
+        """
         order = self.allocated.get(page)
         allocated = order is not None
         if order is None:
             order = self._free_order(page, 0)
-            assert order is not None, "every page is in a block"
+        if order is None:
+            following = self.existing.find(1, 1, page, 1 << self.depth)
+            return 1 << self.depth if following is None else following
         listing.append((page, 1 << order, allocated))
         return page + (1 << order)
 
@@ -154,6 +183,26 @@ class Buddy:
         while order > wanted:
             order = self._split(order, page)
         self.allocated[page] = wanted
+
+    def _add(self, page: int, last: int) -> int:
+        """Frees the largest block that begins at this page, which was just added, and ends at the other at the latest.
+
+        Returns the page after the block.
+        """
+        order = self._fitting(page, last)
+        self._release(order, page)
+        return page + (1 << order)
+
+    def _fitting(self, page: int, last: int) -> int:
+        """The order of the largest aligned block that begins at a page, and ends at another at the latest."""
+        aligned = page | 1 << self.highest
+        return min((aligned ^ aligned - 1).bit_length(), (last - page).bit_length()) - 1
+
+    def _release(self, order: int, page: int) -> None:
+        """The held block of this order over this page becomes free, and coalesces fully."""
+        while order < self.highest and (page >> order) ^ 1 in self.free_blocks[order]:
+            order = self._merge(order, page)
+        self.free_blocks[order].add(page >> order)
 
     def _larger(self, order: int) -> int:
         return order + 1
@@ -226,3 +275,21 @@ def order_for(pages: int) -> int | None:
     post: __return__ is None or 2**__return__ // 2 < pages <= 2**__return__
     """
     return (pages - 1).bit_length() if pages > 0 else None
+
+
+# Helpers of the contracts
+
+
+def _free(buddy: Buddy, page: int, pages: int) -> set[int]:
+    """The free ones of these pages."""
+    return _pages(buddy, False) & set(range(page, page + pages))
+
+
+def _taken(buddy: Buddy, page: int, pages: int) -> set[int]:
+    """The allocated ones of these pages."""
+    return _pages(buddy, True) & set(range(page, page + pages))
+
+
+def _pages(buddy: Buddy, allocated: bool) -> set[int]:
+    found = [page for first, n, taken in buddy.blocks() if taken == allocated for page in range(first, first + n)]
+    return set(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 PARTS = {
-    "buddy": ("blocks", "buddy"),
+    "buddy": ("blocks", "buddy", "added_blocks"),
     "paging": ("pte", "pte_theorems", "tables", "paging", "paging_theorems"),
     "heap": ("slab", "heap", "heap_room", "arena"),
     "runs": ("run_index", "place_set", "runs", "given_runs", "run_lists", "zones"),
@@ -20,7 +20,7 @@ PARTS = {
 # The components whose reference and law a component's own proofs and small runs use.
 BUILT_ON = {
     "boot": ("bitmap",),
-    "buddy": ("kernel_half",),
+    "buddy": ("kernel_half", "runs", "bitmap"),
     "runs": ("bitmap",),
     "paging": ("bitmap", "kernel_half", "pat"),
     "manager": ("bitmap", "buddy", "kernel_half", "paging", "pat"),

@@ -1,10 +1,11 @@
 """The blocks of an address space: what state they are in, and the single steps by which they are split and merged.
 
-An address space is a range of 2^depth pages, numbered from its start. It is divided into blocks: a block of order o
-is 2^o pages, aligned to its size, and named by its order and its place, so that page p lies in block p >> o of order
-o, and the buddy of a block is the one that it was split from. No block is larger than 2^highest pages: blocks of this
-order have no buddies. A block is free or allocated. While an operation splits or merges a block, that block is held:
-neither free nor allocated.
+An address space is a range of 2^depth pages, numbered from its start. Some of these may not exist: physical memory has
+holes, and a range may have any number of pages. Those that exist are divided into blocks: a block of order o is 2^o
+pages, aligned to its size, and named by its order and its place, so that page p lies in block p >> o of order o, and
+the buddy of a block is the one that it was split from. No block is larger than 2^highest pages: blocks of this order
+have no buddies. A block is free or allocated. While an operation splits or merges a block, that block is held: neither
+free nor allocated.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ class Blocks:
 
     depth: Number
     highest: Number  # the largest order that a block may have
+    is_page: Callable[[Number], Truth]  # whether a page exists
     is_free: Callable[[Number, Number], Truth]  # of an order and a block
     is_allocated: Callable[[Number, Number], Truth]
     is_fixed: Callable[[Number], Truth]  # whether a block taken at start, never to be freed, begins at this page
     holding: Truth
     held_order: Number
     held_page: Number  # any page of the held block
-    order_at: Callable[[Number], Number]  # the order of the block in which this page lies
+    order_at: Callable[[Number], Number]  # the order of the block in which this page lies, if it exists
 
 
 def is_held(s: Blocks, order: Number, block: Number) -> Truth:
@@ -66,6 +68,18 @@ def same_block(order: Number, page: Number, other: Number) -> Truth:
     return page >> order == other >> order
 
 
+def page_is_free(s: Blocks, page: Number) -> Truth:
+    return s.is_free(s.order_at(page), page >> s.order_at(page))
+
+
+def page_is_allocated(s: Blocks, page: Number) -> Truth:
+    return s.is_allocated(s.order_at(page), page >> s.order_at(page))
+
+
+def page_is_held(s: Blocks, page: Number) -> Truth:
+    return s.holding & same_block(s.held_order, page, s.held_page)
+
+
 # Initially
 
 
@@ -74,6 +88,7 @@ def whole(depth: Number, highest: Number) -> Blocks:
     return Blocks(
         depth=depth,
         highest=highest,
+        is_page=lambda page: (0 <= page) & (page >> depth == 0),
         is_free=lambda order, block: (order == highest) & (0 <= block) & (block >> depth - highest == 0),
         is_allocated=lambda order, block: False,
         is_fixed=lambda page: False,
@@ -84,12 +99,31 @@ def whole(depth: Number, highest: Number) -> Blocks:
     )
 
 
+def empty(depth: Number, highest: Number) -> Blocks:
+    """No page of the range exists."""
+    return replace(
+        whole(depth, highest),
+        is_page=lambda page: False,
+        is_free=lambda order, block: False,
+    )
+
+
 # Invariants
 
 
-@clause("every page is in exactly one block")
+@clause("the pages that exist lie in the range")
+def pages_lie_in_range(s: Blocks, page: Number) -> Truth:
+    return implies(s.is_page(page), in_range(s, page))
+
+
+@clause("every page that exists is in exactly one block")
 def every_page_is_in_one_block(s: Blocks, page: Number, order: Number) -> Truth:
-    return implies(in_range(s, page), exists(s, order, page >> order) == (order == s.order_at(page)))
+    return implies(s.is_page(page), exists(s, order, page >> order) == (order == s.order_at(page)))
+
+
+@clause("a page that does not exist is in no block")
+def missing_pages_are_in_no_block(s: Blocks, page: Number, order: Number) -> Truth:
+    return implies(exists(s, order, page >> order), s.is_page(page))
 
 
 @clause("a block is free, allocated or held, and only one of these")
@@ -122,7 +156,9 @@ def fixed_blocks_stay_allocated(s: Blocks, page: Number) -> Truth:
 
 
 INVARIANTS = (
+    pages_lie_in_range,
     every_page_is_in_one_block,
+    missing_pages_are_in_no_block,
     states_are_exclusive,
     largest_block_fits,
     blocks_lie_in_range,
@@ -159,6 +195,29 @@ def pick_up(s: Blocks, order: Number, page: Number) -> Blocks:
         holding=True,
         held_order=order,
         held_page=page,
+    )
+
+
+@clause("what appears lies in the range, and is no larger than the largest block")
+def appears_in_range(s: Blocks, order: Number, page: Number) -> Truth:
+    return in_range(s, page) & (order <= s.highest)
+
+
+@clause("no page exists of the block that appears")
+def appears_in_a_hole(s: Blocks, order: Number, page: Number, each: Number) -> Truth:
+    return implies(same_block(order, page, each), neg(s.is_page(each)))
+
+
+@operation("buddy.appear", guard=[holds_nothing, appears_in_range, appears_in_a_hole])
+def appear(s: Blocks, order: Number, page: Number) -> Blocks:
+    """The pages of a block, none of which existed, exist, and the block is held."""
+    return replace(
+        s,
+        is_page=lambda other: s.is_page(other) | same_block(order, page, other),
+        holding=True,
+        held_order=order,
+        held_page=page,
+        order_at=lambda other: when(same_block(order, page, other), order, s.order_at(other)),
     )
 
 
@@ -221,4 +280,4 @@ def release(s: Blocks) -> Blocks:
     return replace(s, is_free=lambda o, block: s.is_free(o, block) | is_held(s, o, block), holding=False)
 
 
-STEPS = (pick_up, split, merge, settle, release)
+STEPS = (pick_up, appear, split, merge, settle, release)

@@ -19,6 +19,8 @@ from memoracle.spec.blocks import (
     holds_nothing,
     in_range,
     is_aligned,
+    page_is_allocated,
+    page_is_free,
     release,
     same_block,
     settle,
@@ -168,6 +170,14 @@ def free(s: Blocks, pages: Number, page: Number, order: Number, merged: Number) 
 
 def merge_up(s: Blocks, page: Number, order: Number, merged: Number) -> Blocks:
     """The state in which the allocated block was picked up and merged to a held one of the order `merged`."""
+    return replace(
+        joined(s, page, order, merged),
+        is_allocated=lambda o, block: s.is_allocated(o, block) & neg((o == order) & (block == page >> order)),
+    )
+
+
+def joined(s: Blocks, page: Number, order: Number, merged: Number) -> Blocks:
+    """The state in which a held block of this order was merged to one of the order `merged`."""
 
     def absorbed(o: Number, block: Number) -> Truth:
         return (order <= o) & (o < merged) & (buddy_of(block) == page >> o)
@@ -175,7 +185,6 @@ def merge_up(s: Blocks, page: Number, order: Number, merged: Number) -> Blocks:
     return replace(
         s,
         is_free=lambda o, block: s.is_free(o, block) & neg(absorbed(o, block)),
-        is_allocated=lambda o, block: s.is_allocated(o, block) & neg((o == order) & (block == page >> order)),
         holding=True,
         held_order=merged,
         held_page=page,
@@ -204,27 +213,20 @@ OPERATIONS = (carve, allocate, reserve, fix, free)
 # Theorems
 
 
-def page_is_free(s: Blocks, page: Number) -> Truth:
-    return s.is_free(s.order_at(page), page >> s.order_at(page))
-
-
-def page_is_allocated(s: Blocks, page: Number) -> Truth:
-    return s.is_allocated(s.order_at(page), page >> s.order_at(page))
-
-
-def page_is_held(s: Blocks, page: Number) -> Truth:
-    return s.holding & same_block(s.held_order, page, s.held_page)
-
-
 @clause("every page of the block is free")
 def pages_of_the_block_are_free(s: Blocks, page: Number, order: Number, each: Number) -> Truth:
     return implies(same_block(order, page, each), page_is_free(s, each))
 
 
-@clause("pages are conserved: each is free or allocated, never both, once nothing is held")
+@clause("pages are conserved: each that exists is free or allocated, never both, once nothing is held")
 def pages_are_conserved(s: Blocks, page: Number) -> Truth:
     free, allocated = page_is_free(s, page), page_is_allocated(s, page)
-    return implies(neg(s.holding) & in_range(s, page), (free | allocated) & neg(free & allocated))
+    return implies(neg(s.holding) & s.is_page(page), (free | allocated) & neg(free & allocated))
+
+
+@clause("a page that does not exist is neither free nor allocated")
+def missing_pages_are_in_no_state(s: Blocks, page: Number) -> Truth:
+    return implies(page_is_free(s, page) | page_is_allocated(s, page), s.is_page(page))
 
 
 @clause("two blocks that share a page are one")
@@ -238,17 +240,23 @@ def blocks_are_aligned(s: Blocks, order: Number, block: Number) -> Truth:
     return implies(exists(s, order, block), (block << order) & (1 << order) - 1 == 0)
 
 
-@clause("where a block ends the next begins, or the range ends")
+@clause("where a block ends the next begins, or a hole, or the range ends")
 def blocks_follow_each_other(s: Blocks, page: Number) -> Truth:
     order = s.order_at(page)
     last = first_page(page, order) + (1 << order) - 1
     after = last + 1
-    begins = in_range(s, after) & is_aligned(after, s.order_at(after))
+    begins = implies(s.is_page(after), is_aligned(after, s.order_at(after)))
     is_in_block = in_range(s, page) & exists(s, order, page >> order)
-    return implies(is_in_block, (s.order_at(last) == order) & (begins | (after == 1 << s.depth)))
+    return implies(is_in_block, (s.order_at(last) == order) & begins & (after <= 1 << s.depth))
 
 
-THEOREMS = (pages_are_conserved, blocks_are_disjoint, blocks_are_aligned, blocks_follow_each_other)
+THEOREMS = (
+    pages_are_conserved,
+    missing_pages_are_in_no_state,
+    blocks_are_disjoint,
+    blocks_are_aligned,
+    blocks_follow_each_other,
+)
 
 
 # Spaces: one for each process, and one for the kernel, which is process 0
@@ -284,4 +292,5 @@ def within(s: Spaces, process: Number, after: Blocks) -> Spaces:
 
 @clause("a list has the blocks in address order, from the range's first page to its last")
 def lists_in_address_order(s: Blocks, page: Number, due: Number) -> Truth:
+    """The page that is due is the first that exists from where the block before it ends on."""
     return page == due

@@ -27,6 +27,12 @@ def has(container: Any, *item: Number) -> Truth:
     return last in (container[index[0]] if index else container)
 
 
+def is_in(places: Any, place: Number) -> Truth:
+    """Whether a place is in a set of places."""
+    found: Truth = places.has(place) if hasattr(places, "has") else places.covers(place, place + 1)
+    return found
+
+
 def maps(mapping: Any, key: Number, value: Number) -> Truth:
     """Whether a dictionary has this value at this key."""
     found: Truth = mapping.maps(key, value) if hasattr(mapping, "maps") else mapping.get(key) == value
@@ -89,6 +95,7 @@ def blocks_of(buddy: Any) -> Blocks:
     state = Blocks(
         depth=buddy.depth,
         highest=buddy.highest,
+        is_page=lambda page: is_in(buddy.existing, page),
         is_free=lambda order, block: has(buddy.free_blocks, order, block),
         is_allocated=is_allocated,
         is_fixed=lambda page: has(buddy.fixed, page),
@@ -102,10 +109,6 @@ def blocks_of(buddy: Any) -> Blocks:
 
 def places_of(runs: Any) -> runs_law.Places:
     """The places of which runs are handed out. What was handed out is whatever exists, is not free, and may be."""
-
-    def has(places: Any, place: Number) -> Truth:
-        found: Truth = places.has(place) if hasattr(places, "has") else places.covers(place, place + 1)
-        return found
 
     def next_taken(place: Any) -> Number:
         available = runs.available
@@ -122,16 +125,16 @@ def places_of(runs: Any) -> runs_law.Places:
             return nearest
         start = runs.available.runs.first(1, place)
         following: Number = max(place, runs.places) if start is None else start
-        return place if has(runs.available, place) else following
+        return place if is_in(runs.available, place) else following
 
     def exists(place: Number) -> Truth:
-        return has(runs.existing, place)
+        return is_in(runs.existing, place)
 
     def never_free(place: Number) -> Truth:
-        return exists(place) & neg(has(runs.changing, place))
+        return exists(place) & neg(is_in(runs.changing, place))
 
     def is_free(place: Number) -> Truth:
-        return has(runs.available, place)
+        return is_in(runs.available, place)
 
     def free_below(place: Any) -> Number:
         if hasattr(runs.available, "below"):

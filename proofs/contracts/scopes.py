@@ -155,6 +155,7 @@ SCOPES: Mapping[str, Scope] = {
         {
             "depth": (0, 1, 2),
             "highest": (None, 0, 1),
+            "whole": (True, False),
             "page": range(-1, 5),
             "pages": range(6),
             "order_for.pages": range(-2, 18),

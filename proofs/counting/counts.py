@@ -152,6 +152,7 @@ def buddy_models(depth: int) -> int:
         return blocks_law.Blocks(
             depth=depth,
             highest=depth,
+            is_page=lambda page: 0 <= page < 1 << depth,
             is_free=block("free"),
             is_allocated=block("allocated"),
             is_fixed=lambda page: False,

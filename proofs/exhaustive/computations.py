@@ -15,9 +15,16 @@ from memoracle.proofs.exhaustive.finite_states import Domain, choices, refused
 from memoracle.proofs.exhaustive.heap import heap_system, reserve_variant
 from memoracle.proofs.exhaustive.law_search import Variant, reached
 from memoracle.proofs.exhaustive.manager import COMPOSED, manager_system, two_processes_system, uses_system
-from memoracle.proofs.exhaustive.systems import bitmap_system, buddy_domain, buddy_system, half_system, spaces_system
+from memoracle.proofs.exhaustive.systems import (
+    ADDING,
+    bitmap_system,
+    buddy_domain,
+    buddy_system,
+    half_system,
+    spaces_system,
+)
 from memoracle.proofs.obligations.obligation import Computation
-from memoracle.spec import bitmap, blocks, buddy, heap, kernel_half, manager_law, runs
+from memoracle.spec import added_blocks, bitmap, blocks, buddy, heap, kernel_half, manager_law, runs
 from memoracle.spec.clauses import Operation
 
 SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
@@ -39,7 +46,7 @@ SYSTEMS: dict[str, dict[str, Callable[[], System]]] = {
 # The operations of the law that a call of the reference is. (To carve is what allocate and reserve have in common.)
 CALLED: dict[str, Sequence[Operation]] = {
     "bitmap": (bitmap.add, bitmap.allocate, bitmap.free, bitmap.free_trusting),
-    "buddy": (buddy.allocate, buddy.reserve, buddy.fix, buddy.free),
+    "buddy": (buddy.allocate, buddy.reserve, buddy.fix, buddy.free, ADDING),
     "kernel_half": kernel_half.OPERATIONS,
     "heap": (heap.new, heap.delete, heap.resize),
     "runs": (runs.add, runs.add_never_free, runs.allocate, runs.reserve, runs.free),
@@ -50,8 +57,8 @@ CALLED: dict[str, Sequence[Operation]] = {
 STEPS: dict[str, dict[Operation, Callable[[], Variant]]] = {
     "bitmap": {bitmap.is_free: lambda: hazards.spurious(bitmap.CHECKED, bitmap.free)},
     "buddy": {
-        step: lambda: Variant(blocks.whole(1, 1), blocks.STEPS, blocks.INVARIANTS, buddy_domain(1))
-        for step in (*blocks.STEPS, buddy.carve)
+        step: lambda: Variant(blocks.empty(1, 1), blocks.STEPS, blocks.INVARIANTS, buddy_domain(1))
+        for step in (*blocks.STEPS, buddy.carve, added_blocks.add_block)
     },
     "manager": {
         step: manager_hazards.whole

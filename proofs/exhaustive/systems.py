@@ -13,7 +13,8 @@ from memoracle.impl.buddy import Buddy, Spaces
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.proofs.abstraction.objects import blocks_of, frames_of, halves_of
 from memoracle.proofs.exhaustive.explore import Call, Part, Question, System
-from memoracle.proofs.exhaustive.finite_states import Domain, Values
+from memoracle.proofs.exhaustive.finite_states import Domain, Values, choices, settled
+from memoracle.spec import added_blocks
 from memoracle.spec import bitmap as bitmap_law
 from memoracle.spec import blocks as blocks_law
 from memoracle.spec import buddy as buddy_law
@@ -31,13 +32,14 @@ def numbers(found: Sequence[int]) -> str:
 
 
 @cache
-@cache
 def buddy_domain(depth: int) -> Domain:
     pages, orders, blocks = range(1 << depth), range(depth + 2), range(-1, (1 << depth) + 1)
-    points = dict.fromkeys(("order", "level", "merged", "other"), orders) | {"page": pages, "block": blocks}
-    of_block = ("order", "block")
-    functions = {"is_free": of_block, "is_allocated": of_block, "is_fixed": ("page",), "order_at": ("page",)}
-    return Domain(points, functions, dict.fromkeys(("held_order", "held_page"), lambda state, at: state.holding))
+    points = dict.fromkeys(("order", "level", "merged", "other"), orders) | dict.fromkeys(("page", "each"), pages)
+    functions: dict[str, tuple[str, ...]] = dict.fromkeys(("is_page", "is_fixed", "order_at"), ("page",))
+    functions |= dict.fromkeys(("is_free", "is_allocated"), ("order", "block"))
+    matters: dict[str, Callable[[Any, tuple[int, ...]], object]] = {"order_at": lambda state, at: state.is_page(*at)}
+    matters |= dict.fromkeys(("held_order", "held_page"), lambda state, at: state.holding)
+    return Domain({**points, "block": blocks}, functions, matters)
 
 
 def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
@@ -51,7 +53,7 @@ def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
         return f"pages {', '.join(in_order)}" if said else "no page is in a block"
 
     def shows(state: Any) -> list[str]:
-        starts = [(page, state.order_at(page)) for page in range(1 << state.depth)]
+        starts = [(page, state.order_at(page)) for page in range(1 << state.depth) if state.is_page(page)]
         listed = [(p, 1 << o, bool(state.is_allocated(o, p >> o))) for p, o in starts if blocks_law.is_aligned(p, o)]
         fixed = {page for page, _ in starts if state.is_fixed(page)}
         known = [f"assert {variable}.fixed == {fixed}"] if fixed else []
@@ -76,6 +78,18 @@ def and_fixed(state: blocks_law.Blocks, pages: int, page: int, order: int) -> bl
     return buddy_law.fix(buddy_law.reserve(state, pages, page, order), page, order)
 
 
+def page_by_page(state: blocks_law.Blocks, page: int, pages: int) -> blocks_law.Blocks:
+    """The state after each page of a stretch was added as a block of its own."""
+    domain = buddy_domain(int(state.depth))
+    for each in range(page, page + pages):
+        (values,) = choices(added_blocks.add_block, state, {"page": each, "order": 0}, domain)
+        state = settled(added_blocks.add_block(state, *(values[point] for point in added_blocks.add_block.points)))
+    return state
+
+
+ADDING = Operation(
+    "buddy.add", "Pages that did not exist exist and are free.", added_blocks.ADD, (), page_by_page, ("page", "pages")
+)
 FIXING = replace(buddy_law.reserve, name=buddy_law.fix.name, says=buddy_law.fix.says, effect=and_fixed)
 
 
@@ -96,7 +110,7 @@ def buddy_calls(depth: int, sizes: tuple[int, ...], ends: bool, of: str = "") ->
         said, run = f"{subject}.allocate({pages})", method("allocate", pages)
         values = {"pages": pages}
         calls.append(Call(said, run, buddy_law.allocate, values, of, "page", BEST_FIT, smallest_then_lowest))
-    named = {"free": buddy_law.free, "reserve": buddy_law.reserve} | ({"fix": FIXING} if ends else {})
+    named = {"free": buddy_law.free, "reserve": buddy_law.reserve} | ({"fix": FIXING, "add": ADDING} if ends else {})
     at = range(-1, (1 << depth) + 1) if ends else range(1 << depth)
     for page, (name, operation), pages in product(at, named.items(), sizes):
         values = {"pages": pages, "page": page}
@@ -116,7 +130,11 @@ def buddy_system(depths: Sequence[int], ends: bool) -> System:
     if ends:
         sizes = [(depth, highest) for depth in depths for highest in range(depth)]
         starts |= {f"Buddy({depth}, {highest})": partial(Buddy, depth, highest) for depth, highest in sizes}
-    also = ", any largest order, sizes and pages past either end, blocks taken at start" if ends else ""
+        sizes += [(depth, depth) for depth in depths]
+        starts |= {
+            f"Buddy({depth}, {highest}, False)": partial(Buddy, depth, highest, False) for depth, highest in sizes
+        }
+    also = ", holes, any largest order, sizes and pages past either end, blocks taken at start" if ends else ""
     scope = f"bounded: depth <= {max(depths)}{also}"
     return System(
         "buddy",

@@ -2,14 +2,15 @@
 
 `law.py` proves the law one step at a time (one split, one merge), and `page_moves.py` which pages each step and each
 operation moves. `coalescing.py` proves that no run of free pages is divided. `symbolic_buddy.py` is the reference with
-unknown contents, on which `code.py` and `listing.py` run the code. `start.py` constructs one of each size, and
-`spaces.py` proves the class that keeps one for each process.
+unknown contents, on which `code.py` and `listing.py` run the code; `adding.py` is about pages that turn up. `start.py`
+constructs one of each size, and `spaces.py` proves the class that keeps one for each process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from memoracle.proofs.components.buddy import adding as buddy_adding
 from memoracle.proofs.components.buddy import coalescing as buddy_coalescing
 from memoracle.proofs.components.buddy import code as buddy_code
 from memoracle.proofs.components.buddy import law as buddy_law
@@ -29,6 +30,7 @@ def obligations() -> Iterator[Obligation]:
     yield from buddy_pages.MOVES
     yield from buddy_coalescing.RUNS
     yield from buddy_code.CODE
+    yield from buddy_adding.CODE
     yield from buddy_listing.CODE
     yield from buddy_start.CODE
     yield from buddy_spaces.CODE

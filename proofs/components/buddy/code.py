@@ -2,13 +2,13 @@
 
 The code runs on a buddy system of any depth, with any contents that satisfy the invariants (`symbolic_buddy.py`). Its
 loops, which search, split and merge, are cut at their invariants. `_carve`, which splits a block out of a larger one,
-is proved by itself (`carve_refines`); in the other proofs a stand-in takes its place, which does what was proved of it.
+and `_release`, which merges a block with its buddies, are proved by themselves (`carve_refines`, `release_refines`); in
+the other proofs stand-ins take their places, which do what was proved of them. How pages are added is in `adding.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from memoracle.impl.buddy import order_for
 from memoracle.proofs.components.buddy.law import any_block, proved, unknown
@@ -21,10 +21,11 @@ from memoracle.proofs.components.buddy.symbolic_buddy import (
 )
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.execution import Run
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Relation
 from memoracle.spec import buddy as law
-from memoracle.spec.blocks import Blocks, first_page
+from memoracle.spec.blocks import Blocks, first_page, release
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 
@@ -243,20 +244,65 @@ def fix_refines(run: Run) -> None:
     reserves(run, "fix")
 
 
+@proved("release.refines", "refinement", "the code that frees a held block merges it fully, as the law says")
+def release_refines(run: Run) -> None:
+    buddy, state = unknown_code(run)
+    order, page = run.point("order"), run.point("page")
+    run.suppose(order <= state.highest)
+    merging, before = Merging(buddy, state, page, order, order), contents(buddy)
+    cut(run, buddy, "_merge", lambda order, page: merging)
+    run.call(buddy._release, order, page)
+    merged, level = merging.order, run.point("level")
+    run.assert_goal("the block is merged fully", law.merges_fully(state, page, order, merged))
+    run.assert_goal("only free buddies merge", law.merges_free_buddies(state, page, order, merged, level))
+    assert_free_blocks(run, buddy, release(law.joined(state, page, order, merged)))
+    assert_unchanged(run, buddy, before, but="free_blocks")
+
+
+class ReleaseStandIn:
+    """Stands in for `_release`: it does what `release_refines` proves of that.
+
+    state: whose free blocks the code has before each call, and in which nothing is held.
+    released: the order and the page with which it was called, and the order that the block merged to.
+    """
+
+    NOTES = ("released", "state")  # what no loop's invariant need speak of
+
+    def __init__(self, run: Run, buddy: SymbolicBuddy, state: Blocks) -> None:
+        self.run, self.buddy, self.state = run, buddy, state
+        self.released: tuple[Number, Number, Number] | None = None
+        run.replace(buddy, "_release", self)
+
+    def __call__(self, order: Number, page: Number) -> None:
+        run, state = self.run, self.state
+        with run.reading_law():
+            run.assert_and_assume("the block has an order", (0 <= order) & (order <= state.highest))
+            run.assert_and_assume("a page is a 64-bit number", (0 <= page) & (page <= HIGHEST))
+            assert_free_blocks(run, self.buddy, state)
+            merged = run.point("merged")
+            run.suppose(law.merges_fully(state, page, order, merged))
+            run.assume_for_all(("level",), lambda each: law.merges_free_buddies(state, page, order, merged, each))
+            self.buddy.free_blocks.has = release(law.joined(state, page, order, merged)).is_free
+            self.released = order, page, merged
+
+
 @proved("free.refines", "refinement", "the code of free does what the law says")
 def free_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
     page, pages = run.any_number("page"), run.any_number("pages")
-    start: Any = run.call(order_for, pages)  # if it is None, free fails before it merges
-    merging, before = Merging(buddy, state, page, start, start), contents(buddy)
-    cut(run, buddy, "_merge", lambda order, page: merging)
+    order, before, freed = run.call(order_for, pages), contents(buddy), ReleaseStandIn(run, buddy, state)
     if run.answers(buddy.free, page, pages):
-        values = {"pages": pages, "page": page, "order": start, "merged": merging.order}
+        assert order is not None, "a block for fewer than one page"
+        assert freed.released is not None, "nothing was freed"
+        start, first, merged = freed.released
+        run.assert_goal("the block is the one that was named", (first == page) & (start == order))
+        values = {"pages": pages, "page": page, "order": order, "merged": merged}
         run.assert_goal("the law allows it", law.free.allows(state, level=run.point("level"), **values))
         is_the_laws(run, buddy, law.free(state, *values.values()))
         return
     values = {"pages": pages, "page": page, "order": run.point("order")}
     run.assert_goal("it fails only if the law says so", neg(law.free.allows(state, **values)))
+    run.assert_goal("nothing is freed", freed.released is None)
     assert_unchanged(run, buddy, before)
 
 
@@ -288,6 +334,7 @@ CODE = (
     allocate_refines,
     reserve_refines,
     fix_refines,
+    release_refines,
     free_refines,
     order_for_refines,
     size_refines,

@@ -18,7 +18,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool, Sort
 from memoracle.spec import blocks
 from memoracle.spec import buddy as law
-from memoracle.spec.clauses import Number, Operation, implies, neg
+from memoracle.spec.clauses import Clause, Number, Operation, implies, neg
 
 DEEPEST = 52  # 2^52 pages of 4 KiB are all of a 64-bit address space
 PAGE, ORDER, BLOCK = Sort("page"), Sort("order", 63), Sort("block")
@@ -44,6 +44,7 @@ def any_block(run: Run) -> tuple[Number, Number]:
 
 
 FUNCTIONS = {
+    "is_page": law_obligations.any_point("page"),
     "is_free": any_block,
     "is_allocated": any_block,
     "is_fixed": law_obligations.any_point("page"),
@@ -64,6 +65,7 @@ def unknown(run: HypothesisPool) -> blocks.Blocks:
     return blocks.Blocks(
         depth=depth,
         highest=highest,
+        is_page=run.relation("is_page", "page"),
         is_free=run.relation("is_free", "order", "block"),
         is_allocated=run.relation("is_allocated", "order", "block"),
         is_fixed=run.relation("is_fixed", "page"),
@@ -79,6 +81,12 @@ def initial(run: HypothesisPool) -> blocks.Blocks:
     state = unknown(run)
     run.assume(blocks.largest_block_fits(state))
     return blocks.whole(state.depth, state.highest)
+
+
+def initial_empty(run: HypothesisPool) -> blocks.Blocks:
+    """The same, where no page exists."""
+    whole = initial(run)
+    return blocks.empty(whole.depth, whole.highest)
 
 
 LAW = law_obligations.Law(
@@ -103,6 +111,18 @@ def lawful(run: Run) -> blocks.Blocks:
     return state
 
 
+def initially_empty(clause: Clause) -> Obligation:
+    """That an invariant holds where no page exists."""
+
+    @proved(
+        f"initially-empty.{law_obligations.short(clause)}", "initial", f"where no page exists at first, {clause.says}"
+    )
+    def body(run: Run) -> None:
+        run.assert_goal(clause.says, clause(initial_empty(run), *run.point_of_each(clause.points).values()))
+
+    return body
+
+
 # Operations are runs of steps
 
 
@@ -117,7 +137,7 @@ def steps_need_what_is_held(run: Run) -> None:
 @proved("whole-operations-hold-nothing", "theorem", "no other operation begins while a block is held")
 def whole_operations_hold_nothing(run: Run) -> None:
     state = lawful(run)
-    for operation in (blocks.pick_up, law.carve, law.allocate, law.reserve, law.fix):
+    for operation in (blocks.pick_up, blocks.appear, law.carve, law.allocate, law.reserve, law.fix):
         allowed = operation.allows(state, **run.point_of_each(operation.points))
         run.assert_goal(f"{operation.name} holds nothing before", implies(allowed, neg(state.holding)))
 
@@ -256,6 +276,7 @@ def spaces_are_apart(run: Run) -> None:
 
 LAWS = (
     *law_obligations.obligations(LAW),
+    *map(initially_empty, LAW.invariants),
     steps_need_what_is_held,
     whole_operations_hold_nothing,
     *BY_STEPS,

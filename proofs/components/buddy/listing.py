@@ -1,7 +1,7 @@
 """Proof that `blocks` lists every block once, in address order.
 
-The loop is cut at its invariant: the list has every block up to the page that the loop has come to. That each block
-begins where the one before it ends is a theorem of the law (`blocks_follow_each_other`), and is assumed here.
+The loop is cut at its invariant: the list has every block up to the page that the loop has come to. That where a block
+ends the next begins, or a hole, is a theorem of the law (`blocks_follow_each_other`), and is assumed here.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Function, Property
 from memoracle.spec import buddy as law
-from memoracle.spec.blocks import Blocks, in_range, is_aligned
-from memoracle.spec.clauses import Number, Truth, implies, when
+from memoracle.spec.blocks import Blocks, first_page, is_aligned, same_block
+from memoracle.spec.clauses import Number, Truth, implies, neg, when
 
 Entry: TypeAlias = tuple[Number, Number, Truth]  # first page, pages, whether it is allocated
 
@@ -54,15 +54,27 @@ Listed: TypeAlias = "BlockList | Sequence[Entry]"  # by the reference: the list 
 
 
 class Listing:
-    """The loop that lists the blocks, from the first page of a block to the first page of the next.
+    """The loop that lists the blocks, from the first page of a block, or of a hole, to the first page of the next.
 
-    Invariant: the blocks before the page that it has come to are listed, each where the one before it ends.
-    place_of: the place in the list of the block that has a page; it says nothing of pages that are not listed yet.
+    Invariant: the blocks before the page that it has come to are listed, each behind the one before it, with holes
+    between them at most.
+    place_of: the place in the list of the block that has a page; it says nothing of pages that are not listed yet, nor
+    of those that do not exist.  next_page: the first page from this one on that exists, or else the range's end.
     """
 
-    def __init__(self, state: Blocks) -> None:
+    def __init__(self, run: Run, state: Blocks) -> None:
         self.state = state
         self.place_of: Function = lambda page: 0
+        self.next_page: Function = run.function("next_page", "page", gives="page")
+        run.assume_for_all(("page",), self._is_next)
+        run.assume_for_all(("page", "each"), self._is_before_the_next)
+
+    def _is_next(self, page: Number) -> Truth:
+        there, end = self.next_page(page), 1 << self.state.depth
+        return implies(page <= end, (page <= there) & (there <= end) & (self.state.is_page(there) | (there == end)))
+
+    def _is_before_the_next(self, page: Number, each: Number) -> Truth:
+        return implies((page <= each) & (each < self.next_page(page)), neg(self.state.is_page(each)))
 
     def on_entry(self, run: Run, arguments: tuple[Listed, Number]) -> Measure:
         self.listing, self.page = arguments
@@ -75,7 +87,7 @@ class Listing:
         page = run.point("page")
         order = self.state.order_at(page)
         run.touch(("order", "block"), (order, page >> order))
-        length = run.fresh("listed", 1, run.sorts["place"].highest)
+        length = run.fresh("listed", 0, run.sorts["place"].highest)
         first, pages = run.function("first", "place"), run.function("pages", "place")
         allocated, is_block = run.relation("allocated", "place"), run.relation("is_block", "place")
         self.place_of = run.function("place_of", "page", high=run.sorts["place"].highest, gives="place")
@@ -84,6 +96,8 @@ class Listing:
         )
         known = self.as_block_list(self.havocked)  # which does not change when entries are appended
         run.suppose(self._starts_a_block(page), length <= page)
+        run.touch(("page", "each"), (page, page))
+        run.suppose(self._begins(known, page))
         run.assume_for_all(("place",), lambda place: self.in_order(known, page, place))
         run.assume_for_all(("page",), lambda each: self.has(known, page, each))
         return page
@@ -94,12 +108,29 @@ class Listing:
     def on_back_edge(self, run: Run, result: Number) -> Measure:
         length, page, place_of = self.length_before, self.page, self.place_of
         self.place_of = lambda each: when(page <= each, length, place_of(each))
-        run.assert_and_assume("the next begins where the block ends", result == page + (1 << self.state.order_at(page)))
-        run.suppose(law.blocks_follow_each_other(self.state, page))  # a theorem of the law
+        for pair in ((page, page), (page, result), (result, result)):
+            run.touch(("page", "each"), pair)
+        if self.as_block_list(self.listing).length is length:
+            self._skips_a_hole(run, page, result)
+        else:
+            order = self.state.order_at(page)
+            run.assert_and_assume("the block begins there", first_page(page, order) == page)
+            run.assert_and_assume("the next begins where the block ends", result == page + (1 << order))
+            run.suppose(law.blocks_follow_each_other(self.state, page))  # a theorem of the law
         return self._claims(run, result)
 
+    def _skips_a_hole(self, run: Run, page: Number, result: Number) -> None:
+        """Claims that no page exists from the one on up to the other, and that a block begins there, if it exists."""
+        before, order = result - 1, self.state.order_at(result)
+        run.touch(("page",), (before,))
+        run.assert_and_assume("there is a hole", neg(self.state.is_page(page)) & (page < result))
+        run.assert_and_assume("the page before the next does not exist", neg(self.state.is_page(before)))
+        run.assert_and_assume("the next is the first that exists", result == self.next_page(page))
+        in_block = implies(neg(is_aligned(result, order)), same_block(order, before, result))
+        run.assert_and_assume("in a block a page lies behind another", in_block)
+
     def _claims(self, run: Run, page: Number) -> Rises:
-        run.assert_goal("a block starts there, or the range ends", self._starts_a_block(page))
+        run.assert_goal("a block or a hole starts there, or the range ends", self._starts_a_block(page))
         self.assert_complete(run, self.listing, page)
         return Rises(page, 1 << self.state.depth)
 
@@ -108,25 +139,31 @@ class Listing:
         listing = self.as_block_list(listed)
         place, other = run.point("place"), run.point("page")
         run.assert_goal("no more blocks are listed than there are pages", listing.length <= page)
-        run.assert_goal("each block is listed where the one before it ends", self.in_order(listing, page, place))
+        run.assert_goal("the list begins with the first block", self._begins(listing, page))
+        run.assert_goal("each block is listed behind the one before it", self.in_order(listing, page, place))
         run.assert_goal("each page is in a block that is listed", self.has(listing, page, other))
 
-    def in_order(self, listing: BlockList, page: Number, place: Number) -> Truth:
-        """Whether the entry at a place is a block of the law, and follows the entry before it.
+    def _begins(self, listing: BlockList, page: Number) -> Truth:
+        """Whether the first entry is of the first page that exists."""
+        first: Number = when(listing.length == 0, self.next_page(page), listing.at(0)[0])
+        return law.lists_in_address_order(self.state, first, self.next_page(0))
 
-        page: the first that is not listed, at which the last block ends.
+    def in_order(self, listing: BlockList, page: Number, place: Number) -> Truth:
+        """Whether the entry at a place is a block of the law, and the next entry is of the first page after it.
+
+        page: the first that is not listed, at which the last block ends, or a hole behind it.
         """
         (first, pages, _), after = listing.at(place), listing.at(place + 1)
-        ends = first + pages
-        begins = implies(place == 0, law.lists_in_address_order(self.state, first, 0))
-        follows = law.lists_in_address_order(self.state, when(place + 1 == listing.length, page, after[0]), ends)
-        return implies(place < listing.length, listing.is_block_at(place) & begins & follows)
+        following: Number = when(place + 1 == listing.length, self.next_page(page), after[0])
+        follows = law.lists_in_address_order(self.state, following, self.next_page(first + pages))
+        return implies(place < listing.length, listing.is_block_at(place) & (first + pages <= page) & follows)
 
     def has(self, listing: BlockList, page: Number, each: Number) -> Truth:
-        """Whether `each`, if it is a page before `page`, is in a block that is listed."""
+        """Whether `each`, if it exists and is a page before `page`, is in a block that is listed."""
         place = self.place_of(each)
         first, pages, _ = listing.at(place)
-        return implies(each < page, (place < listing.length) & (first <= each) & (each < first + pages))
+        is_listed = (place < listing.length) & (first <= each) & (each < first + pages)
+        return implies((each < page) & self.state.is_page(each), is_listed)
 
     def is_block(self, entry: Entry) -> Truth:
         """Whether the law has the block that an entry describes."""
@@ -142,25 +179,24 @@ class Listing:
         return listing
 
     def _starts_a_block(self, page: Number) -> Truth:
-        starts = in_range(self.state, page) & is_aligned(page, self.state.order_at(page))
-        return starts | (page == 1 << self.state.depth)
+        starts = implies(self.state.is_page(page), is_aligned(page, self.state.order_at(page)))
+        return starts & (page <= 1 << self.state.depth)
 
 
 @proved(
     "blocks.refines", "refinement", "the code of blocks lists every block once, in address order, and changes nothing"
 )
 def blocks_refines(run: Run) -> None:
-    # Every page is in a block, so the way out of `_free_order` that finds none cannot be taken here, but in `reserve`.
-    run.exits.elsewhere.add("Buddy._free_order")
     buddy, state = unknown_code(run)
-    loop, before = Listing(state), contents(buddy)
+    loop, before = Listing(run, state), contents(buddy)
 
     def covers_the_page(order: Number, block: Number) -> Truth:
         return block == loop.page >> order
 
     cut(run, buddy, "_list", lambda listing, page: loop)
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, covers_the_page, order))
-    loop.assert_complete(run, run.call(buddy.blocks), 1 << state.depth)
+    listed = run.call(buddy.blocks)
+    loop.assert_complete(run, listed, 1 << state.depth)
     assert_unchanged(run, buddy, before)
 
 

@@ -17,7 +17,6 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import blocks
-from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Number, Operation, Truth, implies, neg
 
 
@@ -35,7 +34,9 @@ class Page:
 
 def page_in(state: blocks.Blocks, page: Number) -> Page:
     """The page as it is in this state."""
-    return Page(law.page_is_free(state, page), law.page_is_allocated(state, page), law.page_is_held(state, page))
+    return Page(
+        blocks.page_is_free(state, page), blocks.page_is_allocated(state, page), blocks.page_is_held(state, page)
+    )
 
 
 def unknown_page(run: Run) -> Page:
@@ -82,7 +83,7 @@ def step(operation: Operation, moves: Moves, order: Callable[..., Number]) -> Ob
         page, in_block = run.point("page"), values.get("page", before.held_page)
         block = blocks.same_block(order(before, **values), page, in_block)
         run.suppose(blocks.in_range(before, page))
-        in_its_block = implies(law.page_is_held(before, page), before.order_at(page) == before.held_order)
+        in_its_block = implies(blocks.page_is_held(before, page), before.order_at(page) == before.held_order)
         run.assert_and_assume("a page that is held lies in the held block", in_its_block)
         run.assert_goal("the page moves as it should", moves(page_in(before, page), page_in(after, page), block))
 

@@ -34,10 +34,13 @@ NOT_KEPT = ("in_use", "next_free", "free_below")  # by the reference
 
 
 class Members:
-    """Stands in for a set of places, as `set.….refines` show it to be: of each place, the next that is not in it."""
+    """Stands in for a set of places, as `set.….refines` show it to be: of each place, the next that is not in it.
 
-    def __init__(self, run: Run, places: Number, next_out: Function) -> None:
-        self.run, self.places, self.next_out = run, places, next_out
+    parameter: what the places are.
+    """
+
+    def __init__(self, run: Run, places: Number, next_out: Function, parameter: str = "place") -> None:
+        self.run, self.places, self.next_out, self.parameter = run, places, next_out, parameter
         self.met: list[Number] = []  # places that could not be added, for the set had them
 
     def has(self, place: Number) -> Truth:
@@ -55,11 +58,11 @@ class Members:
 
         before = self.next_out
         if self.run.fork():
-            place = self.run.point("place")
+            place = self.run.point(self.parameter)
             self.run.suppose(among(place), place < before(place))
             self.met.append(place)
             return False
-        self.run.assume_for_all(("place",), lambda place: implies(among(place), before(place) == place))
+        self.run.assume_for_all((self.parameter,), lambda place: implies(among(place), before(place) == place))
         self.next_out = next_after_adding(before, first, last)
         return True
 
@@ -78,11 +81,11 @@ class Members:
             return asked & limited & (place + count <= next_out(place))
 
         if self.run.fork():
-            found = self.run.point("place")
+            found = self.run.point(self.parameter)
             self.run.suppose(fits(found))
-            self.run.assume_for_all(("place",), lambda place: implies(fits(place), found <= place))
+            self.run.assume_for_all((self.parameter,), lambda place: implies(fits(place), found <= place))
             return found
-        self.run.assume_for_all(("place",), lambda place: neg(fits(place)))
+        self.run.assume_for_all((self.parameter,), lambda place: neg(fits(place)))
         return None
 
 

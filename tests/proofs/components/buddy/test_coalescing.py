@@ -53,7 +53,7 @@ def test_the_law_starts_as_the_reference(depth: int, highest: int) -> None:
     for order in range(depth + 1):
         for block in range(-1, (1 << depth - order) + 1):
             assert state.is_free(order, block) == start.is_free(order, block)
-    assert all(law.page_is_free(start, page) for page in range(1 << depth))
+    assert all(blocks.page_is_free(start, page) for page in range(1 << depth))
 
 
 def test_the_largest_blocks_do_not_merge() -> None:
