@@ -150,14 +150,16 @@ SCOPES: Mapping[str, Scope] = {
         },
     ),
     "buddy": Scope(
-        "ranges of 1, 2 and 4 pages, of any largest order, only the block at page 0 fixed, arguments past either end; "
-        "up to three spaces",
+        "ranges of 1, 2 and 4 pages, whole and with holes, of any largest order, only the block at page 0 fixed, "
+        "arguments past either end; up to three spaces",
         {
             "depth": (0, 1, 2),
             "highest": (None, 0, 1),
             "whole": (True, False),
             "page": range(-1, 5),
             "pages": range(6),
+            "Buddy.add.page": (-1, 0, 1, 2, 4),
+            "Buddy.add.pages": (0, 1, 3, 5),
             "order_for.pages": range(-2, 18),
             "kernel_depth": (0,),
             "process_depth": (1,),
@@ -170,6 +172,8 @@ SCOPES: Mapping[str, Scope] = {
             "process": (1, 2),
             "Buddy.fix.page": (0,),
             "Buddy.fix.pages": (1, 2),
+            "Buddy.add.page": (0, 1, 2),
+            "Buddy.add.pages": (1,),
             "Spaces.__init__.kernel_depth": (0,),
             "Spaces.__init__.process_depth": (1,),
         },

@@ -80,7 +80,8 @@ def and_fixed(state: blocks_law.Blocks, pages: int, page: int, order: int) -> bl
 
 def page_by_page(state: blocks_law.Blocks, page: int, pages: int) -> blocks_law.Blocks:
     """The state after each page of a stretch was added as a block of its own."""
-    domain = buddy_domain(int(state.depth))
+    assert isinstance(state.depth, int)
+    domain = buddy_domain(state.depth)
     for each in range(page, page + pages):
         (values,) = choices(added_blocks.add_block, state, {"page": each, "order": 0}, domain)
         state = settled(added_blocks.add_block(state, *(values[point] for point in added_blocks.add_block.points)))

@@ -296,7 +296,7 @@ def free_refines(run: Run) -> None:
         assert freed.released is not None, "nothing was freed"
         start, first, merged = freed.released
         run.assert_goal("the block is the one that was named", (first == page) & (start == order))
-        values = {"pages": pages, "page": page, "order": order, "merged": merged}
+        values: dict[str, Number] = {"pages": pages, "page": page, "order": order, "merged": merged}
         run.assert_goal("the law allows it", law.free.allows(state, level=run.point("level"), **values))
         is_the_laws(run, buddy, law.free(state, *values.values()))
         return

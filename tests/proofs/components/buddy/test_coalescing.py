@@ -10,7 +10,6 @@ import pytest
 from memoracle.impl.buddy import Buddy
 from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.spec import blocks
-from memoracle.spec import buddy as law
 
 SIZES = [(depth, highest) for depth in range(6) for highest in range(depth + 1)]
 
