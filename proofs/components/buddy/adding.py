@@ -2,8 +2,7 @@
 
 That adding a block is a run of steps, and so keeps the invariants, is the same induction as for freeing one. The code
 adds a stretch block by block: its loop is cut at its invariant, which says of every page how it is, and not which
-blocks there are. Which these are follows: in two states in which the same pages are free and the same blocks allocated,
-the same blocks are free (`one_way_to_be_merged`).
+blocks are free. That follows (`free-pages-say-which-blocks-are-free`, in `coalescing.py`).
 """
 
 from __future__ import annotations
@@ -231,7 +230,7 @@ def add_refines(run: Run) -> None:
         points: dict[str, Number] = {"page": page, "pages": pages, "each": each}
         return any_of(neg(clause(state, *(points[point] for point in clause.points))) for clause in law.ADD)
 
-    if run.call(lambda: bool(buddy.add(page, pages))):
+    if run.answers(buddy.add, page, pages):
         run.assert_goal("the law allows it", neg(broken(run.point("each"))))
         run.assert_goal("the whole stretch is added", loop.page == loop.last)
         is_the_laws(run, buddy, loop.state)

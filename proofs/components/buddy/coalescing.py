@@ -1,14 +1,18 @@
 """Proof that full coalescing loses nothing: where every page of an aligned block is free, it lies in one free block.
 
-So an allocation fails if and only if no aligned run of free pages is large enough. (That what is allocated was free is
-`allocate.moves-its-pages`.) It is an induction over the order of the block: `.begins` is its base, one page. `.goes-on`
-is its step: where each half of a block lies in a free block, the whole lies in one. The solver proves base and step;
-that these make an induction is no question to it. `.ends` is what follows for a block of any order.
+It holds with holes, too: a page that is free exists. So an allocation fails if and only if no aligned run of free pages
+is large enough. (That what is allocated was free is `allocate.moves-its-pages`.) It is an induction over the order of
+the block: `.begins` is its base, one page. `.goes-on` is its step: where each half of a block lies in a free block, the
+whole lies in one. The solver proves base and step; that these make an induction is no question to it. `.ends` is what
+follows for a block of any order, and `free-pages-say-which-blocks-are-free` for two states in which the same pages are
+free.
 """
 
 from __future__ import annotations
 
-from memoracle.proofs.components.buddy.law import lawful, proved
+from dataclasses import replace
+
+from memoracle.proofs.components.buddy.law import ORDER, lawful, proved
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.spec import blocks
 from memoracle.spec import buddy as law
@@ -64,4 +68,30 @@ def free_runs_end(run: Run) -> None:
     run.assert_goal("the run may be allocated", law.allocate.allows(state, pages=pages, page=page, order=order))
 
 
-RUNS = (free_runs_begin, free_runs_go_on, free_runs_end)
+@proved(
+    "free-pages-say-which-blocks-are-free",
+    "theorem",
+    "in two states in which the same pages are free, the same blocks are free",
+)
+def same_pages_same_blocks(run: Run) -> None:
+    state, page, order = any_run(run)
+    other = replace(
+        state,
+        is_page=run.relation("is_page_there", "page"),
+        is_free=run.relation("is_free_there", "order", "block"),
+        is_allocated=run.relation("is_allocated_there", "order", "block"),
+        is_fixed=run.relation("is_fixed_there", "page"),
+        order_at=run.function("order_there", "page", high=ORDER.highest, gives="order"),
+    )
+    run.assume_all(blocks.INVARIANTS, other)
+    run.assume_for_all(("page",), lambda each: blocks.page_is_free(state, each) == blocks.page_is_free(other, each))
+    run.suppose(state.is_free(order, page >> order))
+    whole = other.order_at(page)
+    for there, size in ((other, order), (state, whole)):
+        each = run.point("page")
+        run.assert_goal("every page is free there", law.pages_of_the_block_are_free(there, page, size, each))
+        run.suppose(law.block_is_free(there, page, size))  # what the induction shows
+    run.assert_goal("the block is free there", other.is_free(order, page >> order))
+
+
+RUNS = (free_runs_begin, free_runs_go_on, free_runs_end, same_pages_same_blocks)
