@@ -32,6 +32,7 @@ SORTS = {
     "other": ORDER,
     "pages": Sort("size"),
     "place": Sort("place", 1 << DEEPEST),
+    "place_after": Sort("place_after"),  # where a block of a list ends
     "process": Sort("process"),
     "space": Sort("space"),
 }

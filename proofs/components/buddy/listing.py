@@ -73,16 +73,15 @@ class Listing:
     def __init__(self, run: Run, buddy: SymbolicBuddy, state: Blocks) -> None:
         self.buddy, self.state = buddy, state
         self.place_of: Function = lambda page: 0
-        self.next_page: Function = run.function("next_page", "page", gives="page")
-        run.assume_for_all(("page",), self._is_next)
-        run.assume_for_all(("page", "each"), self._is_before_the_next)
+        self.next_page: Function = run.function("next_page", "place_after")
 
-    def _is_next(self, page: Number) -> Truth:
+    def _knows_next(self, run: Run, page: Number, *others: Number) -> None:
+        """Takes as given what `next_page` is, of this page and as far as it concerns these."""
         there, end = self.next_page(page), 1 << self.state.depth
-        return implies(page <= end, (page <= there) & (there <= end) & (self.state.is_page(there) | (there == end)))
-
-    def _is_before_the_next(self, page: Number, each: Number) -> Truth:
-        return implies((page <= each) & (each < self.next_page(page)), neg(self.state.is_page(each)))
+        is_one = (page <= there) & (there <= end) & (self.state.is_page(there) | (there == end))
+        run.suppose(implies(page <= end, is_one))
+        for each in others:
+            run.suppose(implies((page <= each) & (each < there), neg(self.state.is_page(each))))
 
     def on_entry(self, run: Run, arguments: tuple[Listed, Number]) -> Measure:
         self.listing, self.page = arguments
@@ -104,7 +103,6 @@ class Listing:
         )
         known = self.as_block_list(self.havocked)  # which does not change when entries are appended
         run.suppose(self._starts_a_block(page), length <= page)
-        run.touch(("page", "each"), (page, page))
         run.suppose(self._begins(known, page))
         run.assume_for_all(("place",), lambda place: self.in_order(known, page, place))
         run.assume_for_all(("page",), lambda each: self.has(known, page, each))
@@ -116,8 +114,8 @@ class Listing:
     def on_back_edge(self, run: Run, result: Number) -> Measure:
         length, page, place_of = self.length_before, self.page, self.place_of
         self.place_of = lambda each: when(page <= each, length, place_of(each))
-        for pair in ((page, page), (page, result), (result, result)):
-            run.touch(("page", "each"), pair)
+        self._knows_next(run, page, page, result)
+        self._knows_next(run, result, result)
         if self.as_block_list(self.listing).length is length:
             self._skips_a_hole(run, page, result)
         else:
@@ -130,7 +128,12 @@ class Listing:
         run.touch(("page",), (before,))
         is_first = implies(self.state.is_page(page), page >> own << own == page)
         run.assert_and_assume("a page that exists is the first of its block", is_first)
-        run.assert_and_assume("there is a hole", neg(self.state.is_page(page)) & (page < result))
+        block = page >> own
+        for says, found in (("allocated", self.state.is_allocated), ("free", self.state.is_free)):
+            run.assert_and_assume(f"no {says} block has it", implies(self.state.is_page(page), neg(found(own, block))))
+        run.assert_and_assume("there is a hole", neg(self.state.is_page(page)))
+        run.assert_and_assume("the next is another", result != page)
+        run.assert_and_assume("the next is behind it", page <= result)
         run.assert_and_assume("the page before the next does not exist", neg(self.state.is_page(before)))
         run.assert_and_assume("the next is the first that exists", result == self.next_page(page))
         in_block = implies(neg(is_aligned(result, order)), same_block(order, before, result))
