@@ -219,6 +219,8 @@ class Listing:
     "blocks.refines", "refinement", "the code of blocks lists every block once, in address order, and changes nothing"
 )
 def blocks_refines(run: Run) -> None:
+    # Its ways out lie within a turn of the loop, with which a run ends: they are reached to the end in `reserve`.
+    run.exits.elsewhere.add("Buddy._free_order")
     buddy, state = unknown_code(run, MATTERS)
     loop, before = Listing(run, buddy, state), contents(buddy)
 
