@@ -26,6 +26,11 @@ from memoracle.proofs.symbolic.z3_terms import identity
 
 TOGETHER = 30_000_000  # the solver's budget for a goal, all hypotheses tracked
 APART = 400_000_000  # given a core
+RISING = (
+    10_000_000,
+    60_000_000,
+    APART,
+)  # tried in turn, each for every way: what is dear in one way may be cheap in another
 ALL = 60_000_000  # for all goals of a path, clauses by and by
 CHEAP = 1_000_000  # for all goals of a path, given a core: asked apart, they cost as much to put as to answer
 QUICK = 0.035  # seconds of a processor, for which no other way is tried
@@ -101,15 +106,16 @@ def _cheapest(
     shifts = SHIFTS_UNKNOWN if shift_lemmas.may_be_used(obligation.name) else ()
     for needed in [every] if core is None else [core, every]:
         conditions = _conditions(run, goal, [hypotheses[place] for place in needed])
-        answers: list[tuple[float, Group]] = []
-        for way in (Way.GOALS_APART, *shifts, Way.EQUATIONS_SOLVED, Way.OF_BITS, Way.AT_ONCE):
-            found = _asked(obligation, run, Group([goal], needed, way, conditions), hypotheses, APART)
-            if found is not None:
-                answers.append(found)
-                if found[0] <= QUICK:
-                    break
-        if answers:
-            return min(answers, key=lambda each: each[0] * (1 if each[1].way is Way.GOALS_APART else ALONE))[1]
+        for budget in RISING:
+            answers: list[tuple[float, Group]] = []
+            for way in (Way.GOALS_APART, *shifts, Way.EQUATIONS_SOLVED, Way.OF_BITS, Way.AT_ONCE):
+                found = _asked(obligation, run, Group([goal], needed, way, conditions), hypotheses, budget)
+                if found is not None:
+                    answers.append(found)
+                    if found[0] <= QUICK:
+                        break
+            if answers:
+                return min(answers, key=lambda each: each[0] * (1 if each[1].way is Way.GOALS_APART else ALONE))[1]
     return None
 
 

@@ -22,22 +22,19 @@ class BlockMap(PlaceMap):
         """The set is empty. highest: the order of the largest block."""
         super().__init__(places)
         depth = (places - 1).bit_length()
-        self.buddy = Buddy(depth, None if highest is None else min(highest, depth))
+        self.buddy = Buddy(depth, None if highest is None else min(highest, depth), whole=False)
         self.buddy.free_blocks = [Lowest(blocks) for blocks in self.buddy.free_blocks]
-        self._take(0, 1 << self.buddy.depth)
 
     def add(self, first: int, last: int) -> bool:
         """Adds places; False if there are none, one is in the set, or one does not lie among all places."""
         if not super().add(first, last):
             return False
-        buddy = self.buddy
         while first < last:
-            order = next(n for n in range(buddy.highest + 1) if buddy.size(first >> n << n) == 1 << n)
-            block, end = first >> order << order, (first >> order) + 1 << order
-            buddy.free(block, 1 << order)
-            self._take(block, first)
-            self._take(min(end, last), end)
-            first = end
+            first = (
+                self._give_back(first, last)
+                if self.buddy.existing.covers(first, first + 1)
+                else self._turn_up(first, last)
+            )
         return True
 
     def remove(self, first: int, last: int) -> bool:
@@ -61,6 +58,23 @@ class BlockMap(PlaceMap):
         if not isinstance(self.buddy.free_blocks[0], SortedSet):
             self.buddy.free_blocks = [SortedSet(blocks) for blocks in self.buddy.free_blocks]
         return self.buddy.free_blocks
+
+    def _turn_up(self, first: int, last: int) -> int:
+        """Adds the places from this one on that did not exist, up to the other; returns the one after them."""
+        following = self.buddy.existing.find(1, 1, first, last)
+        end = last if following is None else following
+        self.buddy.add(first, end - first)
+        return end
+
+    def _give_back(self, first: int, last: int) -> int:
+        """Frees what lies between these places of the block of the first one; returns the place after the block."""
+        buddy = self.buddy
+        order = next(n for n in range(buddy.highest + 1) if buddy.size(first >> n << n) == 1 << n)
+        block, end = first >> order << order, (first >> order) + 1 << order
+        buddy.free(block, 1 << order)
+        self._take(block, first)
+        self._take(min(end, last), end)
+        return end
 
     def _take(self, first: int, last: int) -> None:
         largest = 1 << self.buddy.highest
