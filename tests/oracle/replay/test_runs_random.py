@@ -10,6 +10,7 @@ import pytest
 from msgspec.json import encode
 
 from memoracle.diagnostics.levels import Rules
+from memoracle.impl.buddy import Buddy
 from memoracle.impl.runs import Runs
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.geometry import geometry_from
@@ -126,6 +127,74 @@ class Blocks(Recorder):
     def is_whole(self, size: int, first: int, free: set[tuple[int, int]]) -> bool:
         """Whether a block is part of no larger free block."""
         return not any(other <= first < other + more for more, other in free if more > size)
+
+
+class Reference(Recorder):
+    """A kernel whose frames are the pages of the reference's buddy system, which has holes."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed, "buddy", "whole")
+        self.buddy = Buddy((FRAMES - 1).bit_length(), 3, whole=False)
+        for first in range(FRAMES):
+            if self.runs.is_free(first):
+                assert self.buddy.add(first, 1)
+
+    def allocate(self) -> Event:
+        count = self.chance.randint(0, 9)
+        event, first = {"op": "frame.allocate", "count": count}, self.buddy.allocate(count)
+        if first is None:
+            return event | {"error": "none"}
+        self._give(first, 1 << (count - 1).bit_length())
+        return event | {"result": first * PAGE}
+
+    def reserve(self) -> Event:
+        first, count = self.chance.randrange(FRAMES), self.chance.choice([1, 2, 4])
+        first -= first % count
+        event = {"op": "frame.reserve", "address": first * PAGE, "count": count}
+        if not self.buddy.reserve(first, count):
+            return event | {"error": "refused"}
+        self._give(first, count)
+        return event
+
+    def free(self) -> Event:
+        first, count = self.chance.randrange(-1, FRAMES + 1), self.chance.randint(0, 4)
+        if self.given and self.chance.random() < 0.8:
+            first, count = self.chance.choice([*self.given.items()])
+        event = {"op": "frame.free", "address": first * PAGE, "count": count}
+        if not self.buddy.free(first, count):
+            return event | {"error": "refused"}
+        assert self.runs.free(first, self.given.pop(first))
+        return event
+
+    def add(self) -> Event:
+        first, count = self.later.pop() if self.later and self.chance.random() < 0.5 else (8, 2)
+        event = {"op": "memory.add", "start": first * PAGE, "length": count * PAGE}
+        if not self.buddy.add(first, count):
+            return event | {"error": "exists"}
+        assert self.runs.add(first, count)
+        return event
+
+    def _give(self, first: int, count: int) -> None:
+        """Notes what was handed out; that it was free, each frame apart, is asked of the runs."""
+        assert self.runs.reserve(first, count)
+        self.given[first] = count
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_references_buddy_system_with_holes_conforms_at_exact(seed: int) -> None:
+    events = list(Reference(seed).trace(200))
+    for level in ("safe", "legal", "exact"):
+        assert diverging(events, machine("buddy", "whole"), level) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_another_block_than_the_references_does_not(seed: int) -> None:
+    events = list(Reference(seed).trace(60))
+    given = [place for place, event in enumerate(events) if event["op"] == "frame.allocate" and "result" in event]
+    assert given
+    for place in given:
+        other = events[place] | {"result": (events[place]["result"] + 16 * PAGE) % (FRAMES * PAGE)}
+        assert diverging([*events[:place], other], machine("buddy", "whole"), "exact") == [place + 2]
 
 
 @pytest.mark.parametrize("seed", range(12))
