@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from memoracle.spec.blocks import Blocks, holds_nothing, page_is_free, release, same_block
 from memoracle.spec.buddy import (
     block_is_aligned,
-    block_is_no_larger,
     block_lies_in_range,
     joined,
     merges_free_buddies,
@@ -35,7 +34,6 @@ def block_is_missing(s: Blocks, page: Number, order: Number, each: Number) -> Tr
     guard=[
         holds_nothing,
         block_lies_in_range,
-        block_is_no_larger,
         block_is_aligned,
         block_is_missing,
         merges_free_buddies,

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import z3
 
@@ -106,14 +107,21 @@ def _settle(
         return "vacuous", "no path claims anything"
     shown = Shown()
     proofs: list[Proof] = []
-    for run in runs:
-        if run.goals:
-            answer, used = _fails(obligation, run, shown, use_cache)
-            answers.append(answer)
-            if answer.verdict != "unsat":
-                return "refuted" if answer.verdict == "sat" else "unknown", _describe(run, answer)
-            proofs.append(Proof(run, used))
+    for run in sorted((run for run in runs if run.goals), key=partial(_difficulty, obligation)):
+        answer, used = _fails(obligation, run, shown, use_cache)
+        answers.append(answer)
+        if answer.verdict != "unsat":
+            return "refuted" if answer.verdict == "sat" else "unknown", _describe(run, answer)
+        proofs.append(Proof(run, used))
     return reach.missed(obligation, runs, proofs, use_cache) or ("proved", None)
+
+
+def _difficulty(obligation: Obligation, run: Run) -> int:
+    """In which order runs are settled: those with fitting hints first, then by their hypotheses, so that the solver
+    finds soon how one fails.
+    """
+    hypotheses = len(run.hypotheses(obligation.rounds))
+    return hypotheses if unsat_cores.noted(obligation.name, run, hypotheses) is None else -1
 
 
 def _result(
