@@ -164,7 +164,7 @@ class Buddy:
         if order is None:
             order = self._free_order(page, 0)
         if order is None:
-            following = self.existing.find(1, 1, page, 1 << self.depth)
+            following = self.existing.find(1, 1, page + 1, 1 << self.depth)
             return 1 << self.depth if following is None else following
         listing.append((page, 1 << order, allocated))
         return page + (1 << order)

@@ -50,8 +50,8 @@ def test_the_reference_conforms(component: str) -> None:
 
 def test_the_runs_reach_every_state() -> None:
     assert small_runs.outcome("buddy", "depth-3").states == 677
-    whole = (3, 11, 123)  # b(d) = b(d-1)^2 + 2: with fixed blocks
-    split = (3**2, 11**2, 3**4)  # of two pages, and of four: into halves, and into single pages
+    whole = (4, 18, 326)  # b(d) = b(d-1)^2 + 2: a page is missing, free, allocated or fixed
+    split = (4**2, 18**2, 4**4)  # of two pages, and of four: into halves, and into single pages
     assert small_runs.outcome("buddy", "small-ranges").states == sum(whole) + sum(split)
     assert small_runs.outcome("buddy", "spaces").states == 5 * (1 + 5) ** 2  # a process may be absent
 
