@@ -226,7 +226,7 @@ def test_run_gives_a_result_for_each_function_in_order(package: str, tmp_path: P
 def test_the_scope_has_every_state_of_the_buddy_system() -> None:
     states = [pickle.loads(state.image) for state in states_of(buddy, buddy.Buddy)]
     counts = Counter(state.depth for state in states if not state.fixed)
-    # With pages that may be missing, of each of the largest blocks: h(0) = 3, h(d) = h(d-1)^2 + 1. Without: OEIS A003095.
+    # Of each of the largest blocks, pages that may be missing: h(0) = 3, h(d) = h(d-1)^2 + 1. Without: OEIS A003095.
     holes = {0: 3, 1: 10 + 3**2, 2: (10 + 10 + 3**2) * 3}  # of four pages, the last is not added
     assert counts == {0: holes[0], 1: holes[1], 2: holes[2] + 26 + 5**2 + 2**4}
 
