@@ -119,6 +119,7 @@ def reserve_allocates_each(run: Run) -> None:
     run.assume((first <= frame) & (frame < last))
     so_far = law.reserved(state, first, frame)
     run.assert_goal("the next frame may be allocated", law.allocate.allows(so_far, frame=frame))
+    law_obligations.same_state(run, LAW, law.reserve(state, first, last), law.reserved(state, first, last))
 
 
 @proved("trusting.keeps-counting", "invariant", "also a free that is not checked counts right", integers=True)
