@@ -11,7 +11,7 @@ from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, OfUnknownProc
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.address_space import AddressSpace, Owned
 from memoracle.replay.linked_doubts import WHOLE
-from memoracle.replay.ways import PlainHandlers
+from memoracle.replay.ways import Plain, PlainHandlers
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
@@ -52,9 +52,22 @@ class ProcessRanges(ABC, Generic[S]):
             events.RangeFree: self.free,
         }
 
-    @abstractmethod
     def plain(self) -> PlainHandlers:
-        """What replays most of these operations, at less cost."""
+        """What replays most of these operations, at less cost; at exact the reference has a choice."""
+        if self.exact:
+            return {}
+        return {
+            events.RangeAllocate: Plain(self.allocate_any, ("process", "pages", "result")),
+            events.RangeFree: Plain(self.free_whole, ("process", "address", "pages")),
+        }
+
+    @abstractmethod
+    def allocate_any(self, event: events.RangeAllocate, line: int) -> Finding | None:
+        """Replays a `range.allocate` that names a process, pages and a result, and nothing else."""
+
+    @abstractmethod
+    def free_whole(self, event: events.RangeFree, line: int) -> Finding | None:
+        """Replays a `range.free` that names a process, an address and pages, and nothing else."""
 
     @abstractmethod
     def misuses(self) -> Misuses:

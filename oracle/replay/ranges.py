@@ -26,7 +26,6 @@ from memoracle.replay.min_heap_set import Lowest
 from memoracle.replay.partial_state import Holdings
 from memoracle.replay.process_ranges import ProcessRanges, RangeEvent
 from memoracle.replay.space import Space
-from memoracle.replay.ways import Plain, PlainHandlers
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
@@ -58,15 +57,6 @@ class RangeReplay(ProcessRanges[Space]):
             events.RangeFree: lambda event, line: self.violated(
                 law.free, event, number(event.address), number(event.pages)
             ),
-        }
-
-    def plain(self) -> PlainHandlers:
-        """What replays most of these operations, at less cost; at exact the reference has a choice."""
-        if self.exact:
-            return {}
-        return {
-            events.RangeAllocate: Plain(self.allocate_any, ("process", "pages", "result")),
-            events.RangeFree: Plain(self.free_block, ("process", "address", "pages")),
         }
 
     def violated_by_allocate(self, event: events.RangeAllocate, line: int) -> Clause | None:
@@ -248,7 +238,7 @@ class RangeReplay(ProcessRanges[Space]):
             return self.reserve(event, line)
         return self.taken_wrongly(law.reserve, space, self.asked(space, address, pages))
 
-    def free_block(self, event: events.RangeFree, line: int) -> Finding | None:
+    def free_whole(self, event: events.RangeFree, line: int) -> Finding | None:
         """A free that succeeded."""
         space = self.known.get(event.process)
         if space is not None and not space.shared.owed:

@@ -21,7 +21,6 @@ from memoracle.replay.run_limits import NONE, RunLimits, limits_of
 from memoracle.replay.run_pages import RunPages
 from memoracle.replay.run_space import RunSpace
 from memoracle.replay.run_words import RunRequest
-from memoracle.replay.ways import Plain, PlainHandlers
 from memoracle.spec import addresses, given_runs, manager_ranges
 from memoracle.spec import runs as law
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
@@ -49,15 +48,6 @@ class RunReplay(ProcessRanges[RunSpace]):
             events.RangeAllocate: self.violated_by_allocate,
             events.RangeReserve: self.violated_by_reserve,
             events.RangeFree: self.violated_by_free,
-        }
-
-    def plain(self) -> PlainHandlers:
-        """What replays most of these operations, at less cost; at exact the reference has a choice."""
-        if self.exact:
-            return {}
-        return {
-            events.RangeAllocate: Plain(self.allocate_any, ("process", "pages", "result")),
-            events.RangeFree: Plain(self.free_run, ("process", "address", "pages")),
         }
 
     def laid_out(self, process: int) -> RunSpace:
@@ -279,7 +269,7 @@ class RunReplay(ProcessRanges[RunSpace]):
                 clause = clause or of_kernel
         return clause
 
-    def free_run(self, event: events.RangeFree, line: int) -> Finding | None:
+    def free_whole(self, event: events.RangeFree, line: int) -> Finding | None:
         """A free that succeeded."""
         space = self.known.get(event.process)
         if space is not None and not space.doubted.stretches and not space.shared.owed:

@@ -82,15 +82,15 @@ class Built:
             let_go(REF, self.ast)
 
 
-class Truth(Built, z3.BoolRef):  # type: ignore[misc]
+class Truth(Built, z3.BoolRef):  # type: ignore[misc]  # z3 declares no types
     pass
 
 
-class Integer(Built, z3.ArithRef):  # type: ignore[misc]
+class Integer(Built, z3.ArithRef):  # type: ignore[misc]  # z3 declares no types
     pass
 
 
-class Vector(Built, z3.BitVecRef):  # type: ignore[misc]
+class Vector(Built, z3.BitVecRef):  # type: ignore[misc]  # z3 declares no types
     """width: how many bits it has."""
 
     def __init__(self, ast: z3.Ast, width: int) -> None:

@@ -8,9 +8,18 @@ blocks are free. That follows (`free-pages-say-which-blocks-are-free`, in `coale
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from memoracle.proofs.components.buddy.code import ReleaseStandIn, assert_free_blocks
-from memoracle.proofs.components.buddy.law import DEEPEST, LAW, ORDER, any_block, lawful, proved
+from memoracle.proofs.components.buddy.law import (
+    DEEPEST,
+    LAW,
+    ORDER,
+    any_block,
+    assert_merges_once_more,
+    lawful,
+    proved,
+)
 from memoracle.proofs.components.buddy.page_moves import (
     Page,
     after_step,
@@ -58,11 +67,7 @@ def add_begins(run: Run) -> None:
 @proved("add-block.goes-on", "invariant", "merging up to the next higher order is merging once more, of what is added")
 def add_goes_on(run: Run) -> None:
     state, page, order, merged = any_added(run)
-    held = run.point("order")
-    run.assume(order <= held, held < merged)
-    before = law.turned_up(state, page, order, held)
-    run.assert_goal("a block is merged", blocks.merge.allows(before))
-    law_obligations.same_state(run, LAW, blocks.merge(before), law.turned_up(state, page, order, held + 1))
+    assert_merges_once_more(run, partial(law.turned_up, state, page, order), order, merged)
 
 
 @proved("add-block.ends", "invariant", "the block that is added can be released once it was merged up to its order")

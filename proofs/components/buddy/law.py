@@ -9,7 +9,9 @@ the invariants alone; nothing else is assumed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.law_answers import any_state, one_answer
@@ -182,6 +184,20 @@ def any_free(run: Run) -> tuple[blocks.Blocks, Number, Number, Number]:
     return state, values["page"], values["order"], values["merged"]
 
 
+def assert_merges_once_more(
+    run: Run, merged_to: Callable[[Number], blocks.Blocks], order: Number, last: Number
+) -> None:
+    """Claims that where a block was merged to any order below the last, one more merge leads to the next higher one.
+
+    merged_to: the state in which it was merged to a held one of an order.  order: the one that it began with.
+    """
+    held = run.point("order")
+    run.assume(order <= held, held < last)
+    before = merged_to(held)
+    run.assert_goal("a block is merged", blocks.merge.allows(before))
+    law_obligations.same_state(run, LAW, blocks.merge(before), merged_to(held + 1))
+
+
 @proved("free.begins", "invariant", "before it is merged, the allocated block is picked up unchanged")
 def free_begins(run: Run) -> None:
     state, page, order, _ = any_free(run)
@@ -192,11 +208,7 @@ def free_begins(run: Run) -> None:
 @proved("free.goes-on", "invariant", "merging up to the next higher order is merging once more")
 def free_goes_on(run: Run) -> None:
     state, page, order, merged = any_free(run)
-    held = run.point("order")
-    run.assume(order <= held, held < merged)
-    before = law.merge_up(state, page, order, held)
-    run.assert_goal("a block is merged", blocks.merge.allows(before))
-    law_obligations.same_state(run, LAW, blocks.merge(before), law.merge_up(state, page, order, held + 1))
+    assert_merges_once_more(run, partial(law.merge_up, state, page, order), order, merged)
 
 
 @proved("free.ends", "invariant", "the block can be released once it was merged up to its order")
