@@ -111,10 +111,15 @@ class RunDoubts:
         return False
 
     def explains_passing_over(self, asked: Request, first: int) -> bool:
-        """Whether no lower run fits but what the implementation seems to take for allocated; from now on it is."""
+        """Whether no lower run fits but what the implementation seems to take for allocated; from now on it is.
+
+        A lower run may have frames of the one that was just taken.
+        """
         self.frames.spread()
-        doubts = self.frames.doubts
+        doubts, available = self.frames.doubts, self.runs.available
+        available.add(first, first + asked.wanted)
         lower = self.fits(asked, FEW + 1, first)
+        available.remove(first, first + asked.wanted)
         known = len(lower) <= max(0, -doubts.unnamed)
         if len(lower) <= FEW and len(lower) * asked.wanted <= MOST_DOUBTED:
             doubts.lose(frame for run in lower for frame in range(run, run + asked.wanted))

@@ -347,6 +347,15 @@ def test_a_choice_is_the_kernels_but_at_exact(check: Check) -> None:
     assert found["message"] == "frames 9 to 10 were allocated, but frames 4 to 5 are free and lower"
 
 
+def test_at_exact_the_lowest_run_may_overlap_the_one_given(check: Check) -> None:
+    events = [allocate(3, 5), allocate(1, 4)]
+    assert check(events, geometry=MACHINE).broken == []
+    report = check(events, "--level", "exact", "--keep-going", geometry=MACHINE)
+    assert report.broken == [(2, "frame.allocate.policy")]
+    found = report.document["divergences"][0]
+    assert found["message"] == "frames 5 to 7 were allocated, but frames 4 to 6 are free and lower"
+
+
 def test_a_divergence_says_what_was_asked_and_the_longest_free_run(check: Check) -> None:
     events = [reserve(6, 2), reserve(20, 12), allocate(13, 7)]
     found = check(events, geometry=MACHINE).document["divergences"][0]

@@ -227,6 +227,18 @@ def test_what_the_reference_does_conforms(seed: int, allocator: str, parts: str)
         assert diverging(events, machine(allocator, parts), level) == []
 
 
+@pytest.mark.parametrize("parts", ["partial", "whole"])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_higher_run_than_the_references_diverges_at_exact_alone(seed: int, parts: str) -> None:
+    events, stated = list(Recorder(seed, "runs", parts).trace(60)), machine("runs", parts)
+    for place, event in enumerate(events):
+        for step in (1, 2, 5):
+            if event["op"] == "frame.allocate" and "result" in event:
+                trace = [*events[:place], event | {"result": event["result"] + step * PAGE}]
+                given = diverging(trace, stated, "legal") == []
+                assert not given or diverging(trace, stated, "exact") == [place + 2]
+
+
 def changed(event: Event, chance: random.Random) -> Event | None:
     """The event with another answer; None if it has none that is surely wrong."""
     kind, answer = event["op"], event.get("result")
