@@ -231,7 +231,8 @@ class Check:
     def check_kmem(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
         outcome.level = self.level_of_kmem(path)
-        against = f" against the memory map of {shown(self.args.memory_map)}" if self.args.from_boot else ""
+        words = f" against the memory map of {shown(self.args.memory_map)}, in pages of 4 KiB"
+        against = words if self.args.from_boot else ""
         note(self.args, f"memoracle: {shown(path)} is a kmem log, checked at level {outcome.level}{against}")
         log, replay = KmemLog(path, lines), KmemReplay(path, self.memory_map, outcome.level)
         try:
@@ -257,7 +258,8 @@ class Check:
             words = "--from-boot is for one that begins with the machine"
             raise InputError(path, None, f"a kmem log starts mid-run: it can't be checked at level legal; {words}")
         if self.args.geometry is not None:
-            raise InputError(path, None, "a kmem log is of a machine of any size: --geometry is not for it")
+            words = "counts in pages of 4 KiB here" if self.args.from_boot else "is of a machine of any size"
+            raise InputError(path, None, f"a kmem log {words}: --geometry is not for it")
         if self.memory_map is not None and not self.args.from_boot:
             words = "--memory-map is not for it, but with --from-boot"
             raise InputError(path, None, f"a kmem log starts mid-run, on a machine of any size: {words}")

@@ -107,7 +107,8 @@ DIVERGES = {
 def test_conforms(from_boot: Answer, lines: list[str], level: str) -> None:
     found = from_boot(lines, "--level", level)
     assert (found.status, found.document["divergences"], found.document["level"]) == (0, [], level)
-    assert f"is a kmem log, checked at level {level} against the memory map of {MAP}\n" in found.errors
+    against = f"against the memory map of {MAP}, in pages of 4 KiB"
+    assert f"is a kmem log, checked at level {level} {against}\n" in found.errors
 
 
 @pytest.mark.parametrize(("lines", "clause", "message"), DIVERGES.values(), ids=DIVERGES.keys())
@@ -227,7 +228,7 @@ def test_it_is_for_kmem_logs(from_boot: Answer, lines: list[str], words: str) ->
 def test_exact_and_geometry_are_refused(from_boot: Answer) -> None:
     for options, words in (
         (("--level", "exact"), "it can't be checked at level exact, since which block a kernel picks depends on"),
-        (("--geometry", "x64-4k"), "a kmem log is of a machine of any size: --geometry is not for it"),
+        (("--geometry", "x64-4k"), "a kmem log counts in pages of 4 KiB here: --geometry is not for it"),
     ):
         found = from_boot([alloc(16)], *options)
         assert (found.status, found.document["verdict"]) == (2, "unknown")
