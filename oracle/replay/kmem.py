@@ -67,10 +67,9 @@ class KmemReplay:
                 yield Divergence(self.path, event.line, {"op": op, "pfn": event.pfn, "order": event.order}, finding)
 
     def replay(self, event: KmemEvent) -> Finding | None:
-        kind, first, order, _, line = event
-        frames, count = self.frames, 1 << order
-        frames.seen.line = line
-        if kind == ALLOC:
+        frames, first, count = self.frames, event.pfn, 1 << event.order
+        frames.seen.line = event.line
+        if event.kind == ALLOC:
             taken = not first & count - 1 and (frames.take_run(first, count) or self.take_unseen(first, count))
             return None if taken else self.handed_out_wrongly(event)
         if frames.free_run(first, count) or self.free_unseen(first, count):

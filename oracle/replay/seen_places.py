@@ -62,7 +62,7 @@ class Existing:
     def covers(self, first: int, last: int) -> bool:
         """Whether there are such places, and all of them are in the set."""
         row = self.rows.get(first)
-        return first < last <= row.end if row is not None and last <= row.end else self.seen.are(first, last)
+        return self.seen.are(first, last) if row is None or last > row.end else first < last
 
     def add(self, first: int, last: int) -> bool:
         """Adds places, which are not free yet; False if there are none, or one is in the set."""
@@ -96,20 +96,26 @@ class Free:
 
     def add(self, first: int, last: int) -> bool:
         """Adds places, all of which exist; False if there are none, or one is in the set."""
-        return self._become(first, last, True)
+        row = self.rows.get(first)
+        if row is None or row.end != last:
+            return self._become(first, last, True)
+        if row.free:
+            return False
+        row.free, row.line = True, self.seen.line
+        return True
 
     def remove(self, first: int, last: int) -> bool:
         """Removes places; False if there are none, or one is not in the set."""
-        return self._become(first, last, False)
+        row = self.rows.get(first)
+        if row is None or row.end != last:
+            return self._become(first, last, False)
+        if not row.free:
+            return False
+        row.free, row.line = False, self.seen.line
+        return True
 
     def _become(self, first: int, last: int, free: bool) -> bool:
-        """Whether all of these places were in the other state; then they are in this one now."""
-        row = self.rows.get(first)
-        if row is not None and row.end == last:
-            if row.free == free:
-                return False
-            row.free, row.line = free, self.seen.line
-            return True
+        """Whether all of these places were in the other state; then they are in this one now, and one row."""
         if not self.seen.are(first, last, not free):
             return False
         self.seen.join(first, last, free)

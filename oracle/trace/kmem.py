@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from memoracle.trace.inputs import InputError
 from memoracle.trace.kmem_lines import ALLOC, FREE, LOST, TwoEventsError, read_line
-from memoracle.trace.plain_kmem_lines import PLAIN
+from memoracle.trace.plain_kmem_lines import PLAIN, PLAIN_ORDERS
 from memoracle.trace.quoting import shortened
 
 FAMILY = re.compile(rb"(?:^|[\s:])(mm_page_\w+|mm_pagevec_free):(?:\s|$)")
@@ -39,7 +40,7 @@ LONGEST_NAME = 40  # characters of an event's
 PFN_BITS = 52  # of a 64-bit address in pages of 4 KiB
 
 
-class KmemEvent(NamedTuple):
+class KmemEvent(Struct, frozen=True, gc=False):
     """One allocation or free of 2^order pages of the kernel's base size, the first of them number pfn.
 
     A failed allocation has no pages: its pfn is 0.
@@ -72,14 +73,14 @@ class KmemLog:
 
     def __iter__(self) -> Iterator[KmemEvent]:
         """Raises InputError for a page event that cannot be read."""
-        has_begun, fits = False, PLAIN.fullmatch
+        has_begun, fits, orders = False, PLAIN.fullmatch, PLAIN_ORDERS
         for number, line in enumerate(self.lines, 1):
             plain = fits(line)
             if plain is not None:
                 has_begun = True
-                name, pfn, order = plain.groups()
-                page = int(pfn, 16) if pfn.startswith(b"0x") else int(pfn)
-                yield KmemEvent(ALLOC if name == b"alloc" else FREE, page, int(order), False, number)
+                name, hexadecimal, decimal, order = plain.groups()
+                page = int(decimal) if hexadecimal is None else int(hexadecimal, 16)
+                yield KmemEvent(ALLOC if name == b"alloc" else FREE, page, orders[order], False, number)
                 continue
             if BEGINS.match(line):
                 self.restarts += has_begun

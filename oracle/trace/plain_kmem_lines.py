@@ -13,6 +13,7 @@ import re
 PLAIN = re.compile(
     rb"\s*+[\w/.:<>+-]++ *+(?:\d+ ++)?+(?:\( *+[\d-]++\) ++)?+\[\d++\] ++(?:[\w.#]++ ++)?+\d++\.\d++: ++(?:kmem:)?+"
     rb"mm_page_(alloc|free): ++page=(?:0x)?+[0-9a-f]++ ++"
-    rb"pfn=(0x(?!0++ )[0-9a-f]{1,12}+|(?!0++ )\d{1,14}+) order=(1\d|\d)(?: migratetype=\d++)?+(?: nr_free=\d++)?+"
+    rb"pfn=(?!(?:0x)?0++ )(?:0x([0-9a-f]{1,12}+)|(\d{1,14}+)) order=(1\d|\d)(?: migratetype=\d++)?+(?: nr_free=\d++)?+"
     rb"(?: gfp_flags=[\w|]++)?+\s*+"
 )
+PLAIN_ORDERS = {b"%d" % order: order for order in range(20)}  # by what stands in such a line

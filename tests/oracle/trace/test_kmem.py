@@ -41,7 +41,7 @@ def read(*lines: str) -> list[KmemEvent]:
 def test_real_trace(name: str, events: int, last: tuple[str, int, int, bool, int]) -> None:
     log = KmemLog(name, open_lines(str(DATA / name)))
     found = list(log)
-    assert (len(found), found[-1]) == (events, last)
+    assert (len(found), found[-1]) == (events, KmemEvent(*last))
     assert [event.failed for event in found[:-1]] == [False] * (events - 1)
     assert looks_like_kmem(open_lines(str(DATA / name)))
 
