@@ -154,9 +154,12 @@ class Keys:
 
     @cached_property
     def frames_of_zones(self) -> dict[str, tuple[int, int]]:
-        """By a zone's name, its first frame, and the one after its last."""
-        shift = self.page_shift
-        return {zone.name: (zone.start >> shift, zone.start + zone.bytes >> shift) for zone in self.zones}
+        """By a zone's name, its first frame, and the one after its last, as far as the bitmap reaches."""
+        shift, most = self.page_shift, self.frames
+        return {
+            zone.name: (min(zone.start >> shift, most), min(zone.start + zone.bytes >> shift, most))
+            for zone in self.zones
+        }
 
     @cached_property
     def frees_whole_runs(self) -> bool:

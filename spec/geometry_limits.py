@@ -71,7 +71,8 @@ def refuse_impossible_frames(geometry: Keys) -> None:
     fault = f"{image} is not between 1 and the bitmap's {frames}"
     require(geometry.never_free is not None or 1 <= image <= frames, "kernel_image_frames", fault, "frames")
     for place, area in enumerate(geometry.never_free or ()):
-        refuse_impossible_area(f"never_free[{place}]", area, geometry)
+        refuse_impossible_area(f"never_free[{place}]", area, geometry.page_size)
+        refuse_unreached_area(f"never_free[{place}]", area, geometry)
     known = ", ".join(map(repr, FRAME_ALLOCATORS))
     allocator = shortened(geometry.frame_allocator)
     require(geometry.frame_allocator in FRAME_ALLOCATORS, "frame_allocator", f"{allocator} is not one of {known}")
@@ -107,7 +108,7 @@ def refuse_impossible_zones(geometry: Keys) -> None:
     """Zones have names of their own and no frame in common."""
     names = set[str]()
     for place, zone in enumerate(geometry.zones):
-        refuse_impossible_area(f"zones[{place}]", Area(zone.start, zone.bytes), geometry)
+        refuse_impossible_area(f"zones[{place}]", Area(zone.start, zone.bytes), geometry.page_size)
         require(zone.name != "", f"zones[{place}].name", "it is empty")
         require(zone.name not in names, f"zones[{place}].name", f"{shortened(zone.name)} is the name of another, too")
         names.add(zone.name)
@@ -117,17 +118,22 @@ def refuse_impossible_zones(geometry: Keys) -> None:
         require(apart, "zones", f"{shortened(one.name)} and {shortened(other.name)} have frames in common")
 
 
-def refuse_impossible_area(field: str, area: Area, geometry: Keys) -> None:
-    """An area of frames is whole pages that the bitmap reaches."""
-    size, reach = geometry.page_size, geometry.frames * geometry.page_size
+def refuse_impossible_area(field: str, area: Area, page_size: int) -> None:
+    """An area of frames is whole pages of 64-bit addresses."""
     for name, value in (("start", area.start), ("bytes", area.bytes)):
-        fault = f"{value:#x} is not a multiple of the page size, {size:#x}"
-        require(value % size == 0, f"{field}.{name}", fault, "page_size")
+        fault = f"{value:#x} is not a multiple of the page size, {page_size:#x}"
+        require(value % page_size == 0, f"{field}.{name}", fault, "page_size")
     require(area.bytes > 0, f"{field}.bytes", f"{area.bytes} is not positive")
-    fits = 0 <= area.start and area.start + area.bytes <= reach
     last = area.start + area.bytes - 1
+    fits = 0 <= area.start and last < ADDRESS_SPACE
+    require(fits, field, f"{area.start:#x} to {last:#x} is not within 64-bit addresses")
+
+
+def refuse_unreached_area(field: str, area: Area, geometry: Keys) -> None:
+    """The bitmap reaches all of an area: its frames exist."""
+    last, reach = area.start + area.bytes - 1, geometry.frames * geometry.page_size
     fault = f"{area.start:#x} to {last:#x} is not within the bitmap's {reach:#x} bytes"
-    require(fits, field, fault, "page_size", "frames")
+    require(last < reach, field, fault, "page_size", "frames")
 
 
 def refuse_impossible_ranges(geometry: Keys) -> None:

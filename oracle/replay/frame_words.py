@@ -106,7 +106,7 @@ class RunWords:
         inside = next((name for name, (start, end) in zones if frame is not None and start <= frame < end), None)
         wanted = () if asked is None else asked.zones or ()
         named = ", ".join(
-            f"{quoted(name)} ({start << shift:#x} to {(end << shift) - 1:#x})"
+            f"{quoted(name)} ({f'{start << shift:#x} to {(end << shift) - 1:#x}' if start < end else 'no frames'})"
             for name, (start, end) in zones
             if (start, end) in wanted
         )

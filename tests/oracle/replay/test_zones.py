@@ -178,6 +178,21 @@ def test_a_wrong_count_of_a_zone_is_named_once(check: Check) -> None:
     assert check(failed, geometry=RUNS).broken == [(2, "frame.free_count.must-succeed")]
 
 
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())
+def test_what_of_a_zone_lies_past_all_frames_does_not_exist(check: Check, machine: dict[str, Any]) -> None:
+    zones = [
+        *ZONES[:2],
+        {"name": "far", "start": 30 * PAGE, "bytes": 1 << 40},
+        {"name": "none", "start": 1 << 50, "bytes": PAGE},
+    ]
+    machine = machine | {"zones": zones}
+    events = [count("far", 2), allocate("far", 30), allocate("far", 31), allocate("far", None), count("none", 0)]
+    assert check([*events, allocate("none", None), allocate(["none", "dma"], 4)], geometry=machine).broken == []
+    report = check([allocate("none", 30)], geometry=machine)
+    assert report.broken == [(2, "runs.zone-is-named")]
+    assert "asked for: 'none' (no frames)" in report.document["divergences"][0]["message"]
+
+
 MALFORMED: list[tuple[dict[str, Any], list[Event], str]] = [
     (RUNS, [allocate("high", 4)], "zone: 'high' is none of this geometry's zones: 'dma', 'normal', 'node 1'"),
     (RUNS, [allocate(["dma", "high"], None)], "zone: 'high' is none"),
@@ -193,7 +208,7 @@ MALFORMED: list[tuple[dict[str, Any], list[Event], str]] = [
     (RUNS | {"zones": [{"start": 0, "bytes": PAGE}]}, [], "zones[0].name: missing"),
     (RUNS | {"zones": [{"name": "x", "start": 0}]}, [], "zones[0].bytes: missing"),
     (RUNS | {"zones": [ZONES[0] | {"start": 5}]}, [], "zones[0].start: 0x5 is not a multiple"),
-    (RUNS | {"zones": [ZONES[0] | {"bytes": 33 * PAGE}]}, [], "zones[0]: 0x0 to 0x20fff is not within"),
+    (RUNS | {"zones": [ZONES[0] | {"start": (1 << 64) - PAGE}]}, [], "zones[0]: 0xfffffffffffff000 to 0x10000000"),
     (RUNS | {"zones": [ZONES[0] | {"node": 1}]}, [], "zones[0].node: unknown key"),
     (RUNS | {"zones": {"dma": 0}}, [], "zones: a table is not a list"),
     (
