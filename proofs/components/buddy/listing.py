@@ -166,6 +166,7 @@ class Listing:
         """Claims that a list has the blocks up to a page, each once, in order."""
         listing = self.as_block_list(listed)
         place, other = run.point("place"), run.point("page")
+        self._knows_next(run, self.page, other)
         run.assert_goal("no more blocks are listed than there are pages", listing.length <= page)
         run.assert_goal("the list begins with the first block", self._begins(listing, page))
         # A turn touches the last two entries alone, so these are cases of their own.
