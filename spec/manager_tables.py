@@ -1,7 +1,8 @@
 """Page tables as a trace names their frames: which were taken for a page, and which are given back.
 
 Which of the tables on the way to a page has which frame is not told. But those that a mapping takes are the lowest on
-that way, as many as there are; so it is known of how many of them something is mapped by.
+that way, as many as there are; so it is known of how many of them something is mapped by. That the reference keeps this
+is proved of its page tables (`paging.given-back-tables.are-empty`).
 """
 
 from __future__ import annotations

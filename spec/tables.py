@@ -242,9 +242,24 @@ def no_table_outlives_its_process(s: Tables, table: Number) -> Truth:
     return implies(s.level(table) != 0, s.lives(s.owner(table)))
 
 
+def is_passed(s: Tables, process: Number, virtual: Number, table: Number) -> Truth:
+    """Whether the walk to an address passes through this frame: as the PML4, or as a table below it."""
+    passed: Truth = s.root(process) == table
+    for level in range(ROOT - 1, s.leaf - 1, -1):
+        value = entry_for(s, process, virtual, level + 1)
+        passed = passed | ((value != 0) & (s.reads.target(value) == table))
+    return passed
+
+
+@clause("no walk passes through a frame that is free, so nothing is mapped by a table that was given back")
+def free_frames_map_nothing(s: Tables, process: Number, virtual: Number, table: Number) -> Truth:
+    return implies(s.lives(process) & s.is_free(table), neg(is_passed(s, process, virtual, table)))
+
+
 THEOREMS = (
     walks_stay_in_place,
     walks_to_the_kernel_are_alike,
     tables_are_linked_once,
     no_table_outlives_its_process,
+    free_frames_map_nothing,
 )
