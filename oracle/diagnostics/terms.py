@@ -64,7 +64,7 @@ def terms_of(geometry: Geometry) -> Mapping[type, Terms]:
 
 
 def reported(of: Clause | Operation) -> list[str]:
-    """How what stands in the law of runs is told of traces; nothing of what stands elsewhere."""
+    """The words of traces for what stands in the law of runs; of what stands elsewhere there are none."""
     text = of.holds if isinstance(of, Clause) else of.effect
     if part_of(text) != RUNS:
         return []

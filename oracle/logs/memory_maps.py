@@ -28,7 +28,6 @@ from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
 MOST_SHAPES = 256
-LEAST = 3  # records that a map must have before a repetition of its first begins another
 NEAR = 10  # lines after a record: within so many, a line may be a damaged record of its map
 
 
@@ -245,7 +244,8 @@ class MapReader:
         """Whether a record is the first of another map.
 
         Where no heading says so, it is if it lies where the map before it began: maps are printed from the lowest
-        address on. A record may be printed twice.
+        address on. A record may be printed twice on end. What stands below a heading need not go upwards, so there the
+        record must have the first one's type.
         """
         if self.ended or self.maps[-1].label != entry.label or self.is_of_other_file(entry):
             return True
@@ -257,8 +257,12 @@ class MapReader:
         if record == records[-1] or not record.length:
             return False
         if record == records[0]:
-            return len(records) >= LEAST or not self.headed
-        return not self.headed and self.ascending and len(records) > 1 and record.start <= records[0].start
+            return True
+        if not self.ascending or len(records) == 1:
+            return False
+        if self.headed:
+            return (record.start, record.type) == (records[0].start, records[0].type)
+        return record.start <= records[0].start
 
     def is_of_other_file(self, entry: Entry) -> bool:
         """Whether a record is from another file than the last one.

@@ -20,7 +20,7 @@ from memoracle.trace.decoding import MalformedLine
 from memoracle.trace.events import number
 from memoracle.trace.quoting import quoted, shortened
 
-HUGE = 65  # an order of more frames than 64-bit addresses reach: no larger one is told apart
+HUGE = 65  # an order of more frames than 64-bit addresses reach: no larger one is kept apart
 MOST_KEPT = 1 << 10  # requests that name nothing but how many
 
 

@@ -124,7 +124,7 @@ class FrameUses:
             self.frames.release(frame, line)
 
     def put_wrongly(self, event: events.FramePut, address: int, frame: int | None, line: int) -> Finding | None:
-        """There may have been one use less than there seems to be by now; the last may be gone."""
+        """There may be one use less than there seems to be; the last may be gone."""
         clause, state = broken(self.violated_by_put(address)), self.frames.around(address)
         if frame is not None:
             self.frames.spread()

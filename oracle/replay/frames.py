@@ -175,7 +175,7 @@ class FrameReplay(KnownFrames):
         return Finding(clause.name, clause.says, message, self.choices(), state, state)
 
     def allocated_unknown(self, frame: int) -> Finding | None:
-        """What is found when the frames that nobody knows to be taken are no more than those that kernel pages have."""
+        """What is found when the frames not known to be taken are no more than those that kernel pages have."""
         if self.free_frames >= 0:
             return None
         clause, state = law.allocates_only_free, self.around(frame << self.geometry.page_shift)

@@ -11,7 +11,7 @@ class KernelBlock:
 
     line: the one that allocated them.  page: the first, in the kernel's range.  mapped: how many were mapped, which is
     all of them unless frames were missing.  frames: by their number among these pages, the frames that are known.
-    unknown: of how many others nobody knows which they are.  freed: the line that freed them, or 0.
+    unknown: how many others it has, of which it is not known which they are.  freed: the line that freed them, or 0.
     disputed: the frames that were named, but were not free.
     """
 

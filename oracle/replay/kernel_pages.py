@@ -1,7 +1,7 @@
 """Replays `kernel_pages.*`: a block of the kernel's range and frames, taken as `range.allocate` and `frame.allocate`
 take them, and mapped as `page.map` maps.
 
-A trace may name the frames. Where it does not, nobody knows which they are: until the trace tells (see
+A trace may name the frames. Where it does not, they are unknown: until the trace tells (see
 `page_queries`) they count as private, as if the header said `private_frames`. How many there are is known, so no
 more frames are free than the trace explains without them.
 
@@ -95,7 +95,7 @@ class KernelPagesReplay(HeldKernelPages):
         return self.may_be_allocated(block.page, block.pages)
 
     def count_frames(self, block: KernelBlock) -> Finding | None:
-        """Takes as many frames as there are pages, nobody knows which."""
+        """Takes as many frames as there are pages; which ones is not known."""
         state, before = self.state(), self.frames.totals()
         enough = law.frames_suffice(state, block.pages)
         block.unknown = block.mapped = block.pages if enough else max(0, self.frames.free_frames)

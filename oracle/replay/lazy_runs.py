@@ -1,4 +1,4 @@
-"""The reference's runs of free places at less cost a change, for a replay that is told where a run is.
+"""The reference's runs of free places at less cost a change, for a replay that knows where a run is.
 
 A run that is handed out from where a free one begins, or up to where one ends, is found by that place alone; so are the
 free neighbours of one that comes back whole. The reference's index, which searches, is brought up to date when it is

@@ -5,7 +5,7 @@ end, and top-level tables apart from those that `pml4.*` speaks of. A process's 
 spoken of.
 
 At level safe, and in what is taken of the kernel's range at start, pages are followed and not judged: a page that is
-mapped anew shows its new frame.
+mapped again shows its new frame.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ class PageAnswers:
         return finding
 
     def first_seen(self, kernel_page: KernelPage, page: int, physical: int) -> Finding | None:
-        """The frame of one of the kernel pages is told for the first time; nobody else has it."""
+        """The frame of one of the kernel pages is named for the first time; nothing else has it."""
         pages, frames, block = self.pages, self.pages.frames, kernel_page.block
         allowed = self.paging.attributes(0, page)
         state, rules = mappings_of(self.paging), (law.frame_is_aligned, law.frame_is_addressable)

@@ -162,11 +162,11 @@ def show(divergence: Divergence, console: Console) -> None:
     facts.add_row("rule", Text(escaped(f"{finding.says} [{finding.clause}]")))
     facts.add_row("seen", Text(escaped(finding.message), "bold"))
     facts.add_row("legal", Text(escaped(finding.legal)))
-    if finding.after == finding.before:
-        facts.add_row("state", drawn(finding.before))
-    else:
+    if finding.after != finding.before:
         facts.add_row("before", drawn(finding.before))
         facts.add_row("after", drawn(finding.after))
+    elif finding.before:
+        facts.add_row("state", drawn(finding.before))
     console.print(Padding(facts, (0, 0, 1, 2)))
 
 

@@ -133,7 +133,7 @@ def event_of(op: str, keys: dict[str, msgspec.Raw]) -> AnyEvent:
     if not keys.keys() <= FIELDS[op]:
         key = next(key for key in keys if key not in FIELDS[op])
         why = "the operation is of no process" if key == "process" else UNKNOWN_KEY
-        raise MalformedLine(f"{key}: {why}; `{op}` has {listed(FIELDS[op])}")
+        raise MalformedLine(f"{key}: {why}; `{op}` has {listed({*FIELDS[op], 'crash'})}")
     try:
         return checked(EVENT, msgspec.json.encode(keys))
     except MalformedLine as fault:
@@ -177,7 +177,7 @@ def repeats_in_words() -> Iterator[None]:
 
 def listed(keys: Iterable[str]) -> str:
     """The keys that there are, `op` first."""
-    return ", ".join(sorted(keys, key=lambda key: (key != "op", key in ("result", "error"), key)))
+    return ", ".join(sorted(keys, key=lambda key: (key != "op", key in ("result", "error", "crash"), key)))
 
 
 def decode_crash(op: str, keys: dict[str, msgspec.Raw]) -> Crash:

@@ -41,6 +41,25 @@ def test_a_sign_of_another_boot_parts_maps(between: str, records: int) -> None:
     assert boots(ONE + between + record("user", 0x2000)) == [("bios-e820", 1, 1), ("user", 2, 1)]
 
 
+@pytest.mark.parametrize("heading", ["", "BIOS-provided physical RAM map:\n"])
+@pytest.mark.parametrize("last_byte", ["fff", "bff"])
+@pytest.mark.parametrize("between", ["", "Console: colour VGA+ 80x25\n"])
+def test_a_map_without_a_heading_begins_where_the_one_before_began(heading: str, last_byte: str, between: str) -> None:
+    """Also if its first record has another length: it is another machine's."""
+    for records in (2, 3, 4):
+        first = "".join(record("BIOS-e820", start) for start, _ in MAP[:records])
+        other = first.replace("0fff]", f"0{last_byte}]", 1)
+        found = boots(heading + first + between + other)
+        assert found == [("bios-e820", 1, records), ("bios-e820", 2, records)]
+
+
+def test_another_type_or_order_begins_no_map_below_a_heading() -> None:
+    heading = "BIOS-provided physical RAM map:\n"
+    first = "".join(record("BIOS-e820", start) for start, _ in MAP)
+    assert boots(heading + first + ONE.replace("usable", "reserved")) == [("bios-e820", 1, 5)]
+    assert boots(heading + first.replace(ONE, "") + ONE) == [("bios-e820", 1, 4)]
+
+
 @pytest.mark.parametrize(
     "between",
     [

@@ -80,6 +80,7 @@ def test_the_report_says_that_it_crashed(tmp_path: Any, capsys: pytest.CaptureFi
     told = capsys.readouterr().out
     assert "t.jsonl:2: frame.free address=0 crashed: Kernel panic (_cpu=3)" in told
     assert "it crashed (Kernel panic); it may be refused: a frame that is never free is not freed" in told
+    assert "state" not in told  # of which nothing is known any more
 
 
 MALFORMED = {

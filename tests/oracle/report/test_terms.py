@@ -1,4 +1,4 @@
-"""What the law of runs says is told of frames, blocks and pages: whoever records these knows no places."""
+"""What the law of runs says is put in words of frames, blocks and pages: whoever records these knows no places."""
 
 from __future__ import annotations
 

@@ -35,12 +35,12 @@ BROKEN = {
     "missing argument": ('{"op": "frame.free"}', "address: missing"),
     "unknown key": (
         '{"op": "frame.free", "address": 5, "cpu": 1}',
-        "cpu: unknown key; `frame.free` has op, address, count, order, error, result",
+        "cpu: unknown key; `frame.free` has op, address, count, order, crash, error, result",
     ),
     "process of an operation that has none": (
         '{"op": "frame.allocate", "process": 0, "result": 0}',
         "process: the operation is of no process; `frame.allocate` has op, alignment, below, count, from, order, zone, "
-        "error, result",
+        "crash, error, result",
     ),
     "null argument": ('{"op": "frame.free", "address": null}', "address: "),
     "process is null": ('{"op": "process.exit", "process": null}', "process: "),

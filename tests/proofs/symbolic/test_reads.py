@@ -1,4 +1,4 @@
-"""Unknown functions: what is read of one is read anew on each path, and is its value at these points and no others."""
+"""Unknown functions: what is read of one is read again on each path, and is its value at these points and no others."""
 
 from __future__ import annotations
 
