@@ -63,8 +63,8 @@ class Heap:
         pre: is_power_of_two(page_size) and layout(page_size.bit_length() - 1, NOTE_SHIFT) is not None
         pre: alignment is None or alignment <= page_size and is_power_of_two(alignment)
         post: not self.slabs and not self.large and self.page_shift == page_size.bit_length() - 1
-        post: all(self.slot_for(size) == 0 or size <= 1 << self.slot_for(size) for size in range(page_size + 2))
-        post: all(self.slot_for(size) in (0, *range(self.least, 64)) for size in range(page_size + 2))
+        post: all(self.slot_for(size, 1) == 0 or size <= 1 << self.slot_for(size, 1) for size in range(page_size + 2))
+        post: all(self.slot_for(size, 1) in (0, *range(self.least, 64)) for size in range(page_size + 2))
         post: 2**self.least == max(8, alignment or 8)
         """
         self.pages = pages
@@ -179,7 +179,7 @@ class Heap:
         slab = self.slabs[page]
         return 1 << slab.layout.slot_shift if slab.is_taken(offset) else None
 
-    def slot_for(self, size: int, alignment: int = 1) -> int:
+    def slot_for(self, size: int, alignment: int) -> int:
         """The binary logarithm of the class that serves a size and an alignment; 0 if whole pages do.
 
         post: __return__ == min((s for s in self.layouts if max(size, alignment) <= 2**s), default=0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from memoracle.impl.heap import Heap
 from memoracle.proofs.components.heap.address_arithmetic import places_are_addresses, proved, proved_of_code
 from memoracle.proofs.components.heap.claims import all_contents, all_identical, is_the_laws
 from memoracle.proofs.components.heap.code import any_alignment, any_size, share_a_slot, touch_bytes
@@ -145,9 +144,27 @@ def resized_is_disjoint(run: Run) -> None:
 
 @proved("alignment.defaults", "refinement", "where no alignment is named, every address is a multiple of it")
 def no_alignment(run: Run) -> None:
-    for method in (Heap.new, Heap.resize, Heap.slot_for):
-        (default,) = method.__defaults__ or (None,)
-        run.assert_goal("of one byte every address is a multiple", default == 1)
+    run.exits.elsewhere |= {"Heap.new", "Heap.resize"}  # to the end in `new_refines` and `resize_refines`
+    heap, _ = unknown_code(run, knowing=())
+    size, asked = run.any_number("size"), list[tuple[Number, Number]]()
+
+    def ask(size: Number, alignment: Number) -> int:
+        asked.append((size, alignment))
+        return 0
+
+    run.replace(heap, "slot_for", ask)
+    run.replace(heap, "_new_pages", lambda size, alignment: None)
+    run.call(heap.new, size)
+    run.assert_goal("a class is looked up, unless the size is negative", (size < 0) | (len(asked) == 1))
+    for found, alignment in asked:
+        run.assert_goal("it is one for this size", found == size)
+        run.assert_goal("of one byte every address is a multiple", alignment == 1)
+    asked.clear()
+    run.replace(heap, "new", ask)
+    run.call(heap.resize, 0, size)
+    ((found, alignment),) = asked
+    run.assert_goal("a new block is one of this size", found == size)
+    run.assert_goal("of one byte every address of a new block is a multiple", alignment == 1)
 
 
 CODE = (resize_refines, resized_is_disjoint, no_alignment)
