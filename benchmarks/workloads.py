@@ -128,22 +128,20 @@ def pick(bitmap: Bitmap, scattered: bool, chance: random.Random) -> int:
 
 
 def runs(bits: int, as_blocks: bool, chance: random.Random) -> Iterator[bytes]:
-    """Runs of frames, or blocks, are allocated and freed, without end."""
-    places = Runs(1 << bits)
-    places.add_never_free(0, IMAGE)
-    places.add(IMAGE, (1 << bits) - IMAGE)
+    """Runs of frames, or blocks of a buddy system, are allocated and freed, without end."""
+    frames = frames_in_blocks(bits) if as_blocks else FirstFit(bits, IMAGE)
     live: list[tuple[int, int]] = []
     most = min(LIVE, (1 << bits) // 2 // LARGEST)
     while True:
         if live and (len(live) == most or chance.random() < FREEING):
             first, count = taken_out(live, chance)
-            places.free(first, count)
+            frames.free(first, count)
             yield b'{"op":"frame.free","address":"%#x","count":%d}\n' % (first * PAGE, count)
             continue
         count = chance.randint(1, LARGEST)
         if as_blocks:
             count = 1 << (count - 1).bit_length()
-        found = places.allocate(count, count if as_blocks else 1, 0, places.places)
+        found = frames.allocate(count)
         asked = b'{"op":"frame.allocate","count":%d' % count
         if found is None:
             yield asked + b',"error":"no fit"}\n'
@@ -152,12 +150,19 @@ def runs(bits: int, as_blocks: bool, chance: random.Random) -> Iterator[bytes]:
             yield asked + b',"result":"%#x"}\n' % (found * PAGE)
 
 
-class FirstFit:
-    """Runs of pages, asked for as blocks of a buddy system are."""
+def frames_in_blocks(bits: int) -> Buddy:
+    buddy = Buddy(bits, whole=False)
+    buddy.add(IMAGE, (1 << bits) - IMAGE)
+    return buddy
 
-    def __init__(self, bits: int) -> None:
+
+class FirstFit:
+    """Runs of frames or pages, asked for as blocks of a buddy system are."""
+
+    def __init__(self, bits: int, first: int = 0) -> None:
+        """first: none before it can be had."""
         self.runs = Runs(1 << bits)
-        self.runs.add(0, 1 << bits)
+        self.runs.add(first, (1 << bits) - first)
 
     def allocate(self, pages: int) -> int | None:
         return self.runs.allocate(pages, 1, 0, self.runs.places)

@@ -47,7 +47,7 @@ class AllocatedRuns:
 
     doubts: what a fault has left in doubt.
     simple: by the count that is named, how many frames one is given that names nothing else, and the bits that are not
-    set in the address of any such run; below exact, where any will do.
+    set in the address of any such run.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, doubts: RunDoubts) -> None:
@@ -83,7 +83,9 @@ class AllocatedRuns:
     def plain(self) -> PlainHandlers:
         """What replays most of these operations, at less cost."""
         return {
-            events.FrameAllocate: Plain(self.allocate_any, ("count", "result")),
+            events.FrameAllocate: Plain(
+                self.allocate_preferred if self.frames.exact else self.allocate_any, ("count", "result")
+            ),
             events.FrameFree: Plain(self.free_run, ("address", "count")),
         }
 
@@ -104,10 +106,24 @@ class AllocatedRuns:
             return self.allocate(event, line)
         return self.allocated(runs, first, count, line)
 
+    def allocate_preferred(self, event: events.FrameAllocate, line: int) -> Finding | None:
+        """Likewise at exact: the run that the reference gives."""
+        assert event.result is not None, "it was served"
+        known, address = self.simple.get(event.count), number(event.result)
+        if known is None or self.rules.unknown_frames:
+            return self.allocate_first(event, line)
+        (count, unset), first, runs = known, address >> self.shift, self.frames.runs
+        given = runs.allocate_block(count) if self.requests.of_blocks else runs.allocate_run(count, 1, 0, runs.frames)
+        if given == first and not address & unset:
+            return self.allocated(runs, first, count, line)
+        if given is not None:
+            runs.free_run(given, count)
+        return self.allocate(event, line)
+
     def allocate_first(self, event: events.FrameAllocate, line: int) -> Finding | None:
         """The like of which is remembered."""
         asked = self.requests.asked(event)
-        if asked.refused is None and not self.frames.exact and len(self.simple) < MOST_KEPT:
+        if asked.refused is None and len(self.simple) < MOST_KEPT:
             self.simple[event.count] = asked.wanted, (asked.alignment << self.shift) - 1
         return self.allocate(event, line)
 

@@ -53,6 +53,13 @@ class BlockMap(PlaceMap):
             self.buddy.free(found, count)
         return found
 
+    def give(self, count: int) -> int | None:
+        """Removes the block that the reference allocates for so many places; its first one, or None."""
+        found = self.buddy.allocate(count)
+        if found is not None:
+            super().remove(found, found + count)
+        return found
+
     def _sorted_blocks(self) -> list[SortedSet]:
         """The free blocks, of which from the first such search on more is asked than the lowest."""
         if not isinstance(self.buddy.free_blocks[0], SortedSet):

@@ -21,7 +21,7 @@ from memoracle.spec import addresses, manager
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import BUDDY, TRUSTING
+from memoracle.spec.geometry_keys import TRUSTING
 
 
 class KnownFrames:
@@ -63,7 +63,7 @@ class KnownFrames:
             bitmap.reopened = Lowest(bitmap.reopened)
             self.begin(bitmap)
         else:
-            self.begin(booted(records, geometry, self.exact and geometry.frame_allocator == BUDDY))
+            self.begin(booted(records, geometry, self.exact))
 
     def begin(self, bitmap: Bitmap | RunFrames) -> None:
         """These are the frames, and no line has spoken of any yet."""

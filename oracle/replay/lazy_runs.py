@@ -7,9 +7,12 @@ asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from memoracle.impl.place_set import PlaceSet
 from memoracle.impl.run_index import RunIndex
 from memoracle.impl.runs import Runs
+from memoracle.replay.lowest_runs import LAST, LowestRuns, Run
 
 SPARE = 64  # changes that are not worth another index
 
@@ -19,14 +22,17 @@ class LazyPlaceSet(PlaceSet):
 
     ends: by the first place of each run, the one after its last.  starts: the other way round.
     changed: places at which the index may have something else than `ends`.
+    lowest: where the lowest run is asked for at most events, what finds it.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, finds_lowest: bool = False) -> None:
+        """The set is empty. finds_lowest: it is asked at most events where the lowest run is."""
         self.places = places
         self.index = RunIndex(places)
         self.ends: dict[int, int] = {}
         self.starts: dict[int, int] = {}
         self.changed: set[int] = set()
+        self.lowest = LowestRuns(self._runs, self._is_run) if finds_lowest else None
 
     @property
     def runs(self) -> RunIndex:  # type: ignore[override]  # an attribute there, made when it is asked here
@@ -67,6 +73,12 @@ class LazyPlaceSet(PlaceSet):
             del self.starts[end]
         if len(changed) > 2 * len(self.ends) + 2 * SPARE:
             self.forget_changes()
+        if self.lowest is not None:
+            self.lowest.was_divided(start, min(end - start, LAST))
+            if start < first:
+                self.lowest.note(start, min(first - start, LAST))
+            if last < end:
+                self.lowest.note(last, min(end - last, LAST))
         return True
 
     def add(self, first: int, last: int) -> bool:
@@ -86,6 +98,22 @@ class LazyPlaceSet(PlaceSet):
         self.changed.add(start)
         if end != last:
             self.changed.add(last)
+        if self.lowest is not None:
+            self.lowest.note(start, min(end - start, LAST))
+
+    def find(self, count: int, alignment: int, lowest: int, below: int) -> int | None:
+        if self.lowest is None or alignment != 1 or not 1 <= count <= LAST:
+            return super().find(count, alignment, lowest, below)
+        first = self.lowest.first(count)
+        if first is not None and first < lowest:
+            return super().find(count, alignment, lowest, below)
+        return None if first is None or first + count > below else first
+
+    def _runs(self) -> Iterator[Run]:
+        return ((first, end - first) for first, end in self.ends.items())
+
+    def _is_run(self, first: int, count: int) -> bool:
+        return self.ends.get(first, first) - first >= count
 
     def forget_changes(self) -> None:
         """An index that is made when it is asked costs less than so many changes."""
@@ -97,9 +125,9 @@ class LazyRuns(Runs):
 
     available: LazyPlaceSet
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, finds_lowest: bool = False) -> None:
         super().__init__(places)
-        self.available = LazyPlaceSet(places)
+        self.available = LazyPlaceSet(places, finds_lowest)
 
     def give_back(self, first: int, count: int) -> None:
         """Frees places, all of which are in use."""

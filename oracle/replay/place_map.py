@@ -8,30 +8,22 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from memoracle.impl.bitmap import aligned_up
+from memoracle.replay.run_search import ALL_IN, IN, OUT, SHORT, RunSearch
 
-MOST_NOTES = 32  # kinds of searches whose progress is noted
-MOST_SOUGHT = 64  # places on end that are sought as bytes: for long patterns that takes more than linear time
-IN, OUT = 1, 0
-# By how many places there are, their bytes: a bytearray is assigned faster than bytes are, and compared than sought.
-SHORT = 64
-ALL_IN = [bytearray(b"\1" * count) for count in range(SHORT + 1)]
 ALL_OUT = [bytearray(count) for count in range(SHORT + 1)]
 
 
 class PlaceMap:
     """A set of places 0 to places - 1, of which runs are found.
 
-    marks: of each place, IN or OUT.  notes: by what was searched for (how many places, their alignment, and the lowest
-    place), a place before which there is none of it.  longest: the most places that were searched for.
+    marks: of each place, IN or OUT.  search: what finds runs, once some are searched for.
     """
 
     def __init__(self, places: int) -> None:
         """The set is empty."""
         self.places = places
         self.marks = bytearray(places)
-        self.notes: dict[tuple[int, int, int], int] = {}
-        self.longest = 0
+        self.search: RunSearch | None = None
 
     def covers(self, first: int, last: int) -> bool:
         """Whether there are such places, and all of them are in the set."""
@@ -47,16 +39,16 @@ class PlaceMap:
         if not marks.startswith(ALL_OUT[count], first):
             return False
         marks[first:last] = ALL_IN[count]
-        if self.notes:
-            self._note_added(first, last)
+        if self.search is not None:
+            self.search.added(first, last)
         return True
 
     def _add_many(self, first: int, last: int) -> bool:
         if last > self.places or self.marks.find(IN, first, last) >= 0:
             return False
         self.marks[first:last] = b"\1" * (last - first)
-        if self.notes:
-            self._note_added(first, last)
+        if self.search is not None:
+            self.search.added(first, last)
         return True
 
     def remove(self, first: int, last: int) -> bool:
@@ -81,13 +73,9 @@ class PlaceMap:
         """The lowest place of which so many on end are in the set, all within limits; None if there is none."""
         if not 1 <= count <= self.places or alignment < 1 or alignment & alignment - 1:
             return None
-        lowest = max(lowest, 0)
-        search = count, alignment, lowest
-        noted = self.notes.get(search)
-        if noted is None:
-            self._note(count)
-        self.notes[search] = place = self._searched(count, alignment, lowest if noted is None else noted)
-        return place if place + count <= below and place < self.places else None
+        if self.search is None:
+            self.search = RunSearch(self.marks)
+        return self.search.find(count, alignment, max(lowest, 0), below)
 
     def most(self) -> int:
         """The length of the longest run in the set; 0 if it is empty."""
@@ -96,7 +84,7 @@ class PlaceMap:
     def longest_run(self) -> tuple[int, int]:
         """The longest run in the set, the lowest of several: its first place, and how many it has; none: 0 and 0."""
         marks, first, most, place = self.marks, 0, 0, 0
-        while (place := marks.find(b"\1" * min(most + 1, MOST_SOUGHT), place)) >= 0:
+        while (place := marks.find(b"\1" * min(most + 1, SHORT), place)) >= 0:
             end = self.next_out(place)
             if end - place > most:
                 first, most = place, end - place
@@ -118,38 +106,6 @@ class PlaceMap:
             return place
         found = self.marks.find(OUT, place)
         return self.places if found < 0 else found
-
-    def _note(self, count: int) -> None:
-        """There is one more search."""
-        if len(self.notes) >= MOST_NOTES:
-            self.notes.clear()
-            self.longest = 0
-        self.longest = max(self.longest, count)
-
-    def _searched(self, count: int, alignment: int, place: int) -> int:
-        """The lowest place from this one on that is searched for; past all places, if there is none."""
-        marks, wanted = self.marks, b"\1" * min(count, MOST_SOUGHT)
-        while (found := marks.find(wanted, place)) >= 0:
-            place = aligned_up(found, alignment)
-            if marks.find(OUT, found, place + count) < 0 and place + count <= self.places:
-                return place
-            place = self.next_out(found)
-        return self.places
-
-    def _note_added(self, first: int, last: int) -> None:
-        """What these places complete may be found before the place that was noted."""
-        marks, most, notes = self.marks, self.longest, self.notes
-        before = max(first - most, 0)
-        start = marks.rfind(OUT, before, first) + 1 or before
-        end = marks.find(OUT, last, last + most)
-        length = (min(last + most, self.places) if end < 0 else end) - start
-        for search, place in notes.items():
-            count, alignment, lowest = search
-            if count > length or place <= start:
-                continue
-            found = aligned_up(max(start, lowest), alignment)
-            if found < place and found + count <= start + length:
-                notes[search] = found
 
 
 class Spans:

@@ -53,11 +53,11 @@ class ProcessRanges(ABC, Generic[S]):
         }
 
     def plain(self) -> PlainHandlers:
-        """What replays most of these operations, at less cost; at exact the reference has a choice."""
-        if self.exact:
-            return {}
+        """What replays most of these operations, at less cost."""
         return {
-            events.RangeAllocate: Plain(self.allocate_any, ("process", "pages", "result")),
+            events.RangeAllocate: Plain(
+                self.allocate if self.exact else self.allocate_any, ("process", "pages", "result")
+            ),
             events.RangeFree: Plain(self.free_whole, ("process", "address", "pages")),
         }
 

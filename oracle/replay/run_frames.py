@@ -16,6 +16,7 @@ from memoracle.replay.place_map import PlaceMap, Spans
 from memoracle.replay.run_lines import RunLines
 from memoracle.replay.runs_in_use import RunsInUse
 from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import BUDDY
 from memoracle.spec.geometry_limits import require
 
 MOST_BLOCKS = 1 << 18  # of the largest order
@@ -30,15 +31,14 @@ class RunFrames(RunsInUse):
     existing: Spans
     changing: Spans
 
-    def __init__(self, geometry: Geometry, prefers_blocks: bool = False) -> None:
-        """Only the frames exist that are never free.
-
-        prefers_blocks: it is asked which block the reference's buddy system would give.
-        """
-        if prefers_blocks:
-            refuse_many_blocks(geometry)
+    def __init__(self, geometry: Geometry, exact: bool = False) -> None:
+        """Only the frames exist that are never free. exact: it is asked what the reference would give."""
         frames = geometry.frames
-        self.available = BlockMap(frames, geometry.frame_max_order) if prefers_blocks else PlaceMap(frames)
+        if exact and geometry.frame_allocator == BUDDY:
+            refuse_many_blocks(geometry)
+            self.available: PlaceMap = BlockMap(frames, geometry.frame_max_order)
+        else:
+            self.available = PlaceMap(frames)
         given: dict[int, int] | None = {} if geometry.frees_whole_runs else None
         super().__init__(frames, Spans(frames), Spans(frames), self.available, given)
         self.lines = RunLines(frames)
@@ -155,6 +155,16 @@ class RunFrames(RunsInUse):
             self.given[first] = count
         return first
 
+    def allocate_block(self, count: int) -> int | None:
+        """Allocates the block that the reference's buddy system gives for so many frames; None if there is none."""
+        assert isinstance(self.available, BlockMap), "it is asked which block that would give"
+        first = self.available.give(count)
+        if first is not None:
+            self.runs.free_places -= count
+            if self.given is not None:
+                self.given[first] = count
+        return first
+
     def allocate_zoned(self, named: Sequence[Zone], count: int, alignment: int, lowest: int, below: int) -> int | None:
         """Likewise, in the first of the zones that can serve."""
         found = zones.allocate(self.runs, named, count, alignment, lowest, below)
@@ -181,9 +191,9 @@ class RunFrames(RunsInUse):
         return "".join("1" if self.is_free(frame) else "0" for frame in range(first, first + count))
 
 
-def booted(records: Iterable[Record], geometry: Geometry, prefers_blocks: bool = False) -> RunFrames:
+def booted(records: Iterable[Record], geometry: Geometry, exact: bool = False) -> RunFrames:
     """The frames of a machine with this memory map: usable ones are free, except those that are never free."""
-    frames = RunFrames(geometry, prefers_blocks)
+    frames = RunFrames(geometry, exact)
     pages = usable_pages(list(records), geometry.page_shift)
     for first, last in geometry.never_free_frames:
         pages = without(pages, Interval(first, last))

@@ -24,12 +24,13 @@ class RunPages:
     pieces: whatever is not free, as it was handed out, and what was taken at start.
     """
 
-    def __init__(self, area: Range, page_size: int, reserved: Sequence[Piece]) -> None:
+    def __init__(self, area: Range, page_size: int, reserved: Sequence[Piece], exact: bool) -> None:
+        """exact: it is asked which run the reference would give."""
         self.area = area
         self.page_size = page_size
         self.extent = 2 << (area.pages - 1).bit_length()
         self.offset = area.start // page_size % self.extent
-        self.runs = LazyRuns(self.offset + area.pages)
+        self.runs = LazyRuns(self.offset + area.pages, exact)
         self.start, self.shift = area.start, page_size.bit_length() - 1
         self.pieces = Pieces()
         page = 0
@@ -66,6 +67,9 @@ class RunPages:
 
     def lowest(self, pages: int, limits: RunLimits = NONE) -> int | None:
         """The page at which the lowest run that may be given begins; None if there is none."""
+        if limits is NONE:
+            place = self.runs.available.find(pages, 1, self.offset, self.runs.places)
+            return None if place is None else place - self.offset
         start, size = self.area.start, self.page_size
         alignment, lowest = max(limits.alignment // size, 1), -(-max(limits.lowest - start, 0) // size)
         if alignment > self.extent:

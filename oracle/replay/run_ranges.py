@@ -52,7 +52,7 @@ class RunReplay(ProcessRanges[RunSpace]):
 
     def laid_out(self, process: int) -> RunSpace:
         area = self.geometry.range_of(process)
-        return RunSpace(process, area, RunPages(area, self.page_size, self.geometry.reserved_of(process)))
+        return RunSpace(process, area, RunPages(area, self.page_size, self.geometry.reserved_of(process), self.exact))
 
     def asked(self, space: RunSpace, address: int, pages: int, limits: RunLimits = NONE) -> RunRequest:
         return RunRequest(self.geometry, space, address, pages, limits)

@@ -8,6 +8,7 @@ import pytest
 
 from memoracle.impl.place_set import PlaceSet
 from memoracle.impl.runs import Runs
+from memoracle.replay import lowest_runs
 from memoracle.replay.lazy_runs import LazyPlaceSet, LazyRuns
 
 PLACES = 40
@@ -75,3 +76,40 @@ def test_lazy_runs_are_the_references() -> None:
                 lazy.give_back(*run)
             assert lazy.count() == due.count()
         assert contents(lazy.available) == contents(due.available)
+
+
+@pytest.mark.parametrize("spare", [2, lowest_runs.SPARE])
+def test_a_set_that_finds_the_lowest_run_is_the_references(spare: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often what is noted of runs that are gone is cleared away; of runs longer than are told apart, too."""
+    monkeypatch.setattr(lowest_runs, "SPARE", spare)
+    places, below = 300, [0, 100, 300]
+    for seed in range(60):
+        chance = random.Random(seed)
+        lazy, due = LazyPlaceSet(places, finds_lowest=True), PlaceSet(places)
+        assert lazy.add(0, places) == due.add(0, places)
+        for _ in range(200):
+            count = chance.choice([1, 2, 5, lowest_runs.LAST, lowest_runs.LAST + 1, chance.randrange(-1, 90)])
+            limits = (
+                chance.choice([1, 1, 4]),
+                chance.choice([-1, 0, 0, chance.randrange(places)]),
+                chance.choice(below),
+            )
+            found = due.find(count, *limits)
+            assert lazy.find(count, *limits) == found
+            first = chance.randrange(places) if found is None or chance.random() < 0.3 else found
+            last = first + count
+            assert lazy.remove(first, last) == due.remove(first, last)
+            first, last = chance.randrange(places), chance.randrange(places)
+            assert lazy.add(first, last) == due.add(first, last)
+            assert lazy.lowest is not None
+            assert lazy.lowest.notes <= max(lazy.lowest.most, 1)
+
+
+def test_notes_of_runs_that_are_gone_do_not_pile_up() -> None:
+    lazy = LazyPlaceSet(1 << 20, finds_lowest=True)
+    lazy.add(0, 1 << 20)
+    for _ in range(10_000):
+        lazy.remove(1000, 1001)
+        lazy.join(1000, 1001)
+    assert lazy.lowest is not None
+    assert lazy.lowest.notes == sum(map(len, lazy.lowest.heaps)) < 2 * lowest_runs.SPARE

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from memoracle.impl.place_set import PlaceSet
 from memoracle.replay.block_map import BlockMap
-from memoracle.replay.place_map import MOST_NOTES, PlaceMap, Spans
+from memoracle.replay.place_map import PlaceMap, Spans
 
 PLACES = 24
 PLACE = st.integers(-2, PLACES + 2)
@@ -51,14 +51,6 @@ def test_spans_are_a_set_of_places(steps: list[tuple[str, tuple[int, int]]]) -> 
     for place in range(-2, PLACES + 3):
         assert ours.next_in(place) == next_in(inside, place)
         assert ours.next_out(place) == next_out(inside, place)
-
-
-def test_notes_of_searches_do_not_pile_up() -> None:
-    places = PlaceMap(1000)
-    places.add(0, 1000)
-    for lowest in range(1000):
-        assert places.find(1, 1, lowest, 1000) == lowest
-    assert len(places.notes) <= MOST_NOTES
 
 
 @given(STEPS, PIECE)
