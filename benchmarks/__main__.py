@@ -66,7 +66,7 @@ def memory_table(events: int) -> Table:
 
 
 def speed_table(events: int) -> Table:
-    columns = ("check", "as a command", "dict and list", "Hypothesis", "decoding alone")
+    columns = ("check", "as a command", "plain model", "Hypothesis", "decoding alone")
     drawn = numbers(f"Events (of Hypothesis: steps) a second of one core, {events:,} events", *columns)
     for workload in WORKLOADS:
         for found in speeds(workload, events):

@@ -8,9 +8,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from benchmarks.workloads import BLOCKS, FRAMES, IMAGE, LARGEST, PAGES, RUNS, FirstFit, Workload
+from benchmarks.manager import MACHINE, SHIFT, WRITE_BACK
+from benchmarks.workloads import BLOCKS, FRAMES, IMAGE, LARGEST, MAPPINGS, PAGES, RUNS, FirstFit, Workload
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy
+from memoracle.impl.manager import Manager
+from memoracle.impl.paging import Leaf
 from memoracle.impl.runs import Runs
 
 EXAMPLE = 100  # steps
@@ -96,6 +99,30 @@ def run(workload: Workload, steps: int) -> int:
             page = list(self.live)[choice % len(self.live)]
             assert self.space.free(page, self.live.pop(page))
 
+    class Mappings(RuleBasedStateMachine):
+        """Pages of a process, by the reference manager."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.manager = Manager(MACHINE)
+            assert self.manager.create(1)
+            self.shown: dict[int, int] = {}
+
+        @rule(page=st.integers(0, (1 << workload.bits) - 1), frame=ANY)
+        def map(self, page: int, frame: int) -> None:
+            count()
+            done = self.manager.map(1, page << SHIFT, Leaf(frame << SHIFT, WRITE_BACK))
+            assert done == (page not in self.shown)
+            self.shown.setdefault(page, frame)
+
+        @precondition(lambda self: self.shown)
+        @rule(choice=ANY)
+        def unmap(self, choice: int) -> None:
+            count()
+            page = list(self.shown)[choice % len(self.shown)]
+            del self.shown[page]
+            assert self.manager.unmap(1, page << SHIFT)
+
     def count() -> None:
         nonlocal taken
         taken += 1
@@ -109,6 +136,7 @@ def run(workload: Workload, steps: int) -> int:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    machine = {FRAMES: Frames, RUNS: RunsOfFrames, BLOCKS: RunsOfFrames}.get(workload.kind, Ranges)
+    kinds = {FRAMES: Frames, RUNS: RunsOfFrames, BLOCKS: RunsOfFrames, MAPPINGS: Mappings}
+    machine = kinds.get(workload.kind, Ranges)
     run_state_machine_as_test(machine, settings=plain)
     return taken

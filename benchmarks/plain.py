@@ -1,4 +1,4 @@
-"""The peer that anybody would write: what is in use in a dictionary, what is free in lists.
+"""The peer that anybody would write: what is in use in a dictionary or a list of intervals, what is free in lists.
 
 It answers yes or no, and nothing more: not which rule broke, nor where.
 """
@@ -12,9 +12,19 @@ from typing import Protocol
 
 from msgspec import UNSET
 
-from benchmarks.workloads import ALLOCATORS, FRAMES, IMAGE, PAGE, PAGES, Workload
+from benchmarks.workloads import ALLOCATORS, BLOCKS, FRAMES, IMAGE, MAPPINGS, PAGE, PAGES, Workload
 from memoracle.trace.decoding import EVENT
-from memoracle.trace.events import AnyEvent, FrameAllocate, FrameFree, ProcessCreate, RangeAllocate, RangeFree, number
+from memoracle.trace.events import (
+    AnyEvent,
+    FrameAllocate,
+    FrameFree,
+    PageMap,
+    PageUnmap,
+    ProcessCreate,
+    RangeAllocate,
+    RangeFree,
+    number,
+)
 
 
 class Model(Protocol):
@@ -23,13 +33,13 @@ class Model(Protocol):
 
 
 def model(workload: Workload, exact: bool) -> Model:
-    """The plain model of a workload's frames, or of its range."""
-    if workload.kind in ALLOCATORS:
-        return PlainRuns(workload.bits)
-    if workload.kind == PAGES:
-        return PlainPages(workload.bits, exact)
-    kind = PlainFrames if workload.kind == FRAMES else PlainRange
-    return kind(workload.bits, exact)
+    """The plain model of a workload's frames, of its range, or of what it maps."""
+    kind, bits = workload.kind, workload.bits
+    if kind == MAPPINGS:
+        return PlainMappings(bits)
+    if kind in (PAGES, *ALLOCATORS):
+        return PlainIntervals(bits, IMAGE if kind in ALLOCATORS else 0, kind == BLOCKS, exact)
+    return PlainFrames(bits, exact) if kind == FRAMES else PlainRange(bits, exact)
 
 
 def refused(plain: Model, lines: Iterable[bytes]) -> int:
@@ -76,36 +86,6 @@ class PlainFrames:
         if self.exact:
             heappush(self.returned, frame)
         return True
-
-
-class PlainRuns:
-    """Runs of frames: those in use in a set. That a refusal is right it knows only where too few frames are free."""
-
-    def __init__(self, bits: int) -> None:
-        self.frames = 1 << bits
-        self.in_use = set(range(IMAGE))
-
-    def accepts(self, event: AnyEvent) -> bool:
-        if not isinstance(event, FrameAllocate | FrameFree) or event.count is UNSET:
-            return False
-        count = number(event.count)
-        if isinstance(event, FrameFree):
-            run = self.run(number(event.address), count)
-            if run is None or not self.in_use.issuperset(run):
-                return False
-            self.in_use.difference_update(run)
-            return True
-        if event.result is None:
-            return self.frames - len(self.in_use) < count
-        run = self.run(number(event.result), count)
-        if run is None or not self.in_use.isdisjoint(run):
-            return False
-        self.in_use.update(run)
-        return True
-
-    def run(self, address: int, count: int) -> range | None:
-        first, offset = divmod(address, PAGE)
-        return range(first, first + count) if offset == 0 and IMAGE <= first <= self.frames - count else None
 
 
 class PlainRange:
@@ -175,46 +155,79 @@ class PlainRange:
             del blocks[bisect_left(blocks, page)]
 
 
-class PlainPages:
-    """Runs of pages: the intervals in use, in a list in address order. Which is the lowest that fits is searched."""
+class PlainIntervals:
+    """Runs of frames or pages: the intervals in use, in a list in address order.
 
-    def __init__(self, bits: int, exact: bool) -> None:
-        self.pages = 1 << bits
+    Which is the lowest that fits is searched; where many are in use, that takes longer than all else.
+    """
+
+    def __init__(self, bits: int, fixed: int = 0, aligned: bool = False, exact: bool = False) -> None:
+        """fixed: how many of the first are never free.  aligned: each run to its size, a power of two."""
+        self.places = 1 << bits
+        self.aligned = aligned
         self.exact = exact
-        self.in_use: list[tuple[int, int]] = []
+        self.in_use: list[tuple[int, int]] = [(0, fixed)] if fixed else []
 
     def accepts(self, event: AnyEvent) -> bool:
-        if isinstance(event, RangeAllocate):
-            pages = number(event.pages)
-            return self.lowest(pages) is None if event.result is None else self.allocated(number(event.result), pages)
-        if isinstance(event, RangeFree):
-            return self.freed(number(event.address), number(event.pages))
+        if isinstance(event, FrameAllocate | RangeAllocate):
+            count = counted(event)
+            return self.lowest(count) is None if event.result is None else self.allocated(number(event.result), count)
+        if isinstance(event, FrameFree | RangeFree):
+            return self.freed(number(event.address), counted(event))
         return isinstance(event, ProcessCreate)
 
-    def lowest(self, pages: int) -> int | None:
-        """The first page of the first gap that holds so many."""
-        page = 0
+    def lowest(self, count: int) -> int | None:
+        """The first place of the first gap that holds so many."""
+        place = 0
         for first, end in self.in_use:
-            if page + pages <= first:
-                return page
-            page = end
-        return page if page + pages <= self.pages else None
+            if place + count <= first:
+                return place
+            place = end if not self.aligned else -(-end // count) * count
+        return place if place + count <= self.places else None
 
-    def allocated(self, address: int, pages: int) -> bool:
-        page, offset = divmod(address, PAGE)
-        if offset or page < 0 or (self.exact and page != self.lowest(pages)):
+    def allocated(self, address: int, count: int) -> bool:
+        first, offset = divmod(address, PAGE)
+        if offset or first < 0 or (self.aligned and first % count) or (self.exact and first != self.lowest(count)):
             return False
-        place = bisect_left(self.in_use, (page, 0))
-        end = self.pages if place == len(self.in_use) else self.in_use[place][0]
-        if page + pages > end or (place and self.in_use[place - 1][1] > page):
+        place = bisect_left(self.in_use, (first, 0))
+        end = self.places if place == len(self.in_use) else self.in_use[place][0]
+        if first + count > end or (place and self.in_use[place - 1][1] > first):
             return False
-        self.in_use.insert(place, (page, page + pages))
+        self.in_use.insert(place, (first, first + count))
         return True
 
-    def freed(self, address: int, pages: int) -> bool:
-        page, offset = divmod(address, PAGE)
-        place = bisect_left(self.in_use, (page, 0))
-        if offset or self.in_use[place : place + 1] != [(page, page + pages)]:
+    def freed(self, address: int, count: int) -> bool:
+        first, offset = divmod(address, PAGE)
+        place = bisect_left(self.in_use, (first, 0))
+        if offset or self.in_use[place : place + 1] != [(first, first + count)]:
             return False
         del self.in_use[place]
         return True
+
+
+def counted(event: FrameAllocate | FrameFree | RangeAllocate | RangeFree) -> int:
+    """How many frames or pages an event is about."""
+    if isinstance(event, RangeAllocate | RangeFree):
+        return number(event.pages)
+    return 1 if event.count is UNSET else number(event.count)
+
+
+class PlainMappings:
+    """The frame that each mapped page shows, in a dictionary."""
+
+    def __init__(self, bits: int) -> None:
+        self.pages = 1 << bits
+        self.shown: dict[int, int] = {}
+
+    def accepts(self, event: AnyEvent) -> bool:
+        if isinstance(event, PageMap):
+            page, offset = divmod(number(event.virtual), PAGE)
+            frame, beside = divmod(number(event.physical), PAGE)
+            if offset or beside or page in self.shown or not 0 <= page < self.pages:
+                return False
+            self.shown[page] = frame
+            return True
+        if isinstance(event, PageUnmap):
+            page, offset = divmod(number(event.virtual), PAGE)
+            return not offset and self.shown.pop(page, None) is not None
+        return isinstance(event, ProcessCreate)

@@ -1,4 +1,5 @@
-"""What is checked: a trace without end, in which frames, runs of them or ranges are allocated and freed at random.
+"""What is checked: a trace without end, in which frames, runs of them or ranges are allocated and freed at random, or
+pages mapped and unmapped.
 
 The implementation that it is recorded of is the reference itself, so it conforms at every level; or one that picks any
 free frame, which conforms at level legal.
@@ -22,7 +23,7 @@ from memoracle.spec.geometry import Geometry
 from memoracle.trace.geometry import geometry_from
 
 Block = TypeVar("Block")
-FRAMES, RUNS, BLOCKS, RANGES, PAGES = "frames", "runs", "blocks", "ranges", "pages"
+FRAMES, RUNS, BLOCKS, RANGES, PAGES, MAPPINGS = "frames", "runs", "blocks", "ranges", "pages", "mappings"
 ALLOCATORS = {RUNS: "runs", BLOCKS: "buddy"}
 PAGE = 1 << 12
 IMAGE = 2  # frames of the kernel's image
@@ -34,8 +35,8 @@ FREEING = 0.45  # the share of frees, until as many blocks live as may
 
 @dataclass(frozen=True)
 class Workload:
-    """Allocating and freeing 2^bits frames, one by one or as runs or blocks, or blocks or
-    runs of a range of 2^bits pages.
+    """Allocating and freeing 2^bits frames, one by one or as runs or blocks, or blocks or runs of a range of 2^bits
+    pages; or mapping and unmapping so many pages.
 
     scattered: any free frame is picked, instead of the lowest.
     """
@@ -52,17 +53,20 @@ class Workload:
             BLOCKS: f"blocks of 2^{self.bits} frames",
             RANGES: f"buddy of order {self.bits}",
             PAGES: f"runs of 2^{self.bits} pages",
+            MAPPINGS: f"mappings of 2^{self.bits} pages",
         }[self.kind]
         return f"{what}, picked at random" if self.scattered else what
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """The levels at which it is measured: those at which it conforms, and a plain model keeps up."""
-        return (LEGAL,) if self.scattered or self.kind in (*ALLOCATORS, PAGES) else (LEGAL, EXACT)
+        """The levels at which it is measured: those at which it conforms, and which say something else of it."""
+        return (LEGAL,) if self.scattered or self.kind == MAPPINGS else (LEGAL, EXACT)
 
     @property
     def stated(self) -> dict[str, object]:
         """The geometry, as a trace's header states it."""
+        if self.kind == MAPPINGS:
+            return {"preset": "x64-4k", "frames": 1 << self.bits}
         if self.kind not in (RANGES, PAGES):
             machine = {"preset": "x64-4k", "frames": 1 << self.bits, "kernel_image_frames": IMAGE}
             return machine | ({"frame_allocator": ALLOCATORS[self.kind]} if self.kind in ALLOCATORS else {})
@@ -79,8 +83,10 @@ class Workload:
     def lines(self, events: int) -> Iterator[bytes]:
         """The first so many events, each a line; the same at every call."""
         chance = random.Random(self.bits)
+        created = b'{"op":"process.create","result":%d}\n' % PROCESS
+        if self.kind == MAPPINGS:
+            return islice(chain([created], mappings(self.bits, chance)), events)
         if self.kind in (RANGES, PAGES):
-            created = b'{"op":"process.create","result":%d}\n' % PROCESS
             return islice(chain([created], ranges(self.kind, self.bits, chance)), events)
         if self.kind in ALLOCATORS:
             return islice(runs(self.bits, self.kind == BLOCKS, chance), events)
@@ -97,6 +103,7 @@ WORKLOADS = (
     Workload(RANGES, 11),
     Workload(RANGES, 26),
     Workload(PAGES, 20),
+    Workload(MAPPINGS, 20),
 )
 
 
@@ -189,6 +196,25 @@ def ranges(kind: str, bits: int, chance: random.Random) -> Iterator[bytes]:
         else:
             live.append((found, pages))
             yield asked + b',"result":"%#x"}\n' % (found * PAGE)
+
+
+def mappings(bits: int, chance: random.Random) -> Iterator[bytes]:
+    """Pages of a process are mapped to any frames, and unmapped, without end."""
+    live, mapped = list[int](), set[int]()
+    most = min(LIVE, (1 << bits) // 2)
+    while True:
+        if live and (len(live) == most or chance.random() < FREEING):
+            page = taken_out(live, chance)
+            mapped.remove(page)
+            yield b'{"op":"page.unmap","process":%d,"virtual":"%#x"}\n' % (PROCESS, page * PAGE)
+            continue
+        page, frame = chance.randrange(1 << bits), chance.randrange(1 << bits)
+        if page in mapped:
+            continue
+        live.append(page)
+        mapped.add(page)
+        asked = b'{"op":"page.map","process":%d,"virtual":"%#x","physical":"%#x"}\n'
+        yield asked % (PROCESS, page * PAGE, frame * PAGE)
 
 
 def taken_out(live: list[Block], chance: random.Random) -> Block:

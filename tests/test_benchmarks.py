@@ -41,12 +41,12 @@ def test_benchmarks_run() -> None:
     assert {tuple(row[:2]) for row in rows if len(row) == 7} == {
         *((f"2^{bits} frames", level) for bits in (11, 20, 26) for level in (LEGAL, EXACT)),
         ("2^26 frames, picked at random", LEGAL),
-        ("runs of 2^20 frames", LEGAL),
-        ("blocks of 2^20 frames", LEGAL),
+        *((f"{what} of 2^20 frames", level) for what in ("runs", "blocks") for level in (LEGAL, EXACT)),
         *((f"buddy of order {bits}", level) for bits in (11, 26) for level in (LEGAL, EXACT)),
-        ("runs of 2^20 pages", LEGAL),
+        *(("runs of 2^20 pages", level) for level in (LEGAL, EXACT)),
+        ("mappings of 2^20 pages", LEGAL),
     }
-    assert len([row for row in rows if len(row) == 3]) == 9
+    assert len([row for row in rows if len(row) == 3]) == 10
     assert [row[0] for row in rows if len(row) == 4] == [
         "heap",
         "heap in an arena",
@@ -125,7 +125,8 @@ def test_plain_model_agrees_with_check_of_runs(part: Any, kind: str) -> None:
     """On a whole trace, and where one answer of it is changed: up to there, and there."""
     workload, plain = part("workloads").Workload(kind, SMALL), part("plain")
     lines = list(workload.lines(400))
-    assert not list(Replay(Rules(workload.geometry, LEGAL), "trace").divergences(lines))
+    for level in workload.levels:
+        assert not list(Replay(Rules(workload.geometry, level), "trace").divergences(lines))
     assert plain.refused(plain.model(workload, False), lines) == 0
     given = [place for place, line in enumerate(lines) if b"result" in line]
     for line in (lines[given[3]], b'{"op":"frame.allocate","count":2,"result":0}\n'):  # once more, and the image
@@ -135,7 +136,23 @@ def test_plain_model_agrees_with_check_of_runs(part: Any, kind: str) -> None:
         assert plain.refused(plain.model(workload, False), changed) == 1
 
 
-@pytest.mark.parametrize("kind", ["frames", "runs", "blocks", "ranges", "pages"])
+def test_plain_model_agrees_with_check_of_mappings(part: Any) -> None:
+    """On a whole trace, and where a page is mapped twice, unmapped twice, or is none."""
+    workload, plain = part("workloads").Workload("mappings", 11), part("plain")
+    lines = list(workload.lines(400))
+    assert not list(Replay(Rules(workload.geometry, LEGAL), "trace").divergences(lines))
+    assert plain.refused(plain.model(workload, False), lines) == 0
+    mapped = next(place for place, line in enumerate(lines) if b"page.map" in line)
+    unmapped = next(place for place, line in enumerate(lines) if b"page.unmap" in line)
+    misaligned = b'{"op":"page.map","process":1,"virtual":"0x8","physical":"0x0"}\n'
+    for last, line in ((mapped, lines[mapped]), (unmapped, lines[unmapped]), (mapped, misaligned)):
+        changed = [*lines[: last + 1], line]
+        (found,) = Replay(Rules(workload.geometry, LEGAL), "trace").divergences(changed)
+        assert found.line == len(changed) + 1
+        assert plain.refused(plain.model(workload, False), changed) == 1
+
+
+@pytest.mark.parametrize("kind", ["frames", "runs", "blocks", "ranges", "pages", "mappings"])
 def test_state_machine_takes_its_steps(part: Any, kind: str) -> None:
     assert part("machines").run(part("workloads").Workload(kind, 11), 300) >= 100
 
