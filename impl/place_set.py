@@ -92,6 +92,15 @@ class PlaceSet:
             place = aligned_up(run, alignment)
         return place if place + count <= below else None
 
+    def next_out(self, place: int) -> int:
+        """The first place from this one on that is not in the set.
+
+        post: place <= __return__ and __return__ not in _places(self)
+        post: _among(place, __return__, self) == __return__ - place
+        """
+        run = self.runs.last(place)
+        return place if run is None else max(place, run + self.runs.length(run))
+
     def most(self) -> int:
         """The length of the longest run in the set; 0 if it is empty.
 

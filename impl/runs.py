@@ -115,6 +115,21 @@ class Runs:
         """
         return self.free_places
 
+    def count_within(self, lowest: int, below: int) -> int:
+        """How many places are free from one on, before another; it takes time by how many runs these are.
+
+        post: __return__ == sum(lowest <= place < below for place in _in(self.available))
+        """
+        counted, first = 0, self.available.find(1, 1, lowest, below)
+        while first is not None:
+            counted, first = self._count_run(counted, first, below)
+        return counted
+
+    def _count_run(self, counted: int, first: int, below: int) -> tuple[int, int | None]:
+        """Counts the free places that follow on one, too, as far as the limit; then the next free place."""
+        last = min(self.available.next_out(first), below)
+        return counted + last - first, self.available.find(1, 1, last, below)
+
 
 # Helpers of the contracts
 

@@ -12,7 +12,7 @@ from memoracle.proofs.abstraction.objects import places_of
 from memoracle.proofs.exhaustive.explore import Call, Part, Question, System
 from memoracle.proofs.exhaustive.finite_states import Domain
 from memoracle.proofs.exhaustive.law_search import Variant
-from memoracle.spec import run_lists
+from memoracle.spec import run_lists, zones
 from memoracle.spec import runs as law
 
 SIZES = (1, 2, 4)
@@ -65,6 +65,11 @@ def calls(reach: int) -> Sequence[Call | Question]:
         range(reach), (("is_free", law.tells_whether_free), ("exists", law.tells_whether_it_exists))
     ):
         found.append(Question(f"@.{name}({place})", _calling(name, place), clause, {"place": place}, (False, True)))
+    for lowest, below in product(range(reach + 1), repeat=2):
+        if lowest <= below:
+            said, clause = f"@.count_within({lowest}, {below})", zones.tells_the_count_of_a_zone
+            piece = {"start": lowest, "end": below}
+            found.append(Question(said, _calling("count_within", lowest, below), clause, piece, range(reach + 1)))
     return [*found, Question("@.count()", _calling("count"), law.tells_the_count, {}, range(reach + 1))]
 
 

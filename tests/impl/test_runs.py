@@ -70,6 +70,10 @@ class AgainstAList(RuleBasedStateMachine):
         ] + [False]
         assert self.runs.count() == self.list.count(FREE)
 
+    @rule(lowest=PLACES, below=PLACES)
+    def count_some(self, lowest: int, below: int) -> None:
+        assert self.runs.count_within(lowest, below) == self.list[max(lowest, 0) : max(below, 0)].count(FREE)
+
     @invariant()
     def runs_are_whole(self) -> None:
         stretches = "".join("f" if kind == FREE else " " for kind in self.list).split()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memoracle.proofs.components.runs import code as runs_code
-from memoracle.proofs.components.runs import given_runs, index_start, place_set, run_index, run_lists, zones
+from memoracle.proofs.components.runs import counting, given_runs, index_start, place_set, run_index, run_lists, zones
 from memoracle.proofs.components.runs import law as runs_law
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
@@ -23,3 +23,4 @@ def obligations() -> Iterator[Obligation]:
     yield from place_set.CODE
     yield from runs_code.CODE
     yield from zones.CODE
+    yield from counting.CODE

@@ -112,6 +112,8 @@ def asked_refines(run: Run) -> None:
     covers = run.answers(found.covers, first, last)
     may = (0 <= first) & (first < last) & (last <= due.next_out(first))
     run.assert_goal("whether all of them are in the set", may if covers else neg(may))
+    following = run.call(found.next_out, first)
+    run.assert_goal("the next that is not in the set", following == when(first < 0, first, due.next_out(first)))
     most = run.call(found.most)
     run.assert_goal("no run is longer than the longest", due.next_out(place) - place <= most)
     longest = found.runs.longest  # where it begins, if there is one
