@@ -24,6 +24,7 @@ from memoracle.proofs import registry
 from memoracle.proofs.components.bitmap import law as bitmap
 from memoracle.proofs.obligations import law_obligations, vacuity
 from memoracle.proofs.obligations.discharge import discharge
+from memoracle.proofs.parts import PARTS
 from memoracle.spec import bitmap as law
 from memoracle.spec.geometry import PRESETS, Geometry
 from memoracle.trace.decoding import decode_event
@@ -245,6 +246,12 @@ def test_every_folder_of_the_code_has_a_line() -> None:
     folders = [f"`{each.as_posix()}/`" for each in found if each.parent.as_posix() != "proofs/components"]
     assert len(folders) > 15
     assert [each for each in folders if each not in DOCUMENTS["ARCHITECTURE.md"]] == []
+
+
+def test_every_part_of_a_component_has_a_row_and_no_other() -> None:
+    table = DOCUMENTS["ARCHITECTURE.md"].split("| component | part |")[1].split("\n\n")[0]
+    cells = re.findall(r"^\|.*?\| (`.*?) \|", table, re.MULTILINE)
+    assert sorted(named_in(cells)) == sorted(part for of, parts in PARTS.items() for part in parts if part != of)
 
 
 def test_every_key_of_a_geometry_has_a_row_and_no_other() -> None:
