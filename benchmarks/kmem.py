@@ -13,7 +13,7 @@ from benchmarks.heap import best
 from benchmarks.workloads import PAGE, runs
 from memoracle.diagnostics.levels import LEGAL, SAFE
 from memoracle.impl.boot import USABLE, Record
-from memoracle.replay.kmem import KmemReplay
+from memoracle.replay.kmem.kmem import KmemReplay
 from memoracle.trace.kmem import KmemLog
 from memoracle.trace.kmem_lines import ALLOC
 

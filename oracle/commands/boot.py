@@ -30,7 +30,7 @@ from memoracle.logs.json_messages import messages
 from memoracle.logs.map_forms.type_words import type_name
 from memoracle.logs.memory_maps import MemoryMap, read_maps
 from memoracle.logs.recognise import NO_MAP, NO_MAP_IN_TEXT
-from memoracle.replay.host_memory import BITMAP, refuse_more_than_memory
+from memoracle.replay.common.host_memory import BITMAP, refuse_more_than_memory
 from memoracle.spec.boot import record_has_64_bits, unread
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import TRUSTING

@@ -29,7 +29,7 @@ from memoracle.logs.choice import of_kernel
 from memoracle.logs.memory_maps import MemoryMap, read_maps
 from memoracle.logs.recognise import E820, FORMS, JSONL, KMEM, NO_MAP_IN_TEXT, recognise
 from memoracle.replay.dispatch import Replay
-from memoracle.replay.kmem import KmemReplay
+from memoracle.replay.kmem.kmem import KmemReplay
 from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
 from memoracle.report.kmem_report import passed_over

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memoracle.diagnostics.divergence import REFUSAL, Finding, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
-from memoracle.replay.frames import FrameReplay
+from memoracle.replay.frames.frames import FrameReplay
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events

@@ -104,7 +104,7 @@ def test_every_operation_of_a_trace_is_explained(index: Index) -> None:
 
 def test_every_rule_that_the_tests_of_check_expect_is_explained(index: Index) -> None:
     parts = {name.partition(".")[0] for name in index.names}
-    tests = (ROOT / "tests" / "oracle" / "replay").glob("test_*.py")
+    tests = (ROOT / "tests" / "oracle" / "replay").rglob("test_*.py")
     written = "".join(path.read_text(encoding="utf-8") for path in tests)
     expected = {name for name in re.findall(r'"([a-z_]+\.[a-z_.-]*-[a-z-]*)"', written) if name.split(".")[0] in parts}
     assert {name.rpartition(".")[2] for name in expected} > {MUST_SUCCEED}

@@ -1,0 +1,1 @@
+"""The replay of frames: single ones, blocks and runs."""

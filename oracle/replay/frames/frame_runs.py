@@ -1,0 +1,176 @@
+"""Replays what is said of several frames in a row: `frame.reserve` takes them, `memory.add` adds them after boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import UNSET
+
+from memoracle.diagnostics.divergence import REFUSAL, Finding, since, wrongly_failed
+from memoracle.diagnostics.levels import Handlers, Misuses, Rules
+from memoracle.impl.bitmap import ALL_BITS, BITS, Bitmap, lowest_bit
+from memoracle.replay.frames.frames import FrameReplay
+from memoracle.spec import bitmap as law
+from memoracle.spec import boot as boot_law
+from memoracle.spec.clauses import Clause
+from memoracle.trace import events
+from memoracle.trace.events import number
+
+
+class FrameRuns:
+    """What one trace says of several frames in a row.
+
+    added: the frames that were added, first and one after the last, and the line that added them.
+    """
+
+    def __init__(self, rules: Rules, frames: FrameReplay) -> None:
+        self.rules = rules
+        self.frames = frames
+        self.added: list[tuple[int, int, int]] = []
+
+    def handlers(self) -> Handlers:
+        """What replays each of these operations."""
+        return {events.FrameReserve: self.reserve, events.MemoryAdd: self.add}
+
+    def misuses(self) -> Misuses:
+        """What of the law each of these operations breaks as it was called."""
+        return {events.FrameReserve: self.violated_by_reserve, events.MemoryAdd: self.violated_by_add}
+
+    # frame.reserve
+
+    def reserve(self, event: events.FrameReserve, line: int) -> Finding | None:
+        if event.error is not UNSET:
+            return self.reserve_refused(event)
+        frames, (first, last) = self.frames, self.reserved(event)
+        clause, before = self.violated_by_reserve(event, line), frames.around(number(event.address))
+        message = "" if clause is None else self.reserve_message(event, clause)
+        settled, found = True, None
+        for frame in range(max(first, 0), min(last, frames.bitmap.frames)):
+            if frames.bitmap.take(frame):
+                found = frames.allocated(frame, line) or found
+            elif not frames.is_settled(frame, line):
+                frames.doubts.was_handed_out(frame << self.rules.geometry.page_shift)
+                settled = False
+        if clause is None or (clause is law.reserves_only_free and settled and self.is_in_reach(first, last)):
+            return found
+        return Finding(clause.name, clause.says, message, REFUSAL, before, frames.around(number(event.address)))
+
+    def reserved(self, event: events.FrameReserve) -> tuple[int, int]:
+        first = number(event.address) >> self.rules.geometry.page_shift
+        return first, first + number(event.count)
+
+    def is_in_reach(self, first: int, last: int) -> bool:
+        return first >= 0 and last <= self.frames.bitmap.frames
+
+    def reserve_refused(self, event: events.FrameReserve) -> Finding | None:
+        if self.rules.lacking_passes:
+            return None
+        self.frames.spread()
+        if not self.frames.doubts.frames.isdisjoint(range(*self.reserved(event))) or self.frames.doubts.missing:
+            return None
+        state = self.frames.around(number(event.address))
+        return wrongly_failed("frame.reserve", event.error, "success", law.reserve.says, state)
+
+    def violated_by_reserve(self, event: events.FrameReserve, line: int) -> Clause | None:
+        first, last = self.reserved(event)
+        state, frame = self.frames.state(), self.first_not_free(first, last)
+        misaligned = self.frames.misaligned(number(event.address))
+        return misaligned or law.reserve.broken(state, first=first, last=last, frame=frame)
+
+    def first_not_free(self, first: int, last: int) -> int:
+        """The first of these frames that is not free; the one before them if there is none."""
+        is_free = self.frames.bitmap.is_free
+        inside = range(first, min(last, self.frames.bitmap.frames + 1))
+        return next((frame for frame in inside if not is_free(frame)), first - 1)
+
+    def reserve_message(self, event: events.FrameReserve, clause: Clause) -> str:
+        first, last = self.reserved(event)
+        if clause is law.reserves_some:
+            return f"{last - first} frames cannot be reserved"
+        if clause is law.reserves_only_free:
+            return self.frames.describe_frame(self.first_not_free(first, last))
+        return self.frames.describe(number(event.address))
+
+    # memory.add
+
+    def add(self, event: events.MemoryAdd, line: int) -> Finding | None:
+        if event.error is not UNSET:
+            if self.rules.safe:
+                return None
+            says, state = law.add_memory.says, self.frames.totals()
+            return wrongly_failed("memory.add", event.error, "success", says, state)
+        clause, before = self.violated_by_add(event, line), self.frames.totals()
+        message = "" if clause is None else self.add_message(event, clause)
+        spurious = self.make_free(*self.frames_of_memory(event), line)
+        if clause is None or self.rules.safe:
+            return None
+        if clause is law.adds_only_what_is_not_free:  # a spurious free has made a frame free that did not exist
+            self.frames.warnings.append((line, f"{spurious} frames that were added were freed before they existed"))
+            return None
+        return Finding(clause.name, clause.says, message, REFUSAL, before, self.frames.totals())
+
+    def frames_of_memory(self, event: events.MemoryAdd) -> tuple[int, int]:
+        """The frames that lie wholly in the memory that was added, as far as the bitmap reaches."""
+        start, length = number(event.start), number(event.length)
+        first, last = self.rules.geometry.frames_within(start, min(start + length, boot_law.TOP))
+        return max(first, 0), min(last, self.frames.bitmap.frames)
+
+    def violated_by_add(self, event: events.MemoryAdd, line: int) -> Clause | None:
+        first, last = self.frames_of_memory(event)
+        fits, state = boot_law.record_has_64_bits, boot_law.unread(self.rules.geometry.page_shift)
+        if not fits(state, number(event.start), number(event.length), boot_law.USABLE):
+            return fits
+        for frame in (self.existing(first, last), self.free(first, last)):
+            if frame is not None:
+                return law.add_memory.broken(self.frames.state(), first=first, last=last, frame=frame)
+        return None
+
+    def existing(self, first: int, last: int) -> int | None:
+        """The lowest of these frames that exists."""
+        bitmap = self.frames.bitmap
+        if isinstance(bitmap, Bitmap):
+            return lowest_bit(bitmap.existing, 1, first, last)
+        frame = bitmap.existing.next_in(first)
+        return frame if frame < last else None
+
+    def free(self, first: int, last: int) -> int | None:
+        """The lowest of these frames that is free; where frees are checked it exists, too."""
+        bitmap = self.frames.bitmap
+        return lowest_bit(bitmap.words, 1, first, last) if isinstance(bitmap, Bitmap) else None
+
+    def add_message(self, event: events.MemoryAdd, clause: Clause) -> str:
+        first, last = self.frames_of_memory(event)
+        frame = self.existing(first, last)
+        if clause is not law.adds_only_what_is_missing or frame is None:
+            return f"{number(event.length):#x} bytes from {number(event.start):#x} were added"
+        line = next((line for one, other, line in self.added if one <= frame < other), 0)
+        return f"frame {frame} exists already{since(line, 'added by')}"
+
+    def make_free(self, first: int, last: int, line: int) -> int:
+        """Adds those of these frames that do not exist; how many of them were free all the same."""
+        bitmap, spurious = self.frames.bitmap, 0
+        for start, end in list(self.gaps(first, last)):
+            while (frame := self.free(start, end)) is not None:
+                bitmap.take(frame)
+                spurious += 1
+            bitmap.hotplug(start, end)
+            self.added.append((start, end, line))
+        return spurious
+
+    def gaps(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The runs of frames that do not exist: the first, and the one after the last."""
+        while first < last:
+            end = self.existing(first, last)
+            end = last if end is None else end
+            if first < end:
+                yield first, end
+            first = self.missing(end, last)
+
+    def missing(self, first: int, last: int) -> int:
+        """The lowest of these frames that does not exist; the one after them, or a later one, if all exist."""
+        bitmap = self.frames.bitmap
+        if not isinstance(bitmap, Bitmap):
+            return bitmap.existing.next_out(first)
+        while first < last and bitmap.exists(first):
+            first += BITS if first % BITS == 0 and bitmap.existing[first // BITS] == ALL_BITS else 1
+        return first

@@ -1,0 +1,1 @@
+"""The replay of ranges of addresses, as buddy systems and as runs."""
