@@ -29,6 +29,8 @@ class BlockMap(PlaceMap):
         """Adds places; False if there are none, one is in the set, or one does not lie among all places."""
         if not super().add(first, last):
             return False
+        if self.buddy.size(first) == last - first:  # most come back as they were given
+            return self.buddy.free(first, last - first)
         while first < last:
             first = (
                 self._give_back(first, last)
