@@ -14,6 +14,7 @@ from benchmarks.kept import proving
 from benchmarks.kmem import kmem_speeds
 from benchmarks.manager import rates as manager_rates
 from benchmarks.memory import peak
+from benchmarks.searching import FREE, searching
 from benchmarks.solving import solving
 from benchmarks.speed import Speeds, agree, speeds
 from benchmarks.workloads import WORKLOADS
@@ -40,6 +41,7 @@ def main() -> None:
     console.print(heap_table(args.events))
     console.print(kmem_table(args.events))
     console.print(manager_table(args.events))
+    console.print(searching_table())
     console.print(kept_table(["pat"]))
     if args.growth:
         console.print(growth_table())
@@ -97,6 +99,16 @@ def manager_table(events: int) -> Table:
     drawn.add_column("a second", justify="right")
     for said, rate in manager_rates(min(events, MANAGER_AT_MOST)).items():
         drawn.add_row(said, f"{rate:,.0f}")
+    return drawn
+
+
+def searching_table() -> Table:
+    title = f"Microseconds of a search of the reference's runs, {FREE:,} of which are free"
+    drawn = Table("what only the last run is", title=title, title_justify="left")
+    for column in ("reference", "plain list of intervals"):
+        drawn.add_column(column, justify="right")
+    for found in searching():
+        drawn.add_row(found.name, *(f"{seconds * 1e6:,.1f}" for seconds in (found.reference, found.plain)))
     return drawn
 
 

@@ -76,6 +76,8 @@ class PlaceSet:
         """The lowest place of which so many on end are in the set, all within limits; None if there is none.
 
         alignment: of the place, a power of two.  lowest, below: no place before the one, nor from the other on.
+        Takes time that grows with the logarithm of the number of places: once, and again for each lower run that has so
+        many places but not from an aligned one on. Without alignment there is no such run.
 
         post: __return__ is None or _fits(self, __return__, count, alignment, lowest, below)
         post: not any(_fits(self, p, count, alignment, lowest, below) for p in range(self.places) if __return__ is None or p < __return__)

@@ -46,7 +46,7 @@ def test_benchmarks_run() -> None:
         *(("runs of 2^20 pages", level) for level in (LEGAL, EXACT)),
         ("mappings of 2^20 pages", LEGAL),
     }
-    assert len([row for row in rows if len(row) == 3]) == 10
+    assert len([row for row in rows if len(row) == 3]) == 10 + 3
     assert [row[0] for row in rows if len(row) == 4] == [
         "heap",
         "heap in an arena",
@@ -155,6 +155,12 @@ def test_plain_model_agrees_with_check_of_mappings(part: Any) -> None:
 @pytest.mark.parametrize("kind", ["frames", "runs", "blocks", "ranges", "pages", "mappings"])
 def test_state_machine_takes_its_steps(part: Any, kind: str) -> None:
     assert part("machines").run(part("workloads").Workload(kind, 11), 300) >= 100
+
+
+def test_searches_find_the_last_of_the_runs(part: Any) -> None:
+    found = list(part("searching").searching(50))
+    assert len(found) == 3
+    assert all(each.reference > 0 < each.plain for each in found)
 
 
 def test_refused_trace_has_no_speed(part: Any) -> None:
