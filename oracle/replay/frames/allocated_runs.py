@@ -113,7 +113,10 @@ class AllocatedRuns:
         if known is None or self.rules.unknown_frames:
             return self.allocate_first(event, line)
         (count, unset), first, runs = known, address >> self.shift, self.frames.runs
-        given = runs.allocate_block(count) if self.requests.of_blocks else runs.allocate_run(count, 1, 0, runs.frames)
+        if self.requests.of_blocks:
+            given = runs.allocate_block(count)
+        else:
+            given = runs.allocate_run(count, (unset >> self.shift) + 1, 0, runs.frames)
         if given == first and not address & unset:
             return self.allocated(runs, first, count, line)
         if given is not None:
