@@ -92,10 +92,10 @@ def _read(start: Any) -> Text:
     function = unwrap(_function(start))
     if not isinstance(function, FunctionType):
         return Text((), frozenset())
-    return _read_function(function) if owner is None else _read_anew(function, owner)
+    return _read_function(function) if owner is None else _read_uncached(function, owner)
 
 
-def _read_anew(function: FunctionType, owner: object) -> Text:
+def _read_uncached(function: FunctionType, owner: object) -> Text:
     closure = dict(zip(function.__code__.co_freevars, map(_content, function.__closure__ or ()), strict=True))
     values = [value for content in closure.values() for value in _opened(content)]
     words = {value for value in values if isinstance(value, str)}
@@ -108,7 +108,7 @@ def _read_anew(function: FunctionType, owner: object) -> Text:
 
 @cache
 def _read_function(function: FunctionType) -> Text:
-    return _read_anew(function, None)
+    return _read_uncached(function, None)
 
 
 def _content(cell: Any) -> Any:

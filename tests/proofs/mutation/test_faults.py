@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from memoracle.proofs import registry
+from memoracle.proofs.contracts.docstrings import functions
 from memoracle.proofs.mutation import faults as made
+from memoracle.proofs.mutation.seeding import tree_of
 
 FAULTS = made.faults()
 SOUND = """
@@ -31,8 +36,42 @@ def tried(folder: Path, text: str, name: str = "some") -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def functions_of(tree: ast.Module) -> dict[str, str]:
+    """What each function of a module and method of its classes does, by its qualified name."""
+    owners = {"": tree.body} | {f"{each.name}.": each.body for each in tree.body if isinstance(each, ast.ClassDef)}
+    return {
+        f"{owner}{each.name}": ast.dump(each)
+        for owner, body in owners.items()
+        for each in body
+        if isinstance(each, ast.FunctionDef)
+    }
+
+
+@cache
+def sound_functions(module: str) -> dict[str, str]:
+    return functions_of(tree_of(module))
+
+
+@cache
+def functions_with(fault: made.MadeFault) -> dict[str, str]:
+    return functions_of(fault.applied())
+
+
 def test_each_can_be_applied() -> None:
-    assert [fault.name for fault in FAULTS if not (fault.applied().body and fault.patch.says)] == []
+    assert [fault.name for fault in FAULTS if not (functions_with(fault) and fault.patch.says)] == []
+
+
+def test_each_public_function_has_two() -> None:
+    """A fault is one of each function that it changes."""
+    count = Counter(
+        (fault.module, name)
+        for fault in FAULTS
+        for name, body in functions_with(fault).items()
+        if body != sound_functions(fault.module).get(name)
+    )
+    public = [(f"impl/{each.component}.py", each.qualified) for each in functions("memoracle.impl")]
+    assert len(public) > 100
+    assert [each for each in public if count[each] < 2] == []
 
 
 def test_each_names_an_obligation() -> None:
