@@ -15,10 +15,11 @@ from memoracle.trace.repeated_keys import MOST_SHAPES, OUTLINE, may_be_remembere
 
 
 class Plain(NamedTuple):
-    """A handler of events that succeeded, and that say nothing but what it reads."""
+    """A handler of events that succeeded, and that say nothing but what it reads; of some things, just one."""
 
     handler: Handler
     reads: tuple[str, ...]
+    one_of: tuple[str, ...] = ()
 
 
 PlainHandlers: TypeAlias = dict[type, Plain]  # by the event's type
@@ -42,7 +43,7 @@ class Ways(dict[bytes, Handler]):
         if event.error is not UNSET:
             return self.failed
         plain = self.plain.get(kind)
-        return plain.handler if plain is not None and is_plain(event, plain.reads) else self.handlers[kind]
+        return plain.handler if plain is not None and is_plain(event, plain) else self.handlers[kind]
 
     def remember(self, line: bytes, way: Handler) -> None:
         """Events whose lines have the outline of this one, in which no key is repeated, are replayed in this way."""
@@ -52,8 +53,8 @@ class Ways(dict[bytes, Handler]):
             self[line.translate(OUTLINE)] = way
 
 
-def is_plain(event: Any, reads: tuple[str, ...]) -> bool:
-    """Whether an event that succeeded has what is due, and says nothing but this."""
+def is_plain(event: Any, plain: Plain) -> bool:
+    """Whether an event that succeeded has what is due, and says nothing but what such a handler reads."""
     has_answer = not isinstance(event, Question) or event.result is not None
-    others = (getattr(event, name) for name in event.__struct_fields__ if name not in reads)
-    return has_answer and all(value is UNSET or value is None for value in others)
+    said = {name for name in event.__struct_fields__ if getattr(event, name) not in (UNSET, None)}
+    return has_answer and said <= {*plain.reads, *plain.one_of} and len(said.intersection(plain.one_of)) <= 1

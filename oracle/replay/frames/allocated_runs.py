@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from memoracle.console.counted import agreeing
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
@@ -18,7 +18,7 @@ from memoracle.impl.bitmap import Bitmap
 from memoracle.proofs.abstraction.objects import places_of
 from memoracle.replay.common.ways import Plain, PlainHandlers
 from memoracle.replay.frames.doubted_runs import MOST_DOUBTED, RunDoubts
-from memoracle.replay.frames.frame_requests import MOST_KEPT, Request, Requests, Size, rounded, size_of
+from memoracle.replay.frames.frame_requests import MOST_KEPT, Named, Request, Requests, Size, rounded, size_of
 from memoracle.replay.frames.frame_words import RunWords
 from memoracle.replay.frames.frames import FrameReplay
 from memoracle.replay.frames.run_frames import RunFrames
@@ -46,8 +46,8 @@ class AllocatedRuns:
     """The runs of frames of one trace, where its allocator hands them out.
 
     doubts: what a fault has left in doubt.
-    simple: by the count that is named, how many frames one is given that names nothing else, and the bits that are not
-    set in the address of any such run.
+    simple: by the count or the order that is named, how many frames one is given that names nothing else, and the bits
+    that are not set in the address of any such run.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, doubts: RunDoubts) -> None:
@@ -60,7 +60,7 @@ class AllocatedRuns:
         self.law_of_free = given_runs.free_whole if geometry.frees_whole_runs else law.free
         self.shift, self.offset = geometry.page_shift, geometry.page_size - 1
         self.backs = self.requests.backs
-        self.simple: dict[int | str | UnsetType, tuple[int, int]] = {}
+        self.simple: dict[Named, tuple[int, int]] = {}
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -84,9 +84,9 @@ class AllocatedRuns:
         """What replays most of these operations, at less cost."""
         return {
             events.FrameAllocate: Plain(
-                self.allocate_preferred if self.frames.exact else self.allocate_any, ("count", "result")
+                self.allocate_preferred if self.frames.exact else self.allocate_any, ("result",), ("count", "order")
             ),
-            events.FrameFree: Plain(self.free_run, ("address", "count")),
+            events.FrameFree: Plain(self.free_run, ("address",), ("count", "order")),
         }
 
     @property
@@ -96,9 +96,10 @@ class AllocatedRuns:
     # frame.allocate
 
     def allocate_any(self, event: events.FrameAllocate, line: int) -> Finding | None:
-        """An allocation that names how many at the most, and was served."""
+        """An allocation that names at the most how many, or an order, and was served."""
         assert event.result is not None, "it was served"
-        known, address = self.simple.get(event.count), number(event.result)
+        named = event.count if event.order is UNSET else (event.order,)
+        known, address = self.simple.get(named), number(event.result)
         if known is None:
             return self.allocate_first(event, line)
         (count, unset), first, runs = known, address >> self.shift, self.frames.runs
@@ -109,7 +110,8 @@ class AllocatedRuns:
     def allocate_preferred(self, event: events.FrameAllocate, line: int) -> Finding | None:
         """Likewise at exact: the run that the reference gives."""
         assert event.result is not None, "it was served"
-        known, address = self.simple.get(event.count), number(event.result)
+        named = event.count if event.order is UNSET else (event.order,)
+        known, address = self.simple.get(named), number(event.result)
         if known is None or self.rules.unknown_frames:
             return self.allocate_first(event, line)
         (count, unset), first, runs = known, address >> self.shift, self.frames.runs
@@ -127,7 +129,8 @@ class AllocatedRuns:
         """The like of which is remembered."""
         asked = self.requests.asked(event)
         if asked.refused is None and len(self.simple) < MOST_KEPT:
-            self.simple[event.count] = asked.wanted, (asked.alignment << self.shift) - 1
+            named = event.count if event.order is UNSET else (event.order,)
+            self.simple[named] = asked.wanted, (asked.alignment << self.shift) - 1
         return self.allocate(event, line)
 
     def allocate(self, event: events.FrameAllocate, line: int) -> Finding | None:
@@ -307,9 +310,10 @@ class AllocatedRuns:
     # frame.free
 
     def free_run(self, event: events.FrameFree, line: int) -> Finding | None:
-        """A free that names how many at the most, and succeeded."""
+        """A free that names at the most how many, or an order, and succeeded."""
         address, frames = number(event.address), self.frames
-        count, runs, first = self.backs.get(event.count), frames.runs, address >> self.shift
+        named = event.count if event.order is UNSET else (event.order,)
+        count, runs, first = self.backs.get(named), frames.runs, address >> self.shift
         if count is None or address & self.offset or frames.kernel_page_frames or not runs.free_run(first, count):
             return self.free(event, line)
         runs.lines.note(first, count, line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
@@ -21,7 +21,9 @@ from memoracle.trace.events import number
 from memoracle.trace.quoting import quoted, shortened
 
 HUGE = 65  # an order of more frames than 64-bit addresses reach: no larger one is kept apart
-MOST_KEPT = 1 << 10  # requests that name nothing but how many
+MOST_KEPT = 1 << 10  # requests
+
+Named: TypeAlias = int | str | UnsetType | tuple[events.Number]  # a count, an order in a tuple, or none of both
 
 
 class Size(NamedTuple):
@@ -79,8 +81,8 @@ class Request(NamedTuple):
 class Requests:
     """What the operations of one trace ask for.
 
-    most: how many frames one may have.  plain, backs: by the count that is named, what allocates so many and names
-    nothing else, and how many a free gives back.
+    most: how many frames one may have.  known: allocations, by all that they name.  backs: by what a free names, how
+    many frames it says that it gives back.
     """
 
     def __init__(self, geometry: Geometry) -> None:
@@ -90,16 +92,21 @@ class Requests:
         self.rounds_frees = self.of_blocks and geometry.frees_whole_runs
         order = geometry.frame_max_order
         self.most = geometry.frames if order is None else 1 << order
-        self.plain: dict[int | str | UnsetType, Request] = {}
-        self.backs: dict[int | str | UnsetType, int] = {}
+        self.known: dict[tuple[object, ...], Request] = {}
+        self.backs: dict[Named, int] = {}
 
     def asked(self, event: events.FrameAllocate) -> Request:
         """Of an allocation. Raises BadNumber and MalformedLine."""
-        if event.alignment is event.from_ is event.below is event.order is event.zone is UNSET:
-            return self.plain.get(event.count) or self.limited(event)
-        return self.limited(event)
+        zone = tuple(event.zone) if isinstance(event.zone, list) else event.zone
+        key = event.count, event.order, event.alignment, event.from_, event.below, zone
+        known = self.known.get(key)
+        if known is None:
+            known = self.first_asked(event)
+            if len(self.known) < MOST_KEPT:
+                self.known[key] = known
+        return known
 
-    def limited(self, event: events.FrameAllocate) -> Request:
+    def first_asked(self, event: events.FrameAllocate) -> Request:
         if self.is_single:
             refuse_unknown_arguments(event, self.geometry)
         zones = None if event.zone is UNSET else tuple(zone_named(name, self.geometry) for name in names(event.zone))
@@ -109,11 +116,7 @@ class Requests:
             alignment = max(alignment, wanted)
         refused = self.refused(wanted, limits.alignment)
         order = None if event.order is UNSET else event.order
-        request = Request(wanted, alignment, lowest, min(below, self.geometry.frames), limits, refused, zones, order)
-        is_plain = event.alignment is event.from_ is event.below is event.order is event.zone is UNSET
-        if is_plain and len(self.plain) < MOST_KEPT:
-            self.plain[event.count] = request
-        return request
+        return Request(wanted, alignment, lowest, min(below, self.geometry.frames), limits, refused, zones, order)
 
     def zone_of(self, first: int, asked: Request) -> Zone:
         """Of the zones that are named one that a frame lies in; else any such zone, or one that is named, or none."""
@@ -137,15 +140,18 @@ class Requests:
 
     def given_back(self, event: events.FrameFree) -> int:
         """How many frames a free says that it gives back."""
-        known = self.backs.get(event.count) if event.order is UNSET else None
-        return self.first_given_back(event) if known is None else known
+        named = event.count if event.order is UNSET else (event.order,)
+        known = self.backs.get(named)
+        if known is None or event.order is not UNSET is not event.count:
+            return self.first_given_back(event, named)
+        return known
 
-    def first_given_back(self, event: events.FrameFree) -> int:
+    def first_given_back(self, event: events.FrameFree, named: Named) -> int:
         if self.is_single:
             refuse_unknown_arguments(event, self.geometry)
         count = said(event)
-        if event.order is UNSET and len(self.backs) < MOST_KEPT:
-            self.backs[event.count] = count
+        if len(self.backs) < MOST_KEPT:
+            self.backs[named] = count
         return count
 
 
