@@ -18,6 +18,9 @@ from memoracle.trace.decoding import MalformedLine
 from memoracle.trace.events import number
 
 FEW = 8  # frames of which a wrong refusal may tell that they have leaked
+MOST_KNOWN = 1 << 10  # requests
+IS_POWER_OF_TWO, LIES_WITHIN = law.alignment_is_a_power_of_two.holds, law.lies_within_limits.holds
+IS_ALIGNED = law.is_aligned_as_asked.holds
 
 
 class Limits(NamedTuple):
@@ -61,11 +64,12 @@ def refuse_unknown_arguments(event: events.FrameAllocate | events.FrameFree, geo
 
 
 class FrameLimits:
-    """The requests of one trace for frames within limits."""
+    """The requests of one trace for frames within limits. known: by all that they name, what they ask for."""
 
     def __init__(self, rules: Rules, frames: FrameReplay) -> None:
         self.rules = rules
         self.frames = frames
+        self.known: dict[tuple[object, ...], Limits] = {}
         frames.allocate_within = self.allocate
         frames.refuse_unknown_arguments = lambda event: refuse_unknown_arguments(event, rules.geometry)
 
@@ -81,24 +85,36 @@ class FrameLimits:
         return None if event.alignment is UNSET or clause(None, number(event.alignment)) else clause
 
     def allocate(self, event: events.FrameAllocate, line: int) -> Finding | None:
-        refuse_unknown_arguments(event, self.rules.geometry)
-        asked = limits_of(event, self.rules.geometry)
+        asked = self.asked(event)
         if event.result is None:
             return self.failed(event, asked)
-        frame, bitmap = self.frames.frame_at(number(event.result)), self.frames.bitmap
-        clause = self.violated_by_allocate(event, line)
-        if clause is None and frame is not None and bitmap.is_free(frame):
-            clause = self.misplaced(asked, frame)
+        frame, clause = self.frames.frame_at(number(event.result)), None
+        if frame is None or not is_placed(asked, frame):
+            clause = self.violated_by_allocate(event, line)
+            if clause is None and frame is not None and self.frames.bitmap.is_free(frame):
+                clause = self.misplaced(asked, frame)
         other = None
         if clause is None and self.rules.level == EXACT and not self.rules.hides_frames:
             other = self.another(asked, frame)
-        before = self.frames.around(number(event.result))
+        before = {} if clause is None else self.frames.around(number(event.result))
         found = self.frames.allocate_this(number(event.result), line)
         if clause is not None and frame is not None and found is None:
             message, legal = self.said(clause, asked, frame), self.choices(asked)
             after = self.frames.around(number(event.result))
             return Finding(clause.name, clause.says, message, legal, before, after)
         return found or other
+
+    def asked(self, event: events.FrameAllocate) -> Limits:
+        """Raises BadNumber and MalformedLine."""
+        if not event.count is event.order is event.zone is UNSET:
+            refuse_unknown_arguments(event, self.rules.geometry)
+        key = event.alignment, event.from_, event.below
+        asked = self.known.get(key)
+        if asked is None:
+            asked = limits_of(event, self.rules.geometry)
+            if len(self.known) < MOST_KNOWN:
+                self.known[key] = asked
+        return asked
 
     def misplaced(self, asked: Limits, frame: int) -> Clause | None:
         """The clause that keeps a free frame from being given."""
@@ -166,3 +182,10 @@ class FrameLimits:
         if address < asked.lowest:
             return f"frame {frame} begins at {address:#x}, below {asked.lowest:#x}"
         return f"frame {frame} ends at {end:#x}, above {asked.below:#x}"
+
+
+def is_placed(asked: Limits, frame: int) -> bool:
+    """Whether a frame lies where it was asked for: what the law wants besides is that it is free."""
+    alignment, first, last = asked.frames
+    placed = LIES_WITHIN(None, first, last, frame) and IS_ALIGNED(None, alignment, frame)
+    return bool(IS_POWER_OF_TWO(None, asked.alignment) and placed)

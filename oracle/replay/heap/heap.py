@@ -19,6 +19,7 @@ from memoracle.replay.ranges.exhaustion import exhausted
 from memoracle.replay.ranges.process_ranges import AnyRanges
 from memoracle.spec import heap as law
 from memoracle.spec import heap_room
+from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
 from memoracle.trace.events import number
@@ -27,6 +28,7 @@ Number = int | str
 REMEMBERED = 1 << 16  # deleted blocks, at the most, whose line is known
 WITHIN, IN_ARENA, IS_ALIGNED = law.lies_within_addresses.holds, law.lies_in_the_arena.holds, law.is_aligned.holds
 LIES_BETWEEN, IS_LIVE = law.lies_between.holds, law.deletes_a_live_block.holds
+IS_POWER_OF_TWO = alignment_is_a_power_of_two.holds
 
 
 class HeapReplay:
@@ -97,8 +99,11 @@ class HeapReplay:
         if event.result is None:
             return self.failed(Request(law.new, size, alignment), event.error)
         address = number(event.result)
-        if event.alignment is UNSET and self.fits(size, alignment, address):
+        named = event.alignment is not UNSET
+        if (not named or IS_POWER_OF_TWO(None, alignment)) and self.fits(size, alignment, address):
             self.live.add(address, size, line)
+            if named:
+                self.live.aligned[address] = alignment
             return None
         byte = self.live.contested(address, size)
         clause = law.new.broken(self.state, size=size, alignment=alignment, address=address, byte=byte)

@@ -30,6 +30,8 @@ from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.events import number
 
+IS_POWER_OF_TWO = alignment_is_a_power_of_two.holds
+IS_ALIGNED, LIES_WITHIN = law.run_is_aligned.holds, law.run_lies_within_limits.holds
 ALLOCATE, RESERVE, FREE = "range.allocate", "range.reserve", "range.free"
 
 
@@ -88,12 +90,21 @@ class RunReplay(ProcessRanges[RunSpace]):
             return self.allocate_failed(event, space, self.asked(space, space.area.start, pages, limits))
         address = number(event.result)
         page = space.pages.page_at(address)
-        accepted = plain and page is not None and (not self.exact or space.pages.lowest(pages) == page)
+        accepted = plain or self.is_placed(self.asked(space, address, pages, limits))
+        if accepted and self.exact and space.pages.lowest(pages, limits) != page:
+            accepted = False
         if accepted and page is not None and space.pages.reserve(page, pages, line):
             if space.doubted or space.shared:
                 self.was_taken(space, page, address, pages)
             return None
         return self.allocate_closely(event, self.asked(space, address, pages, limits), line)
+
+    def is_placed(self, asked: RunRequest) -> bool:
+        """Whether a run lies where it was asked for: what the law wants besides is that the reference can take it."""
+        lowest, below = asked.page_limits
+        alignment, address, first, pages = asked.limits.alignment, asked.address, asked.page, asked.pages
+        placed = IS_ALIGNED(None, alignment, address) and LIES_WITHIN(None, pages, lowest, below, first)
+        return bool(IS_POWER_OF_TWO(None, alignment) and placed)
 
     def was_taken(self, space: RunSpace, page: int, address: int, pages: int) -> None:
         """A run was handed out, all of which was free."""
