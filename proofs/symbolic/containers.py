@@ -20,14 +20,23 @@ from memoracle.spec.clauses import Number, Truth, implies, when
 WORD = (1 << 64) - 1
 
 
-class Unasked:
+class Uncompared:
+    """A container that code must not compare with another: Python itself would ask whether they are one object."""
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError(f"what stands in for a container is not compared ({type(self).__name__})")
+
+    __hash__ = None  # type: ignore[assignment]  # as of real containers
+
+
+class Unasked(Uncompared):
     """A container that code must not test for emptiness: Python itself would answer that it is not empty."""
 
     def __bool__(self) -> bool:
         raise TypeError(f"whether it is empty is not asked of what stands in for a container ({type(self).__name__})")
 
 
-class Set:
+class Set(Uncompared):
     """A set of numbers, sorted or not. `witnesses`: items that it is known to have because it was found not empty."""
 
     NOTES = ("popped",)  # what no loop's invariant need speak of

@@ -6,13 +6,15 @@ that putting an unknown state in place did not replace are compared before and a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableSequence
+from collections.abc import Set as AbstractSet
 
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool
 from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool
 
 OURS = ("memoracle.impl.", "memoracle.proofs.")
 Footprint = dict[str, tuple[object, ...]]  # by the path to a part, what it is
+UNSEEN = object()  # an iterator: how far it has come cannot be seen, so it is never the same
 
 
 def footprint(roots: Mapping[str, object]) -> Footprint:
@@ -29,6 +31,11 @@ def changed(before: Footprint, after: Footprint) -> list[str]:
     return [path for path in before.keys() | after.keys() if not _same(before.get(path), after.get(path))]
 
 
+def replaced(before: Footprint, after: Footprint) -> set[str]:
+    """The paths to what was put in the place of something else."""
+    return {path for path in changed(before, after) if not any(each is UNSEEN for each in after.get(path, ()))}
+
+
 def _same(one: tuple[object, ...] | None, other: tuple[object, ...] | None) -> bool:
     if one is None or other is None or len(one) != len(other):
         return False
@@ -40,15 +47,17 @@ def _is(one: object, other: object) -> bool:
         return bool(one.z.eq(other.z))
     if isinstance(one, int | str) and type(one) is type(other):
         return bool(one == other)
-    return one is other
+    return one is other and one is not UNSEEN
 
 
 def _parts(path: str, value: object, seen: dict[int, object]) -> Iterator[tuple[str, tuple[object, ...]]]:
     if isinstance(value, HypothesisPool) or id(value) in seen:
         return
-    if isinstance(value, tuple | list):
+    if isinstance(value, Iterator):
+        yield path, (UNSEEN,)
+    elif isinstance(value, tuple | MutableSequence):
         seen[id(value)] = value
-        yield path, (value, len(value)) if isinstance(value, list) else (len(value),)
+        yield path, (len(value),) if isinstance(value, tuple) else (value, len(value))
         for place, item in enumerate(value):
             yield from _parts(f"{path}[{place}]", item, seen)
     elif isinstance(value, dict):
@@ -56,7 +65,7 @@ def _parts(path: str, value: object, seen: dict[int, object]) -> Iterator[tuple[
         yield path, (value, len(value))
         for key, item in value.items():
             yield from _parts(f"{path}[{key!r}]", item, seen)
-    elif isinstance(value, set):
+    elif isinstance(value, AbstractSet):
         seen[id(value)] = value
         yield path, (value, *sorted(value, key=repr))
     elif type(value).__module__.startswith(OURS) and not isinstance(value, Symbolic | SymbolicBool):

@@ -6,8 +6,11 @@ satisfies the invariant, as after any number of turns: where the loop then calls
 the invariant and lower the measure once more, and the run ends; where the loop is left, what comes after it is run.
 
 What the invariant does not describe must be as it was after each turn, and so must the local variables of the function
-that has the loop, but those that are the step's result. A loop is known by its call of the step, the frame and the
-instruction: another call is another loop.
+that has the loop, but those that are given the step's result at once, and those of a `for` loop. A loop is known by its
+call of the step, the frame and the instruction: another call is another loop.
+
+How far a `for` loop has come is in no variable. So only a loop whose measure says so (`Iterates`) may be one, and no
+other `for` loop may be around the call: a proof sees two of its turns, and not where it ends.
 """
 
 from __future__ import annotations
@@ -17,12 +20,13 @@ import dis
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from types import CodeType, FrameType
 from typing import Any, NoReturn, Protocol, TypeAlias
 
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.exits import Exit, is_reference
-from memoracle.proofs.symbolic.footprint import Footprint, changed, footprint
+from memoracle.proofs.symbolic.footprint import Footprint, changed, footprint, replaced
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec.clauses import Number, Term, implies, neg
 
@@ -58,8 +62,7 @@ Measure: TypeAlias = "Members | Iterates | Rises | Number | None"  # None: the l
 class Loop(Protocol):
     """A loop's invariant, as a state that one or more unknown numbers describe.
 
-    It may also have `changes(run)`: new values of local variables of the function that has the loop, by their names;
-    and `varies`: the names of local variables that have a value of their own in each turn.
+    It may also have `changes(run)`: new values of local variables of the function that has the loop, by their names.
     """
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
@@ -78,6 +81,10 @@ class _Cut:
     def __init__(self, run: Run, frame: FrameType, owner: object, loop: Loop) -> None:
         self.run, self.frame, self.at, self.owner, self.loop = run, frame, frame.f_lasti, owner, loop
         self.site = Exit(frame.f_code, frame.f_lasti)
+        self.answers = stored_after(frame.f_code, frame.f_lasti)
+        around = loops_around(frame.f_code, frame.f_lasti)
+        # A `for` loop gives its own variables new values before it does anything else in a turn.
+        self.varies = stored_after(frame.f_code, around[-1][0]) if around and around[-1][1] else set()
         run.cut.add(self.site)
         if is_reference(frame.f_code):
             run.exits.watched.add(frame.f_code)
@@ -128,18 +135,17 @@ class _Cut:
         changes = getattr(self.loop, "changes", None)
         if changes is not None:
             assign(self.frame, changes(self.run))
-        return set(changed(before, self.parts()))
+        return replaced(before, self.parts())
 
     def keeps(self, before: Footprint, after: Footprint) -> None:
         """Claims that nothing but what the invariant describes has changed, and what the step's result became."""
         results = (*self.result, self.result) if isinstance(self.result, tuple) else (self.result,)
         values = self.frame.f_locals
-        varies = getattr(self.loop, "varies", ())
         for path in changed(before, after):
             local = path.split(".")[0].split("[")[0]
-            if path in self.described or local in varies:
+            if path in self.described or local in self.varies:
                 continue
-            if local in values and any(values[local] is each for each in results):
+            if local in self.answers and any(values.get(local) is each for each in results):
                 continue  # what the step answered, and all that belongs to it
             self.run.assert_goal(f"a turn leaves {path} as it was, of which the loop's invariant says nothing", False)
 
@@ -174,6 +180,10 @@ def cut(run: Run, owner: object, step: str, loop_of: Callable[..., Loop | None])
 
 def falls(run: Run, before: Measure, after: Measure, site: Exit) -> None:
     """Claims that a measure fell."""
+    around = [iterates for _, iterates in loops_around(site.code, site.offset)]
+    unseen = around[:-1] if isinstance(before, Iterates) else around
+    if True in unseen:
+        run.assert_goal("a loop that is cut is in no `for` loop, of whose turns its invariant says nothing", False)
     if isinstance(before, Members):
         member = run.point(before.parameter)
         assert isinstance(after, Members)
@@ -181,7 +191,7 @@ def falls(run: Run, before: Measure, after: Measure, site: Exit) -> None:
         run.assert_goal("the loop comes to an end: no member comes", implies(after.has(member), before.has(member)))
         run.assert_goal("the loop comes to an end: one goes", before.has(after.lost) & neg(after.has(after.lost)))
     elif isinstance(before, Iterates):
-        run.assert_goal("the loop comes to an end: it is a `for` loop", is_in_for_loop(site.code, site.offset))
+        run.assert_goal("the loop comes to an end: it is a `for` loop", around[-1:] == [True])
     elif isinstance(before, Rises):
         assert isinstance(after, Rises)
         rises = (before.number < after.number) & (before.number <= before.limit)
@@ -193,15 +203,27 @@ def falls(run: Run, before: Measure, after: Measure, site: Exit) -> None:
         run.assert_goal("the loop comes to an end", (after < before) & (before >= 0))
 
 
-def is_in_for_loop(code: CodeType, offset: int) -> bool:
-    """Whether the innermost loop around an instruction is a `for` loop."""
-    loops: list[tuple[int, bool]] = []  # where each begins, and whether it iterates
+def loops_around(code: CodeType, offset: int) -> list[tuple[int, bool]]:
+    """Of each loop around an instruction, the outermost first, where it begins, and whether it is a `for` loop."""
     steps = list(dis.get_instructions(code))
     iterates = {step.offset for step in steps if step.opname == "FOR_ITER"}
-    for step in steps:
-        if "JUMP" in step.opname and isinstance(step.argval, int) and step.argval <= offset <= step.offset:
-            loops.append((step.argval, step.argval in iterates))
-    return bool(loops) and max(loops)[1]
+    begins = {
+        step.argval
+        for step in steps
+        if "JUMP" in step.opname and isinstance(step.argval, int) and step.argval <= offset <= step.offset
+    }
+    return [(begin, begin in iterates) for begin in sorted(begins)]
+
+
+def stored_after(code: CodeType, offset: int) -> set[str]:
+    """The local variables that are given what an instruction leaves, before anything else is done."""
+    after = [step for step in dis.get_instructions(code) if step.offset > offset]
+    if after[0].opname == "UNPACK_SEQUENCE":
+        after = after[1:]
+    found: set[str] = set()
+    for step in takewhile(lambda step: step.opname.startswith("STORE_FAST"), after):
+        found |= {step.argval} if isinstance(step.argval, str) else {*step.argval}
+    return found
 
 
 def assign(frame: FrameType, values: Mapping[str, object]) -> None:

@@ -226,8 +226,6 @@ def reached_refines(run: Run) -> None:
 class PuttingAside:
     """The loop over the extents that are never free: what those before have is put aside, and nothing else."""
 
-    varies = ("first", "last")
-
     def __init__(self, run: Run, extents: Extents) -> None:
         self.extents = extents
         self.words: Words | None = None

@@ -44,8 +44,6 @@ def beside_refines(run: Run) -> None:
 class Cutting:
     """The loop that cuts intervals: what is left is what those before covered, but for the cut."""
 
-    varies = ("interval",)
-
     def __init__(self, intervals: Bag, gap: Interval) -> None:
         self.intervals, self.gap = intervals, gap
 

@@ -18,7 +18,7 @@ from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
 
-class Bag:
+class Bag(Unasked):
     """A list of disjoint intervals in order, none of them empty."""
 
     NOTES = ("current", "flaw", "part")  # what the loop that goes through it has at hand; evidence that no code sees

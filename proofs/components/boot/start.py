@@ -22,8 +22,6 @@ from memoracle.spec.clauses import Number, Truth, at_least, at_most, implies, ne
 class Filling:
     """The loop that adds the runs of usable pages to the bitmap: the frames of those seen so far are free."""
 
-    varies = ("run",)
-
     def __init__(self, machine: Machine, runs: Bag) -> None:
         self.machine, self.runs = machine, runs
 
@@ -86,7 +84,7 @@ def putting_aside(extents: Extents) -> Making:
         seen = extents.seen
         return lambda frame: covers(made, frame) == (covers(first, frame) & neg(seen(frame)))
 
-    return Making(extents, ("frame",), known, varies=("first", "last"))
+    return Making(extents, ("frame",), known)
 
 
 @proved(

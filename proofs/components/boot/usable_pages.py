@@ -27,7 +27,6 @@ class Making:
     """A loop that makes a list of intervals out of what it goes through.
 
     known: what holds of the list, given what it was at first, at any points, by what was seen when it is asked for.
-    varies: the loop's own variables.
     """
 
     def __init__(
@@ -35,9 +34,8 @@ class Making:
         source: Bag | Records | Extents,
         parameters: tuple[str, ...],
         known: Callable[[Intervals, Intervals], Condition],
-        varies: tuple[str, ...] = ("record", "hole"),
     ) -> None:
-        self.source, self.parameters, self.known, self.varies = source, parameters, known, varies
+        self.source, self.parameters, self.known = source, parameters, known
         self.first: Intervals | None = None  # what the list was before the loop
         self.made: Bag | None = None  # once a turn was taken
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from memoracle.impl.slab import Layout, Slab
-from memoracle.proofs.symbolic.containers import Keyed
+from memoracle.proofs.symbolic.containers import Keyed, Uncompared
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import number
 from memoracle.proofs.symbolic.values import Function, Property, Relation
@@ -180,7 +180,7 @@ class Slabs(Keyed):
         return write
 
 
-class CountedNotes:
+class CountedNotes(Uncompared):
     """Stands in for a list of notes of which only the number is known."""
 
     def __init__(self, run: Run, length: Number) -> None:
@@ -205,7 +205,7 @@ class CountedNotes:
         return self
 
 
-class ListedNotes:
+class ListedNotes(Uncompared):
     """Stands in for a list of notes of which it is known which they are, but not how many.
 
     It may be found empty or not, whatever was appended. That no note is in it twice is for proofs to claim, of `once`.

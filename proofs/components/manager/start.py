@@ -68,8 +68,6 @@ class FixLoop:
         self.shared, self.booted, self.pieces = shared, booted, pieces
         self.reserved: Property = lambda kernel_page: False
 
-    varies = ("first", "pages")
-
     def on_entry(self, run: Run, arguments: tuple[object, ...] = ()) -> Iterates:
         process, kernel_page = run.point("process"), run.point("kernel_page")
         due = (process == 0) & self.reserved(kernel_page)

@@ -31,8 +31,11 @@ from standin_trials import (
     value_of,
 )
 
-from memoracle.proofs.symbolic.containers import Map, Set, Sets, Tables, Unasked, Words, any_of
+from memoracle.proofs.components.boot.interval_lists import Bag
+from memoracle.proofs.components.heap.models import ListedNotes
+from memoracle.proofs.symbolic.containers import Map, Set, Sets, Tables, Unasked, Uncompared, Words, any_of
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
+from memoracle.proofs.symbolic.extents import Extents
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.numbers import number, truth
 from memoracle.spec.clauses import neg
@@ -396,3 +399,17 @@ MADE: list[Callable[[Run], Unasked]] = [
 @pytest.mark.parametrize("stand_in", MADE)
 def test_whether_it_is_empty_is_refused_where_it_is_not_known(stand_in: Callable[[Run], Unasked]) -> None:
     fails_on_some_path(lambda run: run.call(bool, stand_in(run)), integers=False)
+
+
+@pytest.mark.parametrize("compare", [lambda one, other: one == other, lambda one, other: one != other])
+def test_what_stands_in_for_containers_is_not_compared(compare: Callable[[object, object], object]) -> None:
+    """Python would ask whether they are one object, and of real containers it asks what they hold."""
+
+    def kinds(kind: type[object]) -> list[type[object]]:
+        return [kind, *(each for inner in kind.__subclasses__() for each in kinds(inner))]
+
+    assert {Set, Sets, Map, Tables, Extents, Bag, ListedNotes} <= {*kinds(Uncompared)}
+    for kind in kinds(Uncompared):
+        one, other = (object.__new__(kind) for _ in range(2))
+        with pytest.raises((TypeError, AssertionError)):
+            compare(one, other)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from array import array
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sortedcontainers import SortedSet
 
 from memoracle.proofs.obligations.discharge import discharge
 from memoracle.proofs.obligations.obligation import Claims
@@ -27,7 +29,7 @@ def reference(code: str, step: str = STEP) -> Any:
     """A module of the reference with this function `drain`, and the step that it repeats."""
     module = SimpleNamespace(extra=0)
     text = f"{step}\n{textwrap.dedent(code)}"
-    names: dict[str, Any] = {"module": module}
+    names: dict[str, Any] = {"module": module, "SortedSet": SortedSet, "array": array}
     exec(compile(text, f"{FOLDER}/of_a_test.py", "exec"), names)
     module.step = names["step"]
     names["step"] = lambda *arguments: module.step(*arguments)
@@ -74,6 +76,64 @@ def verdict(
 
 def test_a_loop_that_does_its_work_is_proved() -> None:
     assert verdict("def drain(left):\n    while left:\n        step(left)") == ("proved", "")
+
+
+def test_a_while_loop_made_a_for_loop_of_some_turns() -> None:
+    code = """
+        def drain(left):
+            for _ in (0, 0, 0, 0, 0):
+                if not left:
+                    break
+                step(left)
+            return 7
+    """
+    found, why = verdict(code)
+    assert found == "refuted"
+    assert "in no `for` loop" in why
+
+
+class Telling(Draining):
+    """The step always answers 1."""
+
+    def havoc(self, run: Run) -> Any:
+        super().havoc(run)
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("code", "loop_of"),
+    [
+        (
+            """
+            def drain(left):
+                seen = 0
+                while left:
+                    step(left)
+                    seen = 5 if seen is None else None
+                    if seen: break
+                return 7
+            """,
+            Draining,
+        ),
+        (
+            """
+            def drain(left):
+                before = 0
+                while left:
+                    now = step(left)
+                    if before: break
+                    before = now
+                return 7
+            """,
+            Telling,
+        ),
+    ],
+    ids=["None, as of a step without a result", "the result of the turn before"],
+)
+def test_what_is_equal_to_the_steps_result_may_not_change_either(code: str, loop_of: Callable[[Set], Any]) -> None:
+    found, why = verdict(code, loop_of, "def step(left):\n    left.pop()\n    return 1" if loop_of is Telling else STEP)
+    assert found == "refuted"
+    assert "as it was, of which the loop's invariant says nothing" in why
 
 
 def test_if_in_the_place_of_while() -> None:
@@ -123,8 +183,11 @@ def test_a_turn_that_removes_nothing_does_not_end() -> None:
         "def drain(left):\n    kept = []\n    while left:\n        step(left)\n        kept.append(1)",
         "def drain(left):\n    kept = {}\n    while left:\n        step(left)\n        kept[1] = 1",
         "def drain(left):\n    while left:\n        step(left)\n        left.kept = left.parameter + 'x'",
+        "def drain(left):\n    turns = iter((0, 0, 0))\n    while left and not next(turns, 1):\n        step(left)",
+        "def drain(left):\n    kept = SortedSet()\n    while left:\n        step(left)\n        kept.add(1)",
+        "def drain(left):\n    kept = array('Q')\n    while left:\n        step(left)\n        kept.append(1)",
     ],
-    ids=["a number", "a list", "a dictionary", "an attribute"],
+    ids=["a number", "a list", "a dictionary", "an attribute", "an iterator", "a sorted set", "an array"],
 )
 def test_what_a_turn_changes_beyond_the_invariant_is_refuted(code: str) -> None:
     found, why = verdict(code)
