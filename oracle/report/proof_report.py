@@ -148,17 +148,15 @@ def bound(result: Result) -> str:
 
 def list_of(title: str, results: Sequence[Result], everything: bool = False) -> Table:
     """Obligations with what they cost; and, with everything, what each says and where it stands."""
-    drawn = Table("obligation", title=title, title_justify="left")
-    drawn.add_column("seconds", justify="right")
-    drawn.add_column("rlimit", justify="right")
-    drawn.add_column("verdict")
-    if everything:
-        drawn.add_column("source", overflow="fold")
+    drawn = Table(title=title, title_justify="left")
+    drawn.add_column("obligation", overflow="fold")
+    drawn.add_column("seconds", justify="right", no_wrap=True)
+    drawn.add_column("rlimit", justify="right", no_wrap=True)
+    drawn.add_column("verdict", no_wrap=True)
     for result in results:
-        name = f"{result.name}\n  {result.claim}" if everything else result.name
+        more = (result.claim, result.source, result.scope) if everything else ()
         answer = f"{result.verdict}, cached" if result.cached else result.verdict
-        where = [Text(f"{result.source}\n{result.scope}")] if everything else []
-        drawn.add_row(Text(name), f"{result.seconds:.2f}", f"{result.rlimit:,}", answer, *where)
+        drawn.add_row(Text("\n  ".join((result.name, *more))), f"{result.seconds:.2f}", f"{result.rlimit:,}", answer)
     return drawn
 
 
