@@ -32,6 +32,10 @@ class UnknownComponentError(ValueError):
     """An unknown component; the text names the known ones."""
 
 
+class OptimizedError(ValueError):
+    """Python skips assert statements, on which proofs and the stand-ins for containers rest."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """One claim. unsettled: the result to report if settling it fails.  settle: settles the claim.
@@ -51,8 +55,10 @@ class Piece:
 def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool = False) -> list[Piece]:
     """The obligations of the named components, and the contracts of their code; of all components, if none is named.
 
-    machine: those of the emulated processor too, whatever is named.  Raises UnknownComponentError.
+    machine: those of the emulated processor too, whatever is named.  Raises UnknownComponentError, OptimizedError.
     """
+    if not __debug__:
+        raise OptimizedError("nothing is proved where Python skips assert statements (-O, PYTHONOPTIMIZE)")
     promised = _contracts(use_cache) if contracts else []
     known = {*registry.COMPONENTS, *(piece.unsettled.component for piece in promised)}
     for name in names:

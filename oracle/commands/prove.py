@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     chosen_geometry(args)  # what is unbounded holds for every geometry that there can be, so for this one if it can be
     try:
         pieces = evidence.pieces(args.component, args.contracts, not args.no_cache, args.machine)
-    except evidence.UnknownComponentError as fault:
+    except (evidence.UnknownComponentError, evidence.OptimizedError) as fault:
         raise InputError("prove", None, str(fault)) from None
     with report_to(args) as out:
         results, interrupted = settled(args, pieces, evidence.results)

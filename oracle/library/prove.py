@@ -29,7 +29,7 @@ def prove(components: Iterable[str] = (), *, contracts: bool = False, use_cache:
     """Discharges the proof obligations of these components, or of all, on all processors: `memoracle prove`.
 
     contracts: CrossHair's verdict on the code's contracts, too.  use_cache: whether to keep what was proved before.
-    Raises UnknownComponentError (a ValueError).
+    Raises UnknownComponentError or OptimizedError (both a ValueError).
     """
     pieces = evidence.pieces([*components], contracts, use_cache)
     with closing(evidence.results(pieces)) as coming:

@@ -2,19 +2,22 @@
 
 What is asked is SMT-LIB text, read in a fresh context and metered by the solver's own count of resources, so that the
 answer is the same on every machine. A definite answer is kept, under a hash of the text, the solver's version and
-options.
+options, and the text of the module that asks in some way: an answer is no older than the laws that it rests on.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import z3
@@ -88,7 +91,7 @@ def ask(
 
     needs: where goals are asked apart, the hypotheses that each needs, by their places; all of them, if not said.
     """
-    key = hashlib.sha256(json.dumps([text, VERSION, rlimit, SEED, way, needs]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([text, VERSION, rlimit, SEED, way, needs, asks(way)]).encode()).hexdigest()
     if use_cache and (answer := _kept(key)) is not None:
         return answer
     answer = _solve(text, rlimit, way, needs)
@@ -96,6 +99,14 @@ def ask(
         with suppress(OSError, RuntimeError):  # no cache is as good, but slower
             keep(_answers() / f"{key}.json", json.dumps(asdict(answer)))
     return answer
+
+
+@cache
+def asks(way: Way) -> str:
+    """The text of the module that asks in this way; empty where the solver itself is all that there is to it."""
+    modules: dict[Way, ModuleType] = {Way.BY_AND_BY: instantiation, Way.GOALS_APART: goals_apart}
+    module = modules.get(way, shift_lemmas if way in SHIFTS_UNKNOWN else None)
+    return "" if module is None else inspect.getsource(module)
 
 
 def _kept(key: str) -> Answer | None:

@@ -244,7 +244,8 @@ class Words(Unasked):
                 "a slice lies in its array", (0 <= start) & (start <= stop) & (stop <= self.length)
             )
             self.run.assert_and_assume("a slice is replaced by as many words", value.length == stop - start)
-            self.at = lambda i: when((start <= i) & (i < stop), value.at(i - start), before(i))
+            at = value.at  # as it is now: what is written to the value later is not written here
+            self.at = lambda i: when((start <= i) & (i < stop), at(i - start), before(i))
             return
         self.run.assert_and_assume("an index lies in its array", (0 <= index) & (index < self.length))
         self.run.assert_and_assume("a word has 64 bits", (0 <= value) & (value <= WORD))

@@ -179,7 +179,7 @@ class Symbolic(Term):
 
     def __and__(self, other: Number) -> Symbolic:
         other = self.like(other)
-        if self.is_integer and other.is_constant and other.low & other.low + 1 == 0:
+        if self.is_integer and other.is_constant and other.low >= 0 and other.low & other.low + 1 == 0:
             return Symbolic(self.z % (other.low + 1), 0, other.low)
         both = self._bitwise(other, "&")
         tops = [term.high for term in (self, other) if term.low >= 0]
@@ -231,14 +231,17 @@ class Symbolic(Term):
         return bool(self != 0)
 
     def bit_length(self) -> Symbolic:
-        """As int's, of a number that is not negative."""
+        """As int's: of a negative number, that of its opposite."""
         rest, length, none = self, self.like(0), self.like(0)
-        for step in (64, 32, 16, 8, 4, 2, 1):
+        if self.low < 0:
+            rest = self._ordered(0, "<").choose(-self, self)
+        most = max(abs(self.low), abs(self.high)).bit_length()
+        for step in (128, 64, 32, 16, 8, 4, 2, 1) if most > 128 else (64, 32, 16, 8, 4, 2, 1):
             above = rest >> step
             length = length + (above != 0).choose(step, none)
             rest = (above != 0).choose(above, rest)
         length = length + (rest != 0).choose(1, none)
-        return Symbolic(length.z, 0, self.high.bit_length())
+        return Symbolic(length.z, 0, most)
 
 
 class ShiftedRight(NamedTuple):
@@ -333,7 +336,8 @@ def power(value: object) -> int:
 
 def constant(name: str, low: int, high: int) -> Symbolic:
     """An unknown number; that it lies between its bounds is for the caller to assume (see `within`)."""
-    width_for(low, high)
+    if width_for(low, high) != WIDTH:
+        raise OverflowError(f"an unknown number between {low} and {high} has more bits than a container's key")
     return Symbolic(z3_terms.unknown(name, sort()), low, high)
 
 

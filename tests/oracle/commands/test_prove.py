@@ -327,3 +327,12 @@ def test_the_program_proves_a_component_from_the_shell(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1].startswith("proved: ")
+
+
+@pytest.mark.parametrize("options", [["-O"], ["-OO"]])
+def test_nothing_is_proved_without_assert_statements(options: list[str]) -> None:
+    """Stand-ins for containers refuse by them what they do not know."""
+    command = [sys.executable, *options, "-m", "memoracle", "prove", "pat"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "skips assert statements" in done.stderr

@@ -56,6 +56,18 @@ def test_without_the_cache_nothing_is_read(asked: list[str]) -> None:
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize("way", [*solver.SHIFTS_UNKNOWN, solver.Way.BY_AND_BY])
+def test_an_answer_is_no_older_than_what_it_rests_on(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, way: solver.Way
+) -> None:
+    before = solver.asks(way)
+    assert before == solver.asks(way) != solver.asks(solver.Way.GOALS_APART) != solver.asks(solver.Way.AT_ONCE) == ""
+    for text in (before, before + "# another law", before):
+        monkeypatch.setattr(solver, "asks", lambda way, text=text: text)
+        ask(FALSE, way=way)
+    assert len(asked) == 2
+
+
 def test_unknown_is_never_kept(cache: Path, asked: list[str]) -> None:
     assert [ask(HARD, rlimit=1000).verdict for _ in range(2)] == ["unknown", "unknown"]
     assert len(asked) == 2

@@ -413,3 +413,16 @@ def test_what_stands_in_for_containers_is_not_compared(compare: Callable[[object
         one, other = (object.__new__(kind) for _ in range(2))
         with pytest.raises((TypeError, AssertionError)):
             compare(one, other)
+
+
+def test_a_slice_keeps_what_was_written_to_it() -> None:
+    """What the value becomes later is not written to the array that was given it."""
+
+    def body(run: Run) -> None:
+        one, other = (Words(run, run.function(name, "place"), number(4)) for name in ("one", "other"))
+        written = other[number(0)]
+        one[number(0) : number(4)] = other
+        other[number(0)] = number(3)
+        run.assert_goal("the word is the one that was written", one[number(0)] == written)
+
+    holds_on_every_path(body, False)

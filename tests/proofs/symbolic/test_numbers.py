@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from memoracle.proofs.symbolic.context import counting_with, counts_with_integers
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool, number, truth, width_for
+from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool, constant, number, truth, width_for
 
 NUMBERS = st.one_of(st.integers(-(1 << 64), 1 << 64), st.integers(-9, 9), st.sampled_from([(1 << 63) - 1, 1 << 63]))
 NATURALS = st.one_of(st.integers(0, (1 << 64) - 1), st.integers(0, 9), st.integers(0, 64).map(lambda bit: 1 << bit))
@@ -152,6 +152,28 @@ def test_a_negative_number_right_and_left_again(one: int, by: int) -> None:
 @given(one=NATURALS, above=SLACK)
 def test_bit_length(one: int, above: int) -> None:
     assert value_of(loose(one, one, above).bit_length()) == one.bit_length()
+
+
+@given(one=NUMBERS, below=SLACK, above=SLACK)
+def test_bit_length_of_any_number(one: int, below: int, above: int) -> None:
+    assert value_of(loose(one, below, above).bit_length()) == one.bit_length()
+
+
+def test_bit_length_of_large_numbers() -> None:
+    for one in (1 << 128, (1 << 140) - 1, 1 - (1 << 130)):
+        assert value_of(loose(one, 0, 0).bit_length()) == one.bit_length()
+
+
+def test_all_bits_of_an_integer_are_no_remainder() -> None:
+    """Of `& -1` it is only known that it is a function, not that it is what is left of a division by 0."""
+    with counting_with(True):
+        kept = loose(5, 1, 1) & -1
+    assert kept.low <= 5 <= kept.high
+
+
+def test_an_unknown_number_has_no_more_bits_than_its_term() -> None:
+    with pytest.raises(OverflowError):
+        constant("x", 0, 1 << 80)
 
 
 @given(one=NATURALS, by=SHIFTS)
