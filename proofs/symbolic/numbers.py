@@ -148,8 +148,11 @@ class Symbolic(Term):
         if self.is_integer or code is None or z3_terms.width_of(wide.z) == WIDTH:
             return wide
         code.assert_and_assume("a shifted number has 64 bits", (wide >= 0) & (wide < 1 << 64))
-        # Of these the lowest bits are all, and those come of the lowest bits.
-        return Symbolic(z3_terms.bitwise("<<", key(self), key(by)), 0, (1 << 64) - 1)
+        # Of these the lowest bits are all, and those come of the lowest bits. No more than 64 are taken, so that the
+        # number lies between its bounds also where the claim is wrong: a clause may be instantiated at it.
+        most = (1 << 64) - 1
+        lowest = z3_terms.bitwise("<<", key(self), key(by))
+        return Symbolic(z3_terms.bitwise("&", lowest, z3_terms.numeral(most, WIDTH)), 0, most)
 
     def _shifted_left(self, by: Symbolic) -> Symbolic:
         """With all of its bits. What a negative shift gives does not matter: Python refuses it, and so does `shift`."""
