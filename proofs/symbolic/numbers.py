@@ -339,7 +339,7 @@ def power(value: object) -> int:
 
 def constant(name: str, low: int, high: int) -> Symbolic:
     """An unknown number; that it lies between its bounds is for the caller to assume (see `within`)."""
-    if width_for(low, high) != WIDTH:
+    if not counts_with_integers() and width_for(low, high) != WIDTH:
         raise OverflowError(f"an unknown number between {low} and {high} has more bits than a container's key")
     return Symbolic(z3_terms.unknown(name, sort()), low, high)
 

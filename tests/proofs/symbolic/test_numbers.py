@@ -174,6 +174,8 @@ def test_all_bits_of_an_integer_are_no_remainder() -> None:
 def test_an_unknown_number_has_no_more_bits_than_its_term() -> None:
     with pytest.raises(OverflowError):
         constant("x", 0, 1 << 80)
+    with counting_with(True):
+        assert constant("x", 0, 1 << 80).high == 1 << 80
 
 
 @given(one=NATURALS, by=SHIFTS)
