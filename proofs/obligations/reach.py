@@ -43,7 +43,10 @@ def missed(obligation: Obligation, runs: list[Run], proofs: list[Proof], use_cac
     for each in sorted(due - reached, key=line_of):
         return "vacuous", f"no run reaches the return in {each}"
     if not due:
-        return _judged(_some_goal(obligation, proofs, use_cache), "what the proof takes as given cannot be so")
+        whole = [proof for proof in proofs if proof.run.ended]
+        if not whole:
+            return "vacuous", "no run comes to the end of the proof"
+        return _judged(_some_goal(obligation, whole, use_cache), "what the proof takes as given cannot be so")
     # Of the runs that come to a return any will do; one of which less is given is asked about at less cost.
     ended.sort(key=lambda run: len(run.hypotheses(obligation.rounds)))
     shown: set[Exit] = set()

@@ -13,7 +13,7 @@ from memoracle.proofs.obligations.discharge import discharge
 from memoracle.proofs.obligations.obligation import Claims, Computation, Obligation
 from memoracle.proofs.obligations.solver import Way
 from memoracle.proofs.obligations.unsat_cores import Group, Needed
-from memoracle.proofs.symbolic.execution import Run, explore
+from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
 
 theorem = Claims("test", {"item": Sort("item")})
@@ -132,3 +132,16 @@ def test_a_computation_that_never_ends_is_unknown(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(discharging, "ENDLESS", 0.2)
     result = discharge(Computation("test.endless", "test", "refinement", "it ends", endless, "bounded: none"))
     assert (result.verdict, result.counterexample) == ("unknown", "it is not done within 0.2 seconds of a processor")
+
+
+def test_what_cannot_be_to_the_end_is_vacuous_whatever_holds_on_a_way_that_ends_before() -> None:
+    @Claims("test", {"page": Sort("page")})("ends", "theorem", "it holds at the end")
+    def body(run: Run) -> None:
+        page = run.number("page")
+        if run.fork():
+            run.assert_goal("it holds on the way", page >= 0)
+            raise EndOfRunError
+        run.suppose(page < 0)
+        run.assert_goal("it holds at the end", page == 7)
+
+    assert discharge(body, use_cache=False).verdict == "vacuous"
