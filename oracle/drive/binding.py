@@ -1,0 +1,108 @@
+"""A binding: a TOML file that says how the operations of the law are called in a kernel's own allocator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import msgspec
+
+from memoracle.diagnostics.levels import Rules
+from memoracle.spec.geometry import DEFAULT, Geometry
+from memoracle.spec.geometry_keys import GeometryError
+from memoracle.trace.events import OPERATIONS, MemoryRecord
+from memoracle.trace.geometry import geometry_from, read_toml
+from memoracle.trace.inputs import InputError
+from memoracle.trace.toml_lines import line_of, lines_of
+
+Number: TypeAlias = int | str
+
+
+class Bound(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How one operation is called.
+
+    call: an expression that calls a function of the library, of the event's arguments and the binding's names.
+    fails: of `value`, what the call returned, and `out`, what it stored: whether it refused.  result: of the same, the
+    answer as a trace has it.  choices: by argument, which values may be asked for, where not any will do.
+    """
+
+    call: str
+    fails: str | None = None
+    result: str | None = None
+    choices: dict[str, list[Any]] = {}
+
+
+class Memory(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Memory that the library is given. at: its address; if it is not given, any."""
+
+    bytes: Number
+    at: Number | None = None
+
+
+class Read(msgspec.Struct, forbid_unknown_fields=True):
+    """A binding as its file has it."""
+
+    operations: dict[str, Bound] = {}
+    library: str | None = None
+    declarations: str = ""
+    geometry: str | dict[str, Any] = DEFAULT
+    private_frames: bool = False
+    memory: Memory | None = None
+    constants: dict[str, Number] = {}
+    start: list[str] = []
+    memory_map: list[MemoryRecord] = []
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a binding says; path: its file, for messages."""
+
+    path: str
+    text: str
+    says: Read
+    geometry: Geometry
+    constants: Mapping[str, int] = field(default_factory=dict)
+
+    def header(self) -> dict[str, object]:
+        """The first line of a trace of it."""
+        hides = {"private_frames": True} if self.says.private_frames else {}
+        return {"memoracle": 1, "geometry": self.says.geometry, **hides}
+
+    def rules(self, level: str) -> Rules:
+        return Rules(self.geometry, level, self.says.private_frames)
+
+    def fault(self, name: str, message: str) -> InputError:
+        """A fault of what the binding says under this name."""
+        return InputError(self.path, line_of(lines_of(self.text), name), f"{name}: {message}")
+
+
+def load_binding(path: str) -> Binding:
+    """Raises InputError, which names file, line and key."""
+    try:
+        text, stated = read_toml(path)
+    except GeometryError as fault:
+        raise InputError(path, None, fault.message) from None
+    unread = Binding(path, text, Read(), geometry_from(DEFAULT))
+    try:
+        says = msgspec.convert(stated, Read)
+    except msgspec.ValidationError as fault:
+        message, _, where = str(fault).partition(" - at `$")
+        raise unread.fault(where.strip("`.").replace("[...]", "") or "binding", message) from None
+    for name in says.operations:
+        if name not in OPERATIONS:
+            raise unread.fault(f"operations.{name}", "unknown operation")
+    try:
+        geometry = geometry_from(says.geometry)
+    except GeometryError as fault:
+        raise unread.fault(f"geometry.{fault.field}", fault.message) from None
+    return Binding(
+        path, text, says, geometry, {name: _number(unread, name, value) for name, value in says.constants.items()}
+    )
+
+
+def _number(binding: Binding, name: str, value: Number) -> int:
+    try:
+        return value if isinstance(value, int) else int(value, 16)
+    except ValueError:
+        raise binding.fault(f"constants.{name}", "neither an integer nor a string `0x...`") from None

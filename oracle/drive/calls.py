@@ -1,0 +1,34 @@
+"""A target's calls as the lines of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from memoracle.drive.log import ENCODE, Log
+from memoracle.drive.target import Answer, Target
+
+Wish: TypeAlias = tuple[str, dict[str, Any]]
+Learn: TypeAlias = Callable[[str, Mapping[str, Any], Answer], None]
+
+
+def lines_of(target: Target, wishes: Iterable[Wish], learn: Learn, log: Log) -> Iterator[bytes]:
+    """Makes the calls, and yields the line of each once it is answered."""
+    call = target.call
+    for operation, arguments in wishes:
+        asked = log.asked(operation, arguments)
+        answer = call(operation, arguments)
+        text = text_of(answer)
+        log.answered(text)
+        learn(operation, arguments, answer)
+        yield asked + text
+
+
+def text_of(answer: Answer) -> bytes:
+    """What an answer adds to the text of its call."""
+    if answer.error is not None:
+        return b',"error":' + ENCODE(answer.error) + b"}"
+    result = answer.result
+    if result is None:
+        return b"}"
+    return b',"result":' + (b"%d" % result if type(result) is int else ENCODE(result)) + b"}"

@@ -1,0 +1,91 @@
+"""The expressions of a binding: how an operation's arguments become those of a C function, and its answer a result.
+
+They are written as in Python, of numbers, names and functions of the library alone: nothing else is read, so that a
+binding can do no more than call what it binds.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+MOST_CHARACTERS = 1000
+ALLOWED = (
+    ast.Expression,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.BoolOp,
+    ast.Compare,
+    ast.IfExp,
+    ast.Call,
+    ast.Name,
+    ast.Constant,
+    ast.Load,
+    ast.operator,
+    ast.unaryop,
+    ast.boolop,
+    ast.cmpop,
+)
+NOT_OF_NUMBERS = (ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Pow, ast.MatMult, ast.Div)
+
+
+class ExpressionError(ValueError):
+    """An expression of a binding that cannot be read; the text says what is wrong with it."""
+
+
+class Expression:
+    """One expression.
+
+    text: as the binding has it.  names: that it reads.  functions: that it calls.
+    """
+
+    def __init__(self, text: str, known: Collection[str], functions: Collection[str] = ()) -> None:
+        """known: the names that it may read.  functions: those that it may call. Raises ExpressionError."""
+        self.text = text
+        self.tree = _parsed(text)
+        self.names: set[str] = set()
+        self.functions: list[str] = []
+        called = set[ast.Name]()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                called.add(self._called(node, functions))
+            elif isinstance(node, NOT_OF_NUMBERS) or not isinstance(node, ALLOWED):
+                raise ExpressionError(f"{type(node).__name__} is no part of an expression here")
+            elif isinstance(node, ast.Constant) and not isinstance(node.value, int):
+                raise ExpressionError(f"{node.value!r} is not a number")
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Name) and node not in called:
+                if node.id not in known:
+                    raise ExpressionError(_unknown("name", node.id, known))
+                self.names.add(node.id)
+
+    def _called(self, node: ast.Call, functions: Collection[str]) -> ast.Name:
+        if not isinstance(node.func, ast.Name) or node.keywords:
+            raise ExpressionError("a call is a function's name and its arguments in parentheses")
+        if node.func.id not in functions:
+            raise ExpressionError(_unknown("function", node.func.id, functions))
+        self.functions.append(node.func.id)
+        return node.func
+
+    def compiled(self, arguments: Collection[str], values: Mapping[str, Any]) -> Callable[..., Any]:
+        """A function of these arguments, by position, that computes it; values: of all other names."""
+        parameters = [ast.arg(each) for each in arguments]
+        of_them = ast.arguments(posonlyargs=[], args=parameters, kwonlyargs=[], kw_defaults=[], defaults=[])
+        tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(of_them, self.tree.body)))
+        made: Callable[..., Any] = eval(compile(tree, "<binding>", "eval"), {"__builtins__": {}, **values})
+        return made
+
+
+def _parsed(text: str) -> ast.Expression:
+    if len(text) > MOST_CHARACTERS:
+        raise ExpressionError(f"an expression has at most {MOST_CHARACTERS} characters")
+    try:
+        return ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as fault:
+        reason = fault.msg if isinstance(fault, SyntaxError) else str(fault)
+        raise ExpressionError(f"it is no expression: {reason}") from None
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    return f"unknown {what} {name}; there {'are' if len(known) != 1 else 'is'} {', '.join(sorted(known)) or 'none'}"

@@ -1,0 +1,1 @@
+"""Which operations are asked of a live memory manager: steered by the law, at its boundaries first."""

@@ -1,0 +1,112 @@
+"""Operations on physical frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from memoracle.drive.generation.live import Live
+from memoracle.drive.generation.phases import Stretches
+from memoracle.drive.generation.sizes import count, near
+from memoracle.drive.target import Answer
+from memoracle.spec.geometry import Geometry
+
+Wish = tuple[str, dict[str, Any]]  # an operation and its arguments
+TAKE, GIVE, IS_FREE, FREE_COUNT = "frame.allocate", "frame.free", "frame.is_free", "frame.free_count"
+
+
+class Frames:
+    """Allocates and frees frames. misuse: whether calls may be made that the law refuses."""
+
+    def __init__(
+        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: bool, random: Random
+    ) -> None:
+        self.operations, self.geometry, self.misuse, self.random = operations, geometry, misuse, random
+        self.live: Live[tuple[int, dict[str, Any]]] = Live()
+        self.stretches = Stretches(random)
+        self.asks = operations.get(TAKE, frozenset())
+        self.gives = operations.get(GIVE, frozenset())
+        self.questions = [each for each in (IS_FREE, FREE_COUNT) if each in operations]
+
+    @property
+    def is_driven(self) -> bool:
+        return TAKE in self.operations
+
+    def wish(self) -> Wish:
+        random = self.random
+        chance = random.random()
+        if self.questions and chance < 0.04:
+            return self._question()
+        if self.misuse and chance > 0.98 and GIVE in self.operations:
+            return GIVE, self._wrong_free()
+        phase = self.stretches.now()
+        if self.live and GIVE in self.operations and random.random() * 100 >= phase.grows:
+            return self._free(phase.order)
+        if not self.live:
+            self.stretches.ended("empty")
+        return TAKE, self._request()
+
+    def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
+        if operation == TAKE:
+            if answer.error is None and answer.result is not None:
+                self.live.add((answer.result, {key: arguments[key] for key in ("count", "order") if key in arguments}))
+            else:
+                self.stretches.ended("full")
+        elif operation == GIVE and answer.error is not None:
+            pass
+
+    def _request(self) -> dict[str, Any]:
+        random, asks, geometry = self.random, self.asks, self.geometry
+        arguments: dict[str, Any] = {}
+        if "order" in asks:
+            highest = geometry.frame_max_order
+            top = highest if highest is not None else max(0, geometry.frames.bit_length() - 1)
+            chance = random.random()
+            order = 0 if chance < 0.4 else random.randint(0, top) if chance < 0.98 else top + 1
+            arguments["order"] = order
+        if "count" in asks:
+            arguments["count"] = count(random, geometry.frames)
+        if "alignment" in asks:
+            arguments["alignment"] = geometry.page_size << (random.randrange(6) if random.random() < 0.3 else 0)
+        edges = [0, geometry.frames // 2, geometry.frames]
+        for key in ("from", "below"):
+            if key in asks:
+                arguments[key] = max(0, near(random, random.choice(edges))) * geometry.page_size
+        if "zone" in asks:
+            arguments["zone"] = random.choice(geometry.zones).name
+        return arguments
+
+    def _free(self, order: str) -> Wish:
+        live = self.live
+        address, extent = block = live.take(live.pick(self.random, order), order == "oldest")
+        live.forget(block)
+        return GIVE, {"address": address, **{key: value for key, value in extent.items() if key in self.gives}}
+
+    def _wrong_free(self) -> dict[str, Any]:
+        """A free that the law refuses: of a block that was freed already, of what is inside one, of what lies at an end."""
+        random, size = self.random, self.geometry.page_size
+        extent: dict[str, Any] = (
+            {"order": 0} if "order" in self.gives else {"count": 1} if "count" in self.gives else {}
+        )
+        chance = random.random()
+        if self.live.gone and chance < 0.5:
+            address, given = random.choice(self.live.gone)
+            extent = {key: value for key, value in given.items() if key in self.gives}
+        elif self.live and chance < 0.7:
+            address = self.live.any(random)[0] + size
+        else:
+            address = max(0, near(random, random.choice((0, self.geometry.frames)))) * size
+        return {"address": address, **extent}
+
+    def _question(self) -> Wish:
+        random, question = self.random, self.random.choice(self.questions)
+        if question == FREE_COUNT:
+            zones = self.geometry.zones if "zone" in self.operations[question] else ()
+            return question, {"zone": random.choice(zones).name} if zones else {}
+        chance, size = random.random(), self.geometry.page_size
+        if self.live and chance < 0.4:
+            return question, {"address": self.live.any(random)[0]}
+        if self.live.gone and chance < 0.7:
+            return question, {"address": random.choice(self.live.gone)[0]}
+        return question, {"address": random.randrange(self.geometry.frames) * size}

@@ -1,0 +1,81 @@
+"""Operations on a kernel's heap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from memoracle.drive.generation.frames import Wish
+from memoracle.drive.generation.live import Live
+from memoracle.drive.generation.phases import Stretches
+from memoracle.drive.generation.sizes import near
+from memoracle.drive.target import Answer
+from memoracle.spec.geometry import Geometry
+
+NEW, DELETE, RESIZE = "heap.new", "heap.delete", "heap.resize"
+
+
+class Heap:
+    """Allocates, resizes and frees blocks. misuse: whether calls may be made that the law refuses."""
+
+    def __init__(
+        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: bool, random: Random
+    ) -> None:
+        self.operations, self.geometry, self.misuse, self.random = operations, geometry, misuse, random
+        self.live: Live[int] = Live()
+        self.stretches = Stretches(random)
+        arena = geometry.heap_arena
+        self.most = arena.bytes if arena is not None else 4 * geometry.page_size
+        self.edges = [*geometry.heap_classes, geometry.page_size, *(1 << bit for bit in range(self.most.bit_length()))]
+
+    @property
+    def is_driven(self) -> bool:
+        return NEW in self.operations
+
+    def wish(self) -> Wish:
+        random = self.random
+        if self.misuse and DELETE in self.operations and random.random() > 0.98:
+            return DELETE, {"address": self._no_block()}
+        phase = self.stretches.now()
+        if self.live and random.random() * 100 >= phase.grows:
+            if RESIZE in self.operations and random.random() < 0.3:
+                return RESIZE, {"address": self.live.any(random), **self._sizes(RESIZE)}
+            if DELETE in self.operations:
+                block = self.live.take(self.live.pick(random, phase.order), phase.order == "oldest")
+                self.live.forget(block)
+                return DELETE, {"address": block}
+        if not self.live:
+            self.stretches.ended("empty")
+        return NEW, self._sizes(NEW)
+
+    def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
+        if operation == NEW:
+            if answer.error is None and answer.result is not None:
+                self.live.add(answer.result)
+            else:
+                self.stretches.ended("full")
+        elif operation == RESIZE and answer.error is None and answer.result is not None:
+            self.live.blocks[self.live.blocks.index(arguments["address"])] = answer.result
+
+    def _sizes(self, operation: str) -> dict[str, Any]:
+        random = self.random
+        chance = random.random()
+        if chance < 0.5:
+            size = random.randint(1, 256)
+        elif chance < 0.8:
+            size = max(1, near(random, random.choice(self.edges)))
+        elif chance < 0.999:
+            size = random.randint(1, max(1, min(self.most, 1 << 16)))
+        else:
+            size = near(random, self.most)
+        found: dict[str, Any] = {"bytes": size}
+        if "alignment" in self.operations[operation]:
+            found["alignment"] = 1 << random.randrange(self.geometry.page_shift + 1 if chance < 0.1 else 5)
+        return found
+
+    def _no_block(self) -> int:
+        random = self.random
+        if self.live.gone and random.random() < 0.6:
+            return random.choice(self.live.gone)
+        return self.live.any(random) + 1 if self.live else 1

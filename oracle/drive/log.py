@@ -1,0 +1,74 @@
+"""The trace of a run, written so that nothing is lost when the target dies: each call before it is made.
+
+It is a file in memory that the parent of the process reads, too. At its head stand two numbers: how many bytes of the
+trace are written, and how many calls were answered.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import tempfile
+from typing import Any
+
+import msgspec
+
+HEAD = struct.Struct("<QQ")
+STEP = 1 << 22  # bytes by which it grows
+ENCODE = msgspec.json.Encoder().encode
+
+
+class Log:
+    """One trace. `open_log` makes one that parent and child share."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the log)
+        self.size = STEP
+        os.ftruncate(self.file.fileno(), self.size)
+        self.map = mmap.mmap(self.file.fileno(), self.size)
+        self.end = HEAD.size
+        self.calls = 0
+
+    def header(self, header: dict[str, object], *events: dict[str, object]) -> list[bytes]:
+        """Writes the first line, and events that are no calls; returns these lines."""
+        lines = [ENCODE(each) for each in (header, *events)]
+        self._write(b"\n".join(lines) + b"\n")
+        return lines
+
+    def asked(self, operation: str, arguments: dict[str, Any]) -> bytes:
+        """Writes a call before it is made; returns its text, which lacks the answer and the end."""
+        text = ENCODE({"op": operation, **arguments})[:-1]
+        self._write(text)
+        return text
+
+    def answered(self, text: bytes) -> None:
+        """Writes the answer to the call that was asked last: what its line lacks."""
+        self.calls += 1
+        self._write(text + b"\n")
+
+    def _write(self, text: bytes) -> None:
+        end = self.end + len(text)
+        if end > self.size:
+            self.size += max(STEP, len(text))
+            os.ftruncate(self.file.fileno(), self.size)
+            self.map.resize(self.size)
+        self.map[self.end : end] = text
+        self.end = end
+        HEAD.pack_into(self.map, 0, end, self.calls)
+
+    def progress(self) -> tuple[int, int]:
+        """How many bytes and calls the child has written; it is the parent that asks."""
+        head = os.pread(self.file.fileno(), HEAD.size, 0)
+        written, calls = HEAD.unpack(head)
+        return written, calls
+
+    def lines(self, death: str | None = None) -> list[bytes]:
+        """The trace. death: what became of a call that was never answered."""
+        written, _ = self.progress()
+        text = os.pread(self.file.fileno(), max(0, written - HEAD.size), HEAD.size) if written else b""
+        lines = text.split(b"\n")
+        last = lines.pop()
+        if last and death is not None:
+            lines.append(last + b',"crash":' + ENCODE(death) + b"}")
+        return lines

@@ -1,0 +1,85 @@
+"""What a trace asked for, to ask it again: an address that an earlier call gave stands for what it gives then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from memoracle.drive.calls import Wish
+from memoracle.drive.target import Answer
+
+GIVERS = {"frame.allocate", "range.allocate", "heap.new", "heap.resize", "process.create", "kernel_pages.allocate"}
+NEAR = (0, 1, 1 << 12, 1 << 21, 1 << 30)  # bytes: an address inside a block
+ADDRESSES = {"address", "virtual", "physical", "process"}
+
+
+class Request(NamedTuple):
+    """One call. needs: by argument, the place of the call whose result it is, and what is added to that."""
+
+    operation: str
+    arguments: dict[str, Any]
+    needs: dict[str, tuple[int, int]]
+
+
+def requests_of(lines: Sequence[bytes]) -> list[Request]:
+    """The calls of a trace's events."""
+    found: list[Request] = []
+    given: dict[tuple[str, int], int] = {}  # by family and result, the call that gave it last
+    for place, line in enumerate(lines):
+        event = json.loads(line)
+        operation = event.pop("op")
+        result = event.pop("result", None)
+        refused = event.pop("error", None) is not None or "crash" in event
+        event.pop("crash", None)
+        family = operation.partition(".")[0]
+        needs = {}
+        for key in ADDRESSES & event.keys():
+            giver = _giver(given, "process" if key == "process" else family, event[key])
+            if giver is not None:
+                needs[key] = giver
+        found.append(Request(operation, event, needs))
+        if operation in GIVERS and not refused and isinstance(result, int):
+            given[family, result] = place
+    return found
+
+
+def _giver(given: Mapping[tuple[str, int], int], family: str, value: Any) -> tuple[int, int] | None:
+    """The call that gave a value, or one a little below it, and what is added to that."""
+    if not isinstance(value, int):
+        return None
+    for added in (0,) if family == "process" else NEAR:
+        if (family, value - added) in given:
+            return given[family, value - added], added
+    return None
+
+
+class Repeated:
+    """Requests made again, with what calls give this time."""
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self.requests = requests
+        self.results: list[Any] = []
+
+    def wishes(self) -> Iterator[Wish]:
+        for each in self.requests:
+            arguments = dict(each.arguments)
+            for key, (place, added) in each.needs.items():
+                if self.results[place] is not None:
+                    arguments[key] = self.results[place] + added
+            yield each.operation, arguments
+
+    def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
+        self.results.append(answer.result)
+
+
+def without(requests: Sequence[Request], dropped: set[int]) -> list[Request]:
+    """The requests without some of them, and without those that need one of these."""
+    kept: list[Request] = []
+    moved: dict[int, int] = {}
+    for place, each in enumerate(requests):
+        if place in dropped or any(need not in moved for need, _ in each.needs.values()):
+            continue
+        moved[place] = len(kept)
+        kept.append(each._replace(needs={key: (moved[need], added) for key, (need, added) in each.needs.items()}))
+    return kept

@@ -1,0 +1,28 @@
+"""The shortest sequence that still fails, as far as leaving calls out finds it (delta debugging, Zeller 2002)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from memoracle.drive.requests import Request, without
+
+Fails = Callable[[Sequence[Request]], bool]
+
+
+def shortest(requests: Sequence[Request], fails: Fails, tries: int = 2000) -> list[Request]:
+    """Leaves out ever smaller stretches, from the end on, each with what depends on it, while it still fails."""
+    kept, left = list(requests), tries
+    size = len(kept) // 2
+    while size and left:
+        end, smaller = len(kept), False
+        while end > 0 and left:
+            start = max(0, end - size)
+            candidate = without(kept, set(range(start, end)))
+            left -= 1
+            if len(candidate) < len(kept) and fails(candidate):
+                kept, smaller = candidate, True
+                end = min(end, len(kept))
+            end = min(start, len(kept))
+        if size > 1 or not smaller:
+            size //= 2
+    return kept

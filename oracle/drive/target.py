@@ -1,0 +1,26 @@
+"""What is driven: whatever answers operations of the law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+
+class Answer(NamedTuple):
+    """What came of a call: a result, or why it was refused."""
+
+    result: Any = None
+    error: str | None = None
+
+
+class Target(Protocol):
+    """A live memory manager, as it is after it was started.
+
+    operations: that it has; of each, the arguments that a call may name.
+    """
+
+    operations: Mapping[str, frozenset[str]]
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
+        """Calls one operation."""
+        ...
