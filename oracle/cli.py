@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, NoReturn
 
-from memoracle.commands import boot, check, explain, prove
+from memoracle.commands import boot, check, drive, explain, prove
 from memoracle.console import streams
 from memoracle.console.exit_status import INTERRUPTED, Status
 from memoracle.console.output import OutputError, write_out
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 # Each is a module with add_parser(subparsers) and run(args); a solver is imported in run only, since others need none.
-COMMANDS = (prove, check, boot, explain)
+COMMANDS = (prove, check, drive, boot, explain)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

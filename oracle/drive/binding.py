@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 
-from memoracle.diagnostics.levels import Rules
 from memoracle.spec.geometry import DEFAULT, Geometry
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.events import OPERATIONS, MemoryRecord
@@ -62,28 +62,28 @@ class Binding:
     text: str
     says: Read
     geometry: Geometry
+    library: Path
     constants: Mapping[str, int] = field(default_factory=dict)
 
-    def header(self) -> dict[str, object]:
-        """The first line of a trace of it."""
+    def head(self) -> tuple[dict[str, object], ...]:
+        """The first lines of a trace of it: the header, and the memory map if it has one."""
         hides = {"private_frames": True} if self.says.private_frames else {}
-        return {"memoracle": 1, "geometry": self.says.geometry, **hides}
-
-    def rules(self, level: str) -> Rules:
-        return Rules(self.geometry, level, self.says.private_frames)
+        header: dict[str, object] = {"memoracle": 1, "geometry": self.says.geometry, **hides}
+        records = msgspec.to_builtins(self.says.memory_map)
+        return (header, {"op": "boot", "memory_map": records}) if records else (header,)
 
     def fault(self, name: str, message: str) -> InputError:
         """A fault of what the binding says under this name."""
         return InputError(self.path, line_of(lines_of(self.text), name), f"{name}: {message}")
 
 
-def load_binding(path: str) -> Binding:
-    """Raises InputError, which names file, line and key."""
+def load_binding(path: str, library: str | None = None) -> Binding:
+    """Raises InputError, which names file, line and key. library: that is bound, where it is not the one it names."""
     try:
         text, stated = read_toml(path)
     except GeometryError as fault:
         raise InputError(path, None, fault.message) from None
-    unread = Binding(path, text, Read(), geometry_from(DEFAULT))
+    unread = Binding(path, text, Read(), geometry_from(DEFAULT), Path())
     try:
         says = msgspec.convert(stated, Read)
     except msgspec.ValidationError as fault:
@@ -96,9 +96,9 @@ def load_binding(path: str) -> Binding:
         geometry = geometry_from(says.geometry)
     except GeometryError as fault:
         raise unread.fault(f"geometry.{fault.field}", fault.message) from None
-    return Binding(
-        path, text, says, geometry, {name: _number(unread, name, value) for name, value in says.constants.items()}
-    )
+    found = Path(library) if library is not None else Path(path).parent / (says.library or "")
+    constants = {name: _number(unread, name, value) for name, value in says.constants.items()}
+    return Binding(path, text, says, geometry, found, constants)
 
 
 def _number(binding: Binding, name: str, value: Number) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from memoracle.drive.log import ENCODE, Log
-from memoracle.drive.target import Answer, Target
+from memoracle.drive.target import Answer, DiedError, Target
 
 Wish: TypeAlias = tuple[str, dict[str, Any]]
 Learn: TypeAlias = Callable[[str, Mapping[str, Any], Answer], None]
@@ -17,7 +17,13 @@ def lines_of(target: Target, wishes: Iterable[Wish], learn: Learn, log: Log) -> 
     call = target.call
     for operation, arguments in wishes:
         asked = log.asked(operation, arguments)
-        answer = call(operation, arguments)
+        try:
+            answer = call(operation, arguments)
+        except DiedError as death:
+            text = b',"crash":' + ENCODE(str(death)) + b"}"
+            log.answered(text)
+            yield asked + text
+            return
         text = text_of(answer)
         log.answered(text)
         learn(operation, arguments, answer)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import cffi
@@ -31,7 +30,7 @@ def arguments_of(operation: str) -> dict[str, bool]:
 
 
 class Library:
-    """A library that has been loaded and started.
+    """A library, which is loaded and started by `start`.
 
     operations: that it has; of each, the arguments that a call may name.
     """
@@ -42,6 +41,14 @@ class Library:
         self.ffi = cffi.FFI()
         self.names: dict[str, Any] = {"NULL": 0, "page_size": binding.geometry.page_size, **binding.constants}
         self.functions: dict[str, Any] = {}
+        try:
+            self.ffi.cdef(binding.says.declarations)
+        except Exception as fault:  # cffi has no common class for what is wrong with a declaration
+            raise binding.fault("declarations", str(fault).splitlines()[0]) from None
+
+    def start(self) -> Library:
+        """Loads it and starts it; raises InputError."""
+        binding = self.binding
         self._load()
         self._give_memory()
         for place, statement in enumerate(binding.says.start):
@@ -50,19 +57,17 @@ class Library:
         self.calls: dict[str, Callable[[Mapping[str, Any]], Answer]] = {}
         for operation in binding.says.operations:
             self.calls[operation] = self._bound(operation)
+        return self
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         return self.calls[operation](arguments)
 
     def _load(self) -> None:
         says, binding = self.binding.says, self.binding
+        if says.library is None and not binding.library.is_file():
+            raise binding.fault("library", "missing")
         try:
-            self.ffi.cdef(says.declarations)
-        except Exception as fault:  # cffi has no common class for what is wrong with a declaration
-            raise binding.fault("declarations", str(fault).splitlines()[0]) from None
-        path = Path(binding.path).parent / (says.library or "")
-        try:
-            self.library = self.ffi.dlopen(str(path.resolve()))
+            self.library = self.ffi.dlopen(str(binding.library.resolve()))
         except OSError as fault:
             raise binding.fault("library", str(fault)) from None
         for name in dir(self.library):

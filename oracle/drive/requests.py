@@ -83,3 +83,8 @@ def without(requests: Sequence[Request], dropped: set[int]) -> list[Request]:
         moved[place] = len(kept)
         kept.append(each._replace(needs={key: (moved[need], added) for key, (need, added) in each.needs.items()}))
     return kept
+
+
+def with_fixed_addresses(requests: Sequence[Request]) -> list[Request]:
+    """The requests, of which those inside a block or beside it name the same address whatever that block's is."""
+    return [each._replace(needs={key: need for key, need in each.needs.items() if need[1] == 0}) for each in requests]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from memoracle.drive.requests import Request, without
+from memoracle.drive.requests import Request, with_fixed_addresses, without
 
 Fails = Callable[[Sequence[Request]], bool]
 
 
 def shortest(requests: Sequence[Request], fails: Fails, tries: int = 2000) -> list[Request]:
     """Leaves out ever smaller stretches, from the end on, each with what depends on it, while it still fails."""
-    kept, left = list(requests), tries
+    fixed = with_fixed_addresses(requests)
+    kept, left = fixed if fails(fixed) else list(requests), tries
     size = len(kept) // 2
     while size and left:
         end, smaller = len(kept), False
@@ -21,7 +22,6 @@ def shortest(requests: Sequence[Request], fails: Fails, tries: int = 2000) -> li
             left -= 1
             if len(candidate) < len(kept) and fails(candidate):
                 kept, smaller = candidate, True
-                end = min(end, len(kept))
             end = min(start, len(kept))
         if size > 1 or not smaller:
             size //= 2

@@ -13,14 +13,19 @@ class Answer(NamedTuple):
     error: str | None = None
 
 
+class DiedError(Exception):
+    """The target is no more, or says what is no answer; the text says which."""
+
+
 class Target(Protocol):
     """A live memory manager, as it is after it was started.
 
     operations: that it has; of each, the arguments that a call may name.
     """
 
-    operations: Mapping[str, frozenset[str]]
+    @property
+    def operations(self) -> Mapping[str, frozenset[str]]: ...
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
-        """Calls one operation."""
+        """Calls one operation. Raises DiedError."""
         ...

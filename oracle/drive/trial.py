@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import io
+import argparse
 import os
 import pickle
 import resource
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
-from memoracle import cli
-from memoracle.commands.check import Check
-from memoracle.drive.calls import Learn, Wish, lines_of
+from memoracle.commands.check import Check, add_parser
+from memoracle.drive.calls import Wish, lines_of
 from memoracle.drive.log import Log
-from memoracle.drive.target import Target
-from memoracle.report import check_report
+from memoracle.drive.target import Answer, Target
+from memoracle.report.check_report import TraceResult
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import INTERRUPTS
 
@@ -30,18 +31,23 @@ POLL = 0.05  # seconds
 class Source(Protocol):
     """What is asked of a target."""
 
-    def wishes(self) -> Iterator[Wish]: ...
+    def wishes(self) -> Iterator[Wish]:
+        """The calls, one after another."""
+        ...
 
-    learn: Learn
+    def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
+        """What came of the last one."""
+        ...
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a target is run. start: makes and starts it.  head: the trace's header, and events that are no calls.
+    """How a target is run. name: of the target, for messages.  start: makes and starts it.
 
-    patience: how long a call may take, in seconds.
+    head: the trace's header, and events that are no calls.  patience: how long a call may take, in seconds.
     """
 
+    name: str
     start: Callable[[], Target]
     head: tuple[dict[str, object], ...]
     level: str
@@ -52,36 +58,37 @@ class Plan:
 class Trial:
     """What came of one run.
 
-    verdict: `check`'s, or "unusable": the target cannot be started, as `report` says.  lines: the trace.
-    clause: that the first divergence breaks.  calls: that were answered.
+    result: what `check` says of the trace.  lines: the trace.  calls: that were answered.  seconds: that it took.
     """
 
-    verdict: str
-    report: str
+    result: TraceResult
     lines: list[bytes]
-    clause: str = ""
-    calls: int = 0
-    seconds: float = 0.0
-    printed: bytes = field(default=b"", repr=False)
+    calls: int
+    seconds: float
 
     @property
-    def fails(self) -> bool:
-        return self.verdict == "diverges"
+    def clause(self) -> str:
+        """That the first divergence breaks; nothing if there is none."""
+        return self.result.divergences[0].finding.clause if self.result.divergences else ""
 
 
-def checked(lines: Iterator[bytes], level: str) -> tuple[str, str, str]:
-    """The verdict of `check` on a trace, its report, and the clause that the first divergence breaks."""
-    options = cli.parser().parse_args(["check", "--level", level, "--quiet", "--", TRACE])
-    [outcome] = Check(options).outcomes_of(TRACE, lines)
-    report = io.StringIO()
-    check_report.write_text([outcome], report, quiet=False)
-    clause = outcome.divergences[0].finding.clause if outcome.divergences else ""
-    fault = "" if outcome.fault is None else f"{outcome.fault}\n"
-    return check_report.verdict([outcome]), report.getvalue() + fault, clause
+@cache
+def check_at(level: str) -> Check:
+    """What checks traces at a level."""
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+    return Check(parser.parse_args(["check", "--level", level, "--quiet", "--", TRACE]))
+
+
+def checked(lines: Iterator[bytes], level: str) -> TraceResult:
+    """What `check` says of a trace."""
+    [outcome] = check_at(level).outcomes_of(TRACE, lines)
+    return outcome
 
 
 def run(plan: Plan, source: Callable[[Target], Source]) -> Trial:
     """Runs a target until what is asked of it ends, it answers wrongly, or it dies."""
+    check_at(plan.level)  # once, for all children
     started, log = time.monotonic(), Log()
     reading, writing = os.pipe()
     child = os.fork()
@@ -92,25 +99,26 @@ def run(plan: Plan, source: Callable[[Target], Source]) -> Trial:
     try:
         text, death = _watch(child, reading, log, plan.patience)
     except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        _end(child)
         raise
     os.close(reading)
     seconds, (_, calls) = time.monotonic() - started, log.progress()
     if text:
-        verdict, report, clause = pickle.loads(text)  # of our own child
-        return Trial(verdict, report, log.lines(), clause, calls, seconds)
+        found = pickle.loads(text)  # of our own child
+        if isinstance(found, InputError):
+            raise found
+        return Trial(found, log.lines(), calls, seconds)
     lines = log.lines(death)
     if len(lines) < len(plan.head):
-        return Trial("unusable", f"it does not start: {death}", [], "", 0, seconds)
-    verdict, report, clause = checked(iter(lines), plan.level)
-    return Trial(verdict, report, lines, clause, calls, seconds)
+        raise InputError(plan.name, None, f"it does not start: {death}")
+    return Trial(checked(iter(lines), plan.level), lines, calls, seconds)
 
 
 def _run_child(plan: Plan, source: Callable[[Target], Source], log: Log, writing: int) -> None:
     """What the child does; it never returns."""
     status = 1
     try:
+        os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         nowhere = os.open(os.devnull, os.O_RDWR)
@@ -124,11 +132,11 @@ def _run_child(plan: Plan, source: Callable[[Target], Source], log: Log, writing
         os._exit(status)
 
 
-def _found(plan: Plan, source: Callable[[Target], Source], log: Log) -> tuple[str, str, str]:
+def _found(plan: Plan, source: Callable[[Target], Source], log: Log) -> TraceResult | InputError:
     try:
         target = plan.start()
     except InputError as fault:
-        return "unusable", str(fault), ""
+        return fault
     asked = source(target)
     head = log.header(*plan.head)
     return checked(chain(head, lines_of(target, asked.wishes(), asked.learn, log)), plan.level)
@@ -142,12 +150,19 @@ def _watch(child: int, reading: int, log: Log, patience: float) -> tuple[bytes, 
         if now != before:
             before, since = now, time.monotonic()
         elif time.monotonic() - since > patience:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            _end(child)
             return b"", f"no answer within {patience:g} seconds"
     found = b"".join(iter(lambda: os.read(reading, 1 << 16), b""))
-    _, status = os.waitpid(child, 0)
+    status = _end(child) if found else os.waitpid(child, 0)[1]
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         return b"", f"signal {number} ({signal.Signals(number).name})"
     return found, f"it ended with status {os.WEXITSTATUS(status)}"
+
+
+def _end(child: int) -> int:
+    """Ends a child, and what it started; its status."""
+    for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError):
+            kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]

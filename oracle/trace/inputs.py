@@ -47,6 +47,9 @@ class InputError(Exception):
         self.line = line
         self.message = message
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, int | None, str]]:
+        return InputError, (self.path, self.line, self.message)
+
 
 def shown(path: str) -> str:
     """The name by which messages call an input."""

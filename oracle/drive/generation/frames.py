@@ -84,7 +84,7 @@ class Frames:
         return GIVE, {"address": address, **{key: value for key, value in extent.items() if key in self.gives}}
 
     def _wrong_free(self) -> dict[str, Any]:
-        """A free that the law refuses: of a block that was freed already, of what is inside one, of what lies at an end."""
+        """A free that the law refuses: of what was freed already, lies inside a block, or at an end of memory."""
         random, size = self.random, self.geometry.page_size
         extent: dict[str, Any] = (
             {"order": 0} if "order" in self.gives else {"count": 1} if "count" in self.gives else {}

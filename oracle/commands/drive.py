@@ -1,0 +1,168 @@
+"""`memoracle drive TARGET`: asks a live memory manager until it answers wrongly, and shrinks what it was asked."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shlex
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from memoracle.console.counted import counted
+from memoracle.console.options import JSON, add_common_options, chosen_geometry, named, note, positive
+from memoracle.console.output import report_to, write_document
+from memoracle.console.streams import say
+from memoracle.diagnostics.levels import LEGAL, LEVELS
+from memoracle.drive.failures import Failures
+from memoracle.drive.generation.random_calls import RandomCalls
+from memoracle.drive.requests import Repeated, Request, requests_of
+from memoracle.drive.shrinking import shortest
+from memoracle.drive.target import Target
+from memoracle.drive.trial import Plan, Trial
+from memoracle.drive.trial import run as run_trial
+from memoracle.report import check_report
+from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
+from memoracle.trace.geometry import read_toml
+from memoracle.trace.inputs import InputError
+
+MOST_CALLS = 1 << 62
+MOST_SHOWN = 200  # lines of a sequence
+SEEDS = 1 << 32
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the command line."""
+    words = "ask a live memory manager, hold its answers against the law, and shrink what fails"
+    parser = subparsers.add_parser("drive", help=words, description=f"Runs an implementation to {words}.")
+    source = "a binding (FILE.toml), a shared library with --binding, a program (its command line), or MODULE:NAME"
+    parser.add_argument("target", metavar="TARGET", type=named, help=source)
+    words = "how the functions of a shared library are called"
+    parser.add_argument("--binding", metavar="FILE.toml", type=named, help=words)
+    parser.add_argument("--ops", metavar="N", type=positive, help="how many calls (default: 100000, or --time's)")
+    parser.add_argument("--time", metavar="SECONDS", type=positive, help="for how long")
+    parser.add_argument("--seed", metavar="S", type=positive, help="of the choice of calls (default: any)")
+    levels = "what to accept: whatever is safe, whatever is legal, or exactly what the reference does"
+    parser.add_argument("--level", choices=LEVELS, default=LEGAL, help=f"{levels} (default: legal)")
+    words = "how long a call may take before the target counts as hung (default: 5)"
+    parser.add_argument("--call-time", metavar="SECONDS", type=positive, default=5, help=words)
+    parser.add_argument("--no-misuse", action="store_true", help="make no calls that must be refused")
+    add_common_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Drives a target, writes the report, and returns the exit status; raises InputError and GeometryError."""
+    with report_to(args, args.target, args.binding) as out:
+        drive = Drive(args)
+        trial = drive.found()
+        result = trial.result
+        if args.format == JSON:
+            document = {**check_report.document([result]), "command": "drive", "seed": drive.seed, "calls": drive.calls}
+            write_document(
+                {**document, "trace": [line.decode() for line in trial.lines] if result.divergences else []}, out
+            )
+        else:
+            check_report.write_text([result], out, args.quiet)
+            if result.divergences:
+                out.write("\n" + shown(trial.lines))
+            out.write(f"{drive.said}\n")
+    if result.fault is not None:
+        say(f"memoracle: {result.fault}")
+    return int(result.status)
+
+
+def shown(lines: Sequence[bytes]) -> str:
+    """The sequence, as a trace."""
+    left = len(lines) - MOST_SHOWN
+    kept = [line.decode(errors="backslashreplace") for line in lines[:MOST_SHOWN]]
+    return "\n".join([*kept, *([f"... and {counted(left, 'line')} more"] if left > 0 else [])]) + "\n\n"
+
+
+class Drive:
+    """One run of the command.
+
+    seed: of the choice of calls.  calls: that were answered.  said: what to say at the end.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.seed = random.randrange(SEEDS) if args.seed is None else args.seed
+        self.calls = 0
+        self.said = ""
+        self.plan, self.geometry, name = planned(args)
+        self.failures = Failures(name)
+
+    def found(self) -> Trial:
+        """What failed, shrunk; or the run in which nothing did."""
+        for path, lines in self.failures.kept():
+            requests = requests_of(lines[len(self.plan.head) :])
+            trial = self.repeated(requests)
+            if trial.result.divergences:
+                self.said = f"{path} fails still; nothing new was tried"
+                return trial
+            note(self.args, f"memoracle: {path} does not fail any more")
+        args = self.args
+        limit = args.ops or (MOST_CALLS if args.time else 100_000)
+        source = partial(self.source, limit, None if args.time is None else float(args.time))
+        trial = run_trial(self.plan, source)
+        self.calls = trial.calls
+        rate = f"{trial.calls / max(trial.seconds, 1e-9):,.0f} a second"
+        self.said = f"seed {self.seed}: {counted(trial.calls, 'call')}, {rate}"
+        return self.shrunk(trial) if trial.result.divergences else trial
+
+    def source(self, limit: int, seconds: float | None, target: Target) -> RandomCalls:
+        return RandomCalls(target, self.geometry, self.seed, limit, seconds, not self.args.no_misuse)
+
+    def repeated(self, requests: Sequence[Request]) -> Trial:
+        return run_trial(self.plan, lambda target: Repeated(requests))
+
+    def shrunk(self, trial: Trial) -> Trial:
+        """The shortest run that was found to break the same clause; it is kept."""
+        clause, requests = trial.clause, requests_of(trial.lines[len(self.plan.head) :])
+        if self.repeated(requests).clause != clause:
+            path = self.failures.keep(trial.lines)
+            self.said += f"\nasked the same again it does not fail: it depends on more than its calls; kept in {path}"
+            return trial
+        least = shortest(requests, lambda some: self.repeated(some).clause == clause)
+        found = self.repeated(least)
+        path = self.failures.keep(found.lines)
+        self.said += f"\nshrunk from {counted(len(requests), 'call')} to {len(least):,}, kept in {path}"
+        return found
+
+
+def planned(args: argparse.Namespace) -> tuple[Plan, Geometry, str]:
+    """How the target is run, its geometry, and the name beside which failures are kept."""
+    geometry = chosen_geometry(args)
+    start: Callable[[], Target]
+    binding_file = args.binding or (args.target if args.target.endswith(".toml") else None)
+    if binding_file is not None:
+        from memoracle.drive.binding import load_binding
+        from memoracle.drive.library import Library
+
+        binding = load_binding(binding_file, None if args.binding is None else args.target)
+        geometry = binding.geometry if geometry is None else geometry
+        start = Library(binding).start
+        head = binding.head()
+        return (
+            Plan(args.target, start, head, args.level, args.call_time),
+            geometry,
+            str(Path(binding_file).with_suffix("")),
+        )
+    stated = DEFAULT if args.geometry is None else args.geometry
+    header: dict[str, object] = {"memoracle": 1, "geometry": stated if stated in PRESETS else read_toml(stated)[1]}
+    geometry = geometry or preset(DEFAULT)
+    if ":" in args.target and not Path(args.target).exists():
+        from memoracle.drive.python_object import PythonObject
+
+        start = partial(PythonObject, args.target)
+        name = args.target.replace(":", ".")
+    else:
+        from memoracle.drive.program import Program
+
+        command = shlex.split(args.target)
+        if not command:
+            raise InputError(args.target, None, "a command was expected")
+        start = partial(Program, command, header)
+        name = next((each for each in reversed(command) if Path(each).is_file()), Path(command[0]).name)
+    return Plan(args.target, start, (header,), args.level, args.call_time), geometry, name

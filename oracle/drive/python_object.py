@@ -1,0 +1,47 @@
+"""A Python object as a target: its methods are named as operations are, with `_` for the dot."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from memoracle.drive.target import Answer
+from memoracle.trace.events import OPERATIONS
+from memoracle.trace.inputs import InputError
+
+
+class PythonObject:
+    """What a module offers under a name: an object, or what makes one.
+
+    A method returns the result as a trace has it; it refuses by returning `Refused`, or by an exception.
+    operations: that it has; of each, the arguments that a call may name.
+    """
+
+    def __init__(self, name: str) -> None:
+        """name: `module:attribute`."""
+        module, _, attribute = name.partition(":")
+        sys.path.insert(0, "")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as fault:
+            raise InputError(name, None, str(fault)) from None
+        self.target = found() if callable(found) else found
+        self.methods = {
+            operation: method
+            for operation in OPERATIONS
+            if (method := getattr(self.target, operation.replace(".", "_"), None)) is not None
+        }
+        self.operations = {
+            operation: frozenset(each.removesuffix("_") for each in inspect.signature(method).parameters)
+            for operation, method in self.methods.items()
+        }
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
+        given = {"from_" if key == "from" else key: value for key, value in arguments.items()}
+        try:
+            return Answer(self.methods[operation](**given))
+        except Exception as refusal:
+            return Answer(error=f"{type(refusal).__name__}: {refusal}")

@@ -1,0 +1,90 @@
+"""A shared library is driven: what is right conforms, and each fault is found, shrunk, and found again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blocks_binding import blocks
+
+from memoracle import check
+from memoracle.cli import main
+
+
+def driven(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    status = main(["drive", "--format", "json", "--quiet", "--seed", "7", *arguments])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_what_is_right_conforms(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, document = driven(capsys, "--ops", "3000", str(blocks(tmp_path, "NOTHING")))
+    assert (status, document["verdict"], document["calls"], document["divergences"]) == (0, "conforms", 3000, [])
+    assert set(document["coverage"]["operations"]) == {"frame.allocate", "frame.free"}
+    assert document["coverage"]["operations"]["frame.allocate"]["failed"] > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "clause", "most"),
+    [
+        ("LOSES_A_HALF", "frame.allocate.must-succeed", 60),
+        ("CRASHES", "frame.free.must-not-crash", 1),
+        ("HANDS_OUT_TWICE", "runs.run-is-free", 20),
+    ],
+)
+def test_a_fault_is_found_and_shrunk(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: str, clause: str, most: int
+) -> None:
+    binding = blocks(tmp_path, fault)
+    status, document = driven(capsys, "--ops", "20000", str(binding))
+    assert (status, document["verdict"]) == (1, "diverges")
+    [divergence] = document["divergences"]
+    assert divergence["clause"] == clause
+    assert len(document["trace"]) - 1 <= most
+    # What is printed is a trace that `check` finds the same in.
+    again = check(document["trace"])
+    assert [each.finding.clause for each in again.divergences] == [divergence["clause"]]
+    # It is kept, and tried first the next time, until it is mended.
+    [kept] = binding.with_suffix(".failures").glob("*.jsonl")
+    assert kept.read_text().splitlines() == document["trace"]
+    assert driven(capsys, "--ops", "1", str(binding))[1]["divergences"] == document["divergences"]
+    blocks(tmp_path, "NOTHING")
+    assert driven(capsys, "--ops", "1", str(binding))[0] == 0
+
+
+def test_a_call_without_an_answer_is_a_fault(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, document = driven(capsys, "--ops", "2000", "--call-time", "1", str(blocks(tmp_path, "HANGS")))
+    assert status == 1
+    assert "no answer within 1 second" in document["divergences"][0]["message"]
+
+
+def test_the_same_seed_asks_the_same(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    binding = str(blocks(tmp_path, "NOTHING"))
+    one, two = (driven(capsys, "--ops", "500", binding)[1]["coverage"] for _ in range(2))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "says"),
+    [
+        ('library = "blocks.so"', 'library = "none.so"', "library"),
+        ("blocks_alloc(order)", "blocks_get(order)", "unknown function blocks_get"),
+        ("blocks_alloc(order)", "blocks_alloc(size)", "unknown name size"),
+        ("blocks_alloc(order)", "blocks_alloc(order", "it is no expression"),
+        ("blocks_alloc(order)", "__import__('os')", "unknown function __import__"),
+        ("frame.free", "frame.release", "unknown operation"),
+        ("frames = 256", "frames = 0", "frames"),
+        ("start =", "begin =", "begin"),
+    ],
+)
+def test_a_binding_that_does_not_fit_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, wrong: str, right: str, says: str
+) -> None:
+    binding: Path = blocks(tmp_path, "NOTHING")
+    binding.write_text(binding.read_text().replace(wrong, right))
+    assert main(["drive", str(binding)]) == 2
+    message = capsys.readouterr().err
+    assert says in message
+    assert str(binding) in message
+    assert "internal error" not in message

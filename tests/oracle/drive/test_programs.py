@@ -1,0 +1,140 @@
+"""A program, and a Python object, are driven."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from memoracle.cli import main
+
+PROGRAM = """
+import json, sys
+free = set(range(2, 16))
+json.loads(sys.stdin.readline())
+print("[    0.000000] booting")
+print(json.dumps({"operations": {"frame.allocate": [], "frame.free": ["address"]}}), flush=True)
+used = set()
+for line in sys.stdin:
+    event = json.loads(line)
+    if event["op"] == "frame.allocate":
+        answer = {"error": "none left"}
+        if free:
+            frame = free.pop()
+            used.add(frame)
+            answer = {"result": hex(frame << 12)}
+    elif event["address"] >> 12 in used:
+        used.discard(event["address"] >> 12)
+        free.add(event["address"] >> 12)
+        if not WORKS and not MODE:
+            used.add(event["address"] >> 12)
+        answer = {}
+    else:
+        answer = {"error": "not allocated"}
+    if not WORKS and len(used) == 9 and MODE == "dies":
+        sys.exit(7)
+    if not WORKS and len(used) == 9 and MODE == "babbles":
+        answer = {"result": [1], "error": 5}
+    print(json.dumps(answer), flush=True)
+"""
+GEOMETRY = 'preset = "x64-4k"\nframes = 16\nkernel_image_frames = 2\n'
+OBJECT = '''
+from memoracle import Bitmap
+
+
+class Frames:
+    """The reference, which frees nothing above ABOVE."""
+
+    def __init__(self):
+        self.bitmap = Bitmap(16, [(0, 2)])
+        self.bitmap.add(2, 16)
+
+    def frame_allocate(self):
+        frame = self.bitmap.allocate()
+        if frame is None:
+            raise MemoryError("none left")
+        return frame << 12
+
+    def frame_free(self, address):
+        if address >> 12 < ABOVE and not self.bitmap.free(address >> 12):
+            raise ValueError("not allocated")
+
+    def frame_free_count(self):
+        return self.bitmap.free_frames
+'''
+
+
+def driven(
+    capsys: pytest.CaptureFixture[str], folder: Path, target: str, geometry: str = GEOMETRY
+) -> tuple[int, dict[str, object]]:
+    (folder / "sizes.toml").write_text(geometry)
+    options = ["--quiet", "--format", "json", "--seed", "1", "--ops", "400", "--geometry", str(folder / "sizes.toml")]
+    status = main(["drive", *options, target])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def program(folder: Path, works: bool, mode: str = "") -> str:
+    path = folder / "frames.py"
+    path.write_text(f"WORKS, MODE = {works}, {mode!r}\n{PROGRAM}")
+    return f"{sys.executable} {path}"
+
+
+def test_a_program_that_is_right_conforms(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, document = driven(capsys, tmp_path, program(tmp_path, True))
+    assert (status, document["verdict"], document["calls"]) == (0, "conforms", 400)
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [("", "already free"), ("dies", "it ended with status 7"), ("babbles", "this is no answer")],
+)
+def test_what_is_wrong_with_a_program_is_found(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, document = driven(capsys, tmp_path, program(tmp_path, False, mode))
+    assert status == 1
+    assert isinstance(document["divergences"], list)
+    assert says in document["divergences"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import sys; sys.exit(3)", "a line"),
+        ("print('{\"op\": 1}')", "a line"),
+        ('print(\'{"operations": {"a": []}}\')', "unknown"),
+    ],
+)
+def test_a_program_that_does_not_say_what_it_has_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, says: str
+) -> None:
+    path = tmp_path / "silent.py"
+    path.write_text(text)
+    assert main(["drive", f"{sys.executable} {path}"]) == 2
+    message = capsys.readouterr().err
+    assert says in message
+    assert "internal error" not in message
+
+
+@pytest.mark.parametrize(("above", "status"), [(1 << 64, 0), (9, 1)])
+def test_a_python_object_is_driven(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, above: int, status: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"frames_{above}"
+    (tmp_path / f"{name}.py").write_text(f"ABOVE = {above}\n{OBJECT}")
+    found, document = driven(capsys, tmp_path, f"{name}:Frames")
+    assert found == status
+    assert bool(document["divergences"]) == bool(status)
+
+
+@pytest.mark.parametrize("target", ["no_module:Frames", "json:nothing", "./no/such/program", " "])
+def test_what_is_no_target_is_refused(capsys: pytest.CaptureFixture[str], target: str) -> None:
+    assert main(["drive", target]) == 2
+    message = capsys.readouterr().err
+    assert message
+    assert "internal error" not in message
