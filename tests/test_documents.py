@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import memoracle
 from memoracle import cli
+from memoracle.drive.binding import Bound, Read
 from memoracle.explain.index import Index
 from memoracle.proofs import registry
 from memoracle.proofs.components.bitmap import law as bitmap
@@ -109,7 +111,7 @@ def test_what_is_shown_is_all_of_what_is_printed_unless_it_says_otherwise() -> N
 
 
 def test_every_command_is_shown() -> None:
-    assert {shlex.split(command)[1] for command, _ in commands()} == {"check", "boot", "prove", "explain"}
+    assert {shlex.split(command)[1] for command, _ in commands()} == {"check", "drive", "boot", "prove", "explain"}
 
 
 def test_the_traces_of_the_worked_examples_are_those_shipped() -> None:
@@ -178,7 +180,27 @@ def test_every_geometry_shown_is_one() -> None:
     shown = blocks("toml")
     assert shown
     for each in shown:
-        assert geometry_from(tomllib.loads(each)) != PRESETS["x64-4k"]
+        stated = tomllib.loads(each)
+        assert geometry_from(stated.get("geometry", stated)) != PRESETS["x64-4k"]
+
+
+def test_the_binding_shown_drives_an_allocator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [shown] = blocks("toml", "docs/drive.md")
+    code = (ROOT / "tests" / "oracle" / "drive" / "blocks.c").read_text(encoding="utf-8")
+    code = code.replace(", unsigned long *freed)", ")").replace("    *freed = page;\n", "")
+    (tmp_path / "blocks.c").write_text(code, encoding="utf-8")
+    (tmp_path / "blocks.toml").write_text(shown, encoding="utf-8")
+    subprocess.run(["cc", "-shared", "-fPIC", "blocks.c", "-o", "blocks.so"], cwd=tmp_path, check=True)
+    assert cli.main(["drive", "--ops", "500", "--quiet", str(tmp_path / "blocks.toml")]) == 0
+    assert "500 events" in capsys.readouterr().out
+
+
+def test_every_key_of_a_binding_has_a_row_and_no_other() -> None:
+    keys = [
+        *(each.name for each in msgspec.structs.fields(Read)),
+        *(each.name for each in msgspec.structs.fields(Bound)),
+    ]
+    assert named_in(rows("docs/drive.md", "## Bindings")) == keys
 
 
 def test_code_for_tests_runs(capsys: pytest.CaptureFixture[str]) -> None:

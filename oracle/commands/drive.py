@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import random
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from memoracle.commands import check
 from memoracle.console.counted import counted
 from memoracle.console.options import JSON, add_common_options, chosen_geometry, named, note, positive
 from memoracle.console.output import report_to, write_document
@@ -29,6 +30,7 @@ from memoracle.trace.inputs import InputError
 MOST_CALLS = 1 << 62
 MOST_SHOWN = 200  # lines of a sequence
 SEEDS = 1 << 32
+TRACE = "<run>"  # what messages call the trace of a run
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -96,7 +98,10 @@ class Drive:
     def found(self) -> Trial:
         """What failed, shrunk; or the run in which nothing did."""
         for path, lines in self.failures.kept():
-            requests = requests_of(lines[len(self.plan.head) :])
+            try:
+                requests = requests_of(lines[len(self.plan.head) :])
+            except (ValueError, KeyError, AttributeError):
+                raise InputError(str(path), None, "this is no trace that failed: move it elsewhere") from None
             trial = self.repeated(requests)
             if trial.result.divergences:
                 self.said = f"{path} fails still; nothing new was tried"
@@ -131,6 +136,14 @@ class Drive:
         return found
 
 
+def checker(level: str) -> Callable[[Iterator[bytes]], check_report.TraceResult]:
+    """What holds a trace to the law, as `check` does it at this level."""
+    parser = argparse.ArgumentParser()
+    check.add_parser(parser.add_subparsers())
+    checks = check.Check(parser.parse_args(["check", "--level", level, "--quiet", "--", TRACE]))
+    return lambda lines: checks.outcomes_of(TRACE, lines)[0]
+
+
 def planned(args: argparse.Namespace) -> tuple[Plan, Geometry, str]:
     """How the target is run, its geometry, and the name beside which failures are kept."""
     geometry = chosen_geometry(args)
@@ -145,7 +158,7 @@ def planned(args: argparse.Namespace) -> tuple[Plan, Geometry, str]:
         start = Library(binding).start
         head = binding.head()
         return (
-            Plan(args.target, start, head, args.level, args.call_time),
+            Plan(args.target, start, head, checker(args.level), args.call_time),
             geometry,
             str(Path(binding_file).with_suffix("")),
         )
@@ -165,4 +178,4 @@ def planned(args: argparse.Namespace) -> tuple[Plan, Geometry, str]:
             raise InputError(args.target, None, "a command was expected")
         start = partial(Program, command, header)
         name = next((each for each in reversed(command) if Path(each).is_file()), Path(command[0]).name)
-    return Plan(args.target, start, (header,), args.level, args.call_time), geometry, name
+    return Plan(args.target, start, (header,), checker(args.level), args.call_time), geometry, name

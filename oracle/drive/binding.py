@@ -24,34 +24,32 @@ class Bound(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     call: an expression that calls a function of the library, of the event's arguments and the binding's names.
     fails: of `value`, what the call returned, and `out`, what it stored: whether it refused.  result: of the same, the
-    answer as a trace has it.  choices: by argument, which values may be asked for, where not any will do.
+    answer as a trace has it.
     """
 
     call: str
     fails: str | None = None
     result: str | None = None
-    choices: dict[str, list[Any]] = {}
 
 
 class Memory(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Memory that the library is given. at: its address; if it is not given, any."""
+    """Memory that the library is given."""
 
     bytes: Number
-    at: Number | None = None
 
 
 class Read(msgspec.Struct, forbid_unknown_fields=True):
     """A binding as its file has it."""
 
-    operations: dict[str, Bound] = {}
     library: str | None = None
     declarations: str = ""
     geometry: str | dict[str, Any] = DEFAULT
     private_frames: bool = False
+    memory_map: list[MemoryRecord] = []
     memory: Memory | None = None
     constants: dict[str, Number] = {}
     start: list[str] = []
-    memory_map: list[MemoryRecord] = []
+    operations: dict[str, Bound] = {}
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,8 @@ class Library:
             given = [arguments[each] for each in asked]
             value = call(*given)
             stored = None if out is None else out[0]
+            if isinstance(stored, self.ffi.CData):
+                stored = int(self.ffi.cast("uintptr_t", stored))
             if fails is not None and fails(value, stored, *given):
                 return REFUSED
             return Answer(None if result is None else result(value, stored, *given))

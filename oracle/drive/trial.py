@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import faulthandler
 import os
 import pickle
@@ -13,11 +12,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain
 from typing import Any, Protocol
 
-from memoracle.commands.check import Check, add_parser
 from memoracle.drive.calls import Wish, lines_of
 from memoracle.drive.log import Log
 from memoracle.drive.target import Answer, Target
@@ -25,7 +22,6 @@ from memoracle.report.check_report import TraceResult
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import INTERRUPTS
 
-TRACE = "<run>"  # what messages call the trace of a run
 POLL = 0.05  # seconds
 
 
@@ -45,13 +41,14 @@ class Source(Protocol):
 class Plan:
     """How a target is run. name: of the target, for messages.  start: makes and starts it.
 
-    head: the trace's header, and events that are no calls.  patience: how long a call may take, in seconds.
+    head: the trace's header, and events that are no calls.  check: what `check` says of a trace.
+    patience: how long a call may take, in seconds.
     """
 
     name: str
     start: Callable[[], Target]
     head: tuple[dict[str, object], ...]
-    level: str
+    check: Callable[[Iterator[bytes]], TraceResult]
     patience: float = 5.0
 
 
@@ -73,23 +70,8 @@ class Trial:
         return self.result.divergences[0].finding.clause if self.result.divergences else ""
 
 
-@cache
-def check_at(level: str) -> Check:
-    """What checks traces at a level."""
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
-    return Check(parser.parse_args(["check", "--level", level, "--quiet", "--", TRACE]))
-
-
-def checked(lines: Iterator[bytes], level: str) -> TraceResult:
-    """What `check` says of a trace."""
-    [outcome] = check_at(level).outcomes_of(TRACE, lines)
-    return outcome
-
-
 def run(plan: Plan, source: Callable[[Target], Source]) -> Trial:
     """Runs a target until what is asked of it ends, it answers wrongly, or it dies."""
-    check_at(plan.level)  # once, for all children
     started, log = time.monotonic(), Log()
     reading, writing = os.pipe()
     child = os.fork()
@@ -112,7 +94,7 @@ def run(plan: Plan, source: Callable[[Target], Source]) -> Trial:
     lines = log.lines(death)
     if len(lines) < len(plan.head):
         raise InputError(plan.name, None, f"it does not start: {death}")
-    return Trial(checked(iter(lines), plan.level), lines, calls, seconds)
+    return Trial(plan.check(iter(lines)), lines, calls, seconds)
 
 
 def _run_child(plan: Plan, source: Callable[[Target], Source], log: Log, writing: int) -> None:
@@ -137,11 +119,13 @@ def _run_child(plan: Plan, source: Callable[[Target], Source], log: Log, writing
 def _found(plan: Plan, source: Callable[[Target], Source], log: Log) -> TraceResult | InputError:
     try:
         target = plan.start()
+        asked = source(target)
+        head = log.header(*plan.head)
+        return plan.check(chain(head, lines_of(target, asked.wishes(), asked.learn, log)))
     except InputError as fault:
         return fault
-    asked = source(target)
-    head = log.header(*plan.head)
-    return checked(chain(head, lines_of(target, asked.wishes(), asked.learn, log)), plan.level)
+    except Exception as fault:  # of the binding, or of what it calls: an argument that does not fit, say
+        return InputError(plan.name, None, f"{type(fault).__name__}: {fault}")
 
 
 def _watch(child: int, reading: int, log: Log, patience: float) -> tuple[bytes, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,39 @@ def test_a_binding_that_does_not_fit_is_refused(
     assert says in message
     assert str(binding) in message
     assert "internal error" not in message
+
+
+POOL = """
+library = "pool.so"
+declarations = '''
+struct pool;
+struct pool *pool_create(void *memory, size_t bytes, int which);
+int pool_take(size_t bytes, void **block, struct pool *pool);
+'''
+memory = {bytes = 65536}
+constants = {second = 1, enomem = 12}
+start = ["pool_create(memory, memory_bytes, 0)", "pool = pool_create(memory, memory_bytes, second)"]
+private_frames = true
+
+[geometry]
+preset = "x64-4k"
+heap_alignment = 16
+
+[operations."heap.new"]
+call = "pool_take(bytes, out, pool)"
+fails = "value == enomem"
+result = "out"
+"""
+
+
+@pytest.mark.parametrize(("waste", "status"), [(0, 0), (1, 1)])
+def test_a_handle_memory_and_what_is_stored(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, waste: int, status: int
+) -> None:
+    source = Path(__file__).parent / "pool.c"
+    library = tmp_path / "pool.so"
+    subprocess.run(["cc", "-shared", "-fPIC", f"-DWASTE={waste}", source, "-o", library], check=True)
+    (tmp_path / "pool.toml").write_text(POOL)
+    found, document = driven(capsys, "--ops", "200", str(tmp_path / "pool.toml"))
+    assert found == status
+    assert [each["clause"] for each in document["divergences"]] == ["heap.is-disjoint"] * status

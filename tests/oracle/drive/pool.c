@@ -1,0 +1,26 @@
+/* A heap that only grows, in memory that it is given: several may be there at once. */
+#include <stddef.h>
+#include <stdint.h>
+
+struct pool {
+    char *next, *end;
+};
+static struct pool pools[2];
+
+struct pool *pool_create(void *memory, size_t bytes, int which)
+{
+    pools[which].next = memory;
+    pools[which].end = (char *)memory + bytes;
+    return &pools[which];
+}
+
+/* 0, or 12 if no memory is left. */
+int pool_take(size_t bytes, void **block, struct pool *pool)
+{
+    bytes = (bytes + 15) & ~(size_t)15;
+    if (bytes > (size_t)(pool->end - pool->next))
+        return 12;
+    *block = pool->next;
+    pool->next += WASTE ? bytes - 16 : bytes;
+    return 0;
+}
