@@ -13,7 +13,9 @@ from memoracle.drive.generation.heap import Heap
 from memoracle.drive.generation.ranges import Ranges
 from memoracle.drive.target import Answer, Target
 from memoracle.spec.geometry import Geometry
+from memoracle.trace.inputs import InputError
 
+TAKE = ("frame.allocate", "range.allocate", "heap.new")  # what each family begins with
 CLOCK_EVERY = 256  # calls between two looks at the clock
 
 
@@ -30,6 +32,9 @@ class RandomCalls:
         self.random = random = Random(seed)
         made = (kind(target.operations, geometry, misuse, random) for kind in (Frames, Ranges, Heap))
         self.families = [each for each in made if each.is_driven]
+        if not self.families:
+            words = f"it has none of {', '.join(TAKE)}: there is nothing to drive"
+            raise InputError("operations", None, words)
         self.by_prefix = {"frame": Frames, "range": Ranges, "process": Ranges, "heap": Heap}
         self.learners = {
             operation: each

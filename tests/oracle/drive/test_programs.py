@@ -132,6 +132,76 @@ def test_a_python_object_is_driven(
     assert bool(document["divergences"]) == bool(status)
 
 
+RANGES = """
+from memoracle import Buddy
+
+
+class Ranges:
+    def __init__(self):
+        self.spaces = {0: Buddy(6)}
+
+    def process_create(self):
+        process = max(self.spaces) + 1
+        self.spaces[process] = Buddy(6)
+        return process
+
+    def process_exit(self, process):
+        del self.spaces[process]
+
+    def range_allocate(self, process, pages):
+        page = self.spaces[process].allocate(pages)
+        if page is None:
+            raise MemoryError("none left")
+        return self.start(process) + page * 4096
+
+    def range_free(self, process, address, pages):
+        page, rest = divmod(address - self.start(process), 4096)
+        if rest or not self.spaces[process].free(page, PAGES):
+            raise ValueError("not allocated")
+
+    def range_size(self, process, address):
+        return self.spaces[process].size((address - self.start(process)) // 4096)
+
+    def range_list(self, process):
+        blocks = self.spaces[process].blocks()
+        return [(self.start(process) + page * 4096, pages, taken) for page, pages, taken in blocks]
+
+    def start(self, process):
+        return 0 if process else 0xFFFFFFFF00000000
+"""
+RANGE = """
+preset = "x64-4k"
+kernel_range = {start = "0xffffffff00000000", pages = 64}
+kernel_reserved = []
+process_range = {start = 0, pages = 64}
+"""
+
+
+@pytest.mark.parametrize(("pages", "clause"), [("pages", ""), ("1 << (pages - 1).bit_length() - 1", "refused")])
+def test_ranges_of_processes_are_driven(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: str, clause: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"ranges_{clause}"
+    (tmp_path / f"{name}.py").write_text(RANGES.replace("PAGES", pages))
+    status, document = driven(capsys, tmp_path, f"{name}:Ranges", RANGE)
+    assert status == bool(clause)
+    coverage = document["coverage"]
+    assert isinstance(coverage, dict)
+    if not clause:
+        assert {"process.create", "range.allocate", "range.free", "range.list"} <= coverage["operations"].keys()
+
+
+def test_what_has_nothing_to_drive_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "idle.py").write_text("class Idle:\n    def frame_free_count(self):\n        return 0\n")
+    assert main(["drive", "idle:Idle"]) == 2
+    assert "there is nothing to drive" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("target", ["no_module:Frames", "json:nothing", "./no/such/program", " "])
 def test_what_is_no_target_is_refused(capsys: pytest.CaptureFixture[str], target: str) -> None:
     assert main(["drive", target]) == 2
