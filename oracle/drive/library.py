@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import mmap
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -33,6 +34,7 @@ class Library:
     """A library, which is loaded and started by `start`.
 
     operations: that it has; of each, the arguments that a call may name.
+    refusing: those that can say that they refuse.
     """
 
     def __init__(self, binding: Binding) -> None:
@@ -44,7 +46,7 @@ class Library:
         try:
             self.ffi.cdef(binding.says.declarations)
         except Exception as fault:  # cffi has no common class for what is wrong with a declaration
-            raise binding.fault("declarations", str(fault).splitlines()[0]) from None
+            raise binding.fault("declarations", str(fault).partition("\n")[0]) from None
 
     def start(self) -> Library:
         """Loads it and starts it; raises InputError."""
@@ -54,6 +56,7 @@ class Library:
         for place, statement in enumerate(binding.says.start):
             self._run(f"start[{place}]", statement)
         self.operations: dict[str, frozenset[str]] = {}
+        self.refusing = frozenset(name for name, bound in binding.says.operations.items() if bound.fails is not None)
         self.calls: dict[str, Callable[[Mapping[str, Any]], Answer]] = {}
         for operation in binding.says.operations:
             self.calls[operation] = self._bound(operation)
@@ -86,7 +89,8 @@ class Library:
         casts = [each.cname if each.kind == "pointer" else None for each in kind.args]
         returns_address = kind.result.kind == "pointer"
         if not returns_address and not any(casts):
-            return function  # type: ignore[no-any-return]
+            plain: Callable[..., Any] = function
+            return plain
 
         def call(*arguments: Any) -> Any:
             given = [
@@ -153,8 +157,6 @@ class Library:
 
     def _out(self, call: Expression) -> Any:
         """Room for what the function stores through the pointer that the binding calls `out`."""
-        import ast
-
         for node in ast.walk(call.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 for place, argument in enumerate(node.args):

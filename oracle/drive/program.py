@@ -8,19 +8,20 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from signal import Signals
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
 from memoracle.drive.log import ENCODE
 from memoracle.drive.target import Answer, DiedError
-from memoracle.trace.events import OPERATIONS, BadNumber, number
+from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber, Number, number, operation_of_kind
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
 MOST_NOISE = 1000  # lines on end that are no answers
-NUMBERS = {"frame.allocate", "range.allocate", "heap.new", "heap.resize", "kernel_pages.allocate", "page.translate"}
-NUMBERS |= {"frame.free_count", "range.size", "process.create", "pml4.read", "pat.register", "pat.select", "pte.encode"}
+NUMBERS = {  # operations whose answers are numbers, which may be strings
+    operation_of_kind(kind) for kind in AnyEvent.__args__ if get_type_hints(kind)["result"] == Number | None
+}
 
 
 class Hello(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,7 +38,10 @@ class Reply(msgspec.Struct):
 
 
 class Program:
-    """A program that was started. operations: that it has; of each, the arguments that a call may name."""
+    """A program that was started.
+
+    operations: that it has; of each, the arguments that a call may name.  refusing: all of these.
+    """
 
     def __init__(self, command: Sequence[str], header: Mapping[str, object]) -> None:
         """command: the program and its arguments.  header: of the trace, which is written to it first."""
@@ -57,6 +61,7 @@ class Program:
             if name not in OPERATIONS:
                 raise InputError(command[0], 1, f"operations: unknown operation {quoted(name)}")
         self.operations = {name: frozenset(arguments) for name, arguments in hello.operations.items()}
+        self.refusing = frozenset(self.operations)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         try:

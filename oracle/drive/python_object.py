@@ -16,8 +16,8 @@ from memoracle.trace.inputs import InputError
 class PythonObject:
     """What a module offers under a name: an object, or what makes one.
 
-    A method returns the result as a trace has it; it refuses by returning `Refused`, or by an exception.
-    operations: that it has; of each, the arguments that a call may name.
+    A method returns the result as a trace has it; it refuses by any exception.
+    operations: that it has; of each, the arguments that a call may name.  refusing: all of these.
     """
 
     def __init__(self, name: str) -> None:
@@ -38,6 +38,7 @@ class PythonObject:
             operation: frozenset(each.removesuffix("_") for each in inspect.signature(method).parameters)
             for operation, method in self.methods.items()
         }
+        self.refusing = frozenset(self.operations)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         given = {"from_" if key == "from" else key: value for key, value in arguments.items()}

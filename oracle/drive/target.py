@@ -21,10 +21,14 @@ class Target(Protocol):
     """A live memory manager, as it is after it was started.
 
     operations: that it has; of each, the arguments that a call may name.
+    refusing: those that can say that they refuse.
     """
 
     @property
     def operations(self) -> Mapping[str, frozenset[str]]: ...
+
+    @property
+    def refusing(self) -> frozenset[str]: ...
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         """Calls one operation. Raises DiedError."""

@@ -86,10 +86,10 @@ def run(plan: Plan, source: Callable[[Target], Source]) -> Trial:
         raise
     os.close(reading)
     seconds, (_, calls) = time.monotonic() - started, log.progress()
-    if text:
-        found = pickle.loads(text)  # of our own child
-        if isinstance(found, InputError):
-            raise found
+    found = _unpickled(text)
+    if isinstance(found, InputError):
+        raise found
+    if found is not None:
         return Trial(found, log.lines(), calls, seconds)
     lines = log.lines(death)
     if len(lines) < len(plan.head):
@@ -126,6 +126,15 @@ def _found(plan: Plan, source: Callable[[Target], Source], log: Log) -> TraceRes
         return fault
     except Exception as fault:  # of the binding, or of what it calls: an argument that does not fit, say
         return InputError(plan.name, None, f"{type(fault).__name__}: {fault}")
+
+
+def _unpickled(text: bytes) -> TraceResult | InputError | None:
+    """What our own child found; None if it came to no end, or its memory is damaged."""
+    try:
+        found = pickle.loads(text)
+    except Exception:  # of damaged text pickle raises anything
+        return None
+    return found if isinstance(found, TraceResult | InputError) else None
 
 
 def _watch(child: int, reading: int, log: Log, patience: float) -> tuple[bytes, str]:

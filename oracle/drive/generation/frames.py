@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from random import Random
 from typing import Any
 
@@ -17,10 +17,10 @@ TAKE, GIVE, IS_FREE, FREE_COUNT = "frame.allocate", "frame.free", "frame.is_free
 
 
 class Frames:
-    """Allocates and frees frames. misuse: whether calls may be made that the law refuses."""
+    """Allocates and frees frames. misuse: operations of which calls may be made that the law refuses."""
 
     def __init__(
-        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: bool, random: Random
+        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: Collection[str], random: Random
     ) -> None:
         self.operations, self.geometry, self.misuse, self.random = operations, geometry, misuse, random
         self.live: Live[tuple[int, dict[str, Any]]] = Live()
@@ -38,7 +38,7 @@ class Frames:
         chance = random.random()
         if self.questions and chance < 0.04:
             return self._question()
-        if self.misuse and chance > 0.98 and GIVE in self.operations:
+        if chance > 0.98 and GIVE in self.misuse:
             return GIVE, self._wrong_free()
         phase = self.stretches.now()
         if self.live and GIVE in self.operations and random.random() * 100 >= phase.grows:
@@ -53,8 +53,6 @@ class Frames:
                 self.live.add((answer.result, {key: arguments[key] for key in ("count", "order") if key in arguments}))
             else:
                 self.stretches.ended("full")
-        elif operation == GIVE and answer.error is not None:
-            pass
 
     def _request(self) -> dict[str, Any]:
         random, asks, geometry = self.random, self.asks, self.geometry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from random import Random
 from typing import Any
 
@@ -17,13 +17,14 @@ NEW, DELETE, RESIZE = "heap.new", "heap.delete", "heap.resize"
 
 
 class Heap:
-    """Allocates, resizes and frees blocks. misuse: whether calls may be made that the law refuses."""
+    """Allocates, resizes and frees blocks. misuse: operations of which calls may be made that the law refuses."""
 
     def __init__(
-        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: bool, random: Random
+        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: Collection[str], random: Random
     ) -> None:
         self.operations, self.geometry, self.misuse, self.random = operations, geometry, misuse, random
         self.live: Live[int] = Live()
+        self.addresses = set[int]()  # of these
         self.stretches = Stretches(random)
         arena = geometry.heap_arena
         self.most = arena.bytes if arena is not None else 4 * geometry.page_size
@@ -35,7 +36,7 @@ class Heap:
 
     def wish(self) -> Wish:
         random = self.random
-        if self.misuse and DELETE in self.operations and random.random() > 0.98:
+        if DELETE in self.misuse and random.random() > 0.98:
             return DELETE, {"address": self._no_block()}
         phase = self.stretches.now()
         if self.live and random.random() * 100 >= phase.grows:
@@ -44,6 +45,7 @@ class Heap:
             if DELETE in self.operations:
                 block = self.live.take(self.live.pick(random, phase.order), phase.order == "oldest")
                 self.live.forget(block)
+                self.addresses.discard(block)
                 return DELETE, {"address": block}
         if not self.live:
             self.stretches.ended("empty")
@@ -53,10 +55,13 @@ class Heap:
         if operation == NEW:
             if answer.error is None and answer.result is not None:
                 self.live.add(answer.result)
+                self.addresses.add(answer.result)
             else:
                 self.stretches.ended("full")
         elif operation == RESIZE and answer.error is None and answer.result is not None:
             self.live.blocks[self.live.blocks.index(arguments["address"])] = answer.result
+            self.addresses.discard(arguments["address"])
+            self.addresses.add(answer.result)
 
     def _sizes(self, operation: str) -> dict[str, Any]:
         random = self.random
@@ -76,6 +81,7 @@ class Heap:
 
     def _no_block(self) -> int:
         random = self.random
-        if self.live.gone and random.random() < 0.6:
-            return random.choice(self.live.gone)
+        gone = [address for address in self.live.gone if address not in self.addresses]
+        if gone and random.random() < 0.6:
+            return random.choice(gone)
         return self.live.any(random) + 1 if self.live else 1

@@ -13,6 +13,7 @@ from memoracle.drive.generation.heap import Heap
 from memoracle.drive.generation.ranges import Ranges
 from memoracle.drive.target import Answer, Target
 from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import UNDEFINED
 from memoracle.trace.inputs import InputError
 
 TAKE = ("frame.allocate", "range.allocate", "heap.new")  # what each family begins with
@@ -22,7 +23,7 @@ CLOCK_EVERY = 256  # calls between two looks at the clock
 class RandomCalls:
     """Calls until so many were made, or so much time has gone.
 
-    seed: of all choices.  misuse: whether there are calls that the law refuses.
+    seed: of all choices.  misuse: whether there are calls that the law refuses, of operations that can say so.
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class RandomCalls:
     ) -> None:
         self.calls, self.seconds = calls, seconds
         self.random = random = Random(seed)
-        made = (kind(target.operations, geometry, misuse, random) for kind in (Frames, Ranges, Heap))
+        undefined = {operation for operation, policy in geometry.misuse if policy == UNDEFINED}
+        refusing = target.refusing - undefined if misuse else frozenset[str]()
+        made = (kind(target.operations, geometry, refusing, random) for kind in (Frames, Ranges, Heap))
         self.families = [each for each in made if each.is_driven]
         if not self.families:
             words = f"it has none of {', '.join(TAKE)}: there is nothing to drive"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from random import Random
 from typing import Any
 
@@ -20,10 +20,13 @@ MOST_LISTED = 64  # blocks of a list that is asked for
 
 
 class Ranges:
-    """Allocates and frees ranges of some processes. misuse: whether calls may be made that the law refuses."""
+    """Allocates and frees ranges of some processes.
+
+    misuse: operations of which calls may be made that the law refuses.
+    """
 
     def __init__(
-        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: bool, random: Random
+        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: Collection[str], random: Random
     ) -> None:
         self.operations, self.geometry, self.misuse, self.random = operations, geometry, misuse, random
         self.live: dict[int, Live[tuple[int, int]]] = {0: Live()}
@@ -47,7 +50,7 @@ class Ranges:
             return SIZE, {**of, "address": blocks.any(random)[0]}
         if chance < 0.06 and LIST in self.operations and len(blocks) < MOST_LISTED:
             return LIST, of
-        if self.misuse and chance < 0.08 and GIVE in self.operations:
+        if chance < 0.08 and GIVE in self.misuse:
             return GIVE, {**of, **self._wrong(blocks)}
         phase = self.stretches.now()
         if blocks and GIVE in self.operations and random.random() * 100 >= phase.grows:

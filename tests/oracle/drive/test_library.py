@@ -125,3 +125,23 @@ def test_a_handle_memory_and_what_is_stored(
     found, document = driven(capsys, "--ops", "200", str(tmp_path / "pool.toml"))
     assert found == status
     assert [each["clause"] for each in document["divergences"]] == ["heap.is-disjoint"] * status
+
+
+@pytest.mark.parametrize(("fails", "status"), [("", 0), ('fails = "0 > 1"', 1)])
+def test_what_cannot_say_that_it_refuses_is_not_misused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, fails: str, status: int
+) -> None:
+    source, library = Path(__file__).parent / "pool.c", tmp_path / "pool.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-DWASTE=0", source, "-o", library], check=True)
+    declared = POOL.replace("struct pool;", "struct pool;\nvoid pool_return(void *block);", 1)
+    binding = tmp_path / "pool.toml"
+    binding.write_text(f'{declared}\n[operations."heap.delete"]\ncall = "pool_return(address)"\n{fails}\n')
+    found, document = driven(capsys, "--ops", "2000", str(binding))
+    assert (found, document["divergences"] == []) == (status, status == 0)
+    # The geometry says so, too, of what could say it.
+    binding.write_text(
+        binding.read_text().replace(
+            "heap_alignment = 16", 'heap_alignment = 16\nmisuse = {"heap.delete" = "undefined"}'
+        )
+    )
+    assert driven(capsys, "--ops", "2000", "--call-time", "2", str(binding))[0] == 0
