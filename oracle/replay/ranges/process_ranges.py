@@ -114,8 +114,20 @@ class ProcessRanges(ABC, Generic[S]):
         """By what a block with several owners is known."""
 
     @abstractmethod
+    def give_back(self, space: S, page: int, pages: int) -> None:
+        """These pages are free again."""
+
     def gives_back(self, space: S, address: int, pages: int) -> bool:
         """Whether a block that is freed has several owners; then this one has it no more."""
+        page, owned = space.area.page_at(address, self.page_size), self.owned(address, pages)
+        if page in space.kernel_blocks and space.shared.owed[owned] < 2:
+            return False
+        if not space.shared.settle(owned):
+            return False
+        if page is not None and page not in space.kernel_blocks:
+            self.give_back(space, page, pages)
+        space.refused = None
+        return True
 
     def space(self, process: int) -> S | None:
         """The space of a process, made if need be; None if it does not live."""

@@ -269,17 +269,9 @@ class RangeReplay(ProcessRanges[Space]):
             return self.free(event, line)
         return self.freed_wrongly(space, self.asked(space, address, pages))
 
-    def gives_back(self, space: Space, address: int, pages: int) -> bool:
-        page, owned = space.area.page_at(address, self.page_size), self.owned(address, pages)
-        if page in space.kernel_blocks and space.shared.owed[owned] < 2:
-            return False
-        if not space.shared.settle(owned):
-            return False
-        if page is not None and page not in space.kernel_blocks:
-            space.give_back(page, pages)
-            space.freed.append((page, pages))
-        space.refused = None
-        return True
+    def give_back(self, space: Space, page: int, pages: int) -> None:
+        space.give_back(page, pages)
+        space.freed.append((page, pages))
 
     def refused_rightly(self, event: events.RangeFree) -> None:
         address, pages = number(event.address), number(event.pages)

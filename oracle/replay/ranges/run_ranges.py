@@ -355,17 +355,9 @@ class RunReplay(ProcessRanges[RunSpace]):
     def owned(self, address: int, pages: int) -> Owned:
         return address, pages
 
-    def gives_back(self, space: RunSpace, address: int, pages: int) -> bool:
-        page, owned = space.area.page_at(address, self.page_size), self.owned(address, pages)
-        if page in space.kernel_blocks and space.shared.owed[owned] < 2:
-            return False
-        if not space.shared.settle(owned):
-            return False
-        if page is not None and page not in space.kernel_blocks:
-            space.pages.free_all(page, pages)
-            space.remember_freed(page, pages, 0)
-        space.refused = None
-        return True
+    def give_back(self, space: RunSpace, page: int, pages: int) -> None:
+        space.pages.free_all(page, pages)
+        space.remember_freed(page, pages, 0)
 
     def refused_rightly(self, event: events.RangeFree) -> None:
         space = self.known.get(number(event.process))
