@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from memoracle.commands import boot, check, drive, explain, prove
 from memoracle.console import streams
 from memoracle.console.exit_status import INTERRUPTED, Status
+from memoracle.console.extras import MissingExtraError
 from memoracle.console.output import OutputError, write_out
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
@@ -35,7 +36,7 @@ def run(argv: Sequence[str] | None) -> int:
         return int(args.run(args))
     except SystemExit as leaving:  # argparse: 0 after --help, 2 after a usage error
         return Status.HOLDS if leaving.code == 0 else Status.UNUSABLE
-    except (InputError, GeometryError, OutputError) as fault:
+    except (InputError, GeometryError, OutputError, MissingExtraError) as fault:
         return complain(str(fault))
     except KeyboardInterrupt:
         complain("interrupted")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from memoracle.console.exit_status import Status
-from memoracle.console.options import add_common_options, chosen_geometry, named
+from memoracle.console.extras import HINT
+from memoracle.console.options import add_common_options, chosen_geometry, named, note
 from memoracle.console.output import report_to
 from memoracle.explain.report import write
 from memoracle.trace.inputs import InputError
@@ -28,16 +29,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Explains a name, and returns the exit status; raises InputError and GeometryError."""
     # The proofs take a moment to load, and no other command needs them all.
-    from memoracle.explain.entries import explained
+    from memoracle.explain.entries import explained, without_proofs
     from memoracle.explain.index import Index
-    from memoracle.proofs.registry import COMPONENTS
 
     chosen_geometry(args)  # a law is about every geometry that there can be, so about this one if it can be
     index = Index()
     name = bare(args.name)
     explanation = explained(index, name)
     if explanation is None:
-        raise InputError("explain", None, unknown(name, index.names, sorted(COMPONENTS)))
+        more = "" if index.has_proofs else f"; the names of obligations need {HINT}"
+        raise InputError("explain", None, unknown(name, index.names, sorted(index.proved or index.components)) + more)
+    if not index.has_proofs:
+        explanation = without_proofs(explanation)
+        note(args, f"memoracle: what is proved of it is not shown: that needs {HINT}")
     with report_to(args) as out:
         write(args, explanation, out)
     return Status.HOLDS

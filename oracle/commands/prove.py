@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from memoracle.console.exit_status import INTERRUPTED
+from memoracle.console.extras import require_prove
 from memoracle.console.options import add_common_options, chosen_geometry
 from memoracle.console.output import report_to
 from memoracle.console.streams import say
@@ -43,7 +44,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Proves, writes the report, and returns the exit status; raises InputError and GeometryError."""
+    """Proves, writes the report, and returns its status; raises InputError, GeometryError and MissingExtraError."""
+    require_prove("`memoracle prove`")
     # A solver takes a moment to load, and no other command needs one.
     from memoracle.proofs import evidence
     from memoracle.proofs.trust import trusted

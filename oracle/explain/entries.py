@@ -25,6 +25,7 @@ CLAUSE, OPERATION, OBLIGATION = "clause", "operation", "obligation"
 CONTRACT, RULE, COMPONENT = "contract", "rule", "component"
 REPORTED = "reported_as"  # what `check` says of frames, blocks and pages instead of places
 REFERENCE = "impl."  # may stand before a contract's name: some functions are called as the operation that they do
+OF_PROOFS = ("obligations", "used_by", "code")  # what is known of by the proofs alone
 Fact: TypeAlias = str | list[str]
 
 
@@ -73,6 +74,12 @@ def explained(index: Index, name: str) -> Explanation | None:
     if name in index.replays:
         return of_traces_operation(index, name)
     return of_rule(index, name) if name in index.rules else None
+
+
+def without_proofs(explanation: Explanation) -> Explanation:
+    """The same, which does not say of anything that nothing is proved of it."""
+    kept = {key: entries for key, entries in explanation.related.items() if key not in OF_PROOFS}
+    return replace(explanation, related=kept)
 
 
 def of_clause(index: Index, clause: Clause) -> Explanation:

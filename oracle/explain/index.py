@@ -11,10 +11,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from memoracle import impl, spec
+from memoracle.console.extras import can_prove
 from memoracle.diagnostics.divergence import MUST_NOT_CRASH, MUST_SUCCEED, PREFERS, wrongly_failed
 from memoracle.diagnostics.levels import Rules
 from memoracle.explain.references import Mentions, mentions
-from memoracle.proofs import registry
 from memoracle.proofs.contracts.docstrings import PublicFunction, functions
 from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.replay.dispatch import Replay
@@ -52,8 +52,23 @@ class Index:
         return {named(text_of(value)): name for name, value in self.law.items() if named(text_of(value)) != name}
 
     @cached_property
+    def has_proofs(self) -> bool:
+        """Whether it is known what is proved: proofs are written with the solver, and need what that needs."""
+        return can_prove()
+
+    @cached_property
     def obligations(self) -> dict[str, Obligation | Computation]:
+        """By name; none where it is not known what is proved."""
+        if not self.has_proofs:
+            return {}
+        from memoracle.proofs import registry
+
         return {each.name: each for each in registry.obligations([])}
+
+    @cached_property
+    def proved(self) -> tuple[str, ...]:
+        """The components that have obligations."""
+        return tuple(dict.fromkeys(each.component for each in self.obligations.values()))
 
     @cached_property
     def contracts(self) -> dict[str, PublicFunction]:
@@ -83,7 +98,7 @@ class Index:
     def components(self) -> tuple[str, ...]:
         """The components, and the parts of the law and of the reference that several of them share."""
         parts = [part_of(text_of(each)) for each in self.law.values()]
-        return tuple(dict.fromkeys([*registry.COMPONENTS, *parts, *(c.component for c in self.contracts.values())]))
+        return tuple(dict.fromkeys([*self.proved, *parts, *(c.component for c in self.contracts.values())]))
 
     @cached_property
     def names(self) -> tuple[str, ...]:

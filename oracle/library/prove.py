@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from memoracle.proofs import evidence
-from memoracle.proofs.obligations.discharge import Result
-from memoracle.proofs.trust import trusted
+from memoracle.console.extras import require_prove
 from memoracle.report import proof_report
+
+if TYPE_CHECKING:
+    from memoracle.proofs.obligations.discharge import Result
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,12 @@ def prove(components: Iterable[str] = (), *, contracts: bool = False, use_cache:
     """Discharges the proof obligations of these components, or of all, on all processors: `memoracle prove`.
 
     contracts: CrossHair's verdict on the code's contracts, too.  use_cache: whether to keep what was proved before.
-    Raises UnknownComponentError or OptimizedError (both a ValueError).
+    Raises UnknownComponentError or OptimizedError (both a ValueError), and ImportError without the extra `prove`.
     """
+    require_prove("`memoracle.prove`")
+    from memoracle.proofs import evidence
+    from memoracle.proofs.trust import trusted
+
     pieces = evidence.pieces([*components], contracts, use_cache)
     with closing(evidence.results(pieces)) as coming:
         results = dict(coming)

@@ -13,13 +13,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from memoracle.proofs.obligations.obligation import UNBOUNDED, Obligation
-from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import Sort
-from memoracle.proofs.symbolic.numbers import Symbolic
 from memoracle.spec.clauses import Clause, Number, Operation, Point, Truth
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+    from memoracle.proofs.symbolic.execution import Run
+    from memoracle.proofs.symbolic.hypothesis_pool import Sort
+    from memoracle.proofs.symbolic.numbers import Symbolic
 
 State = TypeVar("State", bound="DataclassInstance")
 Begun = TypeVar("Begun")  # what a claim speaks of: a state, or those before and after an operation
@@ -165,6 +166,8 @@ def preserved(law: Law[Any], operation: Operation, clause: Clause, dropped: str 
 
 def _assert_bounds(law: Law[Any], run: Run, states: tuple[Any, Any]) -> None:
     """Claims that an operation keeps every number between the bounds that the proofs take it to lie in."""
+    from memoracle.proofs.symbolic.numbers import Symbolic  # a law can be described without the solver
+
     before, after = states
     for field in fields(before):
         was, now = getattr(before, field.name), getattr(after, field.name)

@@ -6,9 +6,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import Sort
+if TYPE_CHECKING:  # what is owed can be named without the solver
+    from memoracle.proofs.symbolic.execution import Run
+    from memoracle.proofs.symbolic.hypothesis_pool import Sort
 
 UNBOUNDED = "unbounded"
 PACKAGE, WINGS = "memoracle", ("spec", "impl", "proofs")  # the rest of the package is `oracle/`
