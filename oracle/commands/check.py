@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import chain, islice
 
 from msgspec import UNSET
@@ -33,6 +34,7 @@ from memoracle.replay.kmem.kmem import KmemReplay
 from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
 from memoracle.report.kmem_report import passed_over
+from memoracle.report.live_report import report_now
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.decoding import MalformedLine, decode_event
@@ -55,6 +57,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     levels = "what to accept: whatever is safe, whatever is legal, or exactly what the reference does"
     parser.add_argument("--level", choices=LEVELS, help=f"{levels} (default: legal; for a kmem log: safe)")
     parser.add_argument("--keep-going", action="store_true", help="report every divergence, not only a trace's first")
+    words = "report each divergence when its line arrives; a file that ends may grow"
+    parser.add_argument("--follow", action="store_true", help=words)
     parser.add_argument("--ignore-unknown", action="store_true", help="skip events of unknown operations")
     parser.add_argument("--split", action="store_true", help="a file may hold several traces, each with its header")
     source = "a log with a memory map, for traces without one"
@@ -92,6 +96,8 @@ class Check:
         self.memory_map: list[Record] | None = None
         if [*args.traces, args.memory_map].count(STDIN) > 1:
             raise InputError(STDIN, None, "standard input can be read only once")
+        if args.follow and args.traces[1:]:
+            raise InputError("--follow", None, "one input can be followed at a time")
         if args.from_boot and args.memory_map is None:
             raise InputError("--from-boot", None, "it needs the memory map of the machine: --memory-map LOG")
         if args.memory_map is not None:
@@ -118,7 +124,7 @@ class Check:
         """
         outcomes = [self.unchecked(path)]
         try:
-            lines = open_lines(path, self.args.max_line) if lines is None else lines
+            lines = open_lines(path, self.args.max_line, self.args.follow) if lines is None else lines
             form, lines, kind = recognise(path, lines, self.args.input)
             if form is None:
                 return outcomes
@@ -127,7 +133,7 @@ class Check:
             self.note_json(path, kind)
             self.note_choice(path, form)
             check = {KMEM: self.check_kmem, E820: self.check_e820, JSONL: self.check_trace}[form]
-            with progress(self.args, path, lines) as watched:
+            with nullcontext(lines) if self.args.follow else progress(self.args, path, lines) as watched:
                 if form == JSONL and self.args.split:
                     self.check_each(outcomes, watched)
                 else:
@@ -224,6 +230,8 @@ class Check:
             return
         if self.args.memory_map is not None:
             raise InputError(outcome.path, None, "a boot log is a memory map itself: --memory-map is not for it")
+        if self.args.follow:
+            raise InputError(outcome.path, None, "a memory map is read as a whole: --follow is not for it")
         replay = self.replay(outcome.path, Rules(self.default_geometry(), outcome.level))
         replay.handlers[Boot](Boot(memory_map=[MemoryRecord(*record) for record in records]), FIRST_EVENT)
         outcome.events = outcome.checked = 1
@@ -268,7 +276,8 @@ class Check:
     def collect(self, outcome: TraceResult, divergences: Iterable[Divergence]) -> None:
         for divergence in divergences:
             outcome.divergences.append(divergence)
-            if not self.args.keep_going:
+            is_read = not self.args.follow or report_now(self.args, divergence)
+            if not (self.args.keep_going and is_read):
                 outcome.stopped = True
                 return
 

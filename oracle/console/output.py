@@ -87,16 +87,18 @@ def identity(file: str | TextIO) -> tuple[int, int] | None:
     return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
 
 
-def write_out(text: str) -> None:
-    """Raises OutputError; that nobody reads it any more is no error."""
+def write_out(text: str) -> bool:
+    """Whether somebody reads it still; that nobody does is no error. Raises OutputError."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         discard(sys.stdout)
+        return False
     except OSError as fault:
         discard(sys.stdout)
         raise OutputError(f"cannot write: {fault.strerror or fault}") from None
+    return True
 
 
 def write_file(output: str, text: str) -> None:

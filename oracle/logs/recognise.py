@@ -53,9 +53,8 @@ def recognise(path: str, lines: Iterator[bytes], stated: str | None = None) -> R
     while size < HEAD_BYTES and len(head) < HEAD and (line := next(lines, None)) is not None:
         head.append(line)
         size += len(line)
-    whole = chain(head, lines)
-    if looks_like_kmem(head):
-        return Recognised(KMEM, whole, kind)
+        if looks_like_kmem(line):  # no further one is waited for
+            return Recognised(KMEM, chain(head, lines), kind)
     if holds_maps(head):
-        return Recognised(E820, whole, kind)
+        return Recognised(E820, chain(head, lines), kind)
     raise InputError(path, 1, NEITHER)

@@ -89,7 +89,7 @@ def write(args: argparse.Namespace, outcomes: Sequence[TraceResult], out: TextIO
     if args.format == JSON:
         write_document(document(outcomes), out)
     else:
-        write_text(outcomes, out, args.quiet)
+        write_text(outcomes, out, args.quiet, followed=args.follow and args.output is None)
 
 
 def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
@@ -122,13 +122,16 @@ def entry(divergence: Divergence) -> dict[str, Any]:
     }
 
 
-def write_text(outcomes: Sequence[TraceResult], out: TextIO, quiet: bool = False) -> None:
-    """quiet: without what each trace exercised, which is said of those that were read to their end."""
+def write_text(outcomes: Sequence[TraceResult], out: TextIO, quiet: bool = False, followed: bool = False) -> None:
+    """quiet: without what each trace exercised, which is said of those that were read to their end.
+
+    followed: the divergences were reported when they came.
+    """
     console = console_on(out)
     for outcome in outcomes:
         for warning in outcome.warnings:
             console.print(escaped(f"warning: {warning}"), soft_wrap=True)
-        for divergence in outcome.divergences:
+        for divergence in () if followed else outcome.divergences:
             show(divergence, console)
     for outcome in outcomes:
         colour = "green" if outcome.whole and not outcome.divergences else "red"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 LINE_BYTES = 1 << 20  # of a line, at the most
+POLL = 0.1  # seconds between two looks at a file that grows
 UTF8_MARK = b"\xef\xbb\xbf"
 # What some inputs begin with that are no text, and what to do with them.
 NO_TEXT = {
@@ -56,16 +61,18 @@ def shown(path: str) -> str:
     return "<stdin>" if path == STDIN else path or "''"
 
 
-def open_lines(path: str, max_line: int = LINE_BYTES) -> Iterator[bytes]:
+def open_lines(path: str, max_line: int = LINE_BYTES, follow: bool = False) -> Iterator[bytes]:
     """The lines of a file, or of standard input for `-`, each with its newline; nothing is opened before the first.
 
-    Compression is recognised by the content; a mark of UTF-8 at the beginning is left out. max_line: the most bytes
-    that a line may have. Raises InputError for what cannot be read, and for a compressed stream that is damaged or
-    ends too early, after the lines that come before the fault; KeyboardInterrupt where the user wants to stop.
+    A line is given once it has arrived, whatever else is still to come. Compression is recognised by the content; a
+    mark of UTF-8 at the beginning is left out. max_line: the most bytes that a line may have. follow: at its end a file
+    goes on when something is added to it. Raises InputError for what cannot be read, and for a compressed stream that
+    is damaged or ends too early, after the lines that come before the fault; KeyboardInterrupt where the user wants to
+    stop.
     """
     line = 0
     try:
-        with _stream(path) as stream:
+        with _stream(path, follow) as stream:
             rest = bytearray()  # of the last block, where a line is not whole yet
             while block := stream.read1(BUFFER_BYTES):
                 end = block.rfind(b"\n") + 1
@@ -98,20 +105,22 @@ def _too_long(path: str, line: int, max_line: int) -> InputError:
 
 
 @contextmanager
-def _stream(path: str) -> Iterator[io.BufferedReader]:
+def _stream(path: str, follow: bool) -> Iterator[io.BufferedReader]:
     """The text of an input, as bytes; standard input is left open."""
     if path == STDIN:
         if sys.stdin is None:
             raise InputError(path, None, "cannot read: standard input is closed")
-        yield _text(path, sys.stdin.buffer)
+        yield _text(path, sys.stdin.buffer, follow)
         return
-    with Path(path).open("rb") as file:
-        yield _text(path, file)
+    with INTERRUPTS.waited_for():  # for whoever writes into a pipe that is named
+        file = Path(path).open("rb")  # noqa: SIM115 (it is closed below)
+    with file:
+        yield _text(path, file, follow)
 
 
-def _text(path: str, file: IO[bytes]) -> io.BufferedReader:
+def _text(path: str, file: IO[bytes], follow: bool) -> io.BufferedReader:
     """What a file says, compressed or not; raises InputError if that is no text that can be read."""
-    head, source = _peeked(_Source(cast(io.BufferedReader, file)))
+    head, source = _peeked(_Source(cast(io.BufferedReader, file), follow))
     if is_compressed(head):
         head, source = _peeked(expanded(head, source))
         if is_compressed(head):
@@ -147,20 +156,28 @@ def _other_coding(head: bytes) -> str | None:
 class _Source(io.RawIOBase):
     """The bytes of a file as they come. While it waits for them, an interrupt ends the waiting."""
 
-    def __init__(self, file: io.BufferedReader) -> None:
+    def __init__(self, file: io.BufferedReader, follow: bool) -> None:
+        """follow: a regular file has no end: what is added to it comes, too."""
         self.file = file
+        self.grows = follow and _is_regular(file)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        INTERRUPTS.waiting = True
-        try:
-            if INTERRUPTS.asked:
-                raise KeyboardInterrupt
-            return filled(buffer, self.file.read1)
-        finally:
-            INTERRUPTS.waiting = False
+        with INTERRUPTS.waited_for():
+            while not (found := filled(buffer, self.file.read1)) and self.grows:
+                if os.fstat(self.file.fileno()).st_size < self.file.tell():
+                    raise OSError(errno.EIO, "it became shorter while it was followed")
+                time.sleep(POLL)
+            return found
+
+
+def _is_regular(file: io.BufferedReader) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except io.UnsupportedOperation:  # it is only in memory
+        return False
 
 
 class _Joined(io.RawIOBase):

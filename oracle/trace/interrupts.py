@@ -28,6 +28,17 @@ class Interrupts:
             raise KeyboardInterrupt
 
     @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """Within it the program waits for input, and an interrupt raises KeyboardInterrupt."""
+        self.waiting = True
+        try:
+            if self.asked:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self.waiting = False
+
+    @contextmanager
     def stop_reading(self) -> Iterator[None]:
         """Within it, an interrupt makes readers raise KeyboardInterrupt; nothing changes where it would be ignored."""
         before = signal.getsignal(signal.SIGINT)

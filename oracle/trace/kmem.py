@@ -149,6 +149,6 @@ def says_no_page(fields: bytes) -> bool:
     return NULL_PAGE.search(fields) is not None or PAGE.search(fields) is None
 
 
-def looks_like_kmem(first_lines: Iterable[bytes]) -> bool:
-    """Whether these lines hold events of pages or of objects, or begin like a tracer's output."""
-    return any(FAMILY.search(line) or SLAB.search(line) or PREAMBLE.match(line) for line in first_lines)
+def looks_like_kmem(line: bytes) -> bool:
+    """Whether a line holds an event of pages or of objects, or begins a tracer's output."""
+    return any(found(line) for found in (FAMILY.search, SLAB.search, PREAMBLE.match))
