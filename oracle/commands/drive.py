@@ -85,32 +85,43 @@ class Drive:
     """One run of the command.
 
     seed: of the choice of calls.  calls: that were answered.  said: what to say at the end.
+    whole: the run that was tried, before anything was left out of it.
     """
 
-    def __init__(self, args: argparse.Namespace) -> None:
+    def __init__(self, args: argparse.Namespace, made: object = None) -> None:
+        """made: a Python object, or what makes one, that args.target is only the name of."""
         self.args = args
         self.seed = random.randrange(SEEDS) if args.seed is None else args.seed
         self.calls = 0
         self.said = ""
-        self.plan, self.geometry, name = planned(args)
+        self.whole: Trial | None = None
+        self.plan, self.geometry, name = planned(args, made)
         self.failures = Failures(name)
 
     def found(self) -> Trial:
         """What failed, shrunk; or the run in which nothing did."""
+        for path, trial in self.kept():
+            if trial.result.divergences:
+                self.said = f"{path} fails still; nothing new was tried"
+                return trial
+            note(self.args, f"memoracle: {path} does not fail any more")
+        return self.tried()
+
+    def kept(self) -> Iterator[tuple[Path, Trial]]:
+        """What failed before, run again."""
         for path, lines in self.failures.kept():
             try:
                 requests = requests_of(lines[len(self.plan.head) :])
             except (ValueError, KeyError, AttributeError):
                 raise InputError(str(path), None, "this is no trace that failed: move it elsewhere") from None
-            trial = self.repeated(requests)
-            if trial.result.divergences:
-                self.said = f"{path} fails still; nothing new was tried"
-                return trial
-            note(self.args, f"memoracle: {path} does not fail any more")
+            yield path, self.repeated(requests)
+
+    def tried(self) -> Trial:
+        """New calls: what failed, shrunk; or the run in which nothing did."""
         args = self.args
         limit = args.ops or (MOST_CALLS if args.time else 100_000)
         source = partial(self.source, limit, None if args.time is None else float(args.time))
-        trial = run_trial(self.plan, source)
+        trial = self.whole = run_trial(self.plan, source)
         self.calls = trial.calls
         rate = f"{trial.calls / max(trial.seconds, 1e-9):,.0f} a second"
         self.said = f"seed {self.seed}: {counted(trial.calls, 'call')}, {rate}"
@@ -144,8 +155,8 @@ def checker(level: str) -> Callable[[Iterator[bytes]], check_report.TraceResult]
     return lambda lines: checks.outcomes_of(TRACE, lines)[0]
 
 
-def planned(args: argparse.Namespace) -> tuple[Plan, Geometry, str]:
-    """How the target is run, its geometry, and the name beside which failures are kept."""
+def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geometry, str]:
+    """How the target is run, its geometry, and the name beside which failures are kept. made: see Drive."""
     geometry = chosen_geometry(args)
     start: Callable[[], Target]
     binding_file = args.binding or (args.target if args.target.endswith(".toml") else None)
@@ -154,7 +165,9 @@ def planned(args: argparse.Namespace) -> tuple[Plan, Geometry, str]:
         from memoracle.drive.library import Library
 
         binding = load_binding(binding_file, None if args.binding is None else args.target)
-        geometry = binding.geometry if geometry is None else geometry
+        if geometry is not None:
+            binding = binding.with_geometry(geometry, stated_geometry(args.geometry))
+        geometry = binding.geometry
         start = Library(binding).start
         head = binding.head()
         return (
@@ -162,13 +175,12 @@ def planned(args: argparse.Namespace) -> tuple[Plan, Geometry, str]:
             geometry,
             str(Path(binding_file).with_suffix("")),
         )
-    stated = DEFAULT if args.geometry is None else args.geometry
-    header: dict[str, object] = {"memoracle": 1, "geometry": stated if stated in PRESETS else read_toml(stated)[1]}
+    header: dict[str, object] = {"memoracle": 1, "geometry": stated_geometry(args.geometry)}
     geometry = geometry or preset(DEFAULT)
-    if ":" in args.target and not Path(args.target).exists():
+    if made is not None or (":" in args.target and not Path(args.target).exists()):
         from memoracle.drive.python_object import PythonObject
 
-        start = partial(PythonObject, args.target)
+        start = partial(PythonObject, args.target, made)
         name = args.target.replace(":", ".")
     else:
         from memoracle.drive.program import Program
@@ -179,3 +191,8 @@ def planned(args: argparse.Namespace) -> tuple[Plan, Geometry, str]:
         start = partial(Program, command, header)
         name = next((each for each in reversed(command) if Path(each).is_file()), Path(command[0]).name)
     return Plan(args.target, start, (header,), checker(args.level), args.call_time), geometry, name
+
+
+def stated_geometry(chosen: str | None) -> str | dict[str, object]:
+    """A geometry as a trace's header has it. chosen: by --geometry, if it is."""
+    return chosen or DEFAULT if chosen is None or chosen in PRESETS else read_toml(chosen)[1]

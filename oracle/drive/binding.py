@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -69,6 +69,10 @@ class Binding:
         header: dict[str, object] = {"memoracle": 1, "geometry": self.says.geometry, **hides}
         records = msgspec.to_builtins(self.says.memory_map)
         return (header, {"op": "boot", "memory_map": records}) if records else (header,)
+
+    def with_geometry(self, geometry: Geometry, stated: str | dict[str, Any]) -> Binding:
+        """The same of another machine. stated: the geometry, as a header has it."""
+        return replace(self, geometry=geometry, says=msgspec.structs.replace(self.says, geometry=stated))
 
     def fault(self, name: str, message: str) -> InputError:
         """A fault of what the binding says under this name."""

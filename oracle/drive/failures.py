@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,5 +23,7 @@ class Failures:
         text = b"\n".join(lines) + b"\n"
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"{hashlib.sha256(text).hexdigest()[:12]}.jsonl"
-        path.write_bytes(text)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_bytes(text)
+        part.replace(path)  # whole at once: another process may read the folder, or write the same
         return path

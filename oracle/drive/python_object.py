@@ -20,14 +20,9 @@ class PythonObject:
     operations: that it has; of each, the arguments that a call may name.  refusing: all of these.
     """
 
-    def __init__(self, name: str) -> None:
-        """name: `module:attribute`."""
-        module, _, attribute = name.partition(":")
-        sys.path.insert(0, "")
-        try:
-            found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as fault:
-            raise InputError(name, None, str(fault)) from None
+    def __init__(self, name: str, made: object = None) -> None:
+        """name: `module:attribute`.  made: what that is, if it is known."""
+        found = imported(name) if made is None else made
         self.target = found() if callable(found) else found
         self.methods = {
             operation: method
@@ -46,3 +41,13 @@ class PythonObject:
             return Answer(self.methods[operation](**given))
         except Exception as refusal:
             return Answer(error=f"{type(refusal).__name__}: {refusal}")
+
+
+def imported(name: str) -> object:
+    """What a module offers; raises InputError."""
+    module, _, attribute = name.partition(":")
+    sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as fault:
+        raise InputError(name, None, str(fault)) from None

@@ -145,3 +145,14 @@ def test_what_cannot_say_that_it_refuses_is_not_misused(
         )
     )
     assert driven(capsys, "--ops", "2000", "--call-time", "2", str(binding))[0] == 0
+
+
+def test_another_geometry_is_the_one_that_it_is_held_to(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    small = tmp_path / "small.toml"
+    small.write_text(
+        'preset = "x64-4k"\nframes = 64\nframe_allocator = "buddy"\nframe_max_order = 5\nnever_free = []\n'
+    )
+    status, document = driven(capsys, "--ops", "200", "--geometry", str(small), str(blocks(tmp_path)))
+    # It hands out pages that this machine has not.
+    assert (status, document["divergences"][0]["clause"]) == (1, "runs.run-lies-in-reach")
+    assert '"frames":64' in document["trace"][0]
