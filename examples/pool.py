@@ -4,7 +4,6 @@ import json
 import sys
 
 PAGE = 4096
-free = list(range(2, 16))
 used = set()
 
 
@@ -13,7 +12,8 @@ def say(message):
     sys.stdout.flush()
 
 
-json.loads(sys.stdin.readline())  # the header: the geometry that is driven
+geometry = json.loads(sys.stdin.readline())["geometry"]  # of the header: that of --geometry
+free = list(range(geometry["kernel_image_frames"], geometry["frames"]))
 say({"operations": {"frame.allocate": [], "frame.free": ["address"], "frame.free_count": []}})
 
 for line in sys.stdin:

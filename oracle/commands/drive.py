@@ -14,6 +14,7 @@ from memoracle.console.counted import counted
 from memoracle.console.options import JSON, add_common_options, chosen_geometry, named, note, positive
 from memoracle.console.output import report_to, write_document
 from memoracle.console.streams import say
+from memoracle.cover.run import Cover
 from memoracle.diagnostics.levels import LEGAL, LEVELS
 from memoracle.drive.failures import Failures
 from memoracle.drive.generation.random_calls import RandomCalls
@@ -49,6 +50,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = "how long a call may take before the target counts as hung (default: 5)"
     parser.add_argument("--call-time", metavar="SECONDS", type=positive, default=5, help=words)
     parser.add_argument("--no-misuse", action="store_true", help="make no calls that must be refused")
+    words = "make every call in every state of a small target, instead of calls at random"
+    parser.add_argument("--cover", action="store_true", help=words)
     add_common_options(parser)
     parser.set_defaults(run=run)
 
@@ -61,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
         result = trial.result
         if args.format == JSON:
             document = {**check_report.document([result]), "command": "drive", "seed": drive.seed, "calls": drive.calls}
+            if drive.cover is not None:
+                document["cover"] = drive.cover.document
             write_document(
                 {**document, "trace": [line.decode() for line in trial.lines] if result.divergences else []}, out
             )
@@ -97,6 +102,7 @@ class Drive:
         self.whole: Trial | None = None
         self.plan, self.geometry, name = planned(args, made)
         self.failures = Failures(name)
+        self.cover: Cover | None = None
 
     def found(self) -> Trial:
         """What failed, shrunk; or the run in which nothing did."""
@@ -119,6 +125,8 @@ class Drive:
     def tried(self) -> Trial:
         """New calls: what failed, shrunk; or the run in which nothing did."""
         args = self.args
+        if args.cover:
+            return self.covered()
         limit = args.ops or (MOST_CALLS if args.time else 100_000)
         source = partial(self.source, limit, None if args.time is None else float(args.time))
         trial = self.whole = run_trial(self.plan, source)
@@ -126,6 +134,18 @@ class Drive:
         rate = f"{trial.calls / max(trial.seconds, 1e-9):,.0f} a second"
         self.said = f"seed {self.seed}: {counted(trial.calls, 'call')}, {rate}"
         return self.shrunk(trial) if trial.result.divergences else trial
+
+    def covered(self) -> Trial:
+        args = self.args
+        seconds = None if args.time is None else float(args.time)
+        misuse = not args.no_misuse
+        self.cover = Cover(self.plan, self.geometry, args.level, misuse, args.ops or MOST_CALLS, seconds)
+        trial = self.cover.found()
+        self.calls, self.said = self.cover.calls, self.cover.said
+        if not trial.result.divergences:
+            return trial
+        short = self.repeated(requests_of(self.cover.shortcut(trial.lines)))
+        return self.shrunk(short if short.clause == trial.clause else trial)
 
     def source(self, limit: int, seconds: float | None, target: Target) -> RandomCalls:
         return RandomCalls(target, self.geometry, self.seed, limit, seconds, not self.args.no_misuse)

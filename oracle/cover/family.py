@@ -1,0 +1,63 @@
+"""What is covered together: operations on one kind of thing, and what tells the states of it apart."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from memoracle.drive.calls import Wish
+from memoracle.drive.target import Answer
+
+Situation: TypeAlias = Any  # what a target has handed out, with the numbers that it chose; hashable
+State: TypeAlias = Hashable  # the same without numbers that mean nothing to the law
+Asks: TypeAlias = Mapping[str, frozenset[str]]  # by operation, the arguments that a call may name
+
+
+class Call(NamedTuple):
+    """A call that is made in a state.
+
+    process: its place among the processes of the situation, 0 the kernel; None where the call names none.
+    block: the place of a block among those of the situation, where the target chooses addresses freely.
+    """
+
+    operation: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+    process: int | None = None
+    block: int | None = None
+
+
+class Family(Protocol):
+    """Operations that are covered together.
+
+    name: for people.  start: the situation after the target was started.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def start(self) -> Situation: ...
+
+    def state(self, situation: Situation) -> State:
+        """What the law knows of a situation: calls that differ in nothing else need not be made twice."""
+        ...
+
+    def calls(self, situation: Situation) -> Sequence[Call]:
+        """Every call to make there: the same ones in all situations of one state. What changes nothing comes first."""
+        ...
+
+    def questions(self, situation: Situation) -> Sequence[Call]:
+        """Of these, few calls whose answers tell the state from others, as far as there are such."""
+        ...
+
+    def wish(self, situation: Situation, call: Call) -> Wish:
+        """A call as it is made there."""
+        ...
+
+    def after(self, situation: Situation, operation: str, arguments: Mapping[str, Any], answer: Answer) -> Situation:
+        """What a lawful answer leaves."""
+        ...
+
+
+def call(operation: str, process: int | None = None, **arguments: Any) -> Call:
+    return Call(operation, tuple(arguments.items()), process)

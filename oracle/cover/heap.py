@@ -1,0 +1,80 @@
+"""The states of a heap with few blocks: their sizes. Where they lie is the heap's choice, and nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from memoracle.cover.family import Asks, Call, call
+from memoracle.drive.calls import Wish
+from memoracle.drive.target import Answer
+from memoracle.spec.geometry import Geometry
+
+NEW, DELETE, RESIZE = "heap.new", "heap.delete", "heap.resize"
+OPERATIONS = (NEW, DELETE, RESIZE)
+MOST_SIZES = 5
+ALIGNMENT = 64  # bytes, of a block that names one
+INSIDE = 8  # bytes from the start of a block to an address where none begins
+Blocks: TypeAlias = tuple[tuple[int, int, int], ...]  # bytes, the alignment that was named or 0, and the address
+
+
+class HeapStates:
+    """Calls on a heap. blocks: how many are live at the most."""
+
+    start: Blocks = ()
+
+    def __init__(self, asks: Asks, geometry: Geometry, blocks: int) -> None:
+        self.asks, self.blocks = asks, blocks
+        self.name = f"a heap of up to {blocks} blocks"
+        arena = geometry.heap_arena
+        if arena is None:
+            edges = {1, *geometry.heap_classes[:1], geometry.page_size}
+            edges |= {each + 1 for each in geometry.heap_classes[:1]}
+        else:
+            edges = {1, arena.bytes // 4, arena.bytes // 2, arena.bytes - arena.overhead}
+        sizes = sorted(edges)[:MOST_SIZES]
+        self.sizes: list[dict[str, int]] = [{"bytes": size} for size in sizes if size > 0]
+        self.aligned = [{"bytes": sizes[0], "alignment": ALIGNMENT}]
+
+    def state(self, situation: Blocks) -> tuple[tuple[int, int], ...]:
+        return tuple((size, alignment) for size, alignment, _ in situation)
+
+    def calls(self, situation: Blocks) -> Sequence[Call]:
+        return list(self._all_calls(situation))
+
+    def questions(self, situation: Blocks) -> Sequence[Call]:
+        return ()
+
+    def wish(self, situation: Blocks, call: Call) -> Wish:
+        arguments = dict(call.arguments)
+        if call.block is not None:
+            arguments["address"] += situation[call.block][2]
+        return call.operation, arguments
+
+    def after(self, situation: Blocks, operation: str, arguments: Mapping[str, Any], answer: Answer) -> Blocks:
+        if answer.error is not None:
+            return situation
+        blocks = [each for each in situation if operation == NEW or each[2] != arguments["address"]]
+        if operation != DELETE and answer.result:
+            blocks.append((arguments["bytes"], arguments.get("alignment", 0), answer.result))
+        return tuple(sorted(blocks))
+
+    def _all_calls(self, situation: Blocks) -> Iterator[Call]:
+        places = range(len(situation))
+        for operation in (DELETE, RESIZE):
+            if operation in self.asks:
+                more = self.sizes[0] if operation == RESIZE else {}
+                for place in places:
+                    if situation[place][0] > INSIDE:
+                        yield call(operation, address=INSIDE, **more)._replace(block=place)
+        if DELETE in self.asks:
+            yield call(DELETE, address=0)
+        if len(situation) < self.blocks and NEW in self.asks:
+            yield from (call(NEW, **named) for named in self._named(NEW))
+        for place in places if RESIZE in self.asks else ():
+            yield from (call(RESIZE, address=0, **named)._replace(block=place) for named in self._named(RESIZE))
+        for place in places if DELETE in self.asks else ():
+            yield call(DELETE, address=0)._replace(block=place)
+
+    def _named(self, operation: str) -> list[dict[str, int]]:
+        return [*self.sizes, *(self.aligned if "alignment" in self.asks[operation] else ())]

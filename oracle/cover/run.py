@@ -1,0 +1,263 @@
+"""Covers a target: each of its families in a process of its own, held to the law as it goes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from memoracle.commands import check
+from memoracle.console.counted import counted
+from memoracle.cover.family import Asks, Call, Family, State
+from memoracle.cover.small import covered
+from memoracle.cover.told import Told
+from memoracle.cover.walk import Steps, Walk
+from memoracle.diagnostics.levels import Rules
+from memoracle.drive.calls import Wish
+from memoracle.drive.target import Answer, Target
+from memoracle.drive.trial import Plan, Trial
+from memoracle.drive.trial import run as run_trial
+from memoracle.replay.dispatch import Replay
+from memoracle.report.check_report import TraceResult
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import UNDEFINED
+from memoracle.trace.events import AnyEvent
+from memoracle.trace.inputs import InputError
+
+TRACE = "<run>"  # what messages call the trace of a run
+MOST_STARTS = 64  # of one family: a target that reaches few states after each start is not started for ever
+
+
+@dataclass
+class Covering:
+    """What came of one family. starts: how often the target was started.  trials: what came of these."""
+
+    family: Family
+    steps: Steps = field(default_factory=Steps)
+    trials: list[Trial] = field(default_factory=list)
+    starts: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last run found a divergence, or could not be read to its end."""
+        result = self.trials[-1].result
+        return bool(result.divergences or result.fault)
+
+    @property
+    def words(self) -> str:
+        steps = self.steps
+        if steps.died:
+            return f"{self.family.name}: it died in call {steps.calls:,}, in one of {counted(len(steps.left), 'state')}"
+        said = f"{self.family.name}: {counted(len(steps.left), 'state')}, "
+        said += f"{counted(steps.transitions + steps.missing, 'transition')}: "
+        said += f"{steps.transitions:,} taken in {counted(steps.calls, 'call')}"
+        if self.starts > 1:
+            said += f" from {self.starts:,} starts"
+        said += f", {steps.missing:,} never taken" if steps.missing else ", none left"
+        if steps.unmade:
+            said += f" ({steps.unmade:,} more are misuse, which it does not say that it refuses)"
+        return said
+
+    @property
+    def document(self) -> dict[str, Any]:
+        steps = self.steps
+        return {
+            "name": self.family.name,
+            "states": len(steps.left),
+            "transitions": steps.transitions + steps.missing,
+            "taken": steps.transitions,
+            "never_taken": steps.missing,
+            "misuse_not_made": steps.unmade,
+            "calls": steps.calls,
+            "starts": self.starts,
+        }
+
+
+class WatchedCheck(check.Check):
+    """`check`, which tells what it replays: the law refuses a call by the state that this is in."""
+
+    latest: Replay
+
+    def replay(self, path: str, rules: Rules) -> Replay:
+        self.latest = super().replay(path, rules)
+        return self.latest
+
+    def refused(self, wish: Wish) -> bool:
+        """Whether the law refuses a call as it is made now, whatever the target would choose."""
+        operation, arguments = wish
+        event: Any = msgspec.convert({"op": operation, **arguments, "error": ""}, AnyEvent)
+        violated = self.latest.misuses.get(type(event))
+        return violated is not None and violated(event, 0) is not None
+
+    def of(self, lines: Iterator[bytes]) -> TraceResult:
+        return self.outcomes_of(TRACE, lines)[0]
+
+
+class Cover:
+    """One run of `drive --cover`. most, seconds: how many calls it makes, and for how long, at the most."""
+
+    def __init__(self, plan: Plan, geometry: Geometry, level: str, misuse: bool, most: int, seconds: float | None):
+        parser = argparse.ArgumentParser()
+        check.add_parser(parser.add_subparsers())
+        self.checks = WatchedCheck(parser.parse_args(["check", "--level", level, "--quiet", "--", TRACE]))
+        self.plan, self.geometry, self.misuse = replace(plan, check=self.checks.of), geometry, misuse
+        self.most, self.end = most, None if seconds is None else time.monotonic() + seconds
+        self.coverings: list[Covering] = []
+        self.too_large: Sequence[str] = ()
+
+    def found(self) -> Trial:
+        """The first run in which something diverges, or the last one. Raises InputError if nothing is small enough."""
+        asks, refusing = self.operations()
+        undefined = {operation for operation, policy in self.geometry.misuse if policy == UNDEFINED}
+        refuses = refusing - undefined if self.misuse else frozenset[str]()
+        what = covered(asks, self.geometry, self.free_frames())
+        self.too_large = what.too_large
+        if not what.families:
+            why = "; ".join(what.too_large) or "it has no operation of which states are covered"
+            raise InputError(self.plan.name, None, f"nothing is small enough to be covered: {why}")
+        for family in what.families:
+            if self.cover(family, refuses).is_over or not self.is_left():
+                break
+        *others, last = (trial for each in self.coverings for trial in each.trials)
+        for trial in others:
+            added(last.result, trial.result)
+        return last
+
+    @property
+    def calls(self) -> int:
+        return sum(each.steps.calls for each in self.coverings)
+
+    @property
+    def said(self) -> str:
+        """What was covered, a line for each family, and what was not."""
+        lines = [each.words for each in self.coverings]
+        return "\n".join([*lines, *(f"not covered: {each}" for each in self.too_large)])
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {"families": [each.document for each in self.coverings], "not_covered": [*self.too_large]}
+
+    def is_left(self) -> bool:
+        return self.calls < self.most and (self.end is None or time.monotonic() < self.end)
+
+    def operations(self) -> tuple[Asks, frozenset[str]]:
+        """Which the target has, with the arguments of each, and which of them can say that they refuse."""
+        with closing(Told()) as told:
+            run_trial(self.plan, lambda target: Idle(target, told))
+            found = told.read()
+        if found is None:
+            raise InputError(self.plan.name, None, "it does not say which operations it has")
+        asks, refusing = found
+        return asks, refusing
+
+    def free_frames(self) -> int:
+        """How many frames are free once the target was started."""
+        header, *events = self.plan.head
+        replay = Replay(Rules(self.geometry, private_frames=bool(header.get("private_frames"))), TRACE)
+        for _ in replay.divergences(map(msgspec.json.encode, events)):
+            pass
+        return replay.frames.free_frames
+
+    def cover(self, family: Family, refuses: frozenset[str]) -> Covering:
+        """Starts the target until no call is left, or none can be reached, or something diverges."""
+        covering = Covering(family)
+        self.coverings.append(covering)
+        with closing(Told()) as told:
+            for covering.starts in range(1, MOST_STARTS + 1):
+                before = covering.steps.transitions
+                trial = run_trial(self.plan, partial(self.walk, covering, refuses, told))
+                found = told.read()
+                covering.steps = self.retraced(family, trial.lines) if found is None else found
+                covering.trials.append(trial)
+                steps = covering.steps
+                if covering.is_over or not steps.missing or steps.transitions == before or not self.is_left():
+                    break
+        return covering
+
+    def walk(self, covering: Covering, refuses: frozenset[str], told: Told, target: Target) -> ToldWalk:
+        most = self.most - self.calls + covering.steps.calls
+        return ToldWalk(Walk(covering.family, covering.steps, self.checks.refused, refuses, most, self.end), told)
+
+    def shortcut(self, lines: Sequence[bytes]) -> list[bytes]:
+        """Of a trace that failed, calls that lead to its last state at once, as far as they do there what they did."""
+        family, events = self.coverings[-1].family, lines[len(self.plan.head) :]
+        end = family.state(family.start)
+        led: dict[State, dict[State, bytes]] = {}
+        reached: dict[State, list[bytes]] = {end: []}
+        queue = deque([end])
+        for line, before, end in _states(family, events[:-1]):
+            if end != before:
+                led.setdefault(before, {})[end] = line
+        while queue and end not in reached:
+            here = queue.popleft()
+            for there, line in led.get(here, {}).items():
+                if there not in reached:
+                    reached[there] = [*reached[here], line]
+                    queue.append(there)
+        return [*reached.get(end, []), *events[-1:]]
+
+    def retraced(self, family: Family, lines: Sequence[bytes]) -> Steps:
+        """What a child walked through that did not live to tell."""
+        steps = Steps(died=True)
+        for line, before, end in _states(family, lines[len(self.plan.head) :]):
+            steps.taken.setdefault(before, {})[Call("", (("line", line),))] = end
+            steps.left[before] = steps.left[end] = {}
+            steps.calls += 1
+        return steps
+
+
+def _states(family: Family, events: Sequence[bytes]) -> Iterator[tuple[bytes, State, State]]:
+    """Each event, with the states before it and after it."""
+    now = family.start
+    before = family.state(now)
+    for line in events:
+        event = json.loads(line)
+        if "crash" not in event:
+            answer = Answer(event.pop("result", None), event.pop("error", None))
+            now = family.after(now, event.pop("op"), event, answer)
+        end = family.state(now)
+        yield line, before, end
+        before = end
+
+
+def added(result: TraceResult, other: TraceResult) -> None:
+    """Counts what another run exercised, too."""
+    result.events += other.events
+    result.checked += other.checked
+    if result.coverage is not None and other.coverage is not None:
+        result.coverage.add(other.coverage)
+
+
+class Idle:
+    """Asks nothing of a target: it tells what may be asked."""
+
+    def __init__(self, target: Target, told: Told) -> None:
+        told.write(({name: frozenset(keys) for name, keys in target.operations.items()}, frozenset(target.refusing)))
+
+    def wishes(self) -> Iterator[Wish]:
+        return iter(())
+
+    def learn(self, operation: str, arguments: Any, answer: Answer) -> None:
+        raise AssertionError("nothing was asked")
+
+
+class ToldWalk:
+    """A walk in a child: at its end it tells its parent where it has been."""
+
+    def __init__(self, walk: Walk, told: Told) -> None:
+        self.walk, self.told = walk, told
+        self.learn = walk.learn
+
+    def wishes(self) -> Iterator[Wish]:
+        try:
+            yield from self.walk.wishes()
+        finally:
+            self.told.write(self.walk.steps)

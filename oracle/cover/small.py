@@ -1,0 +1,88 @@
+"""What of a target is small enough to be covered whole, and what would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from memoracle.cover import entries, heap, ranges, tables
+from memoracle.cover.entries import EntryStates
+from memoracle.cover.family import Asks, Family
+from memoracle.cover.frames import ALLOCATE, FrameStates
+from memoracle.cover.heap import HeapStates
+from memoracle.cover.ranges import RangeStates
+from memoracle.cover.tables import TableStates
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import RUNS, SINGLE
+
+MOST_SINGLE = 10  # frames that are handed out one by one: each is free or not
+MOST_IN_BLOCKS = 8  # frames or pages of which runs or blocks are handed out
+MOST_REACHED = 64  # with those that are never free
+PROCESSES = 2  # besides the kernel
+HEAP_BLOCKS = 3
+
+
+@dataclass(frozen=True)
+class Covered:
+    """families: to cover.  too_large: of the others, what is too large, and how large it may be."""
+
+    families: Sequence[Family]
+    too_large: Sequence[str]
+
+
+def covered(asks: Asks, geometry: Geometry, free_frames: int) -> Covered:
+    """What of a target with these operations is covered. free_frames: that are free when it was started."""
+    found: list[Family] = []
+    large: list[str] = []
+    for makes, fault in _parts(asks, geometry, free_frames):
+        if fault is None:
+            found += [make() for make in makes]
+        else:
+            large.append(fault)
+    return Covered(found, large)
+
+
+def _parts(asks: Asks, geometry: Geometry, free_frames: int) -> Iterator[tuple[list[Callable[[], Family]], str | None]]:
+    """The families of each part, and why it is too large."""
+    if ALLOCATE in asks:
+        most = MOST_SINGLE if geometry.frame_allocator == SINGLE else MOST_IN_BLOCKS
+        fault = _fault("frames", free_frames, geometry.frames, most, "may be free")
+        yield [lambda: FrameStates(asks, geometry)], fault
+    if ranges.ALLOCATE in asks:
+        kernel, process = (
+            (geometry.range_of(who).pages, sum(piece.pages for piece in geometry.reserved_of(who))) for who in (0, 1)
+        )
+        has_processes = "process" in asks[ranges.ALLOCATE] and ranges.CREATE in asks
+        fault = _fault("kernel_range.pages", kernel[0] - kernel[1], kernel[0], MOST_IN_BLOCKS, "are not reserved")
+        yield [lambda: RangeStates(asks, geometry, True, 0)], fault
+        if has_processes:
+            pages = process[0]
+            fault = _fault("process_range.pages", pages - process[1], pages, MOST_IN_BLOCKS, "are not reserved")
+            coarse: tuple[int, ...] = (pages,) if pages == 1 else (pages // 2, pages)
+            if geometry.range_allocator != RUNS:
+                coarse = tuple(each for each in coarse if each & each - 1 == 0)
+            yield (
+                [
+                    lambda: RangeStates(asks, geometry, False, 1),
+                    lambda: RangeStates(asks, geometry, False, PROCESSES, coarse),
+                ],
+                fault,
+            )
+    if not {tables.READ, tables.DUMP}.isdisjoint(asks):
+        processes = PROCESSES if tables.CREATE in asks else 0
+        yield [lambda: TableStates(asks, geometry, processes)], None
+    if heap.NEW in asks:
+        yield [lambda: HeapStates(asks, geometry, HEAP_BLOCKS)], None
+    for of, named in (
+        ("pat", (entries.SELECT, entries.DECODE, entries.REGISTER)),
+        ("pte", (entries.ENCODE, entries.READ)),
+    ):
+        if not asks.keys().isdisjoint(named):
+            yield [partial(EntryStates, asks, geometry, of)], None
+
+
+def _fault(key: str, counted: int, reached: int, most: int, which: str) -> str | None:
+    if counted <= most and reached <= MOST_REACHED:
+        return None
+    return f"{key} = {reached:,}, of which {counted:,} {which}: at most {MOST_REACHED} and {most} are covered"

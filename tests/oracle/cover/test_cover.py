@@ -1,0 +1,156 @@
+"""`drive --cover`: every call in every state of a small target, whichever blocks it chooses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blocks_binding import BINDING, SOURCE
+
+from memoracle import check
+from memoracle.cli import main
+
+FRAMES = 'preset = "x64-4k"\nframes = 8\nkernel_image_frames = 2\n'
+RANGES = """
+preset = "x64-4k"
+kernel_range = {start = "0xFFFFFFFF00000000", pages = 4}
+kernel_reserved = []
+process_range = {start = 0, pages = 2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(Path(__file__).parent / "cover_targets.py", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "frames.toml").write_text(FRAMES)
+    (tmp_path / "ranges.toml").write_text(RANGES)
+
+
+def covered(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    status = main(["drive", "--cover", "--format", "json", "--quiet", *arguments])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def of_frames(capsys: pytest.CaptureFixture[str], name: str, *more: str) -> tuple[int, dict[str, Any]]:
+    return covered(capsys, f"cover_targets:{name}", "--geometry", "frames.toml", *more)
+
+
+@pytest.mark.parametrize("name", ["Lowest", "Highest", "Latest"])
+def test_every_call_is_made_once_in_every_state_whatever_is_chosen(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    status, document = of_frames(capsys, name)
+    [frames] = document["cover"]["families"]
+    # 6 frames are free or not. In each state: one allocation, 9 frees, 10 questions.
+    assert (status, frames["states"], frames["transitions"]) == (0, 2**6, 2**6 * (1 + 9 + 10))
+    assert (frames["taken"], frames["never_taken"], frames["starts"]) == (frames["transitions"], 0, 1)
+    # After each of the 6 calls that lead to another state, 10 questions tell where it led; ways cost a few calls more.
+    assert frames["taken"] + 2**6 * 6 * 5 < frames["calls"] < frames["taken"] + 2**6 * 6 * 10
+    assert frames["calls"] == document["events"] == document["calls"]
+
+
+def test_a_fault_of_one_state_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    status, document = of_frames(capsys, "Deaf")
+    assert (status, document["verdict"]) == (1, "diverges")
+    # All six are taken, three given back, and the last of these is missed.
+    assert len(document["trace"]) - 1 <= 10
+    again = check(document["trace"])
+    assert [each.finding.clause for each in again.divergences] == [document["divergences"][0]["clause"]]
+
+
+def test_where_nothing_is_given_back_the_target_is_started_again(capsys: pytest.CaptureFixture[str]) -> None:
+    status, document = of_frames(capsys, "Permanent")
+    [frames] = document["cover"]["families"]
+    # Nothing leads anywhere but onwards: all calls of the 7 states are made on one way.
+    assert (status, frames["states"], frames["never_taken"], frames["starts"]) == (0, 7, 0, 1)
+
+
+def test_misuse_is_left_out_where_it_is_not_to_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    _, document = of_frames(capsys, "Lowest", "--no-misuse")
+    [frames] = document["cover"]["families"]
+    assert document["coverage"]["operations"]["frame.free"]["failed"] == 0
+    assert frames["misuse_not_made"] > 0
+    assert frames["never_taken"] == 0
+
+
+def test_the_states_of_ranges_and_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    status, document = covered(capsys, "cover_targets:Ranges", "--geometry", "ranges.toml")
+    states = {each["name"]: each["states"] for each in document["cover"]["families"]}
+    assert status == 0
+    # Of 4 pages there are 26 states, of 2 there are 5; a process is there or not. Of two the order is no matter.
+    # Tables: 2 shared entries, and one of each process's own, each of them set or not.
+    assert states == {
+        "the kernel's range": 26,
+        "a process's range": 1 + 5,
+        "ranges of 2 processes": 1 + 5 + 5 * 6 // 2,
+        "PML4 entries of the kernel and 2 processes": 2**2 * 2 * (1 + 2 + 3),
+    }
+    assert not any(each["never_taken"] for each in document["cover"]["families"])
+
+
+def test_a_fault_between_processes_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    status, document = covered(capsys, "cover_targets:Stale", "--geometry", "ranges.toml")
+    assert status == 1
+    assert [json.loads(line)["op"] for line in document["trace"][1:]] == [
+        "pml4.write",
+        "process.create",
+        "process.create",
+        "pml4.read",
+    ]
+
+
+def test_what_is_too_large_is_refused_and_what_would_do_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drive", "--cover", "cover_targets:Lowest", "--geometry", "x64-4k"]) == 2
+    message = capsys.readouterr().err
+    assert "cover_targets:Lowest" in message
+    assert "frames = 67,108,864, of which 67,107,840 may be free: at most 64 and 10 are covered" in message
+
+
+def test_it_ends_when_it_is_asked_to(capsys: pytest.CaptureFixture[str]) -> None:
+    status, document = of_frames(capsys, "Lowest", "--ops", "100")
+    [frames] = document["cover"]["families"]
+    assert (status, frames["calls"]) == (0, 100)
+    assert frames["never_taken"] > 0
+    status = main(["drive", "--cover", "--ops", "100", "--quiet", "cover_targets:Lowest", "--geometry", "frames.toml"])
+    assert f"{frames['never_taken']:,} never taken" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("fault", "clause", "most"),
+    [
+        ("NOTHING", None, 0),
+        ("LOSES_A_HALF", "frame.allocate.must-succeed", 7),
+        ("CRASHES", "frame.free.must-not-crash", 1),
+        ("HANDS_OUT_TWICE", "runs.run-is-free", 9),
+    ],
+)
+def test_a_buddy_system_of_8_frames_in_c(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: str, clause: str | None, most: int
+) -> None:
+    text = SOURCE.read_text()
+    for wide, small in (
+        ("ORDERS = 6, PAGES = 256", "ORDERS = 4, PAGES = 8"),
+        ("page == 64", "page == 6"),
+        ("larger != 3 || page != 128", "larger != 1 || page != 4"),
+    ):
+        assert wide in text
+        text = text.replace(wide, small)
+    (tmp_path / "small.c").write_text(text)
+    subprocess.run(
+        ["cc", "-O1", "-shared", "-fPIC", f"-DFAULT={fault}", "small.c", "-o", "blocks.so"], check=True, cwd=tmp_path
+    )
+    binding = tmp_path / "blocks.toml"
+    binding.write_text(BINDING.replace("frames = 256", "frames = 8").replace("max_order = 5", "max_order = 3"))
+    status, document = covered(capsys, str(binding))
+    if clause is None:
+        [frames] = document["cover"]["families"]
+        assert (status, frames["states"], frames["never_taken"]) == (0, 677, 0)
+        return
+    assert status == 1
+    assert [each["clause"] for each in document["divergences"]] == [clause]
+    assert len(document["trace"]) - 1 <= most
