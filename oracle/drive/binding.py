@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -23,19 +23,38 @@ class Bound(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How one operation is called.
 
     call: an expression that calls a function of the library, of the event's arguments and the binding's names.
-    fails: of `value`, what the call returned, and `out`, what it stored: whether it refused.  result: of the same, the
-    answer as a trace has it.
+    fails: of `value`, what the call returned, `out`, what it stored, and `errno`: whether it refused.
+    result: of the same, the answer as a trace has it.
+    misuse: what becomes of a call that the law refuses.  panic: what a call of one of the binding's `panics` is.
+    defaults: the values of arguments that an event may leave out.
     """
 
     call: str
     fails: str | None = None
     result: str | None = None
+    misuse: Literal["refuse", "ignore", "either", "undefined"] | None = None
+    panic: Literal["crash", "refuse"] = "crash"
+    defaults: dict[str, int] = {}
 
 
 class Memory(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Memory that the library is given."""
+    """Memory that the library is given, between two pages that may not be touched.
+
+    at: its address.  alignment: of its address, if that is not given.  fill: the byte that it is full of.
+    """
 
     bytes: Number
+    at: Number | None = None
+    alignment: Number | None = None
+    fill: Number = 0xA5
+
+
+class Step(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A statement of the start. each: of what it is made once for each.  fails: of `value`, whether it failed."""
+
+    call: str
+    each: Literal["memory_map", "usable", "reserved", "never_free", "zones", "kernel_reserved"] | None = None
+    fails: str | None = None
 
 
 class Read(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,8 +66,12 @@ class Read(msgspec.Struct, forbid_unknown_fields=True):
     private_frames: bool = False
     memory_map: list[MemoryRecord] = []
     memory: Memory | None = None
+    symbols: dict[str, int | str] = {}
+    callbacks: dict[str, int | str] = {}
+    panics: list[str] = []
     constants: dict[str, Number] = {}
-    start: list[str] = []
+    zones: dict[str, int | str] = {}
+    start: list[str | Step] = []
     operations: dict[str, Bound] = {}
 
 
@@ -94,6 +117,7 @@ def load_binding(path: str, library: str | None = None) -> Binding:
     for name in says.operations:
         if name not in OPERATIONS:
             raise unread.fault(f"operations.{name}", "unknown operation")
+    says.geometry = _with_misuse(says)
     try:
         geometry = geometry_from(says.geometry)
     except GeometryError as fault:
@@ -101,6 +125,16 @@ def load_binding(path: str, library: str | None = None) -> Binding:
     found = Path(library) if library is not None else Path(path).parent / (says.library or "")
     constants = {name: _number(unread, name, value) for name, value in says.constants.items()}
     return Binding(path, text, says, geometry, found, constants)
+
+
+def _with_misuse(says: Read) -> str | dict[str, Any]:
+    """The geometry, which has what operations say of misuse, too."""
+    said = {name: bound.misuse for name, bound in says.operations.items() if bound.misuse is not None}
+    if not said:
+        return says.geometry
+    stated: dict[str, Any] = {"preset": says.geometry} if isinstance(says.geometry, str) else says.geometry
+    above: object = stated.get("misuse", {})
+    return {**stated, "misuse": {**above, **said} if isinstance(above, dict) else above}
 
 
 def _number(binding: Binding, name: str, value: Number) -> int:

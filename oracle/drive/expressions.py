@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 MOST_CHARACTERS = 1000
@@ -22,11 +23,13 @@ ALLOWED = (
     ast.Name,
     ast.Constant,
     ast.Load,
+    ast.Attribute,
     ast.operator,
     ast.unaryop,
     ast.boolop,
     ast.cmpop,
 )
+STRUCTURES = frozenset({"value", "out"})  # names that may stand for what has fields
 NOT_OF_NUMBERS = (ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Pow, ast.MatMult, ast.Div)
 
 
@@ -52,6 +55,8 @@ class Expression:
                 called.add(self._called(node, functions))
             elif isinstance(node, NOT_OF_NUMBERS) or not isinstance(node, ALLOWED):
                 raise ExpressionError(f"{type(node).__name__} is no part of an expression here")
+            elif isinstance(node, ast.Attribute):
+                _require_field(node)
             elif isinstance(node, ast.Constant) and not isinstance(node.value, int):
                 raise ExpressionError(f"{node.value!r} is not a number")
         for node in ast.walk(self.tree):
@@ -68,13 +73,40 @@ class Expression:
         self.functions.append(node.func.id)
         return node.func
 
-    def compiled(self, arguments: Collection[str], values: Mapping[str, Any]) -> Callable[..., Any]:
-        """A function of these arguments, by position, that computes it; values: of all other names."""
+    def compiled(
+        self, arguments: Collection[str], values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+    ) -> Callable[..., Any]:
+        """A function of these arguments, by position, that computes it.
+
+        values: of all other names.  functions: that it may call; a number may have the name of one.
+        """
         parameters = [ast.arg(each) for each in arguments]
         of_them = ast.arguments(posonlyargs=[], args=parameters, kwonlyargs=[], kw_defaults=[], defaults=[])
-        tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(of_them, self.tree.body)))
+        body = _Calls().visit(deepcopy(self.tree.body))
+        tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(of_them, body)))
+        values = {**values, **{function_name(name): function for name, function in functions.items()}}
         made: Callable[..., Any] = eval(compile(tree, "<binding>", "eval"), {"__builtins__": {}, **values})
         return made
+
+
+def function_name(name: str) -> str:
+    """What a function is called among values."""
+    return f"{name}()"
+
+
+class _Calls(ast.NodeTransformer):
+    """Tells functions that are called from numbers of the same name."""
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name):
+            node.func.id = function_name(node.func.id)
+        return node
+
+
+def _require_field(node: ast.Attribute) -> None:
+    if not isinstance(node.value, ast.Name) or node.value.id not in STRUCTURES or node.attr.startswith("_"):
+        raise ExpressionError(f"a field is one of {' or '.join(sorted(STRUCTURES))}, as in `value.address`")
 
 
 def _parsed(text: str) -> ast.Expression:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import ast
-import mmap
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import cffi
 from msgspec.structs import fields
 
-from memoracle.drive.binding import Binding
-from memoracle.drive.expressions import Expression, ExpressionError
-from memoracle.drive.target import Answer
-from memoracle.trace import events
+from memoracle.drive.binding import Binding, Bound
+from memoracle.drive.expressions import Expression
+from memoracle.drive.native.functions import Stored
+from memoracle.drive.native.inputs import Inputs
+from memoracle.drive.native.remembered import OLD, RETURNED, Remembered, family_of, givers_of
+from memoracle.drive.starting import Starting
+from memoracle.drive.target import Answer, DiedError
 from memoracle.trace.events import AnyEvent, operation_of_kind
-from memoracle.trace.inputs import InputError
 
 KINDS = {operation_of_kind(kind): kind for kind in AnyEvent.__args__}
-VALUE, OUT = "value", "out"
+VALUE, OUT, ERRNO = "value", "out", "errno"
 REFUSED = Answer(error="refused")
 NO_ARGUMENTS = frozenset({"result", "error"})
+UNPUNISHED = frozenset({"ignore", "either"})  # what becomes of misuse that need not be refused
 
 
 def arguments_of(operation: str) -> dict[str, bool]:
@@ -30,137 +34,142 @@ def arguments_of(operation: str) -> dict[str, bool]:
     }
 
 
+def remembered_of(operation: str) -> set[str]:
+    """What may be asked, of a block that an operation is about, about the allocation that gave it."""
+    own, givers = arguments_of(operation), givers_of(operation)
+    if "address" not in own or not givers:
+        return set()
+    asked = {key for giver in givers for key in arguments_of(giver)} - {"address", "process"}
+    return {RETURNED, *(OLD + key for key in asked), *(asked - own.keys())}
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """The expressions of one operation. keys: by name in an expression, the argument of the event."""
+
+    bound: Bound
+    keys: Mapping[str, str]
+    call: Expression
+    fails: Expression | None
+    result: Expression | None
+
+    @property
+    def after(self) -> list[str]:
+        """The names that are read once the function has returned."""
+        return sorted({name for each in (self.fails, self.result) if each is not None for name in each.names})
+
+    @property
+    def names(self) -> set[str]:
+        return {*self.call.names, *self.after}
+
+
 class Library:
     """A library, which is loaded and started by `start`.
 
     operations: that it has; of each, the arguments that a call may name.
-    refusing: those that can say that they refuse.
+    refusing: those that may be misused: they can say that they refuse, or ignore what they should refuse.
     """
 
     def __init__(self, binding: Binding) -> None:
         """Raises InputError for a binding that does not fit the library."""
         self.binding = binding
         self.ffi = cffi.FFI()
-        self.names: dict[str, Any] = {"NULL": 0, "page_size": binding.geometry.page_size, **binding.constants}
-        self.functions: dict[str, Any] = {}
         try:
-            self.ffi.cdef(binding.says.declarations)
+            with warnings.catch_warnings(action="ignore"):  # of variables without `extern`
+                self.ffi.cdef(binding.says.declarations)
         except Exception as fault:  # cffi has no common class for what is wrong with a declaration
             raise binding.fault("declarations", str(fault).partition("\n")[0]) from None
+        self.starting = Starting(binding, self.ffi)
 
     def start(self) -> Library:
         """Loads it and starts it; raises InputError."""
-        binding = self.binding
-        self._load()
-        self._give_memory()
-        for place, statement in enumerate(binding.says.start):
-            self._run(f"start[{place}]", statement)
-        self.operations: dict[str, frozenset[str]] = {}
-        self.refusing = frozenset(name for name, bound in binding.says.operations.items() if bound.fails is not None)
-        self.calls: dict[str, Callable[[Mapping[str, Any]], Answer]] = {}
-        for operation in binding.says.operations:
-            self.calls[operation] = self._bound(operation)
+        self.loaded = self.starting.start()
+        self.zones = {
+            name: self.loaded.value(f"zones.{name}", str(value)) for name, value in self.binding.says.zones.items()
+        }
+        spoken = {name: self._spoken(name, bound) for name, bound in self.binding.says.operations.items()}
+        families = {family_of(name) for name, each in spoken.items() if each.names & remembered_of(name)}
+        self.remembered = {family: Remembered() for family in families}
+        self.operations: dict[str, frozenset[str]] = {
+            name: frozenset({each.keys[key] for key in each.names & each.keys.keys()})
+            | {key for key, due in arguments_of(name).items() if due}
+            for name, each in spoken.items()
+        }
+        misuse = dict(self.binding.geometry.misuse)
+        self.refusing = frozenset(
+            name
+            for name, each in spoken.items()
+            if each.fails is not None or each.bound.panic == "refuse" or misuse.get(name) in UNPUNISHED
+        )
+        self.calls = {name: self._bound(name, each) for name, each in spoken.items()}
         return self
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         return self.calls[operation](arguments)
 
-    def _load(self) -> None:
-        says, binding = self.binding.says, self.binding
-        if says.library is None and not binding.library.is_file():
-            raise binding.fault("library", "missing")
-        try:
-            self.library = self.ffi.dlopen(str(binding.library.resolve()))
-        except OSError as fault:
-            raise binding.fault("library", str(fault)) from None
-        for name in dir(self.library):
-            try:
-                found = getattr(self.library, name)
-            except AttributeError as fault:
-                raise binding.fault("declarations", str(fault)) from None
-            if isinstance(found, int):
-                self.names[name] = found
-            else:
-                self.functions[name] = self._of_numbers(found)
-
-    def _of_numbers(self, function: Any) -> Callable[..., Any]:
-        """The same function of numbers, with pointers as their addresses."""
-        kind, ffi = self.ffi.typeof(function), self.ffi
-        casts = [each.cname if each.kind == "pointer" else None for each in kind.args]
-        returns_address = kind.result.kind == "pointer"
-        if not returns_address and not any(casts):
-            plain: Callable[..., Any] = function
-            return plain
-
-        def call(*arguments: Any) -> Any:
-            given = [
-                ffi.cast(cast, argument) if cast is not None and isinstance(argument, int) else argument
-                for cast, argument in zip(casts, arguments, strict=True)
-            ]
-            value = function(*given)
-            return int(ffi.cast("uintptr_t", value)) if returns_address else value
-
-        return call
-
-    def _give_memory(self) -> None:
-        memory = self.binding.says.memory
-        if memory is None:
-            return
-        self.memory = mmap.mmap(-1, events.number(memory.bytes))
-        address = int(self.ffi.cast("uintptr_t", self.ffi.from_buffer(self.memory)))
-        self.names |= {"memory": address, "memory_bytes": events.number(memory.bytes)}
-
-    def _run(self, name: str, statement: str) -> None:
-        """Runs one statement of the start: a call, whose value may be given a name."""
-        left, equals, right = statement.partition(" = ")
-        call, given = (right, left.strip()) if equals else (left, None)
-        value = self._expression(name, call).compiled((), {**self.names, **self.functions})()
-        if given is not None:
-            self.names[given] = value
-
-    def _expression(self, name: str, text: str, *known: str, calls: bool = True) -> Expression:
-        try:
-            return Expression(text, {*self.names, *known}, self.functions if calls else ())
-        except ExpressionError as fault:
-            raise self.binding.fault(name, str(fault)) from None
-
-    def _bound(self, operation: str) -> Callable[[Mapping[str, Any]], Answer]:
-        bound, name = self.binding.says.operations[operation], f"operations.{operation}"
-        known = arguments_of(operation)
-        of_call = self._expression(f"{name}.call", bound.call, *known, OUT)
-        asked = sorted(of_call.names & known.keys())
-        missing = [each for each, due in known.items() if due and each not in asked]
-        self.operations[operation] = frozenset(asked) | frozenset(missing)
-        out = self._out(of_call) if OUT in of_call.names else None
-        values = {**self.names, **self.functions}
-        call = of_call.compiled(asked, {**values, OUT: out})
-        fails, result = (
-            None
-            if text is None
-            else self._expression(f"{name}.{key}", text, VALUE, OUT, *asked, calls=False).compiled(
-                (VALUE, OUT, *asked), values
-            )
+    def _spoken(self, operation: str, bound: Bound) -> Spoken:
+        keys = {"from_" if key == "from" else key: key for key in arguments_of(operation)}
+        named = {*keys, *remembered_of(operation)}
+        name, expression = f"operations.{operation}", self.loaded.expression
+        after = (
+            None if text is None else expression(f"{name}.{key}", text, VALUE, OUT, ERRNO, *named)
             for key, text in (("fails", bound.fails), ("result", bound.result))
         )
+        return Spoken(bound, keys, expression(f"{name}.call", bound.call, OUT, *named), *after)
+
+    def _bound(self, operation: str, spoken: Spoken) -> Callable[[Mapping[str, Any]], Answer]:
+        loaded, bound = self.loaded, spoken.bound
+        remembered = self.remembered.get(family_of(operation))
+        out = self._out(operation, spoken.call) if OUT in spoken.call.names else None
+
+        def inputs(names: set[str]) -> Inputs:
+            own = names - {VALUE, OUT, ERRNO} - loaded.names.keys()
+            return Inputs(sorted(own), spoken.keys, bound.defaults, remembered, self.zones, loaded.variables)
+
+        before, after = inputs(spoken.call.names), inputs(set(spoken.after))
+        values = {**loaded.names, OUT: None if out is None else out.address}
+        call = spoken.call.compiled(before.names, values, loaded.functions)
+        fails, result = (
+            None if each is None else each.compiled((VALUE, OUT, ERRNO, *after.names), loaded.names, loaded.functions)
+            for each in (spoken.fails, spoken.result)
+        )
+        reads_errno, ffi = ERRNO in spoken.after, self.ffi
+        is_watched = loaded.panics is not None or bool(loaded.callbacks.kinds)
+        remembers = remembered is not None and operation in givers_of(operation)
 
         def run(arguments: Mapping[str, Any]) -> Answer:
-            given = [arguments[each] for each in asked]
-            value = call(*given)
-            stored = None if out is None else out[0]
-            if isinstance(stored, self.ffi.CData):
-                stored = int(self.ffi.cast("uintptr_t", stored))
-            if fails is not None and fails(value, stored, *given):
+            if out is not None:
+                out.clear()
+            if reads_errno:
+                ffi.errno = 0
+            try:
+                value = call(*before(arguments))
+            except OverflowError as fault:  # it cannot be asked for what its arguments' types do not hold
+                return Answer(error=str(fault))
+            if is_watched:
+                panic = loaded.panic()
+                if panic is not None:
+                    if bound.panic == "refuse":
+                        return Answer(error=panic)
+                    raise DiedError(panic)
+            stored, number = None if out is None else out.read(), ffi.errno if reads_errno else 0
+            given = after(arguments)
+            if fails is not None and fails(value, stored, number, *given):
                 return REFUSED
-            return Answer(None if result is None else result(value, stored, *given))
+            answer = None if result is None else result(value, stored, number, *given)
+            if remembers and remembered is not None:
+                remembered.note(arguments, arguments.get("address") if answer is None else answer, value)
+            return Answer(answer)
 
         return run
 
-    def _out(self, call: Expression) -> Any:
+    def _out(self, operation: str, call: Expression) -> Stored:
         """Room for what the function stores through the pointer that the binding calls `out`."""
         for node in ast.walk(call.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 for place, argument in enumerate(node.args):
                     if isinstance(argument, ast.Name) and argument.id == OUT:
-                        kind = self.ffi.typeof(getattr(self.library, node.func.id)).args[place]
-                        return self.ffi.new(kind)
-        raise InputError(self.binding.path, None, f"{call.text}: `out` is no argument of a function")
+                        kind = self.loaded.type_of_argument(node.func.id, place)
+                        if kind is not None and kind.kind == "pointer":
+                            return Stored(self.ffi, kind)
+        raise self.binding.fault(f"operations.{operation}.call", "`out` is no pointer that a function takes")

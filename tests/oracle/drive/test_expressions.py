@@ -10,7 +10,7 @@ from memoracle.drive.expressions import Expression, ExpressionError
 def test_an_expression_reads_what_it_is_given() -> None:
     expression = Expression("put(page << shift, 1 if page > 2 else -1)", {"page", "shift"}, {"put"})
     assert (expression.names, expression.functions) == ({"page", "shift"}, ["put"])
-    call = expression.compiled(["page"], {"shift": 12, "put": lambda *given: given})
+    call = expression.compiled(["page"], {"shift": 12, "put": 7}, {"put": lambda *given: given})
     assert (call(3), call(0)) == ((3 << 12, 1), (0, -1))
 
 
@@ -20,12 +20,13 @@ def test_an_expression_reads_what_it_is_given() -> None:
         ("page +", "it is no expression"),
         ("size", "unknown name size"),
         ("open(page)", "unknown function open"),
-        ("page.real", "Attribute is no part"),
-        ("put.__globals__", "Attribute is no part"),
+        ("page.real", "a field is one of"),
+        ("put.__globals__", "a field is one of"),
         ("(lambda: page)()", "a call is a function's name"),
         ("[page for page in page]", "no part of an expression"),
         ("page ** page", "Pow is no part"),
         ("'a' * page", "is not a number"),
+        ("value.__class__", "a field is one of"),
         ("put(a=1)", "a call is a function's name"),
         ("put", "unknown name put"),
         ("(" * 300, "it is no expression"),

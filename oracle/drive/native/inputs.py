@@ -1,0 +1,59 @@
+"""What the names of an expression stand for in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from memoracle.drive.native.functions import Variables
+from memoracle.drive.native.remembered import OLD, Remembered
+from memoracle.trace.inputs import InputError
+from memoracle.trace.quoting import quoted
+
+# What a call that does not name an argument means by that.
+DEFAULTS = {"count": 1, "order": 0, "alignment": 1, "from": 0, "below": (1 << 64) - 1, "process": 0}
+ZONE = "zone"
+
+
+class Inputs:
+    """The values of some names, in their order, for one call after another."""
+
+    def __init__(
+        self,
+        names: Collection[str],
+        keys: Mapping[str, str],
+        defaults: Mapping[str, int],
+        remembered: Remembered | None,
+        zones: Mapping[str, int],
+        variables: Variables,
+    ) -> None:
+        """keys: the event's argument, by name in an expression.  zones: the numbers of zones.
+
+        Names that are neither an argument's nor a variable's are those of what is remembered.
+        """
+        self.keys = [(keys[name], {**DEFAULTS, **defaults}.get(keys[name])) for name in names if name in keys]
+        self.zone = next((place for place, (key, _) in enumerate(self.keys) if key == ZONE), None)
+        self.zones, self.remembered, self.variables = zones, remembered, variables
+        self.read = [name for name in names if name not in keys and name in variables.names]
+        self.old = [name.removeprefix(OLD) for name in names if name not in keys and name not in variables.names]
+        others = [name for name in names if name not in keys]
+        self.names = [name for name in names if name in keys] + [n for n in others if n not in self.read] + self.read
+
+    def __call__(self, arguments: Mapping[str, Any]) -> list[Any]:
+        found = [arguments.get(key, default) for key, default in self.keys]
+        if self.zone is not None:
+            found[self.zone] = self._number(found[self.zone])
+        if self.old and self.remembered is not None:
+            block = self.remembered.of(arguments)
+            found += [
+                self._number(block.get(key)) if key == ZONE else block.get(key, DEFAULTS.get(key, 0))
+                for key in self.old
+            ]
+        if self.read:
+            found += map(self.variables.read, self.read)
+        return found
+
+    def _number(self, zone: Any) -> int:
+        if isinstance(zone, str) and zone in self.zones:
+            return self.zones[zone]
+        raise InputError("zones", None, f"{quoted(str(zone))} has no number in the binding's `zones`")

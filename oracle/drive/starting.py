@@ -1,0 +1,68 @@
+"""Starts a library: the calls that come before anything is driven."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from memoracle.drive.binding import Binding, Step
+from memoracle.drive.loading import Loaded, Prepared
+from memoracle.trace import events
+
+USABLE = 1  # the type of a record of usable memory
+ASSIGNED = re.compile(r"\s*([A-Za-z_]\w*)\s*=(?!=)(.*)", re.DOTALL)
+
+
+class Starting:
+    """How the library of one binding is started."""
+
+    def __init__(self, binding: Binding, ffi: Any) -> None:
+        """Raises InputError."""
+        self.binding, self.ffi = binding, ffi
+        self.prepared = Prepared(binding, ffi)
+
+    def start(self) -> Loaded:
+        """Loads the library and makes the calls; raises InputError."""
+        loaded = Loaded(self.binding, self.ffi, self.prepared)
+        loaded.names["records"] = len(self.binding.says.memory_map)
+        for place, statement in enumerate(self.binding.says.start):
+            step = Step(statement) if isinstance(statement, str) else statement
+            for names in self._each(step):
+                self._run(loaded, f"start[{place}]", step, names)
+        return loaded
+
+    def _run(self, loaded: Loaded, name: str, step: Step, names: dict[str, Any]) -> None:
+        """A call, whose value may be given a name, or stored in a variable of the library."""
+        found = ASSIGNED.fullmatch(step.call)
+        given, text = (None, step.call) if found is None else (found[1], found[2])
+        value = loaded.value(name, text, names)
+        if step.fails is not None and loaded.value(f"{name}.fails", step.fails, {**names, "value": value}):
+            raise self.binding.fault(name, f"it failed: {value}")
+        if given in loaded.variables.names:
+            loaded.variables.write(given, value)
+        elif given is not None:
+            loaded.names[given] = value
+
+    def _each(self, step: Step) -> Iterator[dict[str, Any]]:
+        """The names that a statement has besides, each time that it is run."""
+        if step.each is None:
+            yield {}
+            return
+        for place, names in enumerate(self._rows(step.each)):
+            yield {"index": place, **names}
+
+    def _rows(self, each: str) -> list[dict[str, Any]]:
+        geometry = self.binding.geometry
+        if each == "never_free":
+            size = geometry.page_size
+            return [{"start": first * size, "bytes": (end - first) * size} for first, end in geometry.never_free_frames]
+        if each == "zones":
+            return [{"start": zone.start, "bytes": zone.bytes} for zone in geometry.zones]
+        if each == "kernel_reserved":
+            return [{"page": piece.page, "pages": piece.pages} for piece in geometry.kernel_reserved]
+        return [
+            {"start": events.number(r.start), "length": events.number(r.length), "type": events.number(r.type)}
+            for r in self.binding.says.memory_map
+            if each == "memory_map" or (events.number(r.type) == USABLE) == (each == "usable")
+        ]
