@@ -10,7 +10,7 @@ from itertools import chain, islice
 from msgspec import UNSET
 
 from memoracle.commands import boot
-from memoracle.console.counted import agreeing, counted
+from memoracle.console.counted import counted
 from memoracle.console.exit_status import INTERRUPTED, worst
 from memoracle.console.options import (
     add_common_options,
@@ -33,7 +33,7 @@ from memoracle.replay.dispatch import Replay
 from memoracle.replay.kmem.kmem import KmemReplay
 from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
-from memoracle.report.kmem_report import passed_over
+from memoracle.report.kmem_report import gaps, not_told, passed_over
 from memoracle.report.live_report import report_now
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import GeometryError
@@ -247,14 +247,8 @@ class Check:
             self.collect(outcome, replay.divergences(log))
         finally:
             outcome.events = outcome.checked = replay.events
-            outcome.warnings += [f"{shown(path)}: {words}" for words in passed_over(log)]
-            if log.lost:
-                said = f"{counted(log.lost, 'line')} {agreeing(log.lost, 'says', 'say')}"
-                words = "that events were lost; what was known before each is forgotten"
-                outcome.warnings.append(f"{shown(path)}: {said} {words}")
-            if log.restarts:
-                said = f"{counted(log.restarts, 'time')} another log begins"
-                outcome.warnings.append(f"{shown(path)}: {said}; what was known before is forgotten")
+            told = (*passed_over(log), *gaps(log), *not_told(replay.slab))
+            outcome.warnings += [f"{shown(path)}: {words}" for words in told]
 
     def level_of_kmem(self, path: str) -> str:
         """The level at which a kmem log is checked; raises InputError for options that are not for one."""

@@ -1,9 +1,10 @@
-"""Linux's `kmem` page events as text: ftrace's `trace`, `trace-cmd report` and `perf script`, since kernel 2.6.33.
+"""Linux's `kmem` events as text: ftrace's `trace`, `trace-cmd report` and `perf script`, since kernel 2.6.33.
 
     <...>-22275 [006] ....   889.213383: mm_page_alloc: page=00000000d2be5665 pfn=970744 order=0 migratetype=0 ...
     kworker/10:1-440 [010] .....   355.369905: mm_page_free: page=00000000dc8c03bd pfn=0x182190 order=2
 
 The page is a hashed pointer, and the flags are for people: neither means anything here (include/trace/events/kmem.h).
+Events of objects are read by `slab_events.py`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from memoracle.trace.inputs import InputError
-from memoracle.trace.kmem_lines import ALLOC, FREE, LOST, TwoEventsError, read_line
-from memoracle.trace.plain_kmem_lines import PLAIN, PLAIN_ORDERS
+from memoracle.trace.kmem_lines import ALLOC, CALL_SITE, FREE, KINDS, LOST, TwoEventsError, read_line
+from memoracle.trace.plain_kmem_lines import PLAIN, PLAIN_ORDERS, PLAIN_SLAB
 from memoracle.trace.quoting import shortened
+from memoracle.trace.slab_events import SlabEvent, plain_slab_event, read_slab_event
 
 FAMILY = re.compile(rb"(?:^|[\s:])(mm_page_\w+|mm_pagevec_free):(?:\s|$)")
 PREAMBLE = re.compile(rb"# tracer: |cpus=\d+\s*$")  # of ftrace, of trace-cmd
 BEGINS = re.compile(PREAMBLE.pattern + rb"|# captured on\s*:")  # a log, the last of perf
-# Events of the allocator of objects, which stands above that of pages, as tracers print them.
+# Events of the allocator of objects, which stands above that of pages, as tracers and debuggers print them.
 SLAB_EVENTS = (
     rb"kmalloc|kmalloc_node|kmem_cache_alloc|kmem_cache_alloc_node|kfree|kmem_cache_free|__kmalloc|kmalloc_trace"
 )
-SLAB = re.compile(rb"(?:^|[\s:])(" + SLAB_EVENTS + rb")\s*:\s+(?:\(?call_site=|0x[0-9a-f]+ \(size)")
+SLAB = re.compile(rb"(?:^|[\s:])(" + SLAB_EVENTS + rb")\s*(?:" + CALL_SITE.pattern + rb"|:\s+0x[0-9a-f]+ \(size)")
 # What stands beside an allocation or a free of pages and is none of its own.
 BESIDE = {b"mm_page_free_batched", b"mm_pagevec_free", b"mm_page_alloc_zone_locked", b"mm_page_pcpu_drain"}
 PFN = re.compile(rb"\spfn=(\S*)")
@@ -54,11 +56,11 @@ class KmemEvent(Struct, frozen=True, gc=False):
 
 
 class KmemLog:
-    """The page events of a log, in its order; iterate once.
+    """The events of a log that allocate or free pages or objects, in its order; iterate once.
 
-    slab, others: how many events of each name were passed over so far, of the allocator of objects and of any other.
-    no_events: lines passed over that hold none.  lost: lines so far at which the tracer says that it lost events.
-    restarts: how often another log begins in the text so far.
+    slab, others: how many events of each name were passed over so far, of the allocator of objects (in forms that
+    do not say how large these are) and of any other.  no_events: lines passed over that hold none.  lost: lines so
+    far at which the tracer says that it lost events.  restarts: how often another log begins in the text so far.
     """
 
     def __init__(self, path: str, lines: Iterable[bytes]) -> None:
@@ -71,8 +73,8 @@ class KmemLog:
         self.lost = 0
         self.restarts = 0
 
-    def __iter__(self) -> Iterator[KmemEvent]:
-        """Raises InputError for a page event that cannot be read."""
+    def __iter__(self) -> Iterator[KmemEvent | SlabEvent]:
+        """Raises InputError for such an event that cannot be read."""
         has_begun, fits, orders = False, PLAIN.fullmatch, PLAIN_ORDERS
         for number, line in enumerate(self.lines, 1):
             plain = fits(line)
@@ -81,6 +83,10 @@ class KmemLog:
                 name, hexadecimal, decimal, order = plain.groups()
                 page = int(decimal) if hexadecimal is None else int(hexadecimal, 16)
                 yield KmemEvent(ALLOC if name == b"alloc" else FREE, page, orders[order], False, number)
+                continue
+            if (plain := PLAIN_SLAB.fullmatch(line)) is not None:
+                has_begun = True
+                yield plain_slab_event(plain, number)
                 continue
             if BEGINS.match(line):
                 self.restarts += has_begun
@@ -99,8 +105,8 @@ class KmemLog:
         self.lost += mark is not None
         return line[mark.end() :] if mark else b""
 
-    def read(self, line: bytes, number: int) -> Iterator[KmemEvent]:
-        """The event of a line that is no comment, if it is one of pages."""
+    def read(self, line: bytes, number: int) -> Iterator[KmemEvent | SlabEvent]:
+        """The event of a line that is no comment, if it is one of pages or objects."""
         if not line.strip():
             return
         try:
@@ -108,14 +114,16 @@ class KmemLog:
         except TwoEventsError as fault:
             raise InputError(self.path, number, f"two events in one line, where one a line is due: {fault}") from None
         self.lost += said.lost_before
-        if said.kind is not None:
-            yield self.read_event(said.kind, said.fields, number)
+        if said.event in KINDS:
+            yield self.read_event(KINDS[said.event], said.fields, number)
+        elif said.event is not None:
+            yield read_slab_event(self.path, said.event, said.fields, number)
         elif said.other is not None or not said.lost_before:
             self.pass_over(line, said.other)
         self.lost += said.lost_after
 
     def pass_over(self, line: bytes, name: bytes | None) -> None:
-        """Counts a line that holds no allocation or free of pages; name: of its event, if it stands after a time."""
+        """Counts a line that holds no allocation or free; name: of its event, if it stands after a time."""
         if (slab := SLAB.search(line)) and name in (None, slab[1]):
             self.slab[slab[1].decode()] += 1
             return

@@ -11,9 +11,19 @@ from typing import NamedTuple
 
 ALLOC, FREE = "alloc", "free"
 KINDS = {b"mm_page_alloc": ALLOC, b"mm_page_free": FREE, b"mm_page_free_direct": FREE}
-PAGE_EVENTS = b"|".join(KINDS)
-NAME = re.compile(rb"(?:^|[\s:])(" + PAGE_EVENTS + rb"):(?:\s|$)")
-ANOTHER = re.compile(rb"(" + PAGE_EVENTS + rb"):(?:\s|$)")  # where a newline is lost, the name may join a word
+# Of the allocator of objects, and what follows their names: `trace_printk` prints a function's name in the same place.
+SLAB_KINDS = {
+    b"kmalloc": ALLOC,
+    b"kmalloc_node": ALLOC,
+    b"kmem_cache_alloc": ALLOC,
+    b"kmem_cache_alloc_node": ALLOC,
+    b"kfree": FREE,
+    b"kmem_cache_free": FREE,
+}
+CALL_SITE = re.compile(rb":\s+(?:\([^()\s]*\)\s+)?\(?call_site=")
+EVENT = rb"(" + b"|".join(KINDS) + rb"|(?:" + b"|".join(SLAB_KINDS) + rb")(?=" + CALL_SITE.pattern + rb")):(?:\s|$)"
+NAME = re.compile(rb"(?:^|[\s:])" + EVENT)
+ANOTHER = re.compile(EVENT)  # where a newline is lost, the name may join a word
 # What follows a time: of perf, a period; the system; the name. Of `trace_printk`, the function stands in its place.
 AFTER_COLON = re.compile(rb":\s+(?:\d+\s+)?(?:\w+:)?(\w+(?:[.+][^\s:]*)?):(?:\s|$)")
 # Seconds, a counter's ticks, or microseconds, which may have a mark for a delay.
@@ -37,11 +47,12 @@ class TwoEventsError(Exception):
 class Line(NamedTuple):
     """What a line says.
 
-    kind: ALLOC or FREE; None of a line without such an event.  fields: the event's.  other: the name of another
-    event.  lost_before, lost_after: whether the tracer says, before or after the event, that it lost events.
+    event: the name of one that allocates or frees pages or objects; None of a line without such an event.  fields: the
+    event's.  other: the name of another event.  lost_before, lost_after: whether the tracer says, before or after the
+    event, that it lost events.
     """
 
-    kind: str | None
+    event: bytes | None
     fields: bytes
     other: bytes | None
     lost_before: bool
@@ -49,7 +60,7 @@ class Line(NamedTuple):
 
 
 def read_line(line: bytes) -> Line:
-    """Raises TwoEventsError for a line with two events of which one allocates or frees pages: it lost its newline."""
+    """Raises TwoEventsError for a line with two events of which one allocates or frees: it lost its newline."""
     timed = [event for event in AFTER_COLON.finditer(line) if follows_time(line, event)]
     places = [*timed[:1], *filter(None, (NAME.search(line), printer_in(line)))]
     found = min(places, key=lambda place: place.start(), default=None)
@@ -60,15 +71,21 @@ def read_line(line: bytes) -> Line:
     before = lost_in(line, 0, found.start())
     after = not is_text and lost_in(line, found.end(1), len(line))
     later = [event for event in timed if event.start() > found.start()]
-    if name not in KINDS:
-        hidden = next((event for event in later if event[1] in KINDS), None)
+    if not allocates_or_frees(line, found):
+        hidden = next((event for event in later if allocates_or_frees(line, event)), None)
         if hidden and not is_text:
             raise TwoEventsError(f"{name.decode()} and {hidden[1].decode()}")
         return Line(None, b"", name, before, after)
     if another := ANOTHER.search(line, found.end(1) + 1):
         raise TwoEventsError(f"{name.decode()} and {another[1].decode()}")
     end = later[0].start() if later else len(line)
-    return Line(KINDS[name], line[found.end(1) + 1 : end], None, before, after)
+    return Line(name, line[found.end(1) + 1 : end], None, before, after)
+
+
+def allocates_or_frees(line: bytes, event: re.Match[bytes]) -> bool:
+    """Whether this is an event of pages or objects, and not text that only has its name."""
+    name = event[1]
+    return name in KINDS or (name in SLAB_KINDS and CALL_SITE.match(line, event.end(1)) is not None)
 
 
 def follows_time(line: bytes, event: re.Match[bytes]) -> bool:

@@ -1,4 +1,4 @@
-"""Replays the page events of a Linux `kmem` log: blocks of pages, by the law of runs of frames.
+"""Replays the events of a Linux `kmem` log: blocks of pages, by the law of runs of frames; of objects see `slab.py`.
 
 A log that starts mid-run is checked at the level `safe`, whatever memory the machine has. One that begins with the
 machine comes with its memory map: pages outside of it are never handed out. At `legal` none is given back either; at
@@ -18,10 +18,12 @@ from memoracle.replay.common.owed_frees import OwedFrees
 from memoracle.replay.containers.place_map import Spans
 from memoracle.replay.kmem.kmem_words import KmemWords
 from memoracle.replay.kmem.seen_frames import SeenFrames
+from memoracle.replay.kmem.slab import SlabReplay
 from memoracle.spec import runs as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace.kmem import PFN_BITS, KmemEvent, KmemLog
 from memoracle.trace.kmem_lines import ALLOC
+from memoracle.trace.slab_events import SlabEvent
 
 LARGEST = 1 << PFN_BITS  # page numbers of 64-bit addresses are below this
 PAGE_SHIFT = 12  # of the page that a kmem log counts in, where a memory map says how many there are
@@ -29,9 +31,10 @@ MOST_OWED = 1 << 10  # pages of which a fault is remembered, so that what follow
 
 
 class KmemReplay:
-    """The pages of one log.
+    """The pages and objects of one log.
 
-    events: how many were read.  owed: of pages that were handed out although they were in use, the frees that follow.
+    events: how many were read.  slab: the objects.  owed: of pages that were handed out although they were in use,
+    the frees that follow.
     """
 
     def __init__(self, path: str, records: Sequence[Record] | None = None, level: str = SAFE) -> None:
@@ -40,13 +43,15 @@ class KmemReplay:
         self.has_map = records is not None
         self.memory_turns_up = level == SAFE
         self.events = 0
+        self.slab = SlabReplay(path)
         self.memory = Spans(LARGEST)
         for first, last in [(0, LARGEST)] if records is None else usable_pages(records, PAGE_SHIFT):
             self.memory.add(first, last)
         self.forget()
 
     def forget(self) -> None:
-        """Of no page it is known any more whether it is free."""
+        """Of no page and no object it is known any more whether it is free."""
+        self.slab.forget()
         self.frames = SeenFrames(self.memory)
         self.words = KmemWords(self.frames, self.has_map)
         self.owed: OwedFrees[int] = OwedFrees()
@@ -59,12 +64,16 @@ class KmemReplay:
             if log.lost + log.restarts > gaps:  # whatever happened meanwhile, nothing is known any more
                 gaps = log.lost + log.restarts
                 self.forget()
+            if isinstance(event, SlabEvent):
+                yield from self.slab.divergences(event)
+                continue
             if event.failed:
                 continue
             finding = self.replay(event)
             if finding is not None:
                 op = f"mm_page_{event.kind}"
                 yield Divergence(self.path, event.line, {"op": op, "pfn": event.pfn, "order": event.order}, finding)
+        yield from self.slab.end()
 
     def replay(self, event: KmemEvent) -> Finding | None:
         frames, first, count = self.frames, event.pfn, 1 << event.order

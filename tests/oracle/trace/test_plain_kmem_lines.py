@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 
 from memoracle.trace.inputs import InputError
 from memoracle.trace.kmem import KmemEvent, KmemLog
-from memoracle.trace.plain_kmem_lines import PLAIN
+from memoracle.trace.plain_kmem_lines import PLAIN, PLAIN_SLAB
+from memoracle.trace.slab_events import Meaning, SlabEvent
 
 DATA = Path(__file__).parents[2] / "data" / "kmem"
 PLAIN_LINE = (
     "  kworker/u8:1-440   [010] .....   355.369905: mm_page_{}: page=00000000dc8c03bd pfn=0x182190 order=2"
     " migratetype=0 nr_free=3 gfp_flags=GFP_HIGHUSER|__GFP_ZERO\n"
+)
+PLAIN_OBJECT = (
+    "  kworker/u8:1-440   [010] .....   355.369905: kmalloc: call_site=f+0x47/0x50 ptr=ffff88003dd83800"
+    " bytes_req=768 bytes_alloc=1024 gfp_flags=GFP_KERNEL|__GFP_ZERO node=-1 accounted=false\n"
 )
 PIECES = st.lists(
     st.sampled_from(
@@ -98,6 +103,44 @@ USUAL = st.tuples(
     st.sampled_from(["", "\n", " \n", "\r\n", " */\n", " mm_page_free: page=0 pfn=1 order=0\n", " [LOST 2 EVENTS]\n"]),
 ).map("".join)
 
+SLAB = st.tuples(
+    st.sampled_from(["", "  ", "#", "CPU:2 [LOST 2 EVENTS] "]),
+    st.sampled_from(
+        ["sh-1 [000] .... 1.5: ", "sh-1 [000] 1.5: kmem:", "perf 6 [000] 2.4: 1 kmem:", "1.5: ", "print: "]
+    ),
+    st.sampled_from(["kmalloc: ", "kmalloc_node:   ", "kmem_cache_alloc: ", "kfree: ", "kmem_cache_free: ", "kfree:"]),
+    st.sampled_from(["call_site=f+0x1/0x2 ", "call_site=ffffffff92d10d97 ", "call_site=0x9 (-183) ", "text "]),
+    st.sampled_from(
+        [
+            "ptr=ffff888100001000",
+            "ptr=0xffff888100001000",
+            "ptr=00000000cef40c80",
+            "ptr=c147dd20",
+            "ptr=  (null)",
+            "ptr=0x0",
+            "ptr=(____ptrval____)",
+            "ptr=10",
+            "ptr=x",
+            "ptr=1 ptr=2",
+            "ptr=12345678901234567",
+            "",
+        ]
+    ),
+    st.sampled_from(
+        [
+            "",
+            " bytes_req=29 bytes_alloc=32",
+            " bytes_req=56bytes_alloc=64",
+            " bytes_req=0x10 (16) bytes_alloc=0x10 (16)",
+            " bytes_req=1 bytes_alloc=123456789012345678901",
+            " bytes_req=1",
+            " name=names_cache",
+        ]
+    ),
+    st.sampled_from(["", " gfp_flags=GFP_KERNEL|0x8", " gfp_flags=0xcc0 node=-1 accounted=true", " accounted=(0)"]),
+    st.sampled_from(["", "\n", " \r\n", " */\n", "sh-1 [0] 1.6: kfree: call_site=f ptr=1\n", " [LOST 2 EVENTS]\n"]),
+).map("".join)
+
 
 def outcome(line: str) -> object:
     log = KmemLog("trace.txt", [line.encode()])
@@ -114,13 +157,15 @@ class NoPattern:
         return None
 
 
-@given(st.one_of(PIECES.map(" ".join), PIECES.map("".join), USUAL))
+@given(st.one_of(PIECES.map(" ".join), PIECES.map("".join), USUAL, SLAB))
+@example(PLAIN_OBJECT)
 @example(PLAIN_LINE.format("alloc"))
 @example(PLAIN_LINE.format("free"))
 def test_a_plain_line_is_read_as_any_other(line: str) -> None:
     found = outcome(line)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("memoracle.trace.kmem.PLAIN", NoPattern())
+        patch.setattr("memoracle.trace.kmem.PLAIN_SLAB", NoPattern())
         assert outcome(line) == found
 
 
@@ -129,6 +174,7 @@ def test_logs_of_real_machines_are_read_alike(path: Path, monkeypatch: pytest.Mo
     lines = path.read_bytes().splitlines(keepends=True)
     found = list(KmemLog("trace.txt", lines))
     monkeypatch.setattr("memoracle.trace.kmem.PLAIN", NoPattern())
+    monkeypatch.setattr("memoracle.trace.kmem.PLAIN_SLAB", NoPattern())
     assert list(KmemLog("trace.txt", lines)) == found
 
 
@@ -149,10 +195,17 @@ def test_what_tracers_mostly_print_is_plain(line: str, event: KmemEvent) -> None
     assert outcome(line) == ([event], 0, {}, 0, 0)
 
 
+def test_an_object_that_tracers_mostly_print_is_plain() -> None:
+    assert PLAIN_SLAB.fullmatch(PLAIN_OBJECT.encode())
+    event = SlabEvent("kmalloc", "ffff88003dd83800", 0xFFFF88003DD83800, Meaning.ADDRESS, 768, 1024, 1)
+    assert outcome(PLAIN_OBJECT) == ([event], 0, {}, 0, 0)
+
+
 @pytest.mark.parametrize(
     "text", ["1" * 200_000, "a-1 [1] " + "." * 200_000, " " * 200_000, "a-1 [0] 1.1: " + "9" * 200_000]
 )
 def test_a_long_line_takes_no_long_time(text: str) -> None:
     start = time.process_time()
     assert PLAIN.fullmatch(text.encode()) is None
+    assert PLAIN_SLAB.fullmatch(text.encode()) is None
     assert time.process_time() - start < 1
