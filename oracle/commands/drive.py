@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import random
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from memoracle.commands import check
 from memoracle.console.counted import counted
@@ -70,13 +71,18 @@ def run(args: argparse.Namespace) -> int:
                 {**document, "trace": [line.decode() for line in trial.lines] if result.divergences else []}, out
             )
         else:
-            check_report.write_text([result], out, args.quiet)
-            if result.divergences:
-                out.write("\n" + shown(trial.lines))
-            out.write(f"{drive.said}\n")
+            write_text(trial, drive.said, out, args.quiet)
     if result.fault is not None:
         say(f"memoracle: {result.fault}")
     return int(result.status)
+
+
+def write_text(trial: Trial, said: str, out: TextIO, quiet: bool) -> None:
+    """What `check` says of a trial, what was asked if it failed, and what else is to be said."""
+    check_report.write_text([trial.result], out, quiet)
+    if trial.result.divergences:
+        out.write("\n" + shown(trial.lines))
+    out.write(f"{said}\n")
 
 
 def shown(lines: Sequence[bytes]) -> str:
@@ -122,8 +128,8 @@ class Drive:
                 raise InputError(str(path), None, "this is no trace that failed: move it elsewhere") from None
             yield path, self.repeated(requests)
 
-    def tried(self) -> Trial:
-        """New calls: what failed, shrunk; or the run in which nothing did."""
+    def tried(self, known: Collection[str] = ()) -> Trial:
+        """New calls: what failed, shrunk; or the run in which nothing did. known: clauses of which that was shown."""
         args = self.args
         if args.cover:
             return self.covered()
@@ -133,7 +139,7 @@ class Drive:
         self.calls = trial.calls
         rate = f"{trial.calls / max(trial.seconds, 1e-9):,.0f} a second"
         self.said = f"seed {self.seed}: {counted(trial.calls, 'call')}, {rate}"
-        return self.shrunk(trial) if trial.result.divergences else trial
+        return self.shrunk(trial) if trial.result.divergences and trial.clause not in known else trial
 
     def covered(self) -> Trial:
         args = self.args
@@ -186,7 +192,7 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
 
         binding = load_binding(binding_file, None if args.binding is None else args.target)
         if geometry is not None:
-            binding = binding.with_geometry(geometry, stated_geometry(args.geometry))
+            binding = binding.with_geometry(stated_geometry(args.geometry))
         geometry = binding.geometry
         start = Library(binding).start
         head = binding.head()
@@ -195,7 +201,7 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
             geometry,
             str(Path(binding_file).with_suffix("")),
         )
-    header: dict[str, object] = {"memoracle": 1, "geometry": stated_geometry(args.geometry)}
+    header = header_of(args.geometry)
     geometry = geometry or preset(DEFAULT)
     if made is not None or (":" in args.target and not Path(args.target).exists()):
         from memoracle.drive.python_object import PythonObject
@@ -211,6 +217,11 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
         start = partial(Program, command, header)
         name = next((each for each in reversed(command) if Path(each).is_file()), Path(command[0]).name)
     return Plan(args.target, start, (header,), checker(args.level), args.call_time), geometry, name
+
+
+def header_of(chosen: str | None) -> dict[str, object]:
+    """The header of a trace of this machine. chosen: by --geometry, if it is."""
+    return {"memoracle": 1, "geometry": stated_geometry(chosen)}
 
 
 def stated_geometry(chosen: str | None) -> str | dict[str, object]:

@@ -93,9 +93,11 @@ class Binding:
         records = msgspec.to_builtins(self.says.memory_map)
         return (header, {"op": "boot", "memory_map": records}) if records else (header,)
 
-    def with_geometry(self, geometry: Geometry, stated: str | dict[str, Any]) -> Binding:
-        """The same of another machine. stated: the geometry, as a header has it."""
-        return replace(self, geometry=geometry, says=msgspec.structs.replace(self.says, geometry=stated))
+    def with_geometry(self, stated: str | dict[str, Any]) -> Binding:
+        """The same of another machine, as a header has it; what operations say of misuse holds."""
+        says = msgspec.structs.replace(self.says, geometry=stated)
+        says.geometry = _with_misuse(says)
+        return replace(self, geometry=geometry_from(says.geometry), says=says)
 
     def fault(self, name: str, message: str) -> InputError:
         """A fault of what the binding says under this name."""

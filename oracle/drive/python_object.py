@@ -24,11 +24,7 @@ class PythonObject:
         """name: `module:attribute`.  made: what that is, if it is known."""
         found = imported(name) if made is None else made
         self.target = found() if callable(found) else found
-        self.methods = {
-            operation: method
-            for operation in OPERATIONS
-            if (method := getattr(self.target, operation.replace(".", "_"), None)) is not None
-        }
+        self.methods = operations_in(self.target)
         self.operations = {
             operation: frozenset(each.removesuffix("_") for each in inspect.signature(method).parameters)
             for operation, method in self.methods.items()
@@ -41,6 +37,15 @@ class PythonObject:
             return Answer(self.methods[operation](**given))
         except Exception as refusal:
             return Answer(error=f"{type(refusal).__name__}: {refusal}")
+
+
+def operations_in(target: object) -> dict[str, Any]:
+    """The operations that an object has, or a class for its objects, and the methods that these are."""
+    return {
+        operation: method
+        for operation in OPERATIONS
+        if (method := getattr(target, operation.replace(".", "_"), None)) is not None
+    }
 
 
 def imported(name: str) -> object:

@@ -12,6 +12,7 @@ from blocks_binding import blocks
 
 from memoracle import check
 from memoracle.cli import main
+from memoracle.drive.binding import load_binding
 
 
 def driven(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -156,3 +157,15 @@ def test_another_geometry_is_the_one_that_it_is_held_to(capsys: pytest.CaptureFi
     # It hands out pages that this machine has not.
     assert (status, document["divergences"][0]["clause"]) == (1, "runs.run-lies-in-reach")
     assert '"frames":64' in document["trace"][0]
+
+
+def test_another_geometry_leaves_what_operations_say_of_misuse(tmp_path: Path) -> None:
+    path = tmp_path / "frames.toml"
+    path.write_text('[operations."frame.free"]\ncall = "free(address)"\nmisuse = "undefined"\n')
+    other = load_binding(str(path)).with_geometry({"preset": "x64-4k", "misuse": {"frame.put": "ignore"}})
+    assert dict(other.geometry.misuse) == {"frame.free": "undefined", "frame.put": "ignore"}
+    [header] = other.head()
+    assert header["geometry"] == {
+        "preset": "x64-4k",
+        "misuse": {"frame.free": "undefined", "frame.put": "ignore"},
+    }

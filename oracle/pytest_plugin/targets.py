@@ -1,0 +1,52 @@
+"""What a suite's target is like, before it is driven: its operations, and its machine."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection
+from pathlib import Path
+
+from memoracle.commands.drive import header_of
+from memoracle.drive.binding import load_binding
+from memoracle.drive.program import Program
+from memoracle.drive.python_object import imported, operations_in
+from memoracle.pytest_plugin.settings import Suite
+from memoracle.spec.geometry import DEFAULT, Geometry, preset
+from memoracle.trace.geometry import load_geometry
+
+
+def operations_of(suite: Suite, geometry: str | None) -> Collection[str]:
+    """The operations that it has. geometry: of Suite.geometries. Raises InputError and GeometryError."""
+    file, target = binding_file(suite), suite.target
+    if file is not None:
+        binding = load_binding(file)
+        return [*binding.says.operations, *(str(event["op"]) for event in binding.head()[1:])]
+    if suite.made is not None:
+        return operations_in_what_is_made(suite.made)
+    if ":" in target and not Path(target).exists():
+        return operations_in_what_is_made(imported(target))
+    program = Program(shlex.split(target), header_of(suite.path(geometry)))
+    program.process.kill()
+    program.process.wait()
+    return program.operations
+
+
+def operations_in_what_is_made(made: object) -> Collection[str]:
+    """Of an object, or of a class or a function that makes one; that of a function is made, to see what it has."""
+    found = operations_in(made)
+    return operations_in(made()) if not found and callable(made) else found
+
+
+def geometry_of(suite: Suite, name: str | None) -> Geometry:
+    """The machine; name: of Suite.geometries. Raises GeometryError and InputError."""
+    chosen, file = suite.path(name), binding_file(suite)
+    if chosen is not None:
+        return load_geometry(chosen)
+    return preset(DEFAULT) if file is None else load_binding(file).geometry
+
+
+def binding_file(suite: Suite) -> str | None:
+    says = suite.settings
+    if suite.made is not None:
+        return None
+    return suite.path(says.binding) or (suite.target if suite.target.endswith(".toml") else None)
