@@ -1,0 +1,211 @@
+"""`memoracle snapshot DUMP --cr3 ADDRESS`: are the page tables of a machine, as they stand, what the law allows?"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+
+from memoracle.console.counted import counted
+from memoracle.console.options import add_common_options, add_input_options, chosen_geometry, named, note
+from memoracle.console.output import report_to
+from memoracle.impl import pat, pte
+from memoracle.report import snapshot_report
+from memoracle.report.snapshot_report import SnapshotResult, SpaceRow
+from memoracle.snapshot.elf_core import read_core
+from memoracle.snapshot.findings import Findings
+from memoracle.snapshot.judge import judge
+from memoracle.snapshot.judge_text import judge_texts
+from memoracle.snapshot.memory import Memory, head, mapped, raw
+from memoracle.snapshot.monitor_text import looks_like_text, read_text, refuse_narrow
+from memoracle.snapshot.qmp import connected
+from memoracle.snapshot.registers import Registers, paging, read_registers
+from memoracle.snapshot.walk import Walk
+from memoracle.spec.geometry import DEFAULT, Geometry, preset
+from memoracle.trace.compression import is_compressed
+from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
+from memoracle.trace.interrupts import raised_interrupts
+
+HEAD = 1 << 12  # bytes by which it is known what a file is
+ELF, KDUMP = b"\x7fELF", (b"KDUMP   ", b"makedumpfile")
+ROOT_BITS = (
+    pte.ADDRESS | 0xFFF | 3 << 61
+)  # of CR3: the PML4, a PCID or two memory type bits, LAM (Intel SDM vol. 3, 4.5)
+NO_CR3 = "it does not say where page tables begin: --cr3 ADDRESS does, or --registers FILE"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the command line."""
+    words = "hold the page tables of a machine, as they stand, against the law"
+    parser = subparsers.add_parser("snapshot", help=words, description=f"Reads a dump of memory to {words}.")
+    source = "a dump of physical memory (raw, or an ELF core), or texts of QEMU's `info mem` or `info tlb`"
+    parser.add_argument("dumps", metavar="DUMP", nargs="*", type=named, help=source)
+    words = "the CR3 of an address space; may be given several times"
+    parser.add_argument("--cr3", metavar="ADDRESS", action="append", type=number, default=[], help=words)
+    words = "a text with what QEMU's `info registers` says, of one processor or several"
+    parser.add_argument("--registers", metavar="FILE", type=named, help=words)
+    words = "the physical address at which a raw dump begins (default: 0)"
+    parser.add_argument("--base", metavar="ADDRESS", type=number, help=words)
+    parser.add_argument("--pat", metavar="VALUE", type=number, help="the value of IA32_PAT (default: the geometry's)")
+    words = "asks a running QEMU on its QMP socket, in place of a dump"
+    parser.add_argument("--qmp", metavar="SOCKET", type=named, help=words)
+    add_input_options(parser)
+    add_common_options(parser)
+    parser.set_defaults(run=run)
+
+
+def number(text: str) -> int:
+    """A number of 64 bits, in hexadecimal or decimal digits; argparse names the option where it is none."""
+    if re.fullmatch("0x[0-9a-f]{1,16}|[0-9]{1,20}", text.lower(), re.ASCII):
+        value = int(text, 16 if text.lower().startswith("0x") else 10)
+        if value >> 64 == 0:
+            return value
+    raise argparse.ArgumentTypeError("a number of 64 bits was expected, such as 0x1000")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Reads the snapshot, writes the report, and returns the exit status; raises InputError and GeometryError."""
+    inputs = [*args.dumps, args.registers]
+    with report_to(args, *inputs) as out, raised_interrupts():
+        result = Snapshot(args).result()
+        snapshot_report.write(args, result, out)
+    return result.status
+
+
+class Snapshot:
+    """What one run asks."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        """Raises InputError and GeometryError."""
+        self.args = args
+        geometry = chosen_geometry(args) or preset(DEFAULT)
+        if args.pat is not None and not pat.accepts(args.pat):
+            raise InputError("--pat", None, f"{args.pat:#x} is no value of IA32_PAT: some byte is no memory type")
+        self.layout = layout_of(geometry, args.pat)
+        self.findings = Findings()
+        if (args.qmp is None) == (not args.dumps):
+            raise InputError("snapshot", None, "a DUMP was expected, or --qmp SOCKET, and not both")
+        if args.qmp is not None and args.base is not None:
+            raise InputError("--base", None, "it is for a raw dump, not for --qmp")
+
+    def result(self) -> SnapshotResult:
+        args = self.args
+        if args.qmp is not None:
+            with connected(args.qmp) as monitor:
+                return self.walked(args.qmp, monitor, read_registers(args.qmp, monitor.registers()))
+        if args.base is None and all(map(is_text, args.dumps)):
+            return self.texts()
+        if len(args.dumps) > 1:
+            raise InputError(args.dumps[1], None, "one dump is read at a time; only texts may be several")
+        return self.dump(args.dumps[0])
+
+    def dump(self, path: str) -> SnapshotResult:
+        """A raw dump, or an ELF core; --base says that it is raw."""
+        if path == STDIN:
+            raise InputError(path, None, "a dump cannot be read from standard input")
+        first = head(path, HEAD) if self.args.base is None else b""
+        if first.startswith(KDUMP):
+            words = "it is a dump in kdump's format: `dump-guest-memory` without -z, -l, -s or -w writes an ELF core"
+            raise InputError(path, None, words)
+        with mapped(path) as file:
+            if first.startswith(ELF):
+                memory, processors, warnings = read_core(path, file)
+                self.findings.warnings += warnings
+                return self.walked(path, memory, processors)
+            if is_compressed(first):
+                raise InputError(
+                    path, None, "it is compressed: a dump must be expanded first; --base says that it is not"
+                )
+            return self.walked(path, raw(file, self.args.base or 0), [])
+
+    def walked(self, path: str, memory: Memory, processors: Sequence[Registers]) -> SnapshotResult:
+        """The tables of all address spaces that are named."""
+        kept, warnings = paging(path, [*processors, *self.stated()])
+        self.findings.warnings += warnings
+        roots = dict.fromkeys([*map(self.root, self.args.cr3), *(self.root(each.cr3, each.place) for each in kept)])
+        if not roots:
+            raise InputError(path, None, NO_CR3)
+        walk = Walk(memory, list(roots), self.layout, self.findings)
+        judge(walk, self.findings)
+        self.note_types()
+        return SnapshotResult(
+            name=shown(path),
+            spaces=[SpaceRow(each.number, each.root) for each in walk.spaces],
+            mappings=walk.mappings,
+            findings=self.findings,
+            pat_register=self.layout.pat_register,
+            tables=walk.read_tables,
+            unreadable=walk.unreadable,
+            unreadable_tables=walk.unreadable_tables,
+            checked=any(each.entries is not None for each in walk.spaces),
+            whole=walk.whole and walk.mappings.whole,
+        )
+
+    def note_types(self) -> None:
+        """Says by which register memory types are known, unless the user gave it."""
+        if self.args.pat is None:
+            register = f"{self.layout.pat_register:#018x}"
+            note(self.args, f"memoracle: memory types are by the geometry's IA32_PAT, {register}; --pat gives another")
+
+    def stated(self) -> list[Registers]:
+        """The registers of --registers."""
+        path = self.args.registers
+        if path is None:
+            return []
+        found = read_registers(path, open_lines(path, self.args.max_line))
+        if not found:
+            raise InputError(path, None, "no CR3 in it: what `info registers` says was expected")
+        return found
+
+    def root(self, cr3: int, place: str = "--cr3") -> int:
+        """The physical address of a PML4; raises InputError."""
+        address = cr3 & pte.ADDRESS
+        if cr3 & ~ROOT_BITS or address >> self.layout.physical_address_bits:
+            words = f"{cr3:#x} is no CR3 where physical addresses have {self.layout.physical_address_bits} bits"
+            raise InputError(place, None, words)
+        return address
+
+    def texts(self) -> SnapshotResult:
+        """Texts of QEMU's monitor, each block of which is an address space."""
+        args = self.args
+        if args.cr3:
+            raise InputError("--cr3", None, "it is for a dump; this is a text, which names no tables")
+        blocks = []
+        stated = self.stated()
+        for path in args.dumps:
+            lines = list(open_lines(path, args.max_line))
+            kept, warnings = paging(path, [*read_registers(path, lines), *stated])
+            self.findings.warnings += warnings
+            text = read_text(path, lines)
+            if not text.blocks:
+                raise InputError(path, None, "neither a dump of memory nor a text of QEMU's `info mem` or `info tlb`")
+            if not any(each.is_64_bit for each in kept):
+                refuse_narrow(path, text.blocks)
+            if text.passed_over:
+                words = f"{counted(len(text.passed_over), 'line')} passed over, the first is line {text.passed_over[0]}"
+                self.findings.warnings.append(f"{shown(path)}: {words}")
+            blocks += text.blocks
+        mappings, checked = judge_texts(blocks, self.layout.pat_register, self.findings)
+        if mappings.has_frames:
+            self.note_types()
+        return SnapshotResult(
+            name=" and ".join(map(shown, args.dumps)),
+            spaces=[SpaceRow(n, None, f"{shown(each.path)}:{each.line}") for n, each in enumerate(blocks)],
+            mappings=mappings,
+            findings=self.findings,
+            pat_register=None,
+            checked=checked,
+            whole=mappings.whole,
+        )
+
+
+def layout_of(geometry: Geometry, register: int | None) -> pte.Layout:
+    return pte.Layout(geometry.physical_address_bits, geometry.pat_register if register is None else register)
+
+
+def is_text(path: str) -> bool:
+    """Whether a file looks like a text, plain or compressed; raises InputError."""
+    if path == STDIN:
+        return True
+    first = head(path, HEAD)
+    return is_compressed(first) or looks_like_text(first)

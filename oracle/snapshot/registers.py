@@ -1,0 +1,73 @@
+"""The control registers that say whether and how a processor pages, as `info registers` or a core's notes have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from memoracle.trace.inputs import InputError, shown
+
+PAGING = 1 << 31  # of CR0 (Intel SDM volume 3, 2.5)
+FIVE_LEVELS = 1 << 12  # of CR4: LA57
+LONG_MODE = 1 << 10  # of EFER: LMA
+EXECUTE_DISABLE = 1 << 11  # of EFER: NXE
+NAMED = re.compile(rb"\b(CR0|CR3|CR4|EFER|RIP|EIP) ?=(?:0x)?([0-9a-fA-F]{1,16})(?![0-9a-zA-Z])")
+
+
+class Registers(NamedTuple):
+    """Of one processor; None of what was not said. place: how messages call where they are from."""
+
+    place: str
+    cr3: int
+    cr0: int | None = None
+    cr4: int | None = None
+    efer: int | None = None
+    is_32_bit: bool = False
+
+    @property
+    def is_64_bit(self) -> bool:
+        """Whether the text says that the processor is in 64-bit mode."""
+        return self.efer is not None and self.efer & LONG_MODE != 0
+
+
+def read_registers(path: str, lines: Iterable[bytes]) -> list[Registers]:
+    """Those of each processor that a text shows."""
+    found: list[Registers] = []
+    known: dict[str, int] = {}
+    place = ""
+
+    def finish() -> None:
+        if "CR3" in known:
+            others = (known.get(name) for name in ("CR0", "CR4", "EFER"))
+            found.append(Registers(place, known["CR3"], *others, is_32_bit="EIP" in known))
+        known.clear()
+
+    for line, text in enumerate(lines, 1):
+        for name, digits in NAMED.findall(text):
+            key = name.decode()
+            if key in known or (key in ("RIP", "EIP") and "CR3" in known):  # the next processor's begin
+                finish()
+            known[key] = int(digits, 16)
+            if key == "CR3":
+                place = f"{shown(path)}:{line}"
+    finish()
+    return found
+
+
+def paging(path: str, processors: Sequence[Registers]) -> tuple[list[Registers], list[str]]:
+    """Those that page with 4 levels, and a warning for each that does not page; raises InputError for other paging."""
+    kept, warnings = [], []
+    for each in processors:
+        if each.cr0 is not None and not each.cr0 & PAGING:
+            warnings.append(f"{each.place}: this processor does not page (CR0.PG is 0): its CR3 is not used")
+            continue
+        if each.is_32_bit or (each.efer is not None and not each.efer & LONG_MODE):
+            raise InputError(path, None, "it is of a processor that is not in 64-bit mode; only 4-level paging is read")
+        if each.cr4 is not None and each.cr4 & FIVE_LEVELS:
+            raise InputError(path, None, "CR4.LA57 is set: tables have 5 levels; only 4-level paging is read")
+        if each.efer is not None and not each.efer & EXECUTE_DISABLE:
+            words = "EFER.NXE is 0, so that bit 63 of an entry is reserved: this is not judged"
+            warnings.append(f"{each.place}: {words}")
+        kept.append(each)
+    return kept, warnings
