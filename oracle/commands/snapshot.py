@@ -120,9 +120,11 @@ class Snapshot:
 
     def walked(self, path: str, memory: Memory, processors: Sequence[Registers]) -> SnapshotResult:
         """The tables of all address spaces that are named."""
-        kept, warnings = paging(path, [*processors, *self.stated()])
+        kept, warnings = paging([*processors, *self.stated()])
         self.findings.warnings += warnings
-        roots = dict.fromkeys([*map(self.root, self.args.cr3), *(self.root(each.cr3, each.place) for each in kept)])
+        roots = dict.fromkeys(
+            [*map(self.root, self.args.cr3), *(self.root(each.cr3, each.path, each.line) for each in kept)]
+        )
         if not roots:
             raise InputError(path, None, NO_CR3)
         walk = Walk(memory, list(roots), self.layout, self.findings)
@@ -157,12 +159,12 @@ class Snapshot:
             raise InputError(path, None, "no CR3 in it: what `info registers` says was expected")
         return found
 
-    def root(self, cr3: int, place: str = "--cr3") -> int:
+    def root(self, cr3: int, path: str = "--cr3", line: int | None = None) -> int:
         """The physical address of a PML4; raises InputError."""
         address = cr3 & pte.ADDRESS
         if cr3 & ~ROOT_BITS or address >> self.layout.physical_address_bits:
             words = f"{cr3:#x} is no CR3 where physical addresses have {self.layout.physical_address_bits} bits"
-            raise InputError(place, None, words)
+            raise InputError(path, line, words)
         return address
 
     def texts(self) -> SnapshotResult:
@@ -174,7 +176,7 @@ class Snapshot:
         stated = self.stated()
         for path in args.dumps:
             lines = list(open_lines(path, args.max_line))
-            kept, warnings = paging(path, [*read_registers(path, lines), *stated])
+            kept, warnings = paging([*read_registers(path, lines), *stated])
             self.findings.warnings += warnings
             text = read_text(path, lines)
             if not text.blocks:

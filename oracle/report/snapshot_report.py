@@ -97,7 +97,7 @@ def document(result: SnapshotResult) -> dict[str, Any]:
         "ranges": len(result.mappings),
         "warnings": result.warnings,
         "divergences": [entry(result.name, finding) for finding in result.findings.kept],
-        "mappings": [mapping(each) for each in islice(result.mappings, MOST_LISTED)],
+        "mappings": [mapping(each, result.mappings.has_frames) for each in islice(result.mappings, MOST_LISTED)],
         "writable_in_several": [
             {"physical": f"{each.physical:#x}", "bytes": each.bytes, "spaces": list(each.spaces)} for each in shared
         ],
@@ -122,12 +122,12 @@ def entry(name: str, finding: Finding) -> dict[str, Any]:
     }
 
 
-def mapping(each: Mapped) -> dict[str, Any]:
+def mapping(each: Mapped, has_frames: bool) -> dict[str, Any]:
     kind = each.attributes
     return {
         "space": kind.space,
         "virtual": f"{each.virtual:#x}",
-        "physical": hexadecimal(each.physical),
+        "physical": f"{each.physical:#x}" if has_frames else None,
         "bytes": each.bytes,
         "level": kind.level,
         "writable": kind.writable,
@@ -267,7 +267,7 @@ def type_of(each: Mapped) -> str:
 
 def shared_table(shared: Sequence[Shared]) -> Table:
     """The frames that lower halves of several spaces write."""
-    drawn = Table("physical", title="Writable in lower halves of several spaces", title_justify="left")
+    drawn = Table("physical", title="Written by several spaces", title_justify="left")
     drawn.add_column("bytes", justify="right")
     drawn.add_column("spaces")
     for each in shared[:MOST_DRAWN]:

@@ -80,11 +80,8 @@ def loaded(path: str, file: mmap.mmap, segments: list[Any], warnings: list[str])
 
 def of_notes(path: str, notes: list[Any]) -> Iterator[Registers]:
     """The registers in QEMU's notes, one of each processor."""
-    number = 0
     for note in notes:
         data = note["n_descdata"]
-        if note["n_name"] != "QEMU" or len(data) < QEMU.size:
-            continue
-        _, _, cr0, _, _, cr3, cr4 = QEMU.unpack_from(data)
-        yield Registers(f"{shown(path)}, the note of CPU {number}", cr3, cr0, cr4)
-        number += 1
+        if note["n_name"] == "QEMU" and len(data) >= QEMU.size:
+            _, _, cr0, _, _, cr3, cr4 = QEMU.unpack_from(data)
+            yield Registers(path, None, cr3, cr0, cr4)

@@ -63,9 +63,15 @@ class Findings:
         self.counts: Counter[str] = Counter()
         self.warnings: list[str] = []
 
+    def counts_only(self, rule: Clause | Rule) -> bool:
+        """Whether enough is kept about a rule; then one more finding is counted, and need not be put into words."""
+        enough = self.counts[rule.name] >= MOST_KEPT
+        self.counts[rule.name] += enough
+        return enough
+
     def add(self, place: Entry | Line, rule: Clause | Rule, message: str, legal: str) -> None:
-        self.counts[rule.name] += 1
-        if self.counts[rule.name] <= MOST_KEPT:
+        if not self.counts_only(rule):
+            self.counts[rule.name] += 1
             self.kept.append(Finding(place, rule, message, legal))
 
     @property

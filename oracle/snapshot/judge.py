@@ -77,6 +77,8 @@ def judge_types(walk: Walk, findings: Findings) -> None:
         if {earlier.attributes.cache, later.attributes.cache} == ALIKE_BY_MTRR:
             unsure += 1
             continue
+        if findings.counts_only(ONE_MEMORY_TYPE):
+            continue
         physical = later.physical
         entry = walk.leaf(later.attributes.space, later.virtual)
         message = (

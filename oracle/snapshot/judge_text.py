@@ -115,6 +115,8 @@ def judge_types(mappings: Mappings, blocks: Sequence[Block], pat_register: int, 
         if any(one == other or {one, other} == ALIKE_BY_MTRR for one, other in product(here, there)):
             unsure += 1
             continue
+        if findings.counts_only(ONE_MEMORY_TYPE):
+            continue
         physical, space = later.physical, later.attributes.space
         names = " or ".join(NAMES[each] for each in there)
         others = " or ".join(NAMES[each] for each in here)

@@ -30,6 +30,7 @@ OTHERS = (
     (re.compile(rb"linear page 0x[0-9a-f]+ maps to physical page"), "`page` of Bochs"),
     (re.compile(rb"---\[ .* \]---$|0x[0-9a-f]{16}-0x[0-9a-f]{16} +[0-9]+[KMGTPE] "), "a page table dump of Linux"),
 )
+TIME = re.compile(rb"^\[ *[0-9.]+\] ")  # of a kernel's log
 ESCAPE = b"\x1b"  # begins what a terminal obeys
 SPACE_END = 1 << 48  # of the addresses as tables number them: bits 47 to 0
 
@@ -63,7 +64,7 @@ class Text(NamedTuple):
 
 def looks_like_text(head: bytes) -> bool:
     """Whether a file that begins so is text: memory has zeros."""
-    return b"\0" not in head
+    return head != b"" and b"\0" not in head
 
 
 def read_text(path: str, lines: Iterable[bytes]) -> Text:
@@ -94,8 +95,9 @@ def read_row(path: str, number: int, line: bytes) -> tuple[str, Row] | None:
         return MEM, of_range(path, number, found)
     if found := PAGE.fullmatch(line):
         return TLB, of_page(path, number, found)
+    untimed = TIME.sub(b"", line)
     for form, words in OTHERS:
-        if form.match(line):
+        if form.match(untimed):
             raise InputError(path, number, f"this is {words}; only x86-64's `info mem` and `info tlb` are read")
     if LIKE_ONE.match(line):
         raise InputError(path, number, f"a line of `info mem` or `info tlb` that is damaged: {quoted(line)}")

@@ -7,7 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from memoracle.impl import pte
@@ -120,6 +120,13 @@ def connected(path: str) -> Iterator[Monitor]:
             monitor.execute("stop")
         try:
             yield monitor
-        finally:
-            if runs:
-                monitor.execute("cont")
+        except BaseException:
+            with suppress(InputError):  # the first fault is the one to be told
+                go_on(monitor, runs)
+            raise
+        go_on(monitor, runs)
+
+
+def go_on(monitor: Monitor, runs: bool) -> None:
+    if runs:
+        monitor.execute("cont")

@@ -16,14 +16,20 @@ NAMED = re.compile(rb"\b(CR0|CR3|CR4|EFER|RIP|EIP) ?=(?:0x)?([0-9a-fA-F]{1,16})(
 
 
 class Registers(NamedTuple):
-    """Of one processor; None of what was not said. place: how messages call where they are from."""
+    """Of one processor, as a file says at a line, or in a note; None of what it does not say."""
 
-    place: str
+    path: str
+    line: int | None
     cr3: int
     cr0: int | None = None
     cr4: int | None = None
     efer: int | None = None
     is_32_bit: bool = False
+
+    def warning(self, words: str) -> str:
+        """A message that is no fault of the file."""
+        where = "" if self.line is None else f":{self.line}"
+        return f"{shown(self.path)}{where}: {words}"
 
     @property
     def is_64_bit(self) -> bool:
@@ -35,12 +41,12 @@ def read_registers(path: str, lines: Iterable[bytes]) -> list[Registers]:
     """Those of each processor that a text shows."""
     found: list[Registers] = []
     known: dict[str, int] = {}
-    place = ""
+    place = 1
 
     def finish() -> None:
         if "CR3" in known:
             others = (known.get(name) for name in ("CR0", "CR4", "EFER"))
-            found.append(Registers(place, known["CR3"], *others, is_32_bit="EIP" in known))
+            found.append(Registers(path, place, known["CR3"], *others, is_32_bit="EIP" in known))
         known.clear()
 
     for line, text in enumerate(lines, 1):
@@ -50,24 +56,27 @@ def read_registers(path: str, lines: Iterable[bytes]) -> list[Registers]:
                 finish()
             known[key] = int(digits, 16)
             if key == "CR3":
-                place = f"{shown(path)}:{line}"
+                place = line
     finish()
     return found
 
 
-def paging(path: str, processors: Sequence[Registers]) -> tuple[list[Registers], list[str]]:
+def paging(processors: Sequence[Registers]) -> tuple[list[Registers], list[str]]:
     """Those that page with 4 levels, and a warning for each that does not page; raises InputError for other paging."""
     kept, warnings = [], []
     for each in processors:
         if each.cr0 is not None and not each.cr0 & PAGING:
-            warnings.append(f"{each.place}: this processor does not page (CR0.PG is 0): its CR3 is not used")
+            words = f"a processor does not page (CR0.PG is 0): its CR3, {each.cr3:#x}, is not used"
+            warnings.append(each.warning(words))
             continue
         if each.is_32_bit or (each.efer is not None and not each.efer & LONG_MODE):
-            raise InputError(path, None, "it is of a processor that is not in 64-bit mode; only 4-level paging is read")
+            words = "a processor is not in 64-bit mode; only 4-level paging is read"
+            raise InputError(each.path, each.line, words)
         if each.cr4 is not None and each.cr4 & FIVE_LEVELS:
-            raise InputError(path, None, "CR4.LA57 is set: tables have 5 levels; only 4-level paging is read")
+            words = "CR4.LA57 is set, so that tables have 5 levels; only 4-level paging is read"
+            raise InputError(each.path, each.line, words)
         if each.efer is not None and not each.efer & EXECUTE_DISABLE:
             words = "EFER.NXE is 0, so that bit 63 of an entry is reserved: this is not judged"
-            warnings.append(f"{each.place}: {words}")
+            warnings.append(each.warning(words))
         kept.append(each)
     return kept, warnings

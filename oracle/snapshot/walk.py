@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from memoracle.diagnostics import entries as words
@@ -17,7 +18,8 @@ from memoracle.spec.geometry_keys import LOWER_HALF_END, UPPER_HALF_START
 from memoracle.spec.kernel_half import FIRST
 
 MOST_TABLES = 1 << 18  # that are walked: 1 GiB of page tables
-MOST_FOUND = 1 << 16  # divergences after which the walk ends
+MOST_FOUND = 1 << 13  # divergences after which the walk ends
+KEPT_TABLES = 16  # whose entries are at hand
 LEVELS = range(law.LOWEST_LEVEL, law.ROOT + 1)
 # Bits of a leaf by which it differs from one of other attributes; the accessed and dirty bits are the processor's.
 KEPT = code.WRITABLE | code.USER | code.WRITE_THROUGH | code.CACHE_DISABLE | code.GLOBAL | code.EXECUTE_DISABLE
@@ -92,6 +94,8 @@ class Walk:
         self.spaces = [Space(number, root, memory.table(root)) for number, root in enumerate(roots)]
         self.tables = {each.root: Table(law.ROOT, each.number, each.number, 0, True, None) for each in self.spaces}
         self.reserved = {level: [code.reserved(layout, large, level) for large in (0, code.LARGE)] for level in LEVELS}
+        self.read = lru_cache(KEPT_TABLES)(memory.table)
+        self.as_law = lru_cache(self.law)
         self.numbers: dict[tuple[int, int, bool, Allowed], dict[int, int]] = {}
         for space in self.spaces:
             if space.entries is None:
@@ -188,7 +192,7 @@ class Walk:
         message = f"the table at {target:#x} is linked here as one of level {level}, but {before}"
         self.found(link, tables_law.walks_stay_in_place, message, LINKED_ONCE)
 
-    def as_law(self, leaf: int) -> tables_law.Tables:
+    def law(self, leaf: int) -> tables_law.Tables:
         """What the law says of tables, where these are the tables, down to this level."""
         nowhere = Table(0, 0, 0, 0, False, None)
         shift = law.TABLE_SHIFT
@@ -197,7 +201,7 @@ class Walk:
             return self.tables.get(frame << shift, nowhere)
 
         def entry(frame: Any, index: Any) -> int:
-            entries = self.memory.table(frame << shift)
+            entries = self.read(frame << shift)
             return 0 if entries is None else entries[index]
 
         def top(process: Any, index: Any) -> int:
@@ -226,7 +230,7 @@ class Walk:
         """The entry that maps an address which is mapped."""
         table = self.spaces[space].root
         for level in reversed(LEVELS):
-            index, entries = cast(int, tables_law.index_at(virtual, level)), self.memory.table(table)
+            index, entries = cast(int, tables_law.index_at(virtual, level)), self.read(table)
             assert entries is not None, "the walk read it"
             found = Entry(space, virtual, level, table + 8 * index, entries[index])
             if code.is_leaf(entries[index], level):

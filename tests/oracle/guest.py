@@ -1,4 +1,4 @@
-"""A machine of the tests' own: a ROM of a few hundred bytes that writes page tables, pages with them and halts; QEMU runs it."""
+"""A machine of the tests' own: a ROM that writes page tables, pages with them and halts; QEMU runs it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def running(folder: Path, image: bytes) -> Iterator[str]:
     try:
         end = time.monotonic() + SECONDS
         while not halted(monitor):
-            assert machine.poll() is None and time.monotonic() < end, "it does not come to its end"
+            assert machine.poll() is None
+            assert time.monotonic() < end, "it does not come to its end"
             time.sleep(0.02)
         yield monitor
     finally:
