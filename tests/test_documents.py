@@ -111,7 +111,14 @@ def test_what_is_shown_is_all_of_what_is_printed_unless_it_says_otherwise() -> N
 
 
 def test_every_command_is_shown() -> None:
-    assert {shlex.split(command)[1] for command, _ in commands()} == {"check", "drive", "boot", "prove", "explain"}
+    assert {shlex.split(command)[1] for command, _ in commands()} == {
+        "check",
+        "drive",
+        "snapshot",
+        "boot",
+        "prove",
+        "explain",
+    }
 
 
 def test_the_traces_of_the_worked_examples_are_those_shipped() -> None:
@@ -150,6 +157,7 @@ def test_every_line_of_a_trace_shown_can_be_read() -> None:
         ("check", ["examples/diverging.jsonl"]),
         ("boot", ["tests/data/e820/qemu-4g.txt"]),
         ("prove", ["pat"]),
+        ("snapshot", ["examples/spaces.txt"]),
     ],
 )
 def test_a_document_shown_has_the_keys_of_those_written(
@@ -296,10 +304,12 @@ def test_every_key_of_a_geometry_has_a_row_and_no_other() -> None:
 def test_every_option_is_described_and_no_other() -> None:
     there_are = {*options(cli.parser())} - {"--help", "--version"}
     text = DOCUMENTS["docs/trace.md"]
-    assert there_are - {*re.findall(r"`(--[a-z-]+)", text)} == set()
+    assert there_are - {*re.findall(r"`(--[a-z0-9-]+)", text)} == set()
     for name, other in DOCUMENTS.items():
         named = [
-            each for line in re.findall(r"memoracle [a-z].*", other) for each in re.findall(r"(?<!\S)--[a-z-]+", line)
+            each
+            for line in re.findall(r"memoracle [a-z].*", other)
+            for each in re.findall(r"(?<!\S)--[a-z0-9-]+", line)
         ]
         assert [each for each in named if each not in there_are] == [], name
 

@@ -217,10 +217,10 @@ def spaces_table(result: SnapshotResult) -> Table:
     bytes_mapped: Counter[tuple[int, bool]] = Counter()
     for each in result.mappings:
         bytes_mapped[each.attributes.space, each.attributes.is_lower] += each.bytes
-    drawn = Table("space", "CR3" if any(each.cr3 is not None for each in result.spaces) else "text")
-    drawn.title, drawn.title_justify = "Address spaces", "left"
+    is_dump = result.tables is not None
+    drawn = Table("space", "CR3" if is_dump else "text", title="Address spaces", title_justify="left")
     drawn.add_column("lower half", justify="right")
-    drawn.add_column("upper half, first seen here", justify="right")
+    drawn.add_column("upper half, first seen here" if is_dump else "upper half", justify="right")
     for space in result.spaces:
         name = escaped(space.source or "") if space.cr3 is None else f"{space.cr3:#x}"
         halves = [f"{bytes_mapped[space.space, is_lower]:#x} bytes" for is_lower in (True, False)]

@@ -56,14 +56,22 @@ def naming() -> list[tuple[str, str]]:
         (command, action.option_strings[0] if action.option_strings else action.dest)
         for command, parser in commands.choices.items()
         for action in parser._actions
-        if action.metavar in {"TRACE", "LOG", "FILE", "FILE.toml", "PRESET|FILE.toml", "NAME", "COMPONENT", "TARGET"}
+        if action.metavar
+        in {"TRACE", "LOG", "FILE", "FILE.toml", "PRESET|FILE.toml", "NAME", "COMPONENT", "TARGET", "DUMP", "SOCKET"}
     ]
 
 
 @pytest.mark.parametrize(("command", "named"), naming())
 def test_an_empty_name_is_refused_as_one(capsys: pytest.CaptureFixture[str], command: str, named: str) -> None:
     arguments = [named, ""] if named.startswith("--") else [""]
-    others = {"prove": ["pat"], "check": [QEMU], "boot": [QEMU], "explain": ["bitmap"], "drive": ["a:b"]}[command]
+    others = {
+        "prove": ["pat"],
+        "check": [QEMU],
+        "boot": [QEMU],
+        "explain": ["bitmap"],
+        "drive": ["a:b"],
+        "snapshot": [QEMU],
+    }[command]
     assert main([command, *arguments, *(others if named.startswith("--") else [])]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -72,7 +80,7 @@ def test_an_empty_name_is_refused_as_one(capsys: pytest.CaptureFixture[str], com
 
 def test_each_command_has_names() -> None:
     found = naming()
-    assert {command for command, _ in found} == {"prove", "check", "drive", "boot", "explain"}
+    assert {command for command, _ in found} == {"prove", "check", "drive", "snapshot", "boot", "explain"}
     assert {"--geometry", "--output", "--memory-map", "--map", "traces", "log", "name"} <= {named for _, named in found}
 
 
