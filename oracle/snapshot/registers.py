@@ -45,8 +45,8 @@ def read_registers(path: str, lines: Iterable[bytes]) -> list[Registers]:
 
     def finish() -> None:
         if "CR3" in known:
-            others = (known.get(name) for name in ("CR0", "CR4", "EFER"))
-            found.append(Registers(path, place, known["CR3"], *others, is_32_bit="EIP" in known))
+            cr0, cr4, efer = (known.get(name) for name in ("CR0", "CR4", "EFER"))
+            found.append(Registers(path, place, known["CR3"], cr0, cr4, efer, "EIP" in known))
         known.clear()
 
     for line, text in enumerate(lines, 1):

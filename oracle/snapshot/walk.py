@@ -14,6 +14,7 @@ from memoracle.snapshot.mappings import Attributes, Mappings
 from memoracle.snapshot.memory import Memory
 from memoracle.spec import pte as law
 from memoracle.spec import tables as tables_law
+from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry_keys import LOWER_HALF_END, UPPER_HALF_START
 from memoracle.spec.kernel_half import FIRST
 
@@ -153,7 +154,7 @@ class Walk:
         message = f"the entry is present, with {words.reserved(self.layout, entry.value, entry.level)}"
         self.found(entry, clause, message, "these bits are 0, or the entry is not present")
 
-    def found(self, entry: Entry, clause: words.Clause, message: str, legal: str) -> None:
+    def found(self, entry: Entry, clause: Clause, message: str, legal: str) -> None:
         self.findings.add(entry, clause, message, legal)
         if self.findings.total >= MOST_FOUND:
             self.whole = False
