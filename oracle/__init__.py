@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from memoracle.impl.manager import Manager
     from memoracle.impl.paging import Paging
     from memoracle.library.check import CheckResult, check
+    from memoracle.library.conformance import Conformance
     from memoracle.library.prove import ProveResult, prove
-    from memoracle.pytest_plugin.conformance import Conformance
     from memoracle.spec.geometry_keys import GeometryError
     from memoracle.trace.inputs import InputError
 
@@ -43,7 +43,7 @@ _MODULES = {
     "CheckResult": "memoracle.library.check",
     "prove": "memoracle.library.prove",
     "ProveResult": "memoracle.library.prove",
-    "Conformance": "memoracle.pytest_plugin.conformance",
+    "Conformance": "memoracle.library.conformance",
     "GeometryError": "memoracle.spec.geometry_keys",
     "InputError": "memoracle.trace.inputs",
     "Bitmap": "memoracle.impl.bitmap",

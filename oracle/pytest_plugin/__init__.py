@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from memoracle.pytest_plugin.settings import Settings
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()  # of the project, if its pyproject.toml has any
+SUITES: pytest.StashKey[list[str]] = pytest.StashKey()  # what is said of each class that is a suite
 FILE, NAME = "pyproject.toml", b"memoracle"
 CLAIM = "memoracle_claim"  # the argument of the test that a Conformance has
 
@@ -51,6 +52,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     from memoracle.pytest_plugin import collection
 
     return collection.header(config)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    return config.stash.get(SUITES, [])
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

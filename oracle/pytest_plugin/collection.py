@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from memoracle.pytest_plugin import CLAIM, SETTINGS
+from memoracle.library.conformance import Conformance
+from memoracle.pytest_plugin import CLAIM, SETTINGS, SUITES
 from memoracle.pytest_plugin.claims import Claim, claims
-from memoracle.pytest_plugin.conformance import Conformance
 from memoracle.pytest_plugin.driving import Driving
 from memoracle.pytest_plugin.settings import Settings, Suite, read_settings, settings_from
 from memoracle.pytest_plugin.targets import geometry_of, operations_of
@@ -106,10 +106,12 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     if owner is None or not issubclass(owner, Conformance):
         return
     try:
-        tests = [*cases_of(suite_of(metafunc.config, owner))]
+        suite = suite_of(metafunc.config, owner)
+        tests = [*cases_of(suite)]
     except (InputError, GeometryError) as fault:
         raise pytest.Collector.CollectError(str(fault)) from None
-    given = [pytest.param(claim, id=name, marks=groups(metafunc.config, group)) for group, name, claim in tests]
+    metafunc.config.stash.setdefault(SUITES, []).append(f"memoracle: {suite.name}, {suite.settings.said()}")
+    given = [pytest.param(claim.judge, id=name, marks=groups(metafunc.config, group)) for group, name, claim in tests]
     metafunc.parametrize(CLAIM, given)
 
 

@@ -44,8 +44,10 @@ class Driving:
     def outcome(self) -> Outcome:
         outcome = Outcome()
         with warnings.catch_warnings():
-            # Python warns of forks beside threads, such as pytest-xdist has: the child uses none of what they lock.
-            warnings.simplefilter("ignore", DeprecationWarning)
+            # Of forks beside threads, such as pytest-xdist has: the child uses none of what they lock. Of files without
+            # a name: they are closed as their traces go.
+            for category in (DeprecationWarning, ResourceWarning):
+                warnings.simplefilter("ignore", category)
             try:
                 self.drive(outcome)
             except (InputError, GeometryError, OutputError) as fault:

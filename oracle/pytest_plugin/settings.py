@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from memoracle.console.counted import counted
 from memoracle.spec.geometry import PRESETS
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.geometry import read_toml
@@ -39,7 +40,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     def said(self) -> str:
         """How much is asked, in words."""
-        calls = f"{self.ops:,} calls" if self.ops else f"{self.time:,} s" if self.time else f"{OPS:,} calls"
+        calls = counted(self.time, "second") if self.time and not self.ops else counted(self.ops or OPS, "call")
         return f"seed {self.seed}, {calls}, level {self.level}"
 
 

@@ -60,9 +60,10 @@ def mend(project: Path) -> None:
 
 def test_what_is_right_passes_and_what_is_wrong_fails_by_name(project: Path) -> None:
     blocks(project)
-    found = ran(project)
+    found = ran(project, "-W", "error")
     assert found.status == 1
     assert found.tests("FAILED") == {SECOND_FREE}
+    assert "memoracle: test_frames.TestFrames, seed 1, 2,000 calls, level legal" in found.text
     passed, skipped = found.tests("PASSED"), found.tests("SKIPPED")
     assert {f"{BINDING}[frame.allocate.must-succeed]", f"{BINDING}[frame.free-runs.frees-only-allocated]"} <= passed
     assert f"{CLASS}[small-frame.free.must-not-crash]" in passed
@@ -87,7 +88,7 @@ def test_workers_find_the_same_and_keep_it_once(project: Path) -> None:
     found = ran(project, "--memoracle-seed", "3", "--memoracle-ops", "1")
     assert found.tests("FAILED") == {twice}
     assert f"{kept[0]} fails still" in found.text
-    assert "memoracle: blocks.toml, seed 3, 1 calls" in found.text
+    assert "memoracle: blocks.toml, seed 3, 1 call," in found.text
 
 
 def test_what_says_nothing_of_it_loads_nothing(tmp_path: Path) -> None:
