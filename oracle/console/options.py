@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 
 from memoracle.console.streams import say
 from memoracle.spec.geometry import Geometry
@@ -15,8 +16,11 @@ from memoracle.trace.quoting import quoted
 TEXT, JSON = "text", "json"
 
 
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Adds --geometry, --format, --output and --quiet, read as `geometry`, `format`, `output`, `quiet`."""
+def add_common_options(parser: argparse.ArgumentParser, formats: Sequence[str] = (TEXT, JSON)) -> None:
+    """Adds --geometry, --format, --output and --quiet, read as `geometry`, `format`, `output`, `quiet`.
+
+    formats: of the report; the first is the default.
+    """
     group = parser.add_argument_group("common options")
     group.add_argument(
         "--geometry",
@@ -24,7 +28,7 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         type=named,
         help="the sizes of the machine (default: x64-2m, or what the trace says)",
     )
-    group.add_argument("--format", choices=(TEXT, JSON), default=TEXT, help="how to report (default: text)")
+    group.add_argument("--format", choices=formats, default=formats[0], help=f"how to report (default: {formats[0]})")
     words = "write the report to FILE instead of standard output"
     group.add_argument("--output", metavar="FILE", type=named, help=words)
     quiet = "no progress and no notes on standard error; of check, no list of what a trace exercised"

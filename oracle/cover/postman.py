@@ -1,0 +1,120 @@
+"""The shortest set of ways, each from the start, that has every transition: a route of the directed postman.
+
+Between two ways the target is started again, which costs nothing. So it is a circulation in which every transition has
+a flow of one at least, as cheap as possible (Edmonds and Johnson, 1973): the flow that is added goes from states that
+are reached more often than they are left to those that are left more often, on shortest ways.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeAlias
+
+Node: TypeAlias = Hashable
+Edge: TypeAlias = tuple[Node, Hashable, Node]  # from where, by what, and to where
+
+
+def ways(edges: Sequence[Edge], start: Node) -> list[list[Edge]]:
+    """Ways from the start in which each edge is, with as few edges in all as can be. All are reached from there."""
+    again: list[Edge] = [(node, None, start) for node in dict.fromkeys(end for _, _, end in edges) if node != start]
+    copies = Counter(edges) + _added(edges, again, start)
+    return _ways(_circuit(copies, start), start)
+
+
+def _added(edges: Sequence[Edge], again: Sequence[Edge], start: Node) -> Counter[Edge]:
+    """How often each edge is taken besides, and how often each state is left by a new start."""
+    surplus: Counter[Node] = Counter()
+    for origin, _, end in edges:
+        surplus[end] += 1
+        surplus[origin] -= 1
+    costs = dict.fromkeys(edges, 1) | dict.fromkeys(again, 0)
+    leaving: dict[Node, list[Edge]] = {}
+    entering: dict[Node, list[Edge]] = {}
+    for edge in costs:
+        leaving.setdefault(edge[0], []).append(edge)
+        entering.setdefault(edge[2], []).append(edge)
+    flow: Counter[Edge] = Counter()
+    potential: dict[Node, int] = dict.fromkeys((*leaving, *entering), 0)
+    while sources := [node for node, extra in surplus.items() if extra > 0]:
+        distance, came, target = _nearest(sources, surplus, leaving, entering, costs, flow, potential)
+        path = list[tuple[Edge, bool]]()
+        node = target
+        while came[node] is not None:
+            edge, is_back = step = came[node]  # type: ignore[misc]
+            path.append(step)
+            node = edge[2] if is_back else edge[0]
+        amount = min([surplus[node], -surplus[target], *(flow[edge] for edge, is_back in path if is_back)])
+        for edge, is_back in path:
+            flow[edge] += -amount if is_back else amount
+        surplus[node] -= amount
+        surplus[target] += amount
+        limit = distance[target]
+        for each in potential:
+            potential[each] += min(distance.get(each, limit), limit)
+    return +flow
+
+
+def _nearest(
+    sources: Sequence[Node],
+    surplus: Mapping[Node, int],
+    leaving: Mapping[Node, Sequence[Edge]],
+    entering: Mapping[Node, Sequence[Edge]],
+    costs: Mapping[Edge, int],
+    flow: Mapping[Edge, int],
+    potential: Mapping[Node, int],
+) -> tuple[dict[Node, int], dict[Node, tuple[Edge, bool] | None], Node]:
+    """Of the states that lack flow the nearest: distances, how each was reached (an edge may be undone), and it."""
+    distance: dict[Node, int] = dict.fromkeys(sources, 0)
+    came: dict[Node, tuple[Edge, bool] | None] = dict.fromkeys(sources)
+    queue = [(0, place, node) for place, node in enumerate(sources)]
+    done, pushed = set[Node](), len(queue)
+    while queue:
+        far, _, node = heapq.heappop(queue)
+        if node in done:
+            continue
+        done.add(node)
+        if surplus[node] < 0:
+            return distance, came, node
+        steps = [(edge, False, edge[2], costs[edge]) for edge in leaving.get(node, ())]
+        steps += [(edge, True, edge[0], -costs[edge]) for edge in entering.get(node, ()) if flow[edge]]
+        for edge, is_back, there, cost in steps:
+            length = far + cost + potential[node] - potential[there]
+            if there not in distance or length < distance[there]:
+                distance[there], came[there] = length, (edge, is_back)
+                pushed += 1
+                heapq.heappush(queue, (length, pushed, there))
+    raise AssertionError("every state is reached from the start, and the start from every state")
+
+
+def _circuit(copies: Counter[Edge], start: Node) -> list[Edge]:
+    """All edges in a row, as often as they are there (Hierholzer); each state is left as often as it is reached."""
+    left: dict[Node, list[Edge]] = {}
+    for edge, times in copies.items():
+        left.setdefault(edge[0], []).extend([edge] * times)
+    stack: list[Edge] = []
+    circuit: list[Edge] = []
+    node = start
+    while True:
+        if left.get(node):
+            edge = left[node].pop()
+            stack.append(edge)
+            node = edge[2]
+        elif stack:
+            edge = stack.pop()
+            circuit.append(edge)
+            node = edge[0]
+        else:
+            return circuit[::-1]
+
+
+def _ways(circuit: Sequence[Edge], start: Node) -> list[list[Edge]]:
+    """The circuit, cut wherever it comes to the start."""
+    found: list[list[Edge]] = [[]]
+    for edge in circuit:
+        if edge[1] is not None:
+            found[-1].append(edge)
+        if edge[2] == start:
+            found.append([])
+    return [way for way in found if way]

@@ -1,0 +1,265 @@
+"""Vectors as a file in C, which compiles on its own and calls functions that whoever tests defines."""
+
+from __future__ import annotations
+
+from memoracle.vectors.numbered import Function, Numbered, Row, numbered
+from memoracle.vectors.vector import Vectors
+
+HEAD = """/* What the law of {component} requires of a memory manager: memoracle {version}, law {digest}.
+ *
+ * Define the functions declared below for what is to be tested. Each returns 0 when it succeeds and stores its answer
+ * at `result`, or another number when it refuses. Truths are 0 or 1, memory types their numbers in IA32_PAT.
+ * memoracle_start() brings it to its initial state:
+{geometry}
+ *
+ *     cc -o vectors THIS_FILE YOURS.c && ./vectors            # or ./vectors exact
+ *
+ * With -DMEMORACLE_NO_MAIN there is no main, and nothing of the C library is needed: call
+ * memoracle_vectors(exact, say), which returns how many vectors fail, and calls `say` with the name of the vector, the
+ * number of the step, the operation, what is wrong, and the clauses of the law that the step is about.
+ */
+#include <stdint.h>
+
+void memoracle_start(void);
+{declarations}
+
+typedef void memoracle_say(const char *vector, int step, const char *operation, const char *why, const char *clauses);
+
+struct memoracle_argument {{
+    uint64_t value;
+    int of; /* the step whose answer is added, or -1 */
+}};
+
+struct memoracle_step {{
+    int function;
+    int requires, exactly; /* 1: it must succeed.  2: it must be refused.  0: what is chosen before decides */
+    int legal, legals;     /* the answers of which one is due, if there are any */
+    int reference;         /* what the reference answers, or -1 */
+    uint64_t bytes;        /* that are handed out or given back */
+    int gives;             /* whether the answer is a new number */
+    const char *clauses;
+    struct memoracle_argument arguments[{most_arguments}];
+}};
+
+struct memoracle_vector {{
+    const char *name;
+    const struct memoracle_step *steps;
+    int count;
+}};
+
+enum {{ PAGE = {page_size}, MOST_STEPS = {most_steps}, MOST_LIVE = {most_live} }};
+
+"""
+RUNNER = """
+static uint64_t memoracle_given[MOST_STEPS], memoracle_live[MOST_LIVE];
+static int memoracle_lives;
+
+static int memoracle_find(uint64_t page)
+{
+    int place = 0;
+    while (place < memoracle_lives && memoracle_live[place] != page)
+        place++;
+    return place;
+}
+
+/* Notes what is in use, pages or the numbers of processes; 0 if some of it was already. */
+static int memoracle_take(uint64_t first, uint64_t bytes)
+{
+    for (uint64_t page = first; page < first + bytes; page += PAGE) {
+        if (memoracle_find(page) < memoracle_lives || memoracle_lives == MOST_LIVE)
+            return 0;
+        memoracle_live[memoracle_lives++] = page;
+    }
+    return 1;
+}
+
+static void memoracle_give_back(uint64_t first, uint64_t bytes)
+{
+    for (uint64_t page = first; page < first + bytes; page += PAGE) {
+        int place = memoracle_find(page);
+        if (place < memoracle_lives)
+            memoracle_live[place] = memoracle_live[--memoracle_lives];
+    }
+}
+
+static int memoracle_same(const uint64_t *one, const uint64_t *other, int count)
+{
+    while (count-- > 0)
+        if (*one++ != *other++)
+            return 0;
+    return 1;
+}
+
+/* What is wrong with a step, or nothing. */
+static const char *memoracle_check(const struct memoracle_step *step, int place, int exact)
+{
+    uint64_t result[8] = {0}, arguments[8];
+    const struct memoracle_function *function = &memoracle_functions[step->function];
+    for (int each = 0; each < function->arguments; each++) {
+        const struct memoracle_argument *argument = &step->arguments[each];
+        arguments[each] = argument->value + (argument->of < 0 ? 0 : memoracle_given[argument->of]);
+    }
+    int due = exact ? step->exactly : step->requires;
+    int refused = memoracle_call(step->function, arguments, result) != 0;
+    if (refused != (due == 2))
+        return refused ? "it must succeed" : "it must be refused";
+    if (refused)
+        return 0;
+    memoracle_given[place] = result[0];
+    if (exact && step->reference >= 0) {
+        if (!memoracle_same(result, &memoracle_answers[step->reference], function->results))
+            return "the reference answers otherwise";
+    } else if (step->legals) {
+        int legal = 0;
+        for (int each = 0; each < step->legals; each++)
+            legal |= memoracle_same(
+                result, &memoracle_answers[step->legal + each * function->results], function->results);
+        if (!legal)
+            return "this is no legal answer";
+    }
+    if (step->gives && (result[0] == 0 || !memoracle_take(result[0], 1)))
+        return "there is such a number already";
+    if (function->moves == 1 && !memoracle_take(result[0], step->bytes))
+        return "it overlaps what is in use";
+    if (function->moves == 2 && !memoracle_take(arguments[0], step->bytes))
+        return "it overlaps what is in use";
+    if (function->moves == 3)
+        memoracle_give_back(arguments[0], step->bytes ? step->bytes : 1);
+    return 0;
+}
+
+/* 0 if a vector holds. */
+static int memoracle_run(const struct memoracle_vector *vector, int exact, memoracle_say *say)
+{
+    memoracle_start();
+    memoracle_lives = 0;
+    for (int place = 0; place < vector->count; place++) {
+        const struct memoracle_step *step = &vector->steps[place];
+        if (!exact && step->requires == 0)
+            continue;
+        const char *why = memoracle_check(step, place, exact);
+        if (why) {
+            say(vector->name, place, memoracle_functions[step->function].operation, why, step->clauses);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int memoracle_vectors(int exact, memoracle_say *say);
+int memoracle_vectors(int exact, memoracle_say *say)
+{
+    int failed = 0;
+    for (int each = 0; each < (int)(sizeof memoracle_all / sizeof memoracle_all[0]); each++)
+        failed += memoracle_run(&memoracle_all[each], exact, say);
+    return failed;
+}
+
+#ifndef MEMORACLE_NO_MAIN
+#include <stdio.h>
+#include <string.h>
+
+static void memoracle_print(const char *vector, int step, const char *operation, const char *why, const char *clauses)
+{
+    printf("%s, step %d, %s: %s [%s]\\n", vector, step, operation, why, clauses);
+    fflush(stdout);
+}
+
+int main(int count, char **arguments)
+{
+    int failed = memoracle_vectors(count > 1 && strcmp(arguments[1], "exact") == 0, memoracle_print);
+    printf("%d of %d vectors fail\\n", failed, (int)(sizeof memoracle_all / sizeof memoracle_all[0]));
+    return failed != 0;
+}
+#endif
+"""
+MOVES = {"allocate": 1, "reserve": 2, "free": 3, "exit": 3}
+
+
+def written(vectors: Vectors) -> str:
+    found = numbered(vectors)
+    head = HEAD.format(
+        component=vectors.component,
+        version=vectors.law["version"],
+        digest=vectors.law["digest"],
+        geometry=geometry_lines(vectors, " *     "),
+        declarations="\n".join(f"{_signature(each)};" for each in found.functions),
+        most_arguments=max(1, *(len(each.arguments) for each in found.functions)),
+        page_size=vectors.geometry.page_size,
+        most_steps=max(len(rows) for _, rows in found.vectors),
+        most_live=256,
+    )
+    tables = [_functions(found), _call(found), _answers(found)]
+    tables += [_steps(name, rows) for name, rows in found.vectors]
+    tables.append(_all(found))
+    return head + "\n\n".join(tables) + "\n" + RUNNER
+
+
+def geometry_lines(vectors: Vectors, before: str) -> str:
+    """The geometry as a header has it, a key a line."""
+    stated = vectors.stated
+    if not isinstance(stated, dict):
+        return f"{before}{stated}"
+    return "\n".join(f"{before}{key} = {_said(value)}" for key, value in stated.items())
+
+
+def _said(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
+
+
+def _signature(function: Function) -> str:
+    arguments = [f"uint64_t {name}" for name in function.arguments]
+    arguments += ["uint64_t *result"] if function.results else []
+    return f"int {function.name}({', '.join(arguments) or 'void'})"
+
+
+def _functions(found: Numbered) -> str:
+    rows = [
+        f'    {{"{each.operation}", {len(each.arguments)}, {each.results}, '
+        f"{MOVES.get(each.operation.partition('.')[2], 0)}}},"
+        for each in found.functions
+    ]
+    fields = "    const char *operation;\n    int arguments, results, moves;"
+    return (
+        f"static const struct memoracle_function {{\n{fields}\n}} memoracle_functions[] = {{\n"
+        + "\n".join(rows)
+        + "\n};"
+    )
+
+
+def _call(found: Numbered) -> str:
+    cases = []
+    for number, each in enumerate(found.functions):
+        given = [f"arguments[{place}]" for place in range(len(each.arguments))] + (["result"] if each.results else [])
+        cases.append(f"    case {number}:\n        return {each.name}({', '.join(given)});")
+    return (
+        "static int memoracle_call(int function, const uint64_t *arguments, uint64_t *result)\n{\n"
+        "    (void)arguments;\n    (void)result;\n    switch (function) {\n"
+        + "\n".join(cases)
+        + "\n    }\n    return 1;\n}"
+    )
+
+
+def _answers(found: Numbered) -> str:
+    numbers = [_number(each) for each in found.answers] or ["0"]
+    lines = [", ".join(numbers[at : at + 6]) for at in range(0, len(numbers), 6)]
+    return "static const uint64_t memoracle_answers[] = {\n" + "".join(f"    {line},\n" for line in lines) + "};"
+
+
+def _steps(name: str, rows: list[Row]) -> str:
+    lines = [
+        f"    {{{row.function}, {row.requires}, {row.exactly}, {row.legal[0]}, {row.legal[1]}, {row.reference}, "
+        f'{_number(row.bytes)}, {int(row.gives)}, "{row.clause}", '
+        f"{{{', '.join(f'{{{_number(value)}, {of}}}' for value, of in row.arguments) or '{0, -1}'}}}}},"
+        for row in rows
+    ]
+    return f"static const struct memoracle_step {name}[] = {{\n" + "\n".join(lines) + "\n};"
+
+
+def _all(found: Numbered) -> str:
+    rows = [f'    {{"{name}", {name}, {len(rows)}}},' for name, rows in found.vectors]
+    return "static const struct memoracle_vector memoracle_all[] = {\n" + "\n".join(rows) + "\n};"
+
+
+def _number(value: int) -> str:
+    return f"{value:#x}u" if value < 1 << 32 else f"{value:#x}ull"

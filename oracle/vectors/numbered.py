@@ -1,0 +1,128 @@
+"""Vectors as tables of numbers of 64 bits, for languages in which every call has the same form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from memoracle.cover import entries, ranges
+from memoracle.trace.memory_types import NUMBERS
+from memoracle.vectors.vector import REFUSAL, SUCCESS, Given, Step, Vector, Vectors
+
+LEFT_OUT = {ranges.LIST}  # its answer has no fixed number of numbers
+NOT_NAMED = -1
+FIELDS = ("physical", "present", "writable", "user", "leaf", "cache")  # of the answer of `pte.decode`, in this order
+ARGUMENTS = {entries.ENCODE: (*FIELDS, "level")}
+KINDS = {None: 0, SUCCESS: 1, REFUSAL: 2}
+
+
+@dataclass(frozen=True)
+class Function:
+    """One operation. arguments: their names, in order.  results: how many numbers it answers.  moves: what becomes of
+    its bytes: `allocate`, `reserve`, `free` or nothing."""
+
+    operation: str
+    arguments: tuple[str, ...]
+    results: int
+
+    @property
+    def name(self) -> str:
+        return f"memoracle_{self.operation.replace('.', '_')}"
+
+
+@dataclass
+class Row:
+    """One step. arguments: numbers, and for each the step that it is added to, or NOT_NAMED.
+
+    requires: as in KINDS.  legal: where answers begin, and how many there are; reference: where that of the reference
+    begins; NOT_NAMED if there is none.  exactly: as `requires`, of a target that answers as the reference does.
+    """
+
+    function: int
+    arguments: list[tuple[int, int]]
+    requires: int
+    exactly: int
+    legal: tuple[int, int]
+    reference: int
+    bytes: int
+    gives: bool
+    clause: str
+
+
+@dataclass
+class Numbered:
+    """functions: by number.  answers: all that rows point to.  vectors: their names and rows."""
+
+    functions: list[Function] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    vectors: list[tuple[str, list[Row]]] = field(default_factory=list)
+
+    def number_of(self, step: Step) -> int:
+        arguments = ARGUMENTS.get(step.operation, tuple(step.arguments))
+        results = len(FIELDS) if step.operation == entries.READ else int(_answers(step))
+        function = Function(step.operation, arguments, results)
+        if function not in self.functions:
+            self.functions.append(function)
+        return self.functions.index(function)
+
+    def answer(self, values: Iterable[int]) -> int:
+        """Where these answers stand."""
+        self.answers.extend(values)
+        return len(self.answers)
+
+
+ANSWERLESS = ("free", "reserve", "exit", "write")
+
+
+def _answers(step: Step) -> bool:
+    return step.operation.partition(".")[2] not in ANSWERLESS
+
+
+def numbered(vectors: Vectors) -> Numbered:
+    found = Numbered()
+    for vector in vectors.vectors:
+        found.vectors.append((vector.name, list(_rows(vector, found))))
+    return found
+
+
+def _rows(vector: Vector, found: Numbered) -> Iterator[Row]:
+    places: dict[int, int] = {}
+    for place, step in enumerate(vector.steps):
+        if step.operation in LEFT_OUT:
+            continue
+        places[place] = len(places)
+        number = found.number_of(step)
+        arguments = [_argument(step.arguments[name], places) for name in found.functions[number].arguments]
+        legal = [flat for each in step.legal or () for flat in numbers(each)]
+        width = found.functions[number].results or 1
+        at = found.answer(legal) - len(legal)
+        refused = step.reference.error is not None
+        reference = [] if refused or step.gives else numbers(step.reference.result)
+        first = found.answer(reference) - len(reference) if reference else NOT_NAMED
+        yield Row(
+            number,
+            arguments,
+            KINDS[step.requires],
+            KINDS[REFUSAL if refused else SUCCESS],
+            (at, len(legal) // width) if legal else (0, 0),
+            first,
+            step.bytes,
+            step.gives,
+            ", ".join(step.clauses),
+        )
+
+
+def _argument(value: Any, places: dict[int, int]) -> tuple[int, int]:
+    if isinstance(value, Given):
+        return value.added, places[value.step]
+    return numbers(value)[0], NOT_NAMED
+
+
+def numbers(value: Any) -> Sequence[int]:
+    """A value as numbers: a truth is 0 or 1, a memory type its number, an entry its fields."""
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [number for name in FIELDS for number in numbers(value[name])]
+    return [NUMBERS[value] if isinstance(value, str) else int(value)]  # type: ignore[index]

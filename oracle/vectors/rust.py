@@ -1,0 +1,183 @@
+"""Vectors as a file in Rust: tests that call functions with C's calling convention, which whoever tests defines."""
+
+from __future__ import annotations
+
+from memoracle.vectors.c import MOVES, geometry_lines
+from memoracle.vectors.numbered import Function, Numbered, Row, numbered
+from memoracle.vectors.vector import Vectors
+
+HEAD = """//! What the law of {component} requires of a memory manager: memoracle {version}, law {digest}.
+//!
+//! Define the functions declared below for what is to be tested: `#[no_mangle] pub extern "C" fn`, or in C. Each
+//! returns 0 when it succeeds and stores its answer at `result`, or another number when it refuses. Truths are 0 or 1,
+//! memory types their numbers in IA32_PAT. `memoracle_start` brings what is tested to its initial state:
+{geometry}
+//!
+//! Use it as a file of `tests/`, or alone: `rustc --test THIS_FILE -l static=YOURS`. With MEMORACLE_LEVEL=exact in the
+//! environment what is tested must choose what the reference chooses.
+#![allow(dead_code)]
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+extern "C" {{
+    fn memoracle_start();
+{declarations}
+}}
+
+const PAGE: u64 = {page_size};
+const NONE: usize = usize::MAX;
+
+struct Function {{
+    operation: &'static str,
+    results: usize,
+    moves: u8, // 1: hands out from its answer on.  2: from its first argument on.  3: takes back from there on.
+}}
+
+/// requires, exactly: 1: it must succeed.  2: it must be refused.  0: what is chosen before decides.
+/// arguments: numbers, each with the step whose answer is added, or NONE.  legal: where the answers begin of which one
+/// is due, and how many there are.  reference: where that of the reference begins, or NONE.
+/// gives: whether the answer is a new number.
+struct Step {{
+    function: usize,
+    requires: u8,
+    exactly: u8,
+    legal: (usize, usize),
+    reference: usize,
+    bytes: u64,
+    gives: bool,
+    clauses: &'static str,
+    arguments: &'static [(u64, usize)],
+}}
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+"""
+RUNNER = """
+fn pages(first: u64, bytes: u64) -> BTreeSet<u64> {
+    (0..bytes.div_ceil(PAGE)).map(|page| first + page * PAGE).collect()
+}
+
+/// What is wrong with a step.
+fn check(step: &Step, exact: bool, given: &[u64], live: &mut BTreeSet<u64>) -> Result<u64, String> {
+    let function = &FUNCTIONS[step.function];
+    let value = |&(value, of): &(u64, usize)| value + if of == NONE { 0 } else { given[of] };
+    let arguments: Vec<u64> = step.arguments.iter().map(value).collect();
+    let mut result = [0u64; 8];
+    let refused = unsafe { call(step.function, &arguments, &mut result) } != 0;
+    let due = if exact { step.exactly } else { step.requires };
+    if refused != (due == 2) {
+        let must = if refused { "succeed" } else { "be refused" };
+        return Err(format!("{arguments:x?}: it must {must}"));
+    }
+    if refused {
+        return Ok(0);
+    }
+    let (answer, width) = (&result[..function.results], function.results);
+    if exact && step.reference != NONE {
+        if *answer != ANSWERS[step.reference..step.reference + width] {
+            return Err(format!("{arguments:x?}: {answer:x?}, but the reference answers otherwise"));
+        }
+    } else if step.legal.1 > 0 {
+        let (first, count) = step.legal;
+        if !ANSWERS[first..first + count * width].chunks(width).any(|legal| legal == answer) {
+            return Err(format!("{arguments:x?}: {answer:x?} is no legal answer"));
+        }
+    }
+    if step.gives && (result[0] == 0 || !live.insert(result[0])) {
+        return Err(format!("{:#x} is there already", result[0]));
+    }
+    let first = if function.moves == 1 { result[0] } else { arguments.first().copied().unwrap_or(0) };
+    let moved = pages(first, step.bytes.max(1));
+    match function.moves {
+        1 | 2 if !live.is_disjoint(&moved) => return Err(format!("{first:#x} overlaps what is in use")),
+        1 | 2 => live.extend(moved),
+        3 => live.retain(|page| !moved.contains(page)),
+        _ => {}
+    }
+    Ok(result[0])
+}
+
+fn run(name: &str, steps: &[Step]) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let exact = std::env::var("MEMORACLE_LEVEL").is_ok_and(|level| level == "exact");
+    let (mut given, mut live) = (vec![0; steps.len()], BTreeSet::new());
+    unsafe { memoracle_start() };
+    for (place, step) in steps.iter().enumerate() {
+        if !exact && step.requires == 0 {
+            continue;
+        }
+        match check(step, exact, &given, &mut live) {
+            Ok(answer) => given[place] = answer,
+            Err(why) => {
+                let operation = FUNCTIONS[step.function].operation;
+                panic!("{name}, step {place}, {operation} {why} [{}]", step.clauses)
+            }
+        }
+    }
+}
+"""
+
+
+def written(vectors: Vectors) -> str:
+    found = numbered(vectors)
+    head = HEAD.format(
+        component=vectors.component,
+        version=vectors.law["version"],
+        digest=vectors.law["digest"],
+        geometry=geometry_lines(vectors, "//!     "),
+        declarations="\n".join(f"    {_signature(each)};" for each in found.functions),
+        page_size=vectors.geometry.page_size,
+    )
+    parts = [_functions(found), _call(found), _answers(found), RUNNER.strip()]
+    parts += [_test(name, rows) for name, rows in found.vectors]
+    return head + "\n\n".join(parts) + "\n"
+
+
+def _signature(function: Function) -> str:
+    arguments = [f"{name}: u64" for name in function.arguments]
+    arguments += ["result: *mut u64"] if function.results else []
+    return f"fn {function.name}({', '.join(arguments)}) -> i32"
+
+
+def _functions(found: Numbered) -> str:
+    rows = [
+        f'    Function {{ operation: "{each.operation}", results: {each.results}, '
+        f"moves: {MOVES.get(each.operation.partition('.')[2], 0)} }},"
+        for each in found.functions
+    ]
+    return f"static FUNCTIONS: [Function; {len(rows)}] = [\n" + "\n".join(rows) + "\n];"
+
+
+def _call(found: Numbered) -> str:
+    cases = []
+    for number, each in enumerate(found.functions):
+        given = [f"arguments[{place}]" for place in range(len(each.arguments))]
+        given += ["result.as_mut_ptr()"] if each.results else []
+        cases.append(f"        {number} => {each.name}({', '.join(given)}),")
+    return (
+        "#[allow(unused_variables)]\n"
+        "unsafe fn call(function: usize, arguments: &[u64], result: &mut [u64; 8]) -> i32 {\n"
+        "    match function {\n" + "\n".join(cases) + "\n        _ => 1,\n    }\n}"
+    )
+
+
+def _answers(found: Numbered) -> str:
+    lines = [", ".join(map(hex, found.answers[at : at + 6])) for at in range(0, len(found.answers), 6)]
+    return f"static ANSWERS: [u64; {len(found.answers)}] = [\n" + "".join(f"    {line},\n" for line in lines) + "];"
+
+
+def _test(name: str, rows: list[Row]) -> str:
+    steps = "".join(f"        {_step(row)},\n" for row in rows)
+    begin = f"#[test]\nfn {name}() {{\n    static STEPS: [Step; {len(rows)}] = [\n"
+    return f'{begin}{steps}    ];\n    run("{name}", &STEPS);\n}}'
+
+
+def _step(row: Row) -> str:
+    arguments = ", ".join(f"({value:#x}, {'NONE' if of < 0 else of})" for value, of in row.arguments)
+    reference = "NONE" if row.reference < 0 else str(row.reference)
+    return (
+        f"Step {{ function: {row.function}, requires: {row.requires}, exactly: {row.exactly}, "
+        f"legal: ({row.legal[0]}, {row.legal[1]}), reference: {reference}, bytes: {row.bytes:#x}, "
+        f'gives: {str(row.gives).lower()}, clauses: "{row.clause}", arguments: &[{arguments}] }}'
+    )
