@@ -118,6 +118,7 @@ def test_every_command_is_shown() -> None:
         "boot",
         "prove",
         "explain",
+        "vectors",
     }
 
 

@@ -53,7 +53,7 @@ class EntryStates:
 
     def _entries(self) -> Iterator[Call]:
         bits = self.geometry.physical_address_bits
-        starts = (0, 1 << 12, 3 << 12, 1 << 21, 3 << 30, (1 << bits) - (1 << 12), 1 << bits, 8)
+        starts: tuple[int, ...] = (0, 1 << 12, 3 << 12, 1 << 21, 3 << 30, (1 << bits) - (1 << 12), 1 << bits, 8)
         starts = starts[1:4] + starts[6:] if self.few else starts
         of_all = product(LEVELS, starts, ALLOWED[:2] if self.few else ALLOWED, (False, True))
         for level, physical, allowed, leaf in of_all:

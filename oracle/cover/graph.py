@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from memoracle.cover.family import Call, Family, Situation, State
-from memoracle.cover.postman import ways
+from memoracle.cover.postman import Edge, ways
 from memoracle.drive.target import Answer
 from memoracle.proofs.exhaustive.snapshots import duplicate
 
@@ -35,7 +35,7 @@ class Graph:
 
     start: State
     loops: dict[State, list[Call]] = field(default_factory=dict)
-    edges: list[tuple[State, Call, State]] = field(default_factory=list)
+    edges: list[Edge[Call]] = field(default_factory=list)
 
     def sequences(self) -> list[list[Call]]:
         """The shortest set of sequences of calls in which every transition is. A call that changes nothing stands
@@ -43,8 +43,8 @@ class Graph:
         left, found = dict(self.loops), list[list[Call]]()
         for way in ways(self.edges, self.start) or [[]]:
             calls = left.pop(self.start, [])
-            for _, call, there in way:
-                calls = [*calls, call, *left.pop(there, [])]
+            for edge in way:
+                calls = [*calls, edge.call, *left.pop(edge.end, [])]
             found.append(calls)
         return found
 
@@ -66,7 +66,7 @@ def explored(family: Family, reference: Reference) -> Graph:
             if reached == state:
                 loops.append(call)
                 continue
-            graph.edges.append((state, call, reached))
+            graph.edges.append(Edge(state, call, reached))
             if reached not in met:
                 met.add(reached)
                 queue.append((after, copy))

@@ -207,7 +207,8 @@ class Maker:
         """How many bytes a call hands out or takes back."""
         size = self.geometry.page_size
         if operation in (frames.ALLOCATE, frames.RESERVE, frames.FREE):
-            return size * (1 << arguments["order"] if "order" in arguments else arguments.get("count", 1))
+            count: int = 1 << arguments["order"] if "order" in arguments else arguments.get("count", 1)
+            return size * count
         if operation in (ranges.ALLOCATE, ranges.RESERVE, ranges.FREE):
             return size * rounded(arguments["pages"])
         return 0

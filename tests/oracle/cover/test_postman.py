@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 from random import Random
 
 import pytest
@@ -11,17 +11,17 @@ import pytest
 from memoracle.cover.postman import Edge, ways
 
 
-def graph(random: Random) -> list[Edge]:
+def graph(random: Random) -> list[Edge[str]]:
     """A few edges between up to 4 nodes, all of which are reached from node 0."""
     nodes = random.randint(2, 4)
-    edges: list[Edge] = [(random.randrange(node), f"to {node}", node) for node in range(1, nodes)]
+    edges = [Edge(random.randrange(node), f"to {node}", node) for node in range(1, nodes)]
     for number in range(random.randint(0, 3)):
         one, other = random.sample(range(nodes), 2)
-        edges.append((one, f"more {number}", other))
+        edges.append(Edge(one, f"more {number}", other))
     return edges
 
 
-def fewest(edges: list[Edge]) -> int:
+def fewest(edges: list[Edge[str]]) -> int:
     """How many edges the ways have at the least: those that end anywhere and begin at node 0 cut the rest."""
     for more in range(8):
         for again in combinations_with_replacement(edges, more):
@@ -41,6 +41,6 @@ def test_the_ways_have_each_edge_and_are_the_shortest(seed: int) -> None:
     found = ways(edges, 0)
     for way in found:
         assert way[0][0] == 0
-        assert all(one[2] == other[0] for one, other in zip(way, way[1:], strict=False))
+        assert all(one[2] == other[0] for one, other in pairwise(way))
     assert {edge for way in found for edge in way} == {*edges}
     assert sum(map(len, found)) == fewest(edges)

@@ -60,7 +60,7 @@ class AnyChoice:
 def run_in_python(vectors: Vectors, target: Any, exact: bool = False) -> None:
     """Runs each vector as the file for pytest does."""
     names: dict[str, Any] = {}
-    exec(pytest_file.written(vectors), names)  # noqa: S102 (it was just made)
+    exec(pytest_file.written(vectors), names)
     names["EXACT"] = exact
     for vector in names["VECTORS"]["vectors"]:
         names["test_vector"](vector, duplicate_of(target))
