@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import chain, islice
 
 from msgspec import UNSET
 
 from memoracle.commands import boot
+from memoracle.concurrent.decide import STEPS, decide
+from memoracle.concurrent.recording import has_times, read_recording
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import INTERRUPTED, worst
 from memoracle.console.options import (
@@ -19,6 +22,7 @@ from memoracle.console.options import (
     chosen_geometry,
     named,
     note,
+    positive,
 )
 from memoracle.console.output import report_to
 from memoracle.console.progress import progress
@@ -63,6 +67,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--split", action="store_true", help="a file may hold several traces, each with its header")
     source = "a log with a memory map, for traces without one"
     parser.add_argument("--memory-map", metavar="LOG", type=named, help=source)
+    words = f"steps that the search for a legal order of operations that overlap may take (default: {STEPS})"
+    parser.add_argument("--budget", metavar="STEPS", type=positive, default=STEPS, help=words)
     words = "a kmem log begins with the machine, whose memory map --memory-map has (default level then: legal)"
     parser.add_argument("--from-boot", action="store_true", help=words)
     parser.add_argument("--input", choices=FORMS, help="what the inputs are (default: recognised by their content)")
@@ -165,7 +171,12 @@ class Check:
         geometry = self.geometry or geometry_of(path, header, outcome.first_line)
         if self.geometry is not None and header.geometry is not UNSET:
             note(self.args, f"memoracle: {self.args.geometry} replaces the geometry of {shown(path)}")
-        replay = self.replay(path, Rules(geometry, outcome.level, header.private_frames, outcome.first_line + 1))
+        rules = Rules(geometry, outcome.level, header.private_frames, outcome.first_line + 1)
+        lines, overlap = looked_ahead(lines, wait=not self.args.follow)
+        if overlap:
+            self.check_recording(outcome, rules, lines)
+            return
+        replay = self.replay(path, rules)
         if self.memory_map is not None:
             lines = self.with_memory_map(path, replay, self.memory_map, lines)
         try:
@@ -173,11 +184,44 @@ class Check:
         finally:
             outcome.events, outcome.checked = replay.events, replay.checked
             outcome.coverage = replay.coverage
-            outcome.warnings += [f"{shown(path)}:{line}: {words}" for line, words in replay.warnings]
-            outcome.warnings += [
-                f"{shown(path)}: skipped {counted(count, 'event')} of the unknown operation {op}"
-                for op, count in replay.skipped.items()
-            ]
+            self.warn(outcome, replay, replay.skipped)
+
+    def check_recording(self, outcome: TraceResult, rules: Rules, lines: Iterator[bytes]) -> None:
+        """A trace of which operations overlap: it is read whole, and conforms if some order of these does."""
+        path = outcome.path
+        if self.args.follow:
+            words = "operations that overlap are judged together, once all of them are known: --follow is not for them"
+            raise InputError(path, rules.first_event, words)
+        reader, records = self.replay(path, rules), self.memory_map
+        if records is not None:
+            head = list(islice(lines, 1))
+            lines = self.with_memory_map(path, reader, records, chain(head, lines))
+            records = None if has_map(head) else records
+        recording = read_recording(path, lines, rules.first_event, reader.read)
+
+        def fresh() -> Replay:
+            replay = self.replay(path, replace(rules))
+            if records is not None:
+                replay.frames.start(records)
+            return replay
+
+        decision = decide(path, recording, fresh, self.args.budget, self.args.keep_going)
+        replay = decision.replay
+        skipped = sum(reader.skipped.values())
+        outcome.processors, outcome.unknown = recording.processors, decision.unknown
+        outcome.events = len(recording.start) + len(recording.operations) + skipped
+        outcome.checked = outcome.events - skipped - replay.unjudged
+        outcome.coverage = replay.coverage
+        self.warn(outcome, replay, reader.skipped)
+        self.collect(outcome, decision.divergences)
+
+    def warn(self, outcome: TraceResult, replay: Replay, skipped: Mapping[str, int]) -> None:
+        """Takes over what is worth knowing of a trace."""
+        path = shown(outcome.path)
+        outcome.warnings += [f"{path}:{line}: {words}" for line, words in replay.warnings]
+        outcome.warnings += [
+            f"{path}: skipped {counted(count, 'event')} of the unknown operation {op}" for op, count in skipped.items()
+        ]
 
     def replay(self, path: str, rules: Rules) -> Replay:
         try:
@@ -191,7 +235,7 @@ class Check:
     ) -> Iterator[bytes]:
         """The same lines; the map counts unless they begin with one of their own."""
         head = list(islice(lines, 1))
-        if any(is_boot(line) for line in head):
+        if has_map(head):
             note(self.args, f"memoracle: {shown(path)} has a memory map of its own: {self.args.memory_map} is not used")
         else:
             replay.frames.start(records)
@@ -277,6 +321,26 @@ class Check:
 
     def default_geometry(self) -> Geometry:
         return self.geometry or preset(DEFAULT)
+
+
+def has_map(head: Sequence[bytes]) -> bool:
+    """Whether a trace, whose first event this is, begins with a memory map of its own."""
+    return any(map(is_boot, head))
+
+
+def looked_ahead(lines: Iterator[bytes], wait: bool) -> tuple[Iterator[bytes], bool]:
+    """The lines after a header, and whether operations of that trace overlap: whether they say when they were called.
+
+    A `boot` that comes first need not. wait: whether to wait for what follows it.
+    """
+    head: list[bytes] = []
+    for line in lines:
+        head.append(line)
+        if has_times(line):
+            return chain(head, lines), True
+        if not wait or not is_boot(line):
+            break
+    return chain(head, lines), False
 
 
 def is_boot(line: bytes) -> bool:

@@ -37,12 +37,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Divergence:
-    """A finding, and the event of the trace that it is about; file as the user gave it, line counted from 1."""
+    """A finding, and the event of the trace that it is about; file as the user gave it, line counted from 1.
+
+    window: of a recording in which operations overlap, the lines and events of which no order is legal.
+    """
 
     file: str
     line: int
     event: Any
     finding: Finding
+    window: tuple[tuple[int, Any], ...] = ()
 
 
 def broken(clause: Clause | None) -> Clause:

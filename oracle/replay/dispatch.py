@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from msgspec import UNSET
+
 from memoracle.diagnostics.divergence import Divergence, Finding, crashes
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.terms import terms_of
@@ -49,6 +51,7 @@ from memoracle.trace.decoding import (
     decode_event,
     misread,
     refuse_repeated_keys,
+    refuse_times,
 )
 from memoracle.trace.events import AnyEvent, BadNumber, number
 from memoracle.trace.inputs import InputError
@@ -104,14 +107,15 @@ class Replay:
         self.frames.was_free = withheld.was_free
         self.frames.spread, self.frames.most_missing = links.spread, links.most_missing
         self.ranges.spread = self.pages.spread = self.processes.spread = links.spread_to
-        heap = HeapReplay(rules, self.frames, self.ranges)
+        self.heap = heap = HeapReplay(rules, self.frames, self.ranges)
         self.refused_rightly: dict[type, Callable[[Any], None]] = {
             events.FrameFree: self.frames.refused_rightly,
             events.RangeFree: self.ranges.refused_rightly,
             events.HeapDelete: heap.refused_rightly,
         }
         has_runs = rules.geometry.has_runs_of_frames
-        allocated = (AllocatedRuns(rules, self.frames, of_runs),) if has_runs else ()
+        self.runs_of_frames = AllocatedRuns(rules, self.frames, of_runs) if has_runs else None
+        allocated = () if self.runs_of_frames is None else (self.runs_of_frames,)
         for each in allocated:
             self.refused_rightly[events.FrameFree] = each.refused_rightly
         self.misuse = Misuse(rules, self.warnings, self.coverage)
@@ -178,21 +182,44 @@ class Replay:
                     finding = way(event, line)
                 except BadNumber as fault:
                     raise misread(text, fault) from None
-                kind = type(event)
-                counts[kind] += 1
-                if finding is not None and self.is_new(event, finding):
-                    self.suppose(event, finding)
-                    self.coverage.broken.add((kind, finding.clause))
+                counts[type(event)] += 1
+                if finding is not None and (said := self.named(event, finding)) is not None:
                     self.events = line - first + 1
-                    said = replace(finding, says=self.in_terms(kind, finding.says))
-                    yield Divergence(self.path, line, abridged(checked(ANYTHING, text)), said)
+                    yield self.at(line, text, said)
         except MalformedLine as fault:
             line -= 1  # this one was no event
             raise InputError(self.path, line + 1, fault.at(line + 1)) from None
         finally:
             self.events = line - first + 1
-            self.coverage.frames_ran_out |= self.frames.ran_out
-            self.coverage.ranges_ran_out |= self.ranges.ran_out
+            self.note_exhaustion()
+
+    def step(self, event: Line, line: int) -> Finding | None:
+        """What is found of one event, which the line of this number says; raises BadNumber and MalformedLine."""
+        kind = type(event)
+        if isinstance(event, events.Crash) or event.error is UNSET:
+            finding = self.handlers[kind](event, line)
+        else:
+            finding = self.failed(event, line)
+        self.coverage.events[kind] += 1
+        return None if finding is None else self.named(event, finding)
+
+    def named(self, event: Line, finding: Finding) -> Finding | None:
+        """What is to be said of a finding, if it is to be named."""
+        if not self.is_new(event, finding):
+            return None
+        kind = type(event)
+        self.suppose(event, finding)
+        self.coverage.broken.add((kind, finding.clause))
+        return replace(finding, says=self.in_terms(kind, finding.says))
+
+    def at(self, line: int, text: bytes, finding: Finding) -> Divergence:
+        """A finding where it stands in the trace."""
+        return Divergence(self.path, line, abridged(checked(ANYTHING, text)), finding)
+
+    def note_exhaustion(self) -> None:
+        """Notes what ran out, for what was exercised."""
+        self.coverage.frames_ran_out |= self.frames.ran_out
+        self.coverage.ranges_ran_out |= self.ranges.ran_out
 
     def failed(self, event: AnyEvent, line: int) -> Finding | None:
         """A call that was refused: rightly, if the law refuses it as it was made; else it depends on what was left."""
@@ -267,13 +294,17 @@ class Replay:
 
     def restarted(self, event: events.Boot, line: int) -> Finding | None:
         """The machine starts again after a crash: nothing is left of what was before."""
-        self.coverage.frames_ran_out |= self.frames.ran_out
-        self.coverage.ranges_ran_out |= self.ranges.ran_out
+        self.note_exhaustion()
         self.begin(replace(self.rules, first_event=line))
         return self.handlers[events.Boot](event, line)
 
     def looked_at_closely(self, text: bytes) -> Line | None:
         """The event of a line that was refused at first sight, or None if it is to be skipped; raises MalformedLine."""
+        refuse_times(text)
+        return self.read(text)
+
+    def read(self, text: bytes) -> Line | None:
+        """The event of a line, or None if it is to be skipped; raises MalformedLine."""
         try:
             return decode_event(text)
         except UnknownOperation as fault:

@@ -22,6 +22,7 @@ from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import SAFE
 from memoracle.replay.coverage import Coverage
 from memoracle.report import coverage_report
+from memoracle.report.bars import bars, has_no_order
 from memoracle.report.drawing import drawn
 from memoracle.trace.inputs import InputError, shown
 from memoracle.trace.quoting import escaped, shortened
@@ -36,6 +37,8 @@ class TraceResult:
 
     events: how many were read.  checked: how many of them count for a verdict.  fault: why it was not read to its end.
     interrupted: the user ended it.  stopped: it was read to its first divergence only.
+    processors: of a recording in which operations overlap, how many made them.
+    unknown: whether the budget of the search for a legal order of these ran out.
     """
 
     path: str
@@ -49,6 +52,8 @@ class TraceResult:
     coverage: Coverage | None = None
     interrupted: bool = False
     stopped: bool = False
+    processors: int = 0
+    unknown: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +71,8 @@ class TraceResult:
             return Status.UNUSABLE
         if self.divergences:
             return Status.BROKEN
+        if self.unknown:
+            return Status.UNKNOWN
         return Status.HOLDS if self.checked else Status.NOTHING
 
 
@@ -73,7 +80,7 @@ def verdict(outcomes: Sequence[TraceResult]) -> str:
     """The verdict of a run; unknown if nothing was found in what could be read, but not all could."""
     if any(outcome.divergences for outcome in outcomes):
         return DIVERGES
-    if not all(outcome.whole for outcome in outcomes):
+    if not all(outcome.whole and not outcome.unknown for outcome in outcomes):
         return UNKNOWN
     return CONFORMS if all(outcome.checked for outcome in outcomes) else NOTHING
 
@@ -105,11 +112,22 @@ def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
         + [f"interrupted: {outcome.name}" for outcome in outcomes if outcome.interrupted],
         "divergences": [entry(divergence) for outcome in outcomes for divergence in outcome.divergences],
         "coverage": coverage_report.document(outcome.coverage for outcome in outcomes),
+        **concurrent(outcomes),
     }
+
+
+def concurrent(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
+    """What there is of recordings in which operations overlap, if there are any."""
+    of_them = [outcome for outcome in outcomes if outcome.processors]
+    if not of_them:
+        return {}
+    events, processors = sum(each.events for each in of_them), max(each.processors for each in of_them)
+    return {"concurrent": {"operations": events, "processors": processors}}
 
 
 def entry(divergence: Divergence) -> dict[str, Any]:
     finding = divergence.finding
+    window = [{"line": line, "event": event} for line, event in divergence.window]
     return {
         "file": divergence.file,
         "line": divergence.line,
@@ -119,6 +137,7 @@ def entry(divergence: Divergence) -> dict[str, Any]:
         "legal": finding.legal,
         "before": finding.before,
         "after": finding.after,
+        **({"window": window} if window else {}),
     }
 
 
@@ -136,7 +155,14 @@ def write_text(outcomes: Sequence[TraceResult], out: TextIO, quiet: bool = False
     for outcome in outcomes:
         colour = "green" if outcome.whole and not outcome.divergences else "red"
         console.print(Text(escaped(summary(outcome)), colour), soft_wrap=True)
-        if not quiet and outcome.whole and not outcome.stopped and outcome.checked and outcome.coverage is not None:
+        if (
+            not quiet
+            and outcome.whole
+            and not outcome.stopped
+            and outcome.checked
+            and not outcome.unknown
+            and outcome.coverage
+        ):
             console.print(coverage_report.table(outcome.coverage))
 
 
@@ -146,7 +172,11 @@ def summary(outcome: TraceResult) -> str:
     events = counted(outcome.events, "event")
     if skipped := outcome.events - outcome.checked:
         events += f", {skipped:,} of them skipped"
+    if outcome.processors:
+        events = f"concurrent: {counted(outcome.events, 'operation')} of {counted(outcome.processors, 'processor')}"
     told = f"{outcome.name}: {verdict([outcome])}: {divergences}{events}, at level {outcome.level}"
+    if outcome.unknown and not found:
+        told += "; the budget ran out before a legal order was found or ruled out"
     if outcome.interrupted:
         return f"{told}; interrupted"
     if outcome.fault is None:
@@ -170,7 +200,12 @@ def show(divergence: Divergence, console: Console) -> None:
         facts.add_row("after", drawn(finding.after))
     elif finding.before:
         facts.add_row("state", drawn(finding.before))
-    console.print(Padding(facts, (0, 0, 1, 2)))
+    console.print(Padding(facts, (0, 0, 0 if divergence.window else 1, 2)))
+    if divergence.window:
+        console.print(Text(f"  window  {has_no_order(divergence.window)}"), soft_wrap=True)
+        for row in bars(divergence.window, told):
+            console.print(Text(f"          {escaped(row)}"), soft_wrap=True)
+        console.print()
 
 
 def told(event: Mapping[str, Any]) -> str:

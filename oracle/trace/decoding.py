@@ -79,6 +79,7 @@ KINDS = {
 UNKNOWN_KEY = "unknown key"
 LOG_KEYS = frozenset(("log", "message", "msg", "text", "line"))  # of a message in a log
 LOGS_READ = "of these, only `dmesg -J` and `journalctl -o json` are read; take the messages out, as by `jq -r`"
+TIMES = CPU, CALL, RETURN = "_cpu", "_call", "_return"  # of events of which some overlap
 LINE_SHOWN = 60  # characters of a line that is no event
 ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)  # of a string in JSON
 HIGH_SURROGATES, LOW_SURROGATES = range(0xD800, 0xDC00), range(0xDC00, 0xE000)
@@ -231,6 +232,25 @@ def own_keys(line: bytes) -> dict[str, msgspec.Raw]:
         with repeats_in_words():
             REPEATED.refuse_in(line, tuple(keys))
     return {key: value for key, value in keys.items() if key[:1] != "_"}
+
+
+def times_of(line: bytes) -> dict[str, msgspec.Raw]:
+    """What a line says of when its call was made, and on which processor; nothing of a line that is no object."""
+    if b'"_' not in line:
+        return {}
+    try:
+        keys = KEYS.decode(line)
+    except FAULTS:
+        return {}
+    return {key: keys[key] for key in TIMES if key in keys}
+
+
+def refuse_times(line: bytes) -> None:
+    """Raises MalformedLine for the times of a call where the events before have none."""
+    times = times_of(line)
+    for key in TIMES[1:]:
+        if key in times:
+            raise MalformedLine(f"{key}: given here, and not of the events before: all of a recording have it, or none")
 
 
 def no_object(line: bytes) -> MalformedLine:

@@ -1,0 +1,294 @@
+"""What each operation of a recording is about: which places of which spaces, and whether it may change them.
+
+Two operations of which none changes what the other is about, *independent* ones, may change places in any order: if
+both are accepted one after the other, they are so the other way round, and the same comes of it. That is how the law
+is made: whether a block may be given or taken back depends on its own places (at `exact` on the whole space), a refusal
+for want of room and a count of what is free on the whole space, and an answer about a place on this place. What is not
+known to be so narrow is taken to be about all places of its spaces, or about everything.
+
+The states that single frames, blocks of ranges and blocks of the heap pass through are *determined*: they follow from
+which operations happened, whatever their order, since an operation names what it takes or gives back, and taking and
+giving back the same place alternate. Of other operations (`ordered` ones: pages, uses, entries, a block that is
+resized) the last one may decide.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from msgspec import UNSET
+
+from memoracle.concurrent.recording import Operation
+from memoracle.diagnostics.levels import EXACT, Rules
+from memoracle.spec.geometry_keys import BUDDY, LOWER_HALF_END, REFUSE, RUNS, SINGLE, TRUSTING, WHOLE
+from memoracle.trace import events
+from memoracle.trace.events import AnyEvent, Number, number, operation_of
+
+FRAMES, HEAP, PAGES, ENTRIES, RANGE, PROCESS = "frames", "heap", "pages", "entries", "range", "process"
+Space = tuple[str, int]
+LAST = 1 << 1100  # past every place
+EVERYTHING: Space = ("everything", 0)
+LARGEST = 64  # order of a block: a larger one is none
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Places of a space, from the first to the one before `end`. changes: whether they may be others afterwards."""
+
+    space: Space
+    first: int
+    end: int
+    changes: bool
+
+
+@dataclass(eq=False, slots=True)
+class About:
+    """What one operation is about.
+
+    changes: whether anything may be otherwise afterwards.  takes: it only makes less room.
+    lacks: it failed, and would fail with still less room.  ordered: what comes of it may depend on when it happens.
+    undone_whole: it takes what one other operation gives back, or gives back just what one other took.
+    """
+
+    touches: tuple[Touch, ...]
+    changes: bool = False
+    takes: bool = False
+    lacks: bool = False
+    ordered: bool = False
+    undone_whole: bool = False
+
+
+def conflict(one: About, other: About) -> bool:
+    """Whether they are not independent."""
+    if not one.changes and not other.changes:
+        return False
+    for a in one.touches:
+        for b in other.touches:
+            if (a.changes or b.changes) and (
+                (a.space == b.space and a.first < b.end and b.first < a.end)
+                or a.space == EVERYTHING
+                or b.space == EVERYTHING
+            ):
+                return True
+    return False
+
+
+@dataclass
+class Touches:
+    """Says what operations of a recording are about.
+
+    kinds: of the events that there are.  longest: by space and address, the most places that were given there.
+    """
+
+    rules: Rules
+    operations: list[Operation]
+    kinds: set[type] = field(default_factory=set)
+    longest: dict[tuple[Space, int], int] = field(default_factory=lambda: defaultdict(int))
+
+    def __post_init__(self) -> None:
+        self.kinds = {type(each.event) for each in self.operations}
+        self.maps = any(
+            kind.__name__.startswith(("Page", "KernelPages", "FrameGet", "FramePut")) for kind in self.kinds
+        )
+        self.has_entries = any(kind.__name__.startswith("Pml4") for kind in self.kinds)
+        geometry = self.rules.geometry
+        self.shift = geometry.page_shift
+        self.exact = self.rules.level == EXACT
+        self.lenient = {operation for operation, policy in geometry.misuse if policy != REFUSE}
+        self.undone_whole: set[type] = {events.HeapNew, events.HeapDelete}
+        if geometry.frame_allocator == SINGLE or geometry.frees_whole_runs:
+            self.undone_whole |= {events.FrameAllocate, events.FrameFree}
+        if geometry.range_allocator == BUDDY or geometry.range_free == WHOLE:
+            self.undone_whole |= {events.RangeAllocate, events.RangeReserve, events.RangeFree}
+
+    def note(self, operation: Operation) -> None:
+        """Notes how long a block is that an operation gave, before it is asked what any is about; raises BadNumber."""
+        event = operation.event
+        if isinstance(event, events.FrameAllocate) and event.result is not None:
+            key, count = ((FRAMES, 0), number(event.result) >> self.shift), self.frames_of(event)
+        elif isinstance(event, events.HeapNew | events.HeapResize) and event.result is not None:
+            key, count = ((HEAP, 0), number(event.result)), number(event.bytes)
+        else:
+            return
+        self.longest[key] = max(self.longest[key], count)
+
+    def of(self, operation: Operation) -> About:
+        """Raises BadNumber."""
+        event = operation.event
+        if isinstance(event, events.Crash):
+            return About((Touch(EVERYTHING, 0, LAST, True),), changes=True, ordered=True)
+        found = About(tuple(self.touched(event)))
+        kind, failed = type(event), event.error is not UNSET
+        if failed or isinstance(event, events.QUERIES):
+            found.touches = tuple(Touch(each.space, each.first, each.end, False) for each in found.touches)
+            found.lacks = failed and kind in LACKING
+            return found
+        found.changes = any(each.changes for each in found.touches)
+        found.takes = kind in TAKING
+        found.ordered = kind not in DETERMINED or (
+            (kind is events.FrameFree and self.rules.geometry.frame_free == TRUSTING)
+            or (kind is events.ProcessExit and self.maps)
+        )
+        found.undone_whole = not found.ordered and kind in self.undone_whole
+        if operation_of(event) in self.lenient:
+            found.touches, found.ordered = (Touch(EVERYTHING, 0, LAST, True),), True
+        return found
+
+    def touched(self, event: AnyEvent) -> Iterator[Touch]:
+        """The places that an event names; of those that it names none, all of the space."""
+        process = number(getattr(event, "process", 0))
+        failed = event.error is not UNSET
+        tables = getattr(event, "tables", UNSET)
+        for table in () if tables is UNSET else tables:
+            yield Touch((FRAMES, 0), number(table) >> self.shift, (number(table) >> self.shift) + 1, True)
+        match event:
+            case events.FrameAllocate():
+                if failed or event.result is None or self.exact:
+                    yield whole((FRAMES, 0), changes=False)
+                if event.result is not None:
+                    yield self.run((FRAMES, 0), number(event.result) >> self.shift, self.frames_of(event))
+            case events.FrameReserve():
+                yield self.run((FRAMES, 0), number(event.address) >> self.shift, number(event.count))
+            case events.FrameFree():
+                first = number(event.address) >> self.shift
+                yield self.run(
+                    (FRAMES, 0), first, max(self.frames_of(event), self.longest.get(((FRAMES, 0), first), 1))
+                )
+            case events.FrameGet() | events.FramePut():
+                yield self.run((FRAMES, 0), number(event.address) >> self.shift, 1)
+            case events.MemoryAdd():
+                yield self.run((FRAMES, 0), number(event.start) >> self.shift, (number(event.length) >> self.shift) + 2)
+            case events.FrameIsFree():
+                yield self.run((FRAMES, 0), number(event.address) >> self.shift, 1)
+            case events.FrameFreeCount():
+                yield whole((FRAMES, 0))
+            case events.ProcessCreate() | events.ProcessExit():
+                yield from self.of_process(event, process)
+            case (
+                events.RangeAllocate()
+                | events.RangeReserve()
+                | events.RangeFree()
+                | events.RangeSize()
+                | events.RangeList()
+            ):
+                yield Touch((PROCESS, process), 0, 1, False)
+                yield from self.of_range(event, process, failed)
+            case events.HeapNew() | events.HeapDelete() | events.HeapResize():
+                yield from self.of_heap(event)
+            case events.PageMap() | events.PageUnmap() | events.PageTranslate() | events.PageAttributes():
+                yield Touch((PROCESS, process), 0, 1, False)
+                yield from self.of_pages(event, process, failed)
+            case events.Pml4Write() | events.Pml4Read() | events.Pml4Dump():
+                yield Touch((PROCESS, process), 0, 1, False)
+                yield whole((ENTRIES, 0))
+            case events.KernelPagesAllocate() | events.KernelPagesFree():
+                for space in ((FRAMES, 0), (RANGE, 0), (PAGES, 0), (ENTRIES, 0)):
+                    yield whole(space)
+            case events.Boot():
+                yield whole(EVERYTHING)
+            case _:
+                return  # it is about no state: an entry, or the page attribute table
+
+    def frames_of(self, event: events.FrameAllocate | events.FrameFree) -> int:
+        """How many frames it names, at the most."""
+        if event.order is not UNSET:
+            return 1 << min(max(number(event.order), 0), LARGEST)
+        return 1 if event.count is UNSET else max(number(event.count), 1)
+
+    def run(self, space: Space, first: int, count: int) -> Touch:
+        """So many places from the first on, and those of the block of a buddy system that they may be rounded up to."""
+        count = min(max(count, 1), 1 << LARGEST)
+        geometry = self.rules.geometry
+        allocator = geometry.frame_allocator if space[0] == FRAMES else geometry.range_allocator
+        if allocator == BUDDY:
+            count = 1 << (count - 1).bit_length()
+        return Touch(space, first, first + count, True)
+
+    def of_process(self, event: events.ProcessCreate | events.ProcessExit, process: int) -> Iterator[Touch]:
+        if isinstance(event, events.ProcessCreate):
+            if event.result is None:
+                yield whole((FRAMES, 0), changes=False)
+                yield whole((RANGE, 0), changes=False)
+                return
+            process = number(event.result)
+        yield Touch((PROCESS, process), 0, 1, True)
+        if self.has_entries:
+            yield whole((ENTRIES, 0))
+        if isinstance(event, events.ProcessExit) and self.maps:
+            for space in ((RANGE, process), (PAGES, process), (FRAMES, 0)):
+                yield whole(space)
+        elif isinstance(event, events.ProcessExit):
+            yield whole((RANGE, process))
+
+    def of_range(self, event: AnyEvent, process: int, failed: bool) -> Iterator[Touch]:
+        space, size = (RANGE, process), self.rules.geometry.page_size
+        if isinstance(event, events.RangeList) or (isinstance(event, events.RangeAllocate) and (failed or self.exact)):
+            yield whole(space, changes=False)
+        if isinstance(event, events.RangeAllocate) and event.result is not None:
+            yield self.run(space, number(event.result) // size, number(event.pages))
+        elif isinstance(event, events.RangeReserve | events.RangeFree):
+            yield self.run(space, number(event.address) // size, number(event.pages))
+        elif isinstance(event, events.RangeSize):
+            if self.rules.geometry.range_allocator == RUNS:
+                yield whole(space, changes=False)
+            else:
+                yield self.run(space, number(event.address) // size, 1)
+
+    def of_heap(self, event: events.HeapNew | events.HeapDelete | events.HeapResize) -> Iterator[Touch]:
+        space = (HEAP, 0)
+        if not isinstance(event, events.HeapNew) and number(event.address):
+            first = number(event.address)
+            yield Touch(space, first, first + max(1, self.longest.get((space, first), 1)), True)
+        if isinstance(event, events.HeapDelete):
+            return
+        if event.result is not None:
+            first = number(event.result)
+            yield Touch(space, first, first + max(1, number(event.bytes)), True)
+        elif self.rules.geometry.heap_arena is not None:
+            yield whole(space, changes=False)
+        else:
+            yield whole((FRAMES, 0), changes=False)
+            yield whole((RANGE, 0), changes=False)
+
+    def of_pages(self, event: AnyEvent, process: int, failed: bool) -> Iterator[Touch]:
+        virtual: Number = getattr(event, "virtual", 0)
+        page = number(virtual) >> self.shift
+        space = (PAGES, process if 0 <= number(virtual) < LOWER_HALF_END else 0)
+        yield Touch(space, page, page + 1, True)
+        if isinstance(event, events.PageMap):
+            if failed:
+                yield whole((FRAMES, 0), changes=False)
+                yield whole((RANGE, 0), changes=False)
+            yield self.run((FRAMES, 0), number(event.physical) >> self.shift, 1)
+        elif isinstance(event, events.PageUnmap):
+            yield whole((FRAMES, 0))
+        if self.has_entries:
+            yield whole((ENTRIES, 0))
+
+
+def whole(space: Space, changes: bool = True) -> Touch:
+    return Touch(space, -LAST, LAST, changes)
+
+
+TAKING = {events.FrameAllocate, events.FrameReserve, events.RangeAllocate, events.RangeReserve, events.HeapNew}
+LACKING = {events.FrameAllocate, events.RangeAllocate, events.HeapNew}
+OF_PAGES = {
+    events.PageMap,
+    events.PageUnmap,
+    events.KernelPagesAllocate,
+    events.KernelPagesFree,
+    events.FrameGet,
+    events.FramePut,
+}
+OF_ENTRIES = {events.Pml4Write, events.Pml4Read, events.Pml4Dump}
+DETERMINED = {
+    *TAKING,
+    events.FrameFree,
+    events.MemoryAdd,
+    events.RangeFree,
+    events.HeapDelete,
+    events.ProcessCreate,
+    events.ProcessExit,
+}

@@ -1,0 +1,199 @@
+"""Shows that no order is legal, by a window of a recording: as short a one as is found.
+
+Whatever the order, at any moment the operations that returned before it precede those that were called after it. What
+was under way then may have come before or after. So if from none of the states that these may have led to there is a
+legal order of what follows, up to the return of one operation, then there is none at all. The states are *determined*
+by which operations precede (`touches`), so each is made from the longest order that was found: by leaving out what is
+taken to come later, and adding what is taken to come before.
+
+Before that a smaller question is asked: whether those operations alone on which the one that has no place depends have
+a legal order. The others do not matter to them, so that without one there is none at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, combinations
+
+from memoracle.concurrent.copies import copied
+from memoracle.concurrent.parts import Places
+from memoracle.concurrent.search import Search, queued
+from memoracle.concurrent.trail import Budget, Node, replayed, step
+from memoracle.replay.dispatch import Replay
+
+FIRST_LOOK = 24  # operations that a search comes back by before it is asked whether there is any order
+REACH = 256  # operations, at the most, that a window has
+FEW_UNDER_WAY, MOST_UNDER_WAY = 3, 6  # operations at the beginning of a window: of each, both is tried
+MOST_TRIED = 3  # windows with more than a few
+MOST_DROPPED = 16  # operations without which a window is tried
+
+
+@dataclass(frozen=True)
+class Window:
+    """Operations of which no order is legal, whichever of those that were under way at its beginning came before."""
+
+    nodes: tuple[Node, ...]
+
+
+class Refuter:
+    """Asks of one search whether there is no order.
+
+    window: that shows it.  earliest: how much of the longest order is taken as it is, since a fault before was passed
+    over.
+    """
+
+    def __init__(
+        self, search: Search, begin: Callable[[], Replay], budget: Budget, by_address: bool, looks_closer: bool = True
+    ) -> None:
+        """looks_closer: whether the smaller question is asked, too."""
+        self.search = search
+        self.begin = begin
+        self.budget = budget
+        self.by_address = by_address
+        self.looks_closer = looks_closer
+        self.window: Window | None = None
+        self.earliest = 0
+        self.next_look = FIRST_LOOK
+
+    def gives_up(self, count: int) -> bool:
+        """Whether there is known to be no order, when the search comes back to so many operations."""
+        if len(self.search.best) - count < self.next_look:
+            return False
+        self.next_look *= 2
+        return self.refutes()
+
+    def refutes(self) -> bool:
+        self.window = (self.of_few() if self.looks_closer else None) or self.of_all()
+        return self.window is not None
+
+    def found(self) -> Window:
+        """The window that shows that there is no order, after a search has found none."""
+        if self.window is None:
+            self.refutes()
+        return self.window or self.whole()
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All operations that were called before the one that has no place returned."""
+        stuck = self.search.stuck
+        return [each for queue in self.search.queues for each in queue if each.call <= stuck.returned]
+
+    def whole(self) -> Window:
+        """Everything up to the operation that has no place."""
+        done = set(map(id, self.search.best[: self.earliest]))
+        return Window(tuple(each for each in self.nodes if id(each) not in done))
+
+    def of_few(self) -> Window | None:
+        """A window of the operations that matter to the one that has no place, which have no order by themselves."""
+        nodes, stuck = self.nodes, self.search.stuck
+        needed = Places(nodes).needed_by(stuck)
+        if self.earliest or len(needed) == len(nodes):
+            return None
+        search = Search(queued(needed), self.begin, self.budget, stuck.returned, self.by_address)
+        refuter = Refuter(search, self.begin, self.budget, self.by_address, looks_closer=False)
+        found = search.run(refuter.gives_up)
+        return None if found else refuter.window or refuter.of_all() or refuter.whole()
+
+    def of_all(self) -> Window | None:
+        """The shortest window that is found among all operations."""
+        best, nodes = self.search.best, sorted(self.nodes, key=lambda one: one.call)
+        start = max(self.earliest, len(best) - REACH)
+        base = self.begin()
+        self.budget.spend(start)
+        for node in best[:start]:
+            step(base, node.operation)
+        settled = set(map(id, best[:start]))
+        moments = sorted({each.call for each in nodes if id(each) not in settled}, reverse=True)
+        first_sensitive = min((each.call for each in nodes if each.sensitive), default=None)
+        cuts = (
+            Cut(moment, nodes, best[start:], settled)
+            for moment in moments
+            if first_sensitive is None or moment <= first_sensitive
+        )
+        tried, found = list[Cut](), None
+        for cut in cuts:
+            if not cut.is_whole or len(cut.under_way) > MOST_UNDER_WAY:
+                continue
+            if len(cut.under_way) > FEW_UNDER_WAY:
+                tried.append(cut)
+            elif self.shows(cut, base):
+                found = cut
+                break
+        closer = (cut for cut in tried[:MOST_TRIED] if self.shows(cut, base))
+        found = next(closer, found)
+        return None if found is None else self.without_needless(found, base)
+
+    def without_needless(self, cut: Cut, base: Replay) -> Window:
+        """The window after a cut, without answers and failures that do not matter."""
+        needless = [each for each in cut.after if not each.about.changes and each is not self.search.stuck]
+        for node in needless[:MOST_DROPPED]:
+            before = cut.after
+            cut.after = [each for each in before if each is not node]
+            if not self.shows(cut, base):
+                cut.after = before
+        return Window((*cut.under_way, *cut.after))
+
+    def shows(self, cut: Cut, base: Replay) -> bool:
+        """Whether no state at a cut leads to a legal order of what follows."""
+        horizon = self.search.stuck.returned
+        some = (combinations(cut.under_way, count) for count in range(len(cut.under_way) + 1))
+        for before in chain.from_iterable(some):
+            state = copied(base)
+            self.budget.spend(REACH)
+            if not replayed(state, cut.up_to(before)):
+                state = copied(base)
+                net = cut.net(before)
+                if net is None:
+                    return False
+                if not replayed(state, net):
+                    continue  # two owners of one block: no order leads there
+            later = [each for each in cut.under_way if each not in before] + cut.after
+            if Search(queued(later), partial(copied, state), self.budget, horizon, self.by_address).run():
+                return False
+        return True
+
+
+class Cut:
+    """A moment, and what the operations are to it.
+
+    before: those in order that returned before.  under_way: those that change something and were under way.
+    after: those that were called then or later.  is_whole: whether all that returned before are known to be in order.
+    """
+
+    def __init__(self, moment: int, nodes: Sequence[Node], order: Sequence[Node], settled: set[int]) -> None:
+        self.order = order
+        self.after = [each for each in nodes if each.call >= moment]
+        pending = [each for each in nodes if each.call < moment <= each.returned]
+        self.under_way = [each for each in pending if each.about.changes]
+        self.is_whole = not any(id(each) in settled for each in pending)
+        self.before = {id(each) for each in nodes if each.returned < moment}
+
+    def up_to(self, some: Sequence[Node]) -> list[Node]:
+        """What changes something before the cut, if some of what was under way do so before."""
+        ids = self.before | set(map(id, some))
+        kept = [each for each in self.order if id(each) in ids and each.about.changes]
+        there = set(map(id, kept))
+        return kept + sorted((each for each in some if id(each) not in there), key=lambda one: one.about.takes)
+
+    def net(self, some: Sequence[Node]) -> list[Node] | None:
+        """The same without those that undo one another: what was given back, and then what was taken.
+
+        None where it is not known what undoes what.
+        """
+        left: dict[tuple[object, ...], list[Node]] = {}
+        sizes: dict[tuple[object, ...], int] = {}
+        for each in self.up_to(some):
+            changed = [touch for touch in each.about.touches if touch.changes]
+            key = tuple((touch.space, touch.first) for touch in changed)
+            if not each.about.undone_whole:
+                return None
+            if each.about.takes and sizes.setdefault(key, changed[0].end) != changed[0].end:
+                return None
+            others = left.setdefault(key, [])
+            if others and others[-1].about.takes != each.about.takes:
+                others.pop()
+            else:
+                others.append(each)
+        return sorted(chain.from_iterable(left.values()), key=lambda one: one.about.takes)

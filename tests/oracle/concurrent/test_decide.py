@@ -1,0 +1,84 @@
+"""Whether a recording of overlapping operations conforms, held against trying every order."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from memoracle.concurrent import windows
+from memoracle.diagnostics.levels import EXACT, LEGAL
+from tests.oracle.concurrent.histories import HISTORIES, PAGE, changed, decided, has_legal_order, overlapping
+
+SEEDS = 10
+WORK = [(kind, level) for kind in HISTORIES for level in (LEGAL, EXACT) if level == LEGAL or kind in ("frames", "heap")]
+
+
+@pytest.mark.parametrize(("kind", "level"), WORK)
+def test_the_verdict_is_that_of_all_orders(kind: str, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = []
+    for seed in range(SEEDS):
+        chance = Random(f"{kind} {seed}")
+        events = HISTORIES[kind](chance, 7)
+        if seed % 3 and events:
+            place = chance.randrange(len(events))
+            events[place] = changed(events[place], chance)
+        history = overlapping(events, chance, chance.randint(2, 3), chance.choice((5, 15, 40)))
+        chance.shuffle(history)
+        monkeypatch.setattr(windows, "FIRST_LOOK", 1 if seed % 2 else 24)
+        found = decided(kind, history, level)
+        assert not found.unknown
+        verdicts.append(not found.divergences)
+        assert verdicts[-1] == has_legal_order(kind, history, level), (seed, history)
+    assert level == EXACT or True in verdicts
+
+
+def many(count: int, processors: int = 8, frames: int = 6) -> list[dict[str, Any]]:
+    chance = Random(1)
+    return overlapping(HISTORIES["frames"](chance, count), chance, processors, 80)
+
+
+def test_a_long_recording_conforms() -> None:
+    found = decided("frames", many(1500))
+    assert not found.divergences
+    assert found.replay.coverage.failed
+
+
+@pytest.mark.parametrize("op", ["frame.allocate", "frame.free_count", "frame.free"])
+def test_one_wrong_event_of_many_is_found_in_a_short_window(op: str) -> None:
+    history = many(300, processors=4)
+    place = next(each for each in range(250, 300) if history[each]["op"] == op and "error" not in history[each])
+    wrong = {"frame.allocate": {"result": PAGE}, "frame.free_count": {"result": 5}, "frame.free": {"address": PAGE}}[op]
+    history[place] |= wrong
+    found = decided("frames", history)
+    divergence = found.divergences[0]
+    assert place + 2 <= divergence.line <= place + 12
+    assert divergence.line in {line for line, _ in divergence.window}
+    assert len(divergence.window) <= 8
+
+
+def test_all_divergences_are_found_if_all_are_wanted() -> None:
+    history = many(120, processors=4)
+    counts = [each for each in range(120) if history[each]["op"] == "frame.free_count"]
+    wrong = {counts[1]: 5, counts[-2]: 6}
+    for place, count in wrong.items():
+        history[place]["result"] = count
+    found = decided("frames", history, keep_going=True)
+    assert [each.line for each in found.divergences] == [place + 2 for place in wrong]
+
+
+def test_a_budget_that_runs_out_leaves_it_unknown() -> None:
+    found = decided("frames", many(200), steps=100)
+    assert (found.unknown, found.divergences) == (True, [])
+
+
+def test_a_crash_is_found_after_what_overlaps_it() -> None:
+    history: list[dict[str, Any]] = [
+        {"op": "frame.allocate", "crash": "panic", "_cpu": 0, "_call": 1},
+        {"op": "frame.allocate", "result": 2 * PAGE, "_cpu": 1, "_call": 2, "_return": 5},
+        {"op": "frame.free", "address": 2 * PAGE, "_cpu": 1, "_call": 6, "_return": 7},
+    ]
+    found = decided("frames", history)
+    assert [(each.line, each.finding.clause) for each in found.divergences] == [(2, "frame.allocate.must-not-crash")]
+    assert found.replay.unjudged == 0
