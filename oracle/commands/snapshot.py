@@ -18,10 +18,11 @@ from memoracle.snapshot.judge import judge
 from memoracle.snapshot.judge_text import judge_texts
 from memoracle.snapshot.memory import Memory, head, mapped, raw
 from memoracle.snapshot.monitor_text import looks_like_text, read_text, refuse_narrow
+from memoracle.snapshot.pat_texts import of_names, stated_in
 from memoracle.snapshot.qmp import connected
 from memoracle.snapshot.registers import Registers, paging, read_registers
 from memoracle.snapshot.walk import Walk
-from memoracle.spec.geometry import DEFAULT, Geometry, preset
+from memoracle.spec.geometry import DEFAULT, preset
 from memoracle.trace.compression import is_compressed
 from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
 from memoracle.trace.interrupts import raised_interrupts
@@ -42,11 +43,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("dumps", metavar="DUMP", nargs="*", type=named, help=source)
     words = "the CR3 of an address space; may be given several times"
     parser.add_argument("--cr3", metavar="ADDRESS", action="append", type=number, default=[], help=words)
-    words = "a text with what QEMU's `info registers` says, of one processor or several"
+    words = "a text with what QEMU's `info registers` says, or what Linux says of its page attribute table"
     parser.add_argument("--registers", metavar="FILE", type=named, help=words)
     words = "the physical address at which a raw dump begins (default: 0)"
     parser.add_argument("--base", metavar="ADDRESS", type=number, help=words)
-    parser.add_argument("--pat", metavar="VALUE", type=number, help="the value of IA32_PAT (default: the geometry's)")
+    words = "the value of IA32_PAT, a number or eight of WB, WT, WC, WP, UC, UC- (default: the geometry's)"
+    parser.add_argument("--pat", metavar="VALUE", type=pat_value, help=words)
     words = "asks a running QEMU on its QMP socket, in place of a dump"
     parser.add_argument("--qmp", metavar="SOCKET", type=named, help=words)
     add_input_options(parser)
@@ -61,6 +63,15 @@ def number(text: str) -> int:
         if value >> 64 == 0:
             return value
     raise argparse.ArgumentTypeError("a number of 64 bits was expected, such as 0x1000")
+
+
+def pat_value(text: str) -> int:
+    """A value that the processor takes for IA32_PAT."""
+    value = of_names(text)
+    value = number(text) if value is None else value
+    if pat.accepts(value):
+        return value
+    raise argparse.ArgumentTypeError(f"{value:#x} is no value of IA32_PAT: some byte is no memory type")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -79,9 +90,9 @@ class Snapshot:
         """Raises InputError and GeometryError."""
         self.args = args
         geometry = chosen_geometry(args) or preset(DEFAULT)
-        if args.pat is not None and not pat.accepts(args.pat):
-            raise InputError("--pat", None, f"{args.pat:#x} is no value of IA32_PAT: some byte is no memory type")
-        self.layout = layout_of(geometry, args.pat)
+        self.registers, self.pat = self.stated()
+        register = geometry.pat_register if self.pat is None else self.pat
+        self.layout = pte.Layout(geometry.physical_address_bits, register)
         self.findings = Findings()
         if (args.qmp is None) == (not args.dumps):
             raise InputError("snapshot", None, "a DUMP was expected, or --qmp SOCKET, and not both")
@@ -120,7 +131,7 @@ class Snapshot:
 
     def walked(self, path: str, memory: Memory, processors: Sequence[Registers]) -> SnapshotResult:
         """The tables of all address spaces that are named."""
-        kept, warnings = paging([*processors, *self.stated()])
+        kept, warnings = paging([*processors, *self.registers])
         self.findings.warnings += warnings
         roots = dict.fromkeys(
             [*map(self.root, self.args.cr3), *(self.root(each.cr3, each.path, each.line) for each in kept)]
@@ -145,19 +156,22 @@ class Snapshot:
 
     def note_types(self) -> None:
         """Says by which register memory types are known, unless the user gave it."""
-        if self.args.pat is None:
+        if self.pat is None:
             register = f"{self.layout.pat_register:#018x}"
             note(self.args, f"memoracle: memory types are by the geometry's IA32_PAT, {register}; --pat gives another")
 
-    def stated(self) -> list[Registers]:
-        """The registers of --registers."""
+    def stated(self) -> tuple[list[Registers], int | None]:
+        """The registers of --registers, and the value of IA32_PAT stated there or by --pat; raises InputError."""
         path = self.args.registers
         if path is None:
-            return []
-        found = read_registers(path, open_lines(path, self.args.max_line))
-        if not found:
+            return [], self.args.pat
+        lines = list(open_lines(path, self.args.max_line))
+        found, register = read_registers(path, lines), stated_in(lines)
+        if not found and register is None:
             raise InputError(path, None, "no CR3 in it: what `info registers` says was expected")
-        return found
+        if register is not None and not pat.accepts(register):
+            raise InputError(path, None, f"{register:#x} is no value of IA32_PAT: some byte is no memory type")
+        return found, register if self.args.pat is None else self.args.pat
 
     def root(self, cr3: int, path: str = "--cr3", line: int | None = None) -> int:
         """The physical address of a PML4; raises InputError."""
@@ -173,10 +187,9 @@ class Snapshot:
         if args.cr3:
             raise InputError("--cr3", None, "it is for a dump; this is a text, which names no tables")
         blocks = []
-        stated = self.stated()
         for path in args.dumps:
             lines = list(open_lines(path, args.max_line))
-            kept, warnings = paging([*read_registers(path, lines), *stated])
+            kept, warnings = paging([*read_registers(path, lines), *self.registers])
             self.findings.warnings += warnings
             text = read_text(path, lines)
             if not text.blocks:
@@ -199,10 +212,6 @@ class Snapshot:
             checked=checked,
             whole=mappings.whole,
         )
-
-
-def layout_of(geometry: Geometry, register: int | None) -> pte.Layout:
-    return pte.Layout(geometry.physical_address_bits, geometry.pat_register if register is None else register)
 
 
 def is_text(path: str) -> bool:

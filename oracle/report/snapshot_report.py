@@ -215,16 +215,23 @@ def told_unread(each: Unreadable) -> str:
 def spaces_table(result: SnapshotResult) -> Table:
     """The spaces, and what is mapped in each, by the half."""
     bytes_mapped: Counter[tuple[int, bool]] = Counter()
+    executable: Counter[int] = Counter()
     for each in result.mappings:
-        bytes_mapped[each.attributes.space, each.attributes.is_lower] += each.bytes
+        kind = each.attributes
+        bytes_mapped[kind.space, kind.is_lower] += each.bytes
+        executable[kind.space] += each.bytes if kind.writable and kind.executable else 0
     is_dump = result.tables is not None
     drawn = Table("space", "CR3" if is_dump else "text", title="Address spaces", title_justify="left")
     drawn.add_column("lower half", justify="right")
     drawn.add_column("upper half, first seen here" if is_dump else "upper half", justify="right")
+    if result.mappings.has_frames:
+        drawn.add_column("writable and executable", justify="right")
     for space in result.spaces:
         name = escaped(space.source or "") if space.cr3 is None else f"{space.cr3:#x}"
-        halves = [f"{bytes_mapped[space.space, is_lower]:#x} bytes" for is_lower in (True, False)]
-        drawn.add_row(str(space.space), name, *halves)
+        counts = [bytes_mapped[space.space, True], bytes_mapped[space.space, False]]
+        if result.mappings.has_frames:
+            counts.append(executable[space.space])
+        drawn.add_row(str(space.space), name, *(f"{each:#x} bytes" for each in counts))
     return drawn
 
 

@@ -120,16 +120,18 @@ def disagreeing(mappings: Mappings) -> Iterator[tuple[Mapped, Mapped]]:
 
 def writable_in_several(mappings: Mappings) -> Iterator[Shared]:
     """The frames that lower halves of two spaces or more can write, neighbours with the same spaces joined."""
-    borders: list[tuple[int, int, int]] = []
+    borders: list[int] = []  # an address, whether a range begins there, and its space: a number takes less room
     for mapped in mappings if mappings.has_frames else ():
         if mapped.attributes.is_lower and mapped.attributes.writable:
-            borders += (mapped.physical, 1, mapped.attributes.space), (mapped.end, -1, mapped.attributes.space)
+            space = mapped.attributes.space
+            borders += mapped.physical << 33 | 1 << 32 | space, mapped.end << 33 | space
     borders.sort()
     depth: dict[int, int] = {}
     start = 0
     spaces: tuple[int, ...] = ()
     due: Shared | None = None
-    for address, step, space in borders:
+    for border in borders:
+        address, begins, space = border >> 33, border >> 32 & 1, border & (1 << 32) - 1
         if len(spaces) > 1 and address > start:
             if due is not None and (due.spaces, due.physical + due.bytes) == (spaces, start):
                 due = due._replace(bytes=due.bytes + address - start)
@@ -138,7 +140,7 @@ def writable_in_several(mappings: Mappings) -> Iterator[Shared]:
                     yield due
                 due = Shared(start, address - start, spaces)
         start = address
-        depth[space] = depth.get(space, 0) + step
+        depth[space] = depth.get(space, 0) + (1 if begins else -1)
         if depth[space] == 0:
             del depth[space]
         spaces = tuple(sorted(depth))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from memoracle.logs.cleaning import plain
-from memoracle.snapshot.registers import NAMED
 from memoracle.spec.addresses import is_canonical
 from memoracle.spec.geometry_keys import PAGE_SHIFTS
 from memoracle.trace.inputs import InputError
@@ -18,6 +17,7 @@ MEM, TLB = "info mem", "info tlb"
 RANGE = re.compile(rb"([0-9a-f]{16})-([0-9a-f]{16}) ([0-9a-f]{16}) ([u-])r([w-])")
 PAGE = re.compile(rb"([0-9a-f]{16}): ([0-9a-f]{16}) ([X-][G-][P-][D-][A-][C-][T-][U-][W-])")
 LIKE_ONE = re.compile(rb"[0-9a-f]{8,16}(-[0-9a-f]|: [0-9a-f])")
+REGISTERS = re.compile(rb"[A-Z][A-Z0-9]{0,4} *=|CPU#[0-9]")  # lines of `info registers`
 COMMAND = re.compile(rb"(?:\(qemu\) *)?info (mem|tlb)\b")
 OTHERS = (
     (re.compile(rb"vaddr +paddr +size +attr"), "`info mem` of a RISC-V machine"),
@@ -85,7 +85,7 @@ def read_text(path: str, lines: Iterable[bytes]) -> Text:
             blocks[-1].rows.append(found)
         elif COMMAND.match(line):
             again = True
-        elif not NAMED.search(line) and not line.startswith(b"(qemu)"):
+        elif not REGISTERS.match(line) and not line.startswith(b"(qemu)"):
             passed_over.append(number)
     return Text(blocks, passed_over)
 

@@ -18,7 +18,7 @@ from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry_keys import LOWER_HALF_END, UPPER_HALF_START
 from memoracle.spec.kernel_half import FIRST
 
-MOST_TABLES = 1 << 18  # that are walked: 1 GiB of page tables
+MOST_TABLES = 1 << 17  # that are walked: 512 MiB of page tables
 MOST_FOUND = 1 << 13  # divergences after which the walk ends
 KEPT_TABLES = 16  # whose entries are at hand
 LEVELS = range(law.LOWEST_LEVEL, law.ROOT + 1)
@@ -96,7 +96,7 @@ class Walk:
         self.tables = {each.root: Table(law.ROOT, each.number, each.number, 0, True, None) for each in self.spaces}
         self.reserved = {level: [code.reserved(layout, large, level) for large in (0, code.LARGE)] for level in LEVELS}
         self.read = lru_cache(KEPT_TABLES)(memory.table)
-        self.as_law = lru_cache(self.law)
+        self.as_law = lru_cache(self.tables_by_law)
         self.numbers: dict[tuple[int, int, bool, Allowed], dict[int, int]] = {}
         for space in self.spaces:
             if space.entries is None:
@@ -193,7 +193,7 @@ class Walk:
         message = f"the table at {target:#x} is linked here as one of level {level}, but {before}"
         self.found(link, tables_law.walks_stay_in_place, message, LINKED_ONCE)
 
-    def law(self, leaf: int) -> tables_law.Tables:
+    def tables_by_law(self, leaf: int) -> tables_law.Tables:
         """What the law says of tables, where these are the tables, down to this level."""
         nowhere = Table(0, 0, 0, 0, False, None)
         shift = law.TABLE_SHIFT

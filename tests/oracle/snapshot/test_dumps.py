@@ -97,7 +97,7 @@ def test_any_damage_of_a_core_ends_in_a_message_or_a_report(snapshots: Snapshots
         (["-", "--cr3", "0", "--base", "0"], "a dump cannot be read from standard input"),
         (["none", "--cr3", "one"], "argument --cr3: a number of 64 bits was expected, such as 0x1000"),
         (["none", "--cr3", "0x10000000000000000"], "argument --cr3: a number of 64 bits was expected"),
-        (["none", "--pat", "2"], "--pat: 0x2 is no value of IA32_PAT: some byte is no memory type"),
+        (["none", "--pat", "2"], "argument --pat: 0x2 is no value of IA32_PAT: some byte is no memory type"),
         (["none", "--base", "-1"], "argument --base: "),
     ],
 )
@@ -165,3 +165,35 @@ def test_registers_of_real_machines_are_read(snapshots: Snapshots, machine: Page
     report = snapshots.of(machine, arguments=("--registers", str(DATA / f"info-registers-x86_64-{text}.txt")))
     assert report.status == 4
     assert report.document["unreadable"][0]["table"] == hex(cr3)
+
+
+# The page attribute table
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("[    0.1] x86/PAT: Configuration [0-7]: WB  WC  UC- UC  WB  WP  UC- WT  ", 0x0407050600070106),
+        ("x86/PAT: Configuration [0-7]: WB  WT  UC- UC  WC  WP  UC  UC  ", 0x0000050100070406),
+        ("x86 PAT enabled: cpu 0, old 0x7040600070406, new 0x7010600070106", 0x0007010600070106),
+    ],
+)
+def test_what_linux_says_of_its_table_is_taken(
+    snapshots: Snapshots, machine: PageTables, line: str, value: int
+) -> None:
+    text = snapshots.folder / "log"
+    text.write_text(f"x86/PAT: MTRRs disabled\n{line}\n", encoding="utf-8")
+    stated = ("--registers", str(text))
+    assert snapshots.of(machine, machine.first, arguments=stated).document["pat_register"] == f"{value:#018x}"
+    names = ("--pat", "WB WT UC- UC WB WT UC- UC")
+    register = "0x0007040600070406"
+    assert snapshots.of(machine, machine.first, arguments=(*stated, *names)).document["pat_register"] == register
+
+
+def test_a_table_with_what_is_no_type_is_refused(snapshots: Snapshots, machine: PageTables) -> None:
+    text = snapshots.folder / "log"
+    text.write_text("x86 PAT enabled: cpu 0, old 0x7040600070406, new 0x2\n", encoding="utf-8")
+    assert (
+        f"{text}: 0x2 is no value of IA32_PAT" in snapshots.of(machine, 0, arguments=("--registers", str(text))).errors
+    )
+    assert "argument --pat: a number of 64 bits was expected" in snapshots.run("none", "--pat", "WB WT").errors
