@@ -219,7 +219,7 @@ def test_the_example_in_c(tmp_path: Path) -> None:
 
 @rustc
 def test_the_example_in_rust(tmp_path: Path) -> None:
-    setting = "let (address, page, frame, tables) = (4096, 8192, 12288, [16384, 20480]);\n"
+    setting = "let (address, page, frame, tables) = (4096, 8192, 12288, &[16384, 20480]);\n"
     calls = shown("rust", "Line::event").replace("serial_write", "put")
     assert [json.loads(line) for line in written_in_rust([setting + calls], tmp_path).splitlines()] == [
         {"op": "frame.free", "address": "0x1000"},
