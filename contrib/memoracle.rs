@@ -11,6 +11,7 @@ pub struct Line<P: FnMut(u8)> {
     first: bool, // the next value is the first of its object or list
 }
 
+#[allow(dead_code)] // a kernel may need only some of these
 impl<P: FnMut(u8)> Line<P> {
     pub fn header(put: P) -> Self { Line { put, first: false }.raw("{\"memoracle\":1") }
     pub fn event(put: P, op: &str) -> Self { Line { put, first: true }.raw("{").text("op", op) }

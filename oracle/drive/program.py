@@ -5,20 +5,27 @@ Its first line says which operations it has. A kernel in an emulator does so on 
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from signal import Signals
 from typing import Any, get_type_hints
 
 import msgspec
 
+from memoracle.drive.calls import text_of
 from memoracle.drive.log import ENCODE
 from memoracle.drive.target import Answer, DiedError
+from memoracle.trace.decoding import FAULTS, MalformedLine, decode_event
 from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber, Number, number, operation_of_kind
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
-MOST_NOISE = 1000  # lines on end that are no answers
+MOST_NOISE = 10_000  # lines on end that are no answers: a kernel that boots prints some thousands
+MOST_BYTES = 1 << 24  # that are read at a time, or of one line
+BLOCK = 1 << 16
+PATIENCE = 1  # seconds, for the end of a program that closed its output
 NUMBERS = {  # operations whose answers are numbers, which may be strings
     operation_of_kind(kind) for kind in AnyEvent.__args__ if get_type_hints(kind)["result"] == Number | None
 }
@@ -45,16 +52,19 @@ class Program:
 
     def __init__(self, command: Sequence[str], header: Mapping[str, object]) -> None:
         """command: the program and its arguments.  header: of the trace, which is written to it first."""
-        self.command = command
         try:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         except OSError as fault:
             raise InputError(command[0], None, f"cannot run: {fault.strerror or fault}") from None
-        self._write(ENCODE(header))
-        line = self._read()
+        if self.process.stdout is None:
+            raise AssertionError
+        self.output = Output(self.process.stdout.fileno())
+        line = b""
         try:
+            self._write(ENCODE(header))
+            line = self.output.next_object()
             hello = msgspec.json.decode(line, type=Hello)
-        except msgspec.DecodeError as fault:
+        except (*FAULTS, DiedError, OSError) as fault:
             words = 'a line {"operations": {"frame.allocate": ["order"], ...}} was expected first'
             raise InputError(command[0], 1, f"{words}: {fault}: {quoted(line.decode(errors='replace'))}") from None
         for name in hello.operations:
@@ -65,21 +75,25 @@ class Program:
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         try:
+            self.output.refuse_objects()
             self._write(ENCODE({"op": operation, **arguments}))
-            line = self._read()
+            line = self.output.next_object()
         except OSError:
             line = b""
         if not line:
-            status = self.process.wait()
-            raise DiedError(
-                f"signal {-status} ({Signals(-status).name})" if status < 0 else f"it ended with status {status}"
-            )
+            raise DiedError(self._end())
         try:
-            reply = msgspec.json.decode(line, type=Reply)
-            is_number = isinstance(reply.result, str) and operation in NUMBERS
-            return Answer(number(reply.result) if is_number else reply.result, reply.error)
-        except (msgspec.DecodeError, BadNumber):
-            raise DiedError(f"this is no answer: {quoted(line.decode(errors='replace'))}") from None
+            return answer_in(line, operation, arguments)
+        except (*FAULTS, BadNumber, MalformedLine) as fault:
+            raise DiedError(f"this is no answer ({fault}): {quoted(line.decode(errors='replace'))}") from None
+
+    def _end(self) -> str:
+        """What became of a program that answers no more."""
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            return "it closed its standard output"
+        return f"signal {signal_name(-status)}" if status < 0 else f"it ended with status {status}"
 
     def _write(self, line: bytes) -> None:
         stream = self.process.stdin
@@ -88,13 +102,71 @@ class Program:
         stream.write(line + b"\n")
         stream.flush()
 
-    def _read(self) -> bytes:
-        """The next line that is an object; what else a kernel prints is passed over."""
-        stream = self.process.stdout
-        if stream is None:
-            raise AssertionError
-        for _ in range(MOST_NOISE):
-            line = stream.readline()
-            if not line or line.lstrip().startswith(b"{"):
-                return line.strip()
-        raise DiedError(f"{MOST_NOISE:,} lines without an answer")
+
+class Output:
+    """What a program writes, line by line: objects, and whatever else a kernel prints, which is passed over."""
+
+    def __init__(self, file: int) -> None:
+        self.file = file
+        self.rest = bytearray()  # that was read, and is no whole line yet
+        self.noise = 0  # lines on end that are no objects
+
+    def next_object(self) -> bytes:
+        """The next line that is an object, once it is there; empty at the end. Raises DiedError."""
+        while True:
+            for line in self.whole_lines():
+                if self.is_object(line):
+                    return line
+            if not self.read():
+                line, self.rest = bytes(self.rest), bytearray()
+                return line if self.is_object(line) else b""
+
+    def refuse_objects(self) -> None:
+        """Passes over what was written already; raises DiedError for an object in it, which nobody asked for."""
+        while select.select([self.file], [], [], 0)[0] and self.read():
+            pass
+        for line in self.whole_lines():
+            if self.is_object(line):
+                raise DiedError(f"it said this before it was asked: {quoted(line.decode(errors='replace'))}")
+
+    def whole_lines(self) -> Iterator[bytes]:
+        while (end := self.rest.find(b"\n") + 1) > 0:
+            line = bytes(self.rest[:end])
+            del self.rest[:end]
+            yield line.strip()
+
+    def read(self) -> bool:
+        """Waits for more, and reads it; False at the end."""
+        if len(self.rest) > MOST_BYTES:
+            raise DiedError(f"{MOST_BYTES:,} bytes without an answer")
+        found = os.read(self.file, BLOCK)
+        self.rest += found
+        return bool(found)
+
+    def is_object(self, line: bytes) -> bool:
+        is_object = line.startswith(b"{")
+        self.noise = 0 if is_object else self.noise + 1
+        if self.noise > MOST_NOISE:
+            raise DiedError(f"{MOST_NOISE:,} lines without an answer")
+        return is_object
+
+
+def answer_in(line: bytes, operation: str, arguments: Mapping[str, Any]) -> Answer:
+    """The answer to a call. Raises one of FAULTS, BadNumber, or MalformedLine for one that no event could have."""
+    reply = msgspec.json.decode(line, type=Reply)
+    if reply.result is not None and reply.error is not None:
+        raise MalformedLine("it has both `result` and `error`")
+    result = reply.result
+    if isinstance(result, str) and operation in NUMBERS:
+        result = number(result)
+    answer = Answer(result, reply.error)
+    decode_event(ENCODE({"op": operation, **arguments})[:-1] + text_of(answer))
+    return answer
+
+
+def signal_name(number: int) -> str:
+    """A signal's number and name, if it has one."""
+    try:
+        return f"{number} ({Signals(number).name})"
+    except ValueError:
+        return str(number)
