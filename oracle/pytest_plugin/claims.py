@@ -72,16 +72,16 @@ def clauses_of(stake: AtStake) -> list[str]:
 
 
 def claims(driving: Driving, operations: Iterable[str], geometry: Geometry) -> Iterator[Claim]:
-    """Those of the operations that a target has; at level safe only of those that are judged there."""
+    """Those of the operations that a target has; at level safe clauses only of those that are judged there."""
     level, has, stakes = driving.suite.settings.level, {*operations}, stakes_of(geometry)
     for kind in KINDS:
         operation = operation_of_kind(kind)
         if operation not in has:
             continue
-        rules = [MUST_NOT_CRASH]
-        if level != SAFE or kind in JUDGED_FOR_SAFETY:
-            above = {SAFE: [], LEGAL: [MUST_SUCCEED], EXACT: [MUST_SUCCEED, PREFERS]}[level]
-            rules = [*above, MUST_NOT_CRASH, *clauses_of(stakes.get(kind, AtStake())), OTHERS]
+        answers = {SAFE: [], LEGAL: [MUST_SUCCEED], EXACT: [MUST_SUCCEED, PREFERS]}[level]
+        is_judged = level != SAFE or kind in JUDGED_FOR_SAFETY
+        clauses = clauses_of(stakes.get(kind, AtStake())) if is_judged else []
+        rules = [*answers, MUST_NOT_CRASH, *clauses, OTHERS]
         named = frozenset(each if "." in each else f"{operation}.{each}" for each in rules)
         for rule in rules:
             yield Claim(driving, kind, rule, named)

@@ -54,7 +54,7 @@ def cases_of(suite: Suite) -> Iterator[tuple[str, str, Claim]]:
         operations = operations_of(suite, name)
         if not operations:
             raise InputError(suite.target, None, "it has no operation of a trace")
-        driving, before = Driving(suite, name), f"{Path(name).stem}-" if name else ""
+        driving, before = Driving(suite, name), f"{name.removesuffix('.toml')}-" if name else ""
         for claim in claims(driving, operations, geometry_of(suite, name)):
             yield f"{suite.name}-{before}", f"{before}{claim.name}", claim
 

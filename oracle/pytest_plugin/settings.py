@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ from memoracle.trace.toml_lines import line_of, lines_of
 
 TABLE = "tool.memoracle"
 OPS = 10_000  # calls
-Positive: TypeAlias = Annotated[int, Meta(ge=1)]
+Positive: TypeAlias = Annotated[int, Meta(ge=1, lt=sys.maxsize)]
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -72,13 +74,17 @@ class Suite:
 
     @property
     def target(self) -> str:
-        """As `drive` has it: a path, where there is such a file."""
+        """As `drive` has it; if it is a file, with its folder."""
         says = self.settings
         if self.made is not None:
             return str(self.folder / self.name)
         if says.target is None:
             return str(self.folder / (says.binding or ""))
-        return str(self.folder / says.target) if (self.folder / says.target).exists() else says.target
+        path = self.folder / says.target
+        if not path.is_file():
+            return says.target
+        is_command = says.binding is None and path.suffix != ".toml"
+        return shlex.quote(str(path)) if is_command else str(path)
 
     def path(self, name: str | None) -> str | None:
         return name if name is None or name in PRESETS else str(self.folder / name)
