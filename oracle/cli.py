@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, NoReturn
 
-from memoracle.commands import boot, check, drive, explain, prove, snapshot, vectors
+from memoracle.commands import boot, check, drive, explain, init, prove, snapshot, vectors
 from memoracle.console import streams
 from memoracle.console.exit_status import INTERRUPTED, Status
 from memoracle.console.extras import MissingExtraError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 # Each is a module with add_parser(subparsers) and run(args); a solver is imported in run only, since others need none.
-COMMANDS = (prove, check, drive, vectors, snapshot, boot, explain)
+COMMANDS = (prove, check, drive, init, vectors, snapshot, boot, explain)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

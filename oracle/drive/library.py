@@ -105,7 +105,10 @@ class Library:
         return self
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
-        return self.calls[operation](arguments)
+        bound = self.calls.get(operation)
+        if bound is None:  # of a sequence that was kept when the binding was another
+            raise self.binding.fault("operations", f"{operation} is not bound")
+        return bound(arguments)
 
     def _spoken(self, operation: str, bound: Bound) -> Spoken:
         keys = {"from_" if key == "from" else key: key for key in arguments_of(operation)}

@@ -1,0 +1,233 @@
+"""Which function of a library is which operation, and how its arguments follow from the event's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from memoracle.proposals.c_functions import Function, Type
+from memoracle.proposals.words import (
+    ADD,
+    COUNT,
+    FRAME,
+    GIVE,
+    HEAP,
+    IS_FREE,
+    RANGE,
+    RESIZE,
+    START,
+    TAKE,
+    UNITS,
+    does,
+    family,
+    is_number_of_frame,
+    unit_of,
+    words_of,
+)
+
+NAMES = {
+    (FRAME, TAKE): "frame.allocate",
+    (FRAME, GIVE): "frame.free",
+    (FRAME, IS_FREE): "frame.is_free",
+    (FRAME, COUNT): "frame.free_count",
+    (RANGE, TAKE): "range.allocate",
+    (RANGE, GIVE): "range.free",
+    (HEAP, TAKE): "heap.new",
+    (HEAP, GIVE): "heap.delete",
+    (HEAP, RESIZE): "heap.resize",
+}
+ASKED = {  # by family and unit, what stands for it in a call
+    FRAME: {"order": "order", "count": "count", "bytes": "count * page_size", "alignment": "alignment"},
+    RANGE: {"order": "order_of(pages)", "count": "pages", "bytes": "pages * page_size", "alignment": "alignment"},
+    HEAP: {"bytes": "bytes", "alignment": "alignment", "old bytes": "old_bytes"},
+}
+CHOOSE = "choose: "
+
+
+@dataclass
+class Guess:
+    """What one operation is. arguments: of the call.  holder: `value` or `out`, where its result is.
+
+    is_number: whether that is the number of a frame or page; None: not known.
+    fails, result: expressions.  why: what to say of it.
+    """
+
+    operation: str
+    function: Function
+    arguments: list[str]
+    holder: str = "value"
+    is_number: bool | None = None
+    fails: str | None = None
+    result: str | None = None
+    why: list[str] = field(default_factory=list)
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def call(self) -> str:
+        return f"{self.function.name}({', '.join(self.arguments)})"
+
+
+@dataclass
+class Handle:
+    """An allocator that functions are given. type: what they are given a pointer to."""
+
+    name: str
+    type: Type
+
+
+@dataclass
+class Mapping:
+    """What was found. handles: by the name of their type.  others: functions that are none of these."""
+
+    guesses: dict[str, Guess] = field(default_factory=dict)
+    handles: dict[str, Handle] = field(default_factory=dict)
+    starts: list[Function] = field(default_factory=list)
+    others: list[Function] = field(default_factory=list)
+
+
+def mapped(functions: Sequence[Function]) -> Mapping:
+    """The operations of a library's functions."""
+    found = Mapping()
+    by_role: dict[tuple[str, str], list[Function]] = {}
+    for each in functions:
+        what = does(each)
+        if what in (START, ADD):
+            found.starts.append(each)
+        elif what is not None and (family(each), what) in NAMES:
+            by_role.setdefault((family(each), what), []).append(each)
+        else:
+            found.others.append(each)
+    for kind in (FRAME, RANGE, HEAP):
+        takes = by_role.get((kind, TAKE), [])
+        if not takes:
+            continue
+        take = max(takes, key=lambda each: (_is_general(each, kind), -len(each.parameters), -len(each.name)))
+        for role, candidates in by_role.items():
+            if role[0] == kind:
+                best = take if role[1] == TAKE else max(candidates, key=lambda each: _likeness(each, take))
+                _add(found, role, best, [each for each in candidates if each is not best])
+    families = [kind for kind in (FRAME, RANGE, HEAP) if NAMES[kind, TAKE] in found.guesses]
+    used = {each.function.name for each in found.guesses.values()}
+    if not any(NAMES[kind, GIVE] in found.guesses for kind in families):
+        for role, candidates in by_role.items():  # a `free` whose name does not say of what
+            if role[1] == GIVE and families and role[0] not in families:
+                _add(found, (families[0], GIVE), candidates[0], candidates[1:])
+    found.others += [
+        each
+        for some in by_role.values()
+        for each in some
+        if each.name not in used | {guess.function.name for guess in found.guesses.values()}
+    ]
+    return found
+
+
+def _is_general(function: Function, kind: str) -> int:
+    """How much of what a request may say a function reads."""
+    units = [unit_of(each) for each in function.parameters]
+    return sum(unit in ASKED[kind] for unit in units) - 3 * ("old bytes" in units) - 2 * units.count("")
+
+
+def _likeness(function: Function, take: Function) -> tuple[int, int, int]:
+    shared = set(words_of(function.name)) & set(words_of(take.name))
+    units = {unit_of(each) for each in take.parameters} & {unit_of(each) for each in function.parameters}
+    return len(shared), len(units), -len(function.name)
+
+
+def _add(found: Mapping, role: tuple[str, str], function: Function, others: Iterable[Function]) -> None:
+    kind, what = role
+    guess = Guess(NAMES[role], function, [])
+    units = [unit_of(each) for each in function.parameters]
+    has_address = False
+    for parameter, unit in zip(function.parameters, units, strict=True):
+        is_block = (
+            what in (GIVE, RESIZE, IS_FREE) and not has_address and unit in ("address", "number", "", "out", "zone")
+        )
+        if unit == "handle" and not (what in (GIVE, RESIZE) and len(units) == 1):
+            guess.arguments.append(_handle(found, parameter.name, parameter.type))
+        elif is_block or unit == "handle":
+            has_address = True
+            number = None if kind == HEAP else is_number_of_frame(parameter.type, parameter.name)
+            guess.is_number = False if kind == HEAP else number
+            guess.arguments.append("address")
+        elif unit == "out":
+            guess.arguments.append("out")
+            guess.holder = "out"
+            if parameter.type.to is not None and what == TAKE:
+                guess.is_number = is_number_of_frame(parameter.type.to, parameter.name)
+        else:
+            guess.arguments.append(_asked(guess, kind, what, parameter.name, unit))
+    if what in (GIVE, RESIZE, IS_FREE) and not has_address:
+        for place, unit in enumerate(units):  # `free(n)`
+            if unit in ("count", "bytes") and units.count(unit) == 1 and "address" not in guess.arguments:
+                guess.arguments[place] = "address"
+    if guess.holder == "value" and what == TAKE:
+        guess.is_number = False if kind == HEAP else is_number_of_frame(function.returns, function.name)
+    _say_result(guess, kind, what)
+    names = ", ".join(each.name for each in others)
+    if names:
+        guess.why.append(f"{CHOOSE}it may also be {names}")
+    found.guesses[guess.operation] = guess
+
+
+def _asked(guess: Guess, kind: str, what: str, name: str, unit: str) -> str:
+    """What is passed for one argument."""
+    if unit == "alignment order":
+        return "log2(alignment)" if kind == HEAP else "log2(alignment // page_size)"
+    if unit in ASKED[kind]:
+        return ASKED[kind][unit]
+    if kind == HEAP and unit == "count" and "bytes" not in guess.arguments:
+        return "bytes"
+    if unit == "callback":
+        guess.why.append(f"{CHOOSE}a callback for {name or 'a function'}; nothing is passed")
+        return "NULL"
+    if unit not in ("flags",):
+        guess.why.append(f"{CHOOSE}what {name or 'an argument'} is; 0 is passed")
+    else:
+        guess.why.append(f"{name}: none are set")
+    return "0"
+
+
+def _handle(found: Mapping, name: str, kind: Type) -> str:
+    to = kind.to
+    key = next((each for each in (to.names if to is not None else ()) if each), name)
+    if key not in found.handles and to is not None:
+        found.handles[key] = Handle(name if name.isidentifier() else "handle", to)
+    return found.handles[key].name
+
+
+def _say_result(guess: Guess, kind: str, what: str) -> None:
+    """What shows a refusal, and what is the answer, as far as the types say it."""
+    function, returns = guess.function, guess.function.returns
+    if what == COUNT:
+        in_bytes = {*words_of(function.name)} & (UNITS["bytes"] | {"memory", "mem"})
+        guess.result = "value // page_size" if in_bytes else "value"
+        return
+    if what == IS_FREE:
+        guess.result = "value != 0" if "free" in words_of(function.name) else "value == 0"
+        return
+    if what == RESIZE:
+        guess.extra["misuse"] = '"undefined"'
+        guess.why.append("what it does with what is no block is not tried: it is never misused")
+    if what in (TAKE, RESIZE) and guess.holder == "value":
+        guess.result = "value"
+        if returns.kind == "pointer":
+            guess.fails = "value == NULL"
+        elif returns.signed:
+            guess.fails = "value < 0"
+        else:
+            guess.fails = "value == 0"
+        return
+    if guess.holder == "out" and what in (TAKE, RESIZE):
+        guess.result = "out"
+    if returns.kind == "bool":
+        guess.fails = "not value"
+    elif returns.kind == "enum":
+        first = returns.constants[0] if returns.constants else "0"
+        guess.fails = f"value != {first}"
+        guess.why.append(f"{first} is taken for success, every other value for a refusal")
+    elif returns.kind == "integer":
+        guess.fails = "value < 0" if returns.signed and what in (GIVE,) else "value != 0"
+    elif returns.kind == "void" and what in (GIVE,):
+        guess.why.append("it returns nothing, so a refusal cannot be seen: it is never misused")
+    elif returns.kind == "void" and guess.holder == "out":
+        guess.fails = "out == 0"

@@ -1,0 +1,275 @@
+"""A proposed binding of a library, from its symbols and its header, and from what it does when it is tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from memoracle.drive.binding import Binding, Bound, Memory, Read
+from memoracle.drive.native.elf import Elf, read_elf
+from memoracle.proposals import signatures, trying, tuning
+from memoracle.proposals.c_functions import Header, read_header
+from memoracle.proposals.c_text import defined_numbers, read_source, without_directives
+from memoracle.proposals.declarations import Declarations
+from memoracle.proposals.needs import Needs, needs_of, sizes_of
+from memoracle.proposals.operations import CHOOSE, Guess, Mapping, mapped
+from memoracle.proposals.starts import ARENA, ARENA_BYTES, Start, start_of
+from memoracle.trace.geometry import geometry_from
+from memoracle.trace.inputs import InputError
+
+SMALL_PAGE, LARGE_PAGE = 4096, 1 << 21
+UPPER_HALF = 0xFFFFFFFF00000000
+PRESETS = {SMALL_PAGE: "x64-4k", LARGE_PAGE: "x64-2m"}
+FRAMES = 1024  # of a target of which nothing says how many it has
+TAKES = {"frame": "frame.allocate", "range": "range.allocate", "heap": "heap.new"}
+
+
+@dataclass
+class Proposal:
+    """What a binding is to say, and why. notes: what it says first.  geometry: keys, each with what to say of it."""
+
+    library: Path
+    header: Header
+    mapping: Mapping
+    needs: Needs
+    start: Start
+    declarations: str
+    page_size: int
+    notes: list[str] = field(default_factory=list)
+    geometry: dict[str, tuple[Any, list[str]]] = field(default_factory=dict)
+    private_frames: bool = False
+    is_started: bool = False
+
+    @property
+    def has_memory(self) -> bool:
+        return self.start.needs_memory or self.needs.needs_memory
+
+    @property
+    def stated_geometry(self) -> dict[str, Any]:
+        return {"preset": PRESETS[self.page_size], **{key: value for key, (value, _) in self.geometry.items()}}
+
+    def binding(self, operations: dict[str, Bound]) -> Binding:
+        """Of the same library, with other operations."""
+        says = Read(
+            library=str(self.library),
+            declarations=self.declarations,
+            geometry=PRESETS[self.page_size],
+            memory=Memory(ARENA_BYTES, ARENA) if self.has_memory else None,
+            symbols={name: text for name, (text, _) in self.needs.symbols.items()},
+            callbacks={name: text for name, (text, _) in self.needs.callbacks.items()},
+            panics=self.needs.panics,
+            start=[statement for statement, _ in self.start.statements],
+            operations=operations,
+        )
+        return Binding("", "", says, geometry_from(says.geometry), self.library)
+
+
+def propose(library: str, header: str | None) -> Proposal:
+    """Raises InputError for files that are neither."""
+    path = Path(library)
+    try:
+        elf = read_elf(path)
+    except OSError as fault:
+        raise InputError(library, None, f"cannot read: {fault.strerror or fault}") from None
+    if elf is None:
+        raise InputError(library, None, "this is no shared library (ELF, 64 bits)")
+    found, notes = _header(library, header, elf)
+    functions = {name: each for name, each in found.functions.items() if name in elf.functions and not each.is_static}
+    mapping = mapped(list(functions.values()))
+    if not mapping.guesses:
+        notes.append(f"{CHOOSE}no function looks like one that allocates; see the operations below")
+    wanted = Declarations(found)
+    start = start_of(mapping, functions, found, sizes_of(wanted.structures()))
+    called = [each.function for each in mapping.guesses.values()] + mapping.starts
+    called += [functions[name] for name in functions if any(f"{name}()" in text for text, _ in start.statements)]
+    refused = wanted.add(dict.fromkeys(called))
+    for name in refused:
+        notes.append(f"{CHOOSE}{name} could not be declared")
+        mapping.guesses = {key: each for key, each in mapping.guesses.items() if each.function.name != name}
+        start.statements = [each for each in start.statements if f"{name}(" not in each[0]]
+    proposal = Proposal(path, found, mapping, needs_of(elf, found), start, wanted.text, _page_size(found), notes)
+    _try(proposal)
+    return proposal
+
+
+def _header(library: str, header: str | None, elf: Elf) -> tuple[Header, list[str]]:
+    """What is declared, and what to say of that."""
+    if header is None:
+        found = signatures.guessed(elf.functions)
+        names = ", ".join(sorted(elf.functions))
+        return found, [f"{CHOOSE}the declarations: without --header they are guessed from the names {names}"]
+    text = read_source(header)
+    found = read_header(without_directives(header, text))
+    found.constants |= defined_numbers(text)
+    if not found.functions:
+        raise InputError(header, None, "it declares no function")
+    notes = [
+        f"{header} declares {name}, which {library} does not export"
+        for name in sorted(
+            name
+            for name, each in found.functions.items()
+            if not each.is_static and name not in elf.functions | elf.undefined
+        )
+    ][:10]
+    return found, [*notes, *(f"not read: {each}" for each in found.unread[:5])]
+
+
+def _page_size(header: Header) -> int:
+    for name, value in header.constants.items():
+        upper = name.upper()
+        if any(word in upper for word in ("PAGE", "FRAME", "BLOCK")):
+            if upper.endswith("SIZE") and value in PRESETS:
+                return value
+            if upper.endswith(("SHIFT", "BITS")) and 1 << min(value, 63) in PRESETS:
+                return 1 << value
+    return SMALL_PAGE
+
+
+def _try(proposal: Proposal) -> None:
+    """Tries what was guessed, and says what follows."""
+    guesses = proposal.mapping.guesses
+    for kind, operation in TAKES.items():
+        take = guesses.get(operation)
+        if take is None:
+            continue
+        give = guesses.get({"frame": "frame.free", "range": "range.free", "heap": "heap.delete"}[kind])
+        notes = _exhausted(proposal, kind, take, give)
+        if "started" not in notes:
+            why = notes.get("fault") or f"it died of {notes.get('died')}"
+            proposal.notes.append(f"{CHOOSE}tried: it does not start: {why}")
+        else:
+            proposal.is_started = True
+            if notes.get("died") and "taken" not in notes:
+                take.why.append(f"{CHOOSE}tried: it died of {notes['died']}")
+            if notes.get("fault"):
+                take.why.append(f"{CHOOSE}tried: {notes['fault']}")
+        tuning.tune_take(take, notes)
+        if give is not None:
+            tuning.tune_give(give, notes)
+        {"frame": _frames, "range": _ranges, "heap": _heap}[kind](proposal, take, give, notes)
+
+
+def _raw(guess: Guess, proposal: Proposal) -> Bound:
+    """As an operation that says all that was returned."""
+    panic: Literal["crash", "refuse"] = "refuse" if proposal.needs.panics else "crash"
+    if guess.holder == "out":
+        return Bound(guess.call, guess.fails, "out", panic=panic)
+    returns = guess.function.returns.kind
+    return Bound(guess.call, None, "value" if returns != "void" else None, panic=panic)
+
+
+def _exhausted(proposal: Proposal, kind: str, take: Guess, give: Guess | None) -> trying.Notes:
+    operations = {take.operation: _raw(take, proposal)}
+    if give is not None:
+        bound = _raw(give, proposal)
+        operations[give.operation] = Bound(bound.call, None, "value" if bound.result else None, panic=bound.panic)
+        if give.holder == "out":
+            operations[give.operation] = Bound(bound.call, None, "value", panic=bound.panic)
+    asked: dict[str, Any] = {
+        "frame": {"alignment": proposal.page_size},
+        "range": {"pages": 1},
+        "heap": {"bytes": 1024},
+    }[kind]
+    returned = {"range": {"pages": 1}}.get(kind, {})
+    attempt = trying.exhausting(take.operation, None if give is None else give.operation, asked, returned)
+    return _watched(proposal, operations, attempt)
+
+
+def _watched(proposal: Proposal, operations: dict[str, Bound], attempt: trying.Attempt) -> trying.Notes:
+    try:
+        return trying.watched(proposal.binding(operations), attempt)
+    except InputError as fault:
+        return {"fault": fault.message}
+
+
+def _frames(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.Notes) -> None:
+    geometry = proposal.geometry
+    reach = tuning.tune_unit(take, give, notes, proposal.page_size)
+    for name in ("frame.is_free",):
+        _like_give(proposal, name, take)
+    names = {name for each in take.arguments for name in ("order", "count") if name in each.split()}
+    if reach is not None and "settled" in notes:
+        low, end = reach
+        geometry["frames"] = (end, [f"tried: {len(notes['taken']):,} frames were handed out until there were none"])
+        base = int(notes["taken"] and min(notes["taken"])) if "base" in take.extra else 0
+        missing = tuning.missing_of(notes["taken"], bool(take.is_number), proposal.page_size, base, end)
+        if missing is None:
+            words = f"{CHOOSE}frames in many pieces were never handed out: say so with `never_free`"
+            missing = [(0, low)] if low else []
+            proposal.private_frames = True
+            geometry["never_free"] = (_areas(missing, proposal.page_size), [words])
+        else:
+            geometry["never_free"] = (_areas(missing, proposal.page_size), ["the others, which it never handed out"])
+    else:
+        geometry["frames"] = (FRAMES, [f"{CHOOSE}how many frames it has"])
+        geometry["never_free"] = ([], [f"{CHOOSE}frames that it never hands out"])
+    if "order" in names:
+        geometry["frame_allocator"] = ("buddy", ["it is asked for an order"])
+        highest = _highest(proposal, take, give, notes)
+        if highest is not None:
+            geometry["frame_max_order"] = (highest, ["tried: the highest order that it gives"])
+    elif "count" in names:
+        geometry["frame_allocator"] = ("runs", ["it is asked for how many"])
+        if give is not None and not any("count" in each for each in give.arguments):
+            geometry["frame_free_parts"] = ("whole", ["a free gives back all that one request gave"])
+    if any("zone" in each for each in take.arguments):
+        proposal.notes.append(f"{CHOOSE}zones: 0 is passed")
+
+
+def _like_give(proposal: Proposal, operation: str, take: Guess) -> None:
+    guess = proposal.mapping.guesses.get(operation)
+    if guess is not None and take.is_number:
+        guess.arguments = ["address // page_size" if each == "address" else each for each in guess.arguments]
+    elif guess is not None and "base" in take.extra:
+        guess.arguments = ["address + base" if each == "address" else each for each in guess.arguments]
+
+
+def _areas(pieces: list[tuple[int, int]], page_size: int) -> list[dict[str, int]]:
+    return [{"start": first * page_size, "bytes": count * page_size} for first, count in pieces]
+
+
+def _highest(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.Notes) -> int | None:
+    if give is None or "settled" not in notes:
+        return None
+    bound = _raw(give, proposal)
+    call = bound.call.replace("address // page_size", "address").replace("address + base", "address")
+    operations = {
+        take.operation: _raw(take, proposal),
+        give.operation: Bound(call, None, None, panic=bound.panic),
+    }
+    found = _watched(proposal, operations, trying.ordered(take.operation, give.operation, notes["settled"]))
+    highest = found.get("highest")
+    return highest if isinstance(highest, int) and "refused order" in found else None
+
+
+def _ranges(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.Notes) -> None:
+    size, geometry = proposal.page_size, proposal.geometry
+    reach = tuning.tune_unit(take, give, notes, size)
+    low, end = reach if reach is not None and "settled" in notes else (0, FRAMES)
+    start = UPPER_HALF if low * size < 1 << 63 else low * size
+    if start == UPPER_HALF:
+        take.result = f"{take.result} + upper"
+        take.extra["upper"] = hex(UPPER_HALF - low * size)
+        if give is not None:
+            give.arguments = [
+                each.replace("address", "(address - upper)") if each.startswith("address") else each
+                for each in give.arguments
+            ]
+        take.why.append("the kernel's range is in the upper half: `upper` moves it there")
+    why = "tried: so many were handed out" if reach is not None and "settled" in notes else f"{CHOOSE}how many it has"
+    geometry["kernel_range"] = ({"start": hex(start), "pages": end - low}, [why])
+    geometry["kernel_reserved"] = ([], [])
+    geometry["range_allocator"] = ("runs", [f'{CHOOSE}or "buddy", where blocks are powers of two'])
+
+
+def _heap(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.Notes) -> None:
+    operations = {take.operation: _raw(take, proposal)}
+    seen = _watched(proposal, operations, trying.sized(take.operation))
+    alignment = tuning.alignment_of(seen)
+    proposal.private_frames = True
+    if alignment is not None:
+        words = f"tried: blocks of {len(trying.SIZES)} sizes were at multiples of {alignment}"
+        proposal.geometry["heap_alignment"] = (alignment, [words])
+    else:
+        proposal.geometry["heap_alignment"] = (8, [f"{CHOOSE}what blocks are aligned to"])

@@ -1,0 +1,152 @@
+"""What `memoracle init` writes is a binding that drives, and finds a fault, without an edit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from memoracle.cli import main
+from memoracle.drive.binding import load_binding
+
+HERE = Path(__file__).parent
+SOURCE = HERE / "allocators.c"
+BLOCKS, POOL = (HERE.parent / "drive" / name for name in ("blocks.c", "pool.c"))
+
+
+FILLED_IN = """
+static char used[1024];
+void pmm_init(void) { used[0] = 1; }
+unsigned long pmm_alloc(void)
+{
+    for (unsigned long frame = 1; frame < 1024; frame++)
+        if (!used[frame])
+            return used[frame] = 1, frame * 4096;
+    return 0;
+}
+int pmm_free(unsigned long at)
+{
+    if (at % 4096 || at == 0 || at / 4096 >= 1024 || !used[at / 4096])
+        return -1;
+    return used[at / 4096] = 0;
+}
+"""
+
+
+def compiled(folder: Path, source: Path, *options: str) -> str:
+    path = folder / "allocator.so"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-DWASTE=0", *options, source, "-o", path], check=True)
+    return str(path)
+
+
+def proposed(folder: Path, library: str, *options: str) -> Path:
+    path = folder / "proposed.toml"
+    assert main(["init", library, *options, "--output", str(path), "--quiet"]) == 0
+    load_binding(str(path))
+    return path
+
+
+def driven(capsys: pytest.CaptureFixture[str], binding: Path, ops: int = 1500) -> tuple[int, dict[str, object]]:
+    status = main(["drive", "--format", "json", "--quiet", "--seed", "3", "--ops", str(ops), str(binding)])
+    return status, json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("source", "which", "operations", "says"),
+    [
+        (SOURCE, 1, {"frame.allocate", "frame.free", "frame.free_count", "frame.is_free"}, 'panic = "refuse"'),
+        (SOURCE, 2, {"heap.new", "heap.delete"}, "heap = storage("),
+        (SOURCE, 3, {"heap.new", "heap.delete", "heap.resize"}, '"void *sbrk(intptr_t increment)" = "sbrk(increment)"'),
+        (SOURCE, 4, {"range.allocate", "range.free"}, 'start = "0xffffc90000000000", pages = 300'),
+        (SOURCE, 5, {"frame.allocate", "frame.free"}, 'result = "value - base"'),
+        (BLOCKS, 0, {"frame.allocate", "frame.free"}, "frame_max_order = 5"),
+        (POOL, 0, {"heap.new"}, 'fails = "value != 0"'),
+    ],
+)
+def test_what_is_proposed_drives_without_an_edit(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, source: Path, which: int, operations: set[str], says: str
+) -> None:
+    library = compiled(tmp_path, source, f"-DWHICH={which}")
+    header = tmp_path / "header.c"
+    header.write_text(source.read_text().replace("#if WHICH", f"#define WHICH {which}\n#if WHICH"))
+    binding = proposed(tmp_path, library, "--header", str(header))
+    assert says in binding.read_text()
+    status, document = driven(capsys, binding)
+    assert (status, document["divergences"]) == (0, [])
+    coverage = document["coverage"]
+    assert isinstance(coverage, dict)
+    assert operations <= coverage["operations"].keys()
+
+
+def test_a_fault_is_found_without_an_edit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    library = compiled(tmp_path, SOURCE, "-DWHICH=1", "-DFAULT=WRONG_MASK")
+    header = tmp_path / "header.c"
+    header.write_text(f"#define WHICH 1\n{SOURCE.read_text()}")
+    status, document = driven(capsys, proposed(tmp_path, library, "--header", str(header)), ops=200)
+    assert (status, document["verdict"]) == (1, "diverges")
+
+
+def test_without_a_preprocessor_the_first_branches_are_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = compiled(tmp_path, SOURCE, "-DWHICH=1")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    binding = proposed(tmp_path, library, "--header", str(SOURCE))
+    assert "typedef uint64_t phys_addr_t;" in binding.read_text()
+    assert driven(capsys, binding, 200)[0] == 0
+
+
+def test_names_alone_say_something(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    binding = proposed(tmp_path, compiled(tmp_path, SOURCE, "-DWHICH=1"))
+    text = binding.read_text()
+    assert "without --header they are guessed from the names" in text.replace("\n# ", " ")
+    assert 'call = "pmm_alloc_page()"' in text
+    assert driven(capsys, binding, 200)[0] == 0
+
+
+def test_a_target_that_does_not_start_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source = tmp_path / "broken.c"
+    source.write_text("void pmm_init(void) { __builtin_trap(); }\nlong pmm_alloc(void) { return 1; }\n")
+    binding = proposed(tmp_path, compiled(tmp_path, source), "--header", str(source))
+    assert "choose: tried: it does not start: it died of SIGILL" in binding.read_text()
+
+
+def test_without_a_library_a_binding_to_fill_in_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["init"]) == 0
+    text = capsys.readouterr().out
+    (tmp_path / "allocator.toml").write_text(text)
+    binding = load_binding(str(tmp_path / "allocator.toml"))
+    assert set(binding.says.operations) == {"frame.allocate", "frame.free"}
+    (tmp_path / "allocator.c").write_text(FILLED_IN)
+    assert compiled(tmp_path, tmp_path / "allocator.c") == str(tmp_path / "allocator.so")
+    assert driven(capsys, tmp_path / "allocator.toml")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["no.so"], "no.so: cannot read"),
+        (["text"], "text: this is no shared library"),
+        (["cut.so"], "cut.so: this is no shared library"),
+        (["allocator.so", "--header", "no.h"], "no.h: cannot read"),
+        (["allocator.so", "--header", "allocator.so"], "allocator.so: this is no header"),
+        (["allocator.so", "--header", "text"], "text: it declares no function"),
+        (["allocator.so", "--output", "text"], "text: it exists"),
+        (["allocator.so", "--output", "no/folder.toml"], "no/folder.toml: No such file"),
+        (["--header", "text"], "without its library"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text('int { ( ; "\\" }')
+    whole = Path(compiled(tmp_path, POOL)).read_bytes()
+    (tmp_path / "cut.so").write_bytes(whole[: len(whole) // 4])
+    assert main(["init", *arguments]) == 2
+    message = capsys.readouterr().err
+    assert says in message
+    assert "internal error" not in message
