@@ -70,6 +70,7 @@ class Loaded:
             "NULL": 0,
             "null": None,
             "page_size": binding.geometry.page_size,
+            "frames": binding.geometry.frames,
             **binding.constants,
         }
         self.arena = self._arena()

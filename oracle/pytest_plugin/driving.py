@@ -12,6 +12,7 @@ from memoracle.commands.drive import Drive, write_text
 from memoracle.console.output import OutputError
 from memoracle.drive.trial import Trial
 from memoracle.pytest_plugin.settings import Suite
+from memoracle.pytest_plugin.targets import made_for
 from memoracle.replay.coverage import Coverage
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
@@ -55,7 +56,8 @@ class Driving:
         return outcome
 
     def drive(self, outcome: Outcome) -> None:
-        drive = Drive(cli.parser().parse_args(self.suite.arguments(self.geometry)), self.suite.made)
+        args = cli.parser().parse_args(self.suite.arguments(self.geometry))
+        drive = Drive(args, made_for(self.suite, self.geometry))
         for path, trial in drive.kept():
             if trial.result.divergences:
                 outcome.broken.setdefault(rule_of(trial), report(trial, f"{path} fails still"))

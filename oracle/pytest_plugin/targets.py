@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 from memoracle.commands.drive import header_of
@@ -22,9 +24,10 @@ def operations_of(suite: Suite, geometry: str | None) -> Collection[str]:
         binding = load_binding(file)
         return [*binding.says.operations, *(str(event["op"]) for event in binding.head()[1:])]
     if suite.made is not None:
-        return operations_in_what_is_made(suite.made)
+        return operations_in(suite.made) or operations_in_what_is_made(made_for(suite, geometry))
     if ":" in target and not Path(target).exists():
-        return operations_in_what_is_made(imported(target))
+        found = imported(target)
+        return operations_in(found) or operations_in_what_is_made(found)
     program = Program(shlex.split(target), header_of(suite.path(geometry)))
     program.process.kill()
     program.process.wait()
@@ -32,9 +35,16 @@ def operations_of(suite: Suite, geometry: str | None) -> Collection[str]:
 
 
 def operations_in_what_is_made(made: object) -> Collection[str]:
-    """Of an object, or of a class or a function that makes one; that of a function is made, to see what it has."""
-    found = operations_in(made)
-    return operations_in(made()) if not found and callable(made) else found
+    """Of what a function makes: it is made, to see what it has."""
+    return operations_in(made()) if callable(made) else ()
+
+
+def made_for(suite: Suite, geometry: str | None) -> object:
+    """A Python object, or what makes one; what takes a geometry is given that. Raises GeometryError and InputError."""
+    made = suite.made
+    if callable(made) and "geometry" in inspect.signature(made).parameters:
+        return partial(made, geometry=geometry_of(suite, geometry))
+    return made
 
 
 def geometry_of(suite: Suite, name: str | None) -> Geometry:

@@ -169,3 +169,10 @@ def test_another_geometry_leaves_what_operations_say_of_misuse(tmp_path: Path) -
         "preset": "x64-4k",
         "misuse": {"frame.free": "undefined", "frame.put": "ignore"},
     }
+
+
+def test_expressions_know_the_size_of_the_machine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    binding: Path = blocks(tmp_path)
+    sized = binding.read_text().replace("value * page_size", "value * (page_size if frames == 256 else 1)")
+    binding.write_text(sized)
+    assert driven(capsys, "--ops", "200", str(binding))[0] == 0

@@ -15,6 +15,7 @@ from memoracle.pytest_plugin.collection import cases_of, suite_of
 from memoracle.pytest_plugin.driving import Outcome
 from memoracle.pytest_plugin.settings import Settings, read_settings
 from memoracle.replay.coverage import AT_STAKE, Coverage
+from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace import events
 
@@ -175,3 +176,22 @@ def test_a_program_may_lie_in_any_folder(pytestconfig: pytest.Config, tmp_path: 
     suite = suite_of(pytestconfig, made(target=os.path.relpath(program, HERE), geometries=[geometry], ops=20))
     [outcome] = {id(claim.driving): claim.driving.outcome for _, _, claim in cases_of(suite)}.values()
     assert (outcome.fault, outcome.broken, outcome.calls) == ("", {}, 20)
+
+
+class Pool:
+    def __init__(self, geometry: Geometry) -> None:
+        self.size = geometry.page_size
+        self.free = [*range(geometry.kernel_image_frames, geometry.frames)]
+
+    def frame_allocate(self) -> int:
+        return self.free.pop() * self.size
+
+
+def test_what_makes_an_object_may_be_given_the_machine(pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    for preset, frames in (("x64-2m", 20), ("x64-4k", 9)):
+        path = tmp_path / f"{preset}.toml"
+        path.write_text(f'preset = "{preset}"\nframes = {frames}\nkernel_image_frames = 2\n')
+    geometries = [str(each) for each in tmp_path.iterdir()]
+    suite = suite_of(pytestconfig, made(target=Pool, geometries=geometries, ops=40))
+    outcomes = {id(claim.driving): claim.driving.outcome for _, _, claim in cases_of(suite)}
+    assert [(each.fault, each.broken, each.calls) for each in outcomes.values()] == [("", {}, 40)] * 2
