@@ -33,6 +33,9 @@ class EntryStates:
     def state(self, situation: None) -> str:
         return self.name
 
+    def words(self, state: str) -> str:
+        return "the only state"
+
     def calls(self, situation: None) -> Sequence[Call]:
         return self.made
 

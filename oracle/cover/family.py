@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer
 
 Situation: TypeAlias = Any  # what a target has handed out, with the numbers that it chose; hashable
-State: TypeAlias = Hashable  # the same without numbers that mean nothing to the law
+State: TypeAlias = Any  # the same without numbers that mean nothing to the law; hashable
 Asks: TypeAlias = Mapping[str, frozenset[str]]  # by operation, the arguments that a call may name
+NOBODY = 1 << 20  # no process has this number, or it is another
 
 
 class Call(NamedTuple):
@@ -42,6 +43,10 @@ class Family(Protocol):
         """What the law knows of a situation: calls that differ in nothing else need not be made twice."""
         ...
 
+    def words(self, state: State) -> str:
+        """A state for people."""
+        ...
+
     def calls(self, situation: Situation) -> Sequence[Call]:
         """Every call to make there: the same ones in all situations of one state. What changes nothing comes first."""
         ...
@@ -61,3 +66,8 @@ class Family(Protocol):
 
 def call(operation: str, process: int | None = None, **arguments: Any) -> Call:
     return Call(operation, tuple(arguments.items()), process)
+
+
+def stretches(blocks: Iterable[tuple[int, int]]) -> str:
+    """Blocks for people: each by its first place, and its last if that is another."""
+    return ", ".join(str(first) if count == 1 else f"{first}-{first + count - 1}" for first, count in sorted(blocks))

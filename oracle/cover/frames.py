@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from memoracle.cover.family import Asks, Call, call
+from memoracle.cover.family import Asks, Call, call, stretches
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer
 from memoracle.replay.frames.frame_requests import rounded
@@ -35,6 +35,9 @@ class FrameStates:
 
     def state(self, situation: Blocks) -> Blocks:
         return situation
+
+    def words(self, state: Blocks) -> str:
+        return f"frames {stretches(state)} in use" if state else "no frame is in use"
 
     def calls(self, situation: Blocks) -> Sequence[Call]:
         return [*self.fixed, *dict.fromkeys(self._frees(situation))]

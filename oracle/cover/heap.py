@@ -39,6 +39,9 @@ class HeapStates:
     def state(self, situation: Blocks) -> tuple[tuple[int, int], ...]:
         return tuple((size, alignment) for size, alignment, _ in situation)
 
+    def words(self, state: tuple[tuple[int, int], ...]) -> str:
+        return f"blocks of {', '.join(str(size) for size, _ in state)} bytes" if state else "no block"
+
     def calls(self, situation: Blocks) -> Sequence[Call]:
         return list(self._all_calls(situation))
 

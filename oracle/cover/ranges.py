@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from memoracle.cover.family import Asks, Call, call
+from memoracle.cover.family import NOBODY, Asks, Call, call, stretches
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer
 from memoracle.replay.frames.frame_requests import rounded
@@ -15,7 +15,6 @@ from memoracle.spec.geometry_keys import RUNS, WHOLE
 CREATE, EXIT = "process.create", "process.exit"
 ALLOCATE, FREE, RESERVE, SIZE, LIST = "range.allocate", "range.free", "range.reserve", "range.size", "range.list"
 OPERATIONS = (ALLOCATE, FREE, RESERVE, SIZE, LIST)
-NOBODY = 1 << 20  # no process has this number, or it is another
 Blocks: TypeAlias = frozenset[tuple[int, int]]  # first page, and how many
 
 
@@ -48,6 +47,12 @@ class RangeStates:
 
     def state(self, situation: Spaces) -> tuple[Blocks, ...]:
         return situation.blocks
+
+    def words(self, state: tuple[Blocks, ...]) -> str:
+        found = [f"pages {stretches(blocks)} in use" if blocks else "no page in use" for blocks in state]
+        kernel, *processes = found
+        said = [f"the kernel: {kernel}"] if self.kernel else []
+        return "; ".join([*said, *(f"a process: {each}" for each in processes)]) or "no process"
 
     def calls(self, situation: Spaces) -> Sequence[Call]:
         found = dict.fromkeys(self._all_calls(situation))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ from memoracle.trace.events import AnyEvent
 from memoracle.trace.inputs import InputError
 
 TRACE = "<run>"  # what messages call the trace of a run
+MOST_NAMED = 100  # calls that were never made
 MOST_STARTS = 64  # of one family: a target that reaches few states after each start is not started for ever
 
 
@@ -52,6 +54,10 @@ class Covering:
         return bool(result.divergences or result.fault)
 
     @property
+    def never_taken(self) -> Iterator[tuple[State, Call]]:
+        return ((state, call) for state, calls in self.steps.left.items() for call in calls)
+
+    @property
     def words(self) -> str:
         steps = self.steps
         if steps.died:
@@ -62,6 +68,9 @@ class Covering:
         if self.starts > 1:
             said += f" from {self.starts:,} starts"
         said += f", {steps.missing:,} never taken" if steps.missing else ", none left"
+        if steps.missing:
+            state, call = next(self.never_taken)
+            said += f" (for example {_called(call)}, with {self.family.words(state)})"
         if steps.unmade:
             said += f" ({steps.unmade:,} more are misuse, which it does not say that it refuses)"
         return said
@@ -75,10 +84,21 @@ class Covering:
             "transitions": steps.transitions + steps.missing,
             "taken": steps.transitions,
             "never_taken": steps.missing,
+            "never_taken_calls": [
+                {"state": self.family.words(state), "call": _called(call)}
+                for state, call in islice(self.never_taken, MOST_NAMED)
+            ],
             "misuse_not_made": steps.unmade,
             "calls": steps.calls,
             "starts": self.starts,
         }
+
+
+def _called(call: Call) -> str:
+    """A call for people; of processes and blocks it names places, since a target numbers them as it likes."""
+    named = [f"{key}={value:#x}" if type(value) is int else f"{key}={value}" for key, value in call.arguments]
+    places = [f"{what} {place}" for what, place in (("process", call.process), ("block", call.block)) if place]
+    return " ".join([call.operation, *named, *(f"({place})" for place in places)])
 
 
 class WatchedCheck(check.Check):

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from memoracle.cover import entries, heap, ranges, tables
+from memoracle.cover import entries, heap, pages, ranges, tables
 from memoracle.cover.entries import EntryStates
 from memoracle.cover.family import Asks, Family
 from memoracle.cover.frames import ALLOCATE, FrameStates
 from memoracle.cover.heap import HeapStates
+from memoracle.cover.pages import PageStates
 from memoracle.cover.ranges import RangeStates
 from memoracle.cover.tables import TableStates
 from memoracle.spec.geometry import Geometry
@@ -45,6 +46,7 @@ def covered(asks: Asks, geometry: Geometry, free_frames: int) -> Covered:
 
 def _parts(asks: Asks, geometry: Geometry, free_frames: int) -> Iterator[tuple[list[Callable[[], Family]], str | None]]:
     """The families of each part, and why it is too large."""
+    processes = PROCESSES if ranges.CREATE in asks else 0
     if ALLOCATE in asks:
         most = MOST_SINGLE if geometry.frame_allocator == SINGLE else MOST_IN_BLOCKS
         fault = _fault("frames", free_frames, geometry.frames, most, "may be free")
@@ -53,13 +55,13 @@ def _parts(asks: Asks, geometry: Geometry, free_frames: int) -> Iterator[tuple[l
         kernel, process = (
             (geometry.range_of(who).pages, sum(piece.pages for piece in geometry.reserved_of(who))) for who in (0, 1)
         )
-        has_processes = "process" in asks[ranges.ALLOCATE] and ranges.CREATE in asks
+        has_processes = "process" in asks[ranges.ALLOCATE] and processes
         fault = _fault("kernel_range.pages", kernel[0] - kernel[1], kernel[0], MOST_IN_BLOCKS, "are not reserved")
         yield [lambda: RangeStates(asks, geometry, True, 0)], fault
         if has_processes:
-            pages = process[0]
-            fault = _fault("process_range.pages", pages - process[1], pages, MOST_IN_BLOCKS, "are not reserved")
-            coarse: tuple[int, ...] = (pages,) if pages == 1 else (pages // 2, pages)
+            whole = process[0]
+            fault = _fault("process_range.pages", whole - process[1], whole, MOST_IN_BLOCKS, "are not reserved")
+            coarse: tuple[int, ...] = (whole,) if whole == 1 else (whole // 2, whole)
             if geometry.range_allocator != RUNS:
                 coarse = tuple(each for each in coarse if each & each - 1 == 0)
             yield (
@@ -70,8 +72,9 @@ def _parts(asks: Asks, geometry: Geometry, free_frames: int) -> Iterator[tuple[l
                 fault,
             )
     if not {tables.READ, tables.DUMP}.isdisjoint(asks):
-        processes = PROCESSES if tables.CREATE in asks else 0
         yield [lambda: TableStates(asks, geometry, processes)], None
+    if pages.MAP in asks:
+        yield [lambda: PageStates(asks, geometry, processes)], None
     if heap.NEW in asks:
         yield [lambda: HeapStates(asks, geometry, HEAP_BLOCKS)], None
     for of, named in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from memoracle.cover.family import Asks, Call, call
+from memoracle.cover.family import NOBODY, Asks, Call, call
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer
 from memoracle.replay.pages.private_pml4_entries import OwnEntries
@@ -16,7 +16,6 @@ CREATE, EXIT = "process.create", "process.exit"
 READ, WRITE, DUMP = "pml4.read", "pml4.write", "pml4.dump"
 OPERATIONS = (READ, WRITE, DUMP)
 VALUES = (0, 0x7003)  # no entry, and one that links a table
-NOBODY = 1 << 20  # no process has this number, or it is another
 Entries: TypeAlias = tuple[int, ...]
 
 
@@ -43,6 +42,12 @@ class TableStates:
 
     def state(self, situation: Tables) -> tuple[Entries, tuple[Entries, ...]]:
         return situation.upper, situation.lower
+
+    def words(self, state: tuple[Entries, tuple[Entries, ...]]) -> str:
+        upper, lower = state
+        shared = ", ".join(f"entry {index} is {value:#x}" for index, value in zip(self.upper, upper, strict=True))
+        own = ", ".join(f"{value:#x}" for each in lower for value in each)
+        return f"{shared or 'no upper entry'}; entry {self.lower[0]} of the kernel and each process: {own}"
 
     def calls(self, situation: Tables) -> Sequence[Call]:
         return list(self._all_calls(len(situation.numbers)))

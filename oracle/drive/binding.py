@@ -93,6 +93,17 @@ class Binding:
         records = msgspec.to_builtins(self.says.memory_map)
         return (header, {"op": "boot", "memory_map": records}) if records else (header,)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What expressions may name of the geometry."""
+        geometry = self.geometry
+        return {
+            "page_size": geometry.page_size,
+            "frames": geometry.frames,
+            "kernel_pages": geometry.kernel_range.pages,
+            "process_pages": geometry.process_range.pages,
+        }
+
     def with_geometry(self, stated: str | dict[str, Any]) -> Binding:
         """The same of another machine, as a header has it; what operations say of misuse holds."""
         says = msgspec.structs.replace(self.says, geometry=stated)

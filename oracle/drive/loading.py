@@ -66,13 +66,7 @@ class Loaded:
     def __init__(self, binding: Binding, ffi: Any, prepared: Prepared) -> None:
         """Raises InputError for a binding that does not fit the library."""
         self.binding, self.ffi = binding, ffi
-        self.names: dict[str, Any] = {
-            "NULL": 0,
-            "null": None,
-            "page_size": binding.geometry.page_size,
-            "frames": binding.geometry.frames,
-            **binding.constants,
-        }
+        self.names: dict[str, Any] = {"NULL": 0, "null": None, **binding.sizes, **binding.constants}
         self.arena = self._arena()
         self.functions: dict[str, Any] = functions_of_memory(self.arena, binding.geometry.page_size)
         self.callbacks = prepared.callbacks

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from memoracle import Bitmap, Buddy, KernelHalf
+from memoracle.impl.manager import Machine, Manager
+from memoracle.impl.paging import Leaf
+from memoracle.impl.pte import Layout
 
 PAGE, KERNEL = 4096, 0xFFFFFFFF00000000
 
@@ -135,8 +138,43 @@ class Ranges:
 class Stale(Ranges):
     """A process that is created while another lives, and entry 256 is set, has an upper half without that."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.spaces = {0: Buddy(0)}
+
     def process_create(self) -> int:
         number = super().process_create()
         if len(self.half.live) == 3:
             self.half.tables[number][256] = 0
         return number
+
+
+class Pages:
+    """Page tables of the kernel and of processes."""
+
+    def __init__(self) -> None:
+        layout = Layout(52, 0x0005040600010406)
+        self.manager = Manager(Machine(64, ((0, 4),), 1, layout, KERNEL, 4, 4))
+        self.number = 0
+
+    def process_create(self) -> int:
+        self.number += 1
+        self.done(self.manager.create(self.number))
+        return self.number
+
+    def process_exit(self, process: int) -> None:
+        self.done(self.manager.exit(process))
+
+    def page_map(self, process: int, virtual: int, physical: int) -> None:
+        self.done(self.manager.map(process, virtual, Leaf(physical, 6)))
+
+    def page_unmap(self, process: int, virtual: int) -> None:
+        self.done(self.manager.unmap(process, virtual))
+
+    def page_translate(self, process: int, virtual: int) -> int | None:
+        self.done(process in self.manager.halves.live)
+        return self.manager.translate(process, virtual)
+
+    def done(self, truth: bool) -> None:
+        if not truth:
+            raise RefusedError

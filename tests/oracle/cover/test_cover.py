@@ -93,8 +93,20 @@ def test_the_states_of_ranges_and_tables(capsys: pytest.CaptureFixture[str]) -> 
     assert not any(each["never_taken"] for each in document["cover"]["families"])
 
 
+def test_the_states_of_pages(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "pages.toml").write_text('preset = "x64-4k"\nframes = 64\nkernel_image_frames = 4\n')
+    status, document = covered(capsys, "cover_targets:Pages", "--geometry", "pages.toml", "--ops", "3000")
+    [pages] = document["cover"]["families"]
+    assert (status, pages["name"], pages["calls"]) == (0, "mapped pages of the kernel and 2 processes", 3000)
+    # The shared page shows nothing or one of two frames; so do two of each process. (All 165 take half a minute.)
+    assert 30 < pages["states"] <= 3 * (1 + 3**2 + 3**2 * (3**2 + 1) // 2)
+    assert len(pages["never_taken_calls"]) == 100
+    assert pages["never_taken_calls"][0].keys() == {"state", "call"}
+
+
 def test_a_fault_between_processes_is_found(capsys: pytest.CaptureFixture[str]) -> None:
-    status, document = covered(capsys, "cover_targets:Stale", "--geometry", "ranges.toml")
+    Path("tables.toml").write_text(RANGES.replace("pages = 4", "pages = 1"))
+    status, document = covered(capsys, "cover_targets:Stale", "--geometry", "tables.toml")
     assert status == 1
     assert [json.loads(line)["op"] for line in document["trace"][1:]] == [
         "pml4.write",
@@ -111,13 +123,32 @@ def test_what_is_too_large_is_refused_and_what_would_do_is_said(capsys: pytest.C
     assert "frames = 67,108,864, of which 67,107,840 may be free: at most 64 and 10 are covered" in message
 
 
+def test_a_binding_hands_its_size_to_the_library(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    source = "static int n, used[8]; void init(int frames) { n = frames; } "
+    source += "int get(void) { for (int i = 0; i < n; i++) if (!used[i]) return used[i] = 1, i; return -1; } "
+    source += "int put(int i) { if (i < 0 || i >= n || !used[i]) return -1; return used[i] = 0; }"
+    subprocess.run(["cc", "-shared", "-fPIC", "-xc", "-", "-o", "any.so"], input=source.encode(), check=True)
+    (tmp_path / "any.toml").write_text(
+        'library = "any.so"\nstart = ["init(frames)"]\n'
+        'declarations = "void init(int); int get(void); int put(int);"\n'
+        '[geometry]\npreset = "x64-4k"\nframes = 100000\nnever_free = []\n'
+        '[operations."frame.allocate"]\ncall = "get()"\nfails = "value < 0"\nresult = "value * page_size"\n'
+        '[operations."frame.free"]\ncall = "put(address // page_size)"\nfails = "value < 0"\n'
+    )
+    (tmp_path / "small.toml").write_text('preset = "x64-4k"\nframes = 4\nnever_free = []\n')
+    assert main(["drive", "--cover", "any.toml"]) == 2
+    capsys.readouterr()
+    status, document = covered(capsys, "any.toml", "--geometry", "small.toml")
+    assert (status, document["cover"]["families"][0]["states"]) == (0, 2**4)
+
+
 def test_it_ends_when_it_is_asked_to(capsys: pytest.CaptureFixture[str]) -> None:
     status, document = of_frames(capsys, "Lowest", "--ops", "100")
     [frames] = document["cover"]["families"]
     assert (status, frames["calls"]) == (0, 100)
     assert frames["never_taken"] > 0
     status = main(["drive", "--cover", "--ops", "100", "--quiet", "cover_targets:Lowest", "--geometry", "frames.toml"])
-    assert f"{frames['never_taken']:,} never taken" in capsys.readouterr().out
+    assert f"{frames['never_taken']:,} never taken (for example frame." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
