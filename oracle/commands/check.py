@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain, islice
@@ -39,6 +39,7 @@ from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
 from memoracle.report.kmem_report import gaps, not_told, passed_over
 from memoracle.report.live_report import report_now
+from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_check, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.decoding import MalformedLine, decode_event
@@ -74,15 +75,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--input", choices=FORMS, help="what the inputs are (default: recognised by their content)")
     add_map_options(parser)
     add_input_options(parser)
+    add_emit_options(parser)
+    words = "of --emit: how the functions of a shared library are called that did what was recorded"
+    parser.add_argument("--binding", metavar="FILE.toml", type=named, help=words)
     add_common_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Checks each trace, writes the report, and returns the exit status; raises InputError and GeometryError."""
-    with report_to(args, *args.traces, args.memory_map) as out:
-        outcomes = Check(args).outcomes()
-        check_report.write(args, outcomes, out)
+    inputs = (*args.traces, args.memory_map, args.binding)
+    refuse_of_check(args)
+    refuse_outputs(args, *inputs)
+    with report_to(args, *inputs) as out:
+        check = Check(args)
+        outcomes = check.outcomes()
+        test = None
+        if args.emit is not None:  # what it needs takes a moment to load
+            from memoracle.reproducers.of_check import of_recordings
+
+            test = of_recordings(args, outcomes, check.memory_map, check.again())
+        check_report.write(args, outcomes, out, in_document(test))
+    write_test(args, test)
     for outcome in outcomes:
         if outcome.fault is not None:
             say(f"memoracle: {outcome.fault}")
@@ -151,6 +165,12 @@ class Check:
                 raise
             outcomes[-1].interrupted = True
         return outcomes
+
+    def again(self) -> Callable[[Iterator[bytes]], TraceResult]:
+        """What is said of a trace that was made from one that was read, with its geometry and memory map."""
+        plain = {"geometry": None, "memory_map": None, "from_boot": False, "input": JSONL, "split": False}
+        once = Check(argparse.Namespace(**{**vars(self.args), **plain, "keep_going": False, "quiet": True}))
+        return lambda lines: once.outcomes_of(self.args.traces[0], lines)[0]
 
     def unchecked(self, path: str, first_line: int = 1) -> TraceResult:
         return TraceResult(path, self.args.level or LEGAL, first_line)

@@ -25,6 +25,7 @@ from memoracle.drive.target import Target
 from memoracle.drive.trial import Plan, Trial
 from memoracle.drive.trial import run as run_trial
 from memoracle.report import check_report
+from memoracle.reproducers.options import add_emit_options, in_document, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
 from memoracle.trace.geometry import read_toml
 from memoracle.trace.inputs import InputError
@@ -53,25 +54,35 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--no-misuse", action="store_true", help="make no calls that must be refused")
     words = "make every call in every state of a small target, instead of calls at random"
     parser.add_argument("--cover", action="store_true", help=words)
+    add_emit_options(parser)
     add_common_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Drives a target, writes the report, and returns the exit status; raises InputError and GeometryError."""
+    refuse_outputs(args, args.target, args.binding)
     with report_to(args, args.target, args.binding) as out:
         drive = Drive(args)
-        trial = drive.found()
+        test = None
+        if args.emit is None:
+            trial = drive.found()
+        else:  # what it needs takes a moment to load
+            from memoracle.reproducers.emit import of_trial, refuse_form
+
+            refuse_form(args.emit, drive.plan.called)
+            trial = drive.found()
+            test = of_trial(args.emit, drive.plan, trial, drive.geometry)
         result = trial.result
         if args.format == JSON:
             document = {**check_report.document([result]), "command": "drive", "seed": drive.seed, "calls": drive.calls}
             if drive.cover is not None:
                 document["cover"] = drive.cover.document
-            write_document(
-                {**document, "trace": [line.decode() for line in trial.lines] if result.divergences else []}, out
-            )
+            document["trace"] = [line.decode() for line in trial.lines] if result.divergences else []
+            write_document({**document, **in_document(test)}, out)
         else:
             write_text(trial, drive.said, out, args.quiet)
+    write_test(args, test)
     if result.fault is not None:
         say(f"memoracle: {result.fault}")
     return int(result.status)
@@ -185,6 +196,7 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
     """How the target is run, its geometry, and the name beside which failures are kept. made: see Drive."""
     geometry = chosen_geometry(args)
     start: Callable[[], Target]
+    called: Sequence[str] | str = args.target
     binding_file = args.binding or (args.target if args.target.endswith(".toml") else None)
     if binding_file is not None:
         from memoracle.drive.binding import load_binding
@@ -197,7 +209,7 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
         start = Library(binding).start
         head = binding.head()
         return (
-            Plan(args.target, start, head, checker(args.level), args.call_time),
+            Plan(args.target, start, head, checker(args.level), args.call_time, binding),
             geometry,
             str(Path(binding_file).with_suffix("")),
         )
@@ -211,12 +223,12 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
     else:
         from memoracle.drive.program import Program
 
-        command = shlex.split(args.target)
+        called = command = shlex.split(args.target)
         if not command:
             raise InputError(args.target, None, "a command was expected")
         start = partial(Program, command, header)
         name = next((each for each in reversed(command) if Path(each).is_file()), Path(command[0]).name)
-    return Plan(args.target, start, (header,), checker(args.level), args.call_time), geometry, name
+    return Plan(args.target, start, (header,), checker(args.level), args.call_time, called), geometry, name
 
 
 def header_of(chosen: str | None) -> dict[str, object]:

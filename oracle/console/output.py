@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from memoracle.console.streams import discard
+from memoracle.console.streams import discard, write_error
 from memoracle.trace.inputs import STDIN
 
 STANDARD_OUTPUT = "standard output"
@@ -42,6 +42,7 @@ class Draft(io.StringIO):
 @contextmanager
 def report_to(args: argparse.Namespace, *inputs: str | None) -> Iterator[TextIO]:
     """What a report is written into; it goes to --output's file, or to standard output, when the block is left.
+    Where a test goes to standard output, a report in text goes to standard error.
 
     inputs: the files that the command reads, beside --geometry; None for one that was not given.
     Raises OutputError, before the block where that can be known.
@@ -49,10 +50,17 @@ def report_to(args: argparse.Namespace, *inputs: str | None) -> Iterator[TextIO]
     refuse_to_overwrite(args.output, [each for each in (*inputs, args.geometry) if each is not None])
     draft = Draft(sys.stdout if args.output is None else None)
     yield draft
-    if args.output is None:
-        write_out(draft.getvalue())
-    else:
+    if args.output is not None:
         write_file(args.output, draft.getvalue())
+    elif emits_to_standard_output(args):
+        write_error(draft.getvalue())
+    else:
+        write_out(draft.getvalue())
+
+
+def emits_to_standard_output(args: argparse.Namespace) -> bool:
+    """Whether standard output is for a test that is written of a failure, and not for the report."""
+    return getattr(args, "emit", None) is not None and args.emit_output is None and args.format != "json"
 
 
 def write_document(document: dict[str, Any], out: TextIO) -> None:

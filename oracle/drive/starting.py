@@ -28,7 +28,7 @@ class Starting:
         loaded.names["records"] = len(self.binding.says.memory_map)
         for place, statement in enumerate(self.binding.says.start):
             step = Step(statement) if isinstance(statement, str) else statement
-            for names in self._each(step):
+            for names in rows_of(self.binding, step.each):
                 self._run(loaded, f"start[{place}]", step, names)
         return loaded
 
@@ -44,25 +44,27 @@ class Starting:
         elif given is not None:
             loaded.names[given] = value
 
-    def _each(self, step: Step) -> Iterator[dict[str, Any]]:
-        """The names that a statement has besides, each time that it is run."""
-        if step.each is None:
-            yield {}
-            return
-        for place, names in enumerate(self._rows(step.each)):
-            yield {"index": place, **names}
 
-    def _rows(self, each: str) -> list[dict[str, Any]]:
-        geometry = self.binding.geometry
-        if each == "never_free":
-            size = geometry.page_size
-            return [{"start": first * size, "bytes": (end - first) * size} for first, end in geometry.never_free_frames]
-        if each == "zones":
-            return [{"start": zone.start, "bytes": zone.bytes} for zone in geometry.zones]
-        if each == "kernel_reserved":
-            return [{"page": piece.page, "pages": piece.pages} for piece in geometry.kernel_reserved]
-        return [
-            {"start": events.number(r.start), "length": events.number(r.length), "type": events.number(r.type)}
-            for r in self.binding.says.memory_map
-            if each == "memory_map" or (events.number(r.type) == USABLE) == (each == "usable")
-        ]
+def rows_of(binding: Binding, each: str | None) -> Iterator[dict[str, int]]:
+    """The names that a statement has besides, each time that it is run."""
+    if each is None:
+        yield {}
+        return
+    for place, names in enumerate(_rows(binding, each)):
+        yield {"index": place, **names}
+
+
+def _rows(binding: Binding, each: str) -> list[dict[str, int]]:
+    geometry = binding.geometry
+    if each == "never_free":
+        size = geometry.page_size
+        return [{"start": first * size, "bytes": (end - first) * size} for first, end in geometry.never_free_frames]
+    if each == "zones":
+        return [{"start": zone.start, "bytes": zone.bytes} for zone in geometry.zones]
+    if each == "kernel_reserved":
+        return [{"page": piece.page, "pages": piece.pages} for piece in geometry.kernel_reserved]
+    return [
+        {"start": events.number(r.start), "length": events.number(r.length), "type": events.number(r.type)}
+        for r in binding.says.memory_map
+        if each == "memory_map" or (events.number(r.type) == USABLE) == (each == "usable")
+    ]

@@ -9,12 +9,13 @@ import resource
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
 
+from memoracle.drive.binding import Binding
 from memoracle.drive.calls import Wish, lines_of
 from memoracle.drive.log import Log
 from memoracle.drive.target import Answer, Target
@@ -42,7 +43,7 @@ class Plan:
     """How a target is run. name: of the target, for messages.  start: makes and starts it.
 
     head: the trace's header, and events that are no calls.  check: what `check` says of a trace.
-    patience: how long a call may take, in seconds.
+    patience: how long a call may take, in seconds.  called: the binding, the command or the name by which it is called.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Plan:
     head: tuple[dict[str, object], ...]
     check: Callable[[Iterator[bytes]], TraceResult]
     patience: float = 5.0
+    called: Binding | Sequence[str] | str | None = None
 
 
 @dataclass

@@ -91,10 +91,12 @@ def level(outcomes: Sequence[TraceResult]) -> str:
     return SAFE if levels == {SAFE} else next(iter(levels - {SAFE}))
 
 
-def write(args: argparse.Namespace, outcomes: Sequence[TraceResult], out: TextIO) -> None:
-    """Writes the report in the format asked for."""
+def write(
+    args: argparse.Namespace, outcomes: Sequence[TraceResult], out: TextIO, more: Mapping[str, Any] | None = None
+) -> None:
+    """Writes the report in the format asked for. more: keys that a report for programs has besides."""
     if args.format == JSON:
-        write_document(document(outcomes), out)
+        write_document({**document(outcomes), **(more or {})}, out)
     else:
         write_text(outcomes, out, args.quiet, followed=args.follow and args.output is None)
 

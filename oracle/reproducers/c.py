@@ -1,0 +1,149 @@
+"""A failure as a program in C, which exits with 0 if the target is right."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from memoracle.drive.binding import Binding
+from memoracle.reproducers.actions import FAILS, OTHER_COURSE, PASSES, Action, If, Let, Remark, Room, actions
+from memoracle.reproducers.expressions import CWriting, bare
+from memoracle.reproducers.failing_run import FailingRun
+from memoracle.reproducers.helpers import C_MEMORY, C, used_of
+from memoracle.reproducers.program import Program
+from memoracle.reproducers.signatures import POINTER, STRUCTURE, VOID
+from memoracle.reproducers.words import harmless, head, literal, remarks
+
+OTHER_COURSE_STATUS = 77  # what test drivers take for a test that was skipped
+SECONDS = 5  # after which a test that hangs ends
+NUMBERS = """\
+typedef __int128 number; /* holds every address, and what is computed of one, with its sign */
+
+static inline number floor_div(number a, number b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+static inline number floor_mod(number a, number b)
+{
+    return a - b * floor_div(a, b);
+}
+"""
+ENDS = {
+    FAILS: "return ends(1, {words});",
+    OTHER_COURSE: f"return ends({OTHER_COURSE_STATUS}, {{words}});",
+    PASSES: "return 0;",
+}
+TEXT = """\
+{head}
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+{declarations}
+
+{numbers}
+static int ends(int status, const char *words)
+{{
+    fprintf(stderr, "%s\\n", words);
+    return status;
+}}
+
+static int run(void)
+{{
+{body}
+    return 0;
+}}
+
+int main(void)
+{{
+    alarm({seconds});
+    return run();
+}}
+"""
+
+
+def text(program: Program, run: FailingRun) -> str:
+    how = ["Build and run it:", f"  {build(program.binding, 'cc', 'reproducer.c')} && ./reproducer"]
+    how.append(f"It exits with 0 if the target is right, with 1 if not, with {OTHER_COURSE_STATUS} if its calls take")
+    how.append("another course than those that failed.")
+    return TEXT.format(
+        head="\n".join(remarks(head(run, how))),
+        declarations=program.binding.says.declarations.strip(),
+        numbers=f"{NUMBERS}\n{helpers_of(program)}",
+        body=body(program, ENDS),
+        seconds=SECONDS,
+    )
+
+
+def build(binding: Binding, compiler: str, file: str) -> str:
+    """The command that builds a test with its library."""
+    return f"{compiler} {file} {' '.join(linked(binding))} -o reproducer"
+
+
+def linked(binding: Binding) -> list[str]:
+    """How the library is named to a linker: by its path, or as one that is installed."""
+    library = binding.library
+    if not library.is_file():
+        return [f"-l:{library.name}"]
+    folder = library.parent.resolve()
+    return [str(library), f"-Wl,-rpath,{folder}"]
+
+
+def helpers_of(program: Program) -> str:
+    return used_of(C, program.used, None if program.memory is None else C_MEMORY)
+
+
+def body(program: Program, ends: Mapping[str, str]) -> str:
+    """The statements of a test."""
+    writing, memory = CWriting(program.declared), program.memory
+    given = []
+    if memory is not None:
+        numbers = f"{memory.bytes:#x}, {memory.at:#x}, {memory.alignment:#x}, {memory.fill:#x}"
+        given = [f"    number memory = memory_given({numbers});"]
+    return "\n".join(
+        [*given, *(line for action in actions(program) for line in _lines(action, program, writing, ends))]
+    )
+
+
+def _lines(action: Action, program: Program, writing: CWriting, ends: Mapping[str, str]) -> Iterator[str]:
+    if isinstance(action, Remark):
+        yield f"\n    // {harmless(action.text)}"
+    elif isinstance(action, Room):
+        writing.rooms[action.name] = action.kind
+        is_structure = action.kind.kind == STRUCTURE
+        yield f"    {action.kind.name} {action.name}{';' if is_structure else ' = 0;'}"
+        if is_structure:
+            yield f"    memset(&{action.name}, 0, sizeof {action.name});"
+    elif isinstance(action, Let):
+        if action.errno is not None:
+            yield "    errno = 0;"
+        yield f"    {_let(action, program, writing)};"
+        if action.errno is not None:
+            yield f"    number {action.errno} = errno;"
+    elif isinstance(action, If):
+        yield f"    if ({bare(writing.truth(action.test))}) {{"
+        yield f"        {ends[action.what].format(words=literal(action.words))}"
+        yield "    }"
+
+
+def _let(action: Let, program: Program, writing: CWriting) -> str:
+    name, value, kind = action.name, action.value, program.type_of(action.value)
+    if name is None or (kind is not None and kind.kind == VOID):
+        return writing.statement(value)
+    text = bare(writing.number(value))
+    text = text.removeprefix("(number)") if isinstance(value, ast.Call) else text
+    variable = program.declared.variables.get(name)
+    if variable is not None:
+        return f"{name} = ({variable.name}){'(uintptr_t)' if variable.kind == POINTER else ''}({text})"
+    if kind is not None and kind.kind == STRUCTURE:
+        writing.rooms[name] = kind
+        return f"{kind.name} {name} = {text}"
+    return f"number {name} = {text}"

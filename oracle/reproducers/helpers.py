@@ -1,0 +1,197 @@
+"""The functions of ours that expressions of a binding may call, in each language; and how a library is given memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+BITS = (8, 16, 32, 64)
+RENAMED = {"log2": "whole_log2"}  # which C has of its own
+
+C = {
+    "log2": """\
+static inline number whole_log2(number n)
+{
+    number found = 0;
+    for (; n > 1; n >>= 1)
+        found++;
+    return found;
+}
+""",
+    "order_of": """\
+static inline number order_of(number n)
+{
+    number found = 0;
+    for (n -= 1; n > 0; n >>= 1)
+        found++;
+    return found;
+}
+""",
+    "storage": """\
+static inline number storage(number bytes)
+{
+    size_t size = ((size_t)bytes + 63) / 64 * 64;
+    return (number)(uintptr_t)memset(aligned_alloc(64, size), 0, size);
+}
+""",
+    **{
+        f"load{bits}": f"""\
+static inline number load{bits}(number address)
+{{
+    return *(volatile uint{bits}_t *)(uintptr_t)address;
+}}
+"""
+        for bits in BITS
+    },
+    **{
+        f"store{bits}": f"""\
+static inline number store{bits}(number address, number value)
+{{
+    *(volatile uint{bits}_t *)(uintptr_t)address = (uint{bits}_t)value;
+    return value;
+}}
+"""
+        for bits in BITS
+    },
+}
+KERNEL = {
+    **C,
+    "storage": """\
+static inline number storage(number bytes)
+{
+    return (number)(uintptr_t)kzalloc(bytes, GFP_KERNEL);
+}
+""",
+}
+C_MEMORY = """\
+/* Between two pages that nothing may touch. */
+static number memory_given(size_t bytes, uintptr_t at, size_t alignment, int fill)
+{
+    size_t page = 4096, whole = (bytes + page - 1) / page * page;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | (at ? MAP_FIXED_NOREPLACE : 0);
+    void *found = mmap(at ? (void *)(at - page) : NULL, whole + alignment + 2 * page, PROT_NONE, flags, -1, 0);
+    uintptr_t start = ((uintptr_t)found + page + alignment - 1) / alignment * alignment;
+    if (at)
+        start = at;
+    if (found == MAP_FAILED || mprotect((void *)start, whole, PROT_READ | PROT_WRITE)) {
+        perror("memory");
+        exit(77);
+    }
+    memset((void *)start, fill, whole);
+    return (number)start;
+}
+"""
+KERNEL_MEMORY = """\
+static number memory_given(size_t bytes, uintptr_t at, size_t alignment, int fill)
+{
+    uintptr_t start = (uintptr_t)vzalloc(bytes + alignment);
+
+    start = (start + alignment - 1) / alignment * alignment;
+    return (number)(uintptr_t)memset((void *)start, fill, bytes);
+}
+"""
+RUST = {
+    "log2": """\
+fn whole_log2(n: Number) -> Number {
+    if n > 1 { 127 - n.leading_zeros() as Number } else { 0 }
+}
+""",
+    "order_of": """\
+fn order_of(n: Number) -> Number {
+    if n > 1 { 128 - (n - 1).leading_zeros() as Number } else { 0 }
+}
+""",
+    "storage": """\
+unsafe fn storage(bytes: Number) -> Number {
+    std::alloc::alloc_zeroed(std::alloc::Layout::from_size_align(bytes as usize + 1, 64).unwrap()) as usize as Number
+}
+""",
+    **{
+        f"load{bits}": f"""\
+unsafe fn load{bits}(address: Number) -> Number {{
+    (address as usize as *const u{bits}).read_unaligned() as Number
+}}
+"""
+        for bits in BITS
+    },
+    **{
+        f"store{bits}": f"""\
+unsafe fn store{bits}(address: Number, value: Number) -> Number {{
+    (address as usize as *mut u{bits}).write_unaligned(value as u{bits});
+    value
+}}
+"""
+        for bits in BITS
+    },
+}
+RUST_MEMORY = """\
+/// Between two pages that nothing may touch.
+unsafe fn memory_given(bytes: usize, at: usize, alignment: usize, fill: i32) -> Number {
+    let (page, whole) = (4096, (bytes + 4095) / 4096 * 4096);
+    let near = if at == 0 { 0 } else { at - page };
+    let flags = if at == 0 { 0x4022 } else { 0x104022 };
+    let found = mmap(near as *mut c_void, whole + alignment + 2 * page, 0, flags, -1, 0) as usize;
+    let start = if at == 0 { (found + page + alignment - 1) / alignment * alignment } else { at };
+    if found == usize::MAX || mprotect(start as *mut c_void, whole, 3) != 0 {
+        eprintln!("not tested: there is no such memory");
+        std::process::exit(0);
+    }
+    memset(start as *mut c_void, fill, whole);
+    start as Number
+}
+"""
+PYTHON = {
+    "log2": """\
+def whole_log2(n):
+    return max(0, n.bit_length() - 1)
+""",
+    "order_of": """\
+def order_of(n):
+    return max(0, (n - 1).bit_length())
+""",
+    "storage": """\
+ROOMS = []
+
+
+def storage(size):
+    ROOMS.append(ctypes.create_string_buffer(size + 64))
+    return -(-ctypes.addressof(ROOMS[-1]) // 64) * 64
+""",
+    **{
+        f"load{bits}": f"""\
+def load{bits}(address):
+    return ctypes.c_uint{bits}.from_address(address).value
+"""
+        for bits in BITS
+    },
+    **{
+        f"store{bits}": f"""\
+def store{bits}(address, value):
+    ctypes.c_uint{bits}.from_address(address).value = value
+    return value
+"""
+        for bits in BITS
+    },
+}
+PYTHON_MEMORY = """\
+def memory_given(size, at, alignment, fill):
+    \"\"\"Between two pages that nothing may touch.\"\"\"
+    program, page = ctypes.CDLL(None), 4096
+    whole = -(-size // page) * page
+    program.mmap.restype = ctypes.c_void_p
+    numbers = ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long
+    program.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *numbers]
+    program.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    near, flags = (at - page, 0x104022) if at else (None, 0x4022)
+    found = program.mmap(near, whole + alignment + 2 * page, 0, flags, -1, 0)
+    start = at or -(-(found + page) // alignment) * alignment
+    if program.mprotect(start, whole, 3):
+        pytest.skip("there is no such memory")
+    ctypes.memset(start, fill, whole)
+    return start
+"""
+
+
+def used_of(texts: dict[str, str], used: Collection[str], memory: str | None) -> str:
+    """The texts of the helpers that are used. memory: the one that gives memory, if it is."""
+    found = [texts[name] for name in texts if name in used]
+    return "\n".join([*found, *([] if memory is None else [memory])])

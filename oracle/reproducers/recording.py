@@ -1,0 +1,72 @@
+"""A recording that diverges as a test: asked again of the library, or only what it needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from memoracle.diagnostics.divergence import Finding
+from memoracle.drive.log import ENCODE
+from memoracle.drive.requests import Repeated, Request, requests_of
+from memoracle.drive.shrinking import shortest
+from memoracle.drive.target import Target
+from memoracle.drive.trial import Plan, Trial
+from memoracle.drive.trial import run as run_trial
+from memoracle.reproducers.failing_run import Event, FailingRun, ReproducerError, failing_run
+
+SECONDS = 10.0  # for leaving calls out
+PLACE = "_place"  # of a call in the recording, while calls are left out
+
+
+def from_trial(plan: Plan, trial: Trial) -> FailingRun:
+    """What failed of a target. Raises ReproducerError."""
+    divergence = trial.result.divergences[0]
+    heads, lines = trial.lines[: len(plan.head)], trial.lines[len(plan.head) : divergence.line]
+    return failing_run(heads, lines, divergence.finding, lambda events: plan.check(map(ENCODE, events)))
+
+
+def asked_again(plan: Plan, recorded: FailingRun) -> FailingRun:
+    """The shortest run of a library that fails as the recording does. Raises ReproducerError where none does."""
+    clause, end = recorded.finding.clause, time.monotonic() + SECONDS
+
+    def fails(requests: Sequence[Request]) -> bool:
+        return time.monotonic() < end and _repeated(plan, requests).clause == clause
+
+    trial = _repeated(plan, recorded.requests)
+    if trial.clause != clause:
+        words = f"breaks {trial.clause} instead" if trial.clause else "answers as the law has it"
+        raise ReproducerError(f"the library, asked what was recorded, {words}")
+    return from_trial(plan, _repeated(plan, shortest(recorded.requests, fails)))
+
+
+def _repeated(plan: Plan, requests: Sequence[Request]) -> Trial:
+    def source(target: Target) -> Repeated:
+        return Repeated(requests)
+
+    return run_trial(plan, source)
+
+
+def least(recorded: FailingRun) -> FailingRun:
+    """The recording without the calls that its divergence does not need."""
+    end = time.monotonic() + SECONDS
+    marked = [each._replace(arguments={**each.arguments, PLACE: place}) for place, each in enumerate(recorded.requests)]
+
+    def kept(requests: Sequence[Request]) -> list[Event]:
+        return [recorded.events[each.arguments[PLACE]] for each in requests]
+
+    def finding(events: Sequence[Event]) -> Finding | None:
+        found = recorded.check([*recorded.head, *events]).divergences
+        is_last = bool(found) and found[0].line == len(recorded.head) + len(events)
+        return found[0].finding if is_last and found[0].finding.clause == recorded.finding.clause else None
+
+    def fails(requests: Sequence[Request]) -> bool:
+        return time.monotonic() < end and finding(kept(requests)) is not None
+
+    events = tuple(kept(shortest(marked, fails)))
+    found = finding(events)
+    if found is None:
+        return recorded
+    return replace(
+        recorded, events=events, requests=tuple(requests_of([ENCODE(each) for each in events])), finding=found
+    )

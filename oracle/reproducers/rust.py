@@ -1,0 +1,125 @@
+"""A failure as a test in Rust, which calls the library's functions as C does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from memoracle.reproducers.actions import FAILS, OTHER_COURSE, PASSES, Action, If, Let, Remark, Room, actions
+from memoracle.reproducers.c import SECONDS, linked
+from memoracle.reproducers.expressions import RustWriting, bare, rust_type
+from memoracle.reproducers.failing_run import FailingRun
+from memoracle.reproducers.helpers import RUST, RUST_MEMORY, used_of
+from memoracle.reproducers.program import Program
+from memoracle.reproducers.signatures import BOOLEAN, OTHER, POINTER, STRUCTURE, VOID
+from memoracle.reproducers.words import harmless, head, literal, remarks
+
+ENDS = {
+    FAILS: 'panic!("{{}}", {words});',
+    OTHER_COURSE: 'eprintln!("not tested: {{}}", {words});\n            return;',
+    PASSES: "return;",
+}
+OWN = {"mmap", "mprotect", "memset", "alarm"}  # that the test calls itself
+NUMBERS = """\
+/// Holds every address, and what is computed of one, with its sign.
+type Number = i128;
+
+fn floor_div(a: Number, b: Number) -> Number {
+    a / b - ((a % b != 0 && (a < 0) != (b < 0)) as Number)
+}
+
+fn floor_mod(a: Number, b: Number) -> Number {
+    a - b * floor_div(a, b)
+}
+"""
+TEXT = """\
+{head}
+#![allow(unused)]
+use std::ffi::c_void;
+use std::ptr::null_mut;
+
+extern "C" {{
+    fn alarm(seconds: u32) -> u32;
+    fn mmap(at: *mut c_void, bytes: usize, protection: i32, flags: i32, file: i32, offset: i64) -> *mut c_void;
+    fn mprotect(at: *mut c_void, bytes: usize, protection: i32) -> i32;
+    fn memset(at: *mut c_void, byte: i32, bytes: usize) -> *mut c_void;
+    fn __errno_location() -> *mut i32;
+{functions}
+}}
+
+{numbers}
+#[test]
+fn {name}() {{
+    unsafe {{
+        alarm({seconds});
+{body}
+    }}
+}}
+"""
+
+
+def text(program: Program, run: FailingRun) -> str:
+    options = " ".join(f"-C link-arg={each}" for each in linked(program.binding))
+    how = ["Build and run it:", f"  rustc --edition 2021 --test reproducer.rs {options} && ./reproducer"]
+    return TEXT.format(
+        head="\n".join(remarks(head(run, how))),
+        functions="\n".join(f"    {each}" for each in _declarations(program)),
+        numbers=f"{NUMBERS}\n{used_of(RUST, program.used, None if program.memory is None else RUST_MEMORY)}",
+        name=run.finding.clause.replace(".", "_").replace("-", "_"),
+        seconds=SECONDS,
+        body="\n".join(_body(program)),
+    )
+
+
+def _declarations(program: Program) -> Iterator[str]:
+    functions = program.declared.functions
+    yield from (_declared(program, name) for name in program.used if name in functions and name not in OWN)
+    for name, kind in program.declared.variables.items():
+        if kind.kind not in (STRUCTURE, OTHER):
+            yield f"static mut {name}: {rust_type(kind)};"
+
+
+def _declared(program: Program, name: str) -> str:
+    signature = program.declared.functions[name]
+    parameters = (f"_{place}: {rust_type(kind)}" for place, kind in enumerate(signature.parameters))
+    result = "" if signature.result.kind == VOID else f" -> {rust_type(signature.result)}"
+    return f"fn {name}({', '.join(parameters)}){result};"
+
+
+def _body(program: Program) -> Iterator[str]:
+    writing = RustWriting(program.declared)
+    memory = program.memory
+    if memory is not None:
+        numbers = f"{memory.bytes:#x}, {memory.at:#x}, {memory.alignment:#x}, {memory.fill:#x}"
+        yield f"        let memory = memory_given({numbers});"
+    for action in actions(program):
+        yield from (f"        {line}" if line else "" for line in _lines(action, program, writing))
+
+
+def _lines(action: Action, program: Program, writing: RustWriting) -> Iterator[str]:
+    if isinstance(action, Remark):
+        yield ""
+        yield f"// {harmless(action.text)}"
+    elif isinstance(action, Room):
+        writing.rooms[action.name] = action.kind
+        value = {POINTER: "null_mut()", BOOLEAN: "false"}.get(action.kind.kind, "0")
+        yield f"let mut {action.name}: {rust_type(action.kind)} = {value};"
+    elif isinstance(action, Let):
+        if action.errno is not None:
+            yield "*__errno_location() = 0;"
+        yield f"{_let(action, program, writing)};"
+        if action.errno is not None:
+            yield f"let {action.errno} = *__errno_location() as Number;"
+    elif isinstance(action, If):
+        yield f"if {bare(writing.truth(action.test))} {{"
+        yield f"    {ENDS[action.what].format(words=literal(action.words))}"
+        yield "}"
+
+
+def _let(action: Let, program: Program, writing: RustWriting) -> str:
+    value, kind = bare(writing.number(action.value)), program.type_of(action.value)
+    if action.name is None or (kind is not None and kind.kind == VOID):
+        return value
+    variable = program.declared.variables.get(action.name)
+    if variable is not None:
+        return f"{action.name} = ({value}) as {'usize as ' if variable.kind == POINTER else ''}{rust_type(variable)}"
+    return f"let {action.name}: Number = {value}"

@@ -1,0 +1,115 @@
+"""What a binding can say is written as the language has it: structures, errno, variables, memory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from memoracle.cli import main
+from memoracle.drive.binding import load_binding
+from memoracle.reproducers import running
+from memoracle.reproducers.running import PASSED
+
+SOURCE = Path(__file__).parent / "odd.c"
+BINDING = """
+library = "odd.so"
+declarations = '''
+struct pool;
+struct frame { uint64_t number; uint32_t order; int16_t error; };
+extern uint64_t origin;
+extern unsigned char untouched;
+size_t pool_size(void);
+void pool_init(struct pool *pool, const unsigned char *memory, uint64_t bytes);
+struct frame pool_take(struct pool *pool);
+void pool_get(uint64_t at, struct pool *pool, struct frame *frame);
+void *pool_pointer(struct pool *pool);
+void pool_put(struct pool *pool, unsigned char shift, void *address);
+_Bool pool_count(struct pool *pool, unsigned *count);
+'''
+memory = {bytes = 100, fill = 0x5A}
+constants = {offset = "0xffff888000000000"}
+start = [
+    "origin = offset + 0x1000",
+    "pool = storage(pool_size())",
+    {call = "pool_init(pool, memory, memory_bytes)", fails = "untouched != 0x5a"},
+    "count = pool_count",
+]
+geometry = {preset = "x64-4k", frames = 8, kernel_image_frames = 1}
+
+[operations."frame.allocate"]
+%s
+
+[operations."frame.free"]
+call = "pool_put(pool, log2(page_size), address + origin)"
+fails = "errno != 0 and count == pool_count"
+
+[operations."frame.free_count"]
+call = "pool_count(pool, out)"
+result = "out if value else -1"
+"""
+POINTER = 'call = "pool_pointer(pool)"\nfails = "value == NULL"\nresult = "value - origin"'
+STRUCTURE = 'call = "pool_take(pool)"\nfails = "value.error < 0"\nresult = "value.number * page_size"'
+STORED = 'call = "pool_get(returned, pool, out)"\nfails = "out.error < 0"\nresult = "out.number * page_size"'
+TWICE = [
+    {"op": "frame.allocate", "result": 0x1000},
+    {"op": "frame.allocate", "result": 0x2000},
+    {"op": "frame.free_count", "result": 5},
+    {"op": "frame.free", "address": 0x1000},
+    {"op": "frame.free", "address": 0x1000},
+]
+HEADER = {"memoracle": 1, "geometry": {"preset": "x64-4k", "frames": 8, "kernel_image_frames": 1}}
+
+
+def build(folder: Path, fault: int) -> None:
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", f"-DFAULT={fault}", SOURCE, "-o", folder / "odd.so"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("form", "allocate"),
+    [("c", STRUCTURE), ("c", STORED.replace("returned", "0")), ("rust", POINTER), ("pytest", POINTER)],
+)
+def test_it_fails_on_the_faulty_build_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str, allocate: str
+) -> None:
+    if form == "rust" and shutil.which("rustc") is None:
+        pytest.skip("there is no Rust compiler")
+    build(tmp_path, 1)
+    binding, trace = tmp_path / "odd.toml", tmp_path / "trace.jsonl"
+    binding.write_text(BINDING % allocate)
+    trace.write_text("\n".join(json.dumps(each) for each in (HEADER, *TWICE)))
+    status = main(["check", "--emit", form, "--binding", str(binding), str(trace)])
+    found = capsys.readouterr()
+    assert (status, "it was run, and fails" in found.err) == (1, True), found.err
+    build(tmp_path, 0)
+    runs = {"c": running.run_c, "rust": running.run_rust}
+    verified = (
+        running.run_pytest(found.out) if form == "pytest" else runs[form](found.out, load_binding(str(binding)), False)
+    )
+    assert verified.outcome == PASSED, verified
+
+
+@pytest.mark.parametrize(
+    ("form", "allocate", "says"),
+    [
+        ("rust", STRUCTURE, "structures can be written in C and C++ alone"),
+        ("pytest", STRUCTURE, "no number and no pointer"),
+        ("kunit", POINTER, "a kernel has no errno"),
+        ("c", f'{POINTER}\npanic = "refuse"', "what `panic` says cannot be written in a test"),
+    ],
+)
+def test_what_cannot_be_written_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str, allocate: str, says: str
+) -> None:
+    build(tmp_path, 1)
+    binding, trace = tmp_path / "odd.toml", tmp_path / "trace.jsonl"
+    binding.write_text(BINDING % allocate)
+    trace.write_text("\n".join(json.dumps(each) for each in (HEADER, *TWICE)))
+    assert main(["check", "--emit", form, "--binding", str(binding), str(trace)]) == 1
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert f"no {form} test can be written: " in found.err
+    assert says in found.err
