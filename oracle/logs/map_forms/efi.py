@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 
-from memoracle.impl.boot import USABLE, Record
+from memoracle.impl.boot import USABLE
 from memoracle.logs.map_forms.form import (
     RESERVED,
     Entry,
     Form,
     IncompleteError,
-    OneLineForm,
     RecordError,
     by_end,
     by_last_byte,
@@ -33,6 +32,7 @@ SHELL_TYPES = {
     **dict.fromkeys(["available"], USABLE),
     **dict.fromkeys(["reserved", "loadercode", "loaderdata", "bs_code", "bs_data", "rt_code", "rt_data"], RESERVED),
     **dict.fromkeys(["mmio", "mmio_port", "mmioport", "palcode", "unaccepted"], RESERVED),
+    **dict.fromkeys(["memmapio", "memportio", "pal_code"], RESERVED),  # of the first shells
     **dict.fromkeys(["acpi_recl"], 3),
     **dict.fromkeys(["acpi_nvs"], 4),
     **dict.fromkeys(["unusable"], 5),
@@ -135,23 +135,3 @@ def named(name: str, attributes: str) -> int:
     if kind is None:
         raise RecordError(f"unknown type {name.strip()!r}")
     return SOFT_RESERVED if kind == USABLE and SPECIFIC_PURPOSE.search(attributes + "]") else kind
-
-
-class LoongArch(OneLineForm):
-    """The memory that LoongArch and MIPS machines of Loongson report; what the kernel reserves is listed besides."""
-
-    name = "loongarch"
-    example = "Node0: mem_type:7, mem_start:0x1000, mem_size:0xf000 Bytes"
-    hint = r"(?:Node\s*\d+: )?mem_type"
-    stage = 4
-    in_kernel_log = True
-    whole = re.compile(
-        r"\bNode\s*(\d+): mem_type:(\d+),\s*mem_start:0x([0-9a-f]{1,16}),\s*mem_size:0x([0-9a-f]{1,16})\s+Bytes", re.I
-    )
-    begins = re.compile(r"\bNode\s*\d+: mem_type", re.IGNORECASE)
-    beside = re.compile(r"\bResvd: mem_type", re.IGNORECASE)
-    missing = "no start and size in bytes"
-
-    def entry(self, found: re.Match[str]) -> Entry:
-        kind = numbered(whole_number(found[2], 10))
-        return Entry(self.name, Record(whole_number(found[3]), whole_number(found[4]), kind))

@@ -19,17 +19,23 @@ from memoracle.logs.map_forms.form import (
     whole_number,
 )
 
-FIELD = re.compile(r"(?<![\w.])(base|length|len|type)\s*[:=]\s*\"?((?:0x)?[\w-]+)", re.IGNORECASE)
+FIELD = re.compile(r"(?<![\w.])(base|length|len|size|type)\s*[:=]\s*\"?((?:0x)?[\w-]+)", re.IGNORECASE)
 NUMBER = re.compile(r"0x[0-9a-f]{1,16}|[0-9]{1,20}")
-TYPES = {
-    **dict.fromkeys(["0", "usable"], USABLE),
-    **dict.fromkeys(["1", "reserved"], RESERVED),
-    **dict.fromkeys(["2", "acpi_reclaimable"], 3),
-    **dict.fromkeys(["3", "acpi_nvs"], 4),
-    **dict.fromkeys(["4", "bad_memory"], 5),
-    **dict.fromkeys(["5", "bootloader_reclaimable", "6", "kernel_and_modules", "executable_and_modules"], RESERVED),
-    **dict.fromkeys(["7", "framebuffer", "8", "acpi_tables", "reserved_mapped"], RESERVED),
+NUMBERED = dict(enumerate((USABLE, RESERVED, 3, 4, 5, *[RESERVED] * 4)))
+NAMED = {  # a blank, a hyphen or nothing may stand for the underscore
+    "usable": USABLE,
+    **dict.fromkeys(["reserved", "reserved_mapped", "framebuffer", "acpi_tables"], RESERVED),
+    **dict.fromkeys(["bootloader_reclaimable", "kernel_and_modules", "executable_and_modules"], RESERVED),
+    "acpi_reclaimable": 3,
+    **dict.fromkeys(["acpi_nvs", "acpi_non_volatile_storage"], 4),
+    **dict.fromkeys(["bad", "bad_memory"], 5),
 }
+NAMES = "|".join(name.replace("_", "[-_ ]?") for name in sorted(NAMED, key=len, reverse=True))
+TYPE = re.compile(
+    rf"(?<![\w.])type\s*[:=]\s*[\"'(\[]?(?:limine_mem(?:ory_)?map_)?(?:(0x[0-9a-f]+|\d+)|({NAMES}))(?![\w-])",
+    re.IGNORECASE,
+)
+LENGTHS = ("length", "len", "size")
 
 
 class Limine(Form):
@@ -43,21 +49,36 @@ class Limine(Form):
         self.seen = False
 
     def read(self, text: str, line: int) -> list[Entry]:
-        fields = {key.lower().replace("length", "len"): value.lower() for key, value in FIELD.findall(text)}
+        found = ((key.lower(), value.lower()) for key, value in FIELD.findall(text))
+        fields = {LENGTHS[0] if key in LENGTHS else key: value for key, value in found}
         if "base" not in fields or not fields["base"].startswith("0x") or len(fields) == 1:
             return []
-        if fields.keys() != {"base", "len", "type"}:
+        if fields.keys() != {"base", LENGTHS[0], "type"}:
             raise IncompleteError("no base, length and type", certain=self.seen)
-        kind = TYPES.get(fields["type"].replace("-", "_").removeprefix("limine_memmap_"))
+        kind = type_in(text)
         if kind is None:
             raise RecordError(f"unknown type {fields['type']!r}")
         self.seen = True
-        return [Entry(self.name, checked(number(fields["base"]), number(fields["len"]), kind))]
+        return [Entry(self.name, checked(number(fields["base"]), number(fields[LENGTHS[0]]), kind))]
 
     def flaw(self, records: Sequence[Record]) -> str | None:
         if not any(record.type == USABLE for record in records):
             return "none of its records is of type 0, so that it is not clear that these are the types of Limine"
         return None
+
+
+def type_in(text: str) -> int | None:
+    """The type that a record has; None if it has none that is known. Raises RecordError."""
+    found = TYPE.search(text)
+    if found is None:
+        return None
+    if found[1]:
+        return NUMBERED.get(whole_number(found[1], 10))
+    return next(kind for name, kind in NAMED.items() if plain(name) == plain(found[2]))
+
+
+def plain(name: str) -> str:
+    return re.sub("[-_ ]", "", name).lower()
 
 
 def number(text: str) -> int:

@@ -57,6 +57,12 @@ LINES = {  # by the name of the map, each with the type of this memory in it
         (1, "base: 0x100000, type: 0, length: 0xf00000"),
         (1, "[mmap] base=0x100000 length=0xf00000 type=usable"),
         (1, "base: 0x100000 | length: 15728640 | type: LIMINE_MEMMAP_USABLE"),
+        (1, "Entry No. 3: Base: 0x0000000000100000 | Length: 0x0000000000f00000 | Type: Usable"),
+        (2, "[3] base: 0x100000, size: 0xf00000, type: bootloader reclaimable"),
+        (2, 'base: 0x100000, length: 0xf00000, type: "Kernel and Modules" (kept)'),
+        (2, "base=0x100000 length=0xf00000 type=ReservedMapped"),
+        (3, "base=0x100000 length=0xf00000 type=ACPI-Reclaimable"),
+        (5, "base=0x100000 length=0xf00000 type=0x4"),
     ],
     "uefi-shell": [
         (1, "Available  0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F"),
@@ -64,6 +70,8 @@ LINES = {  # by the name of the map, each with the type of this memory in it
         (1, "Available  0000000000100000-0000000000FFFFFF 00000F00 000000000000000F"),
         (2, "LoaderData 0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F"),
         (4, "ACPI_NVS   0000000000100000-0000000000FFFFFF 0000000000000F00 000000000000000F"),
+        (2, "MemMapIO   0000000000100000-0000000000FFFFFF  0000000000000F00 8000000000000000"),
+        (2, "PAL_code   0000000000100000-0000000000FFFFFF  0000000000000F00 8000000000000000"),
         (1, "conv-mem  0000000000100000-0000000000ffffff 00000f00        15MiB UC WC WT WB"),
     ],
     "efi": [
@@ -110,6 +118,13 @@ LINES = {  # by the name of the map, each with the type of this memory in it
     "loongarch": [
         (1, "Node0: mem_type:7, mem_start:0x100000, mem_size:0xf00000 Bytes"),
         (2, "Node 1: mem_type:1, mem_start:0x100000, mem_size:0xf00000 Bytes"),
+    ],
+    "loongson": [
+        (1, "Node0: mem_type:1, mem_start:0x100000, mem_size:0xf MB"),
+        (1, "Node0: mem_type:2, mem_start:0x100000, mem_size:0xf MB"),
+        (2, "Node0: mem_type:3, mem_start:0x100000, mem_size:0xf MB"),
+        (1, "Node 0, mem_type:1\t[0x0000000000100000], 0x0000000000f00000 bytes usable"),
+        (2, "Node 0, mem_type:10\t[0x0000000000100000], 0x0000000000f00000 bytes reserved"),
     ],
 }
 
@@ -183,6 +198,11 @@ def test_what_lies_inside_a_resource_is_no_record(change: object) -> None:
     assert only("".join(f"{change(line)}\n" for line in IOMEM.splitlines())).records == IOMEM_RECORDS
 
 
+def test_memory_of_loongson_s_other_nodes() -> None:
+    (record,) = only("Node1: mem_type:2, mem_start:0x90000000, mem_size:0x700 MB\n").records
+    assert record == Record((1 << 44) + 0x90000000, 0x70000000, USABLE)
+
+
 def test_xen_s_older_map_without_its_prefix_counts_below_a_heading() -> None:
     record = "  0000000000100000 - 0000000001000000 (usable)\n"
     assert maps(record) == []
@@ -224,6 +244,11 @@ def test_xen_s_older_map_without_its_prefix_counts_below_a_heading() -> None:
         ("base_addr = 0x100000, length = 0xf00000\n", "no start, length and type"),
         ("base_addr = 0x100000, length = 0xf00000, odd RAM\n", "unknown type 'odd ram'"),
         ("Node0: mem_type:7, mem_start:0x2d30000,\nstart_pfn:0x0\n", "no start and size in bytes"),
+        ("Node0: mem_type:1, mem_start:0x100000000000, mem_size:0x1 MB\n", "beyond the addresses of a node"),
+        ("Node 0, mem_type:1\t[0x0000000000100000], 0x00000\n", "no start and size"),
+        ("base: 0x100000, length: 0xf00000, type: usable_too\n", "unknown type 'usable_too'"),
+        ("base: 0x100000, length: 0xf00000, type: bootloader recl\n", "unknown type 'bootloader'"),
+        ("base: 0x100000, length: 0xf00000, type: 9\n", "unknown type '9'"),
         ("BIOS-e820: [mem 0x000000000010000-0x0000000000ffffff] usable\n", "has not its 16 digits"),
         ("BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff]   99   MB System RAM\n", "not of 99 MB"),
         ("BIOS-e820: [mem 0x0000000000100000-0x000000007fffffff]    9.9 GB System RAM\n", "not of 9.9 GB"),
