@@ -14,7 +14,7 @@ from memoracle.proposals.words import words_of
 PANICS = {"panic", "kpanic", "fatal", "die", "bug", "halt", "hcf", "oops", "abort", "assert", "__assert_fail", "exit"}
 ENDS = {"end", "start", "kernel", "text", "bss", "data", "image", "stack", "heap", "limine", "brk"}
 SOURCES = {"page", "pages", "frame", "frames", "morecore", "more"}
-ADDRESS_OF_END = 0x100000
+LINKED = {"end", "_end", "etext", "_etext", "edata", "_edata", "__bss_start"}
 
 
 @dataclass
@@ -34,9 +34,10 @@ def needs_of(elf: Elf, header: Header) -> Needs:
     for name in sorted((elf.undefined | elf.functions) & (elf.places.keys() | elf.undefined)):
         if set(words_of(name)) & PANICS and (name in functions or name.strip("_") in PANICS or name in PANICS):
             found.panics.append(name)
-    for name in sorted(elf.undefined - elf.weak - set(found.panics)):
+    ends = {name for name in elf.variables & elf.places.keys() if name in LINKED}  # that the linker gave it
+    for name in sorted((elf.undefined - elf.weak - set(found.panics)) | ends):
         is_elsewhere = hasattr(program, name)
-        if name == "sbrk" or not is_elsewhere:
+        if name == "sbrk" or name in ends or not is_elsewhere:
             _need(found, name, header.functions.get(name), name in header.variables)
     return found
 

@@ -20,6 +20,7 @@ from memoracle.proposals.words import (
     UNITS,
     does,
     family,
+    in_bytes,
     is_number_of_frame,
     unit_of,
     words_of,
@@ -49,7 +50,8 @@ class Guess:
     """What one operation is. arguments: of the call.  holder: `value` or `out`, where its result is.
 
     is_number: whether that is the number of a frame or page; None: not known.
-    fails, result: expressions.  why: what to say of it.
+    fails, result: expressions.  why: what to say of it.  extra: other keys.
+    block_of: the function that makes of an address what is given back.
     """
 
     operation: str
@@ -61,33 +63,38 @@ class Guess:
     result: str | None = None
     why: list[str] = field(default_factory=list)
     extra: dict[str, str] = field(default_factory=dict)
+    block_of: str | None = None
 
     @property
     def call(self) -> str:
-        return f"{self.function.name}({', '.join(self.arguments)})"
+        arguments = (
+            f"{self.block_of}({each})" if self.block_of is not None and "address" in each.split() else each
+            for each in self.arguments
+        )
+        return f"{self.function.name}({', '.join(arguments)})"
 
 
 @dataclass
 class Handle:
-    """An allocator that functions are given. type: what they are given a pointer to."""
+    """An allocator that functions are given."""
 
     name: str
-    type: Type
 
 
 @dataclass
 class Mapping:
-    """What was found. handles: by the name of their type.  others: functions that are none of these."""
+    """What was found. handles: by the name of their type.  others: functions that are no operations.  all: any."""
 
     guesses: dict[str, Guess] = field(default_factory=dict)
     handles: dict[str, Handle] = field(default_factory=dict)
     starts: list[Function] = field(default_factory=list)
     others: list[Function] = field(default_factory=list)
+    all: Sequence[Function] = ()
 
 
 def mapped(functions: Sequence[Function]) -> Mapping:
     """The operations of a library's functions."""
-    found = Mapping()
+    found = Mapping(all=functions)
     by_role: dict[tuple[str, str], list[Function]] = {}
     for each in functions:
         what = does(each)
@@ -98,7 +105,7 @@ def mapped(functions: Sequence[Function]) -> Mapping:
         else:
             found.others.append(each)
     for kind in (FRAME, RANGE, HEAP):
-        takes = by_role.get((kind, TAKE), [])
+        takes = [each for each in by_role.get((kind, TAKE), []) if kind != HEAP or in_bytes(each) or each.parameters]
         if not takes:
             continue
         take = max(takes, key=lambda each: (_is_general(each, kind), -len(each.parameters), -len(each.name)))
@@ -124,6 +131,8 @@ def mapped(functions: Sequence[Function]) -> Mapping:
 def _is_general(function: Function, kind: str) -> int:
     """How much of what a request may say a function reads."""
     units = [unit_of(each) for each in function.parameters]
+    if kind == HEAP:
+        return ("bytes" in units) - len(set(units) - {"handle", "bytes"})
     return sum(unit in ASKED[kind] for unit in units) - 3 * ("old bytes" in units) - 2 * units.count("")
 
 
@@ -160,6 +169,9 @@ def _add(found: Mapping, role: tuple[str, str], function: Function, others: Iter
         for place, unit in enumerate(units):  # `free(n)`
             if unit in ("count", "bytes") and units.count(unit) == 1 and "address" not in guess.arguments:
                 guess.arguments[place] = "address"
+    translated = _translated(found, function, what)
+    if translated is not None:
+        guess.holder, guess.block_of = translated
     if guess.holder == "value" and what == TAKE:
         guess.is_number = False if kind == HEAP else is_number_of_frame(function.returns, function.name)
     _say_result(guess, kind, what)
@@ -167,6 +179,32 @@ def _add(found: Mapping, role: tuple[str, str], function: Function, others: Iter
     if names:
         guess.why.append(f"{CHOOSE}it may also be {names}")
     found.guesses[guess.operation] = guess
+
+
+def _translated(found: Mapping, function: Function, what: str) -> tuple[str, str | None] | None:
+    """Where blocks are structures: the address of what was handed out, or what makes one of an address."""
+    kinds = [function.returns, *(each.type for each in function.parameters)] if what in (TAKE, GIVE) else []
+    for kind in kinds:
+        names = {f"struct {each}" for each in names_of(kind)} | set(names_of(kind))
+        if kind.to is None or kind.to.kind != "struct" or not names or names & found.handles.keys():
+            continue
+        if what == TAKE and kind is function.returns:
+            of = [each.name for each in found.all if _locates(each, names)]
+            return (f"{of[0]}(value)", None) if of else None
+        makers = [each for each in found.all if len(each.parameters) == 1 and does(each) is None]
+        back = [each.name for each in makers if set(names_of(each.returns)) & names]
+        if what == GIVE and back:
+            return "value", back[0]
+    return None
+
+
+def _locates(function: Function, names: set[str]) -> bool:
+    """Whether a function says where a structure of this name lies."""
+    if len(function.parameters) != 1 or function.returns.kind not in ("integer", "pointer"):
+        return False
+    if not set(names_of(function.parameters[0].type)) & names:
+        return False
+    return bool({*words_of(function.name)} & {"phys", "address", "addr", "pfn", "pa", "frame", "virt", "va"})
 
 
 def _asked(guess: Guess, kind: str, what: str, name: str, unit: str) -> str:
@@ -188,11 +226,15 @@ def _asked(guess: Guess, kind: str, what: str, name: str, unit: str) -> str:
 
 
 def _handle(found: Mapping, name: str, kind: Type) -> str:
-    to = kind.to
-    key = next((each for each in (to.names if to is not None else ()) if each), name)
-    if key not in found.handles and to is not None:
-        found.handles[key] = Handle(name if name.isidentifier() else "handle", to)
+    key = next((each for each in names_of(kind)), name)
+    if key not in found.handles:
+        found.handles[key] = Handle(name if name.isidentifier() else "handle")
     return found.handles[key].name
+
+
+def names_of(kind: Type) -> list[str]:
+    """The names of a pointer's type, and of what it points to."""
+    return [each for each in (*kind.names, *(kind.to.names if kind.to is not None else ())) if each]
 
 
 def _say_result(guess: Guess, kind: str, what: str) -> None:
@@ -208,8 +250,8 @@ def _say_result(guess: Guess, kind: str, what: str) -> None:
     if what == RESIZE:
         guess.extra["misuse"] = '"undefined"'
         guess.why.append("what it does with what is no block is not tried: it is never misused")
-    if what in (TAKE, RESIZE) and guess.holder == "value":
-        guess.result = "value"
+    if what in (TAKE, RESIZE) and guess.holder != "out":
+        guess.result = guess.holder
         if returns.kind == "pointer":
             guess.fails = "value == NULL"
         elif returns.signed:
@@ -229,5 +271,6 @@ def _say_result(guess: Guess, kind: str, what: str) -> None:
         guess.fails = "value < 0" if returns.signed and what in (GIVE,) else "value != 0"
     elif returns.kind == "void" and what in (GIVE,):
         guess.why.append("it returns nothing, so a refusal cannot be seen: it is never misused")
+        guess.why.append(f'{CHOOSE}if it ignores what it should refuse, misuse = "ignore" says so')
     elif returns.kind == "void" and guess.holder == "out":
         guess.fails = "out == 0"

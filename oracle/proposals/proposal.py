@@ -80,15 +80,19 @@ def propose(library: str, header: str | None) -> Proposal:
     if not mapping.guesses:
         notes.append(f"{CHOOSE}no function looks like one that allocates; see the operations below")
     wanted = Declarations(found)
-    start = start_of(mapping, functions, found, sizes_of(wanted.structures()))
+    sizes = sizes_of(wanted.structures())
+    start = start_of(mapping, functions, sizes, "memory")
     called = [each.function for each in mapping.guesses.values()] + mapping.starts
-    called += [functions[name] for name in functions if any(f"{name}()" in text for text, _ in start.statements)]
+    spoken = [text for text, _ in start.statements]
+    spoken += [f"{each.holder} {each.block_of}(" for each in mapping.guesses.values()]
+    called += [functions[name] for name in functions if any(f"{name}(" in text for text in spoken)]
     refused = wanted.add(dict.fromkeys(called))
     for name in refused:
         notes.append(f"{CHOOSE}{name} could not be declared")
         mapping.guesses = {key: each for key, each in mapping.guesses.items() if each.function.name != name}
         start.statements = [each for each in start.statements if f"{name}(" not in each[0]]
     proposal = Proposal(path, found, mapping, needs_of(elf, found), start, wanted.text, _page_size(found), notes)
+    _choose_base(proposal, start_of(mapping, functions, sizes, "0"))
     _try(proposal)
     return proposal
 
@@ -150,11 +154,28 @@ def _try(proposal: Proposal) -> None:
         {"frame": _frames, "range": _ranges, "heap": _heap}[kind](proposal, take, give, notes)
 
 
+def _choose_base(proposal: Proposal, other: Start) -> None:
+    """Whether a number that says where memory begins is that of the memory, or 0: by what more can be had with."""
+    guesses = proposal.mapping.guesses
+    operation = next((each for each in TAKES.values() if each in guesses), None)
+    if not proposal.start.takes_number or operation is None:
+        return
+    kind = operation.partition(".")[0]
+    first = proposal.start
+    had = [0, 0]
+    for place, start in enumerate((first, other)):
+        proposal.start = start
+        had[place] = len(_exhausted(proposal, kind, guesses[operation], None).get("taken", ()))
+    proposal.start = other if had[1] > had[0] else first
+    if proposal.start is other:
+        proposal.notes.append("tried: the addresses that it is started with are those of memory from 0 on")
+
+
 def _raw(guess: Guess, proposal: Proposal) -> Bound:
     """As an operation that says all that was returned."""
     panic: Literal["crash", "refuse"] = "refuse" if proposal.needs.panics else "crash"
-    if guess.holder == "out":
-        return Bound(guess.call, guess.fails, "out", panic=panic)
+    if guess.holder != "value":
+        return Bound(guess.call, guess.fails, guess.holder, panic=panic)
     returns = guess.function.returns.kind
     return Bound(guess.call, None, "value" if returns != "void" else None, panic=panic)
 
@@ -233,7 +254,9 @@ def _highest(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.
     if give is None or "settled" not in notes:
         return None
     bound = _raw(give, proposal)
-    call = bound.call.replace("address // page_size", "address").replace("address + base", "address")
+    call = bound.call
+    if take.holder == "value":  # an address is what was returned
+        call = call.replace("address // page_size", "address").replace("address + base", "address")
     operations = {
         take.operation: _raw(take, proposal),
         give.operation: Bound(call, None, None, panic=bound.panic),

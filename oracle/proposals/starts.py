@@ -5,32 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping as ByName
 from dataclasses import dataclass, field
 
-from memoracle.proposals.c_functions import Function, Header
-from memoracle.proposals.operations import CHOOSE, Handle, Mapping
-from memoracle.proposals.words import STARTS, unit_of, words_of
+from memoracle.proposals.c_functions import Function
+from memoracle.proposals.operations import CHOOSE, Handle, Mapping, names_of
+from memoracle.proposals.words import START, STARTS, does, unit_of, words_of
 
 ARENA, ARENA_BYTES = 0x10000000, 0x100000
 
 
 @dataclass
 class Start:
-    """statements: each with what to say of it.  needs_memory: whether one gives the library memory."""
+    """statements: each with what to say of it.  needs_memory: whether one gives the library memory.
+
+    base: where memory begins for those that take its address as a number.  takes_number: whether there are any.
+    rooms: parameters that are given room for the allocator itself.
+    """
 
     statements: list[tuple[str, list[str]]] = field(default_factory=list)
     needs_memory: bool = False
+    base: str = "memory"
+    takes_number: bool = False
+    rooms: set[str] = field(default_factory=set)
 
 
-def start_of(found: Mapping, functions: ByName[str, Function], header: Header, sizes: ByName[str, int]) -> Start:
+def start_of(found: Mapping, functions: ByName[str, Function], sizes: ByName[str, int], base: str) -> Start:
     """The calls that come first. sizes: of structures, by name, as far as they are known."""
-    start = Start()
+    start = Start(base=base)
     made = set[str]()
     families = {word for each in found.guesses.values() for word in words_of(each.function.name)}
     chosen = [each for each in found.starts if set(words_of(each.name)) & families - STARTS] or found.starts
     if any("reset" not in words_of(each.name) for each in chosen):
         chosen = [each for each in chosen if "reset" not in words_of(each.name)]
-    for each in chosen:
+    for each in _without_rivals(found, chosen):
         _make_storage(start, found, made, each, functions, sizes)
         why: list[str] = []
+        _make_room(start, each, functions)
         call = (
             f"{each.name}({', '.join(_given(start, found, each, place, why) for place in range(len(each.parameters)))})"
         )
@@ -46,9 +54,18 @@ def start_of(found: Mapping, functions: ByName[str, Function], header: Header, s
     return start
 
 
+def _without_rivals(found: Mapping, starts: list[Function]) -> list[Function]:
+    """Of several functions that make the same handle the one that is given most, and nothing that gives it more."""
+    makers = [each for each in starts if _returned(found, each) is not None]
+    best = max(makers, key=lambda each: len(each.parameters), default=None)
+    kept = [each for each in starts if each not in makers or each is best]
+    if any("bytes" in map(unit_of, each.parameters) for each in kept if does(each) == START):
+        kept = [each for each in kept if does(each) == START]
+    return kept
+
+
 def _returned(found: Mapping, function: Function) -> Handle | None:
-    to = function.returns.to
-    return next((found.handles[name] for name in (to.names if to is not None else ()) if name in found.handles), None)
+    return next((found.handles[name] for name in names_of(function.returns) if name in found.handles), None)
 
 
 def _make_storage(
@@ -64,15 +81,15 @@ def _make_storage(
         to = parameter.type.to
         if unit_of(parameter) != "handle" or to is None:
             continue
-        key = next((each for each in to.names if each in found.handles), None)
+        key = next((each for each in names_of(parameter.type) if each in found.handles), None)
         if key is None or found.handles[key].name in made:
             continue
         name = found.handles[key].name
-        size_of = next((each for each in functions if each.endswith(("sizeof", "size_of"))), None)
+        size_of = _size_function(functions)
         known = next((sizes[each] for each in to.names if each in sizes), None)
         made.add(name)
-        if size_of is not None and not functions[size_of].parameters:
-            start.statements.append((f"{name} = storage({size_of}())", []))
+        if size_of is not None:
+            start.statements.append((f"{name} = storage({size_of})", []))
         elif known is not None:
             start.statements.append((f"{name} = storage({known})", ["as large as the structure that is declared"]))
         else:
@@ -81,17 +98,40 @@ def _make_storage(
             )
 
 
+def _make_room(start: Start, function: Function, functions: ByName[str, Function]) -> None:
+    """Room for an allocator that its caller has the memory of, besides the memory that it manages."""
+    size_of = _size_function(functions)
+    pointers = [each for each in function.parameters if each.type.kind == "pointer" and unit_of(each) == "address"]
+    if size_of is not None and len(pointers) > 1 and not start.rooms:
+        start.needs_memory = True
+        start.rooms.add(pointers[0].name)
+        start.statements.append((f"room = storage({size_of})", [f"{pointers[0].name}: the allocator itself"]))
+
+
+def _size_function(functions: ByName[str, Function]) -> str | None:
+    """The call that says how large an allocator is."""
+    for name, each in functions.items():
+        if name.endswith(("sizeof", "size_of")) and len(each.parameters) < 2:
+            return f"{name}({'memory_bytes' if each.parameters else ''})"
+    return None
+
+
 def _given(start: Start, found: Mapping, function: Function, place: int, why: list[str]) -> str:
     """What an argument of a call of the start is."""
     parameter = function.parameters[place]
     kind, unit, words = parameter.type, unit_of(parameter), set(words_of(parameter.name))
     if unit == "handle" and kind.to is not None:
-        name = next((found.handles[each].name for each in kind.to.names if each in found.handles), None)
+        name = next((found.handles[each].name for each in names_of(kind) if each in found.handles), None)
         if name is not None:
             return name
+    if parameter.name in start.rooms:
+        return "room"
     if words & {"end", "limit", "top", "last", "stop"}:
         start.needs_memory = True
         return "memory + memory_bytes"
+    if unit == "address" and kind.kind == "integer":
+        start.needs_memory = start.takes_number = True
+        return start.base
     if unit in ("address", "out") or kind.kind == "pointer":
         start.needs_memory = True
         return "memory"

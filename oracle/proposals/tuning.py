@@ -51,13 +51,14 @@ def tune_give(give: Guess, notes: Notes) -> None:
         return
     if "given again" not in notes:
         give.fails = None
+        give.why = [each for each in give.why if "ignores" not in each]
         give.why.append(
             f"tried: a second free of the same block ended in {notes.get('died', 'nothing')}: never misused"
         )
     elif isinstance(again, str):
         give.fails = None
         give.extra["panic"] = '"refuse"'
-        give.why = [each for each in give.why if "returns nothing" not in each]
+        give.why = [each for each in give.why if "returns nothing" not in each and "ignores" not in each]
         give.why.append(f"tried: a second free of the same block called {again.removeprefix('! ')}")
     elif first != again:
         if give.fails is None or not _says(give.fails, again) or _says(give.fails, first):

@@ -22,6 +22,8 @@ TAKES = {"alloc", "allocate", "new", "get", "take", "acquire", "request", "obtai
 GIVES = {"free", "release", "put", "delete", "dealloc", "deallocate", "return", "give", "drop", "push"}
 STARTS = {"init", "initialize", "initialise", "setup", "start", "bootstrap", "create", "construct", "reset"}
 COUNTS = {"count", "available", "avail", "remaining", "left", "total", "nr", "num", "amount"}
+MANY = {"pages", "frames", "blocks", "memory", "mem", "bytes", "count", "num", "nr"}  # of a count of what is free
+ABOUT = {"total", "used", "kb", "mb", "size", "sizeof", "stats", "info", "diagnostics", "limit", "max", "min", "count"}
 USED = {"used", "allocated", "taken", "busy"}
 ADDS = {"add", "donate", "register", "feed"}
 FAMILIES = {
@@ -94,8 +96,8 @@ def words_of(name: str) -> list[str]:
 
 def _parts(word: str) -> list[str]:
     """`kmalloc` and `vfree` say two things."""
-    for verb in ("realloc", "alloc", "free"):
-        if word.endswith(verb) and word != verb:
+    for verb in ("realloc", "alloc", "free", "init", "heap"):
+        if word.endswith(verb) and word not in (verb, "deinit"):
             return [word, verb]
     return [word]
 
@@ -105,20 +107,22 @@ def does(function: Function) -> str | None:
     words = set(words_of(function.name))
     returns, takes = function.returns, function.parameters
     plain = [each for each in takes if not is_handle(each)]
-    free = "free" in words or "available" in words or "avail" in words
+    free = words & {"free", "available", "avail"}
     if words & {"realloc", "resize", "reallocate", "krealloc"}:
         return RESIZE
     if "reserve" in words or "reserved" in words:
         return RESERVE if plain else None
     if words & {"is", "test", "check"} and words & ({"free"} | USED) and plain:
         return IS_FREE
-    if returns.kind == "integer" and not plain and free and not words & TAKES - {"alloc"}:
+    if returns.kind == "integer" and not plain and free and (words & MANY or not words & TAKES):
         return COUNT
+    if words & ABOUT:
+        return None
     if words & STARTS and not words & {"free", "process"}:
         return START
     if words & ADDS and plain:
         return ADD
-    if words & TAKES and not words & {"count", "size", "sizeof"}:
+    if words & TAKES and returns.kind != "struct":
         return GIVE if words & GIVES - {"free"} else TAKE
     if words & GIVES and plain and not words & COUNTS:
         return GIVE
@@ -149,6 +153,8 @@ def in_bytes(function: Function) -> bool:
 def is_handle(parameter: Parameter) -> bool:
     """Whether a parameter says which allocator is meant."""
     kind, to = parameter.type, parameter.type.to
+    if kind.kind == "pointer" and kind.names and to is not None and to.kind == "void":
+        return not words_in(kind.names) & (UNITS["address"] | {"page", "frame", "block"})  # a pointer with a name
     if kind.kind != "pointer" or to is None or to.kind in ("pointer", "integer", "bool", "enum", "function"):
         return False
     if to.kind == "struct":
@@ -187,7 +193,7 @@ UNITS = {
     "flags": {"flags", "flag", "gfp", "mode", "attr", "attrs", "prot"},
     "number": {"pfn", "frame", "index", "idx", "no", "page", "block"},
     "count": {"count", "pages", "npages", "nr", "num", "frames", "nframes", "n", "cnt", "blocks"},
-    "bytes": {"size", "bytes", "len", "length", "sz", "nbytes"},
+    "bytes": {"size", "bytes", "amount", "requested", "len", "length", "sz", "nbytes"},
     "address": {
         "addr",
         "address",

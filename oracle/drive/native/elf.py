@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationTable
@@ -43,8 +42,8 @@ def read_elf(path: Path) -> Elf | None:
             if dynamic is None or elf.elfclass != 64:
                 return None
             return _read(head, elf.header["e_machine"], dynamic)
-        except (ELFError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-            return None  # of a damaged file, pyelftools raises any of these
+        except Exception:  # of a damaged file, pyelftools raises what it likes
+            return None
 
 
 def _read(head: bytes, machine: str, dynamic: DynamicSegment) -> Elf:

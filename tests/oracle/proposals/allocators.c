@@ -207,4 +207,122 @@ int frame_free(void *frame)
     stack[top++] = frame;
     return 0;
 }
+
+#elif WHICH == 6 /* frames of a bitmap that begins at 0, of which pieces are added; a free ignores what it should refuse */
+#define BLOCK_SIZE 4096
+static uint8_t is_taken[512];
+static uint32_t most, used;
+
+void pmm_init(uint32_t mem_size)
+{
+    most = used = mem_size / BLOCK_SIZE;
+    for (uint32_t block = 0; block < most; block++)
+        is_taken[block] = 1;
+}
+void pmm_init_region(uint32_t base, uint32_t size)
+{
+    for (uint32_t block = base / BLOCK_SIZE; block < (base + size) / BLOCK_SIZE && block < most; block++)
+        used -= is_taken[block], is_taken[block] = 0;
+}
+void pmm_deinit_region(uint32_t base, uint32_t size)
+{
+    for (uint32_t block = base / BLOCK_SIZE; block < (base + size) / BLOCK_SIZE && block < most; block++)
+        used += !is_taken[block], is_taken[block] = 1;
+}
+uint32_t pmm_alloc_block(void)
+{
+    for (uint32_t block = 0; block < most; block++)
+        if (!is_taken[block]) {
+            used++;
+            is_taken[block] = 1;
+            return block * BLOCK_SIZE;
+        }
+    return 0xffffffff;
+}
+void pmm_free_block(uint32_t address)
+{
+    if (address / BLOCK_SIZE < most && is_taken[address / BLOCK_SIZE])
+        used--, is_taken[address / BLOCK_SIZE] = 0;
+}
+uint32_t pmm_get_used_blocks(void) { return used; }
+uint32_t pmm_get_free_blocks(void) { return most - used; }
+
+#elif WHICH == 7 /* pages that are structures */
+typedef unsigned gfp_t;
+struct page { bool is_used; };
+static struct page mem_map[100];
+
+struct page *alloc_page(gfp_t flags)
+{
+    for (int page = 0; page < 100; page++)
+        if (!mem_map[page].is_used) {
+            mem_map[page].is_used = true;
+            return &mem_map[page];
+        }
+    return NULL;
+}
+int free_page(struct page *page)
+{
+    if (page < mem_map || page >= mem_map + 100 || !page->is_used)
+        return -1;
+    page->is_used = false;
+    return 0;
+}
+unsigned long page_to_pfn(struct page *page) { return page - mem_map; }
+struct page *pfn_to_page(unsigned long number) { return mem_map + number; }
+
+#elif WHICH == 8 /* pages from the end of the kernel on */
+#define PGSIZE 4096
+#define PHYSTOP 0x10100000ul
+struct run { struct run *next; };
+static struct run *freelist;
+extern char end[];
+void panic(char *why) __attribute__((noreturn));
+
+void kfree(void *pa)
+{
+    if ((uintptr_t)pa % PGSIZE || (char *)pa < end || (uintptr_t)pa >= PHYSTOP)
+        panic("kfree");
+    ((struct run *)pa)->next = freelist;
+    freelist = pa;
+}
+void kinit(void)
+{
+    for (char *page = end; page + PGSIZE <= (char *)PHYSTOP; page += PGSIZE)
+        kfree(page);
+}
+void *kalloc(void)
+{
+    struct run *found = freelist;
+    if (found)
+        freelist = found->next;
+    return found;
+}
+
+#elif WHICH == 9 /* a heap behind a name for a pointer, with several ways to make one, in room of its caller's */
+typedef void *heap_t;
+typedef void *pool_t;
+struct content { char *next, *end; };
+
+size_t heap_sizeof(size_t size) { return size / 4096 + sizeof(struct content); }
+heap_t heap_create(void *at, void *memory);
+heap_t heap_create_with_pool(void *at, void *memory, size_t bytes)
+{
+    *(struct content *)at = (struct content){memory, (char *)memory + bytes};
+    return at;
+}
+heap_t heap_create(void *at, void *memory) { return heap_create_with_pool(at, memory, 64); }
+pool_t heap_add_pool(heap_t heap, void *memory, size_t bytes) { return heap_create_with_pool(heap, memory, bytes); }
+pool_t heap_get_pool(heap_t heap) { return ((struct content *)heap)->next; }
+void *heap_malloc(heap_t heap, size_t amount)
+{
+    struct content *of = heap;
+    amount = (amount + 15) & ~15ul;
+    if (amount == 0 || amount > (size_t)(of->end - of->next))
+        return NULL;
+    of->next += amount;
+    return of->next - amount;
+}
+void heap_free(heap_t heap, void *pointer) {}
+size_t heap_block_size(void *pointer) { return 0; }
 #endif

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -62,6 +63,10 @@ def driven(capsys: pytest.CaptureFixture[str], binding: Path, ops: int = 1500) -
         (SOURCE, 3, {"heap.new", "heap.delete", "heap.resize"}, '"void *sbrk(intptr_t increment)" = "sbrk(increment)"'),
         (SOURCE, 4, {"range.allocate", "range.free"}, 'start = "0xffffc90000000000", pages = 300'),
         (SOURCE, 5, {"frame.allocate", "frame.free"}, 'result = "value - base"'),
+        (SOURCE, 6, {"frame.allocate", "frame.free", "frame.free_count"}, '"pmm_init_region(0, memory_bytes)"'),
+        (SOURCE, 7, {"frame.allocate", "frame.free"}, 'call = "free_page(pfn_to_page(address // page_size))"'),
+        (SOURCE, 8, {"frame.allocate", "frame.free"}, 'end = "memory"'),
+        (SOURCE, 9, {"heap.new", "heap.delete"}, '"heap = heap_create_with_pool(room, memory, memory_bytes)"'),
         (BLOCKS, 0, {"frame.allocate", "frame.free"}, "frame_max_order = 5"),
         (POOL, 0, {"heap.new"}, 'fails = "value != 0"'),
     ],
@@ -150,3 +155,15 @@ def test_what_cannot_be_read_is_refused(
     message = capsys.readouterr().err
     assert says in message
     assert "internal error" not in message
+
+
+def test_a_damaged_library_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    whole = Path(compiled(tmp_path, POOL)).read_bytes()
+    random = Random(1)
+    for _ in range(15):
+        damaged = bytearray(whole)
+        for _ in range(8):
+            damaged[random.randrange(0x400)] = random.randrange(256)
+        (tmp_path / "damaged.so").write_bytes(damaged)
+        assert main(["init", str(tmp_path / "damaged.so")]) in (0, 2)
+        assert "internal error" not in capsys.readouterr().err
