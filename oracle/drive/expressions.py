@@ -29,6 +29,7 @@ ALLOWED = (
     ast.boolop,
     ast.cmpop,
 )
+EVENT = "event()"  # no name in an expression
 STRUCTURES = frozenset({"value", "out"})  # names that may stand for what has fields
 NOT_OF_NUMBERS = (ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Pow, ast.MatMult, ast.Div)
 
@@ -74,15 +75,20 @@ class Expression:
         return node.func
 
     def compiled(
-        self, arguments: Collection[str], values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+        self,
+        arguments: Collection[str],
+        values: Mapping[str, Any],
+        functions: Mapping[str, Callable[..., Any]],
+        keys: Mapping[str, str] | None = None,
     ) -> Callable[..., Any]:
         """A function of these arguments, by position, that computes it.
 
         values: of all other names.  functions: that it may call; a number may have the name of one.
+        keys: of names that are looked up in a further argument, the last.
         """
-        parameters = [ast.arg(each) for each in arguments]
+        parameters = [ast.arg(each) for each in (*arguments, *([EVENT] if keys is not None else []))]
         of_them = ast.arguments(posonlyargs=[], args=parameters, kwonlyargs=[], kw_defaults=[], defaults=[])
-        body = _Calls().visit(deepcopy(self.tree.body))
+        body = _Renamed(keys or {}).visit(deepcopy(self.tree.body))
         tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(of_them, body)))
         values = {**values, **{function_name(name): function for name, function in functions.items()}}
         made: Callable[..., Any] = eval(compile(tree, "<binding>", "eval"), {"__builtins__": {}, **values})
@@ -94,14 +100,22 @@ def function_name(name: str) -> str:
     return f"{name}()"
 
 
-class _Calls(ast.NodeTransformer):
-    """Tells functions that are called from numbers of the same name."""
+class _Renamed(ast.NodeTransformer):
+    """Tells functions that are called from numbers of the same name, and looks names up in the event."""
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self.keys = keys
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
-        self.generic_visit(node)
         if isinstance(node.func, ast.Name):
             node.func.id = function_name(node.func.id)
+        node.args = [self.visit(each) for each in node.args]
         return node
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id not in self.keys:
+            return node
+        return ast.Subscript(ast.Name(EVENT, ast.Load()), ast.Constant(self.keys[node.id]), ast.Load())
 
 
 def _require_field(node: ast.Attribute) -> None:

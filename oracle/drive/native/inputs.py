@@ -39,6 +39,11 @@ class Inputs:
         others = [name for name in names if name not in keys]
         self.names = [name for name in names if name in keys] + [n for n in others if n not in self.read] + self.read
 
+    @property
+    def is_special(self) -> bool:
+        """Whether there is more to it than the arguments of the event."""
+        return self.zone is not None or bool(self.old or self.read)
+
     def __call__(self, arguments: Mapping[str, Any]) -> list[Any]:
         found = [arguments.get(key, default) for key, default in self.keys]
         if self.zone is not None:
