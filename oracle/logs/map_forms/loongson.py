@@ -8,8 +8,9 @@ Node 0, mem_type:2      [0x0000000090000000], 0x0000000070000000 bytes usable   
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from memoracle.impl.boot import USABLE
+from memoracle.impl.boot import USABLE, Record
 from memoracle.logs.map_forms.efi import numbered
 from memoracle.logs.map_forms.form import RESERVED, Entry, OneLineForm, RecordError, checked, whole_number
 
@@ -34,6 +35,12 @@ class LoongArch(OneLineForm):
     def entry(self, found: re.Match[str]) -> Entry:
         kind = numbered(whole_number(found[2], 10))
         return Entry(self.name, checked(whole_number(found[3]), whole_number(found[4]), kind))
+
+    def flaw(self, records: Sequence[Record]) -> str | None:
+        """Some firmware before UEFI had types of its own, with 1 for memory."""
+        if not any(record.type == USABLE for record in records):
+            return "none of its records is of type 7, so that it is not clear that these are the types of UEFI"
+        return None
 
 
 class Loongson(OneLineForm):

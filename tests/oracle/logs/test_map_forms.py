@@ -244,6 +244,7 @@ def test_xen_s_older_map_without_its_prefix_counts_below_a_heading() -> None:
         ("base_addr = 0x100000, length = 0xf00000\n", "no start, length and type"),
         ("base_addr = 0x100000, length = 0xf00000, odd RAM\n", "unknown type 'odd ram'"),
         ("Node0: mem_type:7, mem_start:0x2d30000,\nstart_pfn:0x0\n", "no start and size in bytes"),
+        ("Node0: mem_type:1, mem_start:0x0, mem_size:0x1000 Bytes\n", "none of its records is of type 7"),
         ("Node0: mem_type:1, mem_start:0x100000000000, mem_size:0x1 MB\n", "beyond the addresses of a node"),
         ("Node 0, mem_type:1\t[0x0000000000100000], 0x00000\n", "no start and size"),
         ("base: 0x100000, length: 0xf00000, type: usable_too\n", "unknown type 'usable_too'"),
