@@ -13,7 +13,7 @@ MOST_HELD = 1 << 12  # findings at a time
 class Premises:
     """shown: those that the log has shown to be so.  refuted: those that it has shown not to be so.
 
-    dropped: by a premise that was never shown, how many findings rest on it.
+    dropped: by a premise that was not shown in time, how many findings rest on it.
     """
 
     def __init__(self) -> None:

@@ -151,6 +151,13 @@ def test_what_is_recorded_later_makes_it_a_fault() -> None:
     assert [line for line, _, _ in findings(lines)[0]] == [4, 2, 8]  # each owner gives it back
 
 
+def test_not_all_findings_are_kept_until_an_event_makes_them_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memoracle.replay.kmem.premises.MOST_HELD", 2)
+    found, said = findings([*[new(FIRST)] * 5, freed(ELSEWHERE)])
+    assert [line for line, _, _ in found] == [2, 3]
+    assert said == ["2 findings before the first kfree are left out"]
+
+
 def test_pages_and_objects_are_both_held() -> None:
     lines = [new(FIRST), alloc(16), freed(FIRST), alloc(16), freed(FIRST)]
     assert [(line, clause) for line, clause, _ in findings(lines)[0]] == [(4, "runs.run-is-free"), (5, LIVE)]
