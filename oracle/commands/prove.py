@@ -19,7 +19,9 @@ from memoracle.console.extras import require_prove
 from memoracle.console.options import add_common_options, chosen_geometry
 from memoracle.console.output import report_to
 from memoracle.console.streams import say
+from memoracle.diagnostics.levels import EXACT
 from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, status, write
+from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_prove, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import raised_interrupts
@@ -39,6 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--machine", action="store_true", help=machine)
     parser.add_argument("--no-cache", action="store_true", help="prove again what was proved before")
     parser.add_argument("-v", "--verbose", action="store_true", help="list every obligation")
+    add_emit_options(parser)
     add_common_options(parser)
     parser.set_defaults(run=run)
 
@@ -50,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from memoracle.proofs import evidence
     from memoracle.proofs.trust import trusted
 
+    refuse_of_prove(args)
+    refuse_outputs(args)
     started = time.perf_counter()
     chosen_geometry(args)  # what is unbounded holds for every geometry that there can be, so for this one if it can be
     try:
@@ -61,11 +66,18 @@ def run(args: argparse.Namespace) -> int:
         outcome = ProofRun(
             geometry=args.geometry or DEFAULT,
             results=results,
-            replays=replays(results),
+            replays=replays(results, args.emit is not None),
             trust=trusted(args.contracts, args.machine),
             seconds=time.perf_counter() - started,
         )
-        write(args, outcome, out)
+        test = None
+        if args.emit is not None:
+            from memoracle.commands.drive import checker
+            from memoracle.reproducers.of_proof import of_refuted
+
+            test = of_refuted(args.emit, outcome.replays, checker(EXACT))
+        write(args, outcome, out, in_document(test))
+    write_test(args, test)
     if interrupted:
         say("memoracle: interrupted")
         return INTERRUPTED
@@ -114,13 +126,21 @@ def bar(args: argparse.Namespace, total: int) -> Iterator[Callable[[Result], Non
         yield advance
 
 
-def replays(results: Sequence[Result]) -> dict[str, str]:
-    """The shortest run of the reference that fails, as a test, for each component that something is refuted of."""
+def replays(results: Sequence[Result], is_limited: bool) -> dict[str, str]:
+    """The shortest run of the reference that fails, as a test, for each component that something is refuted of.
+
+    is_limited: whether it is searched for a while only.
+    """
     from memoracle.proofs.obligations.process_pool import Failure, run_each
 
     names = list(dict.fromkeys(result.component for result in results if result.verdict == REFUTED))
     found = {}
-    for place, replay in run_each([partial(replay_of, name) for name in names]):
+    searches = [partial(replay_of, name) for name in names]
+    if is_limited:
+        from memoracle.reproducers.of_proof import SECONDS, found_within
+
+        searches = [partial(found_within, SECONDS, each) for each in searches]
+    for place, replay in run_each(searches):
         if isinstance(replay, Failure):
             replay = f"No small run of the reference could be made: {replay.reason}"
         found[names[place]] = replay or "No small run of the reference fails."

@@ -91,12 +91,10 @@ def level(outcomes: Sequence[TraceResult]) -> str:
     return SAFE if levels == {SAFE} else next(iter(levels - {SAFE}))
 
 
-def write(
-    args: argparse.Namespace, outcomes: Sequence[TraceResult], out: TextIO, more: Mapping[str, Any] | None = None
-) -> None:
+def write(args: argparse.Namespace, outcomes: Sequence[TraceResult], out: TextIO, more: Mapping[str, Any]) -> None:
     """Writes the report in the format asked for. more: keys that a report for programs has besides."""
     if args.format == JSON:
-        write_document({**document(outcomes), **(more or {})}, out)
+        write_document({**document(outcomes), **more}, out)
     else:
         write_text(outcomes, out, args.quiet, followed=args.follow and args.output is None)
 

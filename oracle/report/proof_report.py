@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TextIO
@@ -70,10 +70,10 @@ def totals(results: Sequence[Result]) -> dict[str, int]:
     return {each: counted[each] for each in VERDICTS}
 
 
-def write(args: argparse.Namespace, outcome: ProofRun, out: TextIO) -> None:
-    """Writes the report in the format asked for."""
+def write(args: argparse.Namespace, outcome: ProofRun, out: TextIO, more: Mapping[str, Any]) -> None:
+    """Writes the report in the format asked for. more: keys that a report for programs has besides."""
     if args.format == JSON:
-        write_document(document(outcome), out)
+        write_document({**document(outcome), **more}, out)
     else:
         write_text(outcome, out, args.verbose)
 

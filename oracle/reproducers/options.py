@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
 from memoracle.console.options import named, note
 from memoracle.console.output import emits_to_standard_output, refuse_to_overwrite, write_file, write_out
 from memoracle.console.streams import say
-from memoracle.reproducers.forms import FORMS, TRACE
+from memoracle.reproducers.forms import FORMS, PYTEST, TRACE
 from memoracle.reproducers.reproducer import Reproducer
 from memoracle.trace.inputs import STDIN, InputError
 
 
-def add_emit_options(parser: argparse.ArgumentParser, forms: Collection[str] = FORMS) -> None:
+def add_emit_options(parser: argparse.ArgumentParser) -> None:
     """Adds --emit and --emit-output, read as `emit`, `emit_output`."""
     words = "write what fails as a test, to standard output; a report in text then goes to standard error"
-    parser.add_argument("--emit", choices=forms, help=words)
+    parser.add_argument("--emit", choices=FORMS, help=words)
     parser.add_argument("--emit-output", metavar="FILE", type=named, help="write the test to FILE instead")
 
 
@@ -43,6 +42,12 @@ def refuse_of_check(args: argparse.Namespace) -> None:
         raise InputError("--emit", None, "it reads a trace twice: neither - nor --follow is for it")
     if args.emit != TRACE and args.binding is None:
         raise InputError("--emit", None, f"a {args.emit} test calls functions: --binding FILE.toml says which")
+
+
+def refuse_of_prove(args: argparse.Namespace) -> None:
+    """Raises InputError for forms that are no tests of the reference, which is in Python."""
+    if args.emit not in (None, PYTEST, TRACE):
+        raise InputError("--emit", None, f"{args.emit}: what proofs are about is written in Python: pytest or trace")
 
 
 def in_document(found: Reproducer | None) -> dict[str, Any]:

@@ -221,6 +221,16 @@ def test_what_is_refuted_shows_how_and_how_to_replay_it(prove: Prove) -> None:
     assert "refuted: fake.false (tests/oracle/commands/test_prove.py:" in text
 
 
+def test_a_test_that_passes_is_not_written(prove: Prove) -> None:
+    told = prove({"fake": ["false"]}, "--emit", "pytest")
+    assert (told.status, told.out) == (1, "")
+    assert "the test of fake passes, so that it is not printed" in told.err
+    assert "refuted: fake.false" in told.err
+    document = prove({"fake": ["false"]}, "--emit", "trace", "--format", "json").document
+    assert document["reproducer"]["text"] is None
+    assert prove({"fake": ["true"]}, "--emit", "pytest").err.endswith("nothing failed: there is no test to write\n")
+
+
 def test_a_replay_that_fails_is_told(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(component: str) -> str | None:
         raise ValueError("cannot run")

@@ -1,0 +1,122 @@
+"""What is refuted of the reference is written as a run of it that fails."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from memoracle import check
+from memoracle.cli import main
+from memoracle.commands.drive import checker
+from memoracle.impl.bitmap import Bitmap
+from memoracle.impl.buddy import Buddy
+from memoracle.proofs.exhaustive import computations as small_runs
+from memoracle.proofs.exhaustive.explore import run
+from memoracle.reproducers import of_proof
+from memoracle.reproducers.of_proof import found_within, of_refuted
+from memoracle.reproducers.reference_trace import trace_of
+
+BUDDY = """
+from memoracle.impl.buddy import Buddy
+
+
+def test_replay() -> None:
+    # why
+    buddy = Buddy(2)
+    assert buddy.size(0) == 0
+    assert buddy.reserve(2, 2) is True
+    assert buddy.blocks() == []
+    assert buddy.free(2, 2) is True
+    assert buddy.free(2, 2) is False
+    assert buddy.allocate(9) is None
+    assert buddy.allocate(1) == 0
+"""
+FAILS = "def test_replay() -> None:\n    assert 1 == 2\n"
+
+
+def test_a_test_that_fails_is_printed_and_no_other() -> None:
+    exact = checker("exact")
+    found = of_refuted("pytest", {"other": "No small run of the reference fails.", "fake": FAILS}, exact)
+    assert found is not None
+    assert (found.text, found.said) == (FAILS, "it was run, and fails")
+    passes = of_refuted("pytest", {"fake": FAILS.replace("2", "1")}, exact)
+    assert passes is not None
+    assert (passes.text, passes.said) == (None, "the test of fake passes, so that it is not printed")
+    none = of_refuted("pytest", {"fake": "No small run of the reference fails."}, exact)
+    assert none is not None
+    assert none.text is None
+    assert of_refuted("pytest", {}, exact) is None
+
+
+def test_a_search_ends_in_time() -> None:
+    def endless() -> str | None:
+        while True:
+            try:
+                time.sleep(0.01)
+            except Exception:  # as what is searched may do
+                pytest.fail("it was taken for a failure")
+
+    assert found_within(0.1, endless) == "No run of the reference that fails was found within 0.1 seconds."
+    assert found_within(5, lambda: FAILS) == FAILS
+
+
+def test_a_fault_of_the_reference_is_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Bitmap.free
+
+    def frees_twice(bitmap: Bitmap, frame: int) -> bool:
+        honest(bitmap, frame)
+        return True
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Bitmap, "free", frees_twice)
+        test = run(small_runs.SYSTEMS["bitmap"]["bitmap"]()).failure
+        assert test is not None
+        lines = trace_of("bitmap", test)
+    assert check(lines, level="exact").divergences[0].finding.clause.startswith("bitmap.frees")
+
+
+def test_each_call_of_a_range_is_an_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Buddy.allocate
+
+    def takes_the_last(buddy: Buddy, pages: int) -> int | None:
+        page = honest(buddy, pages)
+        return page if page is None or pages > 1 or buddy.depth < 2 else page + 1
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Buddy, "allocate", takes_the_last)
+        lines = trace_of("buddy", BUDDY)
+    assert [each.get("op") for each in lines] == [
+        None,
+        "range.size",
+        "range.reserve",
+        "range.list",
+        "range.free",
+        "range.free",
+        "range.allocate",
+        "range.allocate",
+    ]
+    found = check(lines, level="exact").divergences
+    assert [(each.line, each.finding.clause) for each in found] == [(8, "range.allocate.policy")]
+
+
+def test_what_is_no_operation_is_said() -> None:
+    exact = checker("exact")
+    for component, words in (("heap", "the calls of `heap`"), ("buddy", "no operation of a trace")):
+        text = "from memoracle.impl.buddy import Buddy\n\n\n" + FAILS.replace(
+            "assert 1", "buddy = Buddy(1)\n    assert buddy.fix(0, 1)"
+        )
+        found = of_refuted("trace", {component: text}, exact)
+        assert found is not None
+        assert found.text is None
+        assert words in found.said
+
+
+@pytest.mark.parametrize("form", ["c", "cpp-gtest", "rust", "kunit"])
+def test_the_reference_is_not_called_from_other_languages(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", "pat", "--emit", form]) == 2
+    assert "pytest or trace" in capsys.readouterr().err
+
+
+def test_the_time_is_what_the_document_says() -> None:
+    assert of_proof.SECONDS == 10
