@@ -123,10 +123,6 @@ class Snapshot:
                 memory, processors, warnings = read_core(path, file)
                 self.findings.warnings += warnings
                 return self.walked(path, memory, processors)
-            if is_compressed(first):
-                raise InputError(
-                    path, None, "it is compressed: a dump must be expanded first; --base says that it is not"
-                )
             return self.walked(path, raw(file, self.args.base or 0), [])
 
     def walked(self, path: str, memory: Memory, processors: Sequence[Registers]) -> SnapshotResult:
@@ -219,4 +215,13 @@ def is_text(path: str) -> bool:
     if path == STDIN:
         return True
     first = head(path, HEAD)
-    return is_compressed(first) or looks_like_text(first)
+    if not is_compressed(first):
+        return looks_like_text(first)
+    try:
+        is_dump = not looks_like_text(next(open_lines(path, HEAD), b""))
+    except InputError:  # no line is as long
+        is_dump = True
+    if is_dump:
+        words = "it is compressed, and no text: a dump must be expanded first; --base says that it is raw as it is"
+        raise InputError(path, None, words)
+    return True

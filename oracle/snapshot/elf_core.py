@@ -67,7 +67,7 @@ def read_core(path: str, file: mmap.mmap) -> tuple[Dump, list[Registers], list[s
 def loaded(path: str, file: mmap.mmap, segments: list[Any], warnings: list[str]) -> Iterator[Segment]:
     """The pieces of memory that are there; a warning for each that the file should have, and has not."""
     for each in segments:
-        if each["p_type"] != "PT_LOAD" or each["p_filesz"] == 0:
+        if each["p_type"] != "PT_LOAD":
             continue
         physical, offset, size = each["p_paddr"], each["p_offset"], each["p_filesz"]
         there = min(size, max(0, len(file) - offset))

@@ -29,9 +29,26 @@ def test_stated_spaces_come_before_those_of_the_notes(snapshots: Snapshots, mach
     assert [each["cr3"] for each in report.document["spaces"]] == [hex(machine.second), hex(machine.first)]
 
 
+def test_notes_of_others_name_no_space(snapshots: Snapshots, machine: PageTables) -> None:
+    notes = note(machine.second, name=b"CORE\0") + note(machine.first)
+    report = snapshots.dump(core([(0, machine.memory())], notes))
+    assert [each["cr3"] for each in report.document["spaces"]] == [hex(machine.first)]
+
+
+def test_a_note_is_not_read_whatever_size_it_states(snapshots: Snapshots) -> None:
+    path = snapshots.folder / "memory"
+    with path.open("wb") as file:
+        file.write(core([(0, b"\0" * 4096)], note(0)[:4] + (1 << 30).to_bytes(4, "little") + note(0)[8:]))
+        file.truncate(2 << 30)
+    report = snapshots.run(str(path))
+    assert report.status == 2
+    assert "damaged or cut: it states a record of 1,073,741,824 bytes" in report.errors
+
+
 def test_pieces_may_overlap_and_leave_gaps(snapshots: Snapshots, machine: PageTables) -> None:
     memory = machine.memory()
-    pieces = [(0x13000, memory[0x13000:0x30000]), (0x10000, memory[0x10000:0x14000]), (0x900000, b"\1" * 4096)]
+    inner, wrong = (0x12000, memory[0x12000:0x13000]), b"\1" * 4096
+    pieces = [(0x13000, memory[0x13000:0x30000]), (0x10000, memory[0x10000:0x14000]), (0x900000, wrong), inner]
     report = snapshots.dump(core(pieces, note(machine.first) + note(machine.second)))
     assert (report.status, report.document["pages"]) == (0, 21)
     report = snapshots.dump(core([pieces[0], (0x10000, memory[0x10000:0x12000])], note(machine.first)))
@@ -57,7 +74,9 @@ def test_a_core_that_is_cut_is_read_as_far_as_it_goes(snapshots: Snapshots, mach
         (b"\x7fELF" + b"\0" * 100, "it is an ELF file that is damaged or cut"),
         (b"KDUMP   " + b"\0" * 100, "it is a dump in kdump's format"),
         (b"\0" * 4096, "it does not say where page tables begin: --cr3 ADDRESS does"),
-        (gzip.compress(b"\0" * 4096), "neither a dump of memory nor a text"),
+        (gzip.compress(b"\0" * 4096), "it is compressed, and no text: a dump must be expanded first"),
+        (gzip.compress(b"x" * 5000), "it is compressed, and no text: a dump must be expanded first"),
+        (gzip.compress(b"once upon a time\n"), "neither a dump of memory nor a text"),
         (b"once upon a time\n", "neither a dump of memory nor a text"),
     ],
 )
@@ -112,6 +131,22 @@ def test_what_is_no_cr3_is_refused(snapshots: Snapshots, machine: PageTables, cr
     report = snapshots.of(machine, cr3)
     assert report.status == 2
     assert f"--cr3: {cr3:#x} is no CR3 where physical addresses have 52 bits" in report.errors
+
+
+def test_a_cr3_past_the_physical_addresses_is_refused(snapshots: Snapshots, machine: PageTables) -> None:
+    geometry = snapshots.folder / "geometry.toml"
+    geometry.write_text('preset = "x64-4k"\nframes = 4096\nphysical_address_bits = 36\n', encoding="utf-8")
+    report = snapshots.of(machine, 1 << 36, arguments=("--geometry", str(geometry)))
+    assert "--cr3: 0x1000000000 is no CR3 where physical addresses have 36 bits" in report.errors
+
+
+def test_a_processor_of_32_bits_is_known_by_its_names(snapshots: Snapshots, machine: PageTables) -> None:
+    text = snapshots.folder / "registers"
+    text.write_text(
+        "EIP=801039af EFL=00000046\nCR0=80010011 CR2=00000000 CR3=003ff000 CR4=00000010\n", encoding="utf-8"
+    )
+    report = snapshots.of(machine, 0, arguments=("--registers", str(text)))
+    assert f"{text}:2: a processor is not in 64-bit mode" in report.errors
 
 
 def test_two_dumps_are_not_read_at_once(snapshots: Snapshots, machine: PageTables) -> None:

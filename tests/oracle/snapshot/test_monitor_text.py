@@ -118,6 +118,27 @@ def test_pages_that_differ_are_named(snapshots: Snapshots, other: str, virtual: 
     assert report.status == 1
 
 
+def test_a_listing_that_begins_again_is_another_space(snapshots: Snapshots) -> None:
+    report = snapshots.text(KERNEL + KERNEL)
+    assert (report.status, len(report.document["spaces"])) == (0, 2)
+
+
+def test_a_range_of_both_halves_counts_in_each(snapshots: Snapshots) -> None:
+    both = "0000000000000000-0001000000000000 0000000000000000 -rw\n"
+    upper = "ffff800000000000-0001000000000000 ffff800000000000 -rw\n"
+    assert snapshots.text(both, upper).document["verdict"] == "conforms"
+
+
+def test_a_large_page_is_held_to_the_small_ones_in_its_place(snapshots: Snapshots) -> None:
+    large = "ffffffff80000000: 0000000001000000 -GP-----W\n"
+    small = "".join(f"ffffffff800{n:02x}000: 0000000001{n:03x}000 -G------W\n" for n in range(3))
+    report = snapshots.text(large, small)
+    messages = [found["message"] for found in report.document["divergences"]]
+    assert len(messages) == 4
+    assert "are mapped to 0x1002000 (-G------W), but mapped to 0x1002000 (-GP-----W) in space 0" in messages[2]
+    assert messages[3].startswith("2,084,864 bytes are not mapped, but mapped to 0x1003000")
+
+
 def test_ranges_that_differ_are_named_where_they_differ(snapshots: Snapshots) -> None:
     first = "info mem\n0000000000000000-0000000000200000 0000000000200000 urw\n"
     ranges = "ffff800000000000-ffff800000010000 0000000000010000 -rw\n"
@@ -158,6 +179,14 @@ def test_a_frame_with_two_memory_types_is_named(snapshots: Snapshots, flags: str
     assert not status or "the frame at 0x1080000 is " in report.document["divergences"][0]["message"]
 
 
+def test_uncached_and_uncacheable_may_be_alike(snapshots: Snapshots) -> None:
+    path = snapshots.folder / "text"
+    lines = (f"ffffffff8{page}000000: 0000000001000000 -----C{flag}-W\n" for page, flag in enumerate("-T"))
+    path.write_text("".join(lines), encoding="utf-8")
+    report = snapshots.run(str(path), "--pat", "WB WT UC- UC WB WT UC- UC")
+    assert (report.status, len(report.document["warnings"])) == (0, 1)
+
+
 def test_types_that_may_be_equal_are_a_warning(snapshots: Snapshots) -> None:
     path = snapshots.folder / "text"
     path.write_text(f"{KERNEL}ffffffff80400000: 0000000001080000 ------T-W\n", encoding="utf-8")
@@ -178,6 +207,8 @@ def test_types_that_may_be_equal_are_a_warning(snapshots: Snapshots) -> None:
     [
         ("ffffffff80000000: 0000000001000000 -GPDA--", "a line of `info mem` or `info tlb` that is damaged"),
         ("ffffffff80001000: 0000000001000000 -GPDA---W", "a page that is not aligned to its size"),
+        ("ffffffff80400000: 0000000001001000 -GPDA---W", "a page that is not aligned to its size"),
+        ("ffff800000000100-ffff800000001100 0000000000001000 -rw", "a range that has not the size it states"),
         ("ffff800000000000-ffff800000002000 0000000000001000 -rw", "a range that has not the size it states"),
         ("ffff800000002000-ffff800000001000 ffffffffffffffff -rw", "a range that has not the size it states"),
         ("00ff800000000000: 0000000001000000 -GPDA---W", "is no address of 4-level paging: tables of 5 levels"),

@@ -51,6 +51,28 @@ def test_attributes_are_combined_on_the_way(snapshots: Snapshots) -> None:
     assert [second[key] for key in attributes] == [False, False, False, False, "write-back"]
 
 
+def test_neighbours_are_one_range_only_if_all_of_them_goes_on(snapshots: Snapshots) -> None:
+    tables = PageTables()
+    root = tables.space()
+    places = ((0x1000, 0x50000), (0x2000, 0x51000), (0x3000, 0x53000), (0x5000, 0x54000), (0x6000, 0x55000))
+    for virtual, physical in places:
+        tables.map(root, virtual, physical, USER | (pte.PAT[1] if virtual == 0x6000 else 0))
+    for virtual, bits in ((2 << 21, 0), (3 << 21, pte.PAT[2]), (1 << 30, 0), (2 << 30, pte.PAT[3])):
+        tables.map(root, virtual, virtual << 4, USER | bits, 2 if virtual < 1 << 30 else 3)
+    report = snapshots.of(tables, root, arguments=("--pat", "WB WT UC- UC WC WP UC- WT"))
+    shown = [(each["virtual"], each["bytes"], each["cache"]) for each in report.document["mappings"]]
+    assert shown == [
+        ("0x1000", 0x2000, "write-back"),
+        ("0x3000", 0x1000, "write-back"),
+        ("0x5000", 0x1000, "write-back"),
+        ("0x6000", 0x1000, "write-combining"),
+        ("0x400000", 1 << 21, "write-back"),
+        ("0x600000", 1 << 21, "write-combining"),
+        ("0x40000000", 1 << 30, "write-back"),
+        ("0x80000000", 1 << 30, "write-combining"),
+    ]
+
+
 # Kernel halves
 
 
@@ -71,6 +93,16 @@ def test_entries_that_differ_are_each_named(snapshots: Snapshots, machine: PageT
     report = snapshots.of(machine, machine.first, machine.second)
     assert report.clauses == [EQUAL, EQUAL]
     assert "in flight" not in report.document["divergences"][0]["message"]
+
+
+def test_what_only_later_spaces_have_of_the_kernel_half_is_shared_by_them(
+    snapshots: Snapshots, machine: PageTables
+) -> None:
+    third = machine.space(machine.second)
+    for root in (machine.second, third):
+        machine.words[root + 8 * 400] = 0xFF000 | LINK
+    report = snapshots.of(machine, machine.first, machine.second, third)
+    assert [found[:2] for found in report.broken] == [(EQUAL, 1), (EQUAL, 2)]
 
 
 def test_accessed_bits_are_the_processors_and_no_difference(snapshots: Snapshots, machine: PageTables) -> None:
@@ -190,9 +222,10 @@ def test_a_table_that_links_itself_ends(snapshots: Snapshots, machine: PageTable
     assert report.broken == [(IN_PLACE, 0, f"{100 << 9 * level + 3:#x}", level, f"{table + 800:#x}")]
 
 
-def test_a_table_that_links_a_pml4_is_named(snapshots: Snapshots, machine: PageTables) -> None:
+@pytest.mark.parametrize("of", [0, 1])
+def test_a_table_that_links_a_pml4_is_named(snapshots: Snapshots, machine: PageTables, of: int) -> None:
     place = machine.entry(machine.first, 7 << 30, 3)
-    machine.words[place] = machine.second | USER
+    machine.words[place] = (machine.first, machine.second)[of] | USER
     assert snapshots.of(machine, machine.first, machine.second).broken == [
         (IN_PLACE, 0, f"{7 << 30:#x}", 3, f"{place:#x}")
     ]
@@ -206,7 +239,13 @@ def test_frames_that_two_lower_halves_write_are_listed(snapshots: Snapshots, mac
     for root, page in ((machine.second, 9 << 30), (third, 8 << 30)):
         for number in range(3):
             machine.map(root, page + (number << 12), 0xA0000 + (number << 12), USER)
-    machine.map(third, 7 << 30, 0xA4000, USER & ~pte.WRITABLE)
+    machine.map(third, 7 << 30, 0xA5000, USER & ~pte.WRITABLE)  # shared, and one of them cannot write it
+    machine.map(machine.second, 7 << 30, 0xA5000, USER)
+    machine.map(third, 6 << 30, 0xA6000, USER)
+    for root in (machine.first, machine.second, third):  # the kernel's own mapping counts for none
+        machine.words[root + 8 * 300] = 0xF0000 | LINK
+    for place, value in ((0xF0000, 0xF1000), (0xF1000, 0xF2000), (0xF2000, 0xA6000)):
+        machine.words[place] = value | LINK
     report = snapshots.of(machine, machine.first, machine.second, third)
     assert report.document["verdict"] == "conforms"
     shared = [(each["physical"], each["bytes"], each["spaces"]) for each in report.document["writable_in_several"]]
