@@ -105,7 +105,7 @@ def mapped(functions: Sequence[Function]) -> Mapping:
         else:
             found.others.append(each)
     for kind in (FRAME, RANGE, HEAP):
-        takes = [each for each in by_role.get((kind, TAKE), []) if kind != HEAP or in_bytes(each) or each.parameters]
+        takes = [each for each in by_role.get((kind, TAKE), []) if kind != HEAP or in_bytes(each)]
         if not takes:
             continue
         take = max(takes, key=lambda each: (_is_general(each, kind), -len(each.parameters), -len(each.name)))
@@ -132,7 +132,7 @@ def _is_general(function: Function, kind: str) -> int:
     """How much of what a request may say a function reads."""
     units = [unit_of(each) for each in function.parameters]
     if kind == HEAP:
-        return ("bytes" in units) - len(set(units) - {"handle", "bytes"})
+        return -len(set(units) - {"handle", "bytes", "count"})
     return sum(unit in ASKED[kind] for unit in units) - 3 * ("old bytes" in units) - 2 * units.count("")
 
 

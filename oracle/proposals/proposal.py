@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from memoracle.drive.binding import Binding, Bound, Memory, Read
 from memoracle.drive.native.elf import Elf, read_elf
-from memoracle.proposals import signatures, trying, tuning
+from memoracle.proposals import debug_info, signatures, trying, tuning
 from memoracle.proposals.c_functions import Header, read_header
 from memoracle.proposals.c_text import defined_numbers, read_source, without_directives
 from memoracle.proposals.declarations import Declarations
@@ -99,10 +99,14 @@ def propose(library: str, header: str | None) -> Proposal:
 
 def _header(library: str, header: str | None, elf: Elf) -> tuple[Header, list[str]]:
     """What is declared, and what to say of that."""
+    if header is None and (text := debug_info.header_of(Path(library))) is not None:
+        return read_header(text), ["The declarations are those of the library's debug information."]
     if header is None:
         found = signatures.guessed(elf.functions)
         names = ", ".join(sorted(elf.functions))
-        return found, [f"{CHOOSE}the declarations: without --header they are guessed from the names {names}"]
+        return found, [
+            f"{CHOOSE}the declarations: without --header, or `cc -g`, they are guessed from the names {names}"
+        ]
     text = read_source(header)
     found = read_header(without_directives(header, text))
     found.constants |= defined_numbers(text)

@@ -12,6 +12,9 @@ from memoracle.proposals.words import START, STARTS, does, unit_of, words_of
 ARENA, ARENA_BYTES = 0x10000000, 0x100000
 
 
+PIECES = {"region", "area", "zone", "range", "add"}  # of memory, which come after what all of it needs
+
+
 @dataclass
 class Start:
     """statements: each with what to say of it.  needs_memory: whether one gives the library memory.
@@ -35,7 +38,7 @@ def start_of(found: Mapping, functions: ByName[str, Function], sizes: ByName[str
     chosen = [each for each in found.starts if set(words_of(each.name)) & families - STARTS] or found.starts
     if any("reset" not in words_of(each.name) for each in chosen):
         chosen = [each for each in chosen if "reset" not in words_of(each.name)]
-    for each in _without_rivals(found, chosen):
+    for each in sorted(_without_rivals(found, chosen), key=lambda each: bool(PIECES & set(words_of(each.name)))):
         _make_storage(start, found, made, each, functions, sizes)
         why: list[str] = []
         _make_room(start, each, functions)
@@ -135,7 +138,8 @@ def _given(start: Start, found: Mapping, function: Function, place: int, why: li
     if unit in ("address", "out") or kind.kind == "pointer":
         start.needs_memory = True
         return "memory"
-    if unit == "bytes" or words & {"capacity", "total"}:
+    is_size = parameter.name == "n" and any(each.type.kind == "pointer" for each in function.parameters)
+    if unit == "bytes" or is_size or words & {"capacity", "total"}:
         start.needs_memory = True
         return "memory_bytes"
     if unit in ("count", "number"):

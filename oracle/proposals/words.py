@@ -61,6 +61,7 @@ FAMILIES = {
         "bytes",
     },
 }
+ALLOCATORS = {"malloc", "kmalloc", "realloc", "krealloc", "calloc", "kcalloc"}  # of a heap, whatever else the name says
 HANDLES = {
     "heap",
     "pool",
@@ -132,6 +133,8 @@ def does(function: Function) -> str | None:
 def family(function: Function) -> str:
     """What a function is about, by its name, then by its parameters."""
     words = set(words_of(function.name))
+    if words & ALLOCATORS:
+        return HEAP
     for each in (RANGE, FRAME, HEAP):
         if words & FAMILIES[each]:
             if each == RANGE and words & FAMILIES[FRAME] - {"page", "pages", "block", "zone"}:
@@ -147,7 +150,8 @@ def family(function: Function) -> str:
 
 
 def in_bytes(function: Function) -> bool:
-    return any(unit_of(each) == "bytes" for each in function.parameters)
+    units = [unit_of(each) for each in function.parameters]
+    return "bytes" in units or ("count" in units and bool(set(words_of(function.name)) & ALLOCATORS))
 
 
 def is_handle(parameter: Parameter) -> bool:

@@ -12,6 +12,8 @@ import pytest
 
 from memoracle.cli import main
 from memoracle.drive.binding import load_binding
+from memoracle.proposals.c_functions import read_header
+from memoracle.proposals.debug_info import header_of
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "allocators.c"
@@ -33,6 +35,19 @@ int pmm_free(unsigned long at)
     if (at % 4096 || at == 0 || at / 4096 >= 1024 || !used[at / 4096])
         return -1;
     return used[at / 4096] = 0;
+}
+"""
+
+
+TYPES = """
+struct inner { int of[3]; const char *const name; void (*call)(int, struct inner *); };
+typedef struct { struct inner inner; union { int a; long b; } either; unsigned bits : 3; } outer_t;
+enum amount { FEW, MANY = 7 };
+__attribute__((noreturn)) void take(outer_t *outer, int (*call)(void *, char), enum amount amount, struct inner inner,
+                                    const char *text, volatile unsigned long number, void *restrict at, _Bool flag)
+{
+    for (;;)
+        ;
 }
 """
 
@@ -107,9 +122,41 @@ def test_without_a_preprocessor_the_first_branches_are_read(
 def test_names_alone_say_something(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     binding = proposed(tmp_path, compiled(tmp_path, SOURCE, "-DWHICH=1"))
     text = binding.read_text()
-    assert "without --header they are guessed from the names" in text.replace("\n# ", " ")
+    assert "they are guessed from the names" in text.replace("\n# ", " ")
     assert 'call = "pmm_alloc_page()"' in text
     assert driven(capsys, binding, 200)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("which", "says"),
+    [
+        (2, "buddy_t *heap, size_t size"),
+        (6, '"pmm_init(memory_bytes)",\n    "pmm_init_region(0, memory_bytes)"'),
+        (7, "unsigned int gfp_t"),
+        (9, "heap_create_with_pool(room, memory, memory_bytes)"),
+    ],
+)
+def test_debug_information_says_what_a_header_would(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, which: int, says: str
+) -> None:
+    binding = proposed(tmp_path, compiled(tmp_path, SOURCE, "-g", f"-DWHICH={which}"))
+    assert says in binding.read_text()
+    status, document = driven(capsys, binding)
+    assert (status, document["divergences"]) == (0, [])
+
+
+def test_all_types_of_debug_information_are_read(tmp_path: Path) -> None:
+    source = tmp_path / "types.c"
+    source.write_text(TYPES)
+    text = header_of(Path(compiled(tmp_path, source, "-g")))
+    assert text is not None
+    header = read_header(text)
+    assert not header.unread
+    [taken] = header.functions.values()
+    kinds = [each.type.kind for each in taken.parameters]
+    assert kinds == ["pointer", "pointer", "enum", "struct", "pointer", "integer", "pointer", "bool"]
+    assert header.constants == {"FEW": 0, "MANY": 7}
+    assert (taken.returns.kind, taken.returns_never) == ("void", True)
 
 
 def test_a_target_that_does_not_start_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
