@@ -12,7 +12,7 @@ from memoracle.spec.geometry import Geometry
 
 NEW, DELETE, RESIZE = "heap.new", "heap.delete", "heap.resize"
 OPERATIONS = (NEW, DELETE, RESIZE)
-MOST_SIZES = 5
+POWERS = range(3, 13)
 ALIGNMENT = 64  # bytes, of a block that names one
 INSIDE = 8  # bytes from the start of a block to an address where none begins
 Blocks: TypeAlias = tuple[tuple[int, int, int], ...]  # bytes, the alignment that was named or 0, and the address
@@ -26,14 +26,14 @@ class HeapStates:
     def __init__(self, asks: Asks, geometry: Geometry, blocks: int) -> None:
         self.asks, self.blocks = asks, blocks
         self.name = f"a heap of up to {blocks} blocks"
+        edges = {1, geometry.page_size, *(each + 1 for each in geometry.heap_classes)}
+        edges |= {(1 << shift) + 1 for shift in POWERS}  # what a class, or a free list, ends at most often
         arena = geometry.heap_arena
-        if arena is None:
-            edges = {1, *geometry.heap_classes[:1], geometry.page_size}
-            edges |= {each + 1 for each in geometry.heap_classes[:1]}
-        else:
-            edges = {1, arena.bytes // 4, arena.bytes // 2, arena.bytes - arena.overhead}
-        sizes = sorted(edges)[:MOST_SIZES]
-        self.sizes: list[dict[str, int]] = [{"bytes": size} for size in sizes if size > 0]
+        if arena is not None:
+            edges |= {arena.bytes // 4, arena.bytes // 2, arena.bytes - arena.overhead}
+            edges = {size for size in edges if 0 < size <= arena.bytes}
+        sizes = sorted(edges)
+        self.sizes: list[dict[str, int]] = [{"bytes": size} for size in sizes]
         self.aligned = [{"bytes": sizes[0], "alignment": ALIGNMENT}]
 
     def state(self, situation: Blocks) -> tuple[tuple[int, int], ...]:
