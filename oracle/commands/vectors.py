@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from memoracle.console.options import add_common_options, chosen_geometry
+from memoracle.commands.drive import stated_geometry
+from memoracle.console.options import add_common_options, chosen_geometry, named
 from memoracle.console.output import report_to, write_document
-from memoracle.spec.geometry import PRESETS
+from memoracle.drive.binding import Binding, load_binding
+from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import GeometryError
-from memoracle.trace.geometry import read_toml
+from memoracle.trace.inputs import InputError
 from memoracle.vectors import c, pytest_file, rust
+from memoracle.vectors.bound import refusing
 from memoracle.vectors.build import COMPONENTS, vectors_of
 from memoracle.vectors.document import document
 
@@ -23,24 +26,39 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("vectors", help=words, description=f"Asks the reference to {words}.")
     source = "what they are about"
     parser.add_argument("--component", choices=COMPONENTS, required=True, help=source)
+    words = "of a shared library: c and rust then call its functions, and nothing has to be defined"
+    parser.add_argument("--binding", metavar="FILE.toml", type=named, help=words)
     add_common_options(parser, formats=FORMATS)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the vectors, and returns the exit status; raises InputError and GeometryError."""
-    geometry = chosen_geometry(args)
-    stated = None
-    if geometry is not None:
-        fault = COMPONENTS[args.component].fits(geometry)
-        if fault is not None:
-            field, _, message = fault.partition(": ")
-            raise GeometryError(field, message, where=f"{args.geometry}: ")
-        stated = args.geometry if args.geometry in PRESETS else read_toml(args.geometry)[1]
-    vectors = vectors_of(args.component, geometry, stated)
-    with report_to(args) as out:
+    geometry, stated, binding = chosen(args)
+    asked = None if binding is None else binding.says.operations.keys()
+    vectors = vectors_of(args.component, geometry, stated, asked, None if binding is None else refusing(binding))
+    if binding is not None and not any(vector.steps for vector in vectors.vectors):
+        words = f"it has none of the operations that `{args.component}` is about"
+        raise InputError(args.binding, None, words)
+    with report_to(args, args.binding) as out:
         if args.format == "json":
             write_document(document(vectors), out)
         else:
-            out.write(WRITERS[args.format](vectors))
+            out.write(WRITERS[args.format](vectors, binding))
     return 0
+
+
+def chosen(args: argparse.Namespace) -> tuple[Geometry | None, object, Binding | None]:
+    """The geometry that the vectors are of, None for the component's own; as a header has it; and the binding."""
+    geometry, where = chosen_geometry(args), args.geometry
+    stated = None if geometry is None else stated_geometry(args.geometry)
+    binding = None
+    if args.binding is not None:
+        binding = load_binding(args.binding)
+        if stated is not None:
+            binding = binding.with_geometry(stated)
+        geometry, stated, where = binding.geometry, binding.says.geometry, where or args.binding
+    if geometry is not None and (fault := COMPONENTS[args.component].fits(geometry)) is not None:
+        field, _, message = fault.partition(": ")
+        raise GeometryError(field, message, where=f"{where}: ")
+    return geometry, stated, binding

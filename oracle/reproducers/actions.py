@@ -58,7 +58,7 @@ def actions(program: Program) -> Iterator[Action]:
             yield If(start.fails, OTHER_COURSE, "it does not start")
     *before, last = program.steps
     for step in before:
-        yield from _made(step, used)
+        yield from made(step, used)
         if step.fails is not None:
             test = _not(step.fails) if step.refused else step.fails
             words = f"call {step.place + 1} was {'not ' if step.refused else ''}refused here"
@@ -67,11 +67,11 @@ def actions(program: Program) -> Iterator[Action]:
             yield Let(step.gives, step.result)
     for given in program.given:
         yield If(_not(given), OTHER_COURSE, "the calls gave other addresses here")
-    yield from _made(last, used)
+    yield from made(last, used)
     yield from _judged(program, last)
 
 
-def _made(step: Step, used: set[str]) -> Iterator[Action]:
+def made(step: Step, used: set[str]) -> Iterator[Action]:
     yield Remark(f"{step.place + 1}: {step.said}")
     if step.out is not None:
         yield Room(*step.out)

@@ -109,11 +109,11 @@ def body(program: Program, ends: Mapping[str, str]) -> str:
         numbers = f"{memory.bytes:#x}, {memory.at:#x}, {memory.alignment:#x}, {memory.fill:#x}"
         given = [f"    number memory = memory_given({numbers});"]
     return "\n".join(
-        [*given, *(line for action in actions(program) for line in _lines(action, program, writing, ends))]
+        [*given, *(line for action in actions(program) for line in action_lines(action, program, writing, ends))]
     )
 
 
-def _lines(action: Action, program: Program, writing: CWriting, ends: Mapping[str, str]) -> Iterator[str]:
+def action_lines(action: Action, program: Program, writing: CWriting, ends: Mapping[str, str]) -> Iterator[str]:
     if isinstance(action, Remark):
         yield f"\n    // {harmless(action.text)}"
     elif isinstance(action, Room):

@@ -109,7 +109,7 @@ class _Writer:
                     raise ReproducerError(f"{binding.path}: what `{each.name}` says cannot be written in a test")
         self.binding, self.run, self.declared = binding, run, declared(binding)
         self.memory = None if says.memory is None else _given(says.memory, binding.geometry.page_size)
-        sizes = {"NULL": 0, "page_size": binding.geometry.page_size, "records": len(says.memory_map)}
+        sizes = {"NULL": 0, **binding.sizes, "records": len(says.memory_map)}
         self.constants: dict[str, int] = {**sizes, **self.declared.constants, **binding.constants}
         self.variables = {*self.declared.variables, *self.declared.functions}
         if self.memory is not None:

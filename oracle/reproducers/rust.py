@@ -62,7 +62,7 @@ def text(program: Program, run: FailingRun) -> str:
     how = ["Build and run it:", f"  rustc --edition 2021 --test reproducer.rs {options} && ./reproducer"]
     return TEXT.format(
         head="\n".join(remarks(head(run, how))),
-        functions="\n".join(f"    {each}" for each in _declarations(program)),
+        functions="\n".join(f"    {each}" for each in declarations(program)),
         numbers=f"{NUMBERS}\n{used_of(RUST, program.used, None if program.memory is None else RUST_MEMORY)}",
         name=run.finding.clause.replace(".", "_").replace("-", "_"),
         seconds=SECONDS,
@@ -70,7 +70,7 @@ def text(program: Program, run: FailingRun) -> str:
     )
 
 
-def _declarations(program: Program) -> Iterator[str]:
+def declarations(program: Program) -> Iterator[str]:
     functions = program.declared.functions
     yield from (_declared(program, name) for name in program.used if name in functions and name not in OWN)
     for name, kind in program.declared.variables.items():
@@ -92,10 +92,10 @@ def _body(program: Program) -> Iterator[str]:
         numbers = f"{memory.bytes:#x}, {memory.at:#x}, {memory.alignment:#x}, {memory.fill:#x}"
         yield f"        let memory = memory_given({numbers});"
     for action in actions(program):
-        yield from (f"        {line}" if line else "" for line in _lines(action, program, writing))
+        yield from (f"        {line}" if line else "" for line in action_lines(action, program, writing))
 
 
-def _lines(action: Action, program: Program, writing: RustWriting) -> Iterator[str]:
+def action_lines(action: Action, program: Program, writing: RustWriting) -> Iterator[str]:
     if isinstance(action, Remark):
         yield ""
         yield f"// {harmless(action.text)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -11,7 +11,7 @@ from typing import Any
 
 from memoracle.cover import frames, ranges, tables
 from memoracle.cover.entries import EntryStates
-from memoracle.cover.family import Call, Family
+from memoracle.cover.family import Asks, Call, Family
 from memoracle.cover.frames import FrameStates
 from memoracle.cover.graph import Reference, explored
 from memoracle.cover.ranges import RangeStates
@@ -46,7 +46,7 @@ class Component:
     """
 
     geometry: Mapping[str, Any]
-    family: Callable[[Reference, Geometry], Family]
+    family: Callable[[Asks, Geometry], Family]
     reference: Callable[[Geometry], Reference]
     fits: Callable[[Geometry], str | None]
 
@@ -77,18 +77,16 @@ def _any(geometry: Geometry) -> None:
 
 _SMALL: dict[str, Any] = {"preset": "x64-4k", "frames": 6, "kernel_image_frames": 2}
 COMPONENTS: dict[str, Component] = {
-    "bitmap": Component(
-        _SMALL, lambda of, geometry: FrameStates(of.operations, geometry), frames_of, _frames("single", 8)
-    ),
+    "bitmap": Component(_SMALL, lambda asks, geometry: FrameStates(asks, geometry), frames_of, _frames("single", 8)),
     "runs": Component(
         _SMALL | {"frame_allocator": "runs"},
-        lambda of, geometry: FrameStates(of.operations, geometry),
+        lambda asks, geometry: FrameStates(asks, geometry),
         frames_of,
         _frames("runs", 6),
     ),
     "frame_buddy": Component(
         {"preset": "x64-4k", "frames": 4, "frame_allocator": "buddy", "never_free": []},
-        lambda of, geometry: FrameStates(of.operations, geometry),
+        lambda asks, geometry: FrameStates(asks, geometry),
         frames_of,
         _frames("buddy", 6),
     ),
@@ -98,22 +96,20 @@ COMPONENTS: dict[str, Component] = {
             "kernel_range": {"start": "0xFFFFFFFF00000000", "pages": 4},
             "kernel_reserved": [],
         },
-        lambda of, geometry: RangeStates(of.operations, geometry, True, 0),
+        lambda asks, geometry: RangeStates(asks, geometry, True, 0),
         KernelRange,
         _range,
     ),
     "kernel_half": Component(
         {"preset": "x64-4k"},
-        lambda of, geometry: TableStates(of.operations, geometry, 2),
+        lambda asks, geometry: TableStates(asks, geometry, 2),
         lambda geometry: TopLevelTables(),
         _any,
     ),
-    "pat": Component(
-        {"preset": "x64-4k"}, lambda of, geometry: EntryStates(of.operations, geometry, "pat"), Entries, _any
-    ),
+    "pat": Component({"preset": "x64-4k"}, lambda asks, geometry: EntryStates(asks, geometry, "pat"), Entries, _any),
     "pte": Component(
         {"preset": "x64-4k"},
-        lambda of, geometry: EntryStates(of.operations, geometry, "pte", few=True),
+        lambda asks, geometry: EntryStates(asks, geometry, "pte", few=True),
         Entries,
         _any,
     ),
@@ -129,15 +125,25 @@ def law() -> dict[str, str]:
     return {"version": version("memoracle"), "digest": digest.hexdigest()[:16]}
 
 
-def vectors_of(name: str, geometry: Geometry | None = None, stated: object = None) -> Vectors:
-    """The vectors of a component, of this geometry or its own small one. Raises GeometryError."""
+def vectors_of(
+    name: str,
+    geometry: Geometry | None = None,
+    stated: object = None,
+    operations: Collection[str] | None = None,
+    refusing: Collection[str] | None = None,
+) -> Vectors:
+    """The vectors of a component, of this geometry or its own small one. Raises GeometryError.
+
+    operations: which may be called; None: all.  refusing: those that say that they refuse misuse; None: all.
+    """
     component = COMPONENTS[name]
     if geometry is None:
         stated = component.geometry
         geometry = geometry_from(component.geometry)
     reference = component.reference(geometry)
-    family = component.family(reference, geometry)
-    maker = Maker(geometry, family, reference)
+    asks = {op: keys for op, keys in reference.operations.items() if operations is None or op in operations}
+    family = component.family(asks, geometry)
+    maker = Maker(geometry, family, reference, asks if refusing is None else refusing)
     sequences = explored(family, reference).sequences()
     if len(sequences) == 1 and not isinstance(family, FrameStates | RangeStates | TableStates):
         sequences = list(_alike(sequences[0]))
@@ -157,8 +163,8 @@ def _alike(calls: Sequence[Call]) -> Iterator[list[Call]]:
 class Maker:
     """Makes vectors of one geometry."""
 
-    def __init__(self, geometry: Geometry, family: Family, reference: Reference) -> None:
-        self.geometry, self.family, self.reference = geometry, family, reference
+    def __init__(self, geometry: Geometry, family: Family, reference: Reference, refusing: Collection[str]) -> None:
+        self.geometry, self.family, self.reference, self.refusing = geometry, family, reference, refusing
         self.stakes = stakes_of(geometry)
         self.policies = dict(geometry.misuse)
 
@@ -171,7 +177,7 @@ class Maker:
             operation, arguments = self.family.wish(situation, call)
             answer = reference.call(operation, arguments)
             clauses, is_misuse = self.exercised(replay, operation, arguments, answer)
-            if is_misuse and self.policies.get(operation, REFUSE) != REFUSE:
+            if is_misuse and (operation not in self.refusing or self.policies.get(operation, REFUSE) != REFUSE):
                 continue
             step = Step(operation, live.named(operation, arguments), answer, clauses=clauses)
             step.gives = operation == tables.CREATE

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from memoracle.drive.binding import Binding
+from memoracle.reproducers.c import linked as linked_with
+from memoracle.vectors.bound import in_c
 from memoracle.vectors.numbered import Function, Numbered, Row, numbered
 from memoracle.vectors.vector import Vectors
 
 HEAD = """/* What the law of {component} requires of a memory manager: memoracle {version}, law {digest}.
  *
- * Define the functions declared below for what is to be tested. Each returns 0 when it succeeds and stores its answer
- * at `result`, or another number when it refuses. Truths are 0 or 1, memory types their numbers in IA32_PAT.
- * memoracle_start() brings it to its initial state:
+ * {how}
 {geometry}
  *
- *     cc -o vectors THIS_FILE YOURS.c && ./vectors            # or ./vectors exact
+ *     cc -o vectors THIS_FILE {linked} && ./vectors            # or ./vectors exact
  *
  * With -DMEMORACLE_NO_MAIN there is no main, and nothing of the C library is needed: call
  * memoracle_vectors(exact, say), which returns how many vectors fail, and calls `say` with the name of the vector, the
  * number of the step, the operation, what is wrong, and the clauses of the law that the step is about.
  */
-#include <stdint.h>
-
-void memoracle_start(void);
-{declarations}
+{functions}
 
 typedef void memoracle_say(const char *vector, int step, const char *operation, const char *why, const char *clauses);
 
@@ -50,6 +50,11 @@ struct memoracle_vector {{
 enum {{ PAGE = {page_size}, MOST_STEPS = {most_steps}, MOST_LIVE = {most_live} }};
 
 """
+HOW = """\
+Define the functions declared below for what is to be tested. Each returns 0 when it succeeds and stores its answer
+ * at `result`, or another number when it refuses. Truths are 0 or 1, memory types their numbers in IA32_PAT.
+ * memoracle_start() brings it to its initial state:"""
+HOW_BOUND = """Each vector calls the library as {path} says, in a process of its own. What it is of:"""
 RUNNER = """
 static uint64_t memoracle_given[MOST_STEPS], memoracle_live[MOST_LIVE];
 static int memoracle_lives;
@@ -165,9 +170,36 @@ static void memoracle_print(const char *vector, int step, const char *operation,
     fflush(stdout);
 }
 
+#ifdef MEMORACLE_APART
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* 0 if a vector holds, run in a process of its own. */
+static int memoracle_apart(const struct memoracle_vector *vector, int exact)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(10);
+        _exit(memoracle_run(vector, exact, memoracle_print));
+    }
+    waitpid(child, &status, 0);
+    if (WIFSIGNALED(status))
+        printf("%s: it died of signal %d\\n", vector->name, WTERMSIG(status));
+    fflush(stdout);
+    return status != 0;
+}
+#endif
+
 int main(int count, char **arguments)
 {
-    int failed = memoracle_vectors(count > 1 && strcmp(arguments[1], "exact") == 0, memoracle_print);
+    int exact = count > 1 && strcmp(arguments[1], "exact") == 0, failed = 0;
+#ifdef MEMORACLE_APART
+    for (int each = 0; each < (int)(sizeof memoracle_all / sizeof memoracle_all[0]); each++)
+        failed += memoracle_apart(&memoracle_all[each], exact);
+#else
+    failed = memoracle_vectors(exact, memoracle_print);
+#endif
     printf("%d of %d vectors fail\\n", failed, (int)(sizeof memoracle_all / sizeof memoracle_all[0]));
     return failed != 0;
 }
@@ -176,14 +208,22 @@ int main(int count, char **arguments)
 MOVES = {"allocate": 1, "reserve": 2, "free": 3, "exit": 3}
 
 
-def written(vectors: Vectors) -> str:
+def written(vectors: Vectors, binding: Binding | None = None) -> str:
+    """binding: of the library that is called, if it is one. Raises InputError for one that cannot be written."""
     found = numbered(vectors)
+    how, linked, functions = HOW, "YOURS.c", _declared(found)
+    if binding is not None:
+        how = HOW_BOUND.format(path=Path(binding.path).name)
+        linked = " ".join(linked_with(binding))
+        functions = f"#define MEMORACLE_APART\n{in_c(binding, found.functions)}"
     head = HEAD.format(
         component=vectors.component,
         version=vectors.law["version"],
         digest=vectors.law["digest"],
         geometry=geometry_lines(vectors, " *     "),
-        declarations="\n".join(f"{_signature(each)};" for each in found.functions),
+        how=how,
+        linked=linked,
+        functions=functions,
         most_arguments=max(1, *(len(each.arguments) for each in found.functions)),
         page_size=vectors.geometry.page_size,
         most_steps=max(len(rows) for _, rows in found.vectors),
@@ -193,6 +233,11 @@ def written(vectors: Vectors) -> str:
     tables += [_steps(name, rows) for name, rows in found.vectors]
     tables.append(_all(found))
     return head + "\n\n".join(tables) + "\n" + RUNNER
+
+
+def _declared(found: Numbered) -> str:
+    signatures = "\n".join(f"{_signature(each)};" for each in found.functions)
+    return f"#include <stdint.h>\n\nvoid memoracle_start(void);\n{signatures}"
 
 
 def geometry_lines(vectors: Vectors, before: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from memoracle.drive.binding import Binding
+from memoracle.trace.inputs import InputError
 from memoracle.vectors.document import document
 from memoracle.vectors.vector import Vectors
 
@@ -85,7 +87,10 @@ def test_vector(vector, memoracle_target):
 '''
 
 
-def written(vectors: Vectors) -> str:
+def written(vectors: Vectors, binding: Binding | None = None) -> str:
+    """binding: none, since it is an object that is called."""
+    if binding is not None:
+        raise InputError("--binding", None, "it is for c and rust; a Python object needs none")
     lines = json.dumps(document(vectors), indent=None, separators=(",", ":")).replace('{"op":', '\n{"op":')
     return RUNNER.format(
         component=vectors.component, version=vectors.law["version"], digest=vectors.law["digest"], document=lines

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from memoracle.drive.binding import Binding
+from memoracle.reproducers.c import linked as linked_with
+from memoracle.vectors.bound import in_rust
 from memoracle.vectors.c import MOVES, geometry_lines
 from memoracle.vectors.numbered import Function, Numbered, Row, numbered
 from memoracle.vectors.vector import Vectors
 
 HEAD = """//! What the law of {component} requires of a memory manager: memoracle {version}, law {digest}.
 //!
-//! Define the functions declared below for what is to be tested: `#[no_mangle] pub extern "C" fn`, or in C. Each
-//! returns 0 when it succeeds and stores its answer at `result`, or another number when it refuses. Truths are 0 or 1,
-//! memory types their numbers in IA32_PAT. `memoracle_start` brings what is tested to its initial state:
+//! {how}
 {geometry}
 //!
-//! Use it as a file of `tests/`, or alone: `rustc --test THIS_FILE -l static=YOURS`. With MEMORACLE_LEVEL=exact in the
-//! environment what is tested must choose what the reference chooses.
-#![allow(dead_code)]
+//! Use it as a file of `tests/`, or alone: `rustc --edition 2021 --test THIS_FILE {linked}`. With MEMORACLE_LEVEL=exact
+//! in the environment what is tested must choose what the reference chooses.
+#![allow(unused, non_upper_case_globals, static_mut_refs)]
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-extern "C" {{
-    fn memoracle_start();
-{declarations}
-}}
+{functions}
 
 const PAGE: u64 = {page_size};
 const NONE: usize = usize::MAX;
@@ -53,6 +53,10 @@ struct Step {{
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 """
+HOW = """Define the functions declared below for what is to be tested: `#[no_mangle] pub extern "C" fn`, or in C. Each
+//! returns 0 when it succeeds and stores its answer at `result`, or another number when it refuses. Truths are 0 or 1,
+//! memory types their numbers in IA32_PAT. `memoracle_start` brings what is tested to its initial state:"""
+HOW_BOUND = "The library is called as {path} says. What it is of:"
 RUNNER = """
 fn pages(first: u64, bytes: u64) -> BTreeSet<u64> {
     (0..bytes.div_ceil(PAGE)).map(|page| first + page * PAGE).collect()
@@ -98,8 +102,8 @@ fn check(step: &Step, exact: bool, given: &[u64], live: &mut BTreeSet<u64>) -> R
     Ok(result[0])
 }
 
-fn run(name: &str, steps: &[Step]) {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+/// What is wrong with a vector.
+fn held(name: &str, steps: &[Step]) -> Result<(), String> {
     let exact = std::env::var("MEMORACLE_LEVEL").is_ok_and(|level| level == "exact");
     let (mut given, mut live) = (vec![0; steps.len()], BTreeSet::new());
     unsafe { memoracle_start() };
@@ -111,25 +115,64 @@ fn run(name: &str, steps: &[Step]) {
             Ok(answer) => given[place] = answer,
             Err(why) => {
                 let operation = FUNCTIONS[step.function].operation;
-                panic!("{name}, step {place}, {operation} {why} [{}]", step.clauses)
+                return Err(format!("{name}, step {place}, {operation} {why} [{}]", step.clauses));
             }
         }
     }
+    Ok(())
+}
+"""
+RUN = """
+fn run(name: &str, steps: &[Step]) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Err(why) = held(name, steps) {
+        panic!("{}", why)
+    }
+}
+"""
+RUN_APART = """
+/// In a process of its own, since what is tested may start only once, or die.
+fn run(name: &str, steps: &[Step]) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut status = 0;
+    unsafe {
+        let child = fork();
+        if child == 0 {
+            alarm(10);
+            let Err(why) = held(name, steps) else { _exit(0) };
+            write(2, why.as_ptr() as *const c_void, why.len());
+            write(2, b"\\n".as_ptr() as *const c_void, 1);
+            _exit(1);
+        }
+        waitpid(child, &mut status, 0);
+    }
+    assert!(status & 127 == 0, "{name}: it died of signal {}", status & 127);
+    assert!(status == 0, "{} fails", name);
 }
 """
 
 
-def written(vectors: Vectors) -> str:
+def written(vectors: Vectors, binding: Binding | None = None) -> str:
+    """binding: of the library that is called, if it is one. Raises InputError for one that cannot be written."""
     found = numbered(vectors)
+    how, linked, run = HOW, "-l static=YOURS", RUN
+    declared = "\n".join(f"    {_signature(each)};" for each in found.functions)
+    functions = f'extern "C" {{\n    fn memoracle_start();\n{declared}\n}}'
+    if binding is not None:
+        how, run = HOW_BOUND.format(path=Path(binding.path).name), RUN_APART
+        linked = " ".join(f"-C link-arg={each}" for each in linked_with(binding))
+        functions = in_rust(binding, found.functions)
     head = HEAD.format(
         component=vectors.component,
         version=vectors.law["version"],
         digest=vectors.law["digest"],
         geometry=geometry_lines(vectors, "//!     "),
-        declarations="\n".join(f"    {_signature(each)};" for each in found.functions),
+        how=how,
+        linked=linked,
+        functions=functions,
         page_size=vectors.geometry.page_size,
     )
-    parts = [_functions(found), _call(found), _answers(found), RUNNER.strip()]
+    parts = [_functions(found), _call(found), _answers(found), RUNNER.strip(), run.strip()]
     parts += [_test(name, rows) for name, rows in found.vectors]
     return head + "\n\n".join(parts) + "\n"
 

@@ -14,7 +14,7 @@ from memoracle.vectors.build import COMPONENTS
 def test_the_walk_costs_few_calls_more_than_the_shortest_ways(component: str, monkeypatch: pytest.MonkeyPatch) -> None:
     geometry = geometry_from(COMPONENTS[component].geometry)
     reference = COMPONENTS[component].reference(geometry)
-    family = COMPONENTS[component].family(reference, geometry)
+    family = COMPONENTS[component].family(reference.operations, geometry)
     graph = explored(family, reference)
     shortest = sum(map(len, graph.sequences()))
     monkeypatch.setattr(type(family), "questions", lambda self, situation: ())

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from blocks_binding import BINDING, SOURCE
 
 from memoracle.cli import main
 from memoracle.cover.graph import explored
@@ -92,7 +93,7 @@ def test_at_exact_another_choice_fails(component: str, made: dict[str, Vectors])
 def test_they_take_every_transition_of_the_references_graph(component: str, made: dict[str, Vectors]) -> None:
     geometry = made[component].geometry
     reference = COMPONENTS[component].reference(geometry)
-    family = COMPONENTS[component].family(reference, geometry)
+    family = COMPONENTS[component].family(reference.operations, geometry)
     graph = explored(family, reference)
     taken = set()
     for calls in graph.sequences():
@@ -162,15 +163,14 @@ def test_in_c_the_others_compile_without_a_library(component: str, made: dict[st
 
 
 @pytest.mark.skipif(RUSTC is None, reason="there is no rustc here")
-@pytest.mark.parametrize(("fault", "failed"), [("NOTHING", 0), ("FREES_THE_IMAGE", 4)])
-def test_in_rust(made: dict[str, Vectors], tmp_path: Path, fault: str, failed: int) -> None:
+def test_in_rust(made: dict[str, Vectors], tmp_path: Path) -> None:
     (tmp_path / "vectors.rs").write_text(rust.written(made["bitmap"]))
-    subprocess.run(["cc", "-c", f"-DFAULT={fault}", FRAMES, "-o", "frames.o"], check=True, cwd=tmp_path)
+    subprocess.run(["cc", "-c", FRAMES, "-o", "frames.o"], check=True, cwd=tmp_path)
     subprocess.run(["ar", "rcs", "libframes.a", "frames.o"], check=True, cwd=tmp_path)
     command = ["rustc", "--test", "-D", "warnings", "vectors.rs", "-L", ".", "-l", "static=frames", "-o", "run"]
     subprocess.run(command, check=True, cwd=tmp_path)
     ran = subprocess.run(["./run"], capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert f"{failed} failed" in ran.stdout
+    assert "4 passed; 0 failed" in ran.stdout
 
 
 @pytest.mark.parametrize("component", ["bitmap", "buddy", "kernel_half", "pat", "pte"])
@@ -186,6 +186,94 @@ def test_in_rust_there_are_the_same_steps_as_in_c(component: str, made: dict[str
     # Brackets outside of texts come in pairs.
     bare = re.sub(r'"[^"]*"|//.*', "", in_rust)
     assert all(bare.count(one) == bare.count(other) for one, other in ("()", "[]", "{}"))
+
+
+# A library, as a binding says it is called
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A buddy system of 4 frames, which can be started only once, each fault of it, and its binding."""
+    folder = tmp_path_factory.mktemp("library")
+    text = SOURCE.read_text()
+    for wide, small in (
+        ("ORDERS = 6, PAGES = 256", "ORDERS = 3, PAGES = 4"),
+        ("page == 64", "page == 2"),
+        ("larger != 3 || page != 128", "larger != 0 || page != 2"),
+    ):
+        assert wide in text
+        text = text.replace(wide, small)
+    (folder / "small.c").write_text(text)
+    for fault in ("NOTHING", "LOSES_A_HALF", "CRASHES"):
+        shared = ["cc", "-O1", "-shared", "-fPIC", f"-DFAULT={fault}", "small.c", "-o", f"{fault}.so"]
+        subprocess.run(shared, check=True, cwd=folder)
+    shutil.copy(folder / "NOTHING.so", folder / "blocks.so")
+    small = BINDING.replace("frames = 256", "frames = 4").replace("max_order = 5", "max_order = 2")
+    (folder / "blocks.toml").write_text(small)
+    return folder
+
+
+def of_library(folder: Path, form: str) -> None:
+    output = ["--output", str(folder / f"vectors.{form}")]
+    asked = ["vectors", "--component", "frame_buddy", "--format", form, "--binding", str(folder / "blocks.toml")]
+    assert main([*asked, *output]) == 0
+
+
+def ran_with(folder: Path, fault: str, program: str) -> str:
+    shutil.copy(folder / f"{fault}.so", folder / "blocks.so")
+    ran = subprocess.run([f"./{program}"], capture_output=True, text=True, check=False, cwd=folder)
+    assert (ran.returncode == 0) == (fault == "NOTHING")
+    return ran.stdout + ran.stderr
+
+
+def test_in_c_a_bound_library_is_called(library: Path) -> None:
+    of_library(library, "c")
+    command = ["cc", "-O1", "-Wall", "-Wextra", "-Werror", "vectors.c", "./blocks.so", "-o", "in_c"]
+    subprocess.run(command, check=True, cwd=library)
+    assert "0 of 7 vectors fail" in ran_with(library, "NOTHING", "in_c")
+    assert "frame.allocate: it must succeed" in ran_with(library, "LOSES_A_HALF", "in_c")
+    assert "it died of signal 11" in ran_with(library, "CRASHES", "in_c")
+
+
+@pytest.mark.skipif(RUSTC is None, reason="there is no rustc here")
+def test_in_rust_a_bound_library_is_called(library: Path) -> None:
+    of_library(library, "rust")
+    command = ["rustc", "--edition", "2021", "-D", "warnings", "--test", "vectors.rust", "-C", "link-arg=./blocks.so"]
+    subprocess.run([*command, "-o", "in_rust"], check=True, cwd=library)
+    assert "7 passed" in ran_with(library, "NOTHING", "in_rust")
+    assert "1 failed" in ran_with(library, "LOSES_A_HALF", "in_rust")
+    assert "it died of signal 11" in ran_with(library, "CRASHES", "in_rust")
+
+
+def test_only_what_a_binding_has_is_called(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    binding = library / "fewer.toml"
+    binding.write_text((library / "blocks.toml").read_text().replace('fails = "value != 0"', ""))
+    assert main(["vectors", "--component", "frame_buddy", "--binding", str(binding)]) == 0
+    steps = [step for vector in json.loads(capsys.readouterr().out)["vectors"] for step in vector["steps"]]
+    assert {step["op"] for step in steps} == {"frame.allocate", "frame.free"}
+    # A free that cannot say that it refuses is not misused.
+    assert not any("refuses" in step["reference"] for step in steps if step["op"] == "frame.free")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "form", "says"),
+    [
+        ("order, out)", "asked_order, out)", "c", "unknown name asked_order"),
+        ("address // page_size, order, out", "returned, order, out", "c", "`returned` is remembered of an allocation"),
+        ("frames = 4", "frames = 256", "c", "frames: at most 6 can be covered"),
+        ('"frame.', '"heap.', "c", "operations.heap."),
+        ("frame_max_order = 2", "", "pytest", "--binding: it is for c and rust"),
+    ],
+)
+def test_a_binding_that_does_not_do_is_refused(
+    library: Path, capsys: pytest.CaptureFixture[str], wrong: str, right: str, form: str, says: str
+) -> None:
+    binding = library / "wrong.toml"
+    binding.write_text((library / "blocks.toml").read_text().replace(wrong, right))
+    assert main(["vectors", "--component", "frame_buddy", "--format", form, "--binding", str(binding)]) == 2
+    message = capsys.readouterr().err
+    assert says in message
+    assert "internal error" not in message
 
 
 def test_the_command_writes_the_same_each_time(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
