@@ -14,11 +14,14 @@
 static int memoracle_first; /* the next value is the first of its object or list */
 
 static inline void memoracle_put(const char *text) { for (; *text; text++) MEMORACLE_PUTCHAR(*text); }
-static inline void memoracle_hex(uint64_t number, int digits) /* at least so many */
+static inline void memoracle_hex(uint64_t number, int digits) /* at least so many; halves need no help of a library */
 {
-    for (int at = 15; at >= 0; at--)
-        if (at < digits || number >> (4 * at))
-            MEMORACLE_PUTCHAR("0123456789abcdef"[number >> (4 * at) & 15]);
+    uint32_t half[] = {(uint32_t)number, (uint32_t)(number >> 32)}, begun = 0;
+    for (int at = 15; at >= 0; at--) {
+        uint32_t digit = half[at / 8] >> (4 * (at % 8)) & 15;
+        begun |= digit | (at < digits);
+        if (begun) MEMORACLE_PUTCHAR("0123456789abcdef"[digit]);
+    }
 }
 static inline int memoracle_length(const unsigned char *c) /* of the UTF-8 character that begins here; 0 if none does */
 {
