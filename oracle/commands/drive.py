@@ -54,6 +54,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--no-misuse", action="store_true", help="make no calls that must be refused")
     words = "make every call in every state of a small target, instead of calls at random"
     parser.add_argument("--cover", action="store_true", help=words)
+    words = "threads that call a shared library at once, which its binding says is thread_safe"
+    parser.add_argument("--threads", metavar="N", type=positive, help=words)
     add_emit_options(parser)
     add_common_options(parser)
     parser.set_defaults(run=run)
@@ -61,6 +63,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Drives a target, writes the report, and returns the exit status; raises InputError and GeometryError."""
+    if args.threads:
+        from memoracle.commands import drive_threads
+
+        seed = random.randrange(SEEDS) if args.seed is None else args.seed
+        return drive_threads.run(args, seed, checker(args.level), write_text)
     refuse_outputs(args, args.target, args.binding)
     with report_to(args, args.target, args.binding) as out:
         drive = Drive(args)

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from memoracle.concurrent.guess import Guess
 from memoracle.concurrent.hints import looks_legal
 from memoracle.concurrent.recording import NEVER
 from memoracle.concurrent.touches import About, conflict
@@ -26,6 +27,8 @@ from memoracle.replay.dispatch import Replay
 from memoracle.trace import events
 from memoracle.trace.events import number
 
+MOST_GUESSES = 16
+FEW = 16  # operations of each processor
 MOST_LOOKED_AT = 256  # operations that overlap one: of which more do is never moved
 
 
@@ -78,10 +81,47 @@ class Search:
             while not self.advanced(rest):
                 if len(self.trail.order) > len(self.best):
                     self.best = list(self.trail.order)
+                    if self.leapt():
+                        break
                 if not self.choices or gives_up(self.choices[-1].after):
                     return False
                 count, rest = self.choices.pop()
                 self.back_to(count)
+
+    def leapt(self) -> bool:
+        """Whether it has gone another way, which was guessed, past the end of the longest order so far.
+
+        It goes back to where the base of the trail stands. What was tried since then may be tried once more.
+        """
+        if self.by_address:
+            return False
+        base = self.trail.behind
+        guess, stuck = Guess(self.trail.base), self.stuck.returned
+        start = list(self.positions)
+        for node in self.trail.order[base:]:
+            start[self.places[node.operation.cpu]] -= 1
+        for _ in range(MOST_GUESSES):
+            way = guess.way(self.queues, start, self.end_of_overlap(stuck)) or guess.way(self.queues, start, stuck)
+            if way is None:
+                return False
+            self.back_to(base)
+            self.choices = [each for each in self.choices if each.after < base]
+            self.seen.clear()
+            for node in way:
+                rest = [each for each in self.next_ones() or [] if each is not node]
+                place = tuple(self.positions)
+                if not self.advanced([node], rest):
+                    guess.refuted.add((place, node.line))
+                    self.choices.append(Choice(len(self.trail.order), rest))
+                    break
+            else:
+                return True
+        return False
+
+    def end_of_overlap(self, moment: int) -> int:
+        """When all has returned that was called up to a moment."""
+        called = (each for queue, at in zip(self.queues, self.positions, strict=True) for each in queue[at : at + FEW])
+        return max((each.returned for each in called if each.call <= moment), default=moment)
 
     def next_ones(self) -> list[Node] | None:
         """What may come next, the likeliest first; nothing where it stood before, None where all are in order."""
@@ -127,14 +167,15 @@ class Search:
         replay = self.trail.replay()
         return next((place for place, each in enumerate(rest) if looks_legal(replay, each.operation.event)), 0)
 
-    def advanced(self, rest: list[Node]) -> bool:
-        """Puts the first of these next that is legal; the others are choices that are left."""
+    def advanced(self, rest: list[Node], others: Sequence[Node] = ()) -> bool:
+        """Puts the first of these next that is legal; the others are choices that are left, as some more may be."""
         while rest:
             place = self.likeliest(rest)
             node, rest = rest[place], rest[:place] + rest[place + 1 :]
             if self.trail.attempt(node) is None:
-                if rest and not self.comes_next(node):
-                    self.choices.append(Choice(len(self.trail.order) - 1, rest))
+                left = [*rest, *others]
+                if left and not self.comes_next(node):
+                    self.choices.append(Choice(len(self.trail.order) - 1, left))
                 self.positions[self.places[node.operation.cpu]] += 1
                 self.note_sensitive(node)
                 return True

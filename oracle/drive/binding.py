@@ -64,6 +64,7 @@ class Read(msgspec.Struct, forbid_unknown_fields=True):
     declarations: str = ""
     geometry: str | dict[str, Any] = DEFAULT
     private_frames: bool = False
+    thread_safe: bool = False
     memory_map: list[MemoryRecord] = []
     memory: Memory | None = None
     symbols: dict[str, int | str] = {}

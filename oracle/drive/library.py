@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -102,8 +103,15 @@ class Library:
             for name, each in spoken.items()
             if each.fails is not None or each.bound.panic == "refuse" or misuse.get(name) in UNPUNISHED
         )
+        self.spoken = spoken
         self.calls = {name: self._bound(name, each) for name, each in spoken.items()}
         return self
+
+    def for_thread(self) -> Library:
+        """The same library for another thread: what its functions store, they store in room of its own."""
+        other = copy(self)
+        other.calls = {name: other._bound(name, each) for name, each in self.spoken.items()}
+        return other
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         bound = self.calls.get(operation)

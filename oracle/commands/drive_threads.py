@@ -1,0 +1,75 @@
+"""`memoracle drive --threads N`: several threads call a library at once, until an answer has no place in any order."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from memoracle.console.options import JSON
+from memoracle.console.output import report_to, write_document
+from memoracle.console.streams import say
+from memoracle.drive.failures import Failures
+from memoracle.drive.threaded import Threaded
+from memoracle.drive.trial import Trial
+from memoracle.report import check_report
+from memoracle.trace.inputs import InputError
+
+MOST_THREADS = 64
+MOST_CALLS = 100_000  # where no time is given
+ONLY_LIBRARIES = "only a shared library is called by several threads: it needs a binding"
+WITHOUT = {
+    "cover": "the calls of several threads cover nothing",
+    "emit": "a test asks the same again, and what threads do depends on more",
+}
+Judge = Callable[[Iterator[bytes]], check_report.TraceResult]
+WriteText = Callable[[Trial, str, TextIO, bool], None]
+
+
+def run(args: argparse.Namespace, seed: int, judge: Judge, write_text: WriteText) -> int:
+    """Drives a library, writes the report, and returns the exit status; raises InputError and GeometryError.
+
+    judge: what `check` says of a trace.
+    """
+    with report_to(args, args.target, args.binding) as out:
+        drive = threaded(args, seed, judge)
+        trial = drive.found()
+        result = trial.result
+        if args.format == JSON:
+            document = {**check_report.document([result]), "command": "drive", "seed": seed, "calls": drive.calls}
+            document["trace"] = [line.decode() for line in trial.lines] if result.divergences else []
+            write_document(document, out)
+        else:
+            write_text(trial, drive.said, out, args.quiet)
+    if result.fault is not None:
+        say(f"memoracle: {result.fault}")
+    return int(result.status)
+
+
+def threaded(args: argparse.Namespace, seed: int, judge: Judge) -> Threaded:
+    """What the options ask for; raises InputError."""
+    path = args.binding or args.target
+    if not path.endswith(".toml"):
+        raise InputError("--threads", None, ONLY_LIBRARIES)
+    for option, why in WITHOUT.items():
+        if getattr(args, option, None):
+            raise InputError("--threads", None, f"{why}: not with --{option}")
+    if args.threads > MOST_THREADS:
+        raise InputError("--threads", None, f"at most {MOST_THREADS} at once")
+    from memoracle.drive.binding import load_binding
+    from memoracle.drive.library import Library
+    from memoracle.drive.threads import Threads
+
+    binding = load_binding(path, None if args.binding is None else args.target)
+    if not binding.says.thread_safe:
+        raise binding.fault("thread_safe", "with --threads it must be true: the library may be called at once")
+    for key in ("panics", "callbacks"):
+        if getattr(binding.says, key):
+            raise binding.fault(key, "not with --threads: which thread's call came to one is not known")
+    patience = args.call_time or 5.0
+    start, head = Library(binding).start, binding.head()
+    threads = Threads(args.target, start, head, judge, binding.geometry, args.threads, patience)
+    seconds = None if args.time is None else float(args.time)
+    most = args.ops or (None if seconds is not None else MOST_CALLS)
+    return Threaded(threads, Failures(f"{Path(path).with_suffix('')}.threads"), seed, most, seconds)

@@ -1,0 +1,255 @@
+"""Several threads that call one library at once: recorded as operations that overlap, and held to the law as these are.
+
+The threads are Python's, of a process of its own; while a function of the library runs, others may. They call in short
+rounds, which all begin together, and hand blocks to one another, so that one frees what another one took. What each
+has asked is written before the call is made, so that nothing is lost when the target dies.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import resource
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import msgspec
+
+from memoracle.drive.calls import text_of
+from memoracle.drive.generation.random_calls import RandomCalls
+from memoracle.drive.library import Library
+from memoracle.drive.log import ENCODE, Log
+from memoracle.drive.target import Answer, DiedError
+from memoracle.report.check_report import TraceResult
+from memoracle.spec.geometry import Geometry
+from memoracle.trace.inputs import InputError
+
+ROUNDS = 40  # of one run
+MOST_IN_ROUND = 8  # calls of one thread
+HANDED_ON = 0.3  # of the blocks that a thread is given, how many another one may free
+GIVERS = frozenset({"frame.allocate", "range.allocate", "heap.new"})
+SWITCH = 1e-5  # seconds after which another thread may go on
+POLL = 0.05  # seconds
+CLOCK = time.perf_counter_ns
+
+
+@dataclass(frozen=True)
+class Threads:
+    """How a library is called. start: makes and starts it.  head: the trace's header, and what comes before all calls.
+
+    judge: what `check` says of a trace.  patience: how long a call may take, in seconds.
+    """
+
+    name: str
+    start: Callable[[], Library]
+    head: Sequence[dict[str, object]]
+    judge: Callable[[Iterator[bytes]], TraceResult]
+    geometry: Geometry
+    count: int
+    patience: float
+
+
+@dataclass
+class Recorded:
+    """What came of one run. lines: the recording.  calls: that were answered."""
+
+    result: TraceResult
+    lines: list[bytes]
+    calls: int
+
+
+def run(threads: Threads, seed: int) -> Recorded:
+    """Starts the library in a process of its own, calls it from several threads, and judges what it answered.
+
+    Raises InputError.
+    """
+    logs = [Log() for _ in range(threads.count)]
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _run_child(threads, seed, logs, writing)
+    os.close(writing)
+    try:
+        found, death = _watch(child, reading, logs, threads.patience)
+    finally:
+        os.close(reading)
+        _end(child)
+    if isinstance(found, InputError):
+        raise found
+    calls = sum(log.progress()[1] for log in logs)
+    if death and not any(log.progress()[0] for log in logs):
+        raise InputError(threads.name, None, f"it does not start: {death}")
+    lines = [ENCODE(each) for each in threads.head] + recorded(logs, death)
+    return shortest(threads, Recorded(threads.judge(iter(lines)), lines, calls))
+
+
+def shortest(threads: Threads, found: Recorded) -> Recorded:
+    """The same without what was called after what went wrong had ended."""
+    divergences = found.result.divergences
+    if not divergences or (end := divergences[0].event.get("_return")) is None:
+        return found
+    head = len(threads.head)
+    lines = found.lines[:head] + [each for each in found.lines[head:] if msgspec.json.decode(each)["_call"] <= end]
+    again = threads.judge(iter(lines))
+    return Recorded(again, lines, found.calls) if again.divergences else found
+
+
+def recorded(logs: Sequence[Log], death: str) -> list[bytes]:
+    """The calls of all threads as lines of a recording, in the order in which they began."""
+    events: list[dict[str, Any]] = []
+    unanswered: list[dict[str, Any]] = []
+    for cpu, log in enumerate(logs):
+        latest = 0
+        for line in log.lines(death or None):
+            event = msgspec.json.decode(line)
+            if "_call" not in event:
+                unanswered.append(event)
+            event = {**event, "_cpu": cpu, "_call": event.get("_call", latest)}
+            latest = event.get("_return", latest)
+            events.append(event)
+    events.sort(key=lambda each: each["_call"])
+    began = min((each["_call"] for each in events if each["_call"]), default=0)
+    for event in events:
+        event |= {key: max(0, event[key] - began) for key in ("_call", "_return") if key in event}
+    if death and not unanswered and events:  # it died between two calls, as what damages memory makes a program do
+        last = max(events, key=lambda each: each["_return"])
+        last.pop("result", None)
+        last.pop("error", None)
+        last["crash"] = f"afterwards: {death}"
+    return [ENCODE(each) for each in events]
+
+
+def _run_child(threads: Threads, seed: int, logs: Sequence[Log], writing: int) -> None:
+    """What the child does; it never returns."""
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        faulthandler.disable()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        os.write(writing, pickle.dumps(_called(threads, seed, logs)))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _called(threads: Threads, seed: int, logs: Sequence[Log]) -> InputError | None:
+    """Makes all calls; what is wrong with the binding, if anything is."""
+    try:
+        library = threads.start()
+        sys.setswitchinterval(SWITCH)
+        barrier = threading.Barrier(threads.count)
+        callers = [
+            Caller(place, library.for_thread(), threads.geometry, seed, log, barrier) for place, log in enumerate(logs)
+        ]
+        for caller in callers:
+            caller.others = [each for each in callers if each is not caller]
+            caller.start()
+        for caller in callers:
+            caller.join()
+        fault = next((each.fault for each in callers if each.fault is not None), None)
+    except InputError as wrong:
+        return wrong
+    except Exception as wrong:
+        fault = wrong
+    if fault is None or isinstance(fault, DiedError):
+        return None
+    return InputError(threads.name, None, f"{type(fault).__name__}: {fault}")
+
+
+class Caller(threading.Thread):
+    """One thread. others: to whom it may hand blocks.  handed: what it was handed.  fault: that ended it."""
+
+    def __init__(
+        self, place: int, target: Library, geometry: Geometry, seed: int, log: Log, barrier: threading.Barrier
+    ) -> None:
+        super().__init__(daemon=True)
+        self.place, self.target, self.log, self.barrier = place, target, log, barrier
+        self.random = Random(f"{seed} {place}")
+        self.rounds = Random(seed)  # the same of all
+        self.calls = RandomCalls(target, geometry, self.random.getrandbits(32), 0, None, misuse=False)
+        self.handed: list[tuple[str, Mapping[str, Any], Answer]] = []
+        self.others: list[Caller] = []
+        self.fault: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            for _ in range(ROUNDS):
+                handed, self.handed = self.handed, []
+                for each in handed:
+                    self.calls.learn(*each)
+                self.barrier.wait()
+                for _ in range(self.rounds.randint(1, MOST_IN_ROUND)):
+                    self.call()
+        except threading.BrokenBarrierError:
+            pass  # another thread has ended, and says why
+        except Exception as fault:
+            self.fault = fault
+            self.barrier.abort()
+
+    def call(self) -> None:
+        operation, arguments = self.random.choice(self.calls.families).wish()
+        log, call = self.log, self.target.call
+        log.asked(operation, arguments)
+        began = CLOCK()
+        try:
+            answer = call(operation, arguments)
+        except DiedError as death:
+            log.answered(b',"_call":%d,"crash":%s}' % (began, ENCODE(str(death))))
+            raise
+        log.answered(b',"_call":%d,"_return":%d%s' % (began, CLOCK(), text_of(answer)))
+        if self.is_handed_on(operation, arguments, answer):
+            self.random.choice(self.others).handed.append((operation, arguments, answer))
+        else:
+            self.calls.learn(operation, arguments, answer)
+
+    def is_handed_on(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> bool:
+        """Whether what was taken is another thread's from now on; the ranges of its own processes it keeps."""
+        is_common = operation in GIVERS and not arguments.get("process", 0) and answer.error is None
+        return is_common and bool(self.others) and self.random.random() < HANDED_ON
+
+
+def _watch(child: int, reading: int, logs: Sequence[Log], patience: float) -> tuple[InputError | None, str]:
+    """Waits for a child: what is wrong with the binding, and what the child died of, if it did."""
+    before, since = -1, time.monotonic()
+    while not select.select([reading], [], [], POLL)[0]:
+        now = sum(log.progress()[1] for log in logs)
+        if now != before:
+            before, since = now, time.monotonic()
+        elif time.monotonic() - since > patience:
+            return None, f"no answer within {patience:g} seconds"
+    text = b"".join(iter(lambda: os.read(reading, 1 << 16), b""))
+    try:
+        found = pickle.loads(text)
+    except Exception:  # of damaged text pickle raises anything
+        return None, died_of(os.waitpid(child, 0)[1])
+    return found if isinstance(found, InputError) else None, ""
+
+
+def died_of(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"signal {number} ({signal.Signals(number).name})"
+    return f"it ended with status {os.WEXITSTATUS(status)}"
+
+
+def _end(child: int) -> None:
+    """Ends a child, and what it started."""
+    for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError):
+            kill(child, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(child, 0)

@@ -1,0 +1,82 @@
+/* Single frames in a bitmap, for several threads at once; FAULT is what is wrong with it.
+ * A thread waits now and then between looking for a frame and taking it: there, nobody else may look. */
+#include <pthread.h>
+#include <stdint.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, FRAMES = 24 };
+enum { NOTHING, NO_LOCK, COUNTS_LATE, NEVER_UNLOCKS, CRASHES };
+#ifndef FAULT
+#define FAULT NOTHING
+#endif
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t is_free, waits;
+static unsigned count;
+
+static void enter(void)
+{
+    if (FAULT != NO_LOCK)
+        pthread_mutex_lock(&lock);
+}
+
+static void leave(void)
+{
+    if (FAULT != NO_LOCK && (FAULT != NEVER_UNLOCKS || is_free))
+        pthread_mutex_unlock(&lock);
+}
+
+static void wait(void)
+{
+    if (++waits % 8 == 0)
+        usleep(20);
+}
+
+void shared_init(void)
+{
+    is_free = ((1u << FRAMES) - 1) & ~3u;
+    count = FRAMES - 2;
+}
+
+/* 0, or -1 if no frame is free; its address is stored for the caller. */
+int shared_allocate(uint64_t *address)
+{
+    enter();
+    unsigned frame = is_free ? __builtin_ctz(is_free) : 0;
+    wait();
+    is_free &= ~(frame ? 1u << frame : 0);
+    if (FAULT == COUNTS_LATE) {
+        leave();
+        wait();
+        count -= frame != 0;
+    } else {
+        count -= frame != 0;
+        leave();
+    }
+    if (FAULT == CRASHES && frame == FRAMES - 1)
+        *(volatile int *)0 = 0;
+    *address = (uint64_t)frame * PAGE;
+    return frame ? 0 : -1;
+}
+
+int shared_free(uint64_t address)
+{
+    unsigned frame = address / PAGE;
+    if (frame < 2 || frame >= FRAMES)
+        return -1;
+    enter();
+    int was_free = is_free >> frame & 1;
+    wait();
+    is_free |= 1u << frame;
+    count += !was_free;
+    leave();
+    return was_free ? -1 : 0;
+}
+
+unsigned shared_count(void)
+{
+    enter();
+    unsigned found = count;
+    leave();
+    return found;
+}

@@ -1,0 +1,122 @@
+"""A library that several threads call at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memoracle import check
+from memoracle.cli import main
+
+SOURCE = Path(__file__).parent / "shared.c"
+BINDING = """
+library = "shared.so"
+declarations = '''
+void shared_init(void);
+int shared_allocate(uint64_t *address);
+int shared_free(uint64_t address);
+unsigned shared_count(void);
+'''
+start = ["shared_init()"]
+thread_safe = true
+
+[geometry]
+preset = "x64-4k"
+frames = 24
+kernel_image_frames = 2
+
+[operations."frame.allocate"]
+call = "shared_allocate(out)"
+fails = "value != 0"
+result = "out"
+
+[operations."frame.free"]
+call = "shared_free(address)"
+fails = "value != 0"
+
+[operations."frame.free_count"]
+call = "shared_count()"
+result = "value"
+"""
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Compiles the allocator with a fault, and returns its binding."""
+
+    def built(fault: str) -> Path:
+        folder = tmp_path_factory.mktemp(fault)
+        library = folder / "shared.so"
+        subprocess.run(
+            ["cc", "-O1", "-shared", "-fPIC", "-pthread", f"-DFAULT={fault}", SOURCE, "-o", library], check=True
+        )
+        binding = folder / "shared.toml"
+        binding.write_text(BINDING)
+        return binding
+
+    return built
+
+
+def driven(capsys: pytest.CaptureFixture[str], binding: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    status = main(["drive", str(binding), "--threads", "6", "--format", "json", "--quiet", "--seed", "1", *options])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_a_library_with_a_lock_conforms(capsys: pytest.CaptureFixture[str], build: Callable[[str], Path]) -> None:
+    status, document = driven(capsys, build("NOTHING"), "--ops", "1500")
+    assert (status, document["verdict"]) == (0, "conforms")
+    assert document["calls"] >= 1500
+    assert document["concurrent"]["processors"] == 6
+    assert document["coverage"]["operations"].keys() == {"frame.allocate", "frame.free", "frame.free_count"}
+
+
+def test_a_race_is_found(capsys: pytest.CaptureFixture[str], build: Callable[[str], Path]) -> None:
+    binding = build("NO_LOCK")
+    status, document = driven(capsys, binding, "--time", "20")
+    assert (status, document["verdict"]) == (1, "diverges")
+    assert len(document["divergences"][0]["window"]) <= 40
+    kept = list((binding.parent / "shared.threads.failures").glob("*.jsonl"))
+    assert [check(path).verdict for path in kept] == ["diverges"]
+
+
+@pytest.mark.parametrize(("fault", "says"), [("NEVER_UNLOCKS", "no answer within 1 second"), ("CRASHES", "signal 11")])
+def test_a_library_that_hangs_or_dies_is_found(
+    capsys: pytest.CaptureFixture[str], build: Callable[[str], Path], fault: str, says: str
+) -> None:
+    status, document = driven(capsys, build(fault), "--time", "20", "--call-time", "1")
+    assert status == 1
+    assert document["divergences"][0]["clause"].endswith(".must-not-crash")
+    assert says in document["divergences"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "says"),
+    [
+        (("thread_safe = true", ""), (), "thread_safe: with --threads it must be true"),
+        (("thread_safe = true", "thread_safe = 1"), (), "thread_safe: "),
+        (("shared_init()", "shared_start()"), (), "shared_start"),
+        (("", ""), ("--cover",), "not with --cover"),
+        (("", ""), ("--threads", "1000"), "at most 64"),
+    ],
+)
+def test_what_threads_cannot_call_is_refused(
+    capsys: pytest.CaptureFixture[str],
+    build: Callable[[str], Path],
+    change: tuple[str, str],
+    options: tuple[str, ...],
+    says: str,
+) -> None:
+    binding = build("NOTHING")
+    binding.write_text(BINDING.replace(*change) if change[0] else BINDING)
+    assert main(["drive", str(binding), "--threads", "2", "--ops", "10", *options]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_program_has_no_threads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drive", "json:loads", "--threads", "2"]) == 2
+    assert "it needs a binding" in capsys.readouterr().err
