@@ -56,12 +56,17 @@ def _recorded(
     """The trace up to its first divergence, with the geometry and the memory map that it was checked with."""
     divergence = outcome.divergences[0]
     lines = islice(open_lines(outcome.path, args.max_line), outcome.first_line - 1, divergence.line)
-    header, *events = (event_of(line) for line in lines if line.strip())
+    texts = [line for line in lines if line.strip()]
+    if any(b'"_call"' in text for text in texts):
+        raise ReproducerError("operations that overlap have no order in which they could be made again")
+    header, *events = map(event_of, texts)
     if args.geometry is not None:
         header["geometry"] = args.geometry if args.geometry in PRESETS else read_toml(args.geometry)[1]
     head = [header]
-    if events and events[0]["op"] == "boot":
-        head.append(events.pop(0))
+    boots = [place for place, each in enumerate(events) if each["op"] == "boot"]
+    if boots:  # the last of them: what came before it ended in a crash
+        head.append(events[boots[-1]])
+        del events[: boots[-1] + 1]
     elif records is not None:
         head.append({"op": "boot", "memory_map": [_record(each) for each in records]})
     if args.ignore_unknown:

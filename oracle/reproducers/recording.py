@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memoracle.diagnostics.divergence import Finding
+from memoracle.drive.binding import Binding
 from memoracle.drive.log import ENCODE
 from memoracle.drive.requests import Repeated, Request, requests_of
 from memoracle.drive.shrinking import shortest
@@ -28,6 +29,9 @@ def from_trial(plan: Plan, trial: Trial) -> FailingRun:
 
 def asked_again(plan: Plan, recorded: FailingRun) -> FailingRun:
     """The shortest run of a library that fails as the recording does. Raises ReproducerError where none does."""
+    operations = {each.operation for each in recorded.requests}
+    if isinstance(plan.called, Binding) and (unbound := operations - plan.called.says.operations.keys()):
+        raise ReproducerError(f"{plan.name}: it does not say how `{min(unbound)}` is called")
     clause, end = recorded.finding.clause, time.monotonic() + SECONDS
 
     def fails(requests: Sequence[Request]) -> bool:
