@@ -14,6 +14,8 @@ import struct
 from collections.abc import Sequence
 
 MACHINES = ("x86_64", "AMD64")
+PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS  # a target may be forked, and each has notes of its own
+EXECUTABLE = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
 MOST_TEXT = 200  # bytes of a message that is shown
 # Where a call notes the registers that it must find again, and a panic which it is and its first arguments.
 RBX, RBP, R12, R13, R14, R15, RSP, RETURN, WHICH, FIRST, SECOND, THIRD, BYTES = range(0, 104, 8)
@@ -75,7 +77,7 @@ class Panics:
         if platform.machine() not in MACHINES:
             raise OSError(f"calls that never return are caught on {MACHINES[0]} only")
         self.names = names
-        self.notes = mmap.mmap(-1, mmap.PAGESIZE)
+        self.notes = mmap.mmap(-1, mmap.PAGESIZE, PRIVATE)
         self.words = memoryview(self.notes).cast("Q")
         self.at_notes = _address(self.notes)
         self.code: list[mmap.mmap] = []
@@ -97,7 +99,7 @@ class Panics:
     def _made(self, code: bytes) -> int:
         if not self.code or self.code[-1].tell() + len(code) > mmap.PAGESIZE:
             try:
-                self.code.append(mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC))
+                self.code.append(mmap.mmap(-1, mmap.PAGESIZE, PRIVATE, EXECUTABLE))
             except OSError as fault:
                 raise OSError(f"memory that can be run: {fault.strerror}") from None
         room = self.code[-1]

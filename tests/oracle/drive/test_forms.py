@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from memoracle.cli import main
+from memoracle.drive.binding import load_binding
+from memoracle.drive.library import Library
+from memoracle.drive.native.panics import WHICH
 
 ALLOCATE, FREE = '[operations."frame.allocate"]\n', '[operations."frame.free"]\n'
 
@@ -353,3 +357,19 @@ def test_a_number_that_a_type_does_not_hold_is_refused(capsys: pytest.CaptureFix
     status, document = driven(capsys, binding(folder, f"{ALLOCATE}{allocate}\n{FREE}{free}", STATUS[0]), ops=20)
     assert status == 1
     assert "does not fit" in document["trace"][-1] or "too big" in document["trace"][-1]
+
+
+def test_a_panic_is_that_of_its_own_process(folder: Path) -> None:
+    path = binding(folder, f"{ALLOCATE}{PANIC[1]}", PANIC[0], 'panics = ["panic"]')
+    target = Library(load_binding(str(path)))
+    child = os.fork()
+    if child == 0:
+        target.start()
+        panics = target.loaded.panics
+        grandchild = os.fork() if panics is not None else 0
+        if panics is not None and grandchild == 0:
+            panics.words[WHICH // 8] = 1
+            os._exit(0)
+        os.waitpid(grandchild, 0)
+        os._exit(0 if panics is not None and panics.said() is None else 1)
+    assert os.waitpid(child, 0)[1] == 0
