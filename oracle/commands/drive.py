@@ -8,14 +8,13 @@ import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from memoracle.commands import check
 from memoracle.console.counted import counted
 from memoracle.console.options import JSON, add_common_options, chosen_geometry, named, note, positive
 from memoracle.console.output import report_to, write_document
 from memoracle.console.streams import say
-from memoracle.cover.run import Cover
 from memoracle.diagnostics.levels import LEGAL, LEVELS
 from memoracle.drive.failures import Failures
 from memoracle.drive.generation.random_calls import RandomCalls
@@ -29,6 +28,9 @@ from memoracle.reproducers.options import add_emit_options, in_document, refuse_
 from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
 from memoracle.trace.geometry import read_toml
 from memoracle.trace.inputs import InputError
+
+if TYPE_CHECKING:
+    from memoracle.cover.run import Cover
 
 MOST_CALLS = 1 << 62
 MOST_SHOWN = 200  # lines of a sequence
@@ -160,6 +162,8 @@ class Drive:
         return self.shrunk(trial) if trial.result.divergences and trial.clause not in known else trial
 
     def covered(self) -> Trial:
+        from memoracle.cover.run import Cover
+
         args = self.args
         seconds = None if args.time is None else float(args.time)
         misuse = not args.no_misuse

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from memoracle.commands.drive import stated_geometry
 from memoracle.console.options import add_common_options, chosen_geometry, named
 from memoracle.console.output import report_to, write_document
-from memoracle.drive.binding import Binding, load_binding
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
-from memoracle.vectors import c, pytest_file, rust
-from memoracle.vectors.bound import refusing
-from memoracle.vectors.build import COMPONENTS, vectors_of
-from memoracle.vectors.document import document
+from memoracle.vectors import NAMES
 
-WRITERS = {"c": c.written, "rust": rust.written, "pytest": pytest_file.written}
+if TYPE_CHECKING:
+    from memoracle.drive.binding import Binding
+
+# Modules with written(vectors, binding); they, and what makes vectors, are imported in run only: others need none.
+WRITERS = {"c": "c", "rust": "rust", "pytest": "pytest_file"}
 FORMATS = ("json", *WRITERS)
 
 
@@ -25,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = "write golden vectors: small sequences of calls, and what the law requires of each"
     parser = subparsers.add_parser("vectors", help=words, description=f"Asks the reference to {words}.")
     source = "what they are about"
-    parser.add_argument("--component", choices=COMPONENTS, required=True, help=source)
+    parser.add_argument("--component", choices=NAMES, required=True, help=source)
     words = "of a shared library: c and rust then call its functions, and nothing has to be defined"
     parser.add_argument("--binding", metavar="FILE.toml", type=named, help=words)
     add_common_options(parser, formats=FORMATS)
@@ -34,9 +36,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the vectors, and returns the exit status; raises InputError and GeometryError."""
+    from memoracle.vectors.build import vectors_of
+    from memoracle.vectors.document import document
+
     geometry, stated, binding = chosen(args)
     asked = None if binding is None else binding.says.operations.keys()
-    vectors = vectors_of(args.component, geometry, stated, asked, None if binding is None else refusing(binding))
+    vectors = vectors_of(args.component, geometry, stated, asked, None if binding is None else binding.refusing)
     if binding is not None and not any(vector.steps for vector in vectors.vectors):
         words = f"it has none of the operations that `{args.component}` is about"
         raise InputError(args.binding, None, words)
@@ -44,16 +49,20 @@ def run(args: argparse.Namespace) -> int:
         if args.format == "json":
             write_document(document(vectors), out)
         else:
-            out.write(WRITERS[args.format](vectors, binding))
+            out.write(import_module(f"memoracle.vectors.{WRITERS[args.format]}").written(vectors, binding))
     return 0
 
 
 def chosen(args: argparse.Namespace) -> tuple[Geometry | None, object, Binding | None]:
     """The geometry that the vectors are of, None for the component's own; as a header has it; and the binding."""
+    from memoracle.vectors.build import COMPONENTS
+
     geometry, where = chosen_geometry(args), args.geometry
     stated = None if geometry is None else stated_geometry(args.geometry)
     binding = None
     if args.binding is not None:
+        from memoracle.drive.binding import load_binding
+
         binding = load_binding(args.binding)
         if stated is not None:
             binding = binding.with_geometry(stated)

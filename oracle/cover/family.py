@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from memoracle.drive.calls import Wish
+from memoracle.drive.program import NUMBERS
 from memoracle.drive.target import Answer
+from memoracle.trace.events import number
 
 Situation: TypeAlias = Any  # what a target has handed out, with the numbers that it chose; hashable
 State: TypeAlias = Any  # the same without numbers that mean nothing to the law; hashable
@@ -62,6 +64,18 @@ class Family(Protocol):
     def after(self, situation: Situation, operation: str, arguments: Mapping[str, Any], answer: Answer) -> Situation:
         """What a lawful answer leaves."""
         ...
+
+
+def left_by(
+    family: Family, situation: Situation, operation: str, arguments: Mapping[str, Any], answer: Answer
+) -> Situation:
+    """What an answer leaves; one that is no answer at all, which `check` will say, leaves the situation as it is."""
+    try:
+        if isinstance(answer.result, str) and operation in NUMBERS:
+            answer = Answer(number(answer.result))
+        return family.after(situation, operation, arguments, answer)
+    except (TypeError, ValueError, KeyError):
+        return situation
 
 
 def call(operation: str, process: int | None = None, **arguments: Any) -> Call:

@@ -6,7 +6,7 @@ import argparse
 import json
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +17,7 @@ import msgspec
 
 from memoracle.commands import check
 from memoracle.console.counted import counted
-from memoracle.cover.family import Asks, Call, Family, State
+from memoracle.cover.family import Asks, Call, Family, State, left_by
 from memoracle.cover.small import covered
 from memoracle.cover.told import Told
 from memoracle.cover.walk import Steps, Walk
@@ -102,9 +102,13 @@ def _called(call: Call) -> str:
 
 
 class WatchedCheck(check.Check):
-    """`check`, which tells what it replays: the law refuses a call by the state that this is in."""
+    """`check`, which tells what it replays: the law refuses a call by the state that this is in.
+
+    at_end: is called when a trace was read, whatever came of it.
+    """
 
     latest: Replay
+    at_end: Callable[[], None] = staticmethod(lambda: None)
 
     def replay(self, path: str, rules: Rules) -> Replay:
         self.latest = super().replay(path, rules)
@@ -118,7 +122,9 @@ class WatchedCheck(check.Check):
         return violated is not None and violated(event, 0) is not None
 
     def of(self, lines: Iterator[bytes]) -> TraceResult:
-        return self.outcomes_of(TRACE, lines)[0]
+        found = self.outcomes_of(TRACE, lines)[0]
+        self.at_end()
+        return found
 
 
 class Cover:
@@ -202,9 +208,12 @@ class Cover:
                     break
         return covering
 
-    def walk(self, covering: Covering, refuses: frozenset[str], told: Told, target: Target) -> ToldWalk:
+    def walk(self, covering: Covering, refuses: frozenset[str], told: Told, target: Target) -> Walk:
+        """What a child does with a target; at its end it tells its parent where it has been."""
         most = self.most - self.calls + covering.steps.calls
-        return ToldWalk(Walk(covering.family, covering.steps, self.checks.refused, refuses, most, self.end), told)
+        walk = Walk(covering.family, covering.steps, self.checks.refused, refuses, most, self.end)
+        self.checks.at_end = lambda: told.write(walk.steps)
+        return walk
 
     def shortcut(self, lines: Sequence[bytes]) -> list[bytes]:
         """Of a trace that failed, calls that lead to its last state at once, as far as they do there what they did."""
@@ -242,7 +251,7 @@ def _states(family: Family, events: Sequence[bytes]) -> Iterator[tuple[bytes, St
         event = json.loads(line)
         if "crash" not in event:
             answer = Answer(event.pop("result", None), event.pop("error", None))
-            now = family.after(now, event.pop("op"), event, answer)
+            now = left_by(family, now, event.pop("op"), event, answer)
         end = family.state(now)
         yield line, before, end
         before = end
@@ -267,17 +276,3 @@ class Idle:
 
     def learn(self, operation: str, arguments: Any, answer: Answer) -> None:
         raise AssertionError("nothing was asked")
-
-
-class ToldWalk:
-    """A walk in a child: at its end it tells its parent where it has been."""
-
-    def __init__(self, walk: Walk, told: Told) -> None:
-        self.walk, self.told = walk, told
-        self.learn = walk.learn
-
-    def wishes(self) -> Iterator[Wish]:
-        try:
-            yield from self.walk.wishes()
-        finally:
-            self.told.write(self.walk.steps)

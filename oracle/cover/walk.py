@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from memoracle.cover.family import Call, Family, Situation, State
+from memoracle.cover.family import Call, Family, Situation, State, left_by
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer
 
@@ -128,7 +128,7 @@ class Walk:
         family, steps = self.family, self.steps
         state = family.state(self.now)
         if not self.is_misuse:
-            self.now = family.after(self.now, operation, arguments, answer)
+            self.now = left_by(family, self.now, operation, arguments, answer)
         reached = family.state(self.now)
         if reached != state and self.call not in steps.taken[state]:
             self.questions = [*family.questions(self.now)]

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from memoracle.spec.geometry import DEFAULT, Geometry
-from memoracle.spec.geometry_keys import GeometryError
+from memoracle.spec.geometry_keys import REFUSE, GeometryError
 from memoracle.trace.events import OPERATIONS, MemoryRecord
 from memoracle.trace.geometry import geometry_from, read_toml
 from memoracle.trace.inputs import InputError
@@ -104,6 +104,15 @@ class Binding:
             "kernel_pages": geometry.kernel_range.pages,
             "process_pages": geometry.process_range.pages,
         }
+
+    @property
+    def refusing(self) -> frozenset[str]:
+        """The operations that must refuse misuse, and can say that they do."""
+        policies = dict(self.geometry.misuse)
+        bound = self.says.operations.items()
+        return frozenset(
+            name for name, each in bound if each.fails is not None and policies.get(name, REFUSE) == REFUSE
+        )
 
     def with_geometry(self, stated: str | dict[str, Any]) -> Binding:
         """The same of another machine, as a header has it; what operations say of misuse holds."""

@@ -19,7 +19,6 @@ from memoracle.reproducers.helpers import RUST, RUST_MEMORY, used_of
 from memoracle.reproducers.program import Program, Start, Step, names_in, program
 from memoracle.reproducers.signatures import POINTER, STRUCTURE
 from memoracle.reproducers.substitution import parsed
-from memoracle.spec.geometry_keys import REFUSE
 from memoracle.trace.inputs import InputError
 from memoracle.vectors.numbered import Function
 
@@ -70,15 +69,6 @@ class AnyArguments(FailingRun):
 
     def said(self, place: int) -> str:
         return self.requests[place].operation
-
-
-def refusing(binding: Binding) -> frozenset[str]:
-    """The operations that can say that they refuse, and must refuse misuse."""
-    policies = dict(binding.geometry.misuse)
-    says = binding.says.operations
-    return frozenset(
-        name for name, bound in says.items() if bound.fails is not None and policies.get(name, REFUSE) == REFUSE
-    )
 
 
 class Bound:

@@ -76,6 +76,18 @@ class Deaf(Lowest):
             self.bitmap.take(5)
 
 
+class Hexadecimal(Lowest):
+    """Its addresses are strings, as a trace may have them."""
+
+    def frame_allocate(self) -> str:  # type: ignore[override]
+        return hex(super().frame_allocate())
+
+
+class Babbling(Lowest):
+    def frame_allocate(self) -> str:  # type: ignore[override]
+        return "anywhere"
+
+
 class Permanent(Lowest):
     """Nothing is taken back that way: there is no other way to another state than to start again."""
 

@@ -40,7 +40,7 @@ def of_frames(capsys: pytest.CaptureFixture[str], name: str, *more: str) -> tupl
     return covered(capsys, f"cover_targets:{name}", "--geometry", "frames.toml", *more)
 
 
-@pytest.mark.parametrize("name", ["Lowest", "Highest", "Latest"])
+@pytest.mark.parametrize("name", ["Lowest", "Highest", "Latest", "Hexadecimal"])
 def test_every_call_is_made_once_in_every_state_whatever_is_chosen(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -61,6 +61,13 @@ def test_a_fault_of_one_state_is_found(capsys: pytest.CaptureFixture[str]) -> No
     assert len(document["trace"]) - 1 <= 10
     again = check(document["trace"])
     assert [each.finding.clause for each in again.divergences] == [document["divergences"][0]["clause"]]
+
+
+def test_what_is_no_answer_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["drive", "--cover", "--quiet", "cover_targets:Babbling", "--geometry", "frames.toml"]) == 2
+    captured = capsys.readouterr()
+    assert "result: neither an integer nor a string" in captured.err
+    assert "frames: 1 state, 20 transitions: 11 taken in 11 calls, 9 never taken" in captured.out
 
 
 def test_where_nothing_is_given_back_the_target_is_started_again(capsys: pytest.CaptureFixture[str]) -> None:

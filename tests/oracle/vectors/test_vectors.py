@@ -18,7 +18,7 @@ from memoracle.cover.graph import explored
 from memoracle.proofs.exhaustive.snapshots import duplicate
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.geometry import geometry_from
-from memoracle.vectors import c, pytest_file, rust
+from memoracle.vectors import NAMES, c, pytest_file, rust
 from memoracle.vectors.build import COMPONENTS, vectors_of
 from memoracle.vectors.document import document
 from memoracle.vectors.vector import Vectors
@@ -105,6 +105,11 @@ def test_they_take_every_transition_of_the_references_graph(component: str, made
             now = family.after(now, operation, arguments, copy.call(operation, arguments))
     loops = {(state, call) for state, calls in graph.loops.items() for call in calls}
     assert taken == loops | {(state, call) for state, call, _ in graph.edges}
+
+
+def test_each_component_has_a_row_and_no_other() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "vectors.md").read_text()
+    assert tuple(COMPONENTS) == NAMES == tuple(re.findall(r"^\| `(\w+)` \| .* \| .* \|$", text, re.MULTILINE))
 
 
 def test_what_is_said_of_a_step(made: dict[str, Vectors]) -> None:
