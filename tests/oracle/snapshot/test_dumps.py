@@ -51,6 +51,8 @@ def test_pieces_may_overlap_and_leave_gaps(snapshots: Snapshots, machine: PageTa
     pieces = [(0x13000, memory[0x13000:0x30000]), (0x10000, memory[0x10000:0x14000]), (0x900000, wrong), inner]
     report = snapshots.dump(core(pieces, note(machine.first) + note(machine.second)))
     assert (report.status, report.document["pages"]) == (0, 21)
+    report = snapshots.dump(core([(0, memory), inner], note(machine.first) + note(machine.second)))
+    assert (report.status, report.document["pages"]) == (0, 21)
     report = snapshots.dump(core([pieces[0], (0x10000, memory[0x10000:0x12000])], note(machine.first)))
     assert [each["table"] for each in report.document["unreadable"]] == ["0x12000"]
 
