@@ -48,13 +48,13 @@ def not_told(slab: SlabReplay) -> list[str]:
         said.append(
             f"{counted(slab.withheld, 'event')} of objects {agreeing(slab.withheld, 'has', 'have')} no pointer: {words}"
         )
-    for event, findings in slab.premises.dropped.items():
+    for event, findings in slab.premises.dropped.items():  # of allocations or of frees
         if event in slab.premises.shown:
             said.append(
                 f"{counted(findings, 'finding')} before the first {event} {agreeing(findings, 'is', 'are')} left out"
             )
             continue
-        unseen, done = ("freed", "handed out") if event in FREES.values() else ("handed out", "freed")
+        unseen, done = ("freed", "handed out") if event == FREES else ("handed out", "freed")
         words = f"no {event} is recorded, so objects may be {unseen} unseen"
         said.append(f"{words}; that some were {done} twice is no fault ({findings:,})")
     return said

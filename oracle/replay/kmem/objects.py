@@ -12,15 +12,14 @@ from memoracle.spec import heap as law
 from memoracle.trace.events import HeapDelete, HeapNew
 from memoracle.trace.slab_events import SlabEvent
 
-KMALLOC, CACHE, KFREE, CACHE_FREE = "kmalloc", "kmem_cache_alloc", "kfree", "kmem_cache_free"
-ALLOCATED_BY = {KMALLOC: KMALLOC, "kmalloc_node": KMALLOC, CACHE: CACHE, "kmem_cache_alloc_node": CACHE}
-FREES = {KMALLOC: KFREE, CACHE: CACHE_FREE}  # by what allocates
+ALIGNS = ("kmalloc", "kmalloc_node")  # the events of objects that have an alignment by their size
+ALLOCATIONS, FREES = "allocation", "free"  # premises: that such events are recorded
 OVERLAPS = (law.address_is_unique.name, law.is_disjoint.name)
 
 
 class Found(NamedTuple):
-    """needs: the events that the log must record for this to be a fault.  by_place: whether it is one of a place, so
-    that pointers must be addresses."""
+    """needs: the premises of which this is a fault.  by_place: whether it is one of a place, so that pointers must be
+    addresses."""
 
     finding: Finding
     needs: frozenset[str]
@@ -28,59 +27,40 @@ class Found(NamedTuple):
 
 
 class Objects:
-    """freed: by the address of each object that was freed and not handed out since, the line.
-
-    kinds: of live ones, by what they were allocated.
-    """
+    """freed: by the address of each object that was freed and not handed out since, the line."""
 
     def __init__(self, heap: HeapReplay) -> None:
         self.heap = heap
         self.freed: dict[int, int] = {}
-        self.kinds: dict[int, str] = {}
 
     def allocate(self, event: SlabEvent) -> Found | None:
-        address, live = event.address, self.heap.live
-        asked = self.asked(event)
-        other = address if address in live else live.block_at(live.contested(address, int(asked.bytes)))
-        recorded = self.recorded_frees_of(other)
-        finding = self.heap.new(asked, event.line)
-        self.freed.pop(address, None)
-        self.kinds[address] = ALLOCATED_BY[event.name]
+        finding = self.heap.new(self.asked(event), event.line)
+        self.freed.pop(event.address, None)
         if finding is None:
             return None
-        needs = recorded if finding.clause in OVERLAPS else frozenset[str]()
+        needs = frozenset({FREES} if finding.clause in OVERLAPS else ())
         return Found(finding, needs, finding.clause != law.address_is_unique.name)
 
     def asked(self, event: SlabEvent) -> HeapNew:
         """What was asked for. Only `kmalloc` promises an alignment, unless its objects lie at other distances."""
-        due = self.heap.live.alignment_of(event.asked) if ALLOCATED_BY[event.name] == KMALLOC else 1
+        due = self.heap.live.alignment_of(event.asked) if event.name in ALIGNS else 1
         size = max(event.asked, event.given)
         return HeapNew(bytes=size, alignment=1 if size % due else due, result=event.address)
 
-    def recorded_frees_of(self, address: int) -> frozenset[str]:
-        """The event by which an object would have been freed, if the log records those."""
-        return frozenset({FREES[self.kinds[address]]} if address in self.kinds else ())
-
     def free(self, event: SlabEvent) -> Found | None:
         address, heap, inside = event.address, self.heap, False
-        needs: frozenset[str] = frozenset()
-        if address in self.freed:
-            needs = frozenset({allocator(event.name)})
-        elif address not in heap.live and address not in heap.owed:
-            around = heap.live.block_at(address)
-            inside = bool(law.has_byte(heap.state, around, address))
+        if not (address in self.freed or address in heap.live or address in heap.owed):
+            inside = bool(law.has_byte(heap.state, heap.live.block_at(address), address))
             if not inside:  # it is freed first, so it was live
                 self.note_free(address, event.line)
                 return None
-            needs = self.recorded_frees_of(around)
         finding = heap.delete_block(HeapDelete(address=address), event.line)
         if not inside:
             self.note_free(address, event.line)
-        return None if finding is None else Found(finding, needs, inside)
+        return None if finding is None else Found(finding, frozenset({FREES if inside else ALLOCATIONS}), inside)
 
     def note_free(self, address: int, line: int) -> None:
         self.freed[address] = line
-        self.kinds.pop(address, None)
         remember(self.heap.deleted, address, line)
 
 
@@ -111,12 +91,7 @@ class Hashes(Objects):
         live = objects.heap.live
         for address in {*live.sizes, *objects.heap.owed}:
             self.heap.live.add(address, 0, live.lines.get(address, 0))
-        self.kinds, self.freed = objects.kinds, objects.freed
-
-
-def allocator(free: str) -> str:
-    """What allocates the objects that this event frees."""
-    return next(kind for kind, frees in FREES.items() if frees == free)
+        self.freed = objects.freed
 
 
 def without_sizes(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from memoracle.diagnostics.levels import SAFE, Rules
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.frames.frames import FrameReplay
 from memoracle.replay.heap.heap import HeapReplay
-from memoracle.replay.kmem.objects import ALLOCATED_BY, Found, Hashes, Objects
+from memoracle.replay.kmem.objects import ALLOCATIONS, FREES, Found, Hashes, Objects
 from memoracle.replay.kmem.premises import Premises
 from memoracle.replay.ranges.ranges import RangeReplay
 from memoracle.spec.geometry import preset
@@ -50,7 +50,7 @@ class SlabReplay:
 
     def divergences(self, event: SlabEvent) -> Iterator[Divergence]:
         """What is found at an event, and what was held until now."""
-        yield from self.premises.show(ALLOCATED_BY.get(event.name, event.name))
+        yield from self.premises.show(ALLOCATIONS if event.allocates else FREES)
         meaning = event.meaning
         if meaning is Meaning.WITHHELD:  # it may be about any object
             self.withheld += 1
