@@ -30,7 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Writes a binding; raises InputError and OutputError."""
     from memoracle.proposals.binding_text import SKELETON, text_of
-    from memoracle.proposals.operations import CHOOSE
+    from memoracle.proposals.guesses import CHOOSE
     from memoracle.proposals.proposal import propose
 
     if args.library is None:

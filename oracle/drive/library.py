@@ -108,7 +108,12 @@ class Library:
         return self
 
     def for_thread(self) -> Library:
-        """The same library for another thread: what its functions store, they store in room of its own."""
+        """The same library for another thread: what its functions store, they store in room of its own.
+
+        Raises InputError where the binding has panics: these end the call that was made last, in whichever thread.
+        """
+        if self.loaded.panics is not None:
+            raise self.binding.fault("panics", "they can be caught in one thread only: leave them out for --threads")
         other = copy(self)
         other.calls = {name: other._bound(name, each) for name, each in self.spoken.items()}
         return other

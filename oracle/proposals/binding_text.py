@@ -6,7 +6,7 @@ import json
 import textwrap
 from typing import Any
 
-from memoracle.proposals.operations import CHOOSE, Guess
+from memoracle.proposals.guesses import CHOOSE, Guess
 from memoracle.proposals.proposal import Proposal
 from memoracle.proposals.starts import ARENA, ARENA_BYTES
 
@@ -138,6 +138,11 @@ def _geometry(made: Lines, proposal: Proposal) -> None:
     made.line("")
     made.line("[geometry]", "docs/geometry.md")
     made.line(f"preset = {quoted(proposal.stated_geometry['preset'])}", f"pages of {proposal.page_size:,} bytes")
+    if "heap.new" in proposal.mapping.guesses and proposal.has_memory:
+        made.comment(
+            f"{CHOOSE}where all blocks lie in this memory, a leak is seen if it is said, and `private_frames` is not:"
+        )
+        made.line(f"# heap_arena = {{start = {ARENA:#x}, bytes = {ARENA_BYTES:#x}, overhead = 32, minimum = 32}}")
     for key, (value, why) in proposal.geometry.items():
         for each in why:
             made.comment(each)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from memoracle.drive.native.elf import Elf
 from memoracle.proposals.c_functions import Function, Header
-from memoracle.proposals.operations import CHOOSE
+from memoracle.proposals.guesses import CHOOSE
 from memoracle.proposals.words import words_of
 
 PANICS = {"panic", "kpanic", "fatal", "die", "bug", "halt", "hcf", "oops", "abort", "assert", "__assert_fail", "exit"}

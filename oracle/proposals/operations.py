@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from memoracle.proposals.c_functions import Function, Type
+from memoracle.proposals.guesses import CHOOSE, Guess, Handle, Mapping
+from memoracle.proposals.named import guess_of, operation_of
 from memoracle.proposals.words import (
     ADD,
     COUNT,
@@ -13,6 +14,7 @@ from memoracle.proposals.words import (
     GIVE,
     HEAP,
     IS_FREE,
+    PROCESSES,
     RANGE,
     RESIZE,
     START,
@@ -42,63 +44,20 @@ ASKED = {  # by family and unit, what stands for it in a call
     RANGE: {"order": "order_of(pages)", "count": "pages", "bytes": "pages * page_size", "alignment": "alignment"},
     HEAP: {"bytes": "bytes", "alignment": "alignment", "old bytes": "old_bytes"},
 }
-CHOOSE = "choose: "
-
-
-@dataclass
-class Guess:
-    """What one operation is. arguments: of the call.  holder: `value` or `out`, where its result is.
-
-    is_number: whether that is the number of a frame or page; None: not known.
-    fails, result: expressions.  why: what to say of it.  extra: other keys.
-    block_of: the function that makes of an address what is given back.
-    """
-
-    operation: str
-    function: Function
-    arguments: list[str]
-    holder: str = "value"
-    is_number: bool | None = None
-    fails: str | None = None
-    result: str | None = None
-    why: list[str] = field(default_factory=list)
-    extra: dict[str, str] = field(default_factory=dict)
-    block_of: str | None = None
-
-    @property
-    def call(self) -> str:
-        arguments = (
-            f"{self.block_of}({each})" if self.block_of is not None and "address" in each.split() else each
-            for each in self.arguments
-        )
-        return f"{self.function.name}({', '.join(arguments)})"
-
-
-@dataclass
-class Handle:
-    """An allocator that functions are given."""
-
-    name: str
-
-
-@dataclass
-class Mapping:
-    """What was found. handles: by the name of their type.  others: functions that are no operations.  all: any."""
-
-    guesses: dict[str, Guess] = field(default_factory=dict)
-    handles: dict[str, Handle] = field(default_factory=dict)
-    starts: list[Function] = field(default_factory=list)
-    others: list[Function] = field(default_factory=list)
-    all: Sequence[Function] = ()
 
 
 def mapped(functions: Sequence[Function]) -> Mapping:
     """The operations of a library's functions."""
     found = Mapping(all=functions)
     by_role: dict[tuple[str, str], list[Function]] = {}
+    said = {name: role for role, name in NAMES.items()}
     for each in functions:
-        what = does(each)
-        if what in (START, ADD):
+        what, named = does(each), operation_of(each)
+        if named in said:
+            by_role[said[named]] = [each, *by_role.get(said[named], [])]
+        elif named is not None and named not in found.guesses:
+            found.guesses[named] = guess_of(named, each)
+        elif what in (START, ADD):
             found.starts.append(each)
         elif what is not None and (family(each), what) in NAMES:
             by_role.setdefault((family(each), what), []).append(each)
@@ -108,7 +67,7 @@ def mapped(functions: Sequence[Function]) -> Mapping:
         takes = [each for each in by_role.get((kind, TAKE), []) if kind != HEAP or in_bytes(each)]
         if not takes:
             continue
-        take = max(takes, key=lambda each: (_is_general(each, kind), -len(each.parameters), -len(each.name)))
+        take = max(takes, key=lambda each: (*_rank(each, kind), -len(each.parameters), -len(each.name)))
         for role, candidates in by_role.items():
             if role[0] == kind:
                 best = take if role[1] == TAKE else max(candidates, key=lambda each: _likeness(each, take))
@@ -128,18 +87,22 @@ def mapped(functions: Sequence[Function]) -> Mapping:
     return found
 
 
+def _rank(function: Function, kind: str) -> tuple[bool, int]:
+    """Whether its name is that of an operation, and how much of what a request may say a function reads."""
+    return operation_of(function) is not None, _is_general(function, kind)
+
+
 def _is_general(function: Function, kind: str) -> int:
-    """How much of what a request may say a function reads."""
     units = [unit_of(each) for each in function.parameters]
     if kind == HEAP:
         return -len(set(units) - {"handle", "bytes", "count"})
     return sum(unit in ASKED[kind] for unit in units) - 3 * ("old bytes" in units) - 2 * units.count("")
 
 
-def _likeness(function: Function, take: Function) -> tuple[int, int, int]:
+def _likeness(function: Function, take: Function) -> tuple[bool, int, int, int]:
     shared = set(words_of(function.name)) & set(words_of(take.name))
     units = {unit_of(each) for each in take.parameters} & {unit_of(each) for each in function.parameters}
-    return len(shared), len(units), -len(function.name)
+    return operation_of(function) is not None, len(shared), len(units), -len(function.name)
 
 
 def _add(found: Mapping, role: tuple[str, str], function: Function, others: Iterable[Function]) -> None:
@@ -147,11 +110,14 @@ def _add(found: Mapping, role: tuple[str, str], function: Function, others: Iter
     guess = Guess(NAMES[role], function, [])
     units = [unit_of(each) for each in function.parameters]
     has_address = False
-    for parameter, unit in zip(function.parameters, units, strict=True):
+    process = _process_of(found, role, function, units)
+    for place, (parameter, unit) in enumerate(zip(function.parameters, units, strict=True)):
         is_block = (
             what in (GIVE, RESIZE, IS_FREE) and not has_address and unit in ("address", "number", "", "out", "zone")
         )
-        if unit == "handle" and not (what in (GIVE, RESIZE) and len(units) == 1):
+        if place == process:
+            guess.arguments.append(_process(found, parameter.type))
+        elif unit == "handle" and not (what in (GIVE, RESIZE) and len(units) == 1):
             guess.arguments.append(_handle(found, parameter.name, parameter.type))
         elif is_block or unit == "handle":
             has_address = True
@@ -205,6 +171,29 @@ def _locates(function: Function, names: set[str]) -> bool:
     if not set(names_of(function.parameters[0].type)) & names:
         return False
     return bool({*words_of(function.name)} & {"phys", "address", "addr", "pfn", "pa", "frame", "virt", "va"})
+
+
+def _process_of(found: Mapping, role: tuple[str, str], function: Function, units: Sequence[str]) -> int | None:
+    """The place of the parameter that names a process, in a library that has some."""
+    create = found.guesses.get("process.create")
+    if create is None or role[0] != RANGE:
+        return None
+    made = set(names_of(create.function.returns))
+    for place, parameter in enumerate(function.parameters):
+        if set(words_of(parameter.name)) & PROCESSES or (
+            parameter.type.kind == "pointer" and made & set(names_of(parameter.type))
+        ):
+            return place
+    plain = [place for place, unit in enumerate(units) if unit in ("number", "")]
+    needed = 2 if role[1] == GIVE and "address" not in units else 1
+    return plain[0] if len(plain) >= needed else None
+
+
+def _process(found: Mapping, kind: Type) -> str:
+    if kind.kind != "pointer":
+        return "process"
+    found.needs_kernel_space = True
+    return "kernel_space if process == 0 else process"
 
 
 def _asked(guess: Guess, kind: str, what: str, name: str, unit: str) -> str:

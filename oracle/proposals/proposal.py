@@ -12,8 +12,9 @@ from memoracle.proposals import debug_info, signatures, trying, tuning
 from memoracle.proposals.c_functions import Header, read_header
 from memoracle.proposals.c_text import defined_numbers, read_source, without_directives
 from memoracle.proposals.declarations import Declarations
+from memoracle.proposals.guesses import CHOOSE, Guess, Mapping
 from memoracle.proposals.needs import Needs, needs_of, sizes_of
-from memoracle.proposals.operations import CHOOSE, Guess, Mapping, mapped
+from memoracle.proposals.operations import mapped
 from memoracle.proposals.starts import ARENA, ARENA_BYTES, Start, start_of
 from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
@@ -276,18 +277,36 @@ def _ranges(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.N
     low, end = reach if reach is not None and "settled" in notes else (0, FRAMES)
     start = UPPER_HALF if low * size < 1 << 63 else low * size
     if start == UPPER_HALF:
-        take.result = f"{take.result} + upper"
+        upper = "(0 if process else upper)" if "process.create" in proposal.mapping.guesses else "upper"
+        take.result = f"{take.result} + {upper}"
         take.extra["upper"] = hex(UPPER_HALF - low * size)
         if give is not None:
             give.arguments = [
-                each.replace("address", "(address - upper)") if each.startswith("address") else each
+                each.replace("address", f"(address - {upper})") if each.startswith("address") else each
                 for each in give.arguments
             ]
         take.why.append("the kernel's range is in the upper half: `upper` moves it there")
+    _processes(proposal, take)
     why = "tried: so many were handed out" if reach is not None and "settled" in notes else f"{CHOOSE}how many it has"
     geometry["kernel_range"] = ({"start": hex(start), "pages": end - low}, [why])
     geometry["kernel_reserved"] = ([], [])
     geometry["range_allocator"] = ("runs", [f'{CHOOSE}or "buddy", where blocks are powers of two'])
+
+
+def _processes(proposal: Proposal, take: Guess) -> None:
+    """The range of each process."""
+    create = proposal.mapping.guesses.get("process.create")
+    if create is None or not any("process" in each.split() for each in take.arguments):
+        return
+    operations = {take.operation: _raw(take, proposal), create.operation: _raw(create, proposal)}
+    notes = _watched(proposal, operations, trying.in_process(create.operation, take.operation))
+    taken = [each if take.is_number else each // proposal.page_size for each in notes.get("taken", ())]
+    if "settled" in notes and taken:
+        stated = {"start": min(taken) * proposal.page_size, "pages": max(taken) - min(taken) + 1}
+        proposal.geometry["process_range"] = (stated, ["tried: so many were handed out to a new process"])
+    else:
+        stated = {"start": 0, "pages": FRAMES}
+        proposal.geometry["process_range"] = (stated, [f"{CHOOSE}how many pages a process has"])
 
 
 def _heap(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.Notes) -> None:

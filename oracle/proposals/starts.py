@@ -6,7 +6,8 @@ from collections.abc import Mapping as ByName
 from dataclasses import dataclass, field
 
 from memoracle.proposals.c_functions import Function
-from memoracle.proposals.operations import CHOOSE, Handle, Mapping, names_of
+from memoracle.proposals.guesses import CHOOSE, Handle, Mapping
+from memoracle.proposals.operations import names_of
 from memoracle.proposals.words import START, STARTS, does, unit_of, words_of
 
 ARENA, ARENA_BYTES = 0x10000000, 0x100000
@@ -50,6 +51,11 @@ def start_of(found: Mapping, functions: ByName[str, Function], sizes: ByName[str
             made.add(handle.name)
             call = f"{handle.name} = {call}"
         start.statements.append((call, why))
+    if found.needs_kernel_space:
+        create = found.guesses["process.create"]
+        start.statements.append(
+            (f"kernel_space = {create.call}", [f"{CHOOSE}the space that is the kernel's, process 0"])
+        )
     for handle in found.handles.values():
         if handle.name not in made:
             why = [f"{CHOOSE}what {handle.name} is: nothing here makes one"]

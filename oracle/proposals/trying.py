@@ -114,6 +114,17 @@ def exhausting(take: str, give: str | None, asked: dict[str, Any], returned: dic
     return attempt
 
 
+def in_process(create: str, take: str) -> Attempt:
+    """Takes pages of a new process until the answers do not change any more."""
+
+    def attempt(library: Library) -> Iterator[tuple[str, Any]]:
+        process = _outcome(library, create, {})
+        if isinstance(process, int):
+            yield from exhausting(take, None, {"process": process, "pages": 1}, {})(library)
+
+    return attempt
+
+
 def sized(take: str) -> Attempt:
     """Takes blocks of some sizes, of a heap."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from memoracle.proposals.operations import CHOOSE, Guess
+from memoracle.proposals.guesses import CHOOSE, Guess
 from memoracle.proposals.trying import SIZES, Notes
 
 MOST_PIECES = 16  # of frames that were never handed out

@@ -62,6 +62,7 @@ FAMILIES = {
     },
 }
 ALLOCATORS = {"malloc", "kmalloc", "realloc", "krealloc", "calloc", "kcalloc"}  # of a heap, whatever else the name says
+PROCESSES = {"process", "proc", "pid", "task", "asid", "space", "vmspace"}
 HANDLES = {
     "heap",
     "pool",

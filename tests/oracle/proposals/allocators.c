@@ -325,4 +325,66 @@ void *heap_malloc(heap_t heap, size_t amount)
 }
 void heap_free(heap_t heap, void *pointer) {}
 size_t heap_block_size(void *pointer) { return 0; }
+
+#elif WHICH >= 10 /* address spaces, by number or by pointer: pages of each, counted from 0 */
+struct space { bool is_alive; char is_used[50]; };
+static struct space spaces[8];
+
+#if WHICH == 10
+typedef int space_t;
+#define OF(space) ((space) >= 0 && (space) < 8 && (spaces[space].is_alive || (space) == 0) ? &spaces[space] : NULL)
+#define NAME(found) ((int)((found) - spaces))
+#else
+typedef struct space *space_t;
+#define OF(space) (space)
+#define NAME(found) (found)
+#endif
+
+space_t space_create(void)
+{
+    for (struct space *each = spaces + 1; each < spaces + 8; each++)
+        if (!each->is_alive) {
+            *each = (struct space){.is_alive = true};
+            return NAME(each);
+        }
+    return 0;
+}
+int space_destroy(space_t space)
+{
+    struct space *of = OF(space);
+    if (!of || of == spaces)
+        return -1;
+    of->is_alive = false;
+    return 0;
+}
+long vm_alloc(space_t space, unsigned long pages)
+{
+    struct space *of = OF(space);
+    for (unsigned long first = 0; of && pages && pages <= 50 && first + pages <= 50; first++) {
+        unsigned long page = 0;
+        while (page < pages && !of->is_used[first + page])
+            page++;
+        if (page < pages)
+            continue;
+        of->is_used[first] = 1;
+        while (--page)
+            of->is_used[first + page] = 2;
+        return first;
+    }
+    return -1;
+}
+int vm_free(space_t space, unsigned long page, unsigned long pages)
+{
+    struct space *of = OF(space);
+    unsigned long end = page + 1;
+    if (!of || page >= 50 || of->is_used[page] != 1)
+        return -1;
+    while (end < 50 && of->is_used[end] == 2)
+        end++;
+    if (end - page != pages)
+        return -1;
+    while (end-- > page)
+        of->is_used[end] = 0;
+    return 0;
+}
 #endif

@@ -82,6 +82,8 @@ def driven(capsys: pytest.CaptureFixture[str], binding: Path, ops: int = 1500) -
         (SOURCE, 7, {"frame.allocate", "frame.free"}, 'call = "free_page(pfn_to_page(address // page_size))"'),
         (SOURCE, 8, {"frame.allocate", "frame.free"}, 'end = "memory"'),
         (SOURCE, 9, {"heap.new", "heap.delete"}, '"heap = heap_create_with_pool(room, memory, memory_bytes)"'),
+        (SOURCE, 10, {"process.create", "process.exit", "range.allocate", "range.free"}, "vm_alloc(process, pages)"),
+        (SOURCE, 11, {"process.create", "process.exit", "range.allocate"}, "kernel_space = space_create()"),
         (BLOCKS, 0, {"frame.allocate", "frame.free"}, "frame_max_order = 5"),
         (POOL, 0, {"heap.new"}, 'fails = "value != 0"'),
     ],

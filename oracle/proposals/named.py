@@ -1,0 +1,65 @@
+"""Functions that are called as operations are: `process_create`, `pml4_write`, `kernel_pages_free`."""
+
+from __future__ import annotations
+
+from memoracle.drive.library import KINDS, arguments_of
+from memoracle.proposals.c_functions import Function
+from memoracle.proposals.guesses import CHOOSE, Guess
+from memoracle.proposals.words import FAMILIES, HEAP, PROCESSES, RANGE, TAKES, unit_of, words_of
+from memoracle.trace.events import Question
+
+BY_NAME = {each.replace(".", "_"): each for each in KINDS}
+NO_PROCESS = (TAKES - {"new"}) | FAMILIES[HEAP] | (FAMILIES[RANGE] - {"vm", "space"})
+LIFE = {  # of processes, by their verbs
+    "process.create": {"create", "new", "spawn", "clone"},
+    "process.exit": {"exit", "destroy", "kill", "free", "delete", "release"},
+}
+
+
+def operation_of(function: Function) -> str | None:
+    """The operation that a function's name says in so many words."""
+    found = BY_NAME.get(function.name)
+    if found is not None:
+        return found
+    words = set(words_of(function.name))
+    if words & PROCESSES and not words & NO_PROCESS:
+        return next((each for each, verbs in LIFE.items() if words & verbs), None)
+    return None
+
+
+def guess_of(operation: str, function: Function) -> Guess:
+    """What each parameter is, by its name."""
+    guess, known = Guess(operation, function, []), arguments_of(operation)
+    answers = issubclass(KINDS[operation], Question)
+    is_alone = operation == "process.exit" and len(function.parameters) == 1
+    for parameter in function.parameters:
+        name, unit = parameter.name.lower(), unit_of(parameter)
+        words = set(words_of(name))
+        if unit == "out" and answers:
+            guess.holder = "out"
+            guess.arguments.append("out")
+        elif name in known:
+            guess.arguments.append("from_" if name == "from" else name)
+        elif "process" in known and "process" not in guess.arguments and (is_alone or words & PROCESSES):
+            guess.arguments.append("process")
+        elif "pages" in known and unit == "count":
+            guess.arguments.append("pages")
+        elif "address" in known and unit in ("address", "number") and "address" not in guess.arguments:
+            guess.arguments.append("address")
+        else:
+            guess.why.append(f"{CHOOSE}what {parameter.name or 'an argument'} is; 0 is passed")
+            guess.arguments.append("0")
+    if answers:
+        guess.result = guess.holder
+    if operation.startswith("kernel_pages."):
+        guess.why.append(f"{CHOOSE}whether its pages are numbers, or addresses as here")
+    returns = function.returns
+    if returns.kind == "bool":
+        guess.fails = "not value"
+    elif answers and guess.holder == "value":
+        guess.fails = "value == NULL" if returns.kind == "pointer" else "value < 0" if returns.signed else None
+    elif returns.kind in ("integer", "enum"):
+        guess.fails = "value != 0"
+    if operation == "process.create" and guess.fails in (None, "value < 0"):
+        guess.fails = "value <= 0"
+    return guess
