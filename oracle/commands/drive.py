@@ -172,8 +172,8 @@ class Drive:
         self.calls, self.said = self.cover.calls, self.cover.said
         if not trial.result.divergences:
             return trial
-        short = self.repeated(requests_of(self.cover.shortcut(trial.lines)))
-        return self.shrunk(short if short.clause == trial.clause else trial)
+        shorter = (self.repeated(requests_of(lines)) for lines in self.cover.shortcuts(trial.lines))
+        return self.shrunk(next((short for short in shorter if short.clause == trial.clause), trial))
 
     def source(self, limit: int, seconds: float | None, target: Target) -> RandomCalls:
         return RandomCalls(target, self.geometry, self.seed, limit, seconds, not self.args.no_misuse)

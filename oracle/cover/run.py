@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -101,6 +101,12 @@ def _called(call: Call) -> str:
     return " ".join([call.operation, *named, *(f"({place})" for place in places)])
 
 
+@lru_cache(1 << 14)
+def _event(operation: str, arguments: tuple[tuple[str, Any], ...]) -> Any:
+    """A call as an event, as if it had been refused. In few states the same ones are made over and over."""
+    return msgspec.convert({"op": operation, **dict(arguments), "error": ""}, AnyEvent)
+
+
 class WatchedCheck(check.Check):
     """`check`, which tells what it replays: the law refuses a call by the state that this is in.
 
@@ -116,8 +122,7 @@ class WatchedCheck(check.Check):
 
     def refused(self, wish: Wish) -> bool:
         """Whether the law refuses a call as it is made now, whatever the target would choose."""
-        operation, arguments = wish
-        event: Any = msgspec.convert({"op": operation, **arguments, "error": ""}, AnyEvent)
+        event = _event(wish[0], tuple(wish[1].items()))
         violated = self.latest.misuses.get(type(event))
         return violated is not None and violated(event, 0) is not None
 
@@ -215,23 +220,30 @@ class Cover:
         self.checks.at_end = lambda: told.write(walk.steps)
         return walk
 
-    def shortcut(self, lines: Sequence[bytes]) -> list[bytes]:
-        """Of a trace that failed, calls that lead to its last state at once, as far as they do there what they did."""
+    def shortcuts(self, lines: Sequence[bytes]) -> Iterator[list[bytes]]:
+        """Of a trace that failed, shorter ones that may fail, too: the last call, after calls that lead to its state.
+
+        First those that lead there at once, as far as they do there what they did; then those that led there, of which
+        more may be needed, from the last time on that nothing was in use.
+        """
         family, events = self.coverings[-1].family, lines[len(self.plan.head) :]
-        end = family.state(family.start)
+        start = end = family.state(family.start)
         led: dict[State, dict[State, bytes]] = {}
-        reached: dict[State, list[bytes]] = {end: []}
-        queue = deque([end])
+        taken: list[bytes] = []
         for line, before, end in _states(family, events[:-1]):
             if end != before:
                 led.setdefault(before, {})[end] = line
+                taken = [] if end == start else [*taken, line]
+        reached: dict[State, list[bytes]] = {start: []}
+        queue = deque([start])
         while queue and end not in reached:
             here = queue.popleft()
             for there, line in led.get(here, {}).items():
                 if there not in reached:
                     reached[there] = [*reached[here], line]
                     queue.append(there)
-        return [*reached.get(end, []), *events[-1:]]
+        yield [*reached.get(end, []), *events[-1:]]
+        yield [*taken, *events[-1:]]
 
     def retraced(self, family: Family, lines: Sequence[bytes]) -> Steps:
         """What a child walked through that did not live to tell."""

@@ -27,12 +27,14 @@ class Steps:
     """What was walked through so far.
 
     taken: by state, the calls that were made there, each with the state that it led to.  left: those that were not yet.
+    moves: by state, the other states that calls led to, each with the last of them that did.
     unmade: how many are never made, since they are misuse that the target does not say that it refuses.
     calls: that were made in all.  died: whether the target did, so that what was left is not known.
     """
 
     taken: dict[State, dict[Call, State]] = field(default_factory=dict)
     left: dict[State, dict[Call, None]] = field(default_factory=dict)
+    moves: dict[State, dict[State, Call]] = field(default_factory=dict)
     unmade: int = 0
     calls: int = 0
     died: bool = False
@@ -51,7 +53,7 @@ class Steps:
         queue, met = deque([state]), {state}
         while queue:
             here = queue.popleft()
-            for call, there in self.taken.get(here, {}).items():
+            for there, call in self.moves.get(here, {}).items():
                 if there in met:
                     continue
                 met.add(there)
@@ -71,7 +73,7 @@ def _calls_to(there: State, start: State, reached_by: Mapping[State, tuple[State
 
 
 class Walk:
-    """One run of a target. seconds, most: at which it ends, if it has not come to its end before.
+    """One run of a target. most, end: how many calls are made in all, and when it ends, if not before.
 
     refused: whether the law refuses a call as it is made.  refuses: the operations of which such calls are made.
     """
@@ -91,32 +93,33 @@ class Walk:
         self.call: Call | None = None
         self.is_misuse = False
         self.questions: list[Call] = []
+        self.expected: State = None  # where a call of a way leads
 
     def wishes(self) -> Iterator[Wish]:
         family, steps, astray = self.family, self.steps, 0
         way: list[Call] = []
-        expected: State = None
         while steps.calls < self.most and not self._is_late():
             state = family.state(self.now)
             if state not in steps.left:
                 steps.taken[state] = {}
                 steps.left[state] = dict.fromkeys(reversed(family.calls(self.now)))
-            left = steps.left[state]
+            left, strayed = steps.left[state], self.expected not in (None, state)
+            self.expected = None
             if self.questions:
                 call = self.questions.pop()
                 left.pop(call, None)
             elif left:
                 call, way = left.popitem()[0], []
             else:
-                if way and state != expected:
+                if strayed:
                     way, astray = [], astray + 1
                 way = way or steps.way(state)
                 if not way or astray > MOST_ASTRAY:
                     return
                 call, way = way[0], way[1:]
-                expected = steps.taken[state][call]
+                self.expected = steps.taken[state][call]
             wish = family.wish(self.now, call)
-            self.is_misuse = self.refused(wish)
+            self.is_misuse = self.expected is None and self.refused(wish)  # what leads on is none
             if self.is_misuse and wish[0] not in self.refuses:
                 steps.unmade += 1
                 continue
@@ -134,6 +137,11 @@ class Walk:
             self.questions = [*family.questions(self.now)]
         steps.taken[state][self.call] = reached
         steps.calls += 1
+        moves = steps.moves.setdefault(state, {})
+        if reached != state:
+            moves[reached] = self.call
+        if self.expected not in (None, reached) and moves.get(self.expected) == self.call:
+            del moves[self.expected]  # it leads elsewhere now
 
     def _is_late(self) -> bool:
         return self.end is not None and self.steps.calls % CLOCK_EVERY == 0 and time.monotonic() > self.end
