@@ -107,11 +107,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Check:
-    """What one run asks of every trace."""
+    """What one run asks of every trace. begun: is handed the replay of each before its first event."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         """Raises InputError and GeometryError."""
         self.args = args
+        self.begun: Callable[[Replay], None] = lambda replay: None
         self.geometry = chosen_geometry(args)
         self.memory_map: list[Record] | None = None
         if [*args.traces, args.memory_map].count(STDIN) > 1:
@@ -199,6 +200,7 @@ class Check:
         replay = self.replay(path, rules)
         if self.memory_map is not None:
             lines = self.with_memory_map(path, replay, self.memory_map, lines)
+        self.begun(replay)
         try:
             self.collect(outcome, replay.divergences(lines))
         finally:

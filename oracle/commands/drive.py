@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import shlex
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -15,14 +15,13 @@ from memoracle.console.counted import counted
 from memoracle.console.options import JSON, add_common_options, chosen_geometry, named, note, positive
 from memoracle.console.output import report_to, write_document
 from memoracle.console.streams import say
+from memoracle.cover.run import Cover
+from memoracle.cover.session import CoverSession
 from memoracle.diagnostics.levels import LEGAL, LEVELS
 from memoracle.drive.failures import Failures
-from memoracle.drive.generation.random_calls import RandomCalls
-from memoracle.drive.requests import Repeated, Request, requests_of
-from memoracle.drive.shrinking import shortest
+from memoracle.drive.session import Session, Wanted
 from memoracle.drive.target import Target
-from memoracle.drive.trial import Plan, Trial
-from memoracle.drive.trial import run as run_trial
+from memoracle.drive.trial import Begun, Check, Plan, Trial, unwatched
 from memoracle.report import check_report
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
@@ -33,8 +32,10 @@ if TYPE_CHECKING:
     from memoracle.cover.run import Cover
 
 MOST_CALLS = 1 << 62
+DEFAULT_CALLS = 100_000
 MOST_SHOWN = 200  # lines of a sequence
 SEEDS = 1 << 32
+PATIENCE, PATIENCE_WITH_PROGRAMS = 2.0, 5.0  # seconds
 TRACE = "<run>"  # what messages call the trace of a run
 
 
@@ -51,8 +52,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--seed", metavar="S", type=positive, help="of the choice of calls (default: any)")
     levels = "what to accept: whatever is safe, whatever is legal, or exactly what the reference does"
     parser.add_argument("--level", choices=LEVELS, default=LEGAL, help=f"{levels} (default: legal)")
-    words = "how long a call may take before the target counts as hung (default: 5)"
-    parser.add_argument("--call-time", metavar="SECONDS", type=positive, default=5, help=words)
+    words = "how long a call may take before the target counts as hung (default: 2; of a program 5)"
+    parser.add_argument("--call-time", metavar="SECONDS", type=positive, help=words)
+    words = "processes that call at once, each with calls of its own (default: 1)"
+    parser.add_argument("--jobs", metavar="N", type=positive, default=1, help=words)
     parser.add_argument("--no-misuse", action="store_true", help="make no calls that must be refused")
     words = "make every call in every state of a small target, instead of calls at random"
     parser.add_argument("--cover", action="store_true", help=words)
@@ -72,20 +75,20 @@ def run(args: argparse.Namespace) -> int:
         return drive_threads.run(args, seed, checker(args.level), write_text)
     refuse_outputs(args, args.target, args.binding)
     with report_to(args, args.target, args.binding) as out:
-        drive = Drive(args)
         test = None
-        if args.emit is None:
-            trial = drive.found()
-        else:  # what it needs takes a moment to load
-            from memoracle.reproducers.emit import of_trial, refuse_form
+        with session_of(args) as drive:
+            if args.emit is None:
+                trial = drive.found()
+            else:  # what it needs takes a moment to load
+                from memoracle.reproducers.emit import of_trial, refuse_form
 
-            refuse_form(args.emit, drive.plan.called)
-            trial = drive.found()
-            test = of_trial(args.emit, drive.plan, trial, drive.geometry)
+                refuse_form(args.emit, drive.plan.called)
+                trial = drive.found()
+                test = of_trial(args.emit, drive.plan, trial, drive.geometry)
         result = trial.result
         if args.format == JSON:
             document = {**check_report.document([result]), "command": "drive", "seed": drive.seed, "calls": drive.calls}
-            if drive.cover is not None:
+            if isinstance(drive, CoverSession):
                 document["cover"] = drive.cover.document
             document["trace"] = [line.decode() for line in trial.lines] if result.divergences else []
             write_document({**document, **in_document(test)}, out)
@@ -105,6 +108,24 @@ def write_text(trial: Trial, said: str, out: TextIO, quiet: bool) -> None:
     out.write(f"{said}\n")
 
 
+def session_of(args: argparse.Namespace, made: object = None) -> Session:
+    """What the options ask for. made: a Python object, or what makes one, that args.target is only the name of."""
+    plan, geometry, name = planned(args, made)
+    wanted = Wanted(
+        args.ops or (MOST_CALLS if args.time else DEFAULT_CALLS),
+        None if args.time is None else float(args.time),
+        not args.no_misuse,
+        args.jobs,
+    )
+    seed = random.randrange(SEEDS) if args.seed is None else args.seed
+    kind = CoverSession if args.cover else Session
+    drive = kind(plan, geometry, Failures(name), seed, wanted, lambda words: note(args, f"memoracle: {words}"))
+    if isinstance(drive, CoverSession):
+        most = args.ops or MOST_CALLS
+        drive.cover = Cover(plan, geometry, args.level, wanted.misuse, most, wanted.seconds)
+    return drive
+
+
 def shown(lines: Sequence[bytes]) -> str:
     """The sequence, as a trace."""
     left = len(lines) - MOST_SHOWN
@@ -112,102 +133,25 @@ def shown(lines: Sequence[bytes]) -> str:
     return "\n".join([*kept, *([f"... and {counted(left, 'line')} more"] if left > 0 else [])]) + "\n\n"
 
 
-class Drive:
-    """One run of the command.
-
-    seed: of the choice of calls.  calls: that were answered.  said: what to say at the end.
-    whole: the run that was tried, before anything was left out of it.
-    """
-
-    def __init__(self, args: argparse.Namespace, made: object = None) -> None:
-        """made: a Python object, or what makes one, that args.target is only the name of."""
-        self.args = args
-        self.seed = random.randrange(SEEDS) if args.seed is None else args.seed
-        self.calls = 0
-        self.said = ""
-        self.whole: Trial | None = None
-        self.plan, self.geometry, name = planned(args, made)
-        self.failures = Failures(name)
-        self.cover: Cover | None = None
-
-    def found(self) -> Trial:
-        """What failed, shrunk; or the run in which nothing did."""
-        for path, trial in self.kept():
-            if trial.result.divergences:
-                self.said = f"{path} fails still; nothing new was tried"
-                return trial
-            note(self.args, f"memoracle: {path} does not fail any more")
-        return self.tried()
-
-    def kept(self) -> Iterator[tuple[Path, Trial]]:
-        """What failed before, run again."""
-        for path, lines in self.failures.kept():
-            try:
-                requests = requests_of(lines[len(self.plan.head) :])
-            except (ValueError, KeyError, AttributeError):
-                raise InputError(str(path), None, "this is no trace that failed: move it elsewhere") from None
-            yield path, self.repeated(requests)
-
-    def tried(self, known: Collection[str] = ()) -> Trial:
-        """New calls: what failed, shrunk; or the run in which nothing did. known: clauses of which that was shown."""
-        args = self.args
-        if args.cover:
-            return self.covered()
-        limit = args.ops or (MOST_CALLS if args.time else 100_000)
-        source = partial(self.source, limit, None if args.time is None else float(args.time))
-        trial = self.whole = run_trial(self.plan, source)
-        self.calls = trial.calls
-        rate = f"{trial.calls / max(trial.seconds, 1e-9):,.0f} a second"
-        self.said = f"seed {self.seed}: {counted(trial.calls, 'call')}, {rate}"
-        return self.shrunk(trial) if trial.result.divergences and trial.clause not in known else trial
-
-    def covered(self) -> Trial:
-        from memoracle.cover.run import Cover
-
-        args = self.args
-        seconds = None if args.time is None else float(args.time)
-        misuse = not args.no_misuse
-        self.cover = Cover(self.plan, self.geometry, args.level, misuse, args.ops or MOST_CALLS, seconds)
-        trial = self.cover.found()
-        self.calls, self.said = self.cover.calls, self.cover.said
-        if not trial.result.divergences:
-            return trial
-        shorter = (self.repeated(requests_of(lines)) for lines in self.cover.shortcuts(trial.lines))
-        return self.shrunk(next((short for short in shorter if short.clause == trial.clause), trial))
-
-    def source(self, limit: int, seconds: float | None, target: Target) -> RandomCalls:
-        return RandomCalls(target, self.geometry, self.seed, limit, seconds, not self.args.no_misuse)
-
-    def repeated(self, requests: Sequence[Request]) -> Trial:
-        return run_trial(self.plan, lambda target: Repeated(requests))
-
-    def shrunk(self, trial: Trial) -> Trial:
-        """The shortest run that was found to break the same clause; it is kept."""
-        clause, requests = trial.clause, requests_of(trial.lines[len(self.plan.head) :])
-        if self.repeated(requests).clause != clause:
-            path = self.failures.keep(trial.lines)
-            self.said += f"\nasked the same again it does not fail: it depends on more than its calls; kept in {path}"
-            return trial
-        least = shortest(requests, lambda some: self.repeated(some).clause == clause)
-        found = self.repeated(least)
-        path = self.failures.keep(found.lines)
-        self.said += f"\nshrunk from {counted(len(requests), 'call')} to {len(least):,}, kept in {path}"
-        return found
-
-
-def checker(level: str) -> Callable[[Iterator[bytes]], check_report.TraceResult]:
+def checker(level: str) -> Check:
     """What holds a trace to the law, as `check` does it at this level."""
     parser = argparse.ArgumentParser()
     check.add_parser(parser.add_subparsers())
     checks = check.Check(parser.parse_args(["check", "--level", level, "--quiet", "--", TRACE]))
-    return lambda lines: checks.outcomes_of(TRACE, lines)[0]
+
+    def judged(lines: Iterator[bytes], begun: Begun = unwatched) -> check_report.TraceResult:
+        checks.begun = begun
+        return checks.outcomes_of(TRACE, lines)[0]
+
+    return judged
 
 
 def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geometry, str]:
-    """How the target is run, its geometry, and the name beside which failures are kept. made: see Drive."""
+    """How the target is run, its geometry, and the name beside which failures are kept. made: see session_of."""
     geometry = chosen_geometry(args)
     start: Callable[[], Target]
     called: Sequence[str] | str = args.target
+    patience = args.call_time or PATIENCE
     binding_file = args.binding or (args.target if args.target.endswith(".toml") else None)
     if binding_file is not None:
         from memoracle.drive.binding import load_binding
@@ -218,15 +162,12 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
             binding = binding.with_geometry(stated_geometry(args.geometry))
         geometry = binding.geometry
         start = Library(binding).start
-        head = binding.head()
-        return (
-            Plan(args.target, start, head, checker(args.level), args.call_time, binding),
-            geometry,
-            str(Path(binding_file).with_suffix("")),
-        )
+        plan = Plan(args.target, start, binding.head(), checker(args.level), patience, True, binding)
+        return plan, geometry, str(Path(binding_file).with_suffix(""))
     header = header_of(args.geometry)
     geometry = geometry or preset(DEFAULT)
-    if made is not None or (":" in args.target and not Path(args.target).exists()):
+    is_object = made is not None or (":" in args.target and not Path(args.target).exists())
+    if is_object:
         from memoracle.drive.python_object import PythonObject
 
         start = partial(PythonObject, args.target, made)
@@ -238,8 +179,9 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
         if not command:
             raise InputError(args.target, None, "a command was expected")
         start = partial(Program, command, header)
+        patience = args.call_time or PATIENCE_WITH_PROGRAMS
         name = next((each for each in reversed(command) if Path(each).is_file()), Path(command[0]).name)
-    return Plan(args.target, start, (header,), checker(args.level), args.call_time, called), geometry, name
+    return Plan(args.target, start, (header,), checker(args.level), patience, is_object, called), geometry, name
 
 
 def header_of(chosen: str | None) -> dict[str, object]:

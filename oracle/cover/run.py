@@ -23,9 +23,9 @@ from memoracle.cover.told import Told
 from memoracle.cover.walk import Steps, Walk
 from memoracle.diagnostics.levels import Rules
 from memoracle.drive.calls import Wish
+from memoracle.drive.nursery import run_once
 from memoracle.drive.target import Answer, Target
-from memoracle.drive.trial import Plan, Trial
-from memoracle.drive.trial import run as run_trial
+from memoracle.drive.trial import Begun, Plan, Trial, unwatched
 from memoracle.replay.dispatch import Replay
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
@@ -126,7 +126,8 @@ class WatchedCheck(check.Check):
         violated = self.latest.misuses.get(type(event))
         return violated is not None and violated(event, 0) is not None
 
-    def of(self, lines: Iterator[bytes]) -> TraceResult:
+    def of(self, lines: Iterator[bytes], begun: Begun = unwatched) -> TraceResult:
+        self.begun = begun
         found = self.outcomes_of(TRACE, lines)[0]
         self.at_end()
         return found
@@ -182,7 +183,7 @@ class Cover:
     def operations(self) -> tuple[Asks, frozenset[str]]:
         """Which the target has, with the arguments of each, and which of them can say that they refuse."""
         with closing(Told()) as told:
-            run_trial(self.plan, lambda target: Idle(target, told))
+            run_once(self.plan, lambda target: Idle(target, told))
             found = told.read()
         if found is None:
             raise InputError(self.plan.name, None, "it does not say which operations it has")
@@ -204,7 +205,7 @@ class Cover:
         with closing(Told()) as told:
             for covering.starts in range(1, MOST_STARTS + 1):
                 before = covering.steps.transitions
-                trial = run_trial(self.plan, partial(self.walk, covering, refuses, told))
+                trial = run_once(self.plan, partial(self.walk, covering, refuses, told))
                 found = told.read()
                 covering.steps = self.retraced(family, trial.lines) if found is None else found
                 covering.trials.append(trial)
@@ -282,6 +283,9 @@ class Idle:
 
     def __init__(self, target: Target, told: Told) -> None:
         told.write(({name: frozenset(keys) for name, keys in target.operations.items()}, frozenset(target.refusing)))
+
+    def judged_by(self, replay: Replay) -> None:
+        """There is nothing to judge."""
 
     def wishes(self) -> Iterator[Wish]:
         return iter(())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from memoracle.drive.log import ENCODE, Log
-from memoracle.drive.target import Answer, DiedError, Target
+from memoracle.drive.target import Answer, DiedError, NotAskedError, Target
 
 Wish: TypeAlias = tuple[str, dict[str, Any]]
 Learn: TypeAlias = Callable[[str, Mapping[str, Any], Answer], None]
@@ -19,6 +19,9 @@ def lines_of(target: Target, wishes: Iterable[Wish], learn: Learn, log: Log) -> 
         asked = log.asked(operation, arguments)
         try:
             answer = call(operation, arguments)
+        except NotAskedError:
+            log.not_asked(asked)
+            continue
         except DiedError as death:
             text = b',"crash":' + ENCODE(str(death)) + b"}"
             log.answered(text)

@@ -1,7 +1,7 @@
 """The expressions of a binding: how an operation's arguments become those of a C function, and its answer a result.
 
 They are written as in Python, of numbers, names and functions of the library alone: nothing else is read, so that a
-binding can do no more than call what it binds.
+binding can do no more than call what it binds. `/` divides without a rest: where there is one, no call is made.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import ast
 from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from typing import Any
+
+from memoracle.drive.target import NotAskedError
 
 MOST_CHARACTERS = 1000
 ALLOWED = (
@@ -31,7 +33,8 @@ ALLOWED = (
 )
 EVENT = "event()"  # no name in an expression
 STRUCTURES = frozenset({"value", "out"})  # names that may stand for what has fields
-NOT_OF_NUMBERS = (ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Pow, ast.MatMult, ast.Div)
+NOT_OF_NUMBERS = (ast.In, ast.NotIn, ast.Is, ast.IsNot, ast.Pow, ast.MatMult)
+QUOTIENT = "quotient"  # what `/` calls
 
 
 class ExpressionError(ValueError):
@@ -90,7 +93,10 @@ class Expression:
         of_them = ast.arguments(posonlyargs=[], args=parameters, kwonlyargs=[], kw_defaults=[], defaults=[])
         body = _Renamed(keys or {}).visit(deepcopy(self.tree.body))
         tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(of_them, body)))
-        values = {**values, **{function_name(name): function for name, function in functions.items()}}
+        values = {
+            **values,
+            **{function_name(name): function for name, function in {**functions, QUOTIENT: quotient}.items()},
+        }
         made: Callable[..., Any] = eval(compile(tree, "<binding>", "eval"), {"__builtins__": {}, **values})
         return made
 
@@ -101,7 +107,9 @@ def function_name(name: str) -> str:
 
 
 class _Renamed(ast.NodeTransformer):
-    """Tells functions that are called from numbers of the same name, and looks names up in the event."""
+    """Tells functions that are called from numbers of the same name, looks names up in the event, and makes `/`
+    a division that leaves no rest.
+    """
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self.keys = keys
@@ -112,10 +120,24 @@ class _Renamed(ast.NodeTransformer):
         node.args = [self.visit(each) for each in node.args]
         return node
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Div):
+            return node
+        return ast.Call(ast.Name(function_name(QUOTIENT), ast.Load()), [node.left, node.right], [])
+
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id not in self.keys:
             return node
         return ast.Subscript(ast.Name(EVENT, ast.Load()), ast.Constant(self.keys[node.id]), ast.Load())
+
+
+def quotient(number: int, by: int) -> int:
+    """Raises NotAskedError where there is a rest."""
+    whole, rest = divmod(number, by)
+    if rest:
+        raise NotAskedError(f"{number} is no multiple of {by}")
+    return whole
 
 
 def _require_field(node: ast.Attribute) -> None:

@@ -18,7 +18,7 @@ from memoracle.drive.native.functions import Stored
 from memoracle.drive.native.inputs import Inputs
 from memoracle.drive.native.remembered import OLD, RETURNED, Remembered, family_of, givers_of
 from memoracle.drive.starting import Starting
-from memoracle.drive.target import Answer, DiedError
+from memoracle.drive.target import Answer, DiedError, NotAskedError
 from memoracle.trace.events import AnyEvent, operation_of_kind
 
 KINDS = {operation_of_kind(kind): kind for kind in AnyEvent.__args__}
@@ -162,7 +162,7 @@ class Library:
             try:
                 value = call(*before(arguments))
             except OverflowError as fault:  # it cannot be asked for what its arguments' types do not hold
-                return Answer(error=str(fault))
+                raise NotAskedError(str(fault)) from None
             if is_watched:
                 panic = loaded.panic()
                 if panic is not None:

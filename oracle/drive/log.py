@@ -1,7 +1,7 @@
 """The trace of a run, written so that nothing is lost when the target dies: each call before it is made.
 
 It is a file in memory that the parent of the process reads, too. At its head stand two numbers: how many bytes of the
-trace are written, and how many calls were answered.
+file are written, and how many calls were answered.
 """
 
 from __future__ import annotations
@@ -9,26 +9,33 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import tempfile
 from typing import Any
 
 import msgspec
 
+from memoracle.drive.memory_file import memory_file
+
 HEAD = struct.Struct("<QQ")
 STEP = 1 << 22  # bytes by which it grows
+MOST_AT_ONCE = 1 << 30  # bytes; Linux reads 2 GiB at the most
 ENCODE = msgspec.json.Encoder().encode
 
 
 class Log:
-    """One trace. `open_log` makes one that parent and child share."""
+    """One trace, which a process and those that it forks share."""
 
     def __init__(self) -> None:
-        self.file = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the log)
+        self.file = memory_file()
         self.size = STEP
         os.ftruncate(self.file.fileno(), self.size)
         self.map = mmap.mmap(self.file.fileno(), self.size)
         self.end = HEAD.size
         self.calls = 0
+
+    def clear(self) -> None:
+        """Forgets what is written; it is the parent that asks, while no child writes."""
+        os.ftruncate(self.file.fileno(), 0)
+        os.ftruncate(self.file.fileno(), self.size)
 
     def header(self, header: dict[str, object], *events: dict[str, object]) -> list[bytes]:
         """Writes the first line, and events that are no calls; returns these lines."""
@@ -41,6 +48,11 @@ class Log:
         text = ENCODE({"op": operation, **arguments})[:-1]
         self._write(text)
         return text
+
+    def not_asked(self, text: bytes) -> None:
+        """Takes back the call that was asked last. text: what was written of it."""
+        self.end -= len(text)
+        HEAD.pack_into(self.map, 0, self.end, self.calls)
 
     def answered(self, text: bytes) -> None:
         """Writes the answer to the call that was asked last: what its line lacks."""
@@ -63,10 +75,18 @@ class Log:
         written, calls = HEAD.unpack(head)
         return written, calls
 
+    def _read(self, start: int, end: int) -> bytes:
+        """The bytes of a part of the file."""
+        parts = []
+        while start < end and (part := os.pread(self.file.fileno(), min(end - start, MOST_AT_ONCE), start)):
+            parts.append(part)
+            start += len(part)
+        return b"".join(parts)
+
     def lines(self, death: str | None = None) -> list[bytes]:
         """The trace. death: what became of a call that was never answered."""
         written, _ = self.progress()
-        text = os.pread(self.file.fileno(), max(0, written - HEAD.size), HEAD.size) if written else b""
+        text = self._read(HEAD.size, written)
         lines = text.split(b"\n")
         last = lines.pop()
         if last and death is not None:

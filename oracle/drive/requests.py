@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from memoracle.drive.calls import Wish
-from memoracle.drive.target import Answer
+from memoracle.drive.target import Answer, Target
+from memoracle.replay.dispatch import Replay
 
 GIVERS = {"frame.allocate", "range.allocate", "heap.new", "heap.resize", "process.create", "kernel_pages.allocate"}
 NEAR = (0, 1, 1 << 12, 1 << 21, 1 << 30)  # bytes: an address inside a block
@@ -57,17 +58,22 @@ def _giver(given: Mapping[tuple[str, int], int], family: str, value: Any) -> tup
 class Repeated:
     """Requests made again, with what calls give this time."""
 
-    def __init__(self, requests: Sequence[Request]) -> None:
+    def __init__(self, requests: Sequence[Request], target: Target) -> None:
         self.requests = requests
         self.results: list[Any] = []
 
+    def judged_by(self, replay: Replay) -> None:
+        """What is asked does not depend on the law."""
+
     def wishes(self) -> Iterator[Wish]:
-        for each in self.requests:
+        for asked, each in enumerate(self.requests, 1):
             arguments = dict(each.arguments)
             for key, (place, added) in each.needs.items():
                 if self.results[place] is not None:
                     arguments[key] = self.results[place] + added
             yield each.operation, arguments
+            if len(self.results) < asked:  # this time it cannot be put to the target
+                self.results.append(None)
 
     def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
         self.results.append(answer.result)

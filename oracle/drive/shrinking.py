@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from memoracle.drive.requests import Request, with_fixed_addresses, without
@@ -9,17 +10,20 @@ from memoracle.drive.requests import Request, with_fixed_addresses, without
 Fails = Callable[[Sequence[Request]], bool]
 
 
-def shortest(requests: Sequence[Request], fails: Fails, tries: int = 2000) -> list[Request]:
-    """Leaves out ever smaller stretches, from the end on, each with what depends on it, while it still fails."""
+def shortest(requests: Sequence[Request], fails: Fails, seconds: float) -> list[Request]:
+    """Leaves out ever smaller stretches, from the end on, each with what depends on it, while it still fails.
+
+    seconds: after so many it is content with what it has.
+    """
+    until = time.monotonic() + seconds
     fixed = with_fixed_addresses(requests)
-    kept, left = fixed if fails(fixed) else list(requests), tries
+    kept = fixed if fails(fixed) else list(requests)
     size = len(kept) // 2
-    while size and left:
+    while size and time.monotonic() < until:
         end, smaller = len(kept), False
-        while end > 0 and left:
+        while end > 0 and time.monotonic() < until:
             start = max(0, end - size)
             candidate = without(kept, set(range(start, end)))
-            left -= 1
             if len(candidate) < len(kept) and fails(candidate):
                 kept, smaller = candidate, True
             end = min(start, len(kept))

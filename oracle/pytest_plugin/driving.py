@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from memoracle import cli
-from memoracle.commands.drive import Drive, write_text
+from memoracle.commands.drive import session_of, write_text
 from memoracle.console.output import OutputError
 from memoracle.drive.trial import Trial
 from memoracle.pytest_plugin.settings import Suite
@@ -57,11 +57,11 @@ class Driving:
 
     def drive(self, outcome: Outcome) -> None:
         args = cli.parser().parse_args(self.suite.arguments(self.geometry))
-        drive = Drive(args, made_for(self.suite, self.geometry))
-        for path, trial in drive.kept():
-            if trial.result.divergences:
-                outcome.broken.setdefault(rule_of(trial), report(trial, f"{path} fails still"))
-        trial = drive.tried({clause for _, clause in outcome.broken})
+        with session_of(args, made_for(self.suite, self.geometry)) as drive:
+            for path, trial in drive.kept():
+                if trial.result.divergences:
+                    outcome.broken.setdefault(rule_of(trial), report(trial, f"{path} fails still"))
+            trial = drive.tried({clause for _, clause in outcome.broken})
         if trial.result.fault is not None:
             raise trial.result.fault
         if trial.result.divergences:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -203,26 +204,30 @@ class Coverage:
     """stakes: what the calls of each kind of event may put to the test.
 
     events, failed: how many there were of each kind of event, and how many of them failed.
-    broken: by kind of event, the name of each clause that a call, or an answer, broke.  frames_ran_out, ranges_ran_out:
-    whether at any moment no frame was free, or no block was large enough for what was asked.
+    broken: by kind of event and name of a clause, how many calls, or answers, broke it.
+    frames_ran_out, ranges_ran_out: whether at any moment no frame was free, or no block was large enough for what was
+    asked.
     """
 
     safe: bool = False
     stakes: Mapping[type, AtStake] = field(default_factory=lambda: AT_STAKE)
     events: dict[type, int] = field(default_factory=lambda: dict.fromkeys((*KINDS, Crash), 0))
     failed: dict[type, int] = field(default_factory=lambda: dict.fromkeys((*KINDS, Crash), 0))
-    broken: set[tuple[type, str]] = field(default_factory=set)
+    broken: Counter[tuple[type, str]] = field(default_factory=Counter)
     frames_ran_out: bool = False
     ranges_ran_out: bool = False
 
     def untested(self, kind: type) -> list[str]:
         """The names of the clauses that no event of this kind put to the test."""
-        at_stake = self.stakes.get(kind, AtStake())
-        calls, answers = at_stake.calls, at_stake.answers
+        return [name for name, count in self.tested(kind).items() if not count]
+
+    def tested(self, kind: type) -> dict[str, int]:
+        """By the name of each clause that events of this kind can put to the test, how many of them did."""
+        stake = self.stakes.get(kind, AtStake())
         judged = not self.safe or kind in JUDGED_FOR_SAFETY
-        if judged and self.events[kind] > self.failed[kind]:
-            answers = ()
-        return [clause.name for clause in (*calls, *answers) if (kind, clause.name) not in self.broken]
+        answered = self.events[kind] - self.failed[kind] if judged else 0
+        broken = {clause.name: self.broken[kind, clause.name] for clause in (*stake.calls, *stake.answers)}
+        return broken | {clause.name: max(answered, broken[clause.name]) for clause in stake.answers}
 
     def add(self, other: Coverage) -> None:
         """Counts what another trace exercised, too."""
@@ -232,7 +237,7 @@ class Coverage:
         for kind in KINDS:
             self.events[kind] += other.events[kind]
             self.failed[kind] += other.failed[kind]
-        self.broken |= other.broken
+        self.broken += other.broken
         self.frames_ran_out |= other.frames_ran_out
         self.ranges_ran_out |= other.ranges_ran_out
 

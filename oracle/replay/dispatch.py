@@ -209,7 +209,7 @@ class Replay:
             return None
         kind = type(event)
         self.suppose(event, finding)
-        self.coverage.broken.add((kind, finding.clause))
+        self.coverage.broken[kind, finding.clause] += 1
         return replace(finding, says=self.in_terms(kind, finding.says))
 
     def at(self, line: int, text: bytes, finding: Finding) -> Divergence:
@@ -233,7 +233,7 @@ class Replay:
                 return finding
             self.tables.suppose_no_more(process, line)
             return None
-        self.coverage.broken.add((kind, clause.name))
+        self.coverage.broken[kind, clause.name] += 1
         if kind in self.refused_rightly:
             self.refused_rightly[kind](event)
         return None

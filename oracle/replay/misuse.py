@@ -45,7 +45,7 @@ class Misuse:
             clause = violated(event, line)
             if clause is None:
                 return handler(event, line)
-            self.coverage.broken.add((type(event), clause.name))
+            self.coverage.broken[type(event), clause.name] += 1
             if self.policy(event) == UNDEFINED:
                 self.forget(event, line, clause)
             return None

@@ -44,7 +44,14 @@ def of_recordings(
             return reproducer(TRACE, least(run), None, geometry)
         binding = load_binding(args.binding)
         heads = tuple(dict[str, object](each) for each in run.head)
-        plan = Plan(args.binding, Library(binding).start, heads, check, called=binding)
+        plan = Plan(
+            args.binding,
+            Library(binding).start,
+            heads,
+            lambda lines, begun=None: check(lines),
+            forks=True,
+            called=binding,
+        )
         return reproducer(args.emit, asked_again(plan, run), binding, geometry)
     except ReproducerError as fault:
         return Reproducer(args.emit, None, f"no {args.emit} test can be written: {fault}")

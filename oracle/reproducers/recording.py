@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from memoracle.diagnostics.divergence import Finding
 from memoracle.drive.binding import Binding
 from memoracle.drive.log import ENCODE
+from memoracle.drive.nursery import Nursery
 from memoracle.drive.requests import Repeated, Request, requests_of
 from memoracle.drive.shrinking import shortest
-from memoracle.drive.target import Target
 from memoracle.drive.trial import Plan, Trial
-from memoracle.drive.trial import run as run_trial
 from memoracle.reproducers.failing_run import Event, FailingRun, ReproducerError, failing_run
 
 SECONDS = 10.0  # for leaving calls out
@@ -32,28 +31,22 @@ def asked_again(plan: Plan, recorded: FailingRun) -> FailingRun:
     operations = {each.operation for each in recorded.requests}
     if isinstance(plan.called, Binding) and (unbound := operations - plan.called.says.operations.keys()):
         raise ReproducerError(f"{plan.name}: it does not say how `{min(unbound)}` is called")
-    clause, end = recorded.finding.clause, time.monotonic() + SECONDS
+    clause = recorded.finding.clause
+    with Nursery(plan) as nursery:
 
-    def fails(requests: Sequence[Request]) -> bool:
-        return time.monotonic() < end and _repeated(plan, requests).clause == clause
+        def repeated(requests: Sequence[Request]) -> Trial:
+            return nursery.run(partial(Repeated, requests))
 
-    trial = _repeated(plan, recorded.requests)
-    if trial.clause != clause:
-        words = f"breaks {trial.clause} instead" if trial.clause else "answers as the law has it"
-        raise ReproducerError(f"the library, asked what was recorded, {words}")
-    return from_trial(plan, _repeated(plan, shortest(recorded.requests, fails)))
-
-
-def _repeated(plan: Plan, requests: Sequence[Request]) -> Trial:
-    def source(target: Target) -> Repeated:
-        return Repeated(requests)
-
-    return run_trial(plan, source)
+        trial = repeated(recorded.requests)
+        if trial.clause != clause:
+            words = f"breaks {trial.clause} instead" if trial.clause else "answers as the law has it"
+            raise ReproducerError(f"the library, asked what was recorded, {words}")
+        least = shortest(recorded.requests, lambda some: repeated(some).clause == clause, SECONDS)
+        return from_trial(plan, repeated(least))
 
 
 def least(recorded: FailingRun) -> FailingRun:
     """The recording without the calls that its divergence does not need."""
-    end = time.monotonic() + SECONDS
     marked = [each._replace(arguments={**each.arguments, PLACE: place}) for place, each in enumerate(recorded.requests)]
 
     def kept(requests: Sequence[Request]) -> list[Event]:
@@ -65,9 +58,9 @@ def least(recorded: FailingRun) -> FailingRun:
         return found[0].finding if is_last and found[0].finding.clause == recorded.finding.clause else None
 
     def fails(requests: Sequence[Request]) -> bool:
-        return time.monotonic() < end and finding(kept(requests)) is not None
+        return finding(kept(requests)) is not None
 
-    events = tuple(kept(shortest(marked, fails)))
+    events = tuple(kept(shortest(marked, fails, SECONDS)))
     found = finding(events)
     if found is None:
         return recorded

@@ -68,6 +68,8 @@ class _Substituted(ast.NodeTransformer):
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         found = super().generic_visit(node)
+        if isinstance(found, ast.BinOp) and isinstance(found.op, ast.Div):
+            found.op = ast.FloorDiv()  # `/` left no rest in a call that was made
         is_computed = isinstance(found, ast.BinOp | ast.UnaryOp | ast.Compare | ast.BoolOp)
         return _computed(found) if is_computed and isinstance(found, ast.expr) else found
 

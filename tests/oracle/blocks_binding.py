@@ -28,7 +28,7 @@ fails = "value < 0"
 result = "value * page_size"
 
 [operations."frame.free"]
-call = "blocks_free(address // page_size, order, out)"
+call = "blocks_free(address / page_size, order, out)"
 fails = "value != 0"
 """
 

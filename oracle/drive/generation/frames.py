@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
@@ -17,12 +17,10 @@ TAKE, GIVE, IS_FREE, FREE_COUNT = "frame.allocate", "frame.free", "frame.is_free
 
 
 class Frames:
-    """Allocates and frees frames. misuse: operations of which calls may be made that the law refuses."""
+    """Allocates and frees frames."""
 
-    def __init__(
-        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: Collection[str], random: Random
-    ) -> None:
-        self.operations, self.geometry, self.misuse, self.random = operations, geometry, misuse, random
+    def __init__(self, operations: Mapping[str, frozenset[str]], geometry: Geometry, random: Random) -> None:
+        self.operations, self.geometry, self.random = operations, geometry, random
         self.live: Live[tuple[int, dict[str, Any]]] = Live()
         self.stretches = Stretches(random)
         self.asks = operations.get(TAKE, frozenset())
@@ -38,8 +36,6 @@ class Frames:
         chance = random.random()
         if self.questions and chance < 0.04:
             return self._question()
-        if chance > 0.98 and GIVE in self.misuse:
-            return GIVE, self._wrong_free()
         phase = self.stretches.now()
         if self.live and GIVE in self.operations and random.random() * 100 >= phase.grows:
             return self._free(phase.order)
@@ -80,22 +76,6 @@ class Frames:
         address, extent = block = live.take(live.pick(self.random, order), order == "oldest")
         live.forget(block)
         return GIVE, {"address": address, **{key: value for key, value in extent.items() if key in self.gives}}
-
-    def _wrong_free(self) -> dict[str, Any]:
-        """A free that the law refuses: of what was freed already, lies inside a block, or at an end of memory."""
-        random, size = self.random, self.geometry.page_size
-        extent: dict[str, Any] = (
-            {"order": 0} if "order" in self.gives else {"count": 1} if "count" in self.gives else {}
-        )
-        chance = random.random()
-        if self.live.gone and chance < 0.5:
-            address, given = random.choice(self.live.gone)
-            extent = {key: value for key, value in given.items() if key in self.gives}
-        elif self.live and chance < 0.7:
-            address = self.live.any(random)[0] + size
-        else:
-            address = max(0, near(random, random.choice((0, self.geometry.frames)))) * size
-        return {"address": address, **extent}
 
     def _question(self) -> Wish:
         random, question = self.random, self.random.choice(self.questions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
@@ -17,14 +17,11 @@ NEW, DELETE, RESIZE = "heap.new", "heap.delete", "heap.resize"
 
 
 class Heap:
-    """Allocates, resizes and frees blocks. misuse: operations of which calls may be made that the law refuses."""
+    """Allocates, resizes and frees blocks."""
 
-    def __init__(
-        self, operations: Mapping[str, frozenset[str]], geometry: Geometry, misuse: Collection[str], random: Random
-    ) -> None:
-        self.operations, self.geometry, self.misuse, self.random = operations, geometry, misuse, random
+    def __init__(self, operations: Mapping[str, frozenset[str]], geometry: Geometry, random: Random) -> None:
+        self.operations, self.geometry, self.random = operations, geometry, random
         self.live: Live[int] = Live()
-        self.addresses = set[int]()  # of these
         self.stretches = Stretches(random)
         arena = geometry.heap_arena
         self.most = arena.bytes if arena is not None else 4 * geometry.page_size
@@ -36,16 +33,12 @@ class Heap:
 
     def wish(self) -> Wish:
         random = self.random
-        if DELETE in self.misuse and random.random() > 0.98:
-            return DELETE, {"address": self._no_block()}
         phase = self.stretches.now()
         if self.live and random.random() * 100 >= phase.grows:
             if RESIZE in self.operations and random.random() < 0.3:
                 return RESIZE, {"address": self.live.any(random), **self._sizes(RESIZE)}
             if DELETE in self.operations:
                 block = self.live.take(self.live.pick(random, phase.order), phase.order == "oldest")
-                self.live.forget(block)
-                self.addresses.discard(block)
                 return DELETE, {"address": block}
         if not self.live:
             self.stretches.ended("empty")
@@ -55,13 +48,12 @@ class Heap:
         if operation == NEW:
             if answer.error is None and answer.result is not None:
                 self.live.add(answer.result)
-                self.addresses.add(answer.result)
             else:
                 self.stretches.ended("full")
         elif operation == RESIZE and answer.error is None and answer.result is not None:
-            self.live.blocks[self.live.blocks.index(arguments["address"])] = answer.result
-            self.addresses.discard(arguments["address"])
-            self.addresses.add(answer.result)
+            blocks, address = self.live.blocks, arguments["address"]
+            if address in blocks:
+                blocks[blocks.index(address)] = answer.result
 
     def _sizes(self, operation: str) -> dict[str, Any]:
         random = self.random
@@ -78,10 +70,3 @@ class Heap:
         if "alignment" in self.operations[operation]:
             found["alignment"] = 1 << random.randrange(self.geometry.page_shift + 1 if chance < 0.1 else 5)
         return found
-
-    def _no_block(self) -> int:
-        random = self.random
-        gone = [address for address in self.live.gone if address not in self.addresses]
-        if gone and random.random() < 0.6:
-            return random.choice(gone)
-        return self.live.any(random) + 1 if self.live else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-LONGEST = 2000  # operations of one stretch
+SHORTEST, LONGEST = 32, 2000  # operations of one stretch at the most: at first, and at any time
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,26 @@ class Stretches:
 
     def __init__(self, random: Random) -> None:
         self.random = random
-        self.left = 0
+        self.left = self.made = 0
+        self.deck: list[Phase] = []
         self.phase = PHASES[0]
 
     def now(self) -> Phase:
         if self.left <= 0:
-            self.phase = self.random.choice(PHASES)
-            most = LONGEST if self.phase.until else LONGEST >> self.random.randrange(8)
+            self.phase = self._next()
+            shortest = 4 * SHORTEST if self.phase.until else SHORTEST
+            longest = min(LONGEST, shortest + self.made)  # so that a short run sees more than one
+            most = longest if self.phase.until else max(1, longest >> self.random.randrange(8))
             self.left = self.random.randint(1, most)
         self.left -= 1
+        self.made += 1
         return self.phase
+
+    def _next(self) -> Phase:
+        """Each phase once, in any order, before one comes again."""
+        if not self.deck:
+            self.deck = self.random.sample(PHASES, len(PHASES))
+        return self.deck.pop()
 
     def ended(self, what: str) -> None:
         """Memory is full, or empty."""

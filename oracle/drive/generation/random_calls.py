@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
-from memoracle.drive.calls import Wish
+from memoracle.drive.calls import Learn, Wish
+from memoracle.drive.generation.arguments import Arguments
 from memoracle.drive.generation.frames import Frames
 from memoracle.drive.generation.heap import Heap
+from memoracle.drive.generation.kernel_pages import KernelPages
+from memoracle.drive.generation.law import Law
+from memoracle.drive.generation.others import Others
+from memoracle.drive.generation.processes import Processes
 from memoracle.drive.generation.ranges import Ranges
+from memoracle.drive.generation.recent import Recent
 from memoracle.drive.target import Answer, Target
+from memoracle.replay.dispatch import Replay
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import UNDEFINED
 from memoracle.trace.inputs import InputError
 
-TAKE = ("frame.allocate", "range.allocate", "heap.new")  # what each family begins with
 CLOCK_EVERY = 256  # calls between two looks at the clock
+OF_PROCESSES, WRONG = 0.02, 0.04  # of all calls
+MOST_TRIES = 100  # to make up a call
+MOST_PER_ANSWER = 10  # calls that are made up
+OTHERS = "page", "pml4", "pat", "pte"  # what such operations begin with
+ALSO = {"frame.reserve", "frame.get", "frame.put", "memory.add"}
+
+
+class Family(Protocol):
+    """Operations that take and give back objects of one kind."""
+
+    @property
+    def is_driven(self) -> bool: ...
+
+    def wish(self) -> Wish: ...
+
+    def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None: ...
+
+
+FAMILIES: dict[str, Callable[[Mapping[str, frozenset[str]], Geometry, Random], Family]] = {
+    "frame": Frames,
+    "range": Ranges,
+    "heap": Heap,
+    "kernel_pages": KernelPages,
+}
 
 
 class RandomCalls:
@@ -29,30 +59,66 @@ class RandomCalls:
     def __init__(
         self, target: Target, geometry: Geometry, seed: int, calls: int, seconds: float | None, misuse: bool
     ) -> None:
-        self.calls, self.seconds = calls, seconds
+        self.calls, self.seconds, self.answered = calls, seconds, 0
         self.random = random = Random(seed)
+        operations = target.operations
         undefined = {operation for operation, policy in geometry.misuse if policy == UNDEFINED}
+        self.processes, self.recent = Processes(operations, random), Recent()
+        made = {kind: family(operations, geometry, random) for kind, family in FAMILIES.items()}
+        families = {kind: family for kind, family in made.items() if family.is_driven}
+        others = {each for each in operations if each.startswith(OTHERS) or (each in ALSO and "frame" in families)}
         refusing = target.refusing - undefined if misuse else frozenset[str]()
-        made = (kind(target.operations, geometry, refusing, random) for kind in (Frames, Ranges, Heap))
-        self.families = [each for each in made if each.is_driven]
-        if not self.families:
-            words = f"it has none of {', '.join(TAKE)}: there is nothing to drive"
-            raise InputError("operations", None, words)
-        self.by_prefix = {"frame": Frames, "range": Ranges, "process": Ranges, "heap": Heap}
-        self.learners = {
-            operation: each
-            for operation in target.operations
-            for each in self.families
-            if isinstance(each, self.by_prefix.get(operation.partition(".")[0], ()))
-        }
+        arguments = Arguments(geometry, random, self.recent, self.processes.live)
+        self.others = Others(operations, others, refusing, arguments, random)
+        self.families = list(families.values())
+        if not self.families and not self.others.is_driven and not self.processes.is_driven:
+            words = ", ".join(sorted({*(f"{kind}.*" for kind in (*FAMILIES, *OTHERS)), "process.*"}))
+            raise InputError("operations", None, f"it has none of {words}: there is nothing to drive")
+        self.learners = {each: self._learners(each, families) for each in operations}
+
+    def _learners(self, operation: str, families: Mapping[str, Family]) -> tuple[Learn, ...]:
+        """What learns of the answers of an operation."""
+        kind = operation.partition(".")[0]
+        if kind == "process":
+            return (self.processes.learn, *(each.learn for each in families.values()))
+        return (families[kind].learn,) if kind in families else ()
+
+    def judged_by(self, replay: Replay) -> None:
+        self.law = Law(replay)
 
     def wishes(self) -> Iterator[Wish]:
         end = None if self.seconds is None else time.monotonic() + self.seconds
-        families, choice = self.families, self.random.choice
-        for made in range(self.calls):
-            if end is not None and made % CLOCK_EVERY == 0 and time.monotonic() > end:
+        for made in range(MOST_PER_ANSWER * self.calls):  # some cannot be put to the target
+            if self.answered >= self.calls or (end and made % CLOCK_EVERY == 0 and time.monotonic() > end):
                 return
-            yield (families[0] if len(families) == 1 else choice(families)).wish()
+            wish = self._wish()
+            if wish is None:
+                return
+            yield wish
+
+    def _wish(self) -> Wish | None:
+        """The next call; None if none can be made up."""
+        families, others, random = self.families, self.others, self.random
+        chance = random.random()
+        wish: Wish | None = None
+        if chance < WRONG and others.misuse:
+            wish = others.wrong(self.law)
+        elif chance < WRONG + OF_PROCESSES:
+            wish = self.processes.wish()
+        if wish is not None:
+            return wish
+        kinds = len(families) + others.is_driven
+        place = int(random.random() * kinds) if kinds > 1 else 0
+        if place < len(families):
+            return families[place].wish()
+        for _ in range(MOST_TRIES):
+            wish = (others.wish(self.law) if others.is_driven else None) or self.processes.wish()
+            if wish is not None:
+                return wish
+        return families[0].wish() if families else None
 
     def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
-        self.learners[operation].learn(operation, arguments, answer)
+        self.answered += 1
+        self.recent.add(operation.partition(".")[0], arguments, answer.result)
+        for learn in self.learners[operation]:
+            learn(operation, arguments, answer)

@@ -8,6 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 
+from memoracle.drive.target import NotAskedError
+from memoracle.impl.bitmap import is_power_of_two
+
 PAGE = 4096
 NOTHING, READ_WRITE = 0, 3
 PRIVATE_ANONYMOUS, FIXED, RESERVE_NOTHING = 0x22, 0x100000, 0x4000
@@ -89,8 +92,10 @@ def _pages_of(arena: Arena, page_size: int) -> dict[str, Callable[..., int]]:
 
 
 def _log2(number: int) -> int:
-    """Of a power of two; rounded down of others."""
-    return max(0, number.bit_length() - 1)
+    """Raises NotAskedError of what is no power of two."""
+    if not is_power_of_two(number):
+        raise NotAskedError(f"{number} is no power of two")
+    return number.bit_length() - 1
 
 
 def _order_of(count: int) -> int:

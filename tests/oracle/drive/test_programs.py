@@ -25,7 +25,7 @@ for line in sys.stdin:
             frame = free.pop()
             used.add(frame)
             answer = {"result": hex(frame << 12)}
-    elif event["address"] >> 12 in used:
+    elif event["address"] % 4096 == 0 and event["address"] >> 12 in used:
         used.discard(event["address"] >> 12)
         free.add(event["address"] >> 12)
         if not WORKS and not MODE:
@@ -146,6 +146,8 @@ class Ranges:
         return process
 
     def process_exit(self, process):
+        if process == 0 or process not in self.spaces:
+            raise ValueError("no such process")
         del self.spaces[process]
 
     def range_allocate(self, process, pages):

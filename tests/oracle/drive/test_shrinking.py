@@ -45,4 +45,4 @@ def test_what_is_left_is_what_fails(needed: set[int]) -> None:
     def fails(some: Sequence[Request]) -> bool:
         return needed <= {each.arguments["address"] for each in some}
 
-    assert {each.arguments["address"] for each in shortest(requests, fails)} == needed
+    assert {each.arguments["address"] for each in shortest(requests, fails, 60)} == needed

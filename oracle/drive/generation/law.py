@@ -1,0 +1,47 @@
+"""What the law says of a call before it is made, and what was put to the test so far: by this the calls are steered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from memoracle.drive.log import ENCODE
+from memoracle.replay.dispatch import Replay
+from memoracle.trace.decoding import EVENT
+from memoracle.trace.events import AnyEvent, operation_of_kind
+
+KINDS = {operation_of_kind(kind): kind for kind in AnyEvent.__args__}
+
+
+class Law:
+    """The law, in the state that the calls so far have led to."""
+
+    def __init__(self, replay: Replay) -> None:
+        self.replay = replay
+        self.chosen: Counter[tuple[str, str]] = Counter()
+
+    def against(self, operation: str, arguments: Mapping[str, Any]) -> str | None:
+        """The name of the clause that refuses this call as it would be made; None if there is none."""
+        event = EVENT.decode(ENCODE({"op": operation, **arguments, "error": "not made"}))
+        clause = self.replay.violated_by(event, 0)
+        return None if clause is None else clause.name
+
+    def tested(self, operation: str, clause: str) -> int:
+        """How many calls of an operation this clause has refused."""
+        return self.replay.coverage.broken[KINDS[operation], clause]
+
+    def least_tested(self, operation: str, calls: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+        """Of some calls the one that the law refuses by the clause that has refused least; None if it allows all."""
+        judged = ((self.against(operation, call), call) for call in calls)
+        # A call that cannot be put to the target tests nothing: what was chosen counts, too.
+        refused = [
+            (self.tested(operation, clause) + self.chosen[operation, clause], clause, call)
+            for clause, call in judged
+            if clause is not None
+        ]
+        if not refused:
+            return None
+        _, clause, call = min(refused, key=lambda each: each[0])
+        self.chosen[operation, clause] += 1
+        return call

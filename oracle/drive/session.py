@@ -1,0 +1,152 @@
+"""Calls until an answer is wrong, and then the fewest that show it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from memoracle.console.counted import counted
+from memoracle.drive.failures import Failures
+from memoracle.drive.generation.random_calls import RandomCalls
+from memoracle.drive.nursery import POLL, Nursery
+from memoracle.drive.requests import Repeated, Request, requests_of
+from memoracle.drive.shrinking import shortest
+from memoracle.drive.trial import MakeSource, Plan, Trial
+from memoracle.spec.geometry import Geometry
+from memoracle.trace.inputs import InputError
+
+SHRINKING = 6.0  # seconds at the most
+PATIENCE = 1.0  # seconds that a call may take while it is shrunk
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be tried. calls, seconds: how many, or for how long.  misuse: whether some must be refused.
+
+    jobs: processes that call at once, each with calls of its own.
+    """
+
+    calls: int
+    seconds: float | None = None
+    misuse: bool = True
+    jobs: int = 1
+
+
+class Session:
+    """What `drive` does with one target.
+
+    seed: of the choice of calls; of several processes each has one of its own, from this one on.
+    calls: that were answered.  said: what to say at the end.  heed: is handed what is worth knowing meanwhile.
+    whole: the run that was tried, before anything was left out of it. Used in a `with`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        geometry: Geometry,
+        failures: Failures,
+        seed: int,
+        wanted: Wanted,
+        heed: Callable[[str], None],
+    ) -> None:
+        self.plan, self.geometry, self.failures, self.seed = plan, geometry, failures, seed
+        self.wanted, self.heed = wanted, heed
+        self.calls = 0
+        self.said = ""
+        self.whole: Trial | None = None
+        self.nursery = Nursery(plan)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: object, where: TracebackType | None) -> None:
+        self.nursery.end()
+
+    def found(self) -> Trial:
+        """What failed before and still does, or what fails of new calls, shrunk; or the run in which nothing did."""
+        for path, trial in self.kept():
+            if trial.clause:
+                self.said = f"{path} fails still; nothing new was tried"
+                return trial
+            self.heed(f"{path} does not fail any more")
+        return self.tried()
+
+    def kept(self) -> Iterator[tuple[Path, Trial]]:
+        """What failed before, run again. Raises InputError."""
+        for path, lines in self.failures.kept():
+            try:
+                requests = requests_of(lines[len(self.plan.head) :])
+            except (ValueError, KeyError, AttributeError):
+                raise InputError(str(path), None, "this is no trace that failed: move it elsewhere") from None
+            yield path, self.nursery.run(partial(Repeated, requests))
+
+    def tried(self, known: Collection[str] = ()) -> Trial:
+        """New calls: what fails, shrunk; or the run in which nothing did. Raises InputError.
+
+        known: clauses of which a failure is not shrunk.
+        """
+        wanted = self.wanted
+        calls, jobs = wanted.calls, wanted.jobs
+        source = partial(RandomCalls, geometry=self.geometry, seconds=wanted.seconds, misuse=wanted.misuse)
+        sources = [
+            partial(source, seed=self.seed + job, calls=(calls + job) // jobs if calls >= jobs else calls)
+            for job in range(jobs)
+        ]
+        with ExitStack() as stack:
+            others = [stack.enter_context(Nursery(self.plan)) for _ in range(jobs - 1)]
+            trial = self.whole = self._first([self.nursery, *others], sources)
+        return trial if trial.clause in known else self.shrunk(trial)
+
+    def _first(self, nurseries: Sequence[Nursery], sources: Sequence[MakeSource]) -> Trial:
+        """The first run that fails, or the last to end."""
+        began = time.monotonic()
+        running = list(nurseries)
+        for nursery, source in zip(nurseries, sources, strict=True):
+            nursery.begin(source)
+        done, seeds = 0, f"seed {self.seed}"
+        while True:
+            for nursery in running:
+                if not nursery.is_over(POLL / len(running)):
+                    continue
+                running.remove(nursery)
+                trial = nursery.trial()
+                done += trial.calls
+                if trial.clause or not running:
+                    seeds = f"seed {self.seed + list(nurseries).index(nursery)}" if trial.clause else seeds
+                    self.calls = done + sum(each.log.progress()[1] for each in running)
+                    for each in running:
+                        each.end()
+                    rate = self.calls / max(time.monotonic() - began, 1e-9)
+                    self.said = f"{seeds}: {counted(self.calls, 'call')}, {rate:,.0f} a second"
+                    return trial
+                break
+
+    def shrunk(self, trial: Trial) -> Trial:
+        """The shortest run that was found to break the same clause, which is kept; the run itself if it breaks none."""
+        nursery, clause = self.nursery, trial.clause
+        if not clause:
+            return trial
+        requests = requests_of(trial.lines[len(self.plan.head) :])
+        patience = min(PATIENCE, self.plan.patience)
+        if nursery.run(partial(Repeated, requests), patience).clause != clause:
+            path = self.failures.keep(trial.lines)
+            self.said += f"\nasked the same again it does not fail: it depends on more than its calls; kept in {path}"
+            return trial
+        fails = partial(self._breaks, nursery, clause, patience)
+        least = shortest(requests, fails, SHRINKING)
+        found = nursery.run(partial(Repeated, least))
+        if found.clause != clause:  # a call was slow once, and counted as one that never ends
+            least, found = requests, trial
+        path = self.failures.keep(found.lines)
+        self.said += f"\nshrunk from {counted(len(requests), 'call')} to {len(least):,}, kept in {path}"
+        return found
+
+    @staticmethod
+    def _breaks(nursery: Nursery, clause: str, patience: float, requests: Sequence[Request]) -> bool:
+        return nursery.run(partial(Repeated, requests), patience).clause == clause
