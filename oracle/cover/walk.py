@@ -17,6 +17,7 @@ from typing import Any
 from memoracle.cover.family import Call, Family, Situation, State, left_by
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer
+from memoracle.replay.dispatch import Replay
 
 CLOCK_EVERY = 256  # calls between two looks at the clock
 MOST_ASTRAY = 1000  # calls on ways that do not lead where they led before
@@ -94,6 +95,9 @@ class Walk:
         self.is_misuse = False
         self.questions: list[Call] = []
         self.expected: State = None  # where a call of a way leads
+
+    def judged_by(self, replay: Replay) -> None:
+        """What the law refuses, `refused` says."""
 
     def wishes(self) -> Iterator[Wish]:
         family, steps, astray = self.family, self.steps, 0
