@@ -20,7 +20,7 @@ from memoracle.snapshot.memory import Memory, head, mapped, raw
 from memoracle.snapshot.monitor_text import looks_like_text, read_text, refuse_narrow
 from memoracle.snapshot.pat_texts import of_names, stated_in
 from memoracle.snapshot.qmp import connected
-from memoracle.snapshot.registers import Registers, paging, read_registers
+from memoracle.snapshot.registers import Registers, have_execute_disable, paging, read_registers
 from memoracle.snapshot.walk import Walk
 from memoracle.spec.geometry import DEFAULT, preset
 from memoracle.trace.compression import is_compressed
@@ -134,7 +134,7 @@ class Snapshot:
         )
         if not roots:
             raise InputError(path, None, NO_CR3)
-        walk = Walk(memory, list(roots), self.layout, self.findings)
+        walk = Walk(memory, list(roots), self.layout, self.findings, have_execute_disable(kept))
         judge(walk, self.findings)
         self.note_types()
         return SnapshotResult(

@@ -25,6 +25,13 @@ ONE_MEMORY_TYPE = Rule(
     "Intel SDM volume 3, 12.12.4 (11.12.4 in older editions)",
 )
 
+# The law is about processors with EFER.NXE set (see memoracle.spec.pte).
+NO_EXECUTE_DISABLE = Rule(
+    "snapshot.execute-disable-is-reserved",
+    "bit 63 of an entry that is present is 0 where EFER.NXE is 0",
+    "Intel SDM volume 3, 4.5",
+)
+
 
 class Entry(NamedTuple):
     """An entry of a table. space: its number.  virtual: the first address that it maps.  address: its own, physical."""

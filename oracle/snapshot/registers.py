@@ -75,8 +75,11 @@ def paging(processors: Sequence[Registers]) -> tuple[list[Registers], list[str]]
         if each.cr4 is not None and each.cr4 & FIVE_LEVELS:
             words = "CR4.LA57 is set, so that tables have 5 levels; only 4-level paging is read"
             raise InputError(each.path, each.line, words)
-        if each.efer is not None and not each.efer & EXECUTE_DISABLE:
-            words = "EFER.NXE is 0, so that bit 63 of an entry is reserved: this is not judged"
-            warnings.append(each.warning(words))
         kept.append(each)
     return kept, warnings
+
+
+def have_execute_disable(processors: Sequence[Registers]) -> bool:
+    """Whether bit 63 of an entry is not reserved: it is where every processor whose EFER is known has NXE clear."""
+    known = [each.efer for each in processors if each.efer is not None]
+    return not known or any(efer & EXECUTE_DISABLE for efer in known)

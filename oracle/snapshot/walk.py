@@ -7,9 +7,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from memoracle.diagnostics import entries as words
-from memoracle.diagnostics.divergence import broken
 from memoracle.impl import pte as code
-from memoracle.snapshot.findings import MOST_KEPT, Entry, Findings
+from memoracle.snapshot.findings import MOST_KEPT, NO_EXECUTE_DISABLE, Entry, Findings, Rule
 from memoracle.snapshot.mappings import Attributes, Mappings
 from memoracle.snapshot.memory import Memory
 from memoracle.spec import pte as law
@@ -82,8 +81,15 @@ class Space(NamedTuple):
 class Walk:
     """All spaces of one snapshot, walked. whole: nothing was left out because there is too much."""
 
-    def __init__(self, memory: Memory, roots: Sequence[int], layout: code.Layout, findings: Findings) -> None:
-        """roots: the physical addresses of the PML4s, each once."""
+    def __init__(
+        self,
+        memory: Memory,
+        roots: Sequence[int],
+        layout: code.Layout,
+        findings: Findings,
+        execute_disable: bool = True,
+    ) -> None:
+        """roots: the physical addresses of the PML4s, each once.  execute_disable: EFER.NXE is set."""
         self.memory = memory
         self.layout = layout
         self.findings = findings
@@ -94,7 +100,10 @@ class Walk:
         self.recursive: dict[int, list[int]] = {}  # by the index of an entry that links its own PML4: of which spaces
         self.spaces = [Space(number, root, memory.table(root)) for number, root in enumerate(roots)]
         self.tables = {each.root: Table(law.ROOT, each.number, each.number, 0, True, None) for each in self.spaces}
-        self.reserved = {level: [code.reserved(layout, large, level) for large in (0, code.LARGE)] for level in LEVELS}
+        more = 0 if execute_disable else code.EXECUTE_DISABLE
+        self.reserved = {
+            level: [code.reserved(layout, large, level) | more for large in (0, code.LARGE)] for level in LEVELS
+        }
         self.read = lru_cache(KEPT_TABLES)(memory.table)
         self.as_law = lru_cache(self.tables_by_law)
         self.numbers: dict[tuple[int, int, bool, Allowed], dict[int, int]] = {}
@@ -150,12 +159,15 @@ class Walk:
     def refuse(self, entry: Entry) -> None:
         """An entry on which the processor faults; what it would lead to is not looked at."""
         processor = law.Entries(self.layout.physical_address_bits, self.layout.pat_register)
-        clause = broken(law.decode.broken(processor, value=entry.value, level=entry.level))
+        clause = law.decode.broken(processor, value=entry.value, level=entry.level)
+        if clause is None:
+            self.found(entry, NO_EXECUTE_DISABLE, "the entry is present, and its bit 63 is set", "bit 63 is 0")
+            return
         message = f"the entry is present, with {words.reserved(self.layout, entry.value, entry.level)}"
         self.found(entry, clause, message, "these bits are 0, or the entry is not present")
 
-    def found(self, entry: Entry, clause: Clause, message: str, legal: str) -> None:
-        self.findings.add(entry, clause, message, legal)
+    def found(self, entry: Entry, rule: Clause | Rule, message: str, legal: str) -> None:
+        self.findings.add(entry, rule, message, legal)
         if self.findings.total >= MOST_FOUND:
             self.whole = False
 

@@ -11,6 +11,8 @@ from core_file import core, note
 from page_tables import PageTables
 from snapshot_command import Snapshots
 
+from memoracle.impl import pte
+
 DATA = Path(__file__).parents[2] / "data" / "qemu"
 
 
@@ -175,9 +177,21 @@ def test_registers_name_spaces(snapshots: Snapshots, machine: PageTables) -> Non
     text.write_text("".join(lines), encoding="utf-8")
     report = snapshots.of(machine, arguments=("--registers", str(text)))
     assert [each["cr3"] for each in report.document["spaces"]] == [hex(machine.second), hex(machine.first)]
-    first, second = report.document["warnings"]
-    assert first.startswith(f"{text}:7: a processor does not page")
-    assert second.startswith(f"{text}:11: EFER.NXE is 0")
+    [warning] = report.document["warnings"]
+    assert warning.startswith(f"{text}:7: a processor does not page")
+
+
+@pytest.mark.parametrize(("efer", "found"), [("500", 1), ("d00", 0)])
+def test_bit_63_is_reserved_where_registers_say_so(
+    snapshots: Snapshots, machine: PageTables, efer: str, found: int
+) -> None:
+    text = snapshots.folder / "registers"
+    text.write_text(f"CR0=80050033 CR2=0 CR3={machine.first:x} CR4=20\nEFER={efer}\n", encoding="utf-8")
+    place = machine.entry(machine.first, 0x400000, 2)
+    machine.words[place] |= pte.EXECUTE_DISABLE
+    report = snapshots.of(machine, arguments=("--registers", str(text)))
+    rule = ("snapshot.execute-disable-is-reserved", 0, "0x400000", 2, hex(place))
+    assert (report.status, report.broken) == (found, [rule] * found)
 
 
 @pytest.mark.parametrize(
