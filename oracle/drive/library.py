@@ -15,11 +15,12 @@ from msgspec.structs import fields
 from memoracle.drive.binding import Binding, Bound
 from memoracle.drive.expressions import Expression
 from memoracle.drive.native.functions import Stored
-from memoracle.drive.native.inputs import Inputs
+from memoracle.drive.native.inputs import ZONE, Inputs
 from memoracle.drive.native.remembered import OLD, RETURNED, Remembered, family_of, givers_of
 from memoracle.drive.starting import Starting
 from memoracle.drive.target import Answer, DiedError, NotAskedError
 from memoracle.trace.events import AnyEvent, operation_of_kind
+from memoracle.trace.quoting import quoted
 
 KINDS = {operation_of_kind(kind): kind for kind in AnyEvent.__args__}
 VALUE, OUT, ERRNO = "value", "out", "errno"
@@ -90,6 +91,9 @@ class Library:
             name: self.loaded.value(f"zones.{name}", str(value)) for name, value in self.binding.says.zones.items()
         }
         spoken = {name: self._spoken(name, bound) for name, bound in self.binding.says.operations.items()}
+        missing = [zone.name for zone in self.binding.geometry.zones if zone.name not in self.zones]
+        if missing and any(ZONE in each.keys.values() and ZONE in each.names for each in spoken.values()):
+            raise self.binding.fault("zones", f"{quoted(missing[0])} has no number")
         families = {family_of(name) for name, each in spoken.items() if each.names & remembered_of(name)}
         self.remembered = {family: Remembered() for family in families}
         self.operations: dict[str, frozenset[str]] = {
@@ -127,6 +131,9 @@ class Library:
     def _spoken(self, operation: str, bound: Bound) -> Spoken:
         keys = {"from_" if key == "from" else key: key for key in arguments_of(operation)}
         named = {*keys, *remembered_of(operation)}
+        keys = {
+            name: key for name, key in keys.items() if name not in self.loaded.names
+        }  # the binding's names come first
         name, expression = f"operations.{operation}", self.loaded.expression
         after = (
             None if text is None else expression(f"{name}.{key}", text, VALUE, OUT, ERRNO, *named)
@@ -141,7 +148,9 @@ class Library:
 
         def inputs(names: set[str]) -> Inputs:
             own = names - {VALUE, OUT, ERRNO} - loaded.names.keys()
-            return Inputs(sorted(own), spoken.keys, bound.defaults, remembered, self.zones, loaded.variables)
+            return Inputs(
+                sorted(own), spoken.keys, bound.defaults, remembered, self.zones, loaded.variables, self.binding.fault
+            )
 
         before, after = inputs(spoken.call.names), inputs(set(spoken.after))
         values = {**loaded.names, OUT: None if out is None else out.address}

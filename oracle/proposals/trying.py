@@ -5,6 +5,7 @@ Each attempt has a process of its own, which may crash or hang.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -68,6 +69,7 @@ def _run_child(library: Library, attempt: Attempt, writing: int) -> None:
     """What the child does; it never returns."""
     status = 1
     try:
+        faulthandler.disable()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from memoracle.drive.native.functions import Variables
@@ -26,14 +26,17 @@ class Inputs:
         remembered: Remembered | None,
         zones: Mapping[str, int],
         variables: Variables,
+        fault: Callable[[str, str], InputError],
     ) -> None:
         """keys: the event's argument, by name in an expression.  zones: the numbers of zones.
+
+        fault: makes one of what the binding says.
 
         Names that are neither an argument's nor a variable's are those of what is remembered.
         """
         self.keys = [(keys[name], {**DEFAULTS, **defaults}.get(keys[name])) for name in names if name in keys]
         self.zone = next((place for place, (key, _) in enumerate(self.keys) if key == ZONE), None)
-        self.zones, self.remembered, self.variables = zones, remembered, variables
+        self.zones, self.remembered, self.variables, self.fault = zones, remembered, variables, fault
         self.read = [name for name in names if name not in keys and name in variables.names]
         self.old = [name.removeprefix(OLD) for name in names if name not in keys and name not in variables.names]
         others = [name for name in names if name not in keys]
@@ -61,4 +64,4 @@ class Inputs:
     def _number(self, zone: Any) -> int:
         if isinstance(zone, str) and zone in self.zones:
             return self.zones[zone]
-        raise InputError("zones", None, f"{quoted(str(zone))} has no number in the binding's `zones`")
+        raise self.fault("zones", f"{quoted(str(zone))} has no number")

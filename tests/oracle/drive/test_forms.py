@@ -182,6 +182,12 @@ def test_a_free_is_given_what_the_allocation_was_asked_for(
         assert "SIGABRT" in document["trace"][-1]
 
 
+def test_a_zone_without_a_number_is_said(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    path = binding(folder, f"{ALLOCATE}{TAGGED[1]}", TAGGED[0], "constants = {flags = 3}\nzones = {low = 0}", ZONES)
+    status, document = driven(capsys, path, ops=60)
+    assert (status, "zones: 'high' has no number" in document["message"]) == (2, True), document
+
+
 HEAP = """
 [operations."heap.new"]
 call = "heap_take(alignment, bytes, heap)"
