@@ -69,6 +69,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Drives a target, writes the report, and returns the exit status; raises InputError and GeometryError."""
     if args.threads:
+        if args.emit is not None:
+            raise InputError("--emit", None, "calls of several threads have no order in which they could be made again")
         from memoracle.commands import drive_threads
 
         seed = random.randrange(SEEDS) if args.seed is None else args.seed

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from memoracle.drive.binding import Binding
 from memoracle.reproducers.actions import FAILS, OTHER_COURSE, PASSES, Action, If, Let, Remark, Room, actions
+from memoracle.reproducers.callbacks import Callback
 from memoracle.reproducers.expressions import CWriting, bare
 from memoracle.reproducers.failing_run import FailingRun
-from memoracle.reproducers.helpers import C_MEMORY, C, used_of
+from memoracle.reproducers.helpers import C_MEMORY, C_STATE, C, used_of
 from memoracle.reproducers.program import Program
 from memoracle.reproducers.signatures import POINTER, STRUCTURE, VOID
 from memoracle.reproducers.words import harmless, head, literal, remarks
@@ -77,7 +78,7 @@ def text(program: Program, run: FailingRun) -> str:
     return TEXT.format(
         head="\n".join(remarks(head(run, how))),
         declarations=program.binding.says.declarations.strip(),
-        numbers=f"{NUMBERS}\n{helpers_of(program)}",
+        numbers=f"{NUMBERS}\n{helpers_of(program)}{callbacks_in(program)}",
         body=body(program, ENDS),
         seconds=SECONDS,
     )
@@ -98,7 +99,26 @@ def linked(binding: Binding) -> list[str]:
 
 
 def helpers_of(program: Program) -> str:
-    return used_of(C, program.used, None if program.memory is None else C_MEMORY)
+    memory, state = (None, "") if program.memory is None else (C_MEMORY, C_STATE)
+    page = f"enum {{ memory_page = {program.binding.geometry.page_size} }};\n" if "take_pages" in program.used else ""
+    return f"{state}{page}{used_of(C, program.used, memory)}"
+
+
+def callbacks_in(program: Program) -> str:
+    """The definitions of what the library calls."""
+    return "\n".join(_callback(each, program) for each in program.callbacks)
+
+
+def _callback(callback: Callback, program: Program) -> str:
+    if callback.body is None:
+        return f"{callback.prototype}\n{{\n    __builtin_trap();\n}}\n"
+    writing, result = CWriting(program.declared), callback.signature.result
+    named = zip(callback.parameters, callback.signature.parameters, strict=True)
+    writing.rooms |= {name: kind for name, kind in named if name}
+    value = bare(writing.number(callback.body))
+    if result.kind != VOID:
+        value = f"return ({result.name}){'(uintptr_t)' if result.kind == POINTER else ''}({value})"
+    return f"{callback.prototype}\n{{\n    {value};\n}}\n"
 
 
 def body(program: Program, ends: Mapping[str, str]) -> str:

@@ -42,10 +42,11 @@ TEST(Memoracle, {name})
 def text(program: Program, run: FailingRun) -> str:
     command = c.build(program.binding, "c++ -std=c++17", "reproducer.cc")
     how = ["Build and run it:", f"  {command} {LIBRARIES} && ./reproducer"]
+    callbacks = f'extern "C" {{\n{c.callbacks_in(program)}}}\n' if program.callbacks else ""
     return TEXT.format(
         head="\n".join(remarks(head(run, how))),
         declarations=program.binding.says.declarations.strip(),
-        numbers=f"{c.NUMBERS}\n{c.helpers_of(program)}",
+        numbers=f"{c.NUMBERS}\n{c.helpers_of(program)}{callbacks}",
         name=name_of(run),
         body=c.body(program, ENDS),
         seconds=c.SECONDS,

@@ -79,7 +79,7 @@ def reproducer(form: str, run: FailingRun, called: Called, geometry: Geometry) -
 
 def _written(form: str, run: FailingRun, called: Called, due: Due) -> tuple[str, Callable[[str], Verified]]:
     if isinstance(called, Binding):
-        text = TEXTS[form](program(called, run, due), run)
+        text = TEXTS[form](program(called, run, due, form in (C, CPP_GTEST)), run)
         return text, lambda each: RUNS[form](each, called, due.kind == RETURNS)
     if isinstance(called, str):
         return pytest_calls.of_object(called, run, due), running.run_pytest

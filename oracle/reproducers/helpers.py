@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 BITS = (8, 16, 32, 64)
-RENAMED = {"log2": "whole_log2"}  # which C has of its own
+RENAMED = {"log2": "whole_log2", "sbrk": "memory_break"}  # which C has of its own
 
 C = {
     "log2": """\
@@ -53,6 +53,45 @@ static inline number store{bits}(number address, number value)
         for bits in BITS
     },
 }
+# Of the memory that was given, for callbacks.
+C |= {
+    "sbrk": """\
+static number memory_break(number increment)
+{
+    number before = memory_used, after = before + (int64_t)increment;
+    if (after < 0 || after > memory_size)
+        return (number)UINT64_MAX;
+    memory_used = after;
+    return memory_start + before;
+}
+""",
+    "take_pages": """\
+static struct { number start, count; } returned[4096];
+static int returned_blocks;
+
+static number take_pages(number count)
+{
+    for (int block = returned_blocks - 1; block >= 0; block--)
+        if (returned[block].count == count) {
+            number start = returned[block].start;
+            memmove(returned + block, returned + block + 1, (--returned_blocks - block) * sizeof *returned);
+            return start;
+        }
+    number found = memory_break(count * memory_page);
+    return found == (number)UINT64_MAX ? 0 : found;
+}
+""",
+    "return_pages": """\
+static number return_pages(number address, number count)
+{
+    if (returned_blocks == 4096)
+        exit(77);
+    returned[returned_blocks].start = address;
+    returned[returned_blocks++].count = count;
+    return 0;
+}
+""",
+}
 KERNEL = {
     **C,
     "storage": """\
@@ -62,6 +101,10 @@ static inline number storage(number bytes)
 }
 """,
 }
+C_STATE = """\
+static number memory_start, memory_size, memory_used;
+"""
+NEEDS = {"take_pages": {"sbrk"}, "return_pages": {"sbrk", "take_pages"}}
 C_MEMORY = """\
 /* Between two pages that nothing may touch. */
 static number memory_given(size_t bytes, uintptr_t at, size_t alignment, int fill)
@@ -77,7 +120,9 @@ static number memory_given(size_t bytes, uintptr_t at, size_t alignment, int fil
         exit(77);
     }
     memset((void *)start, fill, whole);
-    return (number)start;
+    memory_start = (number)start;
+    memory_size = (number)bytes;
+    return memory_start;
 }
 """
 KERNEL_MEMORY = """\
@@ -193,5 +238,6 @@ def memory_given(size, at, alignment, fill):
 
 def used_of(texts: dict[str, str], used: Collection[str], memory: str | None) -> str:
     """The texts of the helpers that are used. memory: the one that gives memory, if it is."""
-    found = [texts[name] for name in texts if name in used]
+    needed = set(used).union(*(NEEDS.get(name, ()) for name in used))
+    found = [texts[name] for name in texts if name in needed]
     return "\n".join([*found, *([] if memory is None else [memory])])

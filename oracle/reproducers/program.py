@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from memoracle.drive.library import ERRNO, OUT, VALUE, arguments_of, remembered_
 from memoracle.drive.native.inputs import DEFAULTS, ZONE
 from memoracle.drive.native.remembered import OLD, RETURNED, Remembered, family_of, givers_of
 from memoracle.drive.starting import ASSIGNED, rows_of
+from memoracle.reproducers.callbacks import Callback, callbacks_of
 from memoracle.reproducers.due import Due
 from memoracle.reproducers.failing_run import FailingRun, ReproducerError, refused
 from memoracle.reproducers.signatures import POINTER, VOID, CType, Declared, declared
@@ -23,10 +24,14 @@ from memoracle.reproducers.substitution import fits, name_of, parsed, substitute
 from memoracle.trace.events import number
 
 # Functions of ours that expressions may call, besides the library's.
-HELPERS = ("log2", "order_of", "storage", *(f"{does}{bits}" for does in ("load", "store") for bits in (8, 16, 32, 64)))
+OF_MEMORY = ("sbrk", "take_pages", "return_pages")
+HELPERS = (
+    *("log2", "order_of", "storage", *OF_MEMORY),
+    *(f"{does}{bits}" for does in ("load", "store") for bits in (8, 16, 32, 64)),
+)
 KNOWN: dict[type[msgspec.Struct], set[str]] = {
     Read: {"library", "declarations", "geometry", "private_frames", "memory_map", "memory", "constants", "zones"}
-    | {"start", "operations"},
+    | {"start", "operations", "callbacks", "panics", "thread_safe"},
     Bound: {"call", "fails", "result", "misuse", "defaults"},
     Memory: {"bytes", "at", "alignment", "fill"},
 }
@@ -74,7 +79,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Program:
-    """used: functions that are called or named.  conditions, given: those of what is due."""
+    """used: functions that are called or named.  callbacks: those that the library calls.
+
+    conditions, given: those of what is due.
+    """
 
     binding: Binding
     declared: Declared
@@ -85,6 +93,7 @@ class Program:
     due: Due
     conditions: tuple[ast.expr, ...]
     given: tuple[ast.expr, ...]
+    callbacks: tuple[Callback, ...] = ()
 
     def type_of(self, call: ast.expr) -> CType | None:
         """What a call of a function returns; None of any other expression."""
@@ -94,8 +103,13 @@ class Program:
         return None
 
 
-def program(binding: Binding, run: FailingRun, due: Due) -> Program:
-    """Raises ReproducerError, and InputError for a binding that cannot be read."""
+def program(binding: Binding, run: FailingRun, due: Due, has_callbacks: bool = False) -> Program:
+    """has_callbacks: whether these can be written.
+
+    Raises ReproducerError, and InputError for a binding that cannot be read.
+    """
+    if (binding.says.callbacks or binding.says.panics) and not has_callbacks:
+        raise ReproducerError(f"{binding.path}: `callbacks` and `panics` can be written in C and C++ alone")
     return _Writer(binding, run).program(due)
 
 
@@ -111,12 +125,23 @@ class _Writer:
         self.memory = None if says.memory is None else _given(says.memory, binding.geometry.page_size)
         sizes = {"NULL": 0, **binding.sizes, "records": len(says.memory_map)}
         self.constants: dict[str, int] = {**sizes, **self.declared.constants, **binding.constants}
-        self.variables = {*self.declared.variables, *self.declared.functions}
         if self.memory is not None:
             self.constants["memory_bytes"] = self.memory.bytes
+        self.callbacks = callbacks_of(binding, self.constants, frozenset(HELPERS))
+        functions = {**self.declared.functions, **{each.name: each.signature for each in self.callbacks}}
+        self.declared = replace(self.declared, functions=functions)
+        self.variables = {*self.declared.variables, *self.declared.functions}
+        if self.memory is not None:
             self.variables.add("memory")
         self.remembered: dict[str, Remembered] = {}
-        self.used: dict[str, None] = {}
+        called = (
+            node.func
+            for each in self.callbacks
+            if each.body
+            for node in ast.walk(each.body)
+            if isinstance(node, ast.Call)
+        )
+        self.used: dict[str, None] = {each.id: None for each in called if isinstance(each, ast.Name)}
 
     def program(self, due: Due) -> Program:
         start = tuple(self._start())
@@ -125,7 +150,8 @@ class _Writer:
             raise ReproducerError("the last call names what the types of the function's arguments cannot hold")
         conditions, given = (tuple(map(parsed, some)) for some in (due.conditions, due.given))
         used = tuple(self.used)
-        return Program(self.binding, self.declared, used, self.memory, start, steps, due, conditions, given)
+        says = self.binding, self.declared, used, self.memory
+        return Program(*says, start, steps, due, conditions, given, self.callbacks)
 
     def _start(self) -> Iterator[Start]:
         for place, statement in enumerate(self.binding.says.start):

@@ -72,21 +72,22 @@ def declared(binding: Binding) -> Declared:
     names = set(dir(nothing)) - functions.keys() - variables.keys()
     return Declared(
         {name: _signature(ffi, kind) for name, kind in functions.items()},
-        {name: _type(ffi, kind) for name, kind in variables.items()},
+        {name: type_of(ffi, kind) for name, kind in variables.items()},
         {name: int(getattr(nothing, name)) for name in names},
     )
 
 
 def _signature(ffi: cffi.FFI, kind: Any) -> Signature:
-    return Signature(_type(ffi, kind.result), tuple(_type(ffi, each) for each in kind.args))
+    return Signature(type_of(ffi, kind.result), tuple(type_of(ffi, each) for each in kind.args))
 
 
-def _type(ffi: cffi.FFI, kind: Any, depth: int = 2) -> CType:
+def type_of(ffi: cffi.FFI, kind: Any, depth: int = 2) -> CType:
+    """A type of cffi's. depth: how many pointers and structures deep it is looked into."""
     name = kind.cname
     if kind.kind == "void":
         return CType(name, VOID)
     if kind.kind in ADDRESSES:
-        target = _type(ffi, kind.item, depth - 1) if depth and kind.kind == "pointer" else None
+        target = type_of(ffi, kind.item, depth - 1) if depth and kind.kind == "pointer" else None
         return CType(name, POINTER, ffi.sizeof("void *"), target=target)
     if kind.kind == "primitive" and name not in ("float", "double", "long double"):
         signed = int(ffi.cast(kind, -1)) < 0
@@ -94,5 +95,5 @@ def _type(ffi: cffi.FFI, kind: Any, depth: int = 2) -> CType:
     if kind.kind == "enum":
         return CType(name, ENUM, ffi.sizeof(kind), int(ffi.cast(kind, -1)) < 0)
     if kind.kind == "struct" and kind.fields is not None and depth:
-        return CType(name, STRUCTURE, fields={key: _type(ffi, each.type, depth - 1) for key, each in kind.fields})
+        return CType(name, STRUCTURE, fields={key: type_of(ffi, each.type, depth - 1) for key, each in kind.fields})
     return CType(name, OTHER)

@@ -113,3 +113,82 @@ def test_what_cannot_be_written_is_said(
     assert found.out == ""
     assert f"no {form} test can be written: " in found.err
     assert says in found.err
+
+
+LOCKED = """
+#include <stddef.h>
+#include <stdint.h>
+void lock(int *word);
+int is_held(const int *word);
+void *more(long increment);
+typedef void *source(size_t pages);
+static source *pages;
+static int word, taken;
+static void *last;
+void start(source *of, void (*back)(void *, size_t))
+{
+    pages = of;
+    void *one = of(1);
+    back(one, 1);
+    taken = of(1) != one;
+}
+void panic(const char *words, int number);
+void *take(void)
+{
+    lock(&word);
+    if (FAULT == 2 && last)
+        panic("it is full", 2);
+    if (!is_held(&word) || taken)
+        return NULL;
+    return last = FAULT == 1 && last ? last : pages(2);
+}
+uint64_t end(void) { return (uint64_t)more(0); }
+"""
+CALLING = """
+library = "locked.so"
+declarations = '''
+typedef void *source(size_t pages);
+void lock(int *word);
+void start(source *of, void (*back)(void *, size_t));
+void *take(void);
+'''
+memory = {bytes = 0x8000}
+start = ["start(pages_of, return_block)"]
+panics = ["panic", "abort"]
+geometry = {preset = "x64-4k", heap_alignment = 16}
+
+[callbacks]
+lock = "store32(word, 1)"
+"int is_held(const int *word)" = "load32(word)"
+"void *more(long increment)" = "sbrk(increment)"
+"void *pages_of(size_t pages)" = "take_pages(pages)"
+"void return_block(void *at, size_t pages)" = "return_pages(at, pages)"
+
+[operations."heap.new"]
+call = "take()"
+fails = "value == NULL"
+result = "value"
+"""
+
+
+@pytest.mark.parametrize(("form", "fault"), [("c", 1), ("c", 2), ("cpp-gtest", 1), ("rust", 1)])
+def test_callbacks_are_defined_in_c(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str, fault: int) -> None:
+    source, library, binding = tmp_path / "locked.c", tmp_path / "locked.so", tmp_path / "locked.toml"
+    source.write_text(LOCKED)
+    binding.write_text(CALLING)
+    command = ["cc", "-shared", "-fPIC", str(source), "-o", str(library)]
+    subprocess.run([*command, f"-DFAULT={fault}"], check=True)
+    events: list[dict[str, object]] = [{"op": "heap.new", "bytes": 32, "result": 4096 * page} for page in (1, 3, 3)]
+    events[2] = events[2] if fault == 1 else {"op": "heap.new", "bytes": 32, "crash": "it is full"}
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text("\n".join(json.dumps(each) for each in ({"memoracle": 1, "geometry": "x64-4k"}, *events)))
+    assert main(["check", "--emit", form, "--binding", str(binding), str(trace)]) == 1
+    found = capsys.readouterr()
+    if form == "c":
+        assert "it was run, and fails" in found.err
+        subprocess.run([*command, "-DFAULT=0"], check=True)
+        assert running.run_c(found.out, load_binding(str(binding)), fault == 2).outcome == PASSED
+    elif form == "cpp-gtest":
+        assert 'extern "C" {\nvoid lock(int *word)\n{' in found.out
+    else:
+        assert "`callbacks` and `panics` can be written in C and C++ alone" in found.err
