@@ -20,6 +20,8 @@ class Frames:
         self.free, self.used = list(range(2, 16)), set()
 
     def frame_allocate(self, alignment, from_=0):
+        if alignment & alignment - 1 or not alignment:
+            raise ValueError("no alignment")
         fits = [frame for frame in self.free if frame << 12 >= from_ and (frame << 12) % alignment == 0]
         if not fits:
             raise MemoryError("none left")
@@ -33,7 +35,7 @@ class Frames:
         if FAULT == "hangs" and len(self.used) == 2:
             import os
             os._exit(3)
-        if address >> 12 not in self.used and FAULT != "twice":
+        if address % 4096 or (address >> 12 not in self.used and FAULT != "twice"):
             raise ValueError("not allocated")
         self.used.discard(address >> 12)
         self.free.append(address >> 12)
@@ -62,7 +64,7 @@ for line in sys.stdin:
 
 
 def emitted(capsys: pytest.CaptureFixture[str], target: str, form: str = "pytest") -> tuple[int, str, str]:
-    options = ["--geometry", "sizes.toml", "--seed", "1", "--ops", "300", "--emit", form]
+    options = ["--geometry", "sizes.toml", "--seed", "1", "--ops", "3000", "--emit", form]
     status = main(["drive", *options, target])
     found = capsys.readouterr()
     return status, found.out, found.err
