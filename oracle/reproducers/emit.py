@@ -14,7 +14,7 @@ from memoracle.reproducers.due import RETURNS, Due
 from memoracle.reproducers.failing_run import FailingRun, ReproducerError
 from memoracle.reproducers.forms import CPP_GTEST, KUNIT, PYTEST, RUST, TRACE, C
 from memoracle.reproducers.program import Program, program
-from memoracle.reproducers.recording import from_trial
+from memoracle.reproducers.recording import asked_again, from_trial
 from memoracle.reproducers.reproducer import Reproducer
 from memoracle.reproducers.running import FAILED, NOT_RUN, Verified
 from memoracle.spec.geometry import Geometry
@@ -34,6 +34,7 @@ RUNS: dict[str, Callable[[str, Binding, bool], Verified]] = {
     KUNIT: lambda text, binding, dies: Verified(NOT_RUN, "it needs a kernel"),
     PYTEST: lambda text, binding, dies: running.run_pytest(text),
 }
+LONG = 20  # calls
 Command: TypeAlias = Sequence[str]
 Called: TypeAlias = Binding | Command | str | None  # a library, a program, a Python object, or nothing but a recording
 
@@ -49,12 +50,20 @@ def refuse_form(form: str | None, called: Called) -> None:
         raise InputError("--emit", None, f"{form}: {words}")
 
 
+def shorter(plan: Plan, run: FailingRun) -> FailingRun:
+    """A run that is long for a test, with more calls left out than the time allowed before."""
+    try:
+        return run if len(run.events) <= LONG else asked_again(plan, run)
+    except ReproducerError:  # it depends on more than its calls
+        return run
+
+
 def of_trial(form: str, plan: Plan, trial: Trial, geometry: Geometry) -> Reproducer | None:
     """Of what failed of a target; None if nothing did."""
     if not trial.result.divergences:
         return None
     try:
-        return reproducer(form, from_trial(plan, trial), plan.called, geometry)
+        return reproducer(form, shorter(plan, from_trial(plan, trial)), plan.called, geometry)
     except ReproducerError as fault:
         return Reproducer(form, None, f"no {form} test can be written: {fault}")
 
