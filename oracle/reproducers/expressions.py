@@ -180,7 +180,8 @@ class CWriting(Writing):
         return self.stored(f"{name}.{field}", kind)
 
     def chosen(self, test: str, yes: str, no: str) -> str:
-        return f"({test} ? (number){yes} : (number){no})"
+        yes, no = (each if each.startswith("(number)") else f"(number){each}" for each in (yes, no))
+        return f"({test} ? {yes} : {no})"
 
     def called(self, node: ast.Call) -> str:
         name, result, arguments = self.function(node)
