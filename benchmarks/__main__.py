@@ -14,6 +14,7 @@ from benchmarks.kept import proving
 from benchmarks.kmem import kmem_speeds
 from benchmarks.manager import rates as manager_rates
 from benchmarks.memory import peak
+from benchmarks.overlapping import PROCESSORS, overlapping_speeds
 from benchmarks.searching import FREE, searching
 from benchmarks.solving import solving
 from benchmarks.speed import Speeds, agree, speeds
@@ -21,6 +22,7 @@ from benchmarks.workloads import WORKLOADS
 
 MIB = 1 << 20
 FULL = 10_000_000
+OVERLAPPING_AT_MOST = 100_000
 MANAGER_AT_MOST = 20_000  # operations of each kind
 FILE_WIDTH = 120  # columns of tables that no terminal shows
 
@@ -40,6 +42,7 @@ def main() -> None:
     console.print(speed_table(args.events))
     console.print(heap_table(args.events))
     console.print(kmem_table(args.events))
+    console.print(overlapping_table(args.events))
     console.print(manager_table(args.events))
     console.print(searching_table())
     console.print(kept_table(["pat"]))
@@ -91,6 +94,17 @@ def kmem_table(events: int) -> Table:
         drawn.add_column(column, justify="right")
     for found in kmem_speeds(events):
         drawn.add_row(found.name, *(f"{rate:,.0f}" for rate in (found.check, found.plain, found.reading)))
+    return drawn
+
+
+def overlapping_table(events: int) -> Table:
+    events = min(events, OVERLAPPING_AT_MOST)
+    title = f"Operations a second of one core, {events:,} operations of {PROCESSORS} threads"
+    drawn = Table("operations that overlap", title=title, title_justify="left")
+    for column in ("check", "the same in one order"):
+        drawn.add_column(column, justify="right")
+    for found in overlapping_speeds(events):
+        drawn.add_row(found.name, f"{found.overlapping:,.0f}", f"{found.in_order:,.0f}")
     return drawn
 
 

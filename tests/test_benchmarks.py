@@ -46,7 +46,7 @@ def test_benchmarks_run() -> None:
         *(("runs of 2^20 pages", level) for level in (LEGAL, EXACT)),
         ("mappings of 2^20 pages", LEGAL),
     }
-    assert len([row for row in rows if len(row) == 3]) == 10 + 3
+    assert len([row for row in rows if len(row) == 3]) == 10 + 3 + 3
     assert [row[0] for row in rows if len(row) == 4] == [
         "heap",
         "heap in an arena",

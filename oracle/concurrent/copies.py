@@ -13,8 +13,9 @@ import enum
 import re
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from types import (
     BuiltinMethodType,
     CellType,
@@ -57,9 +58,15 @@ MOST_COPIED = 1 << 22  # bytes of a view
 ATOMIC = frozenset(ATOMS)
 
 
-def copied(original: Copied) -> Copied:
-    """A copy of it and of all that it reaches; raises TypeError for what cannot be copied."""
-    copy: Copied = Copies().of(original)
+def copied(original: Copied, still: Iterable[object] = ()) -> Copied:
+    """A copy of it and of all that it reaches; raises TypeError for what cannot be copied.
+
+    still: what will not change, neither here nor there, and is shared.
+    """
+    copies = Copies()
+    for each in still:
+        copies.shared(each)
+    copy: Copied = copies.of(original)
     return copy
 
 
@@ -189,8 +196,9 @@ class Copies:
 
 
 def are_atoms(values: Any) -> bool:
-    """Whether none of these reaches anything else."""
-    return set(map(type, values)) <= ATOMIC
+    """Whether none of these reaches anything else: all are atoms, or tuples of these."""
+    kinds = set(map(type, values))
+    return kinds <= ATOMIC or (kinds == {tuple} and set(map(type, chain.from_iterable(values))) <= ATOMIC)
 
 
 SLOTS: dict[type, tuple[str, ...]] = {}

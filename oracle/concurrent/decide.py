@@ -62,6 +62,9 @@ def decide(
     touches = Touches(rules, operations)
     for each in operations:
         read(path, touches.note, each)
+    for each in operations:
+        read(path, touches.note_blocks, each)
+    touches.note_proper_ones()
     nodes = [Node(each, read(path, touches.of, each)) for each in operations]
     mark_sensitive(nodes)
 

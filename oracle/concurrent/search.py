@@ -21,7 +21,7 @@ from typing import NamedTuple
 from memoracle.concurrent.guess import Guess
 from memoracle.concurrent.hints import looks_legal
 from memoracle.concurrent.recording import NEVER
-from memoracle.concurrent.touches import About, conflict
+from memoracle.concurrent.touches import EVERYTHING, FRAMES, About, conflict
 from memoracle.concurrent.trail import Budget, Node, Trail
 from memoracle.replay.dispatch import Replay
 from memoracle.trace import events
@@ -61,7 +61,7 @@ class Search:
         self.places = {queue[0].operation.cpu: place for place, queue in enumerate(queues)}
         self.horizon = horizon
         self.by_address = by_address
-        self.trail = Trail(begin, budget)
+        self.trail = Trail(begin, budget, any(changes_frames(each.about) for queue in queues for each in queue))
         self.positions = [0] * len(queues)
         self.choices: list[Choice] = []
         self.seen: set[tuple[int, ...]] = set()
@@ -235,6 +235,11 @@ class Search:
 def hinders(one: About, other: About) -> bool:
     """Whether it may matter which of two operations comes first, where the first is legal."""
     return conflict(one, other) and not (one.takes and other.lacks and not other.changes)
+
+
+def changes_frames(about: About) -> bool:
+    """Whether an operation may make other frames free, or fewer."""
+    return any(touch.changes and touch.space[0] in (FRAMES, EVERYTHING[0]) for touch in about.touches)
 
 
 def queued(nodes: Sequence[Node]) -> list[list[Node]]:

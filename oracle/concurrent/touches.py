@@ -80,12 +80,18 @@ class Touches:
     """Says what operations of a recording are about.
 
     kinds: of the events that there are.  longest: by space and address, the most places that were given there.
+    of_block: by space and address, each call that takes or gives back a block there: when, its line, whether it takes;
+    only where misuse may succeed.  proper: the lines of those that are no misuse.
     """
 
     rules: Rules
     operations: list[Operation]
     kinds: set[type] = field(default_factory=set)
     longest: dict[tuple[Space, int], int] = field(default_factory=lambda: defaultdict(int))
+    proper: set[int] = field(default_factory=set)
+    of_block: dict[tuple[Space, int], list[tuple[int, int, int, bool]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def __post_init__(self) -> None:
         self.kinds = {type(each.event) for each in self.operations}
@@ -102,6 +108,38 @@ class Touches:
             self.undone_whole |= {events.FrameAllocate, events.FrameFree}
         if geometry.range_allocator == BUDDY or geometry.range_free == WHOLE:
             self.undone_whole |= {events.RangeAllocate, events.RangeReserve, events.RangeFree}
+
+    def note_blocks(self, operation: Operation) -> None:
+        """Notes which blocks are taken and given back, and when, where misuse may succeed; raises BadNumber."""
+        event = operation.event
+        if not self.lenient or isinstance(event, events.Crash) or event.error is not UNSET:
+            return
+        if type(event) in self.undone_whole or isinstance(event, events.HeapResize):
+            changed = [each for each in self.touched(event) if each.changes]
+            for place, touch in enumerate(changed):
+                takes = type(event) in TAKING or place > 0  # a resize gives back, and then takes
+                self.of_block[touch.space, touch.first].append(
+                    (operation.call, operation.returned, operation.line, takes)
+                )
+
+    def note_proper_ones(self) -> None:
+        """Notes which operations give back, in any order that is legal up to them, what another one took.
+
+        So it is where all that takes or gives back the same block returned before, or is called after, and the last of
+        the former takes it. Otherwise an operation may be a misuse in one order and not in another, and what becomes
+        of everything else, where that is undefined, depends on it.
+        """
+        for calls in self.of_block.values():
+            calls.sort()
+            latest = -LAST  # return of those before
+            was_taken = False
+            for place, (call, returned, line, takes) in enumerate(calls):
+                is_last = place + 1 == len(calls) or calls[place + 1][0] > returned
+                if not takes and was_taken and latest < call and is_last:
+                    self.proper.add(line)
+                was_taken = takes and call > latest
+                latest = max(latest, returned)
+        self.of_block.clear()
 
     def note(self, operation: Operation) -> None:
         """Notes how long a block is that an operation gave, before it is asked what any is about; raises BadNumber."""
@@ -132,8 +170,8 @@ class Touches:
             or (kind is events.ProcessExit and self.maps)
         )
         found.undone_whole = not found.ordered and kind in self.undone_whole
-        if operation_of(event) in self.lenient:
-            found.touches, found.ordered = (Touch(EVERYTHING, 0, LAST, True),), True
+        if operation_of(event) in self.lenient and operation.line not in self.proper:
+            found.touches, found.ordered, found.undone_whole = (Touch(EVERYTHING, 0, LAST, True),), True, False
         return found
 
     def touched(self, event: AnyEvent) -> Iterator[Touch]:

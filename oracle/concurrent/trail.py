@@ -64,9 +64,10 @@ class Node:
 class Trail:
     """order: the operations so far."""
 
-    def __init__(self, begin: Callable[[], Replay], budget: Budget) -> None:
-        """begin: makes a replay at the state before the first operation."""
+    def __init__(self, begin: Callable[[], Replay], budget: Budget, changes_frames: bool) -> None:
+        """begin: makes a replay at the state before the first operation.  changes_frames: whether any may do so."""
         self.begin = begin
+        self.changes_frames = changes_frames
         self.budget = budget
         self.order: list[Node] = []
         self.base, self.behind = begin(), 0  # of so many operations
@@ -85,7 +86,7 @@ class Trail:
             self.base, self.behind = self.begin(), 0
             self.advance_base(max(0, len(self.order) - FARTHEST))
         self.budget.spend(COPY)
-        self.front = copied(self.base)
+        self.front = copied(self.base, () if self.changes_frames else (self.base.frames.bitmap,))
         for node in self.order[self.behind :]:
             self.step(self.front, node)
         self.ahead = len(self.order)

@@ -26,13 +26,15 @@ SPACES = {
     "kernel_reserved": [],
 }
 ARENA = 0x1000
+HEAP: Event = {**SMALL, "heap_alignment": 16, "heap_arena": {"start": ARENA, "bytes": 128}}
 GEOMETRIES: dict[str, Event] = {
     "frames": {**SMALL, "frames": 6},
     "blocks": {**PLAIN, "frame_allocator": "buddy", "frame_max_order": 3, "never_free": []},
     "runs": {**PLAIN, "frame_allocator": "runs", "never_free": []},
     "ranges": {**SMALL, **SPACES},
     "runs of pages": {**SMALL, **SPACES, "range_allocator": "runs"},
-    "heap": {**SMALL, "heap_alignment": 16, "heap_arena": {"start": ARENA, "bytes": 128}},
+    "heap": HEAP,
+    "heap, undefined": {**HEAP, "misuse": {"heap.delete": "undefined"}},
     "pages": {**SMALL, **SPACES, "frames": 6},
 }
 
@@ -180,6 +182,7 @@ HISTORIES: dict[str, Callable[[Random, int], list[Event]]] = {
     "ranges": ranges,
     "runs of pages": lambda chance, count: ranges(chance, count, aligned=False),
     "heap": heap,
+    "heap, undefined": heap,
     "pages": pages,
 }
 
