@@ -75,18 +75,18 @@ def test_what_is_right_passes_and_what_is_wrong_fails_by_name(project: Path) -> 
 
 
 def test_workers_find_the_same_and_keep_it_once(project: Path) -> None:
-    binding = blocks(project, "HANDS_OUT_TWICE")
+    binding = blocks(project, "CRASHES")
     found = ran(project, "-n", "2", "-rs")
-    twice = f"{BINDING}[frame.allocate-runs.run-is-free]"
+    crash = f"{BINDING}[frame.free.must-not-crash]"
     assert found.status == 1
-    assert found.tests("FAILED") == {twice, SECOND_FREE}
-    assert "the run ended with [runs.run-is-free]" in found.text
+    assert found.tests("FAILED") == {crash, SECOND_FREE}
+    assert "the run ended with [frame.free.must-not-crash]" in found.text
     kept = [*binding.with_suffix(".failures").iterdir(), *(project / "tests").glob("*.failures/*")]
     assert [each.suffix for each in kept] == [".jsonl", ".jsonl"]
     # What failed is tried first: also where the calls that are made now would not find it.
     mend(project)
     found = ran(project, "--memoracle-seed", "3", "--memoracle-ops", "1")
-    assert found.tests("FAILED") == {twice}
+    assert found.tests("FAILED") == {crash}
     assert f"{kept[0]} fails still" in found.text
     assert "memoracle: blocks.toml, seed 3, 1 call," in found.text
 
