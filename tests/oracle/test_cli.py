@@ -57,7 +57,8 @@ def naming() -> list[tuple[str, str]]:
         for command, parser in commands.choices.items()
         for action in parser._actions
         if action.metavar
-        in {"TRACE", "LOG", "FILE", "FILE.toml", "PRESET|FILE.toml", "NAME", "COMPONENT", "TARGET", "DUMP", "SOCKET"}
+        in {"TRACE", "LOG", "FILE", "FILE.toml", "FILE.h", "PRESET|FILE.toml", "NAME"}
+        | {"COMPONENT", "TARGET", "DUMP", "SOCKET", "LIBRARY"}
     ]
 
 
@@ -71,6 +72,8 @@ def test_an_empty_name_is_refused_as_one(capsys: pytest.CaptureFixture[str], com
         "explain": ["bitmap"],
         "drive": ["a:b"],
         "snapshot": [QEMU],
+        "vectors": ["--component", "bitmap"],
+        "init": ["library.so"],
     }[command]
     assert main([command, *arguments, *(others if named.startswith("--") else [])]) == 2
     captured = capsys.readouterr()
@@ -80,7 +83,16 @@ def test_an_empty_name_is_refused_as_one(capsys: pytest.CaptureFixture[str], com
 
 def test_each_command_has_names() -> None:
     found = naming()
-    assert {command for command, _ in found} == {"prove", "check", "drive", "snapshot", "boot", "explain"}
+    assert {command for command, _ in found} == {
+        "prove",
+        "check",
+        "drive",
+        "snapshot",
+        "boot",
+        "explain",
+        "vectors",
+        "init",
+    }
     assert {"--geometry", "--output", "--memory-map", "--map", "traces", "log", "name"} <= {named for _, named in found}
 
 
