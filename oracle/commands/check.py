@@ -193,14 +193,14 @@ class Check:
         if self.geometry is not None and header.geometry is not UNSET:
             note(self.args, f"memoracle: {self.args.geometry} replaces the geometry of {shown(path)}")
         rules = Rules(geometry, outcome.level, header.private_frames, outcome.first_line + 1)
+        replay = self.replay(path, replace(rules))
+        self.begun(replay)  # before a line is read: whoever makes calls up while they are read may ask it
         lines, overlap = looked_ahead(lines, wait=not self.args.follow)
         if overlap:
             self.check_recording(outcome, rules, lines)
             return
-        replay = self.replay(path, rules)
         if self.memory_map is not None:
             lines = self.with_memory_map(path, replay, self.memory_map, lines)
-        self.begun(replay)
         try:
             self.collect(outcome, replay.divergences(lines))
         finally:
