@@ -113,6 +113,21 @@ def heap_delete(replay: Replay, event: events.HeapDelete | events.HeapResize) ->
     return not address or (address in replay.heap.live.sizes) == event.succeeded
 
 
+def page_map(replay: Replay, event: events.PageMap | events.PageUnmap) -> bool:
+    shown = replay.pages.paging.translate(number(event.process), number(event.virtual))
+    return ((shown is None) == isinstance(event, events.PageMap)) == event.succeeded
+
+
+def page_translate(replay: Replay, event: events.PageTranslate) -> bool:
+    shown = replay.pages.paging.translate(number(event.process), number(event.virtual))
+    return shown == (None if event.result is None else number(event.result))
+
+
+def pml4_read(replay: Replay, event: events.Pml4Read) -> bool:
+    value = replay.tables.tables.read(number(event.process), number(event.index))
+    return event.result is None or value == number(event.result)
+
+
 HINTS: dict[type, Callable[[Replay, Any], bool]] = {
     events.FrameAllocate: frame_allocate,
     events.FrameFree: frame_free,
@@ -124,6 +139,10 @@ HINTS: dict[type, Callable[[Replay, Any], bool]] = {
     events.RangeSize: range_size,
     events.ProcessCreate: process_create,
     events.ProcessExit: process_exit,
+    events.PageMap: page_map,
+    events.PageUnmap: page_map,
+    events.PageTranslate: page_translate,
+    events.Pml4Read: pml4_read,
     events.HeapNew: heap_new,
     events.HeapDelete: heap_delete,
 }

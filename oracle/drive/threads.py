@@ -28,7 +28,7 @@ from memoracle.drive.calls import text_of
 from memoracle.drive.generation.random_calls import RandomCalls
 from memoracle.drive.library import Library
 from memoracle.drive.log import ENCODE, Log
-from memoracle.drive.target import Answer, DiedError
+from memoracle.drive.target import Answer, DiedError, NotAskedError
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.inputs import InputError
@@ -181,6 +181,8 @@ class Caller(threading.Thread):
         self.random = Random(f"{seed} {place}")
         self.rounds = Random(seed)  # the same of all
         self.calls = RandomCalls(target, geometry, self.random.getrandbits(32), 0, None, misuse=False)
+        if not self.calls.families:
+            raise InputError("operations", None, "threads allocate and free frames, ranges or heap blocks: it has none")
         self.handed: list[tuple[str, Mapping[str, Any], Answer]] = []
         self.others: list[Caller] = []
         self.fault: Exception | None = None
@@ -203,10 +205,13 @@ class Caller(threading.Thread):
     def call(self) -> None:
         operation, arguments = self.random.choice(self.calls.families).wish()
         log, call = self.log, self.target.call
-        log.asked(operation, arguments)
+        asked = log.asked(operation, arguments)
         began = CLOCK()
         try:
             answer = call(operation, arguments)
+        except NotAskedError:
+            log.not_asked(asked)
+            return
         except DiedError as death:
             log.answered(b',"_call":%d,"crash":%s}' % (began, ENCODE(str(death))))
             raise
