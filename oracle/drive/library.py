@@ -208,7 +208,7 @@ class Library:
             try:
                 value = call(arguments)
             except OverflowError as fault:
-                return Answer(error=str(fault))
+                raise NotAskedError(str(fault)) from None
             if fails is not None and fails(value, arguments):
                 return REFUSED
             return Answer(None if result is None else result(value, arguments))

@@ -47,7 +47,7 @@ fails = "value == 0"                 # choose: how a failure shows
 result = "value"                     # choose: an address; of a frame's number it is "value * page_size"
 
 [operations."frame.free"]
-call = "pmm_free(address)"           # choose: of a frame's number it is "pmm_free(address // page_size)"
+call = "pmm_free(address)"           # choose: of a frame's number it is "pmm_free(address / page_size)"
 fails = "value != 0"                 # choose: how a refusal shows; without this line it is never misused
 '''
 

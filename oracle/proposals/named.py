@@ -27,6 +27,12 @@ def operation_of(function: Function) -> str | None:
     return None
 
 
+def say_pointers(guess: Guess) -> None:
+    """That an operation is never misused: it would be given pointers to nothing."""
+    guess.extra["misuse"] = '"undefined"'
+    guess.why.append("a process is a pointer, and one to nothing is never passed")
+
+
 def guess_of(operation: str, function: Function) -> Guess:
     """What each parameter is, by its name."""
     guess, known = Guess(operation, function, []), arguments_of(operation)
@@ -42,6 +48,8 @@ def guess_of(operation: str, function: Function) -> Guess:
             guess.arguments.append("from_" if name == "from" else name)
         elif "process" in known and "process" not in guess.arguments and (is_alone or words & PROCESSES):
             guess.arguments.append("process")
+            if parameter.type.kind == "pointer":
+                say_pointers(guess)
         elif "pages" in known and unit == "count":
             guess.arguments.append("pages")
         elif "address" in known and unit in ("address", "number") and "address" not in guess.arguments:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from memoracle.proposals.c_functions import Function, Type
 from memoracle.proposals.guesses import CHOOSE, Guess, Handle, Mapping
-from memoracle.proposals.named import guess_of, operation_of
+from memoracle.proposals.named import guess_of, operation_of, say_pointers
 from memoracle.proposals.words import (
     ADD,
     COUNT,
@@ -116,7 +116,7 @@ def _add(found: Mapping, role: tuple[str, str], function: Function, others: Iter
             what in (GIVE, RESIZE, IS_FREE) and not has_address and unit in ("address", "number", "", "out", "zone")
         )
         if place == process:
-            guess.arguments.append(_process(found, parameter.type))
+            guess.arguments.append(_process(found, guess, parameter.type))
         elif unit == "handle" and not (what in (GIVE, RESIZE) and len(units) == 1):
             guess.arguments.append(_handle(found, parameter.name, parameter.type))
         elif is_block or unit == "handle":
@@ -189,9 +189,10 @@ def _process_of(found: Mapping, role: tuple[str, str], function: Function, units
     return plain[0] if len(plain) >= needed else None
 
 
-def _process(found: Mapping, kind: Type) -> str:
+def _process(found: Mapping, guess: Guess, kind: Type) -> str:
     if kind.kind != "pointer":
         return "process"
+    say_pointers(guess)
     found.needs_kernel_space = True
     return "kernel_space if process == 0 else process"
 
@@ -199,7 +200,7 @@ def _process(found: Mapping, kind: Type) -> str:
 def _asked(guess: Guess, kind: str, what: str, name: str, unit: str) -> str:
     """What is passed for one argument."""
     if unit == "alignment order":
-        return "log2(alignment)" if kind == HEAP else "log2(alignment // page_size)"
+        return "log2(alignment)" if kind == HEAP else "log2(alignment / page_size)"
     if unit in ASKED[kind]:
         return ASKED[kind][unit]
     if kind == HEAP and unit == "count" and "bytes" not in guess.arguments:

@@ -246,7 +246,7 @@ def _frames(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.N
 def _like_give(proposal: Proposal, operation: str, take: Guess) -> None:
     guess = proposal.mapping.guesses.get(operation)
     if guess is not None and take.is_number:
-        guess.arguments = ["address // page_size" if each == "address" else each for each in guess.arguments]
+        guess.arguments = ["address / page_size" if each == "address" else each for each in guess.arguments]
     elif guess is not None and "base" in take.extra:
         guess.arguments = ["address + base" if each == "address" else each for each in guess.arguments]
 
@@ -261,7 +261,7 @@ def _highest(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.
     bound = _raw(give, proposal)
     call = bound.call
     if take.holder == "value":  # an address is what was returned
-        call = call.replace("address // page_size", "address").replace("address + base", "address")
+        call = call.replace("address / page_size", "address").replace("address + base", "address")
     operations = {
         take.operation: _raw(take, proposal),
         give.operation: Bound(call, None, None, panic=bound.panic),

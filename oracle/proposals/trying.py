@@ -18,7 +18,7 @@ from typing import Any
 
 from memoracle.drive.binding import Binding
 from memoracle.drive.library import Library
-from memoracle.drive.target import DiedError
+from memoracle.drive.target import DiedError, NotAskedError
 from memoracle.trace.inputs import InputError
 
 MOST_CALLS = 1 << 16
@@ -153,5 +153,8 @@ def ordered(take: str, give: str, refusal: Any) -> Attempt:
 
 def _outcome(library: Library, operation: str, arguments: dict[str, Any]) -> Any:
     """What an operation returned; a text says how it refused."""
-    answer = library.call(operation, arguments)
+    try:
+        answer = library.call(operation, arguments)
+    except NotAskedError as fault:
+        return f"! {fault}"
     return answer.result if answer.error is None else f"! {answer.error}"

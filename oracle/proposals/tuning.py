@@ -95,7 +95,7 @@ def tune_unit(take: Guess, give: Guess | None, notes: Notes, page_size: int) -> 
             f"{CHOOSE}results are taken for addresses; of numbers of pages they are `{take.holder} * page_size`"
         )
     to_address = f"{take.holder} * page_size" if take.is_number else take.holder
-    from_address = "address // page_size" if take.is_number else "address"
+    from_address = "address / page_size" if take.is_number else "address"
     low = None if not taken else min(taken) if take.is_number else min(taken) // page_size
     if low is not None and FAR <= low * page_size < LOWER_HALF and not take.is_number:
         to_address, from_address = f"{take.holder} - base", "address + base"

@@ -79,7 +79,7 @@ def driven(capsys: pytest.CaptureFixture[str], binding: Path, ops: int = 1500) -
         (SOURCE, 4, {"range.allocate", "range.free"}, 'start = "0xffffc90000000000", pages = 300'),
         (SOURCE, 5, {"frame.allocate", "frame.free"}, 'result = "value - base"'),
         (SOURCE, 6, {"frame.allocate", "frame.free", "frame.free_count"}, '"pmm_init_region(0, memory_bytes)"'),
-        (SOURCE, 7, {"frame.allocate", "frame.free"}, 'call = "free_page(pfn_to_page(address // page_size))"'),
+        (SOURCE, 7, {"frame.allocate", "frame.free"}, 'call = "free_page(pfn_to_page(address / page_size))"'),
         (SOURCE, 8, {"frame.allocate", "frame.free"}, 'end = "memory"'),
         (SOURCE, 9, {"heap.new", "heap.delete"}, '"heap = heap_create_with_pool(room, memory, memory_bytes)"'),
         (SOURCE, 10, {"process.create", "process.exit", "range.allocate", "range.free"}, "vm_alloc(process, pages)"),
