@@ -6,16 +6,17 @@ import io
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from memoracle import cli
-from memoracle.commands.drive import session_of, write_text
 from memoracle.console.output import OutputError
-from memoracle.drive.trial import Trial
 from memoracle.pytest_plugin.settings import Suite
 from memoracle.pytest_plugin.targets import made_for
 from memoracle.replay.coverage import Coverage
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
+
+if TYPE_CHECKING:
+    from memoracle.drive.trial import Trial
 
 Rule = tuple[str, str]  # an operation, and the clause of it that broke
 
@@ -56,6 +57,10 @@ class Driving:
         return outcome
 
     def drive(self, outcome: Outcome) -> None:
+        # These load much that runs do not need in which no test asks.
+        from memoracle import cli
+        from memoracle.commands.drive import session_of
+
         args = cli.parser().parse_args(self.suite.arguments(self.geometry))
         with session_of(args, made_for(self.suite, self.geometry)) as drive:
             for path, trial in drive.kept():
@@ -79,6 +84,8 @@ def rule_of(trial: Trial) -> Rule:
 
 def report(trial: Trial, said: str) -> str:
     """What `drive` prints."""
+    from memoracle.commands.drive import write_text
+
     out = io.StringIO()
     write_text(trial, said, out, quiet=True)
     return out.getvalue()

@@ -8,7 +8,6 @@ from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
-from memoracle.commands.drive import header_of
 from memoracle.drive.binding import load_binding
 from memoracle.drive.program import Program
 from memoracle.drive.python_object import imported, operations_in
@@ -28,6 +27,8 @@ def operations_of(suite: Suite, geometry: str | None) -> Collection[str]:
     if ":" in target and not Path(target).exists():
         found = imported(target)
         return operations_in(found) or operations_in_what_is_made(found)
+    from memoracle.commands.drive import header_of  # it loads much that other targets do not need here
+
     program = Program(shlex.split(target), header_of(suite.path(geometry)))
     program.process.kill()
     program.process.wait()
