@@ -66,6 +66,9 @@ def chosen(args: argparse.Namespace) -> tuple[Geometry | None, object, Binding |
         binding = load_binding(args.binding)
         if stated is not None:
             binding = binding.with_geometry(stated)
+        for key in ("memory_map", "private_frames"):
+            if getattr(binding.says, key):
+                raise binding.fault(key, "vectors are of machines all of whose frames are there, and free at start")
         geometry, stated, where = binding.geometry, binding.says.geometry, where or args.binding
     if geometry is not None and (fault := COMPONENTS[args.component].fits(geometry)) is not None:
         field, _, message = fault.partition(": ")

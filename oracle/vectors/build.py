@@ -27,7 +27,7 @@ from memoracle.replay.coverage import AtStake, stakes_of
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.frames.frame_requests import rounded
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import REFUSE
+from memoracle.spec.geometry_keys import BUDDY, REFUSE, RUNS, SINGLE, WHOLE
 from memoracle.trace.decoding import decode_event
 from memoracle.trace.geometry import geometry_from
 from memoracle.vectors.requirements import require
@@ -55,6 +55,8 @@ def _frames(allocator: str, most: int) -> Callable[[Geometry], str | None]:
     def fits(geometry: Geometry) -> str | None:
         if geometry.frame_allocator != allocator:
             return f"frame_allocator: these are of {allocator!r}"
+        if allocator == BUDDY and not geometry.frees_whole_runs:
+            return f"frame_free_parts: these are of {WHOLE!r}"
         return f"frames: at most {most} can be covered" if geometry.frames > most else None
 
     return fits
@@ -63,7 +65,7 @@ def _frames(allocator: str, most: int) -> Callable[[Geometry], str | None]:
 def _range(geometry: Geometry) -> str | None:
     area = geometry.kernel_range
     if (
-        geometry.range_allocator != "buddy"
+        geometry.range_allocator != BUDDY
         or area.pages & area.pages - 1
         or area.start % (area.pages * geometry.page_size)
     ):
@@ -77,18 +79,18 @@ def _any(geometry: Geometry) -> None:
 
 _SMALL: dict[str, Any] = {"preset": "x64-4k", "frames": 6, "kernel_image_frames": 2}
 COMPONENTS: dict[str, Component] = {
-    "bitmap": Component(_SMALL, lambda asks, geometry: FrameStates(asks, geometry), frames_of, _frames("single", 8)),
+    "bitmap": Component(_SMALL, lambda asks, geometry: FrameStates(asks, geometry), frames_of, _frames(SINGLE, 8)),
     "runs": Component(
         _SMALL | {"frame_allocator": "runs"},
         lambda asks, geometry: FrameStates(asks, geometry),
         frames_of,
-        _frames("runs", 6),
+        _frames(RUNS, 6),
     ),
     "frame_buddy": Component(
         {"preset": "x64-4k", "frames": 4, "frame_allocator": "buddy", "never_free": []},
         lambda asks, geometry: FrameStates(asks, geometry),
         frames_of,
-        _frames("buddy", 6),
+        _frames(BUDDY, 6),
     ),
     "buddy": Component(
         {

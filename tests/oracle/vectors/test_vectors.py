@@ -25,6 +25,7 @@ from memoracle.vectors.vector import Vectors
 
 FRAMES = Path(__file__).parents[3] / "examples" / "vectors" / "frames.c"
 RUSTC = shutil.which("rustc")
+ALLOCATORS = {"runs": "runs", "frame_buddy": "buddy"}
 FAULTS = ["FREES_TWICE", "FREES_THE_IMAGE", "LOSES_THE_LAST", "HANDS_OUT_TWICE", "MISCOUNTS"]
 
 
@@ -36,8 +37,8 @@ def made() -> dict[str, Vectors]:
 class AnyChoice:
     """The reference, which chooses any of what the law allows."""
 
-    def __init__(self, component: str, random: Random | None) -> None:
-        self.geometry: Geometry = geometry_from(COMPONENTS[component].geometry)
+    def __init__(self, component: str, random: Random | None, geometry: Geometry | None = None) -> None:
+        self.geometry = geometry or geometry_from(COMPONENTS[component].geometry)
         self.reference = COMPONENTS[component].reference(self.geometry)
         self.random = random
         for operation in self.reference.operations:
@@ -267,6 +268,8 @@ def test_only_what_a_binding_has_is_called(library: Path, capsys: pytest.Capture
         ("address // page_size, order, out", "returned, order, out", "c", "`returned` is remembered of an allocation"),
         ("frames = 4", "frames = 256", "c", "frames: at most 6 can be covered"),
         ('"frame.', '"heap.', "c", "operations.heap."),
+        ("never_free = []", 'never_free = []\nframe_free_parts = "partial"', "c", "frame_free_parts: these are of"),
+        ("start =", "private_frames = true\nstart =", "c", "private_frames: vectors are of machines"),
         ("frame_max_order = 2", "", "pytest", "--binding: it is for c and rust"),
     ],
 )
@@ -288,6 +291,30 @@ def test_the_command_writes_the_same_each_time(capsys: pytest.CaptureFixture[str
     assert (tmp_path / "vectors.json").read_text() == first
     found = json.loads(first)
     assert (found["memoracle"], found["command"], found["component"]) == (1, "vectors", "pat")
+
+
+@pytest.mark.parametrize(
+    ("component", "stated"),
+    [
+        ("bitmap", {"frames": 5, "never_free": [{"start": "0x2000", "bytes": 4096}]}),
+        ("bitmap", {"frames": 4, "kernel_image_frames": 1, "misuse": {"frame.free": "ignore"}}),
+        ("runs", {"frames": 4, "kernel_image_frames": 1, "frame_free_parts": "whole"}),
+        ("frame_buddy", {"frames": 5, "kernel_image_frames": 1, "frame_max_order": 1}),
+        ("buddy", {"kernel_range": {"start": "0xFFFFFFFF00000000", "pages": 4}, "range_max_order": 1}),
+        ("buddy", {"kernel_range": {"start": "0xFFFFFFFF00000000", "pages": 4}, "kernel_reserved": [(0, 1)]}),
+        ("pte", {"physical_address_bits": 36, "frames": 8, "kernel_image_frames": 1}),
+    ],
+)
+def test_any_legal_choice_passes_in_other_machines(component: str, stated: dict[str, Any]) -> None:
+    if "kernel_range" in stated:
+        pieces = [{"page": page, "pages": pages} for page, pages in stated.get("kernel_reserved", ())]
+        stated = stated | {"kernel_reserved": pieces}
+    stated = {"preset": "x64-4k", "frame_allocator": ALLOCATORS.get(component, "single"), **stated}
+    geometry = geometry_from(stated)
+    assert COMPONENTS[component].fits(geometry) is None
+    vectors = vectors_of(component, geometry, stated)
+    for seed in (1, 2):
+        run_in_python(vectors, AnyChoice(component, Random(seed), geometry))
 
 
 def test_of_another_small_geometry(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
