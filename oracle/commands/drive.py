@@ -124,7 +124,7 @@ def session_of(args: argparse.Namespace, made: object = None) -> Session:
     drive = kind(plan, geometry, Failures(name), seed, wanted, lambda words: note(args, f"memoracle: {words}"))
     if isinstance(drive, CoverSession):
         most = args.ops or MOST_CALLS
-        drive.cover = Cover(plan, geometry, args.level, wanted.misuse, most, wanted.seconds)
+        drive.cover = Cover(plan, geometry, wanted.misuse, most, wanted.seconds)
     return drive
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from memoracle.commands import check
 from memoracle.console.counted import counted
 from memoracle.cover.family import Asks, Call, Family, State, left_by
 from memoracle.cover.small import covered
@@ -30,7 +28,6 @@ from memoracle.replay.dispatch import Replay
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import UNDEFINED
-from memoracle.trace.events import AnyEvent
 from memoracle.trace.inputs import InputError
 
 TRACE = "<run>"  # what messages call the trace of a run
@@ -101,46 +98,13 @@ def _called(call: Call) -> str:
     return " ".join([call.operation, *named, *(f"({place})" for place in places)])
 
 
-@lru_cache(1 << 14)
-def _event(operation: str, arguments: tuple[tuple[str, Any], ...]) -> Any:
-    """A call as an event, as if it had been refused. In few states the same ones are made over and over."""
-    return msgspec.convert({"op": operation, **dict(arguments), "error": ""}, AnyEvent)
-
-
-class WatchedCheck(check.Check):
-    """`check`, which tells what it replays: the law refuses a call by the state that this is in.
-
-    at_end: is called when a trace was read, whatever came of it.
-    """
-
-    latest: Replay
-    at_end: Callable[[], None] = staticmethod(lambda: None)
-
-    def replay(self, path: str, rules: Rules) -> Replay:
-        self.latest = super().replay(path, rules)
-        return self.latest
-
-    def refused(self, wish: Wish) -> bool:
-        """Whether the law refuses a call as it is made now, whatever the target would choose."""
-        event = _event(wish[0], tuple(wish[1].items()))
-        violated = self.latest.misuses.get(type(event))
-        return violated is not None and violated(event, 0) is not None
-
-    def of(self, lines: Iterator[bytes], begun: Begun = unwatched) -> TraceResult:
-        self.begun = begun
-        found = self.outcomes_of(TRACE, lines)[0]
-        self.at_end()
-        return found
-
-
 class Cover:
     """One run of `drive --cover`. most, seconds: how many calls it makes, and for how long, at the most."""
 
-    def __init__(self, plan: Plan, geometry: Geometry, level: str, misuse: bool, most: int, seconds: float | None):
-        parser = argparse.ArgumentParser()
-        check.add_parser(parser.add_subparsers())
-        self.checks = WatchedCheck(parser.parse_args(["check", "--level", level, "--quiet", "--", TRACE]))
-        self.plan, self.geometry, self.misuse = replace(plan, check=self.checks.of), geometry, misuse
+    def __init__(self, plan: Plan, geometry: Geometry, misuse: bool, most: int, seconds: float | None) -> None:
+        self.check = plan.check
+        self.plan, self.geometry, self.misuse = replace(plan, check=self.checked), geometry, misuse
+        self.at_end: Callable[[], None] = lambda: None
         self.most, self.end = most, None if seconds is None else time.monotonic() + seconds
         self.coverings: list[Covering] = []
         self.too_large: Sequence[str] = ()
@@ -162,6 +126,11 @@ class Cover:
         for trial in others:
             added(last.result, trial.result)
         return last
+
+    def checked(self, lines: Iterator[bytes], begun: Begun = unwatched) -> TraceResult:
+        found = self.check(lines, begun)
+        self.at_end()
+        return found
 
     @property
     def calls(self) -> int:
@@ -217,8 +186,8 @@ class Cover:
     def walk(self, covering: Covering, refuses: frozenset[str], told: Told, target: Target) -> Walk:
         """What a child does with a target; at its end it tells its parent where it has been."""
         most = self.most - self.calls + covering.steps.calls
-        walk = Walk(covering.family, covering.steps, self.checks.refused, refuses, most, self.end)
-        self.checks.at_end = lambda: told.write(walk.steps)
+        walk = Walk(covering.family, covering.steps, refuses, most, self.end)
+        self.at_end = lambda: told.write(walk.steps)
         return walk
 
     def shortcuts(self, lines: Sequence[bytes]) -> Iterator[list[bytes]]:

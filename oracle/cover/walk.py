@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from memoracle.cover.family import Call, Family, Situation, State, left_by
+from memoracle.diagnostics.levels import Misuses
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer
 from memoracle.replay.dispatch import Replay
+from memoracle.trace.events import AnyEvent
 
 CLOCK_EVERY = 256  # calls between two looks at the clock
 MOST_ASTRAY = 1000  # calls on ways that do not lead where they led before
@@ -65,6 +70,12 @@ class Steps:
         return []
 
 
+@lru_cache(1 << 14)
+def _event(operation: str, arguments: tuple[tuple[str, Any], ...]) -> Any:
+    """A call as an event, as if it had been refused. In few states the same ones are made over and over."""
+    return msgspec.convert({"op": operation, **dict(arguments), "error": ""}, AnyEvent)
+
+
 def _calls_to(there: State, start: State, reached_by: Mapping[State, tuple[State, Call]]) -> list[Call]:
     calls = list[Call]()
     while there != start:
@@ -76,19 +87,19 @@ def _calls_to(there: State, start: State, reached_by: Mapping[State, tuple[State
 class Walk:
     """One run of a target. most, end: how many calls are made in all, and when it ends, if not before.
 
-    refused: whether the law refuses a call as it is made.  refuses: the operations of which such calls are made.
+    refuses: the operations of which calls are made that the law refuses as they are made.
     """
 
     def __init__(
         self,
         family: Family,
         steps: Steps,
-        refused: Callable[[Wish], bool],
         refuses: frozenset[str],
         most: int,
         end: float | None,
     ) -> None:
-        self.family, self.steps, self.refused, self.refuses = family, steps, refused, refuses
+        self.family, self.steps, self.refuses = family, steps, refuses
+        self.misuses: Misuses = {}
         self.most, self.end = most, end
         self.now: Situation = family.start
         self.call: Call | None = None
@@ -97,7 +108,13 @@ class Walk:
         self.expected: State = None  # where a call of a way leads
 
     def judged_by(self, replay: Replay) -> None:
-        """What the law refuses, `refused` says."""
+        self.misuses = replay.misuses
+
+    def refused(self, wish: Wish) -> bool:
+        """Whether the law refuses a call as it is made now, whatever the target would choose."""
+        event = _event(wish[0], tuple(wish[1].items()))
+        violated = self.misuses.get(type(event))
+        return violated is not None and violated(event, 0) is not None
 
     def wishes(self) -> Iterator[Wish]:
         family, steps, astray = self.family, self.steps, 0

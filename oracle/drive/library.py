@@ -146,13 +146,14 @@ class Library:
         remembered = self.remembered.get(family_of(operation))
         out = self._out(operation, spoken.call) if OUT in spoken.call.names else None
 
-        def inputs(names: set[str]) -> Inputs:
-            own = names - {VALUE, OUT, ERRNO} - loaded.names.keys()
+        def inputs(names: set[str], *others: str) -> Inputs:
+            own = names - {OUT, *others} - loaded.names.keys()
             return Inputs(
                 sorted(own), spoken.keys, bound.defaults, remembered, self.zones, loaded.variables, self.binding.fault
             )
 
-        before, after = inputs(spoken.call.names), inputs(set(spoken.after))
+        # An event may have a `value`: the call's is that, and what is read after it is what it returned.
+        before, after = inputs(spoken.call.names), inputs(set(spoken.after), VALUE, ERRNO)
         values = {**loaded.names, OUT: None if out is None else out.address}
         call = spoken.call.compiled(before.names, values, loaded.functions)
         fails, result = (
@@ -197,8 +198,9 @@ class Library:
         """
         values, functions = self.loaded.names, self.loaded.functions
         call = spoken.call.compiled((), values, functions, spoken.keys)
+        after = {name: key for name, key in spoken.keys.items() if name != VALUE}
         fails, result = (
-            None if each is None else each.compiled((VALUE,), values, functions, spoken.keys)
+            None if each is None else each.compiled((VALUE,), values, functions, after)
             for each in (spoken.fails, spoken.result)
         )
 

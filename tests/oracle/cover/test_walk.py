@@ -18,7 +18,7 @@ def test_the_walk_costs_few_calls_more_than_the_shortest_ways(component: str, mo
     graph = explored(family, reference)
     shortest = sum(map(len, graph.sequences()))
     monkeypatch.setattr(type(family), "questions", lambda self, situation: ())
-    walk = Walk(family, Steps(), lambda wish: False, frozenset(), 1 << 60, None)
+    walk = Walk(family, Steps(), frozenset(), 1 << 60, None)
     for operation, arguments in walk.wishes():
         walk.learn(operation, arguments, reference.call(operation, arguments))
     transitions = len(graph.edges) + sum(map(len, graph.loops.values()))
