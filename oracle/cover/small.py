@@ -21,6 +21,7 @@ MOST_SINGLE = 10  # frames that are handed out one by one: each is free or not
 MOST_IN_BLOCKS = 8  # frames or pages of which runs or blocks are handed out
 MOST_REACHED = 64  # with those that are never free
 PROCESSES = 2  # besides the kernel
+TABLE_PROCESSES = 3  # an update must reach each of them
 HEAP_BLOCKS = 3
 
 
@@ -72,7 +73,7 @@ def _parts(asks: Asks, geometry: Geometry, free_frames: int) -> Iterator[tuple[l
                 fault,
             )
     if not {tables.READ, tables.DUMP}.isdisjoint(asks):
-        yield [lambda: TableStates(asks, geometry, processes)], None
+        yield [lambda: TableStates(asks, geometry, TABLE_PROCESSES if processes else 0)], None
     if pages.MAP in asks:
         yield [lambda: PageStates(asks, geometry, processes)], None
     if heap.NEW in asks:

@@ -95,7 +95,7 @@ def test_the_states_of_ranges_and_tables(capsys: pytest.CaptureFixture[str]) -> 
         "the kernel's range": 26,
         "a process's range": 1 + 5,
         "ranges of 2 processes": 1 + 5 + 5 * 6 // 2,
-        "PML4 entries of the kernel and 2 processes": 2**2 * 2 * (1 + 2 + 3),
+        "PML4 entries of the kernel and 3 processes": 2**2 * 2 * (1 + 2 + 3 + 4),
     }
     assert not any(each["never_taken"] for each in document["cover"]["families"])
 
