@@ -48,13 +48,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Proves, writes the report, and returns its status; raises InputError, GeometryError and MissingExtraError."""
+    refuse_of_prove(args)
+    refuse_outputs(args)
     require_prove("`memoracle prove`")
     # A solver takes a moment to load, and no other command needs one.
     from memoracle.proofs import evidence
     from memoracle.proofs.trust import trusted
 
-    refuse_of_prove(args)
-    refuse_outputs(args)
     started = time.perf_counter()
     chosen_geometry(args)  # what is unbounded holds for every geometry that there can be, so for this one if it can be
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shlex
 from collections.abc import Iterator, Mapping
 
 from memoracle.drive.binding import Binding
@@ -86,7 +87,7 @@ def text(program: Program, run: FailingRun) -> str:
 
 def build(binding: Binding, compiler: str, file: str) -> str:
     """The command that builds a test with its library."""
-    return f"{compiler} {file} {' '.join(linked(binding))} -o reproducer"
+    return f"{compiler} {file} {shlex.join(linked(binding))} -o reproducer"
 
 
 def linked(binding: Binding) -> list[str]:

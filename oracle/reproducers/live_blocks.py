@@ -13,6 +13,7 @@ from memoracle.spec.geometry_keys import BUDDY
 Space: TypeAlias = tuple[str, int]  # what is handed out; of which process
 TAKES = {"frame.allocate", "frame.reserve", "range.allocate", "range.reserve", "kernel_pages.allocate", "heap.new"}
 RETURNS = {"frame.free", "range.free", "kernel_pages.free", "heap.delete"}
+MOST_ORDER = 64  # no machine has more frames
 RESIZE, CREATE, EXIT = "heap.resize", "process.create", "process.exit"
 
 
@@ -54,7 +55,7 @@ def size_of(event: Event, geometry: Geometry) -> int:
     if operation.startswith("heap."):
         return max(1, int(event["bytes"]))
     family = operation.partition(".")[0]
-    pages: int = event.get("count", event.get("pages", 1 << event.get("order", 0)))
+    pages: int = event.get("count", event.get("pages", 1 << min(event.get("order", 0), MOST_ORDER)))
     if (geometry.frame_allocator if family == "frame" else geometry.range_allocator) == BUDDY:
         order = order_for(pages)
         pages = pages if order is None else 1 << order

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from memoracle.reproducers.actions import OTHER_COURSE
@@ -92,13 +91,12 @@ def calls():
 def of_object(name: str, run: FailingRun, due: Due) -> str:
     """name: `module:attribute`."""
     module, _, attribute = name.partition(":")
-    return _text(OBJECT.format(module=literal(module), name=literal(attribute)), run, due, due.kind == RETURNS)
+    return _text(OBJECT.format(module=ascii(module), name=ascii(attribute)), run, due, due.kind == RETURNS)
 
 
 def of_program(command: Sequence[str], run: FailingRun, due: Due) -> str:
-    words = f"[{', '.join(literal(each) for each in command)}]"
-    header = json.dumps(run.head[0]).replace("true", "True").replace("false", "False")
-    return _text(PROGRAM.format(command=words, seconds=SECONDS, header=header), run, due, False)
+    words = f"[{', '.join(ascii(each) for each in command)}]"
+    return _text(PROGRAM.format(command=words, seconds=SECONDS, header=ascii(run.head[0])), run, due, False)
 
 
 def _text(calls: str, run: FailingRun, due: Due, apart: bool) -> str:

@@ -56,7 +56,7 @@ def text(program: Program, run: FailingRun) -> str:
     helpers = used_of(PYTHON, program.used, None if program.memory is None else PYTHON_MEMORY)
     return TEXT.format(
         head="\n".join(remarks(head(run, ["Run it:", "  pytest test_reproducer.py"]), "#")),
-        library=literal(str(where) if where.is_file() else where.name),
+        library=ascii(str(where) if where.is_file() else where.name),
         helpers="\n\n".join(helpers.split("\n\n")) + "\n" if helpers else "",
         functions="\n".join(
             line for name in program.used if name in program.declared.functions for line in _declared(program, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from memoracle.reproducers.actions import FAILS, OTHER_COURSE, PASSES, Action, If, Let, Remark, Room, actions
@@ -58,7 +59,7 @@ fn {name}() {{
 
 
 def text(program: Program, run: FailingRun) -> str:
-    options = " ".join(f"-C link-arg={each}" for each in linked(program.binding))
+    options = shlex.join(part for each in linked(program.binding) for part in ("-C", f"link-arg={each}"))
     how = ["Build and run it:", f"  rustc --edition 2021 --test reproducer.rs {options} && ./reproducer"]
     return TEXT.format(
         head="\n".join(remarks(head(run, how))),

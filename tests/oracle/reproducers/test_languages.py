@@ -106,7 +106,6 @@ APART = "frame4 + 131072 <= frame3 or frame3 + 131072 <= frame4"
         ("c", "CRASHES", CRASH, "no call crashes"),
         ("pytest", "CRASHES", CRASH, "no call crashes"),
         ("rust", "LOSES_A_HALF", REFUSED, "it must succeed"),
-        ("c", "LOSES_A_HALF", REFUSED, "it must succeed"),
     ],
 )
 def test_it_fails_on_the_faulty_build_alone(

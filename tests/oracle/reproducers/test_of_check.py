@@ -10,6 +10,12 @@ import pytest
 from blocks_binding import BINDING
 
 from memoracle.cli import main
+from memoracle.diagnostics.divergence import Finding
+from memoracle.report.check_report import TraceResult
+from memoracle.reproducers import words
+from memoracle.reproducers.failing_run import failing_run
+from memoracle.reproducers.live_blocks import size_of
+from memoracle.trace.geometry import geometry_from
 
 SIZES = {"frames": 16, "kernel_image_frames": 1}
 HEADER = {"memoracle": 1, "geometry": {"preset": "x64-4k", **SIZES}}
@@ -121,3 +127,25 @@ def test_a_binding_must_have_the_calls(tmp_path: Path, capsys: pytest.CaptureFix
     trace = written(tmp_path, TWICE)
     assert main(["check", "--emit", "c", "--binding", str(binding), trace]) == 1
     assert "it does not say how `frame.free_count` is called" in capsys.readouterr().err
+
+
+def test_nothing_of_a_trace_becomes_a_part_of_the_program(tmp_path: Path) -> None:
+    hostile = "*/ int x; // \\\n#include <a>\u2028??/"
+    head = words.head(
+        failing_run(
+            [json.dumps(HEADER).encode()],
+            [json.dumps({"op": TAKE, "zone": hostile, "error": hostile}).encode()],
+            Finding("bitmap.x", "it is so", hostile, hostile),
+            lambda events: TraceResult("", "legal"),
+        ),
+        [hostile],
+    )
+    lines = words.remarks(head)
+    assert all(line.startswith("//") and line.isascii() and not line.endswith("\\") for line in lines)
+    assert not any("*/" in line or "??/" in line or "\n" in line for line in lines)
+    assert words.literal('"; exit(0); "\n') == r'"\"; exit(0); \"\\n"'
+
+
+def test_a_size_that_no_machine_has_is_no_number_of_ours(tmp_path: Path) -> None:
+    event = {"op": TAKE, "order": 10**15, "result": 0}
+    assert size_of(event, geometry_from({"preset": "x64-4k", "frame_allocator": "buddy"})) == 4096 << 64
