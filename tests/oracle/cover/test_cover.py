@@ -14,6 +14,7 @@ from blocks_binding import BINDING, SOURCE
 from memoracle import check
 from memoracle.cli import main
 
+TARGETS = Path(__file__).parents[3] / "examples" / "targets"
 FRAMES = 'preset = "x64-4k"\nframes = 8\nkernel_image_frames = 2\n'
 RANGES = """
 preset = "x64-4k"
@@ -192,3 +193,25 @@ def test_a_buddy_system_of_8_frames_in_c(
     assert status == 1
     assert [each["clause"] for each in document["divergences"]] == [clause]
     assert len(document["trace"]) - 1 <= most
+
+
+@pytest.mark.parametrize(
+    ("target", "fault", "clause"),
+    [
+        ("kernel", "NOTHING", None),
+        ("kernel", "LOST_UPDATE", "kernel_half.reads-the-entry"),
+        ("kernel", "STALE_TABLE", "kernel_half.reads-the-entry"),
+    ],
+)
+def test_the_shipped_allocators(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, target: str, fault: str, clause: str | None
+) -> None:
+    source = TARGETS / f"{target}.c"
+    command = ["cc", "-O1", "-shared", "-fPIC", f"-DFAULT={fault}", source, "-o", tmp_path / f"{target}.so"]
+    subprocess.run(command, check=True)
+    shutil.copy(TARGETS / f"{target}.toml", tmp_path)
+    status, document = covered(capsys, f"{target}.toml")
+    assert [each["clause"] for each in document["divergences"]] == ([] if clause is None else [clause])
+    assert status == (clause is not None)
+    # A part that is too large is left out, and said.
+    assert any("frames = 256" in each for each in document["cover"]["not_covered"]) == (target == "kernel")
