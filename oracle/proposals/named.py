@@ -9,6 +9,7 @@ from memoracle.proposals.words import FAMILIES, HEAP, PROCESSES, RANGE, TAKES, u
 from memoracle.trace.events import Question
 
 BY_NAME = {each.replace(".", "_"): each for each in KINDS}
+UPPER_HALF = 0xFFFFFFFF00000000  # where the presets have the kernel's range
 NO_PROCESS = (TAKES - {"new"}) | FAMILIES[HEAP] | (FAMILIES[RANGE] - {"vm", "space"})
 LIFE = {  # of processes, by their verbs
     "process.create": {"create", "new", "spawn", "clone"},
@@ -25,6 +26,19 @@ def operation_of(function: Function) -> str | None:
     if words & PROCESSES and not words & NO_PROCESS:
         return next((each for each, verbs in LIFE.items() if words & verbs), None)
     return None
+
+
+def _count_pages(guess: Guess) -> None:
+    """Of the kernel's pages, where they are numbers: these are counted from the start of its range."""
+    function = guess.function
+    kinds = [function.returns, *(each.type for each in function.parameters)]
+    if any(each.kind == "pointer" or each.bits == 64 for each in kinds):
+        guess.why.append(f"{CHOOSE}whether its pages are numbers, or addresses as here")
+        return
+    guess.extra["upper"] = hex(UPPER_HALF)
+    guess.result = None if guess.result is None else f"{guess.result} * page_size + upper"
+    guess.arguments = ["(address - upper) / page_size" if each == "address" else each for each in guess.arguments]
+    guess.why.append(f"{CHOOSE}where the kernel's range begins, and how many pages it has: kernel_range")
 
 
 def say_pointers(guess: Guess) -> None:
@@ -60,7 +74,7 @@ def guess_of(operation: str, function: Function) -> Guess:
     if answers:
         guess.result = guess.holder
     if operation.startswith("kernel_pages."):
-        guess.why.append(f"{CHOOSE}whether its pages are numbers, or addresses as here")
+        _count_pages(guess)
     returns = function.returns
     if returns.kind == "bool":
         guess.fails = "not value"

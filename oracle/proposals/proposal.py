@@ -13,6 +13,7 @@ from memoracle.proposals.c_functions import Header, read_header
 from memoracle.proposals.c_text import defined_numbers, read_source, without_directives
 from memoracle.proposals.declarations import Declarations
 from memoracle.proposals.guesses import CHOOSE, Guess, Mapping
+from memoracle.proposals.named import UPPER_HALF
 from memoracle.proposals.needs import Needs, needs_of, sizes_of
 from memoracle.proposals.operations import mapped
 from memoracle.proposals.starts import ARENA, ARENA_BYTES, Start, start_of
@@ -20,7 +21,6 @@ from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
 
 SMALL_PAGE, LARGE_PAGE = 4096, 1 << 21
-UPPER_HALF = 0xFFFFFFFF00000000
 PRESETS = {SMALL_PAGE: "x64-4k", LARGE_PAGE: "x64-2m"}
 FRAMES = 1024  # of a target of which nothing says how many it has
 TAKES = {"frame": "frame.allocate", "range": "range.allocate", "heap": "heap.new"}
@@ -95,6 +95,7 @@ def propose(library: str, header: str | None) -> Proposal:
     proposal = Proposal(path, found, mapping, needs_of(elf, found), start, wanted.text, _page_size(found), notes)
     _choose_base(proposal, start_of(mapping, functions, sizes, "0"))
     _try(proposal)
+    _kernel_range(proposal)
     return proposal
 
 
@@ -157,6 +158,16 @@ def _try(proposal: Proposal) -> None:
         if give is not None:
             tuning.tune_give(give, notes)
         {"frame": _frames, "range": _ranges, "heap": _heap}[kind](proposal, take, give, notes)
+
+
+def _kernel_range(proposal: Proposal) -> None:
+    """The kernel's range, of a library that hands out the kernel's pages and no ranges."""
+    guesses = proposal.mapping.guesses
+    if "kernel_pages.allocate" in guesses and "range.allocate" not in guesses:
+        stated = {"start": hex(UPPER_HALF), "pages": FRAMES}
+        proposal.geometry["kernel_range"] = (stated, [f"{CHOOSE}where the kernel's pages are handed out, and how many"])
+        proposal.geometry["kernel_reserved"] = ([], [])
+        proposal.geometry["range_allocator"] = ("runs", [f'{CHOOSE}or "buddy", where blocks are powers of two'])
 
 
 def _choose_base(proposal: Proposal, other: Start) -> None:

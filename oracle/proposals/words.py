@@ -196,7 +196,7 @@ UNITS = {
     "old bytes": {"oldsize", "old"},
     "zone": {"zone", "node", "nid"},
     "flags": {"flags", "flag", "gfp", "mode", "attr", "attrs", "prot"},
-    "number": {"pfn", "frame", "index", "idx", "no", "page", "block"},
+    "number": {"pfn", "first", "frame", "index", "idx", "no", "page", "block"},
     "count": {"count", "pages", "npages", "nr", "num", "frames", "nframes", "n", "cnt", "blocks"},
     "bytes": {"size", "bytes", "amount", "requested", "len", "length", "sz", "nbytes"},
     "address": {

@@ -63,6 +63,7 @@ long by_variable(void)
 }
 void free_ignoring(uint64_t address) { if (address % PAGE == 0) give(address / PAGE); }
 uint64_t count_free(void) { uint64_t found = 0; for (int frame = 1; frame < frames; frame++) found += !used[frame]; return found; }
+int by_value(uint64_t given) { return given == 0; } /* refuses what is not 0, by 0 */
 int is_taken(uint64_t frame) { return used[frame]; }
 
 /* A failure that does not return. */

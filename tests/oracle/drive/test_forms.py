@@ -182,6 +182,21 @@ def test_a_free_is_given_what_the_allocation_was_asked_for(
         assert "SIGABRT" in document["trace"][-1]
 
 
+@pytest.mark.parametrize("fails", ["value == 0", "value == 0 or errno == 77"])
+def test_a_value_of_an_event_is_one_in_its_call_alone(folder: Path, fails: str) -> None:
+    """`pml4.write` has an argument of that name; both of the ways in which calls are made tell it from a result."""
+    declared = "int by_value(uint64_t given);"
+    path = binding(folder, f'[operations."pml4.write"]\ncall = "by_value(value)"\nfails = "{fails}"\n', declared)
+    target = Library(load_binding(str(path)))
+    child = os.fork()
+    if child == 0:
+        target.start()
+        events: list[dict[str, int]] = [{"process": 0, "index": 0, "value": value} for value in (0, 7)]
+        answers = [target.call("pml4.write", each).error for each in events]
+        os._exit(0 if answers == [None, "refused"] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_a_zone_without_a_number_is_said(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     path = binding(folder, f"{ALLOCATE}{TAGGED[1]}", TAGGED[0], "constants = {flags = 3}\nzones = {low = 0}", ZONES)
     status, document = driven(capsys, path, ops=60)

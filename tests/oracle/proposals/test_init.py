@@ -121,6 +121,18 @@ def test_without_a_preprocessor_the_first_branches_are_read(
     assert driven(capsys, binding, 200)[0] == 0
 
 
+def test_the_kernels_pages_are_counted_from_its_range(tmp_path: Path) -> None:
+    source = tmp_path / "kernel.c"
+    source.write_text(
+        "int kernel_pages_allocate(unsigned pages) { return pages ? 0 : -1; }\n"
+        "int kernel_pages_free(unsigned first, unsigned pages) { return first < pages ? 0 : -1; }\n"
+    )
+    text = proposed(tmp_path, compiled(tmp_path, source), "--header", str(source)).read_text()
+    assert 'result = "value * page_size + upper"' in text
+    assert 'call = "kernel_pages_free((address - upper) / page_size, pages)"' in text
+    assert 'kernel_range = {start = "0xffffffff00000000", pages = 1024}' in text
+
+
 def test_names_alone_say_something(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     binding = proposed(tmp_path, compiled(tmp_path, SOURCE, "-DWHICH=1"))
     text = binding.read_text()
