@@ -162,7 +162,7 @@ class Nursery:
         """What the process of the target does: a fork for each run; it never returns."""
         status = 1
         try:
-            _be_apart()
+            be_apart()
             target = self._started() if self.plan.forks else None
             while len(head := asked.read(ASKED.size)) == ASKED.size:
                 text = asked.read(*ASKED.unpack(head))
@@ -215,7 +215,7 @@ def died_of(status: int) -> str:
     return f"signal {number} ({signal.Signals(number).name})"
 
 
-def _be_apart() -> None:
+def be_apart() -> None:
     """The process of a target has a group of its own, and says nothing."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -7,10 +7,8 @@ has asked is written before the call is made, so that nothing is lost when the t
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import pickle
-import resource
 import select
 import signal
 import sys
@@ -28,6 +26,7 @@ from memoracle.drive.calls import text_of
 from memoracle.drive.generation.random_calls import RandomCalls
 from memoracle.drive.library import Library
 from memoracle.drive.log import ENCODE, Log
+from memoracle.drive.nursery import be_apart, died_of
 from memoracle.drive.target import Answer, DiedError, NotAskedError
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
@@ -133,13 +132,7 @@ def _run_child(threads: Threads, seed: int, logs: Sequence[Log], writing: int) -
     """What the child does; it never returns."""
     status = 1
     try:
-        os.setpgid(0, 0)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        faulthandler.disable()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
+        be_apart()
         os.write(writing, pickle.dumps(_called(threads, seed, logs)))
         status = 0
     finally:
@@ -242,13 +235,6 @@ def _watch(child: int, reading: int, logs: Sequence[Log], patience: float) -> tu
     except Exception:  # of damaged text pickle raises anything
         return None, died_of(os.waitpid(child, 0)[1])
     return found if isinstance(found, InputError) else None, ""
-
-
-def died_of(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        return f"signal {number} ({signal.Signals(number).name})"
-    return f"it ended with status {os.WEXITSTATUS(status)}"
 
 
 def _end(child: int) -> None:
