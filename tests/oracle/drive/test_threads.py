@@ -13,36 +13,8 @@ import pytest
 from memoracle import check
 from memoracle.cli import main
 
-SOURCE = Path(__file__).parent / "shared.c"
-BINDING = """
-library = "shared.so"
-declarations = '''
-void shared_init(void);
-int shared_allocate(uint64_t *address);
-int shared_free(uint64_t address);
-unsigned shared_count(void);
-'''
-start = ["shared_init()"]
-thread_safe = true
-
-[geometry]
-preset = "x64-4k"
-frames = 24
-kernel_image_frames = 2
-
-[operations."frame.allocate"]
-call = "shared_allocate(out)"
-fails = "value != 0"
-result = "out"
-
-[operations."frame.free"]
-call = "shared_free(address)"
-fails = "value != 0"
-
-[operations."frame.free_count"]
-call = "shared_count()"
-result = "value"
-"""
+TARGETS = Path(__file__).parents[3] / "examples" / "targets"
+BINDING = (TARGETS / "shared.toml").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +25,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         folder = tmp_path_factory.mktemp(fault)
         library = folder / "shared.so"
         subprocess.run(
-            ["cc", "-O1", "-shared", "-fPIC", "-pthread", f"-DFAULT={fault}", SOURCE, "-o", library], check=True
+            ["cc", "-O1", "-shared", "-fPIC", "-pthread", f"-DFAULT={fault}", TARGETS / "shared.c", "-o", library],
+            check=True,
         )
         binding = folder / "shared.toml"
         binding.write_text(BINDING)

@@ -1,5 +1,6 @@
-/* Single frames in a bitmap, for several threads at once; FAULT is what is wrong with it.
- * A thread waits now and then between looking for a frame and taking it: there, nobody else may look. */
+/* Single frames in a bitmap, for several threads at once: between looking for a frame and taking it nobody else may look,
+ * and there a thread waits now and then, so that a race shows.
+ * FAULT is what is wrong with it: cc -shared -fPIC -O1 -pthread -DFAULT=NO_LOCK -o shared.so shared.c */
 #include <pthread.h>
 #include <stdint.h>
 #include <unistd.h>
