@@ -19,7 +19,7 @@ Blocks: TypeAlias = frozenset[tuple[int, int]]  # first frame, and how many
 
 
 class FrameStates:
-    """Calls on all frames of a machine. most: frames that are free at start, at the most that are free at once."""
+    """Calls on all frames of a machine. whole: whether a block is given back whole, as it was given."""
 
     name = "frames"
     start: Blocks = frozenset()
@@ -56,7 +56,7 @@ class FrameStates:
         if operation == RESERVE:
             return situation | self._blocks(arguments["address"], arguments["count"])
         if operation == FREE:
-            return situation - self._given_back(arguments["address"], self._asked(arguments))
+            return situation - self._blocks(arguments["address"], self._asked(arguments))
         return situation
 
     def _asked(self, arguments: Mapping[str, Any]) -> int:
@@ -66,9 +66,6 @@ class FrameStates:
     def _blocks(self, address: int, count: int) -> Blocks:
         first = address // self.size
         return frozenset([(first, count)] if self.whole else [(frame, 1) for frame in range(first, first + count)])
-
-    def _given_back(self, address: int, count: int) -> Blocks:
-        return self._blocks(address, count)
 
     def _questions(self) -> Iterator[Call]:
         frames, size = self.geometry.frames, self.size

@@ -29,6 +29,7 @@ from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import UNDEFINED
 from memoracle.trace.inputs import InputError
+from memoracle.trace.quoting import escaped
 
 TRACE = "<run>"  # what messages call the trace of a run
 MOST_NAMED = 100  # calls that were never made
@@ -93,7 +94,8 @@ class Covering:
 
 def _called(call: Call) -> str:
     """A call for people; of processes and blocks it names places, since a target numbers them as it likes."""
-    named = [f"{key}={value:#x}" if type(value) is int else f"{key}={value}" for key, value in call.arguments]
+    said = ((key, f"{value:#x}" if type(value) is int else escaped(str(value))) for key, value in call.arguments)
+    named = [f"{key}={value}" for key, value in said]
     places = [f"{what} {place}" for what, place in (("process", call.process), ("block", call.block)) if place]
     return " ".join([call.operation, *named, *(f"({place})" for place in places)])
 

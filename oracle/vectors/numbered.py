@@ -14,13 +14,13 @@ LEFT_OUT = {ranges.LIST}  # its answer has no fixed number of numbers
 NOT_NAMED = -1
 FIELDS = ("physical", "present", "writable", "user", "leaf", "cache")  # of the answer of `pte.decode`, in this order
 ARGUMENTS = {entries.ENCODE: (*FIELDS, "level")}
+ANSWERLESS = ("free", "reserve", "exit", "write")
 KINDS = {None: 0, SUCCESS: 1, REFUSAL: 2}
 
 
 @dataclass(frozen=True)
 class Function:
-    """One operation. arguments: their names, in order.  results: how many numbers it answers.  moves: what becomes of
-    its bytes: `allocate`, `reserve`, `free` or nothing."""
+    """One operation. arguments: their names, in order.  results: how many numbers it answers."""
 
     operation: str
     arguments: tuple[str, ...]
@@ -67,12 +67,9 @@ class Numbered:
         return self.functions.index(function)
 
     def answer(self, values: Iterable[int]) -> int:
-        """Where these answers stand."""
+        """Notes answers; where the next ones will stand."""
         self.answers.extend(values)
         return len(self.answers)
-
-
-ANSWERLESS = ("free", "reserve", "exit", "write")
 
 
 def _answers(step: Step) -> bool:

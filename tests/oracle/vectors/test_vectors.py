@@ -265,7 +265,7 @@ def test_only_what_a_binding_has_is_called(library: Path, capsys: pytest.Capture
     ("wrong", "right", "form", "says"),
     [
         ("order, out)", "asked_order, out)", "c", "unknown name asked_order"),
-        ("address // page_size, order, out", "returned, order, out", "c", "`returned` is remembered of an allocation"),
+        ("blocks_free(address ", "blocks_free(returned + address ", "c", "`returned` is remembered of an allocation"),
         ("frames = 4", "frames = 256", "c", "frames: at most 6 can be covered"),
         ('"frame.', '"heap.', "c", "operations.heap."),
         ("never_free = []", 'never_free = []\nframe_free_parts = "partial"', "c", "frame_free_parts: these are of"),
@@ -277,7 +277,9 @@ def test_a_binding_that_does_not_do_is_refused(
     library: Path, capsys: pytest.CaptureFixture[str], wrong: str, right: str, form: str, says: str
 ) -> None:
     binding = library / "wrong.toml"
-    binding.write_text((library / "blocks.toml").read_text().replace(wrong, right))
+    text = (library / "blocks.toml").read_text()
+    assert wrong in text
+    binding.write_text(text.replace(wrong, right))
     assert main(["vectors", "--component", "frame_buddy", "--format", form, "--binding", str(binding)]) == 2
     message = capsys.readouterr().err
     assert says in message
