@@ -32,6 +32,7 @@ class Bound(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     call: str
     fails: str | None = None
     result: str | None = None
+    frames: str | None = None
     misuse: Literal["refuse", "ignore", "either", "undefined"] | None = None
     panic: Literal["crash", "refuse"] = "crash"
     defaults: dict[str, int] = {}

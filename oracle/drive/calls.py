@@ -38,6 +38,7 @@ def text_of(answer: Answer) -> bytes:
     if answer.error is not None:
         return b',"error":' + ENCODE(answer.error) + b"}"
     result = answer.result
+    frames = b"" if answer.frames is None else b',"frames":' + ENCODE(answer.frames)
     if result is None:
-        return b"}"
-    return b',"result":' + (b"%d" % result if type(result) is int else ENCODE(result)) + b"}"
+        return frames + b"}"
+    return frames + b',"result":' + (b"%d" % result if type(result) is int else ENCODE(result)) + b"}"

@@ -24,6 +24,8 @@ from memoracle.trace.quoting import quoted
 
 KINDS = {operation_of_kind(kind): kind for kind in AnyEvent.__args__}
 VALUE, OUT, ERRNO = "value", "out", "errno"
+RESULT, PLACE = "result", "place"  # of kernel pages: their address, and which page it is
+KERNEL_PAGES = "kernel_pages.allocate"
 REFUSED = Answer(error="refused")
 NO_ARGUMENTS = frozenset({"result", "error"})
 Call: TypeAlias = Callable[[Mapping[str, Any]], Answer]
@@ -188,8 +190,26 @@ class Library:
                 remembered.note(arguments, arguments.get("address") if answer is None else answer, value)
             return Answer(answer)
 
+        if bound.frames is not None:
+            return self._naming_frames(operation, bound.frames, run)
         is_plain = not (is_watched or remembers or before.is_special or after.is_special)
         return self._plain(spoken, run) if is_plain and out is None and not reads_errno else run
+
+    def _naming_frames(self, operation: str, text: str, call: Call) -> Call:
+        """A call that says of each page which frame it shows."""
+        loaded, name = self.loaded, f"operations.{operation}.frames"
+        if operation != KERNEL_PAGES:
+            raise self.binding.fault(name, f"only {KERNEL_PAGES} has frames")
+        expression = loaded.expression(name, text, RESULT, PLACE)
+        frame = expression.compiled((RESULT, PLACE), loaded.names, loaded.functions)
+
+        def run(arguments: Mapping[str, Any]) -> Answer:
+            answer = call(arguments)
+            if answer.error is not None:
+                return answer
+            return answer._replace(frames=[frame(answer.result, place) for place in range(arguments["pages"])])
+
+        return run
 
     def _plain(self, spoken: Spoken, otherwise: Call) -> Call:
         """The same call where only its arguments and its value are of account: most are, and this takes less time.

@@ -32,7 +32,8 @@ def requests_of(lines: Sequence[bytes]) -> list[Request]:
         operation = event.pop("op")
         result = event.pop("result", None)
         refused = event.pop("error", None) is not None or "crash" in event
-        event.pop("crash", None)
+        for answered in ("crash", "frames"):
+            event.pop(answered, None)
         family = operation.partition(".")[0]
         needs = {}
         for key in ADDRESSES & event.keys():

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 
 class Answer(NamedTuple):
-    """What came of a call: a result, or why it was refused."""
+    """What came of a call: a result, or why it was refused. frames: of kernel pages, those that they show, in order."""
 
     result: Any = None
     error: str | None = None
+    frames: Sequence[int] | None = None
 
 
 class DiedError(Exception):

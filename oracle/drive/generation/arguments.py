@@ -72,7 +72,7 @@ class Arguments:
     def _like(self, lately: Mapping[str, Any], key: str, kind: str) -> Any:
         """An argument: that of a recent call most often, or one beside it."""
         value, chance = lately.get(key), self.random.random()
-        if value is None or chance < 0.15:
+        if value is None or chance < (0.5 if key == "process" else 0.15):
             return self.made[key](kind)
         if type(value) is int and chance < 0.3:
             return self._beside(value) if key in ADDRESSES else max(0, near(self.random, value))
@@ -134,9 +134,10 @@ class Arguments:
         return max(0, near(self.random, self.random.choice(edges))) * self.geometry.page_size
 
     def _index(self, kind: str) -> int:
-        most = 8 if kind == "pat" else TOP_LEVEL
-        edges = (0, most - 1, most // 2, most // 2 - 1, self.random.randrange(most), self.random.randrange(most), most)
-        return self.random.choice(edges)
+        random, most = self.random, 8 if kind == "pat" else TOP_LEVEL
+        if random.random() < 0.5:
+            return random.randrange(most)
+        return max(0, near(random, random.choice((0, most // 2 - 1, most // 2, most - 1))))
 
     def _value(self, kind: str) -> int:
         """An entry of a table, often one that is not there; now and then any bits."""
