@@ -19,6 +19,7 @@ from memoracle.cover.run import Cover
 from memoracle.cover.session import CoverSession
 from memoracle.diagnostics.levels import LEGAL, LEVELS
 from memoracle.drive.failures import Failures
+from memoracle.drive.generation.random_calls import RandomCalls
 from memoracle.drive.session import Session, Wanted
 from memoracle.drive.target import Target
 from memoracle.drive.trial import Begun, Check, Plan, Trial, unwatched
@@ -121,7 +122,9 @@ def session_of(args: argparse.Namespace, made: object = None) -> Session:
     )
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
     kind = CoverSession if args.cover else Session
-    drive = kind(plan, geometry, Failures(name), seed, wanted, lambda words: note(args, f"memoracle: {words}"))
+    drive = kind(
+        plan, geometry, Failures(name), seed, wanted, RandomCalls, lambda words: note(args, f"memoracle: {words}")
+    )
     if isinstance(drive, CoverSession):
         most = args.ops or MOST_CALLS
         drive.cover = Cover(plan, geometry, wanted.misuse, most, wanted.seconds)

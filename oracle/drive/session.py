@@ -13,11 +13,10 @@ from typing import Self
 
 from memoracle.console.counted import counted
 from memoracle.drive.failures import Failures
-from memoracle.drive.generation.random_calls import RandomCalls
 from memoracle.drive.nursery import POLL, Nursery
 from memoracle.drive.requests import Repeated, Request, requests_of
 from memoracle.drive.shrinking import shortest
-from memoracle.drive.trial import MakeSource, Plan, Trial
+from memoracle.drive.trial import MakeSource, Plan, Source, Trial
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.inputs import InputError
 
@@ -42,7 +41,7 @@ class Session:
     """What `drive` does with one target.
 
     seed: of the choice of calls; of several processes each has one of its own, from this one on.
-    calls: that were answered.  said: what to say at the end.  heed: is handed what is worth knowing meanwhile.
+    source: makes new calls, of a target, its geometry, a seed, and what is wanted.  calls: that were answered.  said: what to say at the end.  heed: is handed what is worth knowing meanwhile.
     whole: the run that was tried, before anything was left out of it. Used in a `with`.
     """
 
@@ -53,10 +52,11 @@ class Session:
         failures: Failures,
         seed: int,
         wanted: Wanted,
+        source: Callable[..., Source],
         heed: Callable[[str], None],
     ) -> None:
         self.plan, self.geometry, self.failures, self.seed = plan, geometry, failures, seed
-        self.wanted, self.heed = wanted, heed
+        self.wanted, self.source, self.heed = wanted, source, heed
         self.calls = 0
         self.said = ""
         self.whole: Trial | None = None
@@ -93,7 +93,7 @@ class Session:
         """
         wanted = self.wanted
         calls, jobs = wanted.calls, wanted.jobs
-        source = partial(RandomCalls, geometry=self.geometry, seconds=wanted.seconds, misuse=wanted.misuse)
+        source = partial(self.source, geometry=self.geometry, seconds=wanted.seconds, misuse=wanted.misuse)
         sources = [
             partial(source, seed=self.seed + job, calls=(calls + job) // jobs if calls >= jobs else calls)
             for job in range(jobs)
