@@ -20,7 +20,7 @@ from memoracle.cover.session import CoverSession
 from memoracle.diagnostics.levels import LEGAL, LEVELS
 from memoracle.drive.failures import Failures
 from memoracle.drive.generation.random_calls import RandomCalls
-from memoracle.drive.session import Session, Wanted
+from memoracle.drive.sessions.session import Session, Wanted
 from memoracle.drive.target import Target
 from memoracle.drive.trial import Begun, Check, Plan, Trial, unwatched
 from memoracle.report import check_report

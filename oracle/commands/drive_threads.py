@@ -11,7 +11,7 @@ from memoracle.console.options import JSON
 from memoracle.console.output import report_to, write_document
 from memoracle.console.streams import say
 from memoracle.drive.failures import Failures
-from memoracle.drive.threaded import Threaded
+from memoracle.drive.sessions.threaded import Threaded
 from memoracle.drive.trial import Trial
 from memoracle.report import check_report
 from memoracle.trace.inputs import InputError
@@ -59,7 +59,7 @@ def threaded(args: argparse.Namespace, seed: int, judge: Judge) -> Threaded:
         raise InputError("--threads", None, f"at most {MOST_THREADS} at once")
     from memoracle.drive.binding import load_binding
     from memoracle.drive.library import Library
-    from memoracle.drive.threads import Threads
+    from memoracle.drive.sessions.threads import Threads
 
     binding = load_binding(path, None if args.binding is None else args.target)
     if not binding.says.thread_safe:

@@ -7,7 +7,7 @@ from functools import partial
 
 from memoracle.cover.run import Cover
 from memoracle.drive.requests import Repeated, requests_of
-from memoracle.drive.session import Session
+from memoracle.drive.sessions.session import Session
 from memoracle.drive.trial import Trial
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from memoracle.drive.log import ENCODE, Log
-from memoracle.drive.target import Answer, DiedError, NotAskedError, Target
+from memoracle.drive.native.not_asked import NotAskedError
+from memoracle.drive.target import Answer, DiedError, Target
 
 Wish: TypeAlias = tuple[str, dict[str, Any]]
 Learn: TypeAlias = Callable[[str, Mapping[str, Any], Answer], None]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
-from memoracle.drive.target import NotAskedError
+from memoracle.drive.native.not_asked import NotAskedError
 
 MOST_CHARACTERS = 1000
 ALLOWED = (

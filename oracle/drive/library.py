@@ -16,9 +16,10 @@ from memoracle.drive.binding import Binding, Bound
 from memoracle.drive.expressions import Expression
 from memoracle.drive.native.functions import Stored
 from memoracle.drive.native.inputs import ZONE, Inputs
+from memoracle.drive.native.not_asked import NotAskedError
 from memoracle.drive.native.remembered import OLD, RETURNED, Remembered, family_of, givers_of
 from memoracle.drive.starting import Starting
-from memoracle.drive.target import Answer, DiedError, NotAskedError
+from memoracle.drive.target import Answer, DiedError
 from memoracle.trace.events import AnyEvent, operation_of_kind
 from memoracle.trace.quoting import quoted
 

@@ -18,10 +18,6 @@ class DiedError(Exception):
     """The target is no more, or says what is no answer; the text says which."""
 
 
-class NotAskedError(Exception):
-    """A call that cannot be put to the target: an address that is no frame's number, say. Nothing was called."""
-
-
 class Target(Protocol):
     """A live memory manager, as it is after it was started.
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from memoracle.drive.binding import Binding
 from memoracle.drive.library import Library
-from memoracle.drive.target import DiedError, NotAskedError
+from memoracle.drive.native.not_asked import NotAskedError
+from memoracle.drive.target import DiedError
 from memoracle.trace.inputs import InputError
 
 MOST_CALLS = 1 << 16

@@ -15,10 +15,10 @@ from memoracle.trace.memory_types import CacheName
 FLAGS = ("writable", "executable", "global", "user", "leaf", "present", "low_half", "release")
 CACHES: tuple[str, ...] = get_args(CacheName)
 ADDRESSES = ("address", "virtual", "physical", "start", "from", "below")
-LIKE_A_RECENT_ONE = 0.8  # of all calls
+LIKE_A_RECENT_ONE, ONCE_MORE = 0.8, 0.3  # of all calls
 BITS = 64
 TOP_LEVEL = 512  # entries of a PML4
-WRITES = "pml4.write"
+WRITES, EXITS = "pml4.write", ("process.exit",)
 
 
 def indexes(start: int, size: int) -> range:
@@ -61,6 +61,8 @@ class Arguments:
 
     def call(self, operation: str, keys: Iterable[str]) -> dict[str, Any]:
         """The arguments of one call. keys: their names."""
+        if self.random.random() < ONCE_MORE and (again := self.recent.given_back_by(self.random, operation, EXITS)):
+            return dict(again)
         kind = operation.partition(".")[0]
         lately = self.recent.one(self.random, kind) if self.random.random() < LIKE_A_RECENT_ONE else NOTHING
         made = {key: self._like(lately, key, kind) for key in sorted(keys) if key in self.made}

@@ -14,7 +14,7 @@ from memoracle.drive.generation.heap import Heap
 from memoracle.drive.generation.kernel_pages import KernelPages
 from memoracle.drive.generation.law import Law
 from memoracle.drive.generation.others import Others
-from memoracle.drive.generation.processes import Processes
+from memoracle.drive.generation.processes import EXIT, Processes
 from memoracle.drive.generation.ranges import Ranges
 from memoracle.drive.generation.recent import Recent
 from memoracle.drive.target import Answer, Target
@@ -28,6 +28,8 @@ OF_PROCESSES, WRONG = 0.02, 0.04  # of all calls
 MOST_TRIES = 100  # to make up a call
 MOST_PER_ANSWER = 10  # calls that are made up
 OTHERS = "page", "pml4", "pat", "pte"  # what such operations begin with
+FREES_RANGE = "range.free"
+GIVE_BACK = frozenset({"frame.free", FREES_RANGE, "heap.delete", "kernel_pages.free", EXIT})
 ALSO = {"frame.reserve", "frame.get", "frame.put", "memory.add"}
 
 
@@ -71,6 +73,8 @@ class RandomCalls:
         arguments = Arguments(geometry, random, self.recent, self.processes.live)
         self.others = Others(operations, others, refusing, arguments, random)
         self.families = list(families.values())
+        found = families.get("range")
+        self.ranges = found if isinstance(found, Ranges) else None
         if not self.families and not self.others.is_driven and not self.processes.is_driven:
             words = ", ".join(sorted({*(f"{kind}.*" for kind in (*FAMILIES, *OTHERS)), "process.*"}))
             raise InputError("operations", None, f"it has none of {words}: there is nothing to drive")
@@ -119,6 +123,17 @@ class RandomCalls:
 
     def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
         self.answered += 1
+        if answer.error is None and operation in GIVE_BACK:
+            self._note_given_back(operation, arguments)
         self.recent.add(operation.partition(".")[0], arguments, answer.result)
         for learn in self.learners[operation]:
             learn(operation, arguments, answer)
+
+    def _note_given_back(self, operation: str, arguments: Mapping[str, Any]) -> None:
+        """Notes what a call gave back; of an exit the ranges of the process."""
+        if operation != EXIT:
+            self.recent.gave_back(operation, arguments)
+        elif self.ranges is not None:
+            for address, pages in self.ranges.of(arguments["process"]):
+                block = {"process": arguments["process"], "address": address, "pages": pages}
+                self.recent.gave_back(FREES_RANGE, block, by=EXIT)

@@ -71,6 +71,10 @@ class Ranges:
             address = answer.result if operation == TAKE else arguments["address"]
             self.live[process].add((address, arguments["pages"]))
 
+    def of(self, process: int) -> list[tuple[int, int]]:
+        """The addresses and pages of a process's ranges."""
+        return self.live[process].blocks if process in self.live else []
+
     def _all(self, process: int) -> Any:
         return self.geometry.process_range if process else self.geometry.kernel_range
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
 NOTHING: Mapping[str, Any] = {}
-REMEMBERED = 64  # calls of each kind of object
+REMEMBERED, GIVEN_BACK = 64, 16  # calls of each kind of object, and of each operation that gives back
 
 
 class Recent:
@@ -19,9 +19,24 @@ class Recent:
 
     def __init__(self) -> None:
         self.calls: defaultdict[str, deque[Mapping[str, Any]]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        self.given_back: defaultdict[tuple[str, str | None], deque[Mapping[str, Any]]] = defaultdict(
+            lambda: deque(maxlen=GIVEN_BACK)
+        )
 
     def add(self, kind: str, arguments: Mapping[str, Any], result: Any) -> None:
         self.calls[kind].append({**arguments, "address": result} if type(result) is int else arguments)
+
+    def gave_back(self, operation: str, arguments: Mapping[str, Any], by: str | None = None) -> None:
+        """What this call would give back is given back already: made now, it is one too many.
+
+        by: what gave it back, if that was another operation; it is rarer, and remembered apart.
+        """
+        self.given_back[operation, by].append(arguments)
+
+    def given_back_by(self, random: Random, operation: str, others: Sequence[str]) -> Mapping[str, Any]:
+        """A call that gives back what was given back once; an empty one if there was none."""
+        found = self.given_back.get((operation, random.choice((None, *others))))
+        return random.choice(found) if found else NOTHING
 
     def one(self, random: Random, kind: str) -> Mapping[str, Any]:
         """One of the last calls; an empty one if there was none."""

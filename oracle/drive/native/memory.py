@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 
-from memoracle.drive.target import NotAskedError
+from memoracle.drive.native.not_asked import NotAskedError
 from memoracle.impl.bitmap import is_power_of_two
 
 PAGE = 4096

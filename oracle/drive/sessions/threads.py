@@ -26,8 +26,9 @@ from memoracle.drive.calls import text_of
 from memoracle.drive.generation.random_calls import RandomCalls
 from memoracle.drive.library import Library
 from memoracle.drive.log import ENCODE, Log
+from memoracle.drive.native.not_asked import NotAskedError
 from memoracle.drive.nursery import be_apart, died_of
-from memoracle.drive.target import Answer, DiedError, NotAskedError
+from memoracle.drive.target import Answer, DiedError
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.inputs import InputError

@@ -41,7 +41,8 @@ class Session:
     """What `drive` does with one target.
 
     seed: of the choice of calls; of several processes each has one of its own, from this one on.
-    source: makes new calls, of a target, its geometry, a seed, and what is wanted.  calls: that were answered.  said: what to say at the end.  heed: is handed what is worth knowing meanwhile.
+    source: makes new calls, of a target, its geometry, a seed, and what is wanted.  calls: that were answered.
+    said: what to say at the end.  heed: is handed what is worth knowing meanwhile.
     whole: the run that was tried, before anything was left out of it. Used in a `with`.
     """
 

@@ -6,7 +6,7 @@ import time
 
 from memoracle.console.counted import counted
 from memoracle.drive.failures import Failures
-from memoracle.drive.threads import Threads, run
+from memoracle.drive.sessions.threads import Threads, run
 from memoracle.drive.trial import Trial
 
 

@@ -1,0 +1,1 @@
+"""What `drive` does with a target: calls of one process, of several, or of several threads at once."""
