@@ -57,6 +57,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--call-time", metavar="SECONDS", type=positive, help=words)
     words = "processes that call at once, each with calls of its own (default: 1)"
     parser.add_argument("--jobs", metavar="N", type=positive, default=1, help=words)
+    words = "write into every block that a library hands out, and read it again before it is given back"
+    parser.add_argument("--fill", action="store_true", help=words)
     parser.add_argument("--no-misuse", action="store_true", help="make no calls that must be refused")
     words = "make every call in every state of a small target, instead of calls at random"
     parser.add_argument("--cover", action="store_true", help=words)
@@ -166,7 +168,7 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
         if geometry is not None:
             binding = binding.with_geometry(stated_geometry(args.geometry))
         geometry = binding.geometry
-        start = Library(binding).start
+        start = Library(binding, args.fill).start
         plan = Plan(args.target, start, binding.head(), checker(args.level), patience, True, binding)
         return plan, geometry, str(Path(binding_file).with_suffix(""))
     header = header_of(args.geometry)

@@ -25,6 +25,8 @@ class Bound(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     call: an expression that calls a function of the library, of the event's arguments and the binding's names.
     fails: of `value`, what the call returned, `out`, what it stored, and `errno`: whether it refused.
     result: of the same, the answer as a trace has it.
+    frames: of kernel pages, the frame that each shows.  contents: of `result`, the address in this process of what was
+    handed out.
     misuse: what becomes of a call that the law refuses.  panic: what a call of one of the binding's `panics` is.
     defaults: the values of arguments that an event may leave out.
     """
@@ -33,6 +35,7 @@ class Bound(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     fails: str | None = None
     result: str | None = None
     frames: str | None = None
+    contents: str | None = None
     misuse: Literal["refuse", "ignore", "either", "undefined"] | None = None
     panic: Literal["crash", "refuse"] = "crash"
     defaults: dict[str, int] = {}

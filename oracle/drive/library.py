@@ -14,6 +14,7 @@ from msgspec.structs import fields
 
 from memoracle.drive.binding import Binding, Bound
 from memoracle.drive.expressions import Expression
+from memoracle.drive.native.filling import RESIZES, TAKES, DamagedError, Filling
 from memoracle.drive.native.functions import Stored
 from memoracle.drive.native.inputs import ZONE, Inputs
 from memoracle.drive.native.not_asked import NotAskedError
@@ -76,9 +77,12 @@ class Library:
     refusing: those that may be misused: they can say that they refuse, or ignore what they should refuse.
     """
 
-    def __init__(self, binding: Binding) -> None:
-        """Raises InputError for a binding that does not fit the library."""
+    def __init__(self, binding: Binding, fills: bool = False) -> None:
+        """fills: whether blocks are written, and read again. Raises InputError for a binding that does not fit."""
         self.binding = binding
+        if fills and not any(bound.contents for bound in binding.says.operations.values()):
+            raise binding.fault("operations", "--fill: none says where the `contents` are of what it hands out")
+        self.fills = fills
         self.ffi = cffi.FFI()
         try:
             with warnings.catch_warnings(action="ignore"):  # of variables without `extern`
@@ -112,6 +116,8 @@ class Library:
         )
         self.spoken = spoken
         self.calls = {name: self._bound(name, each) for name, each in spoken.items()}
+        if self.fills:
+            self._fill()
         return self
 
     def for_thread(self) -> Library:
@@ -196,6 +202,20 @@ class Library:
         is_plain = not (is_watched or remembers or before.is_special or after.is_special)
         return self._plain(spoken, run) if is_plain and out is None and not reads_errno else run
 
+    def _fill(self) -> None:
+        """Every call reads the block that it is about, and writes what it hands out."""
+        loaded, contents = self.loaded, dict[str, Callable[[Any], int]]()
+        for operation, bound in self.binding.says.operations.items():
+            if bound.contents is None:
+                continue
+            name = f"operations.{operation}.contents"
+            if operation != RESIZES and operation not in TAKES:
+                raise self.binding.fault(name, f"only {', '.join(sorted({*TAKES, RESIZES}))} have contents")
+            expression = loaded.expression(name, bound.contents, RESULT)
+            contents[operation] = expression.compiled((RESULT,), loaded.names, loaded.functions)
+        filling = Filling(contents, self.binding.geometry.page_size)
+        self.calls = {name: _filled(name, call, filling) for name, call in self.calls.items()}
+
     def _naming_frames(self, operation: str, text: str, call: Call) -> Call:
         """A call that says of each page which frame it shows."""
         loaded, name = self.loaded, f"operations.{operation}.frames"
@@ -249,3 +269,16 @@ class Library:
                         if kind is not None and kind.kind == "pointer":
                             return Stored(self.ffi, kind)
         raise self.binding.fault(f"operations.{operation}.call", "`out` is no pointer that a function takes")
+
+
+def _filled(operation: str, call: Call, filling: Filling) -> Call:
+    def run(arguments: Mapping[str, Any]) -> Answer:
+        try:
+            filling.before(operation, arguments)
+        except DamagedError as damage:
+            raise DiedError(f"its memory was damaged: {damage}") from None
+        answer = call(arguments)
+        filling.after(operation, arguments, answer)
+        return answer
+
+    return run

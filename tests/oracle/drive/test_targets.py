@@ -78,8 +78,8 @@ def built(folder: Path, name: str, fault: str | None) -> Path:
     return Path(shutil.copy(TARGETS / f"{name}.toml", folder))
 
 
-def driven(capsys: pytest.CaptureFixture[str], binding: Path, calls: int) -> tuple[int, dict[str, Any]]:
-    options = ["--format", "json", "--quiet", "--seed", "1", "--ops", str(calls), "--call-time", "1"]
+def driven(capsys: pytest.CaptureFixture[str], binding: Path, calls: int, *more: str) -> tuple[int, dict[str, Any]]:
+    options = [*more, "--format", "json", "--quiet", "--seed", "1", "--ops", str(calls), "--call-time", "1"]
     status = main(["drive", *options, str(binding)])
     return status, json.loads(capsys.readouterr().out)
 
@@ -97,6 +97,35 @@ def test_a_fault_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Path, ta
     status, document = driven(capsys, built(tmp_path, name, fault), 200_000)
     assert status == 1
     assert document["divergences"][0]["clause"] in BREAKS[target]
+
+
+@pytest.mark.parametrize(("name", "fault"), [("heap", None), ("slab", None), ("heap", "ROUNDS_DOWN")])
+def test_blocks_are_written_and_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, fault: str | None
+) -> None:
+    status, document = driven(capsys, built(tmp_path, name, fault), 3000, "--fill")
+    assert status == bool(fault)
+
+
+def test_what_is_written_into_a_block_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The heap clears 8 bytes behind a block: of a neighbour without a header they are its contents."""
+    binding = built(tmp_path, "slab", None)
+    source = (
+        (TARGETS / "slab.c")
+        .read_text()
+        .replace("    if (--slab->used", "    ((char *)address)[size] ^= 1;\n    if (--slab->used")
+    )
+    (tmp_path / "slab.c").write_text(source)
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "slab.c", "-o", "slab.so"], cwd=tmp_path, check=True)
+    assert driven(capsys, binding, 500)[0] == 0
+    status, document = driven(capsys, binding, 3000, "--fill")
+    assert status == 1
+    assert "its memory was damaged: byte 0 of the" in document["divergences"][0]["message"]
+
+
+def test_where_the_contents_are_must_be_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["drive", "--fill", str(built(tmp_path, "frames", None))]) == 2
+    assert "none says where the `contents` are" in capsys.readouterr().err
 
 
 def test_every_fault_is_among_these() -> None:
