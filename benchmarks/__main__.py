@@ -8,6 +8,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.driving import driving_speeds
 from benchmarks.growth import GROWTHS, costs
 from benchmarks.heap import heap_speeds
 from benchmarks.kept import proving
@@ -43,6 +44,7 @@ def main() -> None:
     console.print(heap_table(args.events))
     console.print(kmem_table(args.events))
     console.print(overlapping_table(args.events))
+    console.print(driving_table(args.events))
     console.print(manager_table(args.events))
     console.print(searching_table())
     console.print(kept_table(["pat"]))
@@ -105,6 +107,16 @@ def overlapping_table(events: int) -> Table:
         drawn.add_column(column, justify="right")
     for found in overlapping_speeds(events):
         drawn.add_row(found.name, f"{found.overlapping:,.0f}", f"{found.in_order:,.0f}")
+    return drawn
+
+
+def driving_table(calls: int) -> Table:
+    drawn = Table("drive", title="Calls a second of one core, answers compared", title_justify="left")
+    for column in ("drive", "Hypothesis", "times"):
+        drawn.add_column(column, justify="right")
+    for found in driving_speeds(calls):
+        times = f"{found.driven / found.hypothesis:,.0f}"
+        drawn.add_row(found.name, f"{found.driven:,.0f}", f"{found.hypothesis:,.0f}", times)
     return drawn
 
 

@@ -52,6 +52,7 @@ def test_benchmarks_run() -> None:
         "heap in an arena",
         "kmem log, mid-run",
         "kmem log, from boot",
+        "blocks of a buddy system in C",
         "pat",
     ]
     assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])

@@ -9,7 +9,7 @@ from memoracle.drive.generation.arguments import Arguments
 from memoracle.drive.generation.frames import Wish
 from memoracle.drive.generation.law import Law
 
-TRIES = 12  # calls that are made up to find one that the law allows, or refuses as it is wanted
+TRIES = 8  # calls that are made up to find one that the law allows, or refuses as it is wanted
 
 
 class Others:

@@ -24,7 +24,7 @@ from memoracle.spec.geometry_keys import UNDEFINED
 from memoracle.trace.inputs import InputError
 
 CLOCK_EVERY = 256  # calls between two looks at the clock
-OF_PROCESSES, WRONG = 0.02, 0.04  # of all calls
+OF_PROCESSES, WRONG = 0.02, 0.03  # of all calls
 MOST_TRIES = 100  # to make up a call
 MOST_PER_ANSWER = 10  # calls that are made up
 OTHERS = "page", "pml4", "pat", "pte"  # what such operations begin with

@@ -103,18 +103,16 @@ def test_a_fault_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Path, ta
 def test_blocks_are_written_and_read(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, fault: str | None
 ) -> None:
-    status, document = driven(capsys, built(tmp_path, name, fault), 3000, "--fill")
+    status, _ = driven(capsys, built(tmp_path, name, fault), 3000, "--fill")
     assert status == bool(fault)
 
 
 def test_what_is_written_into_a_block_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The heap clears 8 bytes behind a block: of a neighbour without a header they are its contents."""
     binding = built(tmp_path, "slab", None)
-    source = (
-        (TARGETS / "slab.c")
-        .read_text()
-        .replace("    if (--slab->used", "    ((char *)address)[size] ^= 1;\n    if (--slab->used")
-    )
+    source, frees = (TARGETS / "slab.c").read_text(), "    if (--slab->used"
+    assert source.count(frees) == 1
+    source = source.replace(frees, f"    ((char *)address)[size] ^= 1;\n{frees}")
     (tmp_path / "slab.c").write_text(source)
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "slab.c", "-o", "slab.so"], cwd=tmp_path, check=True)
     assert driven(capsys, binding, 500)[0] == 0
