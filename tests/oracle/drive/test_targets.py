@@ -29,7 +29,7 @@ BREAKS = {
     },
     "buddy-MISSED_COALESCE": {"frame.allocate.must-succeed"},
     "buddy-PAST_THE_TOP": {"frame.allocate.must-succeed", "runs.run-lies-in-reach"},
-    "buddy-BELIEVES_THE_SIZE": {"runs.frees-a-whole-run", "runs.run-lies-in-reach"},
+    "buddy-BELIEVES_THE_SIZE": {"runs.frees-a-whole-run", "runs.run-lies-in-reach", "runs.frees-only-allocated"},
     "ranges-MISSED_COALESCE": {"range.allocate.must-succeed"},
     "ranges-EXACT_FIT": {"range.allocate.must-succeed"},
     "ranges-STALE_PROCESS": {"runs.frees-only-allocated"},
