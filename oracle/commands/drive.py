@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from memoracle.commands import check
 from memoracle.console.counted import counted
+from memoracle.console.exit_status import INTERRUPTED
 from memoracle.console.options import JSON, add_common_options, chosen_geometry, named, note, positive
 from memoracle.console.output import report_to, write_document
 from memoracle.console.streams import say
@@ -28,6 +29,7 @@ from memoracle.reproducers.options import add_emit_options, in_document, refuse_
 from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
 from memoracle.trace.geometry import read_toml
 from memoracle.trace.inputs import InputError
+from memoracle.trace.interrupts import raised_interrupts
 
 if TYPE_CHECKING:
     from memoracle.cover.run import Cover
@@ -71,6 +73,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Drives a target, writes the report, and returns the exit status; raises InputError and GeometryError."""
+    if args.cover and args.jobs > 1:
+        raise InputError("--jobs", None, "a target is covered by one process: --cover is not for several")
+    try:
+        with raised_interrupts():
+            return driven(args)
+    except KeyboardInterrupt:
+        say("memoracle: interrupted")
+        return INTERRUPTED
+
+
+def driven(args: argparse.Namespace) -> int:
+    """The same, unless it is interrupted."""
     if args.threads:
         if args.emit is not None:
             raise InputError("--emit", None, "calls of several threads have no order in which they could be made again")
@@ -173,6 +187,8 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
         return plan, geometry, str(Path(binding_file).with_suffix(""))
     header = header_of(args.geometry)
     geometry = geometry or preset(DEFAULT)
+    if binding_file is None and args.target.endswith((".so", ".dylib")):
+        raise InputError(args.target, None, "a shared library is driven as a binding says: --binding FILE.toml")
     is_object = made is not None or (":" in args.target and not Path(args.target).exists())
     if is_object:
         from memoracle.drive.python_object import PythonObject

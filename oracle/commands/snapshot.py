@@ -146,7 +146,7 @@ class Snapshot:
             tables=walk.read_tables,
             unreadable=walk.unreadable,
             unreadable_tables=walk.unreadable_tables,
-            checked=any(each.entries is not None for each in walk.spaces),
+            checked=any(any(each.entries or ()) for each in walk.spaces),
             whole=walk.whole and walk.mappings.whole,
         )
 

@@ -107,7 +107,7 @@ class Nursery:
             raise found
         if found is not None:
             return Trial(found, self.log.lines(), calls, seconds)
-        lines = self.log.lines(self.death or "its findings are damaged")
+        lines = self.log.lines(self.death or "it ended, or its memory is damaged")
         if len(lines) < len(self.plan.head):
             raise InputError(self.plan.name, None, f"it does not start: {self.death}")
         return Trial(self.plan.check(iter(lines)), lines, calls, seconds)

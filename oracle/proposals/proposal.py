@@ -28,7 +28,10 @@ TAKES = {"frame": "frame.allocate", "range": "range.allocate", "heap": "heap.new
 
 @dataclass
 class Proposal:
-    """What a binding is to say, and why. notes: what it says first.  geometry: keys, each with what to say of it."""
+    """What a binding is to say, and why. notes: what it says first.  geometry: keys, each with what to say of it.
+
+    died: what the library died of before it was started, if it did: it is not tried again.
+    """
 
     library: Path
     header: Header
@@ -41,6 +44,7 @@ class Proposal:
     geometry: dict[str, tuple[Any, list[str]]] = field(default_factory=dict)
     private_frames: bool = False
     is_started: bool = False
+    died: str = ""
 
     @property
     def has_memory(self) -> bool:
@@ -214,8 +218,13 @@ def _exhausted(proposal: Proposal, kind: str, take: Guess, give: Guess | None) -
 
 
 def _watched(proposal: Proposal, operations: dict[str, Bound], attempt: trying.Attempt) -> trying.Notes:
+    if proposal.died:
+        return {"died": proposal.died}
     try:
-        return trying.watched(proposal.binding(operations), attempt)
+        notes = trying.watched(proposal.binding(operations), attempt)
+        if "started" not in notes:
+            proposal.died = notes.get("died", "")
+        return notes
     except InputError as fault:
         return {"fault": fault.message}
 

@@ -24,7 +24,7 @@ from memoracle.trace.inputs import InputError
 
 MOST_CALLS = 1 << 16
 SETTLED = 3  # answers on end that are the same
-PATIENCE = 5.0  # seconds
+PATIENCE = 3.0  # seconds
 SIZES = (1, 2, 3, 8, 13, 24, 40, 100, 300, 5, 64)  # bytes, for a heap
 MOST_ORDER = 40
 
@@ -40,14 +40,14 @@ def watched(binding: Binding, attempt: Attempt) -> Notes:
     if child == 0:
         _run_child(library, attempt, writing)
     os.close(writing)
-    text, end = b"", time.monotonic() + PATIENCE
+    text, end, hangs = b"", time.monotonic() + PATIENCE, True
     while (left := end - time.monotonic()) > 0 and select.select([reading], [], [], left)[0]:
         more = os.read(reading, 1 << 16)
         if not more:
+            hangs = False
             break
         text += more
     os.close(reading)
-    hangs = left <= 0
     if hangs:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)

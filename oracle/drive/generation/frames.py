@@ -8,7 +8,7 @@ from typing import Any
 
 from memoracle.drive.generation.live import Live
 from memoracle.drive.generation.phases import Stretches
-from memoracle.drive.generation.sizes import count, near
+from memoracle.drive.generation.sizes import aligned, count, near
 from memoracle.drive.target import Answer
 from memoracle.spec.geometry import Geometry
 
@@ -62,7 +62,7 @@ class Frames:
         if "count" in asks:
             arguments["count"] = count(random, geometry.frames)
         if "alignment" in asks:
-            arguments["alignment"] = geometry.page_size << (random.randrange(6) if random.random() < 0.3 else 0)
+            arguments["alignment"] = aligned(random, geometry.page_size, geometry.frames)
         edges = [0, geometry.frames // 2, geometry.frames]
         for key in ("from", "below"):
             if key in asks:

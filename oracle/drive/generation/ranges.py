@@ -10,7 +10,7 @@ from memoracle.drive.generation.frames import Wish
 from memoracle.drive.generation.live import Live
 from memoracle.drive.generation.phases import Stretches
 from memoracle.drive.generation.processes import CREATE, EXIT
-from memoracle.drive.generation.sizes import count
+from memoracle.drive.generation.sizes import aligned, count
 from memoracle.drive.target import Answer
 from memoracle.spec.geometry import Geometry
 
@@ -52,7 +52,7 @@ class Ranges:
             return RESERVE, {**of, "address": self._somewhere(process, pages), "pages": pages}
         arguments: dict[str, Any] = {**of, "pages": pages}
         if "alignment" in self.operations[TAKE]:
-            arguments["alignment"] = self.geometry.page_size << (random.randrange(6) if random.random() < 0.3 else 0)
+            arguments["alignment"] = aligned(random, self.geometry.page_size, self._all(process).pages)
         for key in ("from", "below"):
             if key in self.operations[TAKE]:
                 arguments[key] = self._somewhere(process, pages)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 
 WORDS = (8, 16, 32, 64)  # bits of the words of a bitmap
@@ -27,5 +26,8 @@ def count(random: Random, most: int, common: int = 4) -> int:
     return max(1, near(random, most))
 
 
-def one_of(random: Random, values: Sequence[int]) -> int:
-    return values[int(random.random() * len(values))]
+def aligned(random: Random, page: int, pages: int) -> int:
+    """An alignment: that of a page most often, else any power of two of so many pages, small ones more often."""
+    chance = random.random()
+    most = 6 if chance < 0.9 else max(1, pages.bit_length())
+    return page << (random.randrange(most) if chance > 0.7 else 0)

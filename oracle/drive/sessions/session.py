@@ -107,9 +107,17 @@ class Session:
     def _first(self, nurseries: Sequence[Nursery], sources: Sequence[MakeSource]) -> Trial:
         """The first run that fails, or the last to end."""
         began = time.monotonic()
-        running = list(nurseries)
         for nursery, source in zip(nurseries, sources, strict=True):
             nursery.begin(source)
+        try:
+            return self._first_of(nurseries, began)
+        except KeyboardInterrupt:
+            calls = sum(each.log.progress()[1] for each in nurseries)
+            self.heed(f"seed {self.seed}: nothing had failed in {counted(calls, 'call')}")
+            raise
+
+    def _first_of(self, nurseries: Sequence[Nursery], began: float) -> Trial:
+        running = list(nurseries)
         done, seeds = 0, f"seed {self.seed}"
         while True:
             for nursery in running:
