@@ -131,6 +131,8 @@ class Binding:
 
 def load_binding(path: str, library: str | None = None) -> Binding:
     """Raises InputError, which names file, line and key. library: that is bound, where it is not the one it names."""
+    if not Path(path).is_file():
+        raise InputError(path, None, "no such file")
     try:
         text, stated = read_toml(path)
     except GeometryError as fault:
