@@ -136,7 +136,8 @@ class Copies:
         """Of numbers, each of which is a line that spoke of something: too many are shared, words as they are."""
         if original.nbytes > MOST_COPIED:
             return self.shared(original)
-        return self.keep(original, memoryview(bytearray(original)).cast("B").cast(original.format))  # type: ignore[call-overload]
+        form: Any = original.format  # the types of `cast` name each format
+        return self.keep(original, memoryview(bytearray(original)).cast("B").cast(form))
 
     def numbers(self, original: Any) -> Any:
         return self.keep(original, original[:])

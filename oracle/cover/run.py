@@ -22,12 +22,11 @@ from memoracle.cover.walk import Steps, Walk
 from memoracle.diagnostics.levels import Rules
 from memoracle.drive.calls import Wish
 from memoracle.drive.nursery import run_once
-from memoracle.drive.target import Answer, Target
+from memoracle.drive.target import Answer, Target, misusable
 from memoracle.drive.trial import Begun, Plan, Trial, unwatched
 from memoracle.replay.dispatch import Replay
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import UNDEFINED
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import escaped
 
@@ -48,8 +47,7 @@ class Covering:
     @property
     def is_over(self) -> bool:
         """Whether the last run found a divergence, or could not be read to its end."""
-        result = self.trials[-1].result
-        return bool(result.divergences or result.fault)
+        return self.trials[-1].is_over
 
     @property
     def never_taken(self) -> Iterator[tuple[State, Call]]:
@@ -114,8 +112,7 @@ class Cover:
     def found(self) -> Trial:
         """The first run in which something diverges, or the last one. Raises InputError if nothing is small enough."""
         asks, refusing = self.operations()
-        undefined = {operation for operation, policy in self.geometry.misuse if policy == UNDEFINED}
-        refuses = refusing - undefined if self.misuse else frozenset[str]()
+        refuses = misusable(refusing, self.geometry) if self.misuse else frozenset[str]()
         what = covered(asks, self.geometry, self.free_frames())
         self.too_large = what.too_large
         if not what.families:
@@ -126,7 +123,7 @@ class Cover:
                 break
         *others, last = (trial for each in self.coverings for trial in each.trials)
         for trial in others:
-            added(last.result, trial.result)
+            last.add(trial)
         return last
 
     def checked(self, lines: Iterator[bytes], begun: Begun = unwatched) -> TraceResult:
@@ -239,14 +236,6 @@ def _states(family: Family, events: Sequence[bytes]) -> Iterator[tuple[bytes, St
         end = family.state(now)
         yield line, before, end
         before = end
-
-
-def added(result: TraceResult, other: TraceResult) -> None:
-    """Counts what another run exercised, too."""
-    result.events += other.events
-    result.checked += other.checked
-    if result.coverage is not None and other.coverage is not None:
-        result.coverage.add(other.coverage)
 
 
 class Idle:

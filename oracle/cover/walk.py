@@ -18,7 +18,6 @@ from typing import Any
 import msgspec
 
 from memoracle.cover.family import Call, Family, Situation, State, left_by
-from memoracle.diagnostics.levels import Misuses
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer
 from memoracle.replay.dispatch import Replay
@@ -99,7 +98,7 @@ class Walk:
         end: float | None,
     ) -> None:
         self.family, self.steps, self.refuses = family, steps, refuses
-        self.misuses: Misuses = {}
+        self.replay: Replay | None = None  # what judges the answers, if anything does
         self.most, self.end = most, end
         self.now: Situation = family.start
         self.call: Call | None = None
@@ -108,13 +107,12 @@ class Walk:
         self.expected: State = None  # where a call of a way leads
 
     def judged_by(self, replay: Replay) -> None:
-        self.misuses = replay.misuses
+        self.replay = replay
 
     def refused(self, wish: Wish) -> bool:
         """Whether the law refuses a call as it is made now, whatever the target would choose."""
         event = _event(wish[0], tuple(wish[1].items()))
-        violated = self.misuses.get(type(event))
-        return violated is not None and violated(event, 0) is not None
+        return self.replay is not None and self.replay.violated_by(event, 0) is not None
 
     def wishes(self) -> Iterator[Wish]:
         family, steps, astray = self.family, self.steps, 0

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import UNDEFINED
+
 
 class Answer(NamedTuple):
     """What came of a call: a result, or why it was refused. frames: of kernel pages, those that they show, in order."""
@@ -34,3 +37,8 @@ class Target(Protocol):
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         """Calls one operation. Raises DiedError and NotAskedError."""
         ...
+
+
+def misusable(refusing: frozenset[str], geometry: Geometry) -> frozenset[str]:
+    """The operations of which calls may be made that the law refuses: they can say so, and it is not undefined."""
+    return refusing - {operation for operation, policy in geometry.misuse if policy == UNDEFINED}

@@ -78,3 +78,15 @@ class Trial:
     def clause(self) -> str:
         """That the first divergence breaks; nothing if there is none."""
         return self.result.divergences[0].finding.clause if self.result.divergences else ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more is to be tried: something diverged, or could not be read to its end."""
+        return bool(self.result.divergences or self.result.fault)
+
+    def add(self, other: Trial) -> None:
+        """Counts what another run exercised, too."""
+        self.result.events += other.result.events
+        self.result.checked += other.result.checked
+        if self.result.coverage is not None and other.result.coverage is not None:
+            self.result.coverage.add(other.result.coverage)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from memoracle.impl.buddy import order_for
+from memoracle.replay.frames.frame_requests import rounded
 from memoracle.reproducers.failing_run import Event, FailingRun, refused
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import BUDDY
@@ -57,8 +57,7 @@ def size_of(event: Event, geometry: Geometry) -> int:
     family = operation.partition(".")[0]
     pages: int = event.get("count", event.get("pages", 1 << min(event.get("order", 0), MOST_ORDER)))
     if (geometry.frame_allocator if family == "frame" else geometry.range_allocator) == BUDDY:
-        order = order_for(pages)
-        pages = pages if order is None else 1 << order
+        pages = rounded(pages)
     return pages * geometry.page_size
 
 

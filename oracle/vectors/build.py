@@ -199,13 +199,12 @@ class Maker:
             {"op": operation, **arguments, **{key: value for key, value in said.items() if value is not None}}
         )
         event: Any = decode_event(line)
-        kind, violated = type(event), replay.misuses.get(type(event))
-        clause = None if violated is None else violated(event, 0)
+        clause = replay.violated_by(event, 0)
         for divergence in replay.divergences([line]):
             raise AssertionError(f"the reference and the law disagree: {divergence}")
         if clause is not None:
             return [clause.name], True
-        answers = self.stakes.get(kind, AtStake()).answers
+        answers = self.stakes.get(type(event), AtStake()).answers
         named = {NAMED[point] for clause in answers for point in clause.points if point in NAMED} - arguments.keys()
         about = [each for each in answers if not any(NAMED.get(point) in named for point in each.points)]
         names = list(dict.fromkeys(each.name for each in about))

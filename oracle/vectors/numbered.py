@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ NOT_NAMED = -1
 FIELDS = ("physical", "present", "writable", "user", "leaf", "cache")  # of the answer of `pte.decode`, in this order
 ARGUMENTS = {entries.ENCODE: (*FIELDS, "level")}
 ANSWERLESS = ("free", "reserve", "exit", "write")
+OF_TYPES: Mapping[str, int] = {str(name): number for name, number in NUMBERS.items()}
 KINDS = {None: 0, SUCCESS: 1, REFUSAL: 2}
 
 
@@ -122,4 +123,4 @@ def numbers(value: Any) -> Sequence[int]:
         return []
     if isinstance(value, dict):
         return [number for name in FIELDS for number in numbers(value[name])]
-    return [NUMBERS[value] if isinstance(value, str) else int(value)]  # type: ignore[index]
+    return [OF_TYPES[value] if isinstance(value, str) else int(value)]

@@ -134,7 +134,7 @@ def test_every_operation_is_written_and_checked(
     assert [plain(json.loads(line)) for line in text.split(b"\n")[:-1]] == plain(lines)
     kept = text.splitlines(keepends=True)[: 1 + len(TRACE)]
     for level in ("safe", "legal", "exact"):
-        result = check(kept, level=level)  # type: ignore[arg-type]
+        result = check(kept, level=level)
         assert (result.verdict, result.events, result.fault) == ("conforms", len(TRACE), None)
 
 

@@ -17,10 +17,9 @@ from memoracle.drive.generation.others import Others
 from memoracle.drive.generation.processes import EXIT, Processes
 from memoracle.drive.generation.ranges import Ranges
 from memoracle.drive.generation.recent import Recent
-from memoracle.drive.target import Answer, Target
+from memoracle.drive.target import Answer, Target, misusable
 from memoracle.replay.dispatch import Replay
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import UNDEFINED
 from memoracle.trace.inputs import InputError
 
 CLOCK_EVERY = 256  # calls between two looks at the clock
@@ -64,12 +63,11 @@ class RandomCalls:
         self.calls, self.seconds, self.answered = calls, seconds, 0
         self.random = random = Random(seed)
         operations = target.operations
-        undefined = {operation for operation, policy in geometry.misuse if policy == UNDEFINED}
         self.processes, self.recent = Processes(operations, random), Recent()
         made = {kind: family(operations, geometry, random) for kind, family in FAMILIES.items()}
         families = {kind: family for kind, family in made.items() if family.is_driven}
         others = {each for each in operations if each.startswith(OTHERS) or (each in ALSO and "frame" in families)}
-        refusing = target.refusing - undefined if misuse else frozenset[str]()
+        refusing = misusable(target.refusing, geometry) if misuse else frozenset[str]()
         arguments = Arguments(geometry, random, self.recent, self.processes.live)
         self.others = Others(operations, others, refusing, arguments, random)
         self.families = list(families.values())

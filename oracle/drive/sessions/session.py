@@ -72,7 +72,7 @@ class Session:
     def found(self) -> Trial:
         """What failed before and still does, or what fails of new calls, shrunk; or the run in which nothing did."""
         for path, trial in self.kept():
-            if trial.clause:
+            if trial.is_over:
                 self.said = f"{path} fails still; nothing new was tried"
                 return trial
             self.heed(f"{path} does not fail any more")
@@ -117,24 +117,26 @@ class Session:
             raise
 
     def _first_of(self, nurseries: Sequence[Nursery], began: float) -> Trial:
-        running = list(nurseries)
-        done, seeds = 0, f"seed {self.seed}"
-        while True:
-            for nursery in running:
-                if not nursery.is_over(POLL / len(running)):
-                    continue
-                running.remove(nursery)
-                trial = nursery.trial()
-                done += trial.calls
-                if trial.clause or not running:
-                    seeds = f"seed {self.seed + list(nurseries).index(nursery)}" if trial.clause else seeds
-                    self.calls = done + sum(each.log.progress()[1] for each in running)
-                    for each in running:
-                        each.end()
-                    rate = self.calls / max(time.monotonic() - began, 1e-9)
-                    self.said = f"{seeds}: {counted(self.calls, 'call')}, {rate:,.0f} a second"
-                    return trial
-                break
+        running, ended = list(nurseries), list[Trial]()
+        seed, over = self.seed, False
+        while running and not over:
+            for nursery in list(running):
+                if nursery.is_over(POLL / len(running)):
+                    running.remove(nursery)
+                    ended.append(nursery.trial())
+                    over = ended[-1].is_over
+                    if over:
+                        seed += list(nurseries).index(nursery)
+                        break
+        *others, trial = ended
+        self.calls = sum(each.calls for each in ended) + sum(each.log.progress()[1] for each in running)
+        for each in running:
+            each.end()
+        for other in others if not over else ():
+            trial.add(other)
+        rate = self.calls / max(time.monotonic() - began, 1e-9)
+        self.said = f"seed {seed}: {counted(self.calls, 'call')}, {rate:,.0f} a second"
+        return trial
 
     def shrunk(self, trial: Trial) -> Trial:
         """The shortest run that was found to break the same clause, which is kept; the run itself if it breaks none."""

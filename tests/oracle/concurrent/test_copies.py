@@ -43,6 +43,6 @@ class Handle:
 
 def test_what_cannot_be_copied_is_refused() -> None:
     replay = replay_of("frames")
-    replay.answered.add(Handle())  # type: ignore[arg-type]
+    replay.answered.add(Handle())
     with pytest.raises(TypeError, match="Handle"):
         copied(replay)

@@ -79,19 +79,19 @@ class Deaf(Lowest):
 class Hexadecimal(Lowest):
     """Its addresses are strings, as a trace may have them."""
 
-    def frame_allocate(self) -> str:  # type: ignore[override]
+    def frame_allocate(self) -> str:
         return hex(super().frame_allocate())
 
 
 class Babbling(Lowest):
-    def frame_allocate(self) -> str:  # type: ignore[override]
+    def frame_allocate(self) -> str:
         return "anywhere"
 
 
 class Permanent(Lowest):
     """Nothing is taken back that way: there is no other way to another state than to start again."""
 
-    frame_free = None  # type: ignore[assignment]
+    frame_free = None
 
 
 class Ranges:
