@@ -64,6 +64,8 @@ class Driving:
         args = cli.parser().parse_args(self.suite.arguments(self.geometry))
         with session_of(args, made_for(self.suite, self.geometry)) as drive:
             for path, trial in drive.kept():
+                if trial.result.fault is not None:
+                    raise trial.result.fault
                 if trial.result.divergences:
                     outcome.broken.setdefault(rule_of(trial), report(trial, f"{path} fails still"))
             trial = drive.tried({clause for _, clause in outcome.broken})

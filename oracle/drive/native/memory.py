@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from memoracle.impl.bitmap import is_power_of_two
 
 PAGE = 4096
 NOTHING, READ_WRITE = 0, 3
-PRIVATE_ANONYMOUS, FIXED, RESERVE_NOTHING = 0x22, 0x100000, 0x4000
+PRIVATE_ANONYMOUS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS  # a target may be forked, and each has memory of its own
+FIXED, RESERVE_NOTHING = 0x100000, 0x4000
 FAILED = ctypes.c_void_p(-1).value
 STORED_AT = 64  # what storage is aligned to
 ERROR = (1 << 64) - 1

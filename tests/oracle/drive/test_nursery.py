@@ -1,0 +1,31 @@
+"""Every run begins with the target as it was started, whatever earlier ones did to it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from memoracle.cli import parser
+from memoracle.commands.drive import session_of
+from memoracle.drive.requests import Repeated, Request
+
+TARGETS = Path(__file__).parents[3] / "examples" / "targets"
+CALLS = {
+    "heap": [Request("heap.new", {"bytes": size}, {}) for size in (64, 300, 64)],  # in memory that it is given
+    "frames": [Request("frame.allocate", {}, {}) for _ in range(3)],  # in variables of its own
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_runs_know_nothing_of_each_other(tmp_path: Path, name: str) -> None:
+    binding = shutil.copy(TARGETS / f"{name}.toml", tmp_path)
+    subprocess.run(["cc", "-shared", "-fPIC", TARGETS / f"{name}.c", "-o", tmp_path / f"{name}.so"], check=True)
+    args = parser().parse_args(["drive", "--quiet", str(binding)])
+    with session_of(args) as drive:
+        first, second = (drive.nursery.run(partial(Repeated, CALLS[name])).lines for _ in range(2))
+    assert len(first) == 4
+    assert first == second
