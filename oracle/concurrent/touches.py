@@ -22,6 +22,7 @@ from msgspec import UNSET
 
 from memoracle.concurrent.recording import Operation
 from memoracle.diagnostics.levels import EXACT, Rules
+from memoracle.replay.frames.frame_requests import rounded
 from memoracle.spec.geometry_keys import BUDDY, LOWER_HALF_END, REFUSE, RUNS, SINGLE, TRUSTING, WHOLE
 from memoracle.trace import events
 from memoracle.trace.events import AnyEvent, Number, number, operation_of
@@ -241,7 +242,7 @@ class Touches:
         geometry = self.rules.geometry
         allocator = geometry.frame_allocator if space[0] == FRAMES else geometry.range_allocator
         if allocator == BUDDY:
-            count = 1 << (count - 1).bit_length()
+            count = rounded(count)
         return Touch(space, first, first + count, True)
 
     def of_process(self, event: events.ProcessCreate | events.ProcessExit, process: int) -> Iterator[Touch]:
