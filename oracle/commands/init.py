@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from memoracle.console.exit_status import Status
-from memoracle.console.options import named
+from memoracle.console.options import file_or_stdout, named
 from memoracle.console.output import OutputError, write_out
 from memoracle.console.streams import say
 from memoracle.trace.inputs import InputError
@@ -22,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = "what declares its functions: a header, or its source"
     parser.add_argument("--header", metavar="FILE.h", type=named, help=words)
     words = "write to FILE.toml, which must not exist, instead of standard output"
-    parser.add_argument("--output", metavar="FILE.toml", type=named, help=words)
+    parser.add_argument("--output", metavar="FILE.toml", type=file_or_stdout, help=words)
     parser.add_argument("--quiet", action="store_true", help="do not say on standard error what comes next")
     parser.set_defaults(run=run)
 

@@ -14,6 +14,7 @@ from memoracle.trace.inputs import LINE_BYTES
 from memoracle.trace.quoting import quoted
 
 TEXT, JSON = "text", "json"
+STDOUT = "-"
 
 
 def add_common_options(parser: argparse.ArgumentParser, formats: Sequence[str] = (TEXT, JSON)) -> None:
@@ -29,8 +30,8 @@ def add_common_options(parser: argparse.ArgumentParser, formats: Sequence[str] =
         help="the sizes of the machine (default: x64-2m, or what the trace says)",
     )
     group.add_argument("--format", choices=formats, default=formats[0], help=f"how to report (default: {formats[0]})")
-    words = "write the report to FILE instead of standard output"
-    group.add_argument("--output", metavar="FILE", type=named, help=words)
+    words = "write the report to FILE instead of standard output, which is -"
+    group.add_argument("--output", metavar="FILE", type=file_or_stdout, help=words)
     quiet = "no progress and no notes on standard error; of check, no list of what a trace exercised"
     group.add_argument("--quiet", action="store_true", help=quiet)
 
@@ -63,6 +64,11 @@ def named(text: str) -> str:
     if text:
         return text
     raise argparse.ArgumentTypeError("a name was expected, not ''")
+
+
+def file_or_stdout(text: str) -> str | None:
+    """The name of a file that is written; None for `-`, standard output, as where the option is not given."""
+    return None if text == STDOUT else named(text)
 
 
 def chosen_geometry(args: argparse.Namespace) -> Geometry | None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from memoracle.spec.geometry import DEFAULT, Geometry
+from memoracle.trace.geometry import geometry_from
 
 
 class Failures:
@@ -27,3 +32,15 @@ class Failures:
         part.write_bytes(text)
         part.replace(path)  # whole at once: another process may read the folder, or write the same
         return path
+
+
+def read_kept(lines: Sequence[bytes]) -> tuple[Geometry, Sequence[bytes]]:
+    """The machine that a kept trace is of, and its calls. Raises one of many errors for what is no trace."""
+    geometry = geometry_from(json.loads(lines[0]).get("geometry", DEFAULT))
+    is_booted = len(lines) > 1 and json.loads(lines[1])["op"] == "boot"
+    return geometry, lines[1 + is_booted :]
+
+
+def is_same_machine(one: Geometry, other: Geometry) -> bool:
+    """Whether they differ at most in what is said of misuse: that is changed where a failure was none."""
+    return replace(one, misuse=()) == replace(other, misuse=())

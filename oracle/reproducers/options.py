@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from memoracle.console.options import named, note
+from memoracle.console.options import file_or_stdout, note
 from memoracle.console.output import emits_to_standard_output, refuse_to_overwrite, write_file, write_out
 from memoracle.console.streams import say
 from memoracle.reproducers.forms import FORMS, PYTEST, TRACE
@@ -18,7 +18,7 @@ def add_emit_options(parser: argparse.ArgumentParser) -> None:
     """Adds --emit and --emit-output, read as `emit`, `emit_output`."""
     words = "write what fails as a test, to standard output; a report in text then goes to standard error"
     parser.add_argument("--emit", choices=FORMS, help=words)
-    parser.add_argument("--emit-output", metavar="FILE", type=named, help="write the test to FILE instead")
+    parser.add_argument("--emit-output", metavar="FILE", type=file_or_stdout, help="write the test to FILE instead")
 
 
 def refuse_outputs(args: argparse.Namespace, *inputs: str | None) -> None:

@@ -81,6 +81,22 @@ def test_an_empty_name_is_refused_as_one(capsys: pytest.CaptureFixture[str], com
     assert "a name was expected, not ''" in captured.err or "no component ''" in captured.err
 
 
+def test_a_minus_is_standard_output(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = str(Path(QEMU).resolve())
+    monkeypatch.chdir(tmp_path)
+    for command in (["boot", log], ["init"]):
+        assert main([*command, "--output", "-"]) == main(command) == 0
+        whole = capsys.readouterr().out
+        assert whole[: len(whole) // 2] == whole[len(whole) // 2 :] != ""
+    assert not list(tmp_path.iterdir())
+    # Whatever names a file to write says so.
+    for command in (["check", log], ["drive", "a:b"]):
+        read = cli.parser().parse_args([*command, "--output", "-", "--emit-output", "-"])
+        assert (read.output, read.emit_output) == (None, None)
+
+
 def test_each_command_has_names() -> None:
     found = naming()
     assert {command for command, _ in found} == {

@@ -12,12 +12,13 @@ from types import TracebackType
 from typing import Self
 
 from memoracle.console.counted import counted
-from memoracle.drive.failures import Failures
+from memoracle.drive.failures import Failures, is_same_machine, read_kept
 from memoracle.drive.nursery import POLL, Nursery
 from memoracle.drive.requests import Repeated, Request, requests_of
 from memoracle.drive.shrinking import shortest
 from memoracle.drive.trial import MakeSource, Plan, Source, Trial
 from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
 
 SHRINKING = 6.0  # seconds at the most
@@ -79,12 +80,16 @@ class Session:
         return self.tried()
 
     def kept(self) -> Iterator[tuple[Path, Trial]]:
-        """What failed before, run again. Raises InputError."""
+        """What failed before on this machine, run again. Raises InputError."""
         for path, lines in self.failures.kept():
             try:
-                requests = requests_of(lines[len(self.plan.head) :])
-            except (ValueError, KeyError, AttributeError):
+                geometry, events = read_kept(lines)
+                requests = requests_of(events)
+            except (ValueError, KeyError, AttributeError, IndexError, GeometryError):
                 raise InputError(str(path), None, "this is no trace that failed: move it elsewhere") from None
+            if not is_same_machine(geometry, self.geometry):
+                self.heed(f"{path} is of another geometry: not tried")
+                continue
             yield path, self.nursery.run(partial(Repeated, requests))
 
     def tried(self, known: Collection[str] = ()) -> Trial:

@@ -159,6 +159,28 @@ def test_another_geometry_is_the_one_that_it_is_held_to(capsys: pytest.CaptureFi
     assert '"frames":64' in document["trace"][0]
 
 
+def test_what_failed_on_one_machine_neither_hides_nor_breaks_a_run_of_another(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    small = tmp_path / "small.toml"
+    stated = 'preset = "x64-4k"\nframe_allocator = "buddy"\nframe_max_order = 5\nnever_free = []\n'
+    small.write_text(f"frames = 64\n{stated}")
+    binding = str(blocks(tmp_path))
+    assert driven(capsys, "--ops", "200", "--geometry", str(small), binding)[0] == 1
+    [kept] = (tmp_path / "blocks.failures").glob("*.jsonl")
+    # The binding's own machine has no failure, though one is kept beside it; the small one has it still.
+    assert main(["drive", "--ops", "200", "--seed", "1", binding]) == 0
+    assert f"{kept} is of another geometry: not tried" in capsys.readouterr().err
+    status, document = driven(capsys, "--ops", "1", "--geometry", str(small), binding)
+    assert (status, document["calls"]) == (1, 0)
+    # One with a memory map begins with a boot, which is no call.
+    pieces = "memory_map = [{start = 0, length = 0x100000, type = 1}]\n[geometry]\n"
+    text = (tmp_path / "blocks.toml").read_text()
+    (tmp_path / "blocks.toml").write_text(text.replace("[geometry]\n", pieces))
+    assert driven(capsys, "--ops", "200", binding)[0] == 0
+    assert driven(capsys, "--ops", "1", "--geometry", str(small), binding)[0] == 1
+
+
 def test_another_geometry_leaves_what_operations_say_of_misuse(tmp_path: Path) -> None:
     path = tmp_path / "frames.toml"
     path.write_text('[operations."frame.free"]\ncall = "free(address)"\nmisuse = "undefined"\n')
