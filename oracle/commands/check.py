@@ -16,7 +16,7 @@ from memoracle.concurrent.recording import has_times, read_recording
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import INTERRUPTED, worst
 from memoracle.console.options import (
-    add_common_options,
+    TEXT,
     add_input_options,
     add_map_options,
     chosen_geometry,
@@ -24,7 +24,6 @@ from memoracle.console.options import (
     note,
     positive,
 )
-from memoracle.console.output import report_to
 from memoracle.console.progress import progress
 from memoracle.console.streams import say
 from memoracle.diagnostics.divergence import Divergence
@@ -35,8 +34,8 @@ from memoracle.logs.memory_maps import MemoryMap, read_maps
 from memoracle.logs.recognise import E820, FORMS, JSONL, KMEM, NO_MAP_IN_TEXT, recognise
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.kmem.kmem import KmemReplay
-from memoracle.report import check_report
-from memoracle.report.check_report import TraceResult
+from memoracle.report.check_report import CheckRun, TraceResult
+from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.kmem_report import gaps, not_told, passed_over
 from memoracle.report.live_report import report_now
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_check, refuse_outputs, write_test
@@ -78,7 +77,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_emit_options(parser)
     words = "of --emit: how the functions of a shared library are called that did what was recorded"
     parser.add_argument("--binding", metavar="FILE.toml", type=named, help=words)
-    add_common_options(parser)
+    add_report_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = (*args.traces, args.memory_map, args.binding)
     refuse_of_check(args)
     refuse_outputs(args, *inputs)
-    with report_to(args, *inputs) as out:
+    with reports_to(args, *inputs) as report:
         check = Check(args)
         outcomes = check.outcomes()
         test = None
@@ -95,7 +94,8 @@ def run(args: argparse.Namespace) -> int:
             from memoracle.reproducers.of_check import of_recordings
 
             test = of_recordings(args, outcomes, check.memory_map, check.again())
-        check_report.write(args, outcomes, out, in_document(test))
+        followed = args.follow and args.format == TEXT and args.output is None
+        report(CheckRun(outcomes, args.quiet, followed, in_document(test)))
     write_test(args, test)
     for outcome in outcomes:
         if outcome.fault is not None:

@@ -8,13 +8,11 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from memoracle.commands import check
-from memoracle.console.counted import counted
 from memoracle.console.exit_status import INTERRUPTED
-from memoracle.console.options import JSON, add_common_options, chosen_geometry, named, note, positive
-from memoracle.console.output import report_to, write_document
+from memoracle.console.options import chosen_geometry, named, note, positive
 from memoracle.console.streams import say
 from memoracle.cover.run import Cover
 from memoracle.cover.session import CoverSession
@@ -23,8 +21,10 @@ from memoracle.drive.failures import Failures
 from memoracle.drive.generation.random_calls import RandomCalls
 from memoracle.drive.sessions.session import Session, Wanted
 from memoracle.drive.target import Target
-from memoracle.drive.trial import Begun, Check, Plan, Trial, unwatched
+from memoracle.drive.trial import Begun, Check, Plan, unwatched
 from memoracle.report import check_report
+from memoracle.report.destinations import add_report_options, reports_to
+from memoracle.report.drive_report import DriveRun
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
 from memoracle.trace.geometry import read_toml
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 MOST_CALLS = 1 << 62
 DEFAULT_CALLS = 100_000
-MOST_SHOWN = 200  # lines of a sequence
 SEEDS = 1 << 32
 PATIENCE, PATIENCE_WITH_PROGRAMS = 2.0, 5.0  # seconds
 TRACE = "<run>"  # what messages call the trace of a run
@@ -67,7 +66,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = "threads that call a shared library at once, which its binding says is thread_safe"
     parser.add_argument("--threads", metavar="N", type=positive, help=words)
     add_emit_options(parser)
-    add_common_options(parser)
+    add_report_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -91,9 +90,9 @@ def driven(args: argparse.Namespace) -> int:
         from memoracle.commands import drive_threads
 
         seed = random.randrange(SEEDS) if args.seed is None else args.seed
-        return drive_threads.run(args, seed, checker(args.level), write_text)
+        return drive_threads.run(args, seed, checker(args.level))
     refuse_outputs(args, args.target, args.binding)
-    with report_to(args, args.target, args.binding) as out:
+    with reports_to(args, args.target, args.binding) as report:
         test = None
         with session_of(args) as drive:
             if args.emit is None:
@@ -105,26 +104,13 @@ def driven(args: argparse.Namespace) -> int:
                 trial = drive.found()
                 test = of_trial(args.emit, drive.plan, trial, drive.geometry)
         result = trial.result
-        if args.format == JSON:
-            document = {**check_report.document([result]), "command": "drive", "seed": drive.seed, "calls": drive.calls}
-            if isinstance(drive, CoverSession):
-                document["cover"] = drive.cover.document
-            document["trace"] = [line.decode() for line in trial.lines] if result.divergences else []
-            write_document({**document, **in_document(test)}, out)
-        else:
-            write_text(trial, drive.said, out, args.quiet)
+        cover = drive.cover.document if isinstance(drive, CoverSession) else None
+        kept = result, trial.lines, drive.seed, drive.calls, drive.said
+        report(DriveRun(args.target, *kept, cover, args.quiet, in_document(test)))
     write_test(args, test)
     if result.fault is not None:
         say(f"memoracle: {result.fault}")
     return int(result.status)
-
-
-def write_text(trial: Trial, said: str, out: TextIO, quiet: bool) -> None:
-    """What `check` says of a trial, what was asked if it failed, and what else is to be said."""
-    check_report.write_text([trial.result], out, quiet)
-    if trial.result.divergences:
-        out.write("\n" + shown(trial.lines))
-    out.write(f"{said}\n")
 
 
 def session_of(args: argparse.Namespace, made: object = None) -> Session:
@@ -145,13 +131,6 @@ def session_of(args: argparse.Namespace, made: object = None) -> Session:
         most = args.ops or MOST_CALLS
         drive.cover = Cover(plan, geometry, wanted.misuse, most, wanted.seconds)
     return drive
-
-
-def shown(lines: Sequence[bytes]) -> str:
-    """The sequence, as a trace."""
-    left = len(lines) - MOST_SHOWN
-    kept = [line.decode(errors="backslashreplace") for line in lines[:MOST_SHOWN]]
-    return "\n".join([*kept, *([f"... and {counted(left, 'line')} more"] if left > 0 else [])]) + "\n\n"
 
 
 def checker(level: str) -> Check:

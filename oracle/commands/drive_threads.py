@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
 
-from memoracle.console.options import JSON
-from memoracle.console.output import report_to, write_document
 from memoracle.console.streams import say
 from memoracle.drive.failures import Failures
 from memoracle.drive.sessions.threaded import Threaded
-from memoracle.drive.trial import Trial
-from memoracle.report import check_report
+from memoracle.report.check_report import TraceResult
+from memoracle.report.destinations import reports_to
+from memoracle.report.drive_report import DriveRun
 from memoracle.trace.inputs import InputError
 
 MOST_THREADS = 64
@@ -23,25 +21,20 @@ WITHOUT = {
     "cover": "the calls of several threads cover nothing",
     "emit": "a test asks the same again, and what threads do depends on more",
 }
-Judge = Callable[[Iterator[bytes]], check_report.TraceResult]
-WriteText = Callable[[Trial, str, TextIO, bool], None]
+Judge = Callable[[Iterator[bytes]], TraceResult]
 
 
-def run(args: argparse.Namespace, seed: int, judge: Judge, write_text: WriteText) -> int:
+def run(args: argparse.Namespace, seed: int, judge: Judge) -> int:
     """Drives a library, writes the report, and returns the exit status; raises InputError and GeometryError.
 
     judge: what `check` says of a trace.
     """
-    with report_to(args, args.target, args.binding) as out:
+    with reports_to(args, args.target, args.binding) as report:
         drive = threaded(args, seed, judge)
         trial = drive.found()
         result = trial.result
-        if args.format == JSON:
-            document = {**check_report.document([result]), "command": "drive", "seed": seed, "calls": drive.calls}
-            document["trace"] = [line.decode() for line in trial.lines] if result.divergences else []
-            write_document(document, out)
-        else:
-            write_text(trial, drive.said, out, args.quiet)
+        kept = result, trial.lines, seed, drive.calls, drive.said
+        report(DriveRun(args.target, *kept, quiet=args.quiet))
     if result.fault is not None:
         say(f"memoracle: {result.fault}")
     return int(result.status)

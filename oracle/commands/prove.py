@@ -16,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from memoracle.console.exit_status import INTERRUPTED
 from memoracle.console.extras import require_prove
-from memoracle.console.options import add_common_options, chosen_geometry
-from memoracle.console.output import report_to
+from memoracle.console.options import chosen_geometry
 from memoracle.console.streams import say
 from memoracle.diagnostics.levels import EXACT
-from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, status, write
+from memoracle.report.destinations import add_report_options, reports_to
+from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, status
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_prove, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT
 from memoracle.trace.inputs import InputError
@@ -42,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--no-cache", action="store_true", help="prove again what was proved before")
     parser.add_argument("-v", "--verbose", action="store_true", help="list every obligation")
     add_emit_options(parser)
-    add_common_options(parser)
+    add_report_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         pieces = evidence.pieces(args.component, args.contracts, not args.no_cache, args.machine)
     except (evidence.UnknownComponentError, evidence.OptimizedError) as fault:
         raise InputError("prove", None, str(fault)) from None
-    with report_to(args) as out:
+    with reports_to(args) as report:
         results, interrupted = settled(args, pieces, evidence.results)
         outcome = ProofRun(
             geometry=args.geometry or DEFAULT,
@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             replays=replays(results, args.emit is not None),
             trust=trusted(args.contracts, args.machine),
             seconds=time.perf_counter() - started,
+            verbose=args.verbose,
         )
         test = None
         if args.emit is not None:
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
             from memoracle.reproducers.of_proof import of_refuted
 
             test = of_refuted(args.emit, outcome.replays, checker(EXACT))
-        write(args, outcome, out, in_document(test))
+        report(replace(outcome, more=in_document(test)))
     write_test(args, test)
     if interrupted:
         say("memoracle: interrupted")

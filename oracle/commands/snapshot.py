@@ -7,11 +7,10 @@ import re
 from collections.abc import Sequence
 
 from memoracle.console.counted import counted
-from memoracle.console.options import add_common_options, add_input_options, chosen_geometry, named, note
-from memoracle.console.output import report_to
+from memoracle.console.options import add_input_options, chosen_geometry, named, note
 from memoracle.impl import pat, pte
-from memoracle.report import snapshot_report
-from memoracle.report.snapshot_report import SnapshotResult, SpaceRow
+from memoracle.report.destinations import add_report_options, reports_to
+from memoracle.report.snapshot_report import SnapshotResult, SnapshotRun, SpaceRow
 from memoracle.snapshot.elf_core import read_core
 from memoracle.snapshot.findings import Findings
 from memoracle.snapshot.judge import judge
@@ -52,7 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = "asks a running QEMU on its QMP socket, in place of a dump"
     parser.add_argument("--qmp", metavar="SOCKET", type=named, help=words)
     add_input_options(parser)
-    add_common_options(parser)
+    add_report_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -77,9 +76,9 @@ def pat_value(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Reads the snapshot, writes the report, and returns the exit status; raises InputError and GeometryError."""
     inputs = [*args.dumps, args.registers]
-    with report_to(args, *inputs) as out, raised_interrupts():
+    with reports_to(args, *inputs) as report, raised_interrupts():
         result = Snapshot(args).result()
-        snapshot_report.write(args, result, out)
+        report(SnapshotRun(result, args.quiet))
     return result.status
 
 

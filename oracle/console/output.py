@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from memoracle.console.options import JSON, TEXT
 from memoracle.console.streams import discard, write_error
 from memoracle.trace.inputs import STDIN
 
@@ -42,7 +43,7 @@ class Draft(io.StringIO):
 @contextmanager
 def report_to(args: argparse.Namespace, *inputs: str | None) -> Iterator[TextIO]:
     """What a report is written into; it goes to --output's file, or to standard output, when the block is left.
-    Where a test goes to standard output, a report in text goes to standard error.
+    Where something else goes to standard output, a report in text goes to standard error.
 
     inputs: the files that the command reads, beside --geometry; None for one that was not given.
     Raises OutputError, before the block where that can be known.
@@ -52,7 +53,7 @@ def report_to(args: argparse.Namespace, *inputs: str | None) -> Iterator[TextIO]
     yield draft
     if args.output is not None:
         write_file(args.output, draft.getvalue())
-    elif emits_to_standard_output(args):
+    elif emits_to_standard_output(args) or reports_to_standard_output(args):
         write_error(draft.getvalue())
     else:
         write_out(draft.getvalue())
@@ -60,7 +61,14 @@ def report_to(args: argparse.Namespace, *inputs: str | None) -> Iterator[TextIO]
 
 def emits_to_standard_output(args: argparse.Namespace) -> bool:
     """Whether standard output is for a test that is written of a failure, and not for the report."""
-    return getattr(args, "emit", None) is not None and args.emit_output is None and args.format != "json"
+    if getattr(args, "emit", None) is None or args.emit_output is not None:
+        return False
+    return args.format == TEXT or (args.format != JSON and args.output is not None)
+
+
+def reports_to_standard_output(args: argparse.Namespace) -> bool:
+    """Whether standard output is for a report that --report asks for, and not for the one of --format."""
+    return any(path == STDIN for _, path in getattr(args, "report", ()))
 
 
 def write_document(document: dict[str, Any], out: TextIO) -> None:

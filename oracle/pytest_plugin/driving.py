@@ -86,8 +86,8 @@ def rule_of(trial: Trial) -> Rule:
 
 def report(trial: Trial, said: str) -> str:
     """What `drive` prints."""
-    from memoracle.commands.drive import write_text
+    from memoracle.report.drive_report import write_text
 
     out = io.StringIO()
-    write_text(trial, said, out, quiet=True)
+    write_text(trial.result, trial.lines, said, out, quiet=True)
     return out.getvalue()

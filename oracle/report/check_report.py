@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 from rich.console import Console
 from rich.padding import Padding
@@ -16,8 +15,6 @@ from rich.text import Text
 from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
-from memoracle.console.options import JSON
-from memoracle.console.output import write_document
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import SAFE
 from memoracle.replay.coverage import Coverage
@@ -91,12 +88,25 @@ def level(outcomes: Sequence[TraceResult]) -> str:
     return SAFE if levels == {SAFE} else next(iter(levels - {SAFE}))
 
 
-def write(args: argparse.Namespace, outcomes: Sequence[TraceResult], out: TextIO, more: Mapping[str, Any]) -> None:
-    """Writes the report in the format asked for. more: keys that a report for programs has besides."""
-    if args.format == JSON:
-        write_document({**document(outcomes), **more}, out)
-    else:
-        write_text(outcomes, out, args.quiet, followed=args.follow and args.output is None)
+@dataclass(frozen=True)
+class CheckRun:
+    """What came of `check`.
+
+    quiet: without what each trace exercised.  followed: divergences were reported when they came.
+    more: keys that a report for programs has besides.
+    """
+
+    command: ClassVar[str] = "check"
+    outcomes: Sequence[TraceResult]
+    quiet: bool = False
+    followed: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        return {**document(self.outcomes), **self.more}
+
+    def write_text(self, out: TextIO) -> None:
+        write_text(self.outcomes, out, self.quiet, self.followed)
 
 
 def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:

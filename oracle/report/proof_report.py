@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from rich.console import Console
 from rich.padding import Padding
@@ -17,8 +16,6 @@ from rich.text import Text
 from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
-from memoracle.console.options import JSON
-from memoracle.console.output import write_document
 from memoracle.trace.quoting import escaped
 
 if TYPE_CHECKING:
@@ -44,13 +41,23 @@ class ProofRun:
     """What came of a run.
 
     geometry: its name.  replays: by component, how to replay what is refuted of it.  seconds: by the clock on the wall.
+    verbose: with every obligation.  more: keys that a report for programs has besides.
     """
 
+    command: ClassVar[str] = "prove"
     geometry: str
     results: Sequence[Result]
     replays: dict[str, str]
     trust: Sequence[str]
     seconds: float
+    verbose: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        return {**document(self), **self.more}
+
+    def write_text(self, out: TextIO) -> None:
+        write_text(self, out, self.verbose)
 
 
 def verdict(results: Sequence[Result]) -> str:
@@ -68,14 +75,6 @@ def totals(results: Sequence[Result]) -> dict[str, int]:
     """How many have each verdict."""
     counted = Counter(result.verdict for result in results)
     return {each: counted[each] for each in VERDICTS}
-
-
-def write(args: argparse.Namespace, outcome: ProofRun, out: TextIO, more: Mapping[str, Any]) -> None:
-    """Writes the report in the format asked for. more: keys that a report for programs has besides."""
-    if args.format == JSON:
-        write_document({**document(outcome), **more}, out)
-    else:
-        write_text(outcome, out, args.verbose)
 
 
 def document(outcome: ProofRun) -> dict[str, Any]:

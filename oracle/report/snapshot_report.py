@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 from rich.console import Console
 from rich.padding import Padding
@@ -17,8 +16,6 @@ from rich.text import Text
 from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
-from memoracle.console.options import JSON
-from memoracle.console.output import write_document
 from memoracle.report.check_report import CONFORMS, DIVERGES, NOTHING, UNKNOWN
 from memoracle.snapshot.findings import Entry, Finding, Findings, Line, Rule, hexadecimal
 from memoracle.snapshot.mappings import Mapped, Mappings, Shared, joined, type_name, writable_in_several
@@ -75,12 +72,19 @@ class SnapshotResult:
         return [*self.findings.warnings, *self.findings.more, *cut]
 
 
-def write(args: argparse.Namespace, result: SnapshotResult, out: TextIO) -> None:
-    """Writes the report in the format asked for."""
-    if args.format == JSON:
-        write_document(document(result), out)
-    else:
-        write_text(result, out, args.quiet)
+@dataclass(frozen=True)
+class SnapshotRun:
+    """What came of `snapshot`. quiet: without the spaces and what is mapped."""
+
+    command: ClassVar[str] = "snapshot"
+    result: SnapshotResult
+    quiet: bool = False
+
+    def document(self) -> dict[str, Any]:
+        return document(self.result)
+
+    def write_text(self, out: TextIO) -> None:
+        write_text(self.result, out, self.quiet)
 
 
 def document(result: SnapshotResult) -> dict[str, Any]:

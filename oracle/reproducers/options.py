@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from memoracle.console.options import file_or_stdout, note
+from memoracle.console.options import JSON, TEXT, file_or_stdout, note
 from memoracle.console.output import emits_to_standard_output, refuse_to_overwrite, write_file, write_out
 from memoracle.console.streams import say
 from memoracle.reproducers.forms import FORMS, PYTEST, TRACE
@@ -24,6 +24,9 @@ def add_emit_options(parser: argparse.ArgumentParser) -> None:
 def refuse_outputs(args: argparse.Namespace, *inputs: str | None) -> None:
     """Raises OutputError where a test could not be written; InputError for a file without a test."""
     if args.emit_output is None:
+        if args.emit is not None and args.format not in (TEXT, JSON) and args.output is None:
+            words = f"the {args.format} report goes to standard output: --emit-output FILE, or --output FILE"
+            raise InputError("--emit", None, words)
         return
     if args.emit is None:
         raise InputError("--emit-output", None, "it needs --emit")

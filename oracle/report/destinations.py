@@ -1,0 +1,144 @@
+"""Where the reports of one run go: one to --output or standard output, others where --report says."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from memoracle.console.options import TEXT, add_common_options
+from memoracle.console.output import (
+    Draft,
+    OutputError,
+    emits_to_standard_output,
+    refuse_to_overwrite,
+    report_to,
+    resolved,
+    write_file,
+    write_out,
+)
+from memoracle.report.formats import FOLDERS, FORMATS, IN_ONE_FILE, pages, write
+from memoracle.report.run import Run
+from memoracle.trace.inputs import InputError
+from memoracle.trace.quoting import quoted
+
+STANDARD_OUTPUT = "-"
+
+
+class Destination(NamedTuple):
+    """What one --report asks for. path: a file, a folder, or - for standard output."""
+
+    form: str
+    path: str
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the common options, with all formats, and --report, read as `report`: a list of destinations."""
+    add_common_options(parser, IN_ONE_FILE)
+    words = f"write a report to FILE besides, or to standard output for -; formats: {', '.join(FORMATS)}"
+    parser.add_argument(
+        "--report", metavar="FORMAT=FILE", action="append", type=destination, default=[], help=f"{words} (repeatable)"
+    )
+
+
+def destination(text: str) -> Destination:
+    """What one --report asks for; argparse names the option where it is none."""
+    form, equals, path = text.partition("=")
+    if form not in FORMATS or not equals or not path:
+        words = f"FORMAT=FILE was expected, with one of {', '.join(FORMATS)}"
+        raise argparse.ArgumentTypeError(f"{words}, not {quoted(text)}")
+    if path == STANDARD_OUTPUT and form in FOLDERS:
+        raise argparse.ArgumentTypeError(f"{form} is a folder, which cannot go to standard output")
+    return Destination(form, path)
+
+
+@contextmanager
+def reports_to(args: argparse.Namespace, *inputs: str | None) -> Iterator[Callable[[Run], None]]:
+    """What is handed the run that all reports are made of. They are written when the block is left, each to its place.
+
+    inputs: the files that the command reads, beside --geometry; None for one that was not given.
+    Raises OutputError and InputError, before the block where that can be known.
+    """
+    read = [each for each in (*inputs, args.geometry) if each is not None]
+    refuse_destinations(args, read)
+    drafts: list[tuple[str, str]] = []
+    with report_to(args, *inputs) as out:
+
+        def report(run: Run) -> None:
+            write(args.format, run, out)
+            for form, path in args.report:
+                drafts.extend(files_of(form, path, run))
+
+        yield report
+    faults = [fault for path, text in drafts if (fault := written(path, text, read)) is not None]
+    if faults:
+        raise faults[0]
+
+
+def refuse_destinations(args: argparse.Namespace, read: list[str]) -> None:
+    """Raises InputError for destinations that do not go together, OutputError for one that cannot be written."""
+    taken = {resolved(Path(each)): name for each, name in others(args) if each is not None}
+    to_standard_output = [each for each in args.report if each.path == STANDARD_OUTPUT]
+    if to_standard_output[1:]:
+        raise InputError("--report", None, "two reports would go to standard output")
+    if to_standard_output and args.output is None and args.format != TEXT:
+        raise InputError("--report", None, f"the {args.format} report goes to standard output: --output FILE")
+    if to_standard_output and getattr(args, "emit", None) is not None and emits_to_standard_output(args):
+        raise InputError("--report", None, "the test goes to standard output: --emit-output FILE")
+    for form, path in args.report:
+        if path == STANDARD_OUTPUT:
+            refuse_to_overwrite(None, read)
+            continue
+        place = resolved(Path(path))
+        if place in taken:
+            raise InputError("--report", None, f"{quoted(path)}: {taken[place]} goes there")
+        taken[place] = "another report"
+        if form in FOLDERS:
+            refuse_folder(path, place)
+        else:
+            refuse_to_overwrite(path, read)
+
+
+def others(args: argparse.Namespace) -> Iterator[tuple[str | None, str]]:
+    """What else is written: where, and its name."""
+    yield args.output, "the report of --output"
+    yield getattr(args, "emit_output", None), "the test of --emit-output"
+
+
+def refuse_folder(path: str, place: Path) -> None:
+    """Raises OutputError where there can be no folder for a report."""
+    if place.exists() and not place.is_dir():
+        raise OutputError(f"{path}: cannot write: it is no directory")
+    if not place.parent.is_dir():
+        raise OutputError(f"{path}: cannot write: there is no directory {place.parent}")
+
+
+def files_of(form: str, path: str, run: Run) -> Iterator[tuple[str, str]]:
+    """The files of a report: where each goes, and its text."""
+    if form in FOLDERS:
+        for name, text in pages(form, run).items():
+            yield str(Path(path) / name), text
+        return
+    draft = Draft(sys.stdout if path == STANDARD_OUTPUT else None)
+    write(form, run, draft)
+    yield path, draft.getvalue()
+
+
+def written(path: str, text: str, read: list[str]) -> OutputError | None:
+    """Writes a file, whose folder is made if it is not there; or why that failed: the others are written still."""
+    try:
+        if path == STANDARD_OUTPUT:
+            write_out(text)
+            return None
+        try:
+            resolved(Path(path)).parent.mkdir(exist_ok=True)
+        except OSError as fault:
+            raise OutputError(f"{path}: cannot write: {fault.strerror or fault}") from None
+        refuse_to_overwrite(path, read)
+        write_file(path, text)
+    except OutputError as fault:
+        return fault
+    return None

@@ -1,0 +1,59 @@
+"""The report of `drive`: what `check` says of the run, what was asked if it failed, and what else is to be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TextIO
+
+from memoracle.console.counted import counted
+from memoracle.report import check_report
+from memoracle.report.check_report import TraceResult
+
+MOST_SHOWN = 200  # lines of a sequence
+
+
+@dataclass(frozen=True)
+class DriveRun:
+    """What came of `drive`.
+
+    target: as the user named it.  result: what `check` says of the trace.  lines: the trace.  calls: that were
+    answered.  said: what is to be said at the end.  cover: keys about what was covered.  quiet: without what the run
+    exercised.  more: keys that a report for programs has besides.
+    """
+
+    command: ClassVar[str] = "drive"
+    target: str
+    result: TraceResult
+    lines: Sequence[bytes]
+    seed: int
+    calls: int
+    said: str
+    cover: Mapping[str, Any] | None = None
+    quiet: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        document = {**check_report.document([self.result]), "command": "drive", "seed": self.seed, "calls": self.calls}
+        if self.cover is not None:
+            document["cover"] = self.cover
+        document["trace"] = [line.decode() for line in self.lines] if self.result.divergences else []
+        return {**document, **self.more}
+
+    def write_text(self, out: TextIO) -> None:
+        write_text(self.result, self.lines, self.said, out, self.quiet)
+
+
+def write_text(result: TraceResult, lines: Sequence[bytes], said: str, out: TextIO, quiet: bool) -> None:
+    """What `check` says of a run, what was asked if it failed, and what else is to be said."""
+    check_report.write_text([result], out, quiet)
+    if result.divergences:
+        out.write("\n" + shown(lines))
+    out.write(f"{said}\n")
+
+
+def shown(lines: Sequence[bytes]) -> str:
+    """The sequence, as a trace."""
+    left = len(lines) - MOST_SHOWN
+    kept = [line.decode(errors="backslashreplace") for line in lines[:MOST_SHOWN]]
+    return "\n".join([*kept, *([f"... and {counted(left, 'line')} more"] if left > 0 else [])]) + "\n\n"

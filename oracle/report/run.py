@@ -1,0 +1,20 @@
+"""What came of a command, as every report is made of it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TextIO
+
+
+class Run(Protocol):
+    """One run of a command: `CheckRun`, `DriveRun`, `ProofRun` or `SnapshotRun`. command: its name."""
+
+    @property
+    def command(self) -> str: ...
+
+    def document(self) -> dict[str, Any]:
+        """The report for programs, keys and values as the public contract has them."""
+        ...
+
+    def write_text(self, out: TextIO) -> None:
+        """The report for people, drawn as for the stream that it is written into."""
+        ...
