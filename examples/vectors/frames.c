@@ -34,7 +34,7 @@ int memoracle_frame_allocate(uint64_t *result)
 int memoracle_frame_free(uint64_t address)
 {
     uint64_t frame = address / PAGE;
-    if (frame >= FRAMES || (frame < FIRST && FAULT != FREES_THE_IMAGE) || (!used[frame] && FAULT != FREES_TWICE))
+    if (address % PAGE || frame >= FRAMES || (frame < FIRST && FAULT != FREES_THE_IMAGE) || (!used[frame] && FAULT != FREES_TWICE))
         return 1;
     used[frame] = 0;
     return 0;

@@ -107,12 +107,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Check:
-    """What one run asks of every trace. begun: is handed the replay of each before its first event."""
+    """What one run asks of every trace. begun: is handed the replay of each before its first event, and asks it."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         """Raises InputError and GeometryError."""
         self.args = args
-        self.begun: Callable[[Replay], None] = lambda replay: None
+        self.begun: Callable[[Replay], None] | None = None
         self.geometry = chosen_geometry(args)
         self.memory_map: list[Record] | None = None
         if [*args.traces, args.memory_map].count(STDIN) > 1:
@@ -194,8 +194,9 @@ class Check:
             note(self.args, f"memoracle: {self.args.geometry} replaces the geometry of {shown(path)}")
         rules = Rules(geometry, outcome.level, header.private_frames, outcome.first_line + 1)
         replay = self.replay(path, replace(rules))
-        self.begun(replay)  # before a line is read: whoever makes calls up while they are read may ask it
-        lines, overlap = looked_ahead(lines, wait=not self.args.follow)
+        if self.begun is not None:
+            self.begun(replay)  # before a line is read: whoever makes calls up while they are read may ask it
+        lines, overlap = looked_ahead(lines, wait=not self.args.follow and self.begun is None)
         if overlap:
             self.check_recording(outcome, rules, lines)
             return

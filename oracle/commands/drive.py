@@ -140,7 +140,7 @@ def checker(level: str) -> Check:
     checks = check.Check(parser.parse_args(["check", "--level", level, "--quiet", "--", TRACE]))
 
     def judged(lines: Iterator[bytes], begun: Begun = unwatched) -> check_report.TraceResult:
-        checks.begun = begun
+        checks.begun = None if begun is unwatched else begun
         return checks.outcomes_of(TRACE, lines)[0]
 
     return judged

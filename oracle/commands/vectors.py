@@ -40,8 +40,13 @@ def run(args: argparse.Namespace) -> int:
     from memoracle.vectors.document import document
 
     geometry, stated, binding = chosen(args)
-    asked = None if binding is None else binding.says.operations.keys()
-    vectors = vectors_of(args.component, geometry, stated, asked, None if binding is None else binding.refusing)
+    if binding is None:
+        vectors = vectors_of(args.component, geometry, stated)
+    else:
+        from memoracle.vectors.bound import divided
+
+        asked = binding.says.operations.keys()
+        vectors = vectors_of(args.component, geometry, stated, asked, binding.refusing, divided(binding))
     if binding is not None and not any(vector.steps for vector in vectors.vectors):
         words = f"it has none of the operations that `{args.component}` is about"
         raise InputError(args.binding, None, words)

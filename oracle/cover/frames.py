@@ -15,6 +15,7 @@ from memoracle.spec.geometry_keys import BUDDY, SINGLE
 ALLOCATE, FREE, RESERVE = "frame.allocate", "frame.free", "frame.reserve"
 IS_FREE, FREE_COUNT = "frame.is_free", "frame.free_count"
 OPERATIONS = (ALLOCATE, FREE, RESERVE, IS_FREE, FREE_COUNT)
+INSIDE = 8  # bytes from the start of a frame to an address where none begins
 Blocks: TypeAlias = frozenset[tuple[int, int]]  # first frame, and how many
 
 
@@ -115,14 +116,18 @@ class FrameStates:
         for first in range(frames) if RESERVE in self.asks else ():
             for count in range(frames + 2 - first):
                 yield call(RESERVE, address=first * self.size, count=count)
+        if RESERVE in self.asks:
+            yield call(RESERVE, address=(frames - 1) * self.size + INSIDE, count=1)
 
     def _frees(self, situation: Blocks) -> Iterator[Call]:
-        """Of each block as it was given, of others too long and too short, and at each frame."""
+        """Of each block as it was given, of others too long and too short, at each frame, and inside one."""
         if FREE not in self.asks:
             return
         frames = self.geometry.frames
         for first in range(frames + 1):
             yield from self._free(first, 1)
+        for first, count in sorted(situation) or [(frames - 1, 1)]:
+            yield from self._free(first, count, INSIDE)
         if self.of_free.isdisjoint({"count", "order"}):
             return
         if not self.whole:
@@ -134,8 +139,9 @@ class FrameStates:
                 yield from self._free(first, other)
             yield from self._free(first + count // 2, max(1, count // 2))
 
-    def _free(self, first: int, count: int) -> Iterator[Call]:
-        address = first * self.size
+    def _free(self, first: int, count: int, inside: int = 0) -> Iterator[Call]:
+        """inside: how many bytes after the frame's start."""
+        address = first * self.size + inside
         if "order" in self.of_free:
             if count > 0 and count & count - 1 == 0:
                 yield call(FREE, address=address, order=count.bit_length() - 1)

@@ -15,6 +15,7 @@ from memoracle.spec.geometry_keys import RUNS, WHOLE
 CREATE, EXIT = "process.create", "process.exit"
 ALLOCATE, FREE, RESERVE, SIZE, LIST = "range.allocate", "range.free", "range.reserve", "range.size", "range.list"
 OPERATIONS = (ALLOCATE, FREE, RESERVE, SIZE, LIST)
+INSIDE = 8  # bytes from the start of a page to an address where none begins
 Blocks: TypeAlias = frozenset[tuple[int, int]]  # first page, and how many
 
 
@@ -129,12 +130,13 @@ class RangeStates:
             if "alignment" in self.asks[ALLOCATE] and asked:
                 yield call(ALLOCATE, place, pages=asked[0], alignment=2 * self.size)
         if RESERVE in self.asks:
+            yield call(RESERVE, place, address=at[-1] + INSIDE, pages=1)
             for pages in asked:
                 if self.is_runs or pages & pages - 1 == 0:
                     yield from (call(RESERVE, place, address=address, pages=pages) for address in at)
 
     def _frees(self, place: int, start: int, pages: int, blocks: Blocks) -> Iterator[Call]:
-        """At each page, of each block as it was given, and too much and too little of it."""
+        """At each page, of each block as it was given, too much and too little of it, and inside a page."""
         named = [(page, 1) for page in range(pages)]
         for first, count in sorted(blocks):
             named += [(first, other) for other in (count, count - 1, count // 2, count + 1, 2 * count)]
@@ -143,3 +145,5 @@ class RangeStates:
         for page, count in named:
             if count > 0:
                 yield call(FREE, place, address=start + page * self.size, pages=count)
+        for page, count in sorted(blocks) or [(0, 1)]:
+            yield call(FREE, place, address=start + page * self.size + INSIDE, pages=count)

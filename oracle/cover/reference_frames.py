@@ -55,6 +55,8 @@ class SingleFrames:
             return REFUSED
         if operation == IS_FREE:
             return Answer(bitmap.is_free(frame))
+        if is_inside(arguments["address"], self.shift):
+            return REFUSED
         return Answer() if bitmap.free(frame) else REFUSED
 
     def choices(self, operation: str, arguments: Mapping[str, Any]) -> list[int] | None:
@@ -99,6 +101,8 @@ class RunsOfFrames:
         first = arguments["address"] >> self.shift
         if operation == IS_FREE:
             return Answer(runs.is_free(first)) if 0 <= first < runs.places else REFUSED
+        if is_inside(arguments["address"], self.shift):
+            return REFUSED
         if operation == RESERVE:
             return Answer() if self._reserve(first, count) else REFUSED
         return Answer() if self._free(first, count) else REFUSED
@@ -162,6 +166,8 @@ class BlocksOfFrames:
             return REFUSED
         if operation == IS_FREE:
             return Answer(first in self._free_frames())
+        if is_inside(arguments["address"], self.shift):
+            return REFUSED
         return Answer() if buddy.free(first, 1 << arguments["order"]) else REFUSED
 
     def _free_frames(self) -> set[int]:
@@ -186,6 +192,11 @@ def free_blocks(buddy: Buddy, pages: int) -> list[int]:
             buddy.free(page, pages)
             found.append(page)
     return found
+
+
+def is_inside(address: int, shift: int) -> bool:
+    """Whether no frame or page begins at an address."""
+    return bool(address & (1 << shift) - 1)
 
 
 def of_place(place: int | None, shift: int) -> Answer:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from memoracle.cover import entries, ranges, tables
-from memoracle.cover.reference_frames import REFUSED, free_blocks
+from memoracle.cover.reference_frames import REFUSED, free_blocks, is_inside
 from memoracle.drive.target import Answer
 from memoracle.impl import pat, pte
 from memoracle.impl.buddy import Buddy, order_for
@@ -30,7 +30,7 @@ class KernelRange:
 
     def __init__(self, geometry: Geometry) -> None:
         """The range is an aligned power of two of pages."""
-        self.area, self.size = geometry.kernel_range, geometry.page_size
+        self.area, self.size, self.shift = geometry.kernel_range, geometry.page_size, geometry.page_shift
         depth = (self.area.pages - 1).bit_length()
         most = geometry.range_max_order
         self.buddy = Buddy(depth, depth if most is None else min(most, depth))
@@ -44,9 +44,12 @@ class KernelRange:
         if operation == ranges.ALLOCATE:
             page = buddy.allocate(arguments["pages"])
             return REFUSED if page is None else Answer(self._address(page))
-        page = self._page(arguments["address"])
+        address = arguments["address"]
+        page = self._page(address)
         if operation == ranges.SIZE:
-            return Answer(buddy.size(page))
+            return Answer(0 if is_inside(address, self.shift) else buddy.size(page))
+        if is_inside(address, self.shift):
+            return REFUSED
         if operation == ranges.RESERVE:
             done = order_for(arguments["pages"]) is not None and buddy.reserve(page, arguments["pages"])
         else:

@@ -16,7 +16,7 @@ import msgspec
 
 from memoracle.console.counted import counted
 from memoracle.cover.family import Asks, Call, Family, State, left_by
-from memoracle.cover.small import covered
+from memoracle.cover.small import MOST_REACHED, covered
 from memoracle.cover.told import Told
 from memoracle.cover.walk import Steps, Walk
 from memoracle.diagnostics.levels import Rules
@@ -32,7 +32,7 @@ from memoracle.trace.quoting import escaped
 
 TRACE = "<run>"  # what messages call the trace of a run
 MOST_NAMED = 100  # calls that were never made
-MOST_STARTS = 64  # of one family: a target that reaches few states after each start is not started for ever
+MOST_STARTS = 256  # of one family: a target that reaches few states after each start is not started for ever
 
 
 @dataclass
@@ -113,7 +113,7 @@ class Cover:
         """The first run in which something diverges, or the last one. Raises InputError if nothing is small enough."""
         asks, refusing = self.operations()
         refuses = misusable(refusing, self.geometry) if self.misuse else frozenset[str]()
-        what = covered(asks, self.geometry, self.free_frames())
+        what = covered(asks, self.geometry, *self.frames_at_start())
         self.too_large = what.too_large
         if not what.families:
             why = "; ".join(what.too_large) or "it has no operation of which states are covered"
@@ -158,13 +158,15 @@ class Cover:
         asks, refusing = found
         return asks, refusing
 
-    def free_frames(self) -> int:
-        """How many frames are free once the target was started."""
+    def frames_at_start(self) -> tuple[int, Sequence[int]]:
+        """How many frames are free once the target was started, and the first that are not there then."""
         header, *events = self.plan.head
         replay = Replay(Rules(self.geometry, private_frames=bool(header.get("private_frames"))), TRACE)
         for _ in replay.divergences(map(msgspec.json.encode, events)):
             pass
-        return replay.frames.free_frames
+        bitmap = replay.frames.bitmap
+        missing = (frame for frame in range(self.geometry.frames) if not bitmap.exists(frame))
+        return replay.frames.free_frames, [*islice(missing, MOST_REACHED)]
 
     def cover(self, family: Family, refuses: frozenset[str]) -> Covering:
         """Starts the target until no call is left, or none can be reached, or something diverges."""

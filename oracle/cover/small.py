@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from memoracle.cover import entries, heap, pages, ranges, tables
+from memoracle.cover import entries, heap, kernel_pages, pages, ranges, tables, uses
 from memoracle.cover.entries import EntryStates
 from memoracle.cover.family import Asks, Family
 from memoracle.cover.frames import ALLOCATE, FrameStates
 from memoracle.cover.heap import HeapStates
+from memoracle.cover.kernel_pages import KernelPageStates
+from memoracle.cover.memory import ADD, MemoryStates
 from memoracle.cover.pages import PageStates
 from memoracle.cover.ranges import RangeStates
 from memoracle.cover.tables import TableStates
+from memoracle.cover.uses import UseStates
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import RUNS, SINGLE
 
@@ -22,7 +25,9 @@ MOST_IN_BLOCKS = 8  # frames or pages of which runs or blocks are handed out
 MOST_REACHED = 64  # with those that are never free
 PROCESSES = 2  # besides the kernel
 TABLE_PROCESSES = 3  # an update must reach each of them
-HEAP_BLOCKS = 3
+HEAP_BLOCKS = KERNEL_BLOCKS = 3
+STATES_OF_MISSING = 2  # of a frame that is added, binary digits: it is missing, free, or not
+USED_FRAMES = 2  # whose uses are counted
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,14 @@ class Covered:
     too_large: Sequence[str]
 
 
-def covered(asks: Asks, geometry: Geometry, free_frames: int) -> Covered:
-    """What of a target with these operations is covered. free_frames: that are free when it was started."""
+def covered(asks: Asks, geometry: Geometry, free_frames: int, missing: Collection[int]) -> Covered:
+    """What of a target with these operations is covered.
+
+    free_frames: that are free when it was started.  missing: the frames that are not there then.
+    """
     found: list[Family] = []
     large: list[str] = []
-    for makes, fault in _parts(asks, geometry, free_frames):
+    for makes, fault in _parts(asks, geometry, free_frames, missing):
         if fault is None:
             found += [make() for make in makes]
         else:
@@ -45,13 +53,24 @@ def covered(asks: Asks, geometry: Geometry, free_frames: int) -> Covered:
     return Covered(found, large)
 
 
-def _parts(asks: Asks, geometry: Geometry, free_frames: int) -> Iterator[tuple[list[Callable[[], Family]], str | None]]:
+def _parts(
+    asks: Asks, geometry: Geometry, free_frames: int, missing: Collection[int]
+) -> Iterator[tuple[list[Callable[[], Family]], str | None]]:
     """The families of each part, and why it is too large."""
     processes = PROCESSES if ranges.CREATE in asks else 0
     if ALLOCATE in asks:
         most = MOST_SINGLE if geometry.frame_allocator == SINGLE else MOST_IN_BLOCKS
         fault = _fault("frames", free_frames, geometry.frames, most, "may be free")
         yield [lambda: FrameStates(asks, geometry)], fault
+        if ADD in asks and fault is None:
+            grown = free_frames + len(missing) * STATES_OF_MISSING
+            fault = _fault(
+                "frames", grown, geometry.frames, MOST_IN_BLOCKS, "may be free, or be added (these count twice)"
+            )
+            fault = fault if missing else f"{ADD}: no frame is missing at start"
+            yield [lambda: MemoryStates(asks, geometry, missing)], fault
+        if uses.GET in asks:
+            yield [lambda: UseStates(asks, geometry, USED_FRAMES)], None
     if ranges.ALLOCATE in asks:
         kernel, process = (
             (geometry.range_of(who).pages, sum(piece.pages for piece in geometry.reserved_of(who))) for who in (0, 1)
@@ -76,6 +95,8 @@ def _parts(asks: Asks, geometry: Geometry, free_frames: int) -> Iterator[tuple[l
         yield [lambda: TableStates(asks, geometry, TABLE_PROCESSES if processes else 0)], None
     if pages.MAP in asks:
         yield [lambda: PageStates(asks, geometry, processes)], None
+    if kernel_pages.ALLOCATE in asks:
+        yield [lambda: KernelPageStates(asks, geometry, KERNEL_BLOCKS)], None
     if heap.NEW in asks:
         yield [lambda: HeapStates(asks, geometry, HEAP_BLOCKS)], None
     for of, named in (

@@ -58,6 +58,19 @@ extern "C" {{
 {helpers}"""
 
 
+def divided(binding: Binding) -> dict[str, frozenset[str]]:
+    """By operation, the arguments that its call divides by `/`: what begins no page cannot be asked so."""
+    found: dict[str, frozenset[str]] = {}
+    for operation, bound in binding.says.operations.items():
+        try:
+            nodes = ast.walk(parsed(bound.call))
+        except (SyntaxError, ValueError):
+            continue  # what is wrong with it is said when it is written
+        lefts = [node.left for node in nodes if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)]
+        found[operation] = frozenset(names_in(lefts))
+    return found
+
+
 class AnyArguments(FailingRun):
     """One call of each operation, whose arguments are variables."""
 

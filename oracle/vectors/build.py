@@ -133,10 +133,12 @@ def vectors_of(
     stated: object = None,
     operations: Collection[str] | None = None,
     refusing: Collection[str] | None = None,
+    whole: Mapping[str, Collection[str]] | None = None,
 ) -> Vectors:
     """The vectors of a component, of this geometry or its own small one. Raises GeometryError.
 
     operations: which may be called; None: all.  refusing: those that say that they refuse misuse; None: all.
+    whole: by operation, the arguments that can only be whole pages.
     """
     component = COMPONENTS[name]
     if geometry is None:
@@ -145,7 +147,7 @@ def vectors_of(
     reference = component.reference(geometry)
     asks = {op: keys for op, keys in reference.operations.items() if operations is None or op in operations}
     family = component.family(asks, geometry)
-    maker = Maker(geometry, family, reference, asks if refusing is None else refusing)
+    maker = Maker(geometry, family, reference, asks if refusing is None else refusing, whole or {})
     sequences = explored(family, reference).sequences()
     if len(sequences) == 1 and not isinstance(family, FrameStates | RangeStates | TableStates):
         sequences = list(_alike(sequences[0]))
@@ -165,8 +167,16 @@ def _alike(calls: Sequence[Call]) -> Iterator[list[Call]]:
 class Maker:
     """Makes vectors of one geometry."""
 
-    def __init__(self, geometry: Geometry, family: Family, reference: Reference, refusing: Collection[str]) -> None:
-        self.geometry, self.family, self.reference, self.refusing = geometry, family, reference, refusing
+    def __init__(
+        self,
+        geometry: Geometry,
+        family: Family,
+        reference: Reference,
+        refusing: Collection[str],
+        whole: Mapping[str, Collection[str]],
+    ) -> None:
+        self.geometry, self.family, self.reference = geometry, family, reference
+        self.refusing, self.whole = refusing, whole
         self.stakes = stakes_of(geometry)
         self.policies = dict(geometry.misuse)
 
@@ -177,6 +187,8 @@ class Maker:
         vector, live = Vector(name), Live()
         for call in calls:
             operation, arguments = self.family.wish(situation, call)
+            if any(arguments.get(key, 0) % self.geometry.page_size for key in self.whole.get(operation, ())):
+                continue
             answer = reference.call(operation, arguments)
             clauses, is_misuse = self.exercised(replay, operation, arguments, answer)
             if is_misuse and (operation not in self.refusing or self.policies.get(operation, REFUSE) != REFUSE):

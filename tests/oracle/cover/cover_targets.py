@@ -31,7 +31,7 @@ class Lowest:
         return frame * PAGE
 
     def frame_free(self, address: int) -> None:
-        if not self.bitmap.free(address // PAGE):
+        if address % PAGE or not self.bitmap.free(address // PAGE):
             raise RefusedError
 
     def frame_is_free(self, address: int) -> bool:
@@ -76,6 +76,13 @@ class Deaf(Lowest):
             self.bitmap.take(5)
 
 
+class Rounding(Lowest):
+    """An address inside of a frame is taken for that of the frame."""
+
+    def frame_free(self, address: int) -> None:
+        super().frame_free(address // PAGE * PAGE)
+
+
 class Hexadecimal(Lowest):
     """Its addresses are strings, as a trace may have them."""
 
@@ -92,6 +99,37 @@ class Permanent(Lowest):
     """Nothing is taken back that way: there is no other way to another state than to start again."""
 
     frame_free = None
+
+
+class Used(Lowest):
+    """Frames have uses that no page shows; the last one gone gives the frame back, where that is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gets = dict.fromkeys(range(8), 0)
+
+    def frame_get(self, address: int) -> None:
+        frame = address // PAGE
+        if address % PAGE or not 0 <= frame < 8 or self.bitmap.is_free(frame):
+            raise RefusedError
+        self.gets[frame] += 1
+
+    def frame_put(self, address: int, release: bool = False) -> None:
+        if address % PAGE or not self.gets.get(address // PAGE):
+            raise RefusedError
+        self.gets[address // PAGE] -= 1
+        if release and self.is_last(address // PAGE):
+            self.bitmap.free(address // PAGE)
+
+    def is_last(self, frame: int) -> bool:
+        return not self.gets[frame]
+
+
+class Forgetful(Used):
+    """Of two frames with uses only the first is given back."""
+
+    def is_last(self, frame: int) -> bool:
+        return super().is_last(frame) and not any(self.gets.values())
 
 
 class Ranges:
@@ -127,12 +165,12 @@ class Ranges:
 
     def range_reserve(self, process: int, address: int, pages: int) -> None:
         space, start = self.space(process)
-        if pages & pages - 1 or not space.reserve((address - start) // PAGE, pages):
+        if address % PAGE or pages & pages - 1 or not space.reserve((address - start) // PAGE, pages):
             raise RefusedError
 
     def range_free(self, process: int, address: int, pages: int) -> None:
         space, start = self.space(process)
-        if not space.free((address - start) // PAGE, pages):
+        if address % PAGE or not space.free((address - start) // PAGE, pages):
             raise RefusedError
 
     def pml4_read(self, process: int, index: int) -> int:

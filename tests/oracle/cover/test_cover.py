@@ -47,8 +47,9 @@ def test_every_call_is_made_once_in_every_state_whatever_is_chosen(
 ) -> None:
     status, document = of_frames(capsys, name)
     [frames] = document["cover"]["families"]
-    # 6 frames are free or not. In each state: one allocation, 9 frees, 10 questions.
-    assert (status, frames["states"], frames["transitions"]) == (0, 2**6, 2**6 * (1 + 9 + 10))
+    # 6 frames are free or not. In each state: one allocation, 9 frees, 10 questions, and a free inside of each frame
+    # in use, of which one frame in two is; where none is, it is tried all the same.
+    assert (status, frames["states"], frames["transitions"]) == (0, 2**6, 2**6 * (1 + 9 + 10 + 3) + 1)
     assert (frames["taken"], frames["never_taken"], frames["starts"]) == (frames["transitions"], 0, 1)
     # After each of the 6 calls that lead to another state, 10 questions tell where it led; ways cost a few calls more.
     assert frames["taken"] + 2**6 * 6 * 5 < frames["calls"] < frames["taken"] + 2**6 * 6 * 10
@@ -68,7 +69,7 @@ def test_what_is_no_answer_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["drive", "--cover", "--quiet", "cover_targets:Babbling", "--geometry", "frames.toml"]) == 2
     captured = capsys.readouterr()
     assert "result: neither an integer nor a string" in captured.err
-    assert "frames: 1 state, 20 transitions: 11 taken in 11 calls, 9 never taken" in captured.out
+    assert "frames: 1 state, 21 transitions: 11 taken in 11 calls, 10 never taken" in captured.out
 
 
 def test_where_nothing_is_given_back_the_target_is_started_again(capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,7 +142,7 @@ def test_a_binding_hands_its_size_to_the_library(capsys: pytest.CaptureFixture[s
         'declarations = "void init(int); int get(void); int put(int);"\n'
         '[geometry]\npreset = "x64-4k"\nframes = 100000\nnever_free = []\n'
         '[operations."frame.allocate"]\ncall = "get()"\nfails = "value < 0"\nresult = "value * page_size"\n'
-        '[operations."frame.free"]\ncall = "put(address // page_size)"\nfails = "value < 0"\n'
+        '[operations."frame.free"]\ncall = "put(address / page_size)"\nfails = "value < 0"\n'
     )
     (tmp_path / "small.toml").write_text('preset = "x64-4k"\nframes = 4\nnever_free = []\n')
     assert main(["drive", "--cover", "any.toml"]) == 2
@@ -157,6 +158,104 @@ def test_it_ends_when_it_is_asked_to(capsys: pytest.CaptureFixture[str]) -> None
     assert frames["never_taken"] > 0
     status = main(["drive", "--cover", "--ops", "100", "--quiet", "cover_targets:Lowest", "--geometry", "frames.toml"])
     assert f"{frames['never_taken']:,} never taken (for example frame." in capsys.readouterr().out
+
+
+GROWING = """
+enum { FRAMES = 8 };
+static int exists[FRAMES], used[FRAMES];
+void grow_init(void) { exists[2] = exists[3] = 1; }
+int grow_allocate(void)
+{
+    for (int frame = 0; frame < FRAMES; frame++)
+        if (exists[frame] && !used[frame])
+            return used[frame] = 1, frame;
+    return -1;
+}
+int grow_free(unsigned frame) { return frame < FRAMES && used[frame] ? used[frame] = 0 : -1; }
+int grow_count(void)
+{
+    int count = 0;
+    for (int frame = 0; frame < FRAMES; frame++)
+        count += exists[frame] && !used[frame];
+    return count;
+}
+int grow_add(unsigned first, unsigned count)
+{
+    if (first >= FRAMES || count > FRAMES - first)
+        return -1;
+    for (unsigned frame = first; frame < first + count; frame++)
+        if ((exists[frame] || frame < 2) && !FAULT)
+            return -1;
+    for (unsigned frame = first; frame < first + count; frame++)
+        exists[frame] = 1;
+    return 0;
+}
+"""
+GROWS = """
+library = "grow.so"
+start = ["grow_init()"]
+declarations = '''
+void grow_init(void); int grow_allocate(void); int grow_free(unsigned); int grow_count(void);
+int grow_add(unsigned, unsigned);
+'''
+memory_map = [{start = 0, length = "0x4000", type = 1}]
+[geometry]
+preset = "x64-4k"
+frames = 6
+kernel_image_frames = 2
+[operations."frame.allocate"]
+call = "grow_allocate()"
+fails = "value < 0"
+result = "value * page_size"
+[operations."frame.free"]
+call = "grow_free(address / page_size)"
+fails = "value != 0"
+[operations."frame.free_count"]
+call = "grow_count()"
+result = "value"
+[operations."memory.add"]
+call = "grow_add(start / page_size, length / page_size)"
+fails = "value != 0"
+"""
+
+
+@pytest.mark.parametrize("fault", [0, 1])
+def test_the_states_of_memory_that_is_added(capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: int) -> None:
+    command = ["cc", "-shared", "-fPIC", f"-DFAULT={fault}", "-xc", "-", "-o", "grow.so"]
+    subprocess.run(command, input=GROWING.encode(), check=True)
+    (tmp_path / "grow.toml").write_text(GROWS)
+    status, document = covered(capsys, "grow.toml")
+    if fault:
+        assert [each["clause"] for each in document["divergences"]] == ["bitmap.adds-only-what-is-missing"]
+        assert len(document["trace"]) == 3
+        return
+    # Frames 2 and 3 are free or not; 4 and 5 may be missing besides.
+    states = {each["name"]: (each["states"], each["never_taken"]) for each in document["cover"]["families"]}
+    assert (status, states) == (0, {"frames": (2**2, 0), "frames, and memory that is added": (2**2 * 3**2, 0)})
+
+
+def test_where_no_frame_is_missing_none_is_added(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    command = ["cc", "-shared", "-fPIC", "-DFAULT=0", "-xc", "-", "-o", "grow.so"]
+    subprocess.run(command, input=GROWING.encode(), check=True)
+    (tmp_path / "grow.toml").write_text(GROWS.replace("0x4000", "0x6000"))
+    _, document = covered(capsys, "grow.toml", "--ops", "2")
+    assert document["cover"]["not_covered"] == ["memory.add: no frame is missing at start"]
+
+
+def test_the_states_of_uses_of_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    status, document = of_frames(capsys, "Used")
+    uses = document["cover"]["families"][1]
+    # Up to two frames, each with none, one or two uses; which frames they are is no matter.
+    assert (status, uses["states"], uses["never_taken"]) == (0, 1 + 3 + 3 * 4 // 2, 0)
+    status, document = of_frames(capsys, "Forgetful")
+    assert (status, document["divergences"][0]["clause"]) == (1, "bitmap.tells-whether-free")
+    assert len(document["trace"]) - 1 <= 8
+
+
+def test_what_is_inside_of_a_frame_is_freed_in_every_state(capsys: pytest.CaptureFixture[str]) -> None:
+    status, document = of_frames(capsys, "Rounding")
+    assert (status, document["divergences"][0]["clause"]) == (1, "addresses.address-is-aligned")
+    assert len(document["trace"]) - 1 == 2
 
 
 @pytest.mark.parametrize(
@@ -201,6 +300,7 @@ def test_a_buddy_system_of_8_frames_in_c(
         ("kernel", "NOTHING", None),
         ("kernel", "LOST_UPDATE", "kernel_half.reads-the-entry"),
         ("kernel", "STALE_TABLE", "kernel_half.reads-the-entry"),
+        ("kernel", "LEAKS_WHEN_SHORT", "bitmap.tells-the-count"),
     ],
 )
 def test_the_shipped_allocators(

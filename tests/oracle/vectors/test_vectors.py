@@ -119,9 +119,12 @@ def test_what_is_said_of_a_step(made: dict[str, Vectors]) -> None:
     assert re.fullmatch("[0-9a-f]{16}", found["law"]["digest"])
     steps = [step for vector in found["vectors"] for step in vector["steps"]]
     frees = [step for step in steps if step["op"] == "frame.free" and step["requires"] == "refusal"]
-    assert {"bitmap.frees-only-allocated", "bitmap.frees-only-what-may-be-free", "bitmap.frame-is-in-reach"} == {
-        clause for step in frees for clause in step["clauses"]
-    }
+    assert {
+        "addresses.address-is-aligned",
+        "bitmap.frees-only-allocated",
+        "bitmap.frees-only-what-may-be-free",
+        "bitmap.frame-is-in-reach",
+    } == {clause for step in frees for clause in step["clauses"]}
     takes = [step for step in steps if step["op"] == "frame.allocate" and step["requires"] == "success"]
     assert all(step["legal"] and step["reference"]["result"] in step["legal"] for step in takes)
     # The first frame may be any; when one is in use, any other.
