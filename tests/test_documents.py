@@ -179,8 +179,10 @@ def shape(value: Any, key: str = "") -> Any:
     if isinstance(value, list):
         return [shape(each) for each in value[:1]]
     if isinstance(value, dict) and key not in ("event", "before", "after"):
-        if value and value.keys() <= OPERATIONS:  # whichever a trace has
-            return {"op": shape(next(iter(value.values())))}
+        if value and all(
+            name in OPERATIONS or "." in name for name in value
+        ):  # whichever operations, or rules, a trace has
+            return {"name": shape(next(iter(value.values())))}
         return {name: shape(each, name) for name, each in value.items()}
     return None
 

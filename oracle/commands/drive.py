@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from memoracle.commands import check
 from memoracle.console.exit_status import INTERRUPTED
-from memoracle.console.options import chosen_geometry, named, note, positive
+from memoracle.console.options import TEXT, chosen_geometry, named, note, positive
 from memoracle.console.streams import say
 from memoracle.cover.run import Cover
 from memoracle.cover.session import CoverSession
@@ -21,7 +21,8 @@ from memoracle.drive.failures import Failures
 from memoracle.drive.generation.random_calls import RandomCalls
 from memoracle.drive.sessions.session import Session, Wanted
 from memoracle.drive.target import Target
-from memoracle.drive.trial import Begun, Check, Plan, unwatched
+from memoracle.drive.trial import Begun, Check, Plan, Trial, unwatched
+from memoracle.replay.branches import Exercised, exercised
 from memoracle.report import check_report
 from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.drive_report import DriveRun
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 MOST_CALLS = 1 << 62
 DEFAULT_CALLS = 100_000
 SEEDS = 1 << 32
+MOST_WATCHED, WATCHING = 10_000, 1.0  # calls, and seconds, of which branches are counted where not all are asked for
 PATIENCE, PATIENCE_WITH_PROGRAMS = 2.0, 5.0  # seconds
 TRACE = "<run>"  # what messages call the trace of a run
 
@@ -65,6 +67,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--cover", action="store_true", help=words)
     words = "threads that call a shared library at once, which its binding says is thread_safe"
     parser.add_argument("--threads", metavar="N", type=positive, help=words)
+    words = "say of every rule how often it was tested, and of every branch of the reference how often it was taken"
+    parser.add_argument("--coverage", action="store_true", help=words)
     add_emit_options(parser)
     add_report_options(parser)
     parser.set_defaults(run=run)
@@ -106,11 +110,20 @@ def driven(args: argparse.Namespace) -> int:
         result = trial.result
         cover = drive.cover.document if isinstance(drive, CoverSession) else None
         kept = result, trial.lines, drive.seed, drive.calls, drive.said
-        report(DriveRun(args.target, *kept, cover, args.quiet, in_document(test)))
+        is_told = args.coverage or args.report or args.format != TEXT or not args.quiet
+        found = watched(drive, trial, args.coverage) if is_told else None
+        report(DriveRun(args.target, *kept, cover, args.quiet, in_document(test), found, args.coverage))
     write_test(args, test)
     if result.fault is not None:
         say(f"memoracle: {result.fault}")
     return int(result.status)
+
+
+def watched(drive: Session, trial: Trial, whole: bool) -> Exercised:
+    """Which branches of the reference the replay of a trial takes. whole: of all its calls, however long that takes."""
+    plan, runs = drive.plan, [trial.lines, *trial.others]
+    limits = (None, None) if whole else (MOST_WATCHED, WATCHING)
+    return exercised(plan.check, runs, len(plan.head), *limits)
 
 
 def session_of(args: argparse.Namespace, made: object = None) -> Session:

@@ -19,6 +19,7 @@ MOST_CALLS = 100_000  # where no time is given
 ONLY_LIBRARIES = "only a shared library is called by several threads: it needs a binding"
 WITHOUT = {
     "cover": "the calls of several threads cover nothing",
+    "coverage": "calls that overlap are replayed in orders that are looked for: what these take says nothing",
     "emit": "a test asks the same again, and what threads do depends on more",
 }
 Judge = Callable[[Iterator[bytes]], TraceResult]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from memoracle.drive.binding import Binding
@@ -67,12 +67,14 @@ class Trial:
     """What came of one run.
 
     result: what `check` says of the trace.  lines: the trace.  calls: that were answered.  seconds: that it took.
+    others: the traces of other runs whose calls count as well.
     """
 
     result: TraceResult
     lines: list[bytes]
     calls: int
     seconds: float
+    others: list[list[bytes]] = field(default_factory=list)
 
     @property
     def clause(self) -> str:
@@ -88,5 +90,6 @@ class Trial:
         """Counts what another run exercised, too."""
         self.result.events += other.result.events
         self.result.checked += other.result.checked
+        self.others += [other.lines, *other.others]
         if self.result.coverage is not None and other.result.coverage is not None:
             self.result.coverage.add(other.result.coverage)

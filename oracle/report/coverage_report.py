@@ -12,14 +12,15 @@ from rich.table import Table
 from memoracle.replay.coverage import KINDS, Coverage, total
 from memoracle.trace.events import operation_of_kind
 
-SHOWN = 6  # rules that were never put to the test, at the most
+SHOWN = 6  # rules that were never put to the test, or least often, at the most
 
 
 def document(parts: Iterable[Coverage | None]) -> dict[str, Any] | None:
     """What all traces of a run exercised together; None where it is not counted (kmem logs, memory maps).
 
     operations: by name, how many events there were and how many of them failed.  exhausted: whether frames and ranges
-    ever were.  untested: by operation, the clauses that no event put to the test.
+    ever were.  untested: by operation, the clauses that no event put to the test.  tested: of each operation that there
+    was, by clause, how many events put it to the test.
     """
     counted = [part for part in parts if part is not None]
     if not counted:
@@ -32,6 +33,7 @@ def document(parts: Iterable[Coverage | None]) -> dict[str, Any] | None:
         },
         "exhausted": {"frames": whole.frames_ran_out, "ranges": whole.ranges_ran_out},
         "untested": {operation_of_kind(kind): clauses for kind in KINDS if (clauses := whole.untested(kind))},
+        "tested": {operation_of_kind(kind): whole.tested(kind) for kind in exercised(whole)},
     }
 
 
@@ -63,6 +65,19 @@ def never_tested(coverage: Coverage) -> Iterator[str]:
     more = sum(map(len, found.values())) - SHOWN
     if more > 0:
         yield f"and {more:,} more (--format json has all)"
+
+
+def least_tested(coverage: Coverage) -> str:
+    """The rules that were put to the test least often, of those that ever were, and how often."""
+    found = sorted((count, kind, clause) for kind, clause, count in counts_of_rules(coverage) if count)
+    return ", ".join(f"{kind} [{clause}] {count:,}" for count, kind, clause in found[:SHOWN])
+
+
+def counts_of_rules(coverage: Coverage) -> Iterator[tuple[str, str, int]]:
+    """By operation that there was and rule, how many events put it to the test."""
+    for kind in exercised(coverage):
+        for clause, count in coverage.tested(kind).items():
+            yield operation_of_kind(kind), clause, count
 
 
 def exercised(coverage: Coverage) -> list[type[Struct]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TextIO
 
 from memoracle.console.counted import counted
-from memoracle.report import check_report
+from memoracle.replay.branches import Exercised
+from memoracle.report import branches_report, check_report
 from memoracle.report.check_report import TraceResult
 
 MOST_SHOWN = 200  # lines of a sequence
@@ -20,6 +21,7 @@ class DriveRun:
     target: as the user named it.  result: what `check` says of the trace.  lines: the trace.  calls: that were
     answered.  said: what is to be said at the end.  cover: keys about what was covered.  quiet: without what the run
     exercised.  more: keys that a report for programs has besides.
+    branches: of the reference, as far as that was looked at.  whole: of every branch and every rule, in text, too.
     """
 
     command: ClassVar[str] = "drive"
@@ -32,21 +34,35 @@ class DriveRun:
     cover: Mapping[str, Any] | None = None
     quiet: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
+    branches: Exercised | None = None
+    whole: bool = False
 
     def document(self) -> dict[str, Any]:
         document = {**check_report.document([self.result]), "command": "drive", "seed": self.seed, "calls": self.calls}
         if self.cover is not None:
             document["cover"] = self.cover
+        if self.branches is not None:
+            document["branches"] = branches_report.document(self.branches)
         document["trace"] = [line.decode() for line in self.lines] if self.result.divergences else []
         return {**document, **self.more}
 
     def write_text(self, out: TextIO) -> None:
-        write_text(self.result, self.lines, self.said, out, self.quiet)
+        write_text(self.result, self.lines, self.said, out, self.quiet, self.branches, self.whole)
 
 
-def write_text(result: TraceResult, lines: Sequence[bytes], said: str, out: TextIO, quiet: bool) -> None:
-    """What `check` says of a run, what was asked if it failed, and what else is to be said."""
+def write_text(
+    result: TraceResult,
+    lines: Sequence[bytes],
+    said: str,
+    out: TextIO,
+    quiet: bool,
+    branches: Exercised | None = None,
+    whole: bool = False,
+) -> None:
+    """What `check` says of a run, what it exercised, what was asked if it failed, and what else is to be said."""
     check_report.write_text([result], out, quiet)
+    if branches is not None and (whole or not (quiet or result.divergences or result.fault)):
+        branches_report.write_text(result.coverage, branches, whole, out)
     if result.divergences:
         out.write("\n" + shown(lines))
     out.write(f"{said}\n")

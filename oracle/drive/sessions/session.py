@@ -145,24 +145,27 @@ class Session:
 
     def shrunk(self, trial: Trial) -> Trial:
         """The shortest run that was found to break the same clause, which is kept; the run itself if it breaks none."""
-        nursery, clause = self.nursery, trial.clause
+        clause = trial.clause
         if not clause:
             return trial
         requests = requests_of(trial.lines[len(self.plan.head) :])
         patience = min(PATIENCE, self.plan.patience)
-        if nursery.run(partial(Repeated, requests), patience).clause != clause:
+        if (self._again(requests, clause, patience) or self._again(requests, clause)) is None:
             path = self.failures.keep(trial.lines)
             self.said += f"\nasked the same again it does not fail: it depends on more than its calls; kept in {path}"
             return trial
-        fails = partial(self._breaks, nursery, clause, patience)
-        least = shortest(requests, fails, SHRINKING)
-        found = nursery.run(partial(Repeated, least))
-        if found.clause != clause:  # a call was slow once, and counted as one that never ends
+        least = shortest(requests, lambda some: self._again(some, clause, patience) is not None, SHRINKING)
+        found = self._again(least, clause)
+        if found is None:  # a call was slow once, and counted as one that never ends
             least, found = requests, trial
         path = self.failures.keep(found.lines)
         self.said += f"\nshrunk from {counted(len(requests), 'call')} to {len(least):,}, kept in {path}"
         return found
 
-    @staticmethod
-    def _breaks(nursery: Nursery, clause: str, patience: float, requests: Sequence[Request]) -> bool:
-        return nursery.run(partial(Repeated, requests), patience).clause == clause
+    def _again(self, requests: Sequence[Request], clause: str, patience: float | None = None) -> Trial | None:
+        """The same asked again, if it breaks the same clause. patience: as of a run."""
+        try:
+            found = self.nursery.run(partial(Repeated, requests), patience)
+        except InputError:  # it did not start in time: whatever is wrong with it, it started before
+            return None
+        return found if found.clause == clause else None
