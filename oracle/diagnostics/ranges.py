@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from memoracle.console.counted import agreeing, counted
@@ -13,9 +13,9 @@ from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import Blocks
-from memoracle.spec.clauses import Clause, Truth, at_most
+from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import LARGEST_ORDER, Range
+from memoracle.spec.geometry_keys import Range
 
 NEIGHBOURS = 3  # blocks drawn on either side
 
@@ -33,7 +33,7 @@ class RangeRequest:
 
     @property
     def area(self) -> Range:
-        """The root of the range: what of it does not lie in the range is taken at start."""
+        """The root of the range: what of it does not lie in the range does not exist."""
         return self.geometry.range_of(self.process).root(self.geometry.page_size)
 
     @property
@@ -49,16 +49,7 @@ class RangeRequest:
 
     @property
     def state(self) -> Blocks:
-        """The blocks, none larger than the geometry's largest: a larger one that is free is so many of these."""
-        blocks, highest = blocks_of(self.buddy), highest_of(self.geometry)
-
-        def is_free(order: Any, block: Any) -> Truth:
-            if order < highest:
-                return blocks.is_free(order, block)
-            larger = range(highest, self.buddy.depth + 1)
-            return bool(order == highest and any(blocks.is_free(each, block >> each - highest) for each in larger))
-
-        return replace(blocks, is_free=is_free, order_at=lambda page: at_most(blocks.order_at(page), highest))
+        return blocks_of(self.buddy)
 
     @property
     def order(self) -> int:
@@ -67,11 +58,6 @@ class RangeRequest:
     def at(self, page: int) -> int:
         """The address of a page."""
         return self.area.start + (page << self.geometry.page_shift)
-
-
-def highest_of(geometry: Geometry) -> int:
-    """The order of the largest block that a range may have."""
-    return LARGEST_ORDER if geometry.range_max_order is None else geometry.range_max_order
 
 
 def inside(geometry: Geometry, process: int) -> tuple[int, int]:
@@ -91,10 +77,10 @@ def describe(clause: Clause, asked: RangeRequest) -> str:
         return f"a block of {size} was asked for"
     if clause is law.is_a_power_of_two:
         return f"{size} {be} no power of two"
+    if clause is law.block_is_no_larger:
+        return f"{size} {be} more than the largest block has, {1 << buddy.highest:,}"
     if clause is law.block_lies_in_range:
         first, last = inside(asked.geometry, asked.process)
-        if asked.order > highest_of(asked.geometry):
-            return f"{size} {be} more than the largest block has, {1 << highest_of(asked.geometry):,}"
         return f"{size} at {at} {be} not within the range, {asked.at(first):#x} to {asked.at(last) - 1:#x}"
     if clause is law.block_is_aligned:
         return f"page {page} ({at}) is not a multiple of the block's {counted(1 << asked.order, 'page')}"
@@ -141,10 +127,9 @@ def first_allocated(asked: RangeRequest) -> int:
 def choices(asked: RangeRequest) -> str:
     """What an allocation of so many pages may return."""
     wanted = order_for(asked.pages)
-    if wanted is None or wanted > min(asked.buddy.depth, highest_of(asked.geometry)):
+    if wanted is None or wanted > asked.buddy.highest:
         return REFUSAL
-    highest, orders = highest_of(asked.geometry), enumerate(asked.buddy.free_blocks[wanted:], wanted)
-    large_enough = sum(len(blocks) << max(order - highest, 0) for order, blocks in orders)
+    large_enough = sum(map(len, asked.buddy.free_blocks[wanted:]))
     if not large_enough:
         return REFUSAL
     pages = "page" if wanted == 0 else f"aligned {counted(1 << wanted, 'page')}"

@@ -54,8 +54,8 @@ def guard(operation: Operation, choice: str = "", known: str = "") -> AtStake:
     """Of an operation's guard. choice: the point that the implementation chooses and the trace records.
 
     known: the points that the law leaves to a choice, but that the arguments determine. Clauses about other choices
-    concern what no trace records; no trace has as many uses of a frame as a counter counts; and a block that is larger
-    than the largest is said not to lie in the range.
+    concern what no trace records; no trace has as many uses of a frame as a counter counts; and no block that lies in
+    the range is larger than the largest, where this is the range.
     """
     hidden = set(operation.chooses) - {choice, *known.split()}
     never = (*COUNTERS, buddy.block_is_no_larger)
@@ -132,6 +132,7 @@ OF_RUNS: dict[type, AtStake] = {
         guard(runs.free), calls=[ALIGNED, manager.takes_back_what_was_given, given_runs.frees_a_whole_run]
     ),
 }
+TAKES_A_BLOCK = (events.RangeAllocate, events.RangeReserve, events.KernelPagesAllocate)
 # The ranges of a geometry that hands out runs of pages, all of which exist.
 FREES_RUNS = joined(guard(runs.free), calls=[LIVES, ALIGNED, manager_ranges.frees_no_kernel_block])
 RUN_ANSWERS = (run_lists.lists_in_order, runs.run_lies_in_reach, run_lists.lists_one_state)
@@ -150,11 +151,10 @@ AT_STAKE_IN_RUNS: dict[type, AtStake] = {
 
 def stakes_of(geometry: Geometry) -> dict[type, AtStake]:
     """What the calls of each operation may put to the test, as this geometry hands out what it has."""
-    if geometry.range_allocator != RUNS and not geometry.has_runs_of_frames:
-        return AT_STAKE
     stakes = AT_STAKE | stakes_of_frames(geometry)
     if geometry.range_allocator != RUNS:
-        return stakes
+        largest = () if geometry.range_max_order is None else (buddy.block_is_no_larger,)
+        return stakes | {kind: joined(stakes[kind], calls=largest) for kind in TAKES_A_BLOCK}
     stakes |= AT_STAKE_IN_RUNS
     if geometry.range_free != PARTIAL:
         stakes[events.RangeFree] = joined(stakes[events.RangeFree], calls=[given_runs.frees_a_whole_run])

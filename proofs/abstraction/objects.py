@@ -90,7 +90,7 @@ def blocks_of(buddy: Any) -> Blocks:
         return maps(buddy.allocated, block << order, order)
 
     def order_at(page: Number) -> Number:
-        return next((order for order in range(buddy.highest + 1) if exists(state, order, page >> order)), -1)
+        return next((order for order in range(buddy.highest + 1) if exists(state, order, page >> order)), 0)
 
     state = Blocks(
         depth=buddy.depth,

@@ -60,11 +60,9 @@ def buddy_part(buddy: Buddy, variable: str = "buddy") -> Part:
         return [f"assert {variable}.blocks() == {listed}", *known]
 
     clauses = (*blocks_law.INVARIANTS, *buddy_law.THEOREMS)
-    state = blocks_of(buddy)
-    order_at: Callable[[Any], Any] = state.order_at
-    # A page that is in no block has no order: whichever is named, the first clause does not hold.
-    state = replace(state, order_at=lambda page: max(0, order_at(page)))
-    return Part(state, buddy_domain(buddy.depth), clauses, words, shows, blocks_law.whole(buddy.depth, buddy.highest))
+    return Part(
+        blocks_of(buddy), buddy_domain(buddy.depth), clauses, words, shows, blocks_law.whole(buddy.depth, buddy.highest)
+    )
 
 
 BEST_FIT = "the smallest order that fits, its lowest address, and the lower half of a split"

@@ -13,6 +13,7 @@ from memoracle.impl.buddy import Buddy
 from memoracle.replay.containers.block_search import place_within
 from memoracle.replay.containers.min_heap_set import Lowest
 from memoracle.replay.containers.place_map import PlaceMap
+from memoracle.spec.geometry_keys import LARGEST_ORDER
 
 
 class BlockMap(PlaceMap):
@@ -86,16 +87,17 @@ class BlockMap(PlaceMap):
         return end
 
     def _take(self, first: int, last: int) -> None:
-        largest = 1 << self.buddy.highest
-        for block, count in blocks_between(first, last):
-            for place in range(block, block + count, largest):
-                self.buddy.reserve(place, min(count, largest))
+        for block, count in blocks_between(first, last, self.buddy.highest):
+            self.buddy.reserve(block, count)
 
 
-def blocks_between(first: int, last: int) -> Iterator[tuple[int, int]]:
-    """The largest blocks that a run consists of: the first place of each, and how many it has."""
+def blocks_between(first: int, last: int, highest: int = LARGEST_ORDER) -> Iterator[tuple[int, int]]:
+    """The largest blocks that a run consists of: the first place of each, and how many it has.
+
+    highest: the order of the largest that there are.
+    """
     while first < last:
-        count = 1 << (last - first).bit_length() - 1
+        count = 1 << min((last - first).bit_length() - 1, highest)
         if first:
             count = min(count, first & -first)
         yield first, count

@@ -1,47 +1,71 @@
-"""A buddy system with a largest block: buddies of its order do not merge, and no block that is given is larger.
-
-It is kept as one that merges further, since a range may have more of the largest blocks than there is memory for: that
-a block is free and larger than the largest says that all of the largest that make it up are free.
-"""
+"""The free blocks of a buddy system's largest order, of which a range may have more than there is memory for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import Literal
 
-from memoracle.impl.buddy import Buddy, order_for
-
-
-class CappedBuddy(Buddy):
-    """cap: the largest order that a block may have; buddies merge beyond it, up to the whole range."""
-
-    def __init__(self, depth: int, cap: int) -> None:
-        super().__init__(depth)
-        self.cap = min(cap, depth)
-
-    def allocate(self, pages: int) -> int | None:
-        """The smallest block that fits, the lowest of these: the largest ones are all of one size."""
-        wanted = order_for(pages)
-        if wanted is None or wanted > self.cap:
-            return None
-        order = next((order for order in range(wanted, self.cap) if self.free_blocks[order]), None)
-        if order is None:
-            larger = range(self.cap, self.depth + 1)
-            found = [(self.free_blocks[order][0] << order, order) for order in larger if self.free_blocks[order]]
-            if not found:
-                return None
-            _, order = min(found)
-        page: int = self.free_blocks[order][0] << order
-        self._carve(order, page, wanted)
-        return page
+SPARE = 64  # numbers that came back and went again, which are not worth clearing away
 
 
-def empty_like(buddy: Buddy) -> Buddy:
-    """One of the same kind and size, all of which is free."""
-    return CappedBuddy(buddy.depth, buddy.cap) if isinstance(buddy, CappedBuddy) else Buddy(buddy.depth)
+class LargestBlocks:
+    """Stands in for a SortedSet of the numbers from one on and before another, of which most are never removed.
 
+    missing: those of them that are not in the set.
+    frontier: of the numbers before it, `returned` has all that are in the set, and some that are missing: these go when
+    they come up as the lowest, or when there are too many.
+    """
 
-def no_larger(blocks: Iterable[tuple[int, int, bool]], most: int) -> Iterator[tuple[int, int, bool]]:
-    """Blocks of at most so many pages, which make up these."""
-    for page, pages, allocated in blocks:
-        for first in range(page, page + pages, most):
-            yield first, min(pages, most), allocated
+    def __init__(self, first: int, last: int) -> None:
+        """All of these numbers are in the set."""
+        self.first = first
+        self.last = last
+        self.missing: set[int] = set()
+        self.frontier = first
+        self.returned: list[int] = []
+        self.most_returned = SPARE
+
+    def __contains__(self, number: int) -> bool:
+        return self.first <= number < self.last and number not in self.missing
+
+    def __len__(self) -> int:
+        return self.last - self.first - len(self.missing)
+
+    def __iter__(self) -> Iterator[int]:
+        """The numbers in the set, in order."""
+        return (number for number in range(self.first, self.last) if number not in self.missing)
+
+    def __getitem__(self, place: Literal[0]) -> int:
+        """The lowest number; raises IndexError if there is none."""
+        returned, missing = self.returned, self.missing
+        while returned and returned[0] in missing:
+            heappop(returned)
+        if returned:
+            return returned[0]
+        while self.frontier in missing:
+            self.frontier += 1
+        if self.frontier == self.last:
+            raise IndexError("there is no number in the set")
+        return self.frontier
+
+    def add(self, number: int) -> None:
+        """Raises KeyError if it is not one that was removed."""
+        self.missing.remove(number)
+        if number < self.frontier:
+            heappush(self.returned, number)
+            if len(self.returned) > self.most_returned:
+                self.returned = sorted({*self.returned} - self.missing)
+                self.most_returned = 2 * len(self.returned) + SPARE
+
+    def remove(self, number: int) -> None:
+        """Raises KeyError if it is not in the set."""
+        if number not in self:
+            raise KeyError(number)
+        self.missing.add(number)
+
+    def copy(self) -> LargestBlocks:
+        """Another set of the same numbers."""
+        copy = LargestBlocks(self.first, self.last)
+        copy.missing = {*self.missing}
+        return copy

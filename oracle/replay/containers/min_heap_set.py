@@ -29,6 +29,9 @@ class Lowest(set[int]):
         if len(self.heap) > 2 * len(self) + SPARE:
             self.heap = sorted(self)
 
+    def copy(self) -> Lowest:
+        return Lowest(self)
+
     def __getitem__(self, place: Literal[0]) -> int:
         """The lowest number; raises IndexError if there is none."""
         heap = self.heap

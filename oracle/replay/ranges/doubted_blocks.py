@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from memoracle.impl.buddy import Buddy, order_for
-from memoracle.replay.containers.largest_blocks import CappedBuddy, empty_like
-from memoracle.replay.containers.min_heap_set import Lowest
 
 MOST_MODELS = 16
 MOST_PASSED_OVER = 8  # blocks that may have leaked; where more are, others are preferred on purpose
@@ -27,6 +25,7 @@ class DoubtedBlocks(Buddy):
         explained = models[0]
         self.depth = explained.depth
         self.highest = explained.highest
+        self.existing = explained.existing
         self.free_blocks = explained.free_blocks
         self.allocated = explained.allocated
         self.fixed = explained.fixed
@@ -63,13 +62,13 @@ def models_of(buddy: Buddy) -> list[Buddy]:
 def has_room(buddy: Buddy, pages: int) -> bool:
     """Whether a free block is large enough for so many pages."""
     order = order_for(pages)
-    fits = order is not None and not (isinstance(buddy, CappedBuddy) and order > buddy.cap)
-    return fits and any(buddy.free_blocks[order:])
+    return order is not None and any(buddy.free_blocks[order:])
 
 
 def copied(buddy: Buddy) -> Buddy:
-    copy = empty_like(buddy)
-    copy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
+    copy = Buddy(buddy.depth, buddy.highest, whole=False)
+    copy.existing = buddy.existing  # a range's pages stay the same
+    copy.free_blocks = [blocks.copy() for blocks in buddy.free_blocks]
     copy.allocated, copy.fixed = dict(buddy.allocated), set(buddy.fixed)
     return copy
 

@@ -5,7 +5,6 @@ A wrong answer changes nothing, but is remembered, so that one fault is named on
 
 from __future__ import annotations
 
-from itertools import zip_longest
 from typing import TypeAlias
 
 from memoracle.console.counted import counted
@@ -13,7 +12,6 @@ from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import Finding, wrongly_failed
 from memoracle.diagnostics.ranges import RangeRequest, inside
 from memoracle.impl.buddy import Buddy
-from memoracle.replay.containers.largest_blocks import empty_like, no_larger
 from memoracle.replay.ranges.doubted_blocks import DoubtedBlocks, with_block
 from memoracle.replay.ranges.process_ranges import RangeQuestions
 from memoracle.replay.ranges.ranges import RangeReplay
@@ -39,8 +37,6 @@ class RangeAnswers(RangeQuestions[RangeReplay]):
         if space is None:
             return self.ranges.unknown_process(event, line)
         page = space.area.page_at(address, self.ranges.page_size)
-        if page is not None and page in space.buddy.fixed and not self.ranges.asked(space, address, 1).lies_inside:
-            page = None
         size = 0 if page is None else space.buddy.size(page)
         if answer == size:
             if page is not None and isinstance(space.buddy, DoubtedBlocks):
@@ -72,33 +68,21 @@ class RangeAnswers(RangeQuestions[RangeReplay]):
             return self.ranges.unknown_process(event, line)
         if event.result is None:
             state, says = {"process": process}, "asking for the list of blocks always succeeds"
-            return wrongly_failed("range.list", event.error, counted(self.count(space), "block"), says, state)
+            return wrongly_failed("range.list", event.error, counted(count(space.explained), "block"), says, state)
         start, size = space.area.start, self.ranges.page_size
         pages_listed = [((address - start) // size, pages, allocated) for address, pages, allocated in listed]
         aligned = all((address - start) % size == 0 for address, _, _ in listed)
-        if aligned and self.are_blocks(space, space.explained, pages_listed):
-            space.settle(lambda model: self.are_blocks(space, model, pages_listed))
+        if aligned and are_blocks(space.explained, pages_listed):
+            space.settle(lambda model: are_blocks(model, pages_listed))
             return None
         self.ranges.doubts_more(space)
-        if aligned and space.agrees(lambda model: self.are_blocks(space, model, pages_listed)):
+        if aligned and space.agrees(lambda model: are_blocks(model, pages_listed)):
             return None
         clause, asked, message = self.wrong_entry(space, listed)
-        state, legal = range_words.around(asked), f"the list of {counted(self.count(space), 'block')} in address order"
+        blocks = counted(count(space.explained), "block")
+        state, legal = range_words.around(asked), f"the list of {blocks} in address order"
         space.doubt([self.listed_blocks(space, listed)])
         return Finding(clause.name, clause.says, message, legal, state, state)
-
-    def count(self, space: Space) -> int:
-        """How many blocks a range has."""
-        first, last = inside(self.ranges.geometry, space.process)
-        blocks = (pages for page, pages, _ in space.explained.blocks() if first <= page < last)
-        return sum(-(-pages // self.ranges.largest) for pages in blocks)
-
-    def are_blocks(self, space: Space, buddy: Buddy, listed: Listed) -> bool:
-        """Whether these are the blocks of a range, as they may be; what of its root does not lie in it is none."""
-        first, last = inside(self.ranges.geometry, space.process)
-        blocks = (block for block in buddy.blocks() if first <= block[0] < last)
-        pairs = zip_longest(listed, no_larger(blocks, self.ranges.largest))
-        return all(one == other for one, other in pairs)
 
     def wrong_entry(self, space: Space, listed: Listed) -> tuple[Clause, RangeRequest, str]:
         """The first entry of a list at which a clause breaks, and what it says."""
@@ -120,10 +104,19 @@ class RangeAnswers(RangeQuestions[RangeReplay]):
 
     def listed_blocks(self, space: Space, listed: Listed) -> Buddy | None:
         """The blocks if what is listed as allocated is so; None if it can't be."""
-        observed = empty_like(space.buddy)
-        self.ranges.take_reserved(observed, space.process)
+        observed = self.ranges.at_start(space.process)
         for address, pages, allocated in listed:
             page = space.area.page_at(address, self.ranges.page_size)
             if allocated and (page is None or not (page in observed.fixed or observed.reserve(page, pages))):
                 return None
         return observed
+
+
+def count(buddy: Buddy) -> int:
+    """How many blocks there are."""
+    return len(buddy.allocated) + sum(map(len, buddy.free_blocks))
+
+
+def are_blocks(buddy: Buddy, listed: Listed) -> bool:
+    """Whether these are the blocks; there may be more of them than there is memory for, but not more than listed."""
+    return len(listed) == count(buddy) and listed == buddy.blocks()

@@ -14,17 +14,15 @@ from msgspec import UNSET
 from memoracle.diagnostics import ranges as range_words
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
 from memoracle.diagnostics.levels import Misuses, Rules
-from memoracle.diagnostics.ranges import RangeRequest, highest_of, inside
-from memoracle.impl.buddy import Buddy, Spaces, order_for
+from memoracle.diagnostics.ranges import RangeRequest, inside
+from memoracle.impl.buddy import Buddy, order_for
 from memoracle.impl.kernel_half import KernelHalf
-from memoracle.proofs.abstraction.objects import blocks_of
 from memoracle.replay.common.partial_state import Holdings
 from memoracle.replay.containers.block_map import blocks_between
-from memoracle.replay.containers.largest_blocks import CappedBuddy, no_larger
-from memoracle.replay.containers.min_heap_set import Lowest
 from memoracle.replay.ranges.address_space import Owned
 from memoracle.replay.ranges.doubted_blocks import DoubtedBlocks, copied, has_room, models_of, policy_of
 from memoracle.replay.ranges.process_ranges import ProcessRanges, RangeEvent
+from memoracle.replay.ranges.range_buddy import buddy_of
 from memoracle.replay.ranges.space import Space
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
@@ -41,10 +39,6 @@ class RangeReplay(ProcessRanges[Space]):
     def __init__(self, rules: Rules, tables: KernelHalf) -> None:
         """tables says which processes live."""
         super().__init__(rules, tables)
-        kernel, process = (self.geometry.range_of(process).root(self.page_size) for process in (0, 1))
-        self.spaces = Spaces(depth_of(kernel.pages), depth_of(process.pages))
-        self.highest = highest_of(self.geometry)
-        self.largest = 1 << self.highest
         self.known[0] = self.laid_out(0)
 
     def misuses(self) -> Misuses:
@@ -62,7 +56,9 @@ class RangeReplay(ProcessRanges[Space]):
     def violated_by_allocate(self, event: events.RangeAllocate, line: int) -> Clause | None:
         refuse_limits(event)
         pages = number(event.pages)
-        if self.known.get(event.process) is not None and order_for(pages) is not None:
+        order = order_for(pages)
+        most = self.geometry.range_max_order
+        if self.known.get(event.process) is not None and order is not None and (most is None or order <= most):
             return None  # the reference does not refuse so many pages; whether there is room for them is no misuse
         return self.violated(law.allocate, event, 0, pages)
 
@@ -73,31 +69,21 @@ class RangeReplay(ProcessRanges[Space]):
             return process_lives
         asked = self.asked(space, address, pages)
         if operation is law.allocate:
-            return operation.broken(blocks_of(space.buddy), pages=pages, order=asked.order)
-        refused = violated_clause(operation, asked)
-        return refused or (self.kernel_pages_refuse(space, asked) if operation is law.free else None)
+            return operation.broken(asked.state, pages=pages, order=asked.order)
+        return self.violated_by_free(space, asked) if operation is law.free else violated_clause(operation, asked)
 
-    def take_reserved(self, buddy: Buddy, process: int) -> None:
-        """What is taken of a process's range at start, and what of its root does not lie in it."""
+    def at_start(self, process: int) -> Buddy:
+        """The blocks of a process's range when it has just been made: of these some are taken for good."""
         first, last = inside(self.geometry, process)
-        for page, pages in [*blocks_between(0, first), *blocks_between(last, 1 << buddy.depth)]:
-            buddy.fix(page, pages)
+        buddy = buddy_of(first, last, self.geometry.range_max_order)
         for piece in self.geometry.reserved_of(process):
-            for page, pages, _ in no_larger([(first + piece.page, piece.pages, True)], 1 << self.highest):
+            begin = first + piece.page
+            for page, pages in blocks_between(begin, begin + piece.pages, buddy.highest):
                 buddy.fix(page, pages)
+        return buddy
 
     def laid_out(self, process: int) -> Space:
-        self.spaces.create(process)
-        buddy = self.spaces.spaces[process]
-        if self.geometry.range_max_order is not None:
-            buddy = CappedBuddy(buddy.depth, self.highest)
-        buddy.free_blocks = [Lowest(blocks) for blocks in buddy.free_blocks]
-        self.take_reserved(buddy, process)
-        return Space(process, self.geometry.range_of(process).root(self.page_size), buddy)
-
-    def forget(self, process: int) -> Space | None:
-        self.spaces.exit(process)
-        return super().forget(process)
+        return Space(process, self.geometry.range_of(process).root(self.page_size), self.at_start(process))
 
     def asked(self, space: Space, address: int, pages: int) -> RangeRequest:
         return RangeRequest(self.geometry, space.buddy, space.made, space.process, address, pages)
@@ -108,7 +94,7 @@ class RangeReplay(ProcessRanges[Space]):
         """An allocation that names no limits, and was served."""
         space, order = self.known.get(event.process), order_for(number(event.pages))
         assert event.result is not None, "it was served"
-        if space is not None and order is not None and order <= self.highest and not space.shared.owed:
+        if space is not None and order is not None and not space.shared.owed:
             page = space.area.page_at(number(event.result), self.page_size)
             if page is not None and space.buddy.reserve(page, 1 << order):
                 space.made[page] = line
@@ -143,8 +129,7 @@ class RangeReplay(ProcessRanges[Space]):
             taken = policy is not None
         else:
             order = order_for(pages)
-            fits = order is not None and order <= self.highest
-            taken = page is not None and order is not None and fits and buddy.reserve(page, 1 << order)
+            taken = page is not None and order is not None and buddy.reserve(page, 1 << order)
         if taken and page is not None:
             space.made[page] = line
             if space.shared:
@@ -229,7 +214,7 @@ class RangeReplay(ProcessRanges[Space]):
         if event.error is not UNSET:
             return self.refused(law.reserve, event, space, self.asked(space, address, pages))
         page = space.area.page_at(address, self.page_size)
-        if page is not None and pages <= self.largest and space.buddy.reserve(page, pages):
+        if page is not None and space.buddy.reserve(page, pages):
             space.made[page] = line
             if space.shared:
                 space.shared.add_again(self.owned(address, pages))
@@ -277,8 +262,8 @@ class RangeReplay(ProcessRanges[Space]):
         address, pages = number(event.address), number(event.pages)
         space = self.known.get(number(event.process))
         if space is not None and space.shared.settle(self.owned(address, pages)):
-            page = space.area.page_at(address, self.page_size)
-            space.settle(lambda model: page is None or not model.size(page))
+            asked = self.asked(space, address, pages)
+            space.settle(lambda model: self.violated_by_free(space, replace(asked, buddy=model)) is not None)
 
     def owned(self, address: int, pages: int) -> Owned:
         return address, order_for(pages)
@@ -304,7 +289,7 @@ class RangeReplay(ProcessRanges[Space]):
 
     def freed_wrongly(self, space: Space, asked: RangeRequest) -> Finding:
         of_kernel = self.kernel_pages_refuse(space, asked)
-        clause = broken(violated_clause(law.free, asked) or of_kernel)
+        clause = broken(self.violated_by_free(space, asked))
         message, before = range_words.describe(clause, asked), range_words.around(asked)
         # A live block that was freed under a wrong size is gone all the same, unless nothing came of it.
         unchanged = copied(space.explained) if clause in (law.block_is_allocated, of_kernel) else None
@@ -315,6 +300,10 @@ class RangeReplay(ProcessRanges[Space]):
         return Finding(
             clause.name, clause.says, message, REFUSAL, before, range_words.around(replace(asked, buddy=space.buddy))
         )
+
+    def violated_by_free(self, space: Space, asked: RangeRequest) -> Clause | None:
+        """The first clause that refuses to free a block."""
+        return violated_clause(law.free, asked) or self.kernel_pages_refuse(space, asked)
 
     def kernel_pages_refuse(self, space: Space, asked: RangeRequest) -> Clause | None:
         """The clause that refuses to free a block of kernel pages."""
@@ -333,17 +322,10 @@ def refuse_limits(event: events.RangeAllocate) -> None:
             raise MalformedLine(f'{key}: no such argument in this geometry: its range_allocator, "buddy", has none')
 
 
-def depth_of(pages: int) -> int:
-    return pages.bit_length() - 1
-
-
 def violated_clause(operation: Operation, asked: RangeRequest) -> Clause | None:
     """The first clause of the law that refuses this; None if it is accepted."""
     aligned = addresses.address_is_aligned
     if not aligned(asked.geometry, asked.address):
         return aligned
     clause = operation.broken(asked.state, page=asked.page, pages=asked.pages, order=asked.order)
-    is_too_large = asked.order > highest_of(asked.geometry) and clause in (law.block_is_aligned, law.block_is_free)
-    if is_too_large or (clause is law.block_is_free and not asked.lies_inside):
-        return law.block_lies_in_range
-    return law.block_is_allocated if clause is law.never_frees_fixed and not asked.lies_inside else clause
+    return law.block_lies_in_range if clause is law.block_is_free and not asked.lies_inside else clause

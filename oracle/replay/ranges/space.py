@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from memoracle.impl.buddy import Buddy, order_for
+from memoracle.replay.containers.pieces import gaps
 from memoracle.replay.ranges.address_space import AddressSpace
 from memoracle.replay.ranges.doubted_blocks import (
     MOST_MODELS,
@@ -95,7 +97,9 @@ class Space(AddressSpace):
         self.freed.append((page, pages))
 
     def free_stretches(self) -> Iterator[tuple[int, int]]:
-        return ((page, page + pages) for page, pages, taken in self.buddy.blocks() if not taken)
+        taken = ((page, page + self.buddy.size(page)) for page in sorted(self.buddy.allocated))
+        first = self.buddy.existing.runs.first(1, 0) or 0
+        return gaps(taken, first, self.buddy.existing.next_out(first))
 
     def settle(self, answers: Callable[[Buddy], bool]) -> None:
         """An answer is what the trace explains: the models that would have answered otherwise are dropped."""
@@ -148,7 +152,7 @@ class Space(AddressSpace):
         """No block of so many pages was found where there is one: all that would do may be allocated still."""
         wanted = order_for(pages) or 0
         orders = enumerate(self.explained.free_blocks[wanted:], wanted)
-        large = [(block << order, 1 << order) for order, blocks in orders for block in [*blocks][:MOST_MODELS]]
+        large = [(block << order, 1 << order) for order, blocks in orders for block in islice(blocks, MOST_MODELS)]
         blocks = [suspect for block in large for suspect in self.suspects(*block)]
         self.doubt(with_leaks(self.explained, [*blocks, *large], lambda buddy: not has_room(buddy, pages)))
 

@@ -1,128 +1,58 @@
-"""Buddy ranges with a largest block: buddies of its order do not merge, and a larger one is refused."""
-
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
-from typing import Any
-
-import msgspec
 import pytest
-from run_events import CREATE, PAGE, allocate, at, free, listed, op, reserve, size
-from run_events import no_run as no_block
-from small_geometry import SMALL
+from hypothesis import given
+from hypothesis import strategies as st
+from sortedcontainers import SortedSet
 
-from memoracle.diagnostics.levels import EXACT, LEVELS, Rules
-from memoracle.impl.buddy import Buddy
-from memoracle.replay.dispatch import Replay
-from memoracle.trace.geometry import geometry_from
+from memoracle.replay.containers.largest_blocks import SPARE, LargestBlocks
 
-# Of a process 13 pages from page 3 on: roots of 1, 4, 4 and 4 pages. Of the kernel four of 4 pages.
-LARGEST: dict[str, Any] = SMALL | {"process_range": {"start": 3 * PAGE, "pages": 13}, "range_max_order": 2}
-REFUSED = {"error": "refused"}
-WHOLE = ((0, 1, False), (1, 4, False), (5, 4, False), (9, 4, False))
-
-CONFORMS = {
-    "blocks of the largest order": [CREATE, listed(*WHOLE)],
-    "the lowest of them": [CREATE, allocate(3, 1), allocate(1, 0), allocate(1, 5), allocate(4, 9), no_block(4)],
-    "none is larger": [CREATE, no_block(5), no_block(8), no_block(1 << 70), reserve(5, 8, **REFUSED), allocate(4, 1)],
-    "they do not merge": [CREATE, reserve(5, 4), reserve(9, 4), free(5, 4), free(9, 4), listed(*WHOLE)],
-    "halves do": [CREATE, allocate(2, 1), allocate(2, 3), free(1, 2), free(3, 2), listed(*WHOLE)],
-    "a size": [CREATE, allocate(3, 1), size(1, result=4), size(5, result=0)],
-}
-TOO_LARGE = "8 pages are more than the largest block has, 4"
-WRONG = {
-    "allocated larger": (
-        [CREATE, allocate(8, 5)],
-        "buddy.block-lies-in-range",
-        "8 pages are more than the largest block",
-    ),
-    "reserved larger": (
-        [CREATE, reserve(5, 8)],
-        "buddy.block-lies-in-range",
-        "8 pages are more than the largest block",
-    ),
-    "merged": ([CREATE, listed(*WHOLE[:2], (5, 8, False))], "buddy.lists-the-block", "but 4 pages are free there"),
-    "lost": ([CREATE, allocate(4, 1), no_block(4)], "range.allocate.must-succeed", "it must succeed"),
-    "freed larger": ([CREATE, reserve(5, 4), free(5, 8)], "buddy.block-is-allocated", "has 4 pages, not 8"),
-}
+FIRST, LAST = 3, 12
+STEPS = st.tuples(st.sampled_from(["toggle", "lowest", "copy"]), st.integers(FIRST, LAST - 1))
 
 
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("events", CONFORMS.values(), ids=CONFORMS.keys())
-def test_conforms(check: Callable[..., Any], events: list[dict[str, Any]], level: str) -> None:
-    report = check(events, "--level", level, geometry=LARGEST)
-    assert (report.status, report.broken, report.document["events"]) == (0, [], len(events))
+@given(st.lists(STEPS, max_size=200))
+def test_is_a_sorted_set_as_far_as_the_reference_asks(steps: list[tuple[str, int]]) -> None:
+    ours, theirs = LargestBlocks(FIRST, LAST), SortedSet(range(FIRST, LAST))
+    for step, number in steps:
+        if step == "copy":
+            original, ours = ours, ours.copy()
+            if original:
+                original.remove(original[0])
+        elif step == "lowest" and theirs:
+            assert ours[0] == theirs[0]
+        elif step == "toggle" and number in theirs:
+            ours.remove(number)
+            theirs.remove(number)
+        elif step == "toggle":
+            ours.add(number)
+            theirs.add(number)
+        assert (len(ours), bool(ours), number in ours) == (len(theirs), bool(theirs), number in theirs)
+        assert list(ours) == list(theirs)
+    assert [number for number in range(-1, LAST + 2) if number in ours] == list(theirs)
 
 
-@pytest.mark.parametrize(("events", "clause", "message"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong_is_named(check: Callable[..., Any], events: list[Any], clause: str, message: str) -> None:
-    report = check(events, geometry=LARGEST)
-    assert report.broken == [(len(events) + 1, clause)]
-    assert message in report.document["divergences"][0]["message"]
+def test_what_is_not_there_cannot_be_named_or_removed_or_added_twice() -> None:
+    numbers = LargestBlocks(3, 4)
+    for wrong in (2, 4):
+        with pytest.raises(KeyError):
+            numbers.remove(wrong)
+    with pytest.raises(KeyError):
+        numbers.add(3)
+    numbers.remove(3)
+    with pytest.raises(KeyError):
+        numbers.remove(3)
+    with pytest.raises(IndexError):
+        numbers[0]
 
 
-def test_what_may_be_given_is_counted_in_largest_blocks(check: Callable[..., Any]) -> None:
-    (found,) = check([CREATE, no_block(3)], geometry=LARGEST).document["divergences"]
-    assert found["legal"] == "any aligned 4 pages in 3 free blocks large enough"
-    blocks = [(block["address"], block["pages"]) for block in found["before"]["blocks"]]
-    assert blocks == [(at(0), 1), (at(1), 4), (at(5), 4), (at(9), 4)]
-
-
-def test_reserved_pieces_are_blocks_too(check: Callable[..., Any]) -> None:
-    reserved = LARGEST | {"kernel_reserved": [{"page": 0, "pages": 8}]}
-    blocks = listed((0, 4, True), (4, 4, True), (8, 4, False), (12, 4, False), process=0)
-    blocks["result"] = [[hex(0xFFFFFFFF00000000 + n * 4 * PAGE), 4, n < 2] for n in range(4)]
-    assert check([blocks], geometry=reserved).broken == []
-
-
-def test_a_large_range_of_small_blocks_takes_no_memory(check: Callable[..., Any]) -> None:
-    huge = LARGEST | {"process_range": {"start": 0, "pages": 1 << 26}, "range_max_order": 0}
-    events = [CREATE, {"op": "range.list", "process": 1, "result": [["0x0", 1, False]]}]
-    assert check(events, geometry=huge).broken == [(3, "buddy.lists-in-address-order")]
-
-
-def test_without_a_buddy_system_there_is_none(check: Callable[..., Any]) -> None:
-    for geometry in (LARGEST | {"range_allocator": "runs"}, LARGEST | {"range_max_order": 53}):
-        report = check([CREATE], geometry=geometry)
-        assert report.status == 2
-        assert "range_max_order" in report.errors
-
-
-ORDER, ROOTS = 2, 8
-MANY = geometry_from(SMALL | {"process_range": {"start": 0, "pages": ROOTS << ORDER}, "range_max_order": ORDER})
-
-
-def recorded(chance: random.Random, lowest: bool) -> list[dict[str, Any]]:
-    """Eight buddy systems in a row, each of one largest block: the smallest block that fits in any of them is given."""
-    roots, live, events = [Buddy(ORDER) for _ in range(ROOTS)], list[tuple[int, int]](), [CREATE]
-    for _ in range(80):
-        if live and chance.random() < 0.45:
-            page, pages = live.pop(chance.randrange(len(live)))
-            assert roots[page >> ORDER].free(page % (1 << ORDER), pages)
-            events.append(op("range.free", address=hex(page * PAGE), pages=pages))
-            continue
-        pages = chance.randint(1, 5)
-        fits = [(n, root) for n, root in enumerate(roots) if any(p >= pages and not t for _, p, t in root.blocks())]
-        asked = op("range.allocate", pages=pages)
-        if pages > 1 << ORDER or not fits:
-            events.append(asked | {"error": "no block"})
-            continue
-        smallest = min(fits, key=lambda each: min(p for _, p, t in each[1].blocks() if p >= pages and not t))
-        n, root = smallest if lowest else chance.choice(fits)
-        page = root.allocate(pages)
-        assert page is not None
-        live.append(((n << ORDER) + page, pages))
-        events.append(asked | {"result": hex(((n << ORDER) + page) * PAGE)})
-    blocks = [
-        ((n << ORDER) + page, pages, taken) for n, root in enumerate(roots) for page, pages, taken in root.blocks()
-    ]
-    return [*events, op("range.list", result=[[hex(page * PAGE), pages, taken] for page, pages, taken in blocks])]
-
-
-@pytest.mark.parametrize("level", LEVELS)
-def test_buddy_systems_in_a_row_conform(level: str) -> None:
-    for seed in range(60):
-        events = recorded(random.Random(seed), lowest=level == EXACT)
-        found = list(Replay(Rules(MANY, level), "random").divergences(msgspec.json.encode(event) for event in events))
-        assert found == [], seed
+def test_memory_grows_with_what_was_removed_alone() -> None:
+    numbers = LargestBlocks(0, 1 << 52)
+    for number in range(5):
+        numbers.remove(number)
+    assert numbers[0] == 5
+    for _ in range(10_000):
+        numbers.add(4)
+        numbers.remove(4)
+    assert len(numbers.returned) <= SPARE
+    assert (len(numbers.missing), len(numbers)) == (5, (1 << 52) - 5)

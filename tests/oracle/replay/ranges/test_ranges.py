@@ -227,6 +227,11 @@ def test_keep_going_adopts_what_is_seen(check: Callable[..., Any]) -> None:
     assert listed["after"] == listed["before"]
 
 
+def test_a_block_with_several_owners_may_be_refused_to_one(check: Callable[..., Any]) -> None:
+    events = [CREATE, allocate(2, 0), allocate(1, 0), free(0, 1, **REFUSED), free(0, 2)]
+    assert check(events, "--keep-going").broken == [(4, "buddy.block-is-free")]
+
+
 def test_adopted_list_of_the_kernel_keeps_what_was_taken_at_start(check: Callable[..., Any]) -> None:
     seen = blocks((0, 2, True), (2, 2, True), (4, 4, False), (8, 8, False), process=0)
     report = check([seen, seen, free(2, 2, process=0), free(0, 2, process=0)], "--keep-going")
