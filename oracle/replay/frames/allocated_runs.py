@@ -157,6 +157,8 @@ class AllocatedRuns:
             if runs.take_run(first, wanted):
                 found = self.allocated(runs, first, wanted, line)
                 return found if best is None else self.other_than_lowest(asked, first, best, before)
+        if self.frames.turn_up(first, first + wanted):
+            return self.allocate(event, line)
         return self.handed_out_wrongly(address, asked, line)
 
     def preferred_block(self, asked: Request, address: int) -> int | None:
@@ -284,6 +286,8 @@ class AllocatedRuns:
             return self.reserve_refused(event, first, count)
         if not address & self.offset and self.runs.take_run(first, count):
             return self.allocated(self.runs, first, count, line)
+        if self.frames.turn_up(first, first + count):
+            return self.reserve(event, line)
         clause = broken(self.violated_by_reserve(address, count))
         at = self.words.obstacle(first, count, clause)
         size = Size(count)

@@ -53,6 +53,8 @@ class FrameAnswers:
             if self.frames.doubts.frames:
                 self.frames.doubts.settle(frame)
             return None
+        if frame is not None and event.result and self.frames.turn_up(frame, frame + 1):
+            return self.is_free(event, line)
         return self.answered_otherwise(event, address)
 
     def answered_otherwise(self, event: events.FrameIsFree, address: int) -> Finding | None:
@@ -99,6 +101,8 @@ class FrameAnswers:
         elif clause(state, zone.start, zone.end, counted_now):
             self.off.pop(name, None)
             return None
+        if self.frames.count_up(counted_now - free, zone.start, zone.end):
+            return self.free_count_of_zone(event, name)
         self.frames.spread()
         least, most, off = free - doubts.missing, free + doubts.surplus, counted_now - free
         if least <= counted_now <= most or off == self.off.get(name) or off in doubts.offsets:
@@ -127,6 +131,8 @@ class FrameAnswers:
             doubts.offsets = as_counted
             doubts.counted(0)
             return None
+        if self.frames.count_up(answer - free, 0, self.frames.bitmap.frames):
+            return self.free_count(event, line)
         self.frames.spread()
         expected, least, most = free + doubts.count_error, free - doubts.missing, free + doubts.surplus
         expected += doubts.offsets[0]

@@ -16,17 +16,22 @@ from memoracle.spec.clauses import Clause
 from memoracle.trace import events
 from memoracle.trace.events import number
 
+MOST_REFUSED = 8  # additions that were refused wrongly; of older ones it is not thought any more
+
 
 class FrameRuns:
     """What one trace says of several frames in a row.
 
     added: the frames that were added, first and one after the last, and the line that added them.
+    refused: those that were not, although they had to be; they may be there all the same.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay) -> None:
         self.rules = rules
         self.frames = frames
         self.added: list[tuple[int, int, int]] = []
+        self.refused: list[tuple[int, int, int]] = []
+        frames.turn_up, frames.count_up = self.turn_up, self.count_up
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
@@ -95,8 +100,11 @@ class FrameRuns:
 
     def add(self, event: events.MemoryAdd, line: int) -> Finding | None:
         if event.error is not UNSET:
-            if self.rules.safe:
+            first, last = self.frames_of_memory(event)
+            if self.rules.safe or any(overlap(first, last, each) for each in self.refused):
                 return None
+            if first < last:
+                self.refused = [*self.refused[1 - MOST_REFUSED :], (first, last, line)]
             says, state = law.add_memory.says, self.frames.totals()
             return wrongly_failed("memory.add", event.error, "success", says, state)
         clause, before = self.violated_by_add(event, line), self.frames.totals()
@@ -149,6 +157,7 @@ class FrameRuns:
     def make_free(self, first: int, last: int, line: int) -> int:
         """Adds those of these frames that do not exist; how many of them were free all the same."""
         bitmap, spurious = self.frames.bitmap, 0
+        self.refused = [each for each in self.refused if not overlap(first, last, each)]
         for start, end in list(self.gaps(first, last)):
             while (frame := self.free(start, end)) is not None:
                 bitmap.take(frame)
@@ -156,6 +165,22 @@ class FrameRuns:
             bitmap.hotplug(start, end)
             self.added.append((start, end, line))
         return spurious
+
+    def turn_up(self, first: int, last: int) -> bool:
+        """Whether some of these frames may be there although they were not added; then they are, from now on."""
+        found = [each for each in self.refused if overlap(first, last, each)]
+        for each in found:
+            self.make_free(*each)
+        return bool(found)
+
+    def count_up(self, more: int, first: int, last: int) -> bool:
+        """Likewise, where so many more frames from the first on, and before the last, are said to be free."""
+        for found in (self.refused, *([each] for each in reversed(self.refused))):
+            if 0 < more == sum(overlap(first, last, each) for each in found):
+                for each in list(found):
+                    self.make_free(*each)
+                return True
+        return False
 
     def gaps(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """The runs of frames that do not exist: the first, and the one after the last."""
@@ -174,3 +199,8 @@ class FrameRuns:
         while first < last and bitmap.exists(first):
             first += BITS if first % BITS == 0 and bitmap.existing[first // BITS] == ALL_BITS else 1
         return first
+
+
+def overlap(first: int, last: int, frames: tuple[int, int, int]) -> int:
+    """How many of these frames, from the first on and before the last, are among others."""
+    return max(0, min(last, frames[1]) - max(first, frames[0]))

@@ -31,6 +31,8 @@ class FrameReplay(KnownFrames):
     allocate_within: replays an allocation that names more than nothing.  refuse_unknown_arguments: of a free.
     most_missing: how many frames one of the latest operations may have failed to free.  was_free: told of each frame
     that was handed out wrongly.
+    turn_up: whether some of these frames are memory that was added, although its adding was answered as refused; then
+    it exists from now on.  count_up: likewise, whether so many more of these are free.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -45,6 +47,8 @@ class FrameReplay(KnownFrames):
         self.refuse_unknown_arguments: Callable[[events.FrameFree], None] = lambda event: None
         self.most_missing: Callable[[], int] = lambda: 1
         self.was_free: Callable[[int], None] = lambda frame: None
+        self.turn_up: Callable[[int, int], bool] = lambda first, last: False
+        self.count_up: Callable[[int, int, int], bool] = lambda more, first, last: False
         self.warned: set[int] = set()
         self.ran_out = False
 
@@ -118,6 +122,9 @@ class FrameReplay(KnownFrames):
         self.spread()
         if frame is None or self.bitmap.is_never_free(frame):
             return False
+        if not free and self.turn_up(frame, frame + 1) and self.bitmap.take(frame):
+            self.remember(frame, line)
+            return True
         if not self.doubts.settle(frame) and not self.doubts.settle_counted(frame, free):
             return False
         if not free:

@@ -164,3 +164,55 @@ def test_memory_is_unknown_after_a_misuse_that_is_undefined(check: Check) -> Non
     geometry = MACHINE | {"misuse": {"memory.add": "undefined"}}
     events = [BOOT, add(0, 9 * PAGE), count(3), reserve(1, 3, error="no"), add(9 * PAGE, PAGE, error="no")]
     assert check(events, geometry=geometry).broken == []
+
+
+ADDED = add(8 * PAGE, 4 * PAGE, error="no")  # it took effect all the same
+SIGNS: dict[str, list[Event]] = {
+    "one is allocated": [allocate(9), free(9)],
+    "one is reserved": [reserve(7, 3)],
+    "one is free": [{"op": "frame.is_free", "address": 9 * PAGE, "result": True}],
+    "they are counted": [count(11)],
+    "it is added again": [ADDED, add(10 * PAGE, PAGE, error="exists")],
+    "kernel pages have them": [
+        {"op": "kernel_pages.allocate", "pages": 2, "frames": [9 * PAGE, 8 * PAGE], "result": "0xffffffff00400000"},
+        {"op": "kernel_pages.free", "address": "0xffffffff00400000", "pages": 2},
+    ],
+}
+ALLOCATORS: dict[str, dict[str, Any]] = {
+    "single": MACHINE,
+    "runs": MACHINE | {"frame_allocator": "runs"},
+    "buddy": MACHINE | {"frame_allocator": "buddy"},
+    "zones": MACHINE | {"zones": [{"name": "all", "start": 0, "bytes": 16 * PAGE}]},
+}
+
+
+@pytest.mark.parametrize("signs", SIGNS.values(), ids=SIGNS.keys())
+@pytest.mark.parametrize("geometry", ALLOCATORS.values(), ids=ALLOCATORS.keys())
+def test_memory_that_is_there_although_it_was_refused_is_one_fault(
+    check: Check, geometry: dict[str, Any], signs: list[Event]
+) -> None:
+    taken = {9} if signs[0]["op"] == "frame.allocate" else {7, 8, 9} if signs[0]["op"] == "frame.reserve" else set()
+    rest = [allocate(frame) for frame in range(8, 12) if frame not in taken]
+    more = [*signs, *rest, ADDED, free(11), free(11)]  # the last is a fault of its own
+    report = check([BOOT, ADDED, *more], "--keep-going", geometry=geometry)
+    assert [line for line, _ in report.broken] == [3, 3 + len(more)]
+    assert report.broken[0][1] == "memory.add.must-succeed"
+
+
+def test_so_it_is_where_a_zone_is_counted(check: Check) -> None:
+    counts = [count(frames) | {"zone": "all"} for frames in (11, 11, 12)]
+    report = check([BOOT, ADDED, *counts], "--keep-going", geometry=ALLOCATORS["zones"])
+    assert report.broken == [(3, "memory.add.must-succeed"), (6, "runs.tells-the-count-of-a-zone")]
+
+
+def test_memory_that_was_refused_and_is_not_there_is_one_fault(check: Check) -> None:
+    events = [
+        BOOT,
+        ADDED,
+        count(7),
+        {"op": "frame.is_free", "address": 9 * PAGE, "result": False},
+        ADDED | {"error": "x"},
+    ]
+    added = [add(8 * PAGE, 4 * PAGE), count(11), allocate(8)]
+    report = check([*events, *added, allocate(12)], "--keep-going", geometry=MACHINE)
+    assert report.broken == [(3, "memory.add.must-succeed"), (10, "bitmap.allocates-only-free")]
