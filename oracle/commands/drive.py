@@ -146,11 +146,12 @@ def session_of(args: argparse.Namespace, made: object = None) -> Session:
     return drive
 
 
-def checker(level: str) -> Check:
-    """What holds a trace to the law, as `check` does it at this level."""
+def checker(level: str, keep_going: bool = False) -> Check:
+    """What holds a trace to the law, as `check` does it at this level. keep_going: after a divergence, too."""
     parser = argparse.ArgumentParser()
     check.add_parser(parser.add_subparsers())
-    checks = check.Check(parser.parse_args(["check", "--level", level, "--quiet", "--", TRACE]))
+    options = ["--level", level, "--quiet", *(["--keep-going"] if keep_going else [])]
+    checks = check.Check(parser.parse_args(["check", *options, "--", TRACE]))
 
     def judged(lines: Iterator[bytes], begun: Begun = unwatched) -> check_report.TraceResult:
         checks.begun = None if begun is unwatched else begun

@@ -109,8 +109,11 @@ class Cover:
         self.coverings: list[Covering] = []
         self.too_large: Sequence[str] = ()
 
-    def found(self) -> Trial:
-        """The first run in which something diverges, or the last one. Raises InputError if nothing is small enough."""
+    def found(self, keep_going: bool = False) -> Trial:
+        """The first run in which something diverges, or the last one. Raises InputError if nothing is small enough.
+
+        keep_going: after a divergence with what else is covered; then it is the last run.
+        """
         asks, refusing = self.operations()
         refuses = misusable(refusing, self.geometry) if self.misuse else frozenset[str]()
         what = covered(asks, self.geometry, *self.frames_at_start())
@@ -119,7 +122,7 @@ class Cover:
             why = "; ".join(what.too_large) or "it has no operation of which states are covered"
             raise InputError(self.plan.name, None, f"nothing is small enough to be covered: {why}")
         for family in what.families:
-            if self.cover(family, refuses).is_over or not self.is_left():
+            if (self.cover(family, refuses).is_over and not keep_going) or not self.is_left():
                 break
         *others, last = (trial for each in self.coverings for trial in each.trials)
         for trial in others:
@@ -191,13 +194,13 @@ class Cover:
         self.at_end = lambda: told.write(walk.steps)
         return walk
 
-    def shortcuts(self, lines: Sequence[bytes]) -> Iterator[list[bytes]]:
-        """Of a trace that failed, shorter ones that may fail, too: the last call, after calls that lead to its state.
+    def shortcuts(self, family: Family, lines: Sequence[bytes]) -> Iterator[list[bytes]]:
+        """Shorter traces than one of a family that failed, that may fail: its last call, after calls to its state.
 
         First those that lead there at once, as far as they do there what they did; then those that led there, of which
         more may be needed, from the last time on that nothing was in use.
         """
-        family, events = self.coverings[-1].family, lines[len(self.plan.head) :]
+        events = lines[len(self.plan.head) :]
         start = end = family.state(family.start)
         led: dict[State, dict[State, bytes]] = {}
         taken: list[bytes] = []

@@ -5,12 +5,17 @@ It is loaded in every run of pytest where the package is installed: nothing else
 
 from __future__ import annotations
 
+import sys
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
     from pathlib import Path
+    from types import ModuleType
 
     from memoracle.pytest_plugin.settings import Settings
 
@@ -18,6 +23,26 @@ SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()  # of the project, if it
 SUITES: pytest.StashKey[list[str]] = pytest.StashKey()  # what is said of each class that is a suite
 FILE, NAME = "pyproject.toml", b"memoracle"
 CLAIM = "memoracle_claim"  # the argument of the test that a Conformance has
+
+
+class Plainly:
+    """Finds this package's modules before pytest does, which would rewrite the asserts of all that a plugin's
+    distribution has: they are no tests, and to rewrite them takes longer than to load them.
+    """
+
+    PACKAGE = f"{__name__.partition('.')[0]}."
+
+    @classmethod
+    def find_spec(cls, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        return PathFinder.find_spec(name, path, target) if name.startswith(cls.PACKAGE) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before the first conftest.py is loaded, which may import the package."""
+    if Plainly not in sys.meta_path:
+        sys.meta_path.insert(0, Plainly)
+        early_config.add_cleanup(lambda: sys.meta_path.remove(Plainly))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

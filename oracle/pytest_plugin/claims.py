@@ -44,6 +44,10 @@ class Claim:
         for (operation, clause), report in outcome.broken.items():
             if operation == self.operation and self.is_about(clause):
                 pytest.fail(report, pytrace=False)
+        for (operation, clause), seen in outcome.after.items():
+            if operation == self.operation and self.is_about(clause):
+                words = ", ".join(sorted({f"[{each}]" for _, each in outcome.broken}))
+                pytest.skip(f"it broke only after {words} had, from which that may follow: {seen}")
         if why := self.untested(outcome):
             ended = f"; the run ended with [{outcome.ended}]" if outcome.ended else ""
             pytest.skip(f"never put to the test in {counted(outcome.calls, 'call')}: {why}{ended}")

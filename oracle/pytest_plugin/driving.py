@@ -16,9 +16,8 @@ from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
 
 if TYPE_CHECKING:
+    from memoracle.drive.sessions.thorough import Rule
     from memoracle.drive.trial import Trial
-
-Rule = tuple[str, str]  # an operation, and the clause of it that broke
 
 
 @dataclass
@@ -26,11 +25,13 @@ class Outcome:
     """What came of it.
 
     fault: why there is no verdict, if there is none.  broken: what `drive` says of each rule that broke.
+    after: of each that broke only after others had, so that it may be their fault, what was seen.
     coverage: what was put to the test.  ended: what ended the run before all calls were made.
     """
 
     fault: str = ""
     broken: dict[Rule, str] = field(default_factory=dict)
+    after: dict[Rule, str] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
     calls: int = 0
     ended: str = ""
@@ -59,29 +60,26 @@ class Driving:
     def drive(self, outcome: Outcome) -> None:
         # These load much that runs do not need in which no test asks.
         from memoracle import cli
-        from memoracle.commands.drive import session_of
+        from memoracle.commands.drive import checker, session_of
+        from memoracle.cover.session import CoverSession
+        from memoracle.drive.sessions.thorough import first_of, thorough
 
         args = cli.parser().parse_args(self.suite.arguments(self.geometry))
         with session_of(args, made_for(self.suite, self.geometry)) as drive:
             for path, trial in drive.kept():
                 if trial.result.fault is not None:
                     raise trial.result.fault
-                if trial.result.divergences:
-                    outcome.broken.setdefault(rule_of(trial), report(trial, f"{path} fails still"))
-            trial = drive.tried({clause for _, clause in outcome.broken})
-        if trial.result.fault is not None:
-            raise trial.result.fault
-        if trial.result.divergences:
-            outcome.ended = trial.clause
-            outcome.broken.setdefault(rule_of(trial), report(trial, drive.said))
-        outcome.calls = drive.calls
-        if drive.whole is not None and drive.whole.result.coverage is not None:
-            outcome.coverage = drive.whole.result.coverage
-
-
-def rule_of(trial: Trial) -> Rule:
-    first = trial.result.divergences[0]
-    return first.event["op"], first.finding.clause
+                if (rule := first_of(trial)) is not None:
+                    outcome.broken.setdefault(rule, report(trial, f"{path} fails still"))
+            if isinstance(drive, CoverSession):
+                found = drive.all_tried(outcome.broken)
+            else:
+                found = thorough(drive, checker(args.level, keep_going=True), outcome.broken)
+        for rule, (trial, said) in found.broken.items():
+            outcome.broken[rule] = report(trial, said)
+        outcome.after, outcome.calls, outcome.ended = found.after, found.calls, found.ended
+        if found.whole is not None and found.whole.result.coverage is not None:
+            outcome.coverage = found.whole.result.coverage
 
 
 def report(trial: Trial, said: str) -> str:

@@ -28,7 +28,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """binding, target: as `drive` has them.  geometries: presets, and files of geometries; the target's own if none.
 
     time: in seconds; with it there are as many calls as there is time for, unless ops says how many.
-    misuse: whether there are calls that must be refused.
+    misuse: whether there are calls that must be refused.  cover: whether every call is made in every state of a small
+    target, instead of calls at random.
     """
 
     binding: str | None = None
@@ -39,9 +40,13 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     time: Positive | None = None
     seed: Positive = 1
     misuse: bool = True
+    cover: bool = False
 
     def said(self) -> str:
         """How much is asked, in words."""
+        if self.cover:
+            most = [counted(self.ops, "call")] if self.ops else [counted(self.time, "second")] if self.time else []
+            return ", ".join(["every state", *(f"at most {each}" for each in most), f"level {self.level}"])
         calls = counted(self.time, "second") if self.time and not self.ops else counted(self.ops or OPS, "call")
         return f"seed {self.seed}, {calls}, level {self.level}"
 
@@ -66,11 +71,12 @@ class Suite:
         """The command line of `drive` that does the same."""
         says = self.settings
         options = {"level": says.level, "seed": says.seed, "time": says.time, "geometry": self.path(geometry)}
-        options["ops"] = says.ops or (None if says.time else OPS)
+        options["ops"] = says.ops or (None if says.time or says.cover else OPS)
         if says.binding is not None and says.target is not None:
             options["binding"] = self.path(says.binding)
         given = [f"--{name}={value}" for name, value in options.items() if value is not None]
-        return ["drive", "--quiet", *given, *([] if says.misuse else ["--no-misuse"]), "--", self.target]
+        flags = [*([] if says.misuse else ["--no-misuse"]), *(["--cover"] if says.cover else [])]
+        return ["drive", "--quiet", *given, *flags, "--", self.target]
 
     @property
     def target(self) -> str:

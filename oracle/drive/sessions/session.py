@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -44,7 +44,7 @@ class Session:
     seed: of the choice of calls; of several processes each has one of its own, from this one on.
     source: makes new calls, of a target, its geometry, a seed, and what is wanted.  calls: that were answered.
     said: what to say at the end.  heed: is handed what is worth knowing meanwhile.
-    whole: the run that was tried, before anything was left out of it. Used in a `with`.
+    Used in a `with`.
     """
 
     def __init__(
@@ -61,7 +61,6 @@ class Session:
         self.wanted, self.source, self.heed = wanted, source, heed
         self.calls = 0
         self.said = ""
-        self.whole: Trial | None = None
         self.nursery = Nursery(plan)
 
     def __enter__(self) -> Self:
@@ -92,11 +91,8 @@ class Session:
                 continue
             yield path, self.nursery.run(partial(Repeated, requests))
 
-    def tried(self, known: Collection[str] = ()) -> Trial:
-        """New calls: what fails, shrunk; or the run in which nothing did. Raises InputError.
-
-        known: clauses of which a failure is not shrunk.
-        """
+    def tried(self) -> Trial:
+        """New calls: what fails, shrunk; or the run in which nothing did. Raises InputError."""
         wanted = self.wanted
         calls, jobs = wanted.calls, wanted.jobs
         source = partial(self.source, geometry=self.geometry, seconds=wanted.seconds, misuse=wanted.misuse)
@@ -106,8 +102,8 @@ class Session:
         ]
         with ExitStack() as stack:
             others = [stack.enter_context(Nursery(self.plan)) for _ in range(jobs - 1)]
-            trial = self.whole = self._first([self.nursery, *others], sources)
-        return trial if trial.clause in known else self.shrunk(trial)
+            trial = self._first([self.nursery, *others], sources)
+        return self.shrunk(trial)
 
     def _first(self, nurseries: Sequence[Nursery], sources: Sequence[MakeSource]) -> Trial:
         """The first run that fails, or the last to end."""
