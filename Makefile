@@ -11,7 +11,7 @@ test: .venv/installed
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 -q
+	$(BIN)/pytest -n 2 --dist worksteal -q
 
 # Every state of a buddy system of sixteen pages is visited and counted: about two minutes.
 census: .venv/installed
@@ -46,7 +46,7 @@ bench: .venv/installed
 .venv/installed: pyproject.toml setup.py constraints.txt $(shell find spec impl proofs oracle -type d -not -name __pycache__)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]' --config-settings editable_mode=strict
-	$(BIN)/python -m compileall -q build
+	$(BIN)/python -m compileall -q -j 0 build
 	touch $@
 
 clean:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from hypothesis import settings
 
 # A shell that starts a command in the background has it ignore interrupts, and so do the commands that tests start and
@@ -14,3 +15,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # How long an example takes depends on what else the machine does: no test may fail for that.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+# Tests of tens of seconds: one that is started last keeps one processor at work while the others have none.
+FIRST = ("test_benchmarks.py", "test_kept.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in FIRST)

@@ -11,9 +11,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from memoracle.console.exit_status import INTERRUPTED
 from memoracle.console.extras import require_prove
 from memoracle.console.options import chosen_geometry
@@ -111,6 +108,9 @@ def bar(args: argparse.Namespace, total: int) -> Iterator[Callable[[Result], Non
     if args.quiet or not sys.stderr.isatty():
         yield lambda result: None
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     # It draws itself only when told to: a thread that draws could hold a lock while a worker is forked.
     with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:

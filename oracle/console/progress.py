@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING
 
 from memoracle.trace.compression import HEAD, is_compressed
 from memoracle.trace.inputs import shown
 from memoracle.trace.quoting import escaped
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 STEP = 1 << 12  # lines between two looks at the bar
 
@@ -24,6 +25,9 @@ def progress(args: argparse.Namespace, path: str, lines: Iterator[bytes]) -> Ite
     if args.quiet or not sys.stderr.isatty():
         yield lines
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield watched(lines, bar, bar.add_task(escaped(shown(path)), total=plain_size(path)))

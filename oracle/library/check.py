@@ -73,7 +73,7 @@ def check(
     if from_boot and memory_map is None:
         raise ValueError("from_boot: it needs a memory_map")
     path = os.fspath(trace) if isinstance(trace, str | os.PathLike) else LINES
-    options = cli.parser().parse_args(["check", "--quiet", "--", path])
+    options = cli.parser(["check"]).parse_args(["check", "--quiet", "--", path])
     options.level, options.keep_going, options.ignore_unknown = level, keep_going, ignore_unknown
     options.from_boot = from_boot
     options.memory_map = None if memory_map is None else os.fspath(memory_map)

@@ -64,7 +64,8 @@ class Driving:
         from memoracle.cover.session import CoverSession
         from memoracle.drive.sessions.thorough import first_of, thorough
 
-        args = cli.parser().parse_args(self.suite.arguments(self.geometry))
+        arguments = self.suite.arguments(self.geometry)
+        args = cli.parser(arguments).parse_args(arguments)
         with session_of(args, made_for(self.suite, self.geometry)) as drive:
             for path, trial in drive.kept():
                 if trial.result.fault is not None:

@@ -25,6 +25,7 @@ class Copy:
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder, self.verdicts = folder, cache / "memoracle" / "verdicts"
         self.environment = {**os.environ, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(cache)}
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each run would compile all of the copy
 
     def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "memoracle", "prove", COMPONENT, "--format", "json"]

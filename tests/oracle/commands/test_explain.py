@@ -36,6 +36,12 @@ def index() -> Index:
     return Index()
 
 
+@pytest.fixture(autouse=True)
+def same_index(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command makes no index of its own: what it says is the same, and each takes a second."""
+    monkeypatch.setattr("memoracle.explain.index.Index", lambda: index)
+
+
 def explain(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     status = main(["explain", *arguments])
     printed = capsys.readouterr()
