@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: prove test census machine mutants faults hints second-opinion bench clean
+.PHONY: prove test census machine mutants faults hints second-opinion stability bench clean
 
 prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
@@ -36,6 +36,10 @@ hints: .venv/installed
 # A second solver is asked every goal with bit vectors.
 second-opinion: .venv/installed
 	$(BIN)/python -m memoracle.proofs.second_opinion
+
+# Every claim with ten seeds of the solver, as long as ten proofs of all. For instance: make stability ARGS='pat boot'
+stability: .venv/installed
+	$(BIN)/python -m memoracle.proofs.stability $(ARGS)
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks --growth

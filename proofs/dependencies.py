@@ -19,6 +19,7 @@ from pathlib import Path
 from memoracle.proofs.parts import BUILT_ON, component_of
 
 ROOT = Path(__file__).parents[1]
+WINGS = ("spec", "impl", "proofs")
 SETTLES = ("proofs.obligations.discharge",)
 READ_ALL = {"proofs.rules": "impl"}  # claims of this module are about the text of this whole wing
 BY_NAME = ("abstraction", "contracts", "counting", "emulator", "exhaustive", "registry", "rules")  # in proofs/
@@ -52,11 +53,15 @@ def stamp(path: Path) -> tuple[int, int, int]:
 def sources() -> dict[str, Source]:
     """Every module of the law, the reference and the proofs, as `impl.buddy`."""
     found = {}
-    for wing in ("spec", "impl", "proofs"):
+    for wing in WINGS:
         for path in sorted((ROOT / wing).rglob("*.py")):
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            found[name] = Source(path, path.read_text(encoding="utf-8"), stamp(path))
+            found[name_of(path.relative_to(ROOT))] = Source(path, path.read_text(encoding="utf-8"), stamp(path))
     return found
+
+
+def name_of(path: Path) -> str:
+    """The name of a module by its path in the project."""
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
 # Read before the modules that make claims are imported: a file that is unchanged when they are settled is what was run.

@@ -41,15 +41,22 @@ class Piece:
     """One claim. unsettled: the result to report if settling it fails.  settle: settles the claim.
 
     together: pieces with the same name here, if it is not empty, are settled in one process.
-    kept: where its verdict is kept, if it may be.  part: what may be proved with others of the same claim.
+    kept: where its verdict is kept, if it may be.  proof: what the solver is asked, if it is.
+    modules: what its verdict depends on; None where that is not known.
     """
 
     unsettled: Result
     settle: Callable[[], Result]
     together: str = ""
     kept: Kept | None = None
-    part: Obligation | None = None
+    proof: Obligation | None = None
     use_cache: bool = True
+    modules: frozenset[str] | None = None
+
+    @property
+    def part(self) -> Obligation | None:
+        """What may be proved with others of the same claim."""
+        return None if self.proof is None or self.proof.part_of is None else self.proof
 
 
 def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool = False) -> list[Piece]:
@@ -75,11 +82,13 @@ def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool
 
 def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None]:
     """The place in the sequence and the result of each, as they come."""
+    found = [piece.kept.verdict() if piece.kept else None for piece in pieces]
+    # What was proved at once has a share of one cost: if any of it is proved again, all of it is.
+    again = {piece.together for piece, verdict in zip(pieces, found, strict=True) if piece.part and not verdict}
     left = []
-    for place, piece in enumerate(pieces):
-        found = piece.kept and piece.kept.verdict()
-        if found:
-            yield place, found
+    for place, (piece, verdict) in enumerate(zip(pieces, found, strict=True)):
+        if verdict and not (piece.part and piece.together in again):
+            yield place, verdict
         else:
             left.append(place)
     if left:
@@ -130,13 +139,15 @@ def _obligation(of: Obligation | Computation, use_cache: bool) -> Piece:
     by = solver.VERSION if isinstance(of, Obligation) else "none"
     unsettled = Result(of.name, of.component, of.kind, of.claim, of.scope, "unknown", by, 0, 0, False, of.source, None)
     made_by = unwrap(of.body if isinstance(of, Obligation) else of.run).__module__
+    is_known = dependencies.knows(made_by)
     return Piece(
         unsettled,
         partial(discharge.discharge, of, use_cache),
         of.together,
-        kept(unsettled, made_by) if use_cache and dependencies.knows(made_by) else None,
-        of if isinstance(of, Obligation) and of.part_of is not None else None,
+        kept(unsettled, made_by) if use_cache and is_known else None,
+        of if isinstance(of, Obligation) else None,
         use_cache,
+        dependencies.modules(of.component, made_by) if is_known else None,
     )
 
 
@@ -145,8 +156,12 @@ def _emulated() -> list[Piece]:
     from memoracle.proofs.emulator import run as machine_run
 
     def piece(of: Computation) -> Piece:
-        unsettled = replace(_obligation(of, False).unsettled, solver=machine_run.PROCESSOR)
-        return Piece(unsettled, lambda: replace(discharge.discharge(of), solver=machine_run.PROCESSOR))
+        found = _obligation(of, False)
+        return replace(
+            found,
+            unsettled=replace(found.unsettled, solver=machine_run.PROCESSOR),
+            settle=lambda: replace(discharge.discharge(of), solver=machine_run.PROCESSOR),
+        )
 
     return [piece(each) for each in machine_run.computations()]
 
@@ -157,7 +172,12 @@ def _contracts(use_cache: bool) -> list[Piece]:
     if isinstance(listed, Failure):
         raise RuntimeError(f"the contracts cannot be listed: {listed.reason}")
     return [
-        Piece(unsettled, partial(_check, unsettled), "", kept(unsettled, CHECKS_CONTRACTS) if use_cache else None)
+        Piece(
+            unsettled,
+            partial(_check, unsettled),
+            kept=kept(unsettled, CHECKS_CONTRACTS) if use_cache else None,
+            modules=dependencies.modules(unsettled.component, CHECKS_CONTRACTS),
+        )
         for unsettled in listed
     ]
 

@@ -11,11 +11,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from memoracle.console.exit_status import INTERRUPTED
+from memoracle.console.exit_status import INTERRUPTED, worst
 from memoracle.console.extras import require_prove
 from memoracle.console.options import chosen_geometry
 from memoracle.console.streams import say
 from memoracle.diagnostics.levels import EXACT
+from memoracle.proving import budgets, changes, smt_files
+from memoracle.proving.part import Part
 from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, status
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_prove, refuse_outputs, write_test
@@ -38,6 +40,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--machine", action="store_true", help=machine)
     parser.add_argument("--no-cache", action="store_true", help="prove again what was proved before")
     parser.add_argument("-v", "--verbose", action="store_true", help="list every obligation")
+    budgets.add_budget_option(parser)
+    changes.add_change_option(parser)
+    smt_files.add_smt_option(parser)
     add_emit_options(parser)
     add_report_options(parser)
     parser.set_defaults(run=run)
@@ -53,13 +58,22 @@ def run(args: argparse.Namespace) -> int:
     from memoracle.proofs.trust import trusted
 
     started = time.perf_counter()
+    due = budgets.wanted_budgets(args)
     chosen_geometry(args)  # what is unbounded holds for every geometry that there can be, so for this one if it can be
     try:
         pieces = evidence.pieces(args.component, args.contracts, not args.no_cache, args.machine)
     except (evidence.UnknownComponentError, evidence.OptimizedError) as fault:
         raise InputError("prove", None, str(fault)) from None
+    parts: list[Part] = []
+    if args.changed_since is not None:
+        pieces, change = changes.chosen(args.changed_since, pieces)
+        parts.append(change)
+    folder = smt_files.folder_of(args)
     with reports_to(args) as report:
         results, interrupted = settled(args, pieces, evidence.results)
+        parts += budgets.part_of(args, due, results)
+        if folder is not None and not interrupted:
+            parts.append(smt_files.written(folder, pieces))
         outcome = ProofRun(
             geometry=args.geometry or DEFAULT,
             results=results,
@@ -67,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
             trust=trusted(args.contracts, args.machine),
             seconds=time.perf_counter() - started,
             verbose=args.verbose,
+            parts=parts,
         )
         test = None
         if args.emit is not None:
@@ -79,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     if interrupted:
         say("memoracle: interrupted")
         return INTERRUPTED
-    return status(results)
+    return worst([status(results), *(part.status for part in parts)])
 
 
 def settled(

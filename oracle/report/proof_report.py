@@ -16,6 +16,7 @@ from rich.text import Text
 from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
+from memoracle.proving.part import Part
 from memoracle.trace.quoting import escaped
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ProofRun:
 
     geometry: its name.  replays: by component, how to replay what is refuted of it.  seconds: by the clock on the wall.
     verbose: with every obligation.  more: keys that a report for programs has besides.
+    parts: of the report, of what else was asked for.
     """
 
     command: ClassVar[str] = "prove"
@@ -52,6 +54,7 @@ class ProofRun:
     seconds: float
     verbose: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
+    parts: Sequence[Part] = ()
 
     def document(self) -> dict[str, Any]:
         return {**document(self), **self.more}
@@ -87,6 +90,7 @@ def document(outcome: ProofRun) -> dict[str, Any]:
         "obligations": [entry(result, outcome.replays) for result in outcome.results],
         "totals": totals(outcome.results),
         "trust": list(outcome.trust),
+        **{part.key: part.document() for part in outcome.parts},
     }
 
 
@@ -116,6 +120,8 @@ def write_text(outcome: ProofRun, out: TextIO, verbose: bool) -> None:
             trusted.add_row("  -", Text(line))
         console.print(trusted)
     tell_failures(outcome, console)
+    for part in outcome.parts:
+        part.tell(console)
     console.print(Text(summary(outcome), "green" if status(results) is Status.HOLDS else "red"))
 
 

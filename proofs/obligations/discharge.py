@@ -61,10 +61,13 @@ def jointly(members: Sequence[Obligation], use_cache: bool = True) -> list[Resul
     """Settles parts of one claim: by that, if it is proved, at an equal share of the cost; or else each alone."""
     whole = members[0].part_of
     found = None if whole is None or any(each.part_of is not whole for each in members) else _prove(whole, use_cache)
-    if found is None or found.verdict != "proved":
+    if found is None:
         return [discharge(each, use_cache) for each in members]
     seconds, rlimit = found.seconds / len(members), found.rlimit // len(members)
-    return [_result(each, "proved", None, found.solver, seconds, rlimit, found.cached) for each in members]
+    if found.verdict == "proved":
+        return [_result(each, "proved", None, found.solver, seconds, rlimit, found.cached) for each in members]
+    alone = [discharge(each, use_cache) for each in members]
+    return [replace(each, seconds=round(each.seconds + seconds, 4), rlimit=each.rlimit + rlimit) for each in alone]
 
 
 def _computed(claim: Computation) -> tuple[str, str | None]:
@@ -84,6 +87,7 @@ def _prove(obligation: Obligation, use_cache: bool) -> Result:
     """Proves a claim on every path, or finds how it fails."""
     started = time.perf_counter()
     answers: list[solver.Answer] = []
+    costs: list[int] = []  # of the questions whether the proof speaks of anything
     try:
         endless = ExplorationError(f"its paths are not run within {ENDLESS:g} seconds of a processor")
         with limited(ENDLESS, endless, signal.ITIMER_PROF):
@@ -92,17 +96,17 @@ def _prove(obligation: Obligation, use_cache: bool) -> Result:
         verdict: str = "unknown"
         counterexample: str | None = str(error)
     else:
-        verdict, counterexample = _settle(obligation, runs, answers, use_cache)
+        verdict, counterexample = _settle(obligation, runs, answers, costs, use_cache)
     seconds = time.perf_counter() - started
-    rlimit = sum(answer.rlimit for answer in answers)
+    rlimit = sum(answer.rlimit for answer in answers) + sum(costs)
     cached = bool(answers) and all(answer.cached for answer in answers)
     return _result(obligation, verdict, counterexample, solver.VERSION, seconds, rlimit, cached)
 
 
 def _settle(
-    obligation: Obligation, runs: list[Run], answers: list[solver.Answer], use_cache: bool
+    obligation: Obligation, runs: list[Run], answers: list[solver.Answer], costs: list[int], use_cache: bool
 ) -> tuple[str, str | None]:
-    """The verdict, and what it fails by; the solver's answers are added to these."""
+    """The verdict, and what it fails by; the solver's answers are added to these, and what else it was asked costs."""
     if not any(run.goals for run in runs):
         return "vacuous", "no path claims anything"
     shown = Shown()
@@ -113,7 +117,7 @@ def _settle(
         if answer.verdict != "unsat":
             return "refuted" if answer.verdict == "sat" else "unknown", _describe(run, answer)
         proofs.append(Proof(run, used))
-    return reach.missed(obligation, runs, proofs, use_cache) or ("proved", None)
+    return reach.missed(obligation, runs, proofs, use_cache, costs) or ("proved", None)
 
 
 def _difficulty(obligation: Obligation, run: Run) -> int:

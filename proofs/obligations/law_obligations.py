@@ -98,6 +98,7 @@ def _jointly(
             claim.assert_goals(run, begun)
             if len(run.goals) == before:
                 run.assert_goal(f"something is claimed by {claim.name}", False)
+            run.claimed[f"{law.component}.{claim.name}"] = range(before, len(run.goals))
 
     says = "; ".join(claim.says for claim in claims)
     joint = Obligation(
@@ -237,7 +238,7 @@ def permitted(run: Run, operation: Operation, state: object, values: Mapping[str
             here = {**values, **dict(zip(others, points, strict=True))}
             return clause(state, *(here[point] for point in clause.points))
 
-        run.assume_for_all(others, holds)
+        run.assume_for_all(others, holds, clause)
 
 
 def same_state(run: Run, law: Law[State], one: State, other: State, but: Sequence[str] = ()) -> None:

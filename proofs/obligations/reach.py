@@ -29,8 +29,13 @@ class Proof(NamedTuple):
     used: Sequence[int]
 
 
-def missed(obligation: Obligation, runs: list[Run], proofs: list[Proof], use_cache: bool) -> tuple[str, str] | None:
-    """What the runs do not come to: `vacuous` or `unknown`, and why; None if they come to all that they must."""
+def missed(
+    obligation: Obligation, runs: list[Run], proofs: list[Proof], use_cache: bool, costs: list[int]
+) -> tuple[str, str] | None:
+    """What the runs do not come to: `vacuous` or `unknown`, and why; None if they come to all that they must.
+
+    costs: what each question costs the solver is added to these.
+    """
     ended = [run for run in runs if run.ended]
     cut, turned = _all(run.cut for run in runs), _all(run.turned for run in runs)
     for site in sorted(cut - turned, key=str):
@@ -46,7 +51,7 @@ def missed(obligation: Obligation, runs: list[Run], proofs: list[Proof], use_cac
         whole = [proof for proof in proofs if proof.run.ended]
         if not whole:
             return "vacuous", "no run comes to the end of the proof"
-        return _judged(_some_goal(obligation, whole, use_cache), "what the proof takes as given cannot be so")
+        return _judged(_some_goal(obligation, whole, use_cache, costs), "what the proof takes as given cannot be so")
     # Of the runs that come to a return any will do; one of which less is given is asked about at less cost.
     ended.sort(key=lambda run: len(run.hypotheses(obligation.rounds)))
     shown: set[Exit] = set()
@@ -56,7 +61,7 @@ def missed(obligation: Obligation, runs: list[Run], proofs: list[Proof], use_cac
         for budget, way in TRIES:
             verdict = "unsat"
             for run in (run for run in ended if each in run.exits.reached):
-                answer = _can_be(obligation, run, use_cache, budget, way)
+                answer = _can_be(obligation, run, use_cache, budget, way, costs)
                 if answer == "sat":
                     shown |= run.exits.reached
                     verdict = "sat"
@@ -77,22 +82,28 @@ def _all(sets: Iterable[set[T]]) -> set[T]:
     return {each for one in sets for each in one}
 
 
-def _can_be(obligation: Obligation, run: Run, use_cache: bool, budget: int, way: Way) -> str:
+def _can_be(obligation: Obligation, run: Run, use_cache: bool, budget: int, way: Way, costs: list[int]) -> str:
     """Whether all that is known at the end of a run can be so."""
     text = solver.text_of([*run.hypotheses(obligation.rounds), *run.conditions], obligation.integers)
-    return solver.ask(text, use_cache, budget, way).verdict
+    return _asked(text, use_cache, budget, way, costs)
 
 
-def _some_goal(obligation: Obligation, proofs: list[Proof], use_cache: bool) -> str:
+def _asked(text: str, use_cache: bool, budget: int, way: Way, costs: list[int]) -> str:
+    answer = solver.ask(text, use_cache, budget, way)
+    costs.append(answer.rlimit)
+    return answer.verdict
+
+
+def _some_goal(obligation: Obligation, proofs: list[Proof], use_cache: bool, costs: list[int]) -> str:
     """Whether what a proof takes as given can be so where some goal stands: `sat`, `unsat` or `unknown`."""
     for budget, way in TRIES:
         verdict = "unsat"
         for run, place, used in _stands(obligation, proofs):
             text = solver.text_of([*used, *run.goals[place].conditions], obligation.integers)
-            answer = solver.ask(text, use_cache, budget, way)
-            if answer.verdict == "sat":
+            answer = _asked(text, use_cache, budget, way, costs)
+            if answer == "sat":
                 return "sat"
-            verdict = "unknown" if answer.verdict == "unknown" else verdict
+            verdict = "unknown" if answer == "unknown" else verdict
         if verdict == "unsat":
             break
     return verdict

@@ -69,8 +69,12 @@ class Answer:
 
 def text_of(assertions: list[z3.BoolRef], integers: bool) -> str:
     """The SMT-LIB text that asks whether all assertions can hold."""
-    logic = "QF_UFLIA" if integers else "QF_UFBV"
-    return f"(set-logic {logic})\n{z3_terms.smtlib(assertions)}"
+    return f"(set-logic {logic_of(integers)})\n{z3_terms.smtlib(assertions)}"
+
+
+def logic_of(integers: bool) -> str:
+    """The logic of SMT-LIB in which a proof is asked."""
+    return "QF_UFLIA" if integers else "QF_UFBV"
 
 
 _contexts: list[z3.Context] = []  # kept when they were used, too: to let one go takes time

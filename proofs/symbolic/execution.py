@@ -58,6 +58,7 @@ class Run(HypothesisPool):
         self.taken: list[bool] = []
         self.others: list[list[bool]] = []  # the choices that lead to paths that branch off here
         self.goals: list[Goal] = []
+        self.claimed: dict[str, range] = {}  # where several obligations are proved at once: the goals of each
         self.feasibility = Feasibility(integers)
         self.replaced: list[tuple[object, str, object]] = []
         self.ended = False  # whether it went to the end of the proof's body, and not only to the end of a loop's turn

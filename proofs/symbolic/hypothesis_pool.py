@@ -65,7 +65,7 @@ class HypothesisPool:
         self.sorts, self.integers = sorts, integers
         self.facts: list[z3.BoolRef] = []
         self.conditions: list[z3.BoolRef] = []
-        self.given: list[tuple[tuple[Sort, ...], Condition, SymbolicBool]] = []
+        self.given: list[tuple[tuple[Sort, ...], Condition, SymbolicBool, Clause | None]] = []
         self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
         self.bounds: dict[Callable[..., object], tuple[int, int]] = {}  # of the unknown functions that are numbers
         self.reads: Reads = {} if reads is None else reads
@@ -212,15 +212,18 @@ class HypothesisPool:
     def assume_all(self, clauses: Iterable[Clause], state: object) -> None:
         """Takes clauses as given, at all points of a state."""
         for clause in clauses:
-            self.assume_for_all(clause.points, lambda *points, clause=clause: clause(state, *points))
+            self.assume_for_all(clause.points, lambda *points, clause=clause: clause(state, *points), clause)
 
-    def assume_for_all(self, parameters: tuple[str, ...], holds: Condition) -> None:
-        """Takes a truth of each point that there can be as given, from here on; of other numbers nothing is."""
+    def assume_for_all(self, parameters: tuple[str, ...], holds: Condition, clause: Clause | None = None) -> None:
+        """Takes a truth of each point that there can be as given, from here on; of other numbers nothing is.
+
+        clause: the clause of the law that it is, if it is one.
+        """
         if not parameters:
             self.suppose(holds())
             return
         given = self.truth(f"given#{len(self.given)}")
-        self.given.append((tuple(self.sorts[parameter] for parameter in parameters), holds, given))
+        self.given.append((tuple(self.sorts[parameter] for parameter in parameters), holds, given, clause))
         self.suppose(given)
 
     def suppose(self, *truths: Truth) -> None:
@@ -232,22 +235,26 @@ class HypothesisPool:
         if rounds not in self.instantiated:
             done: set[tuple[int, tuple[int, ...]]] = set()
             instances: list[Callable[[], z3.BoolRef]] = []
+            clauses: list[Clause | None] = []
             for left in reversed(range(rounds)):
                 todo = self._instances(done)
-                instances += todo
+                instances += [instance for instance, _ in todo]
+                clauses += [clause for _, clause in todo]
                 if left:  # writing these out finds the points of the next round
-                    self.kept += [instance() for instance in todo]
-            self.instantiated[rounds] = Hypotheses(self.facts, instances)
+                    self.kept += [instance() for instance, _ in todo]
+            self.instantiated[rounds] = Hypotheses(self.facts, instances, clauses)
         return self.instantiated[rounds]
 
-    def _instances(self, done: set[tuple[int, tuple[int, ...]]]) -> list[Callable[[], z3.BoolRef]]:
-        """Each clause at each point where it was not given yet."""
-        instances: list[Callable[[], z3.BoolRef]] = []
-        for place, (sorts, holds, given) in enumerate(self.given):
+    def _instances(
+        self, done: set[tuple[int, tuple[int, ...]]]
+    ) -> list[tuple[Callable[[], z3.BoolRef], Clause | None]]:
+        """Each truth at each point where it was not given yet, and the clause that it is."""
+        instances: list[tuple[Callable[[], z3.BoolRef], Clause | None]] = []
+        for place, (sorts, holds, given, clause) in enumerate(self.given):
             for ids, points in self._points(tuple(each.name for each in sorts)):
                 if (place, ids) not in done:
                     done.add((place, ids))
-                    instances.append(partial(self._instance, sorts, holds, given, points))
+                    instances.append((partial(self._instance, sorts, holds, given, points), clause))
         return instances
 
     def _points(self, sorts: tuple[str, ...]) -> list[tuple[tuple[int, ...], tuple[Symbolic, ...]]]:

@@ -11,15 +11,25 @@ from typing import Any
 import z3
 
 from memoracle.proofs.symbolic import z3_terms
+from memoracle.spec.clauses import Clause
 
 
 class Hypotheses(Sequence[z3.BoolRef]):
     """Facts, then clauses at points; each clause together with the facts that arise while it is written out."""
 
-    def __init__(self, facts: list[z3.BoolRef], instances: Sequence[Callable[[], z3.BoolRef]]) -> None:
-        """facts: those so far; to this list others add facts while an instance is written out."""
+    def __init__(
+        self,
+        facts: list[z3.BoolRef],
+        instances: Sequence[Callable[[], z3.BoolRef]],
+        clauses: Sequence[Clause | None] = (),
+    ) -> None:
+        """facts: those so far; to this list others add facts while an instance is written out.
+
+        clauses: what each instance is an instance of, where that is a clause of the law.
+        """
         self._known = list({fact.get_id(): fact for fact in facts}.values())
         self._facts, self._instances = facts, instances
+        self._clauses = clauses
         self._written: dict[int, z3.BoolRef] = {}
 
     def __len__(self) -> int:
@@ -33,6 +43,11 @@ class Hypotheses(Sequence[z3.BoolRef]):
         if place not in self._written:
             self._written[place] = self._write(self._instances[place - len(self._known)])
         return self._written[place]
+
+    def clause(self, place: int) -> Clause | None:
+        """The clause of the law that is given at this place, if one is."""
+        place -= len(self._known)
+        return self._clauses[place] if 0 <= place < len(self._clauses) else None
 
     def __iter__(self) -> Iterator[z3.BoolRef]:
         return (self[place] for place in range(len(self)))
