@@ -168,7 +168,7 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
     patience = args.call_time or PATIENCE
     binding_file = args.binding or (args.target if args.target.endswith(".toml") else None)
     if binding_file is not None:
-        from memoracle.drive.binding import load_binding
+        from memoracle.drive.binding_file import load_binding
         from memoracle.drive.library import Library
 
         binding = load_binding(binding_file, None if args.binding is None else args.target)

@@ -51,7 +51,7 @@ def threaded(args: argparse.Namespace, seed: int, judge: Judge) -> Threaded:
             raise InputError("--threads", None, f"{why}: not with --{option}")
     if args.threads > MOST_THREADS:
         raise InputError("--threads", None, f"at most {MOST_THREADS} at once")
-    from memoracle.drive.binding import load_binding
+    from memoracle.drive.binding_file import load_binding
     from memoracle.drive.library import Library
     from memoracle.drive.sessions.threads import Threads
 

@@ -66,7 +66,7 @@ def chosen(args: argparse.Namespace) -> tuple[Geometry | None, object, Binding |
     stated = None if geometry is None else stated_geometry(args.geometry)
     binding = None
     if args.binding is not None:
-        from memoracle.drive.binding import load_binding
+        from memoracle.drive.binding_file import load_binding
 
         binding = load_binding(args.binding)
         if stated is not None:

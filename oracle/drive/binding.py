@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import msgspec
 
+from memoracle.drive.binding_numbers import SMALLEST_PAGE, USER, Number, number
+from memoracle.drive.binding_tables import KeyFaultError
+from memoracle.impl.bitmap import is_power_of_two
 from memoracle.spec.geometry import DEFAULT, Geometry
-from memoracle.spec.geometry_keys import REFUSE, GeometryError
-from memoracle.trace.events import OPERATIONS, MemoryRecord
-from memoracle.trace.geometry import geometry_from, read_toml
+from memoracle.spec.geometry_keys import REFUSE
+from memoracle.trace.events import MemoryRecord
+from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
 from memoracle.trace.toml_lines import line_of, lines_of
-
-Number: TypeAlias = int | str
 
 
 class Bound(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -38,7 +40,7 @@ class Bound(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     contents: str | None = None
     misuse: Literal["refuse", "ignore", "either", "undefined"] | None = None
     panic: Literal["crash", "refuse"] = "crash"
-    defaults: dict[str, int] = {}
+    defaults: dict[str, Number] = {}
 
 
 class Memory(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -80,6 +82,19 @@ class Read(msgspec.Struct, forbid_unknown_fields=True):
     operations: dict[str, Bound] = {}
 
 
+IN_DECLARATIONS = re.compile(r"<cdef source string>:(\d+):")
+
+
+@dataclass(frozen=True)
+class Given:
+    """Memory as numbers: how many bytes, at which address (0: at any multiple of alignment), and what it is full of."""
+
+    bytes: int
+    at: int
+    alignment: int
+    fill: int
+
+
 @dataclass(frozen=True)
 class Binding:
     """What a binding says; path: its file, for messages."""
@@ -118,45 +133,44 @@ class Binding:
             name for name, each in bound if each.fails is not None and policies.get(name, REFUSE) == REFUSE
         )
 
+    @property
+    def texts(self) -> list[str]:
+        """All its expressions and statements."""
+        says, found = self.says, list[Any]()
+        found += [*says.symbols.values(), *says.callbacks.values(), *says.zones.values()]
+        found += [each.call if isinstance(each, Step) else each for each in says.start]
+        for bound in says.operations.values():
+            found += [bound.call, bound.fails, bound.result, bound.frames, bound.contents]
+        return [each for each in found if isinstance(each, str)]
+
     def with_geometry(self, stated: str | dict[str, Any]) -> Binding:
         """The same of another machine, as a header has it; what operations say of misuse holds."""
         says = msgspec.structs.replace(self.says, geometry=stated)
-        says.geometry = _with_misuse(says)
+        says.geometry = with_misuse(says)
         return replace(self, geometry=geometry_from(says.geometry), says=says)
+
+    @property
+    def memory(self) -> Given | None:
+        """What the library is given. Raises KeyFaultError."""
+        return None if self.says.memory is None else given(self.says.memory, self.geometry.page_size)
+
+    def fault_in_declarations(self, message: str) -> InputError:
+        """A fault of the declarations, as cffi words it: in its second line it may say where."""
+        said, at = message.partition("\n")[0], IN_DECLARATIONS.search(message)
+        found = self.fault("declarations", said)
+        declared, lines = self.says.declarations.split("\n"), self.text.split("\n")
+        if at is None or found.line is None or not 0 < int(at[1]) <= len(declared):
+            return found
+        wrong = declared[int(at[1]) - 1]
+        line = next((line for line, each in enumerate(lines, 1) if line > found.line and each == wrong), found.line)
+        return InputError(self.path, line, found.message)
 
     def fault(self, name: str, message: str) -> InputError:
         """A fault of what the binding says under this name."""
         return InputError(self.path, line_of(lines_of(self.text), name), f"{name}: {message}")
 
 
-def load_binding(path: str, library: str | None = None) -> Binding:
-    """Raises InputError, which names file, line and key. library: that is bound, where it is not the one it names."""
-    if not Path(path).is_file():
-        raise InputError(path, None, "no such file")
-    try:
-        text, stated = read_toml(path)
-    except GeometryError as fault:
-        raise InputError(path, None, fault.message) from None
-    unread = Binding(path, text, Read(), geometry_from(DEFAULT), Path())
-    try:
-        says = msgspec.convert(stated, Read)
-    except msgspec.ValidationError as fault:
-        message, _, where = str(fault).partition(" - at `$")
-        raise unread.fault(where.strip("`.").replace("[...]", "") or "binding", message) from None
-    for name in says.operations:
-        if name not in OPERATIONS:
-            raise unread.fault(f"operations.{name}", "unknown operation")
-    says.geometry = _with_misuse(says)
-    try:
-        geometry = geometry_from(says.geometry)
-    except GeometryError as fault:
-        raise unread.fault(f"geometry.{fault.field}", fault.message) from None
-    found = Path(library) if library is not None else Path(path).parent / (says.library or "")
-    constants = {name: _number(unread, name, value) for name, value in says.constants.items()}
-    return Binding(path, text, says, geometry, found, constants)
-
-
-def _with_misuse(says: Read) -> str | dict[str, Any]:
+def with_misuse(says: Read) -> str | dict[str, Any]:
     """The geometry, which has what operations say of misuse, too."""
     said = {name: bound.misuse for name, bound in says.operations.items() if bound.misuse is not None}
     if not said:
@@ -166,8 +180,13 @@ def _with_misuse(says: Read) -> str | dict[str, Any]:
     return {**stated, "misuse": {**above, **said} if isinstance(above, dict) else above}
 
 
-def _number(binding: Binding, name: str, value: Number) -> int:
-    try:
-        return value if isinstance(value, int) else int(value, 16)
-    except ValueError:
-        raise binding.fault(f"constants.{name}", "neither an integer nor a string `0x...`") from None
+def given(memory: Memory, page_size: int) -> Given:
+    """Raises KeyFaultError for memory that there cannot be."""
+    at = 0 if memory.at is None else number("memory.at", memory.at, SMALLEST_PAGE, USER - 1)
+    alignment = page_size if memory.alignment is None else number("memory.alignment", memory.alignment, 1, USER - 1)
+    if at % SMALLEST_PAGE:
+        raise KeyFaultError("memory.at", f"{at:#x} is no multiple of {SMALLEST_PAGE}")
+    if not is_power_of_two(alignment):
+        raise KeyFaultError("memory.alignment", f"{alignment} is no power of two")
+    size, fill = number("memory.bytes", memory.bytes, 1, USER - 1), number("memory.fill", memory.fill, 0, 0xFF)
+    return Given(size, at, max(SMALLEST_PAGE, alignment), fill)

@@ -10,35 +10,35 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import cffi
-from msgspec.structs import fields
 
 from memoracle.drive.binding import Binding, Bound
-from memoracle.drive.expressions import Expression
-from memoracle.drive.native.filling import RESIZES, TAKES, DamagedError, Filling
+from memoracle.drive.expressions import Expression, key_of
+from memoracle.drive.native.filling import DamagedError, Filling
 from memoracle.drive.native.functions import Stored
-from memoracle.drive.native.inputs import ZONE, Inputs
+from memoracle.drive.native.inputs import Inputs
 from memoracle.drive.native.not_asked import NotAskedError
 from memoracle.drive.native.remembered import OLD, RETURNED, Remembered, family_of, givers_of
 from memoracle.drive.starting import Starting
 from memoracle.drive.target import Answer, DiedError
-from memoracle.trace.events import AnyEvent, operation_of_kind
+from memoracle.trace.geometry import shown
+from memoracle.trace.inputs import InputError
+from memoracle.trace.memory_types import NAMES
+from memoracle.trace.operations import (
+    MEMORY_TYPE,
+    TRUTH,
+    ZONE,
+    answer_of,
+    arguments_of,
+    may_be_null,
+    meant_by,
+)
 from memoracle.trace.quoting import quoted
 
-KINDS = {operation_of_kind(kind): kind for kind in AnyEvent.__args__}
 VALUE, OUT, ERRNO = "value", "out", "errno"
 RESULT, PLACE = "result", "place"  # of kernel pages: their address, and which page it is
-KERNEL_PAGES = "kernel_pages.allocate"
 REFUSED = Answer(error="refused")
-NO_ARGUMENTS = frozenset({"result", "error"})
 Call: TypeAlias = Callable[[Mapping[str, Any]], Answer]
 UNPUNISHED = frozenset({"ignore", "either"})  # what becomes of misuse that need not be refused
-
-
-def arguments_of(operation: str) -> dict[str, bool]:
-    """The names of an operation's arguments, as a trace has them; whether each is due."""
-    return {
-        each.encode_name: each.required for each in fields(KINDS[operation]) if each.encode_name not in NO_ARGUMENTS
-    }
 
 
 def remembered_of(operation: str) -> set[str]:
@@ -77,9 +77,12 @@ class Library:
     refusing: those that may be misused: they can say that they refuse, or ignore what they should refuse.
     """
 
-    def __init__(self, binding: Binding, fills: bool = False) -> None:
-        """fills: whether blocks are written, and read again. Raises InputError for a binding that does not fit."""
-        self.binding = binding
+    def __init__(self, binding: Binding, fills: bool = False, raw: bool = False) -> None:
+        """fills: whether blocks are written, and read again.  raw: whether an answer may be what no answer is.
+
+        Raises InputError for a binding that does not fit.
+        """
+        self.binding, self.raw = binding, raw
         if fills and not any(bound.contents for bound in binding.says.operations.values()):
             raise binding.fault("operations", "--fill: none says where the `contents` are of what it hands out")
         self.fills = fills
@@ -88,7 +91,7 @@ class Library:
             with warnings.catch_warnings(action="ignore"):  # of variables without `extern`
                 self.ffi.cdef(binding.says.declarations)
         except Exception as fault:  # cffi has no common class for what is wrong with a declaration
-            raise binding.fault("declarations", str(fault).partition("\n")[0]) from None
+            raise binding.fault_in_declarations(str(fault)) from None
         self.starting = Starting(binding, self.ffi)
 
     def start(self) -> Library:
@@ -98,9 +101,7 @@ class Library:
             name: self.loaded.value(f"zones.{name}", str(value)) for name, value in self.binding.says.zones.items()
         }
         spoken = {name: self._spoken(name, bound) for name, bound in self.binding.says.operations.items()}
-        missing = [zone.name for zone in self.binding.geometry.zones if zone.name not in self.zones]
-        if missing and any(ZONE in each.keys.values() and ZONE in each.names for each in spoken.values()):
-            raise self.binding.fault("zones", f"{quoted(missing[0])} has no number")
+        self._refuse_zones(spoken)
         families = {family_of(name) for name, each in spoken.items() if each.names & remembered_of(name)}
         self.remembered = {family: Remembered() for family in families}
         self.operations: dict[str, frozenset[str]] = {
@@ -120,6 +121,16 @@ class Library:
             self._fill()
         return self
 
+    def _refuse_zones(self, spoken: Mapping[str, Spoken]) -> None:
+        """Raises InputError where calls say the zone, and there are none, or one that has no number."""
+        zones = [zone.name for zone in self.binding.geometry.zones]
+        saying = [name for name, each in spoken.items() if ZONE in each.keys.values() and ZONE in each.names]
+        if saying and not zones:
+            raise self.binding.fault(f"operations.{saying[0]}.call", "it names `zone`, and the geometry has no zones")
+        missing = [zone for zone in zones if zone not in self.zones]
+        if saying and missing:
+            raise self.binding.fault("zones", f"{quoted(missing[0])} has no number")
+
     def for_thread(self) -> Library:
         """The same library for another thread: what its functions store, they store in room of its own.
 
@@ -132,10 +143,16 @@ class Library:
         return other
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
-        bound = self.calls.get(operation)
-        if bound is None:  # of a sequence that was kept when the binding was another
-            raise self.binding.fault("operations", f"{operation} is not bound")
-        return bound(arguments)
+        try:
+            return self.calls[operation](arguments)
+        except NotAskedError as fault:
+            if is_of_answer(key_of(fault)):
+                raise DiedError(f"its answer cannot be read: {fault}") from None
+            raise
+        except (DiedError, InputError):
+            raise
+        except Exception as fault:  # of what the binding computes, or passes
+            raise self.loaded.blamed(f"operations.{operation}", fault) from None
 
     def _spoken(self, operation: str, bound: Bound) -> Spoken:
         keys = {"from_" if key == "from" else key: key for key in arguments_of(operation)}
@@ -148,18 +165,31 @@ class Library:
             None if text is None else expression(f"{name}.{key}", text, VALUE, OUT, ERRNO, *named)
             for key, text in (("fails", bound.fails), ("result", bound.result))
         )
-        return Spoken(bound, keys, expression(f"{name}.call", bound.call, OUT, *named), *after)
+        spoken = Spoken(bound, keys, expression(f"{name}.call", bound.call, OUT, *named), *after)
+        self._refuse_nothing(name, spoken)
+        return spoken
+
+    def _refuse_nothing(self, name: str, spoken: Spoken) -> None:
+        """Raises InputError where what a function returns is read that returns nothing, or stored nowhere."""
+        returned = [self.loaded.types.get(each) for each in functions_returned(spoken.call.tree.body)]
+        for key, each in (("fails", spoken.fails), ("result", spoken.result)):
+            if each is None:
+                continue
+            if VALUE in each.names and any(kind is not None and kind.result.kind == "void" for kind in returned):
+                raise self.binding.fault(f"{name}.{key}", "`value` is nothing: the function returns none")
+            if OUT in each.names and OUT not in spoken.call.names:
+                raise self.binding.fault(f"{name}.{key}", "`out` is stored by nothing: the call does not name it")
 
     def _bound(self, operation: str, spoken: Spoken) -> Call:
         loaded, bound = self.loaded, spoken.bound
         remembered = self.remembered.get(family_of(operation))
         out = self._out(operation, spoken.call) if OUT in spoken.call.names else None
 
+        meant, answered = meant_by(operation, bound.defaults), self._answer(operation)
+
         def inputs(names: set[str], *others: str) -> Inputs:
             own = names - {OUT, *others} - loaded.names.keys()
-            return Inputs(
-                sorted(own), spoken.keys, bound.defaults, remembered, self.zones, loaded.variables, self.binding.fault
-            )
+            return Inputs(sorted(own), spoken.keys, meant, remembered, self.zones, loaded.variables, self.binding.fault)
 
         # An event may have a `value`: the call's is that, and what is read after it is what it returned.
         before, after = inputs(spoken.call.names), inputs(set(spoken.after), VALUE, ERRNO)
@@ -192,7 +222,7 @@ class Library:
             given = after(arguments)
             if fails is not None and fails(value, stored, number, *given):
                 return REFUSED
-            answer = None if result is None else result(value, stored, number, *given)
+            answer = None if result is None else answered(result(value, stored, number, *given))
             if remembers and remembered is not None:
                 remembered.note(arguments, arguments.get("address") if answer is None else answer, value)
             return Answer(answer)
@@ -200,7 +230,7 @@ class Library:
         if bound.frames is not None:
             return self._naming_frames(operation, bound.frames, run)
         is_plain = not (is_watched or remembers or before.is_special or after.is_special)
-        return self._plain(spoken, run) if is_plain and out is None and not reads_errno else run
+        return self._plain(spoken, run, answered) if is_plain and out is None and not reads_errno else run
 
     def _fill(self) -> None:
         """Every call reads the block that it is about, and writes what it hands out."""
@@ -209,33 +239,62 @@ class Library:
             if bound.contents is None:
                 continue
             name = f"operations.{operation}.contents"
-            if operation != RESIZES and operation not in TAKES:
-                raise self.binding.fault(name, f"only {', '.join(sorted({*TAKES, RESIZES}))} have contents")
             expression = loaded.expression(name, bound.contents, RESULT)
-            contents[operation] = expression.compiled((RESULT,), loaded.names, loaded.functions)
+            contents[operation] = self._place(operation, expression.compiled((RESULT,), loaded.names, loaded.functions))
         filling = Filling(contents, self.binding.geometry.page_size)
         self.calls = {name: _filled(name, call, filling) for name, call in self.calls.items()}
+
+    def _place(self, operation: str, place: Callable[[Any], Any]) -> Callable[[Any], int]:
+        """An expression that is the address of a block, as one that cannot be anything else."""
+        answered = self._answer(operation, "contents")
+        return lambda result: int(answered(place(result)))
 
     def _naming_frames(self, operation: str, text: str, call: Call) -> Call:
         """A call that says of each page which frame it shows."""
         loaded, name = self.loaded, f"operations.{operation}.frames"
-        if operation != KERNEL_PAGES:
-            raise self.binding.fault(name, f"only {KERNEL_PAGES} has frames")
         expression = loaded.expression(name, text, RESULT, PLACE)
-        frame = expression.compiled((RESULT, PLACE), loaded.names, loaded.functions)
+        frame, answered = (
+            expression.compiled((RESULT, PLACE), loaded.names, loaded.functions),
+            self._answer(operation, "frames"),
+        )
 
         def run(arguments: Mapping[str, Any]) -> Answer:
             answer = call(arguments)
             if answer.error is not None:
                 return answer
-            return answer._replace(frames=[frame(answer.result, place) for place in range(arguments["pages"])])
+            return answer._replace(
+                frames=[answered(frame(answer.result, place)) for place in range(arguments["pages"])]
+            )
 
         return run
 
-    def _plain(self, spoken: Spoken, otherwise: Call) -> Call:
+    def _answer(self, operation: str, said: str = "result") -> Callable[[Any], Any]:
+        """Makes an answer of what an expression is. That raises DiedError for a number that is no answer."""
+        kind, key = answer_of(operation), f"operations.{operation}.{said}"
+
+        def number(found: Any) -> Any:
+            if type(found) is int:
+                if 0 <= found < 1 << 64:
+                    return found
+                raise DiedError(f"it answers {found}, which is no number of 64 bits")
+            if found is None and may_be_null(operation):
+                return None
+            raise self.binding.fault(key, f"an integer was expected, not {in_words(found)}")
+
+        def memory_type(found: Any) -> Any:
+            name = NAMES.get(number(found))
+            if name is None:
+                raise DiedError(f"it answers {found}, which is the number of no memory type")
+            return name
+
+        if self.raw:
+            return lambda found: found
+        return bool if kind == TRUTH else memory_type if kind == MEMORY_TYPE else number
+
+    def _plain(self, spoken: Spoken, otherwise: Call, answered: Callable[[Any], Any]) -> Call:
         """The same call where only its arguments and its value are of account: most are, and this takes less time.
 
-        otherwise: for an event that leaves an argument out.
+        otherwise: for an event that leaves an argument out.  answered: makes an answer of a result.
         """
         values, functions = self.loaded.names, self.loaded.functions
         call = spoken.call.compiled((), values, functions, spoken.keys)
@@ -254,7 +313,7 @@ class Library:
                 raise NotAskedError(str(fault)) from None
             if fails is not None and fails(value, arguments):
                 return REFUSED
-            return Answer(None if result is None else result(value, arguments))
+            return Answer(None if result is None else answered(result(value, arguments)))
 
         asked = {spoken.keys[name] for name in spoken.names & spoken.keys.keys()}
         return run
@@ -269,6 +328,25 @@ class Library:
                         if kind is not None and kind.kind == "pointer":
                             return Stored(self.ffi, kind)
         raise self.binding.fault(f"operations.{operation}.call", "`out` is no pointer that a function takes")
+
+
+def in_words(found: Any) -> str:
+    """What is no integer, in words of whoever wrote a binding."""
+    if found is None or isinstance(found, bool):
+        return shown(found)
+    return "a number with a fraction" if isinstance(found, float) else "a structure"
+
+
+def is_of_answer(key: str | None) -> bool:
+    """Whether a key's expression is computed once the function has returned."""
+    return key is not None and key.endswith((".fails", ".result", ".frames"))
+
+
+def functions_returned(tree: ast.expr) -> list[str]:
+    """The functions of which one makes the value of a call."""
+    if isinstance(tree, ast.IfExp):
+        return [*functions_returned(tree.body), *functions_returned(tree.orelse)]
+    return [tree.func.id] if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else []
 
 
 def _filled(operation: str, call: Call, filling: Filling) -> Call:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Collection
 from typing import Any
 
+from memoracle.console.counted import counted
 from memoracle.drive.binding import Binding
-from memoracle.drive.expressions import Expression, ExpressionError
+from memoracle.drive.binding_numbers import LEAST, MOST
+from memoracle.drive.binding_tables import listed
+from memoracle.drive.expressions import Expression, ExpressionError, key_of, words_of
 from memoracle.drive.native import given_symbols
 from memoracle.drive.native.callbacks import CallbackError, Callbacks, Prototype, prototype_of
 from memoracle.drive.native.elf import Elf, read_elf
-from memoracle.drive.native.functions import ADDRESS, Variables, function_of_numbers
+from memoracle.drive.native.functions import ADDRESS, Variables, arity_of, function_of_numbers
 from memoracle.drive.native.memory import Arena, functions_of_memory
 from memoracle.drive.native.panics import Panics
-from memoracle.trace import events
+from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
+WORD = re.compile(r"\w+")
+MOST_ARGUMENTS = 64
 UNDEFINED = re.compile(r"undefined symbol: (\w+)")
 
 
@@ -41,6 +47,23 @@ class Prepared:
             raise binding.fault("library", f"there is no file {quoted(str(binding.library))}")
         given = {*says.symbols, *(each.name for each in self.prototypes.values()), *says.panics}
         self.elf = self._elf(given) if given else None
+        if self.elf is not None:
+            self._refuse_unneeded(self.elf)
+
+    def _refuse_unneeded(self, elf: Elf) -> None:
+        """Raises InputError for what is given under a name that the library neither needs nor has.
+
+        It need not call those panics that the C library has: which of them it does may depend on how it is compiled.
+        """
+        says, needed = self.binding.says, {*elf.undefined, *elf.functions, *elf.variables, *elf.places}
+        program = ctypes.CDLL(None)
+        spoken = {word for text in self.binding.texts for word in WORD.findall(text)}
+        callbacks = {f"callbacks.{key}": each.name for key, each in self.prototypes.items() if each.name not in spoken}
+        panics = {f"panics[{place}]": name for place, name in enumerate(says.panics)}
+        for key, name in {**callbacks, **panics, **{f"symbols.{name}": name for name in says.symbols}}.items():
+            if name not in needed and not (key.startswith("panics[") and hasattr(program, name)):
+                words = f"the library needs no symbol {quoted(name)}; {listed(name, needed - elf.weak)}"
+                raise self.binding.fault(key, words)
 
     def _elf(self, symbols: Collection[str]) -> Elf:
         try:
@@ -53,7 +76,9 @@ class Prepared:
         for name in symbols:
             if name in elf.functions and not elf.places.get(name):
                 words = f"the library calls its own {name} where it cannot be replaced; link without -Bsymbolic"
-                raise self.binding.fault("panics" if name in self.binding.says.panics else f"callbacks.{name}", words)
+                panics = self.binding.says.panics
+                key = f"panics[{panics.index(name)}]" if name in panics else f"callbacks.{name}"
+                raise self.binding.fault(key, words)
         return elf
 
 
@@ -69,6 +94,8 @@ class Loaded:
         self.names: dict[str, Any] = {"NULL": 0, "null": None, **binding.sizes, **binding.constants}
         self.arena = self._arena()
         self.functions: dict[str, Any] = functions_of_memory(self.arena, binding.geometry.page_size)
+        self.variables, self.types, self.absent = Variables(ffi, None), dict[str, Any](), list[str]()
+        self.arity = dict[str, tuple[int, int]]()
         self.callbacks = prepared.callbacks
         for key, body in binding.says.callbacks.items():
             self._make(f"callbacks.{key}", prepared.prototypes[key], str(body))
@@ -78,9 +105,19 @@ class Loaded:
     def expression(self, name: str, text: str, *known: str) -> Expression:
         """name: what messages call it.  known: names besides the binding's; raises InputError."""
         try:
-            return Expression(text, {*self.names, *self.variables.names, *known}, self.functions)
+            found = Expression(text, {*self.names, *self.variables.names, *known}, self.functions, name)
         except ExpressionError as fault:
-            raise self.binding.fault(name, str(fault)) from None
+            absent = next((each for each in self.absent if each in WORD.findall(text)), None)
+            words = str(fault) if absent is None else f"the library has no {absent}, which `declarations` declares"
+            raise self.binding.fault(name, words) from None
+        for function, count in found.calls:
+            least, most = self.arity[function] if function in self.arity else arity_of(self.functions[function])
+            if not least <= count <= most:
+                words = (
+                    f"{function} takes {counted(least, 'argument')}, and is called with {counted(count, 'argument')}"
+                )
+                raise self.binding.fault(name, words)
+        return found
 
     def value(self, name: str, text: str, known: dict[str, Any] | None = None) -> Any:
         """Computes an expression once; raises InputError if the library panics."""
@@ -90,7 +127,7 @@ class Loaded:
         try:
             found = expression.compiled((), {**self.names, **variables, **given}, self.functions)()
         except Exception as fault:  # of what it calls: an argument that does not fit, say
-            raise self.binding.fault(name, f"{type(fault).__name__}: {fault}") from None
+            raise self.blamed(name, fault) from None
         panic = self.panic()
         if panic is not None:
             raise self.binding.fault(name, f"it called {panic}")
@@ -98,11 +135,14 @@ class Loaded:
 
     def panic(self) -> str | None:
         """Which panic ended the last call; None if it returned. Raises InputError where a callback failed."""
-        try:
-            self.callbacks.raise_fault()
-        except CallbackError as fault:
-            raise self.binding.fault("callbacks", str(fault)) from None
+        fault = self.callbacks.taken_fault()
+        if fault is not None:
+            raise self.blamed("callbacks", fault)
         return None if self.panics is None else self.panics.said()
+
+    def blamed(self, name: str, fault: BaseException) -> InputError:
+        """The same fault as one of the expression in which it came up. name: of the key, where it came up in none."""
+        return self.binding.fault(key_of(fault) or name, words_of(fault))
 
     def type_of_argument(self, function: str, place: int) -> Any:
         """The type in C of a function's argument; None if it has none there."""
@@ -110,36 +150,22 @@ class Loaded:
         return found.args[place] if found is not None and place < len(found.args) else None
 
     def _arena(self) -> Arena | None:
-        memory, names = self.binding.says.memory, {}
+        memory = self.binding.memory
         if memory is None:
             return None
-        for key in ("bytes", "at", "alignment", "fill"):
-            value = getattr(memory, key)
-            try:
-                names[key] = None if value is None else events.number(value)
-            except events.BadNumber:
-                raise self.binding.fault(f"memory.{key}", "neither an integer nor a string `0x...`") from None
-        size, at, alignment = names["bytes"], names["at"], names["alignment"] or self.binding.geometry.page_size
-        if not size or size >= 1 << 47:
-            raise self.binding.fault("memory.bytes", "from 1 to 2^47 bytes")
-        if alignment & alignment - 1 or alignment >= 1 << 47:
-            raise self.binding.fault("memory.alignment", "it is no power of two below 2^47")
-        if at is not None and (at % 4096 or not 4096 <= at < 1 << 47):
-            raise self.binding.fault("memory.at", "it is no multiple of 4096 below 2^47")
         try:
-            arena = Arena(size, at, max(4096, alignment), (names["fill"] or 0) & 0xFF)
+            arena = Arena(memory.bytes, memory.at or None, memory.alignment, memory.fill)
         except OSError as fault:
-            raise self.binding.fault(
-                "memory.bytes" if at is None else "memory.at", fault.strerror or str(fault)
-            ) from None
-        self.names |= {"memory": arena.start, "memory_bytes": size}
+            key = "memory.at" if memory.at else "memory.bytes"
+            raise self.binding.fault(key, fault.strerror or str(fault)) from None
+        self.names |= {"memory": arena.start, "memory_bytes": memory.bytes}
         return arena
 
     def _make(self, name: str, prototype: Prototype, body: str) -> None:
         """Makes one callback."""
         parameters = [each or f"_{place}" for place, each in enumerate(prototype.parameters)]
         try:
-            expression = Expression(body, {*self.names, *parameters}, self.functions)
+            expression = Expression(body, {*self.names, *parameters}, self.functions, name)
         except ExpressionError as fault:
             raise self.binding.fault(name, str(fault)) from None
         self.callbacks.make(prototype.name, expression.compiled(parameters, self.names, self.functions))
@@ -155,10 +181,13 @@ class Loaded:
         """What the library is given, by name."""
         found = dict(self.callbacks.addresses)
         for name, text in self.binding.says.symbols.items():
+            key = f"symbols.{name}"
             try:
-                value = Expression(str(text), self.names, ()).compiled((), self.names, {})()
-            except (ExpressionError, ArithmeticError, TypeError) as fault:
-                raise self.binding.fault(f"symbols.{name}", str(fault)) from None
+                value = Expression(str(text), self.names, (), key).compiled((), self.names, {})()
+            except Exception as fault:  # of whatever it computes
+                raise self.blamed(key, fault) from None
+            if not isinstance(value, int) or not LEAST <= value <= MOST:
+                raise self.binding.fault(key, "this is no address")
             found[name] = int(value)
         return found | (self.panics.addresses if self.panics is not None else {})
 
@@ -174,12 +203,18 @@ class Loaded:
         except OSError as fault:
             found = UNDEFINED.search(str(fault))
             hint = f"; `callbacks.{found[1]}` or `symbols.{found[1]}` gives it one" if found is not None else ""
-            raise binding.fault("library", f"{fault}{hint}") from None
+            words = str(fault).partition("  Additionally")[0].rstrip(".")
+            raise binding.fault("library", f"{words}{hint}") from None
         self.names |= self.callbacks.addresses
-        self.variables, self.types = Variables(ffi, self.library), dict[str, Any]()
+        self.variables.library = self.library
         for name in dir(self.library):
-            if name not in symbols:
+            if name in symbols:
+                continue
+            try:
                 self._add(name)
+            except TypeError:
+                words = f"{name} takes or returns a structure whose fields are not declared"
+                raise self.binding.fault("declarations", words) from None
 
     def _add(self, name: str) -> None:
         """Adds what is declared under a name, and the library has."""
@@ -187,11 +222,13 @@ class Loaded:
         try:
             found = getattr(self.library, name)
         except AttributeError:
-            return  # a header may declare more than a library has
+            self.absent.append(name)  # a header may declare more than a library has
+            return
         if not isinstance(address := ffi.addressof(self.library, name), ffi.CData):
             self.names[name] = found  # a constant
         elif ffi.typeof(address).kind == "function":
-            self.types[name] = ffi.typeof(found)
+            kind = self.types[name] = ffi.typeof(found)
+            self.arity[name] = (len(kind.args), MOST_ARGUMENTS if kind.ellipsis else len(kind.args))
             entry = None if self.panics is None else self.panics.entry
             self.functions[name] = function_of_numbers(ffi, found, entry)
             self.names[name] = int(ffi.cast(ADDRESS, found))

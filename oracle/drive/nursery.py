@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Self
 from memoracle.drive.calls import lines_of
 from memoracle.drive.log import Log
 from memoracle.drive.memory_file import memory_file
+from memoracle.drive.pickled import pickled
 from memoracle.drive.target import Target
 from memoracle.drive.trial import MakeSource, Plan, Trial
 from memoracle.report.check_report import TraceResult
@@ -189,7 +190,7 @@ class Nursery:
             target = self._started() if target is None else target
             found = target if isinstance(target, InputError) else self._outcome(target, make)
             os.ftruncate(self.found.fileno(), 0)
-            os.pwrite(self.found.fileno(), pickle.dumps(found), 0)
+            os.pwrite(self.found.fileno(), pickled(found), 0)
             status = 0
         finally:
             os._exit(status)

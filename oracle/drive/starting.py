@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from memoracle.drive.binding import Binding, Step
-from memoracle.drive.loading import Loaded, Prepared
+from memoracle.drive.binding_file import refuse_name
+from memoracle.drive.binding_tables import KeyFaultError
+from memoracle.drive.loading import WORD, Loaded, Prepared
 from memoracle.trace import events
 
 USABLE = 1  # the type of a record of usable memory
@@ -37,11 +39,18 @@ class Starting:
         found = ASSIGNED.fullmatch(step.call)
         given, text = (None, step.call) if found is None else (found[1], found[2])
         value = loaded.value(name, text, names)
+        is_read = given is not None or (step.fails is not None and "value" in WORD.findall(step.fails))
+        if value is None and is_read:
+            raise self.binding.fault(name, "the function returns nothing that could be read")
         if step.fails is not None and loaded.value(f"{name}.fails", step.fails, {**names, "value": value}):
             raise self.binding.fault(name, f"it failed: {value}")
         if given in loaded.variables.names:
             loaded.variables.write(given, value)
         elif given is not None:
+            try:
+                refuse_name(name, given)
+            except KeyFaultError as fault:
+                raise self.binding.fault(name, f"{given}: {fault.message}") from None
             loaded.names[given] = value
 
 

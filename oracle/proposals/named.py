@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from memoracle.drive.library import KINDS, arguments_of
 from memoracle.proposals.c_functions import Function
 from memoracle.proposals.guesses import CHOOSE, Guess
 from memoracle.proposals.words import FAMILIES, HEAP, PROCESSES, RANGE, TAKES, unit_of, words_of
 from memoracle.trace.events import Question
+from memoracle.trace.operations import KINDS, arguments_of
 
 BY_NAME = {each.replace(".", "_"): each for each in KINDS}
 UPPER_HALF = 0xFFFFFFFF00000000  # where the presets have the kernel's range

@@ -34,7 +34,7 @@ Attempt = Callable[[Library], Iterator[tuple[str, Any]]]
 
 def watched(binding: Binding, attempt: Attempt) -> Notes:
     """What an attempt notes, up to where it died; `died` says of what."""
-    library = Library(binding)
+    library = Library(binding, raw=True)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

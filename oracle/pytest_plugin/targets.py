@@ -8,7 +8,7 @@ from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
-from memoracle.drive.binding import load_binding
+from memoracle.drive.binding_file import load_binding
 from memoracle.drive.program import Program
 from memoracle.drive.python_object import imported, operations_in
 from memoracle.pytest_plugin.settings import Suite

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from memoracle.drive.binding import load_binding
+from memoracle.drive.binding_file import load_binding
 from memoracle.drive.library import Library
 from memoracle.drive.log import ENCODE
 from memoracle.drive.trial import Plan

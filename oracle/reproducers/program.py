@@ -10,10 +10,9 @@ from typing import Any
 import msgspec
 
 from memoracle.drive import binding as bindings
-from memoracle.drive.binding import Binding, Bound, Memory, Read
+from memoracle.drive.binding import Binding, Bound, Given, Memory, Read
 from memoracle.drive.expressions import Expression, ExpressionError
-from memoracle.drive.library import ERRNO, OUT, VALUE, arguments_of, remembered_of
-from memoracle.drive.native.inputs import DEFAULTS, ZONE
+from memoracle.drive.library import ERRNO, OUT, VALUE, remembered_of
 from memoracle.drive.native.remembered import OLD, RETURNED, Remembered, family_of, givers_of
 from memoracle.drive.starting import ASSIGNED, rows_of
 from memoracle.reproducers.callbacks import Callback, callbacks_of
@@ -21,7 +20,8 @@ from memoracle.reproducers.due import Due
 from memoracle.reproducers.failing_run import FailingRun, ReproducerError, refused
 from memoracle.reproducers.signatures import POINTER, VOID, CType, Declared, declared
 from memoracle.reproducers.substitution import fits, name_of, parsed, substituted
-from memoracle.trace.events import number
+from memoracle.trace.memory_types import NUMBERS
+from memoracle.trace.operations import CACHE, UNSAID, ZONE, arguments_of, meant_by
 
 # Functions of ours that expressions may call, besides the library's.
 OF_MEMORY = ("sbrk", "take_pages", "return_pages")
@@ -35,16 +35,6 @@ KNOWN: dict[type[msgspec.Struct], set[str]] = {
     Bound: {"call", "fails", "result", "misuse", "defaults"},
     Memory: {"bytes", "at", "alignment", "fill"},
 }
-
-
-@dataclass(frozen=True)
-class Given:
-    """The memory that a library is given, as a binding has it."""
-
-    bytes: int
-    at: int
-    alignment: int
-    fill: int
 
 
 @dataclass(frozen=True)
@@ -122,7 +112,7 @@ class _Writer:
                 if each.name not in KNOWN[type(part)] and value and value != each.default:
                     raise ReproducerError(f"{binding.path}: what `{each.name}` says cannot be written in a test")
         self.binding, self.run, self.declared = binding, run, declared(binding)
-        self.memory = None if says.memory is None else _given(says.memory, binding.geometry.page_size)
+        self.memory = binding.memory
         sizes = {"NULL": 0, **binding.sizes, "records": len(says.memory_map)}
         self.constants: dict[str, int] = {**sizes, **self.declared.constants, **binding.constants}
         if self.memory is not None:
@@ -208,12 +198,15 @@ class _Writer:
 
     def _values(self, place: int, bound: Bound) -> dict[str, ast.expr | None]:
         """What each name of an operation's expressions stands for."""
-        event, defaults = self.run.events[place], {**DEFAULTS, **bound.defaults}
+        event = self.run.events[place]
+        defaults = meant_by(event["op"], bound.defaults)
         found: dict[str, ast.expr | None] = {}
         for key in arguments_of(event["op"]):
             name = "from_" if key == "from" else key
             if key not in self.run.requests[place].arguments:
                 found[name] = ast.Constant(defaults[key]) if key in defaults else None
+            elif key == CACHE and isinstance(event[key], str):
+                found[name] = ast.Constant(NUMBERS[event[key]])
             elif key == ZONE:
                 found[name] = self._zone(event[key])
             else:
@@ -221,7 +214,7 @@ class _Writer:
         block = self._block(place)
         for name in remembered_of(event["op"]):
             key = name.removeprefix(OLD)
-            value = block.get(key, DEFAULTS.get(key, 0))
+            value = block.get(key, UNSAID.get(key, 0))
             if key == RETURNED:
                 found[name] = name_of(value) if isinstance(value, str) else ast.Constant(0)
             else:
@@ -272,11 +265,6 @@ class _Writer:
                             raise ReproducerError(f"{node.func.id}: `out` is no pointer to what it stores")
                         return kind.target
         return None
-
-
-def _given(memory: Memory, page_size: int) -> Given:
-    at, alignment = (0 if each is None else number(each) for each in (memory.at, memory.alignment))
-    return Given(number(memory.bytes), at, max(4096, alignment or page_size), number(memory.fill) & 0xFF)
 
 
 def names_in(trees: list[ast.expr]) -> set[str]:

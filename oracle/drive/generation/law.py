@@ -9,9 +9,7 @@ from typing import Any
 from memoracle.drive.log import ENCODE
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.decoding import EVENT
-from memoracle.trace.events import AnyEvent, operation_of_kind
-
-KINDS = {operation_of_kind(kind): kind for kind in AnyEvent.__args__}
+from memoracle.trace.operations import KINDS
 
 
 class Law:

@@ -103,10 +103,9 @@ class Callbacks:
         return called
 
     def _failed(self, kind: Any, fault: BaseException, traceback: Any) -> None:
-        self.fault = fault
+        self.fault = fault.with_traceback(traceback)
 
-    def raise_fault(self) -> None:
-        """Raises CallbackError if a callback could not be computed."""
+    def taken_fault(self) -> BaseException | None:
+        """What went wrong since it was asked last."""
         fault, self.fault = self.fault, None
-        if fault is not None:
-            raise CallbackError(f"a callback: {type(fault).__name__}: {fault}")
+        return fault

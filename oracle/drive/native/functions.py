@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,10 @@ class Fields:
     def __init__(self, ffi: Any, data: Any) -> None:
         self._ffi, self._data = ffi, data
 
+    @property
+    def names_of_fields(self) -> list[str]:
+        return [name for name, _ in self._ffi.typeof(self._data).fields or ()]
+
     def __getattr__(self, name: str) -> Any:
         return number_of(self._ffi, getattr(self._data, name))
 
@@ -26,6 +31,12 @@ def number_of(ffi: Any, value: Any) -> Any:
     if ffi.typeof(value).kind in ("struct", "union"):
         return Fields(ffi, value)
     return int(ffi.cast(ADDRESS, value))
+
+
+def arity_of(function: Callable[..., Any]) -> tuple[int, int]:
+    """How many arguments one of our own functions takes, at least and at most."""
+    count = len(inspect.signature(function).parameters)
+    return count, count
 
 
 def function_of_numbers(ffi: Any, function: Any, entry: Callable[[int], int] | None) -> Callable[..., Any]:

@@ -8,11 +8,9 @@ from typing import Any
 from memoracle.drive.native.functions import Variables
 from memoracle.drive.native.remembered import OLD, Remembered
 from memoracle.trace.inputs import InputError
+from memoracle.trace.memory_types import NUMBERS
+from memoracle.trace.operations import CACHE, UNSAID, ZONE
 from memoracle.trace.quoting import quoted
-
-# What a call that does not name an argument means by that.
-DEFAULTS = {"count": 1, "order": 0, "alignment": 1, "from": 0, "below": (1 << 64) - 1, "process": 0}
-ZONE = "zone"
 
 
 class Inputs:
@@ -22,20 +20,21 @@ class Inputs:
         self,
         names: Collection[str],
         keys: Mapping[str, str],
-        defaults: Mapping[str, int],
+        defaults: Mapping[str, Any],
         remembered: Remembered | None,
         zones: Mapping[str, int],
         variables: Variables,
         fault: Callable[[str, str], InputError],
     ) -> None:
-        """keys: the event's argument, by name in an expression.  zones: the numbers of zones.
+        """keys: the event's argument, by name in an expression.  defaults: of those that it leaves out.
 
-        fault: makes one of what the binding says.
+        zones: the numbers of zones.  fault: makes one of what the binding says.
 
         Names that are neither an argument's nor a variable's are those of what is remembered.
         """
-        self.keys = [(keys[name], {**DEFAULTS, **defaults}.get(keys[name])) for name in names if name in keys]
+        self.keys = [(keys[name], defaults.get(keys[name])) for name in names if name in keys]
         self.zone = next((place for place, (key, _) in enumerate(self.keys) if key == ZONE), None)
+        self.cache = next((place for place, (key, _) in enumerate(self.keys) if key == CACHE), None)
         self.zones, self.remembered, self.variables, self.fault = zones, remembered, variables, fault
         self.read = [name for name in names if name not in keys and name in variables.names]
         self.old = [name.removeprefix(OLD) for name in names if name not in keys and name not in variables.names]
@@ -45,17 +44,18 @@ class Inputs:
     @property
     def is_special(self) -> bool:
         """Whether there is more to it than the arguments of the event."""
-        return self.zone is not None or bool(self.old or self.read)
+        return self.zone is not None or self.cache is not None or bool(self.old or self.read)
 
     def __call__(self, arguments: Mapping[str, Any]) -> list[Any]:
         found = [arguments.get(key, default) for key, default in self.keys]
         if self.zone is not None:
             found[self.zone] = self._number(found[self.zone])
+        if self.cache is not None and isinstance(found[self.cache], str):
+            found[self.cache] = NUMBERS[found[self.cache]]
         if self.old and self.remembered is not None:
             block = self.remembered.of(arguments)
             found += [
-                self._number(block.get(key)) if key == ZONE else block.get(key, DEFAULTS.get(key, 0))
-                for key in self.old
+                self._number(block.get(key)) if key == ZONE else block.get(key, UNSAID.get(key, 0)) for key in self.old
             ]
         if self.read:
             found += map(self.variables.read, self.read)
@@ -64,4 +64,6 @@ class Inputs:
     def _number(self, zone: Any) -> int:
         if isinstance(zone, str) and zone in self.zones:
             return self.zones[zone]
+        if zone is None:
+            raise self.fault("zones", "a call names no zone; `defaults = {zone = ...}` says which is meant")
         raise self.fault("zones", f"{quoted(str(zone))} has no number")

@@ -19,6 +19,7 @@ FIXED, RESERVE_NOTHING = 0x100000, 0x4000
 FAILED = ctypes.c_void_p(-1).value
 STORED_AT = 64  # what storage is aligned to
 ERROR = (1 << 64) - 1
+WORDS = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64}
 
 
 class Arena:
@@ -71,6 +72,8 @@ def functions_of_memory(arena: Arena | None, page_size: int) -> dict[str, Callab
     kept: list[object] = []
 
     def storage(size: int) -> int:
+        if size < 0:
+            raise ValueError(f"there is no storage of {size} bytes")
         room = ctypes.create_string_buffer(size + STORED_AT)
         kept.append(room)
         return -(-ctypes.addressof(room) // STORED_AT) * STORED_AT
@@ -106,7 +109,7 @@ def _order_of(count: int) -> int:
 
 
 def _load(size: int, address: int) -> int:
-    return int.from_bytes(ctypes.string_at(address, size), sys.byteorder)
+    return int(WORDS[size].from_address(address).value)
 
 
 def _store(size: int, address: int, value: int) -> int:

@@ -9,7 +9,7 @@ from memoracle.drive.expressions import Expression, ExpressionError
 
 def test_an_expression_reads_what_it_is_given() -> None:
     expression = Expression("put(page << shift, 1 if page > 2 else -1)", {"page", "shift"}, {"put"})
-    assert (expression.names, expression.functions) == ({"page", "shift"}, ["put"])
+    assert (expression.names, expression.calls) == ({"page", "shift"}, [("put", 2)])
     call = expression.compiled(["page"], {"shift": 12, "put": 7}, {"put": lambda *given: given})
     assert (call(3), call(0)) == ((3 << 12, 1), (0, -1))
 
@@ -24,7 +24,7 @@ def test_an_expression_reads_what_it_is_given() -> None:
         ("put.__globals__", "a field is one of"),
         ("(lambda: page)()", "a call is a function's name"),
         ("[page for page in page]", "no part of an expression"),
-        ("page ** page", "Pow is no part"),
+        ("page ** page", "a power is no part"),
         ("'a' * page", "is not a number"),
         ("value.__class__", "a field is one of"),
         ("put(a=1)", "a call is a function's name"),

@@ -12,7 +12,7 @@ from blocks_binding import blocks
 
 from memoracle import check
 from memoracle.cli import main
-from memoracle.drive.binding import load_binding
+from memoracle.drive.binding_file import load_binding
 
 
 def driven(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:

@@ -12,6 +12,7 @@ import pytest
 from memoracle.cli import parser
 from memoracle.commands.drive import session_of
 from memoracle.drive.requests import Repeated, Request
+from memoracle.replay.coverage import stakes_of
 
 TARGETS = Path(__file__).parents[3] / "examples" / "targets"
 CALLS = {
@@ -29,3 +30,15 @@ def test_runs_know_nothing_of_each_other(tmp_path: Path, name: str) -> None:
         first, second = (drive.nursery.run(partial(Repeated, CALLS[name])).lines for _ in range(2))
     assert len(first) == 4
     assert first == second
+
+
+def test_what_a_run_comes_to_is_judged_there_and_not_once_more(tmp_path: Path) -> None:
+    binding = shutil.copy(TARGETS / "frames.toml", tmp_path)
+    subprocess.run(["cc", "-shared", "-fPIC", TARGETS / "frames.c", "-o", tmp_path / "frames.so"], check=True)
+    args = parser().parse_args(["drive", "--quiet", str(binding)])
+    with session_of(args) as drive:
+        trial = drive.nursery.run(partial(Repeated, CALLS["frames"]))
+        assert (drive.nursery.death, trial.result.events, trial.clause) == ("", 3, "")
+    assert trial.result.coverage is not None
+    # Its clauses are those of this process, so that what several processes exercised can be counted together.
+    assert trial.result.coverage.stakes == stakes_of(drive.geometry)

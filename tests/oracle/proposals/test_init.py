@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from memoracle.cli import main
-from memoracle.drive.binding import load_binding
+from memoracle.drive.binding_file import load_binding
 from memoracle.proposals.c_functions import read_header
 from memoracle.proposals.debug_info import header_of
 

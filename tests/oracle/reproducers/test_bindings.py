@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from memoracle.cli import main
-from memoracle.drive.binding import load_binding
+from memoracle.drive.binding_file import load_binding
 from memoracle.reproducers import running
 from memoracle.reproducers.running import PASSED
 
@@ -98,7 +98,7 @@ def test_it_fails_on_the_faulty_build_alone(
         ("rust", STRUCTURE, "structures can be written in C and C++ alone"),
         ("pytest", STRUCTURE, "no number and no pointer"),
         ("kunit", POINTER, "a kernel has no errno"),
-        ("c", f'{POINTER}\npanic = "refuse"', "what `panic` says cannot be written in a test"),
+        ("c", f'{POINTER}\ncontents = "result"\n', "what `contents` says cannot be written in a test"),
     ],
 )
 def test_what_cannot_be_written_is_said(
@@ -124,6 +124,7 @@ void *more(long increment);
 typedef void *source(size_t pages);
 static source *pages;
 static int word, taken;
+static volatile int fault = FAULT;
 static void *last;
 void start(source *of, void (*back)(void *, size_t))
 {
@@ -136,7 +137,7 @@ void panic(const char *words, int number);
 void *take(void)
 {
     lock(&word);
-    if (FAULT == 2 && last)
+    if (fault == 2 && last)
         panic("it is full", 2);
     if (!is_held(&word) || taken)
         return NULL;

@@ -12,7 +12,7 @@ import pytest
 from blocks_binding import blocks
 
 from memoracle.cli import main
-from memoracle.drive.binding import load_binding
+from memoracle.drive.binding_file import load_binding
 from memoracle.reproducers import running
 from memoracle.reproducers.running import FAILED, PASSED, Verified
 
