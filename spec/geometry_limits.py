@@ -84,10 +84,6 @@ def refuse_impossible_frames(geometry: Keys) -> None:
 def refuse_impossible_runs(geometry: Keys) -> None:
     """What is said of runs of frames fits the allocator."""
     allocator, order, parts = geometry.frame_allocator, geometry.frame_max_order, geometry.frame_free_parts
-    trusts = geometry.frame_free == TRUSTING
-    fits = not trusts or not geometry.has_runs_of_frames
-    other = "zones" if allocator == SINGLE else "frame_allocator"
-    require(fits, "frame_free", f"{TRUSTING!r} is of frame_allocator {SINGLE!r} without zones alone", other)
     refuse_impossible_order("frame_max_order", order, "frame_allocator", allocator)
     fits = parts is None or allocator != SINGLE
     fault = f"frame_allocator {SINGLE!r} hands out frames one by one"
@@ -216,7 +212,7 @@ def refuse_impossible_direct_map(geometry: Keys) -> None:
         require(value % size == 0, f"direct_map.{name}", fault, "page_size")
     require(direct.bytes > 0, "direct_map.bytes", f"{direct.bytes} is not positive")
     first, end = geometry.direct_pages
-    fault = f"{first:#x} to {end - 1:#x} is not within the canonical upper half"
+    fault = f"{first:#x} to {end - 1:#x} is not within the canonical upper half: what lies below is each process's own"
     require(UPPER_HALF_START <= first and end <= ADDRESS_SPACE, "direct_map", fault)
     last = direct.physical + direct.bytes - 1
     fits = 0 <= direct.physical and last >> bits == 0

@@ -27,7 +27,7 @@ from memoracle.replay.coverage import AtStake, stakes_of
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.frames.frame_requests import rounded
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import BUDDY, REFUSE, RUNS, SINGLE, WHOLE
+from memoracle.spec.geometry_keys import BUDDY, CHECKED, REFUSE, RUNS, SINGLE, TRUSTING, WHOLE
 from memoracle.trace.decoding import decode_event
 from memoracle.trace.geometry import geometry_from
 from memoracle.vectors.requirements import require
@@ -57,6 +57,8 @@ def _frames(allocator: str, most: int) -> Callable[[Geometry], str | None]:
             return f"frame_allocator: these are of {allocator!r}"
         if allocator == BUDDY and not geometry.frees_whole_runs:
             return f"frame_free_parts: these are of {WHOLE!r}"
+        if allocator != SINGLE and geometry.frame_free == TRUSTING:
+            return f"frame_free: these are of {CHECKED!r}"
         return f"frames: at most {most} can be covered" if geometry.frames > most else None
 
     return fits

@@ -6,7 +6,6 @@ a free block is large enough is a theorem of its law.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
@@ -18,11 +17,10 @@ from memoracle.impl.bitmap import Bitmap
 from memoracle.proofs.abstraction.objects import places_of
 from memoracle.replay.common.ways import Plain, PlainHandlers
 from memoracle.replay.frames.doubted_runs import MOST_DOUBTED, RunDoubts
-from memoracle.replay.frames.frame_requests import MOST_KEPT, Named, Request, Requests, Size, rounded, size_of
-from memoracle.replay.frames.frame_words import RunWords
+from memoracle.replay.frames.frame_requests import MOST_KEPT, Named, Request, Size
 from memoracle.replay.frames.frames import FrameReplay
+from memoracle.replay.frames.freed_runs import FreedRuns
 from memoracle.replay.frames.run_frames import RunFrames
-from memoracle.spec import given_runs
 from memoracle.spec import runs as law
 from memoracle.spec import zones as zone_law
 from memoracle.spec.boot import TOP
@@ -34,32 +32,16 @@ POLICY = "the reference allocates the lowest free run that fits"
 POLICY_OF_BLOCKS = "the reference gives the lowest that fits in the smallest free block that holds as many"
 IN_FIRST_ZONE = ", in the first zone named that has one"
 
-OWED = (
-    law.frees_only_existing,
-    law.frees_only_what_may_be_free,
-    law.frees_only_allocated,
-    given_runs.frees_a_whole_run,
-)
 
-
-class AllocatedRuns:
+class AllocatedRuns(FreedRuns):
     """The runs of frames of one trace, where its allocator hands them out.
 
-    doubts: what a fault has left in doubt.
     simple: by the count or the order that is named, how many frames one is given that names nothing else, and the bits
     that are not set in the address of any such run.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, doubts: RunDoubts) -> None:
-        self.rules = rules
-        self.frames = frames
-        self.doubts = doubts
-        geometry = rules.geometry
-        self.requests = Requests(geometry)
-        self.words = RunWords(frames, self.requests.most)
-        self.law_of_free = given_runs.free_whole if geometry.frees_whole_runs else law.free
-        self.shift, self.offset = geometry.page_shift, geometry.page_size - 1
-        self.backs = self.requests.backs
+        super().__init__(rules, frames, doubts)
         self.simple: dict[Named, tuple[int, int]] = {}
 
     def handlers(self) -> Handlers:
@@ -88,10 +70,6 @@ class AllocatedRuns:
             ),
             events.FrameFree: Plain(self.free_run, ("address",), ("count", "order")),
         }
-
-    @property
-    def runs(self) -> RunFrames:
-        return self.doubts.runs
 
     # frame.allocate
 
@@ -180,12 +158,6 @@ class AllocatedRuns:
         if self.doubts.unserved:
             self.doubts.unserved.clear()
         return frames.allocated_unknown(first) if self.rules.unknown_frames else None
-
-    def remember(self, first: int, count: int, line: int, freed: bool) -> None:
-        """This line was the last to say something of these frames."""
-        self.runs.lines.note(first, count, line)
-        if count > 1:
-            self.doubts.changes.append((first, count, line, freed))
 
     def allocate_failed(self, event: events.FrameAllocate, asked: Request) -> Finding | None:
         lowest = self.runs.find(asked.searches)
@@ -310,115 +282,3 @@ class AllocatedRuns:
         doubts.lose(range(first, min(first + count, first + MOST_DOUBTED)))
         state = self.words.around(number(event.address), Size(count))
         return wrongly_failed("frame.reserve", event.error, "success", law.reserve.says, state)
-
-    # frame.free
-
-    def free_run(self, event: events.FrameFree, line: int) -> Finding | None:
-        """A free that names at the most how many, or an order, and succeeded."""
-        address, frames = number(event.address), self.frames
-        named = event.count if event.order is UNSET else (event.order,)
-        count, runs, first = self.backs.get(named), frames.runs, address >> self.shift
-        if count is None or address & self.offset or frames.kernel_page_frames or not runs.free_run(first, count):
-            return self.free(event, line)
-        runs.lines.note(first, count, line)
-        if count > 1:
-            self.doubts.changes.append((first, count, line, True))
-        if frames.doubts.frames:
-            self.doubts.settle(first, count)
-        return self.freed_while_used(first, count, line) if frames.uses or frames.gets else None
-
-    def free(self, event: events.FrameFree, line: int) -> Finding | None:
-        address, count, frames = number(event.address), self.given_back(event), self.frames
-        first = address >> self.shift
-        if event.error is not UNSET:
-            return self.free_refused(event, first, count)
-        among_pages = (
-            frames.kernel_page_frames and self.first_among(frames.kernel_page_frames, first, count) is not None
-        )
-        if address & self.offset or among_pages or not self.runs.free_run(first, count):
-            return self.freed_wrongly(address, size_of(event, count), line)
-        self.remember(first, count, line, freed=True)
-        if frames.doubts.frames:
-            self.doubts.settle(first, count)
-        return self.freed_while_used(first, count, line) if frames.uses or frames.gets else None
-
-    def given_back(self, event: events.FrameFree) -> int:
-        """How many frames a free gives back. Where that is whole: if it does not say so, what one allocation gave.
-
-        A block was rounded up when it was allocated; what was reserved was not.
-        """
-        count, bitmap = self.requests.given_back(event), self.frames.bitmap
-        if isinstance(bitmap, Bitmap) or bitmap.given is None:
-            return count
-        given = bitmap.given.get(number(event.address) >> self.shift, 0)
-        if event.count is event.order is UNSET:
-            return given or 1
-        return rounded(count) if self.requests.rounds_frees and given != count else count
-
-    def first_among(self, some: Mapping[int, int], first: int, count: int) -> int | None:
-        """The first frame of a run that is among some."""
-        if count <= len(some):
-            return next((frame for frame in range(first, first + count) if frame in some), None)
-        return min((frame for frame in some if first <= frame < first + count), default=None)
-
-    def freed_while_used(self, first: int, count: int, line: int) -> Finding | None:
-        frame = self.first_used(first, count)
-        return None if frame is None else self.frames.freed_while_used(frame, line)
-
-    def first_used(self, first: int, count: int) -> int | None:
-        """The first frame of a run that has uses."""
-        found = [self.first_among(some, first, count) for some in (self.frames.uses, self.frames.gets)]
-        return min((frame for frame in found if frame is not None), default=None)
-
-    def freed_wrongly(self, address: int, size: Size, line: int) -> Finding | None:
-        first, runs, count = address >> self.shift, self.runs, size.frames
-        clause = broken(self.violated_by_free(address, count))
-        at = self.words.obstacle(first, count, clause)
-        message, before = self.words.why_not(clause, address, size), self.words.around(address, size, at)
-        if 0 < count <= runs.frames - first and first >= 0:
-            owed = clause in OWED and self.doubts.are_owed(list(runs.not_in_use(first, first + count)))
-            self.free_anyhow(first, count, line)
-            if owed:
-                return None
-        return Finding(clause.name, clause.says, message, REFUSAL, before, self.words.around(address, size, at))
-
-    def free_anyhow(self, first: int, count: int, line: int) -> None:
-        """Frees what can be freed of a run; what is left of runs that should have been freed whole may be free, too."""
-        rest = [*self.doubts.beside(first, -1), *self.doubts.beside(first + count - 1, 1)]
-        pages = self.frames.kernel_page_frames
-        while (frame := self.first_among(pages, first, count)) is not None:
-            del pages[frame]
-            self.frames.table_frames.pop(frame, None)
-        for start, end in self.runs.free_used_ones(first, count):
-            self.remember(start, end - start, line, freed=True)
-            self.frames.doubts.add(range(start, min(end, start + MOST_DOUBTED)))  # it may have been ignored
-        if self.runs.given is not None:
-            self.frames.doubts.add(rest)
-
-    def violated_by_free(self, address: int, count: int) -> Clause | None:
-        first, runs, frames = address >> self.shift, self.runs, self.frames
-        refused = frames.misaligned(address) or runs.refuses_to_free(first, count)
-        if refused is not None:
-            return refused
-        page = self.first_among(frames.kernel_page_frames, first, count)
-        if page is not None:
-            return frames.kernel_pages_refuse(page)
-        if (part := runs.refuses_a_part(first, count)) is not None:
-            return part
-        used = self.first_used(first, count)
-        return None if used is None else frames.uses_refuse(used)
-
-    def free_refused(self, event: events.FrameFree, first: int, count: int) -> Finding | None:
-        self.frames.spread()
-        if self.rules.safe or any(first <= frame < first + count for frame in self.frames.doubts.frames):
-            return None
-        state = self.words.around(number(event.address), size_of(event, count))
-        return wrongly_failed("frame.free", event.error, "success", self.law_of_free.says, state)
-
-    def refused_rightly(self, event: events.FrameFree) -> None:
-        """If this free was owed, it has been tried."""
-        first, owed = number(event.address) >> self.shift, self.frames.doubts.owed
-        if owed:
-            last = first + self.given_back(event)
-            for address in [key for key in owed if first <= key >> self.shift < last]:
-                owed.settle(address)

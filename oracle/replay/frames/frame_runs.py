@@ -10,6 +10,7 @@ from memoracle.diagnostics.divergence import REFUSAL, Finding, since, wrongly_fa
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.bitmap import ALL_BITS, BITS, Bitmap, lowest_bit
 from memoracle.replay.frames.frames import FrameReplay
+from memoracle.replay.frames.run_frames import RunFrames
 from memoracle.spec import bitmap as law
 from memoracle.spec import boot as boot_law
 from memoracle.spec.clauses import Clause
@@ -138,13 +139,15 @@ class FrameRuns:
         bitmap = self.frames.bitmap
         if isinstance(bitmap, Bitmap):
             return lowest_bit(bitmap.existing, 1, first, last)
-        frame = bitmap.existing.next_in(first)
+        frame = bitmap.next_existing(first)
         return frame if frame < last else None
 
     def free(self, first: int, last: int) -> int | None:
         """The lowest of these frames that is free; where frees are checked it exists, too."""
         bitmap = self.frames.bitmap
-        return lowest_bit(bitmap.words, 1, first, last) if isinstance(bitmap, Bitmap) else None
+        if isinstance(bitmap, RunFrames):
+            return bitmap.next_believed(first, last)
+        return lowest_bit(bitmap.words, 1, first, last)
 
     def add_message(self, event: events.MemoryAdd, clause: Clause) -> str:
         first, last = self.frames_of_memory(event)
@@ -159,6 +162,10 @@ class FrameRuns:
         bitmap, spurious = self.frames.bitmap, 0
         self.refused = [each for each in self.refused if not overlap(first, last, each)]
         for start, end in list(self.gaps(first, last)):
+            if isinstance(bitmap, RunFrames):
+                spurious += bitmap.turn_up(start, end)
+                self.added.append((start, end, line))
+                continue
             while (frame := self.free(start, end)) is not None:
                 bitmap.take(frame)
                 spurious += 1
@@ -195,7 +202,7 @@ class FrameRuns:
         """The lowest of these frames that does not exist; the one after them, or a later one, if all exist."""
         bitmap = self.frames.bitmap
         if not isinstance(bitmap, Bitmap):
-            return bitmap.existing.next_out(first)
+            return bitmap.next_missing(first)
         while first < last and bitmap.exists(first):
             first += BITS if first % BITS == 0 and bitmap.existing[first // BITS] == ALL_BITS else 1
         return first

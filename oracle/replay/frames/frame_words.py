@@ -130,6 +130,11 @@ class RunWords:
             frame = runs.changing.next_out(first)
         elif clause is law.frees_only_allocated:
             frame = runs.available.next_in(first)
+        elif clause is frame_law.frame_is_in_reach:
+            frame = max(first, runs.frames)
+        elif clause is frame_law.frees_only_what_may_be_free:
+            pieces = self.frames.geometry.never_free_frames
+            frame = min((max(first, start) for start, end in pieces if first < end), default=first)
         elif clause is manager.takes_back_what_was_given:
             frame = min(page for page in self.frames.kernel_page_frames if first <= page < first + count)
         return frame if first <= frame < first + count else first

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import REFUSAL, since
@@ -78,7 +79,9 @@ class KnownFrames:
     def state(self) -> law.Frames:
         """The frames as the law has them."""
         bitmap = self.bitmap
-        return frames_in(places_of(bitmap.runs)) if isinstance(bitmap, RunFrames) else frames_of(bitmap)
+        if isinstance(bitmap, RunFrames):
+            return replace(frames_in(places_of(bitmap.runs)), exists=lambda frame: bitmap.exists(cast("int", frame)))
+        return frames_of(bitmap)
 
     def remember(self, frame: int, line: int) -> None:
         try:

@@ -14,6 +14,7 @@ from memoracle.impl.zones import Zone
 from memoracle.replay.containers.block_map import BlockMap
 from memoracle.replay.containers.place_map import PlaceMap, Spans
 from memoracle.replay.containers.run_lines import RunLines
+from memoracle.replay.containers.stretches import Stretches
 from memoracle.replay.frames.runs_in_use import RunsInUse
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import BUDDY
@@ -26,6 +27,7 @@ class RunFrames(RunsInUse):
     """The frames of a machine of which it is known which exist.
 
     lines: the line that last allocated or freed each, or 0.
+    believed: those that do not exist, but were freed on trust, and are handed out as if they did.
     """
 
     existing: Spans
@@ -42,6 +44,7 @@ class RunFrames(RunsInUse):
         given: dict[int, int] | None = {} if geometry.frees_whole_runs else None
         super().__init__(frames, Spans(frames), Spans(frames), self.available, given)
         self.lines = RunLines(frames)
+        self.believed = Stretches()
         for first, last in joined(geometry.never_free_frames):
             self.runs.add_never_free(first, last - first)
 
@@ -83,6 +86,48 @@ class RunFrames(RunsInUse):
         for start, end in used:
             self.runs.free(start, end - start)
         return used
+
+    def free_on_trust(self, first: int, count: int) -> None:
+        """Frees all of these frames, none of which is never free, whether or not they were in use or ever existed."""
+        for start, end in list(self.missing(first, first + count)):
+            self.runs.add(start, end - start)
+            self.believed.add(start, end)
+        self.free_used_ones(first, count)
+
+    def turn_up(self, first: int, last: int) -> int:
+        """These frames, none of which exists, exist from now on, and are free; how many of them were so already."""
+        free = sum(end - start for start, end, is_free in self.pieces(first, last) if is_free)
+        self.believed.remove(first, last)
+        for start, end in list(self.missing(first, last)):
+            self.runs.add(start, end - start)
+        self.free_used_ones(first, last - first)
+        return free
+
+    def missing(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The stretches of these frames that do not exist, nor were freed on trust."""
+        while first < last:
+            end = min(self.existing.next_in(first), last)
+            if first < end:
+                yield first, end
+            first = self.existing.next_out(end)
+
+    def next_existing(self, frame: int) -> int:
+        """The first frame from this one on that exists; past all frames, if none does."""
+        found = self.existing.next_in(frame)
+        for first, last in self.believed:
+            if first <= found < last:
+                found = self.existing.next_in(last)
+        return found
+
+    def next_missing(self, frame: int) -> int:
+        """The first frame from this one on that does not exist."""
+        end = self.existing.next_out(frame)
+        return min([end, *(max(first, frame) for first, last in self.believed if frame < last)])
+
+    def next_believed(self, first: int, last: int) -> int | None:
+        """The first of these frames that is free although it does not exist."""
+        found = (self.available.next_in(max(start, first)) for start, end in self.believed if first < end)
+        return next((frame for frame in found if frame < last and not self.exists(frame)), None)
 
     def in_use(self, first: int, last: int) -> list[tuple[int, int]]:
         """The stretches of these frames that are in use and may become free."""
@@ -135,7 +180,7 @@ class RunFrames(RunsInUse):
         return self.runs.is_free(frame)
 
     def exists(self, frame: int) -> bool:
-        return self.runs.exists(frame)
+        return self.runs.exists(frame) and not (self.believed and self.believed.cover(frame, frame + 1))
 
     def is_never_free(self, frame: int) -> bool:
         return self.runs.exists(frame) and not self.changing.covers(frame, frame + 1)

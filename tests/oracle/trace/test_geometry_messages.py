@@ -146,8 +146,6 @@ def test_what_is_out_of_range_is_shown(key: str, value: Any, beside: dict[str, A
         ({"frame_max_order": 3}, ("frame_allocator",)),
         ({"range_allocator": "runs", "range_max_order": 3}, ("range_allocator",)),
         ({"range_free": "partial"}, ("range_allocator",)),
-        ({"frame_free": "trusting", "frame_allocator": "runs"}, ("frame_allocator",)),
-        ({"frame_free": "trusting", "zones": [{"name": "a", "start": 0, "bytes": 2 * MIB}]}, ("zones",)),
         ({"frame_free_parts": "whole"}, ("frame_allocator",)),
         ({"leaf_level": 1}, ("leaf_level",)),
         ({"frames": 1 << 40}, ("page_size", "physical_address_bits")),

@@ -272,6 +272,7 @@ def test_only_what_a_binding_has_is_called(library: Path, capsys: pytest.Capture
         ("frames = 4", "frames = 256", "c", "frames: at most 6 can be covered"),
         ('"frame.', '"heap.', "c", "operations.heap."),
         ("never_free = []", 'never_free = []\nframe_free_parts = "partial"', "c", "frame_free_parts: these are of"),
+        ("never_free = []", 'never_free = []\nframe_free = "trusting"', "c", "frame_free: these are of 'checked'"),
         ("start =", "private_frames = true\nstart =", "c", "private_frames: vectors are of machines"),
         ("frame_max_order = 2", "", "pytest", "--binding: it is for c and rust"),
     ],

@@ -116,11 +116,6 @@ MALFORMED = [
     (MACHINE, [free(4, 1) | {"order": 0}], "order: given beside count"),
     (MACHINE | {"frame_max_order": 3}, [], "frame_max_order: it is of frame_allocator 'buddy' alone"),
     (BUDDY | {"frame_max_order": 53}, [], "frame_max_order: 53 is not between 0 and 52"),
-    (
-        MACHINE | {"frame_free": "trusting"},
-        [],
-        "frame_free: 'trusting' is of frame_allocator 'single' without zones alone",
-    ),
     (MACHINE | {"frame_free_parts": "some"}, [], "frame_free_parts: 'some' is not one of 'partial', 'whole'"),
     (MACHINE | {"frame_free_parts": 1}, [], "frame_free_parts: 1 is not a string"),
     (MACHINE | {"frame_max_order": "x"}, [], "frame_max_order: "),

@@ -211,11 +211,6 @@ MALFORMED: list[tuple[dict[str, Any], list[Event], str]] = [
     (RUNS | {"zones": [ZONES[0] | {"start": (1 << 64) - PAGE}]}, [], "zones[0]: 0xfffffffffffff000 to 0x10000000"),
     (RUNS | {"zones": [ZONES[0] | {"node": 1}]}, [], "zones[0].node: unknown key"),
     (RUNS | {"zones": {"dma": 0}}, [], "zones: a table is not a list"),
-    (
-        SINGLE | {"frame_free": "trusting"},
-        [],
-        "frame_free: 'trusting' is of frame_allocator 'single' without zones alone",
-    ),
 ]
 
 
