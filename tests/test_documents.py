@@ -357,3 +357,13 @@ def test_every_link_leads_somewhere(document: str) -> None:
 def test_there_is_a_way_from_readme_to_every_document() -> None:
     reached = set(re.findall(r"\]\(((?:docs/)?\w+\.md)", DOCUMENTS["README.md"]))
     assert reached == DOCUMENTS.keys() - {"README.md"}
+
+
+def test_readme_has_the_score_that_is_kept() -> None:
+    """The pages of `prove` show it, too."""
+    kept = tomllib.loads((ROOT / "proofs" / "mutation" / "scores.toml").read_text(encoding="utf-8"))
+    columns = ["faults", "by_proof", "by_run", "fails_to_run", "equivalent", "unknown", "survived", "not_tried"]
+    told = {name: [f"{score[each]:,}" for each in columns] for name, score in kept.items()}
+    shown = re.findall(r"^\| `(\w+)` ((?:\| [\d,]+ ){8})\|$", DOCUMENTS["README.md"], re.MULTILINE)
+    assert {name: re.findall(r"[\d,]+", row) for name, row in shown} == told
+    assert all(score["commit"] in DOCUMENTS["README.md"] for score in kept.values())

@@ -41,6 +41,8 @@ from memoracle.report.live_report import report_now
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_check, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import GeometryError
+from memoracle.timeline.past import Checked, Past
+from memoracle.timeline.timeline import Watch
 from memoracle.trace.decoding import MalformedLine, decode_event
 from memoracle.trace.events import Boot, MemoryRecord
 from memoracle.trace.formats import FIRST_EVENT, geometry_of, read_header, split
@@ -95,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
 
             test = of_recordings(args, outcomes, check.memory_map, check.again())
         followed = args.follow and args.format == TEXT and args.output is None
-        report(CheckRun(outcomes, args.quiet, followed, in_document(test)))
+        past = Past(check.watched, max_line=args.max_line)
+        report(CheckRun(outcomes, args.quiet, followed, in_document(test), past))
     write_test(args, test)
     for outcome in outcomes:
         if outcome.fault is not None:
@@ -107,12 +110,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Check:
-    """What one run asks of every trace. begun: is handed the replay of each before its first event, and asks it."""
+    """What one run asks of every trace.
+
+    begun: is handed the replay of each before its first event, and asks it.  watch: hands the lines of its events on.
+    """
 
     def __init__(self, args: argparse.Namespace) -> None:
         """Raises InputError and GeometryError."""
         self.args = args
         self.begun: Callable[[Replay], None] | None = None
+        self.watch: Watch = lambda replay, lines: lines
         self.geometry = chosen_geometry(args)
         self.memory_map: list[Record] | None = None
         if [*args.traces, args.memory_map].count(STDIN) > 1:
@@ -167,6 +174,13 @@ class Check:
             outcomes[-1].interrupted = True
         return outcomes
 
+    def watched(self, outcome: Checked, lines: Iterator[bytes], watch: Watch) -> None:
+        """Checks a trace once more, and has its replay watched. Raises InputError."""
+        several = len(outcome.divergences) > 1
+        once = Check(argparse.Namespace(**{**vars(self.args), "quiet": True, "follow": False, "keep_going": several}))
+        once.watch = watch
+        once.check_trace(TraceResult(outcome.path, outcome.level, outcome.first_line), lines)
+
     def again(self) -> Callable[[Iterator[bytes]], TraceResult]:
         """What is said of a trace that was made from one that was read, with its geometry and memory map."""
         plain = {"geometry": None, "memory_map": None, "from_boot": False, "input": JSONL, "split": False}
@@ -203,7 +217,7 @@ class Check:
         if self.memory_map is not None:
             lines = self.with_memory_map(path, replay, self.memory_map, lines)
         try:
-            self.collect(outcome, replay.divergences(lines))
+            self.collect(outcome, replay.divergences(self.watch(replay, lines)))
         finally:
             outcome.events, outcome.checked = replay.events, replay.checked
             outcome.coverage = replay.coverage

@@ -28,6 +28,7 @@ from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.drive_report import DriveRun
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
+from memoracle.timeline.past import Past
 from memoracle.trace.geometry import read_toml
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import raised_interrupts
@@ -94,7 +95,7 @@ def driven(args: argparse.Namespace) -> int:
         from memoracle.commands import drive_threads
 
         seed = random.randrange(SEEDS) if args.seed is None else args.seed
-        return drive_threads.run(args, seed, checker(args.level))
+        return drive_threads.run(args, seed, checker(args.level), checking(args.level).watched)
     refuse_outputs(args, args.target, args.binding)
     with reports_to(args, args.target, args.binding) as report:
         test = None
@@ -112,7 +113,8 @@ def driven(args: argparse.Namespace) -> int:
         kept = result, trial.lines, drive.seed, drive.calls, drive.said
         is_told = args.coverage or args.report or args.format != TEXT or not args.quiet
         found = watched(drive, trial, args.coverage) if is_told else None
-        report(DriveRun(args.target, *kept, cover, args.quiet, in_document(test), found, args.coverage))
+        past = Past(checking(args.level).watched, tuple(trial.lines))
+        report(DriveRun(args.target, *kept, cover, args.quiet, in_document(test), found, args.coverage, past))
     write_test(args, test)
     if result.fault is not None:
         say(f"memoracle: {result.fault}")
@@ -146,12 +148,17 @@ def session_of(args: argparse.Namespace, made: object = None) -> Session:
     return drive
 
 
-def checker(level: str, keep_going: bool = False) -> Check:
-    """What holds a trace to the law, as `check` does it at this level. keep_going: after a divergence, too."""
+def checking(level: str, keep_going: bool = False) -> check.Check:
+    """`check` at this level, as it is asked of the trace of a run. keep_going: after a divergence, too."""
     parser = argparse.ArgumentParser()
     check.add_parser(parser.add_subparsers())
     options = ["--level", level, "--quiet", *(["--keep-going"] if keep_going else [])]
-    checks = check.Check(parser.parse_args(["check", *options, "--", TRACE]))
+    return check.Check(parser.parse_args(["check", *options, "--", TRACE]))
+
+
+def checker(level: str, keep_going: bool = False) -> Check:
+    """What holds a trace to the law, as `check` does it at this level. keep_going: after a divergence, too."""
+    checks = checking(level, keep_going)
 
     def judged(lines: Iterator[bytes], begun: Begun = unwatched) -> check_report.TraceResult:
         checks.begun = None if begun is unwatched else begun

@@ -12,6 +12,7 @@ from memoracle.drive.sessions.threaded import Threaded
 from memoracle.report.check_report import TraceResult
 from memoracle.report.destinations import reports_to
 from memoracle.report.drive_report import DriveRun
+from memoracle.timeline.past import Again, Past
 from memoracle.trace.inputs import InputError
 
 MOST_THREADS = 64
@@ -25,17 +26,17 @@ WITHOUT = {
 Judge = Callable[[Iterator[bytes]], TraceResult]
 
 
-def run(args: argparse.Namespace, seed: int, judge: Judge) -> int:
+def run(args: argparse.Namespace, seed: int, judge: Judge, again: Again) -> int:
     """Drives a library, writes the report, and returns the exit status; raises InputError and GeometryError.
 
-    judge: what `check` says of a trace.
+    judge: what `check` says of a trace.  again: looks into it while it is judged once more.
     """
     with reports_to(args, args.target, args.binding) as report:
         drive = threaded(args, seed, judge)
         trial = drive.found()
         result = trial.result
         kept = result, trial.lines, seed, drive.calls, drive.said
-        report(DriveRun(args.target, *kept, quiet=args.quiet))
+        report(DriveRun(args.target, *kept, quiet=args.quiet, past=Past(again, tuple(trial.lines))))
     if result.fault is not None:
         say(f"memoracle: {result.fault}")
     return int(result.status)

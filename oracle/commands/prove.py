@@ -22,6 +22,8 @@ from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, status
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_prove, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT
+from memoracle.timeline.past import Past
+from memoracle.timeline.timeline import Timeline
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import raised_interrupts
 
@@ -89,12 +91,20 @@ def run(args: argparse.Namespace) -> int:
             from memoracle.reproducers.of_proof import of_refuted
 
             test = of_refuted(args.emit, outcome.replays, checker(EXACT))
-        report(replace(outcome, more=in_document(test)))
+        report(replace(outcome, more=in_document(test), steps=partial(steps_of, results, outcome.replays)))
     write_test(args, test)
     if interrupted:
         say("memoracle: interrupted")
         return INTERRUPTED
     return worst([status(results), *(part.status for part in parts)])
+
+
+def steps_of(results: Sequence[Result], tests: dict[str, str]) -> dict[str, Timeline]:
+    """What is refuted, step by step. tests: see `replays`."""
+    from memoracle.commands.drive import checking
+    from memoracle.reproducers.refuted_steps import refuted_steps
+
+    return refuted_steps(results, tests, Past(checking(EXACT).watched))
 
 
 def settled(

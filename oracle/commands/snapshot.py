@@ -138,7 +138,7 @@ class Snapshot:
         self.note_types()
         return SnapshotResult(
             name=shown(path),
-            spaces=[SpaceRow(each.number, each.root) for each in walk.spaces],
+            spaces=[SpaceRow(each.number, each.root, entries=each.entries) for each in walk.spaces],
             mappings=walk.mappings,
             findings=self.findings,
             pat_register=self.layout.pat_register,

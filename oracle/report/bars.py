@@ -6,9 +6,11 @@ How long something took is not drawn, only what began or ended before what.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from memoracle.console.counted import agreeing, counted
+from memoracle.timeline.neighbourhood import time_of
 from memoracle.trace.decoding import CALL, CPU, RETURN
 from memoracle.trace.quoting import shortened
 
@@ -24,37 +26,65 @@ def has_no_order(window: Sequence[tuple[int, Any]]) -> str:
     return f"{counted(len(window), 'operation')} of {counted(processors, 'processor')} {order}"
 
 
+@dataclass(frozen=True)
+class Bar:
+    """An operation. number: from 1, in the order of calls.  processor: its name.
+
+    first, last: the places of its call and its return among all moments at which something begins or ends.
+    """
+
+    number: int
+    line: int
+    event: Mapping[str, Any]
+    processor: str
+    first: int
+    last: int
+
+
+def laid_out(operations: Sequence[tuple[int, Any]]) -> list[Bar]:
+    """Where the bars of operations lie that are in the order of their calls."""
+    ends = {0: [time_of(event[CALL]) for _, event in operations]}
+    ends[1] = [time_of(event.get(RETURN)) for _, event in operations]
+    moments = sorted({(time, kind) for kind, times in ends.items() for time in times})
+    places = {moment: place for place, moment in enumerate(moments)}
+    return [
+        Bar(
+            place + 1,
+            line,
+            event,
+            shortened(str(event[CPU]), MOST_OF_NAME),
+            places[ends[0][place], 0],
+            places[ends[1][place], 1],
+        )
+        for place, (line, event) in enumerate(operations)
+    ]
+
+
+def processors(laid: Sequence[Bar]) -> list[str]:
+    """The names of those that have a bar, in order."""
+    return sorted({bar.processor for bar in laid}, key=by_number)
+
+
+def untimed(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event without what its bar says."""
+    return {key: value for key, value in event.items() if key not in TIMES}
+
+
 def bars(window: Sequence[tuple[int, Any]], told: Callable[[Mapping[str, Any]], str]) -> list[str]:
     """The rows, and below them what each operation is; told: an event in one line."""
-    shown = window[:MOST]
-    ends = {0: [time_of(event[CALL]) for _, event in shown], 1: [time_of(event.get(RETURN)) for _, event in shown]}
-    moments = sorted({(time, kind) for kind, times in ends.items() for time in times})
-    step = len(str(len(shown))) + 2
-    columns = {moment: place * step for place, moment in enumerate(moments)}
-    rows: dict[str, list[str]] = {}
-    for place, (_, event) in enumerate(shown):
-        name = shortened(str(event[CPU]), MOST_OF_NAME)
-        row = rows.setdefault(name, [" "] * (len(moments) * step))
-        first, last = columns[ends[0][place], 0], columns[ends[1][place], 1]
-        label = str(place + 1)
-        row[first : last + 1] = ["├", *label.center(last - first - 1, "─"), "┤"]
+    laid = laid_out(window[:MOST])
+    step = len(str(len(laid))) + 2
+    rows = {name: [" "] * ((max(bar.last for bar in laid) + 1) * step) for name in processors(laid)}
+    for bar in laid:
+        first, last = bar.first * step, bar.last * step
+        rows[bar.processor][first : last + 1] = ["├", *str(bar.number).center(last - first - 1, "─"), "┤"]
     width = max(map(len, rows), default=0)
-    found = [f"{CPU} {name:<{width}}  {''.join(row).rstrip()}" for name, row in sorted(rows.items(), key=by_number)]
-    for place, (line, event) in enumerate(shown, 1):
-        untimed = {key: value for key, value in event.items() if key not in TIMES}
-        found.append(f"{place:>{step - 2}}  line {line}: {told(untimed)}")
-    if (left := len(window) - len(shown)) > 0:
+    found = [f"{CPU} {name:<{width}}  {''.join(row).rstrip()}" for name, row in rows.items()]
+    found += [f"{bar.number:>{step - 2}}  line {bar.line}: {told(untimed(bar.event))}" for bar in laid]
+    if (left := len(window) - len(laid)) > 0:
         found.append(f"and {left:,} more that {agreeing(left, 'begins', 'begin')} later")
     return found
 
 
-def by_number(row: tuple[str, list[str]]) -> tuple[int, int, str]:
-    name = row[0]
+def by_number(name: str) -> tuple[int, int, str]:
     return (0, int(name), name) if name.lstrip("-").isdigit() else (1, 0, name)
-
-
-def time_of(value: object) -> float | int:
-    """A time as an event has it; of a call without a return, one after all."""
-    if value is None:
-        return float("inf")
-    return int(value, 16) if isinstance(value, str) else int(str(value))

@@ -21,6 +21,7 @@ from memoracle.replay.coverage import Coverage
 from memoracle.report import coverage_report
 from memoracle.report.bars import bars, has_no_order
 from memoracle.report.drawing import drawn
+from memoracle.timeline.past import UNKNOWN_PAST, Past
 from memoracle.trace.inputs import InputError, shown
 from memoracle.trace.quoting import escaped, shortened
 
@@ -93,7 +94,7 @@ class CheckRun:
     """What came of `check`.
 
     quiet: without what each trace exercised.  followed: divergences were reported when they came.
-    more: keys that a report for programs has besides.
+    more: keys that a report for programs has besides.  past: what led to divergences.
     """
 
     command: ClassVar[str] = "check"
@@ -101,6 +102,7 @@ class CheckRun:
     quiet: bool = False
     followed: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
+    past: Past = UNKNOWN_PAST
 
     def document(self) -> dict[str, Any]:
         return {**document(self.outcomes), **self.more}

@@ -10,6 +10,7 @@ from memoracle.console.counted import counted
 from memoracle.replay.branches import Exercised
 from memoracle.report import branches_report, check_report
 from memoracle.report.check_report import TraceResult
+from memoracle.timeline.past import UNKNOWN_PAST, Past
 
 MOST_SHOWN = 200  # lines of a sequence
 
@@ -22,6 +23,7 @@ class DriveRun:
     answered.  said: what is to be said at the end.  cover: keys about what was covered.  quiet: without what the run
     exercised.  more: keys that a report for programs has besides.
     branches: of the reference, as far as that was looked at.  whole: of every branch and every rule, in text, too.
+    past: what led to the divergence.
     """
 
     command: ClassVar[str] = "drive"
@@ -36,6 +38,7 @@ class DriveRun:
     more: Mapping[str, Any] = field(default_factory=dict)
     branches: Exercised | None = None
     whole: bool = False
+    past: Past = UNKNOWN_PAST
 
     def document(self) -> dict[str, Any]:
         document = {**check_report.document([self.result]), "command": "drive", "seed": self.seed, "calls": self.calls}

@@ -12,9 +12,9 @@ from memoracle.report.run import Run
 
 # By name, the module that writes a report of that format, which is imported where one is wanted.
 # One file: `write(run: Run, out: TextIO) -> None`.
-FILES: dict[str, str] = {}
+FILES: dict[str, str] = {"itf": "memoracle.report.itf"}
 # A folder: `pages(run: Run) -> Mapping[str, str]`, the text of each file by its name in the folder.
-FOLDERS: dict[str, str] = {}
+FOLDERS: dict[str, str] = {"html": "memoracle.report.html.pages"}
 
 IN_ONE_FILE = (TEXT, JSON, *FILES)
 FORMATS = (*IN_ONE_FILE, *FOLDERS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
@@ -17,6 +17,7 @@ from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
 from memoracle.proving.part import Part
+from memoracle.timeline.timeline import Timeline
 from memoracle.trace.quoting import escaped
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class ProofRun:
     geometry: its name.  replays: by component, how to replay what is refuted of it.  seconds: by the clock on the wall.
     verbose: with every obligation.  more: keys that a report for programs has besides.
     parts: of the report, of what else was asked for.
+    steps: by component, a run of the reference that fails.
     """
 
     command: ClassVar[str] = "prove"
@@ -55,6 +57,7 @@ class ProofRun:
     verbose: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
     parts: Sequence[Part] = ()
+    steps: Callable[[], Mapping[str, Timeline]] = dict
 
     def document(self) -> dict[str, Any]:
         return {**document(self), **self.more}
@@ -112,7 +115,8 @@ def write_text(outcome: ProofRun, out: TextIO, verbose: bool) -> None:
     if results:
         slowest = sorted(results, key=lambda result: result.seconds, reverse=True)[:SLOWEST]
         console.print(list_of("The slowest", slowest))
-        tell_bounds(outcome, console)
+        if told := bounds(outcome):
+            console.print(told)
         tell_hazards(results, console)
         console.print("Trusted", style="bold")
         trusted = Table.grid(padding=(0, 1))
@@ -165,13 +169,15 @@ def list_of(title: str, results: Sequence[Result], everything: bool = False) -> 
     return drawn
 
 
-def tell_bounds(outcome: ProofRun, console: Console) -> None:
+def bounds(outcome: ProofRun) -> str:
+    """How many obligations are unbounded, if any are, and what that means."""
     unbounded = sum(result.scope == UNBOUNDED for result in outcome.results)
-    if unbounded:
-        console.print(
-            f"{unbounded} of {len(outcome.results)} are unbounded: they are about every size that 64-bit addresses "
-            f"admit, so about {escaped(outcome.geometry)} and every other geometry."
-        )
+    if not unbounded:
+        return ""
+    return (
+        f"{unbounded} of {len(outcome.results)} are unbounded: they are about every size that 64-bit addresses "
+        f"admit, so about {escaped(outcome.geometry)} and every other geometry."
+    )
 
 
 def tell_hazards(results: Sequence[Result], console: Console) -> None:

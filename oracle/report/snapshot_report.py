@@ -28,11 +28,15 @@ STATUSES = {CONFORMS: Status.HOLDS, DIVERGES: Status.BROKEN, UNKNOWN: Status.UNK
 
 @dataclass
 class SpaceRow:
-    """What is said of one address space. source: a file, of a text of QEMU's monitor."""
+    """What is said of one address space. source: a file, of a text of QEMU's monitor.
+
+    entries: of its PML4, where that was read.
+    """
 
     space: int
     cr3: int | None
     source: str | None = None
+    entries: Sequence[int] | None = None
 
 
 @dataclass

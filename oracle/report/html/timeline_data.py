@@ -1,0 +1,53 @@
+"""A timeline as the page draws it: its steps, and the states between them, each once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memoracle.diagnostics.divergence import Finding
+from memoracle.report.check_report import told
+from memoracle.timeline.timeline import Step, Timeline
+
+
+def timeline_data(timeline: Timeline) -> dict[str, Any]:
+    """finding: of its last step.  states: numbered from 0, which the steps name."""
+    states: list[Any] = []
+    steps = [step_data(step, states) for step in timeline.steps]
+    return {
+        "page_size": timeline.focus.geometry.page_size,
+        "steps": steps,
+        "states": states,
+        "left_out": timeline.focus.left_out,
+        "finding": finding_data(timeline.divergence.finding),
+    }
+
+
+def step_data(step: Step, states: list[Any]) -> dict[str, Any]:
+    """states: those that are named so far, to which what this step names is added."""
+    for state in (step.before, step.after):
+        if not states or states[-1] != state:
+            states.append(state)
+    after = len(states) - 1
+    before = after if step.before == step.after else after - 1
+    names = step.names
+    return {
+        "line": step.line,
+        "event": told(step.event),
+        "passed_over": f"{step.passed_over:,} events" if step.passed_over > 1 else "one event" * step.passed_over,
+        "before": before,
+        "after": after,
+        "names": {
+            "frames": list(names.frames),
+            "pages": [[process, f"{each:#x}"] for process, pages in names.pages.items() for each in pages],
+            "entries": list(names.entries),
+        },
+    }
+
+
+def finding_data(finding: Finding) -> dict[str, str]:
+    """The rule that is broken, in words."""
+    return rule_data(finding.says, finding.clause, finding.message, finding.legal)
+
+
+def rule_data(says: str, clause: str, message: str, legal: str) -> dict[str, str]:
+    return {"says": says[:1].upper() + says[1:], "clause": clause, "message": message, "legal": legal}

@@ -1,0 +1,101 @@
+"""What came of traces, as a page: of `check` and of `drive`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from memoracle.console.counted import counted
+from memoracle.diagnostics.divergence import Divergence
+from memoracle.report import coverage_report
+from memoracle.report.check_report import TraceResult, summary, told, verdict
+from memoracle.report.drawing import drawn
+from memoracle.report.html.bars_data import bars_data
+from memoracle.report.html.page import page
+from memoracle.report.html.timeline_data import finding_data, timeline_data
+from memoracle.timeline.past import Past
+from memoracle.trace.inputs import shown
+
+MOST_FINDINGS = 50
+WIDTH = 88  # characters of a state in words
+
+
+def trace_page(command: str, title: str, outcomes: Sequence[TraceResult], past: Past, said: str = "") -> str:
+    """past: what led to the divergences.  said: what the command says at the end."""
+    timelines: list[dict[str, Any]] = []
+    findings = list[dict[str, Any]]()
+    number = sum(len(outcome.divergences) for outcome in outcomes)
+    for outcome in outcomes:
+        divergences = outcome.divergences[: MOST_FINDINGS - len(findings)]
+        findings += findings_of(outcome, divergences, past, timelines)
+    left = number - len(findings)
+    content = {
+        "command": command,
+        "title": title,
+        "verdict": verdict(outcomes),
+        "summary": summary(outcomes[0]) if len(outcomes) == 1 else f"{counted(len(outcomes), 'trace')}",
+        "warnings": [warning for outcome in outcomes for warning in outcome.warnings],
+        "findings": findings,
+        "more_findings": f"{counted(left, 'more divergence')} not shown here: the JSON report has all." if left else "",
+        "traces": list(map(trace_of, outcomes)),
+        "said": said,
+        "timelines": timelines,
+    }
+    return page("trace.html", content)
+
+
+def findings_of(
+    outcome: TraceResult, divergences: Sequence[Divergence], past: Past, timelines: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """timelines: those of the page so far, to which theirs are added."""
+    led, why = past.timelines(outcome)
+    by_line = {each.divergence.line: each for each in led}
+    for divergence in divergences:
+        place = None
+        if divergence.line in by_line:
+            place = len(timelines)
+            timelines.append(timeline_data(by_line[divergence.line]))
+        near = past.neighbourhood(outcome, divergence) if divergence.window else None
+        yield {
+            "place": f"{shown(divergence.file)}:{divergence.line}",
+            "event": told(divergence.event),
+            "finding": finding_data(divergence.finding),
+            "timeline": place,
+            "why": "" if divergence.window else why,
+            "bars": None if near is None else bars_data(near, divergence.window),
+            "before": in_words(divergence.finding.before),
+            "after": in_words(divergence.finding.after),
+        }
+
+
+def in_words(state: Mapping[str, Any]) -> str:
+    """A state as a terminal shows it."""
+    if not state:
+        return ""
+    console = Console(width=WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(drawn(state))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def trace_of(outcome: TraceResult) -> dict[str, Any]:
+    found = coverage_report.document([outcome.coverage])
+    coverage = None
+    if found is not None and not outcome.stopped:
+        untested = {op: found["untested"].get(op, []) for op in found["operations"]}
+        coverage = {
+            "operations": [
+                {"op": op, **counts, "untested": ", ".join(untested[op])} for op, counts in found["operations"].items()
+            ],
+            "untested": any(untested.values()),
+            "untested_clauses": sum(map(len, untested.values())),
+        }
+    return {
+        "name": outcome.name,
+        "verdict": verdict([outcome]),
+        "summary": summary(outcome),
+        "fault": None if outcome.fault is None else str(outcome.fault),
+        "coverage": coverage,
+    }

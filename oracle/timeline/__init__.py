@@ -1,0 +1,1 @@
+"""What led to a divergence, step by step, with the state before and after each."""

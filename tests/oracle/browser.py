@@ -1,0 +1,109 @@
+"""A real browser for tests of pages, without a window and without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")  # Debian's packages
+AXE = ROOT / "tests" / "data" / "axe-core" / "axe.min.js"
+SCREENSHOTS = ROOT / "build" / "screenshots"  # what the tests saw, to be looked at
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DESKTOP, PHONE = (1280, 900), (360, 740)  # CSS pixels
+TALLEST = 4000  # of a screenshot
+
+
+class Browser:
+    """One browser, which shows one page at a time."""
+
+    def __init__(self, chrome: Chrome) -> None:
+        self.chrome = chrome
+
+    def show(self, page: Path, scheme: str = "light", size: tuple[int, int] = DESKTOP) -> None:
+        """Opens a page. scheme: the colours that the user prefers."""
+        self.chrome.get_log("browser")
+        self.chrome.get_log("performance")
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.resize(*size)
+        self.chrome.get(page.as_uri())
+
+    def resize(self, width: int, height: int) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width <= PHONE[0]}
+        self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def ask(self, script: str, *arguments: object) -> Any:
+        """What an expression of JavaScript is in the page."""
+        return self.chrome.execute_script(f"return {script}", *arguments)
+
+    def texts(self, selector: str) -> list[str]:
+        found: list[str] = self.ask("[...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
+        return found
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.chrome).send_keys(*keys).perform()
+
+    def complaints(self) -> list[str]:
+        """What the browser's console says of the page."""
+        return [each["message"] for each in self.chrome.get_log("browser")]
+
+    def requests(self) -> set[str]:
+        """The addresses that the page asked for, since it was opened."""
+        messages = [json.loads(each["message"])["message"] for each in self.chrome.get_log("performance")]
+        sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+        return {each["request"]["url"] for each in sent}
+
+    def violations(self) -> list[str]:
+        """What axe-core finds that keeps people from using the page: the rule, and where."""
+        self.chrome.execute_script(AXE.read_text(encoding="utf-8"))
+        found = self.chrome.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+        return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
+
+    def overhang(self) -> int:
+        """How many pixels the page is wider than the window."""
+        found: int = self.ask("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        return found
+
+    def keep(self, name: str) -> bytes:
+        """A screenshot of the whole page, which is kept."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        width, height = self.ask("[innerWidth, document.documentElement.scrollHeight]")
+        self.resize(width, min(height, TALLEST))
+        image: bytes = self.chrome.get_screenshot_as_png()
+        (SCREENSHOTS / f"{name}.png").write_bytes(image)
+        return image
+
+
+@contextmanager
+def begun() -> Iterator[Browser]:
+    """A browser that has never seen anything."""
+    options = Options()
+    options.binary_location = str(CHROMIUM)
+    with TemporaryDirectory(prefix="memoracle-browser-", ignore_cleanup_errors=True) as profile:
+        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        chrome = Chrome(options=options, service=Service(str(DRIVER)))
+        try:
+            yield Browser(chrome)
+        finally:
+            chrome.quit()

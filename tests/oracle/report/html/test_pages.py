@@ -1,0 +1,182 @@
+"""Reports as pages, in a real browser: stepped through by keys, read by everybody, and never fooled by a trace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from browser import DESKTOP, PHONE, ROOT, Browser
+from selenium.webdriver.common.keys import Keys
+
+from memoracle.commands.prove import steps_of
+from memoracle.proofs import evidence
+from memoracle.report.html.pages import pages
+from memoracle.report.proof_report import PROVED, REFUTED, ProofRun
+
+Shown = Callable[..., Path]
+EXAMPLES = ROOT / "examples"
+REPLAY = """
+from memoracle.impl.buddy import Buddy
+
+
+def test_replay() -> None:
+    # range.free is refused, but there is a block
+    buddy = Buddy(3)
+    assert buddy.allocate(2) == 0
+    assert buddy.reserve(4, 4) is True
+    assert buddy.free(0, 2) is True
+"""
+HOSTILE = (
+    "<script>document.title = 'x'</script>",
+    "</script><script>document.title = 'x'</script>",
+    '"><img src=x onerror="document.title = 1">',
+    "<!--<script>",
+    "\u202eofni\u0007\u0085\u2028{{ 7 * 7 }}",
+)
+
+
+def proofs() -> ProofRun:
+    """A run of `prove` in which a claim is refuted; nothing is asked of a solver."""
+    results = [piece.unsettled for piece in evidence.pieces(["pat", "buddy"], False, True)]
+    results = [replace(each, verdict=PROVED, seconds=0.25, rlimit=1234) for each in results]
+    place = next(place for place, each in enumerate(results) if each.name == "buddy.free.refines")
+    why = f"page is 0: {HOSTILE[0]}"
+    results[place] = replace(results[place], verdict=REFUTED, counterexample=why)
+    replays = {"buddy": REPLAY}
+    return ProofRun("x64-2m", results, replays, ["the solver"], 1.5, steps=lambda: steps_of(results, replays))
+
+
+def written(folder: Path, run: ProofRun) -> Path:
+    (page,) = pages(run).items()
+    (folder / page[0]).write_text(page[1], encoding="utf-8")
+    return folder / page[0]
+
+
+def at(browser: Browser) -> int:
+    return int(browser.ask("document.querySelector('[data-timeline]').dataset.at"))
+
+
+def test_keys_step_through_a_timeline(browser: Browser, shown: Shown) -> None:
+    browser.show(shown("check", str(EXAMPLES / "diverging.jsonl")))
+    assert at(browser) == 9
+    assert browser.texts(".broken .says") == ["All of the block is free"]
+    assert "here it diverges" in browser.texts(".now")[0]
+    drawing = browser.ask("document.querySelector('.stage').innerText")
+    browser.press(Keys.ARROW_LEFT)
+    assert at(browser) == 8
+    assert browser.ask("document.querySelector('.stage').innerText") != drawing
+    assert "1 page at 0x1000000 of process 1: new, in use by line 9" in browser.texts(".changes li")
+    assert browser.ask("document.querySelectorAll('.node.changed').length") == 5, "a block, and its four parts"
+    assert "1 page at 0x1000000 of process 1" in browser.texts("[aria-live=polite]")[0]
+    assert browser.texts("[aria-current=step]") == ["9: range.allocate process=1 pages=1 -> 0x1000000 (_cpu=1)"]
+    browser.press(Keys.HOME)
+    assert at(browser) == 1
+    assert browser.ask("[...document.querySelectorAll('.controls button:disabled')].length") == 2
+    browser.press(Keys.ARROW_LEFT)
+    assert at(browser) == 1
+    browser.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert at(browser) == 3
+    browser.press(Keys.END)
+    assert at(browser) == 9
+    browser.ask("document.querySelectorAll('.steps button')[3].click()")
+    assert at(browser) == 4
+    browser.ask("document.querySelector('.controls button[title^=Right]').click()")
+    assert at(browser) == 5
+    browser.ask("document.querySelector('.controls input').focus()")
+    browser.press(Keys.HOME)
+    assert at(browser) == 1, "the slider has keys of its own"
+    assert browser.complaints() == []
+
+
+def test_a_finger_steps_through_a_timeline(browser: Browser, shown: Shown) -> None:
+    browser.show(shown("check", str(EXAMPLES / "frames.jsonl")), size=PHONE)
+    last = at(browser)
+    for begins, ends, step in ((100, 250, last - 1), (250, 100, last), (100, 130, last)):
+        for kind, x in (("touchStart", begins), ("touchMove", ends), ("touchEnd", None)):
+            points = [] if x is None else [{"x": x, "y": browser.ask(MIDDLE)}]
+            browser.chrome.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        assert at(browser) == step
+
+
+MIDDLE = (
+    "(document.querySelector('.now').scrollIntoView(), document.querySelector('.now').getBoundingClientRect().y + 5)"
+)
+
+
+def test_nothing_in_a_trace_is_more_than_text(browser: Browser, shown: Shown, tmp_path: Path) -> None:
+    events: list[dict[str, object]] = [{"memoracle": 1}, {"op": "frame.allocate", "result": "0x400000"}]
+    events += [
+        {"op": "frame.free", "address": "0x400000", "error": each, "_note": each, f"_{each}": 1} for each in HOSTILE
+    ]
+    trace = tmp_path / "<img src=x onerror=alert(1)>\u202e.jsonl"
+    trace.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
+    page = shown("check", str(trace), "--keep-going")
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<script") == 2
+    assert not any(each in text for each in ("\u202e", "\u0007", "\u0085", "\u2028"))
+    browser.show(page)
+    assert browser.ask("document.title").startswith("diverges: ")
+    assert browser.ask("[...document.querySelectorAll('img, script:not(#data)')].length") == 1, "its own script"
+    headings = browser.texts("h2")
+    assert any("_note=<script>document.title = 'x'</script>" in each for each in headings)
+    assert any("\\u202eofni\\x07\\x85\\u2028{{ 7 * 7 }}" in each for each in headings)
+    assert any(HOSTILE[2] in each for each in browser.texts(".now"))
+    assert "\\u202e.jsonl" in browser.texts("h1")[0]
+    assert browser.complaints() == []
+    assert {each.partition(":")[0] for each in browser.requests()} <= {"file", "data"}
+
+
+def test_the_policy_of_a_page_lets_nothing_else_run(browser: Browser, shown: Shown) -> None:
+    """What were put into a page would neither run nor ask a network for anything."""
+    page = shown("check", str(EXAMPLES / "diverging.jsonl"))
+    text = page.read_text(encoding="utf-8")
+    added = "<script>document.title = 'x'</script><img src='http://127.0.0.1:9/x'><p onclick='x()' id=p></p></body>"
+    page.write_text(text.replace("</body>", added), encoding="utf-8")
+    browser.show(page)
+    assert browser.ask("document.title") != "x"
+    refused = " ".join(browser.complaints())
+    assert "script-src" in refused
+    assert "img-src" in refused
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["timeline", "bars", "proofs", "snapshot", "conforming"])
+def test_everybody_can_read_it(browser: Browser, shown: Shown, tmp_path: Path, kind: str, scheme: str) -> None:
+    """By axe-core, contrast among it; and on a phone, where nothing but what has bars of its own is too wide."""
+    page = {
+        "timeline": lambda: shown("check", str(EXAMPLES / "diverging.jsonl"), "--keep-going"),
+        "bars": lambda: shown("check", str(EXAMPLES / "overlapping.jsonl")),
+        "proofs": lambda: written(tmp_path, proofs()),
+        "snapshot": lambda: shown("snapshot", str(EXAMPLES / "spaces.txt")),
+        "conforming": lambda: shown("check", str(EXAMPLES / "conforming.jsonl"), status=0),
+    }[kind]()
+    browser.show(page, scheme, DESKTOP)
+    browser.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert browser.violations() == []
+    assert browser.complaints() == []
+    assert browser.keep(f"{kind}-{scheme}")
+    browser.show(page, scheme, PHONE)
+    browser.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert browser.overhang() == 0
+    assert browser.keep(f"{kind}-{scheme}-phone")
+    assert browser.requests() == {page.as_uri(), "data:,"} & browser.requests() | {page.as_uri()}
+
+
+def test_rooms_say_what_is_proved_and_how_it_fails(browser: Browser, tmp_path: Path) -> None:
+    browser.show(written(tmp_path, proofs()))
+    assert browser.texts(".room h3") == ["pat", "buddy"]
+    assert browser.texts("h1 + .badge") == ["✗ refuted"]
+    room = "document.getElementById('room-buddy').textContent"
+    assert browser.ask(f"{room}.includes('all of the block is free')")
+    assert browser.ask(f"{room}.includes('buddy.free-runs-lie-in-one-block.begins')")
+    assert "buddy.free.refines" in browser.texts("h2.mono")
+    assert any(HOSTILE[0] in each for each in browser.texts("pre"))
+    assert at(browser) == 3
+    assert "range.free address=18446744069414584320 pages=2" in browser.texts(".now")[0]
+    browser.press(Keys.HOME)
+    assert "range.allocate pages=2" in browser.texts(".now")[0]
+    assert browser.ask("document.querySelectorAll('.node.changed').length") > 0
+    assert browser.complaints() == []

@@ -1,0 +1,215 @@
+"""What led to a divergence: which events are steps, and the state before and after each."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from check_command import ROOT
+from small_geometry import SMALL
+
+from memoracle.commands import check
+from memoracle.report.check_report import TraceResult
+from memoracle.timeline.neighbourhood import MOST, neighbourhood
+from memoracle.timeline.past import CHANGED, NO_TRACE, ONCE, Past
+from memoracle.timeline.timeline import MOST_EARLIER, MOST_STEPS, MOST_TIMELINES, Timeline
+from memoracle.timeline.views import View
+
+Event = dict[str, Any]
+PAGE = 1 << 21
+RUNS = {"frame_allocator": "runs", "frame_free_parts": "whole", "range_allocator": "runs"}
+
+
+def checked(path: Path | str, *options: str) -> tuple[list[TraceResult], Past]:
+    parser = argparse.ArgumentParser()
+    check.add_parser(parser.add_subparsers())
+    found = check.Check(parser.parse_args(["check", "--quiet", *options, str(path)]))
+    return found.outcomes(), Past(found.watched)
+
+
+def written(folder: Path, events: Sequence[Event], **geometry: Any) -> Path:
+    path = folder / "trace.jsonl"
+    lines = [{"memoracle": 1, "geometry": SMALL | geometry}, *events]
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in lines), encoding="utf-8")
+    return path
+
+
+def led_to(path: Path, *options: str) -> list[Timeline]:
+    outcomes, past = checked(path, *options)
+    found, why = past.timelines(outcomes[-1])
+    assert why == ""
+    return found
+
+
+def allocate(frame: int, **more: Any) -> Event:
+    return {"op": "frame.allocate", "result": frame * PAGE} | more
+
+
+def free(frame: int, **more: Any) -> Event:
+    return {"op": "frame.free", "address": frame * PAGE} | more
+
+
+def state_of(view: View, frame: int) -> str:
+    return str(next(each["state"] for word in view["frames"]["words"] for each in word if each["frame"] == frame))
+
+
+def test_the_last_steps_and_those_that_are_named(tmp_path: Path) -> None:
+    (timeline,) = led_to(written(tmp_path, [allocate(5), *[allocate(4), free(4)] * 40, allocate(5)]))
+    lines = [step.line for step in timeline.steps]
+    assert lines == [2, *range(83 - MOST_STEPS + 1, 84)]
+    assert [step.passed_over for step in timeline.steps] == [0, 57, *[0] * (MOST_STEPS - 1)]
+    first, last = timeline.steps[0], timeline.steps[-1]
+    assert (state_of(first.before, 5), state_of(first.after, 5)) == ("free", "in use")
+    assert (state_of(last.before, 5), state_of(last.after, 5)) == ("in use", "in use")
+    assert last.before["frames"]["free"] == 13
+    for step, following in zip(timeline.steps[1:], timeline.steps[2:], strict=False):
+        assert step.after == following.before
+    assert timeline.divergence.finding.clause == "bitmap.allocates-only-free"
+
+
+def test_earlier_lines_are_few(tmp_path: Path) -> None:
+    """The finding names every block of a long list."""
+    blocks = [
+        {"op": "range.reserve", "process": 0, "address": hex(0xFFFFFFFF00000000 + page * PAGE), "pages": 1}
+        for page in range(2, 16)
+    ]
+    again = [allocate(4), free(4)] * MOST_STEPS
+    (timeline,) = led_to(written(tmp_path, [*blocks, *again, blocks[7]]))
+    assert [step.line for step in timeline.steps[:-MOST_STEPS]] == list(range(6, 13))
+    assert len(timeline.steps) <= MOST_STEPS + MOST_EARLIER
+
+
+def test_a_timeline_for_each_of_the_first_divergences(tmp_path: Path) -> None:
+    path = written(tmp_path, [allocate(frame // 2 + 2) for frame in range(20)])
+    outcomes, past = checked(path, "--keep-going")
+    found, why = past.timelines(outcomes[0])
+    assert [each.divergence.line for each in found] == list(range(3, 3 + 2 * MOST_TIMELINES, 2))
+    assert why == "What led to it is drawn of the first ones only."
+
+
+def test_blocks_of_a_buddy_system(tmp_path: Path) -> None:
+    events = [{"op": "process.create", "result": 1}, {"op": "range.allocate", "process": 1, "pages": 2, "result": 0}]
+    (timeline,) = led_to(written(tmp_path, [*events, {**events[1]}]))
+    created, allocated, wrong = timeline.steps
+    assert "ranges" not in created.before, "there is no such process"
+    (before,), (after,) = allocated.before["ranges"], allocated.after["ranges"]
+    assert [(each["page"], each["pages"], each["state"]) for each in before["pieces"]] == [(0, 16, "free")]
+    assert [(each["page"], each["pages"], each["state"]) for each in after["pieces"]] == [
+        (0, 2, "in use"),
+        (2, 2, "free"),
+        (4, 4, "free"),
+        (8, 8, "free"),
+    ]
+    assert after["is_buddy"] is True
+    assert wrong.names.pages == {1: {0: None}}
+
+
+def test_runs_of_frames_and_of_pages(tmp_path: Path) -> None:
+    events: list[Event] = [
+        allocate(2, count=3),
+        {"op": "range.allocate", "process": 0, "pages": 3, "result": hex(0xFFFFFFFF00000000 + 2 * PAGE)},
+        free(5, count=1, error="no"),
+        free(3, count=1),
+    ]
+    (timeline,) = led_to(written(tmp_path, events, **RUNS))
+    last = timeline.steps[-1].before
+    runs = [(each["page"], each["pages"], each["state"]) for each in last["frames"]["runs"]]
+    assert runs == [(0, 2, "never free"), (2, 3, "in use"), (5, 11, "free")]
+    (area,) = last["ranges"]
+    assert area["is_buddy"] is False
+    assert [(each["pages"], each["state"]) for each in area["pieces"]] == [
+        (2, "never free"),
+        (3, "in use"),
+        (11, "free"),
+    ]
+
+
+def test_tables_pages_and_heap(tmp_path: Path) -> None:
+    events: list[Event] = [
+        {"op": "process.create", "result": 1},
+        {"op": "pml4.write", "process": 0, "index": 300, "value": "0x1003"},
+        {"op": "pml4.write", "process": 1, "index": 3, "value": "0x2003"},
+        {"op": "page.map", "process": 1, "virtual": 0, "physical": 4 * PAGE},
+        {"op": "heap.new", "bytes": 64, "result": "0xffffffff00400000"},
+        {"op": "page.unmap", "process": 1, "virtual": 0},
+        {"op": "pml4.read", "process": 1, "index": 300, "result": "0x5003"},
+    ]
+    (timeline,) = led_to(written(tmp_path, events))
+    steps = {step.line: step for step in timeline.steps}
+    tables = {each["process"]: each["entries"] for each in steps[8].after["tables"]}
+    assert tables[0]["300"] == tables[1]["300"] == "0x1003"
+    assert tables[1]["3"] == "0x2003"
+    assert "3" not in tables[0]
+    assert {each["process"] for each in steps[3].before["tables"]} == {0, 1}
+    assert [each["shows"] for each in steps[5].before["mapped"]] == [None]
+    assert steps[5].after["mapped"][0]["shows"] == "0x800000 write-back writable user executable"
+    assert steps[7].after["mapped"][0]["shows"] is None
+    assert "heap" not in steps[6].before
+    assert steps[6].after["heap"] == [{"address": "0xffffffff00400000", "bytes": 64, "line": 6}]
+
+
+def test_what_is_named_and_not_drawn_is_counted(tmp_path: Path) -> None:
+    far = [allocate(64 * word + 8) for word in range(1, 7)]
+    (timeline,) = led_to(written(tmp_path, [*far, far[2]], frames=1024))
+    assert timeline.focus.left_out == 2
+    assert len(timeline.steps[-1].before["frames"]["words"]) == 4
+    assert state_of(timeline.steps[-1].before, 64 * 3 + 8) == "in use"
+
+
+def test_the_second_trace_of_a_file(tmp_path: Path) -> None:
+    path = written(tmp_path, [allocate(4)])
+    path.write_text(path.read_text(encoding="utf-8") + path.read_text(encoding="utf-8") + json.dumps(allocate(4)))
+    (timeline,) = led_to(path, "--split")
+    assert [step.line for step in timeline.steps] == [4, 5]
+
+
+def test_after_a_crash(tmp_path: Path) -> None:
+    """What is drawn is of the machine that runs then."""
+    boot = {"op": "boot", "memory_map": [{"start": 0, "length": 16 * PAGE, "type": 1}]}
+    crash = {"op": "frame.free", "address": 5 * PAGE, "crash": "panic"}
+    (first, second) = led_to(written(tmp_path, [boot, allocate(5), crash, boot, free(5)]), "--keep-going")
+    assert (first.steps[-1].line, second.steps[-1].line) == (4, 6)
+    assert [state_of(step.after, 5) for step in second.steps] == ["free", "in use", "in use", "free", "free"]
+
+
+def test_why_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, [allocate(0)])
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    outcomes, past = checked("-")
+    assert past.timelines(outcomes[0]) == ([], ONCE)
+    outcomes, past = checked(path)
+    path.write_text("{}", encoding="utf-8")
+    assert past.timelines(outcomes[0]) == ([], CHANGED)
+    path.unlink()
+    assert past.timelines(outcomes[0]) == ([], ONCE)
+    bad = next(iter(sorted((ROOT / "tests" / "data" / "kmem").glob("*bad*"))), None)
+    outcomes[0].coverage = None
+    assert past.timelines(outcomes[0]) == ([], NO_TRACE), bad
+    assert past.timelines(checked(written(tmp_path, [allocate(4)]))[0][0]) == ([], "")
+
+
+def test_the_neighbourhood_of_a_window() -> None:
+    """Of any number of operations only what was under way nearest to the window."""
+
+    def operation(place: int) -> Event:
+        return {
+            "op": "frame.free_count",
+            "result": 1,
+            "_cpu": place % 3,
+            "_call": 10 * place,
+            "_return": 10 * place + 15,
+        }
+
+    events = [operation(place) for place in range(1000)]
+    window = [(place + 2, events[place]) for place in (500, 501)]
+    found = neighbourhood(window, 2, (json.dumps(each).encode() for each in events))
+    assert [line for line, _ in found.operations] == list(range(492, 514))
+    assert found.inside == {502, 503}
+    assert found.left_out == (0, 1000 - 2 - MOST)
+    alone = neighbourhood(window, 2, ())
+    assert alone.operations == tuple(window)
