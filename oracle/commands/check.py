@@ -120,6 +120,7 @@ class Check:
         self.args = args
         self.begun: Callable[[Replay], None] | None = None
         self.watch: Watch = lambda replay, lines: lines
+        self.made: tuple[Rules, Replay] | None = None
         self.geometry = chosen_geometry(args)
         self.memory_map: list[Record] | None = None
         if [*args.traces, args.memory_map].count(STDIN) > 1:
@@ -187,6 +188,12 @@ class Check:
         once = Check(argparse.Namespace(**{**vars(self.args), **plain, "keep_going": False, "quiet": True}))
         return lambda lines: once.outcomes_of(self.args.traces[0], lines)[0]
 
+    def make_ready(self, path: str, header: bytes) -> None:
+        """Makes what replays a trace with this header, the next one: a large machine's takes a while."""
+        read = read_header(path, header, 1)
+        rules = Rules(geometry_of(path, read, 1), self.args.level or LEGAL, read.private_frames, FIRST_EVENT)
+        self.made = rules, self.replay(path, replace(rules))
+
     def unchecked(self, path: str, first_line: int = 1) -> TraceResult:
         return TraceResult(path, self.args.level or LEGAL, first_line)
 
@@ -207,7 +214,8 @@ class Check:
         if self.geometry is not None and header.geometry is not UNSET:
             note(self.args, f"memoracle: {self.args.geometry} replaces the geometry of {shown(path)}")
         rules = Rules(geometry, outcome.level, header.private_frames, outcome.first_line + 1)
-        replay = self.replay(path, replace(rules))
+        made, self.made = self.made, None
+        replay = made[1] if made is not None and made[0] == rules else self.replay(path, replace(rules))
         if self.begun is not None:
             self.begun(replay)  # before a line is read: whoever makes calls up while they are read may ask it
         lines, overlap = looked_ahead(lines, wait=not self.args.follow and self.begun is None)

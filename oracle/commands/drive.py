@@ -19,9 +19,10 @@ from memoracle.cover.session import CoverSession
 from memoracle.diagnostics.levels import LEGAL, LEVELS
 from memoracle.drive.failures import Failures
 from memoracle.drive.generation.random_calls import RandomCalls
+from memoracle.drive.log import ENCODE
 from memoracle.drive.sessions.session import Session, Wanted
 from memoracle.drive.target import Target
-from memoracle.drive.trial import Begun, Check, Plan, Trial, unwatched
+from memoracle.drive.trial import Begun, Plan, Trial, unwatched
 from memoracle.replay.branches import Exercised, exercised
 from memoracle.report import check_report
 from memoracle.report.destinations import add_report_options, reports_to
@@ -95,7 +96,7 @@ def driven(args: argparse.Namespace) -> int:
         from memoracle.commands import drive_threads
 
         seed = random.randrange(SEEDS) if args.seed is None else args.seed
-        return drive_threads.run(args, seed, checker(args.level), checking(args.level).watched)
+        return drive_threads.run(args, seed, Judge(args.level), checking(args.level).watched)
     refuse_outputs(args, args.target, args.binding)
     with reports_to(args, args.target, args.binding) as report:
         test = None
@@ -156,15 +157,19 @@ def checking(level: str, keep_going: bool = False) -> check.Check:
     return check.Check(parser.parse_args(["check", *options, "--", TRACE]))
 
 
-def checker(level: str, keep_going: bool = False) -> Check:
+class Judge:
     """What holds a trace to the law, as `check` does it at this level. keep_going: after a divergence, too."""
-    checks = checking(level, keep_going)
 
-    def judged(lines: Iterator[bytes], begun: Begun = unwatched) -> check_report.TraceResult:
-        checks.begun = None if begun is unwatched else begun
-        return checks.outcomes_of(TRACE, lines)[0]
+    def __init__(self, level: str, keep_going: bool = False) -> None:
+        self.checks = checking(level, keep_going)
 
-    return judged
+    def __call__(self, lines: Iterator[bytes], begun: Begun = unwatched) -> check_report.TraceResult:
+        self.checks.begun = None if begun is unwatched else begun
+        return self.checks.outcomes_of(TRACE, lines)[0]
+
+    def make_ready(self, header: dict[str, object]) -> None:
+        """Makes what the next trace, with this header, is replayed with."""
+        self.checks.make_ready(TRACE, ENCODE(header))
 
 
 def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geometry, str]:
@@ -183,7 +188,9 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
             binding = binding.with_geometry(stated_geometry(args.geometry))
         geometry = binding.geometry
         start = Library(binding, args.fill).start
-        plan = Plan(args.target, start, binding.head(), checker(args.level), patience, True, binding)
+        head, judge = binding.head(), Judge(args.level)
+        ready = partial(judge.make_ready, head[0])
+        plan = Plan(args.target, start, head, judge, patience, True, binding, ready)
         return plan, geometry, str(Path(binding_file).with_suffix(""))
     header = header_of(args.geometry)
     geometry = geometry or preset(DEFAULT)
@@ -204,7 +211,9 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
         start = partial(Program, command, header)
         patience = args.call_time or PATIENCE_WITH_PROGRAMS
         name = next((each for each in reversed(command) if Path(each).is_file()), Path(command[0]).name)
-    return Plan(args.target, start, (header,), checker(args.level), patience, is_object, called), geometry, name
+    judge = Judge(args.level)
+    ready = partial(judge.make_ready, header)
+    return Plan(args.target, start, (header,), judge, patience, is_object, called, ready), geometry, name
 
 
 def header_of(chosen: str | None) -> dict[str, object]:

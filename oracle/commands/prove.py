@@ -87,10 +87,10 @@ def run(args: argparse.Namespace) -> int:
         )
         test = None
         if args.emit is not None:
-            from memoracle.commands.drive import checker
+            from memoracle.commands.drive import Judge
             from memoracle.reproducers.of_proof import of_refuted
 
-            test = of_refuted(args.emit, outcome.replays, checker(EXACT))
+            test = of_refuted(args.emit, outcome.replays, Judge(EXACT))
         report(replace(outcome, more=in_document(test), steps=partial(steps_of, results, outcome.replays)))
     write_test(args, test)
     if interrupted:

@@ -164,7 +164,7 @@ class Nursery:
         status = 1
         try:
             be_apart()
-            target = self._started() if self.plan.forks else None
+            target = self._ready() if self.plan.forks else None
             while len(head := asked.read(ASKED.size)) == ASKED.size:
                 text = asked.read(*ASKED.unpack(head))
                 run = os.fork()
@@ -174,6 +174,15 @@ class Nursery:
             status = 0
         finally:
             os._exit(status)
+
+    def _ready(self) -> Target | InputError:
+        """A target that was started, and all else that each run needs."""
+        target = self._started()
+        try:
+            self.plan.make_ready()
+        except InputError as fault:
+            return fault
+        return target
 
     def _started(self) -> Target | InputError:
         try:

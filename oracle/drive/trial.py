@@ -51,6 +51,7 @@ class Plan:
     head: the trace's header, and events that are no calls.  check: what `check` says of a trace.  patience: how long a
     call may take, in seconds.  forks: whether a target that was started can be forked, with all its state.
     called: the binding, the command or the name by which it is called.
+    make_ready: what is done before a process is forked for each run, so that no run does it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Plan:
     patience: float = 5.0
     forks: bool = False
     called: Binding | Sequence[str] | str | None = None
+    make_ready: Callable[[], None] = lambda: None
 
 
 @dataclass

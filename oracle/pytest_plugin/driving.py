@@ -60,7 +60,7 @@ class Driving:
     def drive(self, outcome: Outcome) -> None:
         # These load much that runs do not need in which no test asks.
         from memoracle import cli
-        from memoracle.commands.drive import checker, session_of
+        from memoracle.commands.drive import Judge, session_of
         from memoracle.cover.session import CoverSession
         from memoracle.drive.sessions.thorough import first_of, thorough
 
@@ -75,7 +75,7 @@ class Driving:
             if isinstance(drive, CoverSession):
                 found = drive.all_tried(outcome.broken)
             else:
-                found = thorough(drive, checker(args.level, keep_going=True), outcome.broken)
+                found = thorough(drive, Judge(args.level, keep_going=True), outcome.broken)
         for rule, (trial, said) in found.broken.items():
             outcome.broken[rule] = report(trial, said)
         outcome.after, outcome.calls, outcome.ended = found.after, found.calls, found.ended

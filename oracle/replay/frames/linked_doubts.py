@@ -84,4 +84,5 @@ class LinkedDoubts:
 
 def handed_out_since(frames: FrameReplay, freed: Iterable[int], line: int) -> bool:
     """Whether some of these frames that a line freed were handed out later: then the line has freed them."""
-    return any(frames.lines[frame] > line for frame in freed)
+    lines = frames.lines
+    return any(lines[frame] > line for frame in freed)

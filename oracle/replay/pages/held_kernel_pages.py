@@ -23,7 +23,8 @@ class HeldKernelPages:
     """The kernel pages of one trace. live: by their first page, counted from the start of the kernel's range.
 
     doubted: the first page, and how many, of those that may live, although a free of them was wrong and accepted.
-    freed: those that were freed last.  others: by their first page, those that were allocated where some lived already.
+    freed: those that were freed last.  latest: of these, the latest first, those whose pages no later one had; None
+    where that is to be found out.  others: by their first page, those that were allocated where some lived already.
     """
 
     def __init__(self, rules: Rules, frames: FrameReplay, ranges: AnyRanges, pages: MappedPages) -> None:
@@ -37,6 +38,7 @@ class HeldKernelPages:
         self.others: defaultdict[int, list[KernelBlock]] = defaultdict(list)
         self.doubted: set[tuple[int, int]] = set()
         self.freed: deque[KernelBlock] = deque(maxlen=REMEMBERED)
+        self.latest: list[KernelBlock] | None = None
 
     def page_of(self, address: int) -> int:
         """The page in which an address lies, as pages of the kernel's space are counted."""
@@ -85,6 +87,7 @@ class HeldKernelPages:
         if block.pages <= MOST_PAGES:
             block.freed = line
             self.freed.append(block)
+            self.latest = None
             space.remember_freed(block.page, block.pages, line)
 
     # What is in doubt
@@ -96,12 +99,14 @@ class HeldKernelPages:
         self.undo(block, line)
         if self.freed and self.freed[-1] is block:
             self.freed.pop()
+            self.latest = None
         space.doubt(before)
         self.doubt_contents(block)
 
     def was_not_freed(self, block: KernelBlock) -> None:
         """Kernel pages that were freed may be there still; then those that had their pages or frames before are not."""
         self.freed = deque((each for each in self.freed if not each.overlaps(block)), REMEMBERED)
+        self.latest = None
         space: AddressSpace = self.ranges.known[0]
         space.may_be_there(block.page, block.pages)
         self.doubt_contents(block)
@@ -120,14 +125,13 @@ class HeldKernelPages:
     def accepted(self) -> Iterator[Freed]:
         """The kernel pages that were freed and may be there still, the latest first."""
         space: AddressSpace = self.ranges.known[0]
-        taken = set[int]()
-        for block in [*reversed(self.freed)]:
-            pages = range(block.page, block.page + block.pages)
-            is_latest = taken.isdisjoint(pages)
-            is_latest = is_latest and not handed_out_since(self.frames, block.frames.values(), block.freed)
-            if is_latest and space.seems_allocated(block.page, block.pages):
+        if self.latest is None:
+            self.latest = [*latest(self.freed)]
+        for block in self.latest:
+            if handed_out_since(self.frames, block.frames.values(), block.freed):
+                continue
+            if space.seems_allocated(block.page, block.pages):
                 yield Freed(self, block)
-            taken.update(pages)
 
     def may_be_allocated(self, page: int, pages: int) -> bool:
         """Whether the block of so many kernel pages may be allocated still."""
@@ -142,6 +146,16 @@ class HeldKernelPages:
             self.pages.doubts.shown.pop((0, virtual), None)
             if virtual in self.pages.kernel_pages:
                 self.pages.hide(0, virtual)
+
+
+def latest(freed: deque[KernelBlock]) -> Iterator[KernelBlock]:
+    """Of kernel pages in the order in which they were freed, the latest first, those whose pages no later one had."""
+    taken = set[int]()
+    for block in reversed(freed):
+        pages = range(block.page, block.page + block.pages)
+        if taken.isdisjoint(pages):
+            yield block
+        taken.update(pages)
 
 
 @dataclass(frozen=True)
@@ -161,11 +175,12 @@ class Freed:
 
     def is_in_doubt(self) -> bool:
         replay, page = self.kernel_pages, self.block.page
-        virtuals = map(replay.address_of, range(page, page + self.block.pages))
+        shown = replay.pages.doubts.shown
+        virtuals = map(replay.address_of, range(page, page + self.block.pages)) if shown else ()
         return (
             not replay.frames.doubts.frames.isdisjoint(self.frames)
             or replay.may_be_allocated(page, self.block.pages)
-            or any(replay.pages.doubts.shown.get((0, virtual)) is not None for virtual in virtuals)
+            or any(shown.get((0, virtual)) is not None for virtual in virtuals)
         )
 
     def concerns(self, space: int, page: int) -> bool:

@@ -1,14 +1,25 @@
-"""What is left of a sequence when calls are left out, each with what depends on it."""
+"""What is left of a sequence when calls are left out, each with what depends on it, and numbers made smaller."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memoracle.drive.requests import Request, requests_of, without
-from memoracle.drive.shrinking import shortest
+from memoracle.diagnostics.divergence import Divergence, Finding
+from memoracle.drive.failures import Failures
+from memoracle.drive.requests import Repeated, Request, requests_of, without
+from memoracle.drive.sessions.session import Session, Wanted
+from memoracle.drive.shrinking import asking, shortest
+from memoracle.drive.trial import Plan, Trial
+from memoracle.report.check_report import TraceResult
+from memoracle.spec.geometry import DEFAULT, preset
+from memoracle.trace.inputs import InputError
 
 TRACE = [
     b'{"op":"frame.allocate","result":4096}',
@@ -20,6 +31,7 @@ TRACE = [
     b'{"op":"frame.allocate","error":"none"}',
     b'{"op":"frame.free","address":8192,"crash":"signal 11"}',
 ]
+LONG = 60  # seconds
 
 
 def test_an_address_stands_for_the_call_that_gave_it_last() -> None:
@@ -45,4 +57,116 @@ def test_what_is_left_is_what_fails(needed: set[int]) -> None:
     def fails(some: Sequence[Request]) -> bool:
         return needed <= {each.arguments["address"] for each in some}
 
-    assert {each.arguments["address"] for each in shortest(requests, fails, 60)} == needed
+    assert {each.arguments["address"] for each in shortest(requests, fails, LONG)} == needed
+
+
+def new(size: int) -> Request:
+    return Request("heap.new", {"bytes": size}, {})
+
+
+def delete(place: int) -> Request:
+    return Request("heap.delete", {"address": place}, {"address": (place, 0)})
+
+
+def test_a_block_goes_with_all_that_is_done_with_it() -> None:
+    """Where what fails needs that nothing else is live, taking a stretch of calls out as such leaves blocks behind."""
+    requests = [*(new(8) for _ in range(32)), *(delete(31 - place) for place in range(32)), new(9)]
+    tried: list[int] = []
+
+    def fails(some: Sequence[Request]) -> bool:
+        tried.append(len(some))
+        live = {place for place, each in enumerate(some) if each.operation == "heap.new"}
+        return len(live - {each.needs["address"][0] for each in some if each.needs}) == 1
+
+    assert shortest(requests, fails, LONG) == [new(1)]
+    assert tried[:4][-1] == 1  # half of the blocks go at a time, with what frees them
+
+
+@pytest.mark.parametrize(
+    ("asked", "fails", "least"),
+    [
+        ({"bytes": 40_000}, lambda some: some["bytes"] >= 4081, {"bytes": 4081}),
+        ({"bytes": 40_000}, lambda some: True, {"bytes": 1}),
+        ({"bytes": 3}, lambda some: some["bytes"] >= 3, {"bytes": 3}),
+        ({"order": 9}, lambda some: some["order"] >= 4, {"order": 4}),
+        ({"order": 0}, lambda some: True, {"order": 0}),
+        ({"count": 9, "alignment": 1 << 20}, lambda some: some["alignment"] > 4096, {"count": 1, "alignment": 8192}),
+        ({"count": 7, "alignment": 24}, lambda some: some["alignment"] > 2, {"count": 1, "alignment": 3}),
+        ({"pages": 0}, lambda some: some["pages"] == 0, {"pages": 0}),
+        ({"pages": "many"}, lambda some: some["pages"] == "many", {"pages": "many"}),
+    ],
+)
+def test_numbers_become_smaller(asked: dict[str, Any], fails: Callable[[Any], bool], least: dict[str, Any]) -> None:
+    found = shortest([Request("x", asked, {})], lambda some: bool(some) and fails(some[0].arguments), LONG)
+    assert [each.arguments for each in found] == [least]
+
+
+def test_what_gives_a_block_back_says_the_same_size() -> None:
+    taken = Request("frame.allocate", {"order": 3}, {})
+    given_back = Request("frame.free", {"address": 0, "order": 3}, {"address": (0, 0)})
+    half = Request("frame.free", {"address": 0, "order": 2}, {"address": (0, 0)})
+    found = asking([taken, given_back, half, taken], 0, "order", 1)
+    assert [each.arguments["order"] for each in found] == [1, 1, 2, 3]
+
+
+def test_smaller_numbers_make_more_calls_superfluous() -> None:
+    """Of two requests the second is needed only as long as the first asks for more than it must."""
+
+    def fails(some: Sequence[Request]) -> bool:
+        sizes = [each.arguments["bytes"] for each in some]
+        return sizes[:1] == [7] or (len(sizes) == 2 and sizes[0] >= 7)
+
+    assert shortest([new(100), new(5)], fails, LONG) == [new(7)]
+
+
+def test_time_that_is_over_leaves_what_there_is() -> None:
+    def fails(some: Sequence[Request]) -> bool:
+        raise AssertionError("there is no time for it")
+
+    assert shortest([new(5), new(6)], fails, -1.0) == [new(5), new(6)]
+
+
+CLAUSE = "heap.new.must-not-crash"
+LINES = [b'{"memoracle":1}', *(b'{"op":"heap.new","bytes":1,"result":%d}' % (64 * place) for place in range(4))]
+
+
+class Slow:
+    """A target that does not fail of fewer calls, but may be slow: while it is shrunk that looks like a failure."""
+
+    def __init__(self, is_slow: bool) -> None:
+        self.is_slow = is_slow
+        self.patience: list[float | None] = []
+
+    def run(self, make: partial[Repeated], patience: float | None = None) -> Trial:
+        (requests,) = make.args
+        self.patience.append(patience)
+        if patience is not None and len(requests) == 1 and not self.is_slow:
+            raise InputError("it", None, "it does not start: no answer within 1 seconds")
+        fails = len(requests) == len(LINES) - 1 or (self.is_slow and patience is not None)
+        return trial_of(LINES[: 1 + len(requests)], fails)
+
+
+def unused(*given: Any) -> Any:
+    raise AssertionError("nothing is run")
+
+
+def trial_of(lines: list[bytes], fails: bool) -> Trial:
+    result = TraceResult("<run>", "legal")
+    if fails:
+        finding = Finding(CLAUSE, "it says so", "it died", "it lives", {}, {})
+        result.divergences.append(Divergence("<run>", len(lines), {"op": "heap.new"}, finding))
+    return Trial(result, lines, len(lines) - 1, 0.0)
+
+
+@pytest.mark.parametrize("is_slow", [True, False])
+def test_what_is_reported_fails_by_the_same_rule(tmp_path: Path, is_slow: bool) -> None:
+    """A call that was slow once, while less time was given to each, is no failure; nor is a start that was."""
+    plan, failures = Plan("it", unused, ({"memoracle": 1},), unused), Failures(str(tmp_path / "it"))
+    session: Any = Session(plan, preset(DEFAULT), failures, 1, Wanted(10), unused, unused)
+    session.nursery = slow = Slow(is_slow)
+    found = session.shrunk(trial_of(LINES, True))
+    assert (found.clause, found.lines) == (CLAUSE, LINES)
+    assert "shrunk from 4 calls to 4, kept in " in session.said
+    ((_, kept),) = failures.kept()
+    assert kept == LINES
+    assert slow.patience[-1] is None  # the last look gives it all the time that a run has

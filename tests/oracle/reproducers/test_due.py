@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from memoracle.commands.drive import checker
+from memoracle.commands.drive import Judge
 from memoracle.drive.log import ENCODE
 from memoracle.reproducers.conditions import due_of
 from memoracle.reproducers.due import HOLDS, REFUSES, RETURNS, SUCCEEDS
@@ -29,7 +29,7 @@ NEW, DELETE, RESIZE = "heap.new", "heap.delete", "heap.resize"
 
 
 def failing(geometry: dict[str, Any], *events: dict[str, Any], level: str = "legal") -> FailingRun:
-    header, check = {"memoracle": 1, "geometry": geometry}, checker(level)
+    header, check = {"memoracle": 1, "geometry": geometry}, Judge(level)
     lines = [ENCODE(each) for each in events]
     found = check(iter([ENCODE(header), *lines])).divergences
     assert [each.line for each in found] == [len(events) + 1]

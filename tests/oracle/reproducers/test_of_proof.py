@@ -8,7 +8,7 @@ import pytest
 
 from memoracle import check
 from memoracle.cli import main
-from memoracle.commands.drive import checker
+from memoracle.commands.drive import Judge
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy
 from memoracle.proofs.exhaustive import computations as small_runs
@@ -36,7 +36,7 @@ FAILS = "def test_replay() -> None:\n    assert 1 == 2\n"
 
 
 def test_a_test_that_fails_is_printed_and_no_other() -> None:
-    exact = checker("exact")
+    exact = Judge("exact")
     found = of_refuted("pytest", {"other": "No small run of the reference fails.", "fake": FAILS}, exact)
     assert found is not None
     assert (found.text, found.said) == (FAILS, "it was run, and fails")
@@ -101,7 +101,7 @@ def test_each_call_of_a_range_is_an_operation(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_no_operation_is_said() -> None:
-    exact = checker("exact")
+    exact = Judge("exact")
     for component, words in (("heap", "the calls of `heap`"), ("buddy", "no operation of a trace")):
         text = "from memoracle.impl.buddy import Buddy\n\n\n" + FAILS.replace(
             "assert 1", "buddy = Buddy(1)\n    assert buddy.fix(0, 1)"
