@@ -59,11 +59,10 @@ def threaded(args: argparse.Namespace, seed: int, judge: Judge) -> Threaded:
     binding = load_binding(path, None if args.binding is None else args.target)
     if not binding.says.thread_safe:
         raise binding.fault("thread_safe", "with --threads it must be true: the library may be called at once")
-    for key in ("panics", "callbacks"):
-        if getattr(binding.says, key):
-            raise binding.fault(key, "not with --threads: which thread's call came to one is not known")
+    if binding.says.callbacks:
+        raise binding.fault("callbacks", "not with --threads: they are Python's, and run in one thread at a time")
     patience = args.call_time or 5.0
-    start, head = Library(binding).start, binding.head()
+    start, head = Library(binding, threads=True).start, binding.head()
     threads = Threads(args.target, start, head, judge, binding.geometry, args.threads, patience)
     seconds = None if args.time is None else float(args.time)
     most = args.ops or (None if seconds is not None else MOST_CALLS)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from memoracle.drive.log import ENCODE, Log
 from memoracle.drive.native.not_asked import NotAskedError
 from memoracle.drive.target import Answer, DiedError, Target
+from memoracle.trace.decoding import decode_event
 
 Wish: TypeAlias = tuple[str, dict[str, Any]]
 Learn: TypeAlias = Callable[[str, Mapping[str, Any], Answer], None]
@@ -32,6 +33,11 @@ def lines_of(target: Target, wishes: Iterable[Wish], learn: Learn, log: Log) -> 
         log.answered(text)
         learn(operation, arguments, answer)
         yield asked + text
+
+
+def require_answer(operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
+    """Raises MalformedLine, or one of FAULTS, for what no event of this operation could have answered."""
+    decode_event(ENCODE({"op": operation, **arguments})[:-1] + text_of(answer))
 
 
 def text_of(answer: Answer) -> bytes:

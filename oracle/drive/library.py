@@ -77,8 +77,10 @@ class Library:
     refusing: those that may be misused: they can say that they refuse, or ignore what they should refuse.
     """
 
-    def __init__(self, binding: Binding, fills: bool = False, raw: bool = False) -> None:
+    def __init__(self, binding: Binding, fills: bool = False, raw: bool = False, threads: bool = False) -> None:
         """fills: whether blocks are written, and read again.  raw: whether an answer may be what no answer is.
+
+        threads: whether several call it at once.
 
         Raises InputError for a binding that does not fit.
         """
@@ -92,7 +94,7 @@ class Library:
                 self.ffi.cdef(binding.says.declarations)
         except Exception as fault:  # cffi has no common class for what is wrong with a declaration
             raise binding.fault_in_declarations(str(fault)) from None
-        self.starting = Starting(binding, self.ffi)
+        self.starting = Starting(binding, self.ffi, threads)
 
     def start(self) -> Library:
         """Loads it and starts it; raises InputError."""
@@ -132,12 +134,7 @@ class Library:
             raise self.binding.fault("zones", f"{quoted(missing[0])} has no number")
 
     def for_thread(self) -> Library:
-        """The same library for another thread: what its functions store, they store in room of its own.
-
-        Raises InputError where the binding has panics: these end the call that was made last, in whichever thread.
-        """
-        if self.loaded.panics is not None:
-            raise self.binding.fault("panics", "they can be caught in one thread only: leave them out for --threads")
+        """The same library for another thread: what its functions store, they store in room of its own."""
         other = copy(self)
         other.calls = {name: other._bound(name, each) for name, each in self.spoken.items()}
         return other

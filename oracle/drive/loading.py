@@ -17,7 +17,7 @@ from memoracle.drive.native.callbacks import CallbackError, Callbacks, Prototype
 from memoracle.drive.native.elf import Elf, read_elf
 from memoracle.drive.native.functions import ADDRESS, Variables, arity_of, function_of_numbers
 from memoracle.drive.native.memory import Arena, functions_of_memory
-from memoracle.drive.native.panics import Panics
+from memoracle.drive.native.panics import Panics, ending, why_not_caught
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
@@ -88,9 +88,9 @@ class Loaded:
     names: numbers that expressions may name.  functions: that they may call.
     """
 
-    def __init__(self, binding: Binding, ffi: Any, prepared: Prepared) -> None:
-        """Raises InputError for a binding that does not fit the library."""
-        self.binding, self.ffi = binding, ffi
+    def __init__(self, binding: Binding, ffi: Any, prepared: Prepared, threads: bool = False) -> None:
+        """threads: whether several call it at once. Raises InputError for a binding that does not fit the library."""
+        self.binding, self.ffi, self.threads = binding, ffi, threads
         self.names: dict[str, Any] = {"NULL": 0, "null": None, **binding.sizes, **binding.constants}
         self.arena = self._arena()
         self.functions: dict[str, Any] = functions_of_memory(self.arena, binding.geometry.page_size)
@@ -171,7 +171,14 @@ class Loaded:
         self.callbacks.make(prototype.name, expression.compiled(parameters, self.names, self.functions))
 
     def _panics(self) -> Panics | None:
-        names = self.binding.says.panics
+        """What catches them, if that can be done here; otherwise they end the process, which is a crash, too."""
+        names, why = self.binding.says.panics, why_not_caught(self.threads)
+        if why is not None:
+            for operation, bound in self.binding.says.operations.items():
+                if bound.panic == "refuse":
+                    words = f"a panic cannot be caught: {why}; as a crash it is found, without this key"
+                    raise self.binding.fault(f"operations.{operation}.panic", words)
+            return None
         try:
             return Panics(names) if names else None
         except OSError as fault:
@@ -189,7 +196,7 @@ class Loaded:
             if not isinstance(value, int) or not LEAST <= value <= MOST:
                 raise self.binding.fault(key, "this is no address")
             found[name] = int(value)
-        return found | (self.panics.addresses if self.panics is not None else {})
+        return found | (ending(self.binding.says.panics) if self.panics is None else self.panics.addresses)
 
     def _load(self, elf: Elf | None) -> None:
         binding, ffi, path = self.binding, self.ffi, self.binding.library.resolve()

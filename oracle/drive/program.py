@@ -14,10 +14,10 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from memoracle.drive.calls import text_of
+from memoracle.drive.calls import require_answer
 from memoracle.drive.log import ENCODE
 from memoracle.drive.target import Answer, DiedError
-from memoracle.trace.decoding import FAULTS, MalformedLine, decode_event
+from memoracle.trace.decoding import FAULTS, MalformedLine
 from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber, Number, number, operation_of_kind
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
@@ -160,7 +160,7 @@ def answer_in(line: bytes, operation: str, arguments: Mapping[str, Any]) -> Answ
     if isinstance(result, str) and operation in NUMBERS:
         result = number(result)
     answer = Answer(result, reply.error)
-    decode_event(ENCODE({"op": operation, **arguments})[:-1] + text_of(answer))
+    require_answer(operation, arguments, answer)
     return answer
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from memoracle.drive.target import Answer
-from memoracle.trace.events import OPERATIONS
+from memoracle.drive.binding_tables import listed
+from memoracle.drive.calls import require_answer
+from memoracle.drive.target import Answer, DiedError
+from memoracle.trace.decoding import FAULTS, MalformedLine
+from memoracle.trace.events import OPERATIONS, BadNumber, number
 from memoracle.trace.inputs import InputError
+from memoracle.trace.operations import NUMBER, answer_of
+from memoracle.trace.quoting import quoted, shortened
 
 
 class PythonObject:
@@ -23,20 +29,53 @@ class PythonObject:
     def __init__(self, name: str, made: object = None) -> None:
         """name: `module:attribute`.  made: what that is, if it is known."""
         found = imported(name) if made is None else made
-        self.target = found() if callable(found) else found
+        try:
+            self.target = found() if callable(found) else found
+        except Exception as fault:
+            raise raised(name, "it cannot be made", fault) from None
         self.methods = operations_in(self.target)
-        self.operations = {
-            operation: frozenset(each.removesuffix("_") for each in inspect.signature(method).parameters)
-            for operation, method in self.methods.items()
-        }
+        self.operations = {operation: arguments_in(name, method) for operation, method in self.methods.items()}
         self.refusing = frozenset(self.operations)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         given = {"from_" if key == "from" else key: value for key, value in arguments.items()}
         try:
-            return Answer(self.methods[operation](**given))
+            answer = Answer(self.methods[operation](**given))
         except Exception as refusal:
             return Answer(error=f"{type(refusal).__name__}: {refusal}")
+        try:
+            require_answer(operation, arguments, answer)
+            if isinstance(answer.result, str) and answer_of(operation) == NUMBER:
+                number(answer.result)
+        except (*FAULTS, MalformedLine, BadNumber, TypeError) as fault:
+            raise DiedError(f"{shown_value(answer.result)} is no answer: {fault}") from None
+        return answer
+
+
+def shown_value(value: object) -> str:
+    try:
+        return shortened(repr(value))
+    except Exception:  # its own
+        return f"a {type(value).__name__}"
+
+
+def arguments_in(name: str, method: Any) -> frozenset[str]:
+    """The arguments that a method takes; raises InputError for what is none."""
+    try:
+        return frozenset(each.removesuffix("_") for each in inspect.signature(method).parameters)
+    except (TypeError, ValueError):
+        words = f"{getattr(method, '__name__', 'an operation')} is no method whose arguments could be read"
+        raise InputError(name, None, words) from None
+
+
+def raised(name: str, what: str, fault: BaseException) -> InputError:
+    """What went wrong in somebody's own module, where it did."""
+    if isinstance(fault, SyntaxError):
+        return InputError(fault.filename or name, fault.lineno, f"{name}: {what}: {fault.msg}")
+    frames = [each for each in traceback.extract_tb(fault.__traceback__) if "importlib" not in each.filename]
+    at = frames[-1] if len(frames) > 1 else None
+    words = f"{what}: {type(fault).__name__}: {fault}"
+    return InputError(name, None, words) if at is None else InputError(at.filename, at.lineno, f"{name}: {words}")
 
 
 def operations_in(target: object) -> dict[str, Any]:
@@ -51,8 +90,18 @@ def operations_in(target: object) -> dict[str, Any]:
 def imported(name: str) -> object:
     """What a module offers; raises InputError."""
     module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise InputError(name, None, "MODULE:NAME was expected")
     sys.path.insert(0, "")
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as fault:
-        raise InputError(name, None, str(fault)) from None
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as fault:
+        if fault.name in (module, module.partition(".")[0]):
+            raise InputError(name, None, f"there is no module {quoted(fault.name)}") from None
+        raise raised(name, "its module cannot be imported", fault) from None
+    except (Exception, SystemExit) as fault:
+        raise raised(name, "its module cannot be imported", fault) from None
+    if not hasattr(found, attribute):
+        known = [each for each in vars(found) if not each.startswith("_")]
+        raise InputError(name, None, f"the module has no {quoted(attribute)}; {listed(attribute, known)}")
+    return getattr(found, attribute)

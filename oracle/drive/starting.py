@@ -19,14 +19,14 @@ ASSIGNED = re.compile(r"\s*([A-Za-z_]\w*)\s*=(?!=)(.*)", re.DOTALL)
 class Starting:
     """How the library of one binding is started."""
 
-    def __init__(self, binding: Binding, ffi: Any) -> None:
-        """Raises InputError."""
-        self.binding, self.ffi = binding, ffi
+    def __init__(self, binding: Binding, ffi: Any, threads: bool = False) -> None:
+        """threads: whether several call it at once. Raises InputError."""
+        self.binding, self.ffi, self.threads = binding, ffi, threads
         self.prepared = Prepared(binding, ffi)
 
     def start(self) -> Loaded:
         """Loads the library and makes the calls; raises InputError."""
-        loaded = Loaded(self.binding, self.ffi, self.prepared)
+        loaded = Loaded(self.binding, self.ffi, self.prepared, self.threads)
         loaded.names["records"] = len(self.binding.says.memory_map)
         for place, statement in enumerate(self.binding.says.start):
             step = Step(statement) if isinstance(statement, str) else statement

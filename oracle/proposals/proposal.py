@@ -96,6 +96,8 @@ def propose(library: str, header: str | None) -> Proposal:
         notes.append(f"{CHOOSE}{name} could not be declared")
         mapping.guesses = {key: each for key, each in mapping.guesses.items() if each.function.name != name}
         start.statements = [each for each in start.statements if f"{name}(" not in each[0]]
+    # The others are declared, too: whoever chooses another one has nothing else to write.
+    wanted.add(each for each in mapping.others if each.name not in {each.name for each in called})
     proposal = Proposal(path, found, mapping, needs_of(elf, found), start, wanted.text, _page_size(found), notes)
     _choose_base(proposal, start_of(mapping, functions, sizes, "0"))
     _try(proposal)
@@ -248,8 +250,13 @@ def _frames(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.N
         else:
             geometry["never_free"] = (_areas(missing, proposal.page_size), ["the others, which it never handed out"])
     else:
-        geometry["frames"] = (FRAMES, [f"{CHOOSE}how many frames it has"])
-        geometry["never_free"] = ([], [f"{CHOOSE}frames that it never hands out"])
+        memory = (
+            (ARENA // proposal.page_size, ARENA_BYTES // proposal.page_size) if proposal.has_memory else (0, FRAMES)
+        )
+        below, count = memory
+        geometry["frames"] = (below + count, [f"{CHOOSE}how many frames it has"])
+        never = _areas([(0, below)] if below else [], proposal.page_size)
+        geometry["never_free"] = (never, [f"{CHOOSE}frames that it never hands out"])
     if "order" in names:
         geometry["frame_allocator"] = ("buddy", ["it is asked for an order"])
         highest = _highest(proposal, take, give, notes)

@@ -66,6 +66,20 @@ def _panic(notes: int, which: int) -> bytes:
     )
 
 
+def why_not_caught(threads: bool) -> str | None:
+    """Why calls that never return cannot be caught; None if they can."""
+    if threads:
+        return "with --threads it is not known whose call came to it"
+    machine = platform.machine()
+    return None if machine in MACHINES else f"this is done on {MACHINES[0]} only, and this machine is {machine}"
+
+
+def ending(names: Sequence[str]) -> dict[str, int]:
+    """By name, what to give in the place of panics that are not caught: a function that ends the process."""
+    abort = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value or 0
+    return dict.fromkeys(names, abort)
+
+
 class Panics:
     """The panics of one library.
 
@@ -74,8 +88,6 @@ class Panics:
 
     def __init__(self, names: Sequence[str]) -> None:
         """Raises OSError where there can be none."""
-        if platform.machine() not in MACHINES:
-            raise OSError(f"calls that never return are caught on {MACHINES[0]} only")
         self.names = names
         self.notes = mmap.mmap(-1, mmap.PAGESIZE, PRIVATE)
         self.words = memoryview(self.notes).cast("Q")

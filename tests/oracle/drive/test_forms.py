@@ -137,6 +137,23 @@ def test_a_panic_is_a_crash_where_it_is_no_refusal(capsys: pytest.CaptureFixture
     assert "panic: out of frames" in document["trace"][-1]
 
 
+def test_where_panics_cannot_be_caught_they_end_the_process(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    declared, allocate, _ = PANIC
+    given = 'panics = ["panic"]\nstart = ["frames = 5"]'
+    path = binding(folder, ALLOCATE + allocate, f"{declared} long frames;", given, frames=5)
+    status, document = driven(capsys, path, ops=9)
+    words = (
+        "operations.frame.allocate.panic: a panic cannot be caught: this is done on x86_64 only, and this machine is"
+    )
+    assert (status, words in document["message"]) == (2, True), document
+    path.write_text(path.read_text().replace('panic = "refuse"', ""))
+    status, document = driven(capsys, path, ops=9)
+    assert (status, "signal 6 (SIGABRT)" in document["trace"][-1]) == (1, True), document
+
+
 QUESTIONS = """
 [operations."frame.is_free"]
 call = "is_taken(address // page_size)"

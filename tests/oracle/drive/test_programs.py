@@ -210,3 +210,54 @@ def test_what_is_no_target_is_refused(capsys: pytest.CaptureFixture[str], target
     message = capsys.readouterr().err
     assert message
     assert "internal error" not in message
+
+
+OBJECTS = """
+class Five:
+    frame_allocate = 5
+class Refuses:
+    def __init__(self):
+        raise RuntimeError("not today")
+class Needs:
+    def __init__(self, size):
+        pass
+class Answers:
+    def frame_allocate(self):
+        return object()
+class Speaks:
+    def frame_allocate(self):
+        return "frame 3"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "says"),
+    [
+        ("objects:Five", 2, "is no method whose arguments could be read"),
+        ("objects:Refuses", 2, "objects.py:6: objects:Refuses: it cannot be made: RuntimeError: not today"),
+        ("objects:Needs", 2, "objects:Needs: it cannot be made: TypeError: "),
+        ("objects:Answer", 2, "objects:Answer: the module has no 'Answer'; did you mean Answers?"),
+        ("nowhere:Answers", 2, "nowhere:Answers: there is no module 'nowhere'"),
+        ("broken:Any", 2, "broken.py:2: broken:Any: its module cannot be imported: '(' was never closed"),
+        ("fails:Any", 2, "fails.py:1: fails:Any: its module cannot be imported: ZeroDivisionError"),
+        (":Any", 2, "MODULE:NAME was expected"),
+        ("objects:Answers", 1, "is no answer: "),
+        ("objects:Speaks", 1, "'frame 3' is no answer: "),
+    ],
+)
+def test_what_is_wrong_with_an_object_is_said(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    status: int,
+    says: str,
+) -> None:
+    for module, text in (("objects", OBJECTS), ("broken", "\nx = (\n"), ("fails", "1 // 0\n")):
+        (tmp_path / f"{module}.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main(["drive", "--ops", "5", "--quiet", name]) == status
+    found = capsys.readouterr()
+    assert says in (found.err if status == 2 else " ".join(found.out.split())), found
+    sys.modules.pop("objects", None)
