@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = (*args.traces, args.memory_map, args.binding)
     refuse_of_check(args)
     refuse_outputs(args, *inputs)
-    with reports_to(args, *inputs) as report:
+    with reports_to(args, "check", *inputs) as report:
         check = Check(args)
         outcomes = check.outcomes()
         test = None

@@ -6,11 +6,13 @@ import argparse
 import random
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memoracle.commands import check
+from memoracle.commands.driven import run_of
 from memoracle.console.exit_status import INTERRUPTED
 from memoracle.console.options import TEXT, chosen_geometry, named, note, positive
 from memoracle.console.streams import say
@@ -26,7 +28,6 @@ from memoracle.drive.trial import Begun, Plan, Trial, unwatched
 from memoracle.replay.branches import Exercised, exercised
 from memoracle.report import check_report
 from memoracle.report.destinations import add_report_options, reports_to
-from memoracle.report.drive_report import DriveRun
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
 from memoracle.timeline.past import Past
@@ -98,7 +99,7 @@ def driven(args: argparse.Namespace) -> int:
         seed = random.randrange(SEEDS) if args.seed is None else args.seed
         return drive_threads.run(args, seed, Judge(args.level), checking(args.level).watched)
     refuse_outputs(args, args.target, args.binding)
-    with reports_to(args, args.target, args.binding) as report:
+    with reports_to(args, "drive", args.target, args.binding) as report:
         test = None
         with session_of(args) as drive:
             if args.emit is None:
@@ -111,11 +112,11 @@ def driven(args: argparse.Namespace) -> int:
                 test = of_trial(args.emit, drive.plan, trial, drive.geometry)
         result = trial.result
         cover = drive.cover.document if isinstance(drive, CoverSession) else None
-        kept = result, trial.lines, drive.seed, drive.calls, drive.said
         is_told = args.coverage or args.report or args.format != TEXT or not args.quiet
         found = watched(drive, trial, args.coverage) if is_told else None
         past = Past(checking(args.level).watched, tuple(trial.lines))
-        report(DriveRun(args.target, *kept, cover, args.quiet, in_document(test), found, args.coverage, past))
+        run = run_of(args, drive, trial, past)
+        report(replace(run, cover=cover, more=in_document(test), branches=found, whole=args.coverage))
     write_test(args, test)
     if result.fault is not None:
         say(f"memoracle: {result.fault}")

@@ -6,12 +6,12 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from memoracle.commands.driven import run_of
 from memoracle.console.streams import say
 from memoracle.drive.failures import Failures
 from memoracle.drive.sessions.threaded import Threaded
 from memoracle.report.check_report import TraceResult
 from memoracle.report.destinations import reports_to
-from memoracle.report.drive_report import DriveRun
 from memoracle.timeline.past import Again, Past
 from memoracle.trace.inputs import InputError
 
@@ -31,12 +31,11 @@ def run(args: argparse.Namespace, seed: int, judge: Judge, again: Again) -> int:
 
     judge: what `check` says of a trace.  again: looks into it while it is judged once more.
     """
-    with reports_to(args, args.target, args.binding) as report:
+    with reports_to(args, "drive", args.target, args.binding) as report:
         drive = threaded(args, seed, judge)
         trial = drive.found()
         result = trial.result
-        kept = result, trial.lines, seed, drive.calls, drive.said
-        report(DriveRun(args.target, *kept, quiet=args.quiet, past=Past(again, tuple(trial.lines))))
+        report(run_of(args, drive, trial, Past(again, tuple(trial.lines))))
     if result.fault is not None:
         say(f"memoracle: {result.fault}")
     return int(result.status)

@@ -19,7 +19,7 @@ from memoracle.diagnostics.levels import EXACT
 from memoracle.proving import budgets, changes, smt_files
 from memoracle.proving.part import Part
 from memoracle.report.destinations import add_report_options, reports_to
-from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, status
+from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, Stated, status
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_prove, refuse_outputs, write_test
 from memoracle.spec.geometry import DEFAULT
 from memoracle.timeline.past import Past
@@ -62,16 +62,16 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     due = budgets.wanted_budgets(args)
     chosen_geometry(args)  # what is unbounded holds for every geometry that there can be, so for this one if it can be
-    try:
-        pieces = evidence.pieces(args.component, args.contracts, not args.no_cache, args.machine)
-    except (evidence.UnknownComponentError, evidence.OptimizedError) as fault:
-        raise InputError("prove", None, str(fault)) from None
     parts: list[Part] = []
-    if args.changed_since is not None:
-        pieces, change = changes.chosen(args.changed_since, pieces)
-        parts.append(change)
-    folder = smt_files.folder_of(args)
-    with reports_to(args) as report:
+    with reports_to(args, "prove") as report:
+        try:
+            pieces = evidence.pieces(args.component, args.contracts, not args.no_cache, args.machine)
+        except (evidence.UnknownComponentError, evidence.OptimizedError) as fault:
+            raise InputError("prove", None, str(fault)) from None
+        if args.changed_since is not None:
+            pieces, change = changes.chosen(args.changed_since, pieces)
+            parts.append(change)
+        folder = smt_files.folder_of(args)
         results, interrupted = settled(args, pieces, evidence.results)
         parts += budgets.part_of(args, due, results)
         if folder is not None and not interrupted:
@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
             replays=replays(results, args.emit is not None),
             trust=trusted(args.contracts, args.machine),
             seconds=time.perf_counter() - started,
+            law=law_of([result.name for result in results if result.verdict != PROVED]),
             verbose=args.verbose,
             parts=parts,
         )
@@ -150,6 +151,26 @@ def bar(args: argparse.Namespace, total: int) -> Iterator[Callable[[Result], Non
             progress.refresh()
 
         yield advance
+
+
+def law_of(names: Sequence[str]) -> dict[str, list[Stated]]:
+    """By the name of each obligation, the clauses and operations of the law that its proof names itself."""
+    if not names:
+        return {}
+    from memoracle.explain.entries import CLAUSE, of_law
+    from memoracle.explain.index import Index, stated
+    from memoracle.explain.references import mentions
+
+    index = Index()
+    found = {}
+    for name in names:
+        if name not in index.obligations:  # a contract
+            continue
+        itself = mentions(stated(index.obligations[name])).itself
+        about = [of_law(index, each) for each in index.law.values() if each in itself]
+        clauses_first = sorted(about, key=lambda entry: entry.kind != CLAUSE)
+        found[name] = [Stated(each.name, each.says, each.source) for each in clauses_first]
+    return found
 
 
 def replays(results: Sequence[Result], is_limited: bool) -> dict[str, str]:

@@ -76,7 +76,7 @@ def pat_value(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Reads the snapshot, writes the report, and returns the exit status; raises InputError and GeometryError."""
     inputs = [*args.dumps, args.registers]
-    with reports_to(args, *inputs) as report, raised_interrupts():
+    with reports_to(args, "snapshot", *inputs) as report, raised_interrupts():
         result = Snapshot(args).result()
         report(SnapshotRun(result, args.quiet))
     return result.status
@@ -147,6 +147,7 @@ class Snapshot:
             unreadable_tables=walk.unreadable_tables,
             checked=any(any(each.entries or ()) for each in walk.spaces),
             whole=walk.whole and walk.mappings.whole,
+            file=path if self.args.qmp is None else None,
         )
 
     def note_types(self) -> None:
@@ -206,6 +207,7 @@ class Snapshot:
             pat_register=None,
             checked=checked,
             whole=mappings.whole,
+            file=args.dumps[0],
         )
 
 

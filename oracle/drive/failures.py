@@ -14,10 +14,11 @@ from memoracle.trace.geometry import geometry_from
 
 
 class Failures:
-    """The folder of one target. It is made with the first failure."""
+    """The folder of one target. It is made with the first failure. last: the file of the one that was found last."""
 
     def __init__(self, target: str) -> None:
         self.folder = Path(f"{target}.failures")
+        self.last: Path | None = None
 
     def kept(self) -> list[tuple[Path, list[bytes]]]:
         """Each file, and its lines."""
@@ -31,6 +32,7 @@ class Failures:
         part = path.with_suffix(f".{os.getpid()}")
         part.write_bytes(text)
         part.replace(path)  # whole at once: another process may read the folder, or write the same
+        self.last = path
         return path
 
 

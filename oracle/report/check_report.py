@@ -123,6 +123,8 @@ def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
         + [f"unreadable: {outcome.fault}" for outcome in outcomes if outcome.fault is not None]
         + [f"interrupted: {outcome.name}" for outcome in outcomes if outcome.interrupted],
         "divergences": [entry(divergence) for outcome in outcomes for divergence in outcome.divergences],
+        "results": [result(outcome) for outcome in outcomes],
+        "unreadable": [unread(outcome.fault) for outcome in outcomes if outcome.fault is not None],
         "coverage": coverage_report.document(outcome.coverage for outcome in outcomes),
         **concurrent(outcomes),
     }
@@ -137,6 +139,28 @@ def concurrent(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
     return {"concurrent": {"operations": events, "processors": processors}}
 
 
+def result(outcome: TraceResult) -> dict[str, Any]:
+    """What came of one trace. divergences: how many."""
+    return {
+        "file": outcome.path,
+        "first_line": outcome.first_line,
+        "verdict": verdict([outcome]),
+        "status": int(outcome.status),
+        "level": outcome.level,
+        "events": outcome.events,
+        "checked": outcome.checked,
+        "divergences": len(outcome.divergences),
+        "unreadable": None if outcome.fault is None else unread(outcome.fault),
+        "interrupted": outcome.interrupted,
+        "warnings": list(outcome.warnings),
+    }
+
+
+def unread(fault: InputError) -> dict[str, Any]:
+    """Why an input could not be read to its end. line: from which on, None if the fault is the whole file's."""
+    return {"file": fault.path, "line": fault.line, "message": fault.message}
+
+
 def entry(divergence: Divergence) -> dict[str, Any]:
     finding = divergence.finding
     window = [{"line": line, "event": event} for line, event in divergence.window]
@@ -145,6 +169,7 @@ def entry(divergence: Divergence) -> dict[str, Any]:
         "line": divergence.line,
         "event": divergence.event,
         "clause": finding.clause,
+        "says": finding.says,
         "message": finding.message,
         "legal": finding.legal,
         "before": finding.before,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from memoracle.console.options import TEXT, add_common_options
+from memoracle.console.options import STDOUT, TEXT, add_common_options
 from memoracle.console.output import (
     Draft,
     OutputError,
@@ -20,12 +20,11 @@ from memoracle.console.output import (
     write_file,
     write_out,
 )
-from memoracle.report.formats import FOLDERS, FORMATS, IN_ONE_FILE, pages, write
-from memoracle.report.run import Run
+from memoracle.report.formats import FOLDERS, FOR_CI, FORMATS, IN_ONE_FILE, pages, write
+from memoracle.report.run import FaultRun, Run
+from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
-
-STANDARD_OUTPUT = "-"
 
 
 class Destination(NamedTuple):
@@ -50,38 +49,45 @@ def destination(text: str) -> Destination:
     if form not in FORMATS or not equals or not path:
         words = f"FORMAT=FILE was expected, with one of {', '.join(FORMATS)}"
         raise argparse.ArgumentTypeError(f"{words}, not {quoted(text)}")
-    if path == STANDARD_OUTPUT and form in FOLDERS:
+    if path == STDOUT and form in FOLDERS:
         raise argparse.ArgumentTypeError(f"{form} is a folder, which cannot go to standard output")
     return Destination(form, path)
 
 
 @contextmanager
-def reports_to(args: argparse.Namespace, *inputs: str | None) -> Iterator[Callable[[Run], None]]:
+def reports_to(args: argparse.Namespace, command: str, *inputs: str | None) -> Iterator[Callable[[Run], None]]:
     """What is handed the run that all reports are made of. They are written when the block is left, each to its place.
 
-    inputs: the files that the command reads, beside --geometry; None for one that was not given.
+    command: its name.  inputs: the files that it reads, beside --geometry; None for one that was not given.
     Raises OutputError and InputError, before the block where that can be known.
     """
     read = [each for each in (*inputs, args.geometry) if each is not None]
     refuse_destinations(args, read)
     drafts: list[tuple[str, str]] = []
+    ended: InputError | GeometryError | None = None
     with report_to(args, *inputs) as out:
 
-        def report(run: Run) -> None:
+        def report(run: Run | FaultRun) -> None:
             write(args.format, run, out)
             for form, path in args.report:
                 drafts.extend(files_of(form, path, run))
 
-        yield report
-    faults = [fault for path, text in drafts if (fault := written(path, text, read)) is not None]
-    if faults:
-        raise faults[0]
+        try:
+            yield report
+        except (InputError, GeometryError) as fault:
+            if args.format not in FOR_CI and not any(each.form in FOR_CI for each in args.report):
+                raise
+            report(FaultRun(command, fault))
+            ended = fault
+    unwritten = [each for path, text in drafts if (each := written(path, text, read)) is not None]
+    if ended or unwritten:
+        raise ended or unwritten[0]
 
 
 def refuse_destinations(args: argparse.Namespace, read: list[str]) -> None:
     """Raises InputError for destinations that do not go together, OutputError for one that cannot be written."""
     taken = {resolved(Path(each)): name for each, name in others(args) if each is not None}
-    to_standard_output = [each for each in args.report if each.path == STANDARD_OUTPUT]
+    to_standard_output = [each for each in args.report if each.path == STDOUT]
     if to_standard_output[1:]:
         raise InputError("--report", None, "two reports would go to standard output")
     if to_standard_output and args.output is None and args.format != TEXT:
@@ -89,7 +95,7 @@ def refuse_destinations(args: argparse.Namespace, read: list[str]) -> None:
     if to_standard_output and getattr(args, "emit", None) is not None and emits_to_standard_output(args):
         raise InputError("--report", None, "the test goes to standard output: --emit-output FILE")
     for form, path in args.report:
-        if path == STANDARD_OUTPUT:
+        if path == STDOUT:
             refuse_to_overwrite(None, read)
             continue
         place = resolved(Path(path))
@@ -116,13 +122,15 @@ def refuse_folder(path: str, place: Path) -> None:
         raise OutputError(f"{path}: cannot write: there is no directory {place.parent}")
 
 
-def files_of(form: str, path: str, run: Run) -> Iterator[tuple[str, str]]:
-    """The files of a report: where each goes, and its text."""
-    if form in FOLDERS:
+def files_of(form: str, path: str, run: Run | FaultRun) -> Iterator[tuple[str, str]]:
+    """The files of a report: where each goes, and its text. Of a run that came to nothing, those for CI."""
+    if isinstance(run, FaultRun) and form not in FOR_CI:
+        return
+    if form in FOLDERS and not isinstance(run, FaultRun):
         for name, text in pages(form, run).items():
             yield str(Path(path) / name), text
         return
-    draft = Draft(sys.stdout if path == STANDARD_OUTPUT else None)
+    draft = Draft(sys.stdout if path == STDOUT else None)
     write(form, run, draft)
     yield path, draft.getvalue()
 
@@ -130,7 +138,7 @@ def files_of(form: str, path: str, run: Run) -> Iterator[tuple[str, str]]:
 def written(path: str, text: str, read: list[str]) -> OutputError | None:
     """Writes a file, whose folder is made if it is not there; or why that failed: the others are written still."""
     try:
-        if path == STANDARD_OUTPUT:
+        if path == STDOUT:
             write_out(text)
             return None
         try:

@@ -20,10 +20,10 @@ class DriveRun:
     """What came of `drive`.
 
     target: as the user named it.  result: what `check` says of the trace.  lines: the trace.  calls: that were
-    answered.  said: what is to be said at the end.  cover: keys about what was covered.  quiet: without what the run
-    exercised.  more: keys that a report for programs has besides.
-    branches: of the reference, as far as that was looked at.  whole: of every branch and every rule, in text, too.
-    past: what led to the divergence.
+    answered.  said: what is to be said at the end.  kept: the file with the trace, if it failed.  seconds: that the run
+    took.  cover: keys about what was covered.  quiet: without what the run exercised.  more: keys that a report for
+    programs has besides.  branches: of the reference, as far as that was looked at.  whole: of every branch and every
+    rule, in text, too.  past: what led to the divergence.
     """
 
     command: ClassVar[str] = "drive"
@@ -33,6 +33,8 @@ class DriveRun:
     seed: int
     calls: int
     said: str
+    kept: str | None
+    seconds: float
     cover: Mapping[str, Any] | None = None
     quiet: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)

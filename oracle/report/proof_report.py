@@ -39,10 +39,20 @@ HAZARD = "expected-refutation"
 
 
 @dataclass(frozen=True)
+class Stated:
+    """A clause or an operation of the law, and where it is stated: `file.py:line`."""
+
+    name: str
+    says: str
+    source: str
+
+
+@dataclass(frozen=True)
 class ProofRun:
     """What came of a run.
 
     geometry: its name.  replays: by component, how to replay what is refuted of it.  seconds: by the clock on the wall.
+    law: by the name of an obligation that is not proved, the clauses of the law that it is about.
     verbose: with every obligation.  more: keys that a report for programs has besides.
     parts: of the report, of what else was asked for.
     steps: by component, a run of the reference that fails.
@@ -54,6 +64,7 @@ class ProofRun:
     replays: dict[str, str]
     trust: Sequence[str]
     seconds: float
+    law: Mapping[str, Sequence[Stated]] = field(default_factory=dict)
     verbose: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
     parts: Sequence[Part] = ()
@@ -90,18 +101,20 @@ def document(outcome: ProofRun) -> dict[str, Any]:
         "command": "prove",
         "verdict": verdict(outcome.results),
         "geometry": outcome.geometry,
-        "obligations": [entry(result, outcome.replays) for result in outcome.results],
+        "obligations": [entry(result, outcome) for result in outcome.results],
         "totals": totals(outcome.results),
         "trust": list(outcome.trust),
         **{part.key: part.document() for part in outcome.parts},
     }
 
 
-def entry(result: Result, replays: dict[str, str]) -> dict[str, Any]:
-    """One obligation; what is refuted is followed by how to replay it."""
+def entry(result: Result, outcome: ProofRun) -> dict[str, Any]:
+    """One obligation; what is refuted is followed by how to replay it. law: where it stands that it is about."""
     content = asdict(result)
     if result.verdict == REFUTED:
-        content["counterexample"] = f"{result.counterexample}\n\n{replays[result.component]}"
+        content["counterexample"] = f"{result.counterexample}\n\n{outcome.replays[result.component]}"
+    if result.verdict != PROVED:
+        content["law"] = [asdict(each) for each in outcome.law.get(result.name, ())]
     return content
 
 

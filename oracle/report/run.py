@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
 
@@ -18,3 +19,11 @@ class Run(Protocol):
     def write_text(self, out: TextIO) -> None:
         """The report for people, drawn as for the stream that it is written into."""
         ...
+
+
+@dataclass(frozen=True)
+class FaultRun:
+    """A run that came to nothing: what the user gave cannot be read, or makes no sense. command: its name."""
+
+    command: str
+    fault: Exception

@@ -44,7 +44,7 @@ class SnapshotResult:
     """What came of a snapshot.
 
     checked: some rule was put to the test.  whole: all of it was looked at.  pat_register: None of a text, which does
-    not name memory types.
+    not name memory types.  file: that it was read from; of several texts the first; None of a running machine.
     """
 
     name: str
@@ -57,6 +57,7 @@ class SnapshotResult:
     unreadable_tables: int = 0
     checked: bool = True
     whole: bool = True
+    file: str | None = None
 
     @property
     def verdict(self) -> str:
@@ -124,6 +125,7 @@ def entry(name: str, finding: Finding) -> dict[str, Any]:
         "entry": f"{place.address:#x}" if isinstance(place, Entry) else None,
         "value": f"{place.value:#x}" if isinstance(place, Entry) else None,
         "clause": rule.name,
+        "says": rule.says,
         "source": rule.source if isinstance(rule, Rule) else None,
         "message": finding.message,
         "legal": finding.legal,
@@ -204,11 +206,18 @@ def show(name: str, finding: Finding, console: Console) -> None:
 
 def told(name: str, place: Entry | Line) -> str:
     """Where something was found, in one line."""
+    if isinstance(place, Entry):
+        return f"{name}: {within(place)}"
+    return f"{place.file}{'' if place.line is None else f':{place.line}'}: {within(place)}"
+
+
+def within(place: Entry | Line) -> str:
+    """Where in its snapshot."""
     level = "" if place.level is None else f", level {place.level}"
     where = f"space {place.space}, {place.virtual:#x}{level}"
     if isinstance(place, Entry):
-        return f"{name}: {where}: the entry at {place.address:#x} is {place.value:#x}"
-    return f"{place.file}{'' if place.line is None else f':{place.line}'}: {where}"
+        return f"{where}: the entry at {place.address:#x} is {place.value:#x}"
+    return where
 
 
 def told_unread(each: Unreadable) -> str:

@@ -74,6 +74,7 @@ class Session:
         for path, trial in self.kept():
             if trial.is_over:
                 self.said = f"{path} fails still; nothing new was tried"
+                self.failures.last = path
                 return trial
             self.heed(f"{path} does not fail any more")
         return self.tried()

@@ -1,0 +1,124 @@
+"""What a run of `check` or `drive` comes to: a case for each trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from memoracle.console.output import Draft
+from memoracle.diagnostics.divergence import Divergence
+from memoracle.report import coverage_report
+from memoracle.report.check_report import UNKNOWN as IS_UNKNOWN
+from memoracle.report.check_report import CheckRun, TraceResult, summary, told, verdict, write_text
+from memoracle.report.ci.cases import (
+    BROKEN,
+    INTERRUPTED,
+    NOTHING,
+    UNKNOWN,
+    UNREADABLE,
+    Case,
+    Findings,
+    Place,
+    Problem,
+    Rule,
+    Suite,
+)
+from memoracle.report.drive_report import DriveRun
+from memoracle.report.run import FaultRun
+from memoracle.trace.inputs import InputError, shown
+
+READABLE = Rule("memoracle.input-can-be-read", "every input can be read to its end")
+CHECKED = Rule("memoracle.something-is-checked", "something is put to the test")
+DECIDED = Rule("memoracle.order-is-decided", "a legal order of operations that overlap is found or ruled out")
+WHOLE = Rule("memoracle.run-is-whole", "the run goes on to its end")
+
+
+def of_check(run: CheckRun) -> Findings:
+    suites = [
+        Suite(shown(path), [case(each) for each in outcomes], path)
+        for path, outcomes in groupby(run.outcomes, key=lambda outcome: outcome.path)
+    ]
+    warnings = [warning for outcome in run.outcomes for warning in outcome.warnings]
+    said = "; ".join(map(summary, run.outcomes))
+    return Findings(run.command, verdict(run.outcomes), said, suites, warnings)
+
+
+def of_drive(run: DriveRun) -> Findings:
+    """Its trace is the one that was kept, if it failed."""
+    draft = Draft(None)
+    run.write_text(draft)
+    result = run.result
+    found = case(result, run.kept or "", run.target)
+    found = Case(
+        run.target, f"{summary(result)}; {run.said}", found.problems, draft.getvalue(), found.tested, run.seconds
+    )
+    return Findings(run.command, verdict([result]), found.said, [Suite(run.target, [found], run.kept)], result.warnings)
+
+
+def case(outcome: TraceResult, file: str | None = None, subject: str = "") -> Case:
+    """One trace. file: where it is, if not where it was read from.  subject: what made it, if it is no file."""
+    problems = list(problems_of(outcome, outcome.path if file is None else file, subject))
+    text = ""
+    if problems:
+        draft = Draft(None)
+        write_text([outcome], draft, quiet=True)
+        text = draft.getvalue() + (f"{outcome.fault}\n" if outcome.fault is not None else "")
+    tested = "" if outcome.coverage is None else ", ".join(coverage_report.counts(outcome.coverage))
+    return Case(outcome.name, summary(outcome), problems, text, tested)
+
+
+def problems_of(outcome: TraceResult, file: str, subject: str) -> Iterator[Problem]:
+    """What is wrong with a trace: what diverges, and why there is no verdict, or no whole one."""
+    for divergence in outcome.divergences:
+        yield diverges(divergence, file)
+    start, name = Place(file or None, outcome.first_line if file else None), subject or outcome.name
+    if outcome.fault is not None:
+        yield unreadable(outcome.fault)
+    elif outcome.unknown:
+        words = "the budget ran out before a legal order was found or ruled out"
+        yield Problem(UNKNOWN, DECIDED, start, name, words, identity=(name,))
+    elif not outcome.checked:
+        yield Problem(NOTHING, CHECKED, start, name, "nothing was checked", identity=(name,))
+    if outcome.interrupted:
+        yield Problem(INTERRUPTED, WHOLE, start, name, "interrupted", identity=(name,))
+
+
+def diverges(divergence: Divergence, file: str) -> Problem:
+    """file: nothing where the trace is none."""
+    finding, event = divergence.finding, told(divergence.event)
+    place = Place(file, divergence.line) if file else Place(None)
+    window = tuple(Place(place.file, line, told(each)) for line, each in divergence.window if line != divergence.line)
+    return Problem(
+        BROKEN,
+        Rule(finding.clause, finding.says, is_of_law=True),
+        place,
+        event,
+        finding.message,
+        finding.legal,
+        identity=identity_of(divergence),
+        related=window,
+    )
+
+
+def identity_of(divergence: Divergence) -> tuple[str, ...]:
+    """The event without what its recorder noted, which differs from run to run."""
+    event = {key: value for key, value in divergence.event.items() if not key.startswith("_")}
+    return (divergence.finding.clause, told(event))
+
+
+def of_fault(run: FaultRun) -> Findings:
+    """What keeps a command from checking anything."""
+    fault = run.fault
+    path = fault.path if isinstance(fault, InputError) and Path(fault.path).is_file() else None
+    line = fault.line if isinstance(fault, InputError) and path else None
+    problem = Problem(
+        UNREADABLE, READABLE, Place(path, line), f"memoracle {run.command}", str(fault), identity=(str(fault),)
+    )
+    found = Case(problem.subject, str(fault), [problem], str(fault))
+    return Findings(run.command, IS_UNKNOWN, str(fault), [Suite(problem.subject, [found], path)])
+
+
+def unreadable(fault: InputError) -> Problem:
+    place = Place(fault.path, fault.line)
+    return Problem(UNREADABLE, READABLE, place, shown(fault.path), fault.message, identity=(fault.path, fault.message))

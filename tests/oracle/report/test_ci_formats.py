@@ -1,0 +1,349 @@
+"""JUnit XML, SARIF and GitHub's commands: of every command each keeps to its schema, and obeys nothing of a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+import xmlschema
+from rich.console import Console
+
+from memoracle.cli import main
+from memoracle.console.exit_status import Status
+from memoracle.explain.entries import explained
+from memoracle.explain.index import Index
+from memoracle.proofs.obligations.discharge import Result
+from memoracle.report.ci import github, junit, sarif
+from memoracle.report.ci.findings import findings_of
+from memoracle.report.destinations import Draft
+from memoracle.report.proof_report import ProofRun, Stated
+
+ROOT = Path(__file__).parents[3]
+SCHEMAS = ROOT / "tests" / "data" / "schemas"
+HEADER = '{"memoracle": 1}\n'
+TWICE = HEADER + '{"op": "frame.allocate", "result": "0x400000"}\n' * 2
+CONFORMING = HEADER + '{"op": "frame.free_count", "result": 2046}\n'
+HOSTILE_TEXT = "\x1b[31m\x00\u202e</pre><script>\n::error::x\n##[error]%0A%,: [a](http://b) ]]>"
+HOSTILE = HEADER + json.dumps({"op": "frame.allocate", "error": HOSTILE_TEXT, "_at": HOSTILE_TEXT}) + "\n"
+HOSTILE_NAME = "a b%0A::error file=x,line=1::\x1b#](x)<b>.jsonl"
+
+
+@cache
+def schema_of_junit() -> xmlschema.XMLSchema:
+    return xmlschema.XMLSchema(SCHEMAS / "junit-10.xsd")
+
+
+@cache
+def schema_of_sarif() -> jsonschema.Draft4Validator:
+    return jsonschema.Draft4Validator(json.loads((SCHEMAS / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8")))
+
+
+@dataclass
+class Reports:
+    """Of one run, valid as their schemas say."""
+
+    status: int
+    suites: ElementTree.Element
+    sarif: dict[str, Any]
+    github: list[str]
+    document: dict[str, Any]
+    summary: str
+
+    @property
+    def commands(self) -> list[str]:
+        return [line for line in self.github if line.startswith("::")]
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.sarif["runs"][0]["results"]
+        return found
+
+    @property
+    def faults(self) -> list[ElementTree.Element]:
+        return [each for tag in ("failure", "error") for each in self.suites.iter(tag)]
+
+
+def valid(status: int, texts: dict[str, str], document: dict[str, Any], summary: str) -> Reports:
+    schema_of_junit().validate(texts["junit"])
+    log = json.loads(texts["sarif"])
+    schema_of_sarif().validate(log)
+    rules = log["runs"][0]["tool"]["driver"]["rules"]
+    assert [rules[each["ruleIndex"]]["id"] for each in log["runs"][0]["results"]] == [
+        each["ruleId"] for each in log["runs"][0]["results"]
+    ]
+    assert all(text.isascii() for text in (texts["junit"], texts["sarif"]))
+    suites = ElementTree.fromstring(texts["junit"])
+    for suite in suites:
+        assert suite.attrib["tests"] == str(len(suite.findall("testcase")))
+        assert int(suite.attrib["failures"]) == len([*suite.iter("failure")])
+        assert int(suite.attrib["errors"]) == len([*suite.iter("error")])
+    return Reports(status, suites, log, texts["github"].splitlines(), document, summary)
+
+
+@pytest.fixture
+def reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Reports]:
+    """Runs a command in a folder of its own, with all reports."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(github.SUMMARY, str(tmp_path / "summary.md"))
+
+    def run(*arguments: str) -> Reports:
+        status = main([*arguments, "--format", "json", *(f"--report={each}={each}.out" for each in FORMS)])
+        texts = {each: Path(f"{each}.out").read_text(encoding="utf-8") for each in FORMS}
+        out = capsys.readouterr().out
+        return valid(status, texts, json.loads(out) if out else {}, Path("summary.md").read_text(encoding="utf-8"))
+
+    return run
+
+
+FORMS = ("junit", "sarif", "github")
+
+
+def test_each_trace_is_a_test(reported: Callable[..., Reports]) -> None:
+    Path("good.jsonl").write_text(CONFORMING, encoding="utf-8")
+    Path("bad.jsonl").write_text(TWICE, encoding="utf-8")
+    Path("broken.jsonl").write_text(CONFORMING + "{\n", encoding="utf-8")
+    Path("empty.jsonl").write_text("", encoding="utf-8")
+    found = reported("check", "good.jsonl", "bad.jsonl", "broken.jsonl", "empty.jsonl")
+    assert found.status == 2
+    cases = {each.attrib["name"]: [part.tag for part in each] for each in found.suites.iter("testcase")}
+    assert cases == {
+        "good.jsonl": ["system-out"],
+        "bad.jsonl": ["failure", "system-out"],
+        "broken.jsonl": ["error", "system-out"],
+        "empty.jsonl": ["error", "system-out"],
+    }
+    places = [each["locations"][0]["physicalLocation"] for each in found.results]
+    assert [(each["artifactLocation"]["uri"], each["region"]["startLine"]) for each in places] == [
+        ("bad.jsonl", 3),
+        ("broken.jsonl", 3),
+        ("empty.jsonl", 1),
+    ]
+    assert [each.split(",title")[0] for each in found.commands] == [
+        "::error file=bad.jsonl,line=3",
+        "::error file=broken.jsonl,line=3",
+        "::error file=empty.jsonl,line=1",
+    ]
+    assert found.sarif["runs"][0]["invocations"][0]["executionSuccessful"] is False
+    assert found.summary.count("❌") == 3
+    assert found.summary.count("✅") == 1
+    assert [(each["file"], each["verdict"], each["status"]) for each in found.document["results"]] == [
+        ("good.jsonl", "conforms", 0),
+        ("bad.jsonl", "diverges", 1),
+        ("broken.jsonl", "unknown", 2),
+        ("empty.jsonl", "nothing", 4),
+    ]
+    unreadable = {"file": "broken.jsonl", "line": 3, "message": found.document["unreadable"][0]["message"]}
+    assert found.document["unreadable"] == [unreadable]
+    assert [each["unreadable"] for each in found.document["results"]] == [None, None, unreadable, None]
+
+
+def test_a_rule_is_the_clauses_own_sentence(reported: Callable[..., Reports]) -> None:
+    Path("bad.jsonl").write_text(TWICE, encoding="utf-8")
+    found = reported("check", "bad.jsonl")
+    law = Index().law["bitmap.allocates-only-free"]
+    (rule,) = found.sarif["runs"][0]["tool"]["driver"]["rules"]
+    assert rule["id"] == law.name
+    assert rule["shortDescription"]["text"].lower() == f"{law.says}."
+    assert found.document["divergences"][0]["says"] == law.says
+    assert f"title={law.says} [{law.name}]::" in found.commands[0]
+    assert rule["help"]["text"] == f"`memoracle explain {law.name}` says more of it."
+
+
+@pytest.mark.parametrize("text", [HOSTILE, TWICE.replace("}", ', "_at": "\\u001b::error::"}')])
+def test_what_a_trace_says_is_not_obeyed(reported: Callable[..., Reports], text: str) -> None:
+    Path(HOSTILE_NAME).write_text(text, encoding="utf-8")
+    found = reported("check", HOSTILE_NAME)
+    assert found.status == 1
+    (command,) = found.commands
+    assert re.fullmatch(r"::error file=[^:,]*,line=\d+,title=[^:,]*::.*", command)
+    assert not re.search(r"%(?!25|0A|3A|2C)", command)
+    assert all(line.isprintable() and "##[" not in line for line in found.github)
+    where = found.results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert re.fullmatch("[A-Za-z0-9._%-]+", where)
+    assert unquote(where) == HOSTILE_NAME
+    assert "](" not in found.results[0]["message"]["text"]
+    assert "<script" not in found.summary
+    assert "<b>" not in found.summary
+    assert found.summary.count("</pre>") == found.summary.count("<pre>") == 1
+
+
+def test_a_file_of_another_folder_has_its_whole_path(reported: Callable[..., Reports], tmp_path: Path) -> None:
+    """An annotation can only be of a file of the checkout."""
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    (outside / "bad trace.jsonl").write_text(TWICE, encoding="utf-8")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "bad.jsonl").write_text(TWICE, encoding="utf-8")
+    found = reported("check", str(outside / "bad trace.jsonl"), str(inside / "bad.jsonl"))
+    locations = [each["locations"][0]["physicalLocation"]["artifactLocation"] for each in found.results]
+    assert locations == [
+        {"uri": (outside / "bad trace.jsonl").as_uri()},
+        {"uri": "inside/bad.jsonl", "uriBaseId": "%SRCROOT%"},
+    ]
+    assert [each.startswith("::error title=") for each in found.commands] == [True, False]
+    assert str(outside) in found.commands[0]
+
+
+def test_standard_input_is_no_file(reported: Callable[..., Reports], monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("bad.jsonl").write_text(TWICE, encoding="utf-8")
+    with Path("bad.jsonl").open(encoding="utf-8") as text:
+        monkeypatch.setattr("sys.stdin", text)
+        found = reported("check", "-")
+    assert [*found.results[0]["locations"][0]] == ["logicalLocations"]
+    assert "::<stdin>:3: " in found.commands[0]
+    assert found.sarif["runs"][0]["artifacts"] == []
+
+
+def test_a_fingerprint_outlives_what_comes_before_it(reported: Callable[..., Reports]) -> None:
+    lines = TWICE.splitlines(keepends=True)
+    before = '{"op": "frame.allocate", "result": "0x800000", "_time": 1}\n'
+    prints = []
+    for text in (TWICE, "".join([lines[0], before, *lines[1:], lines[-1]])):
+        Path("bad.jsonl").write_text(text, encoding="utf-8")
+        found = reported("check", "--keep-going", "bad.jsonl")
+        prints.append([each["partialFingerprints"]["memoracle/v1"] for each in found.results])
+    assert prints[1][0] == prints[0][0]
+    assert len({*prints[1]}) == 2
+
+
+def test_a_run_that_comes_to_nothing_is_seen(reported: Callable[..., Reports]) -> None:
+    Path("small.toml").write_text("frames = 0\n", encoding="utf-8")
+    for arguments in (["check", "x", "--geometry", "small.toml"], ["snapshot", "nothing.raw"], ["drive", "no:thing"]):
+        found = reported(*arguments)
+        assert (found.status, found.document, len(found.commands), len(found.results)) == (2, {}, 1, 1)
+        assert [each.tag for each in found.faults] == ["error"]
+
+
+def test_no_other_report_of_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["snapshot", str(tmp_path / "none"), f"--report=text={tmp_path / 'text'}", "--format", "junit"]
+    assert main(arguments) == 2
+    assert ElementTree.fromstring(capsys.readouterr().out).attrib["errors"] == "1"
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_snapshot(reported: Callable[..., Reports]) -> None:
+    text = (ROOT / "examples" / "spaces.txt").read_text(encoding="utf-8")
+    Path("spaces.txt").write_text(text, encoding="utf-8")
+    found = reported("snapshot", "spaces.txt")
+    assert found.status == 1
+    assert len(found.commands) == len(found.results) == len(found.document["divergences"]) == 3
+    assert [each["says"] for each in found.document["divergences"]] == [
+        "a walk to an address of the upper half comes to the same leaf in every process"
+    ] * 2 + ["two mappings of one frame have the same memory type"]
+    assert len(found.faults) == 1
+    assert "and 2 more" in found.faults[0].attrib["message"]
+
+
+def test_what_drive_keeps_is_where_it_stands(
+    reported: Callable[..., Reports], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = "class Stuck:\n    def frame_allocate(self):\n        return 0x400000\n"
+    (tmp_path / "stuck_allocator.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = reported("drive", "stuck_allocator:Stuck", "--ops", "20", "--seed", "1", "--quiet")
+    assert found.status == 1
+    place = found.results[0]["locations"][0]["physicalLocation"]
+    lines = Path(place["artifactLocation"]["uri"]).read_text(encoding="utf-8").splitlines()
+    assert "frame.allocate" in lines[place["region"]["startLine"] - 1]
+    assert found.suites[0][0].attrib["name"] == "stuck_allocator:Stuck"
+
+
+PROVED = Result("a.holds", "a", "theorem", "it holds", "unbounded", "proved", "z3", 0.5, 1, False, "spec/a.py:1", None)
+RUN = ProofRun(
+    "x64-2m",
+    [
+        PROVED,
+        replace(PROVED, name="a.fails", verdict="refuted", counterexample="frame = 1\n::error::x"),
+        replace(PROVED, name="b.open", component="b", verdict="unknown", counterexample="timed out"),
+        replace(PROVED, name="b.empty", component="b", verdict="vacuous"),
+    ],
+    {"a": "how to replay it"},
+    [],
+    1.0,
+    {"a.fails": [Stated("bitmap.allocates-only-free", "only a free frame is allocated", "spec/bitmap.py:150")]},
+)
+
+
+def test_only_proved_is_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(github.SUMMARY, str(tmp_path / "summary.md"))
+    texts = {}
+    for name, module in (("junit", junit), ("sarif", sarif), ("github", github)):
+        draft = Draft(None)
+        module.write(RUN, draft)
+        texts[name] = draft.getvalue()
+    found = valid(1, texts, RUN.document(), (tmp_path / "summary.md").read_text(encoding="utf-8"))
+    assert {each.attrib["name"]: each[0].tag for each in found.suites.iter("testcase")} == {
+        "a.holds": "system-out",
+        "a.fails": "failure",
+        "b.open": "error",
+        "b.empty": "error",
+    }
+    assert "how to replay it" in (found.faults[0].text or "")
+    assert [each["ruleId"] for each in found.results] == ["a.fails", "b.open", "b.empty"]
+    first = found.results[0]
+    assert first["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "spec/bitmap.py", "uriBaseId": "MEMORACLE"},
+        "region": {"startLine": 150},
+    }
+    assert first["relatedLocations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "spec/a.py"
+    assert len(found.commands) == 3
+    assert "%0A::error" in found.commands[0]
+    assert found.github[-1].startswith("refuted: 4 obligations (1 proved, 1 refuted, 1 unknown, 1 vacuous")
+    assert "1 of 2 obligations proved" in found.summary
+    assert found.document["obligations"][1]["law"][0]["source"] == "spec/bitmap.py:150"
+
+
+def test_nothing_to_prove_is_no_success() -> None:
+    found = findings_of(replace(RUN, results=[]))
+    assert [each.kind for each in found.problems] == ["nothing"]
+
+
+class OverBudget:
+    """Something that `prove` was asked to do besides, and that fails though all is proved."""
+
+    key, status = "budgets", Status.BROKEN
+
+    def document(self) -> dict[str, Any]:
+        return {}
+
+    def tell(self, console: Console) -> None:
+        console.print("a.holds cost 5 times its budget")
+
+
+def test_what_prove_does_besides_fails_too() -> None:
+    found = findings_of(replace(RUN, results=[PROVED], parts=[OverBudget()]))
+    assert [(each.kind, each.detail) for each in found.problems] == [("broken", "a.holds cost 5 times its budget")]
+
+
+def test_a_summary_keeps_below_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub takes none that is larger, so what others wrote before it would be lost, too."""
+    path = tmp_path / "summary.md"
+    path.write_bytes(b"x" * ((1 << 20) - 300))
+    monkeypatch.setenv(github.SUMMARY, str(path))
+    github.write(RUN, Draft(None))
+    assert path.stat().st_size <= 1 << 20
+    os.truncate(path, 0)
+    github.write(RUN, Draft(None))
+    assert "how to replay it" in path.read_text(encoding="utf-8")
+
+
+def test_explain_knows_what_is_said_to_be_of_the_law(reported: Callable[..., Reports]) -> None:
+    index = Index()
+    for name in ("bad", "hostile"):
+        Path(f"{name}.jsonl").write_text(TWICE if name == "bad" else HOSTILE, encoding="utf-8")
+        for rule in reported("check", f"{name}.jsonl").sarif["runs"][0]["tool"]["driver"]["rules"]:
+            assert explained(index, rule["id"]) is not None
