@@ -37,12 +37,16 @@ MOST_STARTS = 256  # of one family: a target that reaches few states after each 
 
 @dataclass
 class Covering:
-    """What came of one family. starts: how often the target was started.  trials: what came of these."""
+    """What came of one family. starts: how often the target was started.  trials: what came of these.
+
+    is_cut: whether what is missing is so since no more calls, time or starts were left.
+    """
 
     family: Family
     steps: Steps = field(default_factory=Steps)
     trials: list[Trial] = field(default_factory=list)
     starts: int = 0
+    is_cut: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -52,6 +56,11 @@ class Covering:
     @property
     def never_taken(self) -> Iterator[tuple[State, Call]]:
         return ((state, call) for state, calls in self.steps.left.items() for call in calls)
+
+    @property
+    def left_in_words(self) -> str:
+        steps = self.steps
+        return f"{steps.missing:,} of {counted(steps.transitions + steps.missing, 'known transition')}"
 
     @property
     def words(self) -> str:
@@ -107,6 +116,7 @@ class Cover:
         self.at_end: Callable[[], None] = lambda: None
         self.most, self.end = most, None if seconds is None else time.monotonic() + seconds
         self.coverings: list[Covering] = []
+        self.unbegun: Sequence[Family] = ()
         self.too_large: Sequence[str] = ()
 
     def found(self, keep_going: bool = False) -> Trial:
@@ -121,13 +131,22 @@ class Cover:
         if not what.families:
             why = "; ".join(what.too_large) or "it has no operation of which states are covered"
             raise InputError(self.plan.name, None, f"nothing is small enough to be covered: {why}")
-        for family in what.families:
+        for begun, family in enumerate(what.families, 1):
+            self.unbegun = what.families[begun:]
             if (self.cover(family, refuses).is_over and not keep_going) or not self.is_left():
                 break
         *others, last = (trial for each in self.coverings for trial in each.trials)
         for trial in others:
             last.add(trial)
+        last.result.cut = self.cut
         return last
+
+    @property
+    def cut(self) -> str:
+        """What was not walked since no calls, time or starts were left; nothing if that is nothing."""
+        left = [f"of {each.family.name} {each.left_in_words}" for each in self.coverings if each.is_cut]
+        left += [f"{each.name} not begun" for each in self.unbegun]
+        return f"not all was walked: {', '.join(left)}" if left else ""
 
     def checked(self, lines: Iterator[bytes], begun: Begun = unwatched) -> TraceResult:
         found = self.check(lines, begun)
@@ -146,7 +165,12 @@ class Cover:
 
     @property
     def document(self) -> dict[str, Any]:
-        return {"families": [each.document for each in self.coverings], "not_covered": [*self.too_large]}
+        return {
+            "families": [each.document for each in self.coverings],
+            "not_begun": [each.name for each in self.unbegun],
+            "not_covered": [*self.too_large],
+            "complete": not self.cut,
+        }
 
     def is_left(self) -> bool:
         return self.calls < self.most and (self.end is None or time.monotonic() < self.end)
@@ -183,8 +207,15 @@ class Cover:
                 covering.steps = self.retraced(family, trial.lines) if found is None else found
                 covering.trials.append(trial)
                 steps = covering.steps
-                if covering.is_over or not steps.missing or steps.transitions == before or not self.is_left():
+                if covering.is_over:
                     break
+                if not self.is_left():
+                    covering.is_cut = bool(steps.missing or not steps.left)
+                    break
+                if not steps.missing or steps.transitions == before:
+                    break
+            else:
+                covering.is_cut = True
         return covering
 
     def walk(self, covering: Covering, refuses: frozenset[str], told: Told, target: Target) -> Walk:

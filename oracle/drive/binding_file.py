@@ -13,6 +13,7 @@ from memoracle.drive.binding import Binding, Bound, Read, Step, with_misuse
 from memoracle.drive.binding_numbers import LEAST, number
 from memoracle.drive.binding_tables import KeyFaultError, listed, read
 from memoracle.drive.native.filling import RESIZES, TAKES
+from memoracle.drive.native.installed import installed
 from memoracle.spec.geometry import DEFAULT
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.geometry import geometry_from, read_toml
@@ -64,6 +65,13 @@ def load_binding(path: str, library: str | None = None) -> Binding:
         raise InputError(path, line, f"geometry.{fault.field}: {fault.message}") from None
 
 
+def located(path: Path, name: str) -> Path:
+    """A library's file. path: where it is if it lies beside the binding.  name: of it; of the system if that is all."""
+    if not name or path.is_file() or "/" in name:
+        return path
+    return installed(name) or path
+
+
 def _loaded(unread: Binding, stated: dict[str, Any], library: str | None) -> Binding:
     """Raises KeyFaultError and GeometryError."""
     says: Read = read(Read, stated, "")
@@ -71,7 +79,8 @@ def _loaded(unread: Binding, stated: dict[str, Any], library: str | None) -> Bin
         if name not in BOUND:
             raise KeyFaultError(f"operations.{name}", f"unknown operation; {listed(name, BOUND)}")
     says.geometry = with_misuse(says)
-    found = Path(library) if library is not None else Path(unread.path).parent / (says.library or "")
+    named = Path(library) if library is not None else Path(unread.path).parent / (says.library or "")
+    found = located(named, library or says.library or "")
     constants = {name: number(f"constants.{name}", value, LEAST) for name, value in says.constants.items()}
     binding = replace(unread, says=says, geometry=geometry_from(says.geometry), library=found, constants=constants)
     refuse_faults(binding)

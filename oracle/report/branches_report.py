@@ -67,10 +67,10 @@ def summary(found: Exercised) -> str:
     counts = found.in_called.values()
     both = sum(taken > 0 and passed > 0 for taken, passed in counts)
     part = "all" if found.calls == found.of else f"the first {found.calls:,} of"
-    return (
-        f"of the reference, as the replay of {part} {counted(found.of, 'call')} took them: {both:,} of {len(counts):,} "
-        f"both ways, in {counted(len(found.called), 'function')}"
-    )
+    words = f"of the reference, as the replay of {part} {counted(found.of, 'call')} took them: "
+    if not counts:
+        return words + "none, since it calls no function that branches"
+    return words + f"{both:,} of {len(counts):,} both ways, in {counted(len(found.called), 'function')}"
 
 
 def way(counts: tuple[int, int]) -> str | None:

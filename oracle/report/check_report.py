@@ -37,6 +37,7 @@ class TraceResult:
     interrupted: the user ended it.  stopped: it was read to its first divergence only.
     processors: of a recording in which operations overlap, how many made them.
     unknown: whether the budget of the search for a legal order of these ran out.
+    cut: of a run that was to cover a target, what of it is left, since its calls or its time ran out.
     """
 
     path: str
@@ -52,6 +53,7 @@ class TraceResult:
     stopped: bool = False
     processors: int = 0
     unknown: bool = False
+    cut: str = ""
 
     @property
     def name(self) -> str:
@@ -69,7 +71,7 @@ class TraceResult:
             return Status.UNUSABLE
         if self.divergences:
             return Status.BROKEN
-        if self.unknown:
+        if self.unknown or self.cut:
             return Status.UNKNOWN
         return Status.HOLDS if self.checked else Status.NOTHING
 
@@ -78,7 +80,7 @@ def verdict(outcomes: Sequence[TraceResult]) -> str:
     """The verdict of a run; unknown if nothing was found in what could be read, but not all could."""
     if any(outcome.divergences for outcome in outcomes):
         return DIVERGES
-    if not all(outcome.whole and not outcome.unknown for outcome in outcomes):
+    if not all(outcome.whole and not outcome.unknown and not outcome.cut for outcome in outcomes):
         return UNKNOWN
     return CONFORMS if all(outcome.checked for outcome in outcomes) else NOTHING
 
@@ -190,7 +192,7 @@ def write_text(outcomes: Sequence[TraceResult], out: TextIO, quiet: bool = False
         for divergence in () if followed else outcome.divergences:
             show(divergence, console)
     for outcome in outcomes:
-        colour = "green" if outcome.whole and not outcome.divergences else "red"
+        colour = "red" if verdict([outcome]) in (DIVERGES, UNKNOWN) else "green"
         console.print(Text(escaped(summary(outcome)), colour), soft_wrap=True)
         if (
             not quiet
@@ -214,6 +216,8 @@ def summary(outcome: TraceResult) -> str:
     told = f"{outcome.name}: {verdict([outcome])}: {divergences}{events}, at level {outcome.level}"
     if outcome.unknown and not found:
         told += "; the budget ran out before a legal order was found or ruled out"
+    if outcome.cut and not found:
+        told += f"; {outcome.cut}"
     if outcome.interrupted:
         return f"{told}; interrupted"
     if outcome.fault is None:

@@ -106,7 +106,7 @@ def test_the_states_of_pages(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     (tmp_path / "pages.toml").write_text('preset = "x64-4k"\nframes = 64\nkernel_image_frames = 4\n')
     status, document = covered(capsys, "cover_targets:Pages", "--geometry", "pages.toml", "--ops", "3000")
     [pages] = document["cover"]["families"]
-    assert (status, pages["name"], pages["calls"]) == (0, "mapped pages of the kernel and 2 processes", 3000)
+    assert (status, pages["name"], pages["calls"]) == (3, "mapped pages of the kernel and 2 processes", 3000)
     # The shared page shows nothing or one of two frames; so do two of each process. (All 165 take half a minute.)
     assert 30 < pages["states"] <= 3 * (1 + 3**2 + 3**2 * (3**2 + 1) // 2)
     assert len(pages["never_taken_calls"]) == 100
@@ -154,10 +154,32 @@ def test_a_binding_hands_its_size_to_the_library(capsys: pytest.CaptureFixture[s
 def test_it_ends_when_it_is_asked_to(capsys: pytest.CaptureFixture[str]) -> None:
     status, document = of_frames(capsys, "Lowest", "--ops", "100")
     [frames] = document["cover"]["families"]
-    assert (status, frames["calls"]) == (0, 100)
+    assert (status, document["verdict"], frames["calls"]) == (3, "unknown", 100)
     assert frames["never_taken"] > 0
+    assert not document["cover"]["complete"]
     status = main(["drive", "--cover", "--ops", "100", "--quiet", "cover_targets:Lowest", "--geometry", "frames.toml"])
-    assert f"{frames['never_taken']:,} never taken (for example frame." in capsys.readouterr().out
+    text, known = capsys.readouterr().out, frames["transitions"]
+    assert status == 3
+    assert f"{frames['never_taken']:,} never taken (for example frame." in text
+    left = f"of frames {frames['never_taken']:,} of {known:,} known transitions"
+    assert f"unknown: 100 events, at level legal; not all was walked: {left}" in text
+
+
+def test_what_was_not_begun_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    status, document = of_frames(capsys, "Used")
+    assert (status, document["cover"]["complete"], document["cover"]["not_begun"]) == (0, True, [])
+    first, second = document["cover"]["families"]
+    status, document = of_frames(capsys, "Used", "--ops", str(first["calls"]))
+    assert (status, document["verdict"]) == (3, "unknown")
+    assert document["cover"]["not_begun"] == [second["name"]]
+    assert [each["never_taken"] for each in document["cover"]["families"]] == [0]
+    status, document = of_frames(capsys, "Used", "--ops", str(first["calls"] + second["calls"]))
+    assert (status, document["verdict"], document["cover"]["complete"]) == (0, "conforms", True)
+
+
+def test_a_divergence_is_one_however_much_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    status, document = of_frames(capsys, "Forgetful", "--ops", "100000")
+    assert (status, document["verdict"], document["cover"]["not_begun"]) == (1, "diverges", [])
 
 
 GROWING = """
