@@ -15,7 +15,7 @@ from memoracle.report.drive_report import DriveRun
 from memoracle.report.proof_report import ProofRun
 from memoracle.report.run import Run
 from memoracle.timeline.timeline import Timeline
-from memoracle.timeline.views import View
+from memoracle.timeline.views import View, frames_in
 
 FORMAT = "https://apalache-mc.org/docs/adr/015adr-trace.html"
 Value: TypeAlias = Any  # as JSON has it
@@ -80,14 +80,13 @@ def states_of_timeline(timeline: Timeline) -> list[State]:
     for place, step in enumerate(timeline.steps):
         if not found or step.passed_over:
             left = f"{step.passed_over} events left out" if step.passed_over else ""
-            found.append(state_of("", 0, False, step.before, left))
-        found.append(state_of(told(step.event), step.line, place == last, step.after))
+            found.append(state_of("", 0, False, step.whole[0], left))
+        found.append(state_of(told(step.event), step.line, place == last, step.whole[1]))
     return found
 
 
 def state_of(action: str, line: int, diverges: bool, view: View, left_out: str = "") -> State:
     """What is drawn of a state, as variables: each state has all of them."""
-    frames = [frame for word in view.get("frames", {}).get("words", ()) for frame in word]
     tables = [table for table in view.get("tables", ()) if "process" in table]
     return {
         **({"#meta": {"description": left_out}} if left_out else {}),
@@ -95,7 +94,7 @@ def state_of(action: str, line: int, diverges: bool, view: View, left_out: str =
         "line": encoded(line),
         "diverges": diverges,
         "free_frames": encoded(view.get("frames", {}).get("free", 0)),
-        "frames": mapping((encoded(frame["frame"]), frame["state"]) for frame in frames),
+        "frames": mapping((encoded(frame), state) for frame, state in frames_in(view)),
         "blocks": mapping(
             (pair(area["process"], piece["page"]), encoded({key: piece[key] for key in ("pages", "state", "address")}))
             for area in view.get("ranges", ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
@@ -50,12 +50,13 @@ class Past:
     """again: see there; None: nothing is known of it.
 
     lines: those of the trace, if they are kept; else its file has them.  max_line: the longest line that is read of
-    one, in bytes.
+    one, in bytes.  known: by file and first line, what was found before.
     """
 
     again: Again | None
     lines: tuple[bytes, ...] | None = None
     max_line: int = 1 << 20
+    known: dict[tuple[str, int], tuple[list[Timeline], str]] = field(default_factory=dict)
 
     def texts(self, outcome: Checked) -> Iterator[bytes]:
         """The lines of a trace, from its header on. Raises InputError."""
@@ -66,9 +67,14 @@ class Past:
         return self.lines is not None or identity(outcome.path) is not None
 
     def timelines(self, outcome: Checked) -> tuple[list[Timeline], str]:
-        """Of the first divergences of a trace; where there are none, why."""
-        again = self.again
-        if again is None or outcome.processors or not outcome.divergences:
+        """Of the first divergences of a trace; where there are none, why. They are made once for all reports."""
+        key = outcome.path, outcome.first_line
+        if self.again is not None and key not in self.known:
+            self.known[key] = self._timelines(outcome, self.again)
+        return self.known.get(key, ([], ""))
+
+    def _timelines(self, outcome: Checked, again: Again) -> tuple[list[Timeline], str]:
+        if outcome.processors or not outcome.divergences:
             return [], ""
         if outcome.coverage is None:
             return [], NO_TRACE

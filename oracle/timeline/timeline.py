@@ -12,6 +12,7 @@ from msgspec import DecodeError
 
 from memoracle.diagnostics.divergence import Divergence, Finding
 from memoracle.replay.dispatch import Replay
+from memoracle.spec.geometry import Geometry
 from memoracle.timeline.focus import Event, Focus, focus_of
 from memoracle.timeline.views import View, view
 from memoracle.trace.decoding import ANYTHING
@@ -30,7 +31,9 @@ Texts: TypeAlias = Callable[[], Iterator[bytes]]
 class Step:
     """One event. line: counted from 1.  passed_over: how many events before it, since the last step, are no steps.
 
-    names: what the event names, as a focus has it.  before, after: what is drawn of the state.
+    names: what the event names, as a focus has it.  before, after: the part of the state that concerns the event and
+    the divergence.  whole: before and after, the part that concerns any step.  left_out: how much of what is named is
+    not in the first.
     """
 
     line: int
@@ -39,15 +42,17 @@ class Step:
     names: Focus
     before: View
     after: View
+    whole: tuple[View, View]
+    left_out: int
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """What led to one divergence, which is the last step. focus: the part of the state that is drawn."""
+    """What led to one divergence, which is the last step."""
 
     steps: tuple[Step, ...]
     divergence: Divergence
-    focus: Focus
+    geometry: Geometry
 
 
 def timelines(
@@ -64,7 +69,9 @@ def timelines(
     watcher = Watcher(shown, wanted, events, first_event)
     replay(watcher.watch)
     watcher.end()
-    found = map(watcher.timeline, range(len(watcher.foci)))
+    if watcher.geometry is None:
+        return []
+    found = (watcher.timeline(place, watcher.geometry) for place in range(len(shown)))
     return [each for each in found if each.steps and each.steps[-1].line == each.divergence.line]
 
 
@@ -111,14 +118,14 @@ class Watcher:
     wanted: Sequence[Sequence[int]]
     events: dict[int, Event]
     first_event: int
-    seen: dict[tuple[int, int], list[View]] = field(default_factory=dict)
-    foci: list[Focus] = field(default_factory=list)
+    seen: dict[tuple[int, int], list[tuple[View, View]]] = field(default_factory=dict)
+    geometry: Geometry | None = None
     look: Callable[[], None] = lambda: None
 
     def watch(self, replay: Replay, lines: Iterable[bytes]) -> Iterator[bytes]:
         """The same lines, up to the last step."""
-        geometry = replay.rules.geometry
-        foci = self.foci = [focus_of(geometry, self.nearest_first(lines_of)) for lines_of in self.wanted]
+        geometry = self.geometry = replay.rules.geometry
+        foci = [focus_of(geometry, self.nearest_first(lines_of)) for lines_of in self.wanted]
         of_line = dict[int, list[int]]()
         for place, lines_of in enumerate(self.wanted):
             for line in lines_of:
@@ -126,7 +133,8 @@ class Watcher:
 
         def look(line: int) -> None:
             for place in of_line[line]:
-                self.seen.setdefault((place, line), []).append(view(replay, foci[place]))
+                near = focus_of(geometry, self.concerned(place, line))
+                self.seen.setdefault((place, line), []).append((view(replay, near), view(replay, foci[place])))
 
         last = max(of_line)
         for line, text in enumerate(lines, self.first_event):
@@ -148,11 +156,20 @@ class Watcher:
     def nearest_first(self, lines: Sequence[int]) -> Iterator[Event]:
         return (self.events[line] for line in reversed(lines) if line in self.events)
 
-    def timeline(self, place: int) -> Timeline:
-        steps, last, focus = list[Step](), self.first_event - 1, self.foci[place]
+    def concerned(self, place: int, line: int) -> Iterator[Event]:
+        """The events that concern a step: that which diverges, the step's own, and what the finding names."""
+        *earlier, _ = self.wanted[place]
+        lines = [self.divergences[place].line, line, *reversed(earlier[: -MOST_STEPS + 1])]
+        return (self.events[each] for each in lines if each in self.events)
+
+    def timeline(self, place: int, geometry: Geometry) -> Timeline:
+        steps, last = list[Step](), self.first_event - 1
         for line in self.wanted[place]:
             if line in self.events and len(states := self.seen.get((place, line), [])) == 2:
-                event = self.events[line]
-                steps.append(Step(line, event, line - last - 1, focus_of(focus.geometry, [event]), *states))
+                event, ((before, whole_before), (after, whole_after)) = self.events[line], states
+                names = focus_of(geometry, [event])
+                left_out = focus_of(geometry, self.concerned(place, line)).left_out
+                wholes = whole_before, whole_after
+                steps.append(Step(line, event, line - last - 1, names, before, after, wholes, left_out))
                 last = line
-        return Timeline(tuple(steps), self.divergences[place], focus)
+        return Timeline(tuple(steps), self.divergences[place], geometry)

@@ -22,6 +22,8 @@ from memoracle.trace.memory_types import NAMES
 View: TypeAlias = dict[str, Any]
 MOST_PIECES = 28  # blocks or stretches of one range
 FREE, IN_USE, NEVER_FREE, MISSING = "free", "in use", "never free", "missing"
+LETTERS = {FREE: "f", IN_USE: "u", NEVER_FREE: "n", MISSING: "x"}  # of which a word of the bitmap is made
+STATES = {letter: state for state, letter in LETTERS.items()}
 
 
 def view(replay: Replay, focus: Focus) -> View:
@@ -31,12 +33,12 @@ def view(replay: Replay, focus: Focus) -> View:
 
 
 def frames(replay: Replay, focus: Focus) -> View | None:
-    """Words of the bitmap: what each frame is, and the line that spoke of it last; and the runs that they make up."""
+    """Words of the bitmap, and the runs that their frames make up where runs are handed out."""
     known = replay.frames
     shown = [list(frames_of(known, word)) for word in sorted(focus.words[:MOST_WORDS])]
     if not shown:
         return None
-    found: View = {"free": known.free_frames, "words": shown}
+    found: View = {"free": known.free_frames, "words": list(map(packed, shown))}
     if isinstance(known.bitmap, RunFrames):
         found["runs"] = [run for word in shown for run in runs_of(known.bitmap, word)]
     return found
@@ -52,6 +54,18 @@ def frames_of(known: KnownFrames, word: int) -> Iterator[View]:
         if uses := known.uses.get(frame, 0) + known.gets_of(frame):
             told["uses"] = uses
         yield told
+
+
+def packed(word: list[View]) -> View:
+    """What each frame is, a letter for each; the lines that spoke of them last, and their uses, by frame."""
+    of = {key: {str(each["frame"]): each[key] for each in word if key in each} for key in ("line", "uses")}
+    return {"first": word[0]["frame"], "states": "".join(LETTERS[each["state"]] for each in word), **of}
+
+
+def frames_in(view: View) -> Iterator[tuple[int, str]]:
+    """The frames of a view, and what each is."""
+    for word in view.get("frames", {}).get("words", ()):
+        yield from ((word["first"] + place, STATES[letter]) for place, letter in enumerate(word["states"]))
 
 
 def runs_of(bitmap: RunFrames, word: list[View]) -> Iterator[View]:

@@ -72,11 +72,21 @@ class Browser:
         sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
         return {each["request"]["url"] for each in sent}
 
-    def violations(self) -> list[str]:
-        """What axe-core finds that keeps people from using the page: the rule, and where."""
+    def violations(self, *rules: str) -> list[str]:
+        """What axe-core finds that keeps people from using the page: the rule, and where.
+
+        rules: all, if none is named.
+        """
         self.chrome.execute_script(AXE.read_text(encoding="utf-8"))
-        found = self.chrome.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+        options = {"runOnly": list(rules)} if rules else {}
+        found = self.chrome.execute_async_script("axe.run(arguments[0]).then(arguments[1])", options)
         return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
+
+    def colour(self, name: str) -> tuple[int, int, int]:
+        """A colour of the page's style, by its name there."""
+        style = "getComputedStyle(document.documentElement).getPropertyValue(arguments[0])"
+        red, green, blue = bytes.fromhex(self.ask(style, f"--{name}").strip().removeprefix("#"))
+        return red, green, blue
 
     def overhang(self) -> int:
         """How many pixels the page is wider than the window."""

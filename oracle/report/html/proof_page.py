@@ -13,6 +13,7 @@ from memoracle.console.counted import counted
 from memoracle.explain.index import Index, text_of
 from memoracle.proofs.parts import component_of
 from memoracle.report.html.page import page
+from memoracle.report.html.printed import printed
 from memoracle.report.html.timeline_data import timeline_data
 from memoracle.report.proof_report import PROVED, UNBOUNDED, ProofRun, bound, bounds, summary, totals, verdict
 from memoracle.spec.clauses import Clause, part_of
@@ -39,6 +40,7 @@ def proof_page(run: ProofRun) -> str:
         "warnings": [],
         "numbers": list(numbers(run, rooms)),
         "bounds": bounds(run),
+        "parts": [{"title": part.key.replace("_", " "), "text": printed(part.tell)} for part in run.parts],
         "rooms": rooms,
         "failures": [failure(each) for each in run.results if each.verdict != PROVED],
         "replays": [

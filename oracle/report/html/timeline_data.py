@@ -14,10 +14,9 @@ def timeline_data(timeline: Timeline) -> dict[str, Any]:
     states: list[Any] = []
     steps = [step_data(step, states) for step in timeline.steps]
     return {
-        "page_size": timeline.focus.geometry.page_size,
+        "page_size": timeline.geometry.page_size,
         "steps": steps,
         "states": states,
-        "left_out": timeline.focus.left_out,
         "finding": finding_data(timeline.divergence.finding),
     }
 
@@ -36,6 +35,7 @@ def step_data(step: Step, states: list[Any]) -> dict[str, Any]:
         "passed_over": f"{step.passed_over:,} events" if step.passed_over > 1 else "one event" * step.passed_over,
         "before": before,
         "after": after,
+        "left_out": step.left_out,
         "names": {
             "frames": list(names.frames),
             "pages": [[process, f"{each:#x}"] for process, pages in names.pages.items() for each in pages],

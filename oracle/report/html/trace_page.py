@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-
 from memoracle.console.counted import counted
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.report import coverage_report
@@ -14,12 +12,12 @@ from memoracle.report.check_report import TraceResult, summary, told, verdict
 from memoracle.report.drawing import drawn
 from memoracle.report.html.bars_data import bars_data
 from memoracle.report.html.page import page
+from memoracle.report.html.printed import printed
 from memoracle.report.html.timeline_data import finding_data, timeline_data
 from memoracle.timeline.past import Past
 from memoracle.trace.inputs import shown
 
 MOST_FINDINGS = 50
-WIDTH = 88  # characters of a state in words
 
 
 def trace_page(command: str, title: str, outcomes: Sequence[TraceResult], past: Past, said: str = "") -> str:
@@ -74,10 +72,7 @@ def in_words(state: Mapping[str, Any]) -> str:
     """A state as a terminal shows it."""
     if not state:
         return ""
-    console = Console(width=WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
-    with console.capture() as captured:
-        console.print(drawn(state))
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+    return printed(lambda console: console.print(drawn(state)))
 
 
 def trace_of(outcome: TraceResult) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from check_command import ROOT
 from small_geometry import SMALL
 
 from memoracle.commands import check
@@ -18,7 +17,7 @@ from memoracle.report.check_report import TraceResult
 from memoracle.timeline.neighbourhood import MOST, neighbourhood
 from memoracle.timeline.past import CHANGED, NO_TRACE, ONCE, Past
 from memoracle.timeline.timeline import MOST_EARLIER, MOST_STEPS, MOST_TIMELINES, Timeline
-from memoracle.timeline.views import View
+from memoracle.timeline.views import View, frames_in
 
 Event = dict[str, Any]
 PAGE = 1 << 21
@@ -55,7 +54,7 @@ def free(frame: int, **more: Any) -> Event:
 
 
 def state_of(view: View, frame: int) -> str:
-    return str(next(each["state"] for word in view["frames"]["words"] for each in word if each["frame"] == frame))
+    return dict(frames_in(view))[frame]
 
 
 def test_the_last_steps_and_those_that_are_named(tmp_path: Path) -> None:
@@ -68,7 +67,7 @@ def test_the_last_steps_and_those_that_are_named(tmp_path: Path) -> None:
     assert (state_of(last.before, 5), state_of(last.after, 5)) == ("in use", "in use")
     assert last.before["frames"]["free"] == 13
     for step, following in zip(timeline.steps[1:], timeline.steps[2:], strict=False):
-        assert step.after == following.before
+        assert step.whole[1] == following.whole[0]
     assert timeline.divergence.finding.clause == "bitmap.allocates-only-free"
 
 
@@ -117,7 +116,8 @@ def test_runs_of_frames_and_of_pages(tmp_path: Path) -> None:
         free(3, count=1),
     ]
     (timeline,) = led_to(written(tmp_path, events, **RUNS))
-    last = timeline.steps[-1].before
+    assert "ranges" not in timeline.steps[-1].before, "neither this step nor the first names any"
+    last = timeline.steps[-1].whole[0]
     runs = [(each["page"], each["pages"], each["state"]) for each in last["frames"]["runs"]]
     assert runs == [(0, 2, "never free"), (2, 3, "in use"), (5, 11, "free")]
     (area,) = last["ranges"]
@@ -156,9 +156,14 @@ def test_tables_pages_and_heap(tmp_path: Path) -> None:
 def test_what_is_named_and_not_drawn_is_counted(tmp_path: Path) -> None:
     far = [allocate(64 * word + 8) for word in range(1, 7)]
     (timeline,) = led_to(written(tmp_path, [*far, far[2]], frames=1024))
-    assert timeline.focus.left_out == 2
-    assert len(timeline.steps[-1].before["frames"]["words"]) == 4
-    assert state_of(timeline.steps[-1].before, 64 * 3 + 8) == "in use"
+    last, fifth = timeline.steps[-1], timeline.steps[4]
+    assert [word["first"] for word in last.before["frames"]["words"]] == [192]
+    assert [word["first"] for word in fifth.before["frames"]["words"]] == [192, 320], "its own, and what diverges later"
+    assert (state_of(fifth.before, 328), state_of(fifth.after, 328), fifth.left_out) == ("free", "in use", 0)
+    assert len(last.whole[0]["frames"]["words"]) == 4
+    long = allocate(64, count=512)
+    (timeline,) = led_to(written(tmp_path, [long, long], frames=1024, **RUNS))
+    assert [(len(step.after["frames"]["words"]), step.left_out) for step in timeline.steps] == [(4, 4), (4, 4)]
 
 
 def test_the_second_trace_of_a_file(tmp_path: Path) -> None:
@@ -186,11 +191,11 @@ def test_why_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     path.write_text("{}", encoding="utf-8")
     assert past.timelines(outcomes[0]) == ([], CHANGED)
     path.unlink()
-    assert past.timelines(outcomes[0]) == ([], ONCE)
-    bad = next(iter(sorted((ROOT / "tests" / "data" / "kmem").glob("*bad*"))), None)
+    assert Past(past.again).timelines(outcomes[0]) == ([], ONCE)
     outcomes[0].coverage = None
-    assert past.timelines(outcomes[0]) == ([], NO_TRACE), bad
-    assert past.timelines(checked(written(tmp_path, [allocate(4)]))[0][0]) == ([], "")
+    assert Past(past.again).timelines(outcomes[0]) == ([], NO_TRACE)
+    outcomes, past = checked(written(tmp_path, [allocate(4)]))
+    assert past.timelines(outcomes[0]) == ([], "")
 
 
 def test_the_neighbourhood_of_a_window() -> None:

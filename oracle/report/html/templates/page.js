@@ -21,12 +21,18 @@
   const since = (each) => (each.line ? ` by line ${each.line}` : "");
   const counted = (count, thing) => `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
 
+  const STATES = { f: "free", u: "in use", n: "never free", x: "missing" };
+  const framesOf = (word) => [...word.states].map((letter, place) => {
+    const frame = word.first + place;
+    return { frame, state: STATES[letter], line: word.line[frame], uses: word.uses[frame] };
+  });
+
   // What there is to compare in a state: by a key, what it is called and what is said of it.
   const things = (state) => {
     const found = new Map();
     const put = (key, name, says) => found.set(key, { name, says });
     for (const word of state.frames?.words ?? []) {
-      for (const each of word) {
+      for (const each of framesOf(word)) {
         put(`frame ${each.frame}`, `frame ${each.frame}`,
           each.state + since(each) + (each.uses ? `, shown by ${counted(each.uses, "use")}` : ""));
       }
@@ -115,7 +121,8 @@
       class: `node ${CLASSES[each.state]}${marks(key, context)}`,
       title: `${counted(each.pages, context.thing)} ${each.address ? `at ${each.address}` : `from ${each.page}`}: ${each.state}${since(each)}`,
     }, make("b", { text: each.pages.toLocaleString("en") }),
-    make("small", { text: each.state + (each.line ? ` · ${each.line}` : "") }),
+    make("small", { text: each.state }),
+    each.line && make("small", { text: `line ${each.line}` }),
     context.named.has(key) && make("small", { text: "◎ this call" }));
     node.style.gridColumn = `${columns.indexOf(each.page) + 1} / ${columns.indexOf(each.page + each.pages) + 1}`;
     node.style.gridRow = `${row} / span ${height}`;
@@ -125,6 +132,7 @@
   const drawRuns = (pieces, others, keyOf, context) => {
     const columns = bounds(pieces, others);
     const drawn = make("div", { class: "tree", role: "img", "aria-label": sayPieces(pieces, context.thing) });
+    drawn.style.gridTemplateColumns = `repeat(${columns.length - 1}, minmax(4.6rem, 1fr))`;
     for (const each of pieces) drawn.append(leaf(each, keyOf(each), context, columns, 1, 1));
     return scrolled(drawn, context.label);
   };
@@ -148,6 +156,7 @@
     const orders = new Set([order, ...all.map((each) => orderOf(each.pages))]);
     const levels = [...orders].sort((a, b) => b - a);
     const drawn = make("div", { class: "tree", role: "img", "aria-label": sayPieces(pieces, context.thing) });
+    drawn.style.gridTemplateColumns = `repeat(${columns.length - 1}, minmax(4.6rem, 1fr))`;
     levels.forEach((level, row) => {
       const size = 2 ** level;
       for (let start = Math.floor(first / size) * size; start < end;) {
@@ -215,7 +224,7 @@
     const drawn = [];
     if (before.frames || after.frames) {
       drawn.push(kind("Frames", (state) => {
-        const words = (state.frames?.words ?? []).map((word) => drawWord(word, context));
+        const words = (state.frames?.words ?? []).map((word) => drawWord(framesOf(word), context));
         return [...words, make("div", { class: "small soft", text: `${counted(state.frames?.free ?? 0, "frame")} free in all` })];
       }, before, after, context));
       if (before.frames?.runs || after.frames?.runs) {
@@ -326,7 +335,8 @@
       if (lines.length > MOST_CHANGES) shown.push(make("li", { text: `and ${lines.length - MOST_CHANGES} more` }));
       changes.replaceChildren(shown.length ? make("ul", { class: "changes" }, ...shown)
         : make("p", { class: "soft changes", text: "Nothing that is drawn changes." + (at === last ? " The law has no such step." : "") }));
-      drawing.replaceChildren(...drawState(before, after, context, steps[last].event.split(/[. ]/)[0]));
+      const left = step.left_out && make("p", { class: "small soft", text: `Of what this step names, ${step.left_out} more are not drawn.` });
+      drawing.replaceChildren(...drawState(before, after, context, steps[last].event.split(/[. ]/)[0]), ...(left ? [left] : []));
       slider.value = String(at + 1);
       slider.setAttribute("aria-valuetext", `step ${at + 1} of ${steps.length}, line ${step.line}`);
       first.disabled = back.disabled = at === 0;
