@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: prove test census machine mutants faults hints second-opinion stability bench clean
+.PHONY: prove test census machine mutants faults hints second-opinion stability bench fuzz clean
 
 prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
@@ -40,6 +40,10 @@ second-opinion: .venv/installed
 # Every claim with ten seeds of the solver, as long as ten proofs of all. For instance: make stability ARGS='pat boot'
 stability: .venv/installed
 	$(BIN)/python -m memoracle.proofs.stability $(ARGS)
+
+# Spoilt inputs for every reader, a million of them: hours. For instance: make fuzz ARGS='--inputs 20000 --seed 7'
+fuzz: .venv/installed
+	cd tests/oracle && ../../$(BIN)/python -m fuzzing $(ARGS)
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks --growth

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from memoracle.console.counted import counted
 from memoracle.console.options import add_input_options, chosen_geometry, named, note
@@ -27,6 +28,7 @@ from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
 from memoracle.trace.interrupts import raised_interrupts
 
 HEAD = 1 << 12  # bytes by which it is known what a file is
+MOST_LINES = 2_000_000  # of a text, which is kept whole: as many pages, of which each has its own line
 ELF, KDUMP = b"\x7fELF", (b"KDUMP   ", b"makedumpfile")
 ROOT_BITS = (
     pte.ADDRESS | 0xFFF | 3 << 61
@@ -161,7 +163,7 @@ class Snapshot:
         path = self.args.registers
         if path is None:
             return [], self.args.pat
-        lines = list(open_lines(path, self.args.max_line))
+        lines = lines_of(path, self.args.max_line)
         found, register = read_registers(path, lines), stated_in(lines)
         if not found and register is None:
             raise InputError(path, None, "no CR3 in it: what `info registers` says was expected")
@@ -184,7 +186,7 @@ class Snapshot:
             raise InputError("--cr3", None, "it is for a dump; this is a text, which names no tables")
         blocks = []
         for path in args.dumps:
-            lines = list(open_lines(path, args.max_line))
+            lines = lines_of(path, args.max_line)
             kept, warnings = paging([*read_registers(path, lines), *self.registers])
             self.findings.warnings += warnings
             text = read_text(path, lines)
@@ -209,6 +211,14 @@ class Snapshot:
             whole=mappings.whole,
             file=args.dumps[0],
         )
+
+
+def lines_of(path: str, max_line: int) -> list[bytes]:
+    """All lines of a text; raises InputError."""
+    lines = list(islice(open_lines(path, max_line), MOST_LINES + 1))
+    if len(lines) > MOST_LINES:
+        raise InputError(path, MOST_LINES + 1, f"a text has {MOST_LINES:,} lines at the most")
+    return lines
 
 
 def is_text(path: str) -> bool:

@@ -9,13 +9,15 @@ import lzma
 import sys
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 BUFFER_BYTES = 1 << 18
 DICTIONARY_BYTES = 1 << 28  # of xz, whose headers may ask for 4 GiB; its highest preset takes 65 MiB
+MOST_TIMES = 500  # what is said may be as many times the bytes that say it; gzip can reach 1,032, the others more
+UNBOUNDED_BYTES = 1 << 26  # of what is said, however few bytes say it
 
 
 class DamagedError(Exception):
@@ -81,17 +83,57 @@ def filled(buffer: WriteableBuffer, read: Callable[[int], bytes]) -> int:
     return len(found)
 
 
-class _Gzip(io.RawIOBase):
+class _Counted:
+    """A source that counts the bytes which were taken from it."""
+
     def __init__(self, source: io.BufferedReader) -> None:
-        self.file = gzip.GzipFile(fileobj=source)
+        self.source = source
+        self.taken = 0
+
+    def read(self, most: int) -> bytes:
+        return self._counted(self.source.read(most))
+
+    def read1(self, most: int) -> bytes:
+        return self._counted(self.source.read1(most))
+
+    def _counted(self, found: bytes) -> bytes:
+        self.taken += len(found)
+        return found
+
+
+class _Bounded(io.RawIOBase):
+    """What a source holds, which raises DamagedError where that is out of all proportion."""
+
+    def __init__(self, kind: str, source: io.BufferedReader) -> None:
+        self.kind = kind
+        self.source = _Counted(source)
+        self.given = 0
+
+    def some(self, most: int) -> bytes:
+        """So many bytes at most; none at the end."""
+        raise NotImplementedError
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        found = filled(buffer, self.some)
+        self.given += found
+        if self.given > max(UNBOUNDED_BYTES, MOST_TIMES * self.source.taken):
+            words = f"the {self.kind} stream expands to more than {MOST_TIMES} times its size"
+            raise DamagedError(f"{words}; one that is meant to must be expanded first")
+        return found
+
+
+class _Gzip(_Bounded):
+    def __init__(self, source: io.BufferedReader) -> None:
+        super().__init__("gzip", source)
+        self.file = gzip.GzipFile(fileobj=cast(IO[bytes], self.source), mode="rb")
+
+    def some(self, most: int) -> bytes:
         """Reads once only, so that lines come as they arrive and none before a fault is lost."""
         try:
-            return filled(buffer, self.file.read1)
+            return self.file.read1(most)
         except EOFError:
             raise DamagedError("the gzip stream ends before its end marker") from None
         except gzip.BadGzipFile as fault:
@@ -101,23 +143,15 @@ class _Gzip(io.RawIOBase):
             raise DamagedError(f"the gzip stream is damaged: {fault}") from None
 
 
-class _Expanded(io.RawIOBase):
+class _Expanded(_Bounded):
     """Streams in a row, as one."""
 
     def __init__(self, kind: str, new: Callable[[], Decoder], source: io.BufferedReader) -> None:
-        self.kind = kind
+        super().__init__(kind, source)
         self.new = new
-        self.source = source
         self.decoder = new()
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        return filled(buffer, self.some)
-
     def some(self, most: int) -> bytes:
-        """So many bytes at most; none at the end."""
         while True:
             data = b""
             if self.decoder.eof:

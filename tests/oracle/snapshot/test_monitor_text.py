@@ -20,6 +20,14 @@ def of(snapshots: Snapshots, name: str) -> tuple[int, dict[str, object], str]:
 # Texts of real machines
 
 
+def test_a_text_without_end_is_not_kept(snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memoracle.commands.snapshot.MOST_LINES", 3)
+    report = snapshots.text(KERNEL + "\n" * 2)
+    assert report.status == 2
+    assert "text0:4: a text has 3 lines at the most" in report.errors
+    assert snapshots.text(KERNEL + "\n").status != 2
+
+
 def test_pages_of_a_real_machine(snapshots: Snapshots) -> None:
     status, document, _ = of(snapshots, "info-tlb-x86_64-osdevnotes")
     assert (status, document["verdict"], document["pages"]) == (0, "conforms", 7)

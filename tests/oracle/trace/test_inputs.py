@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import tracemalloc
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memoracle.trace import compression
 from memoracle.trace.inputs import NO_TEXT, InputError, open_lines
 
 LINES = [b"first\n", b"second\n", b"\n", b"last, without an end"]
@@ -140,6 +142,23 @@ def test_what_expands_without_end_is_not_kept(tmp_path: Path, kind: str) -> None
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
         tracemalloc.stop()
+
+
+@each_kind
+def test_what_expands_out_of_all_proportion_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    """Short lines in endless number: what a decompression bomb for readers of lines is."""
+    monkeypatch.setattr(compression, "UNBOUNDED_BYTES", 1 << 20)
+    (tmp_path / "bomb").write_bytes(COMPRESSORS[kind](b"{}\n" * 700_000))
+    with pytest.raises(InputError, match=f"the {kind} stream expands to more than 500 times its size"):
+        deque(open_lines(str(tmp_path / "bomb")), maxlen=0)
+
+
+@each_kind
+def test_what_is_short_may_expand_as_much_as_it_likes(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "short").write_bytes(COMPRESSORS[kind](b"{}\n" * 700_000))
+    assert sum(1 for _ in open_lines(str(tmp_path / "short"))) == 700_000
 
 
 def test_xz_that_asks_for_more_memory_than_a_preset_does_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
