@@ -19,7 +19,7 @@ import msgspec._utils
 from fuzzing.readers import Case
 from memoracle.cli import main
 from memoracle.drive import program
-from memoracle.drive.binding import load_binding
+from memoracle.drive.binding_file import load_binding
 from memoracle.drive.library import Library
 from memoracle.drive.target import DiedError
 from memoracle.trace.inputs import InputError
