@@ -44,8 +44,9 @@ def run(args: argparse.Namespace) -> int:
         vectors = vectors_of(args.component, geometry, stated)
     else:
         from memoracle.vectors.bound import divided
+        from memoracle.vectors.vector import NULLABLE
 
-        asked = binding.says.operations.keys()
+        asked = binding.says.operations.keys() - (() if args.format == "json" else NULLABLE)
         vectors = vectors_of(args.component, geometry, stated, asked, binding.refusing, divided(binding))
     if binding is not None and not any(vector.steps for vector in vectors.vectors):
         words = f"it has none of the operations that `{args.component}` is about"
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 def chosen(args: argparse.Namespace) -> tuple[Geometry | None, object, Binding | None]:
     """The geometry that the vectors are of, None for the component's own; as a header has it; and the binding."""
-    from memoracle.vectors.build import COMPONENTS
+    from memoracle.vectors.components import COMPONENTS
 
     geometry, where = chosen_geometry(args), args.geometry
     stated = None if geometry is None else stated_geometry(args.geometry)
@@ -71,7 +72,10 @@ def chosen(args: argparse.Namespace) -> tuple[Geometry | None, object, Binding |
         binding = load_binding(args.binding)
         if stated is not None:
             binding = binding.with_geometry(stated)
-        for key in ("memory_map", "private_frames"):
+        if args.component == "boot":
+            raise binding.fault("start", "a library is started as it says, with one memory map: `boot` is of many")
+        private = [] if COMPONENTS[args.component].anywhere else ["private_frames"]
+        for key in ("memory_map", *private):
             if getattr(binding.says, key):
                 raise binding.fault(key, "vectors are of machines all of whose frames are there, and free at start")
         geometry, stated, where = binding.geometry, binding.says.geometry, where or args.binding

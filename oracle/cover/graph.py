@@ -31,20 +31,24 @@ class Reference(Protocol):
 
 @dataclass
 class Graph:
-    """start: the first state.  loops: by state, the calls that leave it as it is.  edges: those that do not."""
+    """start: the first state.  loops: by state, the calls that leave it as it is.  edges: those that do not.
+
+    questions: by state, those of the former that tell it from others.
+    """
 
     start: State
     loops: dict[State, list[Call]] = field(default_factory=dict)
     edges: list[Edge[Call]] = field(default_factory=list)
+    questions: dict[State, Sequence[Call]] = field(default_factory=dict)
 
     def sequences(self) -> list[list[Call]]:
         """The shortest set of sequences of calls in which every transition is. A call that changes nothing stands
-        where its state is reached first."""
+        where its state is reached first; where it is reached again, what tells it from others is asked again."""
         left, found = dict(self.loops), list[list[Call]]()
         for way in ways(self.edges, self.start) or [[]]:
             calls = left.pop(self.start, [])
             for edge in way:
-                calls = [*calls, edge.call, *left.pop(edge.end, [])]
+                calls = [*calls, edge.call, *left.pop(edge.end, self.questions[edge.end])]
             found.append(calls)
         return found
 
@@ -57,6 +61,7 @@ def explored(family: Family, reference: Reference) -> Graph:
     for situation, there in queue:
         state = family.state(situation)
         loops = graph.loops[state] = []
+        graph.questions[state] = family.questions(situation)
         for call in family.calls(situation):
             copy = duplicate(there)
             operation, arguments = family.wish(situation, call)

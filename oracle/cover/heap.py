@@ -19,15 +19,17 @@ Blocks: TypeAlias = tuple[tuple[int, int, int], ...]  # bytes, the alignment tha
 
 
 class HeapStates:
-    """Calls on a heap. blocks: how many are live at the most."""
+    """Calls on a heap. blocks: how many are live at the most.  few: not all sizes, to be read by people."""
 
     start: Blocks = ()
 
-    def __init__(self, asks: Asks, geometry: Geometry, blocks: int) -> None:
+    def __init__(self, asks: Asks, geometry: Geometry, blocks: int, few: bool = False) -> None:
         self.asks, self.blocks = asks, blocks
         self.name = f"a heap of up to {blocks} blocks"
         edges = {1, geometry.page_size, *(each + 1 for each in geometry.heap_classes)}
-        edges |= {(1 << shift) + 1 for shift in POWERS}  # what a class, or a free list, ends at most often
+        edges |= (
+            set() if few else {(1 << shift) + 1 for shift in POWERS}
+        )  # what a class, or a free list, ends at most often
         arena = geometry.heap_arena
         if arena is not None:
             edges |= {arena.bytes // 4, arena.bytes // 2, arena.bytes - arena.overhead}

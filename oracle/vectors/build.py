@@ -3,121 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from memoracle.cover import frames, ranges, tables
+from memoracle.cover import frames, heap, kernel_pages, ranges, tables
 from memoracle.cover.entries import EntryStates
-from memoracle.cover.family import Asks, Call, Family
-from memoracle.cover.frames import FrameStates
+from memoracle.cover.family import Call, Family
 from memoracle.cover.graph import Reference, explored
-from memoracle.cover.ranges import RangeStates
-from memoracle.cover.reference_frames import frames_of
-from memoracle.cover.reference_tables import Entries, KernelRange, TopLevelTables
-from memoracle.cover.tables import TableStates
+from memoracle.cover.releases import ReleaseStates
 from memoracle.diagnostics.divergence import MUST_SUCCEED
-from memoracle.diagnostics.levels import EXACT, Rules
+from memoracle.diagnostics.levels import EXACT, LEGAL, Rules
 from memoracle.drive.log import ENCODE
 from memoracle.drive.target import Answer
 from memoracle.proofs.exhaustive.snapshots import duplicate
 from memoracle.replay.coverage import AtStake, stakes_of
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.frames.frame_requests import rounded
+from memoracle.replay.heap.live_blocks import number_of
+from memoracle.spec import heap as heap_law
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import BUDDY, CHECKED, REFUSE, RUNS, SINGLE, TRUSTING, WHOLE
+from memoracle.spec.geometry_keys import NATURAL, REFUSE
 from memoracle.trace.decoding import decode_event
 from memoracle.trace.geometry import geometry_from
+from memoracle.vectors.components import COMPONENTS, Component
 from memoracle.vectors.requirements import require
 from memoracle.vectors.vector import Given, Step, Vector, Vectors
 
-GIVERS = {frames.ALLOCATE, ranges.ALLOCATE, tables.CREATE}
+GIVERS = {frames.ALLOCATE, ranges.ALLOCATE, tables.CREATE, kernel_pages.ALLOCATE, heap.NEW}
 NAMED = {"alignment": "alignment", "last": "below", "below": "below"}  # arguments by the points of clauses about them
 MOST_ALIKE = 64  # questions of one vector where nothing has a state
-
-
-@dataclass(frozen=True)
-class Component:
-    """What vectors are made of. geometry: the small machine of which they are, if no other is named.
-
-    fits: why another geometry is not one of this component; None if it is.
-    """
-
-    geometry: Mapping[str, Any]
-    family: Callable[[Asks, Geometry], Family]
-    reference: Callable[[Geometry], Reference]
-    fits: Callable[[Geometry], str | None]
-
-
-def _frames(allocator: str, most: int) -> Callable[[Geometry], str | None]:
-    def fits(geometry: Geometry) -> str | None:
-        if geometry.frame_allocator != allocator:
-            return f"frame_allocator: these are of {allocator!r}"
-        if allocator == BUDDY and not geometry.frees_whole_runs:
-            return f"frame_free_parts: these are of {WHOLE!r}"
-        if allocator != SINGLE and geometry.frame_free == TRUSTING:
-            return f"frame_free: these are of {CHECKED!r}"
-        return f"frames: at most {most} can be covered" if geometry.frames > most else None
-
-    return fits
-
-
-def _range(geometry: Geometry) -> str | None:
-    area = geometry.kernel_range
-    if (
-        geometry.range_allocator != BUDDY
-        or area.pages & area.pages - 1
-        or area.start % (area.pages * geometry.page_size)
-    ):
-        return "kernel_range: these are of a buddy system, a power of two of pages, aligned to its size"
-    return "kernel_range: at most 4 pages can be covered" if area.pages > 4 else None
-
-
-def _any(geometry: Geometry) -> None:
-    return None
-
-
-_SMALL: dict[str, Any] = {"preset": "x64-4k", "frames": 6, "kernel_image_frames": 2}
-COMPONENTS: dict[str, Component] = {
-    "bitmap": Component(_SMALL, lambda asks, geometry: FrameStates(asks, geometry), frames_of, _frames(SINGLE, 8)),
-    "runs": Component(
-        _SMALL | {"frame_allocator": "runs"},
-        lambda asks, geometry: FrameStates(asks, geometry),
-        frames_of,
-        _frames(RUNS, 6),
-    ),
-    "frame_buddy": Component(
-        {"preset": "x64-4k", "frames": 4, "frame_allocator": "buddy", "never_free": []},
-        lambda asks, geometry: FrameStates(asks, geometry),
-        frames_of,
-        _frames(BUDDY, 6),
-    ),
-    "buddy": Component(
-        {
-            "preset": "x64-4k",
-            "kernel_range": {"start": "0xFFFFFFFF00000000", "pages": 4},
-            "kernel_reserved": [],
-        },
-        lambda asks, geometry: RangeStates(asks, geometry, True, 0),
-        KernelRange,
-        _range,
-    ),
-    "kernel_half": Component(
-        {"preset": "x64-4k"},
-        lambda asks, geometry: TableStates(asks, geometry, 2),
-        lambda geometry: TopLevelTables(),
-        _any,
-    ),
-    "pat": Component({"preset": "x64-4k"}, lambda asks, geometry: EntryStates(asks, geometry, "pat"), Entries, _any),
-    "pte": Component(
-        {"preset": "x64-4k"},
-        lambda asks, geometry: EntryStates(asks, geometry, "pte", few=True),
-        Entries,
-        _any,
-    ),
-}
 
 
 def law() -> dict[str, str]:
@@ -149,12 +65,12 @@ def vectors_of(
     reference = component.reference(geometry)
     asks = {op: keys for op, keys in reference.operations.items() if operations is None or op in operations}
     family = component.family(asks, geometry)
-    maker = Maker(geometry, family, reference, asks if refusing is None else refusing, whole or {})
+    maker = Maker(component, geometry, family, reference, asks if refusing is None else refusing, whole or {})
     sequences = explored(family, reference).sequences()
-    if len(sequences) == 1 and not isinstance(family, FrameStates | RangeStates | TableStates):
+    if isinstance(family, EntryStates):
         sequences = list(_alike(sequences[0]))
     made = [maker.vector(f"{name}_{place}", calls) for place, calls in enumerate(sequences, 1)]
-    return Vectors(name, geometry, stated, law(), made)
+    return Vectors(name, geometry, stated, law(), made, component.unit or geometry.page_size)
 
 
 def _alike(calls: Sequence[Call]) -> Iterator[list[Call]]:
@@ -171,13 +87,14 @@ class Maker:
 
     def __init__(
         self,
+        component: Component,
         geometry: Geometry,
         family: Family,
         reference: Reference,
         refusing: Collection[str],
         whole: Mapping[str, Collection[str]],
     ) -> None:
-        self.geometry, self.family, self.reference = geometry, family, reference
+        self.component, self.geometry, self.family, self.reference = component, geometry, family, reference
         self.refusing, self.whole = refusing, whole
         self.stakes = stakes_of(geometry)
         self.policies = dict(geometry.misuse)
@@ -185,7 +102,8 @@ class Maker:
     def vector(self, name: str, calls: Sequence[Call]) -> Vector:
         """One sequence, as the reference answers it, with what the law requires of any target."""
         reference, situation = duplicate(self.reference), self.family.start
-        replay = Replay(Rules(self.geometry, EXACT), name)
+        anywhere = self.component.anywhere
+        replay = Replay(Rules(self.geometry, LEGAL if anywhere else EXACT, private_frames=anywhere), name)
         vector, live = Vector(name), Live()
         for call in calls:
             operation, arguments = self.family.wish(situation, call)
@@ -197,7 +115,9 @@ class Maker:
                 continue
             step = Step(operation, live.named(operation, arguments), answer, clauses=clauses)
             step.gives = operation == tables.CREATE
-            step.bytes = self.moved(operation, arguments) if answer.error is None else 0
+            step.bytes = self.moved(operation, arguments, live) if answer.error is None else 0
+            if anywhere and operation in GIVERS and not step.gives:
+                self.bound(step)
             situation = self.family.after(situation, operation, arguments, answer)
             live.note(len(vector.steps), step, answer)
             vector.steps.append(step)
@@ -224,9 +144,31 @@ class Maker:
         names = list(dict.fromkeys(each.name for each in about))
         return [*names, f"{operation}.{MUST_SUCCEED}"] if answer.error is None else names, False
 
-    def moved(self, operation: str, arguments: Mapping[str, Any]) -> int:
+    def bound(self, step: Step) -> None:
+        """Where what a step hands out may lie, if it may lie anywhere."""
+        geometry, size = self.geometry, self.geometry.page_size
+        step.anywhere, step.alignment = True, size
+        if step.operation == frames.ALLOCATE:
+            step.within = (0, geometry.frames * size)
+        elif step.operation == kernel_pages.ALLOCATE:
+            start, step.alignment = geometry.kernel_range.start, size * rounded(step.arguments["pages"])
+            step.within = (start, start + geometry.kernel_range.pages * size)
+        else:
+            fixed = heap_law.NATURAL if geometry.heap_alignment == NATURAL else int(geometry.heap_alignment)
+            due = heap_law.alignment_of(heap_law.nothing(geometry.page_shift, fixed), step.arguments["bytes"])
+            step.within, step.alignment = (1, 1 << 64), max(number_of(due), step.arguments.get("alignment", 1))
+
+    def moved(self, operation: str, arguments: Mapping[str, Any], live: Live) -> int:
         """How many bytes a call hands out or takes back."""
         size = self.geometry.page_size
+        if operation == heap.NEW:
+            return int(arguments["bytes"])
+        if operation == heap.DELETE:
+            return live.given.get(("heap", arguments["address"]), (0, 0))[1]
+        if operation in (kernel_pages.ALLOCATE, kernel_pages.FREE):
+            return size * rounded(arguments["pages"])
+        if isinstance(self.family, ReleaseStates):
+            return 0  # of one frame, which is given back in many ways
         if operation in (frames.ALLOCATE, frames.RESERVE, frames.FREE):
             count: int = 1 << arguments["order"] if "order" in arguments else arguments.get("count", 1)
             return size * count
@@ -245,8 +187,8 @@ class Live:
         """Arguments with names for numbers that were given, or lie in what was."""
         family = operation.partition(".")[0]
         return {
-            key: self.name("process" if key == "process" else family, value)
-            if key in ("address", "process") and value
+            key: self.name({"process": "process", "physical": "frame"}.get(key, family), value)
+            if key in ("address", "process", "physical") and value
             else value
             for key, value in arguments.items()
         }

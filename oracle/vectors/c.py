@@ -7,7 +7,7 @@ from pathlib import Path
 from memoracle.drive.binding import Binding
 from memoracle.reproducers.c import linked as linked_with
 from memoracle.vectors.bound import in_c
-from memoracle.vectors.numbered import Function, Numbered, Row, numbered
+from memoracle.vectors.numbered import RECORDS, Function, Numbered, Row, numbered
 from memoracle.vectors.vector import Vectors
 
 HEAD = """/* What the law of {component} requires of a memory manager: memoracle {version}, law {digest}.
@@ -37,6 +37,8 @@ struct memoracle_step {{
     int reference;         /* what the reference answers, or -1 */
     uint64_t bytes;        /* that are handed out or given back */
     int gives;             /* whether the answer is a new number */
+    uint64_t first, last;  /* between which the answer lies, to its last byte */
+    uint64_t alignment;    /* that divides it */
     const char *clauses;
     struct memoracle_argument arguments[{most_arguments}];
 }};
@@ -47,7 +49,7 @@ struct memoracle_vector {{
     int count;
 }};
 
-enum {{ PAGE = {page_size}, MOST_STEPS = {most_steps}, MOST_LIVE = {most_live} }};
+enum {{ UNIT = {unit}, MOST_STEPS = {most_steps}, MOST_LIVE = {most_live} }};
 
 """
 HOW = """\
@@ -70,7 +72,7 @@ static int memoracle_find(uint64_t page)
 /* Notes what is in use, pages or the numbers of processes; 0 if some of it was already. */
 static int memoracle_take(uint64_t first, uint64_t bytes)
 {
-    for (uint64_t page = first; page < first + bytes; page += PAGE) {
+    for (uint64_t page = first; page < first + bytes; page += UNIT) {
         if (memoracle_find(page) < memoracle_lives || memoracle_lives == MOST_LIVE)
             return 0;
         memoracle_live[memoracle_lives++] = page;
@@ -80,7 +82,7 @@ static int memoracle_take(uint64_t first, uint64_t bytes)
 
 static void memoracle_give_back(uint64_t first, uint64_t bytes)
 {
-    for (uint64_t page = first; page < first + bytes; page += PAGE) {
+    for (uint64_t page = first; page < first + bytes; page += UNIT) {
         int place = memoracle_find(page);
         if (place < memoracle_lives)
             memoracle_live[place] = memoracle_live[--memoracle_lives];
@@ -122,6 +124,12 @@ static const char *memoracle_check(const struct memoracle_step *step, int place,
         if (!legal)
             return "this is no legal answer";
     }
+    uint64_t beyond = step->bytes - (step->bytes > 0);
+    int lies = step->first <= result[0] && result[0] <= step->last && beyond <= step->last - result[0];
+    if (function->results == 1 && !lies)
+        return "it does not lie where it may";
+    if (function->results == 1 && result[0] % step->alignment)
+        return "it is not aligned";
     if (step->gives && (result[0] == 0 || !memoracle_take(result[0], 1)))
         return "there is such a number already";
     if (function->moves == 1 && !memoracle_take(result[0], step->bytes))
@@ -205,7 +213,9 @@ int main(int count, char **arguments)
 }
 #endif
 """
-MOVES = {"allocate": 1, "reserve": 2, "free": 3, "exit": 3}
+MOVES = {"allocate": 1, "new": 1, "reserve": 2, "free": 3, "delete": 3, "exit": 3}
+
+C_TYPES = {RECORDS[0]: "const uint64_t *"}  # of arguments that are no numbers
 
 
 def written(vectors: Vectors, binding: Binding | None = None) -> str:
@@ -225,11 +235,11 @@ def written(vectors: Vectors, binding: Binding | None = None) -> str:
         linked=linked,
         functions=functions,
         most_arguments=max(1, *(len(each.arguments) for each in found.functions)),
-        page_size=vectors.geometry.page_size,
+        unit=vectors.unit,
         most_steps=max(len(rows) for _, rows in found.vectors),
-        most_live=256,
+        most_live=2048,
     )
-    tables = [_functions(found), _call(found), _answers(found)]
+    tables = [_functions(found), _answers(found), _call(found)]
     tables += [_steps(name, rows) for name, rows in found.vectors]
     tables.append(_all(found))
     return head + "\n\n".join(tables) + "\n" + RUNNER
@@ -253,7 +263,7 @@ def _said(value: object) -> str:
 
 
 def _signature(function: Function) -> str:
-    arguments = [f"uint64_t {name}" for name in function.arguments]
+    arguments = [f"{C_TYPES.get(name, 'uint64_t ')}{name}" for name in function.arguments]
     arguments += ["uint64_t *result"] if function.results else []
     return f"int {function.name}({', '.join(arguments) or 'void'})"
 
@@ -275,7 +285,11 @@ def _functions(found: Numbered) -> str:
 def _call(found: Numbered) -> str:
     cases = []
     for number, each in enumerate(found.functions):
-        given = [f"arguments[{place}]" for place in range(len(each.arguments))] + (["result"] if each.results else [])
+        given = [
+            f"&memoracle_answers[arguments[{place}]]" if name == RECORDS[0] else f"arguments[{place}]"
+            for place, name in enumerate(each.arguments)
+        ]
+        given += ["result"] if each.results else []
         cases.append(f"    case {number}:\n        return {each.name}({', '.join(given)});")
     return (
         "static int memoracle_call(int function, const uint64_t *arguments, uint64_t *result)\n{\n"
@@ -294,7 +308,8 @@ def _answers(found: Numbered) -> str:
 def _steps(name: str, rows: list[Row]) -> str:
     lines = [
         f"    {{{row.function}, {row.requires}, {row.exactly}, {row.legal[0]}, {row.legal[1]}, {row.reference}, "
-        f'{_number(row.bytes)}, {int(row.gives)}, "{row.clause}", '
+        f"{_number(row.bytes)}, {int(row.gives)}, {', '.join(map(_number, row.within))}, {_number(row.alignment)}, "
+        f'"{row.clause}", '
         f"{{{', '.join(f'{{{_number(value)}, {of}}}' for value, of in row.arguments) or '{0, -1}'}}}}},"
         for row in rows
     ]

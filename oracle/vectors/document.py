@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from memoracle.vectors.vector import Given, Step, Vectors
+from memoracle.vectors.vector import NULLABLE, Given, Step, Vectors
 
 
 def document(vectors: Vectors) -> dict[str, Any]:
@@ -15,6 +15,7 @@ def document(vectors: Vectors) -> dict[str, Any]:
         "law": dict(vectors.law),
         "geometry": vectors.stated,
         "page_size": vectors.geometry.page_size,
+        "unit": vectors.unit,
         "vectors": [
             {"name": each.name, "clauses": each.clauses, "steps": [of_step(step) for step in each.steps]}
             for each in vectors.vectors
@@ -25,7 +26,8 @@ def document(vectors: Vectors) -> dict[str, Any]:
 def of_step(step: Step) -> dict[str, Any]:
     """What is not said holds of no step: `bytes` of 0, for example."""
     reference: dict[str, Any] = {"refuses": True} if step.reference.error is not None else {}
-    if step.reference.error is None and step.reference.result is not None:
+    is_answer = step.reference.result is not None or step.operation in NULLABLE
+    if step.reference.error is None and is_answer and not step.anywhere:
         reference["result"] = step.reference.result
     return {
         "op": step.operation,
@@ -34,6 +36,8 @@ def of_step(step: Step) -> dict[str, Any]:
         **({} if step.legal is None else {"legal": step.legal}),
         **({"bytes": step.bytes} if step.bytes else {}),
         **({"gives": True} if step.gives else {}),
+        **({"within": step.within} if step.within and step.reference.error is None else {}),
+        **({"alignment": step.alignment} if step.alignment > 1 and step.reference.error is None else {}),
         "reference": reference,
         "clauses": step.clauses,
     }

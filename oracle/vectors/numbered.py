@@ -6,15 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from memoracle.cover import entries, ranges
+from memoracle.cover import entries, heap, pages, ranges
+from memoracle.cover.boots import BOOT, KEYS
 from memoracle.trace.memory_types import NUMBERS
-from memoracle.vectors.vector import REFUSAL, SUCCESS, Given, Step, Vector, Vectors
+from memoracle.vectors.vector import NULLABLE, REFUSAL, SUCCESS, Given, Step, Vector, Vectors
 
 LEFT_OUT = {ranges.LIST}  # its answer has no fixed number of numbers
 NOT_NAMED = -1
+NO_ALIGNMENT = 1  # byte, of a block that names none
+EVERYWHERE = (0, (1 << 64) - 1)
 FIELDS = ("physical", "present", "writable", "user", "leaf", "cache")  # of the answer of `pte.decode`, in this order
-ARGUMENTS = {entries.ENCODE: (*FIELDS, "level")}
-ANSWERLESS = ("free", "reserve", "exit", "write")
+ATTRIBUTES = ("cache", "writable", "user", "executable", "global")  # of the answer of `page.attributes`, likewise
+WIDTHS = {entries.READ: len(FIELDS), pages.TRANSLATE: 2, pages.ATTRIBUTES: 1 + len(ATTRIBUTES)}
+ANSWERLESS = ("free", "reserve", "exit", "write", "map", "unmap", "get", "put", "delete", "boot")
+RECORDS = ("records", "count")  # the arguments of `boot`: where three numbers of each begin, and how many there are
+ARGUMENTS = {entries.ENCODE: (*FIELDS, "level"), BOOT: RECORDS, heap.NEW: ("bytes", "alignment")}
 OF_TYPES: Mapping[str, int] = {str(name): number for name, number in NUMBERS.items()}
 KINDS = {None: 0, SUCCESS: 1, REFUSAL: 2}
 
@@ -38,6 +44,7 @@ class Row:
 
     requires: as in KINDS.  legal: where answers begin, and how many there are; reference: where that of the reference
     begins; NOT_NAMED if there is none.  exactly: as `requires`, of a target that answers as the reference does.
+    within: the first and the last byte that it may have.  alignment: as a step has it.
     """
 
     function: int
@@ -48,6 +55,8 @@ class Row:
     reference: int
     bytes: int
     gives: bool
+    within: tuple[int, int]
+    alignment: int
     clause: str
 
 
@@ -60,8 +69,9 @@ class Numbered:
     vectors: list[tuple[str, list[Row]]] = field(default_factory=list)
 
     def number_of(self, step: Step) -> int:
-        arguments = ARGUMENTS.get(step.operation, tuple(step.arguments))
-        results = len(FIELDS) if step.operation == entries.READ else int(_answers(step))
+        named = sorted(step.arguments, key=lambda name: name != "process")  # that comes first, as in a trace
+        arguments = ARGUMENTS.get(step.operation, tuple(named))
+        results = WIDTHS.get(step.operation, int(_answers(step)))
         function = Function(step.operation, arguments, results)
         if function not in self.functions:
             self.functions.append(function)
@@ -91,12 +101,18 @@ def _rows(vector: Vector, found: Numbered) -> Iterator[Row]:
             continue
         places[place] = len(places)
         number = found.number_of(step)
-        arguments = [_argument(step.arguments[name], places) for name in found.functions[number].arguments]
-        legal = [flat for each in step.legal or () for flat in numbers(each)]
+        if step.operation == BOOT:
+            records = [each[key] for each in step.arguments["memory_map"] for key in KEYS]
+            arguments = [(found.answer(records) - len(records), NOT_NAMED), (len(records) // len(KEYS), NOT_NAMED)]
+        else:
+            named = found.functions[number].arguments
+            arguments = [_argument(step.arguments.get(name, NO_ALIGNMENT), places) for name in named]
+        legal = [flat for each in step.legal or () for flat in numbers(each, step.operation)]
         width = found.functions[number].results or 1
         at = found.answer(legal) - len(legal)
         refused = step.reference.error is not None
-        reference = [] if refused or step.gives else numbers(step.reference.result)
+        is_free = refused or step.gives or step.anywhere
+        reference = [] if is_free else numbers(step.reference.result, step.operation)
         first = found.answer(reference) - len(reference) if reference else NOT_NAMED
         yield Row(
             number,
@@ -107,6 +123,8 @@ def _rows(vector: Vector, found: Numbered) -> Iterator[Row]:
             first,
             step.bytes,
             step.gives,
+            EVERYWHERE if step.within is None else (step.within[0], step.within[1] - 1),
+            step.alignment,
             ", ".join(step.clauses),
         )
 
@@ -117,8 +135,18 @@ def _argument(value: Any, places: dict[int, int]) -> tuple[int, int]:
     return numbers(value)[0], NOT_NAMED
 
 
-def numbers(value: Any) -> Sequence[int]:
-    """A value as numbers: a truth is 0 or 1, a memory type its number, an entry its fields."""
+def numbers(value: Any, operation: str = "") -> Sequence[int]:
+    """A value as numbers: a truth is 0 or 1, a memory type its number, an entry its fields.
+
+    operation: whose answer it is; one that may be that there is nothing begins with a truth.
+    """
+    if operation in NULLABLE:
+        if value is None:
+            return [0] * WIDTHS[operation]
+        return [
+            1,
+            *([number for name in ATTRIBUTES for number in numbers(value[name])] if type(value) is dict else [value]),
+        ]
     if value is None:
         return []
     if isinstance(value, dict):

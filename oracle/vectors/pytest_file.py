@@ -25,7 +25,7 @@ import pytest
 VECTORS = json.loads(r"""
 {document}
 """)
-PAGE = VECTORS["page_size"]
+UNIT = VECTORS["unit"]
 EXACT = os.environ.get("MEMORACLE_LEVEL") == "exact"
 
 
@@ -74,12 +74,18 @@ def test_vector(vector, memoracle_target):
         if step.get("gives"):
             assert answer not in numbers | {{0}}, "%s: %r is there already" % (where, answer)
             numbers.add(answer)
+        if "within" in step:
+            inside = step["within"][0] <= answer <= step["within"][1] - step.get("bytes", 0)
+            assert inside, "%s: %#x does not lie where it may" % (where, answer)
+        assert answer is None or "alignment" not in step or answer % step["alignment"] == 0, (
+            "%s: %#x is no multiple of %d" % (where, answer, step["alignment"])
+        )
         if family == "exit":
             numbers.discard(arguments["process"])
         if "bytes" in step:
-            start = answer if family == "allocate" else arguments["address"]
-            moved = set(range(start, start + step["bytes"], PAGE))
-            if family == "free":
+            start = answer if family in ("allocate", "new") else arguments["address"]
+            moved = set(range(start, start + step["bytes"], UNIT))
+            if family in ("free", "delete"):
                 pages -= moved
             else:
                 assert not moved & pages, "%s: %#x overlaps what is in use" % (where, start)

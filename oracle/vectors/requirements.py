@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from memoracle.cover.graph import Reference
 from memoracle.proofs.exhaustive.snapshots import duplicate, frozen
-from memoracle.vectors.vector import REFUSAL, SUCCESS, Given, Step
+from memoracle.vectors.vector import NULLABLE, REFUSAL, SUCCESS, Given, Step
 
 MOST_STATES = 400  # that a target may be in: where there are more, the rest of a vector is for level `exact` alone
 
@@ -38,7 +38,8 @@ def require(steps: Sequence[Step], start: Reference) -> None:
             step.requires = REFUSAL
         elif not is_refused and all(found) and _is_one(step, found):
             step.requires = SUCCESS
-            if step.reference.result is not None and not step.gives:
+            is_answer = step.reference.result is not None or step.operation in NULLABLE
+            if is_answer and not step.gives and not step.anywhere:
                 step.legal = _united([result for results in found for result, _ in results])
             kept = {each for each, used in last.items() if used > place}
             possible = _distinct(_after(possible, found, place, kept))

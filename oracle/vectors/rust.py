@@ -8,7 +8,7 @@ from memoracle.drive.binding import Binding
 from memoracle.reproducers.c import linked as linked_with
 from memoracle.vectors.bound import in_rust
 from memoracle.vectors.c import MOVES, geometry_lines
-from memoracle.vectors.numbered import Function, Numbered, Row, numbered
+from memoracle.vectors.numbered import RECORDS, Function, Numbered, Row, numbered
 from memoracle.vectors.vector import Vectors
 
 HEAD = """//! What the law of {component} requires of a memory manager: memoracle {version}, law {digest}.
@@ -25,7 +25,7 @@ use std::sync::Mutex;
 
 {functions}
 
-const PAGE: u64 = {page_size};
+const UNIT: u64 = {unit};
 const NONE: usize = usize::MAX;
 
 struct Function {{
@@ -37,7 +37,8 @@ struct Function {{
 /// requires, exactly: 1: it must succeed.  2: it must be refused.  0: what is chosen before decides.
 /// arguments: numbers, each with the step whose answer is added, or NONE.  legal: where the answers begin of which one
 /// is due, and how many there are.  reference: where that of the reference begins, or NONE.
-/// gives: whether the answer is a new number.
+/// gives: whether the answer is a new number.  within: the first and the last byte that it may have;
+/// alignment: divides it.
 struct Step {{
     function: usize,
     requires: u8,
@@ -46,6 +47,8 @@ struct Step {{
     reference: usize,
     bytes: u64,
     gives: bool,
+    within: (u64, u64),
+    alignment: u64,
     clauses: &'static str,
     arguments: &'static [(u64, usize)],
 }}
@@ -59,7 +62,7 @@ HOW = """Define the functions declared below for what is to be tested: `#[no_man
 HOW_BOUND = "The library is called as {path} says. What it is of:"
 RUNNER = """
 fn pages(first: u64, bytes: u64) -> BTreeSet<u64> {
-    (0..bytes.div_ceil(PAGE)).map(|page| first + page * PAGE).collect()
+    (0..bytes.div_ceil(UNIT)).map(|unit| first + unit * UNIT).collect()
 }
 
 /// What is wrong with a step.
@@ -87,6 +90,13 @@ fn check(step: &Step, exact: bool, given: &[u64], live: &mut BTreeSet<u64>) -> R
         if !ANSWERS[first..first + count * width].chunks(width).any(|legal| legal == answer) {
             return Err(format!("{arguments:x?}: {answer:x?} is no legal answer"));
         }
+    }
+    let (lowest, highest) = step.within;
+    if width == 1 && (answer[0] < lowest || answer[0] > highest || highest - answer[0] < step.bytes.saturating_sub(1)) {
+        return Err(format!("{:#x} does not lie where it may", answer[0]));
+    }
+    if width == 1 && answer[0] % step.alignment != 0 {
+        return Err(format!("{:#x} is no multiple of {}", answer[0], step.alignment));
     }
     if step.gives && (result[0] == 0 || !live.insert(result[0])) {
         return Err(format!("{:#x} is there already", result[0]));
@@ -151,6 +161,8 @@ fn run(name: &str, steps: &[Step]) {
 }
 """
 
+RUST_TYPES = {RECORDS[0]: "*const u64"}  # of arguments that are no numbers
+
 
 def written(vectors: Vectors, binding: Binding | None = None) -> str:
     """binding: of the library that is called, if it is one. Raises InputError for one that cannot be written."""
@@ -170,7 +182,7 @@ def written(vectors: Vectors, binding: Binding | None = None) -> str:
         how=how,
         linked=linked,
         functions=functions,
-        page_size=vectors.geometry.page_size,
+        unit=vectors.unit,
     )
     parts = [_functions(found), _call(found), _answers(found), RUNNER.strip(), run.strip()]
     parts += [_test(name, rows) for name, rows in found.vectors]
@@ -178,7 +190,7 @@ def written(vectors: Vectors, binding: Binding | None = None) -> str:
 
 
 def _signature(function: Function) -> str:
-    arguments = [f"{name}: u64" for name in function.arguments]
+    arguments = [f"{name}: {RUST_TYPES.get(name, 'u64')}" for name in function.arguments]
     arguments += ["result: *mut u64"] if function.results else []
     return f"fn {function.name}({', '.join(arguments)}) -> i32"
 
@@ -195,7 +207,10 @@ def _functions(found: Numbered) -> str:
 def _call(found: Numbered) -> str:
     cases = []
     for number, each in enumerate(found.functions):
-        given = [f"arguments[{place}]" for place in range(len(each.arguments))]
+        given = [
+            f"ANSWERS[arguments[{place}] as usize..].as_ptr()" if name == RECORDS[0] else f"arguments[{place}]"
+            for place, name in enumerate(each.arguments)
+        ]
         given += ["result.as_mut_ptr()"] if each.results else []
         cases.append(f"        {number} => {each.name}({', '.join(given)}),")
     return (
@@ -222,5 +237,6 @@ def _step(row: Row) -> str:
     return (
         f"Step {{ function: {row.function}, requires: {row.requires}, exactly: {row.exactly}, "
         f"legal: ({row.legal[0]}, {row.legal[1]}), reference: {reference}, bytes: {row.bytes:#x}, "
-        f'gives: {str(row.gives).lower()}, clauses: "{row.clause}", arguments: &[{arguments}] }}'
+        f"gives: {str(row.gives).lower()}, within: ({row.within[0]:#x}, {row.within[1]:#x}), "
+        f'alignment: {row.alignment}, clauses: "{row.clause}", arguments: &[{arguments}] }}'
     )

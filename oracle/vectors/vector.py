@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from memoracle.drive.target import Answer
 from memoracle.spec.geometry import Geometry
 
+NULLABLE = ("page.translate", "page.attributes")  # operations that may answer that there is nothing
 SUCCESS, REFUSAL = "success", "refusal"
 
 
@@ -30,6 +31,8 @@ class Step:
     bytes: that it hands out, from its result or the address that it names on, which must be disjoint from what was
     handed out and not given back; or that it gives back.  gives: whether an answer is a number of its own, as that of a
     process is, which must differ from those that are there.
+    anywhere: whether the law leaves it to who is tested where that lies; then it lies in `within`, the first address
+    and the one after the last, at a multiple of `alignment`.
     reference: what the reference answers, if it answered all earlier calls.  clauses: that it exercises.
     """
 
@@ -40,6 +43,9 @@ class Step:
     legal: Sequence[Any] | None = None
     bytes: int = 0
     gives: bool = False
+    anywhere: bool = False
+    within: tuple[int, int] | None = None
+    alignment: int = 1
     clauses: Sequence[str] = ()
 
 
@@ -58,10 +64,14 @@ class Vector:
 
 @dataclass(frozen=True)
 class Vectors:
-    """All vectors of a component. law: which text of the law they are of. stated: the geometry as a header has it."""
+    """All vectors of a component. law: which text of the law they are of. stated: the geometry as a header has it.
+
+    unit: in how many bytes what is handed out is counted.
+    """
 
     component: str
     geometry: Geometry
     stated: object
     law: Mapping[str, str]
     vectors: Sequence[Vector]
+    unit: int

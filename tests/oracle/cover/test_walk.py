@@ -7,7 +7,7 @@ import pytest
 from memoracle.cover.graph import explored
 from memoracle.cover.walk import Steps, Walk
 from memoracle.trace.geometry import geometry_from
-from memoracle.vectors.build import COMPONENTS
+from memoracle.vectors.components import COMPONENTS
 
 
 @pytest.mark.parametrize("component", ["bitmap", "runs", "frame_buddy", "buddy", "kernel_half"])
@@ -15,9 +15,9 @@ def test_the_walk_costs_few_calls_more_than_the_shortest_ways(component: str, mo
     geometry = geometry_from(COMPONENTS[component].geometry)
     reference = COMPONENTS[component].reference(geometry)
     family = COMPONENTS[component].family(reference.operations, geometry)
+    monkeypatch.setattr(type(family), "questions", lambda self, situation: ())
     graph = explored(family, reference)
     shortest = sum(map(len, graph.sequences()))
-    monkeypatch.setattr(type(family), "questions", lambda self, situation: ())
     walk = Walk(family, Steps(), frozenset(), 1 << 60, None)
     for operation, arguments in walk.wishes():
         walk.learn(operation, arguments, reference.call(operation, arguments))

@@ -19,7 +19,8 @@ from memoracle.proofs.exhaustive.snapshots import duplicate
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.geometry import geometry_from
 from memoracle.vectors import NAMES, c, pytest_file, rust
-from memoracle.vectors.build import COMPONENTS, vectors_of
+from memoracle.vectors.build import vectors_of
+from memoracle.vectors.components import COMPONENTS
 from memoracle.vectors.document import document
 from memoracle.vectors.vector import Vectors
 
@@ -27,11 +28,6 @@ FRAMES = Path(__file__).parents[3] / "examples" / "vectors" / "frames.c"
 RUSTC = shutil.which("rustc")
 ALLOCATORS = {"runs": "runs", "frame_buddy": "buddy"}
 FAULTS = ["FREES_TWICE", "FREES_THE_IMAGE", "LOSES_THE_LAST", "HANDS_OUT_TWICE", "MISCOUNTS"]
-
-
-@pytest.fixture(scope="module")
-def made() -> dict[str, Vectors]:
-    return {name: vectors_of(name) for name in COMPONENTS}
 
 
 class AnyChoice:
@@ -164,7 +160,10 @@ def test_in_c_another_choice_passes_but_not_at_exact(in_c: Path) -> None:
     assert "frame.allocate: the reference answers otherwise" in exact.stdout
 
 
-@pytest.mark.parametrize("component", ["buddy", "kernel_half", "pat", "pte"])
+OTHERS = ["buddy", "boot", "kernel_half", "paging", "manager", "kernel_pages", "heap", "pat", "pte"]
+
+
+@pytest.mark.parametrize("component", OTHERS)
 def test_in_c_the_others_compile_without_a_library(component: str, made: dict[str, Vectors], tmp_path: Path) -> None:
     (tmp_path / "vectors.c").write_text(c.written(made[component]))
     strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-DMEMORACLE_NO_MAIN"]
@@ -182,7 +181,7 @@ def test_in_rust(made: dict[str, Vectors], tmp_path: Path) -> None:
     assert "4 passed; 0 failed" in ran.stdout
 
 
-@pytest.mark.parametrize("component", ["bitmap", "buddy", "kernel_half", "pat", "pte"])
+@pytest.mark.parametrize("component", ["bitmap", *OTHERS])
 def test_in_rust_there_are_the_same_steps_as_in_c(component: str, made: dict[str, Vectors]) -> None:
     in_c, in_rust = c.written(made[component]), rust.written(made[component])
     vectors = {vector.name for vector in made[component].vectors}
@@ -338,12 +337,20 @@ def test_of_another_small_geometry(capsys: pytest.CaptureFixture[str], tmp_path:
         (["--component", "bitmap", "--geometry", "x64-4k"], "x64-4k: frames: at most 8 can be covered"),
         (["--component", "runs", "--geometry", "x64-4k"], "frame_allocator: these are of 'runs'"),
         (["--component", "buddy", "--geometry", "x64-4k"], "kernel_range: at most 4 pages can be covered"),
-        (["--component", "heap"], "invalid choice: 'heap'"),
+        (["--component", "slab"], "invalid choice: 'slab'"),
+        (["--component", "boot", "--geometry", "x64-4k"], "x64-4k: frames: 8 to 64 can be covered"),
+        (["--component", "heap", "--geometry", "tiny.toml"], "tiny.toml: kernel_range: at least 32 pages"),
         ([], "--component"),
         (["--component", "pat", "--geometry", "none.toml"], "none.toml"),
     ],
 )
-def test_what_cannot_be_is_refused(capsys: pytest.CaptureFixture[str], arguments: list[str], says: str) -> None:
+def test_what_cannot_be_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(
+        'preset = "x64-4k"\nkernel_range = {start = "0xFFFFFFFF00000000", pages = 8}\nkernel_reserved = []\n'
+    )
     assert main(["vectors", *arguments]) == 2
     captured = capsys.readouterr()
     assert says in captured.err

@@ -1,0 +1,342 @@
+"""Golden vectors of heaps, memory maps and mappings: other implementations pass, faulty ones fail."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memoracle.cli import main
+from memoracle.impl.boot import Record, boot
+from memoracle.vectors import c, pytest_file, rust
+from memoracle.vectors.vector import Vectors
+
+PAGE = 4096
+
+
+def failures(vectors: Vectors, make: Any) -> list[str]:
+    """What the file for pytest says of each vector that fails."""
+    names: dict[str, Any] = {}
+    exec(pytest_file.written(vectors), names)
+    found = []
+    for vector in names["VECTORS"]["vectors"]:
+        try:
+            names["test_vector"](vector, make())
+        except AssertionError as failure:
+            found.append(str(failure))
+    return found
+
+
+class RefusedError(Exception):
+    pass
+
+
+class Upwards:
+    """A heap that never hands out the same bytes twice, far from where the reference's is."""
+
+    def __init__(self) -> None:
+        self.end, self.live = 1 << 40, set[int]()
+
+    def heap_new(self, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        due = max(self.due(bytes), alignment)
+        address = -(-self.end // due) * due
+        self.end = address + bytes
+        self.live.add(address)
+        return address
+
+    def due(self, size: int) -> int:
+        return max(8, min(size & -size, PAGE))
+
+    def heap_delete(self, address: int) -> None:
+        if address and address not in self.live:
+            raise RefusedError
+        self.live.discard(address)
+
+
+class Unaligned(Upwards):
+    def due(self, size: int) -> int:
+        return 8
+
+
+class Overlapping(Upwards):
+    def heap_new(self, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        address = super().heap_new(bytes, alignment)
+        self.end = address + bytes // 2
+        return address
+
+
+class Careless(Upwards):
+    def heap_delete(self, address: int) -> None:
+        self.live.discard(address)
+
+
+@pytest.mark.parametrize(
+    ("heap", "says"),
+    [
+        (Upwards, None),
+        (Unaligned, "is no multiple of 4096"),
+        (Overlapping, "overlaps what is in use"),
+        (Careless, "it must be refused"),
+    ],
+)
+def test_of_a_heap(made: dict[str, Vectors], heap: type, says: str | None) -> None:
+    found = failures(made["heap"], heap)
+    assert (not found) if says is None else any(says in each for each in found)
+
+
+class Downwards:
+    """Kernel pages from the end of the range on."""
+
+    def __init__(self, last: int = 0xFFFF_FFFF_0000_0000 + 32 * PAGE) -> None:
+        self.end, self.live = last, dict[int, int]()
+
+    def kernel_pages_allocate(self, pages: int) -> int:
+        if not 0 < pages <= 32:
+            raise RefusedError
+        block = PAGE << (pages - 1).bit_length()
+        start = self.end - block
+        while any(
+            start < first + (PAGE << (n - 1).bit_length()) and first < start + block for first, n in self.live.items()
+        ):
+            start -= block
+        if start < self.end - 32 * PAGE:
+            raise RefusedError
+        self.live[start] = pages
+        return start
+
+    def kernel_pages_free(self, address: int, pages: int) -> None:
+        if self.live.get(address) != pages:
+            raise RefusedError
+        del self.live[address]
+
+
+def test_of_kernel_pages(made: dict[str, Vectors]) -> None:
+    assert failures(made["kernel_pages"], Downwards) == []
+    outside = failures(made["kernel_pages"], lambda: Downwards(0xFFFF_FFFF_0000_0000 + 64 * PAGE))
+    assert any("does not lie where it may" in each for each in outside)
+
+
+class Pages:
+    """Mappings, as dictionaries; one frame is handed out, and released when its last use is gone."""
+
+    def __init__(self) -> None:
+        self.of: dict[int, dict[int, int]] = {0: {}}
+        self.taken, self.gets = set[int](), dict[int, int]()
+
+    def process_create(self) -> int:
+        number = 7 + len(self.of)
+        self.of[number] = {}
+        return number
+
+    def process_exit(self, process: int) -> None:
+        if process == 0 or process not in self.of:
+            raise RefusedError
+        for virtual in list(self.of[process]):
+            self.page_unmap(process, virtual, True)
+        del self.of[process]
+
+    def pages(self, process: int, virtual: int) -> dict[int, int]:
+        if process not in self.of or not (virtual < 1 << 47 or virtual >= (1 << 64) - (1 << 47)):
+            raise RefusedError
+        return self.of[0 if virtual >> 63 else process]
+
+    def page_map(self, process: int, virtual: int, physical: int) -> None:
+        pages = self.pages(process, virtual)
+        if virtual % PAGE or physical % PAGE or physical >= 1 << 52 or virtual in pages:
+            raise RefusedError
+        pages[virtual] = physical
+
+    def page_unmap(self, process: int, virtual: int, release: bool = False) -> None:
+        pages = self.pages(process, virtual)
+        if virtual not in pages:
+            raise RefusedError
+        self.used_less(pages.pop(virtual), release)
+
+    def page_translate(self, process: int, virtual: int) -> int | None:
+        found = self.pages(process, virtual).get(virtual // PAGE * PAGE)
+        return None if found is None else found + virtual % PAGE
+
+    def page_attributes(self, process: int, virtual: int) -> dict[str, Any] | None:
+        if self.page_translate(process, virtual) is None:
+            return None
+        lower = not virtual >> 63
+        return {"cache": "write-back", "writable": True, "user": lower, "executable": True, "global": False}
+
+    def frame_allocate(self) -> int:
+        self.taken.add(55 * PAGE)
+        return 55 * PAGE
+
+    def frame_free(self, address: int) -> None:
+        self.taken.remove(address)
+
+    def frame_is_free(self, address: int) -> bool:
+        return address not in self.taken
+
+    def frame_get(self, address: int) -> None:
+        if address not in self.taken:
+            raise RefusedError
+        self.gets[address] = self.gets.get(address, 0) + 1
+
+    def frame_put(self, address: int, release: bool = False) -> None:
+        if not self.gets.get(address):
+            raise RefusedError
+        self.gets[address] -= 1
+        self.used_less(address, release)
+
+    def used_less(self, frame: int, release: bool) -> None:
+        if release and not self.is_used(frame):
+            self.taken.discard(frame)
+
+    def is_used(self, frame: int) -> bool:
+        return bool(self.gets.get(frame)) or any(frame in pages.values() for pages in self.of.values())
+
+
+class Hasty(Pages):
+    """Other uses of a frame are forgotten."""
+
+    def is_used(self, frame: int) -> bool:
+        return any(frame in pages.values() for pages in self.of.values())
+
+
+class Stale(Pages):
+    """What was mapped is still translated."""
+
+    def page_unmap(self, process: int, virtual: int, release: bool = False) -> None:
+        pages = dict(self.pages(process, virtual))
+        super().page_unmap(process, virtual, release)
+        self.of[0 if virtual >> 63 else process] = pages if process else self.of[process]
+
+
+@pytest.mark.parametrize(
+    ("component", "pages", "says"),
+    [
+        ("manager", Pages, None),
+        ("manager", Hasty, "frame.is_free"),
+        ("paging", Pages, None),
+        ("paging", Stale, "page.translate"),
+    ],
+)
+def test_of_pages(made: dict[str, Vectors], component: str, pages: type, says: str | None) -> None:
+    found = failures(made[component], pages)
+    assert (not found) if says is None else any(says in each for each in found)
+
+
+class Booted:
+    def __init__(self, partial: bool = False) -> None:
+        self.partial = partial
+
+    def boot(self, memory_map: list[dict[str, int]]) -> None:
+        records = [Record(**each) for each in memory_map]
+        if self.partial:
+            records = [each._replace(length=each.length + 1) if each.type == 1 else each for each in records]
+        self.bitmap = boot(records, 12, 8, [(0, 1)])
+
+    def frame_is_free(self, address: int) -> bool:
+        return self.bitmap.is_free(address // PAGE)
+
+    def frame_free_count(self) -> int:
+        return self.bitmap.count()
+
+
+def test_of_memory_maps(made: dict[str, Vectors]) -> None:
+    assert failures(made["boot"], Booted) == []
+    assert any("is no legal answer" in each for each in failures(made["boot"], lambda: Booted(True)))
+
+
+MALLOC = """
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdlib.h>
+static uint64_t live[16];
+void memoracle_start(void) { for (int i = 0; i < 16; i++) live[i] = 0; }
+int memoracle_heap_new(uint64_t bytes, uint64_t alignment, uint64_t *result)
+{
+    uint64_t due = bytes & -bytes;
+    due = due < 8 ? 8 : due > 4096 ? 4096 : due;
+    due = UNALIGNED ? 8 : due < alignment ? alignment : due;
+    for (int i = 0; i < 16; i++)
+        if (!live[i]) {
+            *result = live[i] = (uint64_t)aligned_alloc(due, (bytes + due - 1) / due * due) + (UNALIGNED ? 8 : 0);
+            return 0;
+        }
+    return 1;
+}
+int memoracle_heap_delete(uint64_t address)
+{
+    for (int i = 0; i < 16; i++)
+        if (address && live[i] == address) {
+            live[i] = 0;
+            return 0;
+        }
+    return address != 0;
+}
+"""
+PMM = """
+#include <stdint.h>
+static int usable[8];
+void memoracle_start(void) {}
+int memoracle_boot(const uint64_t *records, uint64_t count)
+{
+    for (uint64_t frame = 0; frame < 8; frame++) {
+        usable[frame] = frame > 0;
+        for (uint64_t byte = frame * 4096; byte < frame * 4096 + 4096; byte++) {
+            int free = 0;
+            for (uint64_t each = 0; each < count; each++) {
+                const uint64_t *record = records + 3 * each;
+                int has = record[0] <= byte && byte - record[0] < record[1];
+                free |= has && record[2] == 1;
+                if (has && record[2] != 1)
+                    usable[frame] = 0;
+            }
+            usable[frame] &= free;
+        }
+    }
+    return 0;
+}
+int memoracle_frame_is_free(uint64_t address, uint64_t *result) { *result = usable[address / 4096]; return 0; }
+int memoracle_frame_free_count(uint64_t *result)
+{
+    *result = 0;
+    for (int frame = 0; frame < 8; frame++)
+        *result += usable[frame];
+    return 0;
+}
+"""
+STRICT = ["-O1", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
+
+
+def ran_in_c(vectors: Vectors, source: str, folder: Path, *defined: str) -> subprocess.CompletedProcess[str]:
+    (folder / "vectors.c").write_text(c.written(vectors))
+    (folder / "mine.c").write_text(source)
+    subprocess.run(["cc", *STRICT, "-c", "vectors.c"], check=True, cwd=folder)
+    subprocess.run(["cc", *defined, "vectors.o", "mine.c", "-o", "run"], check=True, cwd=folder)
+    return subprocess.run(["./run"], capture_output=True, text=True, check=False, cwd=folder)
+
+
+def test_in_c_a_heap_and_memory_maps(made: dict[str, Vectors], tmp_path: Path) -> None:
+    assert ran_in_c(made["heap"], MALLOC, tmp_path, "-DUNALIGNED=0").returncode == 0
+    unaligned = ran_in_c(made["heap"], MALLOC, tmp_path, "-DUNALIGNED=1")
+    assert re.search(r"^heap_\d+, step \d+, heap.new: it is not aligned \[.+\]$", unaligned.stdout, re.MULTILINE)
+    assert "0 of 16 vectors fail" in ran_in_c(made["boot"], PMM, tmp_path).stdout
+
+
+@pytest.mark.skipif(shutil.which("rustc") is None, reason="there is no rustc here")
+def test_in_rust_memory_maps(made: dict[str, Vectors], tmp_path: Path) -> None:
+    (tmp_path / "vectors.rs").write_text(rust.written(made["boot"]))
+    (tmp_path / "mine.c").write_text(PMM)
+    subprocess.run(["cc", "-c", "mine.c"], check=True, cwd=tmp_path)
+    subprocess.run(["ar", "rcs", "libmine.a", "mine.o"], check=True, cwd=tmp_path)
+    command = ["rustc", "--test", "-D", "warnings", "vectors.rs", "-L", ".", "-l", "static=mine", "-o", "run"]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    ran = subprocess.run(["./run"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "16 passed; 0 failed" in ran.stdout
+
+
+def test_a_library_starts_with_its_own_memory_map(capsys: pytest.CaptureFixture[str]) -> None:
+    binding = Path(__file__).parents[3] / "examples" / "targets" / "kernel.toml"
+    assert main(["vectors", "--component", "boot", "--format", "c", "--binding", str(binding)]) == 2
+    assert "start: a library is started as it says" in capsys.readouterr().err
