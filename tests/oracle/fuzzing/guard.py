@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -37,8 +38,8 @@ REACHES = (
     "os.symlink",
     "os.truncate",
 )
-# Whose code may be run: a module's, which a command loads when it is first called; types, which msgspec reads once.
-LOADS = ("<frozen importlib", msgspec._utils.__file__)
+# Whose code may be run: a module's, which a command loads when it is first called; our own types, written as strings.
+LOADS = ("<frozen importlib", typing.__file__, msgspec._utils.__file__)
 
 
 class BrokenPromiseError(BaseException):
