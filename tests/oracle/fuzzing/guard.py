@@ -119,7 +119,8 @@ def read_binding(folder: Path, text: bytes) -> None:
     """All of a binding is read, but the library loaded: that is the user's own code."""
     path = folder / "binding.toml"
     path.write_bytes(text)
-    with watched(str(path)):
+    # Where the system has a library `ldconfig` is asked, of no name in particular.
+    with patch("memoracle.drive.binding_file.installed", return_value=None), watched(str(path)):
         try:
             Library(load_binding(str(path)))
         except InputError as fault:
