@@ -1,4 +1,4 @@
-"""`memoracle init [LIBRARY]`: writes a commented binding of a library, as far as it can be guessed."""
+"""`memoracle init [LIBRARY]`: writes a commented binding of a library, as far as it can be guessed; or a job for CI."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 
 from memoracle.console.exit_status import Status
 from memoracle.console.options import file_or_stdout, named
-from memoracle.console.output import OutputError, write_out
+from memoracle.console.output import write_out
 from memoracle.console.streams import say
+from memoracle.proposals.ci_job import ELSEWHERE, PLACES, job, write_new
 from memoracle.trace.inputs import InputError
+
+UNSAID = object()  # what --output is where it is not given: None is standard output
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,14 +24,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("library", metavar="LIBRARY", nargs="?", type=named, help=words)
     words = "what declares its functions: a header, or its source"
     parser.add_argument("--header", metavar="FILE.h", type=named, help=words)
-    words = "write to FILE.toml, which must not exist, instead of standard output"
-    parser.add_argument("--output", metavar="FILE.toml", type=file_or_stdout, help=words)
+    words = f"write a job that checks traces instead, into {' or '.join(PLACES.values())}"
+    parser.add_argument("--ci", choices=PLACES, help=words)
+    words = "write to FILE, which must not exist, instead of standard output; of --ci, of the file that it is for"
+    parser.add_argument("--output", metavar="FILE", type=file_or_stdout, default=UNSAID, help=words)
     parser.add_argument("--quiet", action="store_true", help="do not say on standard error what comes next")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes a binding; raises InputError and OutputError."""
+    """Writes a binding or a job; raises InputError and OutputError."""
+    if args.ci is not None:
+        return write_job(args)
+    args.output = None if args.output is UNSAID else args.output
     from memoracle.proposals.binding_text import SKELETON, text_of
     from memoracle.proposals.guesses import CHOOSE
     from memoracle.proposals.proposal import propose
@@ -44,14 +52,23 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None:
         write_out(text)
         return Status.HOLDS
-    try:
-        with Path(args.output).open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise OutputError(f"{args.output}: it exists; nothing was written") from None
-    except OSError as fault:
-        raise OutputError(f"{args.output}: {fault.strerror or fault}") from None
+    write_new(args.output, text)
     if not args.quiet:
         count = text.count(CHOOSE)
         say(f"memoracle: {args.output}: {count} to choose; then `memoracle drive {args.output}`")
+    return Status.HOLDS
+
+
+def write_job(args: argparse.Namespace) -> int:
+    """Writes a job for a CI server, where that looks for it, or where it is wanted."""
+    if args.library is not None or args.header is not None:
+        raise InputError("--ci", None, "a job has no library: a binding is written by itself")
+    place = PLACES[args.ci] if args.output is UNSAID else args.output
+    text = job(args.ci)
+    if place is None:
+        write_out(text)
+        return Status.HOLDS
+    write_new(place, text, ELSEWHERE.get(args.ci, ""), makes_folders=args.output is UNSAID)
+    if not args.quiet:
+        say(f"memoracle: {place}: it checks traces/*.jsonl; change MEMORACLE_TRACES for others")
     return Status.HOLDS

@@ -18,6 +18,7 @@ from memoracle.console.streams import say
 from memoracle.diagnostics.levels import EXACT
 from memoracle.proving import budgets, changes, smt_files
 from memoracle.proving.part import Part
+from memoracle.report.badge import add_badge_option, refuse_badge, write_badge
 from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, Stated, status
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_prove, refuse_outputs, write_test
@@ -42,6 +43,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--machine", action="store_true", help=machine)
     parser.add_argument("--no-cache", action="store_true", help="prove again what was proved before")
     parser.add_argument("-v", "--verbose", action="store_true", help="list every obligation")
+    words = "report in three lines that can be pasted: the verdict, its bounds, what is trusted"
+    parser.add_argument("--summary", action="store_true", help=words)
+    add_badge_option(parser)
     budgets.add_budget_option(parser)
     changes.add_change_option(parser)
     smt_files.add_smt_option(parser)
@@ -54,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Proves, writes the report, and returns its status; raises InputError, GeometryError and MissingExtraError."""
     refuse_of_prove(args)
     refuse_outputs(args)
+    refuse_badge(args)
     require_prove("`memoracle prove`")
     # A solver takes a moment to load, and no other command needs one.
     from memoracle.proofs import evidence
@@ -84,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
             seconds=time.perf_counter() - started,
             law=law_of([result.name for result in results if result.verdict != PROVED]),
             verbose=args.verbose,
+            brief=args.summary,
             parts=parts,
         )
         test = None
@@ -93,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
 
             test = of_refuted(args.emit, outcome.replays, Judge(EXACT))
         report(replace(outcome, more=in_document(test), steps=partial(steps_of, results, outcome.replays)))
+    write_badge(args, outcome)
     write_test(args, test)
     if interrupted:
         say("memoracle: interrupted")

@@ -17,6 +17,7 @@ from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
 from memoracle.proving.part import Part
+from memoracle.report.proof_summary import three_lines
 from memoracle.timeline.timeline import Timeline
 from memoracle.trace.quoting import escaped
 
@@ -53,7 +54,7 @@ class ProofRun:
 
     geometry: its name.  replays: by component, how to replay what is refuted of it.  seconds: by the clock on the wall.
     law: by the name of an obligation that is not proved, the clauses of the law that it is about.
-    verbose: with every obligation.  more: keys that a report for programs has besides.
+    verbose: with every obligation.  brief: in three lines.  more: keys that a report for programs has besides.
     parts: of the report, of what else was asked for.
     steps: by component, a run of the reference that fails.
     """
@@ -66,6 +67,7 @@ class ProofRun:
     seconds: float
     law: Mapping[str, Sequence[Stated]] = field(default_factory=dict)
     verbose: bool = False
+    brief: bool = False
     more: Mapping[str, Any] = field(default_factory=dict)
     parts: Sequence[Part] = ()
     steps: Callable[[], Mapping[str, Timeline]] = dict
@@ -74,7 +76,11 @@ class ProofRun:
         return {**document(self), **self.more}
 
     def write_text(self, out: TextIO) -> None:
-        write_text(self, out, self.verbose)
+        if self.brief:
+            counts = verdict(self.results), totals(self.results), unbounded(self.results)
+            out.write(f"{three_lines(self, *counts)}\n")
+        else:
+            write_text(self, out, self.verbose)
 
 
 def verdict(results: Sequence[Result]) -> str:
@@ -142,6 +148,11 @@ def write_text(outcome: ProofRun, out: TextIO, verbose: bool) -> None:
     console.print(Text(summary(outcome), "green" if status(results) is Status.HOLDS else "red"))
 
 
+def unbounded(results: Sequence[Result]) -> int:
+    """How many are about every size that 64-bit addresses admit."""
+    return sum(result.scope == UNBOUNDED for result in results)
+
+
 def component_table(component: str, results: Sequence[Result]) -> Table:
     """How many of each kind hold, and to what bound."""
     drawn = Table("kind", title=component, title_justify="left")
@@ -184,11 +195,11 @@ def list_of(title: str, results: Sequence[Result], everything: bool = False) -> 
 
 def bounds(outcome: ProofRun) -> str:
     """How many obligations are unbounded, if any are, and what that means."""
-    unbounded = sum(result.scope == UNBOUNDED for result in outcome.results)
-    if not unbounded:
+    count = unbounded(outcome.results)
+    if not count:
         return ""
     return (
-        f"{unbounded} of {len(outcome.results)} are unbounded: they are about every size that 64-bit addresses "
+        f"{count} of {len(outcome.results)} are unbounded: they are about every size that 64-bit addresses "
         f"admit, so about {escaped(outcome.geometry)} and every other geometry."
     )
 

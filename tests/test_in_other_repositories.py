@@ -1,0 +1,230 @@
+"""What other people's repositories use of this one: an action, hooks, jobs, an image. Each does what it says, with the
+installed package in the place of what would be fetched.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pre_commit.clientlib import load_manifest
+
+from memoracle.cli import main
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+MEMORACLE = Path(sys.executable).with_name("memoracle")
+# In the place of Python: it makes an environment that has memoracle, and notes what is to be installed.
+PYTHON = f"""#!/bin/sh
+log="$(dirname "$0")/installed"
+case "$2" in
+venv) mkdir -p "$3/bin" && ln -s {MEMORACLE} "$3/bin/memoracle" && ln -s "$0" "$3/bin/pip" ;;
+*) echo "$@" >> {{log}} ;;
+esac
+"""
+
+
+@dataclass
+class Runner:
+    """Runs scripts in a checkout, as a CI server's runner does."""
+
+    checkout: Path
+    temporary: Path
+
+    @property
+    def installed(self) -> list[str]:
+        return (self.temporary / "installed").read_text(encoding="utf-8").splitlines()
+
+    def run(self, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        path = f"{self.temporary}:{MEMORACLE.parent}:{os.environ['PATH']}"
+        files = {name: str(self.temporary / name.lower()) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+        environment = {"PATH": path, "HOME": str(self.temporary), "RUNNER_TEMP": str(self.temporary), **files}
+        return subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+            cwd=self.checkout,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def reports(self) -> list[str]:
+        return sorted(each.name for each in self.checkout.iterdir() if each.name not in ("traces", ".git"))
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    found = Runner(tmp_path / "checkout", tmp_path / "temporary")
+    (found.checkout / "traces").mkdir(parents=True)
+    found.temporary.mkdir()
+    python = found.temporary / "python3"
+    python.write_text(PYTHON.format(log=found.temporary / "installed"), encoding="utf-8")
+    python.chmod(0o755)
+    shutil.copy(EXAMPLES / "diverging.jsonl", found.checkout / "traces" / "bad.jsonl")
+    return found
+
+
+def yaml_of(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def act(runner: Runner, **inputs: str) -> subprocess.CompletedProcess[str]:
+    """Runs the steps of the action."""
+    action = yaml_of(ROOT / "action.yml")
+    assert action["runs"]["using"] == "composite"
+    given = {name: each.get("default", "") for name, each in action["inputs"].items()} | inputs
+    assert inputs.keys() <= action["inputs"].keys()
+    values = {f"inputs.{name}": value for name, value in given.items()} | {"github.action_path": str(ROOT)}
+    done = None
+    for step in action["runs"]["steps"]:
+        assert step["shell"] == "bash"
+        assert "${{" not in step["run"]  # an input would be run as a part of the script
+        variables = {
+            name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: values[found[1]], value)
+            for name, value in step["env"].items()
+        }
+        done = runner.run(step["run"], **variables)
+        if done.returncode:
+            break
+    assert done is not None
+    return done
+
+
+REPORTS = ["memoracle-junit.xml", "memoracle-report", "memoracle.sarif"]
+
+
+def test_the_action_shows_what_diverges(runner: Runner) -> None:
+    done = act(runner, arguments="traces/*.jsonl --keep-going")
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert [each.partition(",title")[0] for each in lines if each.startswith("::")] == [
+        "::error file=traces/bad.jsonl,line=10",
+        "::error file=traces/bad.jsonl,line=11",
+    ]
+    assert runner.reports() == REPORTS
+    assert (runner.temporary / "github_output").read_text(encoding="utf-8") == "status=1\n"
+    assert "diverges" in (runner.temporary / "github_step_summary").read_text(encoding="utf-8")
+    assert runner.installed == [f"install --quiet --constraint {ROOT}/constraints.txt {ROOT}"]
+
+
+def test_the_action_runs_nothing_that_it_is_given(runner: Runner) -> None:
+    hostile = "traces/bad.jsonl; touch made $(touch made) `touch made` && touch made"
+    done = act(runner, arguments=hostile, sarif="$(touch made).sarif")
+    assert done.returncode == 2
+    assert not (runner.checkout / "made").exists()
+    assert not list(runner.checkout.rglob("made"))
+
+
+def test_the_action_installs_the_solver_to_prove(runner: Runner) -> None:
+    act(runner, command="prove", arguments="nothing-of-this-name")
+    assert runner.installed[0].endswith(f"{ROOT}[prove]")
+    assert (runner.temporary / "github_output").read_text(encoding="utf-8") == "status=2\n"
+
+
+def job(runner: Runner, monkeypatch: pytest.MonkeyPatch, server: str, place: str) -> Any:
+    """The job that `init` writes into a checkout."""
+    monkeypatch.chdir(runner.checkout)
+    assert main(["init", "--ci", server, "--quiet"]) == 0
+    found = yaml_of(runner.checkout / place)
+    shutil.rmtree(place.split("/")[0], ignore_errors=True)
+    Path(place).unlink(missing_ok=True)
+    return found
+
+
+PINNED = [f"-m pip install --quiet memoracle=={metadata.version('memoracle')}"]
+
+
+def test_a_workflow_checks_the_traces(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    (check,) = job(runner, monkeypatch, "github", ".github/workflows/memoracle.yml")["jobs"].values()
+    steps = {step["name"]: step for step in check["steps"] if "name" in step}
+    scripts = [step["run"] for step in steps.values() if "run" in step]
+    done = [runner.run(script, **check["env"]) for script in scripts]
+    assert [each.returncode for each in done] == [0, 1]
+    assert done[-1].stdout.startswith("::error file=traces/bad.jsonl,line=10,")
+    assert runner.installed == PINNED
+    kept = steps["Keep the reports"]["with"]["path"].split()
+    assert sorted(kept) == runner.reports() == REPORTS
+    assert steps["Show the findings"]["with"]["sarif_file"] in kept
+
+
+def test_a_job_of_gitlab_checks_the_traces(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = job(runner, monkeypatch, "gitlab", ".gitlab-ci.yml")["memoracle"]
+    scripts = [*check["before_script"], *check["script"]]
+    done = [runner.run(script, **check["variables"]) for script in scripts]
+    assert [each.returncode for each in done] == [0, 1]
+    assert "bad.jsonl: diverges" in done[-1].stdout
+    assert runner.installed == PINNED
+    artifacts = check["artifacts"]
+    assert sorted([*artifacts["paths"], artifacts["reports"]["junit"]]) == runner.reports() == REPORTS
+    assert artifacts["when"] == "always"
+
+
+def test_the_hook_checks_what_is_committed(runner: Runner) -> None:
+    """As pre-commit runs it, but for the environment that it would make."""
+    (hook,) = load_manifest(str(ROOT / ".pre-commit-hooks.yaml"))
+    assert hook["language"] == "python"
+    local = {key: hook[key] for key in ("id", "name", "entry", "files", "require_serial")} | {"language": "system"}
+    config = runner.checkout / ".pre-commit-config.yaml"
+    shutil.copy(EXAMPLES / "conforming.jsonl", runner.checkout / "traces" / "good.jsonl")
+    shutil.copy(EXAMPLES / "diverging.jsonl", runner.checkout / "other.jsonl")
+    config.write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": [local]}]}), encoding="utf-8")
+    hooks = f"{shlex.quote(sys.executable)} -m pre_commit run --all-files --verbose"
+    done = runner.run(f"git init --quiet && git add . && {hooks}", PRE_COMMIT_HOME=str(runner.temporary))
+    assert done.returncode == 1, done.stderr
+    assert "traces/bad.jsonl: diverges" in done.stdout
+    assert "traces/good.jsonl: conforms" in done.stdout
+    assert "other.jsonl" not in done.stdout
+
+
+def test_the_image_runs_memoracle(runner: Runner) -> None:
+    """Its instructions, as a build and a run of it would follow them."""
+    lines = (ROOT / "Containerfile").read_text(encoding="utf-8").splitlines()
+    instructions = [line.partition(" ")[::2] for line in lines if line and not line.startswith("#")]
+    assert [name for name, _ in instructions] == ["FROM", "COPY", "RUN", "WORKDIR", "ENTRYPOINT", "CMD"]
+    said = dict(instructions)
+    copied, to = said["COPY"].split()
+    assert (copied, to) == (".", "/tmp/memoracle")
+    inside = runner.temporary / "memoracle"
+    inside.mkdir()
+    done = runner.run(said["RUN"].replace(to, str(inside)))
+    assert (done.returncode, inside.exists()) == (0, False)
+    constraints = f"--constraint {inside}/constraints.txt"
+    assert runner.installed == [f"-m pip install --no-cache-dir {constraints} {inside}[prove]"]
+    entry, default = (yaml.safe_load(said[name]) for name in ("ENTRYPOINT", "CMD"))
+    assert runner.run(shlex.join([*entry, *default])).stdout.startswith("usage: memoracle")
+    ignored = (ROOT / ".containerignore").read_text(encoding="utf-8").split()
+    needed = ("oracle", "spec", "impl", "proofs", "bin", "pyproject.toml", "setup.py", "README.md", "constraints.txt")
+    assert not {*ignored} & {*needed}
+    assert all((ROOT / each).exists() for each in needed)
+
+
+@pytest.mark.parametrize(
+    ("server", "place"), [("github", ".github/workflows/memoracle.yml"), ("gitlab", ".gitlab-ci.yml")]
+)
+def test_a_job_overwrites_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], server: str, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(place).parent.mkdir(parents=True, exist_ok=True)
+    Path(place).write_text("mine\n", encoding="utf-8")
+    assert main(["init", "--ci", server]) == 2
+    assert Path(place).read_text(encoding="utf-8") == "mine\n"
+    assert f"{place}: it exists; nothing was written" in capsys.readouterr().err
+    assert main(["init", "--ci", server, "--output", "other.yml"]) == 0
+    assert main(["init", "--ci", server, "--output", "-"]) == 0
+    assert capsys.readouterr().out == Path("other.yml").read_text(encoding="utf-8")
+
+
+def test_a_job_has_no_library(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "some.so", "--ci", "github"]) == 2
+    assert "--ci: a job has no library" in capsys.readouterr().err
