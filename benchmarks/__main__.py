@@ -46,7 +46,7 @@ def main() -> None:
     console.print(overlapping_table(args.events))
     console.print(driving_table(args.events))
     console.print(manager_table(args.events))
-    console.print(searching_table())
+    console.print(searching_table(args.events))
     console.print(kept_table(["pat"]))
     if args.growth:
         console.print(growth_table())
@@ -128,12 +128,13 @@ def manager_table(events: int) -> Table:
     return drawn
 
 
-def searching_table() -> Table:
-    title = f"Microseconds of a search of the reference's runs, {FREE:,} of which are free"
+def searching_table(events: int) -> Table:
+    runs = min(events, FREE)
+    title = f"Microseconds of a search of the reference's runs, {runs:,} of which are free"
     drawn = Table("what only the last run is", title=title, title_justify="left")
     for column in ("reference", "plain list of intervals"):
         drawn.add_column(column, justify="right")
-    for found in searching():
+    for found in searching(runs):
         drawn.add_row(found.name, *(f"{seconds * 1e6:,.1f}" for seconds in (found.reference, found.plain)))
     return drawn
 

@@ -132,6 +132,7 @@ def test_a_fault_is_found_by_a_short_test(
 
 def test_a_call_that_does_not_return_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buddy.Buddy, "allocate", endless)
+    monkeypatch.setattr("memoracle.proofs.exhaustive.explore.SECONDS", 0.2)
     failure = exhaustive.run(SMALL["buddy"]()).failure
     assert failure is not None
     assert "it does not return within 2 seconds" in failure

@@ -17,6 +17,8 @@ from memoracle.proofs.registry import COMPONENTS
 from memoracle.proofs.rules.computations import computations
 from memoracle.proofs.rules.totality import FAR, complaints
 
+SOON = 0.2  # seconds of a processor, in the place of two
+
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_no_method_of_the_reference_raises(component: str) -> None:
@@ -46,6 +48,7 @@ def endless(self: Heap, size: int) -> int | None:
 
 def test_a_method_that_does_not_return_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Heap, "new", endless)
+    monkeypatch.setattr("memoracle.proofs.rules.totality.SECONDS", SOON)
     assert next(complaints("heap")).endswith(": it does not return within 2 seconds of a processor")
 
 
@@ -57,6 +60,7 @@ def test_a_method_that_does_not_return_where_its_states_are_looked_for_is_found(
             pass
 
     monkeypatch.setattr(Heap, "delete", delete)
+    monkeypatch.setattr("memoracle.proofs.contracts.states.SECONDS", SOON)
     states_of.cache_clear()
     try:
         totality = next(each for each in computations("heap") if each.name.endswith(".refuses-what-is-out-of-reach"))
