@@ -13,6 +13,7 @@ from pathlib import Path
 
 from memoracle.proofs import (
     dependencies,  # first: it reads the files before the others are imported
+    of_geometry,
     registry,
 )
 from memoracle.proofs.kept import FOLDER as VERDICTS
@@ -23,6 +24,7 @@ from memoracle.proofs.obligations.obligation import Computation, Obligation
 from memoracle.proofs.obligations.process_pool import Failure, run_each
 from memoracle.proofs.obligations.unsat_cores import noted_of
 from memoracle.proofs.parts import component_of
+from memoracle.spec.geometry import Geometry
 
 CONTRACT = "contract"
 CHECKS_CONTRACTS = "memoracle.proofs.contracts.crosshair"
@@ -59,10 +61,13 @@ class Piece:
         return None if self.proof is None or self.proof.part_of is None else self.proof
 
 
-def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool = False) -> list[Piece]:
+def pieces(
+    names: Sequence[str], contracts: bool, use_cache: bool, machine: bool = False, geometry: Geometry | None = None
+) -> list[Piece]:
     """The obligations of the named components, and the contracts of their code; of all components, if none is named.
 
-    machine: those of the emulated processor too, whatever is named.  Raises UnknownComponentError, OptimizedError.
+    machine: those of the emulated processor too, whatever is named.  geometry: those about its sizes, too.
+    Raises UnknownComponentError, OptimizedError.
     """
     if not __debug__:
         raise OptimizedError("nothing is proved where Python skips assert statements (-O, PYTHONOPTIMIZE)")
@@ -76,6 +81,9 @@ def pieces(names: Sequence[str], contracts: bool, use_cache: bool, machine: bool
     for component in wanted:
         if component in registry.COMPONENTS:
             found += [_obligation(each, use_cache) for each in registry.obligations([component])]
+        if geometry is not None:  # no verdict on these is kept: they are made of more than the text of modules
+            own = of_geometry.obligations(component, geometry)
+            found += [replace(_obligation(each, use_cache), kept=None) for each in own]
         found += [piece for piece in promised if piece.unsettled.component == component]
     return found + _emulated() if machine else found
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from memoracle.proofs import stand_ins
 from memoracle.proofs.obligations import solver
 
+OF_KERNELS = "kernel_half: that a kernel takes each step of an update, a creation and an exit as one, under its lock"
 ALWAYS = (
     f"{solver.VERSION}: that a formula it calls unsatisfiable is",
     "the path explorer (proofs/symbolic/execution.py, feasibility.py): that it takes every path through the code",
@@ -19,7 +20,7 @@ ALWAYS = (
     "the domain: numbers that an object holds have 64 bits, those that a caller passes lie between -2^64 and 2^65, "
     "there are at most 2^52 frames, an address range is at most 2^52 pages, and a heap's pages have 2^6 to 2^30 bytes; "
     "beyond, only some numbers are tried",
-    "kernel_half: that a kernel takes each step of an update, a creation and an exit as one, under its lock",
+    OF_KERNELS,
     "what was answered in earlier runs and kept, as far as a report says that it is from the cache",
     "Python itself, and the containers that the reference uses (array, bisect, sortedcontainers)",
 )

@@ -16,13 +16,13 @@ from memoracle.console.extras import require_prove
 from memoracle.console.options import chosen_geometry
 from memoracle.console.streams import say
 from memoracle.diagnostics.levels import EXACT
-from memoracle.proving import budgets, changes, smt_files
+from memoracle.proving import budgets, changes, geometry_report, smt_files
 from memoracle.proving.part import Part
 from memoracle.report.badge import add_badge_option, refuse_badge, write_badge
 from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, Stated, status
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_prove, refuse_outputs, write_test
-from memoracle.spec.geometry import DEFAULT
+from memoracle.spec.geometry import DEFAULT, PRESETS
 from memoracle.timeline.past import Past
 from memoracle.timeline.timeline import Timeline
 from memoracle.trace.inputs import InputError
@@ -66,11 +66,12 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     due = budgets.wanted_budgets(args)
-    chosen_geometry(args)  # what is unbounded holds for every geometry that there can be, so for this one if it can be
+    geometry = chosen_geometry(args)
+    own = geometry if args.geometry not in PRESETS else None  # what is unbounded holds for every geometry, presets too
     parts: list[Part] = []
     with reports_to(args, "prove") as report:
         try:
-            pieces = evidence.pieces(args.component, args.contracts, not args.no_cache, args.machine)
+            pieces = evidence.pieces(args.component, args.contracts, not args.no_cache, args.machine, own)
         except (evidence.UnknownComponentError, evidence.OptimizedError) as fault:
             raise InputError("prove", None, str(fault)) from None
         if args.changed_since is not None:
@@ -78,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
             parts.append(change)
         folder = smt_files.folder_of(args)
         results, interrupted = settled(args, pieces, evidence.results)
+        if own is not None:
+            parts.append(geometry_report.report_of(args.geometry, own, results))
         parts += budgets.part_of(args, due, results)
         if folder is not None and not interrupted:
             parts.append(smt_files.written(folder, pieces))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from memoracle.impl import pat as code
 from memoracle.proofs.obligations.law_answers import one_answer
 from memoracle.proofs.obligations.law_obligations import short
-from memoracle.proofs.obligations.obligation import Claims, Obligation
+from memoracle.proofs.obligations.obligation import GEOMETRY, Claims, Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
 from memoracle.spec import pat as law
@@ -136,3 +137,31 @@ def obligations() -> Iterator[Obligation]:
     yield reads_what_it_holds
     yield decodes_as_at_reset
     yield from (accepts_refines, decode_refines, select_refines, select_then_decode)
+
+
+# Of one value
+
+
+def of_register(register: int) -> Iterator[Obligation]:
+    """What holds of one value of the register: that the processor takes it, and each claim about any value."""
+    declare = Claims("pat", SORTS, GEOMETRY)
+    value = f"IA32_PAT = {register:#x}"
+
+    def legal_here(clause: Clause) -> Obligation:
+        @declare(f"geometry.{short(clause)}", "theorem", f"{clause.says}, of {value}")
+        def body(run: Run) -> None:
+            points = run.point_of_each(clause.points).values()
+            run.assert_goal(clause.says, clause(law.Pat(register), *points))
+
+        return body
+
+    def at(claim: Obligation) -> Obligation:
+        def body(run: Run) -> None:
+            run.assume(any_table(run).register == register)
+            claim.body(run)
+
+        name = claim.name.replace("pat.", "pat.geometry.", 1)
+        return replace(claim, name=name, claim=f"{claim.claim}, of {value}", scope=GEOMETRY, body=body)
+
+    yield from map(legal_here, law.LEGAL)
+    yield from map(at, (*map(theorem, law.THEOREMS), decode_refines, select_refines, select_then_decode))

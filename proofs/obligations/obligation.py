@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # what is owed can be named without the solver
     from memoracle.proofs.symbolic.execution import Run
     from memoracle.proofs.symbolic.hypothesis_pool import Sort
 
-UNBOUNDED = "unbounded"
+UNBOUNDED, GEOMETRY = "unbounded", "geometry"  # scopes: any size, and the sizes of one geometry
 PACKAGE, WINGS = "memoracle", ("spec", "impl", "proofs")  # the rest of the package is `oracle/`
 
 
