@@ -20,7 +20,19 @@ TAKE, GIVE, RESIZE, RESERVE, COUNT, IS_FREE, START, ADD = (
 )
 TAKES = {"alloc", "allocate", "new", "get", "take", "acquire", "request", "obtain", "claim", "grab", "pop"}
 GIVES = {"free", "release", "put", "delete", "dealloc", "deallocate", "return", "give", "drop", "push"}
-STARTS = {"init", "initialize", "initialise", "setup", "start", "bootstrap", "create", "construct", "reset"}
+STARTS = {
+    "init",
+    "initialize",
+    "initialise",
+    "setup",
+    "start",
+    "begin",
+    "open",
+    "bootstrap",
+    "create",
+    "construct",
+    "reset",
+}
 COUNTS = {"count", "available", "avail", "remaining", "left", "total", "nr", "num", "amount"}
 MANY = {"pages", "frames", "blocks", "memory", "mem", "bytes", "count", "num", "nr"}  # of a count of what is free
 ABOUT = {"total", "used", "kb", "mb", "size", "sizeof", "stats", "info", "diagnostics", "limit", "max", "min", "count"}
@@ -109,7 +121,7 @@ def does(function: Function) -> str | None:
     words = set(words_of(function.name))
     returns, takes = function.returns, function.parameters
     plain = [each for each in takes if not is_handle(each)]
-    free = words & {"free", "available", "avail"}
+    free = words & {"free", "available", "avail", "left", "remaining", "unused"}
     if words & {"realloc", "resize", "reallocate", "krealloc"}:
         return RESIZE
     if "reserve" in words or "reserved" in words:
