@@ -20,7 +20,7 @@ import pytest
 
 import memoracle
 from memoracle import cli
-from memoracle.drive.binding import Bound, Read
+from memoracle.drive.binding import Bound, Memory, Read, Step
 from memoracle.explain.index import Index
 from memoracle.proofs import registry
 from memoracle.proofs.components.bitmap import law as bitmap
@@ -222,6 +222,13 @@ def test_every_key_of_a_binding_has_a_row_and_no_other() -> None:
         *(each.name for each in msgspec.structs.fields(Bound)),
     ]
     assert named_in(rows("docs/drive.md", "### Keys")) == keys
+    sections = re.split(r"^### ", DOCUMENTS["docs/drive.md"], flags=re.MULTILINE)
+    for title, kind in (("Start", Step), ("Memory and symbols", Memory)):
+        [said] = [each for each in sections if each.startswith(f"{title}\n")]
+        named = {
+            word for code in re.findall(r"```.*?```|`[^`]*`", said, re.DOTALL) for word in re.findall(r"\w+", code)
+        }
+        assert {each.name for each in msgspec.structs.fields(kind)} <= named
 
 
 def test_code_for_tests_runs(capsys: pytest.CaptureFixture[str]) -> None:

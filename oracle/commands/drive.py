@@ -191,7 +191,8 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
         start = Library(binding, args.fill).start
         head, judge = binding.head(), Judge(args.level)
         ready = partial(judge.make_ready, head[0])
-        plan = Plan(args.target, start, head, judge, patience, True, binding, ready)
+        in_turns = binding.in_turns and not args.cover
+        plan = Plan(args.target, start, head, judge, patience, True, binding, ready, in_turns)
         return plan, geometry, str(Path(binding_file).with_suffix(""))
     header = header_of(args.geometry)
     geometry = geometry or preset(DEFAULT)

@@ -58,6 +58,8 @@ def threaded(args: argparse.Namespace, seed: int, judge: Judge) -> Threaded:
     binding = load_binding(path, None if args.binding is None else args.target)
     if not binding.says.thread_safe:
         raise binding.fault("thread_safe", "with --threads it must be true: the library may be called at once")
+    if binding.in_turns:
+        raise binding.fault("instances" if binding.says.instances > 1 else "reset", "not with --threads: leave it out")
     if binding.says.callbacks:
         raise binding.fault("callbacks", "not with --threads: they are Python's, and run in one thread at a time")
     patience = args.call_time or 5.0

@@ -56,11 +56,15 @@ class Memory(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Step(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A statement of the start. each: of what it is made once for each.  fails: of `value`, whether it failed."""
+    """A statement of the start. each: of what it is made once for each.  fails: of `value`, whether it failed.
+
+    once: whether it is made for the first of several instances alone.
+    """
 
     call: str
     each: Literal["memory_map", "usable", "reserved", "never_free", "zones", "kernel_reserved"] | None = None
     fails: str | None = None
+    once: bool = False
 
 
 class Read(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,6 +83,8 @@ class Read(msgspec.Struct, forbid_unknown_fields=True):
     constants: dict[str, Number] = {}
     zones: dict[str, int | str] = {}
     start: list[str | Step] = []
+    instances: int = 1
+    reset: list[str | Step] = []
     operations: dict[str, Bound] = {}
 
 
@@ -114,6 +120,11 @@ class Binding:
         return (header, {"op": "boot", "memory_map": records}) if records else (header,)
 
     @property
+    def in_turns(self) -> bool:
+        """Whether there are several instances, or resets: what is called then has several traces."""
+        return self.says.instances > 1 or bool(self.says.reset)
+
+    @property
     def sizes(self) -> dict[str, int]:
         """What expressions may name of the geometry."""
         geometry = self.geometry
@@ -138,7 +149,7 @@ class Binding:
         """All its expressions and statements."""
         says, found = self.says, list[Any]()
         found += [*says.symbols.values(), *says.callbacks.values(), *says.zones.values()]
-        found += [each.call if isinstance(each, Step) else each for each in says.start]
+        found += [each.call if isinstance(each, Step) else each for each in (*says.start, *says.reset)]
         for bound in says.operations.values():
             found += [bound.call, bound.fails, bound.result, bound.frames, bound.contents]
         return [each for each in found if isinstance(each, str)]

@@ -34,6 +34,7 @@ from memoracle.trace.operations import (
 from memoracle.trace.toml_lines import line_of, lines_of
 
 AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")  # of what is no TOML
+MOST_INSTANCES = 16
 BOUND = KINDS.keys() - {"boot"}  # what boots a library is its start
 CONTENTS = frozenset({*TAKES, RESIZES})
 OF_MAP = frozenset({"memory_map", "usable", "reserved"})  # what a statement is made of for each record
@@ -103,10 +104,14 @@ def refuse_faults(binding: Binding) -> None:
     for name in says.zones:
         if name not in zones:
             raise KeyFaultError(f"zones.{name}", f"the geometry has no such zone; {listed(name, zones)}")
-    for place, statement in enumerate(says.start):
-        if isinstance(statement, Step) and statement.each in OF_MAP and not says.memory_map:
-            words = f"there is no `memory_map`, so nothing is done for each of {statement.each}"
-            raise KeyFaultError(f"start[{place}].each", words)
+    for key, statements in (("start", says.start), ("reset", says.reset)):
+        for place, statement in enumerate(statements):
+            if isinstance(statement, Step) and statement.each in OF_MAP and not says.memory_map:
+                words = f"there is no `memory_map`, so nothing is done for each of {statement.each}"
+                raise KeyFaultError(f"{key}[{place}].each", words)
+    number("instances", says.instances, 1, MOST_INSTANCES)
+    if says.instances > 1 and says.memory is not None and says.memory.at is not None:
+        raise KeyFaultError("memory.at", "each instance has memory of its own: leave the address out")
     for name, bound in says.operations.items():
         _refuse_operation(binding, f"operations.{name}", name, bound)
 

@@ -97,8 +97,29 @@ class Library:
         self.starting = Starting(binding, self.ffi, threads)
 
     def start(self) -> Library:
-        """Loads it and starts it; raises InputError."""
-        self.loaded = self.starting.start()
+        """Loads it and starts it; raises InputError.
+
+        instances: this one, and others of the same library.  resets: whether they can be reset.
+        """
+        self.loaded, *others = self.starting.start()
+        self._bind()
+        self.resets = bool(self.binding.says.reset)
+        self.instances = [self]
+        for loaded in others:
+            other = copy(self)
+            other.loaded = loaded
+            other._bind()
+            self.instances.append(other)
+        return self
+
+    def reset(self, instance: int) -> None:
+        """Makes an instance as it was when it was started; raises InputError."""
+        other = self.instances[instance]
+        self.starting.make(other.loaded, "reset", self.binding.says.reset)
+        other._bind()
+
+    def _bind(self) -> None:
+        """Reads the expressions, with the names that the start has given."""
         self.zones = {
             name: self.loaded.value(f"zones.{name}", str(value)) for name, value in self.binding.says.zones.items()
         }
@@ -121,7 +142,6 @@ class Library:
         self.calls = {name: self._bound(name, each) for name, each in spoken.items()}
         if self.fills:
             self._fill()
-        return self
 
     def _refuse_zones(self, spoken: Mapping[str, Spoken]) -> None:
         """Raises InputError where calls say the zone, and there are none, or one that has no number."""

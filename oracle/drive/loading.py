@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Collection
+from copy import copy
 from typing import Any
 
 from memoracle.console.counted import counted
@@ -96,11 +97,20 @@ class Loaded:
         self.functions: dict[str, Any] = functions_of_memory(self.arena, binding.geometry.page_size)
         self.variables, self.types, self.absent = Variables(ffi, None), dict[str, Any](), list[str]()
         self.arity = dict[str, tuple[int, int]]()
+        self.common = dict[str, Any]()  # names that statements gave which are made once
         self.callbacks = prepared.callbacks
         for key, body in binding.says.callbacks.items():
             self._make(f"callbacks.{key}", prepared.prototypes[key], str(body))
         self.panics = self._panics()
         self._load(prepared.elf)
+
+    def another(self, instance: int) -> Loaded:
+        """The same library for another instance, which has names and memory of its own. Callbacks are the first's."""
+        other = copy(self)
+        other.names = {**self.names, "instance": instance}
+        other.arena = other._arena()
+        other.functions = {**self.functions, **functions_of_memory(other.arena, self.binding.geometry.page_size)}
+        return other
 
     def expression(self, name: str, text: str, *known: str) -> Expression:
         """name: what messages call it.  known: names besides the binding's; raises InputError."""

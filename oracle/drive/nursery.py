@@ -17,14 +17,16 @@ import time
 from contextlib import suppress
 from itertools import chain
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 from memoracle.drive.calls import lines_of
 from memoracle.drive.log import Log
 from memoracle.drive.memory_file import memory_file
 from memoracle.drive.pickled import pickled
+from memoracle.drive.requests import INSTANCE, LIFE
 from memoracle.drive.target import Target
 from memoracle.drive.trial import MakeSource, Plan, Trial
+from memoracle.drive.turns import Instances, Turns, last_of, told_apart
 from memoracle.report.check_report import TraceResult
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import INTERRUPTS
@@ -106,12 +108,35 @@ class Nursery:
         found = None if self.death else self._found()
         if isinstance(found, InputError):
             raise found
+        if self.plan.in_turns:
+            return self._of_turns(found, calls, seconds)
         if found is not None:
             return Trial(found, self.log.lines(), calls, seconds)
         lines = self.log.lines(self.death or "it ended, or its memory is damaged")
         if len(lines) < len(self.plan.head):
             raise InputError(self.plan.name, None, f"it does not start: {self.death}")
         return Trial(self.plan.check(iter(lines)), lines, calls, seconds)
+
+    def _of_turns(self, found: TraceResult | None, calls: int, seconds: float) -> Trial:
+        """What came of a run of several instances: the trace of that which failed, or those of all."""
+        plan, lines = self.plan, self.log.lines(self.death or "it ended, or its memory is damaged")
+        head = len(plan.head)
+        if found is None and b'"op":"reset"' in lines[-1]:
+            raise InputError(plan.name, None, f"it does not survive its `reset`: {self.death}")
+        if len(lines) <= head:
+            if found is None:
+                raise InputError(plan.name, None, f"it does not start: {self.death}")
+            return Trial(found, lines, calls, seconds)
+        traces = told_apart(lines, head)
+        if found is not None and found.divergences:
+            event = found.divergences[0].event
+            failed = traces[event[INSTANCE], event[LIFE]][: found.divergences[0].line]
+            return Trial(found, failed, calls, seconds)
+        if found is None:
+            failed = traces[last_of(lines)]
+            return Trial(plan.check(iter(failed)), failed, calls, seconds)
+        first, *others = traces.values()
+        return Trial(found, first, calls, seconds, others)
 
     def end(self) -> None:
         """Ends the process of the target, and all that it started."""
@@ -207,6 +232,8 @@ class Nursery:
     def _outcome(self, target: Target, make: MakeSource) -> TraceResult | InputError:
         plan, log = self.plan, self.log
         try:
+            if plan.in_turns:
+                return Turns(plan, cast(Instances, target), make, log).outcome()
             source = make(target)
             head = log.header(*plan.head)
             lines = chain(head, lines_of(target, source.wishes(), source.learn, log))

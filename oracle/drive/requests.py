@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from memoracle.drive.calls import Wish
@@ -12,24 +12,31 @@ from memoracle.replay.dispatch import Replay
 
 GIVERS = {"frame.allocate", "range.allocate", "heap.new", "heap.resize", "process.create", "kernel_pages.allocate"}
 NEAR = (0, 1, 1 << 12, 1 << 21, 1 << 30)  # bytes: an address inside a block
+INSTANCE, LIFE, OTHERS = "_instance", "_life", "_others"  # of an event of one of several instances
+RESET = "reset"
 ADDRESSES = {"address", "virtual", "physical", "process"}
 
 
 class Request(NamedTuple):
-    """One call. needs: by argument, the place of the call whose result it is, and what is added to that."""
+    """One call. needs: by argument, the place of the call whose result it is, and what is added to that.
+
+    instance: that is called, of several.
+    """
 
     operation: str
     arguments: dict[str, Any]
     needs: dict[str, tuple[int, int]]
+    instance: int = 0
 
 
 def requests_of(lines: Sequence[bytes]) -> list[Request]:
     """The calls of a trace's events."""
     found: list[Request] = []
-    given: dict[tuple[str, int], int] = {}  # by family and result, the call that gave it last
-    for place, line in enumerate(lines):
-        event = json.loads(line)
-        operation = event.pop("op")
+    of_instance: dict[int, dict[tuple[str, int], int]] = {}  # by family and result, the call that gave it last
+    for place, event in enumerate(events_of(lines)):
+        operation, instance = event.pop("op"), event.pop(INSTANCE, 0)
+        event.pop(LIFE, None)
+        given = of_instance.setdefault(instance, {})
         result = event.pop("result", None)
         refused = event.pop("error", None) is not None or "crash" in event
         for answered in ("crash", "frames"):
@@ -40,10 +47,20 @@ def requests_of(lines: Sequence[bytes]) -> list[Request]:
             giver = _giver(given, "process" if key == "process" else family, event[key])
             if giver is not None:
                 needs[key] = giver
-        found.append(Request(operation, event, needs))
+        found.append(Request(operation, event, needs, instance))
         if operation in GIVERS and not refused and isinstance(result, int):
             given[family, result] = place
+        elif operation == RESET:
+            given.clear()
     return found
+
+
+def events_of(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+    """The events of a trace, each after those of other instances that it notes."""
+    for line in lines:
+        event = json.loads(line)
+        yield from event.pop(OTHERS, ())
+        yield event
 
 
 def _giver(given: Mapping[tuple[str, int], int], family: str, value: Any) -> tuple[int, int] | None:
@@ -59,21 +76,25 @@ def _giver(given: Mapping[tuple[str, int], int], family: str, value: Any) -> tup
 class Repeated:
     """Requests made again, with what calls give this time."""
 
-    def __init__(self, requests: Sequence[Request], target: Target) -> None:
-        self.requests = requests
+    def __init__(self, requests: Sequence[Request], target: Target, known: Collection[str] | None = None) -> None:
+        """known: what can be asked, if that is more than the target's operations; the rest is left out."""
+        there = target.operations if known is None else known
+        gone = {place for place, each in enumerate(requests) if each.operation not in there}
+        self.requests = without(requests, gone) if gone else requests
         self.results: list[Any] = []
 
     def judged_by(self, replay: Replay) -> None:
         """What is asked does not depend on the law."""
 
     def wishes(self) -> Iterator[Wish]:
-        for asked, each in enumerate(self.requests, 1):
+        while (asked := len(self.results)) < len(self.requests):
+            each = self.requests[asked]
             arguments = dict(each.arguments)
             for key, (place, added) in each.needs.items():
                 if self.results[place] is not None:
                     arguments[key] = self.results[place] + added
             yield each.operation, arguments
-            if len(self.results) < asked:  # this time it cannot be put to the target
+            if len(self.results) == asked:  # this time it cannot be put to the target
                 self.results.append(None)
 
     def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:

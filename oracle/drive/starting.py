@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from memoracle.drive.binding import Binding, Step
@@ -24,15 +24,26 @@ class Starting:
         self.binding, self.ffi, self.threads = binding, ffi, threads
         self.prepared = Prepared(binding, ffi)
 
-    def start(self) -> Loaded:
-        """Loads the library and makes the calls; raises InputError."""
-        loaded = Loaded(self.binding, self.ffi, self.prepared, self.threads)
-        loaded.names["records"] = len(self.binding.says.memory_map)
-        for place, statement in enumerate(self.binding.says.start):
+    def start(self) -> list[Loaded]:
+        """Loads the library and makes the calls, for each instance; raises InputError."""
+        first = Loaded(self.binding, self.ffi, self.prepared, self.threads)
+        first.names |= {"records": len(self.binding.says.memory_map), "instance": 0}
+        found = [first, *(first.another(place) for place in range(1, self.binding.says.instances))]
+        for loaded in found:
+            loaded.names |= first.common
+            self.make(loaded, "start", self.binding.says.start)
+        return found
+
+    def make(self, loaded: Loaded, key: str, statements: Sequence[str | Step]) -> None:
+        """Makes the calls of some statements; raises InputError."""
+        for place, statement in enumerate(statements):
             step = Step(statement) if isinstance(statement, str) else statement
+            if step.once and loaded.names["instance"]:
+                continue
             for names in rows_of(self.binding, step.each):
-                self._run(loaded, f"start[{place}]", step, names)
-        return loaded
+                self._run(loaded, f"{key}[{place}]", step, names)
+            if step.once and (found := ASSIGNED.fullmatch(step.call)) is not None and found[1] in loaded.names:
+                loaded.common[found[1]] = loaded.names[found[1]]
 
     def _run(self, loaded: Loaded, name: str, step: Step, names: dict[str, Any]) -> None:
         """A call, whose value may be given a name, or stored in a variable of the library."""

@@ -52,6 +52,7 @@ class Plan:
     call may take, in seconds.  forks: whether a target that was started can be forked, with all its state.
     called: the binding, the command or the name by which it is called.
     make_ready: what is done before a process is forked for each run, so that no run does it.
+    in_turns: whether there are several instances, or resets, each with a trace of its own.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Plan:
     forks: bool = False
     called: Binding | Sequence[str] | str | None = None
     make_ready: Callable[[], None] = lambda: None
+    in_turns: bool = False
 
 
 @dataclass

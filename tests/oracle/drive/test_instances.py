@@ -1,0 +1,134 @@
+"""Several instances of a target are called in turns and reset, and each is held to a law of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memoracle import check
+from memoracle.cli import main
+
+BINDING = """
+library = "pools.so"
+declarations = '''
+struct pool *pool_new(int first);
+void pool_reset(struct pool *pool);
+int pool_take(struct pool *pool);
+int pool_give(struct pool *pool, int frame);
+'''
+start = [{call = "first = 1 + 0 * instance", once = true}, "pool = pool_new(first)"]
+instances = 2
+reset = ["pool_reset(pool)"]
+
+[geometry]
+preset = "x64-4k"
+frames = 16
+kernel_image_frames = 1
+
+[operations."frame.allocate"]
+call = "pool_take(pool)"
+fails = "value == 0"
+result = "value * page_size"
+
+[operations."frame.free"]
+call = "pool_give(pool, address / page_size)"
+fails = "value != 0"
+"""
+
+
+def binding(folder: Path, fault: str, text: str = BINDING) -> Path:
+    source, path = Path(__file__).parent / "instances.c", folder / "pools.toml"
+    subprocess.run(["cc", "-shared", "-fPIC", f"-DFAULT={fault}", source, "-o", folder / "pools.so"], check=True)
+    path.write_text(text)
+    return path
+
+
+def driven(capsys: pytest.CaptureFixture[str], path: Path, ops: int = 6000) -> tuple[int, dict[str, Any]]:
+    status = main(["drive", "--format", "json", "--quiet", "--seed", "2", "--ops", str(ops), str(path)])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_what_is_right_conforms(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, document = driven(capsys, binding(tmp_path, "NOTHING"))
+    assert (status, document["verdict"], document["divergences"]) == (0, "conforms", [])
+    assert 5000 < document["calls"] <= 6000
+    assert document["events"] <= document["calls"]  # a reset is a call, and no event
+
+
+@pytest.mark.parametrize(
+    ("fault", "needed"),
+    [("SHARED", {"_instance"}), ("KEEPS", {"reset"}), ("TWICE", set())],
+)
+def test_a_fault_is_found_with_what_it_needs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: str, needed: set[str]
+) -> None:
+    path = binding(tmp_path, fault)
+    status, document = driven(capsys, path)
+    assert (status, document["verdict"]) == (1, "diverges")
+    [divergence] = document["divergences"]
+    events = [json.loads(line) for line in document["trace"][1:]]
+    others = [other for event in events for other in event.get("_others", ())]
+    own = divergence["event"]["_instance"]
+    assert {event["_instance"] for event in events} == {own}
+    # How much else is left depends on how far shrinking comes in its time.
+    assert "reset" in {other["op"] for other in others} or "reset" not in needed
+    assert any(other["_instance"] != own for other in others) or "_instance" not in needed
+    # What is printed is a trace of the law, in which `check` finds the same.
+    again = check(document["trace"])
+    assert [each.finding.clause for each in again.divergences] == [divergence["clause"]]
+    # It is kept, and found again with the calls of the others.
+    status, document = driven(capsys, path, ops=1)
+    assert (status, document["calls"]) == (1, 0)
+    assert document["divergences"][0]["clause"] == divergence["clause"]
+    assert driven(capsys, binding(tmp_path, "NOTHING"), ops=100)[0] == 0
+
+
+def test_the_same_seed_asks_the_same(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = binding(tmp_path, "NOTHING")
+    one, two = (driven(capsys, path, ops=600)[1]["coverage"] for _ in range(2))
+    assert one == two
+
+
+def test_one_fault_alone_needs_two_instances(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = binding(tmp_path, "SHARED", BINDING.replace('instances = 2\nreset = ["pool_reset(pool)"]\n', ""))
+    assert driven(capsys, path, ops=2000)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "fault", "options", "says"),
+    [
+        ("instances = 2", "instances = 0", "NOTHING", [], "pools.toml:10: instances: 0 is not between 1 and 16"),
+        (
+            "instances = 2",
+            "instances = 2\nmemory = {bytes = 1, at = 4096}",
+            "NOTHING",
+            [],
+            "11: memory.at: each instance",
+        ),
+        ("pool_reset(pool)", "pool_rest(pool)", "NOTHING", [], "reset[0]: unknown function pool_rest; did you mean"),
+        (
+            "instances = 2",
+            "thread_safe = true\ninstances = 2",
+            "NOTHING",
+            ["--threads", "2"],
+            "11: instances: not with",
+        ),
+        ("", "", "DIES", [], "it does not survive its `reset`: signal 6 (SIGABRT)"),
+    ],
+)
+def test_what_cannot_be_is_said(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    wrong: str,
+    right: str,
+    fault: str,
+    options: list[str],
+    says: str,
+) -> None:
+    path = binding(tmp_path, fault, BINDING.replace(wrong, right))
+    assert main(["drive", "--seed", "2", "--ops", "6000", *options, str(path)]) == 2
+    assert says in capsys.readouterr().err
