@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
@@ -121,13 +121,7 @@ class Index:
     @cached_property
     def proofs(self) -> tuple[dict[Clause | Operation, list[str]], dict[Clause | Operation, list[str]]]:
         """The obligations that speak of each part of the law: those that name it, and those that come to it."""
-        named: dict[Clause | Operation, list[str]] = {}
-        reached: dict[Clause | Operation, list[str]] = {}
-        for name, spoken in self.spoken.items():
-            for found, parts in ((named, spoken.itself), (reached, spoken.beyond)):
-                for part in parts:
-                    found.setdefault(part, []).append(name)
-        return named, reached
+        return among(self.spoken)
 
     def about(self, of: Clause | Operation) -> list[Obligation | Computation]:
         """The obligations that state something of a clause or operation themselves."""
@@ -172,6 +166,19 @@ class Index:
             for function in self.code_of(obligation):
                 found.setdefault(function, []).append(obligation)
         return found
+
+
+def among(
+    spoken: Mapping[str, Mentions],
+) -> tuple[dict[Clause | Operation, list[str]], dict[Clause | Operation, list[str]]]:
+    """Which of these obligations speak of each part of the law: those that name it, and those that come to it."""
+    named: dict[Clause | Operation, list[str]] = {}
+    reached: dict[Clause | Operation, list[str]] = {}
+    for name, found in spoken.items():
+        for kept, parts in ((named, found.itself), (reached, found.beyond)):
+            for part in parts:
+                kept.setdefault(part, []).append(name)
+    return named, reached
 
 
 def built_on(part: ModuleType) -> int:

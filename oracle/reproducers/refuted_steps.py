@@ -11,7 +11,7 @@ from memoracle.drive.log import ENCODE
 from memoracle.report.proof_report import REFUTED
 from memoracle.reproducers.failing_run import Event, ReproducerError
 from memoracle.reproducers.of_proof import TEST
-from memoracle.reproducers.reference_trace import trace_of
+from memoracle.reproducers.reference_trace import PAGE, trace_of
 from memoracle.timeline.past import Past
 from memoracle.timeline.timeline import Timeline
 
@@ -39,7 +39,8 @@ def steps_of(component: str, test: str, results: Sequence[Result], past: Past) -
 
 def in_hexadecimal(event: Event) -> Event:
     """An event whose addresses are written as kernels write them."""
-    return {key: f"{value:#x}" if key in ADDRESSES and type(value) is int else value for key, value in event.items()}
+    addresses = {key for key in ADDRESSES if isinstance(event.get(key), int) and event[key] >= PAGE}
+    return {key: f"{value:#x}" if key in addresses else value for key, value in event.items()}
 
 
 def finding_in(test: str, failed: Result) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
@@ -14,6 +14,7 @@ from memoracle.trace.events import BadNumber, number
 Event: TypeAlias = Mapping[str, Any]
 Named = TypeVar("Named")
 MOST_FRAMES = 512  # of one run that is named
+MOST_ORDER = 52  # of a block of frames
 MOST = 32  # other things of a kind that are named
 MOST_WORDS = 4  # of the bitmap that are drawn
 MOST_SPACES = 3  # ranges, and PML4s
@@ -55,6 +56,24 @@ class Focus:
         for table in listed(event.get("tables")):
             self.add_frames(table)
 
+    def add_state(self, state: Mapping[str, Any]) -> None:
+        """Takes up what the state around a finding is about."""
+        process = value(state, "process") or 0
+        for frame in (*found(state, "frame"), *found(state.get("run", {}), "first")):
+            self.add_frames(frame << self.geometry.page_shift)
+        for piece in (*state.get("blocks", ()), *state.get("stretches", ())):
+            for address in found(piece, "address"):
+                self.add_pages(process, address)
+        for index in found(state, "index"):
+            self.note(self.entries, (process, index))
+        for key in ("block", "next"):
+            for address in found(state.get(key, {}), "address"):
+                self.note(self.blocks, address)
+
+    def __bool__(self) -> bool:
+        """Whether it names anything."""
+        return any((self.frames, self.pages, self.mapped, self.entries, self.processes, self.blocks))
+
     def note(self, among: dict[Named, None], named: Named) -> None:
         if named in among:
             return
@@ -74,10 +93,11 @@ class Focus:
         self.note(self.pages.setdefault(process, {}), address)
 
     def of_frames(self, event: Event, verb: str) -> None:
-        count = value(event, "count") or 1
-        order = value(event, "order")
+        count, order = value(event, "count") or 1, value(event, "order")
+        if order is not None and 0 <= order <= MOST_ORDER:
+            count = 1 << order
         for address in found(event, "address", "result" if verb == "allocate" else ""):
-            self.add_frames(address, count if order is None or order > 64 else 1 << order)
+            self.add_frames(address, count)
 
     def of_memory(self, event: Event, verb: str) -> None:
         for start in found(event, "start"):
@@ -125,14 +145,6 @@ READERS: dict[str, Callable[[Focus, Event, str], None]] = {
     "process": Focus.of_processes,
     "heap": Focus.of_heap,
 }
-
-
-def focus_of(geometry: Geometry, events: Iterable[Event]) -> Focus:
-    """What these events name, the first of them foremost."""
-    focus = Focus(geometry)
-    for event in events:
-        focus.add(event)
-    return focus
 
 
 def value(event: Event, key: str) -> int | None:

@@ -13,7 +13,7 @@ from msgspec import DecodeError
 from memoracle.diagnostics.divergence import Divergence, Finding
 from memoracle.replay.dispatch import Replay
 from memoracle.spec.geometry import Geometry
-from memoracle.timeline.focus import Event, Focus, focus_of
+from memoracle.timeline.focus import Event, Focus
 from memoracle.timeline.views import View, view
 from memoracle.trace.decoding import ANYTHING
 from memoracle.trace.quoting import abridged
@@ -125,7 +125,7 @@ class Watcher:
     def watch(self, replay: Replay, lines: Iterable[bytes]) -> Iterator[bytes]:
         """The same lines, up to the last step."""
         geometry = self.geometry = replay.rules.geometry
-        foci = [focus_of(geometry, self.nearest_first(lines_of)) for lines_of in self.wanted]
+        foci = [self.focus_of_all(place, geometry) for place in range(len(self.wanted))]
         of_line = dict[int, list[int]]()
         for place, lines_of in enumerate(self.wanted):
             for line in lines_of:
@@ -133,7 +133,7 @@ class Watcher:
 
         def look(line: int) -> None:
             for place in of_line[line]:
-                near = focus_of(geometry, self.concerned(place, line))
+                near = self.focus_of_step(place, line, geometry)
                 self.seen.setdefault((place, line), []).append((view(replay, near), view(replay, foci[place])))
 
         last = max(of_line)
@@ -153,22 +153,36 @@ class Watcher:
         self.look()
         self.look = lambda: None
 
-    def nearest_first(self, lines: Sequence[int]) -> Iterator[Event]:
-        return (self.events[line] for line in reversed(lines) if line in self.events)
+    def focus_of_all(self, place: int, geometry: Geometry) -> Focus:
+        """What the steps of a timeline name, the last of them foremost, and what the finding is about."""
+        return self.with_steps(self.focus_of_last(place, geometry), reversed(self.wanted[place]))
 
-    def concerned(self, place: int, line: int) -> Iterator[Event]:
-        """The events that concern a step: that which diverges, the step's own, and what the finding names."""
-        *earlier, _ = self.wanted[place]
-        lines = [self.divergences[place].line, line, *reversed(earlier[: -MOST_STEPS + 1])]
-        return (self.events[each] for each in lines if each in self.events)
+    def focus_of_step(self, place: int, line: int, geometry: Geometry) -> Focus:
+        """What the step that diverges and this one name, and the earlier ones that the finding speaks of; any other
+        step, where the one that diverges names nothing."""
+        focus, lines = self.focus_of_last(place, geometry), self.wanted[place]
+        others = lines[:-MOST_STEPS] if focus else lines
+        return self.with_steps(focus, [line, *reversed(others)])
+
+    def focus_of_last(self, place: int, geometry: Geometry) -> Focus:
+        divergence = self.divergences[place]
+        focus = self.with_steps(Focus(geometry), [divergence.line])
+        focus.add_state(divergence.finding.before)
+        return focus
+
+    def with_steps(self, focus: Focus, lines: Iterable[int]) -> Focus:
+        for line in lines:
+            if line in self.events:
+                focus.add(self.events[line])
+        return focus
 
     def timeline(self, place: int, geometry: Geometry) -> Timeline:
         steps, last = list[Step](), self.first_event - 1
         for line in self.wanted[place]:
             if line in self.events and len(states := self.seen.get((place, line), [])) == 2:
                 event, ((before, whole_before), (after, whole_after)) = self.events[line], states
-                names = focus_of(geometry, [event])
-                left_out = focus_of(geometry, self.concerned(place, line)).left_out
+                names = self.with_steps(Focus(geometry), [line])
+                left_out = self.focus_of_step(place, line, geometry).left_out
                 wholes = whole_before, whole_after
                 steps.append(Step(line, event, line - last - 1, names, before, after, wholes, left_out))
                 last = line

@@ -71,7 +71,7 @@ class PlaceMap:
 
     def find(self, count: int, alignment: int, lowest: int, below: int) -> int | None:
         """The lowest place of which so many on end are in the set, all within limits; None if there is none."""
-        if not 1 <= count <= self.places or alignment < 1 or alignment & alignment - 1:
+        if not 1 <= count <= self.places or lowest >= self.places or alignment < 1 or alignment & alignment - 1:
             return None
         if self.search is None:
             self.search = RunSearch(self.marks)

@@ -6,7 +6,7 @@ from typing import Any
 
 from memoracle.console.counted import counted
 from memoracle.report.bars import has_no_order, laid_out, processors, untimed
-from memoracle.report.check_report import told
+from memoracle.report.html.timeline_data import in_a_line
 from memoracle.timeline.neighbourhood import Neighbourhood
 from memoracle.trace.decoding import CPU
 
@@ -23,7 +23,7 @@ def bars_data(near: Neighbourhood, window: Any) -> dict[str, Any]:
         {
             "number": bar.number,
             "line": bar.line,
-            "event": told(untimed(bar.event)),
+            "event": in_a_line(untimed(bar.event)),
             "processor": bar.processor,
             "inside": bar.line in near.inside,
             "x": LEFT + bar.first * STEP,

@@ -10,7 +10,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from memoracle.console.counted import counted
-from memoracle.explain.index import Index, text_of
+from memoracle.explain.index import Index, among, stated, text_of
+from memoracle.explain.references import mentions
 from memoracle.proofs.parts import component_of
 from memoracle.report.html.page import page
 from memoracle.report.html.printed import printed
@@ -99,7 +100,8 @@ def purpose_of(component: str) -> str:
 
 def clauses(index: Index, component: str, results: dict[str, Result]) -> Iterator[dict[str, Any]]:
     """The clauses of a component, with the obligations of this run that state them, and how many come to them."""
-    named, reached = index.proofs
+    stated_by = {each.name: stated(each) for each in index.obligations.values() if each.name in results}
+    named, reached = among({name: mentions(body) for name, body in stated_by.items()})
     for name, clause in index.law.items():
         if isinstance(clause, Clause) and component_of(part_of(text_of(clause))) == component:
             beyond = [each for each in reached.get(clause, ()) if each in results]

@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from memoracle.diagnostics.divergence import Finding
 from memoracle.report.check_report import told
 from memoracle.timeline.timeline import Step, Timeline
+from memoracle.trace.quoting import shortened
+
+MOST_OF_EVENT = 400  # characters
 
 
 def timeline_data(timeline: Timeline) -> dict[str, Any]:
-    """finding: of its last step.  states: numbered from 0, which the steps name."""
-    states: list[Any] = []
-    steps = [step_data(step, states) for step in timeline.steps]
+    """finding: of its last step.  states: numbered from 0, which the steps name; each names its parts."""
+    states, parts = list[dict[str, int]](), Interned()
+    steps = [step_data(step, states, parts) for step in timeline.steps]
     return {
         "page_size": timeline.geometry.page_size,
         "steps": steps,
         "states": states,
+        "parts": parts.values,
         "finding": finding_data(timeline.divergence.finding),
     }
 
 
-def step_data(step: Step, states: list[Any]) -> dict[str, Any]:
-    """states: those that are named so far, to which what this step names is added."""
-    for state in (step.before, step.after):
+class Interned:
+    """Values of which each is there once."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.places: dict[str, int] = {}
+
+    def place(self, value: object) -> int:
+        text = json.dumps(value)
+        if text not in self.places:
+            self.places[text] = len(self.values)
+            self.values.append(value)
+        return self.places[text]
+
+
+def in_a_line(event: Mapping[str, Any]) -> str:
+    """An event, as much of it as a page shows."""
+    return shortened(told(event), MOST_OF_EVENT)
+
+
+def step_data(step: Step, states: list[dict[str, int]], parts: Interned) -> dict[str, Any]:
+    """states, parts: those that are named so far, to which what this step names is added."""
+    for whole in (step.before, step.after):
+        state = {name: parts.place(part) for name, part in whole.items()}
         if not states or states[-1] != state:
             states.append(state)
     after = len(states) - 1
@@ -31,7 +58,7 @@ def step_data(step: Step, states: list[Any]) -> dict[str, Any]:
     names = step.names
     return {
         "line": step.line,
-        "event": told(step.event),
+        "event": in_a_line(step.event),
         "passed_over": f"{step.passed_over:,} events" if step.passed_over > 1 else "one event" * step.passed_over,
         "before": before,
         "after": after,

@@ -8,12 +8,12 @@ from typing import Any
 from memoracle.console.counted import counted
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.report import coverage_report
-from memoracle.report.check_report import TraceResult, summary, told, verdict
+from memoracle.report.check_report import TraceResult, summary, verdict
 from memoracle.report.drawing import drawn
 from memoracle.report.html.bars_data import bars_data
 from memoracle.report.html.page import page
 from memoracle.report.html.printed import printed
-from memoracle.report.html.timeline_data import finding_data, timeline_data
+from memoracle.report.html.timeline_data import finding_data, in_a_line, timeline_data
 from memoracle.timeline.past import Past
 from memoracle.trace.inputs import shown
 
@@ -58,7 +58,7 @@ def findings_of(
         near = past.neighbourhood(outcome, divergence) if divergence.window else None
         yield {
             "place": f"{shown(divergence.file)}:{divergence.line}",
-            "event": told(divergence.event),
+            "event": in_a_line(divergence.event),
             "finding": finding_data(divergence.finding),
             "timeline": place,
             "why": "" if divergence.window else why,

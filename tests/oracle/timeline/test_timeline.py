@@ -218,3 +218,41 @@ def test_the_neighbourhood_of_a_window() -> None:
     assert found.left_out == (0, 1000 - 2 - MOST)
     alone = neighbourhood(window, 2, ())
     assert alone.operations == tuple(window)
+
+
+def test_numbers_that_no_machine_has(tmp_path: Path) -> None:
+    """They are drawn as far as there is something to draw, and no further."""
+    huge = [-1, -(1 << 70), 1 << 52, 1 << 63, (1 << 64) - 1, 1 << 200]
+    events: list[Event] = [{"op": "process.create", "result": 1}]
+    for each in huge:
+        events += [
+            {"op": "frame.allocate", "from": each, "below": each, "alignment": each, "result": each},
+            {"op": "frame.free", "address": each, "order": each, "error": "no"},
+            {"op": "range.free", "process": 1, "address": each, "pages": each},
+            {"op": "page.map", "process": each, "virtual": each, "physical": each},
+            {"op": "page.map", "process": 1, "virtual": each, "physical": 0},
+            {"op": "pml4.write", "process": 1, "index": each, "value": each},
+            {"op": "heap.new", "bytes": 8, "result": each},
+            {"op": "kernel_pages.allocate", "pages": each, "result": each},
+            {"op": "process.exit", "process": each},
+        ]
+    path = written(tmp_path, events, frame_allocator="buddy")
+    outcomes, past = checked(path, "--keep-going")
+    found, _ = past.timelines(outcomes[0])
+    assert outcomes[0].fault is None
+    assert len(found) == MOST_TIMELINES
+
+
+def test_a_refusal_names_nothing_but_its_finding_does(tmp_path: Path) -> None:
+    (timeline,) = led_to(
+        written(tmp_path, [allocate(4, count=2), {"op": "frame.allocate", "count": 3, "error": "no"}], **RUNS)
+    )
+    assert [word["first"] for word in timeline.steps[-1].before["frames"]["words"]] == [0]
+    refused = {"op": "range.allocate", "process": 0, "pages": 2, "error": "no"}
+    (timeline,) = led_to(written(tmp_path, [refused]))
+    assert [each["pages"] for each in timeline.steps[-1].before["ranges"][0]["pieces"]] == [2, 2, 4, 8]
+    no_frame = {"op": "frame.allocate", "error": "no"}
+    (timeline,) = led_to(written(tmp_path, [allocate(4), free(4), no_frame]))
+    assert state_of(timeline.steps[-1].before, 4) == "free", (
+        "where it names nothing, what the other steps name is drawn"
+    )

@@ -1,5 +1,5 @@
 "use strict";
-// Draws the timelines of the page, whose data stands in it as JSON. Text is only ever set as text.
+// Draws the timelines of the page, whose data stands in it as JSON, and brings what matters into view. Text is only ever set as text.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const MOST_CHANGES = 12;
@@ -191,8 +191,12 @@
     const drawn = make("div", { class: "halves" });
     for (const [name, from] of [["lower half", 0], ["upper half, the kernel's", 256]]) {
       const inside = entries.filter(([index]) => from <= index && index < from + 256);
+      if (inside.every(([index, value]) => isZero(value) && !context.changed.has(`entry ${table.process} ${index}`))) {
+        drawn.append(make("div", { class: "small soft", text: `${name}: all entries are 0` }));
+        continue;
+      }
       const half = make("div", { class: "half", role: "img",
-        "aria-label": `${name} of process ${table.process}: ${inside.map(([i, v]) => `entry ${i} ${v}`).join(", ") || "all entries 0"}` });
+        "aria-label": `${name} of process ${table.process}: ${inside.map(([i, v]) => `entry ${i} ${v}`).join(", ") }` });
       for (let index = from; index < from + 256; index += 1) {
         const value = table.entries[index];
         half.append(make("i", { class: (isZero(value) ? "" : "is-used") + marks(`entry ${table.process} ${index}`, context),
@@ -202,7 +206,7 @@
         `${context.changed.has(`entry ${table.process} ${index}`) ? "▲ " : ""}${index}: ${value}`);
       if (inside.length > 8) says.push(`and ${inside.length - 8} more`);
       drawn.append(make("div", {}, make("div", { class: "small soft", text: name }), half,
-        make("div", { class: "small mono", text: says.join("; ") || "all 0" })));
+        make("div", { class: "small mono", text: says.join("; ") })));
     }
     return drawn;
   };
@@ -298,6 +302,7 @@
   };
 
   const begin = (root, timeline) => {
+    const whole = (state) => Object.fromEntries(Object.entries(state).map(([name, place]) => [name, timeline.parts[place]]));
     const steps = timeline.steps, last = steps.length - 1;
     let at = last;
     const buttons = [...root.querySelectorAll(".steps [data-step]")].map((item) => {
@@ -326,7 +331,7 @@
 
     const go = (to) => {
       at = Math.max(0, Math.min(last, to));
-      const step = steps[at], states = [step.before, step.after].map((place) => timeline.states[place]);
+      const step = steps[at], states = [step.before, step.after].map((place) => whole(timeline.states[place]));
       const before = seenInBoth(states[0], states[1]), after = seenInBoth(states[1], states[0]);
       const { changed, lines } = compare(things(before), things(after));
       const context = { changed, named: named(step, [before, after], timeline.page_size) };
@@ -362,6 +367,12 @@
     go(last);
     return { root, keys: { ArrowLeft: () => go(at - 1), ArrowRight: () => go(at + 1), Home: () => go(0), End: () => go(last) } };
   };
+
+  // What has no order is what one looks for.
+  for (const figure of document.querySelectorAll(".bars")) {
+    const places = [...figure.querySelectorAll(".inside")].map((bar) => bar.x.baseVal.value);
+    if (Math.max(...places) > figure.clientWidth * 0.8) figure.scrollLeft = Math.min(...places) - figure.clientWidth / 3;
+  }
 
   const begun = [...document.querySelectorAll("[data-timeline]")].map((root) => begin(root, data.timelines[Number(root.dataset.timeline)]));
 

@@ -76,3 +76,11 @@ def test_the_blocks_of_a_map_are_what_is_free(
             found = ours.preferred(1 << order, alignment, lowest, below)
             assert found == min(places, default=(0, 0, None))[2], (order, alignment)
         assert ours.preferred(1 << order, 1 << order, 0, PLACES) == min(large, default=(0, None))[1]
+
+
+def test_a_place_beyond_all_numbers_of_the_machine_is_not_found() -> None:
+    places = PlaceMap(64)
+    places.add(0, 64)
+    assert places.find(1, 1, 63, 1 << 200) == 63
+    assert places.find(1, 1, 64, 1 << 200) is None
+    assert places.find(1, 1, 1 << 200, 1 << 201) is None

@@ -174,6 +174,14 @@ def test_everybody_can_read_it(browser: Browser, shown: Shown, tmp_path: Path, k
     assert browser.requests() - {"data:,"} == {page.as_uri()}
 
 
+def test_bars_show_what_has_no_order(browser: Browser, shown: Shown) -> None:
+    browser.show(shown("check", str(EXAMPLES / "overlapping.jsonl")), size=PHONE)
+    assert browser.texts(".bar.inside + text") == ["5!", "6!"]
+    assert browser.texts("tr td:last-child") == [""] * 4 + ["✗ in the window"] * 2
+    right = "[...document.querySelectorAll('.bar.inside')].map(each => each.getBoundingClientRect().right)"
+    assert max(browser.ask(right)) < PHONE[0], "one need not look for it"
+
+
 def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
     """The ratio of https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
 
