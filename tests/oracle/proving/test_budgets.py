@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from memoracle.console.exit_status import Status
 from memoracle.proofs import budgets, registry
 from memoracle.proofs.obligations import solver
+from memoracle.proofs.obligations.discharge import Result
+from memoracle.proving.budgets import UPDATE, part_of
 
 Prove = Callable[..., Any]
 JSON = ("--format", "json")
@@ -76,15 +80,21 @@ def test_an_update_is_what_everything_costs(prove: Prove, file: Path, monkeypatc
     known = costs(prove)
     monkeypatch.setattr(registry, "COMPONENTS", {"pat": registry.COMPONENTS["pat"]})
     told = prove("--budgets", "update", *JSON)
-    assert (told.status, told.document["budgets"]["written"]) == (0, True)
+    assert (told.status, told.document["budgets"]) == (0, {"file": str(file), "written": True, "budgets": len(known)})
     assert not any(each["cached"] for each in told.document["obligations"])
     written = tomllib.loads(file.read_text())
     assert written == {"solver": solver.VERSION, "rlimit": {name: budgets.budget_of(known[name]) for name in known}}
     lines = file.read_text().splitlines()
     names = [line for line in lines if line.startswith('"')]
     assert names == sorted(names)
-    assert f"{file}: {len(known)} budgets" in prove("--budgets", "update").out
     assert prove("--budgets", "check").status == 0
+
+
+def test_what_is_not_proved_changes_no_budgets(file: Path) -> None:
+    lost = Result("a.b", "a", "theorem", "", "unbounded", "unknown", solver.VERSION, 1, 5, False, "", None)
+    (part,) = part_of(argparse.Namespace(budgets=UPDATE, changed_since=None), None, [lost])
+    assert (part.document()["written"], file.exists()) == (False, False)
+    assert part.status is Status.NOTHING
 
 
 @pytest.mark.parametrize(
