@@ -98,6 +98,11 @@ READERS: dict[str, st.SearchStrategy[Case]] = {
     "compressed": of(mutated(PACKED), check(CHECKED), BOOT),
     "memory maps": of(mutated(LOGS), check(WHOLE), BOOT),
     "kmem and slab logs": of(mutated(KMEM), check(WHOLE), BOOT),
+    "memory maps of kmem logs": st.builds(
+        lambda log, memory_map: Case(("check", "--memory-map=@map", "@input"), {"map": memory_map, "input": log}),
+        st.sampled_from(KMEM),
+        st.one_of(mutated(LOGS), mutated(TRACES)),
+    ),
     "any bytes": of(st.binary(max_size=300), check(FORMS), BOOT),
     "geometries": st.builds(
         lambda text, sound: Case(
