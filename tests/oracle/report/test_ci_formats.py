@@ -20,7 +20,6 @@ from rich.console import Console
 
 from memoracle.cli import main
 from memoracle.console.exit_status import Status
-from memoracle.explain.entries import explained
 from memoracle.explain.index import Index
 from memoracle.proofs.obligations.discharge import Result
 from memoracle.report.ci import files, github, junit, of_check, sarif
@@ -256,7 +255,9 @@ def test_what_servers_refuse_is_cut_and_said(reported: Callable[..., Reports], m
 
 def test_a_run_that_comes_to_nothing_is_seen(reported: Callable[..., Reports]) -> None:
     Path("small.toml").write_text("frames = 0\n", encoding="utf-8")
-    for arguments in (["check", "x", "--geometry", "small.toml"], ["snapshot", "nothing.raw"], ["drive", "no:thing"]):
+    unusable = ["check", "x"], ["prove", "pat"]
+    of_geometry = [[*each, "--geometry", "small.toml"] for each in unusable]
+    for arguments in (*of_geometry, ["snapshot", "nothing.raw"], ["drive", "no:thing"]):
         found = reported(*arguments)
         assert (found.status, found.document, len(found.commands), len(found.results)) == (2, {}, 1, 1)
         assert [each.tag for each in found.faults] == ["error"]
@@ -375,11 +376,3 @@ def test_a_summary_keeps_below_its_limit(tmp_path: Path, monkeypatch: pytest.Mon
     os.truncate(path, 0)
     github.write(RUN, Draft(None))
     assert "how to replay it" in path.read_text(encoding="utf-8")
-
-
-def test_explain_knows_what_is_said_to_be_of_the_law(reported: Callable[..., Reports]) -> None:
-    index = Index()
-    for name in ("bad", "hostile"):
-        Path(f"{name}.jsonl").write_text(TWICE if name == "bad" else HOSTILE, encoding="utf-8")
-        for rule in reported("check", f"{name}.jsonl").sarif["runs"][0]["tool"]["driver"]["rules"]:
-            assert explained(index, rule["id"]) is not None
