@@ -7,6 +7,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Mapping
+from keyword import iskeyword
 from typing import Any
 
 from memoracle.drive.binding_tables import listed
@@ -38,7 +39,7 @@ class PythonObject:
         self.refusing = frozenset(self.operations)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
-        given = {"from_" if key == "from" else key: value for key, value in arguments.items()}
+        given = {f"{key}_" if iskeyword(key) else key: value for key, value in arguments.items()}
         try:
             answer = Answer(self.methods[operation](**given))
         except Exception as refusal:

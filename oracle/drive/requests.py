@@ -11,6 +11,7 @@ from memoracle.drive.target import Answer, Target
 from memoracle.replay.dispatch import Replay
 
 GIVERS = {"frame.allocate", "range.allocate", "heap.new", "heap.resize", "process.create", "kernel_pages.allocate"}
+GIVE_BACK = frozenset({"frame.free", "range.free", "heap.delete", "kernel_pages.free", "process.exit"})
 NEAR = (0, 1, 1 << 12, 1 << 21, 1 << 30)  # bytes: an address inside a block
 INSTANCE, LIFE, OTHERS = "_instance", "_life", "_others"  # of an event of one of several instances
 RESET = "reset"

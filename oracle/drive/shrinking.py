@@ -6,22 +6,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from memoracle.drive.requests import Request, with_fixed_addresses, without
+from memoracle.drive.requests import GIVE_BACK, Request, with_fixed_addresses, without
 
 Fails = Callable[[Sequence[Request]], bool]
 LEAST = {"bytes": 1, "pages": 1, "count": 1, "alignment": 1, "order": 0}  # numbers that say how much is asked for
 ALIGNMENT = "alignment"  # is a power of two, or is refused
 
 
-def shortest(requests: Sequence[Request], fails: Fails, seconds: float) -> list[Request]:
+def shortest(requests: Sequence[Request], fails: Fails, seconds: float, as_asked: bool = False) -> list[Request]:
     """Leaves out calls, and makes what is asked for smaller, while it still fails; the last call is what fails.
 
-    seconds: after so many it is content with what it has.
+    seconds: after so many it is content with what it has.  as_asked: no number becomes another.
     """
     shrinking = Shrinking([*requests], fails, time.monotonic() + seconds)
     shrinking.fails_as(with_fixed_addresses(requests))
-    shrinking.leave_out(len(requests) // 2)
-    while not shrinking.is_late and shrinking.make_smaller():
+    shrinking.leave_out(len(requests))
+    while not as_asked and not shrinking.is_late and shrinking.make_smaller():
         shrinking.leave_out(1)
     return shrinking.kept
 
@@ -57,15 +57,18 @@ class Shrinking:
     def _without(self, stretch: range) -> Iterator[list[Request]]:
         """What is left without some calls, and without what depends on these.
 
-        First without those that depend on no other, so that each block which they give goes with all that is done with
-        it; then without all of them. What the last call depends on stays as long as more than one goes at a time.
+        First without those whose blocks are given back again, so that what lives at the end is the same; then without
+        those that depend on no other, so that each block which they give goes with all that is done with it; then
+        without all of them. What the last call depends on stays as long as more than one goes at a time.
         """
         kept, last = self.kept, len(self.kept) - 1
         dropped = {*stretch} - (needed_by(kept, last) if len(stretch) > 1 else set())
         givers = {place for place in dropped if not kept[place].needs}
-        for some in (givers, dropped) if givers != dropped else (dropped,):
+        sizes = {len(kept)}
+        for some in (dropped & given_back(kept), givers, dropped):
             candidate = without(kept, some)
-            if len(candidate) < len(kept):
+            if len(candidate) not in sizes:  # of as many calls most often the same ones
+                sizes.add(len(candidate))
                 yield candidate
 
     def make_smaller(self) -> bool:
@@ -94,6 +97,12 @@ class Shrinking:
             else:
                 below = trial
             trial = (below + least + 1) // 2 if least - below > 1 else least
+
+
+def given_back(requests: Sequence[Request]) -> set[int]:
+    """The calls that gave what a later one gives back."""
+    backs = (each for each in requests if each.operation in GIVE_BACK)
+    return {place for each in backs for place, _ in each.needs.values()}
 
 
 def needed_by(requests: Sequence[Request], place: int) -> set[int]:

@@ -15,6 +15,7 @@ OBJECT = """\
 import importlib
 import multiprocessing
 import sys
+from keyword import iskeyword
 
 import pytest
 
@@ -25,7 +26,7 @@ TARGET = found() if callable(found) else found
 
 def call(operation, arguments):
     \"\"\"What it answers, and why it refuses.\"\"\"
-    given = {{"from_" if key == "from" else key: value for key, value in arguments.items()}}
+    given = {{f"{{key}}_" if iskeyword(key) else key: value for key, value in arguments.items()}}
     try:
         return getattr(TARGET, operation.replace(".", "_"))(**given), None
     except Exception as refusal:

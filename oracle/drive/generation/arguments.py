@@ -16,8 +16,12 @@ FLAGS = ("writable", "executable", "global", "user", "leaf", "present", "low_hal
 CACHES: tuple[str, ...] = get_args(CacheName)
 ADDRESSES = ("address", "virtual", "physical", "start", "from", "below")
 LIKE_A_RECENT_ONE, ONCE_MORE = 0.8, 0.3  # of all calls
+THE_SAME = 0.3  # of those that are like a recent one
+TAKEN_AT_START, OF_KERNEL_PAGES, BETWEEN_HALVES = 0.1, 0.2, 0.05
+WITH_KERNEL_PAGES = "range", "page"  # what kernel pages take, too: a call about these may be one too many
 BITS = 64
 TOP_LEVEL = 512  # entries of a PML4
+LOW_END, HIGH_START = 1 << 47, (1 << 64) - (1 << 47)  # no address in between is canonical (Intel SDM volume 1, 3.3.7.1)
 WRITES, EXITS = "pml4.write", ("process.exit",)
 
 
@@ -25,6 +29,19 @@ def indexes(start: int, size: int) -> range:
     """The PML4 entries that cover these bytes (Intel SDM volume 3, section 4.5.4)."""
     first, last = (address >> 39 & TOP_LEVEL - 1 for address in (start, start + size - 1))
     return range(first, last + 1)
+
+
+def taken_at_start(geometry: Geometry) -> dict[str, list[dict[str, Any]]]:
+    """By kind, the blocks that are taken before anything is asked, and never given back."""
+    size, start = geometry.page_size, geometry.kernel_range.start
+    frames = [
+        {"address": first * size, "count": last - first, "order": (last - first).bit_length() - 1}
+        for first, last in geometry.never_free_frames
+    ]
+    ranges = [
+        {"process": 0, "address": start + each.page * size, "pages": each.pages} for each in geometry.kernel_reserved
+    ]
+    return {"frame": frames, "range": ranges}
 
 
 class Arguments:
@@ -37,6 +54,7 @@ class Arguments:
         self.own = {index for each in ranges for index in indexes(each.start, each.pages * geometry.page_size)}
         if len(self.own) >= TOP_LEVEL // 2:  # all of the lower half is a process's range
             self.own = set(indexes(geometry.kernel_range.start, geometry.kernel_range.pages * geometry.page_size))
+        self.fixed = taken_at_start(geometry)
         self.made: dict[str, Callable[[str], Any]] = {
             "process": self._process,
             "address": self._address,
@@ -64,12 +82,28 @@ class Arguments:
         if self.random.random() < ONCE_MORE and (again := self.recent.given_back_by(self.random, operation, EXITS)):
             return dict(again)
         kind = operation.partition(".")[0]
-        lately = self.recent.one(self.random, kind) if self.random.random() < LIKE_A_RECENT_ONE else NOTHING
-        made = {key: self._like(lately, key, kind) for key in sorted(keys) if key in self.made}
+        lately = self._lately(kind) if self.random.random() < LIKE_A_RECENT_ONE else NOTHING
+        is_the_same = self.random.random() < THE_SAME
+        made = {
+            key: lately[key] if is_the_same and key in lately else self._like(lately, key, kind)
+            for key in sorted(keys)
+            if key in self.made
+        }
         if operation == WRITES:
             while made["index"] in self.own:
                 made["index"] = self._index(kind)
         return made
+
+    def _lately(self, kind: str) -> Mapping[str, Any]:
+        """What an object of this kind is called by: one that was asked about lately, or that nobody may give back."""
+        random, chance = self.random, self.random.random()
+        if chance < TAKEN_AT_START and (fixed := self.fixed.get(kind)):
+            return random.choice(fixed)
+        if chance < OF_KERNEL_PAGES and kind in WITH_KERNEL_PAGES:
+            pages = self.recent.one(random, "kernel_pages")
+            if "address" in pages:
+                return {"process": 0, "virtual": pages["address"], **pages}
+        return self.recent.one(random, kind)
 
     def _like(self, lately: Mapping[str, Any], key: str, kind: str) -> Any:
         """An argument: that of a recent call most often, or one beside it."""
@@ -97,6 +131,8 @@ class Arguments:
         return self._beside(self._edge(kind))
 
     def _virtual(self, kind: str) -> int:
+        if self.random.random() < BETWEEN_HALVES:
+            return self.random.choice((LOW_END, HIGH_START - self.geometry.page_size))
         return self._beside(self._edge("range"))
 
     def _physical(self, kind: str) -> int:

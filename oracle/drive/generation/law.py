@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from memoracle.drive.calls import Wish
 from memoracle.drive.log import ENCODE
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.decoding import EVENT
@@ -29,17 +30,17 @@ class Law:
         """How many calls of an operation this clause has refused."""
         return self.replay.coverage.broken[KINDS[operation], clause]
 
-    def least_tested(self, operation: str, calls: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    def least_tested(self, calls: Iterable[Wish]) -> Wish | None:
         """Of some calls the one that the law refuses by the clause that has refused least; None if it allows all."""
-        judged = ((self.against(operation, call), call) for call in calls)
+        judged = ((self.against(*call), call) for call in calls)
         # A call that cannot be put to the target tests nothing: what was chosen counts, too.
         refused = [
-            (self.tested(operation, clause) + self.chosen[operation, clause], clause, call)
+            (self.tested(call[0], clause) + self.chosen[call[0], clause], clause, call)
             for clause, call in judged
             if clause is not None
         ]
         if not refused:
             return None
         _, clause, call = min(refused, key=lambda each: each[0])
-        self.chosen[operation, clause] += 1
+        self.chosen[call[0], clause] += 1
         return call

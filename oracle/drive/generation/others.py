@@ -9,7 +9,7 @@ from memoracle.drive.generation.arguments import Arguments
 from memoracle.drive.generation.frames import Wish
 from memoracle.drive.generation.law import Law
 
-TRIES = 8  # calls that are made up to find one that the law allows, or refuses as it is wanted
+TRIES, WRONG_TRIES = 8, 16  # calls that are made up to find one that the law allows, or refuses as it is wanted
 
 
 class Others:
@@ -24,7 +24,7 @@ class Others:
         random: Random,
     ) -> None:
         self.operations, self.misuse, self.arguments, self.random = operations, misuse, arguments, random
-        self.wanted = sorted(wanted)
+        self.wanted, self.misused = sorted(wanted), sorted(misuse)
 
     @property
     def is_driven(self) -> bool:
@@ -41,9 +41,7 @@ class Others:
 
     def wrong(self, law: Law) -> Wish | None:
         """A call that the law refuses by the clause that was tested least, of any operation that can say so."""
-        operation = self.random.choice(sorted(self.misuse))
         # Half of them are the first that comes: one clause may refuse calls that go wrong in different ways.
-        tries = 1 if self.random.random() < 0.5 else TRIES
-        made = (self.arguments.call(operation, self.operations[operation]) for _ in range(tries))
-        call = law.least_tested(operation, made)
-        return None if call is None else (operation, call)
+        tries = 1 if self.random.random() < 0.5 else WRONG_TRIES
+        operations = (self.random.choice(self.misused) for _ in range(tries))
+        return law.least_tested((each, self.arguments.call(each, self.operations[each])) for each in operations)

@@ -17,6 +17,7 @@ from memoracle.drive.generation.others import Others
 from memoracle.drive.generation.processes import EXIT, Processes
 from memoracle.drive.generation.ranges import Ranges
 from memoracle.drive.generation.recent import Recent
+from memoracle.drive.requests import GIVE_BACK
 from memoracle.drive.target import Answer, Target, misusable
 from memoracle.replay.dispatch import Replay
 from memoracle.spec.geometry import Geometry
@@ -28,7 +29,6 @@ MOST_TRIES = 100  # to make up a call
 MOST_PER_ANSWER = 10  # calls that are made up
 OTHERS = "page", "pml4", "pat", "pte"  # what such operations begin with
 FREES_RANGE = "range.free"
-GIVE_BACK = frozenset({"frame.free", FREES_RANGE, "heap.delete", "kernel_pages.free", EXIT})
 ALSO = {"frame.reserve", "frame.get", "frame.put", "memory.add"}
 
 

@@ -136,7 +136,8 @@ class KernelPagesReplay(HeldKernelPages):
             virtual = self.address_of(block.page + place)
             frame = block.frames.get(place, self.frames.unnamed)
             leaf = Leaf(frame << self.geometry.page_shift, cache)
-            settled = pages.is_settled(0, virtual, mapped=False)
+            is_spread = place > 0 and self.frames.doubts.unnamed >= 0  # fewer are about single pages
+            settled = pages.is_settled(0, virtual, mapped=False, is_spread=is_spread)
             if found is None and not self.rules.safe and virtual in pages.made[0] and not settled:
                 found = pages.not_mappable(0, virtual, leaf)
             pages.show(0, virtual, leaf, block.line)

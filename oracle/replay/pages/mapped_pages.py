@@ -265,11 +265,15 @@ class MappedPages:
             self.doubts.adopted.discard(space_and_page(process, virtual))
             self.own.changed(process, virtual)
 
-    def is_settled(self, process: int, virtual: int, mapped: bool) -> bool:
-        """Whether a page is as a wrong answer had it, mapped or not; it counts from now on."""
+    def is_settled(self, process: int, virtual: int, mapped: bool, is_spread: bool = False) -> bool:
+        """Whether a page is as a wrong answer had it, mapped or not; it counts from now on.
+
+        is_spread: doubts were spread just now, because of another page of the same operation.
+        """
         key = space_and_page(process, virtual)
         self.doubts.was_otherwise(key)
-        self.spread(*key)
+        if key in self.doubts.shown or not is_spread:
+            self.spread(*key)
         if key not in self.doubts.shown or (self.doubts.shown[key] is not None) != mapped:
             return False
         physical = self.doubts.shown[key]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memoracle.cli import main
+from memoracle.drive.sessions import session
 from memoracle.reproducers.running import FAILED, PASSED, run_pytest
 
 GEOMETRY = 'preset = "x64-4k"\nframes = 16\nkernel_image_frames = 2\n'
@@ -89,6 +90,7 @@ def test_it_fails_on_the_faulty_one_alone(
     asserts: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(session, "SHRINKING", 60.0)  # it ends sooner, whatever else the machine does
     name = f"emitted_{fault}"
     source = Path(f"{name}.py")
     text = FRAMES + (PROGRAM if kind == "program" else "")
