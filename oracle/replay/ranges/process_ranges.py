@@ -56,7 +56,7 @@ class ProcessRanges(ABC, Generic[S]):
         """What replays most of these operations, at less cost."""
         return {
             events.RangeAllocate: Plain(
-                self.allocate if self.exact else self.allocate_any, ("process", "pages", "result")
+                self.allocate_lowest if self.exact else self.allocate_any, ("process", "pages", "result")
             ),
             events.RangeFree: Plain(self.free_whole, ("process", "address", "pages")),
         }
@@ -64,6 +64,10 @@ class ProcessRanges(ABC, Generic[S]):
     @abstractmethod
     def allocate_any(self, event: events.RangeAllocate, line: int) -> Finding | None:
         """Replays a `range.allocate` that names a process, pages and a result, and nothing else."""
+
+    @abstractmethod
+    def allocate_lowest(self, event: events.RangeAllocate, line: int) -> Finding | None:
+        """Likewise, where it is held against what the reference would give."""
 
     @abstractmethod
     def free_whole(self, event: events.RangeFree, line: int) -> Finding | None:

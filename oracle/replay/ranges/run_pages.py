@@ -84,6 +84,18 @@ class RunPages:
         """How many pages the longest free run has."""
         return self.runs.available.most()
 
+    def give(self, pages: int, page: int, line: int) -> bool:
+        """Takes the lowest run of so many pages, if it begins at this page; False if it does not, or there is none."""
+        runs = self.runs
+        place = runs.allocate(pages, 1, self.offset, runs.places)
+        if place is None:
+            return False
+        if place != page + self.offset:
+            runs.give_back(place, pages)
+            return False
+        self.pieces.add(page, pages, line)
+        return True
+
     def reserve(self, page: int, pages: int, line: int) -> bool:
         """Takes just these pages; False if one is not free."""
         if not self.runs.reserve(page + self.offset, pages):

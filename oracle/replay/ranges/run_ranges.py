@@ -79,6 +79,16 @@ class RunReplay(ProcessRanges[RunSpace]):
                 return None
         return self.allocate(event, line)
 
+    def allocate_lowest(self, event: events.RangeAllocate, line: int) -> Finding | None:
+        """Likewise at exact: the run that the reference gives."""
+        space = self.known.get(event.process)
+        assert event.result is not None, "it was served"
+        if space is not None and not space.doubted.stretches and not space.shared.owed:
+            page = space.pages.page_at(number(event.result))
+            if page is not None and space.pages.give(number(event.pages), page, line):
+                return None
+        return self.allocate(event, line)
+
     def allocate(self, event: events.RangeAllocate, line: int) -> Finding | None:
         space = self.known.get(event.process) or self.space(number(event.process))
         if space is None:
