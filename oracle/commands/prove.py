@@ -65,11 +65,12 @@ def run(args: argparse.Namespace) -> int:
     from memoracle.proofs.trust import trusted
 
     started = time.perf_counter()
-    due = budgets.wanted_budgets(args)
-    geometry = chosen_geometry(args)
-    own = geometry if args.geometry not in PRESETS else None  # what is unbounded holds for every geometry, presets too
     parts: list[Part] = []
     with reports_to(args, "prove") as report:
+        due = budgets.wanted_budgets(args)
+        geometry = chosen_geometry(args)
+        # What is unbounded holds for every geometry, presets too.
+        own = geometry if args.geometry not in PRESETS else None
         try:
             pieces = evidence.pieces(args.component, args.contracts, not args.no_cache, args.machine, own)
         except (evidence.UnknownComponentError, evidence.OptimizedError) as fault:

@@ -13,15 +13,15 @@ LEAST = {"bytes": 1, "pages": 1, "count": 1, "alignment": 1, "order": 0}  # numb
 ALIGNMENT = "alignment"  # is a power of two, or is refused
 
 
-def shortest(requests: Sequence[Request], fails: Fails, seconds: float, as_asked: bool = False) -> list[Request]:
+def shortest(requests: Sequence[Request], fails: Fails, seconds: float) -> list[Request]:
     """Leaves out calls, and makes what is asked for smaller, while it still fails; the last call is what fails.
 
-    seconds: after so many it is content with what it has.  as_asked: no number becomes another.
+    seconds: after so many it is content with what it has.
     """
     shrinking = Shrinking([*requests], fails, time.monotonic() + seconds)
     shrinking.fails_as(with_fixed_addresses(requests))
     shrinking.leave_out(len(requests))
-    while not as_asked and not shrinking.is_late and shrinking.make_smaller():
+    while not shrinking.is_late and shrinking.make_smaller():
         shrinking.leave_out(1)
     return shrinking.kept
 

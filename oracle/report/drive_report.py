@@ -48,6 +48,7 @@ class DriveRun:
             document["cover"] = self.cover
         if self.branches is not None:
             document["branches"] = branches_report.document(self.branches)
+        document["kept"] = self.kept
         document["trace"] = [line.decode() for line in self.lines] if self.result.divergences else []
         return {**document, **self.more}
 

@@ -32,8 +32,13 @@ HELPERS = (
 KNOWN: dict[type[msgspec.Struct], set[str]] = {
     Read: {"library", "declarations", "geometry", "private_frames", "memory_map", "memory", "constants", "zones"}
     | {"start", "operations", "callbacks", "panics", "thread_safe"},
-    Bound: {"call", "fails", "result", "misuse", "defaults"},
+    # What pages show, and what is written into blocks, is read: without that a test still makes the same calls.
+    Bound: {"call", "fails", "result", "misuse", "defaults", "frames", "contents"},
     Memory: {"bytes", "at", "alignment", "fill"},
+}
+WHY = {
+    "symbols": "a linker script gives these addresses, which a program that is linked with the library cannot",
+    "panic": "a panic that is a refusal ends the call half-way, after which a program cannot go on",
 }
 
 
@@ -110,7 +115,9 @@ class _Writer:
             for each in msgspec.structs.fields(part):
                 value = getattr(part, each.name)
                 if each.name not in KNOWN[type(part)] and value and value != each.default:
-                    raise ReproducerError(f"{binding.path}: what `{each.name}` says cannot be written in a test")
+                    raise ReproducerError(
+                        f"{binding.path}: `{each.name}` cannot be written in a test: {WHY[each.name]}"
+                    )
         self.binding, self.run, self.declared = binding, run, declared(binding)
         self.memory = binding.memory
         sizes = {"NULL": 0, **binding.sizes, "records": len(says.memory_map)}

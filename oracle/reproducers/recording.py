@@ -43,7 +43,7 @@ def asked_again(plan: Plan, recorded: FailingRun) -> FailingRun:
         if trial.clause != clause:
             words = f"breaks {trial.clause} instead" if trial.clause else "answers as the law has it"
             raise ReproducerError(f"the library, asked what was recorded, {words}")
-        least = shortest(recorded.requests, lambda some: repeated(some).clause == clause, SECONDS, as_asked=True)
+        least = shortest(recorded.requests, lambda some: repeated(some).clause == clause, SECONDS)
         return from_trial(plan, repeated(least))
 
 
@@ -62,7 +62,7 @@ def least(recorded: FailingRun) -> FailingRun:
     def fails(requests: Sequence[Request]) -> bool:
         return finding(kept(requests)) is not None
 
-    events = tuple(kept(shortest(marked, fails, SECONDS, as_asked=True)))
+    events = tuple(kept(shortest(marked, fails, SECONDS)))
     found = finding(events)
     if found is None:
         return recorded

@@ -12,27 +12,42 @@ from memoracle.spec.geometry import preset
 PRESET = "x64-4k"
 PAGE = preset(PRESET).page_size
 RANGE = preset(PRESET).kernel_range.start
-Translated: TypeAlias = Callable[..., Event]
+FRAME_BUDDY = "buddy of frames"  # one whose pages need not exist: in a trace they are frames
+QUESTIONS = ("blocks", "size", "is_free", "count")  # calls that change nothing
+CLIPPED = ("add", "hotplug", "allocate_within")  # what lies below the first frame is as if it were not named
+Translated: TypeAlias = Callable[..., Event | list[Event] | None]
 
 
 def trace_of(component: str, test: str) -> list[Event]:
     """The lines of the trace: the test's calls, made of the reference, and what it answers. Raises ReproducerError."""
     if component not in HEADS:
-        raise ReproducerError(f"the calls of `{component}` are no operations of a trace")
+        words = f"the calls of `{component}` are no operations of a trace; there is a pytest test"
+        raise ReproducerError(words)
     module = ast.parse(test)
     names: dict[str, Any] = {}
     imports = [each for each in module.body if isinstance(each, ast.ImportFrom)]
     exec(compile(ast.Module(list(imports), []), "<replay>", "exec"), names)
     function = next(each for each in module.body if isinstance(each, ast.FunctionDef))
-    start, *calls = _calls(function)
+    start, *calls = [*_calls(function)]
     subject = eval(_compiled(start), names)
-    lines = HEADS[component](*(ast.literal_eval(each) for each in start.args))
+    given = [ast.literal_eval(each) for each in start.args]
+    lines = HEADS[component](*given)
+    kind = FRAME_BUDDY if component == "buddy" and False in given[2:] else component
     for call in calls:
         if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):
             raise ReproducerError(f"`{ast.unparse(call)}` is no operation of a trace")
         name, arguments = call.func.attr, [ast.literal_eval(each) for each in call.args]
         answer = getattr(subject, name)(*arguments)
-        lines.append(_event(component, name, arguments, answer))
+        if name == "fix" and len(lines) == 1 and answer:
+            page, pages = arguments
+            lines[0]["geometry"]["kernel_reserved"].append({"page": page, "pages": pages})
+            continue
+        events = _events(kind, name, arguments, answer)
+        if events is not None:
+            lines += events
+        elif call is calls[-1] or (answer is not None and answer is not False and name not in QUESTIONS):
+            said = ", ".join(map(str, arguments))
+            raise ReproducerError(f"`{name}({said})` is no operation of a trace")
     return lines
 
 
@@ -50,12 +65,13 @@ def _compiled(node: ast.expr) -> Any:
     return compile(ast.Expression(node), "<replay>", "eval")
 
 
-def _event(component: str, name: str, arguments: list[int], answer: Any) -> Event:
-    translated = OPERATIONS[component].get(name)
-    if translated is None or any(each < 0 for each in arguments):
-        said = ", ".join(map(str, arguments))
-        raise ReproducerError(f"`{name}({said})` is no operation of a trace")
-    return translated(answer, *arguments)
+def _events(kind: str, name: str, arguments: list[int], answer: Any) -> list[Event] | None:
+    """The lines of a call; None if it is no operation of a trace."""
+    translated = OPERATIONS[kind].get(name)
+    if translated is None or (name not in CLIPPED and any(each < 0 for each in arguments)):
+        return None
+    found = translated(answer, *arguments)
+    return found if found is None or isinstance(found, list) else [found]
 
 
 def _of_bitmap(frames: int, never_free: Any, trusting: bool = False) -> list[Event]:
@@ -67,7 +83,9 @@ def _of_bitmap(frames: int, never_free: Any, trusting: bool = False) -> list[Eve
 
 def _of_buddy(depth: int, highest: int | None = None, whole: bool = True) -> list[Event]:
     if not whole:
-        raise ReproducerError("a range that has no pages is not in a trace")
+        largest = {} if highest is None else {"frame_max_order": highest}
+        sizes = {"preset": PRESET, "frames": 1 << depth, "never_free": [], "frame_allocator": "buddy"}
+        return [{"memoracle": 1, "geometry": {**sizes, **largest}}, {"op": "boot", "memory_map": []}]
     geometry = {"preset": PRESET, "kernel_range": {"start": RANGE, "pages": 1 << depth}, "kernel_reserved": []}
     largest = {} if highest is None else {"range_max_order": highest}
     return [{"memoracle": 1, "geometry": {**geometry, **largest}}]
@@ -81,7 +99,7 @@ def _outcome(answer: Any, result: Any = None) -> Event:
 
 
 def _limits(answer: Any, alignment: int, first: int, last: int) -> Event:
-    asked = {"alignment": alignment * PAGE, "from": first * PAGE, "below": last * PAGE}
+    asked = {"alignment": alignment * PAGE, "from": max(0, first) * PAGE, "below": max(0, last) * PAGE}
     return {"op": "frame.allocate", **asked, **_frame(answer)}
 
 
@@ -90,8 +108,28 @@ def _frame(answer: Any) -> Event:
 
 
 def _adds(answer: Any, first: int, last: int) -> Event:
+    first, last = max(0, first), max(0, last)
     piece = {"start": first * PAGE, "length": max(0, last - first) * PAGE}
     return {"op": "memory.add", **piece, **({} if answer is None else _outcome(answer))}
+
+
+def _order(pages: int) -> dict[str, int]:
+    """Of a block that holds so many frames."""
+    return {"order": (pages - 1).bit_length()}
+
+
+def _reserved(answer: Any, page: int, pages: int) -> Event | None:
+    """None where the law of ranges refuses what that of frames need not: what is no block."""
+    if pages < 1 or pages & pages - 1 or page % pages:
+        return None
+    return {"op": "frame.reserve", "address": page * PAGE, "count": pages, **_outcome(answer)}
+
+
+def _free_frames(answer: Any) -> list[Event]:
+    """Of each frame, whether a free block has it."""
+    pages = max((page + pages for page, pages, _ in answer), default=0)
+    free = {page + each for page, pages, taken in answer if not taken for each in range(pages)}
+    return [{"op": "frame.is_free", "address": page * PAGE, "result": page in free} for page in range(pages)]
 
 
 def _block(operation: str) -> Translated:
@@ -130,5 +168,17 @@ OPERATIONS: dict[str, dict[str, Translated]] = {
             "result": [[RANGE + page * PAGE, pages, taken] for page, pages, taken in answer],
         },
         "size": lambda answer, page: {"op": "range.size", "address": RANGE + page * PAGE, "result": answer},
+    },
+    FRAME_BUDDY: {
+        # Past the last frame there is nothing to be refused, so what was refused is not told.
+        "add": lambda answer, page, pages: _adds(answer, page, page + pages) if answer else None,
+        "allocate": lambda answer, pages: (
+            {"op": "frame.allocate", **_order(pages), **_frame(answer)} if pages > 0 else None
+        ),
+        "free": lambda answer, page, pages: (
+            {"op": "frame.free", "address": page * PAGE, **_order(pages), **_outcome(answer)} if pages > 0 else None
+        ),
+        "reserve": _reserved,
+        "blocks": _free_frames,
     },
 }

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+from memoracle.console.console import console_on
+from memoracle.console.counted import counted
 from memoracle.console.output import Draft
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.report import coverage_report
 from memoracle.report.check_report import UNKNOWN as IS_UNKNOWN
-from memoracle.report.check_report import CheckRun, TraceResult, summary, told, verdict, write_text
+from memoracle.report.check_report import CheckRun, TraceResult, show, summary, told, verdict
 from memoracle.report.ci.cases import (
     BROKEN,
     INTERRUPTED,
@@ -27,6 +29,9 @@ from memoracle.report.ci.cases import (
 from memoracle.report.drive_report import DriveRun
 from memoracle.report.run import FaultRun
 from memoracle.trace.inputs import InputError, shown
+from memoracle.trace.quoting import escaped
+
+MOST_SHOWN = 100  # divergences of a trace, in full
 
 READABLE = Rule("memoracle.input-can-be-read", "every input can be read to its end")
 CHECKED = Rule("memoracle.something-is-checked", "something is put to the test")
@@ -59,13 +64,23 @@ def of_drive(run: DriveRun) -> Findings:
 def case(outcome: TraceResult, file: str | None = None, subject: str = "") -> Case:
     """One trace. file: where it is, if not where it was read from.  subject: what made it, if it is no file."""
     problems = list(problems_of(outcome, outcome.path if file is None else file, subject))
-    text = ""
-    if problems:
-        draft = Draft(None)
-        write_text([outcome], draft, quiet=True)
-        text = draft.getvalue() + (f"{outcome.fault}\n" if outcome.fault is not None else "")
+    text = text_of(outcome) if problems else ""
     tested = "" if outcome.coverage is None else ", ".join(coverage_report.counts(outcome.coverage))
     return Case(outcome.name, summary(outcome), problems, text, tested)
+
+
+def text_of(outcome: TraceResult) -> str:
+    """What `check` says of it, as far as somebody reads it."""
+    draft = Draft(None)
+    console = console_on(draft)
+    for divergence in outcome.divergences[:MOST_SHOWN]:
+        show(divergence, console)
+    if (more := len(outcome.divergences) - MOST_SHOWN) > 0:
+        console.print(f"and {counted(more, 'divergence')} more\n")
+    said = [summary(outcome), *([] if outcome.fault is None else [str(outcome.fault)])]
+    for line in said:
+        console.print(escaped(line), soft_wrap=True)
+    return draft.getvalue()
 
 
 def problems_of(outcome: TraceResult, file: str, subject: str) -> Iterator[Problem]:

@@ -13,9 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
+from memoracle.console.counted import counted
 from memoracle.console.output import write_document
 from memoracle.report.ci.cases import INTERRUPTED, UNREADABLE, Findings, Place, Problem, Rule
-from memoracle.report.ci.files import inside, is_named, uri
+from memoracle.report.ci.files import absolute, inside, is_named, uri
 from memoracle.report.ci.findings import findings_of
 from memoracle.report.run import FaultRun, Run
 from memoracle.trace.inputs import shown
@@ -24,9 +25,10 @@ from memoracle.trace.quoting import MOST_KEPT, escaped, shortened
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 HERE, LAW = "%SRCROOT%", "MEMORACLE"  # what paths are relative to
 BASES = {
-    HERE: "the folder in which memoracle ran",
+    HERE: "the checkout of the job, or else the folder in which memoracle ran",
     LAW: "the folder with the source of memoracle, whose law and proofs these are",
 }
+MOST = 25_000  # results: GitHub refuses a file with more
 FINGERPRINT = "memoracle/v1"
 
 
@@ -36,8 +38,9 @@ def write(run: Run | FaultRun, out: TextIO) -> None:
 
 
 def document(found: Findings) -> dict[str, Any]:
+    problems = found.problems[:MOST]
     rules: dict[str, Rule] = {}
-    for problem in found.problems:  # a rule has one sentence, though it may be said of frames here and of pages there
+    for problem in problems:  # a rule has one sentence, though it may be said of frames here and of pages there
         rules.setdefault(problem.rule.name, problem.rule)
     number = {name: place for place, name in enumerate(rules)}
     return {
@@ -56,7 +59,7 @@ def document(found: Findings) -> dict[str, Any]:
                 ],
                 "results": [
                     result(problem, number[problem.rule.name], print_)
-                    for problem, print_ in zip(found.problems, fingerprints(found.problems), strict=True)
+                    for problem, print_ in zip(problems, fingerprints(problems), strict=True)
                 ],
                 "columnKind": "unicodeCodePoints",
             }
@@ -89,9 +92,13 @@ def descriptor(rule: Rule) -> dict[str, Any]:
 def invocation(found: Findings) -> dict[str, Any]:
     """Whether the program could do what it was asked; what it says besides, which is no result."""
     failed = any(problem.kind in (UNREADABLE, INTERRUPTED) for problem in found.problems)
+    left = len(found.problems) - MOST
+    cut = [f"{counted(len(found.problems), 'problem')}: the first {MOST:,} are here"] if left > 0 else []
     return {
         "executionSuccessful": not failed,
-        "toolExecutionNotifications": [{"level": "warning", "message": message(each)} for each in found.warnings],
+        "toolExecutionNotifications": [
+            {"level": "warning", "message": message(each)} for each in (*cut, *found.warnings)
+        ],
     }
 
 
@@ -129,7 +136,7 @@ def artifact(file: str, of_package: bool = False) -> dict[str, Any]:
     if of_package and not Path(file).is_file():
         return {"uri": uri(file), "uriBaseId": LAW}
     here = inside(file)
-    return {"uri": uri(str(Path(file).absolute()))} if here is None else {"uri": uri(here), "uriBaseId": HERE}
+    return {"uri": uri(absolute(file))} if here is None else {"uri": uri(here), "uriBaseId": HERE}
 
 
 def fingerprints(problems: Sequence[Problem]) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 
+from memoracle.report import branches_report
 from memoracle.report.check_report import CheckRun
 from memoracle.report.drive_report import DriveRun
 from memoracle.report.html.page import NAME
@@ -26,10 +28,19 @@ def text_of(run: Run) -> str:
         title = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1:,} more"
         return trace_page("check", title, run.outcomes, run.past)
     if isinstance(run, DriveRun):
-        return trace_page("drive", run.target, [run.result], run.past, run.said)
+        return trace_page("drive", run.target, [run.result], run.past, f"{branches_of(run)}{run.said}")
     if isinstance(run, SnapshotRun):
         return snapshot_page(run.result)
     assert isinstance(run, ProofRun), "no other command has reports"
     from memoracle.report.html.proof_page import proof_page  # what it needs is there where proofs are
 
     return proof_page(run)
+
+
+def branches_of(run: DriveRun) -> str:
+    """Which branches of the reference were taken, if that was looked at."""
+    if run.branches is None:
+        return ""
+    out = io.StringIO()
+    branches_report.write_text(run.result.coverage, run.branches, run.whole, out)
+    return out.getvalue()

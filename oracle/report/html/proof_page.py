@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from memoracle.console.counted import counted
@@ -22,8 +23,6 @@ from memoracle.spec.clauses import Clause, part_of
 if TYPE_CHECKING:
     from memoracle.proofs.obligations.discharge import Result
 
-METER = 24  # parts of a bar
-
 
 def proof_page(run: ProofRun) -> str:
     index, scores = Index(), tomllib.loads((files("memoracle.proofs.mutation") / "scores.toml").read_text("utf-8"))
@@ -31,6 +30,7 @@ def proof_page(run: ProofRun) -> str:
         room(index, component, [each for each in run.results if each.component == component], scores.get(component))
         for component in dict.fromkeys(each.component for each in run.results)
     ]
+    shared = clauses(index, lambda part: part not in index.proved, {each.name: each for each in run.results})
     timelines = run.steps()
     places = list(timelines)
     content = {
@@ -43,6 +43,7 @@ def proof_page(run: ProofRun) -> str:
         "bounds": bounds(run),
         "parts": [{"title": part.key.replace("_", " "), "text": printed(part.tell)} for part in run.parts],
         "rooms": rooms,
+        "shared": [each for each in shared if each["proofs"] or each["beyond"]],
         "failures": [failure(each) for each in run.results if each.verdict != PROVED],
         "replays": [
             {
@@ -83,7 +84,7 @@ def room(index: Index, component: str, results: Sequence[Result], score: dict[st
         "seconds": f"{sum(each.seconds for each in results):,.1f}",
         "rlimit": f"{sum(each.rlimit for each in results):,}",
         "cached": sum(each.cached for each in results),
-        "clauses": list(clauses(index, component, by_name)),
+        "clauses": list(clauses(index, component.__eq__, by_name)),
         "obligations": [obligation(each) for each in results],
         "score": None if score is None else scored(score),
     }
@@ -98,12 +99,15 @@ def purpose_of(component: str) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
-def clauses(index: Index, component: str, results: dict[str, Result]) -> Iterator[dict[str, Any]]:
-    """The clauses of a component, with the obligations of this run that state them, and how many come to them."""
+def clauses(index: Index, is_wanted: Callable[[str], bool], results: Mapping[str, Result]) -> Iterator[dict[str, Any]]:
+    """The clauses of a component, with the obligations of this run that state them, and how many come to them.
+
+    is_wanted: whether those of this component, or part that several share, are.
+    """
     stated_by = {each.name: stated(each) for each in index.obligations.values() if each.name in results}
     named, reached = among({name: mentions(body) for name, body in stated_by.items()})
     for name, clause in index.law.items():
-        if isinstance(clause, Clause) and component_of(part_of(text_of(clause))) == component:
+        if isinstance(clause, Clause) and is_wanted(component_of(part_of(text_of(clause)))):
             beyond = [each for each in reached.get(clause, ()) if each in results]
             stating = [obligation(results[each]) for each in named.get(clause, ()) if each in results]
             said = f" · stated by {counted(len(stating), 'obligation')}" if stating else ""
@@ -135,17 +139,16 @@ def scored(score: dict[str, Any]) -> dict[str, Any]:
     missed = {key: score[key] for key in ("unknown", "survived", "not_tried")}
     left = ", ".join(f"{count:,} {key.replace('_', ' ')}" for key, count in missed.items() if count)
     rest = f"{left or 'none survived'}; tried on the proofs of commit {score['commit']}"
-    kinds = {
-        "proof": score["by_proof"],
-        "run": score["by_run"] + score["fails_to_run"],
-        "bad": score["survived"] + score["unknown"] + score["not_tried"],
-    }
-    widths = {kind: max(round(METER * count / due), 1) if count else 0 for kind, count in kinds.items()}
+    widths = {"proof": score["by_proof"], "run": found - score["by_proof"], "missed": due - found}
+    ends = list(accumulate(widths.values(), initial=0))
     return {
         "said": f"{found:,} of {due:,}",
         "by_proof": f"{score['by_proof']:,}",
         "by_run": f"{score['by_run']:,}",
         "rest": rest,
         "says": f"{found:,} of {due:,} seeded faults found; {rest}",
-        "parts": [{"kind": kind, "width": width} for kind, width in widths.items() if width],
+        "due": due,
+        "parts": [
+            {"kind": kind, "x": x, "width": width} for x, (kind, width) in zip(ends, widths.items(), strict=False)
+        ],
     }

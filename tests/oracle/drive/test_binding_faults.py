@@ -55,7 +55,7 @@ STATED = [  # what is wrong wherever the library is
     (before_geometry("memory_map = [{start = 0, length = -4, type = 1}]"), "memory_map[0].length", "-4 is not between"),
     (before_geometry("memory_map = [{start = 0}]"), "memory_map[0].length", "missing"),
     (before_geometry("x ="), "it is not TOML", "Invalid value (at line"),
-    (('["blocks_init()"]', "[7]"), "start[0]", "a string or a table with call, each, fails was expected, not 7"),
+    (('["blocks_init()"]', "[7]"), "start[0]", "a string or a table with call, each, fails, once was expected"),
     (('["blocks_init()"]', '[{fails = "1"}]'), "start[0].call", "missing"),
     (('"blocks_init()"', '{call = "blocks_init()", each = "all"}'), "start[0].each", "one of memory_map, usable"),
     (('"blocks_init()"', '{call = "blocks_init()", each = "usable"}'), "start[0].each", "there is no `memory_map`"),

@@ -133,6 +133,51 @@ def test_the_kernels_pages_are_counted_from_its_range(tmp_path: Path) -> None:
     assert 'kernel_range = {start = "0xffffffff00000000", pages = 1024}' in text
 
 
+TABLES = """
+#include <stdint.h>
+static uint64_t frames[4096];
+void paging_init(void) { frames[0] = 0; }
+int vmm_map_page(uint64_t virt, uint64_t phys, unsigned flags)
+{
+    if (virt / 4096 >= 4096 || virt % 4096 || phys % 4096 || frames[virt / 4096])
+        return -1;
+    frames[virt / 4096] = phys | 1 | flags;
+    return 0;
+}
+int vmm_unmap_page(uint64_t virt)
+{
+    if (virt / 4096 >= 4096 || virt % 4096 || !frames[virt / 4096])
+        return -1;
+    return frames[virt / 4096] = 0;
+}
+uint64_t vmm_virt_to_phys(uint64_t virt) { return virt / 4096 < 4096 ? frames[virt / 4096] & -4096 : 0; }
+"""
+
+
+def test_page_tables_are_known_by_verbs_and_parameters(tmp_path: Path) -> None:
+    source = tmp_path / "paging.c"
+    source.write_text(TABLES)
+    binding = proposed(tmp_path, compiled(tmp_path, source), "--header", str(source))
+    says = load_binding(str(binding)).says
+    assert {name: each.call for name, each in says.operations.items()} == {
+        "page.map": "vmm_map_page(virtual, physical, 0)",
+        "page.unmap": "vmm_unmap_page(virtual)",
+        "page.translate": "vmm_virt_to_phys(virtual)",
+    }
+    assert says.operations["page.map"].fails == "value != 0"
+    assert says.operations["page.translate"].result == "null if value == 0 else value"
+    assert says.start == ["paging_init()"]
+    assert "choose: what flags is; 0 is passed" in binding.read_text()
+
+
+def test_what_else_an_operation_may_be_is_declared(tmp_path: Path) -> None:
+    source = tmp_path / "two.c"
+    source.write_text(f"{FILLED_IN}\nunsigned long pmm_alloc_low(void) {{ return pmm_alloc(); }}\n")
+    text = proposed(tmp_path, compiled(tmp_path, source), "--header", str(source)).read_text()
+    assert "choose: it may also be pmm_alloc_low" in text
+    assert "\nunsigned long pmm_alloc_low(void);" in text
+
+
 def test_names_alone_say_something(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     binding = proposed(tmp_path, compiled(tmp_path, SOURCE, "-DWHICH=1"))
     text = binding.read_text()

@@ -20,10 +20,9 @@ from rich.console import Console
 
 from memoracle.cli import main
 from memoracle.console.exit_status import Status
-from memoracle.explain.entries import explained
 from memoracle.explain.index import Index
 from memoracle.proofs.obligations.discharge import Result
-from memoracle.report.ci import github, junit, sarif
+from memoracle.report.ci import files, github, junit, of_check, sarif
 from memoracle.report.ci.findings import findings_of
 from memoracle.report.destinations import Draft
 from memoracle.report.proof_report import ProofRun, Stated
@@ -97,12 +96,15 @@ def reported(
     """Runs a command in a folder of its own, with all reports."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(github.SUMMARY, str(tmp_path / "summary.md"))
+    for name in files.CHECKOUTS:
+        monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str) -> Reports:
         status = main([*arguments, "--format", "json", *(f"--report={each}={each}.out" for each in FORMS)])
         texts = {each: Path(f"{each}.out").read_text(encoding="utf-8") for each in FORMS}
         out = capsys.readouterr().out
-        return valid(status, texts, json.loads(out) if out else {}, Path("summary.md").read_text(encoding="utf-8"))
+        summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+        return valid(status, texts, json.loads(out) if out else {}, summary)
 
     return run
 
@@ -197,6 +199,21 @@ def test_a_file_of_another_folder_has_its_whole_path(reported: Callable[..., Rep
     assert str(outside) in found.commands[0]
 
 
+@pytest.mark.parametrize("variable", ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"])
+def test_paths_are_from_the_checkout(
+    reported: Callable[..., Reports], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    """A step may have a working directory of its own."""
+    Path("kernel").mkdir()
+    monkeypatch.chdir("kernel")
+    Path("bad.jsonl").write_text(TWICE, encoding="utf-8")
+    for checkout, path in ((tmp_path, "kernel/bad.jsonl"), (tmp_path / "elsewhere", "bad.jsonl")):
+        monkeypatch.setenv(variable, str(checkout))
+        found = reported("check", "bad.jsonl")
+        assert found.commands[0].startswith(f"::error file={path},line=3,")
+        assert found.results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == path
+
+
 def test_standard_input_is_no_file(reported: Callable[..., Reports], monkeypatch: pytest.MonkeyPatch) -> None:
     Path("bad.jsonl").write_text(TWICE, encoding="utf-8")
     with Path("bad.jsonl").open(encoding="utf-8") as text:
@@ -219,9 +236,28 @@ def test_a_fingerprint_outlives_what_comes_before_it(reported: Callable[..., Rep
     assert len({*prints[1]}) == 2
 
 
+def test_what_servers_refuse_is_cut_and_said(reported: Callable[..., Reports], monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("bad.jsonl").write_text(TWICE + TWICE.splitlines(keepends=True)[1] * 3, encoding="utf-8")
+    monkeypatch.setattr(sarif, "MOST", 2)
+    monkeypatch.setattr(github, "MOST", 2)
+    monkeypatch.setattr(of_check, "MOST_SHOWN", 2)
+    found = reported("check", "--keep-going", "bad.jsonl")
+    assert len(found.document["divergences"]) == 4
+    assert len(found.results) == 2
+    (notification,) = found.sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert notification["message"]["text"] == "4 problems: the first 2 are here"
+    assert [each.rpartition("::")[2] for each in found.commands[2:]] == ["and 2 more"]
+    text = found.faults[0].text or ""
+    assert text.count("rule   ") == 2
+    assert "and 2 divergences more" in text
+    assert "4 divergences in 5 events" in text
+
+
 def test_a_run_that_comes_to_nothing_is_seen(reported: Callable[..., Reports]) -> None:
     Path("small.toml").write_text("frames = 0\n", encoding="utf-8")
-    for arguments in (["check", "x", "--geometry", "small.toml"], ["snapshot", "nothing.raw"], ["drive", "no:thing"]):
+    unusable = ["check", "x"], ["prove", "pat"]
+    of_geometry = [[*each, "--geometry", "small.toml"] for each in unusable]
+    for arguments in (*of_geometry, ["snapshot", "nothing.raw"], ["drive", "no:thing"]):
         found = reported(*arguments)
         assert (found.status, found.document, len(found.commands), len(found.results)) == (2, {}, 1, 1)
         assert [each.tag for each in found.faults] == ["error"]
@@ -258,6 +294,7 @@ def test_what_drive_keeps_is_where_it_stands(
     place = found.results[0]["locations"][0]["physicalLocation"]
     lines = Path(place["artifactLocation"]["uri"]).read_text(encoding="utf-8").splitlines()
     assert "frame.allocate" in lines[place["region"]["startLine"] - 1]
+    assert (found.document["kept"], found.document["trace"]) == (place["artifactLocation"]["uri"], lines)
     assert found.suites[0][0].attrib["name"] == "stuck_allocator:Stuck"
 
 
@@ -339,11 +376,3 @@ def test_a_summary_keeps_below_its_limit(tmp_path: Path, monkeypatch: pytest.Mon
     os.truncate(path, 0)
     github.write(RUN, Draft(None))
     assert "how to replay it" in path.read_text(encoding="utf-8")
-
-
-def test_explain_knows_what_is_said_to_be_of_the_law(reported: Callable[..., Reports]) -> None:
-    index = Index()
-    for name in ("bad", "hostile"):
-        Path(f"{name}.jsonl").write_text(TWICE if name == "bad" else HOSTILE, encoding="utf-8")
-        for rule in reported("check", f"{name}.jsonl").sarif["runs"][0]["tool"]["driver"]["rules"]:
-            assert explained(index, rule["id"]) is not None

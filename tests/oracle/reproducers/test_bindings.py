@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from memoracle.cli import main
+from memoracle.diagnostics.divergence import Finding
+from memoracle.drive.binding import Bound
 from memoracle.drive.binding_file import load_binding
+from memoracle.report.check_report import TraceResult
 from memoracle.reproducers import running
+from memoracle.reproducers.due import RETURNS, Due
+from memoracle.reproducers.failing_run import FailingRun, ReproducerError
+from memoracle.reproducers.program import program
 from memoracle.reproducers.running import PASSED
 
 SOURCE = Path(__file__).parent / "odd.c"
@@ -98,7 +106,6 @@ def test_it_fails_on_the_faulty_build_alone(
         ("rust", STRUCTURE, "structures can be written in C and C++ alone"),
         ("pytest", STRUCTURE, "no number and no pointer"),
         ("kunit", POINTER, "a kernel has no errno"),
-        ("c", f'{POINTER}\ncontents = "result"\n', "what `contents` says cannot be written in a test"),
     ],
 )
 def test_what_cannot_be_written_is_said(
@@ -113,6 +120,27 @@ def test_what_cannot_be_written_is_said(
     assert found.out == ""
     assert f"no {form} test can be written: " in found.err
     assert says in found.err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("symbols", {"end": 0x1000}, "`symbols` cannot be written in a test: a linker script gives"),
+        (
+            "operations",
+            {"frame.allocate": Bound("f()", panic="refuse")},
+            "`panic` cannot be written in a test: a",
+        ),
+    ],
+)
+def test_why_it_cannot_be_written_is_said(tmp_path: Path, key: str, value: object, says: str) -> None:
+    build(tmp_path, 1)
+    (tmp_path / "odd.toml").write_text(BINDING % POINTER)
+    binding = load_binding(str(tmp_path / "odd.toml"))
+    binding = replace(binding, says=msgspec.structs.replace(binding.says, **{key: value}))
+    run = FailingRun((), (), (), Finding("", "", "", ""), lambda events: TraceResult("", ""))
+    with pytest.raises(ReproducerError, match=says):
+        program(binding, run, Due(RETURNS, ""))
 
 
 LOCKED = """

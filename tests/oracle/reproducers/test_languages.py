@@ -94,7 +94,7 @@ def needs(form: str) -> None:
         pytest.skip("there is no Rust compiler")
 
 
-APART = "frame4 + 131072 <= frame3 or frame3 + 131072 <= frame4"
+APART = "frame4 + 4096 <= frame3 or frame3 + 131072 <= frame4"
 
 
 @pytest.mark.parametrize(

@@ -100,11 +100,63 @@ def test_each_call_of_a_range_is_an_operation(monkeypatch: pytest.MonkeyPatch) -
     assert [(each.line, each.finding.clause) for each in found] == [(8, "range.allocate.policy")]
 
 
+NOT_WHOLE = """
+from memoracle.impl.buddy import Buddy
+
+
+def test_replay() -> None:
+    buddy = Buddy(2, 1, False)
+    assert buddy.add(1, 3) is True
+    assert buddy.add(-1, 1) is False
+    assert buddy.allocate(0) is None
+    assert buddy.allocate(2) == 2
+    assert buddy.reserve(1, 1) is True
+    assert buddy.reserve(0, 3) is False
+    assert buddy.size(2) == 2
+    assert buddy.free(2, 2) is True
+    assert buddy.blocks() == []
+"""
+
+
+def test_pages_that_need_not_exist_are_frames_in_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = trace_of("buddy", NOT_WHOLE)
+    assert not check(lines, level="exact").divergences
+    operations = ["memory.add", "frame.allocate", "frame.reserve", "frame.free", *["frame.is_free"] * 4]
+    assert [each["op"] for each in lines[2:]] == operations
+    honest = Buddy.free
+
+    def keeps(buddy: Buddy, page: int, pages: int) -> bool:
+        return honest(buddy, page, pages) and buddy.reserve(page, 1)
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Buddy, "free", keeps)
+        lines = trace_of("buddy", NOT_WHOLE)
+    assert [each.finding.clause for each in check(lines).divergences] == ["bitmap.tells-whether-free"]
+
+
+def test_what_is_taken_at_start_is_in_the_geometry() -> None:
+    fixed = "    buddy = Buddy(1)\n    assert buddy.fix(0, 1) is True\n    assert buddy.free(0, 1) is False\n"
+    lines = trace_of("buddy", BUDDY.partition("    # why")[0] + fixed)
+    assert lines[0]["geometry"]["kernel_reserved"] == [{"page": 0, "pages": 1}]
+    assert not check(lines, level="exact").divergences
+    freed = {key: value for key, value in lines[1].items() if key != "error"}
+    assert [each.finding.clause for each in check([lines[0], freed]).divergences] == ["buddy.never-frees-fixed"]
+
+
+def test_what_is_below_the_first_frame_is_left_out_of_a_trace() -> None:
+    text = "from memoracle.impl.bitmap import Bitmap\n\n\n" + FAILS.replace(
+        "assert 1 == 2", "bitmap = Bitmap(2, (), False)\n    bitmap.add(-1, 1)\n    assert bitmap.is_free(0) is True"
+    )
+    lines = trace_of("bitmap", text)
+    assert [each["op"] for each in lines[1:]] == ["boot", "memory.add", "frame.is_free"]
+    assert not check(lines, level="exact").divergences
+
+
 def test_what_is_no_operation_is_said() -> None:
     exact = Judge("exact")
     for component, words in (("heap", "the calls of `heap`"), ("buddy", "no operation of a trace")):
         text = "from memoracle.impl.buddy import Buddy\n\n\n" + FAILS.replace(
-            "assert 1", "buddy = Buddy(1)\n    assert buddy.fix(0, 1)"
+            "assert 1", "buddy = Buddy(1)\n    assert buddy.add(-1, 1)"
         )
         found = of_refuted("trace", {component: text}, exact)
         assert found is not None

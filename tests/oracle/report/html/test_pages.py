@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,14 @@ import pytest
 from browser import PHONE, ROOT, Browser
 from selenium.webdriver.common.keys import Keys
 
+from memoracle.commands.drive import Judge, checking
 from memoracle.commands.prove import steps_of
 from memoracle.proofs import evidence
+from memoracle.report.drive_report import DriveRun
 from memoracle.report.html.pages import pages
 from memoracle.report.proof_report import PROVED, REFUTED, ProofRun
+from memoracle.report.run import Run
+from memoracle.timeline.past import Past
 
 Shown = Callable[..., Path]
 EXAMPLES = ROOT / "examples"
@@ -53,7 +58,7 @@ def proofs() -> ProofRun:
     return ProofRun("x64-2m", results, replays, ["the solver"], 1.5, steps=lambda: steps_of(results, replays))
 
 
-def written(folder: Path, run: ProofRun) -> Path:
+def written(folder: Path, run: Run) -> Path:
     (page,) = pages(run).items()
     (folder / page[0]).write_text(page[1], encoding="utf-8")
     return folder / page[0]
@@ -172,6 +177,33 @@ def test_everybody_can_read_it(browser: Browser, shown: Shown, tmp_path: Path, k
     assert browser.overhang() == 0
     assert browser.complaints() == []
     assert browser.requests() - {"data:,"} == {page.as_uri()}
+
+
+def test_what_drive_asked_is_a_timeline(tmp_path: Path) -> None:
+    """No browser is needed to see that."""
+    lines = (EXAMPLES / "diverging.jsonl").read_bytes().splitlines()
+    result = Judge("legal")(iter(lines))
+    past = Past(checking("legal").watched, tuple(lines))
+    run = DriveRun("<b>./kernel.sh", result, lines, 7, 9, "seed 7: 9 calls", None, 0.1, past=past)
+    text = written(tmp_path, run).read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="data">(.*)</script>', text)
+    assert found is not None
+    (timeline,) = json.loads(found[1])["timelines"]
+    assert [step["line"] for step in timeline["steps"]] == list(range(2, 11))
+    assert "<h1>&lt;b&gt;./kernel.sh</h1>" in text
+    assert "seed 7: 9 calls" in text
+
+
+def test_a_log_has_no_steps_but_a_state(shown: Shown, tmp_path: Path) -> None:
+    log = tmp_path / "kmem.txt"
+    event = (
+        "x-1 [000] .... 1.0: mm_page_alloc: page=0000000000000001 pfn=4096 order=0 migratetype=0 gfp_flags=GFP_KERNEL"
+    )
+    log.write_text(f"{event}\n{event.replace('1.0', '2.0')}\n", encoding="utf-8")
+    text = shown("check", str(log)).read_text(encoding="utf-8")
+    assert '{"timelines": []}' in text
+    assert "1 page from 0x1000: allocated by line 1" in text
+    assert "What led to it is not drawn: a log has no calls." in text
 
 
 def test_bars_show_what_has_no_order(browser: Browser, shown: Shown) -> None:
