@@ -20,13 +20,14 @@ from markupsafe import Markup
 from memoracle.trace.quoting import escaped
 
 FOLDER = "memoracle.report.html"
+SCRIPTS = ("states.js", "steps.js")
 NAME = "index.html"  # of the page in its folder
 VERSION = version("memoracle")
 
 
 def page(template: str, content: dict[str, Any]) -> str:
     """A page. content: what the template shows; `timelines` in it is what the script draws."""
-    style, script = text_of("page.css"), text_of("page.js")
+    style, script = text_of("page.css"), "\n".join(['"use strict";', *map(text_of, SCRIPTS)])
     return (
         environment()
         .get_template(template)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from browser import PHONE, ROOT, Browser
+from page_tables import PageTables
 from selenium.webdriver.common.keys import Keys
 
 from memoracle.commands.drive import Judge, checking
@@ -260,3 +261,28 @@ def test_rooms_say_what_is_proved_and_how_it_fails(browser: Browser, tmp_path: P
     assert "range.allocate pages=2" in browser.texts(".now")[0]
     assert browser.ask("document.querySelectorAll('.node.changed').length") > 0
     assert browser.complaints() == []
+
+
+def test_a_dump_shows_the_entries_of_each_top_level_table(shown: Shown, tmp_path: Path) -> None:
+    """The second space lacks an entry of the kernel's, which is marked."""
+    tables = PageTables()
+    first, second = tables.space(), tables.space()
+    for root in (first, second):
+        tables.map(root, 0x400000, 0x5000)
+    tables.map(first, 0xFFFF880000000000, 0x6000)
+    (tmp_path / "memory").write_bytes(tables.memory())
+    text = shown("snapshot", str(tmp_path / "memory"), f"--cr3={first:#x}", f"--cr3={second:#x}").read_text(
+        encoding="utf-8"
+    )
+    entry = int.from_bytes(tables.memory()[first + 8 * 272 : first + 8 * 273], "little")
+    halves = re.findall(r'<div class="half" role="img" aria-label="([^"]*)">(.*?)</div>', text)
+    assert [says.count("0x") for says, _ in halves] == [1, 1, 1, 1]
+    assert halves[1][0] == f"272: {entry:#x}"
+    assert halves[3][0] == "272: 0x0"
+    assert [entries.count("<i") for _, entries in halves] == [256] * 4
+    assert [re.findall(r'class="([^"]*)"', entries) for _, entries in halves] == [
+        ["is-used"],
+        ["is-used"],
+        ["is-used"],
+        ["changed"],
+    ]
