@@ -86,7 +86,7 @@ def text_of(outcome: TraceResult) -> str:
 def problems_of(outcome: TraceResult, file: str, subject: str) -> Iterator[Problem]:
     """What is wrong with a trace: what diverges, and why there is no verdict, or no whole one."""
     for divergence in outcome.divergences:
-        yield diverges(divergence, file)
+        yield diverges(divergence, file, subject or outcome.path)
     start, name = Place(file or None, outcome.first_line if file else None), subject or outcome.name
     if outcome.fault is not None:
         yield unreadable(outcome.fault)
@@ -99,8 +99,8 @@ def problems_of(outcome: TraceResult, file: str, subject: str) -> Iterator[Probl
         yield Problem(INTERRUPTED, WHOLE, start, name, "interrupted", identity=(name,))
 
 
-def diverges(divergence: Divergence, file: str) -> Problem:
-    """file: nothing where the trace is none."""
+def diverges(divergence: Divergence, file: str, source: str) -> Problem:
+    """file: nothing where the trace is none.  source: what was checked, by the name that it has in every run."""
     finding, event = divergence.finding, told(divergence.event)
     place = Place(file, divergence.line) if file else Place(None)
     window = tuple(Place(place.file, line, told(each)) for line, each in divergence.window if line != divergence.line)
@@ -111,7 +111,7 @@ def diverges(divergence: Divergence, file: str) -> Problem:
         event,
         finding.message,
         finding.legal,
-        identity=identity_of(divergence),
+        identity=(source, *identity_of(divergence)),
         related=window,
     )
 

@@ -55,5 +55,5 @@ def breaks(result: SnapshotResult, finding: Finding) -> Problem:
         within(place),
         finding.message,
         finding.legal,
-        identity=(rule.name, str(place.space), f"{place.virtual:#x}", str(level)),
+        identity=(result.name, str(place.space), f"{place.virtual:#x}", str(level)),
     )

@@ -143,7 +143,7 @@ def fingerprints(problems: Sequence[Problem]) -> Iterator[str]:
     """What tells a problem from others, and is the same in the next run; of several that are alike, each its number."""
     seen: Counter[str] = Counter()
     for problem in problems:
-        text = json.dumps([problem.kind, problem.rule.name, problem.place.file, *problem.identity])
+        text = json.dumps([problem.kind, problem.rule.name, *problem.identity])
         yield f"{hashlib.sha256(text.encode()).hexdigest()[:32]}:{seen[text]}"
         seen[text] += 1
 

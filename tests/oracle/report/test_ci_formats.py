@@ -296,6 +296,10 @@ def test_what_drive_keeps_is_where_it_stands(
     assert "frame.allocate" in lines[place["region"]["startLine"] - 1]
     assert (found.document["kept"], found.document["trace"]) == (place["artifactLocation"]["uri"], lines)
     assert found.suites[0][0].attrib["name"] == "stuck_allocator:Stuck"
+    (tmp_path / place["artifactLocation"]["uri"]).unlink()
+    again = reported("drive", "stuck_allocator:Stuck", "--ops", "20", "--seed", "2", "--quiet", "--geometry", "x64-4k")
+    assert again.results[0]["locations"] != found.results[0]["locations"]
+    assert again.results[0]["partialFingerprints"] == found.results[0]["partialFingerprints"]
 
 
 PROVED = Result("a.holds", "a", "theorem", "it holds", "unbounded", "proved", "z3", 0.5, 1, False, "spec/a.py:1", None)
