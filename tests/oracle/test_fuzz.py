@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fuzzing import __main__ as long_run
 from fuzzing import guard
 from fuzzing.properties import properties
 from fuzzing.readers import Case
@@ -33,6 +34,17 @@ def test_many_inputs_within_bounds_of_memory() -> None:
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert " 0 readers failed" in done.stdout
+
+
+def test_what_fails_is_made_small_and_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def hold(case: int) -> None:
+        assert case < 10, "too large"
+
+    monkeypatch.setattr(long_run, "FAILED", tmp_path)
+    tried, said = long_run.one_round((st.integers(), hold), 1, 200)
+    assert 0 < tried
+    assert said.startswith("AssertionError: too large")
+    assert (tmp_path / "1.txt").read_text() == "10\n"
 
 
 @pytest.mark.parametrize("does", ["open('/etc/passwd')", "exec('1')", "__import__('subprocess').run(['true'])"])

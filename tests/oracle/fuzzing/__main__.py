@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 
 from fuzzing.properties import Property, properties
+from fuzzing.readers import ROOT
 
 MEMORY = 500_000_000  # bytes that a process may have
+MOST_SAID = 2000  # characters of what is wrong
+FAILED = ROOT / ".fuzz"
 ROUND = 500  # inputs, after which Hypothesis begins again: it remembers all that it tried
 
 
@@ -68,17 +71,18 @@ def tried(args: argparse.Namespace, job: int, folder: Path) -> int:
 
 
 def one_round(tried: Property, number: int, inputs: int) -> tuple[int, str]:
-    """How many inputs were tried, and what is wrong with the smallest that failed."""
+    """How many inputs were tried, and what is wrong with the smallest that failed, which is kept."""
     cases, hold = tried
-    count = 0
+    count, failed = 0, None
 
     def counted(case: Any) -> None:
-        nonlocal count
+        nonlocal count, failed
         count += 1
         try:
             hold(case)
         except BaseException as fault:
-            raise AssertionError(f"{type(fault).__name__}: {fault}\nof {case!r}") from fault
+            failed = case
+            raise AssertionError(f"{type(fault).__name__}: {fault}"[:MOST_SAID]) from None
 
     check: Callable[[], None] = seed(number)(
         settings(
@@ -87,13 +91,21 @@ def one_round(tried: Property, number: int, inputs: int) -> tuple[int, str]:
             deadline=None,
             phases=[Phase.generate, Phase.shrink],
             suppress_health_check=[*HealthCheck],
+            verbosity=Verbosity.quiet,
         )(given(cases)(counted))
     )
     try:
         check()
     except BaseException as fault:
-        return max(1, count), f"{fault}"
+        return max(1, count), f"{fault}\nof an input that is kept in {kept(failed, number)}"
     return max(1, count), ""
+
+
+def kept(case: object, number: int) -> Path:
+    """A file with an input that fails, as Python writes it."""
+    FAILED.mkdir(exist_ok=True)
+    (FAILED / f"{number}.txt").write_text(f"{case!r}\n", encoding="utf-8")
+    return FAILED / f"{number}.txt"
 
 
 if __name__ == "__main__":
