@@ -272,7 +272,10 @@ class TestProgress:
         terminal = io.StringIO()
         monkeypatch.setattr(terminal, "isatty", lambda: True)
         monkeypatch.setattr(progress, "STEP", 1)
-        monkeypatch.setattr("rich.console.Console", lambda stderr: Console(file=terminal, force_terminal=True))
+        shown = {"file": terminal, "force_terminal": True}
+        monkeypatch.setattr(
+            "rich.console.Console", lambda **given: Console(**shown) if "stderr" in given else Console(**given)
+        )
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.chdir(Path(files["conforming"]).parent)
         assert main(["check", "conforming.jsonl"]) == 0
