@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from memoracle.console.counted import counted
+from memoracle.impl import pte
 from memoracle.report.html.page import page
-from memoracle.report.html.timeline_data import rule_data
+from memoracle.report.html.timeline_data import Interned, rule_data
 from memoracle.report.snapshot_report import MOST_DRAWN, SnapshotResult, SpaceRow, letters, summary, told, type_of
 from memoracle.spec.kernel_half import ENTRIES, FIRST
 
@@ -23,19 +24,20 @@ def snapshot_page(result: SnapshotResult) -> str:
     said = "Of each entry is drawn whether something is mapped through it." if by_mappings else "Each entry is drawn."
     ranges = counted(len(result.mappings), "range")
     first = f"; the first {MOST_DRAWN} of them" if len(result.mappings) > MOST_DRAWN else ""
+    shown = [
+        {
+            "place": told(result.name, each.place),
+            "finding": rule_data(each.rule.says, each.rule.name, each.message, each.legal),
+        }
+        for each in findings[:MOST_FINDINGS]
+    ]
     content = {
         "command": "snapshot",
         "title": result.name,
         "verdict": result.verdict,
         "summary": summary(result),
         "warnings": result.warnings,
-        "findings": [
-            {
-                "place": told(result.name, each.place),
-                "finding": rule_data(each.rule.says, each.rule.name, each.message, each.legal),
-            }
-            for each in findings[:MOST_FINDINGS]
-        ],
+        "findings": shown,
         "more_findings": f"{counted(left, 'more divergence')} not shown here." if left > 0 else "",
         "halves_said": said + (f" {counted(more, 'more space')} not drawn." if more > 0 else ""),
         "spaces": [space_data(result, each) for each in spaces[:MOST_SPACES]],
@@ -51,9 +53,54 @@ def snapshot_page(result: SnapshotResult) -> str:
             }
             for each in islice(result.mappings, MOST_DRAWN)
         ],
-        "timelines": [],
+        "timelines": [findings_data(result, shown)] if shown else [],
     }
     return page("snapshot.html", content)
+
+
+def findings_data(result: SnapshotResult, shown: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The findings as steps: beside each the top-level table of its space, and that of the first space."""
+    parts, steps = Interned(), list[dict[str, Any]]()
+    spaces = {each.space: each for each in result.spaces}
+    first = result.spaces[0]
+    states: list[dict[str, int]] = []
+    for finding, told_of_it in zip(result.findings.kept, shown, strict=False):
+        index = finding.place.virtual >> SHIFT & ENTRIES - 1
+        for space in (first, spaces[finding.place.space]):
+            states.append({"tables": parts.place([table_data(result, space, index)])})
+        steps.append(
+            {
+                "place": told_of_it["place"],
+                "event": told_of_it["finding"]["message"],
+                "finding": told_of_it["finding"],
+                "passed_over": "",
+                "before": len(states) - 2,
+                "after": len(states) - 1,
+                "left_out": 0,
+                "names": {"frames": [], "pages": [], "entries": [[0, index]]},
+            }
+        )
+    words = {"before": f"Space {first.space}", "after": "The space of the finding", "then": "and here"}
+    said = {"same": "The entries that are drawn are the same.", "end": "", "last": ""}
+    return {
+        "page_size": pte.TABLE,
+        "steps": steps,
+        "states": states,
+        "parts": parts.values,
+        "finding": steps[0]["finding"],
+        "words": words | said,
+    }
+
+
+def table_data(result: SnapshotResult, space: SpaceRow, index: int) -> dict[str, Any]:
+    """The upper half of a top-level table, and the entry that a finding is about."""
+    entries = entries_of(result, space)
+    drawn = {
+        str(each): entries.get(each, "0x0")
+        for each in range(ENTRIES)
+        if each == index or (each >= FIRST and each in entries)
+    }
+    return {"process": 0, "name": f"the table of space {space.space}", "in_part": True, "entries": drawn}
 
 
 def space_data(result: SnapshotResult, space: SpaceRow) -> dict[str, Any]:

@@ -12,6 +12,15 @@ from memoracle.timeline.timeline import Step, Timeline
 from memoracle.trace.quoting import shortened
 
 MOST_OF_EVENT = 400  # characters
+# Of two states side by side: their names, what joins two values, what is said where nothing differs, and at the end.
+WORDS = {
+    "before": "Before",
+    "after": "After",
+    "then": "then",
+    "same": "Nothing that is drawn changes.",
+    "end": "here it diverges",
+    "last": "The law has no such step.",
+}
 
 
 def timeline_data(timeline: Timeline) -> dict[str, Any]:
@@ -24,6 +33,7 @@ def timeline_data(timeline: Timeline) -> dict[str, Any]:
         "states": states,
         "parts": parts.values,
         "finding": finding_data(timeline.divergence.finding),
+        "words": WORDS,
     }
 
 
@@ -57,7 +67,7 @@ def step_data(step: Step, states: list[dict[str, int]], parts: Interned) -> dict
     before = after if step.before == step.after else after - 1
     names = step.names
     return {
-        "line": step.line,
+        "place": f"line {step.line}",
         "event": in_a_line(step.event),
         "passed_over": f"{step.passed_over:,} events" if step.passed_over > 1 else "one event" * step.passed_over,
         "before": before,

@@ -24,6 +24,8 @@ const framesOf = (word) => [...word.states].map((letter, place) => {
   return { frame, state: STATES[letter], line: word.line[frame], uses: word.uses[frame] };
 });
 
+const nameOf = (table) => table.name ?? `process ${table.process}`;
+
 // What there is to compare in a state: by a key, what it is called and what is said of it.
 const things = (state) => {
   const found = new Map();
@@ -42,9 +44,9 @@ const things = (state) => {
   }
   for (const table of state.tables ?? []) {
     if (table.others) continue;
-    put(`process ${table.process}`, `process ${table.process}`, "lives");
+    put(`process ${table.process}`, nameOf(table), "lives");
     for (const [index, value] of Object.entries(table.entries)) {
-      put(`entry ${table.process} ${index}`, `entry ${index} of process ${table.process}`, value);
+      put(`entry ${table.process} ${index}`, `entry ${index} of ${nameOf(table)}`, value);
     }
   }
   for (const each of state.mapped ?? []) {
@@ -57,13 +59,13 @@ const things = (state) => {
   return found;
 };
 
-const compare = (before, after) => {
+const compare = (before, after, then) => {
   const changed = new Set(), lines = [];
   for (const [key, { name, says }] of after) {
     const was = before.get(key);
     if (was && was.says === says) continue;
     changed.add(key);
-    lines.push(was ? `${name}: ${was.says}, then ${says}` : `${name}: new, ${says}`);
+    lines.push(was ? `${name}: ${was.says}, ${then} ${says}` : `${name}: new, ${says}`);
   }
   for (const [key, { name, says }] of before) {
     if (after.has(key)) continue;
@@ -182,18 +184,19 @@ const isZero = (value) => value === undefined || /^0x0( |$)/.test(value);
 
 const drawHalves = (table, context) => {
   const entries = Object.entries(table.entries);
-  if (entries.every(([index, value]) => isZero(value) && !context.changed.has(`entry ${table.process} ${index}`))) {
+  if (!table.in_part && entries.every(([index, value]) => isZero(value) && !context.changed.has(`entry ${table.process} ${index}`))) {
     return make("div", { class: "small soft", text: "all 512 entries are 0" });
   }
   const drawn = make("div", { class: "halves" });
   for (const [name, from] of [["lower half", 0], ["upper half, the kernel's", 256]]) {
     const inside = entries.filter(([index]) => from <= index && index < from + 256);
+    if (table.in_part && !inside.length) continue;
     if (inside.every(([index, value]) => isZero(value) && !context.changed.has(`entry ${table.process} ${index}`))) {
       drawn.append(make("div", { class: "small soft", text: `${name}: all entries are 0` }));
       continue;
     }
     const half = make("div", { class: "half", role: "img",
-      "aria-label": `${name} of process ${table.process}: ${inside.map(([i, v]) => `entry ${i} ${v}`).join(", ") }` });
+      "aria-label": `${name} of ${nameOf(table)}: ${inside.map(([i, v]) => `entry ${i} ${v}`).join(", ") }` });
     for (let index = from; index < from + 256; index += 1) {
       const value = table.entries[index];
       half.append(make("i", { class: (isZero(value) ? "" : "is-used") + marks(`entry ${table.process} ${index}`, context),
@@ -218,7 +221,7 @@ const kind = (title, draw, before, after, context, beside = true) => {
   const panel = (name, state, other) => make("div", { class: "panel" }, make("h4", { text: name }),
     ...draw(state, other, { ...context, label: `${title} ${name.toLowerCase()}` }));
   return make("div", { class: "kind", role: "group", "aria-label": title }, make("h3", { text: title }),
-    make("div", { class: beside ? "pair beside" : "pair" }, panel("Before", before, after), panel("After", after, before)));
+    make("div", { class: beside ? "pair beside" : "pair" }, panel(context.words.before, before, after), panel(context.words.after, after, before)));
 };
 
 const drawState = (before, after, context, family) => {
@@ -255,7 +258,7 @@ const drawState = (before, after, context, family) => {
     drawn.push(kind("Top-level page tables", (state) => (state.tables ?? []).map((table) => (table.others
       ? make("div", { class: "small soft", text: `processes that are not drawn: ${table.others.toLocaleString("en")}` })
       : make("div", { class: "panel" }, make("div", { class: marks(`process ${table.process}`, context).includes("changed") ? "now" : "small",
-        text: `${context.changed.has(`process ${table.process}`) ? "▲ " : ""}process ${table.process}` }), drawHalves(table, context)))), before, after, context));
+        text: (context.changed.has(`process ${table.process}`) ? "▲ " : "") + nameOf(table) }), drawHalves(table, context)))), before, after, context));
   }
   if (before.mapped || after.mapped) {
     drawn.push(kind("What is mapped", (state) => [drawTable(["process", "page", "shows", "line"],

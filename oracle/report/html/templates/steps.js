@@ -5,8 +5,8 @@ const MOST_CHANGES = 12;
 
 const begin = (root, timeline) => {
   const whole = (state) => Object.fromEntries(Object.entries(state).map(([name, place]) => [name, timeline.parts[place]]));
-  const steps = timeline.steps, last = steps.length - 1;
-  let at = last;
+  const words = timeline.words, steps = timeline.steps, last = steps.length - 1;
+  let at = words.end ? last : 0;
   const buttons = [...root.querySelectorAll(".steps [data-step]")].map((item) => {
     const button = make("button", { type: "button", text: item.textContent });
     item.replaceChildren(button);
@@ -35,17 +35,18 @@ const begin = (root, timeline) => {
     at = Math.max(0, Math.min(last, to));
     const step = steps[at], states = [step.before, step.after].map((place) => whole(timeline.states[place]));
     const before = seenInBoth(states[0], states[1]), after = seenInBoth(states[1], states[0]);
-    const { changed, lines } = compare(things(before), things(after));
-    const context = { changed, named: named(step, [before, after], timeline.page_size) };
-    now.textContent = `Step ${at + 1} of ${steps.length} · line ${step.line}: ${step.event}` + (at === last ? " — here it diverges" : "");
+    const { changed, lines } = compare(things(before), things(after), words.then);
+    const context = { changed, named: named(step, [before, after], timeline.page_size), words };
+    for (const [name, text] of Object.entries(step.finding ?? {})) root.querySelector(`.broken .${name}`).textContent = text;
+    now.textContent = `Step ${at + 1} of ${steps.length} · ${step.place}: ${step.event}` + (at === last && words.end ? ` — ${words.end}` : "");
     const shown = lines.slice(0, MOST_CHANGES).map((text) => make("li", { text }));
     if (lines.length > MOST_CHANGES) shown.push(make("li", { text: `and ${lines.length - MOST_CHANGES} more` }));
     changes.replaceChildren(shown.length ? make("ul", { class: "changes" }, ...shown)
-      : make("p", { class: "soft changes", text: "Nothing that is drawn changes." + (at === last ? " The law has no such step." : "") }));
+      : make("p", { class: "soft changes", text: `${words.same} ${at === last ? words.last : ""}` }));
     const left = step.left_out && make("p", { class: "small soft", text: `Of what this step names, ${step.left_out} more are not drawn.` });
     drawing.replaceChildren(...drawState(before, after, context, steps[last].event.split(/[. ]/)[0]), ...(left ? [left] : []));
     slider.value = String(at + 1);
-    slider.setAttribute("aria-valuetext", `step ${at + 1} of ${steps.length}, line ${step.line}`);
+    slider.setAttribute("aria-valuetext", `step ${at + 1} of ${steps.length}, ${step.place}`);
     first.disabled = back.disabled = at === 0;
     next.disabled = end.disabled = at === last;
     buttons.forEach((each, place) => {
@@ -54,7 +55,7 @@ const begin = (root, timeline) => {
     });
     const list = root.querySelector(".steps"), item = buttons[at];
     if (item) list.scrollTop = item.offsetTop - list.offsetTop - list.clientHeight / 2;
-    live.textContent = `${now.textContent}. ${lines.length ? lines.slice(0, 3).join(". ") : "Nothing changes."}`;
+    live.textContent = `${now.textContent}. ${lines.length ? lines.slice(0, 3).join(". ") : words.same}`;
     root.dataset.at = String(at + 1);
   };
   let touched = null;
@@ -66,7 +67,7 @@ const begin = (root, timeline) => {
     const moved = event.changedTouches[0].clientX - touched;
     if (Math.abs(moved) > 60) go(at + (moved < 0 ? 1 : -1));
   }, { passive: true });
-  go(last);
+  go(at);
   return { root, keys: { ArrowLeft: () => go(at - 1), ArrowRight: () => go(at + 1), Home: () => go(0), End: () => go(last) } };
 };
 

@@ -81,7 +81,7 @@ def test_keys_step_through_a_timeline(browser: Browser, shown: Shown) -> None:
     assert "1 page at 0x1000000 of process 1: new, in use by line 9" in browser.texts(".changes li")
     assert browser.ask("document.querySelectorAll('.node.changed').length") == 5, "a block, and its four parts"
     assert "1 page at 0x1000000 of process 1" in browser.texts("[aria-live=polite]")[0]
-    assert browser.texts("[aria-current=step]") == ["9: range.allocate process=1 pages=1 -> 0x1000000 (_cpu=1)"]
+    assert browser.texts("[aria-current=step]") == ["line 9: range.allocate process=1 pages=1 -> 0x1000000 (_cpu=1)"]
     browser.press(Keys.HOME)
     assert at(browser) == 1
     assert browser.ask("[...document.querySelectorAll('.controls button:disabled')].length") == 2
@@ -190,7 +190,7 @@ def test_what_drive_asked_is_a_timeline(tmp_path: Path) -> None:
     found = re.search(r'<script type="application/json" id="data">(.*)</script>', text)
     assert found is not None
     (timeline,) = json.loads(found[1])["timelines"]
-    assert [step["line"] for step in timeline["steps"]] == list(range(2, 11))
+    assert [step["place"] for step in timeline["steps"]] == [f"line {line}" for line in range(2, 11)]
     assert "<h1>&lt;b&gt;./kernel.sh</h1>" in text
     assert "seed 7: 9 calls" in text
 
@@ -263,6 +263,22 @@ def test_rooms_say_what_is_proved_and_how_it_fails(browser: Browser, tmp_path: P
     assert browser.complaints() == []
 
 
+def test_keys_step_through_what_a_snapshot_breaks(browser: Browser, shown: Shown) -> None:
+    browser.show(shown("snapshot", str(EXAMPLES / "spaces.txt")))
+    seen = []
+    for _ in range(3):
+        seen.append((at(browser), browser.texts(".broken .clause")[0], browser.texts(".broken .message")[0]))
+        browser.press(Keys.ARROW_RIGHT)
+    assert [step for step, _, _ in seen] == [1, 2, 3]
+    assert seen[0][1:] == (
+        "tables.walks-to-the-kernel-are-alike",
+        "4,096 bytes are not mapped, but mapped to 0xb8000 (-G---C--W) in space 0",
+    )
+    assert seen[2][1] == "snapshot.one-memory-type"
+    assert browser.texts(".panel h4") == ["Space 0", "The space of the finding"]
+    assert browser.complaints() == []
+
+
 def test_a_dump_shows_the_entries_of_each_top_level_table(shown: Shown, tmp_path: Path) -> None:
     """The second space lacks an entry of the kernel's, which is marked."""
     tables = PageTables()
@@ -280,6 +296,13 @@ def test_a_dump_shows_the_entries_of_each_top_level_table(shown: Shown, tmp_path
     assert halves[1][0] == f"272: {entry:#x}"
     assert halves[3][0] == "272: 0x0"
     assert [entries.count("<i") for _, entries in halves] == [256] * 4
+    found = re.search(r'<script type="application/json" id="data">(.*)</script>', text)
+    assert found is not None
+    (timeline,) = json.loads(found[1])["timelines"]
+    step = timeline["steps"][0]
+    tables = [timeline["parts"][timeline["states"][step[key]]["tables"]][0]["entries"] for key in ("before", "after")]
+    assert tables == [{"272": f"{entry:#x}"}, {"272": "0x0"}]
+    assert step["names"]["entries"] == [[0, 272]]
     assert [re.findall(r'class="([^"]*)"', entries) for _, entries in halves] == [
         ["is-used"],
         ["is-used"],
