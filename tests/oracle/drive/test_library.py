@@ -13,6 +13,7 @@ from blocks_binding import blocks
 from memoracle import check
 from memoracle.cli import main
 from memoracle.drive.binding_file import load_binding
+from memoracle.drive.sessions import session
 
 
 def driven(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -55,7 +56,11 @@ def test_a_fault_is_found_and_shrunk(
     assert driven(capsys, "--ops", "1", str(binding))[0] == 0
 
 
-def test_a_call_without_an_answer_is_a_fault(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_call_without_an_answer_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """How short the calls become is another test's: each that hangs is waited for."""
+    monkeypatch.setattr(session, "SHRINKING", 0.5)
     status, document = driven(capsys, "--ops", "2000", "--call-time", "1", str(blocks(tmp_path, "HANGS")))
     assert status == 1
     assert "no answer within 1 second" in document["divergences"][0]["message"]
