@@ -19,6 +19,7 @@ from memoracle.trace.quoting import escaped
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+VERSION = "--version"
 # Each is a module of memoracle.commands with add_parser(subparsers) and run(args); a solver is imported in run only,
 # since others need none.
 COMMANDS = ("prove", "check", "drive", "init", "vectors", "snapshot", "boot", "explain")
@@ -77,10 +78,10 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """
     whole = Parser(prog="memoracle", description="Is this memory manager right?")
     words = "show program's version number and exit"
-    whole.add_argument("--version", action=ShowVersion, nargs=0, default=argparse.SUPPRESS, help=words)
+    whole.add_argument(VERSION, action=ShowVersion, nargs=0, default=argparse.SUPPRESS, help=words)
     subparsers = whole.add_subparsers(metavar="COMMAND", required=True)
-    called = [name for name in COMMANDS if name in argv[:1]]
-    for name in called or COMMANDS:
+    called = [name for name in (*COMMANDS, VERSION) if name in argv[:1]] or COMMANDS
+    for name in called if VERSION not in called else ():
         import_module(f"memoracle.commands.{name}").add_parser(subparsers)
     return whole
 
