@@ -151,6 +151,11 @@ def resolved(path: Path) -> Path:
         raise OutputError(f"{path}: cannot write: too many levels of symbolic links") from None
 
 
+def goes_where(path: str, other: str | None) -> bool:
+    """Whether a file would be written where another one is, under whatever name; raises OutputError."""
+    return other is not None and resolved(Path(path)) == resolved(Path(other))
+
+
 def permissions(target: Path) -> int:
     """Those of the file that is replaced, or of any new file."""
     if target.exists():

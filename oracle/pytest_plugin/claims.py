@@ -36,7 +36,7 @@ class Claim:
         return f"{self.operation}{'-' if '.' in self.clause else '.'}{self.clause}"
 
     def judge(self) -> None:
-        """Fails with what `drive` says of it; a rule that was never put to the test is skipped, and not passed."""
+        """Fails with what `drive` says of it; a rule of which there is no verdict is skipped, and not passed."""
         __tracebackhide__ = True
         outcome = self.driving.outcome
         if outcome.fault:
@@ -51,6 +51,8 @@ class Claim:
         if why := self.untested(outcome):
             ended = f"; the run ended with [{outcome.ended}]" if outcome.ended else ""
             pytest.skip(f"never put to the test in {counted(outcome.calls, 'call')}: {why}{ended}")
+        if outcome.cut:
+            pytest.skip(f"it holds as far as {counted(outcome.calls, 'call')} go, but {outcome.cut}")
 
     def is_about(self, clause: str) -> bool:
         if self.clause == OTHERS:

@@ -27,6 +27,7 @@ class Outcome:
     fault: why there is no verdict, if there is none.  broken: what `drive` says of each rule that broke.
     after: of each that broke only after others had, so that it may be their fault, what was seen.
     coverage: what was put to the test.  ended: what ended the run before all calls were made.
+    cut: of a target that was to be covered, what of it was not walked.
     """
 
     fault: str = ""
@@ -35,6 +36,7 @@ class Outcome:
     coverage: Coverage = field(default_factory=Coverage)
     calls: int = 0
     ended: str = ""
+    cut: str = ""
 
 
 class Driving:
@@ -81,6 +83,7 @@ class Driving:
         outcome.after, outcome.calls, outcome.ended = found.after, found.calls, found.ended
         if found.whole is not None and found.whole.result.coverage is not None:
             outcome.coverage = found.whole.result.coverage
+            outcome.cut = found.whole.result.cut
 
 
 def report(trial: Trial, said: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from memoracle.console.exit_status import Status
 from memoracle.console.options import named
-from memoracle.console.output import refuse_to_overwrite, write_file
+from memoracle.console.output import goes_where, refuse_to_overwrite, write_file
 from memoracle.report.proof_report import PROVED, ProofRun, totals, verdict
 from memoracle.trace.inputs import InputError
 
@@ -42,8 +42,9 @@ def refuse_badge(args: argparse.Namespace) -> None:
         return
     if Path(args.badge).suffix not in (".svg", ".json"):
         raise InputError("--badge", None, f"{args.badge}: FILE.svg or FILE.json was expected")
-    if args.badge == args.output:
-        raise InputError("--badge", None, "the report goes there")
+    for each, words in ((args.output, "the report"), (args.emit_output, "the test of --emit-output")):
+        if goes_where(args.badge, each):
+            raise InputError("--badge", None, f"{words} goes there")
     refuse_to_overwrite(args.badge, [each for each in [args.geometry] if each is not None])
 
 

@@ -64,13 +64,15 @@ def reports_to(args: argparse.Namespace, command: str, *inputs: str | None) -> I
     read = [each for each in (*inputs, args.geometry) if each is not None]
     refuse_destinations(args, read)
     drafts: list[tuple[str, str]] = []
+    unwritten: list[OutputError] = []
     ended: InputError | GeometryError | None = None
     with report_to(args, *inputs) as out:
 
         def report(run: Run | FaultRun) -> None:
-            write(args.format, run, out)
+            with kept_for_the_end(unwritten):
+                write(args.format, run, out)
             for form, path in args.report:
-                drafts.extend(files_of(form, path, run))
+                drafts.extend(files_of(form, path, run, unwritten))
 
         try:
             yield report
@@ -79,9 +81,20 @@ def reports_to(args: argparse.Namespace, command: str, *inputs: str | None) -> I
                 raise
             report(FaultRun(command, fault))
             ended = fault
-    unwritten = [each for path, text in drafts if (each := written(path, text, read)) is not None]
+        for path, text in drafts:
+            with kept_for_the_end(unwritten):
+                written(path, text, read)
     if ended or unwritten:
         raise ended or unwritten[0]
+
+
+@contextmanager
+def kept_for_the_end(faults: list[OutputError]) -> Iterator[None]:
+    """What cannot be written keeps no other report from being written."""
+    try:
+        yield
+    except OutputError as fault:
+        faults.append(fault)
 
 
 def refuse_destinations(args: argparse.Namespace, read: list[str]) -> None:
@@ -112,6 +125,7 @@ def others(args: argparse.Namespace) -> Iterator[tuple[str | None, str]]:
     """What else is written: where, and its name."""
     yield args.output, "the report of --output"
     yield getattr(args, "emit_output", None), "the test of --emit-output"
+    yield getattr(args, "badge", None), "the badge"
 
 
 def refuse_folder(path: str, place: Path) -> None:
@@ -122,8 +136,11 @@ def refuse_folder(path: str, place: Path) -> None:
         raise OutputError(f"{path}: cannot write: there is no directory {place.parent}")
 
 
-def files_of(form: str, path: str, run: Run | FaultRun) -> Iterator[tuple[str, str]]:
-    """The files of a report: where each goes, and its text. Of a run that came to nothing, those for CI."""
+def files_of(form: str, path: str, run: Run | FaultRun, faults: list[OutputError]) -> Iterator[tuple[str, str]]:
+    """The files of a report: where each goes, and its text. Of a run that came to nothing, those for CI.
+
+    faults: is told what could not be written besides.
+    """
     if isinstance(run, FaultRun) and form not in FOR_CI:
         return
     if form in FOLDERS and not isinstance(run, FaultRun):
@@ -131,22 +148,19 @@ def files_of(form: str, path: str, run: Run | FaultRun) -> Iterator[tuple[str, s
             yield str(Path(path) / name), text
         return
     draft = Draft(sys.stdout if path == STDOUT else None)
-    write(form, run, draft)
+    with kept_for_the_end(faults):
+        write(form, run, draft)
     yield path, draft.getvalue()
 
 
-def written(path: str, text: str, read: list[str]) -> OutputError | None:
-    """Writes a file, whose folder is made if it is not there; or why that failed: the others are written still."""
+def written(path: str, text: str, read: list[str]) -> None:
+    """Writes a file, whose folder is made if it is not there; raises OutputError."""
+    if path == STDOUT:
+        write_out(text)
+        return
     try:
-        if path == STDOUT:
-            write_out(text)
-            return None
-        try:
-            resolved(Path(path)).parent.mkdir(exist_ok=True)
-        except OSError as fault:
-            raise OutputError(f"{path}: cannot write: {fault.strerror or fault}") from None
-        refuse_to_overwrite(path, read)
-        write_file(path, text)
-    except OutputError as fault:
-        return fault
-    return None
+        resolved(Path(path)).parent.mkdir(exist_ok=True)
+    except OSError as fault:
+        raise OutputError(f"{path}: cannot write: {fault.strerror or fault}") from None
+    refuse_to_overwrite(path, read)
+    write_file(path, text)

@@ -7,7 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from memoracle.console.options import JSON, TEXT, file_or_stdout, note
-from memoracle.console.output import emits_to_standard_output, refuse_to_overwrite, write_file, write_out
+from memoracle.console.output import (
+    emits_to_standard_output,
+    goes_where,
+    refuse_to_overwrite,
+    write_file,
+    write_out,
+)
 from memoracle.console.streams import say
 from memoracle.reproducers.forms import FORMS, PYTEST, TRACE
 from memoracle.reproducers.reproducer import Reproducer
@@ -30,7 +36,7 @@ def refuse_outputs(args: argparse.Namespace, *inputs: str | None) -> None:
         return
     if args.emit is None:
         raise InputError("--emit-output", None, "it needs --emit")
-    if args.emit_output == args.output:
+    if goes_where(args.emit_output, args.output):
         raise InputError("--emit-output", None, "the report goes there")
     refuse_to_overwrite(args.emit_output, [each for each in inputs if each is not None])
 

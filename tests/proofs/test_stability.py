@@ -32,6 +32,16 @@ def test_every_claim_of_a_component_is_tried_with_every_seed(capsys: pytest.Capt
     assert solver.SEED == 0  # only the processes that ask had another
 
 
+def test_each_claim_is_asked_with_as_many_seeds_as_are_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    some = [each for each in stability.claims(["pat"]) if each.name == "pat.every-index-has-a-type"]
+    monkeypatch.setattr(stability, "claims", lambda names: some)
+    assert main(["pat", "--seeds", "3"]) == 0
+    assert "1 claims with 3 seeds: 1 have the same verdict" in capsys.readouterr().out
+    assert some[0].verdicts == ["proved"] * 3
+
+
 def test_a_seed_makes_a_difference() -> None:
     (select,) = (each for each in stability.claims(["pat"]) if each.name == "pat.select.refines")
     stability.try_seeds([select], [0, 0, 5], None, Progress(disable=True))

@@ -36,6 +36,7 @@ MOST_SHOWN = 100  # divergences of a trace, in full
 READABLE = Rule("memoracle.input-can-be-read", "every input can be read to its end")
 CHECKED = Rule("memoracle.something-is-checked", "something is put to the test")
 DECIDED = Rule("memoracle.order-is-decided", "a legal order of operations that overlap is found or ruled out")
+COVERED = Rule("memoracle.all-is-covered", "every call is made in every state that the target reaches")
 WHOLE = Rule("memoracle.run-is-whole", "the run goes on to its end")
 
 
@@ -93,6 +94,8 @@ def problems_of(outcome: TraceResult, file: str, subject: str) -> Iterator[Probl
     elif outcome.unknown:
         words = "the budget ran out before a legal order was found or ruled out"
         yield Problem(UNKNOWN, DECIDED, start, name, words, identity=(name,))
+    elif outcome.cut and not outcome.divergences:
+        yield Problem(UNKNOWN, COVERED, start, name, outcome.cut, identity=(name,))
     elif not outcome.checked:
         yield Problem(NOTHING, CHECKED, start, name, "nothing was checked", identity=(name,))
     if outcome.interrupted:

@@ -115,4 +115,7 @@ def test_a_suite_may_cover_its_target(tmp_path: Path) -> None:
     found = outcomes(tmp_path, Unguarded, cover=True)
     assert failed(found) == {TWICE}
     assert "frames: " in found[TWICE]
+    cut = outcomes(tmp_path, Frames, cover=True, ops=40)
+    assert failed(cut) == set()
+    assert "it holds as far as 40 calls go, but not all was walked: of frames" in cut["frame.free.must-not-crash"]
     assert Settings(cover=True, ops=5).said() == "every state, at most 5 calls, level legal"

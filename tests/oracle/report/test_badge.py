@@ -7,11 +7,14 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from memoracle.cli import main
+from memoracle.console.exit_status import Status
 from memoracle.proofs.obligations.discharge import Result
 from memoracle.report.badge import GREEN, GREY, RED, drawn
 from memoracle.report.proof_report import ProofRun
@@ -50,6 +53,23 @@ def test_only_proved_is_green(verdict: str) -> None:
     assert [each.text for each in svg.iter("{http://www.w3.org/2000/svg}text")] == ["memoracle: pat, heap", message]
 
 
+class OverBudget:
+    """Something that `prove` was asked to do besides, and that fails though all is proved."""
+
+    key, status = "budgets", Status.BROKEN
+
+    def document(self) -> dict[str, Any]:
+        return {}
+
+    def tell(self, console: Console) -> None:
+        pass
+
+
+def test_what_prove_does_besides_is_no_success() -> None:
+    badge = json.loads(drawn(replace(RUN, parts=[OverBudget()]), [], as_svg=False))
+    assert (badge["message"], badge["color"]) == ("proved; budgets failed", RED[0])
+
+
 def luminance(colour: str) -> float:
     """WCAG 2.2, relative luminance."""
     parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
@@ -69,7 +89,8 @@ def test_three_lines(verdict: str) -> None:
     replace(run_of(verdict), brief=True).write_text(out)
     first, second, third = out.getvalue().splitlines()
     assert re.match(rf"memoracle \S+: {verdict}: \d obligations", first)
-    assert second.startswith("0" if verdict == "nothing" else "1")
+    each = 0 if verdict == "nothing" else 1
+    assert second == f"{each} for every size that 64-bit addresses admit, {each} within bounds that they name"
     assert third == "trusted: z3 5; the domain"
 
 
@@ -77,7 +98,12 @@ def test_three_lines(verdict: str) -> None:
     ("arguments", "message"),
     [
         (["--badge", "badge.png"], "--badge: badge.png: FILE.svg or FILE.json was expected"),
-        (["--badge", "a.json", "--output", "a.json"], "--badge: the report goes there"),
+        (["--badge", "a.json", "--output", "./a.json"], "--badge: the report goes there"),
+        (["--badge", "a.json", "--report", "json=./a.json"], "--report: './a.json': the badge goes there"),
+        (
+            ["--badge", "a.json", "--emit", "trace", "--emit-output", "./a.json"],
+            "--badge: the test of --emit-output goes there",
+        ),
         (["--badge", "nowhere/a.svg"], "nowhere/a.svg: cannot write: there is no directory"),
     ],
 )

@@ -266,7 +266,9 @@ def test_a_run_that_comes_to_nothing_is_seen(reported: Callable[..., Reports]) -
 def test_no_other_report_of_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["snapshot", str(tmp_path / "none"), f"--report=text={tmp_path / 'text'}", "--format", "junit"]
     assert main(arguments) == 2
-    assert ElementTree.fromstring(capsys.readouterr().out).attrib["errors"] == "1"
+    printed = capsys.readouterr()
+    assert ElementTree.fromstring(printed.out).attrib["errors"] == "1"
+    assert printed.err == f"memoracle: {tmp_path / 'none'}: cannot read: No such file or directory\n"
     assert [*tmp_path.iterdir()] == []
 
 

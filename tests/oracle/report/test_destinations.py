@@ -68,6 +68,16 @@ def test_what_does_not_go_together_is_refused(
     assert [each.name for each in tmp_path.iterdir()] == ["trace.jsonl"]
 
 
+def test_what_cannot_be_written_costs_no_other_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    others = [f"--report=junit={tmp_path / 'junit'}", f"--report=text={tmp_path / 'text'}"]
+    for arguments in (["--report", "json=/dev/full"], ["--output", "/dev/full"]):
+        assert main(["check", str(DIVERGING), *arguments, *others]) == 2
+        assert "/dev/full: cannot write: " in capsys.readouterr().err
+        assert {each.name for each in tmp_path.iterdir()} == {"junit", "text"}
+        for each in tmp_path.iterdir():
+            each.unlink()
+
+
 @pytest.fixture
 def pages_format(monkeypatch: pytest.MonkeyPatch) -> str:
     """A format whose report is a folder."""
