@@ -12,15 +12,17 @@ from memoracle.console.options import add_input_options, chosen_geometry, named,
 from memoracle.impl import pat, pte
 from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.snapshot_report import SnapshotResult, SnapshotRun, SpaceRow
+from memoracle.snapshot import flattened, kdump
 from memoracle.snapshot.elf_core import read_core
 from memoracle.snapshot.findings import Findings
 from memoracle.snapshot.judge import judge
 from memoracle.snapshot.judge_text import judge_texts
+from memoracle.snapshot.levels import FOUR
 from memoracle.snapshot.memory import Memory, head, mapped, raw
 from memoracle.snapshot.monitor_text import looks_like_text, read_text, refuse_narrow
 from memoracle.snapshot.pat_texts import of_names, stated_in
 from memoracle.snapshot.qmp import connected
-from memoracle.snapshot.registers import Registers, have_execute_disable, paging, read_registers
+from memoracle.snapshot.registers import Registers, have_execute_disable, levels_of, paging, read_registers
 from memoracle.snapshot.walk import Walk
 from memoracle.spec.geometry import DEFAULT, preset
 from memoracle.trace.compression import is_compressed
@@ -29,10 +31,11 @@ from memoracle.trace.interrupts import raised_interrupts
 
 HEAD = 1 << 12  # bytes by which it is known what a file is
 MOST_LINES = 2_000_000  # of a text, which is kept whole: as many pages, of which each has its own line
-ELF, KDUMP = b"\x7fELF", (b"KDUMP   ", b"makedumpfile")
+ELF = b"\x7fELF"
 ROOT_BITS = (
     pte.ADDRESS | 0xFFF | 3 << 61
 )  # of CR3: the PML4, a PCID or two memory type bits, LAM (Intel SDM vol. 3, 4.5)
+FIVE_LEVELS = "tables have five levels (CR4.LA57): these are read of a dump, or from a running QEMU"
 NO_CR3 = "it does not say where page tables begin: --cr3 ADDRESS does, or --registers FILE"
 
 
@@ -40,7 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds the command to the command line."""
     words = "hold the page tables of a machine, as they stand, against the law"
     parser = subparsers.add_parser("snapshot", help=words, description=f"Reads a dump of memory to {words}.")
-    source = "a dump of physical memory (raw, or an ELF core), or texts of QEMU's `info mem` or `info tlb`"
+    source = "a dump of physical memory (raw, an ELF core, or kdump's), or texts of QEMU's `info mem` or `info tlb`"
     parser.add_argument("dumps", metavar="DUMP", nargs="*", type=named, help=source)
     words = "the CR3 of an address space; may be given several times"
     parser.add_argument("--cr3", metavar="ADDRESS", action="append", type=number, default=[], help=words)
@@ -50,8 +53,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--base", metavar="ADDRESS", type=number, help=words)
     words = "the value of IA32_PAT, a number or eight of WB, WT, WC, WP, UC, UC- (default: the geometry's)"
     parser.add_argument("--pat", metavar="VALUE", type=pat_value, help=words)
-    words = "asks a running QEMU on its QMP socket, in place of a dump"
+    words = "asks a running QEMU on its QMP socket, a file or HOST:PORT, in place of a dump"
     parser.add_argument("--qmp", metavar="SOCKET", type=named, help=words)
+    words = "tables have five levels (CR4.LA57), where no registers say so"
+    parser.add_argument("--la57", action="store_true", help=words)
     add_input_options(parser)
     add_report_options(parser)
     parser.set_defaults(run=run)
@@ -112,14 +117,19 @@ class Snapshot:
         return self.dump(args.dumps[0])
 
     def dump(self, path: str) -> SnapshotResult:
-        """A raw dump, or an ELF core; --base says that it is raw."""
+        """A raw dump, an ELF core, or one in kdump's format; --base says that it is raw."""
         if path == STDIN:
             raise InputError(path, None, "a dump cannot be read from standard input")
         first = head(path, HEAD) if self.args.base is None else b""
-        if first.startswith(KDUMP):
-            words = "it is a dump in kdump's format: `dump-guest-memory` without -z, -l, -s or -w writes an ELF core"
-            raise InputError(path, None, words)
         with mapped(path) as file:
+            if first.startswith((kdump.MAGIC, flattened.MAGIC)):
+                pages, processors, warnings = kdump.read_kdump(path, file, first.startswith(flattened.MAGIC))
+                self.findings.warnings += warnings
+                result = self.walked(path, pages, processors)
+                if pages.damaged:
+                    words = f"{counted(pages.damaged, 'page')} of it cannot be expanded: the file is damaged or cut"
+                    self.findings.warnings.append(f"{shown(path)}: {words}")
+                return result
             if first.startswith(ELF):
                 memory, processors, warnings = read_core(path, file)
                 self.findings.warnings += warnings
@@ -135,7 +145,8 @@ class Snapshot:
         )
         if not roots:
             raise InputError(path, None, NO_CR3)
-        walk = Walk(memory, list(roots), self.layout, self.findings, have_execute_disable(kept))
+        levels = levels_of(kept, self.args.la57)
+        walk = Walk(memory, list(roots), self.layout, self.findings, have_execute_disable(kept), levels)
         judge(walk, self.findings)
         self.note_types()
         return SnapshotResult(
@@ -192,6 +203,8 @@ class Snapshot:
             text = read_text(path, lines)
             if not text.blocks:
                 raise InputError(path, None, "neither a dump of memory nor a text of QEMU's `info mem` or `info tlb`")
+            if levels_of(kept, args.la57).root != FOUR:
+                raise InputError(path, None, FIVE_LEVELS)
             if not any(each.is_64_bit for each in kept):
                 refuse_narrow(path, text.blocks)
             if text.passed_over:

@@ -73,9 +73,10 @@ def bits(value: int) -> str:
     return f"bit{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
 
 
-def reserved(layout: code.Layout, value: int, level: int) -> str:
-    """Which reserved bits are set."""
-    return f"reserved {bits(value & code.reserved(layout, value, level))} of level {level} set"
+def reserved(layout: code.Layout, value: int, level: int, called: int | None = None) -> str:
+    """Which reserved bits are set. called: the level as it is called, if it only has the form of the other."""
+    named = level if called is None else called
+    return f"reserved {bits(value & code.reserved(layout, value, level))} of level {named} set"
 
 
 def of_index(clause: Clause, table: pat_law.Pat, event: PatSelect, index: int) -> str:

@@ -60,7 +60,7 @@ def read_core(path: str, file: mmap.mmap) -> tuple[Dump, list[Registers], list[s
     pieces = list(loaded(path, file, segments, warnings))
     if not pieces:
         raise InputError(path, None, "it is a core that holds no memory")
-    registers = [each for note in notes for each in of_notes(path, note)]
+    registers = [each for some in notes for note in some for each in of_note(path, note["n_name"], note["n_descdata"])]
     return Dump(file, pieces), registers, warnings
 
 
@@ -78,10 +78,8 @@ def loaded(path: str, file: mmap.mmap, segments: list[Any], warnings: list[str])
             yield Segment(physical, offset, there)
 
 
-def of_notes(path: str, notes: list[Any]) -> Iterator[Registers]:
-    """The registers in QEMU's notes, one of each processor."""
-    for note in notes:
-        data = note["n_descdata"]
-        if note["n_name"] == "QEMU" and len(data) >= QEMU.size:
-            _, _, cr0, _, _, cr3, cr4 = QEMU.unpack_from(data)
-            yield Registers(path, None, cr3, cr0, cr4)
+def of_note(path: str, name: object, data: bytes) -> Iterator[Registers]:
+    """The registers in a note, if it is QEMU's: those of one processor."""
+    if name == "QEMU" and len(data) >= QEMU.size:
+        _, _, cr0, _, _, cr3, cr4 = QEMU.unpack_from(data)
+        yield Registers(path, None, cr3, cr0, cr4)

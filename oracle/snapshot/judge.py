@@ -24,13 +24,16 @@ def judge(walk: Walk, findings: Findings) -> None:
     warn_of_users(walk.mappings, findings)
     for index, spaces in sorted(walk.recursive.items()):
         whose = f"space{agreeing(len(spaces), '', 's')} {joined(spaces)}"
-        words = f"entry {index} of the PML4 of {whose} links that PML4 itself: what it maps, the tables, is not judged"
+        top = walk.levels.top
+        words = (
+            f"entry {index} of the {top} of {whose} links that {top} itself: what it maps, the tables, is not judged"
+        )
         findings.warnings.append(words)
 
 
 def own(space: Space, index: int) -> int:
-    """An entry of a PML4 as the kernel wrote it: without the bit that the processor sets by itself (Intel SDM volume 3,
-    4.8), and relative to the PML4 where it links that itself."""
+    """An entry of a root as the kernel wrote it: without the bit that the processor sets by itself (Intel SDM volume 3,
+    4.8), and relative to the root where it links that itself."""
     value = space.entries[index] if space.entries is not None else 0
     if value & code.PRESENT:
         value &= ~code.ACCESSED
@@ -41,7 +44,7 @@ def own(space: Space, index: int) -> int:
 
 def judge_halves(walk: Walk, findings: Findings) -> None:
     """Each kernel half against the first."""
-    readable = [space for space in walk.spaces if space.entries is not None]
+    readable = [space for space in walk.spaces if space.entries is not None and space.number not in walk.doubtful]
     if len(readable) < 2:
         return
     first, *others = readable
@@ -50,7 +53,7 @@ def judge_halves(walk: Walk, findings: Findings) -> None:
         return own(walk.spaces[process], index)
 
     def lives(process: Any) -> bool:
-        return walk.spaces[process].entries is not None
+        return walk.spaces[process] in readable
 
     halves = law.Halves(
         master=lambda index: entry(first.number, index),

@@ -1,4 +1,4 @@
-"""A running QEMU, asked on its QMP socket: it is stopped while its tables are read, and then goes on."""
+"""A running QEMU, asked on its QMP socket, of a file or of TCP: it is stopped while its tables are read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from memoracle.impl import pte
@@ -18,6 +19,7 @@ SECONDS = 10.0  # that QEMU may take to answer
 MOST_BYTES = 1 << 20  # of one answer
 WORDS = re.compile(r"^[0-9a-f]+: ((?:0x[0-9a-f]{16} ?)+)\s*$", re.ASCII)
 NO_MEMORY = "Cannot access memory"
+ADDRESS = re.compile(r"([^/]+):([0-9]{1,5})", re.ASCII)  # of a TCP socket
 KEPT_TABLES = 1 << 12  # whose entries are not asked for twice
 
 
@@ -101,15 +103,29 @@ class Monitor:
         raise self.fault(f"`xp` is answered by {quoted(text)}")
 
 
+def opened(path: str) -> socket.socket:
+    """A connection to a socket in the file system, or to HOST:PORT; raises OSError and ValueError."""
+    address = None if Path(path).exists() else ADDRESS.fullmatch(path)
+    if address is not None:
+        return socket.create_connection((address[1].strip("[]"), int(address[2])), SECONDS)
+    link = socket.socket(socket.AF_UNIX)
+    try:
+        link.settimeout(SECONDS)
+        link.connect(path)
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
 @contextmanager
 def connected(path: str) -> Iterator[Monitor]:
-    """A QEMU that is stopped until the block is left, if it ran; raises InputError."""
-    with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(SECONDS)
-        try:
-            link.connect(path)
-        except (OSError, ValueError) as fault:
-            raise InputError(path, None, f"cannot connect: {getattr(fault, 'strerror', None) or fault}") from None
+    """A QEMU that is stopped until the block is left, if it ran; raises InputError. path: see `opened`."""
+    try:
+        link = opened(path)
+    except (OSError, ValueError, OverflowError) as fault:
+        raise InputError(path, None, f"cannot connect: {getattr(fault, 'strerror', None) or fault}") from None
+    with link:
         monitor = Monitor(path, link)
         if "QMP" not in monitor.message():
             raise InputError(path, None, "it does not speak QMP: it does not greet")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from memoracle.snapshot.levels import FIVE, FOUR, Levels
 from memoracle.trace.inputs import InputError, shown
 
 PAGING = 1 << 31  # of CR0 (Intel SDM volume 3, 2.5)
@@ -62,7 +63,7 @@ def read_registers(path: str, lines: Iterable[bytes]) -> list[Registers]:
 
 
 def paging(processors: Sequence[Registers]) -> tuple[list[Registers], list[str]]:
-    """Those that page with 4 levels, and a warning for each that does not page; raises InputError for other paging."""
+    """Those that page in 64-bit mode, and a warning for each that does not page; raises InputError for other paging."""
     kept, warnings = [], []
     for each in processors:
         if each.cr0 is not None and not each.cr0 & PAGING:
@@ -70,11 +71,7 @@ def paging(processors: Sequence[Registers]) -> tuple[list[Registers], list[str]]
             warnings.append(each.warning(words))
             continue
         if each.is_32_bit or (each.efer is not None and not each.efer & LONG_MODE):
-            words = "a processor is not in 64-bit mode; only 4-level paging is read"
-            raise InputError(each.path, each.line, words)
-        if each.cr4 is not None and each.cr4 & FIVE_LEVELS:
-            words = "CR4.LA57 is set, so that tables have 5 levels; only 4-level paging is read"
-            raise InputError(each.path, each.line, words)
+            raise InputError(each.path, each.line, "a processor is not in 64-bit mode: its tables are not read")
         kept.append(each)
     return kept, warnings
 
@@ -83,3 +80,21 @@ def have_execute_disable(processors: Sequence[Registers]) -> bool:
     """Whether bit 63 of an entry is not reserved: it is where every processor whose EFER is known has NXE clear."""
     known = [each.efer for each in processors if each.efer is not None]
     return not known or any(efer & EXECUTE_DISABLE for efer in known)
+
+
+def levels_of(processors: Sequence[Registers], five: bool) -> Levels:
+    """How many levels tables have: four where nobody says anything. five: whether the user says that there are five.
+
+    Raises InputError where they say different things.
+    """
+    known = [each for each in processors if each.cr4 is not None]
+    has_five = [each.cr4 & FIVE_LEVELS != 0 for each in known if each.cr4 is not None]
+    other = next((each for each, its in zip(known, has_five, strict=True) if its != (five or has_five[0])), None)
+    if other is not None:
+        words = (
+            f"CR4 of a processor is {other.cr4:#x}, by which tables have {FOUR if five or has_five[0] else FIVE} levels"
+        )
+        raise InputError(
+            other.path, other.line, f"{words}, but {'--la57' if five else 'another processor'} says otherwise"
+        )
+    return Levels(FIVE if five or any(has_five) else FOUR)

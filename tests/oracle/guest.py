@@ -15,7 +15,8 @@ from memoracle.trace.inputs import InputError
 QEMU = shutil.which("qemu-system-x86_64")
 ROM, ROM_BYTES = 0xFFFF0000, 1 << 16
 RESET = 0xFFF0  # in the ROM, where the processor begins
-INPUTS = 0x1000  # in the ROM: CR3, the number of words, and for each its address and its value
+INPUTS = 0x1000  # in the ROM: CR3 and bits of CR4, the number of words, and for each its address and its value
+PAE, LA57 = 0x20, 0x1000  # of CR4
 MEMORY = 2 << 20
 SECONDS = 10.0
 SOURCE = """
@@ -41,7 +42,7 @@ protected:
     addl $16, %esi
     loop 1b
     movl %cr4, %eax
-    orl $0x20, %eax             # PAE
+    orl start + 0x1004, %eax    # PAE, and LA57 if asked for
     movl %eax, %cr4
     movl start + 0x1000, %eax
     movl %eax, %cr3
@@ -74,25 +75,25 @@ def assembled(folder: Path) -> bytes:
     return linked.read_bytes()
 
 
-def rom(code: bytes, root: int, words: Mapping[int, int]) -> bytes:
+def rom(code: bytes, root: int, words: Mapping[int, int], cr4: int = PAE) -> bytes:
     """The ROM that writes these words to memory and pages from this PML4 on."""
     whole = bytearray(ROM_BYTES)
     whole[: len(code)] = code
     whole[RESET : RESET + 3] = b"\xe9" + (ROM_BYTES - RESET - 3).to_bytes(2, "little")  # jump to the beginning
-    inputs = [root, len(words), *(number for word in sorted(words.items()) for number in word)]
+    inputs = [root | cr4 << 32, len(words), *(number for word in sorted(words.items()) for number in word)]
     for place, number in enumerate(inputs):
         whole[INPUTS + 8 * place : INPUTS + 8 * place + 8] = number.to_bytes(8, "little")
     return bytes(whole)
 
 
 @contextmanager
-def running(folder: Path, image: bytes) -> Iterator[str]:
-    """The QMP socket of a machine that has come to its end with this ROM."""
+def running(folder: Path, image: bytes, *more: str) -> Iterator[str]:
+    """The QMP socket of a machine that has come to its end with this ROM. more: options of QEMU."""
     assert QEMU is not None
     path, monitor = folder / "rom.bin", str(folder / "qmp")
     path.write_bytes(image)
     options = ["-M", "pc", "-m", f"{MEMORY >> 20}M", "-smp", "2", "-bios", str(path), "-nodefaults", "-display", "none"]
-    machine = subprocess.Popen([QEMU, "-accel", "tcg", *options, "-qmp", f"unix:{monitor},server=on,wait=off"])
+    machine = subprocess.Popen([QEMU, "-accel", "tcg", *options, *more, "-qmp", f"unix:{monitor},server=on,wait=off"])
     try:
         end = time.monotonic() + SECONDS
         while not halted(monitor):

@@ -10,9 +10,13 @@ HIGH = 0xFFFF800000000000
 
 
 class PageTables:
-    """words: by physical address. Tables lie one after another, in the order in which they are needed."""
+    """words: by physical address. Tables lie one after another, in the order in which they are needed.
 
-    def __init__(self) -> None:
+    levels: 4, or 5.
+    """
+
+    def __init__(self, levels: int = 4) -> None:
+        self.levels = levels
         self.words: dict[int, int] = {}
         self.next = FIRST
 
@@ -22,7 +26,7 @@ class PageTables:
         return self.next - pte.TABLE
 
     def space(self, kernel: int | None = None) -> int:
-        """A new PML4, with the upper half of another."""
+        """A new PML4, or PML5, with the upper half of another."""
         root = self.table()
         for index in range(pte.ENTRIES // 2, pte.ENTRIES) if kernel is not None else ():
             if value := self.words.get(kernel + 8 * index):
@@ -32,7 +36,7 @@ class PageTables:
     def entry(self, root: int, virtual: int, level: int) -> int:
         """The physical address of the entry for an address; tables on the way are made where there are none."""
         table = root
-        for above in range(4, level, -1):
+        for above in range(self.levels, level, -1):
             place = table + 8 * index(virtual, above)
             if place not in self.words:
                 self.words[place] = self.table() | LINK | pte.USER * (virtual < HIGH)

@@ -69,7 +69,7 @@ def test_of_one_space_ranges_are_shown_and_nothing_is_judged(snapshots: Snapshot
         ("info-mem-i386-xv6rust", ":1: every address has 32 bits, as of an i386 machine"),
         ("info-mem-riscv32-sv32", ":2: this is `info mem` of a RISC-V machine"),
         ("info-mem-riscv64-xv6-kernel", ":2: this is `info mem` of a RISC-V machine"),
-        ("info-tlb-la57-pvh", ":5: CR4.LA57 is set, so that tables have 5 levels; only 4-level paging is read"),
+        ("info-tlb-la57-pvh", ": tables have five levels (CR4.LA57): these are read of a dump, or from a running QEMU"),
         ("info-tlb-ppce500", ":3: this is `info tlb` of a PowerPC machine"),
         ("info-pg-jos-patched-i386", ":2: this is `info pg` of a patched QEMU"),
         ("info-pg-qemu-rfc-2024-x86_64", ":2: this is `info pg` of a patched QEMU"),

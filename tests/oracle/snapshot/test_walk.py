@@ -321,6 +321,21 @@ def test_any_memory_comes_to_an_end_with_a_report(snapshots: Snapshots) -> None:
         assert len(report.document["divergences"]) <= 1000
 
 
+@pytest.mark.parametrize("kind", ["random", "text"])
+def test_what_is_no_pml4_is_said_and_adds_little(snapshots: Snapshots, machine: PageTables, kind: str) -> None:
+    rng = random.Random(8)
+    page = rng.randbytes(4096) if kind == "random" else (b"once upon a time there was a kernel, " * 200)[:4096]
+    memory = bytearray(machine.memory())
+    memory[0x90000:0x91000] = page
+    spaces = [f"--cr3={root:#x}" for root in (0x90000, machine.first, machine.second)]
+    report = snapshots.dump(bytes(memory), *spaces)
+    assert (report.status, len(report.document["divergences"])) == ((1, 4) if kind == "random" else (3, 0))
+    assert report.document["pages"] == 21
+    assert 1 <= len(report.document["unreadable"]) <= 4
+    [warning] = report.document["warnings"]
+    assert "space 0: what is at 0x90000 does not look like a PML4: of" in warning
+
+
 def test_what_is_too_much_is_said(snapshots: Snapshots, machine: PageTables, monkeypatch: pytest.MonkeyPatch) -> None:
     cut = "there is more in it than is looked at: it is judged in part"
     for module, limit, value in ((walk, "MOST_TABLES", 6), (mappings, "MOST", 3)):
