@@ -19,12 +19,14 @@ from benchmarks.overlapping import PROCESSORS, overlapping_speeds
 from benchmarks.searching import FREE, searching
 from benchmarks.solving import solving
 from benchmarks.speed import Speeds, agree, speeds
+from benchmarks.states import DEPTH, missing, visiting
 from benchmarks.workloads import WORKLOADS
 
 MIB = 1 << 20
 FULL = 10_000_000
 OVERLAPPING_AT_MOST = 100_000
 MANAGER_AT_MOST = 20_000  # operations of each kind
+TICK = 0.01  # seconds: a shorter time may be told as none
 FILE_WIDTH = 120  # columns of tables that no terminal shows
 
 
@@ -35,6 +37,13 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help=f"measure memory with {FULL:,} events")
     parser.add_argument(
         "--solver", action="store_true", help="prove everything, cold and warm, and say how long it took"
+    )
+    parser.add_argument(
+        "--depth",
+        type=int,
+        choices=range(DEPTH + 1),
+        default=DEPTH,
+        help=f"of the buddy system whose states are visited (default: {DEPTH})",
     )
     parser.add_argument("--growth", action="store_true", help="say how the cost of proofs grows with the largest size")
     args = parser.parse_args()
@@ -47,6 +56,7 @@ def main() -> None:
     console.print(driving_table(args.events))
     console.print(manager_table(args.events))
     console.print(searching_table(args.events))
+    console.print(states_table(args.depth))
     console.print(kept_table(["pat"]))
     if args.growth:
         console.print(growth_table())
@@ -136,6 +146,20 @@ def searching_table(events: int) -> Table:
         drawn.add_column(column, justify="right")
     for found in searching(runs):
         drawn.add_row(found.name, *(f"{seconds * 1e6:,.1f}" for seconds in (found.reference, found.plain)))
+    return drawn
+
+
+def states_table(depth: int) -> Table:
+    """Every state of a buddy system is visited, and every allocation and free made in each."""
+    title = f"Seconds of visiting every state of a buddy system of {1 << depth} pages"
+    if lacking := missing():
+        title += f"; not by Spin: {' and '.join(lacking)} must be installed"
+    drawn = Table("by", title=title, title_justify="left")
+    for column in ("states", "transitions", "seconds", "states a second"):
+        drawn.add_column(column, justify="right")
+    for found in visiting(depth):
+        rate = found.states / max(found.seconds, TICK)
+        drawn.add_row(found.name, f"{found.states:,}", f"{found.transitions:,}", f"{found.seconds:.3g}", f"{rate:,.0f}")
     return drawn
 
 

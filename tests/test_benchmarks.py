@@ -34,8 +34,9 @@ def part(monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
-def test_benchmarks_run() -> None:
-    arguments = [sys.executable, "-m", "benchmarks", "--events", "150", "--piped", "150"]
+def test_benchmarks_run(part: Any) -> None:
+    missing = part("states").missing
+    arguments = [sys.executable, "-m", "benchmarks", "--events", "150", "--piped", "150", "--depth", "2"]
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if line[:1] == "│"]
     assert {tuple(row[:2]) for row in rows if len(row) == 7} == {
@@ -55,7 +56,15 @@ def test_benchmarks_run() -> None:
         "blocks of a buddy system in C",
         "pat",
     ]
+    by = ["the reference"] if missing() else ["the reference", "Spin"]
+    assert [row[:3] for row in rows if len(row) == 5] == [[each, "26", "82"] for each in by]
     assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
+
+
+def test_states_that_disagree_are_no_measurement(part: Any) -> None:
+    states = part("states")
+    with pytest.raises(states.Disagreement, match=r"Spin: 27 states, 82 transitions, not \(26, 82\)"):
+        states.agreed(2, states.Visiting("Spin", 27, 82, 1.0))
 
 
 def test_plain_intervals_refuse_what_overlaps_or_is_not_live(part: Any) -> None:

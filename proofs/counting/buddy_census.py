@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sortedcontainers import SortedSet
-
 from memoracle.impl.buddy import Buddy
+from memoracle.proofs.counting.number_bits import NumberBits
 
 
 @dataclass
@@ -37,12 +36,12 @@ class Forgetful(Buddy):
     """Forgets to coalesce: while it frees, there seems to be nothing to merge with."""
 
     def free(self, page: int, pages: int) -> bool:
-        free_blocks, self.free_blocks = self.free_blocks, [SortedSet() for _ in self.free_blocks]
+        free_blocks, self.free_blocks = self.free_blocks, [NumberBits() for _ in self.free_blocks]
         try:
             return super().free(page, pages)
         finally:
             for blocks, freed in zip(free_blocks, self.free_blocks, strict=True):
-                blocks |= freed
+                blocks.bits |= freed.bits
             self.free_blocks = free_blocks
 
 
@@ -51,25 +50,29 @@ class Codes:
 
     def __init__(self, make: type[Buddy], depth: int) -> None:
         self.make, self.depth = make, depth
-        bits = (1 << place for place in range(4 << depth))
         orders = range(depth + 1)
-        self.free = [{block: next(bits) for block in range(1 << depth - order)} for order in orders]
-        self.taken = {(b << order, order): next(bits) for order in orders for b in range(1 << depth - order)}
+        self.widths = [1 << depth - order for order in orders]
+        free_bits = sum(self.widths)
+        self.whole = 1 << free_bits - 1  # the whole range is free
+        blocks = ((block << order, order) for order in orders for block in range(1 << depth - order))
+        self.taken = {start: 1 << free_bits + place for place, start in enumerate(blocks)}
 
     def code(self, buddy: Buddy) -> int:
-        """The number of a state."""
+        """The number of a state whose free blocks are NumberBits."""
         code = sum(map(self.taken.__getitem__, buddy.allocated.items()))
-        for bits, blocks in zip(self.free, buddy.free_blocks, strict=True):
-            if blocks:
-                code += sum(map(bits.__getitem__, blocks))
+        place = 0
+        for blocks, width in zip(buddy.free_blocks, self.widths, strict=True):
+            code |= blocks.bits << place
+            place += width
         return code
 
     def buddy(self, code: int) -> Buddy:
         """The state with this number."""
-        buddy = self.make(self.depth)
-        for bits, blocks in zip(self.free, buddy.free_blocks, strict=True):
-            blocks.clear()
-            blocks.update(block for block, bit in bits.items() if code & bit)
+        buddy, rest = self.make(self.depth), code
+        buddy.free_blocks = [NumberBits() for _ in self.widths]
+        for blocks, width in zip(buddy.free_blocks, self.widths, strict=True):
+            blocks.bits = rest & (1 << width) - 1
+            rest >>= width
         buddy.allocated = dict(start for start, bit in self.taken.items() if code & bit)
         return buddy
 
@@ -79,7 +82,7 @@ def census(depth: int, make: type[Buddy] = Buddy) -> Census:
     codes = Codes(make, depth)
     counted = Census(codes)
     sizes = [1 << order for order in range(depth + 1)]
-    start = codes.code(make(depth))
+    start = codes.whole
     counted.found = queue = [start]
     known = {start}
 

@@ -34,7 +34,9 @@ class LargestBlocks:
 
     def __iter__(self) -> Iterator[int]:
         """The numbers in the set, in order."""
-        return (number for number in range(self.first, self.last) if number not in self.missing)
+        for number in range(self.first, self.last):
+            if number not in self.missing:
+                yield number
 
     def __getitem__(self, place: Literal[0]) -> int:
         """The lowest number; raises IndexError if there is none."""

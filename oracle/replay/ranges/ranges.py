@@ -139,7 +139,8 @@ class RangeReplay(ProcessRanges[Space]):
             return self.allocate(event, line)
         return self.taken_wrongly(law.allocate, space, self.asked(space, address, pages))
 
-    allocate_lowest = allocate
+    def allocate_lowest(self, event: events.RangeAllocate, line: int) -> Finding | None:
+        return self.allocate(event, line)
 
     def allocate_failed(self, event: events.RangeAllocate, space: Space, pages: int) -> Finding | None:
         if not has_room(space.explained, pages):

@@ -42,7 +42,9 @@ def test_forgetting_to_coalesce_makes_more_states() -> None:
 
 
 def test_a_state_is_its_code() -> None:
-    codes, buddy = Codes(Buddy, 3), Buddy(3)
+    codes = Codes(Buddy, 3)
+    buddy = codes.buddy(codes.whole)
+    assert buddy.blocks() == Buddy(3).blocks()
     buddy.allocate(1)
     buddy.reserve(4, 2)
     again = codes.buddy(codes.code(buddy))
