@@ -149,7 +149,9 @@ def judged(start: list[Operation], ordered: list[Ordered], replay: Replay, keep_
         if finding is not None:
             found = replay.at(operation.line, operation.text, finding)
             window = windows.get(operation.line)
-            decision.divergences.append(found if window is None else replace(found, window=events_of(window)))
+            if window is not None:
+                found = replace(found, window=events_of(window), window_is_cut_short=window.is_cut_short)
+            decision.divergences.append(found)
             if not keep_going:
                 break
     replay.note_exhaustion()

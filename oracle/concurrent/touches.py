@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 from msgspec import UNSET
 
@@ -51,6 +52,7 @@ class About:
     changes: whether anything may be otherwise afterwards.  takes: it only makes less room.
     lacks: it failed, and would fail with still less room.  ordered: what comes of it may depend on when it happens.
     undone_whole: it takes what one other operation gives back, or gives back just what one other took.
+    sets: it changes one thing, and what that is afterwards does not depend on what it was.
     """
 
     touches: tuple[Touch, ...]
@@ -59,6 +61,7 @@ class About:
     lacks: bool = False
     ordered: bool = False
     undone_whole: bool = False
+    sets: bool = False
 
 
 def conflict(one: About, other: About) -> bool:
@@ -83,6 +86,8 @@ class Touches:
     kinds: of the events that there are.  longest: by space and address, the most places that were given there.
     of_block: by space and address, each call that takes or gives back a block there: when, its line, whether it takes;
     only where misuse may succeed.  proper: the lines of those that are no misuse.
+    shown: by space and page, what it may show: a frame, and how.  uses_matter: whether it says anything of a frame how
+    many pages show it.
     """
 
     rules: Rules
@@ -90,6 +95,8 @@ class Touches:
     kinds: set[type] = field(default_factory=set)
     longest: dict[tuple[Space, int], int] = field(default_factory=lambda: defaultdict(int))
     proper: set[int] = field(default_factory=set)
+    shown: dict[tuple[Space, int], set[tuple[object, ...]]] = field(default_factory=lambda: defaultdict(set))
+    uses_matter: bool = False
     of_block: dict[tuple[Space, int], list[tuple[int, int, int, bool]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -143,8 +150,13 @@ class Touches:
         self.of_block.clear()
 
     def note(self, operation: Operation) -> None:
-        """Notes how long a block is that an operation gave, before it is asked what any is about; raises BadNumber."""
+        """Notes how long a block is that an operation gave, and what a page may show; raises BadNumber."""
         event = operation.event
+        self.uses_matter |= self.asks_for_uses(event)
+        if isinstance(event, events.PageMap):
+            attributes = event.cache, event.writable, event.executable, event.global_
+            self.shown[self.page_of(event)].add((number(event.physical) >> self.shift, *attributes))
+            return
         if isinstance(event, events.FrameAllocate) and event.result is not None:
             key, count = ((FRAMES, 0), number(event.result) >> self.shift), self.frames_of(event)
         elif isinstance(event, events.HeapNew | events.HeapResize) and event.result is not None:
@@ -152,6 +164,23 @@ class Touches:
         else:
             return
         self.longest[key] = max(self.longest[key], count)
+
+    def asks_for_uses(self, event: AnyEvent | events.Crash) -> bool:
+        """Whether it may matter to an operation, or to a later one, how many pages show a frame."""
+        if isinstance(event, events.FrameFree):
+            return self.rules.geometry.free_while_mapped == REFUSE
+        if isinstance(event, events.PageUnmap):
+            return event.release is True
+        return isinstance(event, ASK_FOR_USES)
+
+    def page_of(self, event: events.PageMap | events.PageUnmap) -> tuple[Space, int]:
+        virtual = number(event.virtual)
+        process = number(event.process) if 0 <= virtual < LOWER_HALF_END else 0
+        return (PAGES, process), virtual >> self.shift
+
+    def is_determined(self, event: events.PageMap | events.PageUnmap) -> bool:
+        """Whether a page shows the same after the same operations on it: it is mapped in one way, and unmapped."""
+        return not self.uses_matter and len(self.shown[self.page_of(event)]) == 1
 
     def of(self, operation: Operation) -> About:
         """Raises BadNumber."""
@@ -170,9 +199,13 @@ class Touches:
             (kind is events.FrameFree and self.rules.geometry.frame_free == TRUSTING)
             or (kind is events.ProcessExit and self.maps)
         )
+        if isinstance(event, events.PageMap | events.PageUnmap) and self.is_determined(event):
+            found.ordered = False
+        found.sets = isinstance(event, SETTING) and sum(each.changes for each in found.touches) == 1
         found.undone_whole = not found.ordered and kind in self.undone_whole
         if operation_of(event) in self.lenient and operation.line not in self.proper:
             found.touches, found.ordered, found.undone_whole = (Touch(EVERYTHING, 0, LAST, True),), True, False
+            found.sets = False
         return found
 
     def touched(self, event: AnyEvent) -> Iterator[Touch]:
@@ -296,15 +329,22 @@ class Touches:
         page = number(virtual) >> self.shift
         space = (PAGES, process if 0 <= number(virtual) < LOWER_HALF_END else 0)
         yield Touch(space, page, page + 1, True)
-        if isinstance(event, events.PageMap):
-            if failed:
-                yield whole((FRAMES, 0), changes=False)
-                yield whole((RANGE, 0), changes=False)
-            yield self.run((FRAMES, 0), number(event.physical) >> self.shift, 1)
-        elif isinstance(event, events.PageUnmap):
-            yield whole((FRAMES, 0))
+        if isinstance(event, events.PageMap) and failed:
+            yield whole((FRAMES, 0), changes=False)
+            yield whole((RANGE, 0), changes=False)
+        if self.uses_matter and isinstance(event, events.PageMap | events.PageUnmap):
+            yield from self.frames_shown(event)
         if self.has_entries:
             yield whole((ENTRIES, 0))
+
+    def frames_shown(self, event: events.PageMap | events.PageUnmap) -> Iterator[Touch]:
+        """The frames of which an operation may change how many pages show them."""
+        if isinstance(event, events.PageMap):
+            yield self.run((FRAMES, 0), number(event.physical) >> self.shift, 1)
+        elif self.kinds & KERNEL_PAGES or (shown := self.shown[self.page_of(event)]) == set():
+            yield whole((FRAMES, 0))
+        else:
+            yield from (self.run((FRAMES, 0), frame, 1) for frame in {cast(int, frame) for frame, *_ in shown})
 
 
 def whole(space: Space, changes: bool = True) -> Touch:
@@ -313,15 +353,16 @@ def whole(space: Space, changes: bool = True) -> Touch:
 
 TAKING = {events.FrameAllocate, events.FrameReserve, events.RangeAllocate, events.RangeReserve, events.HeapNew}
 LACKING = {events.FrameAllocate, events.RangeAllocate, events.HeapNew}
-OF_PAGES = {
-    events.PageMap,
-    events.PageUnmap,
-    events.KernelPagesAllocate,
-    events.KernelPagesFree,
+SETTING = (events.PageMap, events.PageUnmap)
+KERNEL_PAGES = {events.KernelPagesAllocate, events.KernelPagesFree}
+ASK_FOR_USES = (
     events.FrameGet,
     events.FramePut,
-}
-OF_ENTRIES = {events.Pml4Write, events.Pml4Read, events.Pml4Dump}
+    events.KernelPagesAllocate,
+    events.KernelPagesFree,
+    events.ProcessExit,
+    events.Crash,
+)
 DETERMINED = {
     *TAKING,
     events.FrameFree,

@@ -12,29 +12,38 @@ a legal order. The others do not matter to them, so that without one there is no
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, combinations
 
 from memoracle.concurrent.copies import copied
-from memoracle.concurrent.parts import Places
+from memoracle.concurrent.parts import Groups, Places
 from memoracle.concurrent.search import Search, queued
-from memoracle.concurrent.trail import Budget, Node, replayed, step
+from memoracle.concurrent.settled import Settled
+from memoracle.concurrent.touches import conflict
+from memoracle.concurrent.trail import Budget, Node, OutOfBudgetError, replayed, step
 from memoracle.replay.dispatch import Replay
 
 FIRST_LOOK = 24  # operations that a search comes back by before it is asked whether there is any order
 REACH = 256  # operations, at the most, that a window has
 FEW_UNDER_WAY, MOST_UNDER_WAY = 3, 6  # operations at the beginning of a window: of each, both is tried
 MOST_TRIED = 3  # windows with more than a few
-MOST_DROPPED = 16  # operations without which a window is tried
+PAIRS_IN_STEP = 16  # of operations, of which it is asked whether they depend on one another
+SHORTENING = 100_000  # steps, at the most, for which a window is made shorter
 
 
 @dataclass(frozen=True)
 class Window:
-    """Operations of which no order is legal, whichever of those that were under way at its beginning came before."""
+    """Operations of which no order is legal, whichever of those that were under way at its beginning came before.
+
+    is_cut_short: the budget ended before it was known whether a shorter one shows it, too.
+    """
 
     nodes: tuple[Node, ...]
+    is_cut_short: bool = False
 
 
 class Refuter:
@@ -83,7 +92,10 @@ class Refuter:
     def whole(self) -> Window:
         """Everything up to the operation that has no place."""
         done = set(map(id, self.search.best[: self.earliest]))
-        return Window(tuple(each for each in self.nodes if id(each) not in done))
+        nodes = [each for each in self.nodes if id(each) not in done]
+        if self.earliest:
+            return Window(tuple(nodes), is_cut_short=True)
+        return self.shortened(Cut(min(each.call for each in nodes), nodes, [], set()), self.begin())
 
     def of_few(self) -> Window | None:
         """A window of the operations that matter to the one that has no place, which have no order by themselves."""
@@ -106,12 +118,8 @@ class Refuter:
             step(base, node.operation)
         settled = set(map(id, best[:start]))
         moments = sorted({each.call for each in nodes if id(each) not in settled}, reverse=True)
-        first_sensitive = min((each.call for each in nodes if each.sensitive), default=None)
-        cuts = (
-            Cut(moment, nodes, best[start:], settled)
-            for moment in moments
-            if first_sensitive is None or moment <= first_sensitive
-        )
+        known = Settled(nodes)
+        cuts = (Cut(moment, nodes, best[start:], settled) for moment in moments if known.at(moment))
         tried, found = list[Cut](), None
         for cut in cuts:
             if not cut.is_whole or len(cut.under_way) > MOST_UNDER_WAY:
@@ -123,25 +131,34 @@ class Refuter:
                 break
         closer = (cut for cut in tried[:MOST_TRIED] if self.shows(cut, base))
         found = next(closer, found)
-        return None if found is None else self.without_needless(found, base)
+        return None if found is None else self.shortened(found, base)
 
-    def without_needless(self, cut: Cut, base: Replay) -> Window:
-        """The window after a cut, without answers and failures that do not matter."""
-        needless = [each for each in cut.after if not each.about.changes and each is not self.search.stuck]
-        for node in needless[:MOST_DROPPED]:
-            before = cut.after
-            cut.after = [each for each in before if each is not node]
-            if not self.shows(cut, base):
-                cut.after = before
-        return Window((*cut.under_way, *cut.after))
+    def shortened(self, cut: Cut, base: Replay) -> Window:
+        """The window after a cut, without what does not matter: each shorter one is decided as the whole is.
 
-    def shows(self, cut: Cut, base: Replay) -> bool:
+        Left out is what changes nothing, and what is independent of all else that is left. What others depend on stays:
+        without a block's release, say, that it is taken twice would show nothing.
+        """
+        stuck, budget = self.search.stuck, Budget(min(SHORTENING, max(0, self.budget.steps)))
+        try:
+            for node in [each for each in cut.after if not each.about.changes and each is not stuck]:
+                if self.shows(shorter := cut.without([node]), base, budget):
+                    cut = shorter
+            for group in groups(cut.nodes, budget):
+                if stuck not in group and self.shows(shorter := cut.without(group), base, budget):
+                    cut = shorter
+        except OutOfBudgetError:
+            return Window(cut.nodes, is_cut_short=True)
+        return Window(cut.nodes)
+
+    def shows(self, cut: Cut, base: Replay, budget: Budget | None = None) -> bool:
         """Whether no state at a cut leads to a legal order of what follows."""
+        budget = self.budget if budget is None else budget
         horizon = self.search.stuck.returned
         some = (combinations(cut.under_way, count) for count in range(len(cut.under_way) + 1))
         for before in chain.from_iterable(some):
             state = copied(base)
-            self.budget.spend(REACH)
+            budget.spend(REACH)
             if not replayed(state, cut.up_to(before)):
                 state = copied(base)
                 net = cut.net(before)
@@ -150,7 +167,7 @@ class Refuter:
                 if not replayed(state, net):
                     continue  # two owners of one block: no order leads there
             later = [each for each in cut.under_way if each not in before] + cut.after
-            if Search(queued(later), partial(copied, state), self.budget, horizon, self.by_address).run():
+            if Search(queued(later), partial(copied, state), budget, horizon, self.by_address).run():
                 return False
         return True
 
@@ -169,6 +186,17 @@ class Cut:
         self.under_way = [each for each in pending if each.about.changes]
         self.is_whole = not any(id(each) in settled for each in pending)
         self.before = {id(each) for each in nodes if each.returned < moment}
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return (*self.under_way, *self.after)
+
+    def without(self, some: Sequence[Node]) -> Cut:
+        """The same without some operations."""
+        cut, left_out = copy(self), set(map(id, some))
+        cut.under_way = [each for each in self.under_way if id(each) not in left_out]
+        cut.after = [each for each in self.after if id(each) not in left_out]
+        return cut
 
     def up_to(self, some: Sequence[Node]) -> list[Node]:
         """What changes something before the cut, if some of what was under way do so before."""
@@ -197,3 +225,17 @@ class Cut:
             else:
                 others.append(each)
         return sorted(chain.from_iterable(left.values()), key=lambda one: one.about.takes)
+
+
+def groups(nodes: Sequence[Node], budget: Budget) -> list[list[Node]]:
+    """Operations that depend on one another; those of different groups are independent."""
+    joined = Groups()
+    for place, one in enumerate(nodes):
+        budget.spend(1 + place // PAIRS_IN_STEP)
+        for other in nodes[:place]:
+            if conflict(one.about, other.about):
+                joined.join(one, other)
+    found: dict[object, list[Node]] = defaultdict(list)
+    for node in nodes:
+        found[joined.of(node)].append(node)
+    return list(found.values())

@@ -40,6 +40,7 @@ class Divergence:
     """A finding, and the event of the trace that it is about; file as the user gave it, line counted from 1.
 
     window: of a recording in which operations overlap, the lines and events of which no order is legal.
+    window_is_cut_short: the budget ended before it was known whether a shorter window shows it, too.
     """
 
     file: str
@@ -47,6 +48,7 @@ class Divergence:
     event: Any
     finding: Finding
     window: tuple[tuple[int, Any], ...] = ()
+    window_is_cut_short: bool = False
 
 
 def broken(clause: Clause | None) -> Clause:

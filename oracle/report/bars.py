@@ -19,11 +19,12 @@ MOST_OF_NAME = 20  # characters of a processor's name
 TIMES = {CPU, CALL, RETURN}
 
 
-def has_no_order(window: Sequence[tuple[int, Any]]) -> str:
-    """What is said of a window."""
+def has_no_order(window: Sequence[tuple[int, Any]], cut_short: bool = False) -> str:
+    """What is said of a window. cut_short: the budget ended before a shorter one was looked for to the end."""
     processors = len({str(event[CPU]) for _, event in window})
     order = "has no legal place" if len(window) == 1 else "have no legal order"
-    return f"{counted(len(window), 'operation')} of {counted(processors, 'processor')} {order}"
+    more = "; whether fewer have none is not known, since the budget ended" if cut_short else ""
+    return f"{counted(len(window), 'operation')} of {counted(processors, 'processor')} {order}{more}"
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,7 @@ def entry(divergence: Divergence) -> dict[str, Any]:
         "before": finding.before,
         "after": finding.after,
         **({"window": window} if window else {}),
+        **({"window_is_cut_short": True} if divergence.window_is_cut_short else {}),
     }
 
 
@@ -243,7 +244,9 @@ def show(divergence: Divergence, console: Console) -> None:
         facts.add_row("state", drawn(finding.before))
     console.print(Padding(facts, (0, 0, 0 if divergence.window else 1, 2)))
     if divergence.window:
-        console.print(Text(f"  window  {has_no_order(divergence.window)}"), soft_wrap=True)
+        console.print(
+            Text(f"  window  {has_no_order(divergence.window, divergence.window_is_cut_short)}"), soft_wrap=True
+        )
         for row in bars(divergence.window, told):
             console.print(Text(f"          {escaped(row)}"), soft_wrap=True)
         console.print()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from memoracle.console.counted import counted
+from memoracle.diagnostics.divergence import Divergence
 from memoracle.report.bars import has_no_order, laid_out, processors, untimed
 from memoracle.report.html.timeline_data import in_a_line
 from memoracle.timeline.neighbourhood import Neighbourhood
@@ -13,8 +14,8 @@ from memoracle.trace.decoding import CPU
 LEFT, LANE, STEP = 130, 40, 34  # pixels: of the names, a lane, and from one moment to the next
 
 
-def bars_data(near: Neighbourhood, window: Any) -> dict[str, Any]:
-    """window: the operations that have no order."""
+def bars_data(near: Neighbourhood, divergence: Divergence) -> dict[str, Any]:
+    """divergence: that has a window of operations that have no order."""
     laid = laid_out(near.operations)
     names = processors(laid)
     moments = max(bar.last for bar in laid) + 1
@@ -37,7 +38,7 @@ def bars_data(near: Neighbourhood, window: Any) -> dict[str, Any]:
     left = [f"{counted(of_window, 'operation')} of the window"] if of_window else []
     left += [f"{counted(others, 'operation')} further away"] if others else []
     return {
-        "title": f"{has_no_order(window)}",
+        "title": has_no_order(divergence.window, divergence.window_is_cut_short),
         "says": f"{counted(len(laid), 'operation')} on {counted(len(names), 'processor')}; without an order: {inside}",
         "said": f"Not drawn: {' and '.join(left)}." if left else "",
         "left": LEFT,

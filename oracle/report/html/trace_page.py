@@ -62,7 +62,7 @@ def findings_of(
             "finding": finding_data(divergence.finding),
             "timeline": place,
             "why": "" if divergence.window else why,
-            "bars": None if near is None else bars_data(near, divergence.window),
+            "bars": None if near is None else bars_data(near, divergence),
             "before": in_words(divergence.finding.before),
             "after": in_words(divergence.finding.after),
         }

@@ -36,6 +36,7 @@ GEOMETRIES: dict[str, Event] = {
     "heap": HEAP,
     "heap, undefined": {**HEAP, "misuse": {"heap.delete": "undefined"}},
     "pages": {**SMALL, **SPACES, "frames": 6},
+    "pages, kept": {**SMALL, **SPACES, "frames": 6},
 }
 
 
@@ -148,7 +149,7 @@ def heap(chance: Random, count: int) -> list[Event]:
     return found
 
 
-def pages(chance: Random, count: int) -> list[Event]:
+def pages(chance: Random, count: int, releases: float = 0.5) -> list[Event]:
     found, blocks, shown, entry = list[Event](), Blocks(chance, range(2, 6)), dict[int, int](), 0
     for _ in range(count):
         kind, page = chance.random(), chance.randrange(3)
@@ -159,7 +160,7 @@ def pages(chance: Random, count: int) -> list[Event]:
             shown[page] = chance.randrange(2, 6)
             found.append({"op": "page.map", **of, "physical": shown[page] * PAGE})
         elif kind < 0.65 and page in shown:
-            frame, release = shown.pop(page), chance.random() < 0.5
+            frame, release = shown.pop(page), chance.random() < releases
             if release and frame not in shown.values():
                 blocks.used.pop(frame, None)
             found.append({"op": "page.unmap", **of, "release": release})
@@ -184,12 +185,13 @@ HISTORIES: dict[str, Callable[[Random, int], list[Event]]] = {
     "heap": heap,
     "heap, undefined": heap,
     "pages": pages,
+    "pages, kept": lambda chance, count: pages(chance, count, releases=0),
 }
 
 
 def changed(event: Event, chance: Random) -> Event:
     """The same event, of which one number is another."""
-    numbers = [key for key in ("result", "address") if type(event.get(key)) is int]
+    numbers = [key for key in ("result", "address", "physical") if type(event.get(key)) is int]
     if not numbers:
         return event
     key = chance.choice(numbers)

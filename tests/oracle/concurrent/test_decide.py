@@ -9,7 +9,8 @@ import pytest
 
 from memoracle.concurrent import windows
 from memoracle.diagnostics.levels import EXACT, LEGAL
-from tests.oracle.concurrent.histories import HISTORIES, PAGE, changed, decided, has_legal_order, overlapping
+from memoracle.report.bars import has_no_order
+from tests.oracle.concurrent.histories import HISTORIES, KERNEL, PAGE, changed, decided, has_legal_order, overlapping
 
 SEEDS = 10
 WORK = [(kind, level) for kind in HISTORIES for level in (LEGAL, EXACT) if level == LEGAL or kind in ("frames", "heap")]
@@ -82,3 +83,44 @@ def test_a_crash_is_found_after_what_overlaps_it() -> None:
     found = decided("frames", history)
     assert [(each.line, each.finding.clause) for each in found.divergences] == [(2, "frame.allocate.must-not-crash")]
     assert found.replay.unjudged == 0
+
+
+def raced(frame: int, start: int) -> list[dict[str, Any]]:
+    """Two calls that overlap are given one frame, while others are about another one, and ask."""
+    calls: list[tuple[dict[str, Any], int, int, int]] = [
+        ({"op": "frame.allocate", "result": frame * PAGE}, 0, 0, 9),
+        ({"op": "frame.allocate", "result": frame * PAGE}, 1, 1, 8),
+        ({"op": "frame.allocate", "result": 2 * PAGE}, 2, 2, 3),
+        ({"op": "frame.is_free", "address": 2 * PAGE, "result": False}, 3, 3, 4),
+        ({"op": "frame.free", "address": 2 * PAGE}, 2, 4, 9),
+    ]
+    return [{**event, "_cpu": cpu, "_call": start + call, "_return": start + end} for event, cpu, call, end in calls]
+
+
+def test_windows_have_only_what_matters() -> None:
+    found = decided("frames", [*raced(5, 0), *raced(4, 20)], keep_going=True)
+    assert [[line for line, _ in each.window] for each in found.divergences] == [[2, 3], [7, 8]]
+    assert not any(each.window_is_cut_short for each in found.divergences)
+
+
+def test_a_window_says_that_the_budget_ended_before_it_was_the_shortest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "SHORTENING", 0)
+    [divergence] = decided("frames", raced(5, 0)).divergences
+    assert divergence.window_is_cut_short
+    assert has_no_order(divergence.window, cut_short=True).endswith(
+        "have no legal order; whether fewer have none is not known, since the budget ended"
+    )
+
+
+def test_pages_of_long_recordings_are_decided_by_the_calls_about_them() -> None:
+    """Each page is mapped in many ways, so that what it shows depends on the order; but not on other pages."""
+    history: list[dict[str, Any]] = []
+    for place in range(400):
+        page = {"virtual": KERNEL + place // 2 % 4 * PAGE}
+        event = {"op": "page.unmap", **page} if place % 2 else {"op": "page.map", **page, "physical": place % 6 * PAGE}
+        history.append({**event, "_cpu": place % 5, "_call": 10 * place, "_return": 10 * place + 9 + 20 * (place == 8)})
+    for cpu, frame in enumerate((2, 3), 6):
+        event = {"op": "page.map", "virtual": KERNEL, "physical": frame * PAGE}
+        history.append({**event, "_cpu": cpu, "_call": 5000 + cpu, "_return": 5010})
+    [divergence] = decided("pages, kept", history, steps=5000).divergences
+    assert [line for line, _ in divergence.window] == [402, 403]
