@@ -34,6 +34,7 @@ from memoracle.trace.interrupts import INTERRUPTS
 POLL = 0.05  # seconds
 STATUS = struct.Struct("<i")  # of a run that ended, as `waitpid` has it
 ASKED = struct.Struct("<Q")  # bytes of what is asked
+READING = 4.0  # times as long as writing what is asked, of many calls, it may take to read it
 
 
 def run_once(plan: Plan, make: MakeSource) -> Trial:
@@ -56,6 +57,7 @@ class Nursery:
         self.began = 0.0
         self.death = ""
         self.patience = plan.patience
+        self.reading = 0.0  # seconds that a run may take besides, to read what is asked
         self.seen: tuple[tuple[int, int], float] = ((0, 0), 0.0)
 
     def __enter__(self) -> Self:
@@ -81,12 +83,14 @@ class Nursery:
         self.log.clear()
         self.patience = self.plan.patience if patience is None else patience
         self.death = ""
-        self.began = time.monotonic()
-        self.seen = self.log.progress(), self.began
+        before = time.monotonic()
         text = b"" if make is self.inherited else pickle.dumps(make)
+        self.reading = READING * (time.monotonic() - before)
         with suppress(BrokenPipeError):  # it has ended, and says why
             self.asking.write(ASKED.pack(len(text)) + text)
             self.asking.flush()
+        self.began = time.monotonic()
+        self.seen = (0, 0), self.began
 
     def is_over(self, seconds: float) -> bool:
         """Waits for so long at most; whether the run has ended, by itself or since it came to no answer."""
@@ -96,7 +100,7 @@ class Nursery:
         now = self.log.progress()
         if now != self.seen[0]:
             self.seen = now, time.monotonic()
-        elif time.monotonic() - self.seen[1] > self.patience:
+        elif time.monotonic() - self.seen[1] > self.patience + (0.0 if any(now) else self.reading):
             self.end()
             self.death = f"no answer within {self.patience:g} seconds"
             return True

@@ -65,7 +65,8 @@ def text_of(proposal: Proposal, library: str) -> str:
         made.comment("It may fail although the trace does not say why: it takes memory for itself.")
         made.line("private_frames = true")
     if proposal.has_memory:
-        made.comment("The memory that it manages; it is full of 0xA5 at first.")
+        made.comment("The memory that it manages; it is full of 0xA5 at first. An allocator that divides memory into")
+        made.comment("larger pieces (regions, sections, zones) shows what is wrong between these with several of them.")
         made.line(f"memory = {{bytes = {ARENA_BYTES:#x}, at = {ARENA:#x}}}")
     if proposal.needs.panics:
         made.comment("Functions that it calls when it gives up.")

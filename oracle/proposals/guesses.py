@@ -16,7 +16,7 @@ class Guess:
 
     is_number: whether that is the number of a frame or page; None: not known.
     fails, result: expressions.  why: what to say of it.  extra: other keys.
-    block_of: the function that makes of an address what is given back.
+    block_of: the function that makes of an address what is given back.  of_one: the call where the count is 1.
     """
 
     operation: str
@@ -29,6 +29,7 @@ class Guess:
     why: list[str] = field(default_factory=list)
     extra: dict[str, str] = field(default_factory=dict)
     block_of: str | None = None
+    of_one: str | None = None
 
     @property
     def call(self) -> str:
@@ -36,7 +37,8 @@ class Guess:
             f"{self.block_of}({each})" if self.block_of is not None and "address" in each.split() else each
             for each in self.arguments
         )
-        return f"{self.function.name}({', '.join(arguments)})"
+        call = f"{self.function.name}({', '.join(arguments)})"
+        return call if self.of_one is None else f"{self.of_one} if count == 1 else {call}"
 
 
 @dataclass

@@ -46,8 +46,8 @@ ASKED = {  # by family and unit, what stands for it in a call
 }
 
 
-def mapped(functions: Sequence[Function]) -> Mapping:
-    """The operations of a library's functions."""
+def mapped(functions: Sequence[Function], *, ranges_are_frames: bool = False) -> Mapping:
+    """The operations of a library's functions. ranges_are_frames: what looks like one of ranges is one of frames."""
     found = Mapping(all=functions)
     by_role: dict[tuple[str, str], list[Function]] = {}
     said = {name: role for role, name in NAMES.items()}
@@ -60,7 +60,8 @@ def mapped(functions: Sequence[Function]) -> Mapping:
         elif what in (START, ADD):
             found.starts.append(each)
         elif what is not None and (family(each), what) in NAMES:
-            by_role.setdefault((family(each), what), []).append(each)
+            kind = FRAME if ranges_are_frames and family(each) == RANGE else family(each)
+            by_role.setdefault((kind, what), []).append(each)
         else:
             found.others.append(each)
     for kind in (FRAME, RANGE, HEAP):

@@ -80,8 +80,22 @@ def propose(library: str, header: str | None) -> Proposal:
     if elf is None:
         raise InputError(library, None, "this is no shared library (ELF, 64 bits)")
     found, notes = _header(library, header, elf)
+    proposal = _proposal(path, elf, found, [*notes])
+    if (why := _of_one_pool(proposal)) is None:
+        return proposal
+    of_runs = _proposal(path, elf, found, [*notes], ranges_are_frames=True)
+    if "range.allocate" in of_runs.mapping.guesses:  # its name says that it is that
+        return proposal
+    of_runs.mapping.guesses["frame.allocate"].why.append(why)
+    for operation in ("frame.allocate", "frame.free"):
+        tuning.tune_one(of_runs.mapping, operation, proposal.mapping.guesses.get(operation))
+    return of_runs
+
+
+def _proposal(path: Path, elf: Elf, found: Header, notes: list[str], *, ranges_are_frames: bool = False) -> Proposal:
+    """ranges_are_frames: whether what hands out ranges hands out runs of frames."""
     functions = {name: each for name, each in found.functions.items() if name in elf.functions and not each.is_static}
-    mapping = mapped(list(functions.values()))
+    mapping = mapped(list(functions.values()), ranges_are_frames=ranges_are_frames)
     if not mapping.guesses:
         notes.append(f"{CHOOSE}no function looks like one that allocates; see the operations below")
     wanted = Declarations(found)
@@ -318,6 +332,19 @@ def _ranges(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.N
     geometry["kernel_range"] = ({"start": hex(start), "pages": end - low}, [why])
     geometry["kernel_reserved"] = ([], [])
     geometry["range_allocator"] = ("runs", [f'{CHOOSE}or "buddy", where blocks are powers of two'])
+
+
+def _of_one_pool(proposal: Proposal) -> str | None:
+    """Why ranges are runs of frames, if they are: they are the same addresses, and none is left when no frame is."""
+    takes = [proposal.mapping.guesses.get(TAKES[kind]) for kind in ("frame", "range")]
+    frame, run = takes
+    if frame is None or run is None or "process.create" in proposal.mapping.guesses:
+        return None
+    attempt = trying.sharing((frame.operation, {"alignment": proposal.page_size}), (run.operation, {"pages": 1}))
+    notes = _watched(proposal, {each.operation: _raw(each, proposal) for each in (frame, run)}, attempt)
+    if not notes.get("shared"):
+        return None
+    return f"tried: {run.function.name} hands out the frames of {frame.function.name}, and none when these have run out"
 
 
 def _processes(proposal: Proposal, take: Guess) -> None:

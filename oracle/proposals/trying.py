@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 from memoracle.drive.binding import Binding
@@ -113,6 +114,26 @@ def exhausting(take: str, give: str | None, asked: dict[str, Any], returned: dic
             return
         yield "given", _outcome(library, give, {"address": distinct[0], **returned})
         yield "given again", _outcome(library, give, {"address": distinct[0], **returned})
+
+    return attempt
+
+
+def sharing(take: tuple[str, dict[str, Any]], other: tuple[str, dict[str, Any]]) -> Attempt:
+    """Whether two operations, each with what it is asked for, hand out blocks of the same memory.
+
+    One block of the other is taken, then all of the first. `shared` says that the other gives no more then, and that
+    its block lies beside those of the first and is none of them.
+    """
+
+    def attempt(library: Library) -> Iterator[tuple[str, Any]]:
+        block = _outcome(library, *other)
+        notes = dict(exhausting(take[0], None, take[1], {})(library))
+        taken = sorted(notes.get("taken", ()))
+        if "settled" not in notes or not isinstance(block, int) or len(taken) < 2 or block in taken:
+            return
+        apart = min(abs(each - block) for each in taken)
+        is_beside = apart <= min(after - before for before, after in pairwise(taken))
+        yield "shared", is_beside and _outcome(library, *other) == _outcome(library, *other)
 
     return attempt
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from memoracle.proposals.guesses import CHOOSE, Guess
+from memoracle.proposals.guesses import CHOOSE, Guess, Mapping
 from memoracle.proposals.trying import SIZES, Notes
 
 MOST_PIECES = 16  # of frames that were never handed out
@@ -110,6 +110,19 @@ def tune_unit(take: Guess, give: Guess | None, notes: Notes, page_size: int) -> 
         return 0, (taken[-1] - taken[0]) // page_size + 1
     high = taken[-1] if take.is_number else taken[-1] // page_size
     return low, high + 1
+
+
+def tune_one(mapping: Mapping, operation: str, one: Guess | None) -> None:
+    """A function that is about one frame is called for one, where a run is the only other thing that is asked for."""
+    many = mapping.guesses.get(operation)
+    if one is None or many is None or "count" not in many.arguments or "count" in one.arguments:
+        return
+    if (one.holder, one.fails, one.result) != (many.holder, many.fails, many.result):
+        return
+    if len(one.arguments) + 1 == len(many.arguments):
+        many.of_one = one.call
+        many.why = [each for each in many.why if each != f"{CHOOSE}it may also be {one.function.name}"]
+        mapping.others = [each for each in mapping.others if each.name != one.function.name]
 
 
 def missing_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from memoracle.cli import parser
 from memoracle.commands.drive import session_of
 from memoracle.drive.requests import Repeated, Request
+from memoracle.drive.target import Target
 from memoracle.replay.coverage import stakes_of
 
 TARGETS = Path(__file__).parents[3] / "examples" / "targets"
@@ -42,3 +44,27 @@ def test_what_a_run_comes_to_is_judged_there_and_not_once_more(tmp_path: Path) -
     assert trial.result.coverage is not None
     # Its clauses are those of this process, so that what several processes exercised can be counted together.
     assert trial.result.coverage.stakes == stakes_of(drive.geometry)
+
+
+class LongRead:
+    """What takes so long to be written, and so long to be read, as many thousands of calls do."""
+
+    SECONDS = 0.5
+
+    def __reduce__(self) -> tuple[object, tuple[float]]:
+        time.sleep(self.SECONDS)
+        return (time.sleep, (self.SECONDS,))
+
+
+def asking(_: object, target: Target) -> Repeated:
+    return Repeated(CALLS["frames"], target)
+
+
+def test_what_is_asked_may_take_longer_to_read_than_a_call(tmp_path: Path) -> None:
+    binding = shutil.copy(TARGETS / "frames.toml", tmp_path)
+    subprocess.run(["cc", "-shared", "-fPIC", TARGETS / "frames.c", "-o", tmp_path / "frames.so"], check=True)
+    args = parser().parse_args(["drive", "--quiet", str(binding)])
+    with session_of(args) as drive:
+        drive.nursery.run(partial(Repeated, CALLS["frames"]))  # so that it is started
+        trial = drive.nursery.run(partial(asking, LongRead()), patience=0.3)
+        assert (drive.nursery.death, trial.result.events) == ("", 3)

@@ -39,6 +39,41 @@ int pmm_free(unsigned long at)
 """
 
 
+ONE_POOL = """
+#include <stdint.h>
+static unsigned char used[64];
+static uint64_t start;
+void pa_init(uint64_t base) { start = base; }
+uint64_t pa_alloc_range(unsigned long n)
+{
+    for (unsigned long first = 0, end = 0; n && n <= 64 && end < 64; end++) {
+        if (used[end])
+            first = end + 1;
+        else if (end + 1 - first == n) {
+            for (unsigned long each = first; each <= end; each++)
+                used[each] = 1;
+            return start + first * 4096;
+        }
+    }
+    return ~0ull;
+}
+uint64_t pa_alloc(void) { return pa_alloc_range(1); }
+int pa_free_range(uint64_t at, unsigned long n)
+{
+    uint64_t first = (at - start) / 4096;
+    if (at % 4096 || at < start || n == 0 || first >= 64 || n > 64 - first)
+        return -1;
+    for (unsigned long each = first; each < first + n; each++)
+        if (!used[each])
+            return -1;
+    for (unsigned long each = first; each < first + n; each++)
+        used[each] = 0;
+    return 0;
+}
+int pa_free(uint64_t at) { return pa_free_range(at, 1 + TOO_MANY); }
+"""
+
+
 TYPES = """
 struct inner { int of[3]; const char *const name; void (*call)(int, struct inner *); };
 typedef struct { struct inner inner; union { int a; long b; } either; unsigned bits : 3; } outer_t;
@@ -109,6 +144,23 @@ def test_a_fault_is_found_without_an_edit(capsys: pytest.CaptureFixture[str], tm
     header.write_text(f"#define WHICH 1\n{SOURCE.read_text()}")
     status, document = driven(capsys, proposed(tmp_path, library, "--header", str(header)), ops=200)
     assert (status, document["verdict"]) == (1, "diverges")
+
+
+@pytest.mark.parametrize(("too_many", "status"), [(0, 0), (1, 1)])
+def test_ranges_of_the_memory_that_frames_have_are_runs_of_frames(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, too_many: int, status: int
+) -> None:
+    source = tmp_path / "pool.c"
+    source.write_text(ONE_POOL)
+    library = compiled(tmp_path, source, f"-DTOO_MANY={too_many}")
+    binding = proposed(tmp_path, library, "--header", str(source))
+    says = binding.read_text()
+    assert 'frame_allocator = "runs"' in says
+    assert "tried: pa_alloc_range hands out the frames of pa_alloc, and none when these have run out" in says
+    assert 'call = "pa_alloc() if count == 1 else pa_alloc_range(count)"' in says
+    assert 'call = "pa_free(address) if count == 1 else pa_free_range(address, count)"' in says
+    assert "range.allocate" not in says
+    assert driven(capsys, binding)[0] == status
 
 
 def test_without_a_preprocessor_the_first_branches_are_read(
