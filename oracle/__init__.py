@@ -1,7 +1,7 @@
 """memoracle: is this memory manager right?
 
-The reference, `check` and `prove` as a library. A name is imported when it is first used, since a solver takes a second
-to load and the reference needs none.
+The reference, `check`, `drive` and `prove` as a library. A name is imported when it is first used, since a solver takes
+a second to load and the reference needs none.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from memoracle.impl.kernel_half import KernelHalf
     from memoracle.impl.manager import Manager
     from memoracle.impl.paging import Paging
-    from memoracle.library.check import CheckResult, check
+    from memoracle.library.check import CheckResult, check, check_files
     from memoracle.library.conformance import Conformance
+    from memoracle.library.drive import DriveResult, drive_target
     from memoracle.library.prove import ProveResult, prove
     from memoracle.spec.geometry_keys import GeometryError
     from memoracle.trace.inputs import InputError
@@ -27,6 +28,7 @@ __all__ = [
     "Buddy",
     "CheckResult",
     "Conformance",
+    "DriveResult",
     "GeometryError",
     "Heap",
     "InputError",
@@ -35,12 +37,17 @@ __all__ = [
     "Paging",
     "ProveResult",
     "check",
+    "check_files",
+    "drive_target",
     "prove",
 ]
 
 _MODULES = {
     "check": "memoracle.library.check",
+    "check_files": "memoracle.library.check",
     "CheckResult": "memoracle.library.check",
+    "drive_target": "memoracle.library.drive",
+    "DriveResult": "memoracle.library.drive",
     "prove": "memoracle.library.prove",
     "ProveResult": "memoracle.library.prove",
     "Conformance": "memoracle.library.conformance",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from inspect import unwrap
 from pathlib import Path
+from typing import TypeAlias
 
 from memoracle.proofs import (
     dependencies,  # first: it reads the files before the others are imported
@@ -61,6 +62,10 @@ class Piece:
         return None if self.proof is None or self.proof.part_of is None else self.proof
 
 
+# Settles the claims of each group; yields the place of a group and its results, or why it has none, as they come.
+Settle: TypeAlias = Callable[[Sequence[Sequence[Piece]]], Generator[tuple[int, list[Result] | Failure], None, None]]
+
+
 def pieces(
     names: Sequence[str], contracts: bool, use_cache: bool, machine: bool = False, geometry: Geometry | None = None
 ) -> list[Piece]:
@@ -88,8 +93,16 @@ def pieces(
     return found + _emulated() if machine else found
 
 
-def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None]:
-    """The place in the sequence and the result of each, as they come."""
+def here(
+    groups: Sequence[Sequence[Piece]], workers: int | None = None
+) -> Generator[tuple[int, list[Result] | Failure], None, None]:
+    """Settles the claims of each group in a process of this machine. workers: how many at once (see `run_each`)."""
+    prepare({piece.unsettled.component for group in groups for piece in group})
+    return run_each([partial(settle_together, group) for group in groups], workers)
+
+
+def results(pieces: Sequence[Piece], settle: Settle = here) -> Generator[tuple[int, Result], None, None]:
+    """The place in the sequence and the result of each, as they come. settle: the claims that are not settled yet."""
     found = [piece.kept.verdict() if piece.kept else None for piece in pieces]
     # What was proved at once has a share of one cost: if any of it is proved again, all of it is.
     again = {piece.together for piece, verdict in zip(pieces, found, strict=True) if piece.part and not verdict}
@@ -100,10 +113,10 @@ def results(pieces: Sequence[Piece]) -> Generator[tuple[int, Result], None, None
         else:
             left.append(place)
     if left:
-        yield from _settled(pieces, left)
+        yield from _settled(pieces, left, settle)
 
 
-def _settled(pieces: Sequence[Piece], left: Sequence[int]) -> Generator[tuple[int, Result], None, None]:
+def _settled(pieces: Sequence[Piece], left: Sequence[int], settle: Settle) -> Generator[tuple[int, Result], None, None]:
     """The results of those pieces that are left."""
     known = durations()
     # What took longest before comes first, so that it does not run alone at the end; so does what was never timed.
@@ -115,10 +128,7 @@ def _settled(pieces: Sequence[Piece], left: Sequence[int]) -> Generator[tuple[in
         for group, places in groups.items()
     }
     order = [groups[group] for group in sorted(groups, key=timed.__getitem__, reverse=True)]
-    solver.prepare()
-    for component in {piece.unsettled.component for piece in pieces}:
-        noted_of(component)  # read once, for all that are started
-    with closing(run_each([partial(_settle, [pieces[place] for place in places]) for places in order])) as outcomes:
+    with closing(settle([[pieces[place] for place in places] for places in order])) as outcomes:
         for turn, outcome in outcomes:
             for number, place in enumerate(order[turn]):
                 if isinstance(outcome, Failure):
@@ -136,7 +146,15 @@ def _settled(pieces: Sequence[Piece], left: Sequence[int]) -> Generator[tuple[in
         solver.prune(folder)
 
 
-def _settle(pieces: Sequence[Piece]) -> list[Result]:
+def prepare(components: Iterable[str]) -> None:
+    """Reads once what all need that are started from here on."""
+    solver.prepare()
+    for component in components:
+        noted_of(component)
+
+
+def settle_together(pieces: Sequence[Piece]) -> list[Result]:
+    """The results of claims that are settled in one process."""
     parts = [piece.part for piece in pieces if piece.part is not None]
     if len(parts) == len(pieces) > 1:
         return discharge.jointly(parts, pieces[0].use_cache)

@@ -11,8 +11,9 @@ from itertools import chain, islice
 from msgspec import UNSET
 
 from memoracle.commands import boot
+from memoracle.commands.trace_heads import has_map, looked_ahead
 from memoracle.concurrent.decide import STEPS, decide
-from memoracle.concurrent.recording import has_times, read_recording
+from memoracle.concurrent.recording import read_recording
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import INTERRUPTED, worst
 from memoracle.console.options import (
@@ -39,16 +40,17 @@ from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.kmem_report import gaps, not_told, passed_over
 from memoracle.report.live_report import report_now
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_check, refuse_outputs, write_test
+from memoracle.scaling.options import add_worker_options, refuse_both, workers_of
+from memoracle.scaling.workers import Workers
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.timeline.past import Checked, Past
 from memoracle.timeline.timeline import Watch
-from memoracle.trace.decoding import MalformedLine, decode_event
 from memoracle.trace.events import Boot, MemoryRecord
 from memoracle.trace.formats import FIRST_EVENT, geometry_of, read_header, split
 from memoracle.trace.geometry import found_late
 from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
-from memoracle.trace.interrupts import INTERRUPTS
+from memoracle.trace.interrupts import INTERRUPTS, raised_interrupts
 from memoracle.trace.kmem import KmemLog
 
 WORDS = {JSONL: "a trace, which has a `boot` of its own", E820: "a memory map"}  # what an input is that is no kmem log
@@ -80,6 +82,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = "of --emit: how the functions of a shared library are called that did what was recorded"
     parser.add_argument("--binding", metavar="FILE.toml", type=named, help=words)
     add_report_options(parser)
+    add_worker_options(parser, "processes that check, each a file or a part of one (default: 1)")
     parser.set_defaults(run=run)
 
 
@@ -90,7 +93,9 @@ def run(args: argparse.Namespace) -> int:
     refuse_outputs(args, *inputs)
     with reports_to(args, "check", *inputs) as report:
         check = Check(args)
-        outcomes = check.outcomes()
+        refuse_both(args)
+        workers = workers_of(args)
+        outcomes = check.outcomes() if workers is None else spread(check, workers)
         test = None
         if args.emit is not None:  # what it needs takes a moment to load
             from memoracle.reproducers.of_check import of_recordings
@@ -107,6 +112,14 @@ def run(args: argparse.Namespace) -> int:
         say("memoracle: interrupted")
         return INTERRUPTED
     return worst(outcome.status for outcome in outcomes)
+
+
+def spread(check: Check, workers: Workers) -> list[TraceResult]:
+    """What comes of each trace, of which workers check several at once."""
+    from memoracle.commands.check_spread import outcomes_of_all
+
+    with raised_interrupts():
+        return outcomes_of_all(check, check.args.traces, workers)
 
 
 class Check:
@@ -127,6 +140,8 @@ class Check:
             raise InputError(STDIN, None, "standard input can be read only once")
         if args.follow and args.traces[1:]:
             raise InputError("--follow", None, "one input can be followed at a time")
+        if args.follow and (args.executor is not None or args.jobs is not None):
+            raise InputError("--follow", None, "what is followed is read by one process: --jobs is not for it")
         if args.from_boot and args.memory_map is None:
             raise InputError("--from-boot", None, "it needs the memory map of the machine: --memory-map LOG")
         if args.memory_map is not None:
@@ -366,30 +381,3 @@ class Check:
 
     def default_geometry(self) -> Geometry:
         return self.geometry or preset(DEFAULT)
-
-
-def has_map(head: Sequence[bytes]) -> bool:
-    """Whether a trace, whose first event this is, begins with a memory map of its own."""
-    return any(map(is_boot, head))
-
-
-def looked_ahead(lines: Iterator[bytes], wait: bool) -> tuple[Iterator[bytes], bool]:
-    """The lines after a header, and whether operations of that trace overlap: whether they say when they were called.
-
-    A `boot` that comes first need not. wait: whether to wait for what follows it.
-    """
-    head: list[bytes] = []
-    for line in lines:
-        head.append(line)
-        if has_times(line):
-            return chain(head, lines), True
-        if not wait or not is_boot(line):
-            break
-    return chain(head, lines), False
-
-
-def is_boot(line: bytes) -> bool:
-    try:
-        return isinstance(decode_event(line), Boot)
-    except MalformedLine:
-        return False

@@ -29,6 +29,7 @@ from memoracle.replay.branches import Exercised, exercised
 from memoracle.report import check_report
 from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_outputs, write_test
+from memoracle.scaling.options import add_worker_options, workers_of
 from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
 from memoracle.timeline.past import Past
 from memoracle.trace.geometry import read_toml
@@ -61,8 +62,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--level", choices=LEVELS, default=LEGAL, help=f"{levels} (default: legal)")
     words = "how long a call may take before the target counts as hung (default: 2; of a program 5)"
     parser.add_argument("--call-time", metavar="SECONDS", type=positive, help=words)
-    words = "processes that call at once, each with calls of its own (default: 1)"
-    parser.add_argument("--jobs", metavar="N", type=positive, default=1, help=words)
     words = "write into every block that a library hands out, and read it again before it is given back"
     parser.add_argument("--fill", action="store_true", help=words)
     parser.add_argument("--no-misuse", action="store_true", help="make no calls that must be refused")
@@ -74,19 +73,30 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--coverage", action="store_true", help=words)
     add_emit_options(parser)
     add_report_options(parser)
+    add_worker_options(parser, "processes that call at once, each with calls of its own (default: 1)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Drives a target, writes the report, and returns the exit status; raises InputError and GeometryError."""
-    if args.cover and args.jobs > 1:
-        raise InputError("--jobs", None, "a target is covered by one process: --cover is not for several")
+    refuse_workers(args)
     try:
         with raised_interrupts():
             return driven(args)
     except KeyboardInterrupt:
         say("memoracle: interrupted")
         return INTERRUPTED
+
+
+def refuse_workers(args: argparse.Namespace) -> None:
+    """Raises InputError where several cannot do what is asked for."""
+    several = "--executor" if args.executor is not None else "--jobs" if (args.jobs or 1) > 1 else None
+    if several is None:
+        return
+    if args.cover:
+        raise InputError(several, None, "a target is covered by one process: --cover is not for several")
+    if args.threads and args.executor is not None:
+        raise InputError(several, None, "threads call a library in one process: --threads is not for workers")
 
 
 def driven(args: argparse.Namespace) -> int:
@@ -101,7 +111,14 @@ def driven(args: argparse.Namespace) -> int:
     refuse_outputs(args, args.target, args.binding)
     with reports_to(args, "drive", args.target, args.binding) as report:
         test = None
+        workers = None if args.executor is None else workers_of(args)
+        if workers is not None:
+            args.jobs = args.jobs or workers.count
         with session_of(args) as drive:
+            if workers is not None:
+                from memoracle.commands.drive_spread import spread_over
+
+                drive.spread = spread_over(args, workers)
             if args.emit is None:
                 trial = drive.found()
             else:  # what it needs takes a moment to load
@@ -137,7 +154,7 @@ def session_of(args: argparse.Namespace, made: object = None) -> Session:
         args.ops or (MOST_CALLS if args.time else DEFAULT_CALLS),
         None if args.time is None else float(args.time),
         not args.no_misuse,
-        args.jobs,
+        args.jobs or 1,
     )
     seed = random.randrange(SEEDS) if args.seed is None else args.seed
     kind = CoverSession if args.cover else Session

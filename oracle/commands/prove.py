@@ -22,6 +22,7 @@ from memoracle.report.badge import add_badge_option, refuse_badge, write_badge
 from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.proof_report import PROVED, REFUTED, UNKNOWN, ProofRun, Stated, status
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_prove, refuse_outputs, write_test
+from memoracle.scaling.options import add_worker_options, refuse_both, workers_of
 from memoracle.spec.geometry import DEFAULT, PRESETS
 from memoracle.timeline.past import Past
 from memoracle.timeline.timeline import Timeline
@@ -51,6 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     smt_files.add_smt_option(parser)
     add_emit_options(parser)
     add_report_options(parser)
+    add_worker_options(parser, "processes that prove at once (default: as many as there are processors)")
     parser.set_defaults(run=run)
 
 
@@ -59,10 +61,13 @@ def run(args: argparse.Namespace) -> int:
     refuse_of_prove(args)
     refuse_outputs(args)
     refuse_badge(args)
+    refuse_both(args)
     require_prove("`memoracle prove`")
+    workers = None if args.executor is None else workers_of(args)
     # A solver takes a moment to load, and no other command needs one.
     from memoracle.proofs import evidence
     from memoracle.proofs.trust import trusted
+    from memoracle.proving.spread import settling
 
     started = time.perf_counter()
     parts: list[Part] = []
@@ -79,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
             pieces, change = changes.chosen(args.changed_since, pieces)
             parts.append(change)
         folder = smt_files.folder_of(args)
-        results, interrupted = settled(args, pieces, evidence.results)
+        settle = settling(args.jobs, workers, args.machine, own)
+        results, interrupted = settled(args, pieces, partial(evidence.results, settle=settle))
         if own is not None:
             parts.append(geometry_report.report_of(args.geometry, own, results))
         parts += budgets.part_of(args, due, results)

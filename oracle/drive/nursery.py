@@ -22,12 +22,12 @@ from typing import Any, BinaryIO, Self, cast
 from memoracle.drive.calls import lines_of
 from memoracle.drive.log import Log
 from memoracle.drive.memory_file import memory_file
-from memoracle.drive.pickled import pickled
 from memoracle.drive.requests import INSTANCE, LIFE
 from memoracle.drive.target import Target
 from memoracle.drive.trial import MakeSource, Plan, Trial
 from memoracle.drive.turns import Instances, Turns, last_of, told_apart
 from memoracle.report.check_report import TraceResult
+from memoracle.scaling.pickled import pickled
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import INTERRUPTS
 

@@ -1,4 +1,4 @@
-"""`memoracle.check`: one trace held to the law, as the command `check` does it."""
+"""`memoracle.check`: traces held to the law, as the command `check` does it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from memoracle import cli
 from memoracle.commands.check import Check
+from memoracle.commands.check_spread import outcomes_of_all
+from memoracle.console.streams import say
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEVELS
 from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
+from memoracle.scaling.workers import of_executor, of_processes
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.geometry import geometry_from, load_geometry
 
@@ -68,18 +72,59 @@ def check(
     """
     if not isinstance(trace, str | os.PathLike | Iterable):
         raise TypeError(f"trace: a path or lines were expected, not {type(trace).__name__}")
+    path = os.fspath(trace) if isinstance(trace, str | os.PathLike) else LINES
+    run = _asked([path], level, geometry, memory_map, from_boot, keep_going, ignore_unknown)
+    return _result(run.outcomes_of(path, None if isinstance(trace, str | os.PathLike) else _lines(trace))[0])
+
+
+def check_files(
+    traces: Iterable[str | os.PathLike[str]],
+    *,
+    level: Level | None = None,
+    geometry: str | Mapping[str, Any] | Geometry | None = None,
+    memory_map: str | os.PathLike[str] | None = None,
+    from_boot: bool = False,
+    keep_going: bool = False,
+    ignore_unknown: bool = False,
+    jobs: int | None = None,
+    executor: Executor | None = None,
+) -> list[CheckResult]:
+    """Holds many files to the law, several at once: what `check` says of each, in their order.
+
+    jobs: processes that check at once; None: as many as there are processors.  executor: what checks instead, which
+    needs this package where its workers are; `jobs` are then the files that it checks at once.  The others, and what is
+    raised: as of `check`; InputError also where the workers of an executor are unfit.
+    """
+    paths = [os.fspath(each) for each in traces]
+    if not paths:
+        return []
+    run = _asked(paths, level, geometry, memory_map, from_boot, keep_going, ignore_unknown)
+    count = jobs or os.cpu_count() or 1
+    workers = of_processes(count, say) if executor is None else of_executor(executor, count)
+    return [_result(each) for each in outcomes_of_all(run, paths, workers)]
+
+
+def _asked(
+    paths: list[str],
+    level: Level | None,
+    geometry: str | Mapping[str, Any] | Geometry | None,
+    memory_map: str | os.PathLike[str] | None,
+    from_boot: bool,
+    keep_going: bool,
+    ignore_unknown: bool,
+) -> Check:
+    """`check` of these files, with these options."""
     if level is not None and level not in LEVELS:
         raise ValueError(f"level: {level!r} is none of {', '.join(LEVELS)}")
     if from_boot and memory_map is None:
         raise ValueError("from_boot: it needs a memory_map")
-    path = os.fspath(trace) if isinstance(trace, str | os.PathLike) else LINES
-    options = cli.parser(["check"]).parse_args(["check", "--quiet", "--", path])
+    options = cli.parser(["check"]).parse_args(["check", "--quiet", "--", *paths])
     options.level, options.keep_going, options.ignore_unknown = level, keep_going, ignore_unknown
     options.from_boot = from_boot
     options.memory_map = None if memory_map is None else os.fspath(memory_map)
     run = Check(options)
     run.geometry = None if geometry is None else _geometry(geometry)
-    return _result(run.outcomes_of(path, None if isinstance(trace, str | os.PathLike) else _lines(trace))[0])
+    return run
 
 
 def _geometry(stated: str | Mapping[str, Any] | Geometry) -> Geometry:

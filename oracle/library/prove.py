@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memoracle.console.extras import require_prove
 from memoracle.report import proof_report
+from memoracle.scaling.workers import of_executor
 
 if TYPE_CHECKING:
     from memoracle.proofs.obligations.discharge import Result
@@ -27,18 +29,30 @@ class ProveResult:
     trust: tuple[str, ...]
 
 
-def prove(components: Iterable[str] = (), *, contracts: bool = False, use_cache: bool = True) -> ProveResult:
-    """Discharges the proof obligations of these components, or of all, on all processors: `memoracle prove`.
+def prove(
+    components: Iterable[str] = (),
+    *,
+    contracts: bool = False,
+    use_cache: bool = True,
+    jobs: int | None = None,
+    executor: Executor | None = None,
+) -> ProveResult:
+    """Discharges the proof obligations of these components, or of all: `memoracle prove`.
 
     contracts: CrossHair's verdict on the code's contracts, too.  use_cache: whether to keep what was proved before.
-    Raises UnknownComponentError or OptimizedError (both a ValueError), and ImportError without the extra `prove`.
+    jobs: processes that prove at once; None: as many as there are processors.  executor: what proves instead, which
+    needs this package with the extra `prove` where its workers are; `jobs` are then the units that it does at once.
+    Raises UnknownComponentError or OptimizedError (both a ValueError), ImportError without the extra `prove`, and
+    InputError where the workers of an executor are unfit.
     """
     require_prove("`memoracle.prove`")
     from memoracle.proofs import evidence
     from memoracle.proofs.trust import trusted
+    from memoracle.proving.spread import settling
 
     pieces = evidence.pieces([*components], contracts, use_cache)
-    with closing(evidence.results(pieces)) as coming:
+    settle = settling(jobs, None if executor is None else of_executor(executor, jobs))
+    with closing(evidence.results(pieces, settle)) as coming:
         results = dict(coming)
     obligations = tuple(results[place] for place in range(len(pieces)))
     return ProveResult(proof_report.verdict(obligations), obligations, tuple(trusted(contracts)))

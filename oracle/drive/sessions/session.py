@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from memoracle.console.counted import counted
 from memoracle.drive.failures import Failures, is_same_machine, read_kept
@@ -38,12 +38,25 @@ class Wanted:
     jobs: int = 1
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one process is to call. seed: of the choice of calls.  calls: how many."""
+
+    seed: int
+    calls: int
+
+
+# Has others make the calls of each share; yields its place and what came of it, as they come.
+Spread: TypeAlias = Callable[[Sequence[Share]], Generator[tuple[int, Trial], None, None]]
+
+
 class Session:
     """What `drive` does with one target.
 
     seed: of the choice of calls; of several processes each has one of its own, from this one on.
     source: makes new calls, of a target, its geometry, a seed, and what is wanted.  calls: that were answered.
     said: what to say at the end.  heed: is handed what is worth knowing meanwhile.
+    spread: has others make new calls, if there are any.
     Used in a `with`.
     """
 
@@ -61,6 +74,7 @@ class Session:
         self.wanted, self.source, self.heed = wanted, source, heed
         self.calls = 0
         self.said = ""
+        self.spread: Spread | None = None
         self.nursery = Nursery(plan)
 
     def __enter__(self) -> Self:
@@ -94,17 +108,43 @@ class Session:
 
     def tried(self) -> Trial:
         """New calls: what fails, shrunk; or the run in which nothing did. Raises InputError."""
-        wanted = self.wanted
-        calls, jobs = wanted.calls, wanted.jobs
-        source = partial(self.source, geometry=self.geometry, seconds=wanted.seconds, misuse=wanted.misuse)
-        sources = [
-            partial(source, seed=self.seed + job, calls=(calls + job) // jobs if calls >= jobs else calls)
-            for job in range(jobs)
-        ]
+        if self.spread is not None:
+            return self.shrunk(self._first_elsewhere(self.spread))
         with ExitStack() as stack:
-            others = [stack.enter_context(Nursery(self.plan)) for _ in range(jobs - 1)]
-            trial = self._first([self.nursery, *others], sources)
+            others = [stack.enter_context(Nursery(self.plan)) for _ in range(self.wanted.jobs - 1)]
+            trial = self._first([self.nursery, *others], [self._source(share) for share in self._shares()])
         return self.shrunk(trial)
+
+    def once(self) -> Trial:
+        """One run of new calls, which is not shrunk. Raises InputError."""
+        return self.nursery.run(self._source(Share(self.seed, self.wanted.calls)))
+
+    def _shares(self) -> list[Share]:
+        """What each of the processes is to call."""
+        calls, jobs = self.wanted.calls, self.wanted.jobs
+        return [Share(self.seed + job, (calls + job) // jobs if calls >= jobs else calls) for job in range(jobs)]
+
+    def _source(self, share: Share) -> MakeSource:
+        wanted = self.wanted
+        return partial(
+            self.source,
+            geometry=self.geometry,
+            seconds=wanted.seconds,
+            misuse=wanted.misuse,
+            seed=share.seed,
+            calls=share.calls,
+        )
+
+    def _first_elsewhere(self, spread: Spread) -> Trial:
+        """The same as `_first`, of runs that others make."""
+        began, seed, ended = time.monotonic(), self.seed, list[Trial]()
+        with closing(spread(self._shares())) as coming:
+            for job, trial in coming:
+                ended.append(trial)
+                if trial.is_over:
+                    seed += job
+                    break
+        return self._told(ended, seed, sum(each.calls for each in ended), began)
 
     def _first(self, nurseries: Sequence[Nursery], sources: Sequence[MakeSource]) -> Trial:
         """The first run that fails, or the last to end."""
@@ -130,11 +170,16 @@ class Session:
                     if over:
                         seed += list(nurseries).index(nursery)
                         break
-        *others, trial = ended
-        self.calls = sum(each.calls for each in ended) + sum(each.log.progress()[1] for each in running)
+        calls = sum(each.calls for each in ended) + sum(each.log.progress()[1] for each in running)
         for each in running:
             each.end()
-        for other in others if not over else ():
+        return self._told(ended, seed, calls, began)
+
+    def _told(self, ended: Sequence[Trial], seed: int, calls: int, began: float) -> Trial:
+        """The last of the runs that ended, with what the others count if nothing failed; and what is said of all."""
+        *others, trial = ended
+        self.calls = calls
+        for other in others if not trial.is_over else ():
             trial.add(other)
         rate = self.calls / max(time.monotonic() - began, 1e-9)
         self.said = f"seed {seed}: {counted(self.calls, 'call')}, {rate:,.0f} a second"

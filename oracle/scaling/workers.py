@@ -1,0 +1,148 @@
+"""Hands units of work to an executor, and yields what comes of them; what is lost with a worker is tried once more."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, as_completed
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, TypeVar
+
+from memoracle.console.counted import counted
+from memoracle.scaling.carrying import ROOT, UnfitError, carried_out, code_digest, outcome_of
+from memoracle.spec.geometry_keys import GeometryError
+from memoracle.trace.inputs import InputError
+
+Unit = TypeVar("Unit")
+Outcome = TypeVar("Outcome")
+
+# A fork has what this process has loaded, at once; it is made before this process has any other thread.
+FORK = multiprocessing.get_context("fork")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Why nothing is known of a unit, though it was tried."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work.
+
+    executor: which, for as long as the context lasts.  count: how many units are done at once, as far as is known.
+    option: by which it was chosen, for messages.  renewed: whether a broken executor can be had again.
+    tell: is handed what is worth knowing meanwhile.
+    """
+
+    executor: Callable[[], Any]
+    count: int
+    option: str = "executor"
+    renewed: bool = False
+    tell: Callable[[str], None] = lambda words: None
+
+    def done(
+        self, work: Callable[[Unit], Outcome], units: Sequence[Unit]
+    ) -> Generator[tuple[int, Outcome | Lost], None, None]:
+        """The place of each unit and what came of it, as they come, each once.
+
+        work: a function of a module, which can be named to a worker. What is not begun is given up when the iterator is
+        closed. Raises InputError where the workers are unfit, and InputError and GeometryError as the work does.
+        """
+        left = [*range(len(units))]
+        for attempt in range(2 if self.renewed else 1):
+            broken: list[int] = []
+            with self.executor() as executor, closing(self._tried(executor, work, units, left, broken)) as outcomes:
+                yield from outcomes
+            left = sorted(broken)
+            if not left:
+                return
+            if self.renewed and not attempt:
+                self.tell(f"a process died: {counted(len(left), 'unit')} of work tried once more")
+        again = ", and another when it was tried once more" if self.renewed else ""
+        for place in left:
+            yield place, Lost(f"the process that had it died{again}")
+
+    def _tried(
+        self,
+        executor: Executor,
+        work: Callable[[Unit], Outcome],
+        units: Sequence[Unit],
+        places: Sequence[int],
+        broken: list[int],
+    ) -> Generator[tuple[int, Outcome | Lost], None, None]:
+        """What comes of these units. broken: is given those that were lost with their executor."""
+        futures = {}
+        try:
+            for place in places:
+                try:
+                    given = executor.submit(carried_out, code_digest(), str(Path.cwd()), work, units[place])
+                    futures[given] = place
+                except BrokenExecutor:
+                    broken.append(place)
+            for future in as_completed(futures):
+                place = futures[future]
+                try:
+                    yield place, outcome_of(future.result())
+                except BrokenExecutor:
+                    broken.append(place)
+                except (InputError, GeometryError):
+                    raise
+                except UnfitError as fault:
+                    raise InputError(self.option, None, str(fault)) from None
+                except ModuleNotFoundError as fault:
+                    if fault.name != ROOT:
+                        raise
+                    raise InputError(self.option, None, "its workers have no memoracle: install it there") from None
+                except CancelledError:
+                    yield place, Lost("its executor gave it up")
+                except Exception as fault:
+                    yield place, Lost(f"{type(fault).__name__}: {fault}")
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def of_executor(executor: Executor, count: int | None = None) -> Workers:
+    """Somebody's own executor, which is left as it is. count: units that it does at once, if that is known."""
+
+    @contextmanager
+    def lent() -> Iterator[Executor]:
+        yield executor
+
+    return Workers(lent, count or os.cpu_count() or 1)
+
+
+def of_processes(count: int, tell: Callable[[str], None]) -> Workers:
+    """So many processes of this machine."""
+
+    @contextmanager
+    def made() -> Iterator[Executor]:
+        others = {*multiprocessing.active_children()}
+        executor = ProcessPoolExecutor(count, mp_context=FORK, initializer=_leave_interrupts)
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            _kill(child for child in multiprocessing.active_children() if child not in others)
+            raise
+        finally:
+            executor.shutdown()
+
+    return Workers(made, count, "--jobs", True, tell)
+
+
+def _leave_interrupts() -> None:
+    """An interrupt reaches every process of a terminal; the one that waits for the others reports it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _kill(processes: Iterator[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()

@@ -1,0 +1,46 @@
+"""Work that workers do in tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+
+def doubled(number: int) -> int:
+    """Twice as much."""
+    return 2 * number
+
+
+def doubled_unless_first(unit: tuple[int, str]) -> int:
+    """The same; but whoever does it first for a name of a file that does not exist dies of it."""
+    number, mark = unit
+    if mark:
+        try:
+            Path(mark).touch(exist_ok=False)
+        except FileExistsError:
+            return 2 * number
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * number
+
+
+def deadly(number: int) -> int:
+    """Kills whoever does it with any number but 0."""
+    if number:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def divided(number: int) -> float:
+    """Cannot be done with 0."""
+    return 1 / number
+
+
+def process(_: int) -> tuple[int, str]:
+    """In which process, and in which folder, it is done."""
+    return os.getpid(), str(Path.cwd())
+
+
+def marked(name: str) -> None:
+    """Makes a file."""
+    Path(name).touch()
