@@ -150,10 +150,10 @@ def unused(*given: Any) -> Any:
     raise AssertionError("nothing is run")
 
 
-def trial_of(lines: list[bytes], fails: bool) -> Trial:
+def trial_of(lines: list[bytes], fails: bool, clause: str = CLAUSE) -> Trial:
     result = TraceResult("<run>", "legal")
     if fails:
-        finding = Finding(CLAUSE, "it says so", "it died", "it lives", {}, {})
+        finding = Finding(clause, "it says so", "it died", "it lives", {}, {})
         result.divergences.append(Divergence("<run>", len(lines), {"op": "heap.new"}, finding))
     return Trial(result, lines, len(lines) - 1, 0.0)
 
@@ -170,3 +170,20 @@ def test_what_is_reported_fails_by_the_same_rule(tmp_path: Path, is_slow: bool) 
     ((_, kept),) = failures.kept()
     assert kept == LINES
     assert slow.patience[-1] is None  # the last look gives it all the time that a run has
+
+
+class Otherwise:
+    """A target that breaks another rule when it is asked less."""
+
+    def run(self, make: partial[Repeated], patience: float | None = None) -> Trial:
+        (requests,) = make.args
+        clause = CLAUSE if len(requests) == len(LINES) - 1 else "heap.is-disjoint"
+        return trial_of(LINES[: 1 + len(requests)], True, clause)
+
+
+def test_what_breaks_another_rule_is_no_shorter_way(tmp_path: Path) -> None:
+    plan, failures = Plan("it", unused, ({"memoracle": 1},), unused), Failures(str(tmp_path / "it"))
+    session: Any = Session(plan, preset(DEFAULT), failures, 1, Wanted(10), unused, unused)
+    session.nursery = Otherwise()
+    found = session.shrunk(trial_of(LINES, True))
+    assert (found.clause, found.lines) == (CLAUSE, LINES)

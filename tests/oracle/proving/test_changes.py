@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from memoracle.proofs import changes, evidence
 from memoracle.proofs.changes import Changed
+from memoracle.proving.changes import chosen
 
 Prove = Callable[..., Any]
 CLAIMS = 19  # of pat
@@ -94,6 +96,19 @@ def test_a_new_file_and_one_that_is_gone_count(checkout: Path) -> None:
     gone = affected("impl/gone.py")
     assert gone == {name for name in gone if ".code." in name} != set()
     assert affected("proofs/components/boot/gone.py") == {each for each in affected("impl/boot.py") if "boot." in each}
+
+
+def test_what_depends_on_nobody_knows_what_is_proved(checkout: Path) -> None:
+    some = evidence.pieces(["pat"], False, True)
+    unknown = replace(some[0], modules=None)
+    found, told = chosen("HEAD", [unknown, *some[1:]])
+    assert found == [unknown]
+    assert told.left_out == {"pat": len(some) - 1}
+
+
+def test_a_file_that_moved_is_a_new_one_and_one_that_is_gone(checkout: Path) -> None:
+    git(checkout, "mv", "spec/pat.py", "spec/moved.py")
+    assert changes.changed_since("HEAD").paths == ("spec/moved.py", "spec/pat.py")
 
 
 def test_pins_of_what_proves_count(checkout: Path) -> None:

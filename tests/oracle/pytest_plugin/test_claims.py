@@ -148,6 +148,15 @@ def test_a_rule_passes_only_if_it_was_put_to_the_test(pytestconfig: pytest.Confi
     assert judged(pytestconfig, Outcome(coverage=coverage)) == {}
 
 
+def test_what_may_follow_from_another_rule_does_not_pass(pytestconfig: pytest.Config) -> None:
+    coverage, rule = Coverage(), ("frame.allocate", "bitmap.allocates-only-free")
+    coverage.events[events.FrameAllocate] = 1
+    broken = {("frame.free", "bitmap.frees-only-allocated"): "so"}
+    found = judged(pytestconfig, Outcome(broken=broken, after={rule: "frame 2 is taken"}, coverage=coverage))
+    words = "it broke only after [bitmap.frees-only-allocated] had, from which that may follow: frame 2 is taken"
+    assert found == {"frame.allocate-bitmap.allocates-only-free": words}
+
+
 def test_each_divergence_fails_one_test(pytestconfig: pytest.Config) -> None:
     operation = "frame.allocate"
     rules = {

@@ -67,6 +67,15 @@ class Frail(Miscounting):
         super().frame_free(address)
 
 
+class Undecided(Unguarded):
+    """And knows one memory type alone."""
+
+    def pat_decode(self, index: int) -> str:
+        if not 0 <= index < 8:
+            raise ValueError
+        return "write-back"
+
+
 def outcomes(folder: Path, target: type, **settings: Any) -> dict[str, str]:
     """What fails, and what is skipped: by the name of the test, how it ends."""
     (folder / "small.toml").write_text(SMALL)
@@ -118,4 +127,6 @@ def test_a_suite_may_cover_its_target(tmp_path: Path) -> None:
     cut = outcomes(tmp_path, Frames, cover=True, ops=40)
     assert failed(cut) == set()
     assert "it holds as far as 40 calls go, but not all was walked: of frames" in cut["frame.free.must-not-crash"]
+    (tmp_path / "more").mkdir()
+    assert failed(outcomes(tmp_path / "more", Undecided, cover=True)) == {TWICE, "pat.decode-pat.tells-the-type"}
     assert Settings(cover=True, ops=5).said() == "every state, at most 5 calls, level legal"

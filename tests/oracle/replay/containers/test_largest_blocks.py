@@ -56,3 +56,13 @@ def test_memory_grows_with_what_was_removed_alone() -> None:
         numbers.remove(4)
     assert len(numbers.returned) <= SPARE
     assert (len(numbers.missing), len(numbers)) == (5, (1 << 52) - 5)
+
+
+def test_what_comes_back_is_known_however_much_it_is() -> None:
+    numbers = LargestBlocks(0, 1 << 52)
+    for number in range(3 * SPARE):
+        numbers.remove(number)
+    assert numbers[0] == 3 * SPARE
+    for number in reversed(range(3 * SPARE)):
+        numbers.add(number)
+        assert numbers[0] == number

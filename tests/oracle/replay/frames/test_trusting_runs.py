@@ -10,6 +10,7 @@ import pytest
 from frame_events import (
     BOOT,
     BUDDY,
+    KERNEL,
     LEVELS,
     MACHINE,
     PAGE,
@@ -135,3 +136,16 @@ def test_one_frame_at_a_time_all_are_the_same() -> None:
         named += len(due)
         assert [broken(machine, events) for machine in OF_ALL.values()] == [due] * len(OF_ALL), seed
     assert 0 < named < 40
+
+
+KERNEL_PAGES = op("kernel_pages.allocate", pages=2, frames=[5 * PAGE, 6 * PAGE], result=KERNEL)
+
+
+@each_machine
+def test_frames_of_kernel_pages_are_freed_by_these_alone(check: Check, machine: dict[str, Any]) -> None:
+    trusted = check([BOOT, KERNEL_PAGES, free(5), free(6), allocate(None, 5), free(5)], geometry=machine | TRUSTING)
+    assert trusted.broken == []
+    assert [each.partition(":")[0] for each in told(trusted) if "spurious free" in each] == ["4", "5"]  # not again
+    (found,) = check([BOOT, KERNEL_PAGES, free(5)], geometry=machine).document["divergences"]
+    assert found["line"] == 4
+    assert check([BOOT, KERNEL_PAGES, free(5, error="no")], geometry=machine).broken == []

@@ -85,6 +85,17 @@ def test_reserved_pieces_are_blocks_too(check: Callable[..., Any]) -> None:
     assert check([blocks], geometry=reserved).broken == []
 
 
+def test_what_is_left_beyond_the_largest_blocks_is_there(check: Callable[..., Any]) -> None:
+    longer = LARGEST | {"process_range": {"start": 3 * PAGE, "pages": 16}}
+    events = [
+        CREATE,
+        listed(*WHOLE, (13, 2, False), (15, 1, False)),
+        allocate(2, 13),
+        listed(*WHOLE, (13, 2, True), (15, 1, False)),
+    ]
+    assert check(events, "--level", "exact", geometry=longer).broken == []
+
+
 def test_a_large_range_of_small_blocks_takes_no_memory(check: Callable[..., Any]) -> None:
     huge = LARGEST | {"process_range": {"start": 0, "pages": 1 << 26}, "range_max_order": 0}
     events = [CREATE, {"op": "range.list", "process": 1, "result": [["0x0", 1, False]]}]
