@@ -28,12 +28,14 @@ class Threaded:
         """The run that failed, or one that could not be decided; or the last. Raises InputError."""
         began, runs = time.monotonic(), 0
         undecided: Trial | None = None
+        until = None if self.seconds is None else began + self.seconds
         while True:
-            recorded = run(self.threads, self.seed + runs)
+            recorded = run(self.threads, self.seed + runs, until)
             runs += 1
             self.calls += recorded.calls
             seconds = time.monotonic() - began
-            trial = Trial(recorded.result, recorded.lines, self.calls, seconds)
+            if runs == 1 or recorded.calls:  # the time may end before the first call of a run
+                trial = Trial(recorded.result, recorded.lines, self.calls, seconds)
             undecided = undecided or (trial if recorded.result.unknown else None)
             is_over = (self.most is not None and self.calls >= self.most) or (
                 self.seconds is not None and seconds >= self.seconds

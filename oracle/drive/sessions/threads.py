@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,19 +23,22 @@ from typing import Any
 
 import msgspec
 
-from memoracle.drive.calls import text_of
+from memoracle.drive.calls import Wish, text_of
 from memoracle.drive.generation.random_calls import RandomCalls
 from memoracle.drive.library import Library
 from memoracle.drive.log import ENCODE, Log
 from memoracle.drive.native.not_asked import NotAskedError
 from memoracle.drive.nursery import be_apart, died_of
-from memoracle.drive.target import Answer, DiedError
+from memoracle.drive.requests import GIVE_BACK
+from memoracle.drive.target import Answer, DiedError, misusable
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.inputs import InputError
 
 ROUNDS = 40  # of one run
 MOST_IN_ROUND = 8  # calls of one thread
+MISUSED = 0.03  # of calls: what was given back is given back once more, where the library refuses that
+MOST_GIVEN_BACK = 8  # of which one is
 HANDED_ON = 0.3  # of the blocks that a thread is given, how many another one may free
 GIVERS = frozenset({"frame.allocate", "range.allocate", "heap.new"})
 SWITCH = 1e-5  # seconds after which another thread may go on
@@ -67,17 +71,17 @@ class Recorded:
     calls: int
 
 
-def run(threads: Threads, seed: int) -> Recorded:
+def run(threads: Threads, seed: int, until: float | None = None) -> Recorded:
     """Starts the library in a process of its own, calls it from several threads, and judges what it answered.
 
-    Raises InputError.
+    until: by the monotonic clock, when the last round has begun. Raises InputError.
     """
     logs = [Log() for _ in range(threads.count)]
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _run_child(threads, seed, logs, writing)
+        _run_child(threads, seed, until, logs, writing)
     os.close(writing)
     try:
         found, death = _watch(child, reading, logs, threads.patience)
@@ -129,25 +133,25 @@ def recorded(logs: Sequence[Log], death: str) -> list[bytes]:
     return [ENCODE(each) for each in events]
 
 
-def _run_child(threads: Threads, seed: int, logs: Sequence[Log], writing: int) -> None:
+def _run_child(threads: Threads, seed: int, until: float | None, logs: Sequence[Log], writing: int) -> None:
     """What the child does; it never returns."""
     status = 1
     try:
         be_apart()
-        os.write(writing, pickle.dumps(_called(threads, seed, logs)))
+        os.write(writing, pickle.dumps(_called(threads, seed, until, logs)))
         status = 0
     finally:
         os._exit(status)
 
 
-def _called(threads: Threads, seed: int, logs: Sequence[Log]) -> InputError | None:
+def _called(threads: Threads, seed: int, until: float | None, logs: Sequence[Log]) -> InputError | None:
     """Makes all calls; what is wrong with the binding, if anything is."""
     try:
         library = threads.start()
         sys.setswitchinterval(SWITCH)
-        barrier = threading.Barrier(threads.count)
+        rounds = Rounds(threads.count, until)
         callers = [
-            Caller(place, library.for_thread(), threads.geometry, seed, log, barrier) for place, log in enumerate(logs)
+            Caller(place, library.for_thread(), threads.geometry, seed, log, rounds) for place, log in enumerate(logs)
         ]
         for caller in callers:
             caller.others = [each for each in callers if each is not caller]
@@ -164,14 +168,34 @@ def _called(threads: Threads, seed: int, logs: Sequence[Log]) -> InputError | No
     return InputError(threads.name, None, f"{type(fault).__name__}: {fault}")
 
 
-class Caller(threading.Thread):
-    """One thread. others: to whom it may hand blocks.  handed: what it was handed.  fault: that ended it."""
+class Rounds(threading.Barrier):
+    """Where threads wait for one another before each round. are_over: whether there is none any more."""
 
-    def __init__(
-        self, place: int, target: Library, geometry: Geometry, seed: int, log: Log, barrier: threading.Barrier
-    ) -> None:
+    def __init__(self, count: int, until: float | None) -> None:
+        super().__init__(count, self.look_at_clock)
+        self.until = until
+        self.left = ROUNDS + 1
+
+    def look_at_clock(self) -> None:
+        """Done by one thread while the others wait, so that all of them find the same."""
+        self.left = 0 if self.until is not None and time.monotonic() >= self.until else self.left - 1
+
+    @property
+    def are_over(self) -> bool:
+        return self.left <= 0
+
+
+class Caller(threading.Thread):
+    """One thread. others: to whom it may hand blocks.  handed: what it was handed.  fault: that ended it.
+
+    refusing: operations that may be called wrongly.  given_back: calls of these that gave something back.
+    """
+
+    def __init__(self, place: int, target: Library, geometry: Geometry, seed: int, log: Log, barrier: Rounds) -> None:
         super().__init__(daemon=True)
         self.place, self.target, self.log, self.barrier = place, target, log, barrier
+        self.refusing = misusable(target.refusing, geometry) & GIVE_BACK
+        self.given_back: deque[Wish] = deque(maxlen=MOST_GIVEN_BACK)
         self.random = Random(f"{seed} {place}")
         self.rounds = Random(seed)  # the same of all
         self.calls = RandomCalls(target, geometry, self.random.getrandbits(32), 0, None, misuse=False)
@@ -183,11 +207,13 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         try:
-            for _ in range(ROUNDS):
+            while True:
                 handed, self.handed = self.handed, []
                 for each in handed:
                     self.calls.learn(*each)
                 self.barrier.wait()
+                if self.barrier.are_over:
+                    return
                 for _ in range(self.rounds.randint(1, MOST_IN_ROUND)):
                     self.call()
         except threading.BrokenBarrierError:
@@ -197,7 +223,7 @@ class Caller(threading.Thread):
             self.barrier.abort()
 
     def call(self) -> None:
-        operation, arguments = self.random.choice(self.calls.families).wish()
+        operation, arguments = self.wish()
         log, call = self.log, self.target.call
         asked = log.asked(operation, arguments)
         began = CLOCK()
@@ -210,10 +236,18 @@ class Caller(threading.Thread):
             log.answered(b',"_call":%d,"crash":%s}' % (began, ENCODE(str(death))))
             raise
         log.answered(b',"_call":%d,"_return":%d%s' % (began, CLOCK(), text_of(answer)))
+        if operation in self.refusing and answer.error is None:
+            self.given_back.append((operation, arguments))
         if self.is_handed_on(operation, arguments, answer):
             self.random.choice(self.others).handed.append((operation, arguments, answer))
         else:
             self.calls.learn(operation, arguments, answer)
+
+    def wish(self) -> Wish:
+        """The next call."""
+        if self.given_back and self.random.random() < MISUSED:
+            return self.random.choice(self.given_back)
+        return self.random.choice(self.calls.families).wish()
 
     def is_handed_on(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> bool:
         """Whether what was taken is another thread's from now on; the ranges of its own processes it keeps."""

@@ -12,6 +12,7 @@ import pytest
 
 from memoracle import check
 from memoracle.cli import main
+from memoracle.drive.sessions import threads
 
 TARGETS = Path(__file__).parents[3] / "examples" / "targets"
 BINDING = (TARGETS / "shared.toml").read_text()
@@ -55,6 +56,22 @@ def test_a_race_is_found(capsys: pytest.CaptureFixture[str], build: Callable[[st
     assert len(document["divergences"][0]["window"]) <= 40
     kept = list((binding.parent / "shared.threads.failures").glob("*.jsonl"))
     assert [check(path).verdict for path in kept] == ["diverges"]
+
+
+def test_a_free_that_is_not_refused_is_found(capsys: pytest.CaptureFixture[str], build: Callable[[str], Path]) -> None:
+    status, document = driven(capsys, build("FREES_TWICE"), "--ops", "20000")
+    assert (status, document["divergences"][0]["event"]["op"]) == (1, "frame.free")
+    assert document["divergences"][0]["clause"] == "bitmap.frees-only-allocated"
+
+
+def test_no_round_begins_after_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = threads.Rounds(1, until=5.0)
+    monkeypatch.setattr(threads.time, "monotonic", lambda: 4.0)
+    rounds.wait()
+    assert not rounds.are_over
+    monkeypatch.setattr(threads.time, "monotonic", lambda: 5.0)
+    rounds.wait()
+    assert rounds.are_over
 
 
 @pytest.mark.parametrize(("fault", "says"), [("NEVER_UNLOCKS", "no answer within 1 second"), ("CRASHES", "signal 11")])
