@@ -83,6 +83,7 @@ class Turns:
         try:
             life = 0
             while self.failed is None and self.fault is None and instance in self.left:
+                self._waits(instance)  # what holds answers to the law is begun by one thread at a time
                 source, log = self._source(instance, life), _Marked(self.log, {INSTANCE: instance, LIFE: life})
                 wishes = self._in_turn(instance, life, source)
                 head = map(ENCODE, self.plan.head)
