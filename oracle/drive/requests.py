@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer, Target
@@ -16,41 +16,48 @@ NEAR = (0, 1, 1 << 12, 1 << 21, 1 << 30)  # bytes: an address inside a block
 INSTANCE, LIFE, OTHERS = "_instance", "_life", "_others"  # of an event of one of several instances
 RESET = "reset"
 ADDRESSES = {"address", "virtual", "physical", "process"}
+Whose: TypeAlias = tuple[str, Any]  # a family, and the process that an address is one of
+PROCESSES: Whose = ("process", 0)
+Given: TypeAlias = dict[tuple[Whose, int], int]  # by its result, the call that gave it last
 
 
 class Request(NamedTuple):
     """One call. needs: by argument, the place of the call whose result it is, and what is added to that.
 
-    instance: that is called, of several.
+    instance: that is called, of several.  refused: whether it was, in the trace.
     """
 
     operation: str
     arguments: dict[str, Any]
     needs: dict[str, tuple[int, int]]
     instance: int = 0
+    refused: bool = False
 
 
 def requests_of(lines: Sequence[bytes]) -> list[Request]:
     """The calls of a trace's events."""
     found: list[Request] = []
-    of_instance: dict[int, dict[tuple[str, int], int]] = {}  # by family and result, the call that gave it last
+    of_instance: dict[int, Given] = {}
     for place, event in enumerate(events_of(lines)):
         operation, instance = event.pop("op"), event.pop(INSTANCE, 0)
         event.pop(LIFE, None)
         given = of_instance.setdefault(instance, {})
         result = event.pop("result", None)
-        refused = event.pop("error", None) is not None or "crash" in event
-        for answered in ("crash", "frames"):
-            event.pop(answered, None)
+        refused = event.pop("error", None) is not None
+        answered = not refused and "crash" not in event
+        for key in ("crash", "frames"):
+            event.pop(key, None)
         family = operation.partition(".")[0]
         needs = {}
         for key in ADDRESSES & event.keys():
-            giver = _giver(given, "process" if key == "process" else family, event[key])
+            # Ranges of several processes have the same addresses.
+            whose = PROCESSES if key == "process" else (family, event.get("process", 0))
+            giver = _giver(given, whose, event[key])
             if giver is not None:
                 needs[key] = giver
-        found.append(Request(operation, event, needs, instance))
-        if operation in GIVERS and not refused and isinstance(result, int):
-            given[family, result] = place
+        found.append(Request(operation, event, needs, instance, refused))
+        if operation in GIVERS and answered and isinstance(result, int):
+            given[(family, event.get("process", 0)), result] = place
         elif operation == RESET:
             given.clear()
     return found
@@ -64,13 +71,13 @@ def events_of(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
         yield event
 
 
-def _giver(given: Mapping[tuple[str, int], int], family: str, value: Any) -> tuple[int, int] | None:
+def _giver(given: Given, whose: Whose, value: Any) -> tuple[int, int] | None:
     """The call that gave a value, or one a little below it, and what is added to that."""
     if not isinstance(value, int):
         return None
-    for added in (0,) if family == "process" else NEAR:
-        if (family, value - added) in given:
-            return given[family, value - added], added
+    for added in (0,) if whose == PROCESSES else NEAR:
+        if (whose, value - added) in given:
+            return given[whose, value - added], added
     return None
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from memoracle.drive.requests import GIVE_BACK, Request, with_fixed_addresses, without
+from memoracle.drive.requests import ADDRESSES, GIVE_BACK, Request, with_fixed_addresses, without
 
 Fails = Callable[[Sequence[Request]], bool]
 LEAST = {"bytes": 1, "pages": 1, "count": 1, "alignment": 1, "order": 0}  # numbers that say how much is asked for
+FEW = 4  # of how many calls one is few
 ALIGNMENT = "alignment"  # is a power of two, or is refused
 
 
@@ -19,18 +21,27 @@ def shortest(requests: Sequence[Request], fails: Fails, seconds: float) -> list[
     seconds: after so many it is content with what it has.
     """
     shrinking = Shrinking([*requests], fails, time.monotonic() + seconds)
-    shrinking.fails_as(with_fixed_addresses(requests))
-    shrinking.leave_out(len(requests))
+    while shrinking.leave_few():
+        pass
+    fixed = with_fixed_addresses(shrinking.kept)
+    if fixed != shrinking.kept:
+        shrinking.fails_as(fixed)
+    shrinking.leave_kinds()
+    shrinking.leave_out(len(shrinking.kept))
     while not shrinking.is_late and shrinking.make_smaller():
         shrinking.leave_out(1)
     return shrinking.kept
 
 
 class Shrinking:
-    """kept: the calls that are left.  until: when to be content with these."""
+    """kept: the calls that are left.  until: when to be content with these.
+
+    tried: what does not fail, as hashes; of calls that are all alike it does not matter which one is left out.
+    """
 
     def __init__(self, kept: list[Request], fails: Fails, until: float) -> None:
         self.kept, self.fails, self.until = kept, fails, until
+        self.tried = set[int]()
 
     @property
     def is_late(self) -> bool:
@@ -38,10 +49,34 @@ class Shrinking:
 
     def fails_as(self, candidate: list[Request]) -> bool:
         """Whether these fail, too; then they are what is left."""
-        if self.is_late or not self.fails(candidate):
+        text = hash(repr(candidate))
+        if self.is_late or text in self.tried:
+            return False
+        if not self.fails(candidate):
+            self.tried.add(text)
             return False
         self.kept = candidate
         return True
+
+    def leave_few(self) -> bool:
+        """Leaves few calls of many, if these suffice; whether they do. Little time is lost on few that do not."""
+        kept, most = self.kept, len(self.kept) // FEW
+        few = (closed(kept, places) for places in (*lately(kept, most), *about_the_same(kept)))
+        smallest_first = sorted({len(places): places for places in few if len(places) <= most}.items())
+        return any(self.fails_as(without(kept, {*range(len(kept))} - places)) for _, places in smallest_first)
+
+    def leave_kinds(self) -> None:
+        """Leaves out all calls that were refused, and all of one operation: of most of them none matters."""
+        self._leave_all(lambda each: each.refused)
+        for operation in sorted({each.operation for each in self.kept}):
+            self._leave_all(partial(_is_of, operation))
+
+    def _leave_all(self, is_one: Callable[[Request], bool]) -> None:
+        """Leaves out all such calls on which the last one does not depend."""
+        kept = self.kept
+        some = {place for place, each in enumerate(kept) if is_one(each)} - needed_by(kept, len(kept) - 1)
+        if some:
+            self.fails_as(without(kept, some))
 
     def leave_out(self, size: int) -> None:
         """Leaves out ever smaller stretches, from the end on. size: of the first."""
@@ -99,15 +134,47 @@ class Shrinking:
             trial = (below + least + 1) // 2 if least - below > 1 else least
 
 
+def _is_of(operation: str, request: Request) -> bool:
+    return request.operation == operation
+
+
 def given_back(requests: Sequence[Request]) -> set[int]:
     """The calls that gave what a later one gives back."""
     backs = (each for each in requests if each.operation in GIVE_BACK)
     return {place for each in backs for place, _ in each.needs.values()}
 
 
+def lately(requests: Sequence[Request], most: int) -> Iterator[range]:
+    """The last call, the last two, four, ... up to so many."""
+    end, count = len(requests), 1
+    while count <= most:
+        yield range(end - count, end)
+        count *= 2
+
+
+def about_the_same(requests: Sequence[Request]) -> Iterator[set[int]]:
+    """The calls about what the last one is about: its process, its entry, its address, or any of these.
+
+    A number that was given twice counts as one: whoever was given it last may suffer from what was done before.
+    """
+    last = requests[-1].arguments
+    found = [
+        {place for place, each in enumerate(requests) if each.arguments.get(key) == last[key]}
+        for key in (*sorted(ADDRESSES), "index")
+        if key in last
+    ]
+    for each in (*found, set().union(*found)):
+        yield {*each, len(requests) - 1}
+
+
 def needed_by(requests: Sequence[Request], place: int) -> set[int]:
     """A call, and the calls on whose results it depends."""
-    needed, left = set[int](), [place]
+    return closed(requests, [place])
+
+
+def closed(requests: Sequence[Request], places: Iterable[int]) -> set[int]:
+    """Some calls, and the calls on whose results they depend."""
+    needed, left = set[int](), [*places]
     while left:
         each = left.pop()
         if each not in needed:

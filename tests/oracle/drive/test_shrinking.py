@@ -39,6 +39,18 @@ def test_an_address_stands_for_the_call_that_gave_it_last() -> None:
     assert needs == [{}, {}, {"address": (0, 0)}, {}, {"address": (3, 1)}, {}, {}, {"address": (1, 0)}]
 
 
+def test_an_address_of_one_process_is_not_another_ones() -> None:
+    trace = [
+        b'{"op":"range.allocate","process":1,"pages":1,"result":4096}',
+        b'{"op":"range.allocate","process":2,"pages":2,"result":4096}',
+        b'{"op":"range.free","process":1,"address":4096,"pages":1}',
+        b'{"op":"range.free","process":3,"address":4096,"pages":1,"error":"refused"}',
+    ]
+    requests = requests_of(trace)
+    assert [each.needs for each in requests] == [{}, {}, {"address": (0, 0)}, {}]
+    assert [each.refused for each in requests] == [False, False, False, True]
+
+
 def test_what_depends_on_a_call_goes_with_it() -> None:
     kept = without(requests_of(TRACE), {0, 6})
     assert [(each.operation, each.needs) for each in kept] == [
@@ -68,18 +80,62 @@ def delete(place: int) -> Request:
     return Request("heap.delete", {"address": place}, {"address": (place, 0)})
 
 
-def test_a_block_goes_with_all_that_is_done_with_it() -> None:
-    """Where what fails needs that nothing else is live, taking a stretch of calls out as such leaves blocks behind."""
-    requests = [*(new(8) for _ in range(32)), *(delete(31 - place) for place in range(32)), new(9)]
+def sizes_tried(requests: Sequence[Request], fails: Callable[[Sequence[Request]], bool]) -> tuple[list[int], int]:
+    """How many calls each candidate had, and how many were left."""
     tried: list[int] = []
 
-    def fails(some: Sequence[Request]) -> bool:
+    def noted(some: Sequence[Request]) -> bool:
         tried.append(len(some))
-        live = {place for place, each in enumerate(some) if each.operation == "heap.new"}
-        return len(live - {each.needs["address"][0] for each in some if each.needs}) == 1
+        return fails(some)
 
-    assert shortest(requests, fails, LONG) == [new(1)]
-    assert tried[1] == 1  # all blocks that are freed go at once, with what frees them
+    return tried, len(shortest(requests, noted, LONG))
+
+
+def test_a_block_goes_with_all_that_is_done_with_it() -> None:
+    """Where what fails needs that nothing else is live, taking a stretch of calls out as such leaves blocks behind."""
+    live = [new(7)] * 20
+    requests = [*live, *(new(8) for _ in range(32)), *(delete(51 - place) for place in range(32)), new(9)]
+
+    def fails(some: Sequence[Request]) -> bool:
+        given = {place for place, each in enumerate(some) if each.operation == "heap.new"}
+        return len(given - {each.needs["address"][0] for each in some if each.needs}) == 21
+
+    tried, left = sizes_tried(requests, fails)
+    assert left == 21
+    assert tried[:6] == [1, 3, 7, 15, 53, 21]  # all blocks that are freed go at once, with what frees them
+
+
+def test_the_last_calls_come_first() -> None:
+    """Of many calls a hundred make it fail, with the one that gave what they free: few are ever made again."""
+    requests = [*(new(8) for _ in range(5000)), *([Request("x", {}, {})] * 99), delete(7)]
+    tried, left = sizes_tried(requests, lambda some: len([each for each in some if each.operation == "x"]) > 50)
+    assert tried[:7] == [2, 3, 5, 9, 17, 33, 65]
+    assert max(tried) == 65
+    assert left == 51
+
+
+def test_so_do_those_about_the_same() -> None:
+    """An entry that was written long ago is not what is read."""
+    writes = [
+        Request("pml4.write", {"process": 0, "index": 256 + place % 200, "value": place}, {}) for place in range(5000)
+    ]
+    requests = [*writes, Request("pml4.read", {"process": 1, "index": 300}, {})]
+
+    def fails(some: Sequence[Request]) -> bool:
+        return any(each.arguments.get("value") == 44 for each in some) and some[-1].operation == "pml4.read"
+
+    tried, left = sizes_tried(requests, fails)
+    assert left == 2
+    assert max(tried) < 30
+
+
+def test_what_was_refused_goes_at_once() -> None:
+    refused = [Request("heap.delete", {"address": place}, {}, refused=True) for place in range(60)]
+    requests = [each for pair in zip([new(1)] * 60, refused, strict=True) for each in pair] + [new(1)]
+    tried, left = sizes_tried(requests, lambda some: sum(each.operation == "heap.new" for each in some) == 61)
+    assert left == 61
+    assert tried[tried.index(61) - 1] < 61 // 2  # nothing else was left out before
+    assert len(tried) < 20  # of calls that are all alike any may go
 
 
 @pytest.mark.parametrize(
