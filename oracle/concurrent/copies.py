@@ -3,8 +3,9 @@
 A replay is a web of objects that know one another, also through functions that were made inside of others. All that
 may change is copied, once each, so that the copies know one another as the originals do. An object of a kind that is
 not known here is refused with TypeError: a copy that shared state unnoticed would be worse than none. What is shared is
-what never changes, and what only words are made of: which line spoke last of what, where that is much (of each
-frame of a large machine), and what was exercised. What is reported is found by a replay that was never copied.
+what never changes, what is only remembered and could be found again, and what only words are made of: which line spoke
+last of what, where that is much (of each frame of a large machine), and what was exercised. What is reported is found
+by a replay that was never copied.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from msgspec import Struct, UnsetType
 
 from memoracle.diagnostics.terms import Terms
 from memoracle.impl.pte import Layout
+from memoracle.replay.containers.known_numbers import KnownNumbers
+from memoracle.replay.containers.sparse_lines import SparseLines
 from memoracle.replay.coverage import AtStake, Coverage
 from memoracle.spec.clauses import Clause, Operation
 from memoracle.spec.geometry import Geometry
@@ -53,7 +56,7 @@ NEVER_CHANGE: tuple[type, ...] = (
     Terms,
     Layout,
 )
-ONLY_WORDS: tuple[type, ...] = (Coverage,)
+ONLY_WORDS: tuple[type, ...] = (Coverage, SparseLines, KnownNumbers)
 MOST_COPIED = 1 << 22  # bytes of a view
 ATOMIC = frozenset(ATOMS)
 

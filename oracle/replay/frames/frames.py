@@ -79,20 +79,19 @@ class FrameReplay(KnownFrames):
     def allocate_any(self, event: events.FrameAllocate, line: int) -> Finding | None:
         """An allocation that names nothing, and was served."""
         assert event.result is not None, "it was served"
-        address = number(event.result)
-        frame = self.frame_at(address)
+        frame = self.frame_named(event.result)
         bitmap = self.bitmap
         if self.exact and not self.rules.unknown_frames:
             lowest = bitmap.allocate()
             if lowest is not None and lowest != frame:
                 bitmap.free(lowest)
-                return self.other_than_lowest(address, frame, lowest, line)
+                return self.other_than_lowest(number(event.result), frame, lowest, line)
             taken = lowest is not None
         else:
             taken = frame is not None and bitmap.take(frame)
         if taken and frame is not None:
             return self.allocated(frame, line)
-        return None if self.is_settled(frame, line) else self.handed_out_wrongly(address)
+        return None if self.is_settled(frame, line) else self.handed_out_wrongly(number(event.result))
 
     def allocate_this(self, address: int, line: int) -> Finding | None:
         """The frame at an address was allocated, whichever it is."""
@@ -223,9 +222,9 @@ class FrameReplay(KnownFrames):
 
     def free_one(self, event: events.FrameFree, line: int) -> Finding | None:
         """A free of a frame that succeeded."""
-        address = number(event.address)
-        frame = self.frame_at(address)
+        frame = self.frame_named(event.address)
         if frame is None or frame in self.kernel_page_frames or not self.bitmap.free(frame):
+            address = number(event.address)
             if self.doubts.was_owed(address, frame):
                 return None
             return None if self.is_settled(frame, line, free=True) else self.freed_wrongly(address, line)

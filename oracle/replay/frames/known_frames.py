@@ -14,8 +14,10 @@ from memoracle.impl.bitmap import BITS, Bitmap
 from memoracle.impl.boot import Record
 from memoracle.proofs.abstraction.objects import frames_in, frames_of, places_of
 from memoracle.replay.common.host_memory import BITMAP, MARK, refuse_more_than_memory
-from memoracle.replay.containers.min_heap_set import Lowest
+from memoracle.replay.containers.known_numbers import KnownNumbers
+from memoracle.replay.containers.quick_bitmap import QuickBitmap
 from memoracle.replay.containers.run_lines import BACK, LINE, RunLines, no_lines
+from memoracle.replay.containers.sparse_lines import SparseLines
 from memoracle.replay.frames.doubted_frames import DoubtedFrames
 from memoracle.replay.frames.run_frames import RunFrames, booted
 from memoracle.spec import addresses, manager
@@ -24,10 +26,13 @@ from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import TRUSTING
 
+MOST_DENSE = 1 << 24  # frames of which each has a place for its line: 64 MiB
+
 
 class KnownFrames:
     """What a trace has said of frames.
 
+    frame_named: the frame that starts at an address, as a trace writes it; raises BadNumber.
     bitmap: the state that the trace has led to.  runs: the same, where runs are handed out.
     lines: the line that last allocated or freed each frame, or 0.
     kernel_page_frames: the frames of kernel pages and of tables as far as they are known, and the line that allocated
@@ -44,6 +49,7 @@ class KnownFrames:
         self.geometry = geometry = rules.geometry
         refuse_more_than_memory(geometry, (MARK + BACK if geometry.has_runs_of_frames else BITMAP) + LINE)
         self.frame_at = geometry.frame_at
+        self.frame_named = KnownNumbers(geometry.frame_at).__getitem__
         self.exact = rules.level == EXACT and not rules.private_frames
         self.unnamed = unnamed_frame(geometry)
         self.uses: dict[int, int] = {}
@@ -60,20 +66,19 @@ class KnownFrames:
         if not geometry.has_runs_of_frames:
             trusting = geometry.frame_free == TRUSTING
             never_free, shift = geometry.never_free_frames, geometry.page_shift
-            bitmap = reference.boot(list(records), shift, geometry.frames, never_free, trusting)
-            bitmap.reopened = Lowest(bitmap.reopened)
-            self.begin(bitmap)
+            self.begin(QuickBitmap(reference.boot(list(records), shift, geometry.frames, never_free, trusting)))
         else:
             self.begin(booted(records, geometry, self.exact))
 
     def begin(self, bitmap: Bitmap | RunFrames) -> None:
         """These are the frames, and no line has spoken of any yet."""
         self.bitmap = bitmap
-        self.lines: memoryview | RunLines
+        self.lines: memoryview | SparseLines | RunLines
         if isinstance(bitmap, RunFrames):
             self.runs, self.lines = bitmap, bitmap.lines
         else:
-            self.lines = no_lines(bitmap.frames)
+            many = bitmap.frames > MOST_DENSE
+            self.lines = SparseLines(bitmap.frames) if many else no_lines(bitmap.frames)
         self.doubts = DoubtedFrames(bitmap)
 
     def state(self) -> law.Frames:

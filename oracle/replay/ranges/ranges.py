@@ -19,6 +19,7 @@ from memoracle.impl.buddy import Buddy, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.common.partial_state import Holdings
 from memoracle.replay.containers.block_map import blocks_between
+from memoracle.replay.containers.known_numbers import KnownNumbers
 from memoracle.replay.ranges.address_space import Owned
 from memoracle.replay.ranges.doubted_blocks import DoubtedBlocks, copied, has_room, models_of, policy_of
 from memoracle.replay.ranges.process_ranges import ProcessRanges, RangeEvent
@@ -27,6 +28,7 @@ from memoracle.replay.ranges.space import Space
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause, Operation
+from memoracle.spec.geometry_keys import Range
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.decoding import MalformedLine
@@ -39,6 +41,7 @@ class RangeReplay(ProcessRanges[Space]):
     def __init__(self, rules: Rules, tables: KernelHalf) -> None:
         """tables says which processes live."""
         super().__init__(rules, tables)
+        self.pages_named: dict[Range, KnownNumbers] = {}  # all processes have the same range but the kernel
         self.known[0] = self.laid_out(0)
 
     def misuses(self) -> Misuses:
@@ -83,7 +86,10 @@ class RangeReplay(ProcessRanges[Space]):
         return buddy
 
     def laid_out(self, process: int) -> Space:
-        return Space(process, self.geometry.range_of(process).root(self.page_size), self.at_start(process))
+        area = self.geometry.range_of(process).root(self.page_size)
+        if area not in self.pages_named:
+            self.pages_named[area] = KnownNumbers(lambda address: area.page_at(address, self.page_size))
+        return Space(process, area, self.at_start(process), self.pages_named[area].__getitem__)
 
     def asked(self, space: Space, address: int, pages: int) -> RangeRequest:
         return RangeRequest(self.geometry, space.buddy, space.made, space.process, address, pages)
@@ -95,7 +101,7 @@ class RangeReplay(ProcessRanges[Space]):
         space, order = self.known.get(event.process), order_for(number(event.pages))
         assert event.result is not None, "it was served"
         if space is not None and order is not None and not space.shared.owed:
-            page = space.area.page_at(number(event.result), self.page_size)
+            page = space.page_named(event.result)
             if page is not None and space.buddy.reserve(page, 1 << order):
                 space.made[page] = line
                 return None
@@ -230,7 +236,7 @@ class RangeReplay(ProcessRanges[Space]):
         """A free that succeeded."""
         space = self.known.get(event.process)
         if space is not None and not space.shared.owed:
-            page, pages = space.area.page_at(number(event.address), self.page_size), number(event.pages)
+            page, pages = space.page_named(event.address), number(event.pages)
             if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
                 space.made.pop(page, None)
                 space.refused = None

@@ -31,12 +31,14 @@ REMEMBERED = 1 << 10  # freed blocks, at the most, that may turn out to have lea
 class Space(AddressSpace):
     """The address space of one process, whose blocks are those of a buddy system.
 
+    page_named: the page that starts at an address, as a trace writes it; raises BadNumber.
     made: by its first page, the line that allocated each live block.
     freed: the first page, and how many, of the latest blocks that were freed: what is free since then may have leaked.
     shared: by address and order.
     """
 
     buddy: Buddy
+    page_named: Callable[[int | str], int | None]
     made: dict[int, int] = field(default_factory=dict)
     freed: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 

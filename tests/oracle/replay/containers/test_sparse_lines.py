@@ -1,0 +1,30 @@
+"""SparseLines, held against a list of numbers."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from memoracle.replay.containers.sparse_lines import GROUP, LAST, MOST, SparseLines
+
+FRAMES = 3 * GROUP - 7
+
+
+def test_each_frame_has_the_line_that_spoke_of_it_last() -> None:
+    chance, lines, plain = random.Random(1), SparseLines(FRAMES), [0] * FRAMES
+    of_few = [*range(GROUP, GROUP + MOST - 1), FRAMES - 1]
+    for line in range(1, 3 * GROUP):
+        frame = chance.choice(of_few) if line % 3 else chance.randrange(GROUP)
+        lines[frame] = plain[frame] = line
+        assert lines[frame] == line
+    assert [lines[frame] for frame in range(FRAMES)] == plain
+    assert {len(each or ()) == GROUP for each in lines.lines} == {True, False}
+
+
+def test_it_takes_the_numbers_that_a_view_takes() -> None:
+    lines = SparseLines(FRAMES)
+    lines[5] = LAST
+    with pytest.raises(ValueError, match=str(LAST + 1)):
+        lines[5] = LAST + 1
+    assert lines[5] == LAST
