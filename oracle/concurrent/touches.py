@@ -173,6 +173,12 @@ class Touches:
             return event.release is True
         return isinstance(event, ASK_FOR_USES)
 
+    def teaches(self, event: AnyEvent) -> bool:
+        """Whether what an answer says binds later ones, until something changes: it matters where it stands."""
+        if isinstance(event, events.Pml4Read | events.Pml4Dump):
+            return self.maps
+        return bool(self.kinds & KERNEL_PAGES) and isinstance(event, TEACH_FRAMES)
+
     def page_of(self, event: events.PageMap | events.PageUnmap) -> tuple[Space, int]:
         virtual = number(event.virtual)
         process = number(event.process) if 0 <= virtual < LOWER_HALF_END else 0
@@ -189,7 +195,7 @@ class Touches:
             return About((Touch(EVERYTHING, 0, LAST, True),), changes=True, ordered=True)
         found = About(tuple(self.touched(event)))
         kind, failed = type(event), event.error is not UNSET
-        if failed or isinstance(event, events.QUERIES):
+        if failed or (isinstance(event, events.QUERIES) and not self.teaches(event)):
             found.touches = tuple(Touch(each.space, each.first, each.end, False) for each in found.touches)
             found.lacks = failed and kind in LACKING
             return found
@@ -355,6 +361,8 @@ TAKING = {events.FrameAllocate, events.FrameReserve, events.RangeAllocate, event
 LACKING = {events.FrameAllocate, events.RangeAllocate, events.HeapNew}
 SETTING = (events.PageMap, events.PageUnmap)
 KERNEL_PAGES = {events.KernelPagesAllocate, events.KernelPagesFree}
+# Answers that tell which frames kernel pages have that were not named.
+TEACH_FRAMES = (events.PageTranslate, events.FrameIsFree, events.FrameFreeCount)
 ASK_FOR_USES = (
     events.FrameGet,
     events.FramePut,

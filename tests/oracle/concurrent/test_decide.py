@@ -74,6 +74,19 @@ def test_a_budget_that_runs_out_leaves_it_unknown() -> None:
     assert (found.unknown, found.divergences) == (True, [])
 
 
+def test_what_an_entry_reads_as_binds_only_until_mappings_change() -> None:
+    read, entry = {"op": "pml4.read", "index": 511}, 7 * PAGE | 1
+    history: list[dict[str, Any]] = [
+        {**read, "result": 0, "_cpu": 0, "_call": 0, "_return": 100},
+        {**read, "result": entry, "_cpu": 1, "_call": 1, "_return": 10},
+        {"op": "page.map", "virtual": 0xFFFF << 48 | 1 << 47, "physical": PAGE, "_cpu": 1, "_call": 20, "_return": 30},
+    ]
+    assert not decided("pages", history).divergences
+    history[0]["_return"] = 15
+    [divergence] = decided("pages", history).divergences
+    assert divergence.finding.clause == "kernel_half.equal-at-rest"
+
+
 def test_a_crash_is_found_after_what_overlaps_it() -> None:
     history: list[dict[str, Any]] = [
         {"op": "frame.allocate", "crash": "panic", "_cpu": 0, "_call": 1},
