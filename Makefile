@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: prove test census machine mutants faults hints second-opinion stability bench fuzz clean
+.PHONY: prove test docs census machine mutants faults hints second-opinion stability bench fuzz clean
 
 prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
@@ -13,7 +13,12 @@ test: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist worksteal -q
 
-# Every state of a buddy system of sixteen pages is visited and counted: about two minutes.
+# The site, in build/site. To read it with its search: python3 -m http.server -d build/site
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# What takes minutes: every state of a buddy system of sixteen pages is visited and counted, and what is built is
+# installed into empty environments, which fetches what it depends on.
 census: .venv/installed
 	$(BIN)/pytest -q -m long
 

@@ -127,6 +127,10 @@ def test_the_traces_of_the_worked_examples_are_those_shipped() -> None:
     assert shown == [(ROOT / "examples" / f"{name}.jsonl").read_text(encoding="utf-8") for name in EXAMPLES]
 
 
+def test_the_first_trace_is_the_one_shipped() -> None:
+    assert blocks("json", "docs/start.md") == [(ROOT / "examples" / "first.jsonl").read_text(encoding="utf-8")]
+
+
 def test_the_worked_examples_are_excerpts_of_the_code_shipped() -> None:
     shown = [block for block in blocks("c", "docs/recording.md") if "RECORD" in block]
     for name, block in zip(EXAMPLES, shown, strict=True):

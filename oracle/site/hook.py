@@ -1,0 +1,47 @@
+"""The hook of `mkdocs.yml`: adds the pages that are made from the code to those that `docs/` has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mkdocs.structure.files import File, Files, InclusionLevel
+
+from memoracle.explain.index import Index
+from memoracle.site import documents, source_pages
+from memoracle.site.api_page import api_page
+from memoracle.site.evidence_page import evidence_page
+from memoracle.site.law_pages import FOLDER, law_pages
+from memoracle.site.markup import SOURCES, sources_in
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.pages import Page
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds what is not in `docs/`."""
+    root, index = root_of(config), Index()
+    pages = {path: (root / document).read_text(encoding="utf-8") for document, path in documents.AT_ROOT.items()}
+    pages |= {f"{FOLDER}/{page.name}.md": page.text for page in law_pages(index)}
+    pages |= {"evidence.md": evidence_page(index), "api.md": api_page()}
+    named = documents.shown_files(root) | {file for text in pages.values() for file in sources_in(text)}
+    pages |= {f"{SOURCES}/{path}": text for path, text in source_pages.source_pages(root, named)}
+    pages["assets/source.css"] = source_pages.style()
+    for path, text in pages.items():
+        files.append(File.generated(config, path, content=text, inclusion=InclusionLevel.INCLUDED))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """A document's links lead to pages of the site."""
+    names = {path: document for document, path in documents.AT_ROOT.items()}
+    of_docs = f"{documents.DOCS}/{page.file.src_uri}"
+    root = root_of(config)
+    document = names.get(page.file.src_uri, of_docs)
+    return documents.linked(document, markdown, root) if (root / document).is_file() else markdown
+
+
+def root_of(config: MkDocsConfig) -> Path:
+    """The folder of the repository."""
+    return Path(config.config_file_path).parent

@@ -1,0 +1,44 @@
+"""The site, built once for all tests, by a process that may not use the network."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+OFFLINE = """
+import sys
+
+def refuse(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        raise OSError(f"the network is asked for: {args}")
+
+sys.addaudithook(refuse)
+from mkdocs.__main__ import cli
+cli()
+"""
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The folder of the site. Where several processes run tests, the first that needs it builds it for all."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if hasattr(request.config, "workerinput") else own
+    folder, lock = shared / "site", shared / "site.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not folder.exists():
+            built = build(folder)
+            assert (built.returncode, built.stderr) == (0, "")
+    return folder
+
+
+def build(folder: Path) -> subprocess.CompletedProcess[str]:
+    """What `make docs` runs."""
+    run = [sys.executable, "-c", OFFLINE, "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    environment = {"PATH": "/usr/bin:/bin", "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
