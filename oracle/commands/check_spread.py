@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from memoracle.commands.check import Check
+from memoracle.console.options import note
 from memoracle.console.streams import write_error
 from memoracle.impl.boot import Record
 from memoracle.report.check_report import TraceResult
 from memoracle.scaling.workers import Lost, Workers
 from memoracle.spec.geometry import Geometry
-from memoracle.trace.inputs import STDIN, InputError
+from memoracle.trace.inputs import STDIN, InputError, shown
 from memoracle.trace.interrupts import INTERRUPTS
 
 UNIT_BYTES, UNIT_FILES = 1 << 23, 64  # of the files that are one unit, about and at most
@@ -72,6 +73,13 @@ def outcomes_of_all(check: Check, paths: Sequence[str], workers: Workers) -> lis
 
     Standard input is read here. Raises InputError where the workers are unfit.
     """
+    if len(paths) == 1:
+        from memoracle.commands.check_parts import in_parts
+
+        joined = in_parts(check, paths[0], workers)
+        if isinstance(joined, TraceResult):
+            return [joined]
+        note(check.args, f"memoracle: {shown(paths[0])} is checked in sequence: {joined}")
     groups = grouped(paths, workers.count)
     far = [place for place, group in enumerate(groups) if group != [STDIN]]
     found: dict[int, list[Checked]] = {}

@@ -100,6 +100,21 @@ def open_lines(path: str, max_line: int = LINE_BYTES, follow: bool = False) -> I
         raise InputError(path, None, f"cannot read: {fault.strerror or fault}") from None
 
 
+def open_blocks(path: str) -> Iterator[bytes]:
+    """The same text as `open_lines`, many whole lines at once, however long they are."""
+    try:
+        with _stream(path, follow=False) as stream:
+            rest = b""
+            while block := stream.read1(BUFFER_BYTES):
+                whole, newline, rest = (rest + block).rpartition(b"\n")
+                if newline:
+                    yield whole + newline
+            if rest:
+                yield rest
+    except (DamagedError, OSError) as fault:
+        raise InputError(path, None, f"cannot read: {fault}") from None
+
+
 def _too_long(path: str, line: int, max_line: int) -> InputError:
     return InputError(path, line, f"the line is longer than {max_line:,} bytes; --max-line sets another limit")
 
