@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,22 +22,19 @@ from typing import Any
 
 import msgspec
 
-from memoracle.drive.calls import Wish, text_of
+from memoracle.drive.calls import text_of
 from memoracle.drive.generation.random_calls import RandomCalls
 from memoracle.drive.library import Library
 from memoracle.drive.log import ENCODE, Log
 from memoracle.drive.native.not_asked import NotAskedError
 from memoracle.drive.nursery import be_apart, died_of
-from memoracle.drive.requests import GIVE_BACK
-from memoracle.drive.target import Answer, DiedError, misusable
+from memoracle.drive.target import Answer, DiedError
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.inputs import InputError
 
 ROUNDS = 40  # of one run
 MOST_IN_ROUND = 8  # calls of one thread
-MISUSED = 0.03  # of calls: what was given back is given back once more, where the library refuses that
-MOST_GIVEN_BACK = 8  # of which one is
 HANDED_ON = 0.3  # of the blocks that a thread is given, how many another one may free
 GIVERS = frozenset({"frame.allocate", "range.allocate", "heap.new"})
 SWITCH = 1e-5  # seconds after which another thread may go on
@@ -186,16 +182,11 @@ class Rounds(threading.Barrier):
 
 
 class Caller(threading.Thread):
-    """One thread. others: to whom it may hand blocks.  handed: what it was handed.  fault: that ended it.
-
-    refusing: operations that may be called wrongly.  given_back: calls of these that gave something back.
-    """
+    """One thread. others: to whom it may hand blocks.  handed: what it was handed.  fault: that ended it."""
 
     def __init__(self, place: int, target: Library, geometry: Geometry, seed: int, log: Log, barrier: Rounds) -> None:
         super().__init__(daemon=True)
         self.place, self.target, self.log, self.barrier = place, target, log, barrier
-        self.refusing = misusable(target.refusing, geometry) & GIVE_BACK
-        self.given_back: deque[Wish] = deque(maxlen=MOST_GIVEN_BACK)
         self.random = Random(f"{seed} {place}")
         self.rounds = Random(seed)  # the same of all
         self.calls = RandomCalls(target, geometry, self.random.getrandbits(32), 0, None, misuse=False)
@@ -223,7 +214,7 @@ class Caller(threading.Thread):
             self.barrier.abort()
 
     def call(self) -> None:
-        operation, arguments = self.wish()
+        operation, arguments = self.random.choice(self.calls.families).wish()
         log, call = self.log, self.target.call
         asked = log.asked(operation, arguments)
         began = CLOCK()
@@ -236,18 +227,10 @@ class Caller(threading.Thread):
             log.answered(b',"_call":%d,"crash":%s}' % (began, ENCODE(str(death))))
             raise
         log.answered(b',"_call":%d,"_return":%d%s' % (began, CLOCK(), text_of(answer)))
-        if operation in self.refusing and answer.error is None:
-            self.given_back.append((operation, arguments))
         if self.is_handed_on(operation, arguments, answer):
             self.random.choice(self.others).handed.append((operation, arguments, answer))
         else:
             self.calls.learn(operation, arguments, answer)
-
-    def wish(self) -> Wish:
-        """The next call."""
-        if self.given_back and self.random.random() < MISUSED:
-            return self.random.choice(self.given_back)
-        return self.random.choice(self.calls.families).wish()
 
     def is_handed_on(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> bool:
         """Whether what was taken is another thread's from now on; the ranges of its own processes it keeps."""

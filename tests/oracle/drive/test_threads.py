@@ -58,12 +58,6 @@ def test_a_race_is_found(capsys: pytest.CaptureFixture[str], build: Callable[[st
     assert [check(path).verdict for path in kept] == ["diverges"]
 
 
-def test_a_free_that_is_not_refused_is_found(capsys: pytest.CaptureFixture[str], build: Callable[[str], Path]) -> None:
-    status, document = driven(capsys, build("FREES_TWICE"), "--ops", "20000")
-    assert (status, document["divergences"][0]["event"]["op"]) == (1, "frame.free")
-    assert document["divergences"][0]["clause"] == "bitmap.frees-only-allocated"
-
-
 def test_no_round_begins_after_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = threads.Rounds(1, until=5.0)
     monkeypatch.setattr(threads.time, "monotonic", lambda: 4.0)
