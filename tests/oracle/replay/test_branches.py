@@ -43,6 +43,10 @@ class Shelf:
     def never(self):
         if self: return 1
 
+    def left(self, count):
+        if count > 4:
+            count = 0
+
 if CODE := 1:
     pass
 """
@@ -55,6 +59,7 @@ TIMES = {
     "if any(each for each in (0, 1) if each):": (2, 0),
     "elif count: return 1": (0, 0),
     "if self: return 1": (0, 0),
+    "if count > 4:": (2, 4),  # where it is passed, the function is left
 }
 
 
@@ -79,13 +84,16 @@ def test_each_statement_is_counted(shelf: type) -> None:
     def replayed(lines: Iterator[bytes]) -> None:
         for line in lines:
             shelf().taken(int(line))
+            for count in (3, 4, 5):
+                shelf().left(count)
 
     found = exercised(replayed, [[b"5", b"4", b"4"]], 1)
     counted = {branch.source: counts for branch, counts in found.taken.items()}
     assert counted == TIMES
     assert (found.calls, found.of) == (2, 2)
-    assert (found.called, found.uncalled) == ([("impl/shelf.py", "Shelf.taken")], [("impl/shelf.py", "Shelf.never")])
-    assert {branch.function for branch in found.in_called} == {"Shelf.taken"}
+    assert found.called == [("impl/shelf.py", "Shelf.taken"), ("impl/shelf.py", "Shelf.left")]
+    assert found.uncalled == [("impl/shelf.py", "Shelf.never")]
+    assert {branch.function for branch in found.in_called} == {"Shelf.taken", "Shelf.left"}
     assert sys.gettrace() is None
 
 

@@ -6,10 +6,11 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from memoracle.vectors import c, rust
+from memoracle.vectors import c, pytest_file, rust
 from memoracle.vectors.vector import Vectors
 
 KERNEL_PAGES = """
@@ -174,3 +175,39 @@ def test_in_rust(short: dict[str, Vectors], libraries: Path, tmp_path: Path, com
     linked = ["-L", str(libraries / "right"), "-l", f"dylib={component}"]
     subprocess.run(["rustc", "--test", "vectors.rs", *linked, "-o", "run"], check=True, cwd=tmp_path)
     each_says(tmp_path / "run", libraries, component, 1)
+
+
+class Tables:
+    """The kernel half in Python. again: whether all processes have the same number."""
+
+    def __init__(self, again: bool) -> None:
+        self.again, self.of = again, dict[int, dict[int, int]]({0: {}})
+
+    def process_create(self) -> int:
+        number = 7 if self.again else 6 + len(self.of)
+        self.of[number] = {}
+        return number
+
+    def process_exit(self, process: int) -> None:
+        if process == 0:
+            raise ValueError
+        del self.of[process]
+
+    def pml4_read(self, process: int, index: int) -> int:
+        if not 0 <= index < 512:
+            raise ValueError
+        of = self.of[process]
+        return (of if index < 256 else self.of[0]).get(index, 0)
+
+    def pml4_write(self, process: int, index: int, value: int) -> None:
+        self.pml4_read(process, index)
+        (self.of[process] if index < 256 else self.of[0])[index] = value
+
+
+def test_in_python_each_process_has_a_number_of_its_own(short: dict[str, Vectors]) -> None:
+    names: dict[str, Any] = {}
+    exec(pytest_file.written(short["kernel_half"]), names)
+    (vector,) = names["VECTORS"]["vectors"]
+    names["test_vector"](vector, Tables(again=False))
+    with pytest.raises(AssertionError, match="7 is there already"):
+        names["test_vector"](vector, Tables(again=True))
