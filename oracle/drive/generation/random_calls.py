@@ -17,6 +17,7 @@ from memoracle.drive.generation.others import Others
 from memoracle.drive.generation.processes import EXIT, Processes
 from memoracle.drive.generation.ranges import Ranges
 from memoracle.drive.generation.recent import Recent
+from memoracle.drive.native.remembered import family_of
 from memoracle.drive.requests import GIVE_BACK
 from memoracle.drive.target import Answer, Target, misusable
 from memoracle.replay.dispatch import Replay
@@ -76,11 +77,11 @@ class RandomCalls:
         if not self.families and not self.others.is_driven and not self.processes.is_driven:
             words = ", ".join(sorted({*(f"{kind}.*" for kind in (*FAMILIES, *OTHERS)), "process.*"}))
             raise InputError("operations", None, f"it has none of {words}: there is nothing to drive")
-        self.learners = {each: self._learners(each, families) for each in operations}
+        self.learners = {each: (family_of(each), self._learners(each, families)) for each in operations}
 
     def _learners(self, operation: str, families: Mapping[str, Family]) -> tuple[Learn, ...]:
         """What learns of the answers of an operation."""
-        kind = operation.partition(".")[0]
+        kind = family_of(operation)
         if kind == "process":
             return (self.processes.learn, *(each.learn for each in families.values()))
         return (families[kind].learn,) if kind in families else ()
@@ -123,8 +124,9 @@ class RandomCalls:
         self.answered += 1
         if answer.error is None and operation in GIVE_BACK:
             self._note_given_back(operation, arguments)
-        self.recent.add(operation.partition(".")[0], arguments, answer.result)
-        for learn in self.learners[operation]:
+        kind, learners = self.learners[operation]
+        self.recent.add(kind, arguments, answer.result)
+        for learn in learners:
             learn(operation, arguments, answer)
 
     def _note_given_back(self, operation: str, arguments: Mapping[str, Any]) -> None:

@@ -14,17 +14,19 @@ REMEMBERED, GIVEN_BACK = 64, 16  # calls of each kind of object, and of each ope
 class Recent:
     """The last calls about each kind of object: frames, ranges, pages, ...
 
-    calls: by the kind, the arguments of each; a number that was the result is the address of what it gave.
+    calls: by the kind, the arguments and the result of each.
     """
 
     def __init__(self) -> None:
-        self.calls: defaultdict[str, deque[Mapping[str, Any]]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        self.calls: defaultdict[str, deque[tuple[Mapping[str, Any], Any]]] = defaultdict(
+            lambda: deque(maxlen=REMEMBERED)
+        )
         self.given_back: defaultdict[tuple[str, str | None], deque[Mapping[str, Any]]] = defaultdict(
             lambda: deque(maxlen=GIVEN_BACK)
         )
 
     def add(self, kind: str, arguments: Mapping[str, Any], result: Any) -> None:
-        self.calls[kind].append({**arguments, "address": result} if type(result) is int else arguments)
+        self.calls[kind].append((arguments, result))
 
     def gave_back(self, operation: str, arguments: Mapping[str, Any], by: str | None = None) -> None:
         """What this call would give back is given back already: made now, it is one too many.
@@ -39,6 +41,12 @@ class Recent:
         return random.choice(found) if found else NOTHING
 
     def one(self, random: Random, kind: str) -> Mapping[str, Any]:
-        """One of the last calls; an empty one if there was none."""
+        """One of the last calls; a number that was its result is the address of what it gave.
+
+        An empty one if there was none.
+        """
         found = self.calls.get(kind)
-        return random.choice(found) if found else NOTHING
+        if not found:
+            return NOTHING
+        arguments, result = random.choice(found)
+        return {**arguments, "address": result} if type(result) is int else arguments
