@@ -15,7 +15,7 @@ test: .venv/installed
 
 # The site, in build/site. To read it with its search: python3 -m http.server -d build/site
 docs: .venv/installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # What takes minutes: every state of a buddy system of sixteen pages is visited and counted, and what is built is
 # installed into empty environments, which fetches what it depends on.
