@@ -198,11 +198,15 @@ class Snapshot:
         blocks = []
         for path in args.dumps:
             lines = lines_of(path, args.max_line)
-            kept, warnings = paging([*read_registers(path, lines), *self.registers])
+            registers = read_registers(path, lines)
+            kept, warnings = paging([*registers, *self.registers])
             self.findings.warnings += warnings
             text = read_text(path, lines)
             if not text.blocks:
-                raise InputError(path, None, "neither a dump of memory nor a text of QEMU's `info mem` or `info tlb`")
+                words = "neither a dump of memory nor a text of QEMU's `info mem` or `info tlb`"
+                if registers:
+                    words += "; the registers in it are for --registers, beside a dump"
+                raise InputError(path, None, words)
             if levels_of(kept, args.la57).root != FOUR:
                 raise InputError(path, None, FIVE_LEVELS)
             if not any(each.is_64_bit for each in kept):

@@ -43,6 +43,11 @@ class Component:
     unit: int | None = None
 
 
+def _not(found: int) -> str:
+    """How many there are instead, and what helps."""
+    return f", not {found:,}: name another machine with --geometry"
+
+
 def _frames(allocator: str, most: int) -> Callable[[Geometry], str | None]:
     def fits(geometry: Geometry) -> str | None:
         if geometry.frame_allocator != allocator:
@@ -51,7 +56,7 @@ def _frames(allocator: str, most: int) -> Callable[[Geometry], str | None]:
             return f"frame_free_parts: these are of {WHOLE!r}"
         if allocator != SINGLE and geometry.frame_free == TRUSTING:
             return f"frame_free: these are of {CHECKED!r}"
-        return f"frames: at most {most} can be covered" if geometry.frames > most else None
+        return f"frames: at most {most} can be covered{_not(geometry.frames)}" if geometry.frames > most else None
 
     return fits
 
@@ -64,7 +69,7 @@ def _range(geometry: Geometry) -> str | None:
         or area.start % (area.pages * geometry.page_size)
     ):
         return "kernel_range: these are of a buddy system, a power of two of pages, aligned to its size"
-    return "kernel_range: at most 4 pages can be covered" if area.pages > 4 else None
+    return f"kernel_range: at most 4 pages can be covered{_not(area.pages)}" if area.pages > 4 else None
 
 
 def _any(geometry: Geometry) -> None:
@@ -104,7 +109,7 @@ def _heap(geometry: Geometry) -> str | None:
 
 
 def _boot(geometry: Geometry) -> str | None:
-    return "frames: 8 to 64 can be covered" if not 8 <= geometry.frames <= 64 else None
+    return f"frames: 8 to 64 can be covered{_not(geometry.frames)}" if not 8 <= geometry.frames <= 64 else None
 
 
 MANAGED = 64  # frames: of two processes, few pages and all of their tables

@@ -21,6 +21,8 @@ class Frames:
 
     def __init__(self, operations: Mapping[str, frozenset[str]], geometry: Geometry, random: Random) -> None:
         self.operations, self.geometry, self.random = operations, geometry, random
+        never_free = sum(end - first for first, end in geometry.never_free_frames)
+        self.most = max(1, geometry.frames - never_free)  # frames in one block
         self.live: Live[tuple[int, dict[str, Any]]] = Live()
         self.stretches = Stretches(random)
         self.asks = operations.get(TAKE, frozenset())
@@ -47,7 +49,7 @@ class Frames:
         if operation == TAKE:
             if answer.error is None and answer.result is not None:
                 self.live.add((answer.result, {key: arguments[key] for key in ("count", "order") if key in arguments}))
-            else:
+            elif arguments.get("count", 1) == 1 and not arguments.get("order"):  # what is larger may fail long before
                 self.stretches.ended("full")
 
     def _request(self) -> dict[str, Any]:
@@ -60,7 +62,7 @@ class Frames:
             order = 0 if chance < 0.4 else random.randint(0, top) if chance < 0.98 else top + 1
             arguments["order"] = order
         if "count" in asks:
-            arguments["count"] = count(random, geometry.frames)
+            arguments["count"] = count(random, self.most)
         if "alignment" in asks:
             arguments["alignment"] = aligned(random, geometry.page_size, geometry.frames)
         edges = [0, geometry.frames // 2, geometry.frames]

@@ -78,6 +78,10 @@ def test_of_one_space_ranges_are_shown_and_nothing_is_judged(snapshots: Snapshot
         ("bochs-page-pae-64", ":6: this is `page` of Bochs"),
         ("ptdump-x86_64-4.x-debugfs", ":1: this is a page table dump of Linux"),
         ("ptdump-x86_64-efi-pcd", ":1: this is a page table dump of Linux"),
+        (
+            "info-registers-x86_64-linux-tcg-pcid",
+            ": neither a dump of memory nor a text of QEMU's `info mem` or `info tlb`; the registers in it",
+        ),
         ("info-registers-x86_64-pagefault-dint", ": neither a dump of memory nor a text of QEMU's `info mem`"),
     ],
 )

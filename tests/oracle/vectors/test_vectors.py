@@ -268,7 +268,12 @@ def test_only_what_a_binding_has_is_called(library: Path, capsys: pytest.Capture
     [
         ("order, out)", "asked_order, out)", "c", "unknown name asked_order"),
         ("blocks_free(address ", "blocks_free(returned + address ", "c", "`returned` is remembered of an allocation"),
-        ("frames = 4", "frames = 256", "c", "frames: at most 6 can be covered"),
+        (
+            "frames = 4",
+            "frames = 256",
+            "c",
+            "frames: at most 6 can be covered, not 256: name another machine with --geometry",
+        ),
         ('"frame.', '"heap.', "c", "operations.heap."),
         ("never_free = []", 'never_free = []\nframe_free_parts = "partial"', "c", "frame_free_parts: these are of"),
         ("never_free = []", 'never_free = []\nframe_free = "trusting"', "c", "frame_free: these are of 'checked'"),
@@ -336,7 +341,10 @@ def test_of_another_small_geometry(capsys: pytest.CaptureFixture[str], tmp_path:
     [
         (["--component", "bitmap", "--geometry", "x64-4k"], "x64-4k: frames: at most 8 can be covered"),
         (["--component", "runs", "--geometry", "x64-4k"], "frame_allocator: these are of 'runs'"),
-        (["--component", "buddy", "--geometry", "x64-4k"], "kernel_range: at most 4 pages can be covered"),
+        (
+            ["--component", "buddy", "--geometry", "x64-4k"],
+            "kernel_range: at most 4 pages can be covered, not 1,048,576: name another machine",
+        ),
         (["--component", "slab"], "invalid choice: 'slab'"),
         (["--component", "boot", "--geometry", "x64-4k"], "x64-4k: frames: 8 to 64 can be covered"),
         (["--component", "heap", "--geometry", "tiny.toml"], "tiny.toml: kernel_range: at least 32 pages"),
