@@ -15,7 +15,7 @@ from memoracle.impl.boot import Record
 from memoracle.proofs.abstraction.objects import frames_in, frames_of, places_of
 from memoracle.replay.common.host_memory import BITMAP, MARK, refuse_more_than_memory
 from memoracle.replay.containers.known_numbers import KnownNumbers
-from memoracle.replay.containers.quick_bitmap import QuickBitmap
+from memoracle.replay.containers.min_heap_set import Lowest
 from memoracle.replay.containers.run_lines import BACK, LINE, RunLines, no_lines
 from memoracle.replay.containers.sparse_lines import SparseLines
 from memoracle.replay.frames.doubted_frames import DoubtedFrames
@@ -66,7 +66,9 @@ class KnownFrames:
         if not geometry.has_runs_of_frames:
             trusting = geometry.frame_free == TRUSTING
             never_free, shift = geometry.never_free_frames, geometry.page_shift
-            self.begin(QuickBitmap(reference.boot(list(records), shift, geometry.frames, never_free, trusting)))
+            bitmap = reference.boot(list(records), shift, geometry.frames, never_free, trusting)
+            bitmap.reopened = Lowest(bitmap.reopened)
+            self.begin(bitmap)
         else:
             self.begin(booted(records, geometry, self.exact))
 
