@@ -60,6 +60,8 @@ class Covering:
     @property
     def left_in_words(self) -> str:
         steps = self.steps
+        if steps.died:
+            return "nobody knows what is left, since it did not say where it had been"
         return f"{steps.missing:,} of {counted(steps.transitions + steps.missing, 'known transition')}"
 
     @property
@@ -208,6 +210,9 @@ class Cover:
                 covering.trials.append(trial)
                 steps = covering.steps
                 if covering.is_over:
+                    break
+                if found is None:
+                    covering.is_cut = True
                     break
                 if not self.is_left():
                     covering.is_cut = bool(steps.missing or not steps.left)

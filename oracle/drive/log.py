@@ -1,7 +1,7 @@
 """The trace of a run, written so that nothing is lost when the target dies: each call before it is made.
 
-It is a file in memory that the parent of the process reads, too. At its head stand two numbers: how many bytes of the
-file are written, and how many calls were answered.
+It is a file in memory that the parent of the process reads, too. At its head stand three numbers: how many bytes of the
+file are written, how many calls were answered, and whether no more are made.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import msgspec
 from memoracle.drive.memory_file import memory_file
 
 HEAD = struct.Struct("<QQ")
+END = struct.Struct("<Q")
+START = HEAD.size + END.size  # of the trace, in bytes
 STEP = 1 << 22  # bytes by which it grows
 MOST_AT_ONCE = 1 << 30  # bytes; Linux reads 2 GiB at the most
 ENCODE = msgspec.json.Encoder().encode
@@ -29,7 +31,7 @@ class Log:
         self.size = STEP
         os.ftruncate(self.file.fileno(), self.size)
         self.map = mmap.mmap(self.file.fileno(), self.size)
-        self.end = HEAD.size
+        self.end = START
         self.calls = 0
 
     def clear(self) -> None:
@@ -59,6 +61,10 @@ class Log:
         self.calls += 1
         self._write(text + b"\n")
 
+    def ended(self) -> None:
+        """Writes that no more calls are made."""
+        END.pack_into(self.map, HEAD.size, True)
+
     def _write(self, text: bytes) -> None:
         end = self.end + len(text)
         if end > self.size:
@@ -75,6 +81,10 @@ class Log:
         written, calls = HEAD.unpack(head)
         return written, calls
 
+    def is_ended(self) -> bool:
+        """Whether the child makes no more calls; it is the parent that asks."""
+        return bool(END.unpack(os.pread(self.file.fileno(), END.size, HEAD.size))[0])
+
     def _read(self, start: int, end: int) -> bytes:
         """The bytes of a part of the file."""
         parts = []
@@ -86,7 +96,7 @@ class Log:
     def lines(self, death: str | None = None) -> list[bytes]:
         """The trace. death: what became of a call that was never answered."""
         written, _ = self.progress()
-        text = self._read(HEAD.size, written)
+        text = self._read(START, written)
         lines = text.split(b"\n")
         last = lines.pop()
         if last and death is not None:

@@ -14,6 +14,7 @@ import select
 import signal
 import struct
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
 from types import TracebackType
@@ -34,6 +35,7 @@ from memoracle.trace.interrupts import INTERRUPTS
 POLL = 0.05  # seconds
 STATUS = struct.Struct("<i")  # of a run that ended, as `waitpid` has it
 ASKED = struct.Struct("<Q")  # bytes of what is asked
+OUTCOME = 60.0  # seconds that it may take to judge the last call, and to say what came of all
 READING = 4.0  # times as long as writing what is asked, of many calls, it may take to read it
 
 
@@ -58,7 +60,7 @@ class Nursery:
         self.death = ""
         self.patience = plan.patience
         self.reading = 0.0  # seconds that a run may take besides, to read what is asked
-        self.seen: tuple[tuple[int, int], float] = ((0, 0), 0.0)
+        self.seen: tuple[tuple[int, int, bool], float] = ((0, 0, False), 0.0)
 
     def __enter__(self) -> Self:
         return self
@@ -90,21 +92,27 @@ class Nursery:
             self.asking.write(ASKED.pack(len(text)) + text)
             self.asking.flush()
         self.began = time.monotonic()
-        self.seen = (0, 0), self.began
+        self.seen = (0, 0, False), self.began
 
     def is_over(self, seconds: float) -> bool:
         """Waits for so long at most; whether the run has ended, by itself or since it came to no answer."""
         if select.select([self.ended], [], [], seconds)[0]:
             self.death = self._death(os.read(self.ended, STATUS.size))
             return True
-        now = self.log.progress()
+        now = (*self.log.progress(), self.log.is_ended())
         if now != self.seen[0]:
             self.seen = now, time.monotonic()
-        elif time.monotonic() - self.seen[1] > self.patience + (0.0 if any(now) else self.reading):
+        elif time.monotonic() - self.seen[1] > self._patience(*now):
             self.end()
             self.death = f"no answer within {self.patience:g} seconds"
             return True
         return False
+
+    def _patience(self, written: int, calls: int, is_ended: bool) -> float:
+        """How long a run may come to nothing new, in seconds: the target's patience is not for what is not its work."""
+        if is_ended:
+            return OUTCOME
+        return self.patience + (0.0 if written or calls else self.reading)
 
     def trial(self) -> Trial:
         """What came of the run that is over; raises InputError."""
@@ -240,12 +248,20 @@ class Nursery:
                 return Turns(plan, cast(Instances, target), make, log).outcome()
             source = make(target)
             head = log.header(*plan.head)
-            lines = chain(head, lines_of(target, source.wishes(), source.learn, log))
-            return plan.check(lines, source.judged_by)
+            calls = lines_of(target, source.wishes(), source.learn, log)
+            return plan.check(chain(head, to_the_end(calls, log)), source.judged_by)
         except InputError as fault:
             return fault
         except Exception as fault:  # of what the binding calls: an argument that does not fit, say
             return InputError(plan.name, None, f"{type(fault).__name__}: {fault}")
+
+
+def to_the_end(calls: Iterator[bytes], log: Log) -> Iterator[bytes]:
+    """The lines of calls; in the log it is said when no more are made."""
+    try:
+        yield from calls
+    finally:
+        log.ended()
 
 
 def died_of(status: int) -> str:

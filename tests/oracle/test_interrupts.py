@@ -21,12 +21,26 @@ COMMAND = str(Path(sys.executable).with_name("memoracle"))
 HEADER = '{"memoracle": 1}\n'
 WRONG = '{"op": "frame.free_count", "result": 3}\n'
 RIGHT = '{"op": "frame.free_count", "result": 2046}\n'
-STARTED = 0.08  # seconds in which Python itself has started; nothing can be done about an interrupt before
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
     return subprocess.Popen([COMMAND, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def start_of_python() -> float:
+    """Seconds in which Python itself starts, just now; nothing can be done about an interrupt before."""
+    before = time.monotonic()
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    return 2 * (time.monotonic() - before)
+
+
+def wait_until_it_proves(running: subprocess.Popen[str]) -> None:
+    """Waits until a program has processes of its own, and had time to hear of some verdicts."""
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    while running.poll() is None and not children.read_text():
+        time.sleep(0.1)
+    time.sleep(2)
 
 
 def wait_until_read(pipe: IO[str]) -> None:
@@ -75,9 +89,10 @@ def test_while_it_reads_without_waiting() -> None:
 
 def test_no_traceback_from_the_first_moment() -> None:
     """An interrupt either ends the program at once, as it does by default, or is reported."""
+    begun = start_of_python()
     for tenth in range(12):
         with started("check", "-") as running:
-            time.sleep(STARTED + tenth / 20)
+            time.sleep(begun + tenth / 20)
             status, _, errors = interrupted(running)
         assert status in (-signal.SIGINT, 130)
         assert errors in ("", "memoracle: interrupted\n")
@@ -103,7 +118,7 @@ def test_handlers_are_as_they_were(tmp_path: Path) -> None:
 
 def test_what_was_proved_is_reported_and_the_rest_is_unknown() -> None:
     with started("prove", "heap", "--no-cache", "--format", "json") as running:  # which takes minutes
-        time.sleep(5)
+        wait_until_it_proves(running)
         status, out, errors = interrupted(running)
     assert (status, errors) == (130, "memoracle: interrupted\n")
     document = json.loads(out)

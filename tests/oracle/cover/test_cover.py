@@ -13,6 +13,8 @@ from blocks_binding import BINDING, SOURCE
 
 from memoracle import check
 from memoracle.cli import main
+from memoracle.cover.told import Told
+from memoracle.cover.walk import Steps
 
 TARGETS = Path(__file__).parents[3] / "examples" / "targets"
 FRAMES = 'preset = "x64-4k"\nframes = 8\nkernel_image_frames = 2\n'
@@ -39,6 +41,15 @@ def covered(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, d
 
 def of_frames(capsys: pytest.CaptureFixture[str], name: str, *more: str) -> tuple[int, dict[str, Any]]:
     return covered(capsys, f"cover_targets:{name}", "--geometry", "frames.toml", *more)
+
+
+def test_where_it_is_not_told_what_was_walked_nothing_is_covered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Told.write
+    monkeypatch.setattr(Told, "write", lambda told, value: None if isinstance(value, Steps) else write(told, value))
+    status, document = of_frames(capsys, "Lowest")
+    assert (status, document["verdict"], document["cover"]["complete"]) == (3, "unknown", False)
 
 
 @pytest.mark.parametrize("name", ["Lowest", "Highest", "Latest", "Hexadecimal"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +14,12 @@ import pytest
 
 from memoracle.cli import parser
 from memoracle.commands.drive import session_of
+from memoracle.drive.nursery import Nursery
 from memoracle.drive.requests import Repeated, Request
 from memoracle.drive.target import Target
+from memoracle.drive.trial import Begun, unwatched
 from memoracle.replay.coverage import stakes_of
+from memoracle.report.check_report import TraceResult
 
 TARGETS = Path(__file__).parents[3] / "examples" / "targets"
 CALLS = {
@@ -68,3 +73,21 @@ def test_what_is_asked_may_take_longer_to_read_than_a_call(tmp_path: Path) -> No
         drive.nursery.run(partial(Repeated, CALLS["frames"]))  # so that it is started
         trial = drive.nursery.run(partial(asking, LongRead()), patience=0.3)
         assert (drive.nursery.death, trial.result.events) == ("", 3)
+
+
+def test_to_judge_the_last_call_may_take_longer_than_a_call(tmp_path: Path) -> None:
+    binding = shutil.copy(TARGETS / "frames.toml", tmp_path)
+    subprocess.run(["cc", "-shared", "-fPIC", TARGETS / "frames.c", "-o", tmp_path / "frames.so"], check=True)
+    args = parser().parse_args(["drive", "--quiet", str(binding)])
+    with session_of(args) as drive:
+        checked = drive.plan.check
+
+        def slowly(lines: Iterator[bytes], begun: Begun = unwatched) -> TraceResult:
+            found = checked(lines, begun)
+            time.sleep(0.5)
+            return found
+
+        with Nursery(replace(drive.plan, check=slowly)) as nursery:
+            nursery.run(partial(Repeated, CALLS["frames"]))  # so that it is started
+            trial = nursery.run(partial(Repeated, CALLS["frames"]), patience=0.2)
+            assert (nursery.death, trial.result.events) == ("", 3)
