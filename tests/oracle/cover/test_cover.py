@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from blocks_binding import BINDING, SOURCE
 from memoracle import check
 from memoracle.cli import main
 from memoracle.cover.told import Told
+from memoracle.cover.uses import UseStates
 from memoracle.cover.walk import Steps
+from memoracle.trace.geometry import geometry_from
 
 TARGETS = Path(__file__).parents[3] / "examples" / "targets"
 FRAMES = 'preset = "x64-4k"\nframes = 8\nkernel_image_frames = 2\n'
@@ -283,6 +286,16 @@ def test_the_states_of_uses_of_frames(capsys: pytest.CaptureFixture[str]) -> Non
     status, document = of_frames(capsys, "Forgetful")
     assert (status, document["divergences"][0]["clause"]) == (1, "bitmap.tells-whether-free")
     assert len(document["trace"]) - 1 <= 8
+
+
+def test_uses_are_given_back_where_there_are_none() -> None:
+    asks = {"frame.allocate": frozenset[str](), "frame.get": frozenset[str](), "frame.put": frozenset({"release"})}
+    family = UseStates(asks, geometry_from(tomllib.loads(FRAMES)), 2)
+    made = [each for each in family.calls(((0, 0x2000), (1, 0x3000))) if each.operation == "frame.put"]
+    puts = [(each.block, dict(each.arguments)) for each in made]
+    assert {(place, asked["release"]) for place, asked in puts if "release" in asked and asked["address"] == 0} == {
+        (place, release) for place in (0, 1) for release in (False, True)
+    }
 
 
 def test_what_is_inside_of_a_frame_is_freed_in_every_state(capsys: pytest.CaptureFixture[str]) -> None:
