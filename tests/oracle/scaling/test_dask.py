@@ -33,7 +33,7 @@ PATIENCE = 20_000  # milliseconds that it may take at the most
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two processes, each with a thread that works."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as made:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as made:
         yield made
 
 
@@ -126,7 +126,7 @@ def test_a_cluster_without_workers_and_one_that_is_not_there_are_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("memoracle.scaling.clusters.CONNECTING", 1)
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol="tcp") as empty:
+    with LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as empty:
         address = empty.scheduler_address
         status, out, errors = said(capsys, "check", "--executor", f"dask:{address}", EXAMPLES[0])
         assert (status, out) == (2, "")
