@@ -20,7 +20,7 @@ from memoracle.console.output import (
     write_file,
     write_out,
 )
-from memoracle.report.formats import FOLDERS, FOR_CI, FORMATS, IN_ONE_FILE, pages, write
+from memoracle.report.formats import FOLDERS, FOR_CI, FORMATS, GITHUB, IN_ONE_FILE, pages, write
 from memoracle.report.run import FaultRun, Run
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
@@ -103,6 +103,8 @@ def refuse_destinations(args: argparse.Namespace, read: list[str]) -> None:
     to_standard_output = [each for each in args.report if each.path == STDOUT]
     if to_standard_output[1:]:
         raise InputError("--report", None, "two reports would go to standard output")
+    if [args.format, *(each.form for each in args.report)].count(GITHUB) > 1:
+        raise InputError("--report", None, f"{GITHUB} is asked for twice, which would add to the step's summary twice")
     if to_standard_output and args.output is None and args.format != TEXT:
         raise InputError("--report", None, f"the {args.format} report goes to standard output: --output FILE")
     if to_standard_output and getattr(args, "emit", None) is not None and emits_to_standard_output(args):

@@ -10,12 +10,14 @@ from memoracle.console.options import JSON, TEXT
 from memoracle.console.output import write_document
 from memoracle.report.run import FaultRun, Run
 
+GITHUB = "github"  # it adds to the summary of a step, too
+
 # By name, the module that writes a report of that format, which is imported where one is wanted.
 # One file, for CI, which shows a run that came to nothing, too: `write(run: Run | FaultRun, out: TextIO) -> None`.
 FOR_CI = {
     "junit": "memoracle.report.ci.junit",
     "sarif": "memoracle.report.ci.sarif",
-    "github": "memoracle.report.ci.github",
+    GITHUB: "memoracle.report.ci.github",
 }
 # One file: `write(run: Run, out: TextIO) -> None`.
 FILES = {**FOR_CI, "itf": "memoracle.report.itf"}

@@ -163,8 +163,10 @@ def test_a_summary_that_cannot_be_written_costs_no_report(
     monkeypatch.setenv(github.SUMMARY, str(tmp_path / "nowhere" / "summary.md"))
     trace = tmp_path / "a.jsonl"
     trace.write_text(f'{{"memoracle": 1}}\n{json.dumps(EVENT)}\n')
-    reports = [f"--report={form}={tmp_path / form}" for form in ("github", "junit")]
-    assert main(["check", str(trace), "--format", "github", *reports]) == 2
+    command, junit = ["check", str(trace)], f"--report=junit={tmp_path / 'junit'}"
+    assert main([*command, f"--report=github={tmp_path / 'github'}", "--quiet"]) == 2
+    assert "summary.md: cannot write" in capsys.readouterr().err
+    assert main([*command, "--format", "github", junit]) == 2
     printed = capsys.readouterr()
     assert printed.out.startswith("::error ")
     assert "summary.md: cannot write" in printed.err

@@ -34,6 +34,10 @@ def test_a_text_gives_way_to_what_goes_to_standard_output(capsys: pytest.Capture
     ("arguments", "message"),
     [
         (["--report=json=-", "--report=text=-"], "--report: two reports would go to standard output"),
+        (
+            ["--report=github=a", "--format=github"],
+            "--report: github is asked for twice, which would add to the step's summary twice",
+        ),
         (["--report=json=-", "--format=json"], "--report: the json report goes to standard output: --output FILE"),
         (
             ["--report=json=-", "--emit=trace"],
