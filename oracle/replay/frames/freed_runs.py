@@ -136,9 +136,9 @@ class FreedRuns:
             return self.freed_wrongly(address, size, line)
         clause = broken(self.violated_if_checked(address, count))
         self.frames.warnings.append((line, f"spurious free: {self.words.why_not(clause, address, size)}"))
-        used = self.first_used(first, count)
-        if used is not None:
-            self.frames.warned.add(used)  # that warning says who maps it, too
+        named = self.words.obstacle(first, count, clause)
+        if named in self.frames.uses or named in self.frames.gets:
+            self.frames.warned.add(named)  # that warning says who maps it, too
         self.take_from_pages(first, count)
         self.runs.free_on_trust(first, count)
         self.remember(first, count, line, freed=True)
@@ -176,7 +176,7 @@ class FreedRuns:
         refused = frames.misaligned(address)
         if refused is None and not law.run_has_a_place(places_of(self.runs.runs), count):
             refused = law.run_has_a_place
-        each = {first, first + count - 1, self.words.obstacle(first, count, frame_law.frees_only_what_may_be_free)}
+        each = {first + count - 1, self.words.obstacle(first, count, frame_law.frees_only_what_may_be_free)}
         found = (frames.law_of_free.broken(frames.state(), frame=frame) for frame in sorted(each))
         return refused or next((clause for clause in found if clause is not None), None)
 

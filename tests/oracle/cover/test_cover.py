@@ -14,6 +14,8 @@ from blocks_binding import BINDING, SOURCE
 
 from memoracle import check
 from memoracle.cli import main
+from memoracle.cover import run
+from memoracle.cover.kernel_pages import KernelPageStates
 from memoracle.cover.told import Told
 from memoracle.cover.uses import UseStates
 from memoracle.cover.walk import Steps
@@ -270,6 +272,18 @@ def test_the_states_of_memory_that_is_added(capsys: pytest.CaptureFixture[str], 
     assert (status, states) == (0, {"frames": (2**2, 0), "frames, and memory that is added": (2**2 * 3**2, 0)})
 
 
+def test_where_more_starts_are_due_than_are_made_all_is_not_covered(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["cc", "-shared", "-fPIC", "-DFAULT=0", "-xc", "-", "-o", "grow.so"]
+    subprocess.run(command, input=GROWING.encode(), check=True)
+    (tmp_path / "grow.toml").write_text(GROWS)
+    monkeypatch.setattr(run, "MOST_STARTS", 3)
+    status, document = covered(capsys, "grow.toml")
+    assert (status, document["verdict"], document["cover"]["complete"]) == (3, "unknown", False)
+    assert document["cover"]["families"][1]["never_taken"] > 0
+
+
 def test_where_no_frame_is_missing_none_is_added(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     command = ["cc", "-shared", "-fPIC", "-DFAULT=0", "-xc", "-", "-o", "grow.so"]
     subprocess.run(command, input=GROWING.encode(), check=True)
@@ -361,3 +375,10 @@ def test_the_shipped_allocators(
     assert status == (clause is not None)
     # A part that is too large is left out, and said.
     assert any("frames = 256" in each for each in document["cover"]["not_covered"]) == (target == "kernel")
+
+
+def test_kernel_pages_run_out_of_frames_half_way() -> None:
+    asks = {"kernel_pages.allocate": frozenset[str]()}
+    family = KernelPageStates(asks, geometry_from(tomllib.loads(FRAMES)), 2)
+    asked = {dict(each.arguments)["pages"] for each in family.calls(())}
+    assert {8, 8 + 1} <= asked

@@ -127,6 +127,10 @@ def test_what_is_said_of_a_step(made: dict[str, Vectors]) -> None:
     assert takes[0]["legal"] == [0x2000, 0x3000, 0x4000, 0x5000]
     # What a step names that another gave is so named: a target may choose another frame.
     assert {type(step["arguments"]["address"]) for step in steps if step["op"] == "frame.free"} == {int, dict}
+    # What is answered otherwise after other choices is not required.
+    questions = [step for step in steps if step["op"] == "frame.is_free" and step["requires"] != "refusal"]
+    assert {len(step["legal"]) for step in questions if step["requires"] == "success"} == {1}
+    assert None in {step["requires"] for step in questions}
     # Most requirements do not depend on choices.
     assert sum(step["requires"] is None for step in steps) < len(steps) / 5
 

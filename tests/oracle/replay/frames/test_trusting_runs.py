@@ -149,3 +149,30 @@ def test_frames_of_kernel_pages_are_freed_by_these_alone(check: Check, machine: 
     (found,) = check([BOOT, KERNEL_PAGES, free(5)], geometry=machine).document["divergences"]
     assert found["line"] == 4
     assert check([BOOT, KERNEL_PAGES, free(5, error="no")], geometry=machine).broken == []
+
+
+@of_several
+def test_all_frames_of_kernel_pages_that_a_run_has_are_freed(check: Check, machine: dict[str, Any]) -> None:
+    events = [BOOT, KERNEL_PAGES, free(4, 4), allocate(4, 4), free(4, 4), count(16)]
+    report = check(events, geometry=machine | TRUSTING)
+    assert report.broken == []
+    assert [each.partition(":")[0] for each in told(report) if "spurious free" in each] == ["4"]  # not again
+
+
+@of_several
+def test_a_frame_that_is_never_free_may_lie_within(check: Check, machine: dict[str, Any]) -> None:
+    held = machine | TRUSTING | {"never_free": [{"start": 0, "bytes": 4 * PAGE}, {"start": 9 * PAGE, "bytes": PAGE}]}
+    del held["kernel_image_frames"]
+    (found,) = check([BOOT, free(8, 4)], geometry=held).document["divergences"]
+    assert (found["line"], found["clause"]) == (3, "bitmap.frees-only-what-may-be-free")
+    assert check([BOOT, free(8, 4, error="no"), count(15)], geometry=held).broken == []
+
+
+@of_several
+@pytest.mark.parametrize("mapped", [4, 5])
+def test_who_maps_a_frame_that_is_freed_is_said_once(check: Check, machine: dict[str, Any], mapped: int) -> None:
+    events = [BOOT, op("page.map", virtual=KERNEL, physical=mapped * PAGE), free(4, 4)]
+    warned = told(check(events, geometry=machine | TRUSTING | {"free_while_mapped": "warn"}))
+    assert "4: spurious free: frames 4 to 7: frame 4 is already free" in warned[0]
+    assert [each.count(f"maps it at {KERNEL.lower()}") for each in warned] == ([1] if mapped == 4 else [0, 1])
+    assert f"4: frame {mapped} was freed while" in warned[-1] or mapped == 4
