@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TypeAlias
 
@@ -142,7 +143,7 @@ class Watcher:
                 yield text
                 continue
             look(line)
-            self.look = lambda line=line: look(line)  # type: ignore[misc]  # mypy has no types for defaults
+            self.look = partial(look, line)
             yield text
             self.end()
             if line == last:

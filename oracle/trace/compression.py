@@ -8,6 +8,7 @@ import io
 import lzma
 import sys
 import zlib
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Protocol, cast
 
@@ -109,9 +110,9 @@ class _Bounded(io.RawIOBase):
         self.source = _Counted(source)
         self.given = 0
 
+    @abstractmethod
     def some(self, most: int) -> bytes:
         """So many bytes at most; none at the end."""
-        raise NotImplementedError
 
     def readable(self) -> bool:
         return True

@@ -53,7 +53,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["badge"] = made.get_template("parts.html").module.badge  # type: ignore[attr-defined]
+    made.globals["badge"] = vars(made.get_template("parts.html").module)["badge"]
     return made
 
 
