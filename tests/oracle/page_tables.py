@@ -5,6 +5,8 @@ from __future__ import annotations
 from memoracle.impl import pte
 
 LINK = pte.PRESENT | pte.WRITABLE
+USER = LINK | pte.USER
+UNCACHED = pte.CACHE_DISABLE  # of the geometry's table: write-combining
 FIRST = 0x10000  # the first table
 HIGH = 0xFFFF800000000000
 

@@ -1,27 +1,22 @@
+"""The forms in which machines tell their memory maps: what each record says, and what is not believed."""
+
 from __future__ import annotations
 
-import re
-import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from map_texts import IOMEM, MEMORY, USABLE, maps
 
 from memoracle.impl.boot import Record
 from memoracle.logs.choice import chosen, of_kernel
 from memoracle.logs.map_forms.form import Form
 from memoracle.logs.map_forms.table import FORMS, HINT
-from memoracle.logs.memory_maps import MemoryMap, holds_maps, read_maps
+from memoracle.logs.memory_maps import MemoryMap, holds_maps
 from memoracle.trace.inputs import InputError
 
 DATA = Path(__file__).parents[2] / "data" / "e820"
 SOFT_RESERVED = 0xEFFFFFFF
-PAGE, USABLE = 0x1000, 1
-
-
-def maps(text: str) -> list[MemoryMap]:
-    return read_maps("boot.log", text.encode().splitlines(keepends=True))
+PAGE = 0x1000
 
 
 def only(text: str) -> MemoryMap:
@@ -34,7 +29,6 @@ def test_example_of_a_form_is_hinted_at(form: type[Form]) -> None:
     assert HINT.search(form.example)
 
 
-MEMORY = Record(0x100000, 0xF00000, USABLE)
 LINES = {  # by the name of the map, each with the type of this memory in it
     "xen-new": [
         (1, "(XEN)  [0000000000100000, 0000000000ffffff] (usable)"),
@@ -167,19 +161,6 @@ def test_files_of_a_firmware_map(order: tuple[str, ...], shape: str) -> None:
     assert only(text).records == expected
 
 
-IOMEM = """00000000-00000fff : Reserved
-00001000-0009fbff : System RAM
-000f0000-000fffff : Reserved
-  000f0000-000fffff : System ROM
-00100000-3ffdefff : System RAM
-  01000000-01a031d0 : Kernel code
-  01c00000-01ffffff : Kernel data
-  2b000000-33ffffff : Crash kernel
-3ffdf000-3fffffff : Reserved
-40000000-afffffff : PCI Bus 0000:00
-  80000000-800fffff : PCI Bus 0000:01
-    80000000-80003fff : 0000:01:00.0
-"""
 IOMEM_RECORDS = [
     Record(0, 0x1000, 2),
     Record(0x1000, 0x9EC00, 1),
@@ -307,96 +288,3 @@ def test_spaces_and_marks_may_be_references_of_html(kind: str, reference: str) -
     written = "".join(letter if letter.isalnum() else f"&#{ord(letter)};" for letter in example)
     assert only(written + "\n").records == whole
     assert only("".join(f"&#x{ord(letter):x};" for letter in example) + "\n").records == whole
-
-
-HEADINGS = "e820 map has 1 items\nType Start End # Pages\nXen-e820 RAM map:\n"
-RECORDS = {
-    "BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff] usable": 15,
-    "BIOS-e820: 0000000000100000 - 0000000001000000 (usable)": 15,
-    "BIOS-e820: 0000000000f00000 @ 0000000000100000 (usable)": 15,
-    "(XEN)  [0000000000100000, 0000000000ffffff] (usable)": 17,
-    "(XEN)  0000000000100000 - 0000000001000000 (usable)": 17,
-    "Available  0000000000100000-0000000000FFFFFF 00000F00": 20,
-    "SMAP type=01 base=0000000000100000 len=0000000000f00000": 13,
-    " memory[0x0]\t[0x0000000000100000-0x0000000000ffffff], 0x0000000000f00000 bytes flags: 0x0": 17,
-    "efi: mem01: type=7, attr=0xf, range=[0x0000000000100000-0x0000000000ffffff] (15MB)": 12,
-    "  1: 0000000000100000 - 0000000001000000 = 1 RAM": 13,
-}
-
-
-@pytest.mark.parametrize(("record", "least"), RECORDS.items())
-def test_a_record_that_was_cut_is_never_another(record: str, least: int) -> None:
-    for length in range(least, len(record)):
-        for following in ("", "NX (Execute Disable) protection: active\n", record + "\n"):
-            try:
-                found = maps(HEADINGS + record[:length] + "\n" + following)
-            except InputError as fault:
-                assert str(fault).startswith("boot.log:4: ")  # noqa: PT017
-                continue
-            records = [each for one in found for each in one.records]
-            assert set(records) <= {MEMORY}, record[:length]
-            assert records, record[:length]
-
-
-@pytest.mark.parametrize("record", [record for record in RECORDS if not record.startswith(("efi", " memory"))])
-def test_a_digit_that_was_lost_makes_no_other_record(record: str) -> None:
-    for number in re.finditer(r"[0-9a-fA-F]{16}", record):
-        with pytest.raises(InputError, match=r"^boot\.log:4: "):
-            maps(HEADINGS + record[: number.start()] + record[number.start() + 1 :] + "\n")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "user: " * 100_000,
-        "BIOS-e820: " * 100_000,
-        "BIOS-" + "e" * 1_000_000,
-        "(XEN)[" * 100_000,
-        "(XEN) [0000000000000000, " * 40_000,
-        "efi: mem1: type=1" * 50_000,
-        "efi: mem1: [" * 80_000,
-        "efi: 0x00000000-0x00000000 [" * 40_000,
-        "[b=" * 300_000,
-        "<a " * 300_000,
-        "<br " * 300_000,
-        "\x1b]" * 500_000,
-        "[1;1" * 250_000,
-        "=20" * 300_000 + "x",
-        "==>" * 300_000 + "memmap/0/start",
-        "BIOS-e820: [mem 0x0000000000100000-0x0000000000ffffff]" + " " * 1_000_000 + "x",
-        " " * 1_000_000 + "00100000-00ffffff : System RAM",
-        "a" + " " * 1_000_000 + "BIOS-",
-        "base_addr = 0x" * 70_000,
-        "base: 0x1" * 100_000,
-        "0/start:" * 100_000,
-        "&amp" * 250_000 + ";BIOS-",
-        '"msg":[' * 140_000,
-        "> " * 500_000 + "user:",
-        "-" * 1_000_000 + " 0000000000100000-",
-        "\\n" * 500_000 + "user:",
-        "user: =",
-    ],
-    ids=lambda line: line[:20].strip(),
-)
-def test_no_line_takes_long(line: str) -> None:
-    start = time.process_time()
-    for text in (line, "BIOS-e820: " + line):
-        try:
-            maps(text)
-        except InputError:
-            continue
-    assert time.process_time() - start < 10
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.sampled_from(sorted(RECORDS) + IOMEM.splitlines() + ["", "=", "\x1b[0m", "<br>", "usable", "0/end:"]))
-)
-def test_any_mixture_of_lines_is_read_or_refused(lines: list[str]) -> None:
-    for glue in ("\n", "", "=\n", " "):
-        try:
-            found = maps(glue.join(lines))
-        except InputError:
-            continue
-        assert all(each.records for each in found)
-        assert [each.boot for each in found] == sorted(each.boot for each in found)
