@@ -25,6 +25,8 @@ PROVED, THEOREM, REFINEMENT, INITIAL, INVARIANT = "proved", "theorem", "refineme
 HAZARD, OF_GEOMETRY = "expected-refutation", "geometry"
 OF_LEAF = re.compile(r"-leaf-(\d)\b")  # in the name of a claim that is about pages of one size
 LEMMA = re.compile(r"\.(arithmetic|shifts)\.|\.has-one-answer$")  # in the name of what serves proofs alone
+# No operation of the law says what such a free does to a run; `check` holds it to the law of each of its frames.
+TRUSTED_RUNS = "frame.free of a run, which is trusted: the law of runs has a checked one alone"
 # The keys of a geometry by which a component's theorems are about it.
 KEYS = {
     "bitmap": ("frames", "kernel_image_frames", "never_free", "frame_allocator", "frame_free"),
@@ -53,7 +55,7 @@ class Room:
     keys: by which it is.  always: invariants, which hold at the start and after every operation.  theorems: of every
     size, so of this one.  lemmas: how many more there are, which only serve proofs.  own: about this geometry alone.
     code: how many claims say that the reference's code does what the law says.  hazards: what is known to go wrong.
-    open: the claims that this run did not prove.
+    open: the claims that this run did not prove, and what no claim is about.
     """
 
     component: str
@@ -109,8 +111,14 @@ def _room(component: str, geometry: Geometry, results: Sequence[Result]) -> Room
         [Said(each.claim, each.name) for each in proved if each.scope == OF_GEOMETRY],
         sum(each.kind == REFINEMENT and _is_unbounded(each) for each in proved),
         [Said(each.claim, each.name) for each in hazards if component == "bitmap"],
-        [each.name for each in about if each.verdict != PROVED],
+        [*(each.name for each in about if each.verdict != PROVED), *_beyond(component, geometry)],
     )
+
+
+def _beyond(component: str, geometry: Geometry) -> list[str]:
+    """What a kernel of this geometry does that no claim is about."""
+    is_trusted = geometry.frame_free == TRUSTING and geometry.has_runs_of_frames
+    return [TRUSTED_RUNS] if component == "runs" and is_trusted else []
 
 
 def is_about(result: Result, geometry: Geometry) -> bool:

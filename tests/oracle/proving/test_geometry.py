@@ -157,6 +157,15 @@ def test_only_what_was_proved_is_said() -> None:
     assert rooms(replace(SMALL, frame_allocator="runs"), results) == []
 
 
+def test_what_no_claim_is_about_is_not_proved() -> None:
+    results = [result("runs.c", "theorem", claim="c holds")]
+    for more in ({"frame_allocator": "runs"}, {"frame_allocator": "buddy"}):
+        (room,) = rooms(replace(SMALL, **more), results)
+        assert room.open == []
+        (room,) = rooms(replace(SMALL, frame_free="trusting", **more), results)
+        assert [each.partition(",")[0] for each in room.open] == ["frame.free of a run"]
+
+
 def test_claims_about_pages_of_another_size_are_not_about_it() -> None:
     results = [result(f"paging.map.refines-leaf-{level}", "refinement") for level in (1, 2, 3)]
     (room,) = rooms(SMALL, results)
