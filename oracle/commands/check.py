@@ -29,6 +29,7 @@ from memoracle.console.progress import progress
 from memoracle.console.streams import say
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import EXACT, LEGAL, LEVELS, SAFE, Rules
+from memoracle.diagnostics.warned import Warned
 from memoracle.impl.boot import Record
 from memoracle.logs.choice import of_kernel
 from memoracle.logs.memory_maps import MemoryMap, read_maps
@@ -277,10 +278,10 @@ class Check:
 
     def warn(self, outcome: TraceResult, replay: Replay, skipped: Mapping[str, int]) -> None:
         """Takes over what is worth knowing of a trace."""
-        path = shown(outcome.path)
-        outcome.warnings += [f"{path}:{line}: {words}" for line, words in replay.warnings]
+        outcome.warnings += [Warned(outcome.path, line, words) for line, words in replay.warnings]
         outcome.warnings += [
-            f"{path}: skipped {counted(count, 'event')} of the unknown operation {op}" for op, count in skipped.items()
+            Warned(outcome.path, None, f"skipped {counted(count, 'event')} of the unknown operation {op}")
+            for op, count in skipped.items()
         ]
 
     def replay(self, path: str, rules: Rules) -> Replay:
@@ -330,7 +331,7 @@ class Check:
     def check_e820(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         records = self.records_of(outcome.path, read_maps(outcome.path, lines))
         if not records:
-            outcome.warnings.append(f"{shown(outcome.path)}: {NO_MAP_IN_TEXT}")
+            outcome.warnings.append(Warned(outcome.path, None, NO_MAP_IN_TEXT))
             return
         if self.args.memory_map is not None:
             raise InputError(outcome.path, None, "a boot log is a memory map itself: --memory-map is not for it")
@@ -352,7 +353,7 @@ class Check:
         finally:
             outcome.events = outcome.checked = replay.events
             told = (*passed_over(log), *gaps(log), *not_told(replay.slab))
-            outcome.warnings += [f"{shown(path)}: {words}" for words in told]
+            outcome.warnings += [Warned(path, None, words) for words in told]
 
     def level_of_kmem(self, path: str) -> str:
         """The level at which a kmem log is checked; raises InputError for options that are not for one."""

@@ -9,6 +9,7 @@ from itertools import islice
 
 from memoracle.console.counted import counted
 from memoracle.console.options import add_input_options, chosen_geometry, named, note
+from memoracle.diagnostics.warned import Warned
 from memoracle.impl import pat, pte
 from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.snapshot_report import SnapshotResult, SnapshotRun, SpaceRow
@@ -128,7 +129,7 @@ class Snapshot:
                 result = self.walked(path, pages, processors)
                 if pages.damaged:
                     words = f"{counted(pages.damaged, 'page')} of it cannot be expanded: the file is damaged or cut"
-                    self.findings.warnings.append(f"{shown(path)}: {words}")
+                    self.findings.warnings.append(Warned(path, None, words))
                 return result
             if first.startswith(ELF):
                 memory, processors, warnings = read_core(path, file)
@@ -213,7 +214,7 @@ class Snapshot:
                 refuse_narrow(path, text.blocks)
             if text.passed_over:
                 words = f"{counted(len(text.passed_over), 'line')} passed over, the first is line {text.passed_over[0]}"
-                self.findings.warnings.append(f"{shown(path)}: {words}")
+                self.findings.warnings.append(Warned(path, None, words))
             blocks += text.blocks
         mappings, checked = judge_texts(blocks, self.layout.pat_register, self.findings)
         if mappings.has_frames:

@@ -17,6 +17,7 @@ from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import SAFE
+from memoracle.diagnostics.warned import Warned
 from memoracle.replay.coverage import Coverage
 from memoracle.report import coverage_report
 from memoracle.report.bars import bars, has_no_order
@@ -46,7 +47,7 @@ class TraceResult:
     events: int = 0
     checked: int = 0
     divergences: list[Divergence] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
     fault: InputError | None = None
     coverage: Coverage | None = None
     interrupted: bool = False
@@ -121,9 +122,10 @@ def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
         "verdict": verdict(outcomes),
         "level": level(outcomes),
         "events": sum(outcome.events for outcome in outcomes),
-        "warnings": [warning for outcome in outcomes for warning in outcome.warnings]
+        "warnings": [str(warning) for outcome in outcomes for warning in outcome.warnings]
         + [f"unreadable: {outcome.fault}" for outcome in outcomes if outcome.fault is not None]
         + [f"interrupted: {outcome.name}" for outcome in outcomes if outcome.interrupted],
+        "warned": [warned(warning) for outcome in outcomes for warning in outcome.warnings],
         "divergences": [entry(divergence) for outcome in outcomes for divergence in outcome.divergences],
         "results": [result(outcome) for outcome in outcomes],
         "unreadable": [unread(outcome.fault) for outcome in outcomes if outcome.fault is not None],
@@ -154,13 +156,18 @@ def result(outcome: TraceResult) -> dict[str, Any]:
         "divergences": len(outcome.divergences),
         "unreadable": None if outcome.fault is None else unread(outcome.fault),
         "interrupted": outcome.interrupted,
-        "warnings": list(outcome.warnings),
+        "warnings": list(map(str, outcome.warnings)),
     }
 
 
 def unread(fault: InputError) -> dict[str, Any]:
     """Why an input could not be read to its end. line: from which on, None if the fault is the whole file's."""
     return {"file": fault.path, "line": fault.line, "message": fault.message}
+
+
+def warned(warning: Warned) -> dict[str, Any]:
+    """What is worth knowing, and where: file and line are None where it is about none."""
+    return {"file": warning.path, "line": warning.line, "message": warning.words}
 
 
 def entry(divergence: Divergence) -> dict[str, Any]:

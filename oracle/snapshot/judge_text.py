@@ -126,7 +126,7 @@ def judge_types(mappings: Mappings, blocks: Sequence[Block], pat_register: int, 
         findings.add(place, ONE_MEMORY_TYPE, message, "one memory type in all mappings of a frame")
     if unsure:
         words = "have frames in common with others of other PCD and PWT: their memory types may differ"
-        findings.warnings.append(f"{counted(unsure, 'range')} {words}")
+        findings.warn(f"{counted(unsure, 'range')} {words}")
 
 
 def of_mapped(mapped: Mapped, pat_register: int) -> list[int]:

@@ -10,11 +10,13 @@ import re
 from typing import TextIO
 from xml.etree import ElementTree
 
+from memoracle.console.counted import counted
 from memoracle.report.ci.cases import BROKEN, PROVE, Case, Suite
 from memoracle.report.ci.findings import findings_of
 from memoracle.report.run import FaultRun, Run
 from memoracle.trace.quoting import escaped
 
+MOST_WARNINGS = 1000  # of a test
 # What no XML document may have, not even as a reference (XML 1.0, section 2.2).
 NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -63,7 +65,10 @@ def case_of(command: str, suite: Suite, case: Case) -> ElementTree.Element:
         fault = ElementTree.SubElement(element, "failure" if gravest.kind == BROKEN else "error")
         fault.attrib = {"type": attribute(first.rule.name), "message": attribute(message)}
         fault.text = text(case.text)
-    said = "\n".join(each for each in (case.said, case.tested) if each)
+    warnings = [escaped(f"warning: {each.told}") for each in case.warnings[:MOST_WARNINGS]]
+    if (more := len(case.warnings) - MOST_WARNINGS) > 0:
+        warnings.append(f"and {counted(more, 'warning')} more")
+    said = "\n".join(each for each in (*warnings, case.said, case.tested) if each)
     ElementTree.SubElement(element, "system-out").text = text(said)
     return element
 

@@ -97,9 +97,16 @@ def invocation(found: Findings) -> dict[str, Any]:
     return {
         "executionSuccessful": not failed,
         "toolExecutionNotifications": [
-            {"level": "warning", "message": message(each)} for each in (*cut, *found.warnings)
+            *({"level": "warning", "message": message(each)} for each in cut),
+            *map(notification, found.warnings),
         ],
     }
+
+
+def notification(warning: Place) -> dict[str, Any]:
+    """What is worth knowing, and where that stands."""
+    where = {} if warning.file is None else {"locations": [location(warning)]}
+    return {"level": "warning", "message": message(warning.told), **where}
 
 
 def result(problem: Problem, rule: int, fingerprint: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -17,11 +18,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from memoracle.console.counted import counted
+from memoracle.diagnostics.warned import Warned
 from memoracle.trace.quoting import escaped
 
 FOLDER = "memoracle.report.html"
 SCRIPTS = ("states.js", "steps.js")
 NAME = "index.html"  # of the page in its folder
+MOST_WARNINGS = 50
 VERSION = version("memoracle")
 
 
@@ -41,6 +45,13 @@ def page(template: str, content: dict[str, Any]) -> str:
             script_hash=hash_of(script),
         )
     )
+
+
+def warnings_data(warnings: Sequence[Warned]) -> list[dict[str, str]]:
+    """What a page says first: where something stands that is worth knowing, and what it is."""
+    told = [{"where": each.where, "words": each.words} for each in warnings[:MOST_WARNINGS]]
+    more = len(warnings) - MOST_WARNINGS
+    return [*told, *([{"where": "", "words": f"and {counted(more, 'warning')} more"}] if more > 0 else [])]
 
 
 @cache

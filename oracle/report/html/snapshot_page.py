@@ -8,7 +8,7 @@ from typing import Any
 
 from memoracle.console.counted import counted
 from memoracle.impl import pte
-from memoracle.report.html.page import page
+from memoracle.report.html.page import page, warnings_data
 from memoracle.report.html.timeline_data import Interned, rule_data
 from memoracle.report.snapshot_report import MOST_DRAWN, SnapshotResult, SpaceRow, letters, summary, told, type_of
 from memoracle.spec.kernel_half import ENTRIES, FIRST
@@ -36,7 +36,7 @@ def snapshot_page(result: SnapshotResult) -> str:
         "title": result.name,
         "verdict": result.verdict,
         "summary": summary(result),
-        "warnings": result.warnings,
+        "warnings": warnings_data(result.warnings),
         "findings": shown,
         "more_findings": f"{counted(left, 'more divergence')} not shown here." if left > 0 else "",
         "halves_said": said + (f" {counted(more, 'more space')} not drawn." if more > 0 else ""),

@@ -11,7 +11,7 @@ from memoracle.report import coverage_report
 from memoracle.report.check_report import TraceResult, summary, verdict
 from memoracle.report.drawing import drawn
 from memoracle.report.html.bars_data import bars_data
-from memoracle.report.html.page import page
+from memoracle.report.html.page import page, warnings_data
 from memoracle.report.html.printed import printed
 from memoracle.report.html.timeline_data import finding_data, in_a_line, timeline_data
 from memoracle.timeline.past import Past
@@ -34,7 +34,7 @@ def trace_page(command: str, title: str, outcomes: Sequence[TraceResult], past: 
         "title": title,
         "verdict": verdict(outcomes),
         "summary": summary(outcomes[0]) if len(outcomes) == 1 else f"{counted(len(outcomes), 'trace')}",
-        "warnings": [warning for outcome in outcomes for warning in outcome.warnings],
+        "warnings": warnings_data([warning for outcome in outcomes for warning in outcome.warnings]),
         "findings": findings,
         "more_findings": f"{counted(left, 'more divergence')} not shown here: the JSON report has all." if left else "",
         "traces": list(map(trace_of, outcomes)),

@@ -39,6 +39,7 @@ def test_recordings_of_a_real_kernel_conform(
         "level": level,
         "events": events,
         "warnings": [],
+        "warned": [],
         "divergences": [],
         "results": [
             {
