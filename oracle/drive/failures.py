@@ -11,6 +11,7 @@ from pathlib import Path
 
 from memoracle.spec.geometry import DEFAULT, Geometry
 from memoracle.trace.geometry import geometry_from
+from memoracle.trace.hexadecimal import line_in_hexadecimal
 
 
 class Failures:
@@ -25,8 +26,8 @@ class Failures:
         return [(each, each.read_bytes().splitlines()) for each in sorted(self.folder.glob("*.jsonl"))]
 
     def keep(self, lines: Sequence[bytes]) -> Path:
-        """Writes a trace, under a name of its content."""
-        text = b"\n".join(lines) + b"\n"
+        """Writes a trace as it is shown, under a name of its content."""
+        text = b"\n".join(map(line_in_hexadecimal, lines)) + b"\n"
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"{hashlib.sha256(text).hexdigest()[:12]}.jsonl"
         part = path.with_suffix(f".{os.getpid()}")

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple, TypeAlias
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer, Target
 from memoracle.replay.dispatch import Replay
+from memoracle.trace.hexadecimal import in_numbers
 
 GIVERS = {"frame.allocate", "range.allocate", "heap.new", "heap.resize", "process.create", "kernel_pages.allocate"}
 GIVE_BACK = frozenset({"frame.free", "range.free", "heap.delete", "kernel_pages.free", "process.exit"})
 NEAR = (0, 1, 1 << 12, 1 << 21, 1 << 30)  # bytes: an address inside a block
 INSTANCE, LIFE, OTHERS = "_instance", "_life", "_others"  # of an event of one of several instances
 RESET = "reset"
+HEXADECIMAL = b'"0x'  # how a text begins that is a number
 ADDRESSES = {"address", "virtual", "physical", "process"}
 Whose: TypeAlias = tuple[str, Any]  # a family, and the process that an address is one of
 PROCESSES: Whose = ("process", 0)
@@ -67,6 +69,8 @@ def events_of(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
     """The events of a trace, each after those of other instances that it notes."""
     for line in lines:
         event = json.loads(line)
+        if HEXADECIMAL in line:
+            event = in_numbers(event)
         yield from event.pop(OTHERS, ())
         yield event
 

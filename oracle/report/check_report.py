@@ -23,6 +23,7 @@ from memoracle.report import coverage_report
 from memoracle.report.bars import bars, has_no_order
 from memoracle.report.drawing import drawn
 from memoracle.timeline.past import UNKNOWN_PAST, Past
+from memoracle.trace.hexadecimal import in_hexadecimal
 from memoracle.trace.inputs import InputError, shown
 from memoracle.trace.quoting import escaped, shortened
 
@@ -260,8 +261,11 @@ def show(divergence: Divergence, console: Console) -> None:
 
 
 def told(event: Mapping[str, Any]) -> str:
-    """An event in one line: its operation, its arguments, what came of it, and what the recorder noted."""
-    return " ".join(parts(event))
+    """An event in one line: its operation, its arguments, what came of it, and what the recorder noted.
+
+    Addresses are in hexadecimal, however the trace has them.
+    """
+    return " ".join(parts(in_hexadecimal(event)))
 
 
 def parts(event: Mapping[str, Any]) -> Iterator[str]:

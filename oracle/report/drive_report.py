@@ -11,6 +11,7 @@ from memoracle.replay.branches import Exercised
 from memoracle.report import branches_report, check_report
 from memoracle.report.check_report import TraceResult
 from memoracle.timeline.past import UNKNOWN_PAST, Past
+from memoracle.trace.hexadecimal import line_in_hexadecimal
 
 MOST_SHOWN = 200  # lines of a sequence
 
@@ -49,7 +50,8 @@ class DriveRun:
         if self.branches is not None:
             document["branches"] = branches_report.document(self.branches)
         document["kept"] = self.kept
-        document["trace"] = [line.decode() for line in self.lines] if self.result.divergences else []
+        lines = self.lines if self.result.divergences else ()
+        document["trace"] = [line_in_hexadecimal(line).decode() for line in lines]
         return {**document, **self.more}
 
     def write_text(self, out: TextIO) -> None:
@@ -77,5 +79,5 @@ def write_text(
 def shown(lines: Sequence[bytes]) -> str:
     """The sequence, as a trace."""
     left = len(lines) - MOST_SHOWN
-    kept = [line.decode(errors="backslashreplace") for line in lines[:MOST_SHOWN]]
+    kept = [line_in_hexadecimal(line).decode(errors="backslashreplace") for line in lines[:MOST_SHOWN]]
     return "\n".join([*kept, *([f"... and {counted(left, 'line')} more"] if left > 0 else [])]) + "\n\n"

@@ -113,7 +113,7 @@ def test_an_event_is_told_as_a_trace_has_it(capsys: pytest.CaptureFixture[str], 
     assert main(["check", "--keep-going", str(tmp_path / "t.jsonl")]) == 1
     told = capsys.readouterr().out
     assert ":2: pat.select cache=write-back low_half=true -> 7\n" in told
-    assert ':3: kernel_pages.allocate pages=1 frames=["0x0"] -> 0 (_cpu=[1, null])\n' in told
+    assert ':3: kernel_pages.allocate pages=1 frames=["0x0"] -> 0x0 (_cpu=[1, null])\n' in told
 
 
 def test_document_has_the_keys_of_the_contract(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:

@@ -183,7 +183,7 @@ def test_time_that_is_over_leaves_what_there_is() -> None:
 
 
 CLAUSE = "heap.new.must-not-crash"
-LINES = [b'{"memoracle":1}', *(b'{"op":"heap.new","bytes":1,"result":%d}' % (64 * place) for place in range(4))]
+LINES = [b'{"memoracle":1}', *(b'{"op":"heap.new","bytes":1,"result":"%#x"}' % (64 * place) for place in range(4))]
 
 
 class Slow:
