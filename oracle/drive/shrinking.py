@@ -16,6 +16,11 @@ ALIGNMENT = "alignment"  # is a power of two, or is refused
 
 
 def shortest(requests: Sequence[Request], fails: Fails, seconds: float) -> list[Request]:
+    """The calls that are left once they are shrunk."""
+    return shrunk(requests, fails, seconds).kept
+
+
+def shrunk(requests: Sequence[Request], fails: Fails, seconds: float) -> Shrinking:
     """Leaves out calls, and makes what is asked for smaller, while it still fails; the last call is what fails.
 
     seconds: after so many it is content with what it has.
@@ -28,29 +33,32 @@ def shortest(requests: Sequence[Request], fails: Fails, seconds: float) -> list[
         shrinking.fails_as(fixed)
     shrinking.leave_kinds()
     shrinking.leave_out(len(shrinking.kept))
-    while not shrinking.is_late and shrinking.make_smaller():
+    while not shrinking.is_late() and shrinking.make_smaller():
         shrinking.leave_out(1)
-    return shrinking.kept
+    return shrinking
 
 
 class Shrinking:
     """kept: the calls that are left.  until: when to be content with these.
 
     tried: what does not fail, as hashes; of calls that are all alike it does not matter which one is left out.
+    is_cut_short: time was over before all was tried.
     """
 
     def __init__(self, kept: list[Request], fails: Fails, until: float) -> None:
         self.kept, self.fails, self.until = kept, fails, until
         self.tried = set[int]()
+        self.is_cut_short = False
 
-    @property
     def is_late(self) -> bool:
-        return time.monotonic() > self.until
+        """Whether time is over, while there is something left to try."""
+        self.is_cut_short = self.is_cut_short or time.monotonic() > self.until
+        return self.is_cut_short
 
     def fails_as(self, candidate: list[Request]) -> bool:
         """Whether these fail, too; then they are what is left."""
         text = hash(repr(candidate))
-        if self.is_late or text in self.tried:
+        if text in self.tried or self.is_late():
             return False
         if not self.fails(candidate):
             self.tried.add(text)
@@ -80,9 +88,9 @@ class Shrinking:
 
     def leave_out(self, size: int) -> None:
         """Leaves out ever smaller stretches, from the end on. size: of the first."""
-        while size and not self.is_late:
+        while size and not self.is_late():
             before, end = len(self.kept), len(self.kept)
-            while end > 0 and not self.is_late:
+            while end > 0 and not self.is_late():
                 start = max(0, end - size)
                 any(map(self.fails_as, self._without(range(start, end))))
                 end = min(start, len(self.kept))
@@ -127,7 +135,7 @@ class Shrinking:
             value = 1 << trial if is_order else LEAST[key] + trial
             if self.fails_as(asking(self.kept, place, key, value)):
                 least = trial
-            elif self.is_late:
+            elif self.is_late():
                 return
             else:
                 below = trial

@@ -15,7 +15,7 @@ from memoracle.console.counted import counted
 from memoracle.drive.failures import Failures, is_same_machine, read_kept
 from memoracle.drive.nursery import POLL, Nursery
 from memoracle.drive.requests import Repeated, Request, requests_of
-from memoracle.drive.shrinking import shortest
+from memoracle.drive.shrinking import shrunk
 from memoracle.drive.trial import MakeSource, Plan, Source, Trial
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import GeometryError
@@ -46,6 +46,23 @@ class Share:
     calls: int
 
 
+@dataclass(frozen=True)
+class Fewer:
+    """How far calls were shrunk. before, after: how many.  is_cut_short: time was over before all was tried."""
+
+    before: int
+    after: int
+    is_cut_short: bool
+
+    @property
+    def said(self) -> str:
+        words = f"shrunk from {counted(self.before, 'call')} to {self.after:,}"
+        return f"{words} in the time there was (fewer may do)" if self.is_cut_short else words
+
+    def document(self) -> dict[str, int | bool]:
+        return {"from": self.before, "to": self.after, "is_cut_short": self.is_cut_short}
+
+
 # Has others make the calls of each share; yields its place and what came of it, as they come.
 Spread: TypeAlias = Callable[[Sequence[Share]], Generator[tuple[int, Trial], None, None]]
 
@@ -56,7 +73,7 @@ class Session:
     seed: of the choice of calls; of several processes each has one of its own, from this one on.
     source: makes new calls, of a target, its geometry, a seed, and what is wanted.  calls: that were answered.
     said: what to say at the end.  heed: is handed what is worth knowing meanwhile.
-    spread: has others make new calls, if there are any.
+    spread: has others make new calls, if there are any.  fewer: how far what failed last was shrunk, if it was.
     Used in a `with`.
     """
 
@@ -75,6 +92,7 @@ class Session:
         self.calls = 0
         self.said = ""
         self.spread: Spread | None = None
+        self.fewer: Fewer | None = None
         self.nursery = Nursery(plan)
 
     def __enter__(self) -> Self:
@@ -196,12 +214,13 @@ class Session:
             path = self.failures.keep(trial.lines)
             self.said += f"\nasked the same again it does not fail: it depends on more than its calls; kept in {path}"
             return trial
-        least = shortest(requests, lambda some: self._again(some, clause, patience) is not None, SHRINKING)
-        found = self._again(least, clause)
+        shrinking = shrunk(requests, lambda some: self._again(some, clause, patience) is not None, SHRINKING)
+        least, found = shrinking.kept, self._again(shrinking.kept, clause)
         if found is None:  # a call was slow once, and counted as one that never ends
             least, found = requests, trial
         path = self.failures.keep(found.lines)
-        self.said += f"\nshrunk from {counted(len(requests), 'call')} to {len(least):,}, kept in {path}"
+        self.fewer = Fewer(len(requests), len(least), shrinking.is_cut_short)
+        self.said += f"\n{self.fewer.said}, kept in {path}"
         return found
 
     def _again(self, requests: Sequence[Request], clause: str, patience: float | None = None) -> Trial | None:

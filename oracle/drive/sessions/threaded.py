@@ -14,7 +14,10 @@ class Threaded:
     """Runs until something fails, so many calls were made, or so much time has gone.
 
     seed: of the choice of calls.  calls: that were answered.  said: what to say at the end.
+    fewer: what threads do is not shrunk.
     """
+
+    fewer = None
 
     def __init__(
         self, threads: Threads, failures: Failures, seed: int, most: int | None, seconds: float | None
