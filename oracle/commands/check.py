@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import replace
 from itertools import chain, islice
 
@@ -12,7 +13,7 @@ from msgspec import UNSET
 
 from memoracle.commands import boot
 from memoracle.commands.trace_heads import has_map, looked_ahead
-from memoracle.concurrent.decide import STEPS, decide
+from memoracle.concurrent.decide import STEPS, decide, replay_in_order
 from memoracle.concurrent.recording import read_recording
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import INTERRUPTED, worst
@@ -25,6 +26,7 @@ from memoracle.console.options import (
     note,
     positive,
 )
+from memoracle.console.output import identity
 from memoracle.console.progress import progress
 from memoracle.console.streams import say
 from memoracle.diagnostics.divergence import Divergence
@@ -37,7 +39,7 @@ from memoracle.logs.recognise import E820, FORMS, JSONL, KMEM, NO_MAP_IN_TEXT, r
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.kmem.kmem import KmemReplay
 from memoracle.report.check_report import CheckRun, TraceResult
-from memoracle.report.destinations import add_report_options, reports_to
+from memoracle.report.destinations import add_report_options, draws_what_led, reports_to
 from memoracle.report.kmem_report import gaps, not_told, passed_over
 from memoracle.report.live_report import report_now
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_check, refuse_outputs, write_test
@@ -46,13 +48,14 @@ from memoracle.scaling.workers import Workers
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.timeline.past import Checked, Past
-from memoracle.timeline.timeline import Watch
+from memoracle.timeline.timeline import Handed, Watch
 from memoracle.trace.events import Boot, MemoryRecord
 from memoracle.trace.formats import FIRST_EVENT, geometry_of, read_header, split
 from memoracle.trace.geometry import found_late
 from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
 from memoracle.trace.interrupts import INTERRUPTS, raised_interrupts
 from memoracle.trace.kmem import KmemLog
+from memoracle.trace.spool import Spool
 
 WORDS = {JSONL: "a trace, which has a `boot` of its own", E820: "a memory map"}  # what an input is that is no kmem log
 
@@ -94,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_outputs(args, *inputs)
     with reports_to(args, "check", *inputs) as report:
         check = Check(args)
+        check.keeps = draws_what_led(args)
         refuse_both(args)
         workers = workers_of(args)
         outcomes = check.outcomes() if workers is None else spread(check, workers)
@@ -103,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
 
             test = of_recordings(args, outcomes, check.memory_map, check.again())
         followed = args.follow and args.format == TEXT and args.output is None
-        past = Past(check.watched, max_line=args.max_line)
+        past = Past(check.watched, spools=check.spools, max_line=args.max_line)
         report(CheckRun(outcomes, args.quiet, followed, in_document(test), past))
     write_test(args, test)
     for outcome in outcomes:
@@ -123,17 +127,24 @@ def spread(check: Check, workers: Workers) -> list[TraceResult]:
         return outcomes_of_all(check, check.args.traces, workers)
 
 
+def unwatched(replay: object, lines: Iterable[Handed]) -> Iterator[Handed]:
+    return iter(lines)
+
+
 class Check:
     """What one run asks of every trace.
 
     begun: is handed the replay of each before its first event, and asks it.  watch: hands the lines of its events on.
+    keeps: whether inputs will be read once more.  spools: what was read then of those that can be read only once.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
         """Raises InputError and GeometryError."""
         self.args = args
         self.begun: Callable[[Replay], None] | None = None
-        self.watch: Watch = lambda replay, lines: lines
+        self.watch: Watch = unwatched
+        self.keeps = False
+        self.spools: dict[str, Spool] = {}
         self.made: tuple[Rules, Replay] | None = None
         self.geometry = chosen_geometry(args)
         self.memory_map: list[Record] | None = None
@@ -169,7 +180,8 @@ class Check:
         """
         outcomes = [self.unchecked(path)]
         try:
-            lines = open_lines(path, self.args.max_line, self.args.follow) if lines is None else lines
+            if lines is None:
+                lines = open_lines(path, self.args.max_line, self.args.follow, self.spool_of(path))
             form, lines, kind = recognise(path, lines, self.args.input)
             if form is None:
                 return outcomes
@@ -191,12 +203,20 @@ class Check:
             outcomes[-1].interrupted = True
         return outcomes
 
+    def spool_of(self, path: str) -> Spool | None:
+        """What keeps an input that can be read only once, if it will be read once more."""
+        if not self.keeps or (path != STDIN and identity(path) is not None):
+            return None
+        return self.spools.setdefault(path, Spool())
+
     def watched(self, outcome: Checked, lines: Iterator[bytes], watch: Watch) -> None:
-        """Checks a trace once more, and has its replay watched. Raises InputError."""
-        several = len(outcome.divergences) > 1
-        once = Check(argparse.Namespace(**{**vars(self.args), "quiet": True, "follow": False, "keep_going": several}))
+        """Checks a recording once more, and has its replay watched. Raises InputError."""
+        once, several = copy(self), len(outcome.divergences) > 1
+        once.args = argparse.Namespace(**{**vars(self.args), "quiet": True, "follow": False, "keep_going": several})
+        once.begun = once.made = None
         once.watch = watch
-        once.check_trace(TraceResult(outcome.path, outcome.level, outcome.first_line), lines)
+        same = TraceResult(outcome.path, outcome.level, outcome.first_line, order=outcome.order)
+        (once.check_kmem if outcome.is_log else once.check_trace)(same, lines)
 
     def again(self) -> Callable[[Iterator[bytes]], TraceResult]:
         """What is said of a trace that was made from one that was read, with its geometry and memory map."""
@@ -266,6 +286,9 @@ class Check:
                 replay.frames.start(records)
             return replay
 
+        if outcome.order:  # it was found before
+            replay_in_order(fresh(), recording, outcome.order, self.watch)
+            return
         decision = decide(path, recording, fresh, self.args.budget, self.args.keep_going)
         replay = decision.replay
         skipped = sum(reader.skipped.values())
@@ -273,6 +296,7 @@ class Check:
         outcome.events = len(recording.start) + len(recording.operations) + skipped
         outcome.checked = outcome.events - skipped - replay.unjudged
         outcome.coverage = replay.coverage
+        outcome.order = decision.order if decision.divergences else ()
         self.warn(outcome, replay, reader.skipped)
         self.collect(outcome, decision.divergences)
 
@@ -343,11 +367,12 @@ class Check:
 
     def check_kmem(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
-        outcome.level = self.level_of_kmem(path)
+        outcome.level, outcome.is_log = self.level_of_kmem(path), True
         words = f" against the memory map of {shown(self.args.memory_map)}, in pages of 4 KiB"
         against = words if self.args.from_boot else ""
         note(self.args, f"memoracle: {shown(path)} is a kmem log, checked at level {outcome.level}{against}")
-        log, replay = KmemLog(path, lines), KmemReplay(path, self.memory_map, outcome.level)
+        replay = KmemReplay(path, self.memory_map, outcome.level)
+        log = KmemLog(path, self.watch(replay, lines))
         try:
             self.collect(outcome, replay.divergences(log))
         finally:

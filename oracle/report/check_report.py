@@ -39,6 +39,8 @@ class TraceResult:
     interrupted: the user ended it.  stopped: it was read to its first divergence only.
     processors: of a recording in which operations overlap, how many made them.
     unknown: whether the budget of the search for a legal order of these ran out.
+    order: of these, as far as an order of them is legal, and as it was judged: their lines.  is_log: whether it is one
+    of kmem events.
     cut: of a run that was to cover a target, what of it is left, since its calls or its time ran out.
     """
 
@@ -56,6 +58,8 @@ class TraceResult:
     processors: int = 0
     unknown: bool = False
     cut: str = ""
+    order: Sequence[int] = ()
+    is_log: bool = False
 
     @property
     def name(self) -> str:

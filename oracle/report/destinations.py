@@ -20,7 +20,7 @@ from memoracle.console.output import (
     write_file,
     write_out,
 )
-from memoracle.report.formats import FOLDERS, FOR_CI, FORMATS, GITHUB, IN_ONE_FILE, pages, write
+from memoracle.report.formats import DRAWN, FOLDERS, FOR_CI, FORMATS, GITHUB, IN_ONE_FILE, pages, write
 from memoracle.report.run import FaultRun, Run
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
@@ -52,6 +52,11 @@ def destination(text: str) -> Destination:
     if path == STDOUT and form in FOLDERS:
         raise argparse.ArgumentTypeError(f"{form} is a folder, which cannot go to standard output")
     return Destination(form, path)
+
+
+def draws_what_led(args: argparse.Namespace) -> bool:
+    """Whether a report is asked for that draws what led to a failure: then an input is read once more."""
+    return args.format in DRAWN or any(each.form in DRAWN for each in args.report)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ FILES = {**FOR_CI, "itf": "memoracle.report.itf"}
 # A folder: `pages(run: Run) -> Mapping[str, str]`, the text of each file by its name in the folder.
 FOLDERS: dict[str, str] = {"html": "memoracle.report.html.pages"}
 
+DRAWN = ("itf", *FOLDERS)  # those that have what led to a failure, step by step
 IN_ONE_FILE = (TEXT, JSON, *FILES)
 FORMATS = (*IN_ONE_FILE, *FOLDERS)
 

@@ -21,8 +21,8 @@ from memoracle.trace.memory_types import NAMES
 
 View: TypeAlias = dict[str, Any]
 MOST_PIECES = 28  # blocks or stretches of one range
-FREE, IN_USE, NEVER_FREE, MISSING = "free", "in use", "never free", "missing"
-LETTERS = {FREE: "f", IN_USE: "u", NEVER_FREE: "n", MISSING: "x"}  # of which a word of the bitmap is made
+FREE, IN_USE, NEVER_FREE, MISSING, UNSEEN = "free", "in use", "never free", "missing", "not seen"
+LETTERS = {FREE: "f", IN_USE: "u", NEVER_FREE: "n", MISSING: "x", UNSEEN: "s"}  # of which a word of the bitmap is made
 STATES = {letter: state for state, letter in LETTERS.items()}
 
 

@@ -81,7 +81,7 @@ def findings_data(result: SnapshotResult, shown: Sequence[dict[str, Any]]) -> di
             }
         )
     words = {"before": f"Space {first.space}", "after": "The space of the finding", "then": "and here"}
-    said = {"same": "The entries that are drawn are the same.", "end": "", "last": ""}
+    said = {"same": "The entries that are drawn are the same.", "end": "", "last": "", "lead": "", "call": "finding"}
     return {
         "page_size": pte.TABLE,
         "steps": steps,

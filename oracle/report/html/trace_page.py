@@ -61,7 +61,7 @@ def findings_of(
             "event": in_a_line(divergence.event),
             "finding": finding_data(divergence.finding),
             "timeline": place,
-            "why": "" if divergence.window else why,
+            "why": why,
             "bars": None if near is None else bars_data(near, divergence),
             "before": in_words(divergence.finding.before),
             "after": in_words(divergence.finding.after),

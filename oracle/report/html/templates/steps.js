@@ -3,6 +3,14 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const MOST_CHANGES = 12;
 
+// Of what is wider than the page the part that this step is about.
+const bringIntoView = (drawing) => {
+  for (const strip of drawing.querySelectorAll(".strip")) {
+    const node = strip.querySelector(".changed, .named");
+    if (node) strip.scrollLeft = node.offsetLeft - (strip.clientWidth - node.offsetWidth) / 2;
+  }
+};
+
 const begin = (root, timeline) => {
   const whole = (state) => Object.fromEntries(Object.entries(state).map(([name, place]) => [name, timeline.parts[place]]));
   const words = timeline.words, steps = timeline.steps, last = steps.length - 1;
@@ -29,13 +37,13 @@ const begin = (root, timeline) => {
   const first = button("First", "Home", () => 0), back = button("Back", "Left arrow", () => at - 1);
   const next = button("Next", "Right arrow", () => at + 1), end = button("Last", "End", () => last);
   const controls = make("div", { class: "controls", role: "group", "aria-label": "Steps" }, first, back, next, end, slider);
-  stage.replaceChildren(controls, now, changes, legend(), drawing, live);
+  stage.replaceChildren(controls, now, changes, legend(timeline.parts, words), drawing, live);
 
   const go = (to) => {
     at = Math.max(0, Math.min(last, to));
     const step = steps[at], states = [step.before, step.after].map((place) => whole(timeline.states[place]));
     const before = seenInBoth(states[0], states[1]), after = seenInBoth(states[1], states[0]);
-    const { changed, lines } = compare(things(before), things(after), words.then);
+    const { changed, lines } = compare(things(before, words), things(after, words), words.then);
     const context = { changed, named: named(step, [before, after], timeline.page_size), words };
     for (const [name, text] of Object.entries(step.finding ?? {})) root.querySelector(`.broken .${name}`).textContent = text;
     now.textContent = `Step ${at + 1} of ${steps.length} · ${step.place}: ${step.event}` + (at === last && words.end ? ` — ${words.end}` : "");
@@ -45,6 +53,7 @@ const begin = (root, timeline) => {
       : make("p", { class: "soft changes", text: `${words.same} ${at === last ? words.last : ""}` }));
     const left = step.left_out && make("p", { class: "small soft", text: `Of what this step names, ${step.left_out} more are not drawn.` });
     drawing.replaceChildren(...drawState(before, after, context, steps[last].event.split(/[. ]/)[0]), ...(left ? [left] : []));
+    bringIntoView(drawing);
     slider.value = String(at + 1);
     slider.setAttribute("aria-valuetext", `step ${at + 1} of ${steps.length}, ${step.place}`);
     first.disabled = back.disabled = at === 0;

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from browser import PHONE, ROOT, Browser
+from kmem_events import alloc, free
 from page_tables import PageTables
 from selenium.webdriver.common.keys import Keys
 
@@ -195,16 +196,48 @@ def test_what_drive_asked_is_a_timeline(tmp_path: Path) -> None:
     assert "seed 7: 9 calls" in text
 
 
-def test_a_log_has_no_steps_but_a_state(shown: Shown, tmp_path: Path) -> None:
+def test_keys_step_through_a_log(browser: Browser, shown: Shown, tmp_path: Path) -> None:
     log = tmp_path / "kmem.txt"
-    event = (
-        "x-1 [000] .... 1.0: mm_page_alloc: page=0000000000000001 pfn=4096 order=0 migratetype=0 gfp_flags=GFP_KERNEL"
-    )
-    log.write_text(f"{event}\n{event.replace('1.0', '2.0')}\n", encoding="utf-8")
-    text = shown("check", str(log)).read_text(encoding="utf-8")
-    assert '{"timelines": []}' in text
-    assert "1 page from 0x1000: allocated by line 1" in text
-    assert "What led to it is not drawn: a log has no calls." in text
+    log.write_text("".join(f"{each}\n" for each in (alloc(0x1000, 1), alloc(0x2000), free(0x1001), alloc(0x1000))))
+    browser.show(shown("check", str(log)))
+    assert at(browser) == 3
+    assert browser.texts(".steps .gap") == ["one event left out"]
+    assert browser.texts(".kind h3") == ["Pages", "Blocks of pages"]
+    browser.press(Keys.ARROW_LEFT)
+    assert browser.texts(".changes li") == ["page 0x1001: in use by line 1, then free by line 3"]
+    named = "[...document.querySelectorAll('.word .named')].map(each => each.title)"
+    assert browser.ask(named) == ["page 0x1001: in use by line 1", "page 0x1001: free by line 3"]
+    assert [each for each in browser.texts(".legend span > .cell") if each] == ["?"]
+    assert browser.complaints() == []
+
+
+def test_keys_step_through_objects_of_a_log(browser: Browser, shown: Shown, tmp_path: Path) -> None:
+    """What lies inside of an object names that."""
+    line = "x-1 [000] .... 1.0: {}: call_site=f+0x1/0x2 ptr=0xffff8800000010{}{}\n"
+    sizes = " bytes_req=64 bytes_alloc=64 gfp_flags=GFP_KERNEL"
+    events = [("kmalloc", "00", sizes), ("kmalloc", "80", sizes), ("kfree", "80", ""), ("kfree", "20", "")]
+    log = tmp_path / "kmem.txt"
+    log.write_text("".join(line.format(*each) for each in events), encoding="utf-8")
+    browser.show(shown("check", str(log)))
+    assert browser.texts(".kind h3") == ["Objects of the page at 0xffff880000001000"]
+    named = "[...document.querySelectorAll('.node.named')].map(each => each.title)"
+    assert browser.ask(named) == ["64 bytes at 0xffff880000001000: in use by line 1"] * 2
+    browser.press(Keys.ARROW_LEFT)
+    assert browser.texts(".changes li") == [
+        "object at 0xffff880000001080: 64 bytes, in use by line 2, then 64 bytes, free by line 3"
+    ]
+    assert browser.complaints() == []
+
+
+def test_keys_step_through_an_order_of_what_overlaps(browser: Browser, shown: Shown) -> None:
+    browser.show(shown("check", str(EXAMPLES / "overlapping.jsonl")))
+    assert [each.partition(":")[0] for each in browser.texts(".steps button")] == [
+        f"line {line}" for line in (3, 2, 4, 5, 7, 6)
+    ]
+    assert "it has no place in any order" in browser.texts(".now")[0]
+    browser.press(*[Keys.ARROW_LEFT] * 3)
+    assert browser.texts(".changes li") == ["frame 3: in use by line 3, then free by line 4"]
+    assert browser.complaints() == []
 
 
 def test_bars_show_what_has_no_order(browser: Browser, shown: Shown) -> None:
