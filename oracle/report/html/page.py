@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
@@ -24,15 +25,17 @@ from memoracle.trace.quoting import escaped
 
 FOLDER = "memoracle.report.html"
 SCRIPTS = ("states.js", "steps.js")
-NAME = "index.html"  # of the page in its folder
 MOST_WARNINGS = 50
+NO_ASCII = re.compile(r"[^\x00-\x7f]")
 VERSION = version("memoracle")
 
 
 def page(template: str, content: dict[str, Any]) -> str:
-    """A page. content: what the template shows; `timelines` in it is what the script draws."""
-    style, script = text_of("page.css"), "\n".join(['"use strict";', *map(text_of, SCRIPTS)])
-    return (
+    """A page, in ASCII. content: what the template shows; `timelines` in it is what the script draws."""
+    style = NO_ASCII.sub(lambda found: f"\\{ord(found[0]):x} ", text_of("page.css"))
+    script = "\n".join(['"use strict";', *map(text_of, SCRIPTS)])
+    script = NO_ASCII.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", script)
+    rendered = (
         environment()
         .get_template(template)
         .render(
@@ -45,6 +48,7 @@ def page(template: str, content: dict[str, Any]) -> str:
             script_hash=hash_of(script),
         )
     )
+    return rendered.encode("ascii", "xmlcharrefreplace").decode() + "\n"
 
 
 def warnings_data(warnings: Sequence[Warned]) -> list[dict[str, str]]:

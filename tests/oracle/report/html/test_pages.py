@@ -16,9 +16,10 @@ from selenium.webdriver.common.keys import Keys
 
 from memoracle.commands.drive import Judge, checking
 from memoracle.commands.prove import steps_of
+from memoracle.console.output import Draft
 from memoracle.proofs import evidence
 from memoracle.report.drive_report import DriveRun
-from memoracle.report.html.pages import pages
+from memoracle.report.html.pages import write
 from memoracle.report.proof_report import PROVED, REFUTED, ProofRun
 from memoracle.report.run import Run
 from memoracle.timeline.past import Past
@@ -61,9 +62,10 @@ def proofs() -> ProofRun:
 
 
 def written(folder: Path, run: Run) -> Path:
-    (page,) = pages(run).items()
-    (folder / page[0]).write_text(page[1], encoding="utf-8")
-    return folder / page[0]
+    draft = Draft(None)
+    write(run, draft)
+    (folder / "index.html").write_text(draft.getvalue(), encoding="ascii")
+    return folder / "index.html"
 
 
 def at(browser: Browser) -> int:
