@@ -12,6 +12,7 @@ from pathlib import Path
 from memoracle.spec.geometry import DEFAULT, Geometry
 from memoracle.trace.geometry import geometry_from
 from memoracle.trace.hexadecimal import line_in_hexadecimal
+from memoracle.trace.inputs import InputError
 
 
 class Failures:
@@ -22,19 +23,30 @@ class Failures:
         self.last: Path | None = None
 
     def kept(self) -> list[tuple[Path, list[bytes]]]:
-        """Each file, and its lines."""
-        return [(each, each.read_bytes().splitlines()) for each in sorted(self.folder.glob("*.jsonl"))]
+        """Each file, and its lines. Raises InputError."""
+        return [(each, lines_of(each)) for each in sorted(self.folder.glob("*.jsonl"))]
 
-    def keep(self, lines: Sequence[bytes]) -> Path:
-        """Writes a trace as it is shown, under a name of its content."""
+    def keep(self, lines: Sequence[bytes]) -> str:
+        """Writes a trace as it is shown, under a name of its content; says where, or why it is not kept."""
         text = b"\n".join(map(line_in_hexadecimal, lines)) + b"\n"
-        self.folder.mkdir(exist_ok=True)
         path = self.folder / f"{hashlib.sha256(text).hexdigest()[:12]}.jsonl"
         part = path.with_suffix(f".{os.getpid()}")
-        part.write_bytes(text)
-        part.replace(path)  # whole at once: another process may read the folder, or write the same
+        try:
+            self.folder.mkdir(exist_ok=True)
+            part.write_bytes(text)
+            part.replace(path)  # whole at once: another process may read the folder, or write the same
+        except OSError as fault:
+            return f"not kept: cannot write to {self.folder}: {fault.strerror or fault}"
         self.last = path
-        return path
+        return f"kept in {path}"
+
+
+def lines_of(path: Path) -> list[bytes]:
+    """The lines of a kept file; raises InputError."""
+    try:
+        return path.read_bytes().splitlines()
+    except OSError as fault:
+        raise InputError(str(path), None, f"cannot read: {fault.strerror or fault}") from None
 
 
 def read_kept(lines: Sequence[bytes]) -> tuple[Geometry, Sequence[bytes]]:

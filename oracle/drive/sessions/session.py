@@ -211,16 +211,15 @@ class Session:
         requests = requests_of(trial.lines[len(self.plan.head) :])
         patience = min(PATIENCE, self.plan.patience)
         if (self._again(requests, clause, patience) or self._again(requests, clause)) is None:
-            path = self.failures.keep(trial.lines)
-            self.said += f"\nasked the same again it does not fail: it depends on more than its calls; kept in {path}"
+            where = self.failures.keep(trial.lines)
+            self.said += f"\nasked the same again it does not fail: it depends on more than its calls; {where}"
             return trial
         shrinking = shrunk(requests, lambda some: self._again(some, clause, patience) is not None, SHRINKING)
         least, found = shrinking.kept, self._again(shrinking.kept, clause)
         if found is None:  # a call was slow once, and counted as one that never ends
             least, found = requests, trial
-        path = self.failures.keep(found.lines)
         self.fewer = Fewer(len(requests), len(least), shrinking.is_cut_short)
-        self.said += f"\n{self.fewer.said}, kept in {path}"
+        self.said += f"\n{self.fewer.said}, {self.failures.keep(found.lines)}"
         return found
 
     def _again(self, requests: Sequence[Request], clause: str, patience: float | None = None) -> Trial | None:

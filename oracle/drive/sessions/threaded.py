@@ -48,6 +48,6 @@ class Threaded:
         made = f"{counted(self.calls, 'call')} of {counted(self.threads.count, 'thread')} in {counted(runs, 'run')}"
         self.said = f"seed {self.seed}: {made}, {self.calls / max(seconds, 1e-9):,.0f} a second"
         if trial.result.divergences:
-            self.said += f"\nkept in {self.failures.keep(trial.lines)}: `memoracle check` reads it"
+            self.said += f"\n{self.failures.keep(trial.lines)}"
             return trial
         return undecided or trial

@@ -260,3 +260,20 @@ def test_what_breaks_another_rule_is_no_shorter_way(tmp_path: Path) -> None:
     session.nursery = Otherwise()
     found = session.shrunk(trial_of(LINES, True))
     assert (found.clause, found.lines) == (CLAUSE, LINES)
+
+
+def test_what_cannot_be_kept_is_reported_all_the_same(tmp_path: Path) -> None:
+    """A folder that the user may not write to, an image that is mounted to be read."""
+    (tmp_path / "it.failures").write_text("a file, where the folder would be", encoding="utf-8")
+    plan, failures = Plan("it", unused, ({"memoracle": 1},), unused), Failures(str(tmp_path / "it"))
+    session: Any = Session(plan, preset(DEFAULT), failures, 1, Wanted(10), unused, unused)
+    session.nursery = Otherwise()
+    assert session.shrunk(trial_of(LINES, True)).clause == CLAUSE
+    assert session.said.endswith(f"shrunk from 4 calls to 4, not kept: cannot write to {failures.folder}: File exists")
+    assert failures.last is None
+
+
+def test_a_kept_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "it.failures" / "one.jsonl").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"one\.jsonl: cannot read: Is a directory"):
+        Failures(str(tmp_path / "it")).kept()
