@@ -12,6 +12,7 @@ from itertools import chain, islice
 from msgspec import UNSET
 
 from memoracle.commands import boot
+from memoracle.commands.stated_geometry import stated_geometry
 from memoracle.commands.trace_heads import has_map, looked_ahead
 from memoracle.concurrent.decide import STEPS, decide, replay_in_order
 from memoracle.concurrent.recording import read_recording
@@ -136,6 +137,7 @@ class Check:
 
     begun: is handed the replay of each before its first event, and asks it.  watch: hands the lines of its events on.
     keeps: whether inputs will be read once more.  spools: what was read then of those that can be read only once.
+    geometry_of: what a header states.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
@@ -146,6 +148,7 @@ class Check:
         self.keeps = False
         self.spools: dict[str, Spool] = {}
         self.made: tuple[Rules, Replay] | None = None
+        self.geometry_of = stated_geometry
         self.geometry = chosen_geometry(args)
         self.memory_map: list[Record] | None = None
         if [*args.traces, args.memory_map].count(STDIN) > 1:
@@ -222,6 +225,7 @@ class Check:
         """What is said of a trace that was made from one that was read, with its geometry and memory map."""
         plain = {"geometry": None, "memory_map": None, "from_boot": False, "input": JSONL, "split": False}
         once = Check(argparse.Namespace(**{**vars(self.args), **plain, "keep_going": False, "quiet": True}))
+        once.geometry_of = geometry_of
         return lambda lines: once.outcomes_of(self.args.traces[0], lines)[0]
 
     def make_ready(self, path: str, header: bytes) -> None:
@@ -246,7 +250,7 @@ class Check:
     def check_trace(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
         header = read_header(path, next(lines), outcome.first_line)
-        geometry = self.geometry or geometry_of(path, header, outcome.first_line)
+        geometry = self.geometry or self.geometry_of(path, header, outcome.first_line)
         if self.geometry is not None and header.geometry is not UNSET:
             note(self.args, f"memoracle: {self.args.geometry} replaces the geometry of {shown(path)}")
         rules = Rules(geometry, outcome.level, header.private_frames, outcome.first_line + 1)

@@ -16,6 +16,7 @@ from memoracle.drive.native.filling import RESIZES, TAKES
 from memoracle.drive.native.installed import installed
 from memoracle.spec.geometry import DEFAULT
 from memoracle.spec.geometry_keys import GeometryError
+from memoracle.trace.files import is_file
 from memoracle.trace.geometry import geometry_from, read_toml
 from memoracle.trace.inputs import InputError
 from memoracle.trace.memory_types import NUMBERS
@@ -47,7 +48,7 @@ OURS = frozenset(
 
 def load_binding(path: str, library: str | None = None) -> Binding:
     """Raises InputError, which names file, line and key. library: that is bound, where it is not the one it names."""
-    if not Path(path).is_file():
+    if not is_file(path):
         raise InputError(path, None, "no such file")
     try:
         text, stated = read_toml(path)
@@ -68,7 +69,7 @@ def load_binding(path: str, library: str | None = None) -> Binding:
 
 def located(path: Path, name: str) -> Path:
     """A library's file. path: where it is if it lies beside the binding.  name: of it; of the system if that is all."""
-    if not name or path.is_file() or "/" in name:
+    if not name or is_file(path) or "/" in name:
         return path
     return installed(name) or path
 

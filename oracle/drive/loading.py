@@ -19,6 +19,7 @@ from memoracle.drive.native.elf import Elf, read_elf
 from memoracle.drive.native.functions import ADDRESS, Variables, arity_of, function_of_numbers
 from memoracle.drive.native.memory import Arena, functions_of_memory
 from memoracle.drive.native.panics import Panics, ending, why_not_caught
+from memoracle.trace.files import is_file
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
@@ -42,9 +43,9 @@ class Prepared:
                 self.callbacks.declare(self.prototypes[key])
             except CallbackError as fault:
                 raise binding.fault(f"callbacks.{key}", str(fault)) from None
-        if says.library is None and not binding.library.is_file():
+        if says.library is None and not is_file(binding.library):
             raise binding.fault("library", "missing")
-        if not binding.library.is_file():
+        if not is_file(binding.library):
             raise binding.fault("library", f"there is no file {quoted(str(binding.library))}")
         given = {*says.symbols, *(each.name for each in self.prototypes.values()), *says.panics}
         self.elf = self._elf(given) if given else None

@@ -43,14 +43,23 @@ class PythonObject:
         try:
             answer = Answer(self.methods[operation](**given))
         except Exception as refusal:
-            return Answer(error=f"{type(refusal).__name__}: {refusal}")
+            return Answer(error=told(refusal))
         try:
             require_answer(operation, arguments, answer)
             if isinstance(answer.result, str) and answer_of(operation) == NUMBER:
                 number(answer.result)
-        except (*FAULTS, MalformedLine, BadNumber, TypeError) as fault:
+        except (*FAULTS, MalformedLine, BadNumber, TypeError, ValueError, OverflowError) as fault:
             raise DiedError(f"{shown_value(answer.result)} is no answer: {fault}") from None
         return answer
+
+
+def told(refusal: Exception) -> str:
+    """What an exception says, in characters that a trace can have."""
+    name = type(refusal).__name__
+    try:
+        return f"{name}: {refusal}".encode(errors="backslashreplace").decode()
+    except Exception:  # of its own text
+        return name
 
 
 def shown_value(value: object) -> str:

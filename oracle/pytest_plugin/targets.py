@@ -6,13 +6,13 @@ import inspect
 import shlex
 from collections.abc import Collection
 from functools import partial
-from pathlib import Path
 
 from memoracle.drive.binding_file import load_binding
 from memoracle.drive.program import Program
 from memoracle.drive.python_object import imported, operations_in
 from memoracle.pytest_plugin.settings import Suite
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
+from memoracle.trace.files import exists
 from memoracle.trace.geometry import load_geometry
 
 
@@ -24,7 +24,7 @@ def operations_of(suite: Suite, geometry: str | None) -> Collection[str]:
         return [*binding.says.operations, *(str(event["op"]) for event in binding.head()[1:])]
     if suite.made is not None:
         return operations_in(suite.made) or operations_in_what_is_made(made_for(suite, geometry))
-    if ":" in target and not Path(target).exists():
+    if ":" in target and not exists(target):
         found = imported(target)
         return operations_in(found) or operations_in_what_is_made(found)
     from memoracle.commands.drive import header_of  # it loads much that other targets do not need here

@@ -141,10 +141,13 @@ def others(args: argparse.Namespace) -> Iterator[tuple[str | None, str]]:
 
 def refuse_folder(path: str, place: Path) -> None:
     """Raises OutputError where there can be no folder for a report."""
-    if place.exists() and not place.is_dir():
-        raise OutputError(f"{path}: cannot write: it is no directory")
-    if not place.parent.is_dir():
-        raise OutputError(f"{path}: cannot write: there is no directory {place.parent}")
+    try:
+        if place.exists() and not place.is_dir():
+            raise OutputError(f"{path}: cannot write: it is no directory")
+        if not place.parent.is_dir():
+            raise OutputError(f"{path}: cannot write: there is no directory {place.parent}")
+    except OSError as fault:
+        raise OutputError(f"{path}: cannot write: {fault.strerror or fault}") from None
 
 
 def files_of(form: str, path: str, run: Run | FaultRun, faults: list[OutputError]) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,6 @@ from memoracle.drive.requests import Repeated, Request, requests_of
 from memoracle.drive.shrinking import shrunk
 from memoracle.drive.trial import MakeSource, Plan, Source, Trial
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
 
 SHRINKING = 6.0  # seconds at the most
@@ -114,11 +113,7 @@ class Session:
     def kept(self) -> Iterator[tuple[Path, Trial]]:
         """What failed before on this machine, run again. Raises InputError."""
         for path, lines in self.failures.kept():
-            try:
-                geometry, events = read_kept(lines)
-                requests = requests_of(events)
-            except (ValueError, KeyError, AttributeError, IndexError, GeometryError):
-                raise InputError(str(path), None, "this is no trace that failed: move it elsewhere") from None
+            geometry, requests = read_kept(path, lines)
             if not is_same_machine(geometry, self.geometry):
                 self.heed(f"{path} is of another geometry: not tried")
                 continue

@@ -14,6 +14,7 @@ from memoracle.report.ci.files import inside, is_named
 from memoracle.report.ci.findings import findings_of
 from memoracle.report.ci.step_summary import add_summary
 from memoracle.report.run import FaultRun, Run
+from memoracle.trace.files import is_file
 from memoracle.trace.quoting import MOST_KEPT, escaped, shortened, without_line_commands
 
 MOST = 50  # annotations; a runner shows 10 errors of a step, and 50 of a job
@@ -56,7 +57,7 @@ def warned(warning: Place, title: str) -> str:
 def at(place: Place) -> dict[str, str]:
     """What puts a command at a line; nothing where the checkout has no such file."""
     file = None if place.file is None or not is_named(place.file) else inside(place.file)
-    if file is None or (place.of_package and not Path(file).is_file()):
+    if file is None or (place.of_package and not is_file(file)):
         return {}
     return {"file": Path(file).as_posix(), **({} if place.line is None else {"line": str(place.line)})}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 
 from memoracle.console.console import console_on
 from memoracle.console.counted import counted
@@ -30,6 +29,7 @@ from memoracle.report.ci.cases import (
 )
 from memoracle.report.drive_report import DriveRun
 from memoracle.report.run import FaultRun
+from memoracle.trace.files import is_file
 from memoracle.trace.inputs import InputError, shown
 from memoracle.trace.quoting import escaped
 
@@ -134,7 +134,7 @@ def identity_of(divergence: Divergence) -> tuple[str, ...]:
 def of_fault(run: FaultRun) -> Findings:
     """What keeps a command from checking anything."""
     fault = run.fault
-    path = fault.path if isinstance(fault, InputError) and Path(fault.path).is_file() else None
+    path = fault.path if isinstance(fault, InputError) and is_file(fault.path) else None
     line = fault.line if isinstance(fault, InputError) and path else None
     problem = Problem(
         UNREADABLE, READABLE, Place(path, line), f"memoracle {run.command}", str(fault), identity=(str(fault),)
