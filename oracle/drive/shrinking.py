@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
+from memoracle.drive.layouts import filled, laid_out
 from memoracle.drive.requests import ADDRESSES, GIVE_BACK, Request, with_fixed_addresses, without
 
 Fails = Callable[[Sequence[Request]], bool]
@@ -15,18 +17,21 @@ FEW = 4  # of how many calls one is few
 ALIGNMENT = "alignment"  # is a power of two, or is refused
 
 
-def shortest(requests: Sequence[Request], fails: Fails, seconds: float) -> list[Request]:
+def shortest(requests: Sequence[Request], fails: Fails, seconds: float, recorded: bool = False) -> list[Request]:
     """The calls that are left once they are shrunk."""
-    return shrunk(requests, fails, seconds).kept
+    return shrunk(requests, fails, seconds, recorded).kept
 
 
-def shrunk(requests: Sequence[Request], fails: Fails, seconds: float) -> Shrinking:
+def shrunk(requests: Sequence[Request], fails: Fails, seconds: float, recorded: bool = False) -> Shrinking:
     """Leaves out calls, and makes what is asked for smaller, while it still fails; the last call is what fails.
 
-    seconds: after so many it is content with what it has.
+    seconds: after so many it is content with what it has.  recorded: what came of each call is known already, so that
+    they are not made in another order.
     """
     shrinking = Shrinking([*requests], fails, time.monotonic() + seconds)
     while shrinking.leave_few():
+        pass
+    while not recorded and shrinking.lay_out():
         pass
     fixed = with_fixed_addresses(shrinking.kept)
     if fixed != shrinking.kept:
@@ -72,6 +77,12 @@ class Shrinking:
         few = (closed(kept, places) for places in (*lately(kept, most), *about_the_same(kept)))
         smallest_first = sorted({len(places): places for places in few if len(places) <= most}.items())
         return any(self.fails_as(without(kept, {*range(len(kept))} - places)) for _, places in smallest_first)
+
+    def lay_out(self) -> bool:
+        """Has what is live put there directly, with far fewer calls, if these suffice; whether they do."""
+        most = len(self.kept) - max(1, len(self.kept) // FEW)
+        found = chain(filled(self.kept), laid_out(self.kept))
+        return any(self.fails_as(each) for each in found if len(each) <= most)
 
     def leave_kinds(self) -> None:
         """Leaves out all calls that were refused, and all of one operation: of most of them none matters."""

@@ -213,7 +213,8 @@ class Session:
         least, found = shrinking.kept, self._again(shrinking.kept, clause)
         if found is None:  # a call was slow once, and counted as one that never ends
             least, found = requests, trial
-        self.fewer = Fewer(len(requests), len(least), shrinking.is_cut_short)
+        made = len(least) if self.plan.in_turns else len(found.lines) - len(self.plan.head)
+        self.fewer = Fewer(len(requests), made, shrinking.is_cut_short)
         self.said += f"\n{self.fewer.said}, {self.failures.keep(found.lines)}"
         return found
 

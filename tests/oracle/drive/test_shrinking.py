@@ -102,7 +102,7 @@ def test_a_block_goes_with_all_that_is_done_with_it() -> None:
 
     tried, left = sizes_tried(requests, fails)
     assert left == 21
-    assert tried[:6] == [1, 3, 7, 15, 53, 21]  # all blocks that are freed go at once, with what frees them
+    assert tried[:7] == [1, 3, 7, 15, 17, 19, 21]  # all blocks that are freed go at once, with what frees them
 
 
 def test_the_last_calls_come_first() -> None:
