@@ -32,9 +32,11 @@ from memoracle.trace.operations import (
     arguments_of,
     may_be_null,
 )
+from memoracle.trace.quoting import quoted
 from memoracle.trace.toml_lines import line_of, lines_of
 
 AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")  # of what is no TOML
+CALLED = re.compile(r"(\w+)\s*\(")  # functions in an expression
 MOST_INSTANCES = 16
 BOUND = KINDS.keys() - {"boot"}  # what boots a library is its start
 CONTENTS = frozenset({*TAKES, RESIZES})
@@ -110,6 +112,11 @@ def refuse_faults(binding: Binding) -> None:
             if isinstance(statement, Step) and statement.each in OF_MAP and not says.memory_map:
                 words = f"there is no `memory_map`, so nothing is done for each of {statement.each}"
                 raise KeyFaultError(f"{key}[{place}].each", words)
+    called = {name for text in binding.texts for name in CALLED.findall(text)}
+    for place, name in enumerate(says.panics):
+        if name in called:
+            words = f"{quoted(name)} is called by an expression, and what panics does not return"
+            raise KeyFaultError(f"panics[{place}]", words)
     number("instances", says.instances, 1, MOST_INSTANCES)
     if says.instances > 1 and says.memory is not None and says.memory.at is not None:
         raise KeyFaultError("memory.at", "each instance has memory of its own: leave the address out")
