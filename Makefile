@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: prove test docs census machine mutants faults hints second-opinion stability bench fuzz clean
+.PHONY: prove test docs census machine mutants faults hints second-opinion stability compiled bench fuzz clean
 
 prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
@@ -49,6 +49,13 @@ stability: .venv/installed
 # Spoilt inputs for every reader, a million of them: half an hour of two processors. For instance: make fuzz ARGS='--inputs 20000 --seed 7'
 fuzz: .venv/installed
 	cd tests/oracle && ../../$(BIN)/python -m fuzzing $(ARGS)
+
+# The optional wheel that has the replay's modules compiled besides, in build/wheels, and installed in build/compiled. It
+# needs a C compiler and takes minutes.
+compiled: .venv/installed
+	rm -rf build/lib.* build/temp.* build/compiled build/compiled_sources build/wheels
+	MEMORACLE_COMPILED=1 $(BIN)/python -m build --wheel --no-isolation --outdir build/wheels
+	$(BIN)/pip install --quiet --no-deps --no-index --target build/compiled build/wheels/*.whl
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks --growth

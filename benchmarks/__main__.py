@@ -26,6 +26,7 @@ MIB = 1 << 20
 FULL = 10_000_000
 OVERLAPPING_AT_MOST = 100_000
 MANAGER_AT_MOST = 20_000  # operations of each kind
+NO_BUILD = "-"  # `make compiled` makes one
 TICK = 0.01  # seconds: a shorter time may be told as none
 FILE_WIDTH = 120  # columns of tables that no terminal shows
 
@@ -83,11 +84,12 @@ def memory_table(events: int) -> Table:
 
 
 def speed_table(events: int) -> Table:
-    columns = ("check", "as a command", "plain model", "Hypothesis", "decoding alone")
+    columns = ("check", "compiled", "as a command", "plain model", "Hypothesis", "decoding alone")
     drawn = numbers(f"Events (of Hypothesis: steps) a second of one core, {events:,} events", *columns)
     for workload in WORKLOADS:
         for found in speeds(workload, events):
-            drawn.add_row(workload.name, found.level, *(f"{rate:,.0f}" for rate in rates(found)))
+            told = (NO_BUILD if rate is None else f"{rate:,.0f}" for rate in rates(found))
+            drawn.add_row(workload.name, found.level, *told)
     return drawn
 
 
@@ -163,8 +165,8 @@ def states_table(depth: int) -> Table:
     return drawn
 
 
-def rates(found: Speeds) -> tuple[float, ...]:
-    return found.check, found.command, found.plain, found.machine, found.decoding
+def rates(found: Speeds) -> tuple[float | None, ...]:
+    return found.check, found.compiled, found.command, found.plain, found.machine, found.decoding
 
 
 def numbers(title: str, *columns: str) -> Table:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from memoracle.compiled import refuse_compiled
 from memoracle.concurrent.parts import mark_sensitive, merged, parts_of
 from memoracle.concurrent.recording import Operation, Recording
 from memoracle.concurrent.search import Search, queued
@@ -58,7 +59,8 @@ class Ordered:
 def decide(
     path: str, recording: Recording, fresh: Callable[[], Replay], steps: int = STEPS, keep_going: bool = False
 ) -> Decision:
-    """fresh: makes a replay of no event. Raises InputError for an event that cannot be read."""
+    """fresh: makes a replay of no event. Raises InputError for an event that cannot be read, and CompiledError."""
+    refuse_compiled("operations that overlap are tried on copies of what replays them, which sources alone have")
     start, operations = begun(recording)
     budget = Budget(steps)
     rules = fresh().rules
