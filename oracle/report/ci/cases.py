@@ -75,8 +75,9 @@ class Problem:
 
     @property
     def headline(self) -> str:
-        """The same, with the rule's name."""
-        return self.seen if self.rule.name == self.subject else f"{self.seen} [{self.rule.name}]"
+        """The same, with the rule's name; of an obligation, which is its own rule, the sentence."""
+        said = f"{self.message}: {self.rule.says}" if self.rule.name == self.subject else self.seen
+        return f"{said} [{self.rule.name}]"
 
 
 @dataclass(frozen=True)

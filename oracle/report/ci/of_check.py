@@ -57,7 +57,7 @@ def of_drive(run: DriveRun) -> Findings:
     run.write_text(draft)
     result = run.result
     found = case(result, run.kept or "", run.target)
-    said = f"{summary(result)}; {run.said}"
+    said = "; ".join([summary(result), *run.said.splitlines()])
     found = replace(found, name=run.target, said=said, text=draft.getvalue(), seconds=run.seconds)
     return Findings(run.command, verdict([result]), said, [Suite(run.target, [found], run.kept)])
 
