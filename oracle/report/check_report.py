@@ -219,6 +219,11 @@ def write_text(outcomes: Sequence[TraceResult], out: TextIO, quiet: bool = False
 
 
 def summary(outcome: TraceResult) -> str:
+    return f"{outcome.name}: {verdict([outcome])}: {account(outcome)}"
+
+
+def account(outcome: TraceResult) -> str:
+    """What came of a trace, in a line without its name and its verdict."""
     found = len(outcome.divergences)
     divergences = f"{counted(found, 'divergence')} in " if found else ""
     events = counted(outcome.events, "event")
@@ -226,7 +231,7 @@ def summary(outcome: TraceResult) -> str:
         events += f", {skipped:,} of them skipped"
     if outcome.processors:
         events = f"concurrent: {counted(outcome.events, 'operation')} of {counted(outcome.processors, 'processor')}"
-    told = f"{outcome.name}: {verdict([outcome])}: {divergences}{events}, at level {outcome.level}"
+    told = f"{divergences}{events}, at level {outcome.level}"
     if outcome.unknown and not found:
         told += "; the budget ran out before a legal order was found or ruled out"
     if outcome.cut and not found:

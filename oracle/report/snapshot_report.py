@@ -183,6 +183,11 @@ def write_text(result: SnapshotResult, out: TextIO, quiet: bool) -> None:
 
 
 def summary(result: SnapshotResult) -> str:
+    return f"{result.name}: {result.verdict}: {account(result)}"
+
+
+def account(result: SnapshotResult) -> str:
+    """What came of a snapshot, in a line without its name and its verdict."""
     found = result.findings.total
     divergences = f"{counted(found, 'divergence')} in " if found else ""
     parts = [counted(len(result.spaces), "address space")]
@@ -190,7 +195,7 @@ def summary(result: SnapshotResult) -> str:
         parts.append(counted(result.tables, "table"))
     parts.append(counted(result.mappings.pages, "page" if result.mappings.has_frames else "range"))
     unreadable = f"; {counted(result.unreadable_tables, 'table')} cannot be read" if result.unreadable_tables else ""
-    return f"{result.name}: {result.verdict}: {divergences}{', '.join(parts)}{unreadable}"
+    return f"{divergences}{', '.join(parts)}{unreadable}"
 
 
 def show(name: str, finding: Finding, console: Console) -> None:

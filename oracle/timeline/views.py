@@ -49,7 +49,7 @@ def frames_of(known: KnownFrames, word: int) -> Iterator[View]:
     for frame in range(word * BITS, min((word + 1) * BITS, bitmap.frames)):
         state = FREE if bitmap.is_free(frame) else NEVER_FREE if bitmap.is_never_free(frame) else IN_USE
         told: View = {"frame": frame, "state": state if bitmap.exists(frame) else MISSING}
-        if known.lines[frame]:
+        if known.lines[frame] and bitmap.exists(frame):
             told["line"] = known.lines[frame]
         if uses := known.uses.get(frame, 0) + known.gets_of(frame):
             told["uses"] = uses

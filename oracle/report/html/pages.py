@@ -27,7 +27,9 @@ def text_of(run: Run) -> str:
         title = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1:,} more"
         return trace_page("check", title, run.outcomes, run.past)
     if isinstance(run, DriveRun):
-        return trace_page("drive", run.target, [run.result], run.past, f"{branches_of(run)}{run.said}")
+        return trace_page(
+            "drive", run.target, [run.result], run.past, run.said, branches_of(run), run.kept or "the run"
+        )
     if isinstance(run, SnapshotRun):
         return snapshot_page(run.result)
     assert isinstance(run, ProofRun), "no other command has reports"

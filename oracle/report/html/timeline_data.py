@@ -21,7 +21,9 @@ WORDS = {
     "then": "then",
     "same": "Nothing that is drawn changes.",
     "end": "here it diverges",
-    "last": "The law has no such step.",
+    "last": "The law has no such step, so what is drawn stays as it was.",
+    "step": "Step",
+    "steps": "steps",
     "lead": "",
     "call": "call",
     "frame": "frame",
@@ -114,5 +116,6 @@ def finding_data(finding: Finding) -> dict[str, str]:
     return rule_data(finding.says, finding.clause, finding.message, finding.legal)
 
 
-def rule_data(says: str, clause: str, message: str, legal: str) -> dict[str, str]:
-    return {"says": says[:1].upper() + says[1:], "clause": clause, "message": message, "legal": legal}
+def rule_data(says: str, clause: str, message: str, legal: str, source: str = "") -> dict[str, str]:
+    """source: who states the rule, if it is not the law."""
+    return {"says": says[:1].upper() + says[1:], "clause": clause, "message": message, "legal": legal, "source": source}

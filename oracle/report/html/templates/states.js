@@ -34,11 +34,12 @@ const nameOf = (table) => table.name ?? `process ${table.process}`;
 // What there is to compare in a state: by a key, what it is called and what is said of it.
 const things = (state, words) => {
   const found = new Map();
-  const put = (key, name, says) => found.set(key, { name, says });
+  const put = (key, name, says, more = {}) => found.set(key, { name, says, ...more });
   for (const word of state.frames?.words ?? []) {
     for (const each of framesOf(word)) {
       put(`frame ${each.frame}`, `${words.frame} ${numberOf(each.frame, words)}`,
-        each.state + since(each) + (each.uses ? `, shown by ${counted(each.uses, "use")}` : ""));
+        SAID[each.state] + since(each) + (each.uses ? `, shown by ${counted(each.uses, "use")}` : ""), { frame: each.frame,
+          nameTo: (last) => `${words.frame}s ${numberOf(each.frame, words)} to ${numberOf(last, words)}` });
     }
   }
   for (const range of state.ranges ?? []) {
@@ -73,11 +74,19 @@ const things = (state, words) => {
 
 const compare = (before, after, then) => {
   const changed = new Set(), lines = [];
-  for (const [key, { name, says }] of after) {
+  let run = null;  // of neighbouring frames that change alike
+  for (const [key, { name, says, frame, nameTo }] of after) {
     const was = before.get(key);
     if (was && was.says === says) continue;
     changed.add(key);
-    lines.push(was ? `${name}: ${was.says}, ${then} ${says}` : `${name}: new, ${says}`);
+    const change = was ? `${was.says}, ${then} ${says}` : `new, ${says}`;
+    if (run && frame === run.last + 1 && change === run.change) {
+      run.last = frame;
+      lines[lines.length - 1] = `${run.nameTo(frame)}: ${change}`;
+      continue;
+    }
+    run = frame === undefined ? null : { last: frame, change, nameTo };
+    lines.push(`${name}: ${change}`);
   }
   for (const [key, { name, says }] of before) {
     if (after.has(key)) continue;
@@ -131,11 +140,12 @@ const bounds = (...lists) =>
 
 const leaf = (each, key, context, columns, row, height) => {
   const node = make("div", {
-    class: `node ${CLASSES[each.state]}${marks(key, context)}`,
-    title: `${counted(each.pages, context.thing)} ${each.address ? `at ${each.address}` : `from ${each.page}`}: ${each.state}${since(each)}`,
+    class: `node ${CLASSES[each.state] ?? "is-split"}${marks(key, context)}`,
+    title: `${counted(each.pages, context.thing)} ${each.address ? `at ${each.address}` : `from ${each.page}`}: ${each.state || "no live block"}${since(each)}`,
   }, make("b", { text: each.unsized ? "?" : each.pages.toLocaleString("en") }),
-  make("small", { text: each.state }),
+  make("small", { text: each.state || "no live block" }),
   each.line && make("small", { text: `line ${each.line}` }),
+  context.thing === "byte" && make("small", { text: each.address.length > DIGITS ? `…${each.address.slice(-DIGITS)}` : each.address }),
   context.named.has(key) && make("small", { text: `◎ this ${context.words.call}` }));
   node.style.gridColumn = `${columns.indexOf(each.page) + 1} / ${columns.indexOf(each.page + each.pages) + 1}`;
   node.style.gridRow = `${row} / span ${height}`;
@@ -151,10 +161,12 @@ const drawRuns = (pieces, others, keyOf, context) => {
 };
 
 const sayPieces = (pieces, thing) => pieces.map((each) =>
-  `${counted(each.pages, thing)} ${each.address ? `at ${each.address}` : `from ${each.page}`}: ${each.state}${since(each)}`).join("; ");
+  `${counted(each.pages, thing)} ${each.address ? `at ${each.address}` : `from ${each.page}`}: ${each.state || "no live block"}${since(each)}`).join("; ");
 
 const scrolled = (drawn, label) =>
   make("div", { class: "strip", tabindex: "0", role: "group", "aria-label": label }, drawn);
+
+const DIGITS = 6;  // of an address beside others of the same page or piece of memory
 
 const orderOf = (pages) => Math.round(Math.log2(pages));
 
@@ -198,14 +210,15 @@ const isZero = (value) => value === undefined || /^0x0( |$)/.test(value);
 
 const drawHalves = (table, context) => {
   const entries = Object.entries(table.entries);
-  if (!table.in_part && entries.every(([index, value]) => isZero(value) && !context.changed.has(`entry ${table.process} ${index}`))) {
+  const isOfNoUse = ([index, value]) => isZero(value) && !marks(`entry ${table.process} ${index}`, context);
+  if (!table.in_part && entries.every(isOfNoUse)) {
     return make("div", { class: "small soft", text: "all 512 entries are 0" });
   }
   const drawn = make("div", { class: "halves" });
   for (const [name, from] of [["lower half", 0], ["upper half, the kernel's", 256]]) {
     const inside = entries.filter(([index]) => from <= index && index < from + 256);
     if (table.in_part && !inside.length) continue;
-    if (inside.every(([index, value]) => isZero(value) && !context.changed.has(`entry ${table.process} ${index}`))) {
+    if (inside.every(isOfNoUse)) {
       drawn.append(make("div", { class: "small soft", text: `${name}: all entries are 0` }));
       continue;
     }
@@ -281,9 +294,13 @@ const drawState = (before, after, context, family) => {
         cells: [each.process, each.page, each.shows ?? "nothing", each.line ?? ""] })))], before, after, context));
   }
   if (before.heap || after.heap) {
-    drawn.push(kind("Heap", (state) => [drawTable(["live block", "bytes", "line"],
-      (state.heap ?? []).map((each) => ({ changed: context.changed.has(`block ${each.address}`),
-        cells: [each.address, each.bytes.toLocaleString("en"), each.line] })))], before, after, context));
+    const keyOf = (each) => (each.state ? `block ${each.address}` : "");
+    const [was, is] = heapPieces(before.heap ?? [], after.heap ?? []);
+    drawn.push(kind("Heap: live blocks next to what is named", (state, other, c) => {
+      const [pieces, others] = state === before ? [was, is] : [is, was];
+      if (!pieces.length) return [make("div", { class: "small soft", text: "no live block" })];
+      return [drawRuns(pieces, others, keyOf, { ...c, thing: "byte" })];
+    }, before, after, context, false));
   }
   for (const [place, slab] of (after.slabs ?? before.slabs ?? []).entries()) {
     const of = (state) => state.slabs?.[place] ?? { pieces: [] };
@@ -309,6 +326,27 @@ const statesOf = (parts) => new Set(parts.flatMap((part) => {
     ...[each, ...(each.pieces ?? []), ...(each.runs ?? [])].map((piece) => piece.state)]);
 }));
 
+// Live blocks as pieces of one scale: distances from the lowest address, and what is between two of them.
+const heapPieces = (...states) => {
+  const starts = states.flat().map((each) => BigInt(each.address));
+  const lowest = starts.reduce((one, other) => (other < one ? other : one), starts[0] ?? 0n);
+  const all = states.map((blocks) => blocks.map((each) => ({ page: Number(BigInt(each.address) - lowest), pages: Math.max(each.bytes, 1),
+    address: each.address, state: "in use", line: each.line, unsized: each.bytes === 0 })));
+  const ends = Math.max(0, ...all.flat().map((each) => each.page + each.pages));
+  return all.map((pieces) => {
+    const filled = [];
+    let place = 0;
+    const gap = (end) => place < end && filled.push({ page: place, pages: end - place, address: `0x${(lowest + BigInt(place)).toString(16)}`, state: "", line: 0 });
+    for (const each of pieces.sort((a, b) => a.page - b.page)) {
+      gap(each.page);
+      filled.push(each);
+      place = Math.max(place, each.page + each.pages);
+    }
+    gap(ends);
+    return filled;
+  });
+};
+
 const legend = (parts, words) => {
   const sample = (classes, text, glyph = "") => make("span", {}, make("span", { class: `cell ${classes}`, text: glyph }), text);
   const there = statesOf(parts);
@@ -324,6 +362,9 @@ const named = (step, states, pageSize) => {
   for (const address of step.names.objects ?? []) {
     const objects = states.flatMap((state) => (state.slabs ?? []).flatMap((slab) => slab.pieces ?? []));
     for (const each of objects) if (isIn(address, each.address, each.pages)) found.add(`object ${each.address}`);
+    for (const each of states.flatMap((state) => state.heap ?? [])) {
+      if (isIn(address, each.address, Math.max(each.bytes, 1))) found.add(`block ${each.address}`);
+    }
   }
   for (const [process, index] of step.names.entries) found.add(`entry ${process} ${index}`);
   for (const [process, address] of step.names.pages) {

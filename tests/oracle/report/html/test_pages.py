@@ -25,7 +25,7 @@ from memoracle.report.run import Run
 from memoracle.timeline.past import Past
 
 Shown = Callable[..., Path]
-EXAMPLES = ROOT / "examples"
+EXAMPLES, DEFECTS = ROOT / "examples", ROOT / "tests" / "data" / "defects"
 REPLAY = """
 from memoracle.impl.buddy import Buddy
 
@@ -195,7 +195,66 @@ def test_what_drive_asked_is_a_timeline(tmp_path: Path) -> None:
     (timeline,) = json.loads(found[1])["timelines"]
     assert [step["place"] for step in timeline["steps"]] == [f"line {line}" for line in range(2, 11)]
     assert "<h1>&lt;b&gt;./kernel.sh</h1>" in text
-    assert "seed 7: 9 calls" in text
+    assert '<p class="lead said">seed 7: 9 calls</p>' in text
+    assert '<span class="soft">the run:10</span>' in text
+    kept = written(tmp_path, replace(run, kept="kernel.failures/1.jsonl")).read_text(encoding="utf-8")
+    assert '<span class="soft">kernel.failures/1.jsonl:10</span>' in kept
+
+
+def test_what_diverges_is_told_where_it_happens(browser: Browser, shown: Shown) -> None:
+    """The earlier line that a message names is a step; the state that the law has does not change."""
+    browser.show(shown("check", str(EXAMPLES / "first.jsonl")))
+    assert browser.texts(".wrong") == ["✗ frame 3 is already allocated (by line 3) — legal: any of 13 free frames"]
+    assert browser.texts(".changes") == ["The law has no such step, so what is drawn stays as it was."]
+    assert browser.ask("document.querySelectorAll('.ends .word .named').length") == 2
+    assert browser.texts(".message .to") == ["line 3"]
+    browser.ask("document.querySelector('.message .to').click()")
+    assert at(browser) == 2
+    assert browser.texts(".wrong") == []
+    assert browser.texts(".changes li") == ["frame 3: free, then in use by line 3"]
+    assert browser.ask("document.querySelectorAll('.ends').length") == 0
+    assert browser.complaints() == []
+
+
+def test_neighbours_that_change_alike_are_told_once(browser: Browser, shown: Shown) -> None:
+    browser.show(shown("check", str(DEFECTS / "merge-across-a-hole.bad.jsonl")))
+    assert browser.texts(".changes li") == [
+        "frames 8 to 9: free, then in use by line 4",
+        "frames 12 to 15: free, then in use by line 4",
+    ]
+
+
+def test_blocks_of_a_heap_are_drawn_as_they_lie(browser: Browser, shown: Shown) -> None:
+    browser.show(shown("check", str(DEFECTS / "resize-over-its-neighbour.bad.jsonl")))
+    drawn = "[...document.querySelectorAll('.tree')].map(e => [...e.children].map(each => each.innerText))"
+    before, after = browser.ask(drawn)
+    assert before == [
+        "100\nin use\nline 2\n…400010\n◎ this call",
+        "140\nno live block\n…400074",
+        "100\nin use\nline 3\n…400100",
+    ]
+    assert after == ["300\nin use\nline 4\n…400010\n◎ this call", "40\nno live block\n…40013c"]
+    browser.press(Keys.HOME)
+    assert browser.ask(drawn)[0] == ["100\nno live block\n…400010"]
+    assert browser.complaints() == []
+
+
+def test_an_entry_that_is_named_is_drawn_though_it_is_0(browser: Browser, shown: Shown, tmp_path: Path) -> None:
+    events: list[dict[str, object]] = [{"memoracle": 1}, {"op": "pml4.read", "process": 0, "index": 300, "result": 1}]
+    (tmp_path / "trace.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
+    browser.show(shown("check", str(tmp_path / "trace.jsonl")))
+    assert (
+        browser.ask("[...document.querySelectorAll('.half i.named')].map(each => each.title)") == ["entry 300: 0x0"] * 2
+    )
+
+
+def test_several_divergences_and_traces_are_listed_first(browser: Browser, shown: Shown) -> None:
+    names = ("conforming", "first", "diverging")
+    browser.show(shown("check", *(str(EXAMPLES / f"{each}.jsonl") for each in names), "--keep-going"))
+    assert browser.texts("header .lead") == ["3 traces: 1 conforms, 2 diverges"]
+    assert browser.texts("nav h2") == ["3 divergences"]
+    browser.ask("document.querySelectorAll('nav li a')[2].click()")
+    assert browser.ask("document.querySelector(':target').textContent.includes('0x3fa00000')")
 
 
 def test_keys_step_through_a_log(browser: Browser, shown: Shown, tmp_path: Path) -> None:
