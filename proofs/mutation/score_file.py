@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from memoracle.proofs import dependencies
-from memoracle.proofs.obligations.process_pool import Failure, run_each
+from memoracle.proofs import changes, dependencies
 from memoracle.proofs.obligations.solver import keep
 
 FILE = Path(__file__).resolve().with_name("scores.toml")
+NAMES = f"{FILE.name} names the commit that faults were tried on"
 COLUMNS = ("by_proof", "by_run", "fails_to_run", "equivalent", "unknown", "survived", "not_tried")
 SHORT = 7  # digits of a commit
 
@@ -24,27 +23,16 @@ class ScoresError(Exception):
 
 def committed(since: str = "HEAD") -> str:
     """The commit of this revision; raises ScoresError where what faults are tried on is not as it was then."""
-    # Faults are seeded in what was not imported: this imports all, and so does it in a process of its own.
-    [(_, found)] = run_each([partial(_committed, since)])
-    if isinstance(found, Failure):
-        raise ScoresError(f"{FILE.name}: {found.reason}")
-    commit, fault = found
-    if fault:
-        raise ScoresError(f"{FILE.name} names the commit that faults were tried on, but {fault}")
-    return commit
-
-
-def _committed(since: str) -> tuple[str, str]:
-    from memoracle.proofs import changes
-
     try:
         changed = changes.changed_since(since)
     except changes.GitError as fault:
-        return "", str(fault)
+        raise ScoresError(f"{NAMES}, but {fault}") from None
     wings = tuple(f"{wing}/" for wing in dependencies.WINGS)
     paths = [path for path in changed.paths if path.startswith(wings) and not path.endswith(f"/{FILE.name}")]
     paths += [changes.PINS] if changed.pins else []
-    return changed.commit, f"{paths[0]} is not as of {changed.commit[:SHORT]}: commit it first" if paths else ""
+    if paths:
+        raise ScoresError(f"{NAMES}, but {paths[0]} is not as of {changed.commit[:SHORT]}: commit it first")
+    return changed.commit
 
 
 def updated(text: str, found: Mapping[str, Mapping[str, int]], commit: str) -> str:
