@@ -58,7 +58,7 @@ compiled: .venv/installed
 	$(BIN)/pip install --quiet --no-deps --no-index --target build/compiled build/wheels/*.whl
 
 bench: .venv/installed
-	$(BIN)/python -m benchmarks --growth
+	$(BIN)/python -m benchmarks --growth --sharing
 
 # Solver versions change verdicts, so what is installed is pinned by constraints.txt.
 # All is compiled once: commands start in half the time, also where Python is not to write bytecode.
