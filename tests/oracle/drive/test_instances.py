@@ -145,7 +145,7 @@ def test_what_cannot_be_is_said(
 def test_a_test_is_of_one_instance(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: str, form: str, says: str
 ) -> None:
-    options = ["--seed", "2", "--ops", "6000", "--quiet", "--emit", form, str(binding(tmp_path, fault))]
+    options = ["--seed", "2", "--ops", "6000", "--emit", form, str(binding(tmp_path, fault))]
     assert main(["drive", *options]) == 1
     captured = capsys.readouterr()
     assert says in captured.err
