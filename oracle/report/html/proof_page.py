@@ -71,8 +71,9 @@ def proof_page(run: ProofRun) -> str:
 
 def numbers(run: ProofRun, rooms: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """What one sees first."""
-    yield {"count": f"{len(rooms):,}", "name": "components"}
-    yield {"count": f"{sum(len(each['clauses']) for each in rooms):,}", "name": "clauses"}
+    for number, noun in ((len(rooms), "component"), (sum(len(each["clauses"]) for each in rooms), "clause")):
+        said, name = counted(number, noun).split()
+        yield {"count": said, "name": name}
     for name, count in totals(run.results).items():
         if count or name == PROVED:
             yield {"count": f"{count:,}", "name": name}

@@ -20,6 +20,7 @@ from memoracle.console.output import Draft
 from memoracle.proofs import evidence
 from memoracle.report.drive_report import DriveRun
 from memoracle.report.html.pages import write
+from memoracle.report.html.proof_page import numbers
 from memoracle.report.proof_report import PROVED, REFUTED, ProofRun
 from memoracle.report.run import Run
 from memoracle.timeline.past import Past
@@ -355,6 +356,12 @@ def test_rooms_say_what_is_proved_and_how_it_fails(browser: Browser, tmp_path: P
     assert "range.allocate pages=2" in browser.texts(".now")[0]
     assert browser.ask("document.querySelectorAll('.node.changed').length") > 0
     assert browser.complaints() == []
+
+
+def test_one_component_is_one() -> None:
+    rooms = [{"clauses": ["one"]}, {"clauses": ["another"]}]
+    for some, said in ((rooms[:1], ["1 component", "1 clause"]), (rooms, ["2 components", "2 clauses"])):
+        assert [f"{each['count']} {each['name']}" for each in numbers(proofs(), some)][:2] == said
 
 
 def test_keys_step_through_what_a_snapshot_breaks(browser: Browser, shown: Shown) -> None:
