@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import MutableSequence, Sequence
-from typing import Final
 
 from sortedcontainers import SortedSet
 
-BITS: Final = 64
-FIRST_BIT: Final = 1 << 63
-ALL_BITS: Final = (1 << 64) - 1
+BITS = 64
+FIRST_BIT = 1 << 63
+ALL_BITS = (1 << 64) - 1
 
 
 class Bitmap:
@@ -123,7 +122,7 @@ class Bitmap:
         if word is None:
             return None
         frame = word * BITS + (BITS - self.words[word].bit_length())
-        self._clear(frame)
+        self.take(frame)
         return frame
 
     def allocate_within(self, alignment: int, first: int, last: int) -> int | None:
@@ -144,7 +143,7 @@ class Bitmap:
             return None
         frame = lowest_bit(self.words, alignment, max(first, word * BITS), min(last, self.frames))
         if frame is not None:
-            self._clear(frame)
+            self.take(frame)
         return frame
 
     def take(self, frame: int) -> bool:
@@ -155,9 +154,16 @@ class Bitmap:
         post: self.count() == __old__.self.count() - __return__
         post: self.existing == __old__.self.existing
         """
-        if not self.is_free(frame):
+        if not 0 <= frame < self.frames:
             return False
-        self._clear(frame)
+        word, bit = frame // BITS, FIRST_BIT >> frame % BITS
+        content = self.words[word]
+        if not content & bit:
+            return False
+        self.words[word] = content ^ bit
+        self.free_frames -= 1
+        if word < self.frontier and content == bit:
+            self.reopened.remove(word)
         return True
 
     def free(self, frame: int) -> bool:
@@ -197,13 +203,6 @@ class Bitmap:
     def _reopen(self, word: int) -> int:
         self.reopened.add(word)
         return word + 1
-
-    def _clear(self, frame: int) -> None:
-        word = frame // BITS
-        self.words[word] ^= FIRST_BIT >> frame % BITS
-        self.free_frames -= 1
-        if word < self.frontier and not self.words[word]:
-            self.reopened.remove(word)
 
     def _lowest_word(self) -> int | None:
         if self.reopened:

@@ -13,7 +13,7 @@ from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.terms import terms_of
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.boot import BootReplay
-from memoracle.replay.common.ways import Ways
+from memoracle.replay.common.ways import PARTING, Ways
 from memoracle.replay.coverage import Coverage, stakes_of
 from memoracle.replay.entries import EntryReplay
 from memoracle.replay.frames.allocated_runs import AllocatedRuns
@@ -50,6 +50,7 @@ from memoracle.trace.decoding import (
     checked,
     decode_event,
     misread,
+    refuse_faults,
     refuse_repeated_keys,
     refuse_times,
 )
@@ -84,7 +85,7 @@ class Replay:
         self.answered: set[tuple[str, str, str]] = set()
         self.coverage = Coverage(rules.safe, stakes_of(rules.geometry))
         self.handlers: Handlers = {}
-        self.ways = Ways(self.handlers, self.failed)
+        self.ways = Ways(self.handlers, self.failed, self.coverage.events)
         self.misuses: Misuses = {}
         self.terms = terms_of(rules.geometry)
         self.begin(rules)
@@ -159,39 +160,58 @@ class Replay:
         Raises InputError for a line that is no event.
         """
         decode: Callable[[bytes], Line | None] = EVENT.decode
-        ways, counts = self.ways, self.coverage.events
+        ways, known, counts = self.ways, self.ways.get, self.coverage.events
+        heads, tails = ways.heads, ways.tails
         first = self.rules.first_event
         line, closely = first - 1, False
         try:
             for line, text in enumerate(lines, first):
+                if heads:
+                    start, _, tail = text.partition(PARTING)
+                    head = heads.get(start)
+                    if head is not None:
+                        frame = tails.get(tail)
+                        if frame is not None and head.replay(frame, line):
+                            head.count += 1
+                            continue
                 try:
                     event = decode(text)
-                    way = ways.get(text.translate(OUTLINE))
-                    if way is None and not closely:
+                    way = known(text.translate(OUTLINE))
+                    if way is None and not closely and isinstance(event, events.Event):
                         refuse_repeated_keys(text)
-                        ways.remember(text, ways.of(event))
+                        refuse_faults(event)
+                        ways.remember(text, event)
                 except FAULTS:
                     if b'"_' in text:  # a recorder that adds something to one line does so to all
                         decode, closely = self.looked_at_closely, True
                     event, way = self.looked_at_closely(text), None
-                if event is None:
-                    continue
-                if way is None:
-                    way = ways.of(event)
                 try:
-                    finding = way(event, line)
+                    if way is not None:
+                        finding = way.replay(event, line)
+                        way.count += 1
+                        if way.brief is not None:
+                            ways.note(text, event, way)
+                    elif event is not None:
+                        finding = ways.of(event)(event, line)
+                        counts[type(event)] += 1
+                    else:
+                        continue
                 except BadNumber as fault:
                     raise misread(text, fault) from None
-                counts[type(event)] += 1
-                if finding is not None and (said := self.named(event, finding)) is not None:
-                    self.events = line - first + 1
+                if finding is not None and event is not None and (said := self.named(event, finding)) is not None:
+                    self.note(line - first + 1)
                     yield self.at(line, text, said)
         except MalformedLine as fault:
             line -= 1  # this one was no event
             raise InputError(self.path, line + 1, fault.at(line + 1)) from None
         finally:
-            self.events = line - first + 1
+            self.note(line - first + 1)
             self.note_exhaustion()
+
+    def note(self, events: int) -> None:
+        """So many were read."""
+        self.events = events
+        self.ways.count()
 
     def step(self, event: Line, line: int) -> Finding | None:
         """What is found of one event, which the line of this number says; raises BadNumber and MalformedLine."""

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import NamedTuple
 
 from memoracle.console.counted import counted
-from memoracle.diagnostics.warned import Warned
 from memoracle.spec.clauses import Clause
 
 MOST_KEPT = 200  # of the findings about one rule, and of other lists: a damaged dump may break a rule in each entry
@@ -69,11 +68,7 @@ class Findings:
     def __init__(self) -> None:
         self.kept: list[Finding] = []
         self.counts: Counter[str] = Counter()
-        self.warnings: list[Warned] = []
-
-    def warn(self, words: str) -> None:
-        """Of what is worth knowing of the machine, wherever it is told."""
-        self.warnings.append(Warned(None, None, words))
+        self.warnings: list[str] = []
 
     def counts_only(self, rule: Clause | Rule) -> bool:
         """Whether enough is kept about a rule; then one more finding is counted, and need not be put into words."""
@@ -91,10 +86,10 @@ class Findings:
         return self.counts.total()
 
     @property
-    def more(self) -> list[Warned]:
+    def more(self) -> list[str]:
         """What is said of rules that were broken more often than is kept."""
         return [
-            Warned(None, None, f"{counted(count, 'divergence')} of {name}: the first {MOST_KEPT} are shown")
+            f"{counted(count, 'divergence')} of {name}: the first {MOST_KEPT} are shown"
             for name, count in self.counts.items()
             if count > MOST_KEPT
         ]

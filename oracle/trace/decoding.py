@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import fields
 
-from memoracle.trace.events import MOST_DIGITS, OPERATIONS, AnyEvent, BadNumber, Crash, operation_of_kind
+from memoracle.trace.events import MOST_DIGITS, OPERATIONS, AnyEvent, BadNumber, Crash, Event, operation_of_kind
 from memoracle.trace.memory_types import NUMBERS
 from memoracle.trace.quoting import quoted, shortened
 from memoracle.trace.repeated_keys import RepeatedKeyError, RepeatedKeys
@@ -136,13 +136,22 @@ def event_of(op: str, keys: dict[str, msgspec.Raw]) -> AnyEvent:
         why = "the operation is of no process" if key == "process" else UNKNOWN_KEY
         raise MalformedLine(f"{key}: {why}; `{op}` has {listed({*FIELDS[op], 'crash'})}")
     try:
-        return checked(EVENT, msgspec.json.encode(keys))
+        event = checked(EVENT, msgspec.json.encode(keys))
     except MalformedLine as fault:
         place, _, words = str(fault).partition(": ")
         inner = structure_of(op, re.split(r"[\[.]", place)[0]) if words == UNKNOWN_KEY else None
         if inner is None:
             raise
         raise MalformedLine(f"{fault}; there it has {listed(inner.__struct_encode_fields__)}") from None
+    refuse_faults(event)
+    return event
+
+
+def refuse_faults(event: Event) -> None:
+    """Raises MalformedLine for an answer that `EVENT` reads, and that cannot be."""
+    fault = event.fault()
+    if fault is not None:
+        raise MalformedLine(fault)
 
 
 def structure_of(op: str, key: str) -> type[Struct] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -14,8 +14,6 @@ from memoracle.trace.memory_types import CacheName
 
 # `number` reads these: a pattern here would be matched at twice the cost.
 Number: TypeAlias = int | str
-HEXADECIMALLY = "written in hexadecimal where it is shown"
-Address: TypeAlias = Annotated[Number, HEXADECIMALLY]  # or an entry, or a register: what is read by its bits
 MOST_DIGITS = 1000  # Python prints no more than 4,300 decimal digits
 HEXADECIMAL = re.compile(f"0x[0-9a-fA-F]{{1,{MOST_DIGITS}}}+").fullmatch
 MOST_READ = 1 << 16
@@ -35,6 +33,10 @@ class Event(Struct, tag_field="op", forbid_unknown_fields=True, kw_only=True, gc
     def succeeded(self) -> bool:
         return self.error is UNSET
 
+    def fault(self) -> str | None:
+        """What is wrong with its answer, where a decoder finds nothing wrong with it; else None."""
+        return None
+
 
 class Action(Event, kw_only=True):
     """An operation that returns nothing."""
@@ -47,12 +49,10 @@ class Question(Event, kw_only=True):
 
     result: object = None
 
-    def __post_init__(self) -> None:
+    def fault(self) -> str | None:
         if self.error is UNSET:
-            if self.result is None:
-                raise ValueError("result: absent or null where a value is due")
-        elif self.result is not None:
-            raise ValueError("result: given beside an `error`")
+            return "result: absent or null where a value is due" if self.result is None else None
+        return None if self.result is None else "result: given beside an `error`"
 
 
 class Answer(Event, kw_only=True):
@@ -60,13 +60,12 @@ class Answer(Event, kw_only=True):
 
     result: object = None
 
-    def __post_init__(self) -> None:
-        if self.error is not UNSET and self.result is not None:
-            raise ValueError("result: given beside an `error`")
+    def fault(self) -> str | None:
+        return "result: given beside an `error`" if self.error is not UNSET and self.result is not None else None
 
 
 class MemoryRecord(Struct, forbid_unknown_fields=True):
-    start: Address
+    start: Number
     length: Number
     type: Number
 
@@ -81,41 +80,41 @@ class Boot(Action, tag="boot", kw_only=True):
 
 class FrameAllocate(Question, tag="frame.allocate", kw_only=True):
     alignment: Number | UnsetType = UNSET
-    from_: Address | UnsetType = msgspec.field(default=UNSET, name="from")
-    below: Address | UnsetType = UNSET
+    from_: Number | UnsetType = msgspec.field(default=UNSET, name="from")
+    below: Number | UnsetType = UNSET
     count: Number | UnsetType = UNSET
     order: Number | UnsetType = UNSET
     zone: str | list[str] | UnsetType = UNSET
-    result: Address | None = None
+    result: Number | None = None
 
 
 class FrameReserve(Action, tag="frame.reserve", kw_only=True):
-    address: Address
+    address: Number
     count: Number
 
 
 class FrameFree(Action, tag="frame.free", kw_only=True):
-    address: Address
+    address: Number
     count: Number | UnsetType = UNSET
     order: Number | UnsetType = UNSET
 
 
 class FrameGet(Action, tag="frame.get", kw_only=True):
-    address: Address
+    address: Number
 
 
 class FramePut(Action, tag="frame.put", kw_only=True):
-    address: Address
+    address: Number
     release: bool = False
 
 
 class MemoryAdd(Action, tag="memory.add", kw_only=True):
-    start: Address
+    start: Number
     length: Number
 
 
 class FrameIsFree(Question, tag="frame.is_free", kw_only=True):
-    address: Address
+    address: Number
     result: bool | None = None
 
 
@@ -125,70 +124,70 @@ class FrameFreeCount(Question, tag="frame.free_count", kw_only=True):
 
 
 class ProcessCreate(Question, tag="process.create", kw_only=True):
-    tables: list[Address] | UnsetType = UNSET
+    tables: list[Number] | UnsetType = UNSET
     result: Number | None = None
 
 
 class ProcessExit(Action, tag="process.exit", kw_only=True):
     process: Number = 0
     release: bool = True
-    tables: list[Address] | UnsetType = UNSET
+    tables: list[Number] | UnsetType = UNSET
 
 
 class RangeAllocate(Question, tag="range.allocate", kw_only=True):
     process: Number = 0
     pages: Number
     alignment: Number | UnsetType = UNSET
-    from_: Address | UnsetType = msgspec.field(default=UNSET, name="from")
-    below: Address | UnsetType = UNSET
-    result: Address | None = None
+    from_: Number | UnsetType = msgspec.field(default=UNSET, name="from")
+    below: Number | UnsetType = UNSET
+    result: Number | None = None
 
 
 class RangeReserve(Action, tag="range.reserve", kw_only=True):
     process: Number = 0
-    address: Address
+    address: Number
     pages: Number
 
 
 class RangeFree(Action, tag="range.free", kw_only=True):
     process: Number = 0
-    address: Address
+    address: Number
     pages: Number
 
 
 class RangeSize(Question, tag="range.size", kw_only=True):
     process: Number = 0
-    address: Address
+    address: Number
     result: Number | None = None
 
 
 class RangeList(Question, tag="range.list", kw_only=True):
     process: Number = 0
-    result: list[tuple[Address, Number, bool]] | None = None
+    result: list[tuple[Number, Number, bool]] | None = None
 
 
 class PageMap(Action, tag="page.map", kw_only=True):
     process: Number = 0
-    virtual: Address
-    physical: Address
+    virtual: Number
+    physical: Number
     cache: CacheName = "write-back"
     writable: bool = True
     executable: bool = True
     global_: bool = msgspec.field(default=False, name="global")
-    tables: list[Address] | UnsetType = UNSET
+    tables: list[Number] | UnsetType = UNSET
 
 
 class PageUnmap(Action, tag="page.unmap", kw_only=True):
     process: Number = 0
-    virtual: Address
+    virtual: Number
     release: bool = False
-    tables: list[Address] | UnsetType = UNSET
+    tables: list[Number] | UnsetType = UNSET
 
 
 class PageTranslate(Answer, tag="page.translate", kw_only=True):
     process: Number = 0
-    virtual: Address
-    result: Address | None = None
+    virtual: Number
+    result: Number | None = None
 
 
 class Attributes(Struct, forbid_unknown_fields=True):
@@ -203,42 +202,42 @@ class Attributes(Struct, forbid_unknown_fields=True):
 
 class PageAttributes(Answer, tag="page.attributes", kw_only=True):
     process: Number = 0
-    virtual: Address
+    virtual: Number
     result: Attributes | None = None
 
 
 class KernelPagesAllocate(Question, tag="kernel_pages.allocate", kw_only=True):
     pages: Number
-    frames: list[Address] | UnsetType = UNSET
-    tables: list[Address] | UnsetType = UNSET
-    result: Address | None = None
+    frames: list[Number] | UnsetType = UNSET
+    tables: list[Number] | UnsetType = UNSET
+    result: Number | None = None
 
 
 class KernelPagesFree(Action, tag="kernel_pages.free", kw_only=True):
-    address: Address
+    address: Number
     pages: Number
-    tables: list[Address] | UnsetType = UNSET
+    tables: list[Number] | UnsetType = UNSET
 
 
 class Pml4Write(Action, tag="pml4.write", kw_only=True):
     process: Number = 0
     index: Number
-    value: Address
+    value: Number
 
 
 class Pml4Read(Question, tag="pml4.read", kw_only=True):
     process: Number = 0
     index: Number
-    result: Address | None = None
+    result: Number | None = None
 
 
 class Pml4Dump(Question, tag="pml4.dump", kw_only=True):
     process: Number = 0
-    result: list[Address] | None = None
+    result: list[Number] | None = None
 
 
 class PatRegister(Question, tag="pat.register", kw_only=True):
-    result: Address | None = None
+    result: Number | None = None
 
 
 class PatSelect(Question, tag="pat.select", kw_only=True):
@@ -253,20 +252,20 @@ class PatDecode(Question, tag="pat.decode", kw_only=True):
 
 
 class PteEncode(Question, tag="pte.encode", kw_only=True):
-    physical: Address
+    physical: Number
     present: bool
     writable: bool
     user: bool
     leaf: bool
     cache: CacheName
     level: Number
-    result: Address | None = None
+    result: Number | None = None
 
 
 class Entry(Struct, forbid_unknown_fields=True):
     """What an entry of a page table says, as a trace has it."""
 
-    physical: Address
+    physical: Number
     present: bool
     writable: bool
     user: bool
@@ -275,7 +274,7 @@ class Entry(Struct, forbid_unknown_fields=True):
 
 
 class PteDecode(Question, tag="pte.decode", kw_only=True):
-    value: Address
+    value: Number
     level: Number
     result: Entry | None = None
 
@@ -283,18 +282,18 @@ class PteDecode(Question, tag="pte.decode", kw_only=True):
 class HeapNew(Question, tag="heap.new", kw_only=True):
     bytes: Number
     alignment: Number | UnsetType = UNSET
-    result: Address | None = None
+    result: Number | None = None
 
 
 class HeapDelete(Action, tag="heap.delete", kw_only=True):
-    address: Address
+    address: Number
 
 
 class HeapResize(Question, tag="heap.resize", kw_only=True):
-    address: Address
+    address: Number
     bytes: Number
     alignment: Number | UnsetType = UNSET
-    result: Address | None = None
+    result: Number | None = None
 
 
 AnyEvent: TypeAlias = (
@@ -380,15 +379,22 @@ class Numbers(dict[int | str, int]):
 
     def __missing__(self, value: int | str) -> int:
         """A number that is not known; it is from now on. Raises BadNumber."""
-        if isinstance(value, str) and HEXADECIMAL(value) is None:
-            raise BadNumber(value)
-        read = int(value, 16) if isinstance(value, str) else value
+        found = read(value)
         if isinstance(value, int) or len(value) <= LONGEST_READ:
             if len(self) == MOST_READ:
                 self.clear()
-            self[value] = read
-        return read
+            self[value] = found
+        return found
 
 
-# A number of the trace, which may be a string `"0x..."`; raises BadNumber. A function would cost as much again.
+def read(value: int | str) -> int:
+    """A number of the trace, which may be a string `"0x..."`; raises BadNumber."""
+    if isinstance(value, int):
+        return value
+    if HEXADECIMAL(value) is None:
+        raise BadNumber(value)
+    return int(value, 16)
+
+
+# The same, of numbers that come up again. A function would cost as much again.
 number: Callable[[int | str], int] = Numbers().__getitem__

@@ -1,10 +1,16 @@
 """What replays an event, found by the outline of its line, which tells which keys the line has, and of what kinds.
 
 So whatever depends on these alone is asked once of each outline, and not once of each event.
+
+Most lines about single frames need not even be decoded. A line has a head, which ends before its first number that is
+a string (`"0x`), and a tail, which is the rest. Where a line was read that names nothing but a frame, at its very end,
+its head says what is done, and its tail to which frame: so does a line with the head of one and the tail of another.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import UNSET
@@ -13,6 +19,21 @@ from memoracle.diagnostics.levels import Handler, Handlers
 from memoracle.trace.events import Question
 from memoracle.trace.repeated_keys import MOST_SHAPES, OUTLINE, may_be_remembered
 
+PARTING = b'"0x'  # what follows a head
+MOST_NOTED = 1 << 16  # tails
+
+
+class Brief(NamedTuple):
+    """How events are replayed that name nothing but a frame.
+
+    line: what a line is like whose tail names it.  frame: the frame of an event; None if there is none.
+    replay: of a frame and a line; whether the event was replayed, and nothing is found. Else nothing has changed.
+    """
+
+    line: re.Pattern[bytes]
+    frame: Callable[[Any], int | None]
+    replay: Callable[[int, int], bool]
+
 
 class Plain(NamedTuple):
     """A handler of events that succeeded, and that say nothing but what it reads; of some things, just one."""
@@ -20,37 +41,120 @@ class Plain(NamedTuple):
     handler: Handler
     reads: tuple[str, ...]
     one_of: tuple[str, ...] = ()
+    brief: Brief | None = None
 
 
 PlainHandlers: TypeAlias = dict[type, Plain]  # by the event's type
 
 
-class Ways(dict[bytes, Handler]):
-    """By the outlines of lines, what replays their events.
+class Way:
+    """What replays events of this kind, all of whose lines have one outline.
 
-    handlers: of events that succeeded.  failed: of the others.  plain: of some of the first, at less cost.
+    count: of the events, since they were counted last.
     """
 
-    def __init__(self, handlers: Handlers, failed: Handler) -> None:
+    __slots__ = ("brief", "count", "kind", "replay")
+
+    def __init__(self, kind: type, replay: Handler, brief: Brief | None) -> None:
+        self.kind = kind
+        self.replay = replay
+        self.brief = brief
+        self.count = 0
+
+
+class Head:
+    """What replays events of this kind, all of whose lines have one head, once their frame is known.
+
+    count: of the events, since they were counted last.
+    """
+
+    __slots__ = ("count", "kind", "replay")
+
+    def __init__(self, kind: type, replay: Callable[[int, int], bool]) -> None:
+        self.kind = kind
+        self.replay = replay
+        self.count = 0
+
+
+class Ways(dict[bytes, Way]):
+    """By the outlines of lines, how their events are replayed.
+
+    handlers: of events that succeeded.  failed: of the others.  plain: of some of the first, at less cost.
+    counts: by kind, how many events there were.
+    heads: by the heads of lines, how their events are replayed.  tails: by the tails of such lines, the frames.
+    served: how many events were replayed by these.  notes: whether that is worth it.
+    """
+
+    def __init__(self, handlers: Handlers, failed: Handler, counts: dict[type, int]) -> None:
         super().__init__()
         self.handlers = handlers
         self.failed = failed
+        self.counts = counts
         self.plain: PlainHandlers = {}
+        self.heads: dict[bytes, Head] = {}
+        self.tails: dict[bytes, int] = {}
+        self.served = 0
+        self.notes = True
 
     def of(self, event: Any) -> Handler:
         """What replays an event."""
-        kind = type(event)
-        if event.error is not UNSET:
-            return self.failed
-        plain = self.plain.get(kind)
-        return plain.handler if plain is not None and is_plain(event, plain) else self.handlers[kind]
+        plain = self.plain_of(event)
+        if plain is not None:
+            return plain.handler
+        return self.handlers[type(event)] if event.error is UNSET else self.failed
 
-    def remember(self, line: bytes, way: Handler) -> None:
-        """Events whose lines have the outline of this one, in which no key is repeated, are replayed in this way."""
+    def plain_of(self, event: Any) -> Plain | None:
+        """What replays it at less cost, if there is something."""
+        plain = self.plain.get(type(event)) if event.error is UNSET else None
+        return plain if plain is not None and is_plain(event, plain) else None
+
+    def remember(self, line: bytes, event: Any) -> None:
+        """From now on events whose lines have the outline of this one, which has no fault, are replayed as this one."""
         if may_be_remembered(line):
             if len(self) >= MOST_SHAPES:
                 self.clear()
-            self[line.translate(OUTLINE)] = way
+            plain = self.plain_of(event)
+            brief = None if plain is None else plain.brief
+            if brief is not None and brief.line.fullmatch(line) is None:
+                brief = None
+            self[line.translate(OUTLINE)] = Way(type(event), self.of(event), brief)
+
+    def note(self, line: bytes, event: Any, way: Way) -> None:
+        """From now on the head of this line, and its tail, are known."""
+        brief = way.brief
+        frame = None if brief is None or not self.notes else brief.frame(event)
+        if brief is None or frame is None:
+            return
+        if len(self.tails) >= MOST_NOTED or len(self.heads) >= MOST_SHAPES:
+            self.make_room()
+        head, _, tail = line.partition(PARTING)
+        if head not in self.heads:
+            self.heads[head] = Head(way.kind, brief.replay)
+        self.tails[tail] = frame
+
+    def make_room(self) -> None:
+        """What was noted goes; where it served for few events, nothing more is noted."""
+        self.count()
+        self.notes = self.served >= len(self.tails)
+        self.served = 0
+        self.heads.clear()
+        self.tails.clear()
+
+    def clear(self) -> None:
+        """Other ways may be taken from now on."""
+        self.make_room()
+        self.notes = True
+        super().clear()
+
+    def count(self) -> None:
+        """Counts the events that were replayed."""
+        for way in self.values():
+            self.counts[way.kind] += way.count
+            way.count = 0
+        for head in self.heads.values():
+            self.counts[head.kind] += head.count
+            self.served += head.count
+            head.count = 0
 
 
 def is_plain(event: Any, plain: Plain) -> bool:
@@ -58,3 +162,10 @@ def is_plain(event: Any, plain: Plain) -> bool:
     has_answer = not isinstance(event, Question) or event.result is not None
     said = {name for name in event.__struct_fields__ if getattr(event, name) not in (UNSET, None)}
     return has_answer and said <= {*plain.reads, *plain.one_of} and len(said.intersection(plain.one_of)) <= 1
+
+
+def line_with(key: str) -> re.Pattern[bytes]:
+    """A line whose first number that is a string stands under a key, and comes last."""
+    space = rb"[ \t\r\n]*"
+    tail = rb'"0x[0-9a-fA-F]++"%b\}%b' % (space, space)
+    return re.compile(rb'(?:(?!"0x).)*"%b"%b:%b%b' % (key.encode(), space, space, tail), re.DOTALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memoracle.trace.events import LONGEST_READ, MOST_READ, number
+from memoracle.trace.events import LONGEST_READ, MOST_READ, read
 
 
 class KnownNumbers(dict[int | str, int | None]):
@@ -16,7 +16,7 @@ class KnownNumbers(dict[int | str, int | None]):
 
     def __missing__(self, value: int | str) -> int | None:
         """What a number stands for that is not known; it is from now on. Raises BadNumber."""
-        found = self.of(number(value))
+        found = self.of(read(value))
         if isinstance(value, int) or len(value) <= LONGEST_READ:
             if len(self) == MOST_READ:
                 self.clear()

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
 from memoracle.diagnostics.levels import Handler, Handlers, Misuses, Rules
 from memoracle.replay.common.partial_state import Holdings
-from memoracle.replay.common.ways import Plain, PlainHandlers
+from memoracle.replay.common.ways import Brief, Plain, PlainHandlers, line_with
 from memoracle.replay.frames.known_frames import KnownFrames
 from memoracle.spec import bitmap as law
 from memoracle.spec import manager
@@ -21,6 +21,8 @@ from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry_keys import ALLOW, REFUSE, TRUSTING
 from memoracle.trace import events
 from memoracle.trace.events import number
+
+ALLOCATES, FREES = line_with("result"), line_with("address")
 
 
 class FrameReplay(KnownFrames):
@@ -61,8 +63,13 @@ class FrameReplay(KnownFrames):
 
     def plain(self) -> PlainHandlers:
         """What replays most of these operations, at less cost."""
-        plain: PlainHandlers = {events.FrameAllocate: Plain(self.allocate_any, ("result",))}
-        return plain if self.trusting else plain | {events.FrameFree: Plain(self.free_one, ("address",))}
+        served, take = (self.allocate_lowest, self.take_lowest) if self.exact else (self.allocate_any, self.take)
+        allocate = Brief(ALLOCATES, lambda event: self.frames_named[event.result], take)
+        plain: PlainHandlers = {events.FrameAllocate: Plain(served, ("result",), brief=allocate)}
+        if not self.trusting:
+            free = Brief(FREES, lambda event: self.frames_named[event.address], self.give_back)
+            plain[events.FrameFree] = Plain(self.free_one, ("address",), brief=free)
+        return plain
 
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""
@@ -74,24 +81,63 @@ class FrameReplay(KnownFrames):
         plain = event.alignment is event.from_ is event.below is event.count is event.order is event.zone is UNSET
         if not plain:
             return self.allocate_within(event, line)
-        return self.allocate_failed(event) if event.result is None else self.allocate_any(event, line)
+        if event.result is None:
+            return self.allocate_failed(event)
+        return self.allocate_lowest(event, line) if self.exact else self.allocate_any(event, line)
 
     def allocate_any(self, event: events.FrameAllocate, line: int) -> Finding | None:
         """An allocation that names nothing, and was served."""
         assert event.result is not None, "it was served"
-        frame = self.frame_named(event.result)
-        bitmap = self.bitmap
-        if self.exact and not self.rules.unknown_frames:
-            lowest = bitmap.allocate()
-            if lowest is not None and lowest != frame:
-                bitmap.free(lowest)
-                return self.other_than_lowest(number(event.result), frame, lowest, line)
-            taken = lowest is not None
-        else:
-            taken = frame is not None and bitmap.take(frame)
-        if taken and frame is not None:
+        frame = self.frames_named[event.result]
+        if frame is not None and self.take(frame, line):
+            return None
+        return self.allocate_this(number(event.result), line)
+
+    def take(self, frame: int, line: int) -> bool:
+        """Whether a frame was taken of the free ones, and there is nothing to be found; else nothing has changed."""
+        doubts = self.doubts
+        if doubts.frames or doubts.count_error or self.rules.unknown_frames or not self.bitmap.take(frame):
+            return False
+        self.was_taken(frame, line)
+        return True
+
+    def was_taken(self, frame: int, line: int) -> None:
+        """A frame was taken of the free ones."""
+        try:
+            self.lines[frame] = line
+        except ValueError:  # a line past 2^32
+            self.lines[frame] = 0
+        if not self.bitmap.free_frames:
+            self.ran_out = True
+
+    def allocate_lowest(self, event: events.FrameAllocate, line: int) -> Finding | None:
+        """Likewise, where it is held against what the reference would give."""
+        assert event.result is not None, "it was served"
+        frame = self.frames_named[event.result]
+        if frame is not None and self.take_lowest(frame, line):
+            return None
+        if self.rules.unknown_frames:
+            return self.allocate_any(event, line)
+        lowest = self.bitmap.allocate()
+        if lowest is not None and lowest == frame:
             return self.allocated(frame, line)
+        if lowest is not None:
+            self.bitmap.free(lowest)
+            return self.other_than_lowest(number(event.result), frame, lowest, line)
         return None if self.is_settled(frame, line) else self.handed_out_wrongly(number(event.result))
+
+    def take_lowest(self, frame: int, line: int) -> bool:
+        """Likewise of the frame that the reference would give."""
+        doubts = self.doubts
+        if doubts.frames or doubts.count_error or self.rules.unknown_frames:
+            return False
+        lowest = self.bitmap.allocate()
+        if lowest != frame:
+            if lowest is not None:
+                self.bitmap.free(lowest)
+            return False
+        self.was_taken(frame, line)
+        return True
 
     def allocate_this(self, address: int, line: int) -> Finding | None:
         """The frame at an address was allocated, whichever it is."""
@@ -102,12 +148,7 @@ class FrameReplay(KnownFrames):
 
     def allocated(self, frame: int, line: int) -> Finding | None:
         """A frame was taken of the free ones."""
-        try:
-            self.lines[frame] = line
-        except ValueError:
-            self.lines[frame] = 0
-        if not self.bitmap.free_frames:
-            self.ran_out = True
+        self.was_taken(frame, line)
         doubts = self.doubts
         if doubts.frames or doubts.count_error:
             doubts.was_free(frame)
@@ -222,19 +263,29 @@ class FrameReplay(KnownFrames):
 
     def free_one(self, event: events.FrameFree, line: int) -> Finding | None:
         """A free of a frame that succeeded."""
-        frame = self.frame_named(event.address)
+        frame = self.frames_named[event.address]
+        if frame is not None and self.give_back(frame, line):
+            return None
         if frame is None or frame in self.kernel_page_frames or not self.bitmap.free(frame):
             address = number(event.address)
             if self.doubts.was_owed(address, frame):
                 return None
             return None if self.is_settled(frame, line, free=True) else self.freed_wrongly(address, line)
+        self.remember(frame, line)
+        self.doubts.frames.discard(frame)
+        return self.freed_while_used(frame, line)
+
+    def give_back(self, frame: int, line: int) -> bool:
+        """Whether a frame was freed, and there is nothing to be found; else nothing has changed."""
+        if frame in self.kernel_page_frames or frame in self.uses or frame in self.gets or not self.bitmap.free(frame):
+            return False
         try:
             self.lines[frame] = line
-        except ValueError:
+        except ValueError:  # a line past 2^32
             self.lines[frame] = 0
         if self.doubts.frames:
             self.doubts.frames.discard(frame)
-        return self.freed_while_used(frame, line) if frame in self.uses or frame in self.gets else None
+        return True
 
     def freed_while_used(self, frame: int, line: int) -> Finding | None:
         """A frame was freed that has uses: what that is the geometry says."""

@@ -16,7 +16,7 @@ from memoracle.proofs.abstraction.objects import frames_in, frames_of, places_of
 from memoracle.replay.common.host_memory import BITMAP, MARK, refuse_more_than_memory
 from memoracle.replay.containers.known_numbers import KnownNumbers
 from memoracle.replay.containers.min_heap_set import Lowest
-from memoracle.replay.containers.run_lines import BACK, RunLines, no_lines
+from memoracle.replay.containers.run_lines import BACK, LINE, RunLines, no_lines
 from memoracle.replay.containers.sparse_lines import SparseLines
 from memoracle.replay.frames.doubted_frames import DoubtedFrames
 from memoracle.replay.frames.run_frames import RunFrames, booted
@@ -29,15 +29,10 @@ from memoracle.spec.geometry_keys import TRUSTING
 MOST_DENSE = 1 << 24  # frames of which each has a place for its line: 64 MiB
 
 
-def memory_of_a_frame(geometry: Geometry) -> int:
-    """How many bits each takes before anything is said of it: the numbers of lines take none until then."""
-    return MARK + BACK if geometry.has_runs_of_frames else BITMAP
-
-
 class KnownFrames:
     """What a trace has said of frames.
 
-    frame_named: the frame that starts at an address, as a trace writes it; raises BadNumber.
+    frames_named: the frame that starts at an address, as a trace writes it; raises BadNumber.
     bitmap: the state that the trace has led to.  runs: the same, where runs are handed out.
     lines: the line that last allocated or freed each frame, or 0.
     kernel_page_frames: the frames of kernel pages and of tables as far as they are known, and the line that allocated
@@ -52,9 +47,9 @@ class KnownFrames:
         """Every frame of the geometry is usable, as long as no `boot` says otherwise. Raises GeometryError."""
         self.rules = rules
         self.geometry = geometry = rules.geometry
-        refuse_more_than_memory(geometry, memory_of_a_frame(geometry))
+        refuse_more_than_memory(geometry, (MARK + BACK if geometry.has_runs_of_frames else BITMAP) + LINE)
         self.frame_at = geometry.frame_at
-        self.frame_named = KnownNumbers(geometry.frame_at).__getitem__
+        self.frames_named = KnownNumbers(geometry.frame_at)
         self.exact = rules.level == EXACT and not rules.private_frames
         self.unnamed = unnamed_frame(geometry)
         self.uses: dict[int, int] = {}

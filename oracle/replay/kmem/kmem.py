@@ -71,7 +71,8 @@ class KmemReplay:
                 continue
             finding = self.replay(event)
             if finding is not None:
-                yield Divergence(self.path, event.line, event.told, finding)
+                op = f"mm_page_{event.kind}"
+                yield Divergence(self.path, event.line, {"op": op, "pfn": event.pfn, "order": event.order}, finding)
         yield from self.slab.end()
 
     def replay(self, event: KmemEvent) -> Finding | None:

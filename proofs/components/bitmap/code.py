@@ -71,18 +71,9 @@ def lowest_word_refines(run: Run) -> None:
     is_the_laws(run, without_attribute(bitmap, "_advance"), state, trusting)
 
 
-@proved("clear.refines", "refinement", "the code that takes a free frame changes what the law says, and no more")
-def clear_refines(run: Run) -> None:
-    bitmap, state = unknown_code(run)
-    frame, trusting = run.point("frame"), bitmap.trusting
-    run.assume(law.allocate.allows(state, frame=frame))
-    run.call(bitmap._clear, frame)
-    is_the_laws(run, bitmap, law.allocate(state, frame), trusting)
-
-
-def finding_and_clearing(run: Run, bitmap: SymbolicBitmap, state: law.Frames) -> list[Number]:
-    """Puts what is shown of the steps of `allocate` in their place; the frames that are cleared."""
-    cleared: list[Number] = []
+def finding_and_taking(run: Run, bitmap: SymbolicBitmap, state: law.Frames) -> list[Number]:
+    """Puts what is shown of the steps of `allocate` in their place; the frames that are taken."""
+    taken: list[Number] = []
 
     def lowest_word() -> Number | None:
         found = run.point("word") if run.fork() else None
@@ -94,30 +85,31 @@ def finding_and_clearing(run: Run, bitmap: SymbolicBitmap, state: law.Frames) ->
             run.assume_for_all(("word",), inside)
         return found
 
-    def clear(frame: Number) -> None:
+    def take(frame: Number) -> bool:
         with run.reading_law():
             run.assert_goal("the frame that is taken is free", law.allocate.allows(state, frame=frame))
-            cleared.append(frame)
+            taken.append(frame)
+        return True
 
     run.replace(bitmap, "_lowest_word", lowest_word)
-    run.replace(bitmap, "_clear", clear)
-    return cleared
+    run.replace(bitmap, "take", take)
+    return taken
 
 
 @proved("allocate.refines", "refinement", "the code of allocate does what the law allows, and takes the lowest frame")
 def allocate_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
     before, trusting = dict(vars(bitmap)), bitmap.trusting
-    cleared = finding_and_clearing(run, bitmap, state)
+    taken = finding_and_taking(run, bitmap, state)
     frame, other = run.call(bitmap.allocate), run.point("frame")
-    now = without_attribute(bitmap, "_lowest_word", "_clear")
+    now = without_attribute(bitmap, "_lowest_word", "take")
     run.assert_goal("only the steps change anything", all(vars(now)[name] is value for name, value in before.items()))
     is_the_laws(run, now, state, trusting)
     if frame is None:
         run.assert_goal("it fails only if no frame is free", neg(law.allocate.allows(state, frame=other)))
-        run.assert_goal("it takes none", not cleared)
+        run.assert_goal("it takes none", not taken)
         return
-    run.assert_goal("the frame that is answered is taken, and no other", len(cleared) == 1 and frame is cleared[0])
+    run.assert_goal("the frame that is answered is taken, and no other", len(taken) == 1 and frame is taken[0])
     run.assert_goal("no lower frame is free", implies(state.is_free(other), frame <= other))
 
 
@@ -274,7 +266,6 @@ def empty_refines(run: Run) -> None:
 
 CODE = (
     lowest_word_refines,
-    clear_refines,
     allocate_refines,
     refines("take", "take", law.allocate),
     refines("free", "free", law.free, trusting=law.free_trusting),

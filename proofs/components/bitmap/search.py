@@ -11,7 +11,7 @@ from typing import Any
 
 from memoracle.impl import bitmap as bitmap_code
 from memoracle.proofs.abstraction.objects import bit
-from memoracle.proofs.components.bitmap.code import finding_and_clearing, setting_bits
+from memoracle.proofs.components.bitmap.code import finding_and_taking, setting_bits
 from memoracle.proofs.components.bitmap.law import MOST_FRAMES, proved
 from memoracle.proofs.components.bitmap.symbolic_bitmap import (
     SymbolicBitmap,
@@ -168,21 +168,21 @@ def searching(run: Run) -> list[Number | None]:
 def allocate_within_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
     before, trusting = dict(vars(bitmap)), bitmap.trusting
-    cleared = finding_and_clearing(run, bitmap, state)
+    taken = finding_and_taking(run, bitmap, state)
     searching(run)
     asked = {name: run.any_number(name) for name in ("alignment", "first", "last")}
     frame, other = run.call(bitmap.allocate_within, *asked.values()), run.point("frame")
-    now = without_attribute(bitmap, "_lowest_word", "_clear")
+    now = without_attribute(bitmap, "_lowest_word", "take")
     run.assert_goal("only the steps change anything", all(vars(now)[name] is value for name, value in before.items()))
     is_the_laws(run, now, state, trusting)
     run.touch(("word",), (other >> 6,))
     allowed = law.allocate_within.allows(state, **asked, frame=other)
     if frame is None:
         run.assert_goal("it fails only if no such frame is free", neg(allowed))
-        run.assert_goal("it takes none", not cleared)
+        run.assert_goal("it takes none", not taken)
         return
     run.assert_goal("the law allows it", law.allocate_within.allows(state, **asked, frame=frame))
-    run.assert_goal("the frame that is answered is taken, and no other", len(cleared) == 1 and frame is cleared[0])
+    run.assert_goal("the frame that is answered is taken, and no other", len(taken) == 1 and frame is taken[0])
     run.assert_goal("no lower frame may be given", implies(allowed, frame <= other))
 
 

@@ -116,8 +116,8 @@ def test_the_reference_is_read_whole() -> None:
     """Every module is known by the name that its code has, and every function with its branches."""
     from memoracle.impl import bitmap
 
-    functions = branches.modules()[bitmap.Bitmap.take.__code__.co_filename].found
-    assert bitmap.Bitmap.take.__code__.co_qualname in functions
-    (branch,) = functions["Bitmap.take"]
+    functions = branches.modules()[bitmap.Bitmap.allocate.__code__.co_filename].found
+    assert bitmap.Bitmap.allocate.__code__.co_qualname in functions
+    (branch,) = functions["Bitmap.allocate"]
     assert isinstance(branch, Branch)
     assert branch.place.startswith("impl/bitmap.py:")

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browser import needed
+from browser import CHROMIUM, DRIVER, Browser, begun
 
 from memoracle.cli import main
 
 Shown = Callable[..., Path]
 
 
-browser = pytest.fixture(needed, scope="package")
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One for all tests of pages."""
+    if not (CHROMIUM.exists() and DRIVER.exists()):
+        pytest.skip("chromium and chromium-driver are not installed")
+    with begun() as browser:
+        yield browser
 
 
 @pytest.fixture
