@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: prove test docs census machine mutants faults hints second-opinion stability bench fuzz clean
+.PHONY: prove test docs census machine mutants faults hints second-opinion stability compiled bench fuzz clean
 
 prove: .venv/installed
 	$(BIN)/memoracle prove --contracts
@@ -46,12 +46,19 @@ second-opinion: .venv/installed
 stability: .venv/installed
 	$(BIN)/python -m memoracle.proofs.stability $(ARGS)
 
-# Spoilt inputs for every reader, a million of them: hours. For instance: make fuzz ARGS='--inputs 20000 --seed 7'
+# Spoilt inputs for every reader, a million of them: half an hour of two processors. For instance: make fuzz ARGS='--inputs 20000 --seed 7'
 fuzz: .venv/installed
 	cd tests/oracle && ../../$(BIN)/python -m fuzzing $(ARGS)
 
+# The optional wheel that has the replay's modules compiled besides, in build/wheels, and installed in build/compiled. It
+# needs a C compiler and takes minutes.
+compiled: .venv/installed
+	rm -rf build/lib.* build/temp.* build/compiled build/compiled_sources build/wheels
+	MEMORACLE_COMPILED=1 $(BIN)/python -m build --wheel --no-isolation --outdir build/wheels
+	$(BIN)/pip install --quiet --no-deps --no-index --target build/compiled build/wheels/*.whl
+
 bench: .venv/installed
-	$(BIN)/python -m benchmarks --growth
+	$(BIN)/python -m benchmarks --growth --sharing
 
 # Solver versions change verdicts, so what is installed is pinned by constraints.txt.
 # All is compiled once: commands start in half the time, also where Python is not to write bytecode.

@@ -26,6 +26,7 @@ MIB = 1 << 20
 FULL = 10_000_000
 OVERLAPPING_AT_MOST = 100_000
 MANAGER_AT_MOST = 20_000  # operations of each kind
+NO_BUILD = "-"  # `make compiled` makes one
 TICK = 0.01  # seconds: a shorter time may be told as none
 FILE_WIDTH = 120  # columns of tables that no terminal shows
 
@@ -46,6 +47,9 @@ def main() -> None:
         help=f"of the buddy system whose states are visited (default: {DEPTH})",
     )
     parser.add_argument("--growth", action="store_true", help="say how the cost of proofs grows with the largest size")
+    parser.add_argument(
+        "--sharing", action="store_true", help="say what two processes, and a Dask cluster of two, save"
+    )
     args = parser.parse_args()
     console = Console() if sys.stdout.isatty() else Console(width=FILE_WIDTH)
     console.print(memory_table(FULL if args.full else args.piped))
@@ -58,6 +62,8 @@ def main() -> None:
     console.print(searching_table(args.events))
     console.print(states_table(args.depth))
     console.print(kept_table(["pat"]))
+    if args.sharing:
+        console.print(sharing_table(args.events))
     if args.growth:
         console.print(growth_table())
     if args.solver:
@@ -83,11 +89,12 @@ def memory_table(events: int) -> Table:
 
 
 def speed_table(events: int) -> Table:
-    columns = ("check", "as a command", "plain model", "Hypothesis", "decoding alone")
+    columns = ("check", "compiled", "as a command", "plain model", "Hypothesis", "decoding alone")
     drawn = numbers(f"Events (of Hypothesis: steps) a second of one core, {events:,} events", *columns)
     for workload in WORKLOADS:
         for found in speeds(workload, events):
-            drawn.add_row(workload.name, found.level, *(f"{rate:,.0f}" for rate in rates(found)))
+            told = (NO_BUILD if rate is None else f"{rate:,.0f}" for rate in rates(found))
+            drawn.add_row(workload.name, found.level, *told)
     return drawn
 
 
@@ -163,8 +170,8 @@ def states_table(depth: int) -> Table:
     return drawn
 
 
-def rates(found: Speeds) -> tuple[float, ...]:
-    return found.check, found.command, found.plain, found.machine, found.decoding
+def rates(found: Speeds) -> tuple[float | None, ...]:
+    return found.check, found.compiled, found.command, found.plain, found.machine, found.decoding
 
 
 def numbers(title: str, *columns: str) -> Table:
@@ -184,6 +191,18 @@ def kept_table(components: list[str]) -> Table:
     for column in ("cold", "warm", "import z3 alone"):
         drawn.add_column(column, justify="right")
     drawn.add_row(" ".join(components) or "all", *(f"{each:,.2f}" for each in (found.cold, found.warm, found.loading)))
+    return drawn
+
+
+def sharing_table(events: int) -> Table:
+    from benchmarks.sharing import AT_ONCE, sharing
+
+    drawn = Table("command", title="Seconds by the clock of whole commands", title_justify="left")
+    for column in ("one process", f"{AT_ONCE} processes", f"Dask, {AT_ONCE} workers", f"xargs -P {AT_ONCE}"):
+        drawn.add_column(column, justify="right")
+    for found in sharing(events):
+        peer = "" if found.peer is None else f"{found.peer:,.2f}"
+        drawn.add_row(found.name, f"{found.one:,.2f}", f"{found.two:,.2f}", f"{found.cluster:,.2f}", peer)
     return drawn
 
 

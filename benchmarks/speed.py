@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import machines, plain
+from benchmarks import compiled, machines, plain
 from benchmarks.workloads import FRAMES, RANGES, Workload
 from memoracle.diagnostics.levels import EXACT, Rules
 from memoracle.replay.dispatch import Replay
@@ -35,6 +35,7 @@ class Speeds:
     workload: Workload
     level: str
     check: float  # by its functions
+    compiled: float | None  # the same, compiled, if there is such a build
     command: float  # as a program that reads a file, from its start to its end
     plain: float
     machine: float
@@ -52,6 +53,7 @@ def speeds(workload: Workload, events: int) -> list[Speeds]:
             workload,
             level,
             check=events / best(lambda: replayed(workload, level, lines)),  # noqa: B023 (called at once)
+            compiled=compiled.rate(workload, level, events),
             command=events / as_a_command(workload, level, lines),
             plain=events / best(lambda: modelled(workload, level, lines)),  # noqa: B023
             machine=machine,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import MutableSequence, Sequence
+from typing import Final
 
 from sortedcontainers import SortedSet
 
-BITS = 64
-FIRST_BIT = 1 << 63
-ALL_BITS = (1 << 64) - 1
+BITS: Final = 64
+FIRST_BIT: Final = 1 << 63
+ALL_BITS: Final = (1 << 64) - 1
 
 
 class Bitmap:

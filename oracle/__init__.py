@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from memoracle import compiled
+
 if TYPE_CHECKING:
     from memoracle.impl.bitmap import Bitmap
     from memoracle.impl.buddy import Buddy
@@ -60,6 +62,8 @@ _MODULES = {
     "Manager": "memoracle.impl.manager",
     "Paging": "memoracle.impl.paging",
 }
+
+compiled.begin()
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
+from memoracle import compiled
 from memoracle.console import streams
 from memoracle.console.exit_status import INTERRUPTED, Status
 from memoracle.console.extras import MissingExtraError
@@ -38,7 +39,7 @@ def run(argv: Sequence[str] | None) -> int:
         return int(args.run(args))
     except SystemExit as leaving:  # argparse: 0 after --help, 2 after a usage error
         return Status.HOLDS if leaving.code == 0 else Status.UNUSABLE
-    except (InputError, GeometryError, OutputError, MissingExtraError) as fault:
+    except (InputError, GeometryError, OutputError, MissingExtraError, compiled.CompiledError) as fault:
         return complain(str(fault))
     except KeyboardInterrupt:
         complain("interrupted")
@@ -67,7 +68,8 @@ class ShowVersion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from importlib import metadata
 
-        parser._print_message(f"memoracle {metadata.version('memoracle')}\n", sys.stdout)
+        built = ", `check` compiled" if compiled.is_built() else ""
+        parser._print_message(f"memoracle {metadata.version('memoracle')}{built}\n", sys.stdout)
         parser.exit()
 
 

@@ -13,10 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memoracle.proofs import dependencies
-from memoracle.proofs.evidence import Piece
 from memoracle.proofs.kept import PACKAGES
+
+if TYPE_CHECKING:  # which imports every component
+    from memoracle.proofs.evidence import Piece
 
 ROOT = Path(__file__).resolve().parents[1]
 PINS = "constraints.txt"

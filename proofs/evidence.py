@@ -96,9 +96,26 @@ def pieces(
 def here(
     groups: Sequence[Sequence[Piece]], workers: int | None = None
 ) -> Generator[tuple[int, list[Result] | Failure], None, None]:
-    """Settles the claims of each group in a process of this machine. workers: how many at once (see `run_each`)."""
+    """Settles the claims of each group in a process of this machine. workers: how many at once (see `run_each`).
+
+    What dies with its process may have lacked memory that others took: it is tried again at the end, alone.
+    """
     prepare({piece.unsettled.component for group in groups for piece in group})
-    return run_each([partial(settle_together, group) for group in groups], workers)
+    tasks = [partial(settle_together, group) for group in groups]
+    died: dict[int, str] = {}
+    with closing(run_each(tasks, workers)) as outcomes:
+        for place, outcome in outcomes:
+            if isinstance(outcome, Failure) and outcome.died:
+                died[place] = outcome.reason
+            else:
+                yield place, outcome
+    for place, reason in died.items():
+        with closing(run_each([tasks[place]])) as outcomes:
+            for _, outcome in outcomes:
+                if isinstance(outcome, Failure):
+                    yield place, Failure(f"{reason}; it was tried again, alone: {outcome.reason}")
+                else:
+                    yield place, [replace(each, tried_again=reason) for each in outcome]
 
 
 def results(pieces: Sequence[Piece], settle: Settle = here) -> Generator[tuple[int, Result], None, None]:

@@ -53,7 +53,7 @@ class Kept:
         """Keeps a verdict, if it is that the claim is proved, and the files have not changed meanwhile."""
         if result.verdict == PROVED and dependencies.are_as_read(self.modules):
             with suppress(OSError, RuntimeError):  # no cache is as good, but slower
-                solver.keep(self._path(), json.dumps(asdict(result)))
+                solver.keep(self._path(), json.dumps(asdict(replace(result, tried_again=None))))
 
     def _path(self) -> Path:
         return solver.cache_directory() / FOLDER / f"{self.key}.json"

@@ -39,7 +39,7 @@ def test_benchmarks_run(part: Any) -> None:
     arguments = [sys.executable, "-m", "benchmarks", "--events", "150", "--piped", "150", "--depth", "2"]
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if line[:1] == "│"]
-    assert {tuple(row[:2]) for row in rows if len(row) == 7} == {
+    assert {tuple(row[:2]) for row in rows if len(row) == 8} == {
         *((f"2^{bits} frames", level) for bits in (11, 20, 26) for level in (LEGAL, EXACT)),
         ("2^26 frames, picked at random", LEGAL),
         *((f"{what} of 2^20 frames", level) for what in ("runs", "blocks") for level in (LEGAL, EXACT)),
@@ -58,7 +58,8 @@ def test_benchmarks_run(part: Any) -> None:
     ]
     by = ["the reference"] if missing() else ["the reference", "Spin"]
     assert [row[:3] for row in rows if len(row) == 5] == [[each, "26", "82"] for each in by]
-    assert all(float(cell.replace(",", "")) > 0 for row in rows for cell in row[2:])
+    told = [cell for row in rows for cell in row[2:] if cell != "-"]  # nothing may be compiled
+    assert all(float(cell.replace(",", "")) > 0 for cell in told)
 
 
 def test_states_that_disagree_are_no_measurement(part: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 WINGS = {"spec": "memoracle/spec", "impl": "memoracle/impl", "proofs": "memoracle/proofs", "oracle": "memoracle"}
@@ -71,6 +73,27 @@ def test_an_empty_environment_checks_drives_and_says_what_proofs_need(tmp_path: 
     refused = run(memoracle, "prove", "pat", cwd=tmp_path)
     assert refused.returncode == 2
     assert "pip install 'memoracle[prove]'" in refused.stderr
+
+
+@pytest.mark.long
+def test_a_job_installs_a_wheel_and_checks(tmp_path: Path) -> None:
+    """What `init --ci` writes, command by command, with nothing in the place of anything."""
+    _, wheel = built(tmp_path)
+    python = environment(tmp_path, str(wheel))
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    shutil.copy(FIRST, traces)
+    written = run(python.with_name("memoracle"), "init", "--ci", "gitlab", "--from", f"./{wheel.name}", cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    job = yaml.safe_load((tmp_path / ".gitlab-ci.yml").read_text(encoding="utf-8"))["memoracle"]
+    assert run(python, "-m", "pip", "uninstall", "--quiet", "--yes", "memoracle", cwd=tmp_path).returncode == 0
+    variables = {**job["variables"], "PATH": f"{python.parent}:{os.environ['PATH']}"}
+    (install,), (check,) = job["before_script"], job["script"]
+    installed = run("bash", "-c", install, cwd=tmp_path, **variables)
+    assert installed.returncode == 0, installed.stderr
+    checked = run("bash", "-c", check, cwd=tmp_path, **variables)
+    assert checked.returncode == 1, checked.stderr
+    assert "traces/first.jsonl: diverges" in checked.stdout
 
 
 @pytest.mark.long

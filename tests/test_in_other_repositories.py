@@ -4,6 +4,7 @@ installed package in the place of what would be fetched.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -13,10 +14,13 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from check_jsonschema.cli.main_command import main as check_jsonschema
+from click.testing import CliRunner
 from pre_commit.clientlib import load_manifest
 
 from memoracle.cli import main
@@ -100,6 +104,7 @@ def act(runner: Runner, **inputs: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
+WHEEL = "wheels/memoracle-0.1.0-py3-none-any.whl"
 REPORTS = ["memoracle-junit.xml", "memoracle-report", "memoracle.sarif"]
 
 
@@ -131,42 +136,106 @@ def test_the_action_installs_the_solver_to_prove(runner: Runner) -> None:
     assert (runner.temporary / "github_output").read_text(encoding="utf-8") == "status=2\n"
 
 
-def job(runner: Runner, monkeypatch: pytest.MonkeyPatch, server: str, place: str) -> Any:
+def fits(schema: str, path: Path | str) -> None:
+    """Holds a file to the schema that is published of its kind."""
+    done = CliRunner().invoke(check_jsonschema, ["--builtin-schema", f"vendor.{schema}", str(path)])
+    assert done.exit_code == 0, done.output
+
+
+def test_the_action_is_one() -> None:
+    fits("github-actions", ROOT / "action.yml")
+
+
+def job(runner: Runner, monkeypatch: pytest.MonkeyPatch, server: str, place: str, *options: str) -> Any:
     """The job that `init` writes into a checkout."""
     monkeypatch.chdir(runner.checkout)
-    assert main(["init", "--ci", server, "--quiet"]) == 0
+    assert main(["init", "--ci", server, "--quiet", *options]) == 0
+    fits({"github": "github-workflows", "gitlab": "gitlab-ci"}[server], place)
     found = yaml_of(runner.checkout / place)
     shutil.rmtree(place.split("/")[0], ignore_errors=True)
     Path(place).unlink(missing_ok=True)
     return found
 
 
-PINNED = [f"-m pip install --quiet memoracle=={metadata.version('memoracle')}"]
-
-
 def test_a_workflow_checks_the_traces(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    (check,) = job(runner, monkeypatch, "github", ".github/workflows/memoracle.yml")["jobs"].values()
+    place = ".github/workflows/memoracle.yml"
+    (check,) = job(runner, monkeypatch, "github", place, "--from", WHEEL)["jobs"].values()
     steps = {step["name"]: step for step in check["steps"] if "name" in step}
     scripts = [step["run"] for step in steps.values() if "run" in step]
     done = [runner.run(script, **check["env"]) for script in scripts]
     assert [each.returncode for each in done] == [0, 1]
     assert done[-1].stdout.startswith("::error file=traces/bad.jsonl,line=10,")
-    assert runner.installed == PINNED
+    assert runner.installed == [f"-m pip install --quiet {WHEEL}"]
     kept = steps["Keep the reports"]["with"]["path"].split()
     assert sorted(kept) == runner.reports() == REPORTS
     assert steps["Show the findings"]["with"]["sarif_file"] in kept
 
 
 def test_a_job_of_gitlab_checks_the_traces(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    check = job(runner, monkeypatch, "gitlab", ".gitlab-ci.yml")["memoracle"]
+    check = job(runner, monkeypatch, "gitlab", ".gitlab-ci.yml", "--from", WHEEL)["memoracle"]
     scripts = [*check["before_script"], *check["script"]]
     done = [runner.run(script, **check["variables"]) for script in scripts]
     assert [each.returncode for each in done] == [0, 1]
     assert "bad.jsonl: diverges" in done[-1].stdout
-    assert runner.installed == PINNED
+    assert runner.installed == [f"-m pip install --quiet {WHEEL}"]
     artifacts = check["artifacts"]
     assert sorted([*artifacts["paths"], artifacts["reports"]["junit"]]) == runner.reports() == REPORTS
     assert artifacts["when"] == "always"
+
+
+VERSION = f"memoracle=={metadata.version('memoracle')}"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+ORIGINS = {
+    "an index": (None, VERSION, ""),
+    "a folder": (
+        {"url": "file:///there", "dir_info": {"editable": True}},
+        VERSION,
+        f"installs {VERSION}, which an index",
+    ),
+    "a repository": (
+        {"url": "https://host/memoracle.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
+        f"git+https://host/memoracle.git@{COMMIT}",
+        "",
+    ),
+    "an archive": ({"url": "https://host/memoracle.tar.gz", "archive_info": {}}, "https://host/memoracle.tar.gz", ""),
+}
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_a_job_installs_what_wrote_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], origin: str
+) -> None:
+    """https://peps.python.org/pep-0610/ says what pip notes of where a package came from."""
+    noted, source, warning = ORIGINS[origin]
+    said = None if noted is None else json.dumps(noted)
+    package = SimpleNamespace(version=metadata.version("memoracle"), read_text=lambda name: said)
+    monkeypatch.setattr(metadata, "distribution", lambda name: package)
+    assert main(["init", "--ci", "gitlab", "--output", "-"]) == 0
+    out, err = capsys.readouterr()
+    assert yaml.safe_load(out)["memoracle"]["variables"]["MEMORACLE_FROM"] == source
+    assert (warning in err) if warning else err == ""
+
+
+@pytest.mark.parametrize("source", ["a b.whl", """quo"tes'.whl""", "- : # {x}", "vendor/ü"])
+@pytest.mark.parametrize("server", ["github", "gitlab"])
+def test_a_job_installs_whatever_it_is_told_to(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, server: str, source: str
+) -> None:
+    place = ".gitlab-ci.yml" if server == "gitlab" else ".github/workflows/memoracle.yml"
+    found = job(runner, monkeypatch, server, place, f"--from={source}")
+    variables = found["memoracle"]["variables"] if server == "gitlab" else found["jobs"]["check"]["env"]
+    assert variables["MEMORACLE_FROM"] == source
+
+
+@pytest.mark.parametrize("source", ["$HOME/x.whl", "${{ secrets.A }}", "two\nlines", ""])
+def test_a_source_that_a_server_would_change_is_refused(capsys: pytest.CaptureFixture[str], source: str) -> None:
+    assert main(["init", "--ci", "github", "--output", "-", "--from", source]) == 2
+    assert "--from: " in capsys.readouterr().err
+
+
+def test_a_binding_is_installed_from_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "some.so", "--from", "memoracle"]) == 2
+    assert "--from: it says where the job of --ci has memoracle from" in capsys.readouterr().err
 
 
 def test_the_hook_checks_what_is_committed(runner: Runner) -> None:
@@ -199,13 +268,28 @@ def test_the_image_runs_memoracle(runner: Runner) -> None:
     done = runner.run(said["RUN"].replace(to, str(inside)))
     assert (done.returncode, inside.exists()) == (0, False)
     constraints = f"--constraint {inside}/constraints.txt"
-    assert runner.installed == [f"-m pip install --no-cache-dir {constraints} {inside}[prove]"]
+    options = "--no-cache-dir --root-user-action ignore"
+    assert runner.installed == [f"-m pip install {options} {constraints} {inside}[dask,prove]"]
     entry, default = (yaml.safe_load(said[name]) for name in ("ENTRYPOINT", "CMD"))
     assert runner.run(shlex.join([*entry, *default])).stdout.startswith("usage: memoracle")
-    ignored = (ROOT / ".containerignore").read_text(encoding="utf-8").split()
-    needed = ("oracle", "spec", "impl", "proofs", "bin", "pyproject.toml", "setup.py", "README.md", "constraints.txt")
-    assert not {*ignored} & {*needed}
-    assert all((ROOT / each).exists() for each in needed)
+    everything, *rest = [
+        each for each in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if each[0] != "#"
+    ]
+    assert everything == "*"
+    copied = {each.removeprefix("!") for each in rest if each.startswith("!")}
+    assert copied == {
+        "LICENSE",
+        "README.md",
+        "bin",
+        "constraints.txt",
+        "impl",
+        "oracle",
+        "proofs",
+        "pyproject.toml",
+        "setup.py",
+        "spec",
+    }
+    assert all((ROOT / each).exists() for each in copied)
 
 
 @pytest.mark.parametrize(

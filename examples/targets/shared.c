@@ -1,12 +1,12 @@
-/* Single frames in a bitmap, for several threads at once: between looking for a frame and taking it nobody else may look,
- * and there a thread waits now and then, so that a race shows.
+/* Single frames in a bitmap, and the frames that pages show, for several threads at once: between looking for a frame and
+ * taking it nobody else may look, and there a thread waits now and then, so that a race shows.
  * FAULT is what is wrong with it: cc -shared -fPIC -O1 -pthread -DFAULT=NO_LOCK -o shared.so shared.c */
 #include <pthread.h>
 #include <stdint.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, FRAMES = 24 };
-enum { NOTHING, NO_LOCK, COUNTS_LATE, NEVER_UNLOCKS, CRASHES };
+enum { PAGE = 4096, FRAMES = 24, PAGES = 64 };
+enum { NOTHING, NO_LOCK, COUNTS_LATE, NEVER_UNLOCKS, CRASHES, LOOKS_FIRST };
 #ifndef FAULT
 #define FAULT NOTHING
 #endif
@@ -14,6 +14,7 @@ enum { NOTHING, NO_LOCK, COUNTS_LATE, NEVER_UNLOCKS, CRASHES };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t is_free, waits;
 static unsigned count;
+static uint64_t shows[PAGES]; /* of each page, its frame's address and 1; 0 if it shows none */
 
 static void enter(void)
 {
@@ -80,4 +81,37 @@ unsigned shared_count(void)
     unsigned found = count;
     leave();
     return found;
+}
+
+int shared_map(unsigned page, uint64_t address)
+{
+    if (page >= PAGES)
+        return -1;
+    int is_mapped = shows[page] != 0;
+    if (FAULT == LOOKS_FIRST)
+        wait();
+    enter();
+    is_mapped = FAULT == LOOKS_FIRST ? is_mapped : shows[page] != 0;
+    if (!is_mapped)
+        shows[page] = address | 1;
+    leave();
+    return is_mapped ? -1 : 0;
+}
+
+int shared_unmap(unsigned page)
+{
+    if (page >= PAGES)
+        return -1;
+    enter();
+    int was_mapped = shows[page] != 0;
+    wait();
+    shows[page] = 0;
+    leave();
+    return was_mapped ? 0 : -1;
+}
+
+/* The address that a page shows and 1, or 0. */
+uint64_t shared_translate(unsigned page)
+{
+    return page < PAGES ? shows[page] : 0;
 }

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from rich.filesize import pick_unit_and_suffix
 from rich.table import Table
 
+from memoracle.commands.stated_geometry import stated_geometry
 from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
@@ -36,7 +37,7 @@ from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import TRUSTING
 from memoracle.trace.decoding import MalformedLine, UnknownOperation, decode_event, misread, own_keys
 from memoracle.trace.events import BadNumber, Boot
-from memoracle.trace.formats import geometry_of, looks_like_trace, read_header
+from memoracle.trace.formats import looks_like_trace, read_header
 from memoracle.trace.inputs import InputError, open_lines, shown
 from memoracle.trace.quoting import escaped
 
@@ -119,7 +120,7 @@ def read_trace(path: str, lines: Iterator[bytes]) -> Source:
     try:
         if "memoracle" in own_keys(text):
             header = read_header(path, text)
-            geometry = None if header.geometry is UNSET else geometry_of(path, header)
+            geometry = None if header.geometry is UNSET else stated_geometry(path, header)
             line, text = 2, next(lines, b"")
         records = read_event(text) if text else []
         return Source([MemoryMap("boot event", records, line=line)] if records else [], geometry)

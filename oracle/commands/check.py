@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import replace
 from itertools import chain, islice
 
 from msgspec import UNSET
 
 from memoracle.commands import boot
+from memoracle.commands.stated_geometry import stated_geometry
 from memoracle.commands.trace_heads import has_map, looked_ahead
-from memoracle.concurrent.decide import STEPS, decide
+from memoracle.concurrent.decide import STEPS, decide, replay_in_order
 from memoracle.concurrent.recording import read_recording
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import INTERRUPTED, worst
@@ -25,10 +27,12 @@ from memoracle.console.options import (
     note,
     positive,
 )
+from memoracle.console.output import identity
 from memoracle.console.progress import progress
 from memoracle.console.streams import say
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import EXACT, LEGAL, LEVELS, SAFE, Rules
+from memoracle.diagnostics.warned import Warned
 from memoracle.impl.boot import Record
 from memoracle.logs.choice import of_kernel
 from memoracle.logs.memory_maps import MemoryMap, read_maps
@@ -36,7 +40,7 @@ from memoracle.logs.recognise import E820, FORMS, JSONL, KMEM, NO_MAP_IN_TEXT, r
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.kmem.kmem import KmemReplay
 from memoracle.report.check_report import CheckRun, TraceResult
-from memoracle.report.destinations import add_report_options, reports_to
+from memoracle.report.destinations import add_report_options, draws_what_led, reports_to
 from memoracle.report.kmem_report import gaps, not_told, passed_over
 from memoracle.report.live_report import report_now
 from memoracle.reproducers.options import add_emit_options, in_document, refuse_of_check, refuse_outputs, write_test
@@ -45,13 +49,14 @@ from memoracle.scaling.workers import Workers
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.timeline.past import Checked, Past
-from memoracle.timeline.timeline import Watch
+from memoracle.timeline.timeline import Handed, Watch
 from memoracle.trace.events import Boot, MemoryRecord
 from memoracle.trace.formats import FIRST_EVENT, geometry_of, read_header, split
 from memoracle.trace.geometry import found_late
 from memoracle.trace.inputs import STDIN, InputError, open_lines, shown
 from memoracle.trace.interrupts import INTERRUPTS, raised_interrupts
 from memoracle.trace.kmem import KmemLog
+from memoracle.trace.spool import Spool
 
 WORDS = {JSONL: "a trace, which has a `boot` of its own", E820: "a memory map"}  # what an input is that is no kmem log
 
@@ -93,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_outputs(args, *inputs)
     with reports_to(args, "check", *inputs) as report:
         check = Check(args)
+        check.keeps = draws_what_led(args)
         refuse_both(args)
         workers = workers_of(args)
         outcomes = check.outcomes() if workers is None else spread(check, workers)
@@ -102,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
 
             test = of_recordings(args, outcomes, check.memory_map, check.again())
         followed = args.follow and args.format == TEXT and args.output is None
-        past = Past(check.watched, max_line=args.max_line)
+        past = Past(check.watched, spools=check.spools, max_line=args.max_line)
         report(CheckRun(outcomes, args.quiet, followed, in_document(test), past))
     write_test(args, test)
     for outcome in outcomes:
@@ -122,18 +128,27 @@ def spread(check: Check, workers: Workers) -> list[TraceResult]:
         return outcomes_of_all(check, check.args.traces, workers)
 
 
+def unwatched(replay: object, lines: Iterable[Handed]) -> Iterator[Handed]:
+    return iter(lines)
+
+
 class Check:
     """What one run asks of every trace.
 
     begun: is handed the replay of each before its first event, and asks it.  watch: hands the lines of its events on.
+    keeps: whether inputs will be read once more.  spools: what was read then of those that can be read only once.
+    geometry_of: what a header states.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
         """Raises InputError and GeometryError."""
         self.args = args
         self.begun: Callable[[Replay], None] | None = None
-        self.watch: Watch = lambda replay, lines: lines
+        self.watch: Watch = unwatched
+        self.keeps = False
+        self.spools: dict[str, Spool] = {}
         self.made: tuple[Rules, Replay] | None = None
+        self.geometry_of = stated_geometry
         self.geometry = chosen_geometry(args)
         self.memory_map: list[Record] | None = None
         if [*args.traces, args.memory_map].count(STDIN) > 1:
@@ -168,7 +183,8 @@ class Check:
         """
         outcomes = [self.unchecked(path)]
         try:
-            lines = open_lines(path, self.args.max_line, self.args.follow) if lines is None else lines
+            if lines is None:
+                lines = open_lines(path, self.args.max_line, self.args.follow, self.spool_of(path))
             form, lines, kind = recognise(path, lines, self.args.input)
             if form is None:
                 return outcomes
@@ -190,17 +206,26 @@ class Check:
             outcomes[-1].interrupted = True
         return outcomes
 
+    def spool_of(self, path: str) -> Spool | None:
+        """What keeps an input that can be read only once, if it will be read once more."""
+        if not self.keeps or (path != STDIN and identity(path) is not None):
+            return None
+        return self.spools.setdefault(path, Spool())
+
     def watched(self, outcome: Checked, lines: Iterator[bytes], watch: Watch) -> None:
-        """Checks a trace once more, and has its replay watched. Raises InputError."""
-        several = len(outcome.divergences) > 1
-        once = Check(argparse.Namespace(**{**vars(self.args), "quiet": True, "follow": False, "keep_going": several}))
+        """Checks a recording once more, and has its replay watched. Raises InputError."""
+        once, several = copy(self), len(outcome.divergences) > 1
+        once.args = argparse.Namespace(**{**vars(self.args), "quiet": True, "follow": False, "keep_going": several})
+        once.begun = once.made = None
         once.watch = watch
-        once.check_trace(TraceResult(outcome.path, outcome.level, outcome.first_line), lines)
+        same = TraceResult(outcome.path, outcome.level, outcome.first_line, order=outcome.order)
+        (once.check_kmem if outcome.is_log else once.check_trace)(same, lines)
 
     def again(self) -> Callable[[Iterator[bytes]], TraceResult]:
         """What is said of a trace that was made from one that was read, with its geometry and memory map."""
         plain = {"geometry": None, "memory_map": None, "from_boot": False, "input": JSONL, "split": False}
         once = Check(argparse.Namespace(**{**vars(self.args), **plain, "keep_going": False, "quiet": True}))
+        once.geometry_of = geometry_of
         return lambda lines: once.outcomes_of(self.args.traces[0], lines)[0]
 
     def make_ready(self, path: str, header: bytes) -> None:
@@ -225,7 +250,7 @@ class Check:
     def check_trace(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
         header = read_header(path, next(lines), outcome.first_line)
-        geometry = self.geometry or geometry_of(path, header, outcome.first_line)
+        geometry = self.geometry or self.geometry_of(path, header, outcome.first_line)
         if self.geometry is not None and header.geometry is not UNSET:
             note(self.args, f"memoracle: {self.args.geometry} replaces the geometry of {shown(path)}")
         rules = Rules(geometry, outcome.level, header.private_frames, outcome.first_line + 1)
@@ -265,6 +290,9 @@ class Check:
                 replay.frames.start(records)
             return replay
 
+        if outcome.order:  # it was found before
+            replay_in_order(fresh(), recording, outcome.order, self.watch)
+            return
         decision = decide(path, recording, fresh, self.args.budget, self.args.keep_going)
         replay = decision.replay
         skipped = sum(reader.skipped.values())
@@ -272,15 +300,16 @@ class Check:
         outcome.events = len(recording.start) + len(recording.operations) + skipped
         outcome.checked = outcome.events - skipped - replay.unjudged
         outcome.coverage = replay.coverage
+        outcome.order = decision.order if decision.divergences else ()
         self.warn(outcome, replay, reader.skipped)
         self.collect(outcome, decision.divergences)
 
     def warn(self, outcome: TraceResult, replay: Replay, skipped: Mapping[str, int]) -> None:
         """Takes over what is worth knowing of a trace."""
-        path = shown(outcome.path)
-        outcome.warnings += [f"{path}:{line}: {words}" for line, words in replay.warnings]
+        outcome.warnings += [Warned(outcome.path, line, words) for line, words in replay.warnings]
         outcome.warnings += [
-            f"{path}: skipped {counted(count, 'event')} of the unknown operation {op}" for op, count in skipped.items()
+            Warned(outcome.path, None, f"skipped {counted(count, 'event')} of the unknown operation {op}")
+            for op, count in skipped.items()
         ]
 
     def replay(self, path: str, rules: Rules) -> Replay:
@@ -330,7 +359,7 @@ class Check:
     def check_e820(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         records = self.records_of(outcome.path, read_maps(outcome.path, lines))
         if not records:
-            outcome.warnings.append(f"{shown(outcome.path)}: {NO_MAP_IN_TEXT}")
+            outcome.warnings.append(Warned(outcome.path, None, NO_MAP_IN_TEXT))
             return
         if self.args.memory_map is not None:
             raise InputError(outcome.path, None, "a boot log is a memory map itself: --memory-map is not for it")
@@ -342,17 +371,18 @@ class Check:
 
     def check_kmem(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
-        outcome.level = self.level_of_kmem(path)
+        outcome.level, outcome.is_log = self.level_of_kmem(path), True
         words = f" against the memory map of {shown(self.args.memory_map)}, in pages of 4 KiB"
         against = words if self.args.from_boot else ""
         note(self.args, f"memoracle: {shown(path)} is a kmem log, checked at level {outcome.level}{against}")
-        log, replay = KmemLog(path, lines), KmemReplay(path, self.memory_map, outcome.level)
+        replay = KmemReplay(path, self.memory_map, outcome.level)
+        log = KmemLog(path, self.watch(replay, lines))
         try:
             self.collect(outcome, replay.divergences(log))
         finally:
             outcome.events = outcome.checked = replay.events
             told = (*passed_over(log), *gaps(log), *not_told(replay.slab))
-            outcome.warnings += [f"{shown(path)}: {words}" for words in told]
+            outcome.warnings += [Warned(path, None, words) for words in told]
 
     def level_of_kmem(self, path: str) -> str:
         """The level at which a kmem log is checked; raises InputError for options that are not for one."""

@@ -26,7 +26,8 @@ from memoracle.report.check_report import TraceResult
 from memoracle.scaling.workers import Lost, Workers
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace import events
-from memoracle.trace.formats import FIRST_EVENT, geometry_of, read_header
+from memoracle.trace.files import is_file
+from memoracle.trace.formats import FIRST_EVENT, read_header
 from memoracle.trace.inputs import InputError, open_blocks
 
 LEAST_BYTES = 1 << 22  # of a file that is worth it
@@ -116,7 +117,7 @@ def replayed(part: Part) -> Replayed:
             return Replayed("its implementation takes frames without saying so")
         if has_times(rest.partition(b"\n")[0]):
             return Replayed("its operations overlap")
-        geometry = check.geometry or geometry_of(path, header, 1)
+        geometry = check.geometry or check.geometry_of(path, header, 1)
         replay = check.replay(path, Rules(geometry, check.unchecked(path).level, False, FIRST_EVENT))
         own = Own(part, chain([rest] if rest else [], blocks))
         found = any(True for _ in replay.divergences(own))
@@ -137,7 +138,7 @@ def why_whole(check: Check, path: str) -> str:
     if check.memory_map is not None:
         return "--memory-map is for one process"
     try:
-        is_large = Path(path).is_file() and Path(path).stat().st_size >= LEAST_BYTES
+        is_large = is_file(path) and Path(path).stat().st_size >= LEAST_BYTES
     except OSError:
         is_large = False
     return "" if is_large else "it is no file, or a small one"

@@ -32,6 +32,8 @@ from memoracle.reproducers.options import add_emit_options, in_document, refuse_
 from memoracle.scaling.options import add_worker_options, workers_of
 from memoracle.spec.geometry import DEFAULT, PRESETS, Geometry, preset
 from memoracle.timeline.past import Past
+from memoracle.trace.files import exists, is_file
+from memoracle.trace.formats import geometry_of
 from memoracle.trace.geometry import read_toml
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import raised_interrupts
@@ -172,7 +174,9 @@ def checking(level: str, keep_going: bool = False) -> check.Check:
     parser = argparse.ArgumentParser()
     check.add_parser(parser.add_subparsers())
     options = ["--level", level, "--quiet", *(["--keep-going"] if keep_going else [])]
-    return check.Check(parser.parse_args(["check", *options, "--", TRACE]))
+    checks = check.Check(parser.parse_args(["check", *options, "--", TRACE]))
+    checks.geometry_of = geometry_of  # it may be large: it is what the user chose
+    return checks
 
 
 class Judge:
@@ -215,7 +219,7 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
     geometry = geometry or preset(DEFAULT)
     if binding_file is None and args.target.endswith((".so", ".dylib")):
         raise InputError(args.target, None, "a shared library is driven as a binding says: --binding FILE.toml")
-    is_object = made is not None or (":" in args.target and not Path(args.target).exists())
+    is_object = made is not None or (":" in args.target and not exists(args.target))
     if is_object:
         from memoracle.drive.python_object import PythonObject
 
@@ -229,7 +233,7 @@ def planned(args: argparse.Namespace, made: object = None) -> tuple[Plan, Geomet
             raise InputError(args.target, None, "a command was expected")
         start = partial(Program, command, header)
         patience = args.call_time or PATIENCE_WITH_PROGRAMS
-        name = next((each for each in reversed(command) if Path(each).is_file()), Path(command[0]).name)
+        name = next((each for each in reversed(command) if is_file(each)), Path(command[0]).name)
     judge = Judge(args.level)
     ready = partial(judge.make_ready, header)
     return Plan(args.target, start, (header,), judge, patience, is_object, called, ready), geometry, name

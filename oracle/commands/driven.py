@@ -25,4 +25,5 @@ def run_of(args: argparse.Namespace, drive: Session | Threaded, trial: Trial, pa
         seconds=trial.seconds,
         quiet=args.quiet,
         past=past,
+        shrunk=None if drive.fewer is None else drive.fewer.document(),
     )

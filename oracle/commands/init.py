@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 
 from memoracle.console.exit_status import Status
-from memoracle.console.options import file_or_stdout, named
+from memoracle.console.options import file_or_stdout, named, note
 from memoracle.console.output import write_out
-from memoracle.console.streams import say
-from memoracle.proposals.ci_job import ELSEWHERE, PLACES, job, write_new
+from memoracle.proposals.ci_job import ELSEWHERE, PLACES, installed_from, job, write_new
 from memoracle.trace.inputs import InputError
 
 UNSAID = object()  # what --output is where it is not given: None is standard output
@@ -26,6 +25,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--header", metavar="FILE.h", type=named, help=words)
     words = f"write a job that checks traces instead, into {' or '.join(PLACES.values())}"
     parser.add_argument("--ci", choices=PLACES, help=words)
+    words = "what the job of --ci has pip install: git+https://…, or a wheel or a folder of the repository"
+    words += " (default: where pip had this memoracle from)"
+    parser.add_argument("--from", dest="source", metavar="SOURCE", type=named, help=words)
     words = "write to FILE, which must not exist, instead of standard output; of --ci, of the file that it is for"
     parser.add_argument("--output", metavar="FILE", type=file_or_stdout, default=UNSAID, help=words)
     parser.add_argument("--quiet", action="store_true", help="do not say on standard error what comes next")
@@ -36,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Writes a binding or a job; raises InputError and OutputError."""
     if args.ci is not None:
         return write_job(args)
+    if args.source is not None:
+        raise InputError("--from", None, "it says where the job of --ci has memoracle from; a binding has none")
     args.output = None if args.output is UNSAID else args.output
     from memoracle.proposals.binding_text import SKELETON, text_of
     from memoracle.proposals.guesses import CHOOSE
@@ -53,9 +57,7 @@ def run(args: argparse.Namespace) -> int:
         write_out(text)
         return Status.HOLDS
     write_new(args.output, text)
-    if not args.quiet:
-        count = text.count(CHOOSE)
-        say(f"memoracle: {args.output}: {count} to choose; then `memoracle drive {args.output}`")
+    note(args, f"memoracle: {args.output}: {text.count(CHOOSE)} to choose; then `memoracle drive {args.output}`")
     return Status.HOLDS
 
 
@@ -64,11 +66,14 @@ def write_job(args: argparse.Namespace) -> int:
     if args.library is not None or args.header is not None:
         raise InputError("--ci", None, "a job has no library: a binding is written by itself")
     place = PLACES[args.ci] if args.output is UNSAID else args.output
-    text = job(args.ci)
+    source, is_found = installed_from() if args.source is None else (args.source, True)
+    text = job(args.ci, source)
     if place is None:
         write_out(text)
-        return Status.HOLDS
-    write_new(place, text, ELSEWHERE.get(args.ci, ""), makes_folders=args.output is UNSAID)
-    if not args.quiet:
-        say(f"memoracle: {place}: it checks traces/*.jsonl; change MEMORACLE_TRACES for others")
+    else:
+        write_new(place, text, ELSEWHERE.get(args.ci, ""), makes_folders=args.output is UNSAID)
+        note(args, f"memoracle: {place}: it checks traces/*.jsonl; change MEMORACLE_TRACES for others")
+    if not is_found:
+        words = "which an index must have: this memoracle came from a folder. --from, or MEMORACLE_FROM in the file"
+        note(args, f"memoracle: the job installs {source}, {words}, says where else CI has it from")
     return Status.HOLDS

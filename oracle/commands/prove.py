@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from memoracle.compiled import use_sources
 from memoracle.console.exit_status import INTERRUPTED, worst
 from memoracle.console.extras import require_prove
 from memoracle.console.options import chosen_geometry
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_badge(args)
     refuse_both(args)
     require_prove("`memoracle prove`")
+    use_sources()
     workers = None if args.executor is None else workers_of(args)
     # A solver takes a moment to load, and no other command needs one.
     from memoracle.proofs import evidence

@@ -9,6 +9,7 @@ from itertools import islice
 
 from memoracle.console.counted import counted
 from memoracle.console.options import add_input_options, chosen_geometry, named, note
+from memoracle.diagnostics.warned import Warned
 from memoracle.impl import pat, pte
 from memoracle.report.destinations import add_report_options, reports_to
 from memoracle.report.snapshot_report import SnapshotResult, SnapshotRun, SpaceRow
@@ -19,7 +20,7 @@ from memoracle.snapshot.judge import judge
 from memoracle.snapshot.judge_text import judge_texts
 from memoracle.snapshot.levels import FOUR
 from memoracle.snapshot.memory import Memory, head, mapped, raw
-from memoracle.snapshot.monitor_text import looks_like_text, read_text, refuse_narrow
+from memoracle.snapshot.monitor_text import TLB, looks_like_text, read_text, refuse_narrow
 from memoracle.snapshot.pat_texts import of_names, stated_in
 from memoracle.snapshot.qmp import connected
 from memoracle.snapshot.registers import Registers, have_execute_disable, levels_of, paging, read_registers
@@ -44,6 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     words = "hold the page tables of a machine, as they stand, against the law"
     parser = subparsers.add_parser("snapshot", help=words, description=f"Reads a dump of memory to {words}.")
     source = "a dump of physical memory (raw, an ELF core, or kdump's), or texts of QEMU's `info mem` or `info tlb`"
+    source += ", or of GEF's `vmmap`"
     parser.add_argument("dumps", metavar="DUMP", nargs="*", type=named, help=source)
     words = "the CR3 of an address space; may be given several times"
     parser.add_argument("--cr3", metavar="ADDRESS", action="append", type=number, default=[], help=words)
@@ -128,7 +130,7 @@ class Snapshot:
                 result = self.walked(path, pages, processors)
                 if pages.damaged:
                     words = f"{counted(pages.damaged, 'page')} of it cannot be expanded: the file is damaged or cut"
-                    self.findings.warnings.append(f"{shown(path)}: {words}")
+                    self.findings.warnings.append(Warned(path, None, words))
                 return result
             if first.startswith(ELF):
                 memory, processors, warnings = read_core(path, file)
@@ -191,7 +193,7 @@ class Snapshot:
         return address
 
     def texts(self) -> SnapshotResult:
-        """Texts of QEMU's monitor, each block of which is an address space."""
+        """Texts of QEMU's monitor or of GEF, each block of which is an address space."""
         args = self.args
         if args.cr3:
             raise InputError("--cr3", None, "it is for a dump; this is a text, which names no tables")
@@ -203,7 +205,7 @@ class Snapshot:
             self.findings.warnings += warnings
             text = read_text(path, lines)
             if not text.blocks:
-                words = "neither a dump of memory nor a text of QEMU's `info mem` or `info tlb`"
+                words = "neither a dump of memory nor a text of QEMU's `info mem` or `info tlb`, or GEF's `vmmap`"
                 if registers:
                     words += "; the registers in it are for --registers, beside a dump"
                 raise InputError(path, None, words)
@@ -213,10 +215,10 @@ class Snapshot:
                 refuse_narrow(path, text.blocks)
             if text.passed_over:
                 words = f"{counted(len(text.passed_over), 'line')} passed over, the first is line {text.passed_over[0]}"
-                self.findings.warnings.append(f"{shown(path)}: {words}")
+                self.findings.warnings.append(Warned(path, None, words))
             blocks += text.blocks
         mappings, checked = judge_texts(blocks, self.layout.pat_register, self.findings)
-        if mappings.has_frames:
+        if all(each.kind == TLB for each in blocks):
             self.note_types()
         return SnapshotResult(
             name=" and ".join(map(shown, args.dumps)),

@@ -6,10 +6,11 @@ what that finds is what is reported. That none does is shown by a window (`windo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from memoracle.compiled import refuse_compiled
 from memoracle.concurrent.parts import mark_sensitive, merged, parts_of
 from memoracle.concurrent.recording import Operation, Recording
 from memoracle.concurrent.search import Search, queued
@@ -26,6 +27,7 @@ from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import abridged
 
 Known = TypeVar("Known")
+Watch = Callable[[Replay, Iterable[Operation]], Iterator[Operation]]
 STEPS = 20_000_000
 MOST_WRONG = 16  # answers without which an order is looked for once more
 
@@ -34,13 +36,15 @@ MOST_WRONG = 16  # answers without which an order is looked for once more
 class Decision:
     """What came of a recording.
 
-    replay: of the order that was found, as far as it is legal.  divergences: what was found.
+    replay: of the order that was found, as far as it is legal.  divergences: what was found.  order: the lines of
+    what was replayed, in this order.
     unknown: whether the budget ran out before it was known whether there is an order.
     """
 
     replay: Replay
     divergences: list[Divergence] = field(default_factory=list)
     unknown: bool = False
+    order: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -55,7 +59,8 @@ class Ordered:
 def decide(
     path: str, recording: Recording, fresh: Callable[[], Replay], steps: int = STEPS, keep_going: bool = False
 ) -> Decision:
-    """fresh: makes a replay of no event. Raises InputError for an event that cannot be read."""
+    """fresh: makes a replay of no event. Raises InputError for an event that cannot be read, and CompiledError."""
+    refuse_compiled("operations that overlap are tried on copies of what replays them, which sources alone have")
     start, operations = begun(recording)
     budget = Budget(steps)
     rules = fresh().rules
@@ -146,6 +151,7 @@ def judged(start: list[Operation], ordered: list[Ordered], replay: Replay, keep_
     order = start + [node.operation for node in merged(each.order for each in ordered)]
     for operation in order:
         finding = step(replay, operation)
+        decision.order.append(operation.line)
         if finding is not None:
             found = replay.at(operation.line, operation.text, finding)
             window = windows.get(operation.line)
@@ -156,6 +162,13 @@ def judged(start: list[Operation], ordered: list[Ordered], replay: Replay, keep_
                 break
     replay.note_exhaustion()
     return decision
+
+
+def replay_in_order(replay: Replay, recording: Recording, order: Sequence[int], watch: Watch) -> None:
+    """Replays the operations of some lines, in this order. watch: hands each on."""
+    of_line = {each.line: each for each in (*recording.start, *recording.operations)}
+    for operation in watch(replay, (of_line[line] for line in order)):
+        step(replay, operation)
 
 
 def events_of(window: Window) -> tuple[tuple[int, object], ...]:

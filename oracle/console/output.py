@@ -72,8 +72,8 @@ def reports_to_standard_output(args: argparse.Namespace) -> bool:
 
 
 def write_document(document: dict[str, Any], out: TextIO) -> None:
-    """A machine-readable report, on one line of ASCII: no terminal obeys anything in it."""
-    out.write(json.dumps(document) + "\n")
+    """A machine-readable report, on one line of ASCII: no terminal obeys anything in it, and no runner a `##[…]`."""
+    out.write(json.dumps(document).replace("##", "#\\u0023") + "\n")
 
 
 def refuse_to_overwrite(output: str | None, inputs: list[str]) -> None:
@@ -87,11 +87,14 @@ def refuse_to_overwrite(output: str | None, inputs: list[str]) -> None:
     if output is None:
         return
     path = Path(output)
-    if path.is_dir():
-        raise OutputError(f"{output}: cannot write: Is a directory")
-    folder = resolved(path).parent
-    if not folder.is_dir():
-        raise OutputError(f"{output}: cannot write: there is no directory {folder}")
+    try:
+        if path.is_dir():
+            raise OutputError(f"{output}: cannot write: Is a directory")
+        folder = resolved(path).parent
+        if not folder.is_dir():
+            raise OutputError(f"{output}: cannot write: there is no directory {folder}")
+    except OSError as fault:  # of a name that is too long, or in a folder that we may not see
+        raise OutputError(f"{output}: cannot write: {fault.strerror or fault}") from None
 
 
 def identity(file: str | TextIO) -> tuple[int, int] | None:

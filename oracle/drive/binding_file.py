@@ -16,6 +16,7 @@ from memoracle.drive.native.filling import RESIZES, TAKES
 from memoracle.drive.native.installed import installed
 from memoracle.spec.geometry import DEFAULT
 from memoracle.spec.geometry_keys import GeometryError
+from memoracle.trace.files import is_file
 from memoracle.trace.geometry import geometry_from, read_toml
 from memoracle.trace.inputs import InputError
 from memoracle.trace.memory_types import NUMBERS
@@ -31,9 +32,11 @@ from memoracle.trace.operations import (
     arguments_of,
     may_be_null,
 )
+from memoracle.trace.quoting import quoted
 from memoracle.trace.toml_lines import line_of, lines_of
 
 AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")  # of what is no TOML
+CALLED = re.compile(r"(\w+)\s*\(")  # functions in an expression
 MOST_INSTANCES = 16
 BOUND = KINDS.keys() - {"boot"}  # what boots a library is its start
 CONTENTS = frozenset({*TAKES, RESIZES})
@@ -47,7 +50,7 @@ OURS = frozenset(
 
 def load_binding(path: str, library: str | None = None) -> Binding:
     """Raises InputError, which names file, line and key. library: that is bound, where it is not the one it names."""
-    if not Path(path).is_file():
+    if not is_file(path):
         raise InputError(path, None, "no such file")
     try:
         text, stated = read_toml(path)
@@ -68,7 +71,7 @@ def load_binding(path: str, library: str | None = None) -> Binding:
 
 def located(path: Path, name: str) -> Path:
     """A library's file. path: where it is if it lies beside the binding.  name: of it; of the system if that is all."""
-    if not name or path.is_file() or "/" in name:
+    if not name or is_file(path) or "/" in name:
         return path
     return installed(name) or path
 
@@ -109,6 +112,11 @@ def refuse_faults(binding: Binding) -> None:
             if isinstance(statement, Step) and statement.each in OF_MAP and not says.memory_map:
                 words = f"there is no `memory_map`, so nothing is done for each of {statement.each}"
                 raise KeyFaultError(f"{key}[{place}].each", words)
+    called = {name for text in binding.texts for name in CALLED.findall(text)}
+    for place, name in enumerate(says.panics):
+        if name in called:
+            words = f"{quoted(name)} is called by an expression, and what panics does not return"
+            raise KeyFaultError(f"panics[{place}]", words)
     number("instances", says.instances, 1, MOST_INSTANCES)
     if says.instances > 1 and says.memory is not None and says.memory.at is not None:
         raise KeyFaultError("memory.at", "each instance has memory of its own: leave the address out")

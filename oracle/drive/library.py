@@ -187,7 +187,13 @@ class Library:
         return spoken
 
     def _refuse_nothing(self, name: str, spoken: Spoken) -> None:
-        """Raises InputError where what a function returns is read that returns nothing, or stored nowhere."""
+        """Raises InputError where nothing is called, or what a function returns is read that returns nothing.
+
+        What is stored nowhere cannot be read either. A variable of the library's may be all that a call reads.
+        """
+        if not spoken.call.calls and not spoken.call.names & self.loaded.variables.names:
+            words = f"it calls no function of the library and reads none of its variables: {quoted(spoken.bound.call)}"
+            raise self.binding.fault(f"{name}.call", words)
         returned = [self.loaded.types.get(each) for each in functions_returned(spoken.call.tree.body)]
         for key, each in (("fails", spoken.fails), ("result", spoken.result)):
             if each is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
 from collections.abc import Collection
 from copy import copy
@@ -19,10 +18,17 @@ from memoracle.drive.native.elf import Elf, read_elf
 from memoracle.drive.native.functions import ADDRESS, Variables, arity_of, function_of_numbers
 from memoracle.drive.native.memory import Arena, functions_of_memory
 from memoracle.drive.native.panics import Panics, ending, why_not_caught
+from memoracle.trace.files import is_file
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
 WORD = re.compile(r"\w+")
+# What the C library has that does not return, of which a library may call some or others (glibc 2.36).
+ENDS = frozenset(
+    {"abort", "exit", "_exit", "_Exit", "quick_exit", "err", "errx", "verr", "verrx", "error", "longjmp", "siglongjmp"}
+    | {"__assert", "__assert_fail", "__assert_perror_fail", "__assert_rtn", "__stack_chk_fail", "__chk_fail"}
+    | {"__fortify_fail", "__longjmp_chk", "pthread_exit", "thrd_exit"}
+)
 MOST_ARGUMENTS = 64
 UNDEFINED = re.compile(r"undefined symbol: (\w+)")
 
@@ -42,9 +48,9 @@ class Prepared:
                 self.callbacks.declare(self.prototypes[key])
             except CallbackError as fault:
                 raise binding.fault(f"callbacks.{key}", str(fault)) from None
-        if says.library is None and not binding.library.is_file():
+        if says.library is None and not is_file(binding.library):
             raise binding.fault("library", "missing")
-        if not binding.library.is_file():
+        if not is_file(binding.library):
             raise binding.fault("library", f"there is no file {quoted(str(binding.library))}")
         given = {*says.symbols, *(each.name for each in self.prototypes.values()), *says.panics}
         self.elf = self._elf(given) if given else None
@@ -57,12 +63,11 @@ class Prepared:
         It need not call those panics that the C library has: which of them it does may depend on how it is compiled.
         """
         says, needed = self.binding.says, {*elf.undefined, *elf.functions, *elf.variables, *elf.places}
-        program = ctypes.CDLL(None)
         spoken = {word for text in self.binding.texts for word in WORD.findall(text)}
         callbacks = {f"callbacks.{key}": each.name for key, each in self.prototypes.items() if each.name not in spoken}
         panics = {f"panics[{place}]": name for place, name in enumerate(says.panics)}
         for key, name in {**callbacks, **panics, **{f"symbols.{name}": name for name in says.symbols}}.items():
-            if name not in needed and not (key.startswith("panics[") and hasattr(program, name)):
+            if name not in needed and not (key in panics and name in ENDS):
                 words = f"the library needs no symbol {quoted(name)}; {listed(name, needed - elf.weak)}"
                 raise self.binding.fault(key, words)
 

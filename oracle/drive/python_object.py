@@ -16,8 +16,18 @@ from memoracle.drive.target import Answer, DiedError
 from memoracle.trace.decoding import FAULTS, MalformedLine
 from memoracle.trace.events import OPERATIONS, BadNumber, number
 from memoracle.trace.inputs import InputError
-from memoracle.trace.operations import NUMBER, answer_of
+from memoracle.trace.operations import NUMBER, answer_of, arguments_of
 from memoracle.trace.quoting import quoted, shortened
+
+VALUES = (
+    int,
+    str,
+    list,
+    tuple,
+    dict,
+    type(None),
+)  # what a trace may have as an answer; a truth is a number of Python's
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class PythonObject:
@@ -32,10 +42,12 @@ class PythonObject:
         found = imported(name) if made is None else made
         try:
             self.target = found() if callable(found) else found
-        except Exception as fault:
+        except (Exception, SystemExit) as fault:
             raise raised(name, "it cannot be made", fault) from None
-        self.methods = operations_in(self.target)
-        self.operations = {operation: arguments_in(name, method) for operation, method in self.methods.items()}
+        self.methods = operations_in(self.target, name)
+        self.operations = {
+            operation: arguments_in(name, operation, method) for operation, method in self.methods.items()
+        }
         self.refusing = frozenset(self.operations)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
@@ -43,14 +55,28 @@ class PythonObject:
         try:
             answer = Answer(self.methods[operation](**given))
         except Exception as refusal:
-            return Answer(error=f"{type(refusal).__name__}: {refusal}")
+            return Answer(error=told(refusal))
+        except BaseException as end:  # SystemExit, say
+            raise DiedError(f"it ended: {told(end)}") from None
+        if not isinstance(answer.result, VALUES):
+            words = f"no value of a trace is a {type(answer.result).__name__}"
+            raise DiedError(f"{shown_value(answer.result)} is no answer: {words}")
         try:
             require_answer(operation, arguments, answer)
             if isinstance(answer.result, str) and answer_of(operation) == NUMBER:
                 number(answer.result)
-        except (*FAULTS, MalformedLine, BadNumber, TypeError) as fault:
+        except (*FAULTS, MalformedLine, BadNumber, TypeError, ValueError, OverflowError) as fault:
             raise DiedError(f"{shown_value(answer.result)} is no answer: {fault}") from None
         return answer
+
+
+def told(refusal: BaseException) -> str:
+    """What an exception says, in characters that a trace can have."""
+    name = type(refusal).__name__
+    try:
+        return f"{name}: {refusal}".encode(errors="backslashreplace").decode()
+    except Exception:  # of its own text
+        return name
 
 
 def shown_value(value: object) -> str:
@@ -60,13 +86,31 @@ def shown_value(value: object) -> str:
         return f"a {type(value).__name__}"
 
 
-def arguments_in(name: str, method: Any) -> frozenset[str]:
-    """The arguments that a method takes; raises InputError for what is none."""
+def arguments_in(name: str, operation: str, method: Any) -> frozenset[str]:
+    """The arguments of an operation that a method takes; raises InputError where it cannot be called with them."""
+    called = f"`{attribute_of(operation)}`"
     try:
-        return frozenset(each.removesuffix("_") for each in inspect.signature(method).parameters)
-    except (TypeError, ValueError):
-        words = f"{getattr(method, '__name__', 'an operation')} is no method whose arguments could be read"
-        raise InputError(name, None, words) from None
+        parameters = [*inspect.signature(method).parameters.values()]
+    except Exception:  # what is no method, or says what no method does
+        raise InputError(name, None, f"{called} is no method whose arguments could be read") from None
+    known = arguments_of(operation)
+    due = {key for key, is_due in known.items() if is_due}
+    takes = {each.name.removesuffix("_") for each in parameters if each.kind in NAMED}
+    for each in parameters:
+        key = each.name.removesuffix("_")
+        if each.default is each.empty and each.kind in (*NAMED, each.POSITIONAL_ONLY) and key not in known:
+            raise InputError(name, None, f"{called} asks for `{each.name}`; {listed(each.name, known)}")
+        if each.kind == each.POSITIONAL_ONLY and key in known:
+            raise InputError(name, None, f"{called} takes `{each.name}` by its place, and arguments are given by name")
+    if not any(each.kind == each.VAR_KEYWORD for each in parameters):
+        for key in sorted(due - takes):
+            raise InputError(name, None, f"{called} does not take `{key}`, which each call has")
+    return frozenset(due | takes & known.keys())
+
+
+def attribute_of(operation: str) -> str:
+    """By which name an object has an operation."""
+    return operation.replace(".", "_")
 
 
 def raised(name: str, what: str, fault: BaseException) -> InputError:
@@ -79,13 +123,20 @@ def raised(name: str, what: str, fault: BaseException) -> InputError:
     return InputError(name, None, words) if at is None else InputError(at.filename, at.lineno, f"{name}: {words}")
 
 
-def operations_in(target: object) -> dict[str, Any]:
-    """The operations that an object has, or a class for its objects, and the methods that these are."""
-    return {
-        operation: method
-        for operation in OPERATIONS
-        if (method := getattr(target, operation.replace(".", "_"), None)) is not None
-    }
+def operations_in(target: object, name: str) -> dict[str, Any]:
+    """The operations that an object has, or a class for its objects, and the methods that these are.
+
+    name: of the target, for messages. Raises InputError for an attribute that cannot be read.
+    """
+    found = {}
+    for operation in sorted(OPERATIONS):
+        try:
+            method = getattr(target, attribute_of(operation), None)
+        except Exception as fault:  # of a property
+            raise raised(name, f"its `{attribute_of(operation)}` cannot be read", fault) from None
+        if method is not None:
+            found[operation] = method
+    return found
 
 
 def imported(name: str) -> object:

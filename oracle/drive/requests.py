@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from memoracle.drive.calls import Wish
 from memoracle.drive.target import Answer, Target
 from memoracle.replay.dispatch import Replay
+from memoracle.trace.hexadecimal import in_numbers
 
 GIVERS = {"frame.allocate", "range.allocate", "heap.new", "heap.resize", "process.create", "kernel_pages.allocate"}
 GIVE_BACK = frozenset({"frame.free", "range.free", "heap.delete", "kernel_pages.free", "process.exit"})
 NEAR = (0, 1, 1 << 12, 1 << 21, 1 << 30)  # bytes: an address inside a block
 INSTANCE, LIFE, OTHERS = "_instance", "_life", "_others"  # of an event of one of several instances
 RESET = "reset"
+HEXADECIMAL = b'"0x'  # how a text begins that is a number
 ADDRESSES = {"address", "virtual", "physical", "process"}
 Whose: TypeAlias = tuple[str, Any]  # a family, and the process that an address is one of
 PROCESSES: Whose = ("process", 0)
@@ -24,7 +26,7 @@ Given: TypeAlias = dict[tuple[Whose, int], int]  # by its result, the call that 
 class Request(NamedTuple):
     """One call. needs: by argument, the place of the call whose result it is, and what is added to that.
 
-    instance: that is called, of several.  refused: whether it was, in the trace.
+    instance: that is called, of several.  refused: whether it was, in the trace.  gave: the number that it gave there.
     """
 
     operation: str
@@ -32,6 +34,7 @@ class Request(NamedTuple):
     needs: dict[str, tuple[int, int]]
     instance: int = 0
     refused: bool = False
+    gave: int | None = None
 
 
 def requests_of(lines: Sequence[bytes]) -> list[Request]:
@@ -55,9 +58,10 @@ def requests_of(lines: Sequence[bytes]) -> list[Request]:
             giver = _giver(given, whose, event[key])
             if giver is not None:
                 needs[key] = giver
-        found.append(Request(operation, event, needs, instance, refused))
-        if operation in GIVERS and answered and isinstance(result, int):
-            given[(family, event.get("process", 0)), result] = place
+        gave = result if operation in GIVERS and answered and isinstance(result, int) else None
+        found.append(Request(operation, event, needs, instance, refused, gave))
+        if gave is not None:
+            given[(family, event.get("process", 0)), gave] = place
         elif operation == RESET:
             given.clear()
     return found
@@ -67,6 +71,8 @@ def events_of(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
     """The events of a trace, each after those of other instances that it notes."""
     for line in lines:
         event = json.loads(line)
+        if HEXADECIMAL in line:
+            event = in_numbers(event)
         yield from event.pop(OTHERS, ())
         yield event
 
@@ -111,10 +117,16 @@ class Repeated:
 
 def without(requests: Sequence[Request], dropped: set[int]) -> list[Request]:
     """The requests without some of them, and without those that need one of these."""
+    return in_order(requests, (place for place in range(len(requests)) if place not in dropped))
+
+
+def in_order(requests: Sequence[Request], places: Iterable[int]) -> list[Request]:
+    """Some of the requests, in this order, without those that need one which does not come before."""
     kept: list[Request] = []
     moved: dict[int, int] = {}
-    for place, each in enumerate(requests):
-        if place in dropped or any(need not in moved for need, _ in each.needs.values()):
+    for place in places:
+        each = requests[place]
+        if any(need not in moved for need, _ in each.needs.values()):
             continue
         moved[place] = len(kept)
         kept.append(each._replace(needs={key: (moved[need], added) for key, (need, added) in each.needs.items()}))

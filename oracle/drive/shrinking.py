@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
+from memoracle.drive.layouts import filled, laid_out
 from memoracle.drive.requests import ADDRESSES, GIVE_BACK, Request, with_fixed_addresses, without
 
 Fails = Callable[[Sequence[Request]], bool]
@@ -15,42 +17,53 @@ FEW = 4  # of how many calls one is few
 ALIGNMENT = "alignment"  # is a power of two, or is refused
 
 
-def shortest(requests: Sequence[Request], fails: Fails, seconds: float) -> list[Request]:
+def shortest(requests: Sequence[Request], fails: Fails, seconds: float, recorded: bool = False) -> list[Request]:
+    """The calls that are left once they are shrunk."""
+    return shrunk(requests, fails, seconds, recorded).kept
+
+
+def shrunk(requests: Sequence[Request], fails: Fails, seconds: float, recorded: bool = False) -> Shrinking:
     """Leaves out calls, and makes what is asked for smaller, while it still fails; the last call is what fails.
 
-    seconds: after so many it is content with what it has.
+    seconds: after so many it is content with what it has.  recorded: what came of each call is known already, so that
+    they are not made in another order.
     """
     shrinking = Shrinking([*requests], fails, time.monotonic() + seconds)
     while shrinking.leave_few():
+        pass
+    while not recorded and shrinking.lay_out():
         pass
     fixed = with_fixed_addresses(shrinking.kept)
     if fixed != shrinking.kept:
         shrinking.fails_as(fixed)
     shrinking.leave_kinds()
     shrinking.leave_out(len(shrinking.kept))
-    while not shrinking.is_late and shrinking.make_smaller():
+    while not shrinking.is_late() and shrinking.make_smaller():
         shrinking.leave_out(1)
-    return shrinking.kept
+    return shrinking
 
 
 class Shrinking:
     """kept: the calls that are left.  until: when to be content with these.
 
     tried: what does not fail, as hashes; of calls that are all alike it does not matter which one is left out.
+    is_cut_short: time was over before all was tried.
     """
 
     def __init__(self, kept: list[Request], fails: Fails, until: float) -> None:
         self.kept, self.fails, self.until = kept, fails, until
         self.tried = set[int]()
+        self.is_cut_short = False
 
-    @property
     def is_late(self) -> bool:
-        return time.monotonic() > self.until
+        """Whether time is over, while there is something left to try."""
+        self.is_cut_short = self.is_cut_short or time.monotonic() > self.until
+        return self.is_cut_short
 
     def fails_as(self, candidate: list[Request]) -> bool:
         """Whether these fail, too; then they are what is left."""
         text = hash(repr(candidate))
-        if self.is_late or text in self.tried:
+        if text in self.tried or self.is_late():
             return False
         if not self.fails(candidate):
             self.tried.add(text)
@@ -64,6 +77,12 @@ class Shrinking:
         few = (closed(kept, places) for places in (*lately(kept, most), *about_the_same(kept)))
         smallest_first = sorted({len(places): places for places in few if len(places) <= most}.items())
         return any(self.fails_as(without(kept, {*range(len(kept))} - places)) for _, places in smallest_first)
+
+    def lay_out(self) -> bool:
+        """Has what is live put there directly, with far fewer calls, if these suffice; whether they do."""
+        most = len(self.kept) - max(1, len(self.kept) // FEW)
+        found = chain(filled(self.kept), laid_out(self.kept))
+        return any(self.fails_as(each) for each in found if len(each) <= most)
 
     def leave_kinds(self) -> None:
         """Leaves out all calls that were refused, and all of one operation: of most of them none matters."""
@@ -80,9 +99,9 @@ class Shrinking:
 
     def leave_out(self, size: int) -> None:
         """Leaves out ever smaller stretches, from the end on. size: of the first."""
-        while size and not self.is_late:
+        while size and not self.is_late():
             before, end = len(self.kept), len(self.kept)
-            while end > 0 and not self.is_late:
+            while end > 0 and not self.is_late():
                 start = max(0, end - size)
                 any(map(self.fails_as, self._without(range(start, end))))
                 end = min(start, len(self.kept))
@@ -127,7 +146,7 @@ class Shrinking:
             value = 1 << trial if is_order else LEAST[key] + trial
             if self.fails_as(asking(self.kept, place, key, value)):
                 least = trial
-            elif self.is_late:
+            elif self.is_late():
                 return
             else:
                 below = trial

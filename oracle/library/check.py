@@ -151,7 +151,7 @@ def _result(outcome: TraceResult) -> CheckResult:
         outcome.level,
         outcome.events,
         tuple(outcome.divergences),
-        tuple(outcome.warnings),
+        tuple(map(str, outcome.warnings)),
         fault,
         report.getvalue() + (f"{fault}\n" if fault else ""),
     )

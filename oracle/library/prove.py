@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memoracle import compiled
 from memoracle.console.extras import require_prove
 from memoracle.report import proof_report
 from memoracle.scaling.workers import of_executor
@@ -43,9 +44,10 @@ def prove(
     jobs: processes that prove at once; None: as many as there are processors.  executor: what proves instead, which
     needs this package with the extra `prove` where its workers are; `jobs` are then the units that it does at once.
     Raises UnknownComponentError or OptimizedError (both a ValueError), ImportError without the extra `prove`, and
-    InputError where the workers of an executor are unfit.
+    InputError where the workers of an executor are unfit, and CompiledError where compiled modules run already.
     """
     require_prove("`memoracle.prove`")
+    compiled.use_sources()
     from memoracle.proofs import evidence
     from memoracle.proofs.trust import trusted
     from memoracle.proving.spread import settling

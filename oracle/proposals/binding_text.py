@@ -9,6 +9,7 @@ from typing import Any
 from memoracle.proposals.guesses import CHOOSE, Guess
 from memoracle.proposals.proposal import Proposal
 from memoracle.proposals.starts import ARENA, ARENA_BYTES
+from memoracle.trace.quoting import escaped
 
 WIDTH = 100
 HEAD = """\
@@ -177,22 +178,17 @@ class Lines:
         return "\n".join(self.lines) + "\n"
 
     def line(self, text: str, why: str = "") -> None:
-        self.lines.append(f"{text:<36} # {plain(why)}" if why else text)
+        self.lines.append(f"{text:<36} # {escaped(why)}" if why else text)
 
     def comment(self, text: str, indent: str = "") -> None:
         for line in text.splitlines():
-            for each in textwrap.wrap(plain(line), WIDTH - len(indent)) or [""]:
+            for each in textwrap.wrap(escaped(line), WIDTH - len(indent)) or [""]:
                 self.lines.append(f"{indent}# {each}")
 
     def declarations(self, text: str) -> None:
         """As a string of several lines."""
         inner = text.replace("\\", "\\\\").replace('"', '\\"')
         self.lines.append(f'declarations = """\n{inner}\n"""')
-
-
-def plain(text: str) -> str:
-    """What may stand in a comment."""
-    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def quoted(text: str) -> str:

@@ -11,7 +11,7 @@ from pycparser import c_ast
 from pycparser.c_generator import CGenerator
 from pycparser.c_parser import CParser
 
-from memoracle.proposals.c_text import declarations_in
+from memoracle.proposals.c_text import constant, declarations_in
 
 NUMBERS = {  # types that need no declaration, by name: bits and sign
     **{f"{sign}int{bits}_t": (bits, sign == "") for bits in (8, 16, 32, 64) for sign in ("u", "")},
@@ -124,9 +124,9 @@ class Reading:
         header = self.header
         for each in _enumerations(node):
             value = 0
-            for constant in each.values.enumerators if each.values else ():
-                value = _number(constant.value, value, header.constants)
-                header.constants[constant.name] = value
+            for one in each.values.enumerators if each.values else ():
+                value = _number(one.value, value, header.constants)
+                header.constants[one.name] = value
                 value += 1
         if isinstance(node, c_ast.Typedef):
             header.types[node.name] = node.type
@@ -140,6 +140,9 @@ class Reading:
             header.types[tag] = node.type
 
     def _add_function(self, node: Any) -> None:
+        if any(isinstance(each, c_ast.ID) for each in (node.type.args.params if node.type.args else ())):
+            self.header.unread.append(f"{node.name}: its parameters have no types")
+            return
         parameters = [
             Parameter(each.name or "", self.type_of(each.type))
             for each in (node.type.args.params if node.type.args else ())
@@ -216,11 +219,8 @@ def _enumerations(node: Any) -> list[Any]:
 def _number(node: Any, default: int, constants: Mapping[str, int]) -> int:
     """The value of a constant expression, as far as it is plain."""
     if isinstance(node, c_ast.Constant):
-        text = node.value.rstrip("uUlL")
-        try:
-            return int(text, 8 if re.fullmatch("0[0-7]+", text) else 0)
-        except ValueError:
-            return default
+        value = constant(node.value.rstrip("uUlL"))
+        return default if value is None else value
     if isinstance(node, c_ast.ID):
         return constants.get(node.name, default)
     if isinstance(node, c_ast.UnaryOp) and node.op == "-":

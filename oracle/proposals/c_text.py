@@ -48,10 +48,15 @@ def read_source(path: str) -> str:
 
 def defined_numbers(text: str) -> dict[str, int]:
     """The constants that a text defines by directives."""
-    return {
-        name: int(value, 0) if not re.fullmatch("0[0-7]+", value) else int(value, 8)
-        for name, value in DEFINE.findall(text)
-    }
+    return {name: number for name, value in DEFINE.findall(text) if (number := constant(value)) is not None}
+
+
+def constant(text: str) -> int | None:
+    """The value of an integer constant without its suffix; None for what is none."""
+    try:
+        return int(text, 8 if re.fullmatch("0[0-9]+", text) else 0)
+    except ValueError:  # also of digits without end
+        return None
 
 
 def without_directives(path: str, text: str) -> str:

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
+import json
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
+
 from memoracle.console.output import OutputError
+from memoracle.trace.inputs import InputError
 
 # Where each server looks for its jobs.
 PLACES = {"github": ".github/workflows/memoracle.yml", "gitlab": ".gitlab-ci.yml"}
 ELSEWHERE = {"gitlab": "; --output writes the job to another file, which it can include"}
 
 
-def job(server: str) -> str:
-    """The text of a job, which installs this version."""
+class Vcs(msgspec.Struct):
+    """What a package was cloned with, and the commit."""
+
+    vcs: str
+    commit_id: str
+
+
+class Origin(msgspec.Struct):
+    """Where pip had a package from that it did not take from an index: https://peps.python.org/pep-0610/."""
+
+    url: str
+    vcs_info: Vcs | None = None
+
+
+def job(server: str, source: str) -> str:
+    """The text of a job. source: what it has pip install; raises InputError."""
+    if "$" in source or not source.isprintable():  # servers replace variables there
+        raise InputError("--from", None, "what pip installs was expected, without variables and control characters")
     text = (Path(__file__).parent / "templates" / f"{server}.yml").read_text(encoding="utf-8")
-    return text.replace("{version}", metadata.version("memoracle"))
+    return text.replace("{from}", json.dumps(source, ensure_ascii=False))
+
+
+def installed_from() -> tuple[str, bool]:
+    """What pip is to install to have this version, and whether pip had it from there: not from a folder or a wheel,
+    which a CI server does not have.
+    """
+    package = metadata.distribution("memoracle")
+    version = f"memoracle=={package.version}"
+    text = package.read_text("direct_url.json")
+    if text is None:
+        return version, True
+    origin = msgspec.json.decode(text, type=Origin)
+    if origin.url.startswith("file:"):
+        return version, False
+    vcs = origin.vcs_info
+    return (f"{vcs.vcs}+{origin.url}@{vcs.commit_id}" if vcs else origin.url), True
 
 
 def write_new(path: str, text: str, hint: str = "", makes_folders: bool = False) -> None:

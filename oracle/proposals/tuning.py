@@ -87,8 +87,8 @@ def tune_unit(take: Guess, give: Guess | None, notes: Notes, page_size: int) -> 
     taken = sorted(notes.get("taken", ()))
     if taken and len(taken) > 1:
         take.is_number = any(each % page_size for each in taken)
-        unit = "numbers of pages" if take.is_number else "addresses"
-        take.why.append(f"tried: results are {unit}, {shown(taken[0])} to {shown(taken[-1])}")
+        unit, words = ("numbers of pages", str) if take.is_number else ("addresses", hex)
+        take.why.append(f"tried: results are {unit}, {words(taken[0])} to {words(taken[-1])}")
     elif take.is_number is None:
         take.is_number = False
         take.why.append(

@@ -98,13 +98,13 @@ def has(geometry: Geometry, component: str) -> bool:
 def _room(component: str, geometry: Geometry, results: Sequence[Result]) -> Room:
     about = [each for each in results if is_about(each, geometry)]
     proved = [each for each in about if each.verdict == PROVED]
-    said = vars(geometry)
+    said = given(geometry)
     theorems = [Said(each.claim, each.name) for each in proved if each.kind == THEOREM and _is_unbounded(each)]
     told = [each for each in theorems if not LEMMA.search(each.name)]
     hazards = [each for each in proved if each.kind == HAZARD and geometry.frame_free == TRUSTING]
     return Room(
         component,
-        {key: shown(key, said[key]) for key in KEYS.get(component, ()) if said[key] is not None},
+        {key: shown(key, said[key]) for key in KEYS.get(component, ()) if key in said},
         [*_always(component, about)],
         told,
         len(theorems) - len(told),
@@ -190,10 +190,15 @@ def heap_table(geometry: Geometry) -> list[str]:
 
 def machine(geometry: Geometry) -> dict[str, str]:
     """What the machine and the kernel must be like, for all this to be about them."""
-    return {key: shown(key, value) for key, value in vars(geometry).items() if key in KNOWN and value is not None}
+    return {key: shown(key, value) for key, value in given(geometry).items()}
 
 
-KNOWN = tuple(Geometry.__dataclass_fields__)
+def given(geometry: Geometry) -> dict[str, Any]:
+    """The keys of a geometry that have a value, but the short form of one that is given."""
+    said = {key: getattr(geometry, key) for key in Geometry.__dataclass_fields__} | {"misuse": dict(geometry.misuse)}
+    if geometry.never_free is not None:
+        del said["kernel_image_frames"]
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def shown(key: str, value: Any) -> str:
@@ -203,10 +208,15 @@ def shown(key: str, value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(shown(key, each) for each in value)}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{name} = {shown(name, each)}' for name, each in value.items())}}}"
+        return f"{{{', '.join(f'{name_of(name)} = {shown(name, each)}' for name, each in value.items())}}}"
     if isinstance(value, int) and not isinstance(value, bool) and key in ("pat_register", "start", "physical"):
         return f"{value:#x}"
     return json.dumps(value)
+
+
+def name_of(key: str) -> str:
+    """A key as TOML has it: an operation's name has a dot."""
+    return json.dumps(key) if "." in key else key
 
 
 CALLERS = Said(maps_only_allocated.says, maps_only_allocated.name)

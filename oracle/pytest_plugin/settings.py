@@ -15,6 +15,7 @@ from msgspec import Meta
 from memoracle.console.counted import counted
 from memoracle.spec.geometry import PRESETS
 from memoracle.spec.geometry_keys import GeometryError
+from memoracle.trace.files import is_file
 from memoracle.trace.geometry import read_toml
 from memoracle.trace.inputs import InputError
 from memoracle.trace.toml_lines import line_of, lines_of
@@ -87,7 +88,7 @@ class Suite:
         if says.target is None:
             return str(self.folder / (says.binding or ""))
         path = self.folder / says.target
-        if not path.is_file():
+        if not is_file(path):
             return says.target
         is_command = says.binding is None and path.suffix != ".toml"
         return shlex.quote(str(path)) if is_command else str(path)

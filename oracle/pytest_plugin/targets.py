@@ -6,13 +6,13 @@ import inspect
 import shlex
 from collections.abc import Collection
 from functools import partial
-from pathlib import Path
 
 from memoracle.drive.binding_file import load_binding
 from memoracle.drive.program import Program
 from memoracle.drive.python_object import imported, operations_in
 from memoracle.pytest_plugin.settings import Suite
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
+from memoracle.trace.files import exists
 from memoracle.trace.geometry import load_geometry
 
 
@@ -23,10 +23,10 @@ def operations_of(suite: Suite, geometry: str | None) -> Collection[str]:
         binding = load_binding(file)
         return [*binding.says.operations, *(str(event["op"]) for event in binding.head()[1:])]
     if suite.made is not None:
-        return operations_in(suite.made) or operations_in_what_is_made(made_for(suite, geometry))
-    if ":" in target and not Path(target).exists():
+        return operations_in(suite.made, target) or operations_in_what_is_made(made_for(suite, geometry), target)
+    if ":" in target and not exists(target):
         found = imported(target)
-        return operations_in(found) or operations_in_what_is_made(found)
+        return operations_in(found, target) or operations_in_what_is_made(found, target)
     from memoracle.commands.drive import header_of  # it loads much that other targets do not need here
 
     program = Program(shlex.split(target), header_of(suite.path(geometry)))
@@ -35,9 +35,9 @@ def operations_of(suite: Suite, geometry: str | None) -> Collection[str]:
     return program.operations
 
 
-def operations_in_what_is_made(made: object) -> Collection[str]:
-    """Of what a function makes: it is made, to see what it has."""
-    return operations_in(made()) if callable(made) else ()
+def operations_in_what_is_made(made: object, name: str) -> Collection[str]:
+    """Of what a function makes: it is made, to see what it has. name: of the target, for messages."""
+    return operations_in(made(), name) if callable(made) else ()
 
 
 def made_for(suite: Suite, geometry: str | None) -> object:

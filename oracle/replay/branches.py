@@ -18,7 +18,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, TypeAlias
 
-from memoracle import impl
+from memoracle import compiled, impl
 
 FOLDER = Path(impl.__path__[0])
 CLOCK_EVERY = 64  # lines between two looks at the clock
@@ -193,8 +193,9 @@ def exercised(
 
     replayed: replays one.  head: how many lines of each are no calls: these are not watched.
     most, seconds: how many calls are watched in all, and for how long; short traces whole, if that leaves as much for
-    each of the others.
+    each of the others.  Raises CompiledError.
     """
+    compiled.use_sources()
     watch, calls = Watch(), 0
     end = None if seconds is None else time.monotonic() + seconds
     for done, lines in enumerate(sorted(runs, key=len)):

@@ -17,11 +17,13 @@ from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import SAFE
+from memoracle.diagnostics.warned import Warned
 from memoracle.replay.coverage import Coverage
 from memoracle.report import coverage_report
 from memoracle.report.bars import bars, has_no_order
 from memoracle.report.drawing import drawn
 from memoracle.timeline.past import UNKNOWN_PAST, Past
+from memoracle.trace.hexadecimal import in_hexadecimal
 from memoracle.trace.inputs import InputError, shown
 from memoracle.trace.quoting import escaped, shortened
 
@@ -37,6 +39,8 @@ class TraceResult:
     interrupted: the user ended it.  stopped: it was read to its first divergence only.
     processors: of a recording in which operations overlap, how many made them.
     unknown: whether the budget of the search for a legal order of these ran out.
+    order: of these, as far as an order of them is legal, and as it was judged: their lines.  is_log: whether it is one
+    of kmem events.
     cut: of a run that was to cover a target, what of it is left, since its calls or its time ran out.
     """
 
@@ -46,7 +50,7 @@ class TraceResult:
     events: int = 0
     checked: int = 0
     divergences: list[Divergence] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
     fault: InputError | None = None
     coverage: Coverage | None = None
     interrupted: bool = False
@@ -54,6 +58,8 @@ class TraceResult:
     processors: int = 0
     unknown: bool = False
     cut: str = ""
+    order: Sequence[int] = ()
+    is_log: bool = False
 
     @property
     def name(self) -> str:
@@ -121,9 +127,10 @@ def document(outcomes: Sequence[TraceResult]) -> dict[str, Any]:
         "verdict": verdict(outcomes),
         "level": level(outcomes),
         "events": sum(outcome.events for outcome in outcomes),
-        "warnings": [warning for outcome in outcomes for warning in outcome.warnings]
+        "warnings": [str(warning) for outcome in outcomes for warning in outcome.warnings]
         + [f"unreadable: {outcome.fault}" for outcome in outcomes if outcome.fault is not None]
         + [f"interrupted: {outcome.name}" for outcome in outcomes if outcome.interrupted],
+        "warned": [warned(warning) for outcome in outcomes for warning in outcome.warnings],
         "divergences": [entry(divergence) for outcome in outcomes for divergence in outcome.divergences],
         "results": [result(outcome) for outcome in outcomes],
         "unreadable": [unread(outcome.fault) for outcome in outcomes if outcome.fault is not None],
@@ -154,13 +161,18 @@ def result(outcome: TraceResult) -> dict[str, Any]:
         "divergences": len(outcome.divergences),
         "unreadable": None if outcome.fault is None else unread(outcome.fault),
         "interrupted": outcome.interrupted,
-        "warnings": list(outcome.warnings),
+        "warnings": list(map(str, outcome.warnings)),
     }
 
 
 def unread(fault: InputError) -> dict[str, Any]:
     """Why an input could not be read to its end. line: from which on, None if the fault is the whole file's."""
     return {"file": fault.path, "line": fault.line, "message": fault.message}
+
+
+def warned(warning: Warned) -> dict[str, Any]:
+    """What is worth knowing, and where: file and line are None where it is about none."""
+    return {"file": warning.path, "line": warning.line, "message": warning.words}
 
 
 def entry(divergence: Divergence) -> dict[str, Any]:
@@ -207,6 +219,11 @@ def write_text(outcomes: Sequence[TraceResult], out: TextIO, quiet: bool = False
 
 
 def summary(outcome: TraceResult) -> str:
+    return f"{outcome.name}: {verdict([outcome])}: {account(outcome)}"
+
+
+def account(outcome: TraceResult) -> str:
+    """What came of a trace, in a line without its name and its verdict."""
     found = len(outcome.divergences)
     divergences = f"{counted(found, 'divergence')} in " if found else ""
     events = counted(outcome.events, "event")
@@ -214,7 +231,7 @@ def summary(outcome: TraceResult) -> str:
         events += f", {skipped:,} of them skipped"
     if outcome.processors:
         events = f"concurrent: {counted(outcome.events, 'operation')} of {counted(outcome.processors, 'processor')}"
-    told = f"{outcome.name}: {verdict([outcome])}: {divergences}{events}, at level {outcome.level}"
+    told = f"{divergences}{events}, at level {outcome.level}"
     if outcome.unknown and not found:
         told += "; the budget ran out before a legal order was found or ruled out"
     if outcome.cut and not found:
@@ -253,8 +270,11 @@ def show(divergence: Divergence, console: Console) -> None:
 
 
 def told(event: Mapping[str, Any]) -> str:
-    """An event in one line: its operation, its arguments, what came of it, and what the recorder noted."""
-    return " ".join(parts(event))
+    """An event in one line: its operation, its arguments, what came of it, and what the recorder noted.
+
+    Addresses are in hexadecimal, however the trace has them.
+    """
+    return " ".join(parts(in_hexadecimal(event)))
 
 
 def parts(event: Mapping[str, Any]) -> Iterator[str]:

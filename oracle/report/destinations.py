@@ -20,11 +20,13 @@ from memoracle.console.output import (
     write_file,
     write_out,
 )
-from memoracle.report.formats import FOLDERS, FOR_CI, FORMATS, GITHUB, IN_ONE_FILE, pages, write
+from memoracle.report.formats import DRAWN, FOLDERS, FOR_CI, FORMATS, GITHUB, HTML, write
 from memoracle.report.run import FaultRun, Run
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
+
+FOR_BROWSERS = f"{HTML} is a page for a browser, and no terminal: --output FILE.html, or --report {HTML}=DIR"
 
 
 class Destination(NamedTuple):
@@ -36,7 +38,7 @@ class Destination(NamedTuple):
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Adds the common options, with all formats, and --report, read as `report`: a list of destinations."""
-    add_common_options(parser, IN_ONE_FILE)
+    add_common_options(parser, FORMATS)
     words = f"write a report to FILE besides, or to standard output for -; formats: {', '.join(FORMATS)}"
     parser.add_argument(
         "--report", metavar="FORMAT=FILE", action="append", type=destination, default=[], help=f"{words} (repeatable)"
@@ -49,9 +51,12 @@ def destination(text: str) -> Destination:
     if form not in FORMATS or not equals or not path:
         words = f"FORMAT=FILE was expected, with one of {', '.join(FORMATS)}"
         raise argparse.ArgumentTypeError(f"{words}, not {quoted(text)}")
-    if path == STDOUT and form in FOLDERS:
-        raise argparse.ArgumentTypeError(f"{form} is a folder, which cannot go to standard output")
     return Destination(form, path)
+
+
+def draws_what_led(args: argparse.Namespace) -> bool:
+    """Whether a report is asked for that draws what led to a failure: then an input is read once more."""
+    return args.format in DRAWN or any(each.form in DRAWN for each in args.report)
 
 
 @contextmanager
@@ -107,6 +112,9 @@ def refuse_destinations(args: argparse.Namespace, read: list[str]) -> None:
         raise InputError("--report", None, f"{GITHUB} is asked for twice, which would add to the step's summary twice")
     if to_standard_output and args.output is None and args.format != TEXT:
         raise InputError("--report", None, f"the {args.format} report goes to standard output: --output FILE")
+    written = [each.form for each in to_standard_output] or [args.format][: args.output is None]
+    if HTML in written and sys.stdout is not None and sys.stdout.isatty():
+        raise InputError("--report" if to_standard_output else "--format", None, FOR_BROWSERS)
     if to_standard_output and getattr(args, "emit", None) is not None and emits_to_standard_output(args):
         raise InputError("--report", None, "the test goes to standard output: --emit-output FILE")
     for form, path in args.report:
@@ -114,9 +122,10 @@ def refuse_destinations(args: argparse.Namespace, read: list[str]) -> None:
             refuse_to_overwrite(None, read)
             continue
         place = resolved(Path(path))
-        if place in taken:
-            raise InputError("--report", None, f"{quoted(path)}: {taken[place]} goes there")
-        taken[place] = "another report"
+        for each in {place, resolved(Path(file_of(form, path)))}:
+            if each in taken:
+                raise InputError("--report", None, f"{quoted(path)}: {taken[each]} goes there")
+            taken[each] = "another report"
         if form in FOLDERS:
             refuse_folder(path, place)
         else:
@@ -132,27 +141,31 @@ def others(args: argparse.Namespace) -> Iterator[tuple[str | None, str]]:
 
 def refuse_folder(path: str, place: Path) -> None:
     """Raises OutputError where there can be no folder for a report."""
-    if place.exists() and not place.is_dir():
-        raise OutputError(f"{path}: cannot write: it is no directory")
-    if not place.parent.is_dir():
-        raise OutputError(f"{path}: cannot write: there is no directory {place.parent}")
+    try:
+        if place.exists() and not place.is_dir():
+            raise OutputError(f"{path}: cannot write: it is no directory")
+        if not place.parent.is_dir():
+            raise OutputError(f"{path}: cannot write: there is no directory {place.parent}")
+    except OSError as fault:
+        raise OutputError(f"{path}: cannot write: {fault.strerror or fault}") from None
 
 
 def files_of(form: str, path: str, run: Run | FaultRun, faults: list[OutputError]) -> Iterator[tuple[str, str]]:
-    """The files of a report: where each goes, and its text. Of a run that came to nothing, those for CI.
+    """A report: where it goes, and its text. Of a run that came to nothing, only one for CI.
 
     faults: is told what could not be written besides.
     """
     if isinstance(run, FaultRun) and form not in FOR_CI:
         return
-    if form in FOLDERS and not isinstance(run, FaultRun):
-        for name, text in pages(form, run).items():
-            yield str(Path(path) / name), text
-        return
     draft = Draft(sys.stdout if path == STDOUT else None)
     with kept_for_the_end(faults):
         write(form, run, draft)
-    yield path, draft.getvalue()
+    yield file_of(form, path), draft.getvalue()
+
+
+def file_of(form: str, path: str) -> str:
+    """The file in which a report is; path: as --report has it, which may be a folder."""
+    return path if path == STDOUT or form not in FOLDERS else str(Path(path) / FOLDERS[form])
 
 
 def written(path: str, text: str, read: list[str]) -> None:

@@ -11,6 +11,7 @@ from memoracle.replay.branches import Exercised
 from memoracle.report import branches_report, check_report
 from memoracle.report.check_report import TraceResult
 from memoracle.timeline.past import UNKNOWN_PAST, Past
+from memoracle.trace.hexadecimal import line_in_hexadecimal
 
 MOST_SHOWN = 200  # lines of a sequence
 
@@ -23,7 +24,7 @@ class DriveRun:
     answered.  said: what is to be said at the end.  kept: the file with the trace, if it failed.  seconds: that the run
     took.  cover: keys about what was covered.  quiet: without what the run exercised.  more: keys that a report for
     programs has besides.  branches: of the reference, as far as that was looked at.  whole: of every branch and every
-    rule, in text, too.  past: what led to the divergence.
+    rule, in text, too.  past: what led to the divergence.  shrunk: from how many calls to how many, if it was.
     """
 
     command: ClassVar[str] = "drive"
@@ -41,6 +42,7 @@ class DriveRun:
     branches: Exercised | None = None
     whole: bool = False
     past: Past = UNKNOWN_PAST
+    shrunk: Mapping[str, int | bool] | None = None
 
     def document(self) -> dict[str, Any]:
         document = {**check_report.document([self.result]), "command": "drive", "seed": self.seed, "calls": self.calls}
@@ -48,8 +50,9 @@ class DriveRun:
             document["cover"] = self.cover
         if self.branches is not None:
             document["branches"] = branches_report.document(self.branches)
-        document["kept"] = self.kept
-        document["trace"] = [line.decode() for line in self.lines] if self.result.divergences else []
+        document["kept"], document["shrunk"] = self.kept, self.shrunk
+        lines = self.lines if self.result.divergences else ()
+        document["trace"] = [line_in_hexadecimal(line).decode() for line in lines]
         return {**document, **self.more}
 
     def write_text(self, out: TextIO) -> None:
@@ -77,5 +80,5 @@ def write_text(
 def shown(lines: Sequence[bytes]) -> str:
     """The sequence, as a trace."""
     left = len(lines) - MOST_SHOWN
-    kept = [line.decode(errors="backslashreplace") for line in lines[:MOST_SHOWN]]
+    kept = [line_in_hexadecimal(line).decode(errors="backslashreplace") for line in lines[:MOST_SHOWN]]
     return "\n".join([*kept, *([f"... and {counted(left, 'line')} more"] if left > 0 else [])]) + "\n\n"

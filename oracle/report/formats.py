@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
 from typing import TextIO
 
@@ -13,23 +12,24 @@ from memoracle.report.run import FaultRun, Run
 GITHUB = "github"  # it adds to the summary of a step, too
 
 # By name, the module that writes a report of that format, which is imported where one is wanted.
-# One file, for CI, which shows a run that came to nothing, too: `write(run: Run | FaultRun, out: TextIO) -> None`.
+# For CI, which shows a run that came to nothing, too: `write(run: Run | FaultRun, out: TextIO) -> None`.
 FOR_CI = {
     "junit": "memoracle.report.ci.junit",
     "sarif": "memoracle.report.ci.sarif",
     GITHUB: "memoracle.report.ci.github",
 }
-# One file: `write(run: Run, out: TextIO) -> None`.
-FILES = {**FOR_CI, "itf": "memoracle.report.itf"}
-# A folder: `pages(run: Run) -> Mapping[str, str]`, the text of each file by its name in the folder.
-FOLDERS: dict[str, str] = {"html": "memoracle.report.html.pages"}
+HTML = "html"  # for a browser, which needs nothing besides
+# Of a run that came to something: `write(run: Run, out: TextIO) -> None`.
+FILES = {**FOR_CI, "itf": "memoracle.report.itf", HTML: "memoracle.report.html.pages"}
+# Those for which --report names a folder: the name of the file there.
+FOLDERS = {HTML: "index.html"}
+DRAWN = ("itf", HTML)  # those that have what led to a failure, step by step
 
-IN_ONE_FILE = (TEXT, JSON, *FILES)
-FORMATS = (*IN_ONE_FILE, *FOLDERS)
+FORMATS = (TEXT, JSON, *FILES)
 
 
 def write(form: str, run: Run | FaultRun, out: TextIO) -> None:
-    """Writes a report of one file; of a run that came to nothing only those for CI."""
+    """Writes a report; of a run that came to nothing only those for CI."""
     if form in FOR_CI:
         import_module(FOR_CI[form]).write(run, out)
     elif isinstance(run, FaultRun):
@@ -40,9 +40,3 @@ def write(form: str, run: Run | FaultRun, out: TextIO) -> None:
         run.write_text(out)
     else:
         write_document(run.document(), out)
-
-
-def pages(form: str, run: Run) -> Mapping[str, str]:
-    """The files of a report that is a folder, by their names in it."""
-    found: Mapping[str, str] = import_module(FOLDERS[form]).pages(run)
-    return found

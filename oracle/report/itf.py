@@ -14,8 +14,9 @@ from memoracle.report.check_report import CheckRun, told
 from memoracle.report.drive_report import DriveRun
 from memoracle.report.proof_report import ProofRun
 from memoracle.report.run import Run
+from memoracle.timeline.course import OF_LOG
 from memoracle.timeline.timeline import Timeline
-from memoracle.timeline.views import View, frames_in
+from memoracle.timeline.views import UNSEEN, View, frames_in
 
 FORMAT = "https://apalache-mc.org/docs/adr/015adr-trace.html"
 Value: TypeAlias = Any  # as JSON has it
@@ -77,22 +78,35 @@ def states_of_finding(event: str, finding: Finding) -> list[State]:
 def states_of_timeline(timeline: Timeline) -> list[State]:
     """The state before the first step, and after each; where steps are left out, that before the next one, too."""
     found, last = list[State](), len(timeline.steps) - 1
+    variables = of_log if timeline.kind == OF_LOG else of_machine
+
+    def add(action: str, line: int, diverges: bool, view: View, left_out: int) -> None:
+        meta = {"#meta": {"description": f"{left_out} events left out"}} if left_out else {}
+        said = {"action": action, "line": encoded(line), "diverges": diverges}
+        found.append({**meta, **said, **variables(view)})
+
     for place, step in enumerate(timeline.steps):
         if not found or step.passed_over:
-            left = f"{step.passed_over} events left out" if step.passed_over else ""
-            found.append(state_of("", 0, False, step.whole[0], left))
-        found.append(state_of(told(step.event), step.line, place == last, step.whole[1]))
+            add("", 0, False, step.whole[0], step.passed_over)
+        add(told(step.event), step.line, place == last, step.whole[1], 0)
     return found
 
 
-def state_of(action: str, line: int, diverges: bool, view: View, left_out: str = "") -> State:
+def of_log(view: View) -> State:
+    """What is drawn of the pages and objects that a log tells of, as variables."""
+    slabs = view.get("slabs", ())
+    objects = [(slab["hash"], slab) for slab in slabs if "hash" in slab]
+    objects += [(piece["address"], piece) for slab in slabs for piece in slab.get("pieces", ())]
+    return {
+        "pages": mapping((encoded(page), state) for page, state in frames_in(view)),
+        "objects": mapping((name, each["state"]) for name, each in objects if each["state"] != UNSEEN),
+    }
+
+
+def of_machine(view: View) -> State:
     """What is drawn of a state, as variables: each state has all of them."""
     tables = [table for table in view.get("tables", ()) if "process" in table]
     return {
-        **({"#meta": {"description": left_out}} if left_out else {}),
-        "action": action,
-        "line": encoded(line),
-        "diverges": diverges,
         "free_frames": encoded(view.get("frames", {}).get("free", 0)),
         "frames": mapping((encoded(frame), state) for frame, state in frames_in(view)),
         "blocks": mapping(

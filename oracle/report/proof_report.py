@@ -117,6 +117,8 @@ def document(outcome: ProofRun) -> dict[str, Any]:
 def entry(result: Result, outcome: ProofRun) -> dict[str, Any]:
     """One obligation; what is refuted is followed by how to replay it. law: where it stands that it is about."""
     content = asdict(result)
+    if result.tried_again is None:
+        del content["tried_again"]
     if result.verdict == REFUTED:
         content["counterexample"] = f"{result.counterexample}\n\n{outcome.replays[result.component]}"
     if result.verdict != PROVED:
@@ -142,6 +144,8 @@ def write_text(outcome: ProofRun, out: TextIO, verbose: bool) -> None:
         for line in outcome.trust:
             trusted.add_row("  -", Text(line))
         console.print(trusted)
+    for told in tried_again(results):
+        console.print(Text(told, "yellow"), soft_wrap=True)
     tell_failures(outcome, console)
     for part in outcome.parts:
         part.tell(console)
@@ -202,6 +206,11 @@ def bounds(outcome: ProofRun) -> str:
         f"{count} of {len(outcome.results)} are unbounded: they are about every size that 64-bit addresses "
         f"admit, so about {escaped(outcome.geometry)} and every other geometry."
     )
+
+
+def tried_again(results: Sequence[Result]) -> list[str]:
+    """What was settled only when it was tried again, and why."""
+    return [f"Tried again, alone: {each.name}: {each.tried_again}" for each in results if each.tried_again is not None]
 
 
 def tell_hazards(results: Sequence[Result], console: Console) -> None:

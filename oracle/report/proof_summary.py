@@ -7,6 +7,8 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from memoracle.console.counted import counted
+from memoracle.proving.geometry import OF_GEOMETRY
+from memoracle.trace.quoting import escaped
 
 if TYPE_CHECKING:
     from memoracle.report.proof_report import ProofRun
@@ -17,7 +19,12 @@ UP_TO = re.compile(r"^[^(:,;]+")  # of what is trusted: its name, without what i
 def three_lines(run: ProofRun, verdict: str, totals: dict[str, int], unbounded: int) -> str:
     """unbounded: how many claims are about any size."""
     count = len(run.results)
-    bounded = count - unbounded
+    own = sum(result.scope == OF_GEOMETRY for result in run.results)
+    bounds = [
+        f"{unbounded:,} for every size that 64-bit addresses admit",
+        *([f"{own:,} of {escaped(run.geometry)}"] if own else []),
+        f"{count - unbounded - own:,} within bounds that they name",
+    ]
     components = list(dict.fromkeys(result.component for result in run.results))
     verdicts = ", ".join(f"{number:,} {each}" for each, number in totals.items())
     names = f" of {', '.join(components)}" if components else ""
@@ -25,7 +32,7 @@ def three_lines(run: ProofRun, verdict: str, totals: dict[str, int], unbounded: 
     return "\n".join(
         (
             f"memoracle {metadata.version('memoracle')}: {verdict}: {counted(count, 'obligation')}{names} ({verdicts})",
-            f"{unbounded:,} for every size that 64-bit addresses admit, {bounded:,} within bounds that they name",
+            ", ".join(bounds),
             f"trusted: {'; '.join(trust)}",
         )
     )

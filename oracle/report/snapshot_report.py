@@ -16,13 +16,15 @@ from rich.text import Text
 from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
-from memoracle.report.check_report import CONFORMS, DIVERGES, NOTHING, UNKNOWN
+from memoracle.diagnostics.warned import Warned
+from memoracle.report.check_report import CONFORMS, DIVERGES, NOTHING, UNKNOWN, warned
 from memoracle.snapshot.findings import Entry, Finding, Findings, Line, Rule, hexadecimal
 from memoracle.snapshot.mappings import Mapped, Mappings, Shared, joined, type_name, writable_in_several
 from memoracle.snapshot.walk import Unreadable
 from memoracle.trace.quoting import escaped
 
 MOST_LISTED, MOST_DRAWN = 10_000, 40  # ranges in a report for programs, and in one for people
+CUT = "there is more in it than is looked at: it is judged in part"
 STATUSES = {CONFORMS: Status.HOLDS, DIVERGES: Status.BROKEN, UNKNOWN: Status.UNKNOWN, NOTHING: Status.NOTHING}
 
 
@@ -72,8 +74,8 @@ class SnapshotResult:
         return STATUSES[self.verdict]
 
     @property
-    def warnings(self) -> list[str]:
-        cut = [] if self.whole else ["there is more in it than is looked at: it is judged in part"]
+    def warnings(self) -> list[Warned]:
+        cut = [] if self.whole else [Warned(None, None, CUT)]
         return [*self.findings.warnings, *self.findings.more, *cut]
 
 
@@ -104,7 +106,8 @@ def document(result: SnapshotResult) -> dict[str, Any]:
         "tables": result.tables,
         "pages": result.mappings.pages,
         "ranges": len(result.mappings),
-        "warnings": result.warnings,
+        "warnings": list(map(str, result.warnings)),
+        "warned": list(map(warned, result.warnings)),
         "divergences": [entry(result.name, finding) for finding in result.findings.kept],
         "mappings": [mapping(each, result.mappings.has_frames) for each in islice(result.mappings, MOST_LISTED)],
         "writable_in_several": [
@@ -180,6 +183,11 @@ def write_text(result: SnapshotResult, out: TextIO, quiet: bool) -> None:
 
 
 def summary(result: SnapshotResult) -> str:
+    return f"{result.name}: {result.verdict}: {account(result)}"
+
+
+def account(result: SnapshotResult) -> str:
+    """What came of a snapshot, in a line without its name and its verdict."""
     found = result.findings.total
     divergences = f"{counted(found, 'divergence')} in " if found else ""
     parts = [counted(len(result.spaces), "address space")]
@@ -187,7 +195,7 @@ def summary(result: SnapshotResult) -> str:
         parts.append(counted(result.tables, "table"))
     parts.append(counted(result.mappings.pages, "page" if result.mappings.has_frames else "range"))
     unreadable = f"; {counted(result.unreadable_tables, 'table')} cannot be read" if result.unreadable_tables else ""
-    return f"{result.name}: {result.verdict}: {divergences}{', '.join(parts)}{unreadable}"
+    return f"{divergences}{', '.join(parts)}{unreadable}"
 
 
 def show(name: str, finding: Finding, console: Console) -> None:

@@ -15,6 +15,7 @@ from memoracle.reproducers.helpers import C_MEMORY, C_STATE, C, used_of
 from memoracle.reproducers.program import Program
 from memoracle.reproducers.signatures import POINTER, STRUCTURE, VOID
 from memoracle.reproducers.words import harmless, head, literal, remarks
+from memoracle.trace.files import is_file
 
 OTHER_COURSE_STATUS = 77  # what test drivers take for a test that was skipped
 SECONDS = 5  # after which a test that hangs ends
@@ -93,7 +94,7 @@ def build(binding: Binding, compiler: str, file: str) -> str:
 def linked(binding: Binding) -> list[str]:
     """How the library is named to a linker: by its path, or as one that is installed."""
     library = binding.library
-    if not library.is_file():
+    if not is_file(library):
         return [f"-l:{library.name}"]
     folder = library.parent.resolve()
     return [str(library), f"-Wl,-rpath,{folder}"]

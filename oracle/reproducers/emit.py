@@ -18,6 +18,7 @@ from memoracle.reproducers.recording import asked_again, from_trial
 from memoracle.reproducers.reproducer import Reproducer
 from memoracle.reproducers.running import FAILED, NOT_RUN, Verified
 from memoracle.spec.geometry import Geometry
+from memoracle.trace.hexadecimal import in_hexadecimal
 from memoracle.trace.inputs import InputError
 
 TEXTS: dict[str, Callable[[Program, FailingRun], str]] = {
@@ -101,5 +102,5 @@ def _trace(run: FailingRun) -> Reproducer:
     found = run.check([*run.head, *run.events]).divergences
     if not found or found[0].finding.clause != run.finding.clause:
         return Reproducer(TRACE, None, "the trace conforms when it is checked alone, so that it is not printed")
-    lines = (ENCODE(each).decode() for each in (*run.head, *run.events))
+    lines = (ENCODE(each).decode() for each in (*run.head, *map(in_hexadecimal, run.events)))
     return Reproducer(TRACE, "".join(f"{line}\n" for line in lines), "it was checked, and diverges")

@@ -11,11 +11,10 @@ from memoracle.diagnostics.divergence import Finding
 from memoracle.drive.log import ENCODE
 from memoracle.drive.requests import Request, requests_of
 from memoracle.report.check_report import TraceResult
-from memoracle.trace.events import HEXADECIMAL
+from memoracle.trace.hexadecimal import in_hexadecimal, in_numbers
 
 Event: TypeAlias = dict[str, Any]
 Check: TypeAlias = Callable[[Sequence[Event]], TraceResult]  # of all lines of a trace
-WORDS = {"op", "error", "crash", "zone", "cache"}  # keys whose values are no numbers
 VARIABLES = {"frame": "frame", "range": "range", "kernel_pages": "range", "heap": "block", "process": "process"}
 GIVES = {"allocate", "new", "resize", "create"}
 
@@ -57,7 +56,9 @@ class FailingRun:
         if name in request.needs:
             giver, added = request.needs[name]
             return self.variable(giver) + (f" + {added}" if added else "")
-        return repr(request.arguments[name])
+        value = request.arguments[name]
+        shown = in_hexadecimal({"op": request.operation, name: value})[name]
+        return str(shown) if isinstance(value, int) else repr(value)
 
     def said(self, place: int) -> str:
         """A call in the words of a trace, on one line."""
@@ -79,19 +80,7 @@ def failing_run(head: Iterable[bytes], lines: Iterable[bytes], finding: Finding,
 
 def event_of(line: bytes) -> Event:
     """What a line says, with all numbers as such and without the keys that are the recorder's own."""
-    return {
-        key: value if key in WORDS else _numbers(value)
-        for key, value in json.loads(line).items()
-        if not key.startswith("_")
-    }
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, str):
-        return int(value, 16) if HEXADECIMAL(value) else value
-    if isinstance(value, list):
-        return [_numbers(each) for each in value]
-    return {key: _numbers(each) for key, each in value.items()} if isinstance(value, dict) else value
+    return {key: value for key, value in in_numbers(json.loads(line)).items() if not key.startswith("_")}
 
 
 def refused(event: Event) -> bool:

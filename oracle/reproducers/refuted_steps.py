@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 from memoracle.diagnostics.divergence import Divergence, Finding
 from memoracle.drive.log import ENCODE
 from memoracle.report.proof_report import REFUTED
-from memoracle.reproducers.failing_run import Event, ReproducerError
+from memoracle.reproducers.failing_run import ReproducerError
 from memoracle.reproducers.of_proof import TEST
-from memoracle.reproducers.reference_trace import PAGE, trace_of
+from memoracle.reproducers.reference_trace import trace_of
 from memoracle.timeline.past import Past
 from memoracle.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
     from memoracle.proofs.obligations.discharge import Result
 
-ADDRESSES = ("address", "result")
 LEGAL, DUE = "what the law says", "due:"
 
 
@@ -30,17 +29,11 @@ def refuted_steps(results: Sequence[Result], replays: Mapping[str, str], past: P
 
 def steps_of(component: str, test: str, results: Sequence[Result], past: Past) -> Timeline | None:
     try:
-        lines = [ENCODE(in_hexadecimal(each)) for each in trace_of(component, test)]
+        lines = [ENCODE(each) for each in trace_of(component, test)]
     except ReproducerError:
         return None
     failed = next(each for each in results if each.component == component and each.verdict == REFUTED)
     return past.of_lines(lines, Divergence(component, len(lines), {}, finding_in(test, failed)))
-
-
-def in_hexadecimal(event: Event) -> Event:
-    """An event whose addresses are written as kernels write them."""
-    addresses = {key for key in ADDRESSES if isinstance(event.get(key), int) and event[key] >= PAGE}
-    return {key: f"{value:#x}" if key in addresses else value for key, value in event.items()}
 
 
 def finding_in(test: str, failed: Result) -> Finding:

@@ -1,4 +1,4 @@
-"""Hands units of work to an executor, and yields what comes of them; what is lost with a worker is tried once more."""
+"""Hands units of work to an executor, and yields what comes of them; what is lost with a worker is tried again."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from memoracle.console.counted import counted
 from memoracle.scaling.carrying import ROOT, UnfitError, carried_out, code_digest, outcome_of
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
+
+ALONE = "tried again, one after another"
+ATTEMPTS = ("", "tried once more", ALONE)
 
 Unit = TypeVar("Unit")
 Outcome = TypeVar("Outcome")
@@ -56,16 +59,19 @@ class Workers:
         closed. Raises InputError where the workers are unfit, and InputError and GeometryError as the work does.
         """
         left = [*range(len(units))]
-        for attempt in range(2 if self.renewed else 1):
+        # With a process all units are lost that are not done. Of these, one may be what every process dies of.
+        for attempt in ATTEMPTS if self.renewed else ATTEMPTS[:1]:
+            if attempt:
+                self.tell(f"a process died: {counted(len(left), 'unit')} of work {attempt}")
             broken: list[int] = []
-            with self.executor() as executor, closing(self._tried(executor, work, units, left, broken)) as outcomes:
-                yield from outcomes
+            for places in [[place] for place in left] if attempt == ALONE else [left]:
+                tried = self._tried
+                with self.executor() as executor, closing(tried(executor, work, units, places, broken)) as outcomes:
+                    yield from outcomes
             left = sorted(broken)
             if not left:
                 return
-            if self.renewed and not attempt:
-                self.tell(f"a process died: {counted(len(left), 'unit')} of work tried once more")
-        again = ", and another when it was tried once more" if self.renewed else ""
+        again = ", and another when it was tried again, alone" if self.renewed else ""
         for place in left:
             yield place, Lost(f"the process that had it died{again}")
 

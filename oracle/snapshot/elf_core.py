@@ -11,9 +11,10 @@ from typing import IO, Any, Literal, cast
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import NoteSegment
 
+from memoracle.diagnostics.warned import Warned
 from memoracle.snapshot.memory import Dump, Segment
 from memoracle.snapshot.registers import Registers
-from memoracle.trace.inputs import InputError, shown
+from memoracle.trace.inputs import InputError
 
 MOST_READ = 1 << 24  # bytes at a time: no note of a dump is larger
 MOST_SEGMENTS = 1 << 16
@@ -40,7 +41,7 @@ class LimitedFile:
         return self.file.tell()
 
 
-def read_core(path: str, file: mmap.mmap) -> tuple[Dump, list[Registers], list[str]]:
+def read_core(path: str, file: mmap.mmap) -> tuple[Dump, list[Registers], list[Warned]]:
     """The memory, the registers of its processors, and warnings; raises InputError."""
     try:
         core = ELFFile(cast(IO[bytes], LimitedFile(file)))
@@ -56,7 +57,7 @@ def read_core(path: str, file: mmap.mmap) -> tuple[Dump, list[Registers], list[s
         raise InputError(path, None, f"it is a core of {machine}: only a machine in 64-bit mode (EM_X86_64) is read")
     if len(segments) > MOST_SEGMENTS:
         raise InputError(path, None, f"it has more than {MOST_SEGMENTS:,} segments")
-    warnings: list[str] = []
+    warnings: list[Warned] = []
     pieces = list(loaded(path, file, segments, warnings))
     if not pieces:
         raise InputError(path, None, "it is a core that holds no memory")
@@ -64,7 +65,7 @@ def read_core(path: str, file: mmap.mmap) -> tuple[Dump, list[Registers], list[s
     return Dump(file, pieces), registers, warnings
 
 
-def loaded(path: str, file: mmap.mmap, segments: list[Any], warnings: list[str]) -> Iterator[Segment]:
+def loaded(path: str, file: mmap.mmap, segments: list[Any], warnings: list[Warned]) -> Iterator[Segment]:
     """The pieces of memory that are there; a warning for each that the file should have, and has not."""
     for each in segments:
         if each["p_type"] != "PT_LOAD":
@@ -73,7 +74,7 @@ def loaded(path: str, file: mmap.mmap, segments: list[Any], warnings: list[str])
         there = min(size, max(0, len(file) - offset))
         if there < size:
             words = f"the file ends after {there:,} of the {size:,} bytes of memory from {physical:#x}"
-            warnings.append(f"{shown(path)}: {words}")
+            warnings.append(Warned(path, None, words))
         if there:
             yield Segment(physical, offset, there)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from memoracle.console.counted import counted
+from memoracle.diagnostics.warned import Warned
 from memoracle.spec.clauses import Clause
 
 MOST_KEPT = 200  # of the findings about one rule, and of other lists: a damaged dump may break a rule in each entry
@@ -68,7 +69,11 @@ class Findings:
     def __init__(self) -> None:
         self.kept: list[Finding] = []
         self.counts: Counter[str] = Counter()
-        self.warnings: list[str] = []
+        self.warnings: list[Warned] = []
+
+    def warn(self, words: str) -> None:
+        """Of what is worth knowing of the machine, wherever it is told."""
+        self.warnings.append(Warned(None, None, words))
 
     def counts_only(self, rule: Clause | Rule) -> bool:
         """Whether enough is kept about a rule; then one more finding is counted, and need not be put into words."""
@@ -86,10 +91,10 @@ class Findings:
         return self.counts.total()
 
     @property
-    def more(self) -> list[str]:
+    def more(self) -> list[Warned]:
         """What is said of rules that were broken more often than is kept."""
         return [
-            f"{counted(count, 'divergence')} of {name}: the first {MOST_KEPT} are shown"
+            Warned(None, None, f"{counted(count, 'divergence')} of {name}: the first {MOST_KEPT} are shown")
             for name, count in self.counts.items()
             if count > MOST_KEPT
         ]

@@ -28,7 +28,7 @@ def judge(walk: Walk, findings: Findings) -> None:
         words = (
             f"entry {index} of the {top} of {whose} links that {top} itself: what it maps, the tables, is not judged"
         )
-        findings.warnings.append(words)
+        findings.warn(words)
 
 
 def own(space: Space, index: int) -> int:
@@ -92,14 +92,14 @@ def judge_types(walk: Walk, findings: Findings) -> None:
     if unsure:
         ranges = counted(unsure, "range")
         words = f"{ranges} of frames {agreeing(unsure, 'is', 'are')} mapped as both uncacheable and uncached (UC-)"
-        findings.warnings.append(f"{words}: whether these differ depends on the memory type range registers")
+        findings.warn(f"{words}: whether these differ depends on the memory type range registers")
 
 
 def warn_of_users(mappings: Mappings, findings: Findings) -> None:
     """Pages of the upper half that users reach."""
     reached = [each for each in mappings if each.attributes.user and not each.attributes.is_lower]
     if reached:
-        findings.warnings.append(users_reach(reached))
+        findings.warn(users_reach(reached))
 
 
 def users_reach(reached: list[Mapped]) -> str:

@@ -1,4 +1,4 @@
-"""What is found in texts of QEMU's monitor: kernel halves that differ, frames with two memory types, users' pages."""
+"""What is found in texts of QEMU's monitor or GEF: halves that differ, frames with two memory types, users' pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from memoracle.console.counted import counted
 from memoracle.snapshot.findings import ONE_MEMORY_TYPE, Findings, Line
 from memoracle.snapshot.judge import ALIKE_BY_MTRR, warn_of_users
 from memoracle.snapshot.mappings import Attributes, Mapped, Mappings, disagreeing
-from memoracle.snapshot.monitor_text import MEM, SPACE_END, TLB, Block, Row, canonical, upper
+from memoracle.snapshot.monitor_text import GEF, MEM, SPACE_END, TLB, Block, Row, canonical, upper
 from memoracle.spec import pat
+from memoracle.spec.geometry_keys import PAGE_SHIFTS
 from memoracle.spec.tables import walks_to_the_kernel_are_alike
 from memoracle.trace.inputs import shown
 from memoracle.trace.memory_types import NAMES
@@ -21,27 +22,32 @@ HALF = SPACE_END >> 1
 
 def judge_texts(blocks: Sequence[Block], pat_register: int, findings: Findings) -> tuple[Mappings, bool]:
     """What is mapped, and whether a rule was put to the test. Each block is a space, by its number."""
-    has_frames = all(block.kind == TLB for block in blocks)
+    has_frames = all(block.kind != MEM for block in blocks)
+    has_types = all(block.kind == TLB for block in blocks)
     mappings = Mappings(has_frames)
     for space, block in enumerate(blocks):
         for row in block.rows:
-            add(mappings, space, row)
-    compared = [judge_halves(blocks, kind, findings) for kind in (MEM, TLB)]
-    if has_frames:
+            add(mappings, space, row, block.kind == TLB)
+    compared = [judge_halves(blocks, kind, findings) for kind in (MEM, TLB, GEF)]
+    if has_types:
         judge_types(mappings, blocks, pat_register, findings)
     warn_of_users(mappings, findings)
-    return mappings, has_frames or any(compared)
+    is_checked = has_types or any(compared)
+    if not is_checked:
+        words = "what one text says can be held against nothing: add that of another address space, by the same command"
+        findings.warn(f"{words}, or `info tlb`, which shows frames and their memory types")
+    return mappings, is_checked
 
 
-def add(mappings: Mappings, space: int, row: Row) -> None:
-    """The pages of a row, those of each half apart."""
+def add(mappings: Mappings, space: int, row: Row, has_types: bool) -> None:
+    """The pages of a row, those of each half apart. has_types: whether it shows what memory types follow from."""
     flags = row.flags
-    low = None if row.physical is None else 2 * ("C" in flags) + ("T" in flags)
+    low = None if not has_types else 2 * ("C" in flags) + ("T" in flags)
     for start, end in ((row.start, min(row.end, HALF)), (max(row.start, HALF), row.end)):
         if start < end:
             attributes = Attributes(
                 space=space,
-                level=None if row.physical is None or "P" in flags else 1,
+                level=row.level,
                 is_lower=start < HALF,
                 writable="W" in flags.upper(),
                 user="U" in flags.upper(),
@@ -51,7 +57,8 @@ def add(mappings: Mappings, space: int, row: Row) -> None:
                 low_index=low,
             )
             physical = start if row.physical is None else row.physical
-            mappings.add(canonical(start), physical, end - start, mappings.number(attributes))
+            pages = 1 if row.level is None else end - start >> PAGE_SHIFTS[row.level]
+            mappings.add(canonical(start), physical, end - start, mappings.number(attributes), pages)
 
 
 def judge_halves(blocks: Sequence[Block], kind: str, findings: Findings) -> bool:
@@ -126,7 +133,7 @@ def judge_types(mappings: Mappings, blocks: Sequence[Block], pat_register: int, 
         findings.add(place, ONE_MEMORY_TYPE, message, "one memory type in all mappings of a frame")
     if unsure:
         words = "have frames in common with others of other PCD and PWT: their memory types may differ"
-        findings.warnings.append(f"{counted(unsure, 'range')} {words}")
+        findings.warn(f"{counted(unsure, 'range')} {words}")
 
 
 def of_mapped(mapped: Mapped, pat_register: int) -> list[int]:

@@ -13,11 +13,12 @@ import zlib
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from memoracle.diagnostics.warned import Warned
 from memoracle.snapshot.elf_core import MOST_READ, of_note
 from memoracle.snapshot.flattened import Bytes, Flattened, Plain
 from memoracle.snapshot.memory import TABLE
 from memoracle.snapshot.registers import Registers
-from memoracle.trace.inputs import InputError, shown
+from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
 MAGIC = b"KDUMP   "
@@ -75,14 +76,14 @@ class Pages:
         return data if len(data) == TABLE.size else None
 
 
-def read_kdump(path: str, file: mmap.mmap, flattened: bool) -> tuple[Pages, list[Registers], list[str]]:
+def read_kdump(path: str, file: mmap.mmap, flattened: bool) -> tuple[Pages, list[Registers], list[Warned]]:
     """The memory, the registers of its processors, and warnings; raises InputError."""
     source: Bytes = Plain(file)
-    warnings = []
+    warnings: list[Warned] = []
     if flattened:
         source = pieces = Flattened(path, file)
         if not pieces.ends:
-            warnings.append(f"{shown(path)}: the file is cut: the mark at its end is not there")
+            warnings.append(Warned(path, None, "the file is cut: the mark at its end is not there"))
     head = source.read(0, HEADER.size)
     if len(head) < HEADER.size or not head.startswith(MAGIC):
         raise InputError(path, None, "it is a dump in kdump's format, damaged or cut: it has no whole header")

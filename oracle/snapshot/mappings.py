@@ -64,10 +64,13 @@ class Mappings:
             self.named.append(attributes)
         return number
 
-    def add(self, virtual: int, physical: int, size: int, number: int) -> None:
-        """One more page, whose attributes have this number; it may go on where the last range ends."""
+    def add(self, virtual: int, physical: int, size: int, number: int, pages: int = 1) -> None:
+        """One more page, whose attributes have this number; it may go on where the last range ends.
+
+        pages: how many it is, where several follow one another.
+        """
         virtuals, physicals, sizes, numbers = self.columns
-        self.pages += 1
+        self.pages += pages
         if numbers and numbers[-1] == number:
             last = sizes[-1]
             if physicals[-1] + last == physical and virtuals[-1] + last == virtual:

@@ -1,4 +1,4 @@
-"""What QEMU's monitor says of one address space: the texts of `info mem` and `info tlb`, of x86-64."""
+"""What QEMU's monitor says of one address space, in `info mem` and `info tlb`, or GEF's `vmmap`; of x86-64."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ from memoracle.spec.geometry_keys import PAGE_SHIFTS
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
-MEM, TLB = "info mem", "info tlb"
+MEM, TLB, GEF = "info mem", "info tlb", "vmmap"
 RANGE = re.compile(rb"([0-9a-f]{16})-([0-9a-f]{16}) ([0-9a-f]{16}) ([u-])r([w-])")
 PAGE = re.compile(rb"([0-9a-f]{16}): ([0-9a-f]{16}) ([X-][G-][P-][D-][A-][C-][T-][U-][W-])")
+# Of GEF for kernels, https://github.com/bata24/gef: pages that follow one another, of one size and with the same flags.
+PAGES = re.compile(
+    rb"(?:0x)?([0-9a-f]{16})-(?:0x)?([0-9a-f]{16}) +(?:0x)?([0-9a-f]{16})-(?:0x)?([0-9a-f]{16}) +"
+    rb"0x([0-9a-f]{1,16}) +0x([0-9a-f]{1,16}) +([0-9]{1,16}) +\[([R-])([W-])([X-]) (KERN|USER)((?: [A-Z_]+)*)\]"
+)
+OF_GEF = re.compile(rb"(?:0x)?[0-9a-f]{16}-(?:0x)?[0-9a-f]{16} +(?:0x)?[0-9a-f]{16}-(?:0x)?[0-9a-f]{16} ")
+LEGEND = re.compile(rb"Virtual address start-end +Physical address start-end|-+ Memory map -+$")
+LEVELS = {1 << shift: level for level, shift in PAGE_SHIFTS.items()}  # by the size of a page
 LIKE_ONE = re.compile(rb"[0-9a-f]{8,16}(-[0-9a-f]|: [0-9a-f])")
 REGISTERS = re.compile(rb"[A-Z][A-Z0-9]{0,4} *=|CPU#[0-9]")  # lines of `info registers`
-COMMAND = re.compile(rb"(?:\(qemu\) *)?info (mem|tlb)\b")
+COMMAND = re.compile(rb"(?:\(qemu\) *)?info (mem|tlb)\b|(?:gef(?:>|\xe2\x9e\xa4) *)?(?:vmmap|pagewalk)\b")
 OTHERS = (
     (re.compile(rb"vaddr +paddr +size +attr"), "`info mem` of a RISC-V machine"),
     (re.compile(rb"[0-9a-f]{8,16} [0-9a-f]{16} [0-9a-f]{8,16} [r-][w-][x-][u-][g-][a-][d-]$"), "RISC-V's `info mem`"),
@@ -36,13 +44,17 @@ SPACE_END = 1 << 48  # of the addresses as tables number them: bits 47 to 0
 
 
 class Row(NamedTuple):
-    """A line of a text. physical: None where it does not say.  flags: the letters.  start, end: bits 47 to 0."""
+    """A line of a text. physical: None where it does not say.  flags: the letters.  start, end: bits 47 to 0.
+
+    level: of the tables that have the entries, where it is known.
+    """
 
     line: int
     start: int
     end: int
     physical: int | None
     flags: str
+    level: int | None = None
 
 
 @dataclass
@@ -83,7 +95,7 @@ def read_text(path: str, lines: Iterable[bytes]) -> Text:
                 blocks.append(Block(path, kind, number, []))
                 again = False
             blocks[-1].rows.append(found)
-        elif COMMAND.match(line):
+        elif COMMAND.match(line) or LEGEND.match(line):
             again = True
         elif not REGISTERS.match(line) and not line.startswith(b"(qemu)"):
             passed_over.append(number)
@@ -95,10 +107,16 @@ def read_row(path: str, number: int, line: bytes) -> tuple[str, Row] | None:
         return MEM, of_range(path, number, found)
     if found := PAGE.fullmatch(line):
         return TLB, of_page(path, number, found)
+    if found := PAGES.fullmatch(line):
+        return GEF, of_pages(path, number, found)
+    if OF_GEF.match(line):
+        raise InputError(path, number, f"a line of `vmmap` that is damaged, or of another machine: {quoted(line)}")
     untimed = TIME.sub(b"", line)
     for form, words in OTHERS:
         if form.match(untimed):
-            raise InputError(path, number, f"this is {words}; only x86-64's `info mem` and `info tlb` are read")
+            raise InputError(
+                path, number, f"this is {words}; only x86-64's `info mem`, `info tlb` and `vmmap` are read"
+            )
     if LIKE_ONE.match(line):
         raise InputError(path, number, f"a line of `info mem` or `info tlb` that is damaged: {quoted(line)}")
     return None
@@ -122,7 +140,34 @@ def of_page(path: str, number: int, found: re.Match[bytes]) -> Row:
     if virtual % size or physical % size:
         raise InputError(path, number, f"a page that is not aligned to its size: {quoted(found[0])}")
     start = virtual & SPACE_END - 1
-    return Row(number, start, start + size, physical, flags)
+    return Row(number, start, start + size, physical, flags, None if "P" in flags else 1)
+
+
+def of_pages(path: str, number: int, found: re.Match[bytes]) -> Row:
+    """Flags are given the letters of `info tlb`. Of memory types it says nothing."""
+    virtual, end, physical, last, size, page = (int(each, 16) for each in found.groups()[:6])
+    refuse_other_addresses(path, number, virtual)
+    level, whole = LEVELS.get(page), int(found[7]) * page
+    if (
+        level is None
+        or {end - virtual, last - physical, size} != {whole}
+        or not whole
+        or virtual % page
+        or physical % page
+    ):
+        raise InputError(path, number, f"pages that have not the size they state: {quoted(found[0])}")
+    said = {*found[12].decode().split(), *(each.decode() for each in found.groups()[8:11])}
+    letters = {
+        "X": "X" not in said,
+        "G": "GLOBAL" in said,
+        "P": level > 1,
+        "D": "DIRTY" in said,
+        "A": "ACCESSED" in said,
+    }
+    letters |= {"C": False, "T": False, "U": "USER" in said, "W": "W" in said}
+    flags = "".join(letter if is_set else "-" for letter, is_set in letters.items())
+    start = virtual & SPACE_END - 1
+    return Row(number, start, start + whole, physical, flags, level)
 
 
 def refuse_other_addresses(path: str, number: int, virtual: int) -> None:
@@ -132,7 +177,7 @@ def refuse_other_addresses(path: str, number: int, virtual: int) -> None:
 
 def refuse_narrow(path: str, blocks: list[Block]) -> None:
     """Raises InputError if every address has 32 bits, so that the text may be of an i386 machine."""
-    if all(row.end <= 1 << 32 for block in blocks for row in block.rows):
+    if all(row.end <= 1 << 32 and block.kind != GEF for block in blocks for row in block.rows):
         words = "every address has 32 bits, as of an i386 machine, which is not read"
         raise InputError(path, blocks[0].line, f"{words}; of a machine in 64-bit mode, add what `info registers` says")
 

@@ -8,10 +8,10 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from memoracle.impl import pte
+from memoracle.trace.files import exists
 from memoracle.trace.inputs import InputError
 from memoracle.trace.quoting import quoted
 
@@ -35,9 +35,8 @@ class Monitor:
     def fault(self, words: str) -> InputError:
         return InputError(self.path, None, words)
 
-    def message(self) -> dict[str, Any]:
-        """The next one from QEMU."""
-        end = time.monotonic() + SECONDS
+    def message(self, end: float) -> dict[str, Any]:
+        """The next one from QEMU. end: when to wait no longer, by `time.monotonic`."""
         while b"\n" not in self.rest:
             if len(self.rest) > MOST_BYTES or time.monotonic() > end:
                 raise self.fault("it sends no whole message of QMP")
@@ -66,12 +65,14 @@ class Monitor:
             self.link.sendall(json.dumps(asked).encode() + b"\n")
         except OSError as fault:
             raise self.fault(f"cannot write: {fault.strerror or fault}") from None
-        while True:
-            message = self.message()
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            message = self.message(end)
             if "return" in message:
                 return message["return"]
             if "error" in message:
                 raise self.fault(f"{command} is refused: {quoted(json.dumps(message['error']))}")
+        raise self.fault(f"{command} is not answered within {SECONDS:.0f} seconds")
 
     def says(self, line: str) -> str:
         """What the monitor for people answers."""
@@ -82,7 +83,7 @@ class Monitor:
 
     def registers(self) -> Iterator[bytes]:
         """The lines of `info registers` of all processors."""
-        return iter(self.says("info registers -a").encode().splitlines())
+        return iter(self.says("info registers -a").encode(errors="backslashreplace").splitlines())
 
     def table(self, address: int) -> Sequence[int] | None:
         """The entries of a table (see memory.Memory)."""
@@ -105,7 +106,7 @@ class Monitor:
 
 def opened(path: str) -> socket.socket:
     """A connection to a socket in the file system, or to HOST:PORT; raises OSError and ValueError."""
-    address = None if Path(path).exists() else ADDRESS.fullmatch(path)
+    address = None if exists(path) else ADDRESS.fullmatch(path)
     if address is not None:
         return socket.create_connection((address[1].strip("[]"), int(address[2])), SECONDS)
     link = socket.socket(socket.AF_UNIX)
@@ -127,7 +128,7 @@ def connected(path: str) -> Iterator[Monitor]:
         raise InputError(path, None, f"cannot connect: {getattr(fault, 'strerror', None) or fault}") from None
     with link:
         monitor = Monitor(path, link)
-        if "QMP" not in monitor.message():
+        if "QMP" not in monitor.message(time.monotonic() + SECONDS):
             raise InputError(path, None, "it does not speak QMP: it does not greet")
         monitor.execute("qmp_capabilities")
         status = monitor.execute("query-status")

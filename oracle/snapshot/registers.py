@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from memoracle.diagnostics.warned import Warned
 from memoracle.snapshot.levels import FIVE, FOUR, Levels
-from memoracle.trace.inputs import InputError, shown
+from memoracle.trace.inputs import InputError
 
 PAGING = 1 << 31  # of CR0 (Intel SDM volume 3, 2.5)
 FIVE_LEVELS = 1 << 12  # of CR4: LA57
@@ -26,11 +27,6 @@ class Registers(NamedTuple):
     cr4: int | None = None
     efer: int | None = None
     is_32_bit: bool = False
-
-    def warning(self, words: str) -> str:
-        """A message that is no fault of the file."""
-        where = "" if self.line is None else f":{self.line}"
-        return f"{shown(self.path)}{where}: {words}"
 
     @property
     def is_64_bit(self) -> bool:
@@ -62,13 +58,13 @@ def read_registers(path: str, lines: Iterable[bytes]) -> list[Registers]:
     return found
 
 
-def paging(processors: Sequence[Registers]) -> tuple[list[Registers], list[str]]:
+def paging(processors: Sequence[Registers]) -> tuple[list[Registers], list[Warned]]:
     """Those that page in 64-bit mode, and a warning for each that does not page; raises InputError for other paging."""
-    kept, warnings = [], []
+    kept, warnings = list[Registers](), list[Warned]()
     for each in processors:
         if each.cr0 is not None and not each.cr0 & PAGING:
             words = f"a processor does not page (CR0.PG is 0): its CR3, {each.cr3:#x}, is not used"
-            warnings.append(each.warning(words))
+            warnings.append(Warned(each.path, each.line, words))
             continue
         if each.is_32_bit or (each.efer is not None and not each.efer & LONG_MODE):
             raise InputError(each.path, each.line, "a processor is not in 64-bit mode: its tables are not read")

@@ -135,7 +135,7 @@ class Walk:
             f" {len(present)} entries that are present {len(reserved)} have reserved bits set, and"
             f" {len(nowhere)} link tables that are not in the snapshot. Is its CR3 right? It is not judged further"
         )
-        self.findings.warnings.append(words)
+        self.findings.warn(words)
         for each in reserved[:FEW]:
             self.refuse(each)
         for each in nowhere[:FEW]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 from memoracle.impl.bitmap import BITS
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.events import BadNumber, number
+from memoracle.trace.kmem_lines import ALLOC, FREE, SLAB_KINDS
 
 Event: TypeAlias = Mapping[str, Any]
 Named = TypeVar("Named")
@@ -61,6 +62,9 @@ class Focus:
         process = value(state, "process") or 0
         for frame in (*found(state, "frame"), *found(state.get("run", {}), "first")):
             self.add_frames(frame << self.geometry.page_shift)
+        for row in state.get("rows", ()):  # of a log
+            for page in found(row, "pfn"):
+                self.add_frames(page << self.geometry.page_shift)
         for piece in (*state.get("blocks", ()), *state.get("stretches", ())):
             for address in found(piece, "address"):
                 self.add_pages(process, address)
@@ -98,6 +102,15 @@ class Focus:
             count = 1 << order
         for address in found(event, "address", "result" if verb == "allocate" else ""):
             self.add_frames(address, count)
+
+    def of_log_pages(self, event: Event, verb: str) -> None:
+        for page in found(event, "pfn"):
+            self.add_frames(page << self.geometry.page_shift, 1 << (value(event, "order") or 0))
+
+    def of_log_objects(self, event: Event, verb: str) -> None:
+        """A pointer is printed without `0x`; what is no number names nothing."""
+        with suppress(ValueError):
+            self.note(self.blocks, int(str(event.get("ptr")), 16))
 
     def of_memory(self, event: Event, verb: str) -> None:
         for start in found(event, "start"):
@@ -144,6 +157,8 @@ READERS: dict[str, Callable[[Focus, Event, str], None]] = {
     "pml4": Focus.of_tables,
     "process": Focus.of_processes,
     "heap": Focus.of_heap,
+    **{f"mm_page_{kind}": Focus.of_log_pages for kind in (ALLOC, FREE)},
+    **{name.decode(): Focus.of_log_objects for name in SLAB_KINDS},
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
@@ -10,9 +10,13 @@ from typing import Any, Protocol
 from memoracle.console.output import identity
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import EXACT
+from memoracle.logs.recognise import KMEM, recognise
+from memoracle.timeline.course import Course, of_order, of_trace
+from memoracle.timeline.log_course import of_log
 from memoracle.timeline.neighbourhood import Neighbourhood, neighbourhood
 from memoracle.timeline.timeline import Timeline, Watch, timelines
-from memoracle.trace.inputs import InputError, open_lines
+from memoracle.trace.inputs import STDIN, InputError, open_lines, spooled_lines
+from memoracle.trace.spool import Spool
 
 
 class Checked(Protocol):
@@ -23,7 +27,8 @@ class Checked(Protocol):
     first_line: int
     divergences: Any
     processors: int
-    coverage: Any
+    order: Any
+    is_log: bool
 
 
 @dataclass
@@ -35,36 +40,50 @@ class AsTrace:
     first_line: int = 1
     divergences: Any = ()
     processors: int = 0
-    coverage: Any = None
+    order: Any = ()
+    is_log: bool = False
 
 
-# Holds the trace to the law once more whose lines these are, with what looks between them.
+# Holds the recording to the law once more whose lines these are, with what looks between them.
 Again = Callable[[Checked, Iterator[bytes], Watch], None]
-ONCE = "What led to it is not drawn: the trace could be read only once."
-CHANGED = "What led to it is not drawn: the trace has changed meanwhile."
-NO_TRACE = "What led to it is not drawn: a log has no calls."
+NOT_DRAWN = "What led to it is not drawn: "
+ONCE = f"{NOT_DRAWN}the recording could be read only once."
+NOT_KEPT = f"{NOT_DRAWN}the recording could be read only once, and what came before it was not kept"
+CHANGED = f"{NOT_DRAWN}the recording has changed meanwhile."
+NO_ORDER = f"{NOT_DRAWN}no order of the operations was found in which it has a place."
+FIRST_ONES = "What led to it is drawn of the first ones only."
 
 
 @dataclass(frozen=True)
 class Past:
     """again: see there; None: nothing is known of it.
 
-    lines: those of the trace, if they are kept; else its file has them.  max_line: the longest line that is read of
-    one, in bytes.  known: by file and first line, what was found before.
+    lines: those of the trace, if they are kept; else its file has them, or a spool (by path).  max_line: the longest
+    line that is read of one, in bytes.  known: by file and first line, what was found before.
     """
 
     again: Again | None
     lines: tuple[bytes, ...] | None = None
+    spools: Mapping[str, Spool] = field(default_factory=dict)
     max_line: int = 1 << 20
     known: dict[tuple[str, int], tuple[list[Timeline], str]] = field(default_factory=dict)
 
     def texts(self, outcome: Checked) -> Iterator[bytes]:
         """The lines of a trace, from its header on. Raises InputError."""
-        lines = open_lines(outcome.path, self.max_line) if self.lines is None else iter(self.lines)
+        path = outcome.path
+        if self.lines is not None:
+            lines = iter(self.lines)
+        elif path in self.spools:
+            lines = spooled_lines(path, self.spools[path], self.max_line)
+        else:
+            lines = open_lines(path, self.max_line)
+        if outcome.is_log:
+            return recognise(path, lines, KMEM).lines
         return islice(lines, outcome.first_line - 1, None)
 
     def is_kept(self, outcome: Checked) -> bool:
-        return self.lines is not None or identity(outcome.path) is not None
+        path = outcome.path
+        return self.lines is not None or path in self.spools or (path != STDIN and identity(path) is not None)
 
     def timelines(self, outcome: Checked) -> tuple[list[Timeline], str]:
         """Of the first divergences of a trace; where there are none, why. They are made once for all reports."""
@@ -74,31 +93,42 @@ class Past:
         return self.known.get(key, ([], ""))
 
     def _timelines(self, outcome: Checked, again: Again) -> tuple[list[Timeline], str]:
-        if outcome.processors or not outcome.divergences:
+        if not outcome.divergences:
             return [], ""
-        if outcome.coverage is None:
-            return [], NO_TRACE
         if not self.is_kept(outcome):
             return [], ONCE
+        if outcome.processors and not outcome.order:
+            return [], NO_ORDER
+        spool = self.spools.get(outcome.path)
         try:
-            found = timelines(
-                outcome.divergences,
-                outcome.first_line + 1,
-                lambda: islice(self.texts(outcome), 1, None),
-                lambda watch: again(outcome, self.texts(outcome), watch),
-            )
+            course = self.course(outcome)
+            found = timelines(course, lambda watch: again(outcome, self.texts(outcome), watch))
         except (InputError, StopIteration):
-            return [], CHANGED
-        return found, "" if len(found) == len(
-            outcome.divergences
-        ) else "What led to it is drawn of the first ones only."
+            found = []
+        if found:
+            return found, "" if len(found) == len(outcome.divergences) else FIRST_ONES
+        return found, CHANGED if spool is None or not spool.why_not else f"{NOT_KEPT}: {spool.why_not}."
+
+    def course(self, outcome: Checked) -> Course:
+        """What led to the divergences of a recording; raises InputError."""
+        divergences, first = outcome.divergences, outcome.first_line + 1
+        if outcome.is_log:
+            return of_log(divergences, outcome.path, self.texts(outcome))
+
+        def texts() -> Iterator[bytes]:
+            return islice(self.texts(outcome), 1, None)
+
+        if outcome.order:
+            return of_order(divergences, outcome.order, first, texts)
+        return of_trace(divergences, first, texts)
 
     def of_lines(self, lines: Sequence[bytes], divergence: Divergence) -> Timeline | None:
         """The lines of a trace that diverges in the last of them, whatever the replay finds there."""
         if self.again is None:
             return None
         once, outcome = self.again, AsTrace(divergence.file, divergences=[divergence])
-        found = timelines([divergence], 2, lambda: iter(lines[1:]), lambda watch: once(outcome, iter(lines), watch))
+        course = of_trace([divergence], 2, lambda: iter(lines[1:]))
+        found = timelines(course, lambda watch: once(outcome, iter(lines), watch))
         return found[0] if found else None
 
     def neighbourhood(self, outcome: Checked, divergence: Divergence) -> Neighbourhood:

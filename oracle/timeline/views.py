@@ -21,8 +21,8 @@ from memoracle.trace.memory_types import NAMES
 
 View: TypeAlias = dict[str, Any]
 MOST_PIECES = 28  # blocks or stretches of one range
-FREE, IN_USE, NEVER_FREE, MISSING = "free", "in use", "never free", "missing"
-LETTERS = {FREE: "f", IN_USE: "u", NEVER_FREE: "n", MISSING: "x"}  # of which a word of the bitmap is made
+FREE, IN_USE, NEVER_FREE, MISSING, UNSEEN = "free", "in use", "never free", "missing", "not seen"
+LETTERS = {FREE: "f", IN_USE: "u", NEVER_FREE: "n", MISSING: "x", UNSEEN: "s"}  # of which a word of the bitmap is made
 STATES = {letter: state for state, letter in LETTERS.items()}
 
 
@@ -49,7 +49,7 @@ def frames_of(known: KnownFrames, word: int) -> Iterator[View]:
     for frame in range(word * BITS, min((word + 1) * BITS, bitmap.frames)):
         state = FREE if bitmap.is_free(frame) else NEVER_FREE if bitmap.is_never_free(frame) else IN_USE
         told: View = {"frame": frame, "state": state if bitmap.exists(frame) else MISSING}
-        if known.lines[frame]:
+        if known.lines[frame] and bitmap.exists(frame):
             told["line"] = known.lines[frame]
         if uses := known.uses.get(frame, 0) + known.gets_of(frame):
             told["uses"] = uses

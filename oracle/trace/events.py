@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -14,6 +14,8 @@ from memoracle.trace.memory_types import CacheName
 
 # `number` reads these: a pattern here would be matched at twice the cost.
 Number: TypeAlias = int | str
+HEXADECIMALLY = "written in hexadecimal where it is shown"
+Address: TypeAlias = Annotated[Number, HEXADECIMALLY]  # or an entry, or a register: what is read by its bits
 MOST_DIGITS = 1000  # Python prints no more than 4,300 decimal digits
 HEXADECIMAL = re.compile(f"0x[0-9a-fA-F]{{1,{MOST_DIGITS}}}+").fullmatch
 MOST_READ = 1 << 16
@@ -65,7 +67,7 @@ class Answer(Event, kw_only=True):
 
 
 class MemoryRecord(Struct, forbid_unknown_fields=True):
-    start: Number
+    start: Address
     length: Number
     type: Number
 
@@ -80,41 +82,41 @@ class Boot(Action, tag="boot", kw_only=True):
 
 class FrameAllocate(Question, tag="frame.allocate", kw_only=True):
     alignment: Number | UnsetType = UNSET
-    from_: Number | UnsetType = msgspec.field(default=UNSET, name="from")
-    below: Number | UnsetType = UNSET
+    from_: Address | UnsetType = msgspec.field(default=UNSET, name="from")
+    below: Address | UnsetType = UNSET
     count: Number | UnsetType = UNSET
     order: Number | UnsetType = UNSET
     zone: str | list[str] | UnsetType = UNSET
-    result: Number | None = None
+    result: Address | None = None
 
 
 class FrameReserve(Action, tag="frame.reserve", kw_only=True):
-    address: Number
+    address: Address
     count: Number
 
 
 class FrameFree(Action, tag="frame.free", kw_only=True):
-    address: Number
+    address: Address
     count: Number | UnsetType = UNSET
     order: Number | UnsetType = UNSET
 
 
 class FrameGet(Action, tag="frame.get", kw_only=True):
-    address: Number
+    address: Address
 
 
 class FramePut(Action, tag="frame.put", kw_only=True):
-    address: Number
+    address: Address
     release: bool = False
 
 
 class MemoryAdd(Action, tag="memory.add", kw_only=True):
-    start: Number
+    start: Address
     length: Number
 
 
 class FrameIsFree(Question, tag="frame.is_free", kw_only=True):
-    address: Number
+    address: Address
     result: bool | None = None
 
 
@@ -124,70 +126,70 @@ class FrameFreeCount(Question, tag="frame.free_count", kw_only=True):
 
 
 class ProcessCreate(Question, tag="process.create", kw_only=True):
-    tables: list[Number] | UnsetType = UNSET
+    tables: list[Address] | UnsetType = UNSET
     result: Number | None = None
 
 
 class ProcessExit(Action, tag="process.exit", kw_only=True):
     process: Number = 0
     release: bool = True
-    tables: list[Number] | UnsetType = UNSET
+    tables: list[Address] | UnsetType = UNSET
 
 
 class RangeAllocate(Question, tag="range.allocate", kw_only=True):
     process: Number = 0
     pages: Number
     alignment: Number | UnsetType = UNSET
-    from_: Number | UnsetType = msgspec.field(default=UNSET, name="from")
-    below: Number | UnsetType = UNSET
-    result: Number | None = None
+    from_: Address | UnsetType = msgspec.field(default=UNSET, name="from")
+    below: Address | UnsetType = UNSET
+    result: Address | None = None
 
 
 class RangeReserve(Action, tag="range.reserve", kw_only=True):
     process: Number = 0
-    address: Number
+    address: Address
     pages: Number
 
 
 class RangeFree(Action, tag="range.free", kw_only=True):
     process: Number = 0
-    address: Number
+    address: Address
     pages: Number
 
 
 class RangeSize(Question, tag="range.size", kw_only=True):
     process: Number = 0
-    address: Number
+    address: Address
     result: Number | None = None
 
 
 class RangeList(Question, tag="range.list", kw_only=True):
     process: Number = 0
-    result: list[tuple[Number, Number, bool]] | None = None
+    result: list[tuple[Address, Number, bool]] | None = None
 
 
 class PageMap(Action, tag="page.map", kw_only=True):
     process: Number = 0
-    virtual: Number
-    physical: Number
+    virtual: Address
+    physical: Address
     cache: CacheName = "write-back"
     writable: bool = True
     executable: bool = True
     global_: bool = msgspec.field(default=False, name="global")
-    tables: list[Number] | UnsetType = UNSET
+    tables: list[Address] | UnsetType = UNSET
 
 
 class PageUnmap(Action, tag="page.unmap", kw_only=True):
     process: Number = 0
-    virtual: Number
+    virtual: Address
     release: bool = False
-    tables: list[Number] | UnsetType = UNSET
+    tables: list[Address] | UnsetType = UNSET
 
 
 class PageTranslate(Answer, tag="page.translate", kw_only=True):
     process: Number = 0
-    virtual: Number
-    result: Number | None = None
+    virtual: Address
+    result: Address | None = None
 
 
 class Attributes(Struct, forbid_unknown_fields=True):
@@ -202,42 +204,42 @@ class Attributes(Struct, forbid_unknown_fields=True):
 
 class PageAttributes(Answer, tag="page.attributes", kw_only=True):
     process: Number = 0
-    virtual: Number
+    virtual: Address
     result: Attributes | None = None
 
 
 class KernelPagesAllocate(Question, tag="kernel_pages.allocate", kw_only=True):
     pages: Number
-    frames: list[Number] | UnsetType = UNSET
-    tables: list[Number] | UnsetType = UNSET
-    result: Number | None = None
+    frames: list[Address] | UnsetType = UNSET
+    tables: list[Address] | UnsetType = UNSET
+    result: Address | None = None
 
 
 class KernelPagesFree(Action, tag="kernel_pages.free", kw_only=True):
-    address: Number
+    address: Address
     pages: Number
-    tables: list[Number] | UnsetType = UNSET
+    tables: list[Address] | UnsetType = UNSET
 
 
 class Pml4Write(Action, tag="pml4.write", kw_only=True):
     process: Number = 0
     index: Number
-    value: Number
+    value: Address
 
 
 class Pml4Read(Question, tag="pml4.read", kw_only=True):
     process: Number = 0
     index: Number
-    result: Number | None = None
+    result: Address | None = None
 
 
 class Pml4Dump(Question, tag="pml4.dump", kw_only=True):
     process: Number = 0
-    result: list[Number] | None = None
+    result: list[Address] | None = None
 
 
 class PatRegister(Question, tag="pat.register", kw_only=True):
-    result: Number | None = None
+    result: Address | None = None
 
 
 class PatSelect(Question, tag="pat.select", kw_only=True):
@@ -252,20 +254,20 @@ class PatDecode(Question, tag="pat.decode", kw_only=True):
 
 
 class PteEncode(Question, tag="pte.encode", kw_only=True):
-    physical: Number
+    physical: Address
     present: bool
     writable: bool
     user: bool
     leaf: bool
     cache: CacheName
     level: Number
-    result: Number | None = None
+    result: Address | None = None
 
 
 class Entry(Struct, forbid_unknown_fields=True):
     """What an entry of a page table says, as a trace has it."""
 
-    physical: Number
+    physical: Address
     present: bool
     writable: bool
     user: bool
@@ -274,7 +276,7 @@ class Entry(Struct, forbid_unknown_fields=True):
 
 
 class PteDecode(Question, tag="pte.decode", kw_only=True):
-    value: Number
+    value: Address
     level: Number
     result: Entry | None = None
 
@@ -282,18 +284,18 @@ class PteDecode(Question, tag="pte.decode", kw_only=True):
 class HeapNew(Question, tag="heap.new", kw_only=True):
     bytes: Number
     alignment: Number | UnsetType = UNSET
-    result: Number | None = None
+    result: Address | None = None
 
 
 class HeapDelete(Action, tag="heap.delete", kw_only=True):
-    address: Number
+    address: Address
 
 
 class HeapResize(Question, tag="heap.resize", kw_only=True):
-    address: Number
+    address: Address
     bytes: Number
     alignment: Number | UnsetType = UNSET
-    result: Number | None = None
+    result: Address | None = None
 
 
 AnyEvent: TypeAlias = (

@@ -9,7 +9,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -17,6 +17,7 @@ from memoracle.trace import compression
 from memoracle.trace.compression import BUFFER_BYTES, DamagedError, expanded, filled, is_compressed
 from memoracle.trace.interrupts import INTERRUPTS
 from memoracle.trace.quoting import MOST_KEPT, shortened
+from memoracle.trace.spool import Spool
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -61,18 +62,36 @@ def shown(path: str) -> str:
     return "<stdin>" if path == STDIN else path or "''"
 
 
-def open_lines(path: str, max_line: int = LINE_BYTES, follow: bool = False) -> Iterator[bytes]:
+def open_lines(
+    path: str, max_line: int = LINE_BYTES, follow: bool = False, spool: Spool | None = None
+) -> Iterator[bytes]:
     """The lines of a file, or of standard input for `-`, each with its newline; nothing is opened before the first.
 
     A line is given once it has arrived, whatever else is still to come. Compression is recognised by the content; a
     mark of UTF-8 at the beginning is left out. max_line: the most bytes that a line may have. follow: at its end a file
-    goes on when something is added to it. Raises InputError for what cannot be read, and for a compressed stream that
-    is damaged or ends too early, after the lines that come before the fault; KeyboardInterrupt where the user wants to
-    stop.
+    goes on when something is added to it.  spool: is handed all that is read. Raises InputError for what cannot be
+    read, and for a compressed stream that is damaged or ends too early, after the lines that come before the fault;
+    KeyboardInterrupt where the user wants to stop.
     """
+    return _lines(path, _stream(path, follow, spool), max_line)
+
+
+def spooled_lines(path: str, spool: Spool, max_line: int = LINE_BYTES) -> Iterator[bytes]:
+    """The lines of an input once more, as many as are whole in the spool that it was read into."""
+    try:
+        for line in _lines(path, nullcontext(_text(path, spool.reader())), max_line):
+            if spool.why_not and not line.endswith(b"\n"):
+                return
+            yield line
+    except InputError:
+        if not spool.why_not:
+            raise
+
+
+def _lines(path: str, opened: AbstractContextManager[io.BufferedReader], max_line: int) -> Iterator[bytes]:
     line = 0
     try:
-        with _stream(path, follow) as stream:
+        with opened as stream:
             rest = bytearray()  # of the last block, where a line is not whole yet
             while block := stream.read1(BUFFER_BYTES):
                 end = block.rfind(b"\n") + 1
@@ -103,7 +122,7 @@ def open_lines(path: str, max_line: int = LINE_BYTES, follow: bool = False) -> I
 def open_blocks(path: str) -> Iterator[bytes]:
     """The same text as `open_lines`, many whole lines at once, however long they are."""
     try:
-        with _stream(path, follow=False) as stream:
+        with _stream(path) as stream:
             rest = b""
             while block := stream.read1(BUFFER_BYTES):
                 whole, newline, rest = (rest + block).rpartition(b"\n")
@@ -120,22 +139,22 @@ def _too_long(path: str, line: int, max_line: int) -> InputError:
 
 
 @contextmanager
-def _stream(path: str, follow: bool) -> Iterator[io.BufferedReader]:
+def _stream(path: str, follow: bool = False, spool: Spool | None = None) -> Iterator[io.BufferedReader]:
     """The text of an input, as bytes; standard input is left open."""
     if path == STDIN:
         if sys.stdin is None:
             raise InputError(path, None, "cannot read: standard input is closed")
-        yield _text(path, sys.stdin.buffer, follow)
+        yield _text(path, sys.stdin.buffer, follow, spool)
         return
     with INTERRUPTS.waited_for():  # for whoever writes into a pipe that is named
         file = Path(path).open("rb")  # noqa: SIM115 (it is closed below)
     with file:
-        yield _text(path, file, follow)
+        yield _text(path, file, follow, spool)
 
 
-def _text(path: str, file: IO[bytes], follow: bool) -> io.BufferedReader:
+def _text(path: str, file: IO[bytes], follow: bool = False, spool: Spool | None = None) -> io.BufferedReader:
     """What a file says, compressed or not; raises InputError if that is no text that can be read."""
-    head, source = _peeked(_Source(cast(io.BufferedReader, file), follow))
+    head, source = _peeked(_Source(cast(io.BufferedReader, file), follow, spool))
     if is_compressed(head):
         head, source = _peeked(expanded(head, source))
         if is_compressed(head):
@@ -171,10 +190,11 @@ def _other_coding(head: bytes) -> str | None:
 class _Source(io.RawIOBase):
     """The bytes of a file as they come. While it waits for them, an interrupt ends the waiting."""
 
-    def __init__(self, file: io.BufferedReader, follow: bool) -> None:
-        """follow: a regular file has no end: what is added to it comes, too."""
+    def __init__(self, file: io.BufferedReader, follow: bool, spool: Spool | None) -> None:
+        """follow: a regular file has no end: what is added to it comes, too.  spool: is handed what comes."""
         self.file = file
         self.grows = follow and _is_regular(file)
+        self.spool = spool
 
     def readable(self) -> bool:
         return True
@@ -185,6 +205,8 @@ class _Source(io.RawIOBase):
                 if os.fstat(self.file.fileno()).st_size < self.file.tell():
                     raise OSError(errno.EIO, "it became shorter while it was followed")
                 time.sleep(POLL)
+            if self.spool is not None:
+                self.spool.add(bytes(memoryview(buffer).cast("B")[:found]))
             return found
 
 

@@ -54,6 +54,11 @@ class KmemEvent(Struct, frozen=True, gc=False):
     failed: bool
     line: int
 
+    @property
+    def told(self) -> dict[str, object]:
+        """The event as messages show it."""
+        return {"op": f"mm_page_{self.kind}", "pfn": self.pfn, "order": self.order}
+
 
 class KmemLog:
     """The events of a log that allocate or free pages or objects, in its order; iterate once.

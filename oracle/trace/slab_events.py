@@ -57,6 +57,12 @@ class SlabEvent(Struct, frozen=True, gc=False):
     line: int
 
     @property
+    def told(self) -> dict[str, object]:
+        """The event as messages show it."""
+        sizes = {"bytes_req": self.asked, "bytes_alloc": self.given} if self.allocates else {}
+        return {"op": self.name, "ptr": self.ptr, **sizes}
+
+    @property
     def allocates(self) -> bool:
         return SLAB_KINDS[self.name.encode()] == ALLOC
 

@@ -103,7 +103,14 @@ def _laws(component: str) -> list[tuple[str, Law[Any]]]:
     from memoracle.proofs.obligations.law_obligations import Law
     from memoracle.proofs.registry import LAWS
 
-    states = {"bitmap": "Frames", "buddy": "Blocks", "kernel_half": "Halves", "paging": "Mappings", "manager": "Memory"}
+    states = {
+        "bitmap": "Frames",
+        "buddy": "Blocks",
+        "kernel_half": "Halves",
+        "manager": "Memory",
+        "paging": "Mappings",
+        "runs": "Places",
+    }
     found = [(states.get(component, "Heap"), LAWS[component])] if component in LAWS else []
     more: dict[str, tuple[str, Law[Any]]] = {
         "pat": ("Pat", Law("pat", pat.SORTS, {}, pat.any_table, pat.any_table, (), ())),

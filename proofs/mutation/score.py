@@ -1,8 +1,9 @@
 """Seeds faults in the reference and in the law, and asks whether a proof finds each; prints the score.
 
-`python -m memoracle.proofs.mutation.score [COMPONENT ...]`. A fault that changes nothing is listed in
-`equivalent_mutants.toml`, with the reason. The list is held to: of a fault in the law the solver must prove that it
-changes nothing (`equivalent_laws.py`); one in the code must have survived all claims, the exhaustive runs among them.
+`python -m memoracle.proofs.mutation.score [COMPONENT ...]`; `--update` keeps the scores (`score_file.py`). A fault that
+changes nothing is listed in `equivalent_mutants.toml`, with the reason. The list is held to: of a fault in the law the
+solver must prove that it changes nothing (`equivalent_laws.py`); one in the code must have survived all claims, the
+exhaustive runs among them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from memoracle.proofs.mutation import score_file
 from memoracle.proofs.mutation.equivalent_laws import changes_nothing
 from memoracle.proofs.mutation.footprints import BrokenProofsError, Order, footprints, in_one_line
 from memoracle.proofs.mutation.operators.mutants import Key, Mutant
@@ -30,6 +32,7 @@ COMPONENTS = ("bitmap", "boot", "buddy", "kernel_half", "pat", "paging", "manage
 BY_PROOF, BY_RUN, FAILS, EQUIVALENTS = "refuted by a proof", "by a run", "fails to run", "equivalent"
 NOT_TRIED = "not tried"
 OUTCOMES = (BY_PROOF, BY_RUN, FAILS, EQUIVALENTS, "unknown", "survived", NOT_TRIED)
+COLUMNS = dict(zip(OUTCOMES, score_file.COLUMNS, strict=True))
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 
 
@@ -176,6 +179,21 @@ def _outcome(mutant: Mutant, verdict: Verdict, listed: dict[Key, str]) -> str:
     return EQUIVALENTS if mutant.key in listed else verdict.outcome
 
 
+def keep_scores(scores: Sequence[Score], listed: dict[Key, str], wrong: Sequence[str], commit: str) -> str:
+    """Keeps the scores of components that were wholly tried, and says which; raises ScoresError, OSError."""
+    if wrong:
+        raise score_file.ScoresError(f"{score_file.FILE.name} is as it was, since {EQUIVALENT.name} is wrong")
+    outcomes = {each.component: Counter(_outcome(*tried, listed) for tried in each.verdicts) for each in scores}
+    whole = {name: by for name, by in outcomes.items() if not by[NOT_TRIED]}
+    columns = {
+        name: {"faults": by.total(), **{COLUMNS[each]: by[each] for each in OUTCOMES}} for name, by in whole.items()
+    }
+    score_file.update(columns, commit)
+    left = [name for name in outcomes if name not in whole]
+    said = f"{score_file.FILE.name} has the scores of {', '.join(whole) or 'none of these'}"
+    return said + (f"; not wholly tried: {', '.join(left)}" if left else "")
+
+
 def _table(title: str, count: Counter[tuple[str, str]]) -> Table:
     table = Table(title)
     for column in ("faults", *OUTCOMES, "score"):
@@ -205,6 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--jobs", type=int, metavar="N", help="tried at once (default: as many as there are processors)"
     )
     parser.add_argument("--kept", action="store_true", help="try nothing: report what earlier runs have found")
+    words = f"keep the scores in {score_file.FILE.name}, with the commit that what was tried is as of"
+    parser.add_argument("--update", action="store_true", help=words)
     args = parser.parse_args(arguments)
     for name in args.component:
         if name not in COMPONENTS:
@@ -213,14 +233,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         text = EQUIVALENT.read_text(encoding="utf-8")
         listed = equivalents(text)
+        commit = score_file.committed() if args.update else None
         with Progress(console=errors, transient=True, auto_refresh=False, disable=not errors.is_terminal) as progress:
             scores = [
                 kept_score(component) if args.kept else score(component, args.again, args.seconds, args.jobs, progress)
                 for component in args.component or COMPONENTS
             ]
         wrong = misfits(scores, listed)
-        wrong += [] if args.kept else differing(scores, ghosts(text), args.jobs)
-    except (EquivalentsError, BrokenProofsError, OSError) as fault:
+        wrong += [] if args.kept and not args.update else differing(scores, ghosts(text), args.jobs)
+    except (EquivalentsError, BrokenProofsError, score_file.ScoresError, OSError) as fault:
         say(errors, str(fault))
         return 2
     except KeyboardInterrupt:
@@ -230,6 +251,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for each in wrong:
         say(errors, f"{EQUIVALENT.name}: {each}")
     tried_all = all(verdict.outcome != NOT_TRIED for each in scores for _, verdict in each.verdicts)
+    if commit is not None:
+        try:
+            say(errors, keep_scores(scores, listed, wrong, commit))
+        except (score_file.ScoresError, OSError) as fault:
+            say(errors, str(fault))
+            return 2
     return 0 if whole and tried_all and not wrong else 1
 
 

@@ -32,7 +32,7 @@ Question = tuple[str, Way, Needs | None]
 
 @dataclass(frozen=True)
 class Result:
-    """The verdict on an obligation, as it is reported."""
+    """The verdict on an obligation, as it is reported. tried_again: why it was settled a second time, if it was."""
 
     name: str
     component: str
@@ -46,6 +46,7 @@ class Result:
     cached: bool
     source: str
     counterexample: str | None
+    tried_again: str | None = None
 
 
 def discharge(obligation: Obligation | Computation, use_cache: bool = True) -> Result:

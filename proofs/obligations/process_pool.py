@@ -13,7 +13,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pickle import UnpicklingError
@@ -26,9 +26,10 @@ FORK = multiprocessing.get_context("fork")
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task has no result."""
+    """Why a task has no result. died: it is its process that ended, of which the task need not be the cause."""
 
     reason: str
+    died: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _result(reader: Connection, process: BaseProcess) -> T | Failure:
     process.join()
     reader.close()
     if outcome is None:
-        return Failure(f"its process died {_death(process.exitcode)}")
+        return Failure(f"its process died {_death(process.exitcode)}", died=True)
     return outcome.result if isinstance(outcome, _Returned) else outcome
 
 

@@ -29,7 +29,7 @@ IMPORTS = {
     "collections.abc": {"MutableSequence", "Sequence"},
     "itertools": {"pairwise"},
     "sortedcontainers": {"SortedSet"},
-    "typing": {"NamedTuple", "Protocol"},
+    "typing": {"Final", "NamedTuple", "Protocol"},
 }
 TYPING = ("__future__", "collections.abc", "typing")  # their names stand in annotations, or are a class's base
 BASES = frozenset({"NamedTuple", "Protocol"})

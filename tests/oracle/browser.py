@@ -9,10 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.support.wait import WebDriverWait
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")  # Debian's packages
@@ -30,6 +32,7 @@ FLAGS = (
 )
 DESKTOP, PHONE = (1280, 900), (360, 740)  # CSS pixels
 TALLEST = 4000  # of a screenshot
+PATIENCE = 60  # seconds, for a busy machine
 
 
 class Browser:
@@ -38,14 +41,14 @@ class Browser:
     def __init__(self, chrome: Chrome) -> None:
         self.chrome = chrome
 
-    def show(self, page: Path, scheme: str = "light", size: tuple[int, int] = DESKTOP) -> None:
-        """Opens a page. scheme: the colours that the user prefers."""
+    def show(self, page: Path | str, scheme: str = "light", size: tuple[int, int] = DESKTOP) -> None:
+        """Opens a page, a file or an address. scheme: the colours that the user prefers."""
         self.chrome.get_log("browser")
         self.chrome.get_log("performance")
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.resize(*size)
-        self.chrome.get(page.as_uri())
+        self.chrome.get(page if isinstance(page, str) else page.as_uri())
 
     def resize(self, width: int, height: int) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width <= PHONE[0]}
@@ -58,6 +61,10 @@ class Browser:
     def texts(self, selector: str) -> list[str]:
         found: list[str] = self.ask("[...document.querySelectorAll(arguments[0])].map(e => e.textContent)", selector)
         return found
+
+    def wait(self, condition: str, *arguments: object) -> None:
+        """Waits until an expression of JavaScript holds in the page; raises TimeoutException."""
+        WebDriverWait(self.chrome, PATIENCE, 0.05).until(lambda _: self.ask(condition, *arguments))
 
     def press(self, *keys: str) -> None:
         ActionChains(self.chrome).send_keys(*keys).perform()
@@ -101,6 +108,14 @@ class Browser:
         image: bytes = self.chrome.get_screenshot_as_png()
         (SCREENSHOTS / f"{name}.png").write_bytes(image)
         return image
+
+
+def needed() -> Iterator[Browser]:
+    """One for all tests that share it, which are skipped where there is none."""
+    if not (CHROMIUM.exists() and DRIVER.exists()):
+        pytest.skip("chromium and chromium-driver are not installed")
+    with begun() as browser:
+        yield browser
 
 
 @contextmanager

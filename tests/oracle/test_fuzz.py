@@ -1,4 +1,4 @@
-"""Whatever a file holds, every command ends with one of its statuses, and nothing in it is an internal error.
+"""Whatever is read, every command ends with one of its statuses, and nothing in it is an internal error.
 
 `make fuzz` tries a million inputs of the same kinds.
 """
@@ -7,44 +7,79 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
+from random import Random
 
 import pytest
 from fuzzing import __main__ as long_run
-from fuzzing import guard
-from fuzzing.properties import properties
+from fuzzing import guard, reports
+from fuzzing.properties import Property, properties
 from fuzzing.readers import Case
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 HERE = Path(__file__).parent
-FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 @FUZZ
-@given(data=st.data())
+@given(random=st.randoms(use_true_random=False))
 @pytest.mark.parametrize("reader", properties(HERE))
-def test_each_reader(tmp_path: Path, reader: str, data: st.DataObject) -> None:
-    cases, hold = properties(tmp_path)[reader]
-    hold(data.draw(cases))
+def test_each_reader(tmp_path: Path, reader: str, random: Random) -> None:
+    make, hold = properties(tmp_path)[reader]
+    hold(make(random))
 
 
 def test_many_inputs_within_bounds_of_memory() -> None:
-    command = [sys.executable, "-m", "fuzzing", "--inputs", "40", "--jobs", "1"]
+    command = [sys.executable, "-m", "fuzzing", "--inputs", "400", "--jobs", "1"]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert " 0 readers failed" in done.stdout
 
 
-def test_what_fails_is_made_small_and_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def hold(case: int) -> None:
-        assert case < 10, "too large"
+def test_what_fails_is_made_small_and_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def hold(case: Case) -> None:
+        assert b"bad" not in case.files["input"], "it is bad"
+
+    def make(random: Random) -> Case:
+        return Case(("check", "--quiet", "@input"), {"input": random.randbytes(50) + b"bad" + random.randbytes(50)})
 
     monkeypatch.setattr(long_run, "FAILED", tmp_path)
-    tried, said = long_run.one_round((st.integers(), hold), 1, 200)
-    assert 0 < tried
-    assert said.startswith("AssertionError: too large")
-    assert (tmp_path / "1.txt").read_text() == "10\n"
+    run = long_run.Run(Namespace(inputs=1, jobs=1, seed=7, only="any bytes", first=3), 0, tmp_path)
+    run.chosen = {"any": Property(make, hold)}
+    assert run.tried() == 1
+    assert capsys.readouterr().err.startswith("7 any 3: AssertionError: it is bad")
+    assert (tmp_path / "7-any-3.txt").read_text() == repr(Case(("check",), {"input": b"bad"})) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("junit", "<testsuites><testsuite>"),
+        ("sarif", '{"version": "2.1.0", "runs": []}'),
+        ("github", "::error title=x::seen\n::stop-commands::x\n"),
+        ("github", "a line\n  ::add-mask::x\n"),
+        ("itf", '{"vars": ["a"], "states": [{"b": 1}]}'),
+        ("json", '{"memoracle": 1, "verdict": "conforms"'),
+        ("html", "<b onclick='x'></b>"),
+        ("html", "<script>x</script>"),
+        ("html", "<a href='javascript:x'></a>"),
+        ("html", "<p><b></p>"),
+    ],
+)
+def test_a_report_that_obeys_is_found(form: str, text: str) -> None:
+    with pytest.raises((AssertionError, ValueError, SyntaxError)):
+        reports.hold(form, text)
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\u202e", "a\r", "\x9b", "\ud800", "x\n::error::x", "x ##vso[task]"])
+def test_what_a_terminal_or_a_runner_obeys_is_found(text: str) -> None:
+    for out, errors in ((text, ""), ("", text)):
+        with pytest.raises(AssertionError):
+            reports.hold_streams(out, errors, "text")
 
 
 @pytest.mark.parametrize("does", ["open('/etc/passwd')", "exec('1')", "__import__('subprocess').run(['true'])"])

@@ -31,6 +31,12 @@ def deadly(number: int) -> int:
     return number
 
 
+def deadly_at_three(number: int) -> int:
+    """Twice as much; but 3 kills whoever does it."""
+    deadly(number == 3)
+    return doubled(number)
+
+
 def divided(number: int) -> float:
     """Cannot be done with 0."""
     return 1 / number

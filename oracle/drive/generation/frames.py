@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from memoracle.drive.generation.live import Live
-from memoracle.drive.generation.phases import Stretches
+from memoracle.drive.generation.phases import EMPTY, Stretches
 from memoracle.drive.generation.sizes import aligned, count, near
 from memoracle.drive.target import Answer
 from memoracle.spec.geometry import Geometry
@@ -42,15 +42,17 @@ class Frames:
         if self.live and GIVE in self.operations and random.random() * 100 >= phase.grows:
             return self._free(phase.order)
         if not self.live:
-            self.stretches.ended("empty")
+            self.stretches.ended(EMPTY)
         return TAKE, self._request()
 
     def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
         if operation == TAKE:
             if answer.error is None and answer.result is not None:
                 self.live.add((answer.result, {key: arguments[key] for key in ("count", "order") if key in arguments}))
-            elif arguments.get("count", 1) == 1 and not arguments.get("order"):  # what is larger may fail long before
-                self.stretches.ended("full")
+            elif "order" in arguments:
+                self.stretches.refused(arguments["order"], 0, arguments["order"] - 1)
+            else:
+                self.stretches.refused(count := arguments.get("count", 1), 1, count // 2)
 
     def _request(self) -> dict[str, Any]:
         random, asks, geometry = self.random, self.asks, self.geometry
@@ -60,15 +62,19 @@ class Frames:
             top = highest if highest is not None else max(0, geometry.frames.bit_length() - 1)
             chance = random.random()
             order = 0 if chance < 0.4 else random.randint(0, top) if chance < 0.98 else top + 1
-            arguments["order"] = order
+            arguments["order"] = self.stretches.sized(order, top)
         if "count" in asks:
-            arguments["count"] = count(random, self.most)
+            arguments["count"] = self.stretches.sized(count(random, self.most), self.most)
+        fills = self.stretches.fills
         if "alignment" in asks:
-            arguments["alignment"] = aligned(random, geometry.page_size, geometry.frames)
+            arguments["alignment"] = (
+                geometry.page_size if fills else aligned(random, geometry.page_size, geometry.frames)
+            )
         edges = [0, geometry.frames // 2, geometry.frames]
-        for key in ("from", "below"):
+        for key, end in (("from", 0), ("below", geometry.frames)):
             if key in asks:
-                arguments[key] = max(0, near(random, random.choice(edges))) * geometry.page_size
+                page = end if fills else max(0, near(random, random.choice(edges)))
+                arguments[key] = page * geometry.page_size
         if "zone" in asks:
             arguments["zone"] = random.choice(geometry.zones).name
         return arguments

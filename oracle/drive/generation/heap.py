@@ -8,7 +8,7 @@ from typing import Any
 
 from memoracle.drive.generation.frames import Wish
 from memoracle.drive.generation.live import Live
-from memoracle.drive.generation.phases import Stretches
+from memoracle.drive.generation.phases import EMPTY, Stretches
 from memoracle.drive.generation.sizes import near
 from memoracle.drive.target import Answer
 from memoracle.spec.geometry import Geometry
@@ -41,7 +41,7 @@ class Heap:
                 block = self.live.take(self.live.pick(random, phase.order), phase.order == "oldest")
                 return DELETE, {"address": block}
         if not self.live:
-            self.stretches.ended("empty")
+            self.stretches.ended(EMPTY)
         return NEW, self._sizes(NEW)
 
     def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
@@ -49,7 +49,7 @@ class Heap:
             if answer.error is None and answer.result is not None:
                 self.live.add(answer.result)
             else:
-                self.stretches.ended("full")
+                self.stretches.refused(size := arguments["bytes"], 1, size // 2)
         elif operation == RESIZE and answer.error is None and answer.result is not None:
             blocks, address = self.live.blocks, arguments["address"]
             if address in blocks:
@@ -66,7 +66,8 @@ class Heap:
             size = random.randint(1, max(1, min(self.most, 1 << 16)))
         else:
             size = near(random, self.most)
-        found: dict[str, Any] = {"bytes": size}
+        found: dict[str, Any] = {"bytes": self.stretches.sized(size, self.most)}
         if "alignment" in self.operations[operation]:
-            found["alignment"] = 1 << random.randrange(self.geometry.page_shift + 1 if chance < 0.1 else 5)
+            most = 5 if chance >= 0.1 or self.stretches.fills else self.geometry.page_shift + 1
+            found["alignment"] = 1 << random.randrange(most)
         return found

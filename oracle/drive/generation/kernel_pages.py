@@ -8,7 +8,7 @@ from typing import Any
 
 from memoracle.drive.generation.frames import Wish
 from memoracle.drive.generation.live import Live
-from memoracle.drive.generation.phases import Stretches
+from memoracle.drive.generation.phases import EMPTY, Stretches
 from memoracle.drive.generation.sizes import count
 from memoracle.drive.target import Answer
 from memoracle.spec.geometry import Geometry
@@ -35,8 +35,9 @@ class KernelPages:
             address, pages = live.take(live.pick(random, phase.order), phase.order == "oldest")
             return GIVE, {"address": address, "pages": pages}
         if not live:
-            self.stretches.ended("empty")
-        return TAKE, {"pages": count(random, min(self.geometry.kernel_range.pages, self.geometry.frames))}
+            self.stretches.ended(EMPTY)
+        most = min(self.geometry.kernel_range.pages, self.geometry.frames)
+        return TAKE, {"pages": self.stretches.sized(count(random, most), most)}
 
     def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
         if operation != TAKE:
@@ -44,4 +45,4 @@ class KernelPages:
         if answer.error is None and answer.result is not None:
             self.live.add((answer.result, arguments["pages"]))
         else:
-            self.stretches.ended("full")
+            self.stretches.refused(pages := arguments["pages"], 1, pages // 2)

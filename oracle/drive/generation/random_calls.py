@@ -62,6 +62,7 @@ class RandomCalls:
         self, target: Target, geometry: Geometry, seed: int, calls: int, seconds: float | None, misuse: bool
     ) -> None:
         self.calls, self.seconds, self.answered = calls, seconds, 0
+        self.is_misuse = False  # of the last call
         self.random = random = Random(seed)
         operations = target.operations
         self.processes, self.recent = Processes(operations, random), Recent()
@@ -104,8 +105,10 @@ class RandomCalls:
         families, others, random = self.families, self.others, self.random
         chance = random.random()
         wish: Wish | None = None
+        self.is_misuse = False
         if chance < WRONG and others.misuse:
             wish = others.wrong(self.law)
+            self.is_misuse = wish is not None
         elif chance < WRONG + OF_PROCESSES:
             wish = self.processes.wish()
         if wish is not None:
@@ -126,7 +129,7 @@ class RandomCalls:
             self._note_given_back(operation, arguments)
         kind, learners = self.learners[operation]
         self.recent.add(kind, arguments, answer.result)
-        for learn in learners:
+        for learn in () if self.is_misuse and answer.error is not None else learners:
             learn(operation, arguments, answer)
 
     def _note_given_back(self, operation: str, arguments: Mapping[str, Any]) -> None:

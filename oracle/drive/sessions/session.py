@@ -15,10 +15,9 @@ from memoracle.console.counted import counted
 from memoracle.drive.failures import Failures, is_same_machine, read_kept
 from memoracle.drive.nursery import POLL, Nursery
 from memoracle.drive.requests import Repeated, Request, requests_of
-from memoracle.drive.shrinking import shortest
+from memoracle.drive.shrinking import shrunk
 from memoracle.drive.trial import MakeSource, Plan, Source, Trial
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
 
 SHRINKING = 6.0  # seconds at the most
@@ -46,6 +45,23 @@ class Share:
     calls: int
 
 
+@dataclass(frozen=True)
+class Fewer:
+    """How far calls were shrunk. before, after: how many.  is_cut_short: time was over before all was tried."""
+
+    before: int
+    after: int
+    is_cut_short: bool
+
+    @property
+    def said(self) -> str:
+        words = f"shrunk from {counted(self.before, 'call')} to {self.after:,}"
+        return f"{words} in the time there was (fewer may do)" if self.is_cut_short else words
+
+    def document(self) -> dict[str, int | bool]:
+        return {"from": self.before, "to": self.after, "is_cut_short": self.is_cut_short}
+
+
 # Has others make the calls of each share; yields its place and what came of it, as they come.
 Spread: TypeAlias = Callable[[Sequence[Share]], Generator[tuple[int, Trial], None, None]]
 
@@ -56,7 +72,7 @@ class Session:
     seed: of the choice of calls; of several processes each has one of its own, from this one on.
     source: makes new calls, of a target, its geometry, a seed, and what is wanted.  calls: that were answered.
     said: what to say at the end.  heed: is handed what is worth knowing meanwhile.
-    spread: has others make new calls, if there are any.
+    spread: has others make new calls, if there are any.  fewer: how far what failed last was shrunk, if it was.
     Used in a `with`.
     """
 
@@ -75,6 +91,7 @@ class Session:
         self.calls = 0
         self.said = ""
         self.spread: Spread | None = None
+        self.fewer: Fewer | None = None
         self.nursery = Nursery(plan)
 
     def __enter__(self) -> Self:
@@ -96,11 +113,7 @@ class Session:
     def kept(self) -> Iterator[tuple[Path, Trial]]:
         """What failed before on this machine, run again. Raises InputError."""
         for path, lines in self.failures.kept():
-            try:
-                geometry, events = read_kept(lines)
-                requests = requests_of(events)
-            except (ValueError, KeyError, AttributeError, IndexError, GeometryError):
-                raise InputError(str(path), None, "this is no trace that failed: move it elsewhere") from None
+            geometry, requests = read_kept(path, lines)
             if not is_same_machine(geometry, self.geometry):
                 self.heed(f"{path} is of another geometry: not tried")
                 continue
@@ -193,15 +206,16 @@ class Session:
         requests = requests_of(trial.lines[len(self.plan.head) :])
         patience = min(PATIENCE, self.plan.patience)
         if (self._again(requests, clause, patience) or self._again(requests, clause)) is None:
-            path = self.failures.keep(trial.lines)
-            self.said += f"\nasked the same again it does not fail: it depends on more than its calls; kept in {path}"
+            where = self.failures.keep(trial.lines)
+            self.said += f"\nasked the same again it does not fail: it depends on more than its calls; {where}"
             return trial
-        least = shortest(requests, lambda some: self._again(some, clause, patience) is not None, SHRINKING)
-        found = self._again(least, clause)
+        shrinking = shrunk(requests, lambda some: self._again(some, clause, patience) is not None, SHRINKING)
+        least, found = shrinking.kept, self._again(shrinking.kept, clause)
         if found is None:  # a call was slow once, and counted as one that never ends
             least, found = requests, trial
-        path = self.failures.keep(found.lines)
-        self.said += f"\nshrunk from {counted(len(requests), 'call')} to {len(least):,}, kept in {path}"
+        made = len(least) if self.plan.in_turns else len(found.lines) - len(self.plan.head)
+        self.fewer = Fewer(len(requests), made, shrinking.is_cut_short)
+        self.said += f"\n{self.fewer.said}, {self.failures.keep(found.lines)}"
         return found
 
     def _again(self, requests: Sequence[Request], clause: str, patience: float | None = None) -> Trial | None:

@@ -14,7 +14,10 @@ class Threaded:
     """Runs until something fails, so many calls were made, or so much time has gone.
 
     seed: of the choice of calls.  calls: that were answered.  said: what to say at the end.
+    fewer: what threads do is not shrunk.
     """
+
+    fewer = None
 
     def __init__(
         self, threads: Threads, failures: Failures, seed: int, most: int | None, seconds: float | None
@@ -45,6 +48,6 @@ class Threaded:
         made = f"{counted(self.calls, 'call')} of {counted(self.threads.count, 'thread')} in {counted(runs, 'run')}"
         self.said = f"seed {self.seed}: {made}, {self.calls / max(seconds, 1e-9):,.0f} a second"
         if trial.result.divergences:
-            self.said += f"\nkept in {self.failures.keep(trial.lines)}: `memoracle check` reads it"
+            self.said += f"\n{self.failures.keep(trial.lines)}"
             return trial
         return undecided or trial

@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 
 from memoracle.drive.calls import text_of
-from memoracle.drive.generation.random_calls import RandomCalls
+from memoracle.drive.generation.random_calls import Family, RandomCalls
+from memoracle.drive.generation.shared_pages import SharedPages
 from memoracle.drive.library import Library
 from memoracle.drive.log import ENCODE, Log
 from memoracle.drive.native.not_asked import NotAskedError
@@ -147,7 +148,8 @@ def _called(threads: Threads, seed: int, until: float | None, logs: Sequence[Log
         sys.setswitchinterval(SWITCH)
         rounds = Rounds(threads.count, until)
         callers = [
-            Caller(place, library.for_thread(), threads.geometry, seed, log, rounds) for place, log in enumerate(logs)
+            Caller((place, threads.count), library.for_thread(), threads.geometry, seed, log, rounds)
+            for place, log in enumerate(logs)
         ]
         for caller in callers:
             caller.others = [each for each in callers if each is not caller]
@@ -184,14 +186,22 @@ class Rounds(threading.Barrier):
 class Caller(threading.Thread):
     """One thread. others: to whom it may hand blocks.  handed: what it was handed.  fault: that ended it."""
 
-    def __init__(self, place: int, target: Library, geometry: Geometry, seed: int, log: Log, barrier: Rounds) -> None:
+    def __init__(
+        self, which: tuple[int, int], target: Library, geometry: Geometry, seed: int, log: Log, barrier: Rounds
+    ) -> None:
+        """which: its number, of how many."""
         super().__init__(daemon=True)
-        self.place, self.target, self.log, self.barrier = place, target, log, barrier
-        self.random = Random(f"{seed} {place}")
+        self.target, self.log, self.barrier = target, log, barrier
+        self.random = Random(f"{seed} {which[0]}")
         self.rounds = Random(seed)  # the same of all
         self.calls = RandomCalls(target, geometry, self.random.getrandbits(32), 0, None, misuse=False)
-        if not self.calls.families:
-            raise InputError("operations", None, "threads allocate and free frames, ranges or heap blocks: it has none")
+        self.pages = SharedPages(target.operations, target.refusing, geometry, self.random, *which)
+        self.families: list[Family] = [*self.calls.families, *([self.pages] if self.pages.is_driven else [])]
+        if not self.families:
+            words = (
+                "threads allocate and free frames, ranges or heap blocks, and map and unmap pages: it has none of these"
+            )
+            raise InputError("operations", None, words)
         self.handed: list[tuple[str, Mapping[str, Any], Answer]] = []
         self.others: list[Caller] = []
         self.fault: Exception | None = None
@@ -214,7 +224,7 @@ class Caller(threading.Thread):
             self.barrier.abort()
 
     def call(self) -> None:
-        operation, arguments = self.random.choice(self.calls.families).wish()
+        operation, arguments = self.random.choice(self.families).wish()
         log, call = self.log, self.target.call
         asked = log.asked(operation, arguments)
         began = CLOCK()
@@ -231,6 +241,7 @@ class Caller(threading.Thread):
             self.random.choice(self.others).handed.append((operation, arguments, answer))
         else:
             self.calls.learn(operation, arguments, answer)
+            self.pages.learn(operation, arguments, answer)
 
     def is_handed_on(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> bool:
         """Whether what was taken is another thread's from now on; the ranges of its own processes it keeps."""

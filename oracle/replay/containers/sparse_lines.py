@@ -7,12 +7,13 @@ bit for each frame says whether it has one; once many have, each frame has its p
 from __future__ import annotations
 
 from array import array
+from typing import Final
 
-SHIFT = 9
-GROUP = 1 << SHIFT  # frames
-PLACE = GROUP - 1
-MOST = GROUP // 2  # lines of a group, before each of its frames has a place
-LAST = (1 << 32) - 1  # the highest number of a line
+SHIFT: Final = 9
+GROUP: Final = 1 << SHIFT  # frames
+PLACE: Final = GROUP - 1
+MOST: Final = GROUP // 2  # lines of a group, before each of its frames has a place
+LAST: Final = (1 << 32) - 1  # the highest number of a line
 
 
 class SparseLines:

@@ -16,7 +16,7 @@ from memoracle.proofs.abstraction.objects import frames_in, frames_of, places_of
 from memoracle.replay.common.host_memory import BITMAP, MARK, refuse_more_than_memory
 from memoracle.replay.containers.known_numbers import KnownNumbers
 from memoracle.replay.containers.min_heap_set import Lowest
-from memoracle.replay.containers.run_lines import BACK, LINE, RunLines, no_lines
+from memoracle.replay.containers.run_lines import BACK, RunLines, no_lines
 from memoracle.replay.containers.sparse_lines import SparseLines
 from memoracle.replay.frames.doubted_frames import DoubtedFrames
 from memoracle.replay.frames.run_frames import RunFrames, booted
@@ -27,6 +27,11 @@ from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import TRUSTING
 
 MOST_DENSE = 1 << 24  # frames of which each has a place for its line: 64 MiB
+
+
+def memory_of_a_frame(geometry: Geometry) -> int:
+    """How many bits each takes before anything is said of it: the numbers of lines take none until then."""
+    return MARK + BACK if geometry.has_runs_of_frames else BITMAP
 
 
 class KnownFrames:
@@ -47,7 +52,7 @@ class KnownFrames:
         """Every frame of the geometry is usable, as long as no `boot` says otherwise. Raises GeometryError."""
         self.rules = rules
         self.geometry = geometry = rules.geometry
-        refuse_more_than_memory(geometry, (MARK + BACK if geometry.has_runs_of_frames else BITMAP) + LINE)
+        refuse_more_than_memory(geometry, memory_of_a_frame(geometry))
         self.frame_at = geometry.frame_at
         self.frames_named = KnownNumbers(geometry.frame_at)
         self.exact = rules.level == EXACT and not rules.private_frames

@@ -71,8 +71,7 @@ class KmemReplay:
                 continue
             finding = self.replay(event)
             if finding is not None:
-                op = f"mm_page_{event.kind}"
-                yield Divergence(self.path, event.line, {"op": op, "pfn": event.pfn, "order": event.order}, finding)
+                yield Divergence(self.path, event.line, event.told, finding)
         yield from self.slab.end()
 
     def replay(self, event: KmemEvent) -> Finding | None:

@@ -71,9 +71,7 @@ class SlabReplay:
             return
         by_place = event.meaning is Meaning.UNSURE and found.by_place and objects is self.objects
         needs = found.needs | ({ADDRESSES} if by_place else set())
-        told: dict[str, object] = {"op": event.name, "ptr": event.ptr}
-        sizes = {"bytes_req": event.asked, "bytes_alloc": event.given} if event.allocates else {}
-        yield from self.premises.found(Divergence(self.path, event.line, told | sizes, found.finding), needs)
+        yield from self.premises.found(Divergence(self.path, event.line, event.told, found.finding), needs)
 
     def look_at(self, pointer: int) -> Iterator[Divergence]:
         """Sees whether pointers of 32 bits may be addresses, this one among them."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from memoracle.trace.inputs import STDIN, shown
 
 # What is wrong with a case. Each makes it fail: unknown and nothing are never success.
 BROKEN, UNREADABLE, UNKNOWN, NOTHING, INTERRUPTED = "broken", "unreadable", "unknown", "nothing", "interrupted"
@@ -36,6 +38,17 @@ class Place:
     says: str = ""
     of_package: bool = False
 
+    @property
+    def where(self) -> str:
+        """The file and the line, as messages call these."""
+        name = shown(self.file or STDIN)
+        return name if self.line is None else f"{name}:{self.line}"
+
+    @property
+    def told(self) -> str:
+        """The same with what is there."""
+        return self.says if self.file is None else f"{self.where}: {self.says}"
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -62,8 +75,9 @@ class Problem:
 
     @property
     def headline(self) -> str:
-        """The same, with the rule's name."""
-        return self.seen if self.rule.name == self.subject else f"{self.seen} [{self.rule.name}]"
+        """The same, with the rule's name; of an obligation, which is its own rule, the sentence."""
+        said = f"{self.message}: {self.rule.says}" if self.rule.name == self.subject else self.seen
+        return f"{said} [{self.rule.name}]"
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,7 @@ class Case:
     """One thing that was put to the test: a trace, a snapshot, an obligation.
 
     said: in one line, with the verdict.  text: the whole report of it, if something is wrong.  tested: what the verdict
-    rests on.  seconds: that it took, where that is known.
+    rests on.  seconds: that it took, where that is known.  warnings: what is worth knowing, and changes no verdict.
     """
 
     name: str
@@ -80,6 +94,7 @@ class Case:
     text: str = ""
     tested: str = ""
     seconds: float | None = None
+    warnings: Sequence[Place] = ()
 
 
 @dataclass(frozen=True)
@@ -93,14 +108,21 @@ class Suite:
 
 @dataclass(frozen=True)
 class Findings:
-    """All of a run. said: in a line, with the verdict.  warnings: that change no verdict."""
+    """All of a run. said: in a line, with the verdict."""
 
     command: str
     verdict: str
     said: str
     suites: Sequence[Suite]
-    warnings: Sequence[str] = field(default_factory=list)
+
+    @property
+    def cases(self) -> list[Case]:
+        return [case for suite in self.suites for case in suite.cases]
 
     @property
     def problems(self) -> list[Problem]:
-        return [problem for suite in self.suites for case in suite.cases for problem in case.problems]
+        return [problem for case in self.cases for problem in case.problems]
+
+    @property
+    def warnings(self) -> list[Place]:
+        return [warning for case in self.cases for warning in case.warnings]

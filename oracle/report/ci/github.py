@@ -14,7 +14,7 @@ from memoracle.report.ci.files import inside, is_named
 from memoracle.report.ci.findings import findings_of
 from memoracle.report.ci.step_summary import add_summary
 from memoracle.report.run import FaultRun, Run
-from memoracle.trace.inputs import shown
+from memoracle.trace.files import is_file
 from memoracle.trace.quoting import MOST_KEPT, escaped, shortened, without_line_commands
 
 MOST = 50  # annotations; a runner shows 10 errors of a step, and 50 of a job
@@ -30,8 +30,8 @@ def write(run: Run | FaultRun, out: TextIO) -> None:
     if (more := len(found.problems) - MOST) > 0:
         out.write(command("error", {"title": f"memoracle {found.command}"}, f"and {more:,} more"))
     for warning in found.warnings[:MOST]:
-        out.write(command("warning", {"title": f"memoracle {found.command}"}, escaped(warning)))
-    said = [found.said] if found.command == PROVE else [case.said for suite in found.suites for case in suite.cases]
+        out.write(warned(warning, f"memoracle {found.command}"))
+    said = [found.said] if found.command == PROVE else [case.said for case in found.cases]
     out.writelines(without_line_commands(f"{escaped(each)}\n") for each in said)
     if path := os.environ.get(SUMMARY):
         add_summary(path, found)
@@ -41,21 +41,25 @@ def annotation(problem: Problem) -> str:
     """One error, at its place."""
     lines = [problem.seen, *([f"legal: {problem.legal}"] if problem.legal else [])]
     lines += shortened(problem.detail, MOST_KEPT).splitlines()
-    place, properties = problem.place, {}
-    file = None if place.file is None or not is_named(place.file) else inside(place.file)
-    if file is not None and (not place.of_package or Path(file).is_file()):
-        properties["file"] = Path(file).as_posix()
-        if place.line is not None:
-            properties["line"] = str(place.line)
-    elif place.file is not None:
-        lines[0] = f"{where(place)}: {lines[0]}"
+    place, properties = problem.place, at(problem.place)
+    if not properties and place.file is not None:
+        lines[0] = f"{place.where}: {lines[0]}"
     properties["title"] = f"{problem.rule.says} [{problem.rule.name}]"
     return command("error", properties, "\n".join(map(escaped, lines)))
 
 
-def where(place: Place) -> str:
-    name = shown(place.file or "-")
-    return name if place.line is None else f"{name}:{place.line}"
+def warned(warning: Place, title: str) -> str:
+    """A warning, at its place if it has one."""
+    properties = at(warning)
+    return command("warning", {**properties, "title": title}, escaped(warning.says if properties else warning.told))
+
+
+def at(place: Place) -> dict[str, str]:
+    """What puts a command at a line; nothing where the checkout has no such file."""
+    file = None if place.file is None or not is_named(place.file) else inside(place.file)
+    if file is None or (place.of_package and not is_file(file)):
+        return {}
+    return {"file": Path(file).as_posix(), **({} if place.line is None else {"line": str(place.line)})}
 
 
 def command(name: str, properties: dict[str, str], message: str) -> str:

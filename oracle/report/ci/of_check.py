@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 
 from memoracle.console.console import console_on
 from memoracle.console.counted import counted
 from memoracle.console.output import Draft
 from memoracle.diagnostics.divergence import Divergence
+from memoracle.diagnostics.warned import Warned
 from memoracle.report import coverage_report
 from memoracle.report.check_report import UNKNOWN as IS_UNKNOWN
 from memoracle.report.check_report import CheckRun, TraceResult, show, summary, told, verdict
@@ -28,6 +29,7 @@ from memoracle.report.ci.cases import (
 )
 from memoracle.report.drive_report import DriveRun
 from memoracle.report.run import FaultRun
+from memoracle.trace.files import is_file
 from memoracle.trace.inputs import InputError, shown
 from memoracle.trace.quoting import escaped
 
@@ -45,9 +47,8 @@ def of_check(run: CheckRun) -> Findings:
         Suite(shown(path), [case(each) for each in outcomes], path)
         for path, outcomes in groupby(run.outcomes, key=lambda outcome: outcome.path)
     ]
-    warnings = [warning for outcome in run.outcomes for warning in outcome.warnings]
     said = "; ".join(map(summary, run.outcomes))
-    return Findings(run.command, verdict(run.outcomes), said, suites, warnings)
+    return Findings(run.command, verdict(run.outcomes), said, suites)
 
 
 def of_drive(run: DriveRun) -> Findings:
@@ -56,18 +57,23 @@ def of_drive(run: DriveRun) -> Findings:
     run.write_text(draft)
     result = run.result
     found = case(result, run.kept or "", run.target)
-    found = Case(
-        run.target, f"{summary(result)}; {run.said}", found.problems, draft.getvalue(), found.tested, run.seconds
-    )
-    return Findings(run.command, verdict([result]), found.said, [Suite(run.target, [found], run.kept)], result.warnings)
+    said = "; ".join([summary(result), *run.said.splitlines()])
+    found = replace(found, name=run.target, said=said, text=draft.getvalue(), seconds=run.seconds)
+    return Findings(run.command, verdict([result]), said, [Suite(run.target, [found], run.kept)])
 
 
 def case(outcome: TraceResult, file: str | None = None, subject: str = "") -> Case:
     """One trace. file: where it is, if not where it was read from.  subject: what made it, if it is no file."""
-    problems = list(problems_of(outcome, outcome.path if file is None else file, subject))
+    where = outcome.path if file is None else file
+    problems = list(problems_of(outcome, where, subject))
     text = text_of(outcome) if problems else ""
     tested = "" if outcome.coverage is None else ", ".join(coverage_report.counts(outcome.coverage))
-    return Case(outcome.name, summary(outcome), problems, text, tested)
+    warnings = [warning(each if file is None else each._replace(path=file or None)) for each in outcome.warnings]
+    return Case(outcome.name, summary(outcome), problems, text, tested, warnings=warnings)
+
+
+def warning(warned: Warned) -> Place:
+    return Place(warned.path, warned.line, warned.words)
 
 
 def text_of(outcome: TraceResult) -> str:
@@ -128,7 +134,7 @@ def identity_of(divergence: Divergence) -> tuple[str, ...]:
 def of_fault(run: FaultRun) -> Findings:
     """What keeps a command from checking anything."""
     fault = run.fault
-    path = fault.path if isinstance(fault, InputError) and Path(fault.path).is_file() else None
+    path = fault.path if isinstance(fault, InputError) and is_file(fault.path) else None
     line = fault.line if isinstance(fault, InputError) and path else None
     problem = Problem(
         UNREADABLE, READABLE, Place(path, line), f"memoracle {run.command}", str(fault), identity=(str(fault),)

@@ -8,8 +8,8 @@ from memoracle.console.output import Draft
 from memoracle.report.check_report import NOTHING as NOTHING_CHECKED
 from memoracle.report.check_report import UNKNOWN as IS_UNKNOWN
 from memoracle.report.ci.cases import BROKEN, NOTHING, UNKNOWN, Case, Findings, Place, Problem, Rule, Suite
-from memoracle.report.ci.of_check import CHECKED
-from memoracle.report.snapshot_report import SnapshotResult, SnapshotRun, summary, told_unread, within, write_text
+from memoracle.report.ci.of_check import CHECKED, warning
+from memoracle.report.snapshot_report import CUT, SnapshotResult, SnapshotRun, summary, told_unread, within, write_text
 from memoracle.snapshot.findings import Entry, Finding, Line
 from memoracle.snapshot.findings import Rule as OtherRule
 
@@ -22,10 +22,8 @@ def of_snapshot(run: SnapshotRun) -> Findings:
     draft = Draft(None)
     write_text(result, draft, quiet=True)
     text = draft.getvalue() if problems else ""
-    case = Case(result.name, summary(result), problems, text)
-    return Findings(
-        run.command, result.verdict, summary(result), [Suite(result.name, [case], result.file)], result.warnings
-    )
+    case = Case(result.name, summary(result), problems, text, warnings=list(map(warning, result.warnings)))
+    return Findings(run.command, result.verdict, summary(result), [Suite(result.name, [case], result.file)])
 
 
 def problems_of(result: SnapshotResult) -> Iterator[Problem]:
@@ -39,8 +37,7 @@ def problems_of(result: SnapshotResult) -> Iterator[Problem]:
         words = "no rule was put to the test"
         yield Problem(NOTHING, CHECKED, whole, result.name, words, identity=(result.name,))
     elif result.verdict == IS_UNKNOWN and not result.unreadable:
-        words = "there is more in it than is looked at: it is judged in part"
-        yield Problem(UNKNOWN, SEEN_WHOLE, whole, result.name, words, identity=(result.name,))
+        yield Problem(UNKNOWN, SEEN_WHOLE, whole, result.name, CUT, identity=(result.name,))
 
 
 def breaks(result: SnapshotResult, finding: Finding) -> Problem:

@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any, TextIO
 
 from memoracle.console.counted import counted
@@ -19,6 +18,7 @@ from memoracle.report.ci.cases import INTERRUPTED, UNREADABLE, Findings, Place, 
 from memoracle.report.ci.files import absolute, inside, is_named, uri
 from memoracle.report.ci.findings import findings_of
 from memoracle.report.run import FaultRun, Run
+from memoracle.trace.files import is_file
 from memoracle.trace.inputs import shown
 from memoracle.trace.quoting import MOST_KEPT, escaped, shortened
 
@@ -97,9 +97,16 @@ def invocation(found: Findings) -> dict[str, Any]:
     return {
         "executionSuccessful": not failed,
         "toolExecutionNotifications": [
-            {"level": "warning", "message": message(each)} for each in (*cut, *found.warnings)
+            *({"level": "warning", "message": message(each)} for each in cut),
+            *map(notification, found.warnings),
         ],
     }
+
+
+def notification(warning: Place) -> dict[str, Any]:
+    """What is worth knowing, and where that stands."""
+    where = {} if warning.file is None else {"locations": [location(warning)]}
+    return {"level": "warning", "message": message(warning.told), **where}
 
 
 def result(problem: Problem, rule: int, fingerprint: str) -> dict[str, Any]:
@@ -133,7 +140,7 @@ def location(place: Place, subject: str = "") -> dict[str, Any]:
 
 def artifact(file: str, of_package: bool = False) -> dict[str, Any]:
     """Where a file is: from here, if it is inside, or else absolute; of this package, from its own folder."""
-    if of_package and not Path(file).is_file():
+    if of_package and not is_file(file):
         return {"uri": uri(file), "uriBaseId": LAW}
     here = inside(file)
     return {"uri": uri(absolute(file))} if here is None else {"uri": uri(here), "uriBaseId": HERE}

@@ -37,12 +37,17 @@ def summary(found: Findings, in_full: bool = True) -> str:
     lines += ["<table>", *told[:MOST_CASES], "</table>", ""]
     if (more := len(told) - MOST_CASES) > 0:
         lines += [f"and {more:,} more", ""]
-    failed = [case for suite in found.suites for case in suite.cases if case.problems]
+    failed = [case for case in found.cases if case.problems]
     for case in failed[:MOST_CASES] if in_full else ():
         lines += [f"<details open><summary>{plain(case.name)}</summary>", f"<pre>{html.escape(case.text)}</pre>"]
         lines += ["</details>", ""]
     if found.warnings:
-        lines += ["<ul>", *(f"<li>warning: {plain(each)}</li>" for each in found.warnings[:MOST_CASES]), "</ul>", ""]
+        lines += [
+            "<ul>",
+            *(f"<li>warning: {plain(each.told)}</li>" for each in found.warnings[:MOST_CASES]),
+            "</ul>",
+            "",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -17,18 +19,23 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from memoracle.console.counted import counted
+from memoracle.diagnostics.warned import Warned
 from memoracle.trace.quoting import escaped
 
 FOLDER = "memoracle.report.html"
 SCRIPTS = ("states.js", "steps.js")
-NAME = "index.html"  # of the page in its folder
+MOST_WARNINGS = 50
+NO_ASCII = re.compile(r"[^\x00-\x7f]")
 VERSION = version("memoracle")
 
 
 def page(template: str, content: dict[str, Any]) -> str:
-    """A page. content: what the template shows; `timelines` in it is what the script draws."""
-    style, script = text_of("page.css"), "\n".join(['"use strict";', *map(text_of, SCRIPTS)])
-    return (
+    """A page, in ASCII. content: what the template shows; `timelines` in it is what the script draws."""
+    style = NO_ASCII.sub(lambda found: f"\\{ord(found[0]):x} ", text_of("page.css"))
+    script = "\n".join(['"use strict";', *map(text_of, SCRIPTS)])
+    script = NO_ASCII.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", script)
+    rendered = (
         environment()
         .get_template(template)
         .render(
@@ -41,6 +48,14 @@ def page(template: str, content: dict[str, Any]) -> str:
             script_hash=hash_of(script),
         )
     )
+    return rendered.encode("ascii", "xmlcharrefreplace").decode() + "\n"
+
+
+def warnings_data(warnings: Sequence[Warned]) -> list[dict[str, str]]:
+    """What a page says first: where something stands that is worth knowing, and what it is."""
+    told = [{"where": each.where, "words": each.words} for each in warnings[:MOST_WARNINGS]]
+    more = len(warnings) - MOST_WARNINGS
+    return [*told, *([{"where": "", "words": f"and {counted(more, 'warning')} more"}] if more > 0 else [])]
 
 
 @cache

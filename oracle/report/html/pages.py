@@ -1,14 +1,13 @@
-"""The pages of a report, by their names in its folder."""
+"""A report as a page, of whichever command it is."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from typing import TextIO
 
 from memoracle.report import branches_report
 from memoracle.report.check_report import CheckRun
 from memoracle.report.drive_report import DriveRun
-from memoracle.report.html.page import NAME
 from memoracle.report.html.snapshot_page import snapshot_page
 from memoracle.report.html.trace_page import trace_page
 from memoracle.report.proof_report import ProofRun
@@ -17,9 +16,9 @@ from memoracle.report.snapshot_report import SnapshotRun
 from memoracle.trace.inputs import shown
 
 
-def pages(run: Run) -> Mapping[str, str]:
-    """One page, which says all."""
-    return {NAME: text_of(run)}
+def write(run: Run, out: TextIO) -> None:
+    """Writes a page, which says all."""
+    out.write(text_of(run))
 
 
 def text_of(run: Run) -> str:
@@ -28,7 +27,9 @@ def text_of(run: Run) -> str:
         title = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1:,} more"
         return trace_page("check", title, run.outcomes, run.past)
     if isinstance(run, DriveRun):
-        return trace_page("drive", run.target, [run.result], run.past, f"{branches_of(run)}{run.said}")
+        return trace_page(
+            "drive", run.target, [run.result], run.past, run.said, branches_of(run), run.kept or "the run"
+        )
     if isinstance(run, SnapshotRun):
         return snapshot_page(run.result)
     assert isinstance(run, ProofRun), "no other command has reports"

@@ -17,7 +17,17 @@ from memoracle.proofs.parts import component_of
 from memoracle.report.html.page import page
 from memoracle.report.html.printed import printed
 from memoracle.report.html.timeline_data import timeline_data
-from memoracle.report.proof_report import PROVED, UNBOUNDED, ProofRun, bound, bounds, summary, totals, verdict
+from memoracle.report.proof_report import (
+    PROVED,
+    UNBOUNDED,
+    ProofRun,
+    bound,
+    bounds,
+    summary,
+    totals,
+    tried_again,
+    verdict,
+)
 from memoracle.spec.clauses import Clause, part_of
 
 if TYPE_CHECKING:
@@ -38,7 +48,7 @@ def proof_page(run: ProofRun) -> str:
         "title": "The law and the reference",
         "verdict": verdict(run.results),
         "summary": summary(run),
-        "warnings": [],
+        "warnings": tried_again(run.results),
         "numbers": list(numbers(run, rooms)),
         "bounds": bounds(run),
         "parts": [{"title": part.key.replace("_", " "), "text": printed(part.tell)} for part in run.parts],
@@ -61,8 +71,9 @@ def proof_page(run: ProofRun) -> str:
 
 def numbers(run: ProofRun, rooms: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """What one sees first."""
-    yield {"count": f"{len(rooms):,}", "name": "components"}
-    yield {"count": f"{sum(len(each['clauses']) for each in rooms):,}", "name": "clauses"}
+    for number, noun in ((len(rooms), "component"), (sum(len(each["clauses"]) for each in rooms), "clause")):
+        said, name = counted(number, noun).split()
+        yield {"count": said, "name": name}
     for name, count in totals(run.results).items():
         if count or name == PROVED:
             yield {"count": f"{count:,}", "name": name}

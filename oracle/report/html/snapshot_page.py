@@ -8,9 +8,10 @@ from typing import Any
 
 from memoracle.console.counted import counted
 from memoracle.impl import pte
-from memoracle.report.html.page import page
+from memoracle.report.html.page import page, warnings_data
 from memoracle.report.html.timeline_data import Interned, rule_data
-from memoracle.report.snapshot_report import MOST_DRAWN, SnapshotResult, SpaceRow, letters, summary, told, type_of
+from memoracle.report.snapshot_report import MOST_DRAWN, SnapshotResult, SpaceRow, account, letters, told, type_of
+from memoracle.snapshot.findings import Rule
 from memoracle.spec.kernel_half import ENTRIES, FIRST
 
 MOST_FINDINGS, MOST_SPACES, MOST_SAID = 50, 8, 8
@@ -27,7 +28,13 @@ def snapshot_page(result: SnapshotResult) -> str:
     shown = [
         {
             "place": told(result.name, each.place),
-            "finding": rule_data(each.rule.says, each.rule.name, each.message, each.legal),
+            "finding": rule_data(
+                each.rule.says,
+                each.rule.name,
+                each.message,
+                each.legal,
+                each.rule.source if isinstance(each.rule, Rule) else "",
+            ),
         }
         for each in findings[:MOST_FINDINGS]
     ]
@@ -35,8 +42,8 @@ def snapshot_page(result: SnapshotResult) -> str:
         "command": "snapshot",
         "title": result.name,
         "verdict": result.verdict,
-        "summary": summary(result),
-        "warnings": result.warnings,
+        "summary": account(result),
+        "warnings": warnings_data(result.warnings),
         "findings": shown,
         "more_findings": f"{counted(left, 'more divergence')} not shown here." if left > 0 else "",
         "halves_said": said + (f" {counted(more, 'more space')} not drawn." if more > 0 else ""),
@@ -81,7 +88,8 @@ def findings_data(result: SnapshotResult, shown: Sequence[dict[str, Any]]) -> di
             }
         )
     words = {"before": f"Space {first.space}", "after": "The space of the finding", "then": "and here"}
-    said = {"same": "The entries that are drawn are the same.", "end": "", "last": ""}
+    said = {"same": "The entries that are drawn are alike: what is wrong lies below them.", "end": "", "last": ""}
+    said |= {"lead": "", "call": "finding", "step": "Finding", "steps": "findings"}
     return {
         "page_size": pte.TABLE,
         "steps": steps,

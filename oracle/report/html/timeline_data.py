@@ -8,7 +8,9 @@ from typing import Any
 
 from memoracle.diagnostics.divergence import Finding
 from memoracle.report.check_report import told
+from memoracle.timeline.course import OF_LOG, OF_ORDER, OF_TRACE
 from memoracle.timeline.timeline import Step, Timeline
+from memoracle.trace.decoding import CALL, RETURN
 from memoracle.trace.quoting import shortened
 
 MOST_OF_EVENT = 400  # characters
@@ -19,7 +21,34 @@ WORDS = {
     "then": "then",
     "same": "Nothing that is drawn changes.",
     "end": "here it diverges",
-    "last": "The law has no such step.",
+    "last": "The law has no such step, so what is drawn stays as it was.",
+    "step": "Step",
+    "steps": "steps",
+    "lead": "",
+    "call": "call",
+    "frame": "frame",
+    "frames": "Frames",
+    "runs": "Runs of frames",
+    "in_hexadecimal": "",
+}
+# What of these differs where the steps are no calls one after another.
+OTHER_WORDS = {
+    OF_TRACE: WORDS,
+    OF_ORDER: {
+        **WORDS,
+        "end": "it has no place in any order",
+        "lead": "An order of the operations that the law allows, as far as it goes. The last step has no place in any.",
+    },
+    OF_LOG: {
+        **WORDS,
+        "lead": "The last events of the log about these pages, or about objects on the same page. "
+        "A log does not say how the machine was when it began.",
+        "call": "event",
+        "frame": "page",
+        "frames": "Pages",
+        "runs": "Blocks of pages",
+        "in_hexadecimal": "yes",
+    },
 }
 
 
@@ -33,7 +62,7 @@ def timeline_data(timeline: Timeline) -> dict[str, Any]:
         "states": states,
         "parts": parts.values,
         "finding": finding_data(timeline.divergence.finding),
-        "words": WORDS,
+        "words": OTHER_WORDS[timeline.kind],
     }
 
 
@@ -68,7 +97,7 @@ def step_data(step: Step, states: list[dict[str, int]], parts: Interned) -> dict
     names = step.names
     return {
         "place": f"line {step.line}",
-        "event": in_a_line(step.event),
+        "event": in_a_line({key: value for key, value in step.event.items() if key not in (CALL, RETURN)}),
         "passed_over": f"{step.passed_over:,} events" if step.passed_over > 1 else "one event" * step.passed_over,
         "before": before,
         "after": after,
@@ -77,6 +106,7 @@ def step_data(step: Step, states: list[dict[str, int]], parts: Interned) -> dict
             "frames": list(names.frames),
             "pages": [[process, f"{each:#x}"] for process, pages in names.pages.items() for each in pages],
             "entries": list(names.entries),
+            "objects": [f"{address:#x}" for address in names.blocks],
         },
     }
 
@@ -86,5 +116,6 @@ def finding_data(finding: Finding) -> dict[str, str]:
     return rule_data(finding.says, finding.clause, finding.message, finding.legal)
 
 
-def rule_data(says: str, clause: str, message: str, legal: str) -> dict[str, str]:
-    return {"says": says[:1].upper() + says[1:], "clause": clause, "message": message, "legal": legal}
+def rule_data(says: str, clause: str, message: str, legal: str, source: str = "") -> dict[str, str]:
+    """source: who states the rule, if it is not the law."""
+    return {"says": says[:1].upper() + says[1:], "clause": clause, "message": message, "legal": legal, "source": source}

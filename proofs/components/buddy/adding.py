@@ -76,6 +76,16 @@ def add_ends(run: Run) -> None:
     run.assert_goal("a block is released", blocks.release.allows(law.turned_up(state, page, order, merged)))
 
 
+@proved("add-block.adds-a-stretch", "theorem", "once a block was added, so many pages exist besides, from its first on")
+def adds_a_stretch(run: Run) -> None:
+    state, page, order, merged = any_added(run)
+    now, each = law.add_block(state, page, order, merged), run.point("page")
+    exists = state.is_page(each) | law.in_stretch(page, 1 << order, each)
+    run.assert_goal(
+        "a page exists if it did, or is one of so many from the first page of the block on", now.is_page(each) == exists
+    )
+
+
 # Which pages move
 
 
@@ -252,6 +262,7 @@ CODE = (
     add_begins,
     add_goes_on,
     add_ends,
+    adds_a_stretch,
     add_moves_pages,
     fitting_refines,
     aligned_blocks_are_stretches,

@@ -112,7 +112,7 @@ def _changes_of_module(tree: ast.Module) -> Seeds:
             yield from _changes_of_class(statement)
         elif isinstance(statement, Function):
             yield from _changes_of_function(statement, statement.name)
-        elif isinstance(statement, ast.Assign):
+        elif isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             yield from _changes_within(statement.value, _Place("", None, statement, statement))
 
 

@@ -51,8 +51,9 @@ def changes_of_simple(statement: ast.stmt) -> Iterator[Change]:
 def changes_of_compound(statement: ast.stmt) -> Iterator[Change]:
     """A loop that turns once, a condition that is made a loop; a bound that is one less or more."""
     if isinstance(statement, ast.While):
-        once = ast.copy_location(ast.If(statement.test, statement.body, []), statement)
-        yield Change(LOOP, statement, once, (head(statement), head(once)))
+        if not _leaves_loop(statement.body):  # which is no program without a loop
+            once = ast.copy_location(ast.If(statement.test, statement.body, []), statement)
+            yield Change(LOOP, statement, once, (head(statement), head(once)))
         yield from _bounds_of_test(statement)
     elif isinstance(statement, ast.If) and not statement.orelse and not isinstance(statement.body[-1], ENDS):
         loop = ast.copy_location(ast.While(statement.test, statement.body, []), statement)
@@ -60,6 +61,15 @@ def changes_of_compound(statement: ast.stmt) -> Iterator[Change]:
     elif isinstance(statement, ast.For):
         for iterated in bounds_of_range(statement.iter) or _parts_of(statement.iter):
             yield Change(BOUND, statement.iter, iterated)
+
+
+def _leaves_loop(block: Sequence[ast.stmt]) -> bool:
+    """Whether a loop with this block, or a turn of it, is ended from within."""
+    return any(
+        isinstance(each, ast.Break | ast.Continue)
+        or (isinstance(each, ast.If) and (_leaves_loop(each.body) or _leaves_loop(each.orelse)))
+        for each in block
+    )
 
 
 def _bounds_of_test(statement: ast.While) -> Iterator[Change]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from memoracle.cli import main
 from memoracle.console import progress
+from memoracle.replay.common import host_memory
 from memoracle.spec import bitmap
 
 TRACES = {"frames": 5969, "ranges": 6006, "kernel-half": 1143}
@@ -39,6 +41,7 @@ def test_recordings_of_a_real_kernel_conform(
         "level": level,
         "events": events,
         "warnings": [],
+        "warned": [],
         "divergences": [],
         "results": [
             {
@@ -112,7 +115,7 @@ def test_an_event_is_told_as_a_trace_has_it(capsys: pytest.CaptureFixture[str], 
     assert main(["check", "--keep-going", str(tmp_path / "t.jsonl")]) == 1
     told = capsys.readouterr().out
     assert ":2: pat.select cache=write-back low_half=true -> 7\n" in told
-    assert ':3: kernel_pages.allocate pages=1 frames=["0x0"] -> 0 (_cpu=[1, null])\n' in told
+    assert ':3: kernel_pages.allocate pages=1 frames=["0x0"] -> 0x0 (_cpu=[1, null])\n' in told
 
 
 def test_document_has_the_keys_of_the_contract(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:
@@ -227,7 +230,7 @@ def test_geometry_from_a_file(capsys: pytest.CaptureFixture[str], files: dict[st
     assert "small.toml:1: frames: 0 is not positive" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("frames", [1 << 40, 1 << 35])
+@pytest.mark.parametrize("frames", [1 << 40, 1 << 36])
 def test_geometry_of_more_frames_than_memory_is_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frames: int
 ) -> None:
@@ -237,9 +240,32 @@ def test_geometry_of_more_frames_than_memory_is_refused(
     status, document, errors = checked(capsys, str(tmp_path / "t.jsonl"), str(ROOT / "examples" / "conforming.jsonl"))
     assert (status, document["verdict"], document["events"]) == (2, "unknown", 15)
     assert f"t.jsonl:1: geometry: frames: {frames:,} take " in errors
-    assert "and this machine has 16 GiB of memory" in errors
+    assert "and a trace may ask for 300 MB: --geometry FILE.toml may for more" in errors
     (tmp_path / "g.toml").write_text(f'preset = "x64-4k"\nframes = {frames}\n')
-    assert checked(capsys, "--geometry", str(tmp_path / "g.toml"), QEMU)[0] == 2
+    status, _, errors = checked(capsys, "--geometry", str(tmp_path / "g.toml"), QEMU)
+    assert status == 2
+    assert "MB, and there are 17,179 MB of memory" in errors
+
+
+def test_a_trace_may_not_take_much_memory(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    trace = tmp_path / "t.jsonl"
+    for kind, frames in (("single", 600_000_100), ("runs", 150_000_100)):
+        sizes = f'{{"preset": "x64-4k", "frames": {frames}, "frame_allocator": "{kind}"}}'
+        trace.write_text(f'{{"memoracle": 1, "geometry": {sizes}}}\n{{"op": "boot", "memory_map": []}}\n')
+        assert checked(capsys, str(trace))[0] == 2
+        assert main(["boot", str(trace)]) == 2
+        assert (
+            f"t.jsonl:1: geometry: frames: {frames:,} take 300 MB, and a trace may ask for" in capsys.readouterr().err
+        )
+
+
+def test_the_limits_of_a_process_count_as_its_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("300\n")
+    monkeypatch.setattr(host_memory, "GROUP_LIMITS", [tmp_path / "memory.max", tmp_path / "none"])
+    assert host_memory.memory_there() == 300
+    (tmp_path / "memory.max").write_text("max\n")
+    monkeypatch.setattr("resource.getrlimit", lambda which: (200, 200) if which == resource.RLIMIT_DATA else (-1, -1))
+    assert host_memory.memory_there() == 200
 
 
 def test_form_can_be_stated(capsys: pytest.CaptureFixture[str], files: dict[str, str]) -> None:

@@ -66,17 +66,17 @@ def test_each_divergence_of_a_pipe_is_printed_before_its_writer_goes_on() -> Non
     running = Following("--keep-going", "-")
     running.write(HEADER + RIGHT + WRONG % 3)
     first = read_until(running.out, "\n\n")
-    assert first.startswith("<stdin>:3: heap.delete address=3\n")
+    assert first.startswith("<stdin>:3: heap.delete address=0x3\n")
     assert "legal  only a refusal" in first
     half = len(WRONG) // 2
     running.write(RIGHT + (WRONG % 4)[:half])
     assert not select.select([running.out], [], [], SOON)[0]  # what is no whole line yet is not read
     running.write((WRONG % 4)[half:])
-    assert read_until(running.out, "\n\n").startswith("<stdin>:5: heap.delete address=4\n")
+    assert read_until(running.out, "\n\n").startswith("<stdin>:5: heap.delete address=0x4\n")
     running.write(WRONG.rstrip("\n") % 5)
     status, out, _ = running.end()
     assert status == 1
-    assert out.startswith("<stdin>:6: heap.delete address=5\n")
+    assert out.startswith("<stdin>:6: heap.delete address=0x5\n")
     assert out.count("heap.delete address=") == 1
     assert "<stdin>: diverges: 3 divergences in 5 events, at level legal" in out
 
@@ -85,7 +85,7 @@ def test_the_first_divergence_ends_it() -> None:
     running = Following("-")
     running.write(HEADER + WRONG % 3)
     text = read_until(running.out, "at level legal\n")  # although the pipe is open still
-    assert text.count("heap.delete address=3") == 1
+    assert text.count("heap.delete address=0x3") == 1
     assert running.end()[0] == 1
 
 
@@ -96,11 +96,11 @@ def test_a_document_is_whole_and_each_divergence_is_a_line_of_standard_error(tmp
     running.write(HEADER + WRONG % 3)
     line = read_until(running.errors, "\n")
     said = "no block was made at 0x3 [heap.deletes-a-live-block]"
-    assert line == f"memoracle: <stdin>:2: heap.delete address=3: {said}\n"
+    assert line == f"memoracle: <stdin>:2: heap.delete address=0x3: {said}\n"
     assert not select.select([running.out], [], [], 0)[0]
     running.write(WRONG % 4)
     status, out, errors = running.end()
-    assert errors.startswith("memoracle: <stdin>:3: heap.delete address=4: ")
+    assert errors.startswith("memoracle: <stdin>:3: heap.delete address=0x4: ")
     document = json.loads(report.read_text() if elsewhere else out)
     assert (status, document["verdict"], len(document["divergences"])) == (1, "diverges", 2)
 
@@ -112,7 +112,7 @@ def test_a_named_pipe(tmp_path: Path) -> None:
     with path.open("w") as writer:  # each waits for the other
         writer.write(HEADER + WRONG % 3)
         writer.flush()
-        assert f"{path}:2: heap.delete address=3" in read_until(running.out, "at level legal\n")
+        assert f"{path}:2: heap.delete address=0x3" in read_until(running.out, "at level legal\n")
     assert running.end()[0] == 1
 
 

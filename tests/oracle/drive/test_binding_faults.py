@@ -96,6 +96,21 @@ def test_what_no_binding_can_say_is_refused(tmp_path: Path, edit: tuple[str, str
 
 
 DRIVEN = [  # what is seen with the library alone, and what a call shows
+    (
+        before_geometry('panics = ["strlen"]'),
+        "panics[0]",
+        "the library needs no symbol 'strlen'; there are blocks_alloc,",
+    ),
+    (
+        before_geometry('panics = ["blocks_free"]'),
+        "panics[0]",
+        "'blocks_free' is called by an expression, and what panics does not return",
+    ),
+    (
+        ('"blocks_alloc(order)"', '"order"'),
+        "operations.frame.allocate.call",
+        "it calls no function of the library and reads none of its variables: 'order'",
+    ),
     (before_geometry('panics = ["nope"]'), "panics[0]", "the library needs no symbol 'nope'; there are blocks_alloc,"),
     (before_geometry("symbols = {blocks_ini = 1}"), "symbols.blocks_ini", "did you mean blocks_init?"),
     (before_geometry('callbacks = {nope = "0"}'), "callbacks.nope", "the library needs no symbol"),

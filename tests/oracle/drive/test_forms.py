@@ -77,7 +77,7 @@ def test_a_failure_that_the_binding_does_not_see_is_a_result(capsys: pytest.Capt
     wrong = allocate.replace("value == 0", "value == 77")
     path = binding(folder, f"{ALLOCATE}{wrong}", f"{declared} long frames;", 'start = ["frames = 5"]', frames=5)
     _, document = driven(capsys, path, ops=9)
-    assert document["trace"][-1] == '{"op":"frame.allocate","result":0}'
+    assert document["trace"][-1] == '{"op":"frame.allocate","result":"0x0"}'
 
 
 def test_a_panic_is_a_crash_where_it_is_no_refusal(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

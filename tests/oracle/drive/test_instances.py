@@ -132,3 +132,21 @@ def test_what_cannot_be_is_said(
     path = binding(tmp_path, fault, BINDING.replace(wrong, right))
     assert main(["drive", "--seed", "2", "--ops", "6000", *options, str(path)]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fault", "form", "says"),
+    [
+        ("TWICE", "c", "it was run, and fails"),
+        ("TWICE", "pytest", "it was run, and fails"),
+        ("SHARED", "c", "it needs what other instances were asked"),
+    ],
+)
+def test_a_test_is_of_one_instance(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: str, form: str, says: str
+) -> None:
+    options = ["--seed", "2", "--ops", "6000", "--emit", form, str(binding(tmp_path, fault))]
+    assert main(["drive", *options]) == 1
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert ("pool_new(" in captured.out) == (fault == "TWICE")

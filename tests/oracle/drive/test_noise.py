@@ -127,4 +127,4 @@ def test_the_sequence_is_told(
     assert "must-not-crash" in shown
     assert "this is no answer" in shown
     assert "\x1b" not in shown
-    assert '"result":4096}\n' in shown
+    assert '"result":"0x1000"}\n' in shown

@@ -15,7 +15,7 @@ from memoracle.diagnostics.divergence import Divergence, Finding
 from memoracle.drive.failures import Failures
 from memoracle.drive.requests import Repeated, Request, requests_of, without
 from memoracle.drive.sessions.session import Session, Wanted
-from memoracle.drive.shrinking import asking, shortest
+from memoracle.drive.shrinking import asking, shortest, shrunk
 from memoracle.drive.trial import Plan, Trial
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import DEFAULT, preset
@@ -102,7 +102,7 @@ def test_a_block_goes_with_all_that_is_done_with_it() -> None:
 
     tried, left = sizes_tried(requests, fails)
     assert left == 21
-    assert tried[:6] == [1, 3, 7, 15, 53, 21]  # all blocks that are freed go at once, with what frees them
+    assert tried[:7] == [1, 3, 7, 15, 17, 19, 21]  # all blocks that are freed go at once, with what frees them
 
 
 def test_the_last_calls_come_first() -> None:
@@ -179,11 +179,17 @@ def test_time_that_is_over_leaves_what_there_is() -> None:
     def fails(some: Sequence[Request]) -> bool:
         raise AssertionError("there is no time for it")
 
-    assert shortest([new(5), new(6)], fails, -1.0) == [new(5), new(6)]
+    left = shrunk([new(5), new(6)], fails, -1.0)
+    assert (left.kept, left.is_cut_short) == ([new(5), new(6)], True)
+
+
+def test_what_was_shrunk_to_its_end_is_not_cut_short() -> None:
+    left = shrunk([new(5), new(6)], lambda some: len(some) > 0, LONG)
+    assert (left.kept, left.is_cut_short) == ([new(1)], False)
 
 
 CLAUSE = "heap.new.must-not-crash"
-LINES = [b'{"memoracle":1}', *(b'{"op":"heap.new","bytes":1,"result":%d}' % (64 * place) for place in range(4))]
+LINES = [b'{"memoracle":1}', *(b'{"op":"heap.new","bytes":1,"result":"%#x"}' % (64 * place) for place in range(4))]
 
 
 class Slow:
@@ -223,9 +229,20 @@ def test_what_is_reported_fails_by_the_same_rule(tmp_path: Path, is_slow: bool) 
     found = session.shrunk(trial_of(LINES, True))
     assert (found.clause, found.lines) == (CLAUSE, LINES)
     assert "shrunk from 4 calls to 4, kept in " in session.said
+    assert session.fewer.document() == {"from": 4, "to": 4, "is_cut_short": False}
     ((_, kept),) = failures.kept()
     assert kept == LINES
     assert slow.patience[-1] is None  # the last look gives it all the time that a run has
+
+
+def test_that_time_was_over_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memoracle.drive.sessions.session.SHRINKING", -1.0)
+    plan, failures = Plan("it", unused, ({"memoracle": 1},), unused), Failures(str(tmp_path / "it"))
+    session: Any = Session(plan, preset(DEFAULT), failures, 1, Wanted(10), unused, unused)
+    session.nursery = Slow(is_slow=False)
+    session.shrunk(trial_of(LINES, True))
+    assert "shrunk from 4 calls to 4 in the time there was (fewer may do), kept in " in session.said
+    assert session.fewer.document() == {"from": 4, "to": 4, "is_cut_short": True}
 
 
 class Otherwise:
@@ -243,3 +260,20 @@ def test_what_breaks_another_rule_is_no_shorter_way(tmp_path: Path) -> None:
     session.nursery = Otherwise()
     found = session.shrunk(trial_of(LINES, True))
     assert (found.clause, found.lines) == (CLAUSE, LINES)
+
+
+def test_what_cannot_be_kept_is_reported_all_the_same(tmp_path: Path) -> None:
+    """A folder that the user may not write to, an image that is mounted to be read."""
+    (tmp_path / "it.failures").write_text("a file, where the folder would be", encoding="utf-8")
+    plan, failures = Plan("it", unused, ({"memoracle": 1},), unused), Failures(str(tmp_path / "it"))
+    session: Any = Session(plan, preset(DEFAULT), failures, 1, Wanted(10), unused, unused)
+    session.nursery = Otherwise()
+    assert session.shrunk(trial_of(LINES, True)).clause == CLAUSE
+    assert session.said.endswith(f"shrunk from 4 calls to 4, not kept: cannot write to {failures.folder}: File exists")
+    assert failures.last is None
+
+
+def test_a_kept_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "it.failures" / "one.jsonl").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"one\.jsonl: cannot read: Is a directory"):
+        Failures(str(tmp_path / "it")).kept()

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from memoracle.cli import main
-from memoracle.drive.generation.frames import Frames
-from memoracle.drive.generation.phases import Phase
-from memoracle.drive.target import Answer
-from memoracle.trace.geometry import geometry_from
 
 TARGET = """
 from memoracle.impl.boot import Record
@@ -104,14 +99,3 @@ def test_every_rule_is_put_to_the_test(
     asked = coverage["operations"].keys()
     assert asked >= {"page.map", "page.unmap", "range.free", "kernel_pages.free", "process.exit"}
     assert {operation: rules for operation, rules in coverage["untested"].items() if operation in asked} == {}
-
-
-def test_memory_is_full_when_not_one_frame_is_left() -> None:
-    geometry = geometry_from({"frames": 64, "frame_allocator": "runs"})
-    frames = Frames({"frame.allocate": frozenset({"count"})}, geometry, Random(1))
-    until_full = frames.stretches.phase = Phase(100, "any", "full")
-    frames.stretches.left = 9
-    assert frames.stretches.now() is until_full
-    for count, left in ((63, 8), (2, 8), (1, 0)):
-        frames.learn("frame.allocate", {"count": count}, Answer(error="refused"))
-        assert frames.stretches.left == left

@@ -6,15 +6,21 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from memoracle import check
 from memoracle.cli import main
+from memoracle.drive.generation.shared_pages import SharedPages
 from memoracle.drive.sessions import threads
+from memoracle.drive.target import Answer
+from memoracle.trace.geometry import geometry_from
 
 TARGETS = Path(__file__).parents[3] / "examples" / "targets"
+OF_PAGES = {"page.map", "page.unmap", "page.translate"}
+KERNEL = 0xFFFF_FFFF_8000_0000
 BINDING = (TARGETS / "shared.toml").read_text()
 
 
@@ -46,16 +52,59 @@ def test_a_library_with_a_lock_conforms(capsys: pytest.CaptureFixture[str], buil
     assert (status, document["verdict"]) == (0, "conforms")
     assert document["calls"] >= 1500
     assert document["concurrent"]["processors"] == 6
-    assert document["coverage"]["operations"].keys() == {"frame.allocate", "frame.free", "frame.free_count"}
+    operations = document["coverage"]["operations"]
+    assert operations.keys() == {"frame.allocate", "frame.free", "frame.free_count", *OF_PAGES}
+    # Some threads find that another one was there before.
+    assert operations["page.map"]["failed"] > 0 < operations["page.unmap"]["failed"]
 
 
-def test_a_race_is_found(capsys: pytest.CaptureFixture[str], build: Callable[[str], Path]) -> None:
-    binding = build("NO_LOCK")
+@pytest.mark.parametrize(
+    ("fault", "about"), [("NO_LOCK", {"frame", "page"}), ("LOOKS_FIRST", {"page"})], ids=["frames", "pages"]
+)
+def test_a_race_is_found(
+    capsys: pytest.CaptureFixture[str], build: Callable[[str], Path], fault: str, about: set[str]
+) -> None:
+    binding = build(fault)
     status, document = driven(capsys, binding, "--time", "20")
     assert (status, document["verdict"]) == (1, "diverges")
     assert len(document["divergences"][0]["window"]) <= 40
+    assert document["divergences"][0]["event"]["op"].partition(".")[0] in about
     kept = list((binding.parent / "shared.threads.failures").glob("*.jsonl"))
     assert [check(path).verdict for path in kept] == ["diverges"]
+
+
+def pages_of(place: int, refusing: frozenset[str], **keys: Any) -> SharedPages:
+    geometry = geometry_from({"preset": "x64-4k", "frames": 64, "kernel_range": {"start": KERNEL, "pages": 64}, **keys})
+    named = frozenset({"virtual", "physical", "process", "cache", "global"})
+    operations = {"page.map": named, "page.unmap": frozenset({"virtual"})}
+    return SharedPages(operations, refusing, geometry, Random(1), place, 4)
+
+
+def test_threads_have_pages_of_their_own_and_common_ones() -> None:
+    reserved = {"kernel_reserved": [{"page": 0, "pages": 8}], "never_free": [{"start": 0x5000, "bytes": 0x2000}]}
+    refusing = frozenset({"page.map", "page.unmap"})
+    mapped = set[int]()
+    for place in range(4):
+        pages = pages_of(place, refusing, **reserved)
+        assert pages.common == [KERNEL + 8 * 4096, KERNEL + 9 * 4096]
+        assert (len(pages.own), pages.frames) == (4, [0x5000, 0x6000])
+        assert min(pages.own) > max(pages.common)
+        assert not mapped.intersection(pages.own)
+        mapped.update(pages.own)
+
+
+def test_where_nothing_is_refused_no_page_is_mapped_twice() -> None:
+    pages = pages_of(1, frozenset(), kernel_reserved=[], never_free=[])
+    assert (pages.common, len(pages.frames)) == ([], 4)
+    is_mapped = dict.fromkeys(pages.own, False)
+    for _ in range(200):
+        operation, arguments = pages.wish()
+        page = arguments["virtual"]
+        assert is_mapped[page] == (operation == "page.unmap")
+        if operation == "page.map":
+            assert (arguments["process"], arguments["cache"], arguments["global"]) == (0, "write-back", False)
+        is_mapped[page] = operation == "page.map"
+        pages.learn(operation, arguments, Answer())
 
 
 def test_no_round_begins_after_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

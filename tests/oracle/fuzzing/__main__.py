@@ -1,4 +1,4 @@
-"""`make fuzz`: tries many inputs on every reader, in a process that may have 500 MB of memory."""
+"""`make fuzz`: tries many inputs on every reader, in processes that may have 500 MB of memory each."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import os
 import resource
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
-
+from fuzzing.corpora import ROOT
 from fuzzing.properties import Property, properties
-from fuzzing.readers import ROOT
+from fuzzing.smaller import Shrinking
 
 MEMORY = 500_000_000  # bytes that a process may have
 MOST_SAID = 2000  # characters of what is wrong
+MOST_FAULTS = 3  # of a reader, which is then left alone
 FAILED = ROOT / ".fuzz"
-ROUND = 500  # inputs, after which Hypothesis begins again: it remembers all that it tried
+ROUND = 100  # inputs of one reader, before those of the next one
+FEWER = {"headers": 4, "events that overlap": 2}  # readers that take long, of which one input in so many is tried
+SAID_EACH = 60  # seconds
+IN_MEMORY = Path("/dev/shm")  # where files of inputs are written: a disk would take most of the time
 
 
 def main() -> int:
@@ -28,6 +33,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a processor)")
     parser.add_argument("--seed", type=int, default=0, help="other inputs for another seed (default: 0)")
     parser.add_argument("--only", metavar="READER", help="one reader alone")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="number of the first input of each")
     args = parser.parse_args()
     children = [child(args, job) for job in range(args.jobs)]
     statuses = [os.waitstatus_to_exitcode(os.waitpid(each, 0)[1]) for each in children]
@@ -42,70 +48,86 @@ def child(args: argparse.Namespace, job: int) -> int:
     status = 2
     try:
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-        with tempfile.TemporaryDirectory() as folder:
-            status = tried(args, job, Path(folder))
+        with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
+            status = Run(args, job, Path(folder)).tried()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
 
 
-def tried(args: argparse.Namespace, job: int, folder: Path) -> int:
-    """Tries this process's part of the inputs; 1 if something failed."""
-    chosen = {name: each for name, each in properties(folder).items() if args.only in (None, name)}
-    done, broken, turn = dict.fromkeys(chosen, 0), set[str](), 0
-    share = max(1, args.inputs // args.jobs // len(chosen))
-    while any(done[name] < share for name in chosen if name not in broken):
-        for name, each in chosen.items():
-            if name not in broken and done[name] < share:
-                number = (args.seed << 32) + (job << 24) + turn
-                count, fault = one_round(each, number, min(ROUND, share - done[name]))
-                done[name] += count
-                if fault:
-                    broken.add(name)
-                    sys.stderr.write(f"{name}: seed {number}:\n{fault}\n")
-        turn += 1
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    sys.stdout.write(f"{sum(done.values()):,} inputs, {len(broken)} readers failed, {most:,} MiB at the most\n")
-    return 1 if broken else 0
+class Run:
+    """One process's part: the inputs of each reader whose numbers are its own, each from a seed of its number."""
+
+    def __init__(self, args: argparse.Namespace, job: int, folder: Path) -> None:
+        self.args, self.job = args, job
+        self.chosen = {name: each for name, each in properties(folder).items() if args.only in (None, name)}
+        self.done, self.broken, self.slowest = Counter[str](), Counter[str](), Counter[str]()
+        self.said_at = time.monotonic()
+
+    def tried(self) -> int:
+        """Tries them; 1 if something failed."""
+        share = max(1, round(self.args.inputs / sum(1 / FEWER.get(name, 1) for name in self.chosen)))
+        for start in range(0, share, ROUND * self.args.jobs):
+            for name, each in self.chosen.items():
+                end = min(share, start + ROUND * self.args.jobs)
+                for number in range(start + self.job, end, self.args.jobs * FEWER.get(name, 1)):
+                    if self.broken[name] < MOST_FAULTS:
+                        self.try_one(name, each, self.args.first + number)
+            if time.monotonic() - self.said_at > SAID_EACH:
+                self.say()
+        self.say()
+        return 1 if self.broken else 0
+
+    def try_one(self, name: str, tried: Property, number: int) -> None:
+        seed = f"{self.args.seed} {name} {number}"
+        began = time.process_time_ns()
+        fault = fault_of(tried, tried.make(Random(seed)))
+        self.done[name] += 1
+        self.slowest[name] = max(self.slowest[name], time.process_time_ns() - began)
+        if fault:
+            self.broken[name] += 1
+            case = least(tried, tried.make(Random(seed)), fault)
+            sys.stderr.write(f"{seed}: {fault}\nof an input that is kept in {kept(case, seed)}\n")
+            sys.stderr.flush()
+
+    def say(self) -> None:
+        """How far it is."""
+        self.said_at = time.monotonic()
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        inputs = self.done.total()
+        name, longest = self.slowest.most_common(1)[0]
+        sys.stdout.write(
+            f"{inputs:,} inputs, {len(self.broken)} readers failed, {used.ru_maxrss >> 10:,} MiB at the most, "
+            f"{(used.ru_utime + used.ru_stime) / inputs * 1e3:.2f} ms of a processor each, "
+            f"{longest / 1e9:.2f} s at the most ({name})\n"
+        )
+        sys.stdout.flush()
 
 
-def one_round(tried: Property, number: int, inputs: int) -> tuple[int, str]:
-    """How many inputs were tried, and what is wrong with the smallest that failed, which is kept."""
-    cases, hold = tried
-    count, failed = 0, None
-
-    def counted(case: Any) -> None:
-        nonlocal count, failed
-        count += 1
-        try:
-            hold(case)
-        except BaseException as fault:
-            failed = case
-            raise AssertionError(f"{type(fault).__name__}: {fault}"[:MOST_SAID]) from None
-
-    check: Callable[[], None] = seed(number)(
-        settings(
-            max_examples=inputs,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate, Phase.shrink],
-            suppress_health_check=[*HealthCheck],
-            verbosity=Verbosity.quiet,
-        )(given(cases)(counted))
-    )
+def fault_of(tried: Property, case: Any) -> str:
+    """What is wrong with an input; empty if nothing is."""
     try:
-        check()
+        tried.hold(case)
+    except KeyboardInterrupt:
+        raise
     except BaseException as fault:
-        return max(1, count), f"{fault}\nof an input that is kept in {kept(failed, number)}"
-    return max(1, count), ""
+        return f"{type(fault).__name__}: {fault}"[:MOST_SAID]
+    return ""
 
 
-def kept(case: object, number: int) -> Path:
+def least(tried: Property, case: Any, fault: str) -> Any:
+    """The least input that fails by the same exception."""
+    kind = fault.partition(":")[0]
+    return Shrinking(lambda each: fault_of(tried, each).startswith(f"{kind}:")).least(case)
+
+
+def kept(case: object, seed: str) -> Path:
     """A file with an input that fails, as Python writes it."""
     FAILED.mkdir(exist_ok=True)
-    (FAILED / f"{number}.txt").write_text(f"{case!r}\n", encoding="utf-8")
-    return FAILED / f"{number}.txt"
+    path = FAILED / f"{seed.replace(' ', '-')}.txt"
+    path.write_text(f"{case!r}\n", encoding="utf-8", errors="backslashreplace")
+    return path
 
 
 if __name__ == "__main__":

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import signal
 import sys
+import tempfile
 import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from types import FrameType, SimpleNamespace
-from typing import Any
 from unittest.mock import patch
 
 import msgspec._utils
 
+from fuzzing import reports
 from fuzzing.readers import Case
-from memoracle.cli import main
-from memoracle.drive import program
-from memoracle.drive.binding_file import load_binding
-from memoracle.drive.library import Library
-from memoracle.drive.target import DiedError
-from memoracle.trace.inputs import InputError
+from memoracle import cli
+from memoracle.report.html import page
 
-SECONDS = 30  # that one input may take, on a machine that is busy
-HARMLESS = ("/proc/", "/sys/fs/cgroup/")  # how much memory there is, say
+PATIENCE = 120  # seconds that one input may take on a machine that is busy
+SECONDS = 20  # of a processor
+# How much memory there is, say; and what is installed, which no input is.
+HARMLESS = ("/proc/", "/sys/fs/cgroup/", sys.prefix, sys.base_prefix, str(Path(cli.__file__).parents[1]))
+COPIES = tempfile.gettempdir()  # where what can be read only once is kept, in a file without a name
 RUNS = ("exec", "compile", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty")
 REACHES = (
     "socket.connect",
@@ -38,6 +38,8 @@ REACHES = (
     "os.symlink",
     "os.truncate",
 )
+WRITES = ("open", "os.rename", "os.mkdir", "os.chmod")  # where a report goes
+SEEN = frozenset(("open", *RUNS, *REACHES))
 # Whose code may be run: a module's, which a command loads when it is first called; our own types, written as strings.
 LOADS = ("<frozen importlib", typing.__file__, msgspec._utils.__file__)
 
@@ -47,19 +49,26 @@ class BrokenPromiseError(BaseException):
 
 
 class Watch:
-    """What is opened and run while a command reads. A hook of Python's cannot be taken away, so there is one."""
+    """What is opened and run while a command reads. A hook of Python's cannot be taken away, so there is one.
+
+    allowed: what may be opened; None while nothing is watched.  written: the beginnings of what may be written, too.
+    """
 
     def __init__(self) -> None:
         self.allowed: frozenset[str] | None = None
+        self.written: tuple[str, ...] = ()
         sys.addaudithook(self.hook)
 
-    def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.allowed is None or event not in ("open", *RUNS, *REACHES):
+    def hook(self, event: str, arguments: tuple[object, ...]) -> None:
+        if event not in SEEN or self.allowed is None:
             return
-        if event == "open":
-            path = os.fsdecode(arguments[0]) if isinstance(arguments[0], str | bytes) else ""
-            if not path or path in self.allowed or path.startswith(HARMLESS):
-                return
+        path = os.fsdecode(arguments[0]) if arguments and isinstance(arguments[0], str | bytes | os.PathLike) else ""
+        if event == "open" and (not path or path in self.allowed or path == COPIES or path.startswith(HARMLESS)):
+            return
+        if self.written and event in WRITES and path.startswith(self.written):
+            return
+        if event == "ctypes.dlopen" and arguments[0] is None:  # the program itself
+            return
         if not is_loading(sys._getframe()):
             self.allowed = None
             raise BrokenPromiseError(f"{event}: {arguments!r:.300}")
@@ -76,84 +85,89 @@ def is_loading(frame: FrameType | None) -> bool:
 WATCH = Watch()
 
 
+def late(*_: object) -> None:
+    raise BrokenPromiseError(f"no end within {SECONDS} seconds of a processor, or {PATIENCE} of the clock")
+
+
 @contextmanager
-def watched(*paths: str) -> Iterator[None]:
+def watched(*paths: str, written: Sequence[str] = ()) -> Iterator[None]:
     """Raises BrokenPromiseError where something else is opened, something is run, or it takes too long."""
-
-    def late(*_: object) -> None:
-        raise BrokenPromiseError(f"no end within {SECONDS} seconds")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
+    before = [signal.signal(each, late) for each in (signal.SIGALRM, signal.SIGPROF)]
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.alarm(PATIENCE)
+    WATCH.written = (*written,)
     WATCH.allowed = frozenset(paths)
     try:
         yield
     finally:
         WATCH.allowed = None
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for number, handler in zip((signal.SIGALRM, signal.SIGPROF), before, strict=True):
+            signal.signal(number, handler)
 
 
-def run(folder: Path, case: Case) -> int:
-    """The exit status of a command, which is one of the contract's; what is wrong is said without a traceback."""
-    paths = {name: str(folder / name) for name in case.files}
-    for name, text in case.files.items():
-        (folder / name).write_bytes(text)
-    arguments = list(case.arguments)
-    for name, path in paths.items():
-        arguments = [each.replace(f"@{name}", path) if each.endswith(f"@{name}") else each for each in arguments]
+@cache
+def parser_of(command: str) -> object:
+    return PARSER((command,))
+
+
+PARSER = cli.parser
+
+
+@cache
+def load_templates() -> None:
+    """Of pages, which are read and compiled when the first one is written."""
+    for name in ("page.html", "trace.html", "snapshot.html"):
+        page.environment().get_template(name)
+    for name in ("page.css", *page.SCRIPTS):
+        page.text_of(name)
+
+
+def told(
+    arguments: Sequence[str], *paths: str, written: Sequence[str] = (), from_stdin: bytes = b""
+) -> tuple[int, str]:
+    """The exit status of a command, which is one of the contract's, and what it said on standard output.
+
+    What is wrong is said without a traceback, and no stream holds what whoever shows it would obey.
+    """
     out, errors = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(errors), watched(*paths.values()):
-        status = main(arguments)
+    # A parser is the same each time, and half of the time of a small input.
+    parsers = patch.object(cli, "parser", lambda argv: parser_of(argv[0]))
+    stdin = patch.object(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(from_stdin), fileno=lambda: 0))
+    with redirect_stdout(out), redirect_stderr(errors), parsers, stdin, watched(*paths, written=written):
+        status = cli.main(arguments)
     said = errors.getvalue()
     assert status in (0, 1, 2, 3, 4), status
     assert "internal error" not in said, said
     assert "Traceback" not in said, said
-    assert "\x1b" not in out.getvalue() + said, said
-    if "--format=json" in arguments and out.getvalue():
-        json.loads(out.getvalue())
+    form = next((each.removeprefix("--format=") for each in arguments if each.startswith("--format=")), "text")
+    reports.hold_streams(out.getvalue(), said, form)
+    reports.hold(form, out.getvalue())
+    return status, out.getvalue()
+
+
+def run(folder: Path, case: Case) -> int:
+    """The exit status of a command; what it wrote is held to what such a report must be."""
+    load_templates()
+    paths = {name: str(folder / name) for name in case.files}
+    for name, text in case.files.items():
+        (folder / name).write_bytes(text)
+    arguments = list(case.arguments)
+    for name, path in (paths | {each: str(folder / each) for each in WRITTEN}).items():
+        arguments = [each.replace(f"@{name}", path) if each.endswith(f"@{name}") else each for each in arguments]
+    writes = [*WRITTEN] if any(each.endswith(tuple(f"@{name}" for name in WRITTEN)) for each in case.arguments) else []
+    written = [str(folder)] if writes else []
+    status, _ = told(arguments, *paths.values(), written=written, from_stdin=case.from_stdin)
+    for name in writes:
+        path = folder / name
+        path = path / "index.html" if name == "html" else path
+        if path.exists():
+            reports.hold(WRITTEN[name], path.read_text(encoding="utf-8"))
+            path.unlink()
+    for path in paths.values():
+        Path(path).unlink()
     return status
 
 
-def read_binding(folder: Path, text: bytes) -> None:
-    """All of a binding is read, but the library loaded: that is the user's own code."""
-    path = folder / "binding.toml"
-    path.write_bytes(text)
-    # Where the system has a library `ldconfig` is asked, of no name in particular.
-    with patch("memoracle.drive.binding_file.installed", return_value=None), watched(str(path)):
-        try:
-            Library(load_binding(str(path)))
-        except InputError as fault:
-            said = str(fault)
-        else:
-            said = ""
-    assert said == "" or said.startswith(str(path)), said
-
-
-class Speaker:
-    """In the place of a process: it says one thing after another, and then ends."""
-
-    def __init__(self, said: Sequence[bytes]) -> None:
-        self.said = iter(said)
-        self.stdin, self.stdout = io.BytesIO(), SimpleNamespace(fileno=int)
-
-    def read(self, *_: object) -> bytes:
-        return next(self.said, b"")
-
-    def wait(self, *_: object) -> int:
-        return 0
-
-
-def hear(said: Sequence[bytes]) -> None:
-    """Each answer of a program is one that an event may have, or it is said why it is none."""
-    asked = ("frame.allocate", {"order": 0}), ("range.list", {}), ("frame.free", {"address": 0})
-    process = Speaker(said)
-    waiting = SimpleNamespace(select=lambda *_: ([], [], []))
-    started = SimpleNamespace(Popen=lambda *_, **__: process, PIPE=None)
-    with patch.multiple(program, subprocess=started, select=waiting, os=process), watched():
-        try:
-            target = program.Program(["program"], {"memoracle": 1})
-            for operation, arguments in asked:
-                target.call(operation, arguments)
-        except (InputError, DiedError):
-            pass  # it is said
+WRITTEN = {"html": "html", "junit": "junit", "emitted": "trace"}

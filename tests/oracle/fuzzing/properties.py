@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 
-from hypothesis import strategies as st
+from fuzzing.guard import run
+from fuzzing.other_readers import OTHERS
+from fuzzing.readers import READERS
 
-from fuzzing.guard import hear, read_binding, run
-from fuzzing.readers import DECLARED, READERS, SAID
 
-Property = tuple[st.SearchStrategy[Any], Callable[[Any], object]]
+class Property(NamedTuple):
+    """make: an input, of random numbers.  hold: raises whatever it likes where what must hold of it does not."""
+
+    make: Callable[[Random], Any]
+    hold: Callable[[Any], object]
 
 
 def properties(folder: Path) -> dict[str, Property]:
-    """Inputs, and what is done with each. folder: where the files of an input are written."""
-    found: dict[str, Property] = {name: (cases, partial(run, folder)) for name, cases in READERS.items()}
-    found["bindings"] = DECLARED, partial(read_binding, folder)
-    found["answers of a program"] = SAID, hear
-    return found
+    """folder: where the files of an input are written."""
+    found = {name: Property(make, partial(run, folder)) for name, make in READERS.items()}
+    return found | {name: Property(make, partial(hold, folder)) for name, (make, hold) in OTHERS.items()}

@@ -1,141 +1,202 @@
-"""Every reader of the oracle, with inputs for it: tests/data and the examples, spoilt."""
+"""Every reader of the oracle, with inputs for it: a function for each that makes them of random numbers."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-import sys
-from pathlib import Path
+import re
+from collections.abc import Callable, Sequence
+from random import Random
 from typing import NamedTuple
 
-from core_file import core, note
-from hypothesis import strategies as st
-from page_tables import HIGH, PageTables
-
-from fuzzing.texts import MADE_UP, MOST, mutated
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    import backports.zstd as zstd
-
-ROOT = Path(__file__).parents[3]
-DATA = ROOT / "tests" / "data"
+from fuzzing.corpora import (
+    CORE,
+    FLATTENED,
+    GEOMETRIES,
+    KDUMP,
+    KMEM,
+    LOGS,
+    MEMORY,
+    MONITOR,
+    ONE,
+    PACKED,
+    REGISTERS,
+    TOP,
+    TRACES,
+)
+from fuzzing.mutation import mutated
+from fuzzing.texts import as_text, made_up, overlapping, text
 
 
 class Case(NamedTuple):
-    """A command and its inputs. arguments: `@name` stands for the path of the file of that name."""
+    """A command and its inputs.
+
+    arguments: `@name` stands for the path of the file of that name, `@html` for a folder to write into.
+    from_stdin: what standard input has.
+    """
 
     arguments: tuple[str, ...]
     files: dict[str, bytes]
+    from_stdin: bytes = b""
 
 
-def texts_in(*patterns: str) -> list[bytes]:
-    """The beginnings of files; of compressed ones what they hold."""
-    found = [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
-    whole = [gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes() for path in found]
-    assert whole, patterns
-    return [text[:MOST] for text in whole]
-
-
-def options(*names: str) -> st.SearchStrategy[tuple[str, ...]]:
-    return st.lists(st.sampled_from(names), unique=True, max_size=3).map(tuple)
-
-
-JSON = "--format=json"
-CHECKED = options("--keep-going", "--ignore-unknown", "--split", "--level=safe", "--level=exact", JSON, "--quiet")
-WHOLE = options("--keep-going", "--ignore-unknown", JSON, "--quiet")  # of logs
-FORMS = st.sampled_from([(), ("--input=jsonl",), ("--input=kmem",), ("--input=e820",)])
-BOOT = options(JSON, "--quiet").map(lambda given: ("boot", *given))
-
-
-def of(text: st.SearchStrategy[bytes], *commands: st.SearchStrategy[tuple[str, ...]]) -> st.SearchStrategy[Case]:
-    """One of the commands, with a file to read."""
-    return st.builds(lambda given, read: Case((*given, "@input"), {"input": read}), st.one_of(*commands), text)
-
-
-def check(given: st.SearchStrategy[tuple[str, ...]]) -> st.SearchStrategy[tuple[str, ...]]:
-    return given.map(lambda each: ("check", *each))
-
-
-TRACES = texts_in("tests/data/traces/*.gz", "tests/data/defects/*.jsonl", "examples/*.jsonl")
-LOGS = texts_in("tests/data/e820/*.txt")
-KMEM = texts_in("tests/data/kmem/*.txt", "examples/boot-kmem.txt")
-GEOMETRIES = [*texts_in("examples/*pool.toml"), b"frames = 16\n", b'preset = "x64-4k"\n']
-BINDINGS = texts_in("examples/targets/*.toml")
-MONITOR = texts_in("tests/data/qemu/*.txt", "examples/spaces.txt")
-REGISTERS = texts_in("tests/data/qemu/info-registers*.txt")
-PACKED = [
-    pack(text)
-    for text in (TRACES[0][:600], KMEM[0][:600], b"\n" * 100_000)
-    for pack in (gzip.compress, lzma.compress, bz2.compress, zstd.compress)
-]
-ONE = b'{"memoracle": 1}\n{"op": "pat.register", "error": "x"}\n'
-
-
-def dumped() -> tuple[int, bytes]:
-    """The root of page tables, and a small memory that holds them."""
-    tables = PageTables()
-    root = tables.space()
-    for virtual, level in ((0, 1), (0x200000, 2), (HIGH, 1), (HIGH + (1 << 30), 3)):
-        tables.map(root, virtual, 0, level=level)
-    return root, tables.memory(size=tables.next)
-
-
-TOP, MEMORY = dumped()
-CORE = core([(0x10000, MEMORY[0x10000:])], note(TOP))
-DUMPED = st.one_of(
-    mutated([MEMORY[0x10000:]]).map(lambda raw: (raw, (f"--cr3={TOP:#x}", "--base=0x10000"))),
-    mutated([CORE[:800]]).map(lambda head: (head + CORE[800:], ())),
-    mutated([CORE]).map(lambda whole: (whole, (f"--cr3={TOP:#x}",))),
-)
-SHOWN = options(JSON, "--quiet")
-
-READERS: dict[str, st.SearchStrategy[Case]] = {
-    "events": of(MADE_UP, check(CHECKED), BOOT),
-    "traces": of(mutated(TRACES), check(CHECKED), BOOT),
-    "compressed": of(mutated(PACKED), check(CHECKED), BOOT),
-    "memory maps": of(mutated(LOGS), check(WHOLE), BOOT),
-    "kmem and slab logs": of(mutated(KMEM), check(WHOLE), BOOT),
-    "memory maps of kmem logs": st.builds(
-        lambda log, memory_map: Case(("check", "--memory-map=@map", "@input"), {"map": memory_map, "input": log}),
-        st.sampled_from(KMEM),
-        st.one_of(mutated(LOGS), mutated(TRACES)),
-    ),
-    "any bytes": of(st.binary(max_size=300), check(FORMS), BOOT),
-    "geometries": st.builds(
-        lambda text, sound: Case(
-            ("check", "--geometry=@geometry", "@input"),
-            {"geometry": b"frames = 16\n" + text if sound else text, "input": ONE},
-        ),
-        st.one_of(mutated(GEOMETRIES), st.binary(max_size=200), st.text(max_size=200).map(str.encode)),
-        st.booleans(),
-    ),
-    "texts of QEMU": st.builds(
-        lambda given, text: Case(("snapshot", *given, "@input"), {"input": text}), SHOWN, mutated(MONITOR)
-    ),
-    "registers": st.builds(
-        lambda given, text: Case(
-            ("snapshot", *given, "--registers=@registers", "--base=0", "@memory"), {"registers": text, "memory": MEMORY}
-        ),
-        SHOWN,
-        mutated(REGISTERS),
-    ),
-    "dumps and cores": st.builds(
-        lambda given, dump: Case(("snapshot", *given, *dump[1], "@memory"), {"memory": dump[0]}), SHOWN, DUMPED
-    ),
+Cases = Callable[[Random], Case]
+Text = Callable[[Random], bytes]
+QUIET, JSON = "--quiet", "--format=json"
+FORMS = [JSON, "--format=junit", "--format=sarif", "--format=github", "--format=itf"]
+CHECKED = ["--keep-going", "--ignore-unknown", "--split", "--level=safe", "--level=exact"]
+WHOLE = ["--keep-going", "--ignore-unknown"]  # of logs
+INPUTS = [(), (), ("--input=jsonl",), ("--input=kmem",), ("--input=e820",)]
+SMALL_MAP = b"BIOS-e820: [mem 0x0000000000100000-0x0000000003ffffff] usable\n"
+# What is typed after an option or a command; each is spoilt. None of them names a file.
+TYPED = {
+    "check": "--level=exact --boot=2 --map=bios-e820 --max-line=1000 --budget=10 --input=kmem --format=json "
+    "--executor=dask:tcp://127.0.0.1:1 --report=junit=- --emit=trace",
+    "boot": "--boot=1 --map=user --max-line=0x1000 --format=text",
+    "snapshot": "--cr3=0x10000 --base=4096 --pat=0x0005040600010406 --pat=WB,WT,UC-,UC,WB,WP,UC-,WC --max-line=1 "
+    "--format=sarif --report=itf=- --la57",
 }
 
-# What a program that is driven says: its first line, and then what it answers each call.
-HELLO = b'{"operations": {"frame.allocate": ["order"], "frame.free": [], "range.allocate": [], "range.list": []}}\n'
-ANSWERS = [
-    *(b'{"result": "0x200000"}\n', b'{"result": null}\n', b'{"result": [["0x0", 1, true]]}\n'),
-    *(b'{"error": "no"}\n', b"booting\n"),
-]
-SAID: st.SearchStrategy[tuple[bytes, ...]] = st.builds(
-    lambda first, answers: (first, *answers),
-    st.one_of(st.just(HELLO), mutated([HELLO])),
-    st.lists(mutated(ANSWERS), min_size=1, max_size=6),
-)
-DECLARED = mutated(BINDINGS)
+
+def some(random: Random, *names: str) -> tuple[str, ...]:
+    """Up to three of some options."""
+    return tuple(random.sample(names, random.randrange(min(4, len(names) + 1))))
+
+
+def form(random: Random) -> tuple[str, ...]:
+    """How it is reported: most often in text or JSON; now and then in several ways at once."""
+    chance = random.randrange(16)
+    if chance < 7:
+        return ()
+    if chance < 10:
+        return (JSON,)
+    if chance < 14:
+        return (random.choice(FORMS),)
+    return (random.choice(FORMS), "--report=html=@html") if chance < 15 else (JSON, QUIET, "--report=junit=@junit")
+
+
+def plain(random: Random) -> tuple[str, ...]:
+    return random.choice([(), (JSON,), (QUIET,)])
+
+
+def check(random: Random, *names: str) -> tuple[str, ...]:
+    emit = ("--emit=trace", "--emit-output=@emitted") if not random.randrange(12) else ()
+    return ("check", *some(random, *names), *form(random), *emit)
+
+
+def of(source: Text, *names: str, boot: int = 6) -> Cases:
+    """`check` with some options, or `boot` once in so many times, with a file to read, or standard input."""
+
+    def made(random: Random) -> Case:
+        read = source(random)
+        given = ("boot", *plain(random)) if not random.randrange(boot) else check(random, *names)
+        if not random.randrange(12):
+            return Case((*given, "-"), {}, read)
+        return Case((*given, "@input"), {"input": read})
+
+    return made
+
+
+def spoilt(sources: Sequence[bytes]) -> Text:
+    return lambda random: mutated(random, sources)
+
+
+def any_bytes(random: Random) -> Case:
+    given = check(random) + random.choice(INPUTS) if random.randrange(6) else ("boot", *plain(random))
+    return Case((*given, "@input"), {"input": random.randbytes(random.randrange(300))})
+
+
+def maps_of_kmem(random: Random) -> Case:
+    found = mutated(random, LOGS if random.randrange(2) else TRACES)
+    given = ["--memory-map=@map", *(["--from-boot"] if not random.randrange(3) else [])]
+    return Case(("check", *given, *form(random), "@input"), {"map": found, "input": random.choice(KMEM)})
+
+
+def kmem_from_boot(random: Random) -> Case:
+    """A kmem log from the machine's start on, at the stricter level."""
+    files = {"map": SMALL_MAP, "input": mutated(random, KMEM)}
+    return Case((*check(random, *WHOLE), "--memory-map=@map", "--from-boot", "@input"), files)
+
+
+def geometries(random: Random) -> Case:
+    kind = random.randrange(4)
+    found = mutated(random, GEOMETRIES) if kind < 2 else text(random, 200).encode("utf-8", "replace")
+    if kind == 3:
+        found = random.randbytes(random.randrange(200))
+    found = b"frames = 16\n" + found if random.randrange(2) else found
+    read = ONE if random.randrange(2) else made_up(random)
+    return Case(("check", "--geometry=@geometry", *form(random), "@input"), {"geometry": found, "input": read})
+
+
+def monitor(random: Random) -> Case:
+    files = {name: mutated(random, MONITOR) for name in ("input", "other")[: 1 + (not random.randrange(8))]}
+    return Case(("snapshot", *form(random), *(f"@{name}" for name in files)), files)
+
+
+def registers(random: Random) -> Case:
+    files = {"registers": mutated(random, REGISTERS), "memory": MEMORY}
+    return Case(("snapshot", *form(random), "--registers=@registers", "--base=0", "@memory"), files)
+
+
+def spoilt_in_part(random: Random, whole: bytes, head: int) -> bytes:
+    """Spoilt at its head, or anywhere."""
+    if random.randrange(3):
+        return mutated(random, [whole[:head]]) + whole[head:]
+    return mutated(random, [whole])
+
+
+def dumps(random: Random) -> Case:
+    """Raw memory, an ELF core, a dump in kdump's format, plain and flattened."""
+    kind = random.randrange(4)
+    if kind == 0:
+        given, memory = (f"--cr3={TOP:#x}", "--base=0x10000"), mutated(random, [MEMORY[TOP:]])
+    elif kind == 1:
+        given, memory = (), spoilt_in_part(random, CORE, 800)
+    else:
+        given, memory = (), spoilt_in_part(random, KDUMP if kind == 2 else FLATTENED, 4200 if kind == 2 else 4400)
+    given += (f"--cr3={TOP:#x}",) * (not random.randrange(3)) + ("--la57",) * (not random.randrange(8))
+    return Case(("snapshot", *form(random), *given, "@memory"), {"memory": memory})
+
+
+def names(random: Random) -> Case:
+    """Files that have names as no file should."""
+    name = as_text(random, ["trace.jsonl", "log of a boot.txt", "résumé"]).replace("/", "")[:40].lstrip(".@") or "x"
+    if random.randrange(3):
+        return Case((*check(random, *CHECKED), f"@{name}"), {name: mutated(random, TRACES)})
+    return Case(("snapshot", *form(random), f"@{name}"), {name: mutated(random, MONITOR)})
+
+
+def typed(random: Random) -> Case:
+    """What is typed after a command."""
+    command = random.choice([*TYPED])
+    given = [as_text(random, [random.choice(TYPED[command].split())]) for _ in range(random.randrange(1, 3))]
+    given = [each for each in given if not names_a_file(each)]
+    read = MEMORY if command == "snapshot" else random.choice(TRACES)
+    return Case((command, *given, "@input"), {"input": read})
+
+
+def names_a_file(argument: str) -> bool:
+    """Whether it could be one that is read or written, which this reader is not about."""
+    known = [each.partition("=")[0] for every in TYPED.values() for each in every.split()]
+    name, _, value = argument.partition("=")
+    if name not in known or not value:
+        return re.fullmatch("--[a-z-]{2,}", argument) is None
+    is_elsewhere = name == "--report" and value.partition("=")[2] != "-"
+    return is_elsewhere or (name == "--executor" and value.startswith("dask:"))
+
+
+READERS: dict[str, Cases] = {
+    "events": of(made_up, *CHECKED, boot=20),
+    "events that overlap": of(overlapping, "--budget=200", "--keep-going", "--ignore-unknown", boot=50),
+    "traces": of(spoilt(TRACES), *CHECKED, boot=20),
+    "compressed": of(spoilt(PACKED), *CHECKED),
+    "memory maps": of(spoilt(LOGS), *WHOLE, boot=2),
+    "kmem and slab logs": of(spoilt(KMEM), *WHOLE, boot=20),
+    "kmem logs from boot": kmem_from_boot,
+    "memory maps of kmem logs": maps_of_kmem,
+    "any bytes": any_bytes,
+    "geometries": geometries,
+    "texts of QEMU": monitor,
+    "registers": registers,
+    "dumps and cores": dumps,
+    "names of files": names,
+    "options": typed,
+}

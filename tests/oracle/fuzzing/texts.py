@@ -1,129 +1,149 @@
-"""Texts that are nearly right: events made up, and good inputs in which some pieces are lost, doubled or replaced."""
+"""Events that are made up: nearly right, and now and then what they must not be."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 
-from hypothesis import strategies as st
 from msgspec.structs import fields
 
+from fuzzing.mutation import COMMANDS, mutated
 from memoracle.trace.events import AnyEvent
 
 SMALL: dict[str, Any] = {"frames": 16, "process_range": {"start": 0, "pages": 16}}
 PAGE = 1 << 21
-MOST = 4000  # bytes of a text
-
-NUMBERS = st.one_of(
-    st.integers(0, 8),
-    st.integers(0, 16).map(lambda page: page * PAGE),
-    st.integers(0, 16).map(lambda page: hex(0xFFFFFFFF00000000 + page * PAGE)),
-    st.sampled_from([-1, 1 << 47, 1 << 62, (1 << 64) - 1, 1 << 64, "0xffffffffffffffff", "0x" + "f" * 900, "0xg", 0.5]),
-)
-JUNK = st.recursive(
-    st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=8), st.just("write-back"), st.just("uncached")),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=6), inner, max_size=3)),
-    max_leaves=8,
-)
-RECORD = st.fixed_dictionaries({"start": NUMBERS, "length": NUMBERS, "type": st.integers(0, 5)})
-BY_NAME = {
-    "cache": st.sampled_from(["write-back", "uncached", "warm"]),
-    "memory_map": st.lists(RECORD, max_size=4),
-    "frames": st.lists(NUMBERS, max_size=3),
-    "error": st.just("refused"),
-}
+ODD = [-1, 1 << 47, 1 << 62, (1 << 64) - 1, 1 << 64, "0xffffffffffffffff", "0x" + "f" * 900, "0xg", 0.5, 1e300, -0.0]
+ALPHABET = [*"ab01 \"'\\/<>&%:;{}[]\n\t\x00\x1b\x7f\x85\xa0é‮ ٣\ud800\U0001f600"]
+TEXTS = ["", "write-back", "uncached", *(each.decode("utf-8", "replace") for each in COMMANDS)]
+CACHES = ["write-back", "uncached", "warm"]
 TRUTHS = {"present", "writable", "user", "leaf", "executable", "global", "release", "low_half"}
-# What takes the place of a piece: what ends numbers, strings and lines, and what must never be run or opened.
-PIECES = st.one_of(
-    st.binary(max_size=6),
-    st.sampled_from(
-        [
-            *(
-                b"",
-                b"\n",
-                b"\0",
-                b'"',
-                b"{",
-                b"}",
-                b"[",
-                b"]",
-                b",",
-                b":",
-                b"-",
-                b" ",
-                b"\t",
-                b"\r\n",
-                b"\xff",
-                b"\xc3",
-            ),
-            *(b"0", b"-1", b"1", b"4095", b"0xffffffffffffffff", b"18446744073709551616", b"9" * 400, b"1e999", b"NaN"),
-            *(b"\x1b[2J", b"::error::", b"%n", b"\xe2\x80\xae", b"null", b"true", b"1 << (1 << 40)"),
-            *(
-                b"__import__('os').system('false')",
-                b"$(false)",
-                b"../../etc/passwd",
-                b"/dev/zero",
-                b"file:///etc/passwd",
-            ),
-        ]
-    ),
-)
+KINDS = [
+    (kind.__struct_config__.tag, [field.encode_name for field in fields(kind)]) for kind in AnyEvent.__args__
+]  # of events: the operation, and its keys
+KEYS = """frames kernel_range heap_classes page_size kernel_reserved leaf_level zones direct_map frame_allocator
+    range_allocator heap_arena never_free misuse frame_max_order heap_alignment""".split()  # noqa: SIM905
+WORDS = ["single", "runs", "buddy", "partial", "whole", "natural", "refuse", "x64-2m", "x64-4k"]
+GEOMETRIES: list[Any] = [
+    SMALL,
+    SMALL | {"frame_free": "trusting"},
+    SMALL | {"frame_allocator": "runs", "range_allocator": "runs", "range_free": "partial"},
+    SMALL | {"frame_allocator": "buddy", "frame_max_order": 2, "range_max_order": 2},
+    SMALL | {"heap_arena": {"start": 1 << 40, "bytes": 4096, "overhead": 16, "minimum": 32}},
+    SMALL | {"zones": [{"name": "<b>\x1b", "start": 0, "bytes": 8 * PAGE}], "direct_map": None},
+    *("x64-4k", "x64-2m"),
+]
 
 
-@st.composite
-def events(draw: st.DrawFn) -> dict[str, Any]:
+def text(random: Random, most: int = 8) -> str:
+    """A text that may be hostile."""
+    if not random.randrange(3):
+        return random.choice(TEXTS)
+    return "".join(random.choice(ALPHABET) for _ in range(random.randrange(most + 1)))
+
+
+def a_number(random: Random) -> Any:
+    kind = random.randrange(4)
+    if kind == 0:
+        return random.randrange(9)
+    if kind == 1:
+        return random.randrange(17) * PAGE
+    return random.choice(ODD) if kind == 2 else hex(0xFFFFFFFF00000000 + random.randrange(17) * PAGE)
+
+
+def numbers(random: Random, most: int) -> list[Any]:
+    return [a_number(random) for _ in range(random.randrange(most + 1))]
+
+
+def junk(random: Random, depth: int = 0) -> Any:
+    """Any JSON value."""
+    kind = random.randrange(8)
+    if kind < 2 and depth < 3:
+        some = [junk(random, depth + 1) for _ in range(random.randrange(5))]
+        return some if kind else {text(random, 6): each for each in some}
+    return [None, True, False, a_number(random), a_number(random), text(random)][random.randrange(6)]
+
+
+def record(random: Random) -> dict[str, Any]:
+    return {"start": a_number(random), "length": a_number(random), "type": random.randrange(6)}
+
+
+def argument(random: Random, name: str) -> Any:
+    """What an event may have under a key."""
+    if not random.randrange(20):
+        return junk(random)
+    if name == "cache":
+        return random.choice(CACHES)
+    if name == "memory_map":
+        return [record(random) for _ in range(random.randrange(5))]
+    if name in ("frames", "tables"):
+        return numbers(random, 3)
+    if name in ("error", "crash"):
+        return text(random, 20)
+    if name == "zone":
+        return random.choice(["<b>\x1b", "dma", ["<b>\x1b"]])
+    if name == "result":
+        return [a_number, lambda _: bool(random.randrange(2)), lambda _: numbers(random, 3), junk][random.randrange(4)](
+            random
+        )
+    return bool(random.randrange(2)) if name in TRUTHS else a_number(random)
+
+
+def event(random: Random) -> dict[str, Any]:
     """An event that has most of what it needs, and now and then what it must not have."""
-    kind = draw(st.sampled_from(AnyEvent.__args__))
-    event: dict[str, Any] = {"op": kind.__struct_config__.tag}
-    outcome = draw(st.sampled_from(["result", "error", "crash"]))
-    for field in fields(kind):
-        name = field.encode_name
-        if (name in ("result", "error", "crash") and name != outcome) or not draw(st.integers(0, 9)):
+    operation, keys = random.choice(KINDS)
+    found: dict[str, Any] = {"op": operation}
+    outcome = random.choice(["result", "result", "error", "crash"])
+    for name in keys:
+        if name in ("result", "error", "crash") and name != outcome:
             continue
-        if name == "result":
-            likely = st.one_of(NUMBERS, st.booleans(), st.lists(NUMBERS, min_size=1, max_size=3), JUNK)
-        else:
-            likely = BY_NAME.get(name, st.booleans() if name in TRUTHS else NUMBERS)
-        event[name] = draw(JUNK if not draw(st.integers(0, 19)) else likely)
-    if not draw(st.integers(0, 9)):
-        event[draw(st.sampled_from(["_x", "x", "process", "op"]))] = draw(JUNK)
-    return event
+        if random.randrange(10):
+            found[name] = argument(random, name)
+    if not random.randrange(10):
+        found[random.choice(["_x", "x", "process", "op", "_cpu", text(random)])] = junk(random)
+    return found
 
 
-HEADERS = st.one_of(
-    st.fixed_dictionaries(
-        {
-            "memoracle": st.just(1),
-            "geometry": st.sampled_from([SMALL, SMALL | {"frame_free": "trusting"}, "x64-4k", "x64-2m"]),
-            "private_frames": st.booleans(),
-        }
-    ),
-    st.fixed_dictionaries({"memoracle": JUNK, "geometry": JUNK}),
-    st.builds(
-        lambda key, value: {"memoracle": 1, "geometry": SMALL | {key: value}},
-        st.sampled_from(["frames", "kernel_range", "heap_classes", "page_size", "kernel_reserved", "leaf_level"]),
-        st.one_of(NUMBERS, JUNK, st.lists(NUMBERS, max_size=3)),
-    ),
-)
+def header(random: Random) -> dict[str, Any]:
+    kind = random.randrange(3)
+    if kind == 0:
+        return {"memoracle": junk(random), "geometry": junk(random)}
+    if kind == 1:
+        value = [a_number, junk, lambda _: numbers(random, 3), lambda _: random.choice(WORDS)][random.randrange(4)](
+            random
+        )
+        return {"memoracle": 1, "geometry": SMALL | {random.choice(KEYS): value}}
+    return {"memoracle": 1, "geometry": random.choice(GEOMETRIES), "private_frames": bool(random.randrange(2))}
 
 
-def as_lines(header: Any, body: Sequence[Any]) -> bytes:
-    return b"".join(json.dumps(each).encode() + b"\n" for each in [header, *body])
+def as_lines(head: Any, body: Sequence[Any]) -> bytes:
+    return b"".join(json.dumps(each).encode() + b"\n" for each in [head, *body])
 
 
-MADE_UP = st.builds(as_lines, HEADERS, st.lists(events(), max_size=25))
+def made_up(random: Random) -> bytes:
+    """A trace of events."""
+    return as_lines(header(random), [event(random) for _ in range(random.randrange(25))])
 
 
-@st.composite
-def mutated(draw: st.DrawFn, sources: Sequence[bytes]) -> bytes:
-    """A good text in which some pieces are lost, doubled, moved or replaced."""
-    text = draw(st.sampled_from(sources))
-    for _ in range(draw(st.integers(1, 6))):
-        start = draw(st.integers(0, len(text)))
-        end = min(len(text), start + draw(st.integers(0, 40)))
-        other = draw(st.integers(0, len(text)))
-        kept, moved = text[start:end] * 2, text[other : other + end - start]
-        piece = draw(st.one_of(st.just(kept), st.just(moved), PIECES))
-        text = text[:start] + piece + text[end:]
-    return text
+def overlapping(random: Random) -> bytes:
+    """A recording of two processors, whose calls overlap."""
+    ready, found = [0, 0], list[dict[str, Any]]()
+    for _ in range(random.randrange(1, 9)):
+        cpu = random.randrange(2)
+        call = ready[cpu] + random.randrange(4)
+        ready[cpu] = call + random.randrange(1, 6)
+        times = {"_cpu": cpu, "_call": call, "_return": ready[cpu]}
+        if not random.randrange(12):
+            times[random.choice([*times])] = junk(random)
+        found.append(event(random) | times)
+    return as_lines(random.choice(GEOMETRY_HEADERS), found)
+
+
+GEOMETRY_HEADERS = [{"memoracle": 1, "geometry": each} for each in GEOMETRIES]
+
+
+def as_text(random: Random, sources: Sequence[str]) -> str:
+    """What a user may type: an argument of a process holds no NUL, but bytes that are no UTF-8."""
+    found = mutated(random, [each.encode() for each in sources])
+    return found.replace(b"\0", b"").decode("utf-8", "surrogateescape")

@@ -170,6 +170,7 @@ def test_without_a_preprocessor_the_first_branches_are_read(
     monkeypatch.setattr(shutil, "which", lambda name: None)
     binding = proposed(tmp_path, library, "--header", str(SOURCE))
     assert "typedef uint64_t phys_addr_t;" in binding.read_text()
+    assert "results are addresses, 0x" in binding.read_text()
     assert driven(capsys, binding, 200)[0] == 0
 
 

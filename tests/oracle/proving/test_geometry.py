@@ -16,6 +16,7 @@ from memoracle.proofs.obligations.discharge import Result, discharge
 from memoracle.proving.geometry import duties, has, machine, pat_table, rooms
 from memoracle.spec import bitmap, pat, runs
 from memoracle.spec.geometry import Geometry, preset
+from memoracle.spec.geometry_keys import Area
 
 Prove = Callable[..., Any]
 STOCK_LINUX = 0x0407050600070106
@@ -204,3 +205,8 @@ def test_the_machine_is_what_the_geometry_says() -> None:
     assert told["page_size"] == "4096"
     assert told["kernel_range"] == "{start = 0xffffffff00000000, pages = 1048576}"
     assert "heap_arena" not in told
+    assert (told["misuse"], told["kernel_image_frames"]) == ("{}", "1024")
+    said = machine(replace(SMALL, never_free=(Area(0, 4096),), misuse=(("page.unmap", "ignore"),)))
+    assert said["misuse"] == '{"page.unmap" = "ignore"}'
+    assert said["never_free"] == "[{start = 0x0, bytes = 4096}]"
+    assert "kernel_image_frames" not in said  # which is its short form, and of no account then

@@ -78,7 +78,7 @@ def test_the_report_says_that_it_crashed(tmp_path: Any, capsys: pytest.CaptureFi
     path.write_text("".join(json.dumps(each) + "\n" for each in [{"memoracle": 1}, CRASH | {"_cpu": 3}]))
     assert main(["check", str(path)]) == 1
     told = capsys.readouterr().out
-    assert "t.jsonl:2: frame.free address=0 crashed: Kernel panic (_cpu=3)" in told
+    assert "t.jsonl:2: frame.free address=0x0 crashed: Kernel panic (_cpu=3)" in told
     assert "it crashed (Kernel panic); it may be refused: a frame that is never free is not freed" in told
     assert "state" not in told  # of which nothing is known any more
 

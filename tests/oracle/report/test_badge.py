@@ -94,6 +94,14 @@ def test_three_lines(verdict: str) -> None:
     assert third == "trusted: z3 5; the domain"
 
 
+def test_what_is_of_the_geometry_alone_is_told_apart() -> None:
+    out, run = io.StringIO(), run_of("proved")
+    results = [replace(each, scope="geometry") for each in run.results]
+    replace(run, brief=True, results=[*run.results, *results], geometry="a\x1b.toml").write_text(out)
+    each = len(results)
+    assert out.getvalue().splitlines()[1].split(", ")[1] == f"{each} of a\\x1b.toml"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

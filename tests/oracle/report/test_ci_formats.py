@@ -298,6 +298,7 @@ def test_what_drive_keeps_is_where_it_stands(
     assert "frame.allocate" in lines[place["region"]["startLine"] - 1]
     assert (found.document["kept"], found.document["trace"]) == (place["artifactLocation"]["uri"], lines)
     assert found.suites[0][0].attrib["name"] == "stuck_allocator:Stuck"
+    assert re.search("at level legal; seed 1: .*; shrunk from .* to 2, kept in", found.github[-1])
     (tmp_path / place["artifactLocation"]["uri"]).unlink()
     again = reported("drive", "stuck_allocator:Stuck", "--ops", "20", "--seed", "2", "--quiet", "--geometry", "x64-4k")
     assert again.results[0]["locations"] != found.results[0]["locations"]
@@ -338,6 +339,7 @@ def test_only_proved_is_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "how to replay it" in (found.faults[0].text or "")
     assert [each["ruleId"] for each in found.results] == ["a.fails", "b.open", "b.empty"]
     first = found.results[0]
+    assert first["message"]["text"].splitlines()[0] == "refuted: it holds [a.fails]"
     assert first["locations"][0]["physicalLocation"] == {
         "artifactLocation": {"uri": "spec/bitmap.py", "uriBaseId": "MEMORACLE"},
         "region": {"startLine": 150},

@@ -14,6 +14,7 @@ from rich.console import Console
 from memoracle.cli import main
 from memoracle.console.exit_status import Status
 from memoracle.diagnostics.divergence import Divergence, Finding
+from memoracle.diagnostics.warned import Warned
 from memoracle.proofs.obligations.discharge import Result
 from memoracle.report.check_report import CheckRun, TraceResult
 from memoracle.report.ci import github, junit, sarif
@@ -116,19 +117,56 @@ def test_what_is_wrong_with_what_prove_does_besides(status: Status, kinds: list[
 
 
 def test_warnings_are_no_failures_and_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    warned = CheckRun([replace(HOLDS, warnings=["a.jsonl:2: spurious\x1b\n::error::free"])])
+    spurious = Warned("a.jsonl", 2, "spurious\x1b\n::error::free")
+    warned = CheckRun([replace(HOLDS, warnings=[spurious, Warned("a.jsonl", None, "skipped 1 event")])])
     assert told(warned) == []
-    for module in (sarif, github):
+    for module in (junit, sarif, github):
         module.write(warned, draft := Draft(None))
         assert "spurious\\x1b" in draft.getvalue().replace("\\\\", "\\")
         assert not draft.getvalue().splitlines()[0].startswith("::error")
+
+
+def test_a_warning_says_where_it_stands() -> None:
+    """Where it is about a line, and where it is about a file, or nothing that can be shown."""
+    warnings = [Warned("a.jsonl", 2, "a"), Warned("a.jsonl", None, "b"), Warned("-", 3, "c"), Warned(None, None, "d")]
+    run = CheckRun([replace(HOLDS, warnings=warnings)])
+    document = run.document()
+    said = ["a.jsonl:2: a", "a.jsonl: b", "<stdin>:3: c", "d"]
+    assert document["warnings"] == document["results"][0]["warnings"] == said
+    assert [(each["file"], each["line"]) for each in document["warned"]] == [tuple(each[:2]) for each in warnings]
+    github.write(run, draft := Draft(None))
+    title = "title=memoracle check"
+    assert draft.getvalue().splitlines()[:4] == [
+        f"::warning file=a.jsonl,line=2,{title}::a",
+        f"::warning file=a.jsonl,{title}::b",
+        f"::warning {title}::<stdin>:3: c",
+        f"::warning {title}::d",
+    ]
+    sarif.write(run, draft := Draft(None))
+    (log,) = json.loads(draft.getvalue())["runs"]
+    first, second, third, last = log["invocations"][0]["toolExecutionNotifications"]
+    assert [each["message"]["text"] for each in (first, second, third, last)] == said
+    place = first["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("a.jsonl", 2)
+    assert third["locations"][0]["logicalLocations"] == [{"fullyQualifiedName": "<stdin>"}]
+    assert "locations" not in last
+    junit.write(run, draft := Draft(None))
+    shown = ElementTree.fromstring(draft.getvalue()).findtext(".//system-out") or ""
+    assert shown.splitlines()[:4] == [f"warning: {each}" for each in said]
+
+
+def test_warnings_of_a_run_stand_in_the_trace_that_was_kept() -> None:
+    warned = replace(HOLDS, path="<run>", warnings=[Warned("<run>", 2, "a")])
+    for kept, place in (("kept.jsonl", "file=kept.jsonl,line=2,"), (None, "")):
+        github.write(DriveRun("a.so", warned, [], 1, 2, "", kept, 1.0), draft := Draft(None))
+        assert draft.getvalue().startswith(f"::warning {place}title=memoracle drive::a\n")
 
 
 def test_a_step_says_no_more_than_a_server_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(github.SUMMARY, str(tmp_path / "summary.md"))
     long = Divergence("a.jsonl", 2, EVENT, Finding("a.b", "it is short", "x" * 100_000, ""))
     draft = Draft(None)
-    github.write(CheckRun([replace(HOLDS, divergences=[long], warnings=["<b>"])]), draft)
+    github.write(CheckRun([replace(HOLDS, divergences=[long], warnings=[Warned(None, None, "<b>")])]), draft)
     assert len(draft.getvalue()) < 2 * github.MOST_CHARACTERS
     assert "<b>" not in (tmp_path / "summary.md").read_text(encoding="utf-8")
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from check_command import ROOT
+from kmem_events import alloc
 
 from memoracle.cli import main
+from memoracle.timeline.past import CHANGED, Past
 
 EXAMPLES = ROOT / "examples"
 Written = Callable[..., dict[str, Any]]
@@ -124,11 +126,36 @@ def test_tables_pages_and_heap(written: Written, tmp_path: Path) -> None:
     assert alone["#meta"]["clause"] == "kernel_half.reads-the-entry"
 
 
-def test_what_has_no_timeline_has_the_state_around_it(written: Written) -> None:
+def test_what_has_no_timeline_has_the_state_around_it(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Past, "timelines", lambda *_: ([], CHANGED))
     found = written("check", str(EXAMPLES / "overlapping.jsonl"))
     assert found["vars"] == ["action", "diverges", "state"]
     assert value(found["states"][1]["state"])["frame"] == 4
     assert found["states"][1]["action"].startswith("frame.allocate")
+
+
+def test_operations_that_overlap_in_an_order(written: Written) -> None:
+    found = written("check", str(EXAMPLES / "overlapping.jsonl"))
+    assert [value(each["line"]) for each in found["states"]] == [0, 3, 2, 4, 5, 7, 6]
+    assert [value(each["frames"])[3] for each in found["states"]] == ["free", *["in use"] * 2, "free", *["in use"] * 3]
+    assert found["states"][-1]["diverges"] is True
+
+
+def test_what_a_log_tells_of(written: Written, tmp_path: Path) -> None:
+    """Pages of the log; of objects those on the same page."""
+    log = tmp_path / "kmem.txt"
+    log.write_text(f"{alloc(0x1000)}\n{alloc(0x2000)}\n{alloc(0x1000)}\n", encoding="utf-8")
+    found = written("check", str(log))
+    assert found["vars"] == ["action", "line", "diverges", "pages", "objects"]
+    assert [value(each["line"]) for each in found["states"]] == [0, 1, 0, 3]
+    assert [value(each["pages"])[0x1000] for each in found["states"]] == ["not seen", *["in use"] * 3]
+    call = "x-1 [000] .... 1.0: {}: call_site=f+0x1/0x2 ptr=0xffff880000001000{}"
+    sizes = " bytes_req=8 bytes_alloc=8 gfp_flags=GFP_KERNEL"
+    events = [call.format("kmalloc", sizes), *[call.format("kfree", "")] * 2]
+    log.write_text("".join(f"{each}\n" for each in events), encoding="utf-8")
+    states = written("check", str(log))["states"]
+    told = [value(each["objects"]) for each in states]
+    assert told == [{}, *[{"0xffff880000001000": state} for state in ("in use", "free", "free")]]
 
 
 def test_a_snapshot_is_one_state(written: Written) -> None:

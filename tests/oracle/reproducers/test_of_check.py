@@ -39,7 +39,7 @@ def written(folder: Path, events: list[dict[str, Any]], *more: str, header: dict
 def test_a_trace_is_left_with_what_its_divergence_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--emit", "trace", "--level", "safe", written(tmp_path, TWICE)]) == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert lines == [HEADER, {"op": TAKE, "result": 0x2000}, {"op": TAKE, "result": 0x2000}]
+    assert lines == [HEADER, {"op": TAKE, "result": "0x2000"}, {"op": TAKE, "result": "0x2000"}]
 
 
 def test_it_is_of_the_machine_that_was_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

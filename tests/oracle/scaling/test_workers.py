@@ -32,8 +32,18 @@ def test_what_is_lost_with_a_process_is_tried_once_more(tmp_path: Path) -> None:
 def test_what_kills_every_process_is_lost_and_no_secret() -> None:
     told: list[str] = []
     found = [*of_processes(1, told.append).done(working.deadly, [1])]
-    assert found == [(0, Lost("the process that had it died, and another when it was tried once more"))]
-    assert told == ["a process died: 1 unit of work tried once more"]
+    assert found == [(0, Lost("the process that had it died, and another when it was tried again, alone"))]
+    assert told == [
+        "a process died: 1 unit of work tried once more",
+        "a process died: 1 unit of work tried again, one after another",
+    ]
+
+
+def test_what_kills_every_process_takes_no_other_unit_with_it() -> None:
+    found = [*of_processes(2, lambda words: None).done(working.deadly_at_three, range(10))]
+    lost = found.pop()
+    assert sorted(found) == [(place, 2 * place) for place in range(10) if place != 3]
+    assert lost == (3, Lost("the process that had it died, and another when it was tried again, alone"))
 
 
 def test_an_executor_of_somebody_else_that_breaks_is_not_made_again() -> None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from browser import needed
 
 ROOT = Path(__file__).parents[3]
 OFFLINE = """
@@ -21,6 +26,27 @@ sys.addaudithook(refuse)
 from mkdocs.__main__ import cli
 cli()
 """
+
+
+browser = pytest.fixture(needed, scope="package")
+
+
+@pytest.fixture(scope="package")
+def address(site: Path) -> Iterator[str]:
+    """Where the site is served from, on this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture(scope="session")

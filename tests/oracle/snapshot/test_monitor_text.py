@@ -80,7 +80,7 @@ def test_of_one_space_ranges_are_shown_and_nothing_is_judged(snapshots: Snapshot
         ("ptdump-x86_64-efi-pcd", ":1: this is a page table dump of Linux"),
         (
             "info-registers-x86_64-linux-tcg-pcid",
-            ": neither a dump of memory nor a text of QEMU's `info mem` or `info tlb`; the registers in it",
+            ": neither a dump of memory nor a text of QEMU's `info mem` or `info tlb`, or GEF's `vmmap`; the",
         ),
         ("info-registers-x86_64-pagefault-dint", ": neither a dump of memory nor a text of QEMU's `info mem`"),
     ],
@@ -176,7 +176,7 @@ def test_a_range_to_the_end_of_either_half(snapshots: Snapshots) -> None:
         ("0x0", 1 << 47),
         ("0xffffffff80000000", 1 << 31),
     ]
-    [both] = snapshots.text("0000000000000000-0001000000000000 0000000000000000 urw\n").document["warnings"]
+    both, _ = snapshots.text("0000000000000000-0001000000000000 0000000000000000 urw\n").document["warnings"]
     assert "users reach 1 range of the upper half, which is the kernel's: 0xffff800000000000" in both
 
 
@@ -243,3 +243,62 @@ def test_what_a_terminal_obeys_is_left_out(snapshots: Snapshots) -> None:
     lines = [f"\x1b[K{line}\r\n" for line in KERNEL.splitlines()]
     report = snapshots.text("\x1b[D(qemu) info tlb\r\n" + "".join(lines))
     assert (report.status, report.document["pages"]) == (0, 2)
+
+
+# GEF for kernels
+
+OF_GEF = """gef> vmmap
+--------------------------------------- Memory map ---------------------------------------
+Virtual address start-end    Physical address start-end   Total size   Page size   Count  Flags
+0x0000000000400000-0x0000000000401000  0x0000000001ff1000-0x0000000001ff2000  0x1000  0x1000  1  [R-X USER ACCESSED]
+0xffff888000000000-0xffff888080000000  0x0000000000000000-0x0000000080000000  0x80000000 0x40000000 2 [RW- KERN GLOBAL]
+0xffffffff80000000-0xffffffff80600000  0x0000000001000000-0x0000000001600000  0x600000 0x200000 3 [RWX KERN DIRTY]
+"""
+
+
+def test_pages_that_gef_shows(snapshots: Snapshots) -> None:
+    report = snapshots.text(OF_GEF)
+    assert (report.status, report.document["pages"], report.document["ranges"]) == (4, 6, 3)
+    (hint,) = report.document["warnings"]
+    assert "add that of another address space, by the same command, or `info tlb`" in hint
+    keys = ("virtual", "physical", "bytes", "level", "writable", "user", "executable", "global", "cache")
+    assert [[each[key] for key in keys] for each in report.document["mappings"]] == [
+        ["0x400000", "0x1ff1000", 0x1000, 1, False, True, True, False, None],
+        ["0xffff888000000000", "0x0", 0x8000_0000, 3, True, False, False, True, None],
+        ["0xffffffff80000000", "0x1000000", 0x60_0000, 2, True, False, True, False, None],
+    ]
+
+
+def test_kernel_halves_that_gef_shows(snapshots: Snapshots) -> None:
+    assert snapshots.text(OF_GEF, OF_GEF.replace("0x0000000000400", "0x0000000000500")).status == 2  # its size is wrong
+    plain = OF_GEF.replace(" DIRTY", " ACCESSED").replace("-0x", "-").replace("\n0x", "\n").replace("  0x00", "  00")
+    report = snapshots.text(OF_GEF, plain)
+    assert (report.status, report.document["verdict"]) == (0, "conforms")
+    moved = OF_GEF.replace("0x0000000001000000-0x0000000001600000", "0x0000000001200000-0x0000000001800000")
+    (found,) = snapshots.text(OF_GEF, moved).document["divergences"]
+    assert (found["clause"], found["virtual"]) == (ALIKE, "0xffffffff80000000")
+    assert "6,291,456 bytes are mapped to 0x1200000" in found["message"]
+
+
+def test_a_machine_below_4_gib_is_of_x86_64_by_its_form(snapshots: Snapshots) -> None:
+    lower = "\n".join(line for line in OF_GEF.splitlines() if "0xffff" not in line)
+    assert snapshots.text(lower).status == 4
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("0x1000  1  [R", "0x1000  2  [R", "pages that have not the size they state"),
+        ("0x1000  1  [R", "0x2000  1  [R", "pages that have not the size they state"),
+        (
+            "[R-X USER ACCESSED]",
+            "[EL0/R-X EL1/RWX ACCESSED]",
+            "a line of `vmmap` that is damaged, or of another machine",
+        ),
+        ("0xffff888", "0xfeff888", "is no address of 4-level paging"),
+    ],
+)
+def test_lines_of_gef_that_are_wrong_are_named(snapshots: Snapshots, before: str, after: str, words: str) -> None:
+    report = snapshots.text(OF_GEF.replace(before, after))
+    assert report.status == 2
+    assert words in report.errors

@@ -7,43 +7,15 @@ import socket
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from page_tables import PageTables
+from qemu_machine import GREETING, REGISTERS, Machine
 from snapshot_command import Report, Snapshots
 
 from memoracle.snapshot import qmp
-
-GREETING = b'{"QMP": {"version": {}, "capabilities": []}}\n'
-REGISTERS = "RIP=0 RFL=0\nCR0=80050033 CR2=0 CR3={:016x} CR4=20\nEFER=0000000000000d00\n"
-
-
-class Machine:
-    """Answers each command as a machine with these words of memory does; what was asked of it is kept."""
-
-    def __init__(self, words: dict[int, int], cr3: int, running: bool = True) -> None:
-        self.words = words
-        self.cr3 = cr3
-        self.running = running
-        self.asked: list[str] = []
-
-    def answer(self, line: bytes) -> list[object]:
-        request = json.loads(line)
-        self.asked.append(request["execute"])
-        if request["execute"] == "query-status":
-            return [{"return": {"running": self.running}}]
-        if request["execute"] != "human-monitor-command":
-            return [{"event": "STOP"}, {"return": {}}]
-        return [{"return": self.says(request["arguments"]["command-line"])}]
-
-    def says(self, line: str) -> str:
-        if line == "info registers -a":
-            return REGISTERS.format(self.cr3)
-        address = int(line.split()[-1], 16)
-        if address >= 0x100000:
-            return "Cannot access memory\r\n"
-        words = [f"0x{self.words.get(address + 8 * place, 0):016x}" for place in range(512)]
-        return "".join(f"{address:016x}: {' '.join(words[i : i + 2])}\r\n" for i in range(0, 512, 2))
 
 
 def asked(snapshots: Snapshots, machine: Machine | Sequence[bytes], *arguments: str) -> Report:
@@ -123,6 +95,21 @@ def test_what_is_no_qemu_is_refused_by_name(
     assert (report.status, report.document) == (2, {})
     assert f"{snapshots.folder / 'qmp'}: {words}" in report.errors
     assert "\x1b" not in report.errors
+
+
+def test_events_without_end_are_no_answer(snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = count()
+    monkeypatch.setattr(qmp, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    report = asked(snapshots, [GREETING, b'{"event": "RESUME"}\n' * 100])
+    assert (report.status, report.document) == (2, {})
+    assert f"{snapshots.folder / 'qmp'}: qmp_capabilities is not answered within 10 seconds" in report.errors
+
+
+def test_what_a_machine_says_may_be_no_text(snapshots: Snapshots, machine: PageTables) -> None:
+    talks = Machine(machine.words, machine.first)
+    said = REGISTERS.format(machine.first) + "\ud800\x1b[2J"
+    talks.says = lambda line, says=talks.says: said if line == "info registers -a" else says(line)  # type: ignore[method-assign,misc]
+    assert asked(snapshots, talks).status == 0
 
 
 def test_a_file_is_no_socket(snapshots: Snapshots) -> None:

@@ -2,59 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-import io
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pytest
-from small_geometry import SMALL
+from timelines import PAGE, Event, allocate, checked, free, led_to, state_of, written
 
-from memoracle.commands import check
-from memoracle.report.check_report import TraceResult
+from memoracle.timeline.course import MOST_EARLIER, MOST_STEPS, MOST_TIMELINES
 from memoracle.timeline.neighbourhood import MOST, neighbourhood
-from memoracle.timeline.past import CHANGED, NO_TRACE, ONCE, Past
-from memoracle.timeline.timeline import MOST_EARLIER, MOST_STEPS, MOST_TIMELINES, Timeline
-from memoracle.timeline.views import View, frames_in
+from memoracle.timeline.past import CHANGED, ONCE, Past
 
-Event = dict[str, Any]
-PAGE = 1 << 21
 RUNS = {"frame_allocator": "runs", "frame_free_parts": "whole", "range_allocator": "runs"}
-
-
-def checked(path: Path | str, *options: str) -> tuple[list[TraceResult], Past]:
-    parser = argparse.ArgumentParser()
-    check.add_parser(parser.add_subparsers())
-    found = check.Check(parser.parse_args(["check", "--quiet", *options, str(path)]))
-    return found.outcomes(), Past(found.watched)
-
-
-def written(folder: Path, events: Sequence[Event], **geometry: Any) -> Path:
-    path = folder / "trace.jsonl"
-    lines = [{"memoracle": 1, "geometry": SMALL | geometry}, *events]
-    path.write_text("".join(f"{json.dumps(each)}\n" for each in lines), encoding="utf-8")
-    return path
-
-
-def led_to(path: Path, *options: str) -> list[Timeline]:
-    outcomes, past = checked(path, *options)
-    found, why = past.timelines(outcomes[-1])
-    assert why == ""
-    return found
-
-
-def allocate(frame: int, **more: Any) -> Event:
-    return {"op": "frame.allocate", "result": frame * PAGE} | more
-
-
-def free(frame: int, **more: Any) -> Event:
-    return {"op": "frame.free", "address": frame * PAGE} | more
-
-
-def state_of(view: View, frame: int) -> str:
-    return dict(frames_in(view))[frame]
 
 
 def test_the_last_steps_and_those_that_are_named(tmp_path: Path) -> None:
@@ -182,18 +139,13 @@ def test_after_a_crash(tmp_path: Path) -> None:
     assert [state_of(step.after, 5) for step in second.steps] == ["free", "in use", "in use", "free", "free"]
 
 
-def test_why_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_why_there_is_none(tmp_path: Path) -> None:
     path = written(tmp_path, [allocate(0)])
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
-    outcomes, past = checked("-")
-    assert past.timelines(outcomes[0]) == ([], ONCE)
     outcomes, past = checked(path)
     path.write_text("{}", encoding="utf-8")
     assert past.timelines(outcomes[0]) == ([], CHANGED)
     path.unlink()
     assert Past(past.again).timelines(outcomes[0]) == ([], ONCE)
-    outcomes[0].coverage = None
-    assert Past(past.again).timelines(outcomes[0]) == ([], NO_TRACE)
     outcomes, past = checked(written(tmp_path, [allocate(4)]))
     assert past.timelines(outcomes[0]) == ([], "")
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from memoracle.vectors import c, pytest_file, rust
-from memoracle.vectors.vector import Vectors
+from memoracle.vectors.build import vectors_of
+from memoracle.vectors.vector import SUCCESS, Vectors
 
 KERNEL_PAGES = """
 #include <stdint.h>
@@ -211,3 +212,16 @@ def test_in_python_each_process_has_a_number_of_its_own(short: dict[str, Vectors
     names["test_vector"](vector, Tables(again=False))
     with pytest.raises(AssertionError, match="7 is there already"):
         names["test_vector"](vector, Tables(again=True))
+
+
+@pytest.mark.parametrize(
+    ("component", "left"),
+    [("bitmap", {"frame.is_free"}), ("runs", {"frame.is_free"}), ("buddy", {"range.list", "range.size"})],
+)
+def test_an_answer_that_depends_on_earlier_choices_is_not_required(component: str, left: set[str]) -> None:
+    """A question has one answer whatever was chosen before, or is for a target that chooses as the reference does."""
+    steps = [step for vector in vectors_of(component).vectors for step in vector.steps]
+    questions = [step for step in steps if step.reference.result is not None and not step.bytes]
+    required = [step for step in questions if step.requires == SUCCESS]
+    assert {len(step.legal or ()) for step in required} == {1}
+    assert {step.operation for step in questions if step.requires is None} == left

@@ -57,6 +57,14 @@ def test_a_loop_turns_once_and_a_condition_is_repeated() -> None:
     assert faulty(IF, statements.LOOP) == {text(IF.replace("if", "while"))}
 
 
+@pytest.mark.parametrize("ending", ["break", "continue"])
+def test_a_loop_that_is_ended_from_within_is_no_condition(ending: str) -> None:
+    body = f"        if n == self.last:\n            {ending}\n        n = self.step(n)"
+    assert faulty(LOOP.replace("        n = self.step(n)", body), statements.LOOP) == set()
+    inner = f"        for each in self:\n            {ending}\n        n = self.step(n)"
+    assert len(faulty(LOOP.replace("        n = self.step(n)", inner), statements.LOOP)) == 1
+
+
 def test_a_condition_that_ends_the_function_is_no_loop() -> None:
     assert not faulty(ROLL_BACK, statements.LOOP)
 

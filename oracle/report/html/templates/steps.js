@@ -3,6 +3,14 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const MOST_CHANGES = 12;
 
+// Of what is wider than the page the part that this step is about.
+const bringIntoView = (drawing) => {
+  for (const strip of drawing.querySelectorAll(".strip")) {
+    const node = strip.querySelector(".changed, .named");
+    if (node) strip.scrollLeft = node.offsetLeft - (strip.clientWidth - node.offsetWidth) / 2;
+  }
+};
+
 const begin = (root, timeline) => {
   const whole = (state) => Object.fromEntries(Object.entries(state).map(([name, place]) => [name, timeline.parts[place]]));
   const words = timeline.words, steps = timeline.steps, last = steps.length - 1;
@@ -29,24 +37,30 @@ const begin = (root, timeline) => {
   const first = button("First", "Home", () => 0), back = button("Back", "Left arrow", () => at - 1);
   const next = button("Next", "Right arrow", () => at + 1), end = button("Last", "End", () => last);
   const controls = make("div", { class: "controls", role: "group", "aria-label": "Steps" }, first, back, next, end, slider);
-  stage.replaceChildren(controls, now, changes, legend(), drawing, live);
+  stage.replaceChildren(controls, now, changes, legend(timeline.parts, words), drawing, live);
 
   const go = (to) => {
     at = Math.max(0, Math.min(last, to));
     const step = steps[at], states = [step.before, step.after].map((place) => whole(timeline.states[place]));
     const before = seenInBoth(states[0], states[1]), after = seenInBoth(states[1], states[0]);
-    const { changed, lines } = compare(things(before), things(after), words.then);
+    const { changed, lines } = compare(things(before, words), things(after, words), words.then);
     const context = { changed, named: named(step, [before, after], timeline.page_size), words };
     for (const [name, text] of Object.entries(step.finding ?? {})) root.querySelector(`.broken .${name}`).textContent = text;
-    now.textContent = `Step ${at + 1} of ${steps.length} · ${step.place}: ${step.event}` + (at === last && words.end ? ` — ${words.end}` : "");
+    now.textContent = `${words.step} ${at + 1} of ${steps.length} · ${step.place}: ${step.event}` + (at === last && words.end ? ` — ${words.end}` : "");
     const shown = lines.slice(0, MOST_CHANGES).map((text) => make("li", { text }));
     if (lines.length > MOST_CHANGES) shown.push(make("li", { text: `and ${lines.length - MOST_CHANGES} more` }));
-    changes.replaceChildren(shown.length ? make("ul", { class: "changes" }, ...shown)
-      : make("p", { class: "soft changes", text: `${words.same} ${at === last ? words.last : ""}` }));
+    const isEnd = at === last && Boolean(words.end), finding = step.finding ?? timeline.finding;
+    stage.classList.toggle("ends", isEnd);
+    changes.replaceChildren(...(isEnd ? [make("p", { class: "wrong" }, make("b", { text: `✗ ${finding.message}` }),
+      make("span", { text: ` — legal: ${finding.legal}` }))] : []),
+    shown.length ? make("ul", { class: "changes" }, ...shown)
+      : make("p", { class: "soft changes", text: isEnd ? words.last : words.same }));
+    link(root.querySelector(".broken .message"));
     const left = step.left_out && make("p", { class: "small soft", text: `Of what this step names, ${step.left_out} more are not drawn.` });
     drawing.replaceChildren(...drawState(before, after, context, steps[last].event.split(/[. ]/)[0]), ...(left ? [left] : []));
+    bringIntoView(drawing);
     slider.value = String(at + 1);
-    slider.setAttribute("aria-valuetext", `step ${at + 1} of ${steps.length}, ${step.place}`);
+    slider.setAttribute("aria-valuetext", `${words.step.toLowerCase()} ${at + 1} of ${steps.length}, ${step.place}`);
     first.disabled = back.disabled = at === 0;
     next.disabled = end.disabled = at === last;
     buttons.forEach((each, place) => {
@@ -55,8 +69,19 @@ const begin = (root, timeline) => {
     });
     const list = root.querySelector(".steps"), item = buttons[at];
     if (item) list.scrollTop = item.offsetTop - list.offsetTop - list.clientHeight / 2;
-    live.textContent = `${now.textContent}. ${lines.length ? lines.slice(0, 3).join(". ") : words.same}`;
+    live.textContent = `${now.textContent}. ${isEnd ? `${finding.message}. ` : ""}${lines.length ? lines.slice(0, 3).join(". ") : words.same}`;
     root.dataset.at = String(at + 1);
+  };
+  // The lines that a message names, as far as they are steps.
+  const link = (message) => {
+    const parts = message.textContent.split(/(\bline \d+)/).map((part) => {
+      const place = steps.findIndex((step) => step.place === part);
+      if (place < 0) return part;
+      const made = make("button", { type: "button", class: "to", text: part });
+      made.addEventListener("click", () => go(place));
+      return made;
+    });
+    message.replaceChildren(...parts);
   };
   let touched = null;
   stage.addEventListener("touchstart", (event) => {

@@ -1,23 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, DRIVER, Browser, begun
+from browser import needed
 
 from memoracle.cli import main
 
 Shown = Callable[..., Path]
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """One for all tests of pages."""
-    if not (CHROMIUM.exists() and DRIVER.exists()):
-        pytest.skip("chromium and chromium-driver are not installed")
-    with begun() as browser:
-        yield browser
+browser = pytest.fixture(needed, scope="package")
 
 
 @pytest.fixture

@@ -1,0 +1,135 @@
+"""Which modules run, where a wheel has them compiled, too. That both say the same: tests/test_compiled_wheel.py."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from memoracle import compiled, start
+from memoracle.cli import main
+from memoracle.compiled import VARIABLE, CompiledError, SourcesFirst
+
+ROOT = Path(__file__).parents[2]
+COMPILED = "memoracle.a_compiled_module"
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if what is installed had compiled modules, and none had been imported yet."""
+    monkeypatch.setattr(compiled, "is_built", lambda: True)
+    monkeypatch.setattr(compiled, "runs_sources", lambda: False)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.delenv(VARIABLE)
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a compiled module had been imported."""
+    module = ModuleType(COMPILED)
+    module.__loader__ = ExtensionFileLoader(COMPILED, "a_compiled_module.so")
+    monkeypatch.setitem(sys.modules, COMPILED, module)
+
+
+def test_sources_are_found_before_compiled_modules(tmp_path: Path) -> None:
+    for name in ("both", "source"):
+        (tmp_path / f"{name}.py").touch()
+    compiled_file = tmp_path / f"both{EXTENSION_SUFFIXES[0]}"
+    compiled_file.touch()
+    for name in ("both", "source"):
+        found = SourcesFirst.find_spec(f"memoracle.{name}", [str(tmp_path)])
+        assert found is not None
+        assert isinstance(found.loader, SourceFileLoader)
+        assert found.origin == str(tmp_path / f"{name}.py")
+    assert SourcesFirst.find_spec("memoracle.neither", [str(tmp_path)]) is None
+    assert SourcesFirst.find_spec("other.both", [str(tmp_path)]) is None
+    assert SourcesFirst.find_spec("memoracle", None) is None
+
+
+@pytest.mark.usefixtures("built")
+def test_sources_are_imported_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "1")
+    compiled.begin()
+    assert SourcesFirst not in sys.meta_path
+    monkeypatch.delenv(VARIABLE)
+    compiled.begin()
+    compiled.begin()
+    assert sys.meta_path.count(SourcesFirst) == 1
+    assert sys.meta_path[0] is SourcesFirst
+
+
+def chosen(*argv: str | Path) -> str | None:
+    """What the environment says to processes that this one starts, once a command has chosen."""
+    compiled.begin()
+    start.choose_modules([*map(str, argv)])
+    assert (SourcesFirst in sys.meta_path) == (os.environ.get(VARIABLE) != "1")
+    return os.environ.pop(VARIABLE, None)
+
+
+@pytest.mark.usefixtures("built")
+def test_check_alone_runs_compiled_modules_and_not_on_operations_that_overlap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, overlapping = ROOT / "examples" / "first.jsonl", ROOT / "examples" / "overlapping.jsonl"
+    assert chosen("check", "--quiet", plain) == "1"
+    assert chosen("check", "-") == "1"
+    assert chosen("check", tmp_path / "missing", tmp_path) == "1"
+    assert chosen("check", plain, overlapping) == "0"
+    (tmp_path / "binary").write_bytes(b"\x7fELF")
+    assert chosen("check", tmp_path / "binary") == "1"
+    for argv in (["prove", "pat"], ["drive", "x.toml"], ["explain", "check"], ["--version"], []):
+        assert chosen(*argv) == "0"
+    monkeypatch.setenv(VARIABLE, "0")
+    assert chosen("check", plain) == "0"
+    monkeypatch.setattr(compiled, "runs_sources", lambda: True)
+    assert chosen("check", plain) is None
+
+
+def test_an_ordinary_wheel_has_nothing_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "is_built", lambda: False)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    before = [*sys.meta_path]
+    compiled.begin()
+    for argv in (["check", str(ROOT / "examples" / "first.jsonl")], ["prove"]):
+        start.choose_modules(argv)
+    assert sys.meta_path == before
+    assert VARIABLE not in os.environ
+
+
+@pytest.mark.usefixtures("running")
+def test_where_compiled_modules_run_nothing_is_proved(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compiled.loaded() == [COMPILED]
+    assert main(["prove", "pat"]) == 2
+    told = "memoracle: proofs, and which branches are taken, are about sources, and here compiled modules run: set"
+    assert capsys.readouterr() == ("", f"{told} MEMORACLE_COMPILED=0 in the environment\n")
+
+
+@pytest.mark.usefixtures("running")
+def test_where_compiled_modules_run_operations_that_overlap_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(ROOT / "examples" / "overlapping.jsonl")]) == 2
+    assert "operations that overlap are tried on copies of what replays them" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("running")
+def test_the_library_says_so_too() -> None:
+    import memoracle
+
+    with pytest.raises(CompiledError, match="MEMORACLE_COMPILED=0"):
+        memoracle.prove(["pat"])
+
+
+def test_what_is_built_is_known_by_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "ALWAYS_COMPILED", str(tmp_path / "bitmap"))
+    assert not compiled.is_built.__wrapped__()
+    (tmp_path / f"bitmap{EXTENSION_SUFFIXES[0]}").touch()
+    assert compiled.is_built.__wrapped__()
+    module = ModuleType("memoracle.bitmap")
+    module.__file__ = str(tmp_path / "bitmap.py")
+    assert not compiled.runs_sources()
+    monkeypatch.setitem(sys.modules, "memoracle.bitmap", module)
+    assert compiled.runs_sources()
