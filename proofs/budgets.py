@@ -98,7 +98,7 @@ def read(path: Path) -> Budgets:
         content = tomllib.loads(text)
     except OSError as fault:
         raise BudgetsError(f"cannot be read: {fault.strerror or fault}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+    except (ValueError, RecursionError) as fault:  # it is no UTF-8, no TOML, has a number without end, or is too deep
         raise BudgetsError(f"is no TOML file: {fault}") from None
     if content.keys() != {"solver", "rlimit"} or not isinstance(content["rlimit"], dict):
         raise BudgetsError("has other keys than `solver` and `rlimit`, or lacks one")

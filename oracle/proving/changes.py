@@ -15,6 +15,7 @@ from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
 from memoracle.console.options import named
 from memoracle.trace.inputs import InputError
+from memoracle.trace.quoting import escaped
 
 if TYPE_CHECKING:
     from memoracle.proofs.evidence import Piece
@@ -79,9 +80,9 @@ class ChangeReport:
         }
 
     def tell(self, console: Console) -> None:
-        console.print(Text(f"Changed since {self.revision} ({self.commit[:SHORT]})", "bold"))
+        console.print(Text(f"Changed since {escaped(self.revision)} ({self.commit[:SHORT]})", "bold"))
         for path, claims in self.causes.items():
-            console.print(Text(f"  - {path}: could affect {told(claims)}"))
+            console.print(Text(f"  - {escaped(path)}: could affect {told(claims)}"))
         if self.others:
             some = counted(len(self.others), "other file")
             console.print(Text(f"  - {some}: no verdict depends on {'it' if len(self.others) == 1 else 'them'}"))

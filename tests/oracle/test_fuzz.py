@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 from fuzzing import __main__ as long_run
-from fuzzing import guard, reports
+from fuzzing import emitted, guard, reports
 from fuzzing.properties import Property, properties
 from fuzzing.readers import Case
 from hypothesis import HealthCheck, given, settings
@@ -68,11 +68,28 @@ def test_what_fails_is_made_small_and_kept(
         ("html", "<script>x</script>"),
         ("html", "<a href='javascript:x'></a>"),
         ("html", "<p><b></p>"),
+        ("summary", "<a>x</a>"),
     ],
 )
 def test_a_report_that_obeys_is_found(form: str, text: str) -> None:
     with pytest.raises((AssertionError, ValueError, SyntaxError)):
         reports.hold(form, text)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("c", "/* a */ zqx(); /* b */"),
+        ("c", "// a \\\n b\nzqx();"),
+        ("rust", 'let a = "\\\\"; zqx();'),
+        ("pytest", "a = 1\nzqx()\n"),
+        ("program", "# \u00e9"),
+    ],
+)
+def test_what_becomes_a_part_of_a_test_is_found(form: str, text: str) -> None:
+    emitted.hold_text("c", '/* zqx */ "zqx \\" zqx" // zqx \\\n zqx')
+    with pytest.raises(AssertionError):
+        emitted.hold_text(form, text)
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "\u202e", "a\r", "\x9b", "\ud800", "x\n::error::x", "x ##vso[task]"])

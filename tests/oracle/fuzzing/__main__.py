@@ -22,7 +22,9 @@ MOST_SAID = 2000  # characters of what is wrong
 MOST_FAULTS = 3  # of a reader, which is then left alone
 FAILED = ROOT / ".fuzz"
 ROUND = 100  # inputs of one reader, before those of the next one
-FEWER = {"headers": 4, "events that overlap": 2}  # readers that take long, of which one input in so many is tried
+# Readers that take long, of which one input in so many is tried.
+FEWER = {"emitted tests": 10, "headers": 4, "events that overlap": 2}
+# readers that take long, of which one input in so many is tried
 SAID_EACH = 60  # seconds
 IN_MEMORY = Path("/dev/shm")  # where files of inputs are written: a disk would take most of the time
 

@@ -20,6 +20,7 @@ import msgspec._utils
 from fuzzing import reports
 from fuzzing.readers import Case
 from memoracle import cli
+from memoracle.report.ci.github import SUMMARY
 from memoracle.report.html import page
 
 PATIENCE = 120  # seconds that one input may take on a machine that is busy
@@ -158,7 +159,12 @@ def run(folder: Path, case: Case) -> int:
         arguments = [each.replace(f"@{name}", path) if each.endswith(f"@{name}") else each for each in arguments]
     writes = [*WRITTEN] if any(each.endswith(tuple(f"@{name}" for name in WRITTEN)) for each in case.arguments) else []
     written = [str(folder)] if writes else []
-    status, _ = told(arguments, *paths.values(), written=written, from_stdin=case.from_stdin)
+    summary = folder / "summary"
+    with patch.dict(os.environ, {SUMMARY: str(summary)}):
+        status, _ = told(arguments, *paths.values(), str(summary), written=written, from_stdin=case.from_stdin)
+    if summary.exists():
+        reports.hold("summary", summary.read_text(encoding="utf-8"))
+        summary.unlink()
     for name in writes:
         path = folder / name
         path = path / "index.html" if name == "html" else path

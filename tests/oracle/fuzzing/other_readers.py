@@ -23,6 +23,7 @@ from fuzzing.corpora import (
     TRACES,
     library,
 )
+from fuzzing.emitted import emit, emitted
 from fuzzing.guard import told, watched
 from fuzzing.mutation import mutated
 from fuzzing.readers import form, spoilt_in_part
@@ -238,6 +239,7 @@ OTHERS: dict[str, tuple[Callable[[Random], Any], Callable[[Path, Any], None]]] =
     "answers of a program": (said_by_program, hear),
     "answers of an object": (answers_of_object, hear_object),
     "answers of QEMU": (spoken, converse),
+    "emitted tests": (emitted, emit),
     "headers": (header, propose),
     "libraries": (a_library, propose_of_library),
 }

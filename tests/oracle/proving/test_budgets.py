@@ -101,6 +101,8 @@ def test_what_is_not_proved_changes_no_budgets(file: Path) -> None:
     ("text", "fault"),
     [
         ("solver = ", "is no TOML file: "),
+        (f"solver = {'9' * 5000}", "is no TOML file: "),
+        (f"solver = {'[' * 5000}", "is no TOML file: "),
         ('solver = "z3"\n', "has other keys than `solver` and `rlimit`, or lacks one"),
         ("solver = 1\n[rlimit]\n", "1: `solver` is no name of a solver"),
         ('solver = "z3"\n[rlimit]\n"pat.a" = 1\n"pat.b" = 0\n', "4: the budget of 'pat.b' is no positive number"),

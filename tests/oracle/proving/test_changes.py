@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from memoracle.proofs import changes, evidence
 from memoracle.proofs.changes import Changed
-from memoracle.proving.changes import chosen
+from memoracle.proving.changes import ChangeReport, chosen
 
 Prove = Callable[..., Any]
 CLAIMS = 19  # of pat
@@ -64,6 +66,14 @@ def test_what_a_change_could_affect_is_proved(prove: Prove, checkout: Path) -> N
     text = prove("pat", "--changed-since", "HEAD").out
     assert f"impl/pat.py: could affect {CLAIMS} claims" in text
     assert "1 other file: no verdict depends on it" in text
+
+
+def test_what_git_names_is_not_obeyed() -> None:
+    report = ChangeReport("\u202ex", "0" * 40, {"spec/\x1b[2J\udcff##vso[x].py": {"pat": 1}}, {}, [])
+    out = io.StringIO()
+    report.tell(Console(file=out, width=200))
+    assert out.getvalue().replace("\n", "").isprintable()
+    assert "##" not in out.getvalue()
 
 
 def affected(*paths: str, pins: bool = False) -> set[str]:
