@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 from memoracle.diagnostics.divergence import Divergence
@@ -97,9 +97,7 @@ def of_log(divergences: Sequence[Divergence], path: str, lines: Iterator[bytes])
         focus.add(divergence.event)
         around.append(Around(divergence, focus, set(named_in(divergence.finding))))
     last = max(each.divergence.line for each in around)
-    for place, event in enumerate(KmemLog(path, lines)):
-        if event.line > last:
-            break
+    for place, event in enumerate(KmemLog(path, islice(lines, last))):  # what follows may not be readable
         for each in around:
             each.note(event, place)
     steps = [each.steps for each in around]

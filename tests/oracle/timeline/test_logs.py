@@ -129,6 +129,12 @@ def test_findings_that_were_held(tmp_path: Path) -> None:
     assert objects(first.steps[-1].before)[0] == (0, 64, "in use")
 
 
+def test_a_line_that_cannot_be_read_follows(tmp_path: Path) -> None:
+    outcomes, past = checked(log_of(tmp_path, alloc(0x1000), alloc(0x1000), alloc(0x1).replace("pfn=0x1", "pfn=x")))
+    found, why = past.timelines(outcomes[0])
+    assert (why, lines_of(found[0])) == ("", [1, 2])
+
+
 def test_a_log_in_json_and_from_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [alloc(0x1000), alloc(0x1000)]
     entries = [json.dumps({"MESSAGE": line, "_TRANSPORT": "kernel", "__CURSOR": "x"}) for line in lines]
