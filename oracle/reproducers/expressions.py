@@ -12,10 +12,16 @@ from typing import ClassVar
 
 from memoracle.reproducers.failing_run import ReproducerError
 from memoracle.reproducers.helpers import RENAMED, C
-from memoracle.reproducers.signatures import BOOLEAN, ENUM, OTHER, POINTER, STRUCTURE, VOID, CType, Declared
+from memoracle.reproducers.signatures import BOOLEAN, ENUM, OTHER, POINTER, STRUCTURE, VOID, CType, Declared, plain_name
 
 SIGNED, UNSIGNED = 1 << 63, 1 << 64
 SMALL = 1 << 31  # below it, a literal is a number of any type
+# Keywords, of those that C does not have, too (The Rust Reference, 2.1).
+OF_RUST = frozenset(
+    {"abstract", "as", "async", "await", "become", "box", "crate", "dyn", "final", "fn", "gen", "impl", "in", "let"}
+    | {"loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "self", "super", "trait"}
+    | {"try", "type", "unsafe", "unsized", "use", "virtual", "where", "yield"}
+)
 DECIMAL = 10_000  # below it, a number is written in decimal
 COMPARED: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
@@ -129,7 +135,14 @@ class Writing(ABC):
     def address_of(self, function: str) -> str: ...
 
     def field(self, name: str, field: str) -> str:
-        raise ReproducerError(f"`{name}.{field}`: structures can be written in C and C++ alone")
+        kind = self.rooms[name].fields.get(field) if name in self.rooms else None
+        if kind is None or kind.kind in (STRUCTURE, OTHER):
+            raise ReproducerError(f"`{name}.{field}` is no number and no pointer")
+        return self.stored(f"{name}.{self.field_name(field)}", kind)
+
+    def field_name(self, field: str) -> str:
+        """As the language has it."""
+        return field
 
     @abstractmethod
     def chosen(self, test: str, yes: str, no: str) -> str: ...
@@ -173,12 +186,6 @@ class CWriting(Writing):
     def address_of(self, function: str) -> str:
         return f"(number)(uintptr_t){function}"
 
-    def field(self, name: str, field: str) -> str:
-        kind = self.rooms[name].fields.get(field) if name in self.rooms else None
-        if kind is None or kind.kind in (STRUCTURE, OTHER):
-            raise ReproducerError(f"`{name}.{field}` is no number and no pointer")
-        return self.stored(f"{name}.{field}", kind)
-
     def chosen(self, test: str, yes: str, no: str) -> str:
         yes, no = (each if each.startswith("(number)") else f"(number){each}" for each in (yes, no))
         return f"({test} ? {yes} : {no})"
@@ -213,11 +220,14 @@ class RustWriting(Writing):
 
     def stored(self, name: str, kind: CType) -> str:
         if kind.kind == STRUCTURE:
-            raise ReproducerError(f"`{name}`: structures can be written in C and C++ alone")
+            return f"(&raw const {name} as usize as Number)"
         return f"({name} as {'usize as ' if kind.kind == POINTER else ''}Number)"
 
     def address_of(self, function: str) -> str:
         return f"({function} as usize as Number)"
+
+    def field_name(self, field: str) -> str:
+        return rust_field(field)
 
     def truth(self, node: ast.expr) -> str:
         if isinstance(node, ast.Constant):
@@ -230,11 +240,9 @@ class RustWriting(Writing):
     def called(self, node: ast.Call) -> str:
         name, result, arguments = self.function(node)
         text = f"{name}({', '.join(self.argument(each, kind) for each, kind in arguments)})"
-        if result.kind == STRUCTURE:
-            raise ReproducerError(f"{name}: structures can be written in C and C++ alone")
         if result.kind == POINTER:
             return f"({text} as usize as Number)"
-        return text if result.kind in (VOID, OTHER) else f"({text} as Number)"
+        return text if result.kind in (VOID, OTHER, STRUCTURE) else f"({text} as Number)"
 
     def argument(self, node: ast.expr, kind: CType) -> str:
         if isinstance(node, ast.Starred) and isinstance(node.value, ast.Name):
@@ -254,9 +262,16 @@ class RustWriting(Writing):
 def rust_type(kind: CType) -> str:
     if kind.kind == POINTER:
         target = kind.target
-        is_number = target is not None and target.kind not in ("void", OTHER, POINTER)
+        is_number = target is not None and (target.kind not in (VOID, OTHER, POINTER, STRUCTURE) or target.is_plain)
         return f"*mut {rust_type(target) if is_number and target is not None else 'c_void'}"
+    if kind.kind == STRUCTURE:
+        return plain_name(kind)
     return "bool" if kind.kind == BOOLEAN else f"{'i' if kind.signed else 'u'}{8 * kind.bytes}"
+
+
+def rust_field(name: str) -> str:
+    """A field may have a name that Rust has for itself."""
+    return f"{name}_" if name in OF_RUST else name
 
 
 def has_calls(node: ast.expr) -> bool:

@@ -11,7 +11,16 @@ from memoracle.reproducers.due import RETURNS
 from memoracle.reproducers.failing_run import FailingRun, ReproducerError
 from memoracle.reproducers.helpers import PYTHON, PYTHON_MEMORY, RENAMED, used_of
 from memoracle.reproducers.program import Program
-from memoracle.reproducers.signatures import BOOLEAN, OTHER, POINTER, STRUCTURE, VOID, CType
+from memoracle.reproducers.signatures import (
+    BOOLEAN,
+    OTHER,
+    POINTER,
+    STRUCTURE,
+    VOID,
+    CType,
+    plain_name,
+    structures_of,
+)
 from memoracle.reproducers.words import harmless, head, literal, remarks
 
 ENDS = {FAILS: "pytest.fail({words})", OTHER_COURSE: "pytest.skip({words})", PASSES: "return"}
@@ -57,13 +66,21 @@ def text(program: Program, run: FailingRun) -> str:
     return TEXT.format(
         head="\n".join(remarks(head(run, ["Run it:", "  pytest test_reproducer.py"]), "#")),
         library=ascii(str(where) if where.is_file() else where.name),
-        helpers="\n\n".join(helpers.split("\n\n")) + "\n" if helpers else "",
+        helpers="\n".join([*_structures(program), *([helpers] if helpers else [])]),
         functions="\n".join(
             line for name in program.used if name in program.declared.functions for line in _declared(program, name)
         ),
         body="\n".join(_body(program, apart)),
         test=test_of(run, apart),
     )
+
+
+def _structures(program: Program) -> Iterator[str]:
+    """Each as a class of ctypes."""
+    rooms = [step.out[1] for step in program.steps if step.out is not None]
+    for kind in structures_of(program.declared, program.used, rooms).values():
+        fields = "".join(f"        ({literal(name)}, {_type(each)}),\n" for name, each in kind.fields.items())
+        yield f"class {plain_name(kind)}(ctypes.Structure):\n    _fields_ = [\n{fields}    ]\n\n"
 
 
 def test_of(run: FailingRun, apart: bool) -> str:
@@ -82,13 +99,17 @@ def ends_of(apart: bool) -> dict[str, str]:
 
 def _declared(program: Program, name: str) -> Iterator[str]:
     signature = program.declared.functions[name]
+    if any(kind.kind == STRUCTURE for kind in signature.parameters):
+        raise ReproducerError(f"{name}: it takes a structure, which is no number and no pointer")
     parameters = ", ".join(_type(kind) for kind in signature.parameters)
     yield f"    library.{name}.argtypes = [{parameters}]"
     yield f"    library.{name}.restype = {_type(signature.result)}"
 
 
 def _type(kind: CType) -> str:
-    if kind.kind in (OTHER, STRUCTURE):
+    if kind.kind == STRUCTURE:
+        return plain_name(kind)
+    if kind.kind == OTHER:
         raise ReproducerError(f"`{kind.name}` is no number and no pointer")
     if kind.kind == VOID:
         return "None"
@@ -128,6 +149,8 @@ def _let(action: Let, program: Program, writing: _Python) -> str:
     text, kind = writing.text(action.value), program.type_of(action.value)
     if action.name is None or (kind is not None and kind.kind == VOID):
         return text
+    if kind is not None and kind.kind == STRUCTURE:
+        writing.rooms[action.name] = kind
     if action.name in program.declared.variables:
         return f"{_in_library(action.name, program.declared.variables[action.name])} = {text}"
     return f"{action.name} = {text}"
@@ -154,10 +177,16 @@ class _Python(ast.NodeTransformer):
         if node.id in self.variables:
             kind = self.variables[node.id]
             return self._or_null(_in_library(node.id, kind), kind)
-        return self._or_null(f"{node.id}.value", self.rooms[node.id]) if node.id in self.rooms else node
+        room = self.rooms.get(node.id)
+        if room is not None and room.kind == STRUCTURE:
+            return _parsed(f"ctypes.addressof({node.id})")
+        return node if room is None else self._or_null(f"{node.id}.value", room)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        raise ReproducerError(f"`{ast.unparse(node)}`: structures can be written in C and C++ alone")
+        room = self.rooms.get(node.value.id) if isinstance(node.value, ast.Name) else None
+        if room is None or node.attr not in room.fields:
+            raise ReproducerError(f"`{ast.unparse(node)}` is no number and no pointer")
+        return self._or_null(ast.unparse(node), room.fields[node.attr])
 
     def visit_Starred(self, node: ast.Starred) -> ast.expr:
         return _parsed(f"ctypes.byref({ast.unparse(node.value)})")

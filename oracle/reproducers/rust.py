@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from memoracle.reproducers.actions import FAILS, OTHER_COURSE, PASSES, Action, If, Let, Remark, Room, actions
 from memoracle.reproducers.c import SECONDS, linked
-from memoracle.reproducers.expressions import RustWriting, bare, rust_type
+from memoracle.reproducers.expressions import RustWriting, bare, rust_field, rust_type
 from memoracle.reproducers.failing_run import FailingRun
 from memoracle.reproducers.helpers import RUST, RUST_MEMORY, used_of
 from memoracle.reproducers.program import Program
-from memoracle.reproducers.signatures import BOOLEAN, OTHER, POINTER, STRUCTURE, VOID
+from memoracle.reproducers.signatures import BOOLEAN, OTHER, POINTER, STRUCTURE, VOID, CType, plain_name, structures_of
 from memoracle.reproducers.words import harmless, head, literal, remarks
 
 ENDS = {
@@ -34,7 +34,7 @@ fn floor_mod(a: Number, b: Number) -> Number {
 """
 TEXT = """\
 {head}
-#![allow(unused)]
+#![allow(unused, non_camel_case_types)]
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
@@ -60,15 +60,26 @@ fn {name}() {{
 
 def text(program: Program, run: FailingRun) -> str:
     options = shlex.join(part for each in linked(program.binding) for part in ("-C", f"link-arg={each}"))
+    helpers = used_of(RUST, program.used, None if program.memory is None else RUST_MEMORY)
     how = ["Build and run it:", f"  rustc --edition 2021 --test reproducer.rs {options} && ./reproducer"]
     return TEXT.format(
         head="\n".join(remarks(head(run, how))),
         functions="\n".join(f"    {each}" for each in declarations(program)),
-        numbers=f"{NUMBERS}\n{used_of(RUST, program.used, None if program.memory is None else RUST_MEMORY)}",
+        numbers=f"{_structures(program)}{NUMBERS}\n{helpers}",
         name=run.finding.clause.replace(".", "_").replace("-", "_"),
         seconds=SECONDS,
         body="\n".join(_body(program)),
     )
+
+
+def _structures(program: Program) -> str:
+    rooms = [step.out[1] for step in program.steps if step.out is not None]
+    found = structures_of(program.declared, program.used, rooms).values()
+    return "".join(f"#[repr(C)]\nstruct {plain_name(kind)} {{\n{_fields(kind)}}}\n\n" for kind in found)
+
+
+def _fields(kind: CType) -> str:
+    return "".join(f"    {rust_field(name)}: {rust_type(each)},\n" for name, each in kind.fields.items())
 
 
 def declarations(program: Program) -> Iterator[str]:
@@ -102,7 +113,7 @@ def action_lines(action: Action, program: Program, writing: RustWriting) -> Iter
         yield f"// {harmless(action.text)}"
     elif isinstance(action, Room):
         writing.rooms[action.name] = action.kind
-        value = {POINTER: "null_mut()", BOOLEAN: "false"}.get(action.kind.kind, "0")
+        value = {POINTER: "null_mut()", BOOLEAN: "false", STRUCTURE: "std::mem::zeroed()"}.get(action.kind.kind, "0")
         yield f"let mut {action.name}: {rust_type(action.kind)} = {value};"
     elif isinstance(action, Let):
         if action.errno is not None:
@@ -123,4 +134,7 @@ def _let(action: Let, program: Program, writing: RustWriting) -> str:
     variable = program.declared.variables.get(action.name)
     if variable is not None:
         return f"{action.name} = ({value}) as {'usize as ' if variable.kind == POINTER else ''}{rust_type(variable)}"
+    if kind is not None and kind.kind == STRUCTURE:
+        writing.rooms[action.name] = kind
+        return f"let {action.name} = {value}"
     return f"let {action.name}: Number = {value}"

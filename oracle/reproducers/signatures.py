@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import cffi
 
 from memoracle.drive.binding import Binding
+from memoracle.reproducers.failing_run import ReproducerError
 
+NO_LETTER = re.compile(r"\W+")
 VOID, NUMBER, BOOLEAN, ENUM, POINTER, STRUCTURE, OTHER = (
     "void",
     "number",
@@ -20,6 +23,7 @@ VOID, NUMBER, BOOLEAN, ENUM, POINTER, STRUCTURE, OTHER = (
     "structure",
     "other",
 )
+PLAIN = {"primitive", "pointer", "enum"}  # what cffi calls types that are laid out alike in every language
 ADDRESSES = {"pointer", "function", "array"}  # what cffi calls types of which a function is passed the address
 
 
@@ -27,7 +31,7 @@ ADDRESSES = {"pointer", "function", "array"}  # what cffi calls types of which a
 class CType:
     """name: as C has it.  kind: one of those above.  bytes, signed: of a number.  target: of a pointer.
 
-    fields: of a structure.
+    fields: of a structure.  is_plain: its fields are numbers and pointers, one after another.
     """
 
     name: str
@@ -36,6 +40,7 @@ class CType:
     signed: bool = False
     target: CType | None = None
     fields: Mapping[str, CType] = field(default_factory=dict)
+    is_plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,5 +100,30 @@ def type_of(ffi: cffi.FFI, kind: Any, depth: int = 2) -> CType:
     if kind.kind == "enum":
         return CType(name, ENUM, ffi.sizeof(kind), int(ffi.cast(kind, -1)) < 0)
     if kind.kind == "struct" and kind.fields is not None and depth:
-        return CType(name, STRUCTURE, fields={key: type_of(ffi, each.type, depth - 1) for key, each in kind.fields})
+        fields = {key: type_of(ffi, each.type, depth - 1) for key, each in kind.fields}
+        plain = (
+            each.type.kind in PLAIN and each.bitsize < 0 and fields[key].kind != OTHER for key, each in kind.fields
+        )
+        return CType(name, STRUCTURE, fields=fields, is_plain=all(plain))
     return CType(name, OTHER)
+
+
+def structures_of(declared: Declared, used: Collection[str], more: Iterable[CType] = ()) -> dict[str, CType]:
+    """By name, the structures that functions return or are given the address of. more: other types that are used.
+
+    Raises ReproducerError for one that only C and C++ can write.
+    """
+    signatures = [declared.functions[name] for name in used if name in declared.functions]
+    results = [each.result for each in signatures]
+    targets = [kind.target for each in signatures for kind in each.parameters if kind.target and kind.target.is_plain]
+    found = {kind.name: kind for kind in (*results, *targets, *more) if kind.kind == STRUCTURE}
+    for kind in found.values():
+        if not kind.is_plain:
+            words = "fields that are no numbers and no pointers can be written in C and C++ alone"
+            raise ReproducerError(f"`{kind.name}`: {words}")
+    return found
+
+
+def plain_name(kind: CType) -> str:
+    """The name of a structure where there is no `struct` before it."""
+    return NO_LETTER.sub("_", kind.name)
