@@ -18,7 +18,7 @@ from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEVELS
 from memoracle.report import check_report
 from memoracle.report.check_report import TraceResult
-from memoracle.scaling.workers import of_executor, of_processes
+from memoracle.scaling.workers import of_executor, of_processes, refuse_no_workers
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.geometry import geometry_from, load_geometry
 
@@ -93,8 +93,9 @@ def check_files(
 
     jobs: processes that check at once; None: as many as there are processors.  executor: what checks instead, which
     needs this package where its workers are; `jobs` are then the files that it checks at once.  The others, and what is
-    raised: as of `check`; InputError also where the workers of an executor are unfit.
+    raised: as of `check`; ValueError also for `jobs` below 1, InputError where the workers of an executor are unfit.
     """
+    refuse_no_workers(jobs)
     paths = [os.fspath(each) for each in traces]
     if not paths:
         return []

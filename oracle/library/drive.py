@@ -15,7 +15,7 @@ from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEVELS
 from memoracle.library.check import Level
 from memoracle.report import check_report
-from memoracle.scaling.workers import of_executor
+from memoracle.scaling.workers import of_executor, refuse_no_workers
 from memoracle.timeline.past import Past
 
 
@@ -61,11 +61,12 @@ def drive_target(
     make calls that must be refused.  jobs: processes that call at once, each with calls of its own (1).  executor: what
     makes the calls instead, where this package and the target are; there `jobs` runs are made, by seeds from `seed` on.
 
-    Raises ValueError for an unknown level, GeometryError for a geometry that cannot be, and InputError for a target
-    that cannot be driven, or workers of an executor that are unfit.
+    Raises ValueError for an unknown level or `jobs` below 1, GeometryError for a geometry that cannot be, and
+    InputError for a target that cannot be driven, or workers of an executor that are unfit.
     """
     if level not in LEVELS:
         raise ValueError(f"level: {level!r} is none of {', '.join(LEVELS)}")
+    refuse_no_workers(jobs)
     args = cli.parser(["drive"]).parse_args(["drive", "--quiet", "--", target])
     args.binding = None if binding is None else os.fspath(binding)
     args.geometry, args.level, args.ops, args.time, args.seed = geometry, level, ops, seconds, seed

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from memoracle import compiled
 from memoracle.console.extras import require_prove
 from memoracle.report import proof_report
-from memoracle.scaling.workers import of_executor
+from memoracle.scaling.workers import of_executor, refuse_no_workers
 
 if TYPE_CHECKING:
     from memoracle.proofs.obligations.discharge import Result
@@ -43,9 +43,11 @@ def prove(
     contracts: CrossHair's verdict on the code's contracts, too.  use_cache: whether to keep what was proved before.
     jobs: processes that prove at once; None: as many as there are processors.  executor: what proves instead, which
     needs this package with the extra `prove` where its workers are; `jobs` are then the units that it does at once.
-    Raises UnknownComponentError or OptimizedError (both a ValueError), ImportError without the extra `prove`, and
-    InputError where the workers of an executor are unfit, and CompiledError where compiled modules run already.
+    Raises UnknownComponentError or OptimizedError (both a ValueError), ValueError for `jobs` below 1, ImportError
+    without the extra `prove`, InputError where the workers of an executor are unfit, and CompiledError where compiled
+    modules run already.
     """
+    refuse_no_workers(jobs)
     require_prove("`memoracle.prove`")
     compiled.use_sources()
     from memoracle.proofs import evidence

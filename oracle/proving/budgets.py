@@ -104,7 +104,9 @@ class BudgetReport:
 
     @property
     def status(self) -> Status:
-        return Status.BROKEN if self.found.failed else Status.HOLDS
+        if self.found.failed:
+            return Status.BROKEN
+        return Status.NOTHING if self.found.without_budget else Status.HOLDS  # what is held to no budget is not checked
 
     def document(self) -> dict[str, Any]:
         def entries(over: Sequence[Over]) -> list[dict[str, Any]]:

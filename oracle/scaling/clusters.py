@@ -35,7 +35,7 @@ def of_cluster(name: str) -> Workers:
         pass
 
     @contextmanager
-    def connected() -> Iterator[Executor]:
+    def connected(_: int) -> Iterator[Executor]:
         with _connected(address) as (executor, _):
             yield executor
 
@@ -58,4 +58,4 @@ def _connected(address: str) -> Iterator[tuple[Executor, int]]:
             client.wait_for_workers(1, timeout=CONNECTING)
         except TimeoutError:
             raise InputError(OPTION, None, f"the scheduler at {address} has no workers") from None
-        yield client.get_executor(pure=False, retries=1), sum(client.nthreads().values())
+        yield client.get_executor(pure=False, retries=1), max(sum(client.nthreads().values()), 1)

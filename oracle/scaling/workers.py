@@ -39,12 +39,13 @@ class Lost:
 class Workers:
     """Who does the work.
 
-    executor: which, for as long as the context lasts.  count: how many units are done at once, as far as is known.
+    executor: which, for as long as the context lasts; is told how many units there are.  count: how many of these are
+    done at once, as far as is known.
     option: by which it was chosen, for messages.  renewed: whether a broken executor can be had again.
     tell: is handed what is worth knowing meanwhile.
     """
 
-    executor: Callable[[], Any]
+    executor: Callable[[int], Any]
     count: int
     option: str = "executor"
     renewed: bool = False
@@ -59,6 +60,8 @@ class Workers:
         closed. Raises InputError where the workers are unfit, and InputError and GeometryError as the work does.
         """
         left = [*range(len(units))]
+        if not left:
+            return
         # With a process all units are lost that are not done. Of these, one may be what every process dies of.
         for attempt in ATTEMPTS if self.renewed else ATTEMPTS[:1]:
             if attempt:
@@ -66,7 +69,10 @@ class Workers:
             broken: list[int] = []
             for places in [[place] for place in left] if attempt == ALONE else [left]:
                 tried = self._tried
-                with self.executor() as executor, closing(tried(executor, work, units, places, broken)) as outcomes:
+                with (
+                    self.executor(len(places)) as executor,
+                    closing(tried(executor, work, units, places, broken)) as outcomes,
+                ):
                     yield from outcomes
             left = sorted(broken)
             if not left:
@@ -115,23 +121,29 @@ class Workers:
                 future.cancel()
 
 
+def refuse_no_workers(jobs: int | None) -> None:
+    """Raises ValueError for a number of workers who never would begin."""
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs: a number from 1 on was expected, not {jobs}")
+
+
 def of_executor(executor: Executor, count: int | None = None) -> Workers:
     """Somebody's own executor, which is left as it is. count: units that it does at once, if that is known."""
 
     @contextmanager
-    def lent() -> Iterator[Executor]:
+    def lent(_: int) -> Iterator[Executor]:
         yield executor
 
     return Workers(lent, count or os.cpu_count() or 1)
 
 
 def of_processes(count: int, tell: Callable[[str], None]) -> Workers:
-    """So many processes of this machine."""
+    """So many processes of this machine, but no more than there are units: all are forked at once."""
 
     @contextmanager
-    def made() -> Iterator[Executor]:
+    def made(units: int) -> Iterator[Executor]:
         others = {*multiprocessing.active_children()}
-        executor = ProcessPoolExecutor(count, mp_context=FORK, initializer=_leave_interrupts)
+        executor = ProcessPoolExecutor(min(count, units), mp_context=FORK, initializer=_leave_interrupts)
         try:
             yield executor
         except BaseException:

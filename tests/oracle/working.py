@@ -50,3 +50,21 @@ def process(_: int) -> tuple[int, str]:
 def marked(name: str) -> None:
     """Makes a file."""
     Path(name).touch()
+
+
+def interrupted(number: int) -> int:
+    """As when somebody at the terminal interrupts."""
+    os.kill(os.getpid(), signal.SIGINT)
+    return number
+
+
+def loud(number: int) -> int:
+    """Says something where a worker's answers go."""
+    os.write(1, b"something")
+    return number
+
+
+def waiting(pipe: str) -> None:
+    """Reads a pipe to its end; nothing of one without a name."""
+    if pipe:
+        Path(pipe).read_bytes()

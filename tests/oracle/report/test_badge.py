@@ -53,10 +53,13 @@ def test_only_proved_is_green(verdict: str) -> None:
     assert [each.text for each in svg.iter("{http://www.w3.org/2000/svg}text")] == ["memoracle: pat, heap", message]
 
 
-class OverBudget:
-    """Something that `prove` was asked to do besides, and that fails though all is proved."""
+class Besides:
+    """Something that `prove` was asked to do besides."""
 
-    key, status = "budgets", Status.BROKEN
+    key = "emit_smt"
+
+    def __init__(self, status: Status) -> None:
+        self.status = status
 
     def document(self) -> dict[str, Any]:
         return {}
@@ -65,9 +68,10 @@ class OverBudget:
         pass
 
 
-def test_what_prove_does_besides_is_no_success() -> None:
-    badge = json.loads(drawn(replace(RUN, parts=[OverBudget()]), [], as_svg=False))
-    assert (badge["message"], badge["color"]) == ("proved; budgets failed", RED[0])
+@pytest.mark.parametrize("status", [each for each in Status if each is not Status.HOLDS])
+def test_what_prove_does_besides_is_no_success(status: Status) -> None:
+    badge = json.loads(drawn(replace(RUN, parts=[Besides(status)]), [], as_svg=False))
+    assert (badge["message"], badge["color"]) == ("proved; emit-smt failed", RED[0])
 
 
 def luminance(colour: str) -> float:

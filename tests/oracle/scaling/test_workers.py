@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import working
 
-from memoracle.scaling import workers
+import memoracle
+from memoracle.scaling import carrying, workers
 from memoracle.scaling.workers import FORK, Lost, of_executor, of_processes
 from memoracle.trace.inputs import InputError
 
@@ -17,6 +21,31 @@ from memoracle.trace.inputs import InputError
 def test_each_unit_is_done_once() -> None:
     found = [*of_processes(2, print).done(working.doubled, range(20))]
     assert sorted(found) == [(place, 2 * place) for place in range(20)]
+
+
+def test_no_more_processes_are_made_than_there_are_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counting(count: int, **named: Any) -> ProcessPoolExecutor:
+        made.append(count)
+        return ProcessPoolExecutor(1, **named)
+
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", counting)
+    many = of_processes(10_000, print)
+    assert dict(many.done(working.doubled, range(3))) == {0: 0, 1: 2, 2: 4}
+    assert not [*many.done(working.doubled, [])]
+    assert made == [3]
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_a_library_refuses_to_have_nobody_do_it(jobs: int) -> None:
+    for call in (
+        lambda: memoracle.prove(["pat"], jobs=jobs),
+        lambda: memoracle.check_files(["missing.jsonl"], jobs=jobs),
+        lambda: memoracle.drive_target("true", jobs=jobs),
+    ):
+        with pytest.raises(ValueError, match=f"jobs: a number from 1 on was expected, not {jobs}"):
+            call()
 
 
 def test_what_is_lost_with_a_process_is_tried_once_more(tmp_path: Path) -> None:
@@ -51,9 +80,78 @@ def test_an_executor_of_somebody_else_that_breaks_is_not_made_again() -> None:
         assert [*of_executor(executor).done(working.deadly, [1])] == [(0, Lost("the process that had it died"))]
 
 
+class Ending(ThreadPoolExecutor):
+    """Workers that end after their first unit, or give up the others."""
+
+    def __init__(self, *, gives_up: bool) -> None:
+        super().__init__(1)
+        self.gives_up, self.begun = gives_up, False
+
+    def submit(self, *arguments: object, **named: object) -> object:  # type: ignore[override]
+        if not self.begun:
+            self.begun = True
+            return super().submit(*arguments, **named)  # type: ignore[arg-type]
+        if not self.gives_up:
+            raise BrokenExecutor
+        given_up: Future[object] = Future()
+        given_up.cancel()
+        given_up.set_running_or_notify_cancel()
+        return given_up
+
+
+@pytest.mark.parametrize(
+    ("gives_up", "words"), [(False, "the process that had it died"), (True, "its executor gave it up")]
+)
+def test_what_is_not_taken_or_given_up_is_lost(gives_up: bool, words: str) -> None:
+    with Ending(gives_up=gives_up) as executor:
+        found = sorted(of_executor(executor).done(working.doubled, [1, 2, 3]), key=itemgetter(0))
+    assert found == [(0, 2), (1, Lost(words)), (2, Lost(words))]
+
+
 def test_what_work_raises_is_why_it_is_lost() -> None:
     found = dict(of_processes(1, print).done(working.divided, [0, 2]))
     assert found == {0: Lost("ZeroDivisionError: division by zero"), 1: 0.5}
+
+
+def test_an_interrupt_is_for_whoever_waits_for_the_workers() -> None:
+    assert [*of_processes(1, print).done(working.interrupted, [5])] == [(0, 5)]
+
+
+def test_what_is_begun_ends_with_whoever_asked(tmp_path: Path) -> None:
+    """It would read the pipe for ever."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    coming = of_processes(2, print).done(working.waiting, [str(pipe), ""])
+    writer = os.open(pipe, os.O_RDWR)
+    try:
+        assert next(coming) == (1, None)
+        coming.close()
+    finally:
+        os.close(writer)
+
+
+def test_what_is_printed_elsewhere_is_no_answer() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        assert [*of_executor(executor).done(working.loud, [5])] == [(0, 5)]
+
+
+def test_code_differs_where_any_file_of_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the wings lie in the root's folder, as they are installed, or in folders of their own."""
+    monkeypatch.setattr(
+        carrying, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path / name)])
+    )
+    for name in ("memoracle", *(f"memoracle.{wing}" for wing in carrying.WINGS)):
+        (tmp_path / name / "report").mkdir(parents=True)
+        for file in ("one.py", "report/two.py"):
+            (tmp_path / name / file).write_text("")
+    digests = [carrying.code_digest.__wrapped__()]
+    for path in sorted(tmp_path.rglob("*.py")):
+        path.write_text("pass\n")
+        digests.append(carrying.code_digest.__wrapped__())
+    assert len({*digests}) == len(digests) == 9
+    (tmp_path / "memoracle" / "spec").mkdir()
+    (tmp_path / "memoracle" / "spec" / "one.py").write_text("it counts where the wing is")
+    assert carrying.code_digest.__wrapped__() == digests[-1]
 
 
 def test_a_thread_has_it_done_by_an_interpreter_of_its_own() -> None:
