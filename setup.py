@@ -15,12 +15,15 @@ PACKAGES = [*WINGS, *(f"{name}.{inner}" for name, folder in WINGS.items() for in
 # What replays frames and ranges. A class of which another module derives one is compiled only with that: hence not
 # impl/place_set.py and impl/runs.py, in whose places the replay puts other containers (oracle/replay/containers/), some
 # of which derive from them. mypyc refuses classes that derive from `set`, and data classes that derive from `ABC`.
+# Of a generator expression it makes a list, and warns of it: none here is long, or asks for what is not there yet.
 COMPILED = {
     "impl": "arena bitmap boot buddy heap kernel_half manager paging pat pte run_index slab zones",
     "replay": "dispatch",
+    "replay/common": "owed_frees",
     "replay/containers": "known_numbers largest_blocks run_lines sparse_lines",
     "replay/frames": "doubted_frames frames known_frames",
-    "replay/ranges": "doubted_blocks process_ranges range_buddy range_queries ranges run_queries run_ranges",
+    "replay/ranges": "address_space doubted_blocks process_ranges range_buddy range_queries ranges run_queries"
+    " run_ranges run_space space",
 }
 TREE = Path("build") / "compiled_sources"  # the packages as they are installed, which is how mypyc finds them
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from memoracle.replay.common.owed_frees import OwedFrees
@@ -13,7 +12,6 @@ from memoracle.spec.geometry_keys import Range
 Owned: TypeAlias = tuple[int, int | None]  # where something was handed out, and its size as the allocator has it
 
 
-@dataclass
 class AddressSpace(ABC):
     """The address space of one process. All pages are counted from the start of its range.
 
@@ -23,12 +21,14 @@ class AddressSpace(ABC):
     refused: how many pages in a row an allocation failed to find, although there are as many.
     """
 
-    process: int
-    area: Range
-    kernel_blocks: set[int] = field(default_factory=set, kw_only=True)
-    lost_kernel_blocks: set[int] = field(default_factory=set, kw_only=True)
-    shared: OwedFrees[Owned] = field(default_factory=OwedFrees, kw_only=True)
-    refused: int | None = field(default=None, kw_only=True)
+    def __init__(self, process: int, area: Range) -> None:
+        """Nothing is known of it yet."""
+        self.process = process
+        self.area = area
+        self.kernel_blocks: set[int] = set()
+        self.lost_kernel_blocks: set[int] = set()
+        self.shared = OwedFrees[Owned]()
+        self.refused: int | None = None
 
     @property
     @abstractmethod

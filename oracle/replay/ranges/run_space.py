@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from memoracle.replay.containers.stretches import Stretches
 from memoracle.replay.ranges.address_space import AddressSpace
 from memoracle.replay.ranges.run_limits import NONE, RunLimits
 from memoracle.replay.ranges.run_pages import RunPages
+from memoracle.spec.geometry_keys import Range
 
 REMEMBERED = 1 << 16  # frees, at the most
 SUSPECTS = 1 << 10  # of them, which may have done something else than was asked
 MOST_RUNS = 16  # that may have leaked where none was found; where more would do, others were passed over on purpose
 
 
-@dataclass
 class RunSpace(AddressSpace):
     """The address space of one process.
 
@@ -25,9 +24,12 @@ class RunSpace(AddressSpace):
     freed: the first page, how many, and the line, of the latest frees.  shared: by address and pages.
     """
 
-    pages: RunPages
-    doubted: Stretches = field(default_factory=Stretches)
-    freed: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    def __init__(self, process: int, area: Range, pages: RunPages) -> None:
+        """pages: those that exist, at the start."""
+        super().__init__(process, area)
+        self.pages = pages
+        self.doubted = Stretches()
+        self.freed: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)
 
     @property
     def doubts(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
 from memoracle.impl.buddy import Buddy, order_for
@@ -23,11 +22,11 @@ from memoracle.replay.ranges.doubted_blocks import (
     with_block,
     with_leaks,
 )
+from memoracle.spec.geometry_keys import Range
 
 REMEMBERED = 1 << 10  # freed blocks, at the most, that may turn out to have leaked
 
 
-@dataclass
 class Space(AddressSpace):
     """The address space of one process, whose blocks are those of a buddy system.
 
@@ -37,10 +36,13 @@ class Space(AddressSpace):
     shared: by address and order.
     """
 
-    buddy: Buddy
-    page_named: Callable[[int | str], int | None]
-    made: dict[int, int] = field(default_factory=dict)
-    freed: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    def __init__(self, process: int, area: Range, buddy: Buddy, page_named: Callable[[int | str], int | None]) -> None:
+        """buddy: its blocks at the start."""
+        super().__init__(process, area)
+        self.buddy = buddy
+        self.page_named = page_named
+        self.made: dict[int, int] = {}
+        self.freed: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
 
     @property
     def explained(self) -> Buddy:
