@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -104,6 +107,75 @@ def test_what_is_opened_or_run_is_found(does: str) -> None:
     code = compile(does, "does", "eval")
     with pytest.raises(guard.BrokenPromiseError), guard.watched():
         eval(code)
+
+
+@pytest.mark.parametrize(
+    ("status", "out", "errors"),
+    [
+        (5, "", ""),
+        (130, "", ""),
+        (-9, "", ""),
+        (2, "", "memoracle: internal error: KeyError: 1"),
+        (2, "", "Traceback (most recent call last):"),
+        (0, "\x1b[2J", ""),
+        (0, "", "\u202e"),
+        (0, "{", ""),
+    ],
+)
+def test_what_no_command_may_end_with_is_found(
+    monkeypatch: pytest.MonkeyPatch, status: int, out: str, errors: str
+) -> None:
+    def ends(_: object) -> int:
+        sys.stdout.write(out)
+        sys.stderr.write(errors)
+        return status
+
+    monkeypatch.setattr(guard.cli, "main", ends)
+    with pytest.raises((AssertionError, ValueError)):
+        guard.told(["check", "--format=json" if out == "{" else "--format=text"])
+
+
+def test_what_is_written_and_cannot_be_read_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def writes(arguments: Sequence[str]) -> int:
+        Path(arguments[1].partition("=")[2]).write_text("<testsuites>", encoding="utf-8")
+        return 0
+
+    monkeypatch.setattr(guard.cli, "main", writes)
+    with pytest.raises(SyntaxError):
+        guard.run(tmp_path, Case(("check", "--output=@junit"), {}))
+
+
+def test_what_has_no_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(_: object) -> int:
+        while True:
+            pass
+
+    monkeypatch.setattr(guard, "SECONDS", 0.01)
+    monkeypatch.setattr(guard.cli, "main", never)
+    with pytest.raises(guard.BrokenPromiseError, match="no end within"):
+        guard.told(["check"])
+
+
+@pytest.mark.parametrize(
+    ("does", "status"), [("fine", 0), ("fails", 1), ("takes too much memory", 1), ("is killed", signal.SIGKILL)]
+)
+def test_a_run_ends_with_what_was_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str], does: str, status: int
+) -> None:
+    def hold(_: object) -> None:
+        match does:
+            case "fails":
+                raise BaseException("no")
+            case "takes too much memory":
+                bytearray(long_run.MEMORY)
+            case "is killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(long_run, "FAILED", tmp_path / "failed")
+    monkeypatch.setattr(long_run, "properties", lambda folder: {"any": Property(lambda random: 1, hold)})
+    monkeypatch.setattr(sys, "argv", ["fuzzing", "--inputs", "1", "--jobs", "1"])
+    assert long_run.main() == status
+    assert ("0 any 0: " in capfd.readouterr().err) == (status == 1)
 
 
 def run(folder: Path, text: bytes, *arguments: str, **files: bytes) -> int:

@@ -86,6 +86,11 @@ def test_memory_is_full_of_few_large_blocks() -> None:
     assert len(shortest(requests, fails, LONG)) == 9
 
 
+def test_a_free_of_a_part_leaves_the_rest_live() -> None:
+    requests = [Request("frame.allocate", {"count": 2}, {}, gave=0), Request("frame.free", {}, {"address": (0, 4096)})]
+    assert Layouts(requests).until == {0: 2}
+
+
 def test_what_is_live_when() -> None:
     lines = [
         b'{"op":"process.create","result":1}',

@@ -83,6 +83,13 @@ def value(expression: Any) -> Any:
     return expression
 
 
+def test_the_first_failure_of_several_traces(written: Written) -> None:
+    files = [str(EXAMPLES / name) for name in ("conforming.jsonl", "diverging.jsonl")]
+    found = written("check", *files)
+    assert (found["#meta"]["source"], found["#meta"]["line"]) == (files[1], 10)
+    assert found["states"][-1]["diverges"] is True
+
+
 def test_the_states_that_led_to_a_divergence(written: Written) -> None:
     found = written("check", str(EXAMPLES / "diverging.jsonl"))
     meta, states = found["#meta"], found["states"]
