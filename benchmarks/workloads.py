@@ -101,6 +101,7 @@ WORKLOADS = (
     Workload(RUNS, 20),
     Workload(BLOCKS, 20),
     Workload(RANGES, 11),
+    Workload(RANGES, 20),
     Workload(RANGES, 26),
     Workload(PAGES, 20),
     Workload(MAPPINGS, 20),

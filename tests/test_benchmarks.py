@@ -43,11 +43,21 @@ def test_benchmarks_run(part: Any) -> None:
         *((f"2^{bits} frames", level) for bits in (11, 20, 26) for level in (LEGAL, EXACT)),
         ("2^26 frames, picked at random", LEGAL),
         *((f"{what} of 2^20 frames", level) for what in ("runs", "blocks") for level in (LEGAL, EXACT)),
-        *((f"buddy of order {bits}", level) for bits in (11, 26) for level in (LEGAL, EXACT)),
+        *((f"buddy of order {bits}", level) for bits in (11, 20, 26) for level in (LEGAL, EXACT)),
         *(("runs of 2^20 pages", level) for level in (LEGAL, EXACT)),
         ("mappings of 2^20 pages", LEGAL),
     }
-    assert len([row for row in rows if len(row) == 3]) == 10 + 3 + 3
+    assert len([row for row in rows if len(row) == 3]) == 11 + 3 + 3
+    targets = [row for row in rows if len(row) == 4 and row[0].endswith(("a second", "MB"))]
+    assert [row[:2] for row in targets] == [
+        ["2^11 frames, events a second", "1,500,000"],
+        ["2^20 frames, events a second", "1,000,000"],
+        ["buddy of order 11, events a second", "1,500,000"],
+        ["buddy of order 20, events a second", "1,000,000"],
+        ["2^20 frames, MB", "100"],
+        ["2^26 frames, picked at random, MB", "200"],
+    ]
+    rows = [row for row in rows if row not in targets]
     assert [row[0] for row in rows if len(row) == 4] == [
         "heap",
         "heap in an arena",
@@ -60,6 +70,29 @@ def test_benchmarks_run(part: Any) -> None:
     assert [row[:3] for row in rows if len(row) == 5] == [[each, "26", "82"] for each in by]
     told = [cell for row in rows for cell in row[2:] if cell != "-"]  # nothing may be compiled
     assert all(float(cell.replace(",", "")) > 0 for cell in told)
+
+
+def test_a_speed_that_is_not_reached_says_why(part: Any) -> None:
+    speed, targets, workload = part("speed"), part("targets"), part("workloads").WORKLOADS[0]
+
+    def reached(check: float, compiled: float | None, level: str = LEGAL) -> list[Any]:
+        return list(targets.speed_reached([speed.Speeds(workload, level, check, compiled, 1e5, 1e6, 1e4, 8e6)]))
+
+    [fast], [compiled], [slow] = reached(1.5e6, None), reached(1e6, 1.6e6), reached(1e6, 1.25e6)
+    assert (fast.met, fast.reached, fast.why) == ("yes", "1,500,000", None)
+    assert (compiled.met, compiled.reached, compiled.why) == ("compiled", "1,000,000; 1,600,000 compiled", None)
+    assert slow.met == "no"
+    assert "an event takes 800 ns, of which decoding takes 125." in slow.why
+    assert reached(1.0, None, EXACT) == []
+
+
+def test_memory_is_met_only_with_all_the_events(part: Any) -> None:
+    targets, most = part("targets"), 100 * 10**6
+    peaks = dict.fromkeys(targets.MEMORY, most)
+    assert [each.met for each in targets.memory_reached(peaks, targets.PIPED)] == ["yes", "yes"]
+    assert "with 150 events" in next(targets.memory_reached(peaks, 150)).met
+    over = dict.fromkeys(targets.MEMORY, most + 1)
+    assert [each.met for each in targets.memory_reached(over, targets.PIPED)] == ["no", "yes"]
 
 
 def test_states_that_disagree_are_no_measurement(part: Any) -> None:
