@@ -76,7 +76,11 @@ def outcomes_of_all(check: Check, paths: Sequence[str], workers: Workers) -> lis
     if len(paths) == 1:
         from memoracle.commands.check_parts import in_parts
 
-        joined = in_parts(check, paths[0], workers)
+        try:
+            joined = in_parts(check, paths[0], workers)
+        except KeyboardInterrupt:
+            joined = check.unchecked(paths[0])
+            joined.interrupted = True
         if isinstance(joined, TraceResult):
             return [joined]
         note(check.args, f"memoracle: {shown(paths[0])} is checked in sequence: {joined}")

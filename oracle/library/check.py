@@ -102,7 +102,10 @@ def check_files(
     run = _asked(paths, level, geometry, memory_map, from_boot, keep_going, ignore_unknown)
     count = jobs or os.cpu_count() or 1
     workers = of_processes(count, say) if executor is None else of_executor(executor, count)
-    return [_result(each) for each in outcomes_of_all(run, paths, workers)]
+    outcomes = outcomes_of_all(run, paths, workers)
+    if any(each.interrupted for each in outcomes):  # which ends the list; whoever asked has handlers of its own
+        raise KeyboardInterrupt
+    return [_result(each) for each in outcomes]
 
 
 def _asked(

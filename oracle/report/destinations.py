@@ -64,13 +64,15 @@ def reports_to(args: argparse.Namespace, command: str, *inputs: str | None) -> I
     """What is handed the run that all reports are made of. They are written when the block is left, each to its place.
 
     command: its name.  inputs: the files that it reads, beside --geometry; None for one that was not given.
+    An interrupt that the block does not report itself is a run that came to nothing, too.
+
     Raises OutputError and InputError, before the block where that can be known.
     """
     read = [each for each in (*inputs, args.geometry) if each is not None]
     refuse_destinations(args, read)
     drafts: list[tuple[str, str]] = []
     unwritten: list[OutputError] = []
-    ended: InputError | GeometryError | None = None
+    ended: InputError | GeometryError | KeyboardInterrupt | None = None
     with report_to(args, *inputs) as out:
 
         def report(run: Run | FaultRun) -> None:
@@ -81,7 +83,7 @@ def reports_to(args: argparse.Namespace, command: str, *inputs: str | None) -> I
 
         try:
             yield report
-        except (InputError, GeometryError) as fault:
+        except (InputError, GeometryError, KeyboardInterrupt) as fault:
             if args.format not in FOR_CI and not any(each.form in FOR_CI for each in args.report):
                 raise
             report(FaultRun(command, fault))

@@ -23,7 +23,10 @@ class Run(Protocol):
 
 @dataclass(frozen=True)
 class FaultRun:
-    """A run that came to nothing: what the user gave cannot be read, or makes no sense. command: its name."""
+    """A run that came to nothing: what the user gave cannot be read, or makes no sense, or an interrupt ended it.
+
+    command: its name.
+    """
 
     command: str
-    fault: Exception
+    fault: Exception | KeyboardInterrupt

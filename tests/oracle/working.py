@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 
@@ -64,7 +65,8 @@ def loud(number: int) -> int:
     return number
 
 
-def waiting(pipe: str) -> None:
-    """Reads a pipe to its end; nothing of one without a name."""
-    if pipe:
-        Path(pipe).read_bytes()
+def slow(name: str) -> None:
+    """Makes a file, after long; nothing without a name."""
+    if name:
+        time.sleep(20)
+        Path(name).touch()

@@ -133,14 +133,16 @@ def identity_of(divergence: Divergence) -> tuple[str, ...]:
 
 def of_fault(run: FaultRun) -> Findings:
     """What keeps a command from checking anything."""
-    fault = run.fault
+    fault, subject = run.fault, f"memoracle {run.command}"
+    said = str(fault)
     path = fault.path if isinstance(fault, InputError) and is_file(fault.path) else None
     line = fault.line if isinstance(fault, InputError) and path else None
-    problem = Problem(
-        UNREADABLE, READABLE, Place(path, line), f"memoracle {run.command}", str(fault), identity=(str(fault),)
-    )
-    found = Case(problem.subject, str(fault), [problem], str(fault))
-    return Findings(run.command, IS_UNKNOWN, str(fault), [Suite(problem.subject, [found], path)])
+    problem = Problem(UNREADABLE, READABLE, Place(path, line), subject, said, identity=(said,))
+    if isinstance(fault, KeyboardInterrupt):
+        said = "interrupted"
+        problem = Problem(INTERRUPTED, WHOLE, Place(None), subject, said, identity=(said,))
+    found = Case(subject, said, [problem], said)
+    return Findings(run.command, IS_UNKNOWN, said, [Suite(subject, [found], path)])
 
 
 def unreadable(fault: InputError) -> Problem:

@@ -262,6 +262,22 @@ def test_a_run_that_comes_to_nothing_is_seen(reported: Callable[..., Reports]) -
         assert [each.tag for each in found.faults] == ["error"]
 
 
+def test_an_interrupt_that_no_command_reports_is_seen(
+    reported: Callable[..., Reports], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("memoracle.commands.drive.session_of", interrupt)
+    found = reported("drive", "true")
+    assert (found.status, found.document, len(found.commands)) == (130, {}, 1)
+    assert [(each.tag, each.attrib["message"]) for each in found.faults] == [
+        ("error", "memoracle drive: interrupted [memoracle.run-is-whole]")
+    ]
+    assert [each["properties"]["kind"] for each in found.results] == ["interrupted"]
+    assert found.sarif["runs"][0]["invocations"][0]["executionSuccessful"] is False
+
+
 def test_no_other_report_of_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["snapshot", str(tmp_path / "none"), f"--report=text={tmp_path / 'text'}", "--format", "junit"]
     assert main(arguments) == 2
