@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # which imports every component
 
 ROOT = Path(__file__).resolve().parents[1]
 PINS = "constraints.txt"
+PROVES = (*PACKAGES, "unicorn")  # of an emulated processor no verdict is kept
 NOTED = "proofs/obligations/noted_cores/"  # by component: `buddy.json`
 # What lists the claims, and what says which verdicts are still good: a change of these may affect any claim.
 LISTS = tuple(f"proofs/{name}.py" for name in ("changes", "dependencies", "evidence", "kept", "parts", "registry"))
@@ -95,7 +96,7 @@ def _pins(commit: str) -> list[str]:
 
 def _pinned(text: str) -> list[str]:
     """The lines that pin what proves."""
-    return sorted(line for line in text.splitlines() if line.partition("==")[0].strip() in PACKAGES)
+    return sorted(line for line in text.splitlines() if line.partition("==")[0].strip() in PROVES)
 
 
 def _git(fault: str, *arguments: str) -> str:

@@ -88,7 +88,7 @@ def pieces(
             found += [_obligation(each, use_cache) for each in registry.obligations([component])]
         if geometry is not None:  # no verdict on these is kept: they are made of more than the text of modules
             own = of_geometry.obligations(component, geometry)
-            found += [replace(_obligation(each, use_cache), kept=None) for each in own]
+            found += [replace(_obligation(each, use_cache), kept=None, modules=None) for each in own]
         found += [piece for piece in promised if piece.unsettled.component == component]
     return found + _emulated() if machine else found
 

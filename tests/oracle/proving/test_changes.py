@@ -116,6 +116,16 @@ def test_what_depends_on_nobody_knows_what_is_proved(checkout: Path) -> None:
     assert told.left_out == {"pat": len(some) - 1}
 
 
+def test_what_is_about_a_geometry_depends_on_its_file(prove: Prove, checkout: Path) -> None:
+    """Which may have changed whatever git says."""
+    (checkout / "own.toml").write_text("pat_register = 0x0007040600070406\n")
+    told = prove("pat", "--geometry", str(checkout / "own.toml"), "--changed-since", "HEAD", "--format", "json")
+    assert told.document["changed_since"]["left_out"] == {"pat": CLAIMS}
+    own = told.document["obligations"]
+    assert (told.status, {each["scope"] for each in own}) == (0, {"geometry"})
+    assert [each["name"] for each in told.document["geometry_report"]["components"][0]["own"]]
+
+
 def test_a_file_that_moved_is_a_new_one_and_one_that_is_gone(checkout: Path) -> None:
     git(checkout, "mv", "spec/pat.py", "spec/moved.py")
     assert changes.changed_since("HEAD").paths == ("spec/moved.py", "spec/pat.py")
@@ -124,8 +134,9 @@ def test_a_file_that_moved_is_a_new_one_and_one_that_is_gone(checkout: Path) -> 
 def test_pins_of_what_proves_count(checkout: Path) -> None:
     (checkout / changes.PINS).write_text("z3-solver==1\nrich==2\n")
     assert not changes.changed_since("HEAD").pins
-    (checkout / changes.PINS).write_text("z3-solver==2\nrich==2\n")
-    assert changes.changed_since("HEAD").pins
+    for text in ("z3-solver==2\nrich==2\n", "z3-solver==1\nrich==1\nunicorn==1\n"):
+        (checkout / changes.PINS).write_text(text)
+        assert changes.changed_since("HEAD").pins
 
 
 def test_what_is_no_revision_or_no_checkout(

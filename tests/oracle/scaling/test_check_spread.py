@@ -117,11 +117,13 @@ def test_a_library_checks_many_files_and_with_any_executor(files: list[str]) -> 
         memoracle.check_files(files, level="any")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("interrupted", ["check_parts.in_parts", "check_spread.grouped"])
+@pytest.mark.parametrize(
+    "interrupted", ["commands.check_parts.in_parts", "commands.check_spread.grouped", "scaling.workers.Workers.done"]
+)
 def test_an_interrupt_is_reported_and_no_library_keeps_it_to_itself(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, interrupted: str
 ) -> None:
-    monkeypatch.setattr(f"memoracle.commands.{interrupted}", interrupt)
+    monkeypatch.setattr(f"memoracle.{interrupted}", interrupt)
     report = tmp_path / "report.xml"
     files = EXAMPLES[:1] if interrupted.endswith("in_parts") else EXAMPLES[:2]
     status, _, errors = said(capsys, "--jobs", "2", "--quiet", "--report", f"junit={report}", *files)
