@@ -107,14 +107,14 @@ def of_trace(divergences: Sequence[Divergence], first_event: int, texts: Texts) 
 
 def of_order(divergences: Sequence[Divergence], order: Sequence[int], first_event: int, texts: Texts) -> Course:
     """Of operations that overlap. order: their lines, as it was found to be legal as far as it goes."""
-    shown, places = divergences[:MOST_TIMELINES], {line: place for place, line in enumerate(order)}
+    places = {line: place for place, line in enumerate(order)}
+    shown = [each for each in divergences[:MOST_TIMELINES] if each.line in places]
     wanted = [
         steps_to(
             order[: places[each.line] + 1],
             {line: places[line] for line in named_in(each.finding) if line in places},
         )
         for each in shown
-        if each.line in places
     ]
     events = events_at({line for lines in wanted for line in lines}, first_event, texts())
     return Course(OF_ORDER, shown, wanted, events, {line: places[line] for line in events}, order)

@@ -12,9 +12,12 @@ import check_command
 import pytest
 
 import memoracle
+from memoracle import cli
 from memoracle.cli import main
 from memoracle.commands import check_spread
+from memoracle.commands.check import Check
 from memoracle.commands.check_spread import UNIT_BYTES, UNIT_FILES, grouped
+from memoracle.scaling.workers import Lost
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = [str(each) for each in sorted((ROOT / "examples").glob("*.jsonl"))]
@@ -101,6 +104,12 @@ def test_files_that_are_lost_are_no_success(
     assert status == 2
     assert errors == "".join(f"memoracle: {each}: it was not checked: RuntimeError: no\n" for each in EXAMPLES[1::-1])
     assert out.count("unknown: 0 events") == 2
+
+
+def test_each_file_of_a_unit_that_is_lost_is_told() -> None:
+    check = Check(cli.parser(["check"]).parse_args(["check", "a", "b"]))
+    (first,), (second,) = (each.outcomes for each in check_spread.lost(check, ["a", "b"], Lost("it died")))
+    assert [str(each.fault) for each in (first, second)] == [f"{each}: it was not checked: it died" for each in "ab"]
 
 
 def fails(unit: object) -> object:

@@ -9,8 +9,8 @@ from typing import Any
 from kmem_events import FAILED, HEADER, alloc
 from timelines import allocate, checked, led_to, written
 
-from memoracle.diagnostics.divergence import Finding
-from memoracle.timeline.course import MOST_EARLIER, MOST_STEPS, named_in, steps_to
+from memoracle.diagnostics.divergence import Divergence, Finding
+from memoracle.timeline.course import MOST_EARLIER, MOST_STEPS, named_in, of_order, steps_to
 from memoracle.timeline.neighbourhood import MOST_OF_WINDOW, neighbourhood
 
 
@@ -24,6 +24,13 @@ def test_a_finding_names_lines_in_its_message_and_in_both_states() -> None:
     before, after = {"blocks": [{"line": 4}, {"line": None}]}, {"block": {"line": 5}}
     finding = Finding("a.b", "", "in use (by line 3), outline 9", "", before, after)
     assert sorted(named_in(finding)) == [3, 4, 5]
+
+
+def test_a_divergence_without_a_place_in_the_order_is_no_other_ones() -> None:
+    finding = Finding("a.b", "", "", "")
+    without, with_place = (Divergence("a.jsonl", line, allocate(4), finding) for line in (9, 3))
+    course = of_order([without, with_place], [2, 3], 2, lambda: iter(()))
+    assert (course.divergences, course.wanted) == ([with_place], [[2, 3]])
 
 
 def log_of(folder: Path, *lines: str) -> Path:
