@@ -36,7 +36,7 @@ REST = rb"[^\n]*(?:\n|\Z)"
 NUMBER = rb"(?=[1-9])[0-9]*"  # of a process but the kernel, but for its last digit
 OF_PROCESSES = rb'^\{"op": ?"range\.[a-z]+", ?"process": ?%s[0-9][,}]' % NUMBER + REST
 ELSE = rb"(?:frame|page|pml4|pat|pte|heap|kernel_pages)\."
-KNOWN = rb'^\{"op": ?"(?:range\.[a-z]+", ?"process": ?[1-9]|boot"|process\.(?:create|exit)")' + REST
+KNOWN = rb'^\{"op": ?"(?:range\.[a-z]+", ?"process": ?[1-9][0-9]*[,}]|boot"|process\.(?:create|exit)")' + REST
 RANGES: tuple[type, ...] = (
     events.RangeAllocate,
     events.RangeReserve,

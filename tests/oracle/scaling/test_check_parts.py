@@ -172,6 +172,21 @@ def test_whatever_a_manager_does_gets_the_same_answer_in_parts(seed: int, are_na
     assert not in_part or alone.status == 0
 
 
+@pytest.mark.parametrize("spoilt_by", ["12 ,", "12\t,", "  12,", '"0xc",'])
+def test_a_line_whose_part_is_not_plain_is_counted_once(spoilt_by: str) -> None:
+    events = [{"op": "process.create", "result": 12}, *(allocated(12, page) for page in range(4))]
+    lines = [json.dumps(each) for each in (HEADER, *events)]
+    in_part, alone = both(lines, 3)
+    assert (in_part, alone.status) == (True, 0)
+    lines[3] = lines[3].replace("12,", spoilt_by)
+    in_part, alone = both(lines, 3)
+    assert (in_part, alone.status) == (False, 0)
+
+
+def allocated(process: int, page: int) -> dict[str, Any]:
+    return {"op": "range.allocate", "process": process, "pages": 1, "result": page * PAGE}
+
+
 def test_each_process_is_of_one_part() -> None:
     for count in range(2, 12):
         digits = b"".join(digits_of(number, count) for number in range(1, count))
