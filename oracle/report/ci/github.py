@@ -31,6 +31,8 @@ def write(run: Run | FaultRun, out: TextIO) -> None:
         out.write(command("error", {"title": f"memoracle {found.command}"}, f"and {more:,} more"))
     for warning in found.warnings[:MOST]:
         out.write(warned(warning, f"memoracle {found.command}"))
+    if (more := len(found.warnings) - MOST) > 0:
+        out.write(command("warning", {"title": f"memoracle {found.command}"}, f"and {more:,} more"))
     said = [found.said] if found.command == PROVE else [case.said for case in found.cases]
     out.writelines(without_line_commands(f"{escaped(each)}\n") for each in said)
     if path := os.environ.get(SUMMARY):

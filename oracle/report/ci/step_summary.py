@@ -42,12 +42,10 @@ def summary(found: Findings, in_full: bool = True) -> str:
         lines += [f"<details open><summary>{plain(case.name)}</summary>", f"<pre>{html.escape(case.text)}</pre>"]
         lines += ["</details>", ""]
     if found.warnings:
-        lines += [
-            "<ul>",
-            *(f"<li>warning: {plain(each.told)}</li>" for each in found.warnings[:MOST_CASES]),
-            "</ul>",
-            "",
-        ]
+        warnings = [f"<li>warning: {plain(each.told)}</li>" for each in found.warnings[:MOST_CASES]]
+        if (more := len(found.warnings) - MOST_CASES) > 0:
+            warnings.append(f"<li>and {counted(more, 'warning')} more</li>")
+        lines += ["<ul>", *warnings, "</ul>", ""]
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,20 @@ def test_what_has_no_counterpart_is_told(prove: Prove, file: Path) -> None:
     text = prove("pat", "--budgets", "check").out
     assert "an obligation without a budget: pat.select.refines" in text
     assert "a budget without an obligation: pat.gone" in text
+
+
+def test_what_is_just_so_many_times_its_budget_is_not_over() -> None:
+    costs = {"a.twice": 20, "a.more": 21, "a.four": 40, "a.most": 41}
+    results = [
+        Result(name, "a", "theorem", "", "unbounded", "proved", solver.VERSION, 1, cost, False, "", None)
+        for name, cost in costs.items()
+    ]
+    of_geometry = replace(results[0], name="a.own", scope="geometry", rlimit=10**6)
+    due = budgets.Budgets(solver.VERSION, dict.fromkeys(costs, 10))
+    found = budgets.compared(due, [*results, of_geometry], None)
+    assert [each.name for each in found.warned] == ["a.four", "a.more"]
+    assert [each.name for each in found.failed] == ["a.most"]
+    assert (found.compared, found.without_budget) == (4, [])
 
 
 def test_an_update_is_what_everything_costs(prove: Prove, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ from memoracle.diagnostics.divergence import Divergence, Finding
 from memoracle.diagnostics.warned import Warned
 from memoracle.proofs.obligations.discharge import Result
 from memoracle.report.check_report import CheckRun, TraceResult
-from memoracle.report.ci import github, junit, sarif
+from memoracle.report.ci import github, junit, sarif, step_summary
+from memoracle.report.ci.findings import findings_of
 from memoracle.report.destinations import Draft
 from memoracle.report.drive_report import DriveRun
 from memoracle.report.proof_report import ProofRun
@@ -124,6 +125,24 @@ def test_warnings_are_no_failures_and_are_told(capsys: pytest.CaptureFixture[str
         module.write(warned, draft := Draft(None))
         assert "spurious\\x1b" in draft.getvalue().replace("\\\\", "\\")
         assert not draft.getvalue().splitlines()[0].startswith("::error")
+
+
+def test_of_many_warnings_none_is_left_out_unsaid() -> None:
+    warnings = [Warned("a.jsonl", line, "spurious") for line in range(1, 1 + 2000)]
+    run = CheckRun([replace(HOLDS, warnings=warnings)])
+    texts = []
+    for module in (github, junit, sarif):
+        module.write(run, draft := Draft(None))
+        texts.append(draft.getvalue())
+    lines = texts[0].splitlines()
+    assert lines[github.MOST] == "::warning title=memoracle check::and 1,950 more"
+    assert sum(line.startswith("::") for line in lines) == github.MOST + 1
+    assert "and 1,000 warnings more" in texts[1]
+    assert len(json.loads(texts[2])["runs"][0]["invocations"][0]["toolExecutionNotifications"]) == len(warnings)
+    text = step_summary.summary(findings_of(run))
+    assert "<li>and 1,950 warnings more</li>" in text
+    assert text.count("<li>") == step_summary.MOST_CASES + 1
+    assert "more</li>" not in step_summary.summary(findings_of(CheckRun([replace(HOLDS, warnings=warnings[:50])])))
 
 
 def test_a_warning_says_where_it_stands() -> None:
