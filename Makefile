@@ -46,7 +46,7 @@ second-opinion: .venv/installed
 stability: .venv/installed
 	$(BIN)/python -m memoracle.proofs.stability $(ARGS)
 
-# Spoilt inputs for every reader, a million of them: half an hour of two processors. For instance: make fuzz ARGS='--inputs 20000 --seed 7'
+# Spoilt inputs for every reader, a million of them: half an hour of a processor. For instance: make fuzz ARGS='--inputs 20000 --seed 7'
 fuzz: .venv/installed
 	cd tests/oracle && ../../$(BIN)/python -m fuzzing $(ARGS)
 

@@ -17,7 +17,7 @@ from memoracle.trace.quoting import quoted
 
 SECONDS = 10.0  # that QEMU may take to answer
 MOST_BYTES = 1 << 20  # of one answer
-WORDS = re.compile(r"^[0-9a-f]+: ((?:0x[0-9a-f]{16} ?)+)\s*$", re.ASCII)
+WORDS = re.compile(r"^[0-9a-f]+: (0x[0-9a-f]{16}(?: +0x[0-9a-f]{16})*)\s*$", re.ASCII)
 NO_MEMORY = "Cannot access memory"
 ADDRESS = re.compile(r"([^/]+):([0-9]{1,5})", re.ASCII)  # of a TCP socket
 KEPT_TABLES = 1 << 12  # whose entries are not asked for twice

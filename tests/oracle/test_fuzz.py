@@ -35,7 +35,7 @@ def test_each_reader(tmp_path: Path, reader: str, random: Random) -> None:
 
 
 def test_many_inputs_within_bounds_of_memory() -> None:
-    command = [sys.executable, "-m", "fuzzing", "--inputs", "400", "--jobs", "1"]
+    command = [sys.executable, "-m", "fuzzing", "--inputs", "250", "--jobs", "1"]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert " 0 readers failed" in done.stdout

@@ -95,6 +95,15 @@ def test_parameters_without_types_are_not_read() -> None:
     assert (list(found.functions), found.unread) == (["give"], ["take: its parameters have no types"])
 
 
+def test_the_name_of_a_file_may_have_lines(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = tmp_path / "a\n::error::b"
+    text.write_text("ffffffff80000000-ffffffffc0000000 000000004000000NaN -rw\n", encoding="utf-8")
+    for form in ("text", "json", "junit", "sarif"):
+        assert main(["snapshot", f"--format={form}", str(text)]) == 2
+        told = capsys.readouterr()
+        assert not any(line.startswith("::") for line in (told.out + told.err).splitlines())
+
+
 def test_no_runner_finds_a_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     trace = tmp_path / f"{COMMAND}.jsonl"
     trace.write_text(f'{{"memoracle": 1}}\n{{"op": "{COMMAND}"}}\n', encoding="utf-8")

@@ -134,7 +134,7 @@ def identity_of(divergence: Divergence) -> tuple[str, ...]:
 def of_fault(run: FaultRun) -> Findings:
     """What keeps a command from checking anything."""
     fault, subject = run.fault, f"memoracle {run.command}"
-    said = str(fault)
+    said = escaped(str(fault))  # the name of a file may have lines
     path = fault.path if isinstance(fault, InputError) and is_file(fault.path) else None
     line = fault.line if isinstance(fault, InputError) and path else None
     problem = Problem(UNREADABLE, READABLE, Place(path, line), subject, said, identity=(said,))

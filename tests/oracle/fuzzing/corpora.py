@@ -70,6 +70,7 @@ def library() -> bytes:
 
 
 TRACES = texts_in("tests/data/traces/*.gz", "tests/data/defects/*.jsonl", "examples/*.jsonl")
+OF_RANGES = [text[: text.rindex(b"\n") + 1] for text in texts_in("tests/data/traces/*.gz") if b"range." in text]
 LOGS = texts_in("tests/data/e820/*.txt")
 KMEM = texts_in("tests/data/kmem/*.txt", "examples/boot-kmem.txt")
 GEOMETRIES = [*texts_in("examples/*pool.toml"), b"frames = 16\n", b'preset = "x64-4k"\n']

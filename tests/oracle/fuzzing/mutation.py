@@ -124,6 +124,15 @@ CHANGES: list[Change] = [
 ]
 
 
+def lines_mutated(random: Random, sources: Sequence[bytes]) -> bytes:
+    """The first lines of a good text, of which two at the most are lost, doubled or exchanged: often it is right."""
+    lines = random.choice(sources).splitlines(keepends=True)
+    text = b"".join(lines[: random.randrange(2, len(lines) + 1)])
+    for _ in range(random.randrange(3)):
+        text = random.choice([line_lost, line_doubled, lines_exchanged, number_exchanged])(random, text)
+    return text
+
+
 def mutated(random: Random, sources: Sequence[bytes]) -> bytes:
     """One of some good texts, or two of them joined, and spoilt."""
     text = random.choice(sources)

@@ -5,29 +5,33 @@ from __future__ import annotations
 import io
 import re
 import tomllib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace, TracebackType
 from typing import Any, NamedTuple, Self
 from unittest.mock import patch
 
+from fuzzing import guard
 from fuzzing.corpora import (
     ANSWERS,
     BINDINGS,
     CONVERSATION,
     HEADERS,
     HELLO,
+    OF_RANGES,
     PYPROJECT,
     TRACES,
     library,
 )
 from fuzzing.emitted import emit, emitted
 from fuzzing.guard import told, watched
-from fuzzing.mutation import mutated
+from fuzzing.mutation import lines_mutated, mutated
 from fuzzing.readers import form, spoilt_in_part
 from fuzzing.texts import argument
+from memoracle.commands import check_parts
+from memoracle.commands.check import Check
 from memoracle.drive import failures, program
 from memoracle.drive.binding_file import load_binding
 from memoracle.drive.calls import text_of
@@ -37,6 +41,7 @@ from memoracle.drive.python_object import PythonObject
 from memoracle.drive.target import DiedError
 from memoracle.proposals import c_text, proposal
 from memoracle.pytest_plugin.settings import read_settings
+from memoracle.report.check_report import TraceResult
 from memoracle.snapshot import qmp
 from memoracle.trace.inputs import InputError
 
@@ -194,6 +199,28 @@ def converse(_: Path, case: Spoken) -> None:
         told(["snapshot", "--qmp=socket", *case.arguments])
 
 
+class Here:
+    """In the place of workers: each unit is done at once."""
+
+    count = 2
+
+    def done(self, work: Callable[[Any], Any], units: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        yield from ((turn, work(unit)) for turn, unit in enumerate(units))
+
+
+def check_in_parts(folder: Path, text: bytes) -> None:
+    """What is said of a trace that is checked in parts is what is said of it in sequence."""
+    path = folder / "input"
+    path.write_bytes(text)
+    check = Check(guard.parser_of("check").parse_args(["check", "--quiet", str(path)]))
+    with patch.object(check_parts, "LEAST_BYTES", 0), watched(str(path)), redirect_stderr(io.StringIO()):
+        found = check_parts.in_parts(check, str(path), Here())
+        (whole,) = check.outcomes_of(str(path))
+    if isinstance(found, TraceResult):
+        assert vars(whole.coverage) == vars(found.coverage)
+        assert vars(whole) | {"coverage": None} == vars(found) | {"coverage": None}
+
+
 def header(random: Random) -> bytes:
     return mutated(random, HEADERS)
 
@@ -239,6 +266,7 @@ OTHERS: dict[str, tuple[Callable[[Random], Any], Callable[[Path, Any], None]]] =
     "answers of a program": (said_by_program, hear),
     "answers of an object": (answers_of_object, hear_object),
     "answers of QEMU": (spoken, converse),
+    "parts of a trace": (lambda random: lines_mutated(random, OF_RANGES), check_in_parts),
     "emitted tests": (emitted, emit),
     "headers": (header, propose),
     "libraries": (a_library, propose_of_library),

@@ -112,6 +112,15 @@ def test_what_a_machine_says_may_be_no_text(snapshots: Snapshots, machine: PageT
     assert asked(snapshots, talks).status == 0
 
 
+def test_words_of_memory_stand_apart(snapshots: Snapshots, machine: PageTables) -> None:
+    talks = Machine(machine.words, machine.first)
+    says = talks.says
+    talks.says = lambda line: says(line).replace(" 0x0000000000000000\r", "0x0000000000000000\r", 1)  # type: ignore[method-assign]
+    report = asked(snapshots, talks)
+    assert (report.status, report.document) == (2, {})
+    assert "`xp` is answered by" in report.errors
+
+
 def test_a_file_is_no_socket(snapshots: Snapshots) -> None:
     path = snapshots.folder / "file"
     path.write_text("", encoding="utf-8")
