@@ -15,6 +15,7 @@ from memoracle.console.counted import counted
 from memoracle.console.exit_status import Status
 from memoracle.console.options import named
 from memoracle.trace.inputs import InputError
+from memoracle.trace.quoting import escaped
 
 if TYPE_CHECKING:
     from memoracle.proofs.evidence import Piece
@@ -78,8 +79,8 @@ class SmtReport:
     def tell(self, console: Console) -> None:
         said = self.document()
         told = f"{counted(said['files'], 'file')} with {counted(said['questions'], 'question')}, each to be unsat"
-        console.print(Text(f"Written to {self.folder}: {told}"), soft_wrap=True)
+        console.print(Text(f"Written to {escaped(self.folder)}: {told}"), soft_wrap=True)
         if self.others:
             console.print(f"  of {counted(self.others, 'claim')} there is none: they are settled by running something")
         for each in self.faults():
-            console.print(Text(f"  not written: {each.name}: {each.fault}", "red"), soft_wrap=True)
+            console.print(Text(f"  not written: {each.name}: {escaped(str(each.fault))}", "red"), soft_wrap=True)

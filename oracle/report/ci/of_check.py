@@ -141,7 +141,7 @@ def of_fault(run: FaultRun) -> Findings:
     if isinstance(fault, KeyboardInterrupt):
         said = "interrupted"
         problem = Problem(INTERRUPTED, WHOLE, Place(None), subject, said, identity=(said,))
-    found = Case(subject, said, [problem], said)
+    found = Case(subject, said, [problem], escaped(said))
     return Findings(run.command, IS_UNKNOWN, said, [Suite(subject, [found], path)])
 
 

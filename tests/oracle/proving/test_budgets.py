@@ -87,11 +87,11 @@ def test_what_is_just_so_many_times_its_budget_is_not_over() -> None:
         for name, cost in costs.items()
     ]
     of_geometry = replace(results[0], name="a.own", scope="geometry", rlimit=10**6)
-    due = budgets.Budgets(solver.VERSION, dict.fromkeys(costs, 10))
+    due = budgets.Budgets(solver.VERSION, dict.fromkeys([*costs, "b.gone"], 10))
     found = budgets.compared(due, [*results, of_geometry], None)
     assert [each.name for each in found.warned] == ["a.four", "a.more"]
     assert [each.name for each in found.failed] == ["a.most"]
-    assert (found.compared, found.without_budget) == (4, [])
+    assert (found.compared, found.without_budget, found.without_obligation) == (4, [], ["b.gone"])
 
 
 def test_an_update_is_what_everything_costs(prove: Prove, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

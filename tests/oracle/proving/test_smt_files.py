@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+
+from memoracle.proofs.smtlib_files import Written
+from memoracle.proving.smt_files import SmtReport
 
 Prove = Callable[..., Any]
 
@@ -33,3 +39,13 @@ def test_what_cannot_be_written_is_an_error(prove: Prove, tmp_path: Path) -> Non
     told = prove("pat", "--emit-smt", str(tmp_path / "smt"))
     assert told.status == 2
     assert "not written: pat.select.refines: Is a directory" in told.out
+
+
+def test_what_a_folder_is_called_is_not_obeyed() -> None:
+    name = "a\n::error::b\x1b[2J"
+    out = io.StringIO()
+    SmtReport(name, [Written("pat.a", 0, name)], 0).tell(Console(file=out, width=200))
+    assert out.getvalue().splitlines() == [
+        "Written to a\\n::error::b\\x1b[2J: 0 files with 0 questions, each to be unsat",
+        "  not written: pat.a: a\\n::error::b\\x1b[2J",
+    ]

@@ -278,6 +278,20 @@ def test_an_interrupt_that_no_command_reports_is_seen(
     assert found.sarif["runs"][0]["invocations"][0]["executionSuccessful"] is False
 
 
+def test_what_a_file_is_called_is_not_obeyed_where_it_cannot_be_read(
+    reported: Callable[..., Reports],
+) -> None:
+    name = "a\n::error::x\x1b.toml"
+    Path(name).write_text("frames = 0\n", encoding="utf-8")
+    found = reported("check", "x", "--geometry", name)
+    assert (found.status, len(found.commands)) == (2, 1)
+    (fault,) = found.faults
+    assert (fault.text or "").startswith("a\\n::error::x\\x1b.toml:1: ")
+    for each in (found.summary, *(Path(f"{form}.out").read_text(encoding="utf-8") for form in FORMS)):
+        assert each.replace("\n", "").isprintable()
+        assert not any(line.startswith("::error::") for line in each.splitlines())
+
+
 def test_no_other_report_of_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["snapshot", str(tmp_path / "none"), f"--report=text={tmp_path / 'text'}", "--format", "junit"]
     assert main(arguments) == 2
