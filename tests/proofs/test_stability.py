@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -11,6 +13,8 @@ from rich.progress import Progress
 from memoracle.proofs import stability
 from memoracle.proofs.obligations import solver
 from memoracle.proofs.obligations.discharge import Result
+from memoracle.proofs.obligations.obligation import Obligation
+from memoracle.proofs.obligations.process_pool import Failure
 from memoracle.proofs.stability import Claim, main, report
 
 
@@ -48,6 +52,28 @@ def test_a_seed_makes_a_difference() -> None:
     first, again, other = select.costs
     assert first == again != other
     assert select.verdicts == ["proved"] * 3
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_no_answer_is_taken_from_the_cache(monkeypatch: pytest.MonkeyPatch, members: int) -> None:
+    asked: list[tuple[str, bool, int]] = []
+
+    def told(way: str) -> Callable[..., Any]:
+        return lambda of, use_cache: asked.append((way, use_cache, solver.SEED))
+
+    monkeypatch.setattr(solver, "SEED", 0)
+    for way in ("jointly", "discharge"):
+        monkeypatch.setattr(stability.discharge, way, told(way))
+    stability.settled(cast(list[Obligation], [None] * members), 7)
+    assert asked == [("jointly" if members > 1 else "discharge", False, 7)]
+
+
+def test_a_claim_whose_process_dies_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stability, "run_each", lambda tasks, jobs: iter([(0, Failure("it died"))]))
+    lost = Claim("a.b", [])
+    stability.try_seeds([lost], [0], None, Progress(disable=True))
+    assert lost.verdicts == ["unknown"]
+    assert reported(lost)[0] == 3
 
 
 def test_what_is_proved_at_once_is_one_claim() -> None:

@@ -15,7 +15,7 @@ from memoracle.console.exit_status import Status
 from memoracle.proofs import budgets, registry
 from memoracle.proofs.obligations import solver
 from memoracle.proofs.obligations.discharge import Result
-from memoracle.proving.budgets import UPDATE, part_of
+from memoracle.proving.budgets import CHECK, UPDATE, part_of
 
 Prove = Callable[..., Any]
 JSON = ("--format", "json")
@@ -106,6 +106,14 @@ def test_an_update_is_what_everything_costs(prove: Prove, file: Path, monkeypatc
     names = [line for line in lines if line.startswith('"')]
     assert names == sorted(names)
     assert prove("--budgets", "check").status == 0
+
+
+@pytest.mark.parametrize(("since", "left"), [(None, ["a.gone"]), ("HEAD", [])])
+def test_what_was_left_out_still_has_its_obligation(since: str | None, left: list[str]) -> None:
+    found = Result("a.b", "a", "theorem", "", "unbounded", "proved", solver.VERSION, 1, 5, False, "", None)
+    due = budgets.Budgets(solver.VERSION, {"a.b": 5, "a.gone": 5})
+    (part,) = part_of(argparse.Namespace(budgets=CHECK, changed_since=since, component=[]), due, [found])
+    assert part.document()["without_obligation"] == left
 
 
 def test_what_is_not_proved_changes_no_budgets(file: Path) -> None:

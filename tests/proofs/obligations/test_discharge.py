@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from memoracle.proofs.obligations import discharge as discharging
-from memoracle.proofs.obligations import unsat_cores
+from memoracle.proofs.obligations import solver, unsat_cores
 from memoracle.proofs.obligations.discharge import discharge
 from memoracle.proofs.obligations.obligation import Claims, Computation, Obligation
-from memoracle.proofs.obligations.solver import Way
+from memoracle.proofs.obligations.solver import Answer, Way
 from memoracle.proofs.obligations.unsat_cores import Group, Needed
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run, explore
 from memoracle.proofs.symbolic.hypothesis_pool import Sort
@@ -70,6 +71,22 @@ def test_each_group_that_is_noted_is_asked(monkeypatch: pytest.MonkeyPatch, firs
     assert verdict(monkeypatch, good_then_bad, groups[::-1]) == "refuted"
     every = everything(both)
     assert verdict(monkeypatch, both, [Group([0], every, first), Group([1], every, second)]) == "proved"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_where_the_solver_gives_up_nothing_is_proved(monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    """Whichever goal it is about, whatever it says of the other, and though the claim speaks of something."""
+    name = ("one", "other")[place]
+
+    def gives_up(text: str, *_: object) -> Answer:
+        if "fails#" not in text:
+            return Answer("sat", 1, 0.0, False, {})
+        return Answer("unknown" if re.search(rf"\b{name}\b", text) else "unsat", 1, 0.0, False, {})
+
+    monkeypatch.setattr(solver, "ask", gives_up)
+    of_one, of_other = ([place] for place in (0, 1))
+    for groups in (None, [], [Group([0], of_one), Group([1], of_other)], [Group([1], of_other), Group([0], of_one)]):
+        assert verdict(monkeypatch, both, groups) == "unknown"
 
 
 @pytest.mark.parametrize("way", WAYS)
