@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import pytest
 import z3
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memoracle.proofs.obligations import solver
 from memoracle.proofs.obligations.goals_apart import Needs, ask
-from memoracle.proofs.obligations.solver import RLIMIT, Way, text_of
+from memoracle.proofs.obligations.solver import RLIMIT, SHIFTS_UNKNOWN, Way, text_of
 from memoracle.proofs.obligations.solver import ask as ask_text
 
 NAMES = "abcd"
@@ -63,3 +67,33 @@ def test_it_gives_up_when_the_budget_of_all_goals_is_spent() -> None:
     hard = [z3.ULT(1, x), z3.ULT(1, y), x < 1 << 36, y < 1 << 36]
     asked = [*hard, *fails([z3.BoolVal(True), x * y != 0x1234567890ABCDEF1])]
     assert ask(z3.SimpleSolver, asked, 1000, None).verdict == "unknown"
+
+
+class GivesUp:
+    """A solver that gives up."""
+
+    def set(self, **_: object) -> None:
+        pass
+
+    def add(self, *_: object) -> None:
+        pass
+
+    def check(self) -> z3.CheckSatResult:
+        return z3.unknown
+
+
+def test_where_the_solver_gives_up_in_the_end_nothing_is_shown() -> None:
+    made = iter([z3.SimpleSolver(), GivesUp()])
+    a = z3.Bool("a")
+    assert ask(lambda: cast(z3.Solver, next(made)), [a, *fails([a])], RLIMIT, None).verdict == "unknown"
+
+
+@pytest.mark.parametrize("way", SHIFTS_UNKNOWN)
+def test_where_the_solver_gives_up_though_shifts_are_unknown_nothing_is_shown(
+    monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
+    for made in ("_at_once", "_simple"):
+        monkeypatch.setattr(solver, made, lambda *_: GivesUp())
+    monkeypatch.setattr(solver.instantiation, "count", lambda _: 1)
+    text = text_of([z3.Bool("a")], integers=True)
+    assert ask_text(text, use_cache=False, way=way).verdict == "unknown"
