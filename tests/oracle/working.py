@@ -65,8 +65,7 @@ def loud(number: int) -> int:
     return number
 
 
-def slow(name: str) -> None:
-    """Makes a file, after long; nothing without a name."""
-    if name:
-        time.sleep(20)
-        Path(name).touch()
+def slow(seconds: int) -> int:
+    """Takes so long."""
+    time.sleep(seconds)
+    return seconds

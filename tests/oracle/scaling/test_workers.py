@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
@@ -117,11 +119,15 @@ def test_an_interrupt_is_for_whoever_waits_for_the_workers() -> None:
     assert [*of_processes(1, print).done(working.interrupted, [5])] == [(0, 5)]
 
 
-def test_what_is_begun_ends_with_whoever_asked(tmp_path: Path) -> None:
-    coming = of_processes(2, print).done(working.slow, [str(tmp_path / "done"), ""])
-    assert next(coming) == (1, None)
+def test_what_is_begun_ends_with_whoever_asked() -> None:
+    others = {*multiprocessing.active_children()}
+    coming = of_processes(2, print).done(working.slow, [20, 0])
+    assert next(coming) == (1, 0)
+    made = {*multiprocessing.active_children()} - others
     coming.close()
-    assert [*tmp_path.iterdir()] == []
+    for each in made:
+        each.join(10)
+    assert {each.exitcode for each in made} == {-signal.SIGKILL}
 
 
 def test_what_is_printed_elsewhere_is_no_answer() -> None:
