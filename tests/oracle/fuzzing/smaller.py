@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from fuzzing.readers import Case
 
 MOST_TRIED = 3000
+SECONDS = 30  # after which it is content with what it has
 
 
 class Shrinking:
     """fails: whether an input does, in the same way."""
 
     def __init__(self, fails: Callable[[Any], bool]) -> None:
-        self.fails, self.left = fails, MOST_TRIED
+        self.fails, self.left, self.until = fails, MOST_TRIED, time.monotonic() + SECONDS
 
     def least(self, case: Any) -> Any:
         """An input: bytes, a list of inputs, or a case with files; anything else stays as it is."""
@@ -52,7 +54,7 @@ class Shrinking:
 
     def _still(self, case: Any) -> bool:
         self.left -= 1
-        return self.left >= 0 and self.fails(case)
+        return self.left >= 0 and time.monotonic() < self.until and self.fails(case)
 
 
 def _with_item(whole: list[Any], at: int, item: bytes) -> list[Any]:
