@@ -61,7 +61,7 @@ class Watch:
         sys.addaudithook(self.hook)
 
     def hook(self, event: str, arguments: tuple[object, ...]) -> None:
-        if event not in SEEN or self.allowed is None:
+        if self.allowed is None or event not in SEEN:
             return
         path = os.fsdecode(arguments[0]) if arguments and isinstance(arguments[0], str | bytes | os.PathLike) else ""
         if event == "open" and (not path or path in self.allowed or path == COPIES or path.startswith(HARMLESS)):

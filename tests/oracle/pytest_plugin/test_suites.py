@@ -97,7 +97,7 @@ def test_what_says_nothing_of_it_loads_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_nothing.py").write_text(
         'import sys\n\n\ndef test_it():\n    assert {"msgspec", "rich", "cffi"}.isdisjoint(sys.modules)\n'
         '    loaded = {each for each in sys.modules if each.startswith("memoracle")}\n'
-        '    assert loaded == {"memoracle", "memoracle.pytest_plugin"}\n'
+        '    assert loaded == {"memoracle", "memoracle.compiled", "memoracle.pytest_plugin"}\n'
     )
     found = ran(tmp_path)
     assert (found.status, found.tests("PASSED")) == (0, {"test_nothing.py::test_it"})

@@ -71,10 +71,11 @@ def test_what_is_kept_is_asked_again_in_numbers(tmp_path: Path) -> None:
         b'{"op":"heap.delete","address":64}',
         b'{"op":"heap.delete","address":0,"_others":[{"op":"heap.delete","address":4096,"_instance":1}]}',
     ]
-    path = Failures(str(tmp_path / "it")).keep(lines)
-    _, events = read_kept(path.read_bytes().splitlines())
-    assert [json.loads(each).get("address") for each in events] == [None, "0x40", "0x0"]
-    assert requests_of(events) == requests_of(lines[1:])
+    failures = Failures(str(tmp_path / "it"))
+    failures.keep(lines)
+    [(path, kept)] = failures.kept()
+    assert [json.loads(each).get("address") for each in kept[1:]] == [None, "0x40", "0x0"]
+    assert read_kept(path, kept)[1] == requests_of(lines[1:])
 
 
 @pytest.mark.parametrize("options", [["--format", "text"], ["--format", "junit"], ["--format", "sarif"]])
