@@ -11,7 +11,7 @@ from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_limits import require
 
 BITMAP = 4  # bits a frame: whether it is free, whether it exists, whether it is never free; and while these are made
-MARK = 8  # bits a frame, where runs of them are found: whether it is free
+MARK = 16  # bits a frame, where runs of them are found: whether it is free; and while this is made
 LIMITS = resource.RLIMIT_AS, resource.RLIMIT_DATA
 # What a container may have (https://docs.kernel.org/admin-guide/cgroup-v2.html; the second is the first version's).
 GROUP_LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")

@@ -10,6 +10,7 @@ from bisect import bisect_right
 
 from memoracle.replay.containers.run_search import ALL_IN, IN, OUT, SHORT, RunSearch
 
+# A bytearray takes the bytes of another as they are; of `bytes` it makes a copy first, as large again.
 ALL_OUT = [bytearray(count) for count in range(SHORT + 1)]
 
 
@@ -46,7 +47,7 @@ class PlaceMap:
     def _add_many(self, first: int, last: int) -> bool:
         if last > self.places or self.marks.find(IN, first, last) >= 0:
             return False
-        self.marks[first:last] = b"\1" * (last - first)
+        self.marks[first:last] = bytearray(b"\1") * (last - first)
         if self.search is not None:
             self.search.added(first, last)
         return True
@@ -66,7 +67,7 @@ class PlaceMap:
     def _remove_many(self, first: int, last: int) -> bool:
         if last > self.places or self.marks.find(OUT, first, last) >= 0:
             return False
-        self.marks[first:last] = bytes(last - first)
+        self.marks[first:last] = bytearray(last - first)
         return True
 
     def find(self, count: int, alignment: int, lowest: int, below: int) -> int | None:

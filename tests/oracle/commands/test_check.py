@@ -249,7 +249,7 @@ def test_geometry_of_more_frames_than_memory_is_refused(
 
 def test_a_trace_may_not_take_much_memory(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"
-    for kind, frames in (("single", 600_000_100), ("runs", 150_000_100)):
+    for kind, frames in (("single", 600_000_100), ("runs", 100_000_100)):
         sizes = f'{{"preset": "x64-4k", "frames": {frames}, "frame_allocator": "{kind}"}}'
         trace.write_text(f'{{"memoracle": 1, "geometry": {sizes}}}\n{{"op": "boot", "memory_map": []}}\n')
         assert checked(capsys, str(trace))[0] == 2
