@@ -169,8 +169,9 @@ def run(folder: Path, case: Case) -> int:
         path = folder / name
         path = path / "index.html" if name == "html" else path
         if path.exists():
-            reports.hold(WRITTEN[name], path.read_text(encoding="utf-8"))
-            path.unlink()
+            said = path.read_text(encoding="utf-8")
+            path.unlink()  # whatever is wrong with it, the next input's is another
+            reports.hold(WRITTEN[name], said)
     for path in paths.values():
         Path(path).unlink()
     return status

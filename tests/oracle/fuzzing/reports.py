@@ -87,7 +87,7 @@ def of_itf(text: str) -> None:
 
 
 def of_trace(text: str) -> None:
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n"):  # a text may hold other ends of lines
         assert isinstance(json.loads(line), dict), line
 
 
