@@ -72,7 +72,8 @@ class FrameRuns:
         if self.rules.lacking_passes:
             return None
         self.frames.spread()
-        if not self.frames.doubts.frames.isdisjoint(range(*self.reserved(event))) or self.frames.doubts.missing:
+        doubts, asked = self.frames.doubts, range(*self.reserved(event))  # which may be far more than there are
+        if doubts.missing or any(frame in asked for frame in doubts.frames):
             return None
         state = self.frames.around(number(event.address))
         return wrongly_failed("frame.reserve", event.error, "success", law.reserve.says, state)
@@ -86,7 +87,7 @@ class FrameRuns:
     def first_not_free(self, first: int, last: int) -> int:
         """The first of these frames that is not free; the one before them if there is none."""
         is_free = self.frames.bitmap.is_free
-        inside = range(first, min(last, self.frames.bitmap.frames + 1))
+        inside = range(first, min(last, max(first, self.frames.bitmap.frames) + 1))  # or one beyond, which is not free
         return next((frame for frame in inside if not is_free(frame)), first - 1)
 
     def reserve_message(self, event: events.FrameReserve, clause: Clause) -> str:

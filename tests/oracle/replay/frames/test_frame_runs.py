@@ -216,3 +216,12 @@ def test_memory_that_was_refused_and_is_not_there_is_one_fault(check: Check) -> 
     added = [add(8 * PAGE, 4 * PAGE), count(11), allocate(8)]
     report = check([*events, *added, allocate(12)], "--keep-going", geometry=MACHINE)
     assert report.broken == [(3, "memory.add.must-succeed"), (10, "bitmap.allocates-only-free")]
+
+
+@pytest.mark.parametrize("first", [16, 17, 1 << 40])
+def test_what_is_out_of_reach_is_refused_rightly_however_much_it_is(check: Check, first: int) -> None:
+    count = (1 << 64) - 1
+    assert check([reserve(first, count, error="no")], geometry=MACHINE).broken == []
+    assert check([reserve(first, count)], geometry=MACHINE).broken == [(2, "bitmap.reserves-only-free")]
+    doubted = [{"op": "frame.is_free", "address": 3 * PAGE, "result": False}, reserve(2, count, error="no")]
+    assert [line for line, _ in check(doubted, "--keep-going", geometry=MACHINE).broken] == [2]
