@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from memoracle.commands.check import Check
+from memoracle.commands.check_inputs import Check
 from memoracle.commands.check_spread import Files, checking, unit_of
 from memoracle.concurrent.recording import has_times
 from memoracle.diagnostics.levels import Rules

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from memoracle.commands.check import Check
+from memoracle.commands.check_inputs import Check
 from memoracle.console.options import note
 from memoracle.console.streams import write_error
 from memoracle.impl.boot import Record

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memoracle.commands import check
+from memoracle.commands.check_inputs import Check
 from memoracle.commands.driven import run_of
 from memoracle.console.exit_status import INTERRUPTED
 from memoracle.console.options import TEXT, chosen_geometry, named, note, positive
@@ -169,12 +170,12 @@ def session_of(args: argparse.Namespace, made: object = None) -> Session:
     return drive
 
 
-def checking(level: str, keep_going: bool = False) -> check.Check:
+def checking(level: str, keep_going: bool = False) -> Check:
     """`check` at this level, as it is asked of the trace of a run. keep_going: after a divergence, too."""
     parser = argparse.ArgumentParser()
     check.add_parser(parser.add_subparsers())
     options = ["--level", level, "--quiet", *(["--keep-going"] if keep_going else [])]
-    checks = check.Check(parser.parse_args(["check", *options, "--", TRACE]))
+    checks = Check(parser.parse_args(["check", *options, "--", TRACE]))
     checks.geometry_of = geometry_of  # it may be large: it is what the user chose
     return checks
 

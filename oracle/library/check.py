@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from memoracle import cli
-from memoracle.commands.check import Check
+from memoracle.commands.check_inputs import Check
 from memoracle.commands.check_spread import outcomes_of_all
 from memoracle.console.streams import say
 from memoracle.diagnostics.divergence import Divergence

@@ -11,6 +11,7 @@ from typing import Any
 from small_geometry import SMALL
 
 from memoracle.commands import check
+from memoracle.commands.check_inputs import Check
 from memoracle.report.check_report import TraceResult
 from memoracle.timeline.past import Past
 from memoracle.timeline.timeline import Timeline
@@ -23,7 +24,7 @@ PAGE = 1 << 21
 def checked(path: Path | str, *options: str) -> tuple[list[TraceResult], Past]:
     parser = argparse.ArgumentParser()
     check.add_parser(parser.add_subparsers())
-    found = check.Check(parser.parse_args(["check", "--quiet", *options, str(path)]))
+    found = Check(parser.parse_args(["check", "--quiet", *options, str(path)]))
     found.keeps = True
     return found.outcomes(), Past(found.watched, spools=found.spools)
 

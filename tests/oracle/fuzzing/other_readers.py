@@ -31,7 +31,7 @@ from fuzzing.mutation import lines_mutated, mutated
 from fuzzing.readers import form, spoilt_in_part
 from fuzzing.texts import argument
 from memoracle.commands import check_parts
-from memoracle.commands.check import Check
+from memoracle.commands.check_inputs import Check
 from memoracle.drive import failures, program
 from memoracle.drive.binding_file import load_binding
 from memoracle.drive.calls import text_of

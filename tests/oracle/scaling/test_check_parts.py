@@ -19,7 +19,7 @@ from small_geometry import SMALL
 from memoracle import Buddy, cli
 from memoracle.cli import main
 from memoracle.commands import check_parts
-from memoracle.commands.check import Check
+from memoracle.commands.check_inputs import Check
 from memoracle.commands.check_parts import Part, digits_of, in_parts, replayed
 from memoracle.commands.check_spread import outcomes_of_all, unit_of
 from memoracle.replay.coverage import Coverage

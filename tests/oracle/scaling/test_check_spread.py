@@ -15,7 +15,7 @@ import memoracle
 from memoracle import cli
 from memoracle.cli import main
 from memoracle.commands import check_spread
-from memoracle.commands.check import Check
+from memoracle.commands.check_inputs import Check
 from memoracle.commands.check_spread import UNIT_BYTES, UNIT_FILES, grouped
 from memoracle.scaling.workers import Lost
 

@@ -115,7 +115,7 @@ def test_nothing_is_kept_where_no_report_draws_it(
 ) -> None:
     content = written(tmp_path, [allocate(5), allocate(5)]).read_bytes()
     made: list[Spool] = []
-    monkeypatch.setattr("memoracle.commands.check.Spool", lambda: made.append(Spool()) or made[-1])
+    monkeypatch.setattr("memoracle.commands.check_inputs.Spool", lambda: made.append(Spool()) or made[-1])
     for report, kept in ((f"junit={tmp_path / 'x'}", 0), (f"html={tmp_path / 'page'}", 1)):
         standard_input(monkeypatch, content)
         assert main(["check", "-", "--quiet", "--report", report]) == 1
