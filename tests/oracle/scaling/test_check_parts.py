@@ -100,7 +100,10 @@ def of_range(
 def spoilt(random: Random, lines: list[str]) -> None:
     """Changes something in a line, or leaves it out, or has it twice: much of that is a fault."""
     place = random.randrange(1, len(lines))
-    event = json.loads(lines[place])
+    try:
+        event = json.loads(lines[place])
+    except ValueError:
+        return  # it was cut off before
     match random.randrange(7):
         case 0:
             del lines[place]
