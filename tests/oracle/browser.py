@@ -74,10 +74,10 @@ class Browser:
         return [each["message"] for each in self.chrome.get_log("browser")]
 
     def requests(self) -> set[str]:
-        """The addresses that the page asked for, since it was opened."""
+        """The addresses that pages asked for since this one was opened, the browser's own first page apart."""
         messages = [json.loads(each["message"])["message"] for each in self.chrome.get_log("performance")]
         sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
-        return {each["request"]["url"] for each in sent}
+        return {each["request"]["url"] for each in sent if not each["documentURL"].startswith("chrome:")}
 
     def violations(self, *rules: str) -> list[str]:
         """What axe-core finds that keeps people from using the page: the rule, and where.
@@ -132,3 +132,8 @@ def begun() -> Iterator[Browser]:
             yield Browser(chrome)
         finally:
             chrome.quit()
+
+
+def at(browser: Browser) -> int:
+    """The step that a timeline is at."""
+    return int(browser.ask("document.querySelector('[data-timeline]').dataset.at"))

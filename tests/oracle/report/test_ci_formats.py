@@ -5,87 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-import jsonschema
 import pytest
-import xmlschema
-from rich.console import Console
+from ci_reports import ROOT, Reports, valid
 
 from memoracle.cli import main
-from memoracle.console.exit_status import Status
 from memoracle.explain.index import Index
-from memoracle.proofs.obligations.discharge import Result
-from memoracle.report.ci import files, github, junit, of_check, sarif
-from memoracle.report.ci.findings import findings_of
-from memoracle.report.destinations import Draft
-from memoracle.report.proof_report import ProofRun, Stated
+from memoracle.report.ci import files, github, of_check, sarif
 
-ROOT = Path(__file__).parents[3]
-SCHEMAS = ROOT / "tests" / "data" / "schemas"
 HEADER = '{"memoracle": 1}\n'
 TWICE = HEADER + '{"op": "frame.allocate", "result": "0x400000"}\n' * 2
 CONFORMING = HEADER + '{"op": "frame.free_count", "result": 2046}\n'
 HOSTILE_TEXT = "\x1b[31m\x00\u202e</pre><script>\n::error::x\n##[error]%0A%,: [a](http://b) ]]>"
 HOSTILE = HEADER + json.dumps({"op": "frame.allocate", "error": HOSTILE_TEXT, "_at": HOSTILE_TEXT}) + "\n"
 HOSTILE_NAME = "a b%0A::error file=x,line=1::\x1b#](x)<b>.jsonl"
-
-
-@cache
-def schema_of_junit() -> xmlschema.XMLSchema:
-    return xmlschema.XMLSchema(SCHEMAS / "junit-10.xsd")
-
-
-@cache
-def schema_of_sarif() -> jsonschema.Draft4Validator:
-    return jsonschema.Draft4Validator(json.loads((SCHEMAS / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8")))
-
-
-@dataclass
-class Reports:
-    """Of one run, valid as their schemas say."""
-
-    status: int
-    suites: ElementTree.Element
-    sarif: dict[str, Any]
-    github: list[str]
-    document: dict[str, Any]
-    summary: str
-
-    @property
-    def commands(self) -> list[str]:
-        return [line for line in self.github if line.startswith("::")]
-
-    @property
-    def results(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.sarif["runs"][0]["results"]
-        return found
-
-    @property
-    def faults(self) -> list[ElementTree.Element]:
-        return [each for tag in ("failure", "error") for each in self.suites.iter(tag)]
-
-
-def valid(status: int, texts: dict[str, str], document: dict[str, Any], summary: str) -> Reports:
-    schema_of_junit().validate(texts["junit"])
-    log = json.loads(texts["sarif"])
-    schema_of_sarif().validate(log)
-    rules = log["runs"][0]["tool"]["driver"]["rules"]
-    assert [rules[each["ruleIndex"]]["id"] for each in log["runs"][0]["results"]] == [
-        each["ruleId"] for each in log["runs"][0]["results"]
-    ]
-    assert all(text.isascii() for text in (texts["junit"], texts["sarif"]))
-    suites = ElementTree.fromstring(texts["junit"])
-    for suite in suites:
-        assert suite.attrib["tests"] == str(len(suite.findall("testcase")))
-        assert int(suite.attrib["failures"]) == len([*suite.iter("failure")])
-        assert int(suite.attrib["errors"]) == len([*suite.iter("error")])
-    return Reports(status, suites, log, texts["github"].splitlines(), document, summary)
 
 
 @pytest.fixture
@@ -332,86 +268,3 @@ def test_what_drive_keeps_is_where_it_stands(
     again = reported("drive", "stuck_allocator:Stuck", "--ops", "20", "--seed", "2", "--quiet", "--geometry", "x64-4k")
     assert again.results[0]["locations"] != found.results[0]["locations"]
     assert again.results[0]["partialFingerprints"] == found.results[0]["partialFingerprints"]
-
-
-PROVED = Result("a.holds", "a", "theorem", "it holds", "unbounded", "proved", "z3", 0.5, 1, False, "spec/a.py:1", None)
-RUN = ProofRun(
-    "x64-2m",
-    [
-        PROVED,
-        replace(PROVED, name="a.fails", verdict="refuted", counterexample="frame = 1\n::error::x"),
-        replace(PROVED, name="b.open", component="b", verdict="unknown", counterexample="timed out"),
-        replace(PROVED, name="b.empty", component="b", verdict="vacuous"),
-    ],
-    {"a": "how to replay it"},
-    [],
-    1.0,
-    {"a.fails": [Stated("bitmap.allocates-only-free", "only a free frame is allocated", "spec/bitmap.py:150")]},
-)
-
-
-def test_only_proved_is_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(github.SUMMARY, str(tmp_path / "summary.md"))
-    texts = {}
-    for name, module in (("junit", junit), ("sarif", sarif), ("github", github)):
-        draft = Draft(None)
-        module.write(RUN, draft)
-        texts[name] = draft.getvalue()
-    found = valid(1, texts, RUN.document(), (tmp_path / "summary.md").read_text(encoding="utf-8"))
-    assert {each.attrib["name"]: each[0].tag for each in found.suites.iter("testcase")} == {
-        "a.holds": "system-out",
-        "a.fails": "failure",
-        "b.open": "error",
-        "b.empty": "error",
-    }
-    assert "how to replay it" in (found.faults[0].text or "")
-    assert [each["ruleId"] for each in found.results] == ["a.fails", "b.open", "b.empty"]
-    first = found.results[0]
-    assert first["message"]["text"].splitlines()[0] == "refuted: it holds [a.fails]"
-    assert first["locations"][0]["physicalLocation"] == {
-        "artifactLocation": {"uri": "spec/bitmap.py", "uriBaseId": "MEMORACLE"},
-        "region": {"startLine": 150},
-    }
-    assert first["relatedLocations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "spec/a.py"
-    assert len(found.commands) == 3
-    assert "%0A::error" in found.commands[0]
-    assert found.github[-1].startswith("refuted: 4 obligations (1 proved, 1 refuted, 1 unknown, 1 vacuous")
-    assert "1 of 2 obligations proved" in found.summary
-    assert found.document["obligations"][1]["law"][0]["source"] == "spec/bitmap.py:150"
-
-
-def test_nothing_to_prove_is_no_success() -> None:
-    found = findings_of(replace(RUN, results=[]))
-    assert [each.kind for each in found.problems] == ["nothing"]
-
-
-class OverBudget:
-    """Something that `prove` was asked to do besides, and that fails though all is proved."""
-
-    key, status = "budgets", Status.BROKEN
-
-    def document(self) -> dict[str, Any]:
-        return {}
-
-    def tell(self, console: Console) -> None:
-        console.print("a.holds cost 5 times its budget")
-
-
-def test_what_prove_does_besides_fails_too() -> None:
-    found = findings_of(replace(RUN, results=[PROVED], parts=[OverBudget()]))
-    assert [(each.kind, each.detail) for each in found.problems] == [("broken", "a.holds cost 5 times its budget")]
-
-
-def test_a_summary_keeps_below_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GitHub takes none that is larger, so what others wrote before it would be lost, too."""
-    path = tmp_path / "summary.md"
-    path.write_bytes(b"x" * ((1 << 20) - 300))
-    monkeypatch.setenv(github.SUMMARY, str(path))
-    github.write(RUN, Draft(None))
-    assert path.stat().st_size <= 1 << 20
-    path.write_text("of another command\n", encoding="utf-8")
-    github.write(RUN, Draft(None))
-    text = path.read_text(encoding="utf-8")
-    assert text.startswith("of another command\n")
-    assert "how to replay it" in text
