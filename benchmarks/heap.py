@@ -18,8 +18,9 @@ from benchmarks.workloads import FREEING, LIVE, taken_out
 from memoracle.diagnostics.levels import Rules
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.decoding import EVENT
-from memoracle.trace.events import AnyEvent, HeapDelete, HeapNew, number
+from memoracle.trace.events import AnyEvent, HeapDelete, HeapNew
 from memoracle.trace.geometry import geometry_from
+from memoracle.trace.numbers import number
 
 START, LENGTH = 0xFFFF_FFFF_0050_0000, 1 << 30
 SIZES = (8, 24, 64, 128, 256, 512, 4096)

@@ -23,8 +23,8 @@ from memoracle.trace.events import (
     ProcessCreate,
     RangeAllocate,
     RangeFree,
-    number,
 )
+from memoracle.trace.numbers import number
 
 
 class Model(Protocol):

@@ -36,9 +36,10 @@ from memoracle.spec.boot import record_has_64_bits, unread
 from memoracle.spec.geometry import DEFAULT, Geometry, preset
 from memoracle.spec.geometry_keys import TRUSTING
 from memoracle.trace.decoding import MalformedLine, UnknownOperation, decode_event, misread, own_keys
-from memoracle.trace.events import BadNumber, Boot
+from memoracle.trace.events import Boot
 from memoracle.trace.formats import looks_like_trace, read_header
 from memoracle.trace.inputs import InputError, open_lines, shown
+from memoracle.trace.numbers import BadNumber
 from memoracle.trace.quoting import escaped
 
 PAGE_SIZES = (1 << 12, 1 << 21)  # bytes: of the pages that a report counts, whatever the geometry

@@ -22,8 +22,8 @@ from memoracle.diagnostics.levels import EXACT
 from memoracle.replay.dispatch import Replay
 from memoracle.trace import events
 from memoracle.trace.decoding import ANYTHING, misread
-from memoracle.trace.events import BadNumber
 from memoracle.trace.inputs import InputError
+from memoracle.trace.numbers import BadNumber
 from memoracle.trace.quoting import abridged
 
 Known = TypeVar("Known")

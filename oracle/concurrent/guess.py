@@ -18,7 +18,8 @@ from memoracle.replay.dispatch import Replay
 from memoracle.spec.geometry_keys import LOWER_HALF_END
 from memoracle.spec.kernel_half import FIRST as LOWER
 from memoracle.trace import events
-from memoracle.trace.events import AnyEvent, number
+from memoracle.trace.events import AnyEvent
+from memoracle.trace.numbers import number
 
 MOST_LOOKED_AT = 20_000  # states of one guess
 Place = tuple[Space, int]

@@ -13,7 +13,7 @@ from memoracle.replay.ranges.process_ranges import AnyRanges
 from memoracle.replay.ranges.run_space import RunSpace
 from memoracle.spec import heap_room
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 
 def looks_legal(replay: Replay, event: Any) -> bool:

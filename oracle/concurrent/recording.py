@@ -18,8 +18,9 @@ from memoracle.trace.decoding import (
     MalformedLine,
     times_of,
 )
-from memoracle.trace.events import AnyEvent, BadNumber, number
+from memoracle.trace.events import AnyEvent
 from memoracle.trace.inputs import InputError
+from memoracle.trace.numbers import BadNumber, number
 
 NEVER = 1 << 1100  # when a call returns in which the implementation died: after all that a trace can name
 Line = AnyEvent | events.Crash

@@ -25,7 +25,7 @@ from memoracle.concurrent.touches import EVERYTHING, FRAMES, About, conflict
 from memoracle.concurrent.trail import Budget, Node, Trail
 from memoracle.replay.dispatch import Replay
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 MOST_GUESSES = 16
 FEW = 16  # operations of each processor

@@ -26,7 +26,8 @@ from memoracle.diagnostics.levels import EXACT, Rules
 from memoracle.replay.frames.frame_requests import rounded
 from memoracle.spec.geometry_keys import BUDDY, LOWER_HALF_END, REFUSE, RUNS, SINGLE, TRUSTING, WHOLE
 from memoracle.trace import events
-from memoracle.trace.events import AnyEvent, Number, number, operation_of
+from memoracle.trace.events import AnyEvent, operation_of
+from memoracle.trace.numbers import Number, number
 
 FRAMES, HEAP, PAGES, ENTRIES, RANGE, PROCESS = "frames", "heap", "pages", "entries", "range", "process"
 Space = tuple[str, int]

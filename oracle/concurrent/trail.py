@@ -11,9 +11,9 @@ from memoracle.concurrent.touches import About
 from memoracle.diagnostics.divergence import Finding
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.decoding import MalformedLine, misread
-from memoracle.trace.events import BadNumber
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import INTERRUPTS
+from memoracle.trace.numbers import BadNumber
 
 COPY = 500  # steps that a copy counts for
 FARTHEST, NEAREST = 96, 48  # operations by which the state that copies are made of lags behind

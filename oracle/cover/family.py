@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from memoracle.drive.calls import Wish
 from memoracle.drive.program import NUMBERS
 from memoracle.drive.target import Answer
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 Situation: TypeAlias = Any  # what a target has handed out, with the numbers that it chose; hashable
 State: TypeAlias = Any  # the same without numbers that mean nothing to the law; hashable

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from memoracle.drive.binding_numbers import SMALLEST_PAGE, USER, Number, number
+from memoracle.drive.binding_numbers import SMALLEST_PAGE, USER, number
 from memoracle.drive.binding_tables import KeyFaultError
 from memoracle.impl.bitmap import is_power_of_two
 from memoracle.spec.geometry import DEFAULT, Geometry
@@ -18,6 +18,7 @@ from memoracle.spec.geometry_keys import REFUSE
 from memoracle.trace.events import MemoryRecord
 from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
+from memoracle.trace.numbers import Number
 from memoracle.trace.toml_lines import line_of, lines_of
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from memoracle.drive.binding_tables import KeyFaultError
-from memoracle.trace import events
+from memoracle.trace import numbers
 from memoracle.trace.geometry import shown
+from memoracle.trace.numbers import Number
 from memoracle.trace.quoting import shortened
-
-Number: TypeAlias = int | str
 
 SMALLEST_PAGE = 4096  # bytes
 USER = 1 << 47  # the end of the addresses that a process has
@@ -19,8 +16,8 @@ LEAST, MOST = -(1 << 63), (1 << 64) - 1  # of a number of C
 def number(key: str, value: Number, least: int = 0, most: int = MOST) -> int:
     """A number from least to most; raises KeyFaultError."""
     try:
-        found = events.number(value)
-    except events.BadNumber:
+        found = numbers.number(value)
+    except numbers.BadNumber:
         raise KeyFaultError(key, f'{shown(value)} is neither an integer nor a string "0x..."') from None
     if not least <= found <= most:
         raise KeyFaultError(key, f"{shortened(str(value), 40)} is not between {_named(least)} and {_named(most)}")

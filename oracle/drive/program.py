@@ -18,8 +18,9 @@ from memoracle.drive.calls import require_answer
 from memoracle.drive.log import ENCODE
 from memoracle.drive.target import Answer, DiedError
 from memoracle.trace.decoding import FAULTS, MalformedLine
-from memoracle.trace.events import OPERATIONS, AnyEvent, BadNumber, Number, number, operation_of_kind
+from memoracle.trace.events import OPERATIONS, AnyEvent, operation_of_kind
 from memoracle.trace.inputs import InputError
+from memoracle.trace.numbers import BadNumber, Number, number
 from memoracle.trace.quoting import quoted
 
 MOST_NOISE = 10_000  # lines on end that are no answers: a kernel that boots prints some thousands

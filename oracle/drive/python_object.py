@@ -14,8 +14,9 @@ from memoracle.drive.binding_tables import listed
 from memoracle.drive.calls import require_answer
 from memoracle.drive.target import Answer, DiedError
 from memoracle.trace.decoding import FAULTS, MalformedLine
-from memoracle.trace.events import OPERATIONS, BadNumber, number
+from memoracle.trace.events import OPERATIONS
 from memoracle.trace.inputs import InputError
+from memoracle.trace.numbers import BadNumber, number
 from memoracle.trace.operations import NUMBER, answer_of, arguments_of
 from memoracle.trace.quoting import quoted, shortened
 

@@ -10,7 +10,7 @@ from memoracle.drive.binding import Binding, Step
 from memoracle.drive.binding_file import refuse_name
 from memoracle.drive.binding_tables import KeyFaultError
 from memoracle.drive.loading import WORD, Loaded, Prepared
-from memoracle.trace import events
+from memoracle.trace.numbers import number
 
 USABLE = 1  # the type of a record of usable memory
 ASSIGNED = re.compile(r"\s*([A-Za-z_]\w*)\s*=(?!=)(.*)", re.DOTALL)
@@ -84,7 +84,7 @@ def _rows(binding: Binding, each: str) -> list[dict[str, int]]:
     if each == "kernel_reserved":
         return [{"page": piece.page, "pages": piece.pages} for piece in geometry.kernel_reserved]
     return [
-        {"start": events.number(r.start), "length": events.number(r.length), "type": events.number(r.type)}
+        {"start": number(r.start), "length": number(r.length), "type": number(r.type)}
         for r in binding.says.memory_map
-        if each == "memory_map" or (events.number(r.type) == USABLE) == (each == "usable")
+        if each == "memory_map" or (number(r.type) == USABLE) == (each == "usable")
     ]

@@ -54,8 +54,9 @@ from memoracle.trace.decoding import (
     refuse_repeated_keys,
     refuse_times,
 )
-from memoracle.trace.events import AnyEvent, BadNumber, number
+from memoracle.trace.events import AnyEvent
 from memoracle.trace.inputs import InputError
+from memoracle.trace.numbers import BadNumber, number
 from memoracle.trace.quoting import abridged, quoted
 from memoracle.trace.repeated_keys import OUTLINE
 

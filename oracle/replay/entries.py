@@ -18,8 +18,8 @@ from memoracle.spec import pat as pat_law
 from memoracle.spec import pte as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
 from memoracle.trace.memory_types import NUMBERS
+from memoracle.trace.numbers import number
 
 EntryQuestion: TypeAlias = (
     events.PatRegister | events.PatSelect | events.PatDecode | events.PteEncode | events.PteDecode

@@ -15,7 +15,8 @@ from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry_keys import REFUSE, UNDEFINED
 from memoracle.spec.paging import HALF
 from memoracle.trace import events
-from memoracle.trace.events import AnyEvent, number, operation_of, operation_of_kind
+from memoracle.trace.events import AnyEvent, operation_of, operation_of_kind
+from memoracle.trace.numbers import number
 
 Part = tuple[str, int | None]  # what an operation's name begins with; of which process, or of all
 KERNELS: tuple[Part, ...] = (("frame", 0), ("kernel_pages", 0))  # what takes frames, or gives them back

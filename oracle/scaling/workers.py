@@ -68,12 +68,10 @@ class Workers:
                 self.tell(f"a process died: {counted(len(left), 'unit')} of work {attempt}")
             broken: list[int] = []
             for places in [[place] for place in left] if attempt == ALONE else [left]:
-                tried = self._tried
-                with (
-                    self.executor(len(places)) as executor,
-                    closing(tried(executor, work, units, places, broken)) as outcomes,
-                ):
-                    yield from outcomes
+                with self.executor(len(places)) as executor:
+                    outcomes = self._tried(executor, work, units, places, broken)
+                    with closing(outcomes):
+                        yield from outcomes
             left = sorted(broken)
             if not left:
                 return

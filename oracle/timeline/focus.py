@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from memoracle.impl.bitmap import BITS
 from memoracle.spec.geometry import Geometry
-from memoracle.trace.events import BadNumber, number
 from memoracle.trace.kmem_lines import ALLOC, FREE, SLAB_KINDS
+from memoracle.trace.numbers import BadNumber, number
 
 Event: TypeAlias = Mapping[str, Any]
 Named = TypeVar("Named")

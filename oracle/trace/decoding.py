@@ -16,8 +16,9 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import fields
 
-from memoracle.trace.events import MOST_DIGITS, OPERATIONS, AnyEvent, BadNumber, Crash, Event, operation_of_kind
+from memoracle.trace.events import OPERATIONS, AnyEvent, Crash, Event, operation_of_kind
 from memoracle.trace.memory_types import NUMBERS
+from memoracle.trace.numbers import MOST_DIGITS, BadNumber
 from memoracle.trace.quoting import quoted, shortened
 from memoracle.trace.repeated_keys import RepeatedKeyError, RepeatedKeys
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
-from memoracle.trace.events import HEXADECIMAL, HEXADECIMALLY
+from memoracle.trace.numbers import HEXADECIMAL, HEXADECIMALLY
 from memoracle.trace.operations import KINDS
 
 Event: TypeAlias = dict[str, Any]

@@ -8,9 +8,9 @@ from typing import Any, cast, get_type_hints
 
 from msgspec.structs import fields
 
-from memoracle.trace import events
-from memoracle.trace.events import Action, Answer, AnyEvent, Number, operation_of_kind
+from memoracle.trace.events import Action, Answer, AnyEvent, operation_of_kind
 from memoracle.trace.memory_types import NUMBERS, CacheName
+from memoracle.trace.numbers import Number, number
 
 KINDS = {operation_of_kind(kind): kind for kind in AnyEvent.__args__}
 NOTHING, NUMBER, TRUTH, MEMORY_TYPE, MORE = "nothing", "a number", "true or false", "a memory type", "more"
@@ -33,7 +33,7 @@ def meant_by(operation: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """What arguments are that an event leaves out. defaults: as the binding has them, before those of the law."""
     stated = {each.encode_name: each.default for each in fields(KINDS[operation])}
     said = {name: value for name, value in stated.items() if isinstance(value, bool | int | str)}
-    own = {name: events.number(value) if is_hexadecimal(value) else value for name, value in defaults.items()}
+    own = {name: number(value) if is_hexadecimal(value) else value for name, value in defaults.items()}
     found = {**UNSAID, **said, **own}
     return found | ({CACHE: NUMBERS[cast(CacheName, found[CACHE])]} if CACHE in found else {})
 

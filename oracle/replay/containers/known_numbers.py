@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memoracle.trace.events import LONGEST_READ, MOST_READ, read
+from memoracle.trace.numbers import LONGEST_READ, MOST_READ, read
 
 
 class KnownNumbers(dict[int | str, int | None]):

@@ -26,7 +26,7 @@ from memoracle.spec import zones as zone_law
 from memoracle.spec.boot import TOP
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 POLICY = "the reference allocates the lowest free run that fits"
 POLICY_OF_BLOCKS = "the reference gives the lowest that fits in the smallest free block that holds as many"

@@ -15,7 +15,7 @@ from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry import Geometry
 from memoracle.trace import events
 from memoracle.trace.decoding import MalformedLine
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 FEW = 8  # frames of which a wrong refusal may tell that they have leaked
 MOST_KNOWN = 1 << 10  # requests

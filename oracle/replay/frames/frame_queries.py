@@ -21,7 +21,7 @@ from memoracle.spec import bitmap as law
 from memoracle.spec import zones as zone_law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 from memoracle.trace.quoting import quoted
 
 

@@ -17,20 +17,20 @@ from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import BUDDY, SINGLE
 from memoracle.trace import events
 from memoracle.trace.decoding import MalformedLine
-from memoracle.trace.events import number
+from memoracle.trace.numbers import Number, number
 from memoracle.trace.quoting import quoted, shortened
 
 HUGE = 65  # an order of more frames than 64-bit addresses reach: no larger one is kept apart
 MOST_KEPT = 1 << 10  # requests
 
-Named: TypeAlias = int | str | UnsetType | tuple[events.Number]  # a count, an order in a tuple, or none of both
+Named: TypeAlias = int | str | UnsetType | tuple[Number]  # a count, an order in a tuple, or none of both
 
 
 class Size(NamedTuple):
     """How many frames an event names.  order: as it names them, if it does so; a huge one is not counted in frames."""
 
     frames: int
-    order: events.Number | None = None
+    order: Number | None = None
 
     @property
     def is_counted(self) -> bool:
@@ -61,7 +61,7 @@ class Request(NamedTuple):
     limits: Limits
     refused: Clause | None
     zones: tuple[Zone, ...] | None = None
-    order: events.Number | None = None
+    order: Number | None = None
 
     @property
     def size(self) -> Size:

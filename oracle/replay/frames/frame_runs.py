@@ -15,7 +15,7 @@ from memoracle.spec import bitmap as law
 from memoracle.spec import boot as boot_law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 MOST_REFUSED = 8  # additions that were refused wrongly; of older ones it is not thought any more
 

@@ -20,7 +20,7 @@ from memoracle.spec import manager
 from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry_keys import ALLOW, REFUSE, TRUSTING
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 ALLOCATES, FREES = line_with("result"), line_with("address")
 

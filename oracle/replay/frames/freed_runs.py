@@ -20,7 +20,7 @@ from memoracle.spec import given_runs
 from memoracle.spec import runs as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 OWED = (
     law.frees_only_existing,

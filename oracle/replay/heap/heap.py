@@ -22,7 +22,7 @@ from memoracle.spec import heap_room
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 Number = int | str
 REMEMBERED = 1 << 16  # deleted blocks, at the most, whose line is known

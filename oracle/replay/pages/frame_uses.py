@@ -15,7 +15,7 @@ from memoracle.replay.pages.mapped_pages import MappedPages
 from memoracle.spec import manager_gets as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 
 class FrameUses:

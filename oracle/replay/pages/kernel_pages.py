@@ -34,7 +34,7 @@ from memoracle.spec import manager
 from memoracle.spec.clauses import Clause
 from memoracle.spec.paging import type_is_available
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 ALLOCATE, FREE = "kernel_pages.allocate", "kernel_pages.free"
 

@@ -32,7 +32,7 @@ from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import ENTRIES, FIRST
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 Handler: TypeAlias = Callable[[Any, int], Finding | None]
 PageEvent: TypeAlias = events.PageMap | events.PageUnmap | events.PageTranslate | events.PageAttributes

@@ -23,7 +23,7 @@ from memoracle.spec.kernel_half import ENTRIES
 from memoracle.spec.manager_tables import TakenTogether
 from memoracle.spec.paging import HALF
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 ROOT = TOP
 Table: TypeAlias = tuple[int, int, int]  # a space, a level, and the first address that it maps

@@ -23,8 +23,9 @@ from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
-from memoracle.trace.events import number, operation_of
+from memoracle.trace.events import operation_of
 from memoracle.trace.memory_types import NUMBERS
+from memoracle.trace.numbers import number
 
 PageQuestion: TypeAlias = events.PageTranslate | events.PageAttributes
 

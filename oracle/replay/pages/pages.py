@@ -24,8 +24,9 @@ from memoracle.spec import paging as law
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
-from memoracle.trace.events import AnyEvent, number
+from memoracle.trace.events import AnyEvent
 from memoracle.trace.memory_types import NUMBERS
+from memoracle.trace.numbers import number
 
 
 class PageReplay(MappedPages):

@@ -21,7 +21,8 @@ from memoracle.replay.ranges.process_ranges import AnyRanges
 from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number, operation_of
+from memoracle.trace.events import operation_of
+from memoracle.trace.numbers import number
 
 EntryEvent: TypeAlias = events.Pml4Write | events.Pml4Read | events.Pml4Dump
 

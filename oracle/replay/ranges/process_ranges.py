@@ -15,7 +15,7 @@ from memoracle.replay.ranges.address_space import AddressSpace, Owned
 from memoracle.spec.clauses import Clause
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 RangeEvent: TypeAlias = (
     events.RangeAllocate | events.RangeReserve | events.RangeFree | events.RangeSize | events.RangeList

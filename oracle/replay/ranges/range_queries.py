@@ -20,7 +20,7 @@ from memoracle.spec import addresses
 from memoracle.spec import buddy as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 Listed: TypeAlias = list[tuple[int, int, bool]]  # address, pages, whether it is allocated
 

@@ -32,7 +32,7 @@ from memoracle.spec.geometry_keys import Range
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
 from memoracle.trace.decoding import MalformedLine
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 
 class RangeReplay(ProcessRanges[Space]):

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from memoracle.spec.boot import TOP
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 
 class RunLimits(NamedTuple):

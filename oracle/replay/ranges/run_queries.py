@@ -19,7 +19,7 @@ from memoracle.spec import addresses, run_lists
 from memoracle.spec import runs as law
 from memoracle.spec.clauses import Clause
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 
 class RunAnswers(RangeQuestions[RunReplay]):

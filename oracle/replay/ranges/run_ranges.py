@@ -28,7 +28,7 @@ from memoracle.spec.clauses import Clause
 from memoracle.spec.geometry_keys import PARTIAL
 from memoracle.spec.kernel_half import process_lives
 from memoracle.trace import events
-from memoracle.trace.events import number
+from memoracle.trace.numbers import number
 
 IS_POWER_OF_TWO = alignment_is_a_power_of_two.holds
 IS_ALIGNED, LIES_WITHIN = law.run_is_aligned.holds, law.run_lies_within_limits.holds

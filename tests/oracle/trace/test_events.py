@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from memoracle.trace.decoding import EVENT, MalformedLine, UnknownOperation, decode_event, decode_header
-from memoracle.trace.events import OPERATIONS, BadNumber, number
+from memoracle.trace.events import OPERATIONS
+from memoracle.trace.numbers import BadNumber, number
 
 GOOD = '{"op": "frame.free", "address": 4194304}'
 NO_NUMBER = 'neither an integer nor a string "0x..."'

@@ -16,9 +16,9 @@ from memoracle.replay.common import ways
 from memoracle.replay.common.ways import line_with
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.decoding import MalformedLine, misread
-from memoracle.trace.events import BadNumber
 from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
+from memoracle.trace.numbers import BadNumber
 
 PAGE = 1 << 21
 MACHINES: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memoracle.replay.containers.known_numbers import KnownNumbers
-from memoracle.trace.events import LONGEST_READ, MOST_READ, BadNumber
+from memoracle.trace.numbers import LONGEST_READ, MOST_READ, BadNumber
 
 
 def test_a_number_is_asked_for_once() -> None:
