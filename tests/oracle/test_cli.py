@@ -97,6 +97,14 @@ def test_a_minus_is_standard_output(
         assert (read.output, read.emit_output) == (None, None)
 
 
+@pytest.mark.parametrize("option", ["--level", "--format", "--geometry", "--map", "--budget"])
+def test_two_hyphens_are_no_value(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    assert main(["check", f"{option}=--", QEMU]) == 2
+    said = capsys.readouterr().err
+    assert f"argument {option}" in said
+    assert "internal error" not in said
+
+
 def test_each_command_has_names() -> None:
     found = naming()
     assert {command for command, _ in found} == {
