@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from memoracle.reproducers.due import HOLDS, REFUSES, SUCCEEDS
 from memoracle.reproducers.failing_run import ReproducerError
-from memoracle.reproducers.program import Program, Step, names_in
+from memoracle.reproducers.program import Program, Start, Step, names_in
 from memoracle.reproducers.signatures import CType
 
 # What comes of a test: the target is at fault; this run took another course than the one that failed; it is right.
@@ -27,11 +27,15 @@ class Room(NamedTuple):
 
 
 class Let(NamedTuple):
-    """name: of the variable that has the value, if it is used.  errno: of the one that has this after the call."""
+    """name: of the variable that has the value, if it is used.  errno: of the one that has this after the call.
+
+    panicked: of the one that is 1 if the call ended in a panic.
+    """
 
     name: str | None
     value: ast.expr
     errno: str | None = None
+    panicked: str | None = None
 
 
 class If(NamedTuple):
@@ -47,21 +51,22 @@ Action: TypeAlias = Remark | Room | Let | If
 
 def actions(program: Program) -> Iterator[Action]:
     """Everything that a test does once the library has its memory."""
-    starts = [tree for each in program.start for tree in (each.call, each.fails) if tree is not None]
+    made_at_once = [*program.start, *(each for each in program.steps if isinstance(each, Start))]
+    starts = [tree for each in made_at_once for tree in (each.call, each.fails) if tree is not None]
     trees = [*program.conditions, *program.given, *starts]
-    trees += [tree for step in program.steps for tree in (step.call, step.fails, step.result) if tree is not None]
+    trees += [tree for step in program.calls for tree in (step.call, step.fails, step.result) if tree is not None]
     used = names_in(trees)
     for start in program.start:
-        is_used = start.name in used or start.name in program.declared.variables
-        yield Let(start.name if is_used else None, start.call)
-        if start.fails is not None:
-            yield If(start.fails, OTHER_COURSE, "it does not start")
-    *before, last = program.steps
-    for step in before:
+        yield from _started(start, used, program)
+    last = program.calls[-1]
+    for step in program.steps[:-1]:
+        if isinstance(step, Start):
+            yield from _started(step, used, program)
+            continue
         yield from made(step, used)
         if step.fails is not None:
             test = _not(step.fails) if step.refused else step.fails
-            words = f"call {step.place + 1} was {'not ' if step.refused else ''}refused here"
+            words = f"call {step.number} was {'not ' if step.refused else ''}refused here"
             yield If(test, OTHER_COURSE, words)
         if step.result is not None and step.gives in used and not step.refused:
             yield Let(step.gives, step.result)
@@ -71,11 +76,18 @@ def actions(program: Program) -> Iterator[Action]:
     yield from _judged(program, last)
 
 
+def _started(start: Start, used: set[str], program: Program) -> Iterator[Action]:
+    is_used = start.name in used or start.name in program.declared.variables
+    yield Let(start.name if is_used else None, start.call)
+    if start.fails is not None:
+        yield If(start.fails, OTHER_COURSE, "it does not start")
+
+
 def made(step: Step, used: set[str]) -> Iterator[Action]:
-    yield Remark(f"{step.place + 1}: {step.said}")
+    yield Remark(f"{step.number}: {step.said}")
     if step.out is not None:
         yield Room(*step.out)
-    yield Let(step.value if step.value in used else None, step.call, step.errno)
+    yield Let(step.value if step.value in used else None, step.call, step.errno, step.panicked)
 
 
 def _judged(program: Program, last: Step) -> Iterator[Action]:

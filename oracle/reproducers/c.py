@@ -11,7 +11,7 @@ from memoracle.reproducers.actions import FAILS, OTHER_COURSE, PASSES, Action, I
 from memoracle.reproducers.callbacks import Callback
 from memoracle.reproducers.expressions import CWriting, bare
 from memoracle.reproducers.failing_run import FailingRun
-from memoracle.reproducers.helpers import C_MEMORY, C_STATE, C, used_of
+from memoracle.reproducers.helpers import C_MEMORY, C_PANICS, C_STATE, C, used_of
 from memoracle.reproducers.program import Program
 from memoracle.reproducers.signatures import POINTER, STRUCTURE, VOID
 from memoracle.reproducers.words import harmless, head, literal, remarks
@@ -103,7 +103,16 @@ def linked(binding: Binding) -> list[str]:
 def helpers_of(program: Program) -> str:
     memory, state = (None, "") if program.memory is None else (C_MEMORY, C_STATE)
     page = f"enum {{ memory_page = {program.binding.geometry.page_size} }};\n" if "take_pages" in program.used else ""
-    return f"{state}{page}{used_of(C, program.used, memory)}"
+    panics = C_PANICS if program.can_refuse_by_panic else ""
+    return f"{panics}{state}{page}{_symbols(program)}{used_of(C, program.used, memory)}"
+
+
+def _symbols(program: Program) -> str:
+    """Absolute symbols, which the linker shows to the library."""
+    if not program.symbols:
+        return ""
+    lines = (f'__asm__(".globl {name}\\n.set {name}, {value:#x}");\n' for name, value in program.symbols.items())
+    return f"/* What a linker script gives. */\n{''.join(lines)}\n"
 
 
 def callbacks_in(program: Program) -> str:
@@ -113,7 +122,8 @@ def callbacks_in(program: Program) -> str:
 
 def _callback(callback: Callback, program: Program) -> str:
     if callback.body is None:
-        return f"{callback.prototype}\n{{\n    __builtin_trap();\n}}\n"
+        back = "    if (may_refuse)\n        longjmp(entry, 1);\n" if program.can_refuse_by_panic else ""
+        return f"{callback.prototype}\n{{\n{back}    __builtin_trap();\n}}\n"
     writing, result = CWriting(program.declared), callback.signature.result
     named = zip(callback.parameters, callback.signature.parameters, strict=True)
     writing.rooms |= {name: kind for name, kind in named if name}
@@ -125,11 +135,8 @@ def _callback(callback: Callback, program: Program) -> str:
 
 def body(program: Program, ends: Mapping[str, str]) -> str:
     """The statements of a test."""
-    writing, memory = CWriting(program.declared), program.memory
-    given = []
-    if memory is not None:
-        numbers = f"{memory.bytes:#x}, {memory.at:#x}, {memory.alignment:#x}, {memory.fill:#x}"
-        given = [f"    number memory = memory_given({numbers});"]
+    writing = CWriting(program.declared)
+    given = [f"    number {name} = memory_given({numbers});" for name, numbers in program.given_memory()]
     return "\n".join(
         [*given, *(line for action in actions(program) for line in action_lines(action, program, writing, ends))]
     )
@@ -147,13 +154,30 @@ def action_lines(action: Action, program: Program, writing: CWriting, ends: Mapp
     elif isinstance(action, Let):
         if action.errno is not None:
             yield "    errno = 0;"
-        yield f"    {_let(action, program, writing)};"
+        if action.panicked is None:
+            yield f"    {_let(action, program, writing)};"
+        else:
+            yield from _let_unless_it_panics(action, action.panicked, program, writing)
         if action.errno is not None:
             yield f"    number {action.errno} = errno;"
     elif isinstance(action, If):
         yield f"    if ({bare(writing.truth(action.test))}) {{"
         yield f"        {ends[action.what].format(words=literal(action.words))}"
         yield "    }"
+
+
+def _let_unless_it_panics(action: Let, panicked: str, program: Program, writing: CWriting) -> Iterator[str]:
+    text = _let(action, program, writing)
+    if action.name is not None and text.startswith(prefix := text.partition(f"{action.name} = ")[0]) and prefix:
+        yield f"    {prefix}{action.name};"
+        text = text.removeprefix(prefix)
+    yield f"    number {panicked} = 1;"
+    yield "    may_refuse = 1;"
+    yield "    if (!setjmp(entry)) {"
+    yield f"        {text};"
+    yield f"        {panicked} = 0;"
+    yield "    }"
+    yield "    may_refuse = 0;"
 
 
 def _let(action: Let, program: Program, writing: CWriting) -> str:

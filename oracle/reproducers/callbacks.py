@@ -15,7 +15,15 @@ from memoracle.drive.native.callbacks import CallbackError, prototype_of
 from memoracle.reproducers.signatures import VOID, CType, Signature, type_of
 from memoracle.reproducers.substitution import name_of, substituted
 
-ENDING = {"abort", "exit", "_exit", "__assert_fail"}  # panics of the C library, which end a test by themselves
+# Panics of the C library, which end a test by themselves, and their parameters.
+ENDING = {
+    "abort": "void",
+    "exit": "int status",
+    "_exit": "int status",
+    "_Exit": "int status",
+    "quick_exit": "int status",
+    "__assert_fail": "const char *words, const char *file, unsigned line, const char *function",
+}
 START = "memory_start"  # what the address of memory is called outside of the test's own function
 
 
@@ -33,8 +41,13 @@ class Callback:
     body: ast.expr | None
 
 
-def callbacks_of(binding: Binding, constants: Mapping[str, int], helpers: frozenset[str]) -> tuple[Callback, ...]:
-    """constants: what its expressions may name.  helpers: the functions that these may call. Raises InputError."""
+def callbacks_of(
+    binding: Binding, constants: Mapping[str, int], helpers: frozenset[str], catches: bool
+) -> tuple[Callback, ...]:
+    """constants: what its expressions may name.  helpers: the functions that these may call.
+
+    catches: whether a panic may be a refusal, so that those of the C library are replaced, too. Raises InputError.
+    """
     ffi, found = cffi.FFI(), list[Callback]()
     with warnings.catch_warnings(action="ignore"):  # of variables without `extern`
         ffi.cdef(binding.says.declarations)
@@ -52,10 +65,9 @@ def callbacks_of(binding: Binding, constants: Mapping[str, int], helpers: frozen
         signature = Signature(type_of(ffi, kind.result), tuple(type_of(ffi, each) for each in kind.args))
         declared = f"{prototype.returns} {prototype.name}({prototype.declared})"
         found.append(Callback(prototype.name, declared, prototype.parameters, signature, body))
-    return (*found, *(_panic(each, binding) for each in binding.says.panics if each not in ENDING))
+    return (*found, *(_panic(each, binding) for each in binding.says.panics if catches or each not in ENDING))
 
 
 def _panic(name: str, binding: Binding) -> Callback:
-    prototype = prototype_of(name, binding.says.declarations)
-    nothing = CType("void", VOID)
-    return Callback(name, f"void {name}({prototype.declared})", (), Signature(nothing, ()), None)
+    declared = ENDING.get(name) or prototype_of(name, binding.says.declarations).declared
+    return Callback(name, f"void {name}({declared})", (), Signature(CType("void", VOID), ()), None)

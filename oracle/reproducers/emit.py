@@ -13,7 +13,8 @@ from memoracle.reproducers.conditions import due_of
 from memoracle.reproducers.due import RETURNS, Due
 from memoracle.reproducers.failing_run import FailingRun, ReproducerError
 from memoracle.reproducers.forms import CPP_GTEST, KUNIT, PYTEST, RUST, TRACE, C
-from memoracle.reproducers.program import Program, program
+from memoracle.reproducers.program import Program
+from memoracle.reproducers.program_writer import CALLBACKS, REFUSALS, SYMBOLS, program
 from memoracle.reproducers.recording import asked_again, from_trial
 from memoracle.reproducers.reproducer import Reproducer
 from memoracle.reproducers.running import FAILED, NOT_RUN, Verified
@@ -35,6 +36,13 @@ RUNS: dict[str, Callable[[str, Binding, bool], Verified]] = {
     KUNIT: lambda text, binding, dies: Verified(NOT_RUN, "it needs a kernel"),
     PYTEST: lambda text, binding, dies: running.run_pytest(text),
 }
+CAN = {
+    C: {CALLBACKS, SYMBOLS, REFUSALS},
+    CPP_GTEST: {CALLBACKS, SYMBOLS, REFUSALS},
+    RUST: {SYMBOLS},
+    KUNIT: set[str](),
+    PYTEST: {SYMBOLS},
+}
 LONG = 20  # calls
 Command: TypeAlias = Sequence[str]
 Called: TypeAlias = Binding | Command | str | None  # a library, a program, a Python object, or nothing but a recording
@@ -54,7 +62,7 @@ def refuse_form(form: str | None, called: Called) -> None:
 def shorter(plan: Plan, run: FailingRun) -> FailingRun:
     """A run that is long for a test, with more calls left out than the time allowed before."""
     try:
-        return run if len(run.events) <= LONG else asked_again(plan, run)
+        return run if len(run.events) <= LONG or run.asides else asked_again(plan, run)
     except ReproducerError:  # it depends on more than its calls
         return run
 
@@ -89,7 +97,7 @@ def reproducer(form: str, run: FailingRun, called: Called, geometry: Geometry) -
 
 def _written(form: str, run: FailingRun, called: Called, due: Due) -> tuple[str, Callable[[str], Verified]]:
     if isinstance(called, Binding):
-        text = TEXTS[form](program(called, run, due, form in (C, CPP_GTEST)), run)
+        text = TEXTS[form](program(called, run, due, CAN[form]), run)
         return text, lambda each: RUNS[form](each, called, due.kind == RETURNS)
     if isinstance(called, str):
         return pytest_calls.of_object(called, run, due), running.run_pytest

@@ -12,7 +12,20 @@ from typing import ClassVar
 
 from memoracle.reproducers.failing_run import ReproducerError
 from memoracle.reproducers.helpers import RENAMED, C
-from memoracle.reproducers.signatures import BOOLEAN, ENUM, OTHER, POINTER, STRUCTURE, VOID, CType, Declared, plain_name
+from memoracle.reproducers.signatures import (
+    ARRAY,
+    BOOLEAN,
+    ENUM,
+    FLOATING,
+    OTHER,
+    PLACES,
+    POINTER,
+    STRUCTURE,
+    VOID,
+    CType,
+    Declared,
+    plain_name,
+)
 
 SIGNED, UNSIGNED = 1 << 63, 1 << 64
 SMALL = 1 << 31  # below it, a literal is a number of any type
@@ -41,6 +54,7 @@ COMPUTED: dict[type[ast.operator], str] = {
     ast.LShift: "<<",
     ast.RShift: ">>",
 }
+NO_NUMBERS = {STRUCTURE, FLOATING, OTHER}  # fields that expressions cannot name
 HELPERS: dict[type[ast.operator], str] = {ast.FloorDiv: "floor_div", ast.Mod: "floor_mod"}
 
 
@@ -136,7 +150,7 @@ class Writing(ABC):
 
     def field(self, name: str, field: str) -> str:
         kind = self.rooms[name].fields.get(field) if name in self.rooms else None
-        if kind is None or kind.kind in (STRUCTURE, OTHER):
+        if kind is None or kind.kind in NO_NUMBERS:
             raise ReproducerError(f"`{name}.{field}` is no number and no pointer")
         return self.stored(f"{name}.{self.field_name(field)}", kind)
 
@@ -160,7 +174,7 @@ class Writing(ABC):
         if len(found.parameters) != len(node.args):
             raise ReproducerError(f"{name}: it has {len(found.parameters)} parameters, not {len(node.args)}")
         for kind in (found.result, *found.parameters):
-            if kind.kind == OTHER or (kind.kind == STRUCTURE and kind is not found.result):
+            if kind.kind in (OTHER, FLOATING) or (kind.kind == STRUCTURE and kind is not found.result):
                 raise ReproducerError(f"{name}: `{kind.name}` is no number and no pointer")
         return name, found.result, list(zip(node.args, found.parameters, strict=True))
 
@@ -181,7 +195,7 @@ class CWriting(Writing):
     def stored(self, name: str, kind: CType) -> str:
         if kind.kind == STRUCTURE:
             return f"(number)(uintptr_t)&{name}"
-        return f"(number){'(uintptr_t)' if kind.kind == POINTER else ''}{name}"
+        return f"(number){'(uintptr_t)' if kind.kind in (POINTER, ARRAY) else ''}{name}"
 
     def address_of(self, function: str) -> str:
         return f"(number)(uintptr_t){function}"
@@ -219,7 +233,7 @@ class RustWriting(Writing):
         return f"(-{text})" if value < 0 else text
 
     def stored(self, name: str, kind: CType) -> str:
-        if kind.kind == STRUCTURE:
+        if kind.kind in PLACES:
             return f"(&raw const {name} as usize as Number)"
         return f"({name} as {'usize as ' if kind.kind == POINTER else ''}Number)"
 
@@ -266,6 +280,10 @@ def rust_type(kind: CType) -> str:
         return f"*mut {rust_type(target) if is_number and target is not None else 'c_void'}"
     if kind.kind == STRUCTURE:
         return plain_name(kind)
+    if kind.kind == ARRAY and kind.target is not None:
+        return f"[{rust_type(kind.target)}; {kind.count}]"
+    if kind.kind == FLOATING:
+        return f"f{8 * kind.bytes}"
     return "bool" if kind.kind == BOOLEAN else f"{'i' if kind.signed else 'u'}{8 * kind.bytes}"
 
 

@@ -105,6 +105,11 @@ C_STATE = """\
 static number memory_start, memory_size, memory_used;
 """
 NEEDS = {"take_pages": {"sbrk"}, "return_pages": {"sbrk", "take_pages"}}
+C_PANICS = """\
+#include <setjmp.h>
+static jmp_buf entry; /* where a call began that a panic may refuse */
+static int may_refuse;
+"""
 C_MEMORY = """\
 /* Between two pages that nothing may touch. */
 static number memory_given(size_t bytes, uintptr_t at, size_t alignment, int fill)
@@ -120,9 +125,11 @@ static number memory_given(size_t bytes, uintptr_t at, size_t alignment, int fil
         exit(77);
     }
     memset((void *)start, fill, whole);
-    memory_start = (number)start;
-    memory_size = (number)bytes;
-    return memory_start;
+    if (!memory_size) { /* callbacks have the first one's */
+        memory_start = (number)start;
+        memory_size = (number)bytes;
+    }
+    return (number)start;
 }
 """
 KERNEL_MEMORY = """\
@@ -233,6 +240,13 @@ def memory_given(size, at, alignment, fill):
         pytest.skip("there is no such memory")
     ctypes.memset(start, fill, whole)
     return start
+"""
+PYTHON_SYMBOLS = """\
+def give_symbols():
+    \"\"\"Loads a library that has nothing but what a linker script gives: symbols with absolute addresses.\"\"\"
+    file = os.memfd_create("symbols")
+    os.write(file, bytes.fromhex(SYMBOLS))
+    return ctypes.CDLL(f"/proc/self/fd/{file}", mode=ctypes.RTLD_GLOBAL | os.RTLD_NOW)
 """
 
 

@@ -60,7 +60,7 @@ MODULE_LICENSE("GPL");
 
 
 def text(program: Program, run: FailingRun) -> str:
-    if any(step.errno is not None for step in program.steps):
+    if any(step.errno is not None for step in program.calls):
         raise ReproducerError("a kernel has no errno")
     helpers = used_of(KERNEL, program.used, None if program.memory is None else KERNEL_MEMORY)
     how = ["Build it as a module of a kernel that has these functions, with CONFIG_KUNIT and 64-bit addresses."]

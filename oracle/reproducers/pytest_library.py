@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 from collections.abc import Iterator
 
+from memoracle.drive.native.given_symbols import library_of
 from memoracle.reproducers.actions import FAILS, OTHER_COURSE, PASSES, Action, If, Let, Remark, Room, actions
 from memoracle.reproducers.c import SECONDS
 from memoracle.reproducers.due import RETURNS
+from memoracle.reproducers.expressions import NO_NUMBERS
 from memoracle.reproducers.failing_run import FailingRun, ReproducerError
-from memoracle.reproducers.helpers import PYTHON, PYTHON_MEMORY, RENAMED, used_of
+from memoracle.reproducers.helpers import PYTHON, PYTHON_MEMORY, PYTHON_SYMBOLS, RENAMED, used_of
 from memoracle.reproducers.program import Program
 from memoracle.reproducers.signatures import (
+    ARRAY,
     BOOLEAN,
+    FLOATING,
     OTHER,
+    PLACES,
     POINTER,
     STRUCTURE,
     VOID,
@@ -23,22 +29,24 @@ from memoracle.reproducers.signatures import (
 )
 from memoracle.reproducers.words import harmless, head, literal, remarks
 
+HEAD = 64  # bytes of an ELF file that say for which machine it is
 ENDS = {FAILS: "pytest.fail({words})", OTHER_COURSE: "pytest.skip({words})", PASSES: "return"}
 TEXT = """\
 {head}
 import ctypes
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
 
 LIBRARY = {library}
-
+{symbols}
 
 {helpers}
 
 def calls():
-    library = ctypes.CDLL(str(Path(LIBRARY).resolve()) if Path(LIBRARY).is_file() else LIBRARY, use_errno=True)
+{given}    library = ctypes.CDLL(str(Path(LIBRARY).resolve()) if Path(LIBRARY).is_file() else LIBRARY, use_errno=True)
 {functions}
 {body}
 
@@ -66,7 +74,11 @@ def text(program: Program, run: FailingRun) -> str:
     return TEXT.format(
         head="\n".join(remarks(head(run, ["Run it:", "  pytest test_reproducer.py"]), "#")),
         library=ascii(str(where) if where.is_file() else where.name),
-        helpers="\n".join([*_structures(program), *([helpers] if helpers else [])]),
+        symbols=_symbols(program),
+        helpers="\n\n".join(
+            [*_structures(program), *([PYTHON_SYMBOLS] if program.symbols else []), *([helpers] if helpers else [])]
+        ),
+        given="    given = give_symbols()  # as long as it lives\n" if program.symbols else "",
         functions="\n".join(
             line for name in program.used if name in program.declared.functions for line in _declared(program, name)
         ),
@@ -75,9 +87,19 @@ def text(program: Program, run: FailingRun) -> str:
     )
 
 
+def _symbols(program: Program) -> str:
+    """The bytes of a library that has the symbols, for the same machine as the one that needs them."""
+    if not program.symbols:
+        return ""
+    with program.binding.library.open("rb") as file:
+        text = library_of(program.symbols, file.read(HEAD)).hex()
+    lines = "".join(f'    "{text[start : start + 96]}"\n' for start in range(0, len(text), 96))
+    return f"# As bytes: a library of {', '.join(program.symbols)}.\nSYMBOLS = (\n{lines})\n"
+
+
 def _structures(program: Program) -> Iterator[str]:
     """Each as a class of ctypes."""
-    rooms = [step.out[1] for step in program.steps if step.out is not None]
+    rooms = [step.out[1] for step in program.calls if step.out is not None]
     for kind in structures_of(program.declared, program.used, rooms).values():
         fields = "".join(f"        ({literal(name)}, {_type(each)}),\n" for name, each in kind.fields.items())
         yield f"class {plain_name(kind)}(ctypes.Structure):\n    _fields_ = [\n{fields}    ]\n\n"
@@ -109,6 +131,10 @@ def _declared(program: Program, name: str) -> Iterator[str]:
 def _type(kind: CType) -> str:
     if kind.kind == STRUCTURE:
         return plain_name(kind)
+    if kind.kind == ARRAY and kind.target is not None:
+        return f"{_type(kind.target)} * {kind.count}"
+    if kind.kind == FLOATING:
+        return "ctypes.c_float" if kind.bytes == ctypes.sizeof(ctypes.c_float) else "ctypes.c_double"
     if kind.kind == OTHER:
         raise ReproducerError(f"`{kind.name}` is no number and no pointer")
     if kind.kind == VOID:
@@ -119,9 +145,8 @@ def _type(kind: CType) -> str:
 
 
 def _body(program: Program, apart: bool) -> Iterator[str]:
-    memory = program.memory
-    if memory is not None:
-        yield f"    memory = memory_given({memory.bytes:#x}, {memory.at:#x}, {memory.alignment:#x}, {memory.fill:#x})"
+    for name, numbers in program.given_memory():
+        yield f"    {name} = memory_given({numbers})"
     writing, ends = _Python(program), ends_of(apart)
     for action in actions(program):
         yield from (f"    {line}" if line else "" for line in _lines(action, program, writing, ends))
@@ -176,6 +201,8 @@ class _Python(ast.NodeTransformer):
             return _parsed(f"ctypes.cast(library.{node.id}, ctypes.c_void_p).value")
         if node.id in self.variables:
             kind = self.variables[node.id]
+            if kind.kind in PLACES:
+                return _parsed(f"ctypes.addressof(ctypes.c_char.in_dll(library, {literal(node.id)}))")
             return self._or_null(_in_library(node.id, kind), kind)
         room = self.rooms.get(node.id)
         if room is not None and room.kind == STRUCTURE:
@@ -184,8 +211,10 @@ class _Python(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         room = self.rooms.get(node.value.id) if isinstance(node.value, ast.Name) else None
-        if room is None or node.attr not in room.fields:
+        if room is None or node.attr not in room.fields or room.fields[node.attr].kind in NO_NUMBERS:
             raise ReproducerError(f"`{ast.unparse(node)}` is no number and no pointer")
+        if room.fields[node.attr].kind == ARRAY:
+            return _parsed(f"ctypes.addressof({ast.unparse(node)})")
         return self._or_null(ast.unparse(node), room.fields[node.attr])
 
     def visit_Starred(self, node: ast.Starred) -> ast.expr:

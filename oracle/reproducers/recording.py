@@ -10,7 +10,7 @@ from memoracle.diagnostics.divergence import Finding
 from memoracle.drive.binding import Binding
 from memoracle.drive.log import ENCODE
 from memoracle.drive.nursery import Nursery
-from memoracle.drive.requests import OTHERS, Repeated, Request, requests_of
+from memoracle.drive.requests import Repeated, Request, requests_of
 from memoracle.drive.shrinking import shortest
 from memoracle.drive.trial import Plan, Trial
 from memoracle.reproducers.failing_run import Event, FailingRun, ReproducerError, failing_run
@@ -22,8 +22,6 @@ PLACE = "_place"  # of a call in the recording, while calls are left out
 def from_trial(plan: Plan, trial: Trial) -> FailingRun:
     """What failed of a target. Raises ReproducerError."""
     divergence = trial.result.divergences[0]
-    if any(OTHERS.encode() in line for line in trial.lines):
-        raise ReproducerError("it needs what other instances were asked, which the trace that is kept has alone")
     heads, lines = trial.lines[: len(plan.head)], trial.lines[len(plan.head) : divergence.line]
     return failing_run(heads, lines, divergence.finding, lambda events: plan.check(map(ENCODE, events)))
 

@@ -11,7 +11,7 @@ from memoracle.reproducers.expressions import RustWriting, bare, rust_field, rus
 from memoracle.reproducers.failing_run import FailingRun
 from memoracle.reproducers.helpers import RUST, RUST_MEMORY, used_of
 from memoracle.reproducers.program import Program
-from memoracle.reproducers.signatures import BOOLEAN, OTHER, POINTER, STRUCTURE, VOID, CType, plain_name, structures_of
+from memoracle.reproducers.signatures import BOOLEAN, PLACES, POINTER, STRUCTURE, VOID, CType, plain_name, structures_of
 from memoracle.reproducers.words import harmless, head, literal, remarks
 
 ENDS = {
@@ -65,15 +65,23 @@ def text(program: Program, run: FailingRun) -> str:
     return TEXT.format(
         head="\n".join(remarks(head(run, how))),
         functions="\n".join(f"    {each}" for each in declarations(program)),
-        numbers=f"{_structures(program)}{NUMBERS}\n{helpers}",
+        numbers=f"{_symbols(program)}{_structures(program)}{NUMBERS}\n{helpers}",
         name=run.finding.clause.replace(".", "_").replace("-", "_"),
         seconds=SECONDS,
         body="\n".join(_body(program)),
     )
 
 
+def _symbols(program: Program) -> str:
+    """Absolute symbols, which the linker shows to the library."""
+    if not program.symbols:
+        return ""
+    lines = (f'    ".globl {name}",\n    ".set {name}, {value:#x}",\n' for name, value in program.symbols.items())
+    return f"// What a linker script gives.\nstd::arch::global_asm!(\n{''.join(lines)});\n\n"
+
+
 def _structures(program: Program) -> str:
-    rooms = [step.out[1] for step in program.steps if step.out is not None]
+    rooms = [step.out[1] for step in program.calls if step.out is not None]
     found = structures_of(program.declared, program.used, rooms).values()
     return "".join(f"#[repr(C)]\nstruct {plain_name(kind)} {{\n{_fields(kind)}}}\n\n" for kind in found)
 
@@ -86,8 +94,7 @@ def declarations(program: Program) -> Iterator[str]:
     functions = program.declared.functions
     yield from (_declared(program, name) for name in program.used if name in functions and name not in OWN)
     for name, kind in program.declared.variables.items():
-        if kind.kind not in (STRUCTURE, OTHER):
-            yield f"static mut {name}: {rust_type(kind)};"
+        yield f"static mut {name}: {'[u8; 0]' if kind.kind in PLACES else rust_type(kind)};"
 
 
 def _declared(program: Program, name: str) -> str:
@@ -99,10 +106,8 @@ def _declared(program: Program, name: str) -> str:
 
 def _body(program: Program) -> Iterator[str]:
     writing = RustWriting(program.declared)
-    memory = program.memory
-    if memory is not None:
-        numbers = f"{memory.bytes:#x}, {memory.at:#x}, {memory.alignment:#x}, {memory.fill:#x}"
-        yield f"        let memory = memory_given({numbers});"
+    for name, numbers in program.given_memory():
+        yield f"        let {name} = memory_given({numbers});"
     for action in actions(program):
         yield from (f"        {line}" if line else "" for line in action_lines(action, program, writing))
 

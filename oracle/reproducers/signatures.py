@@ -14,24 +14,20 @@ from memoracle.drive.binding import Binding
 from memoracle.reproducers.failing_run import ReproducerError
 
 NO_LETTER = re.compile(r"\W+")
-VOID, NUMBER, BOOLEAN, ENUM, POINTER, STRUCTURE, OTHER = (
-    "void",
-    "number",
-    "boolean",
-    "enum",
-    "pointer",
-    "structure",
-    "other",
+VOID, NUMBER, BOOLEAN, ENUM, POINTER, STRUCTURE, ARRAY, FLOATING, OTHER = (
+    *("void", "number", "boolean", "enum", "pointer", "structure", "array", "floating", "other"),
 )
-PLAIN = {"primitive", "pointer", "enum"}  # what cffi calls types that are laid out alike in every language
+PLACES = (STRUCTURE, ARRAY, OTHER)  # variables of the library that stand for their address
+FLOATS = ("float", "double")  # which every language has
 ADDRESSES = {"pointer", "function", "array"}  # what cffi calls types of which a function is passed the address
 
 
 @dataclass(frozen=True)
 class CType:
-    """name: as C has it.  kind: one of those above.  bytes, signed: of a number.  target: of a pointer.
+    """name: as C has it.  kind: one of those above.  bytes, signed: of a number.
 
-    fields: of a structure.  is_plain: its fields are numbers and pointers, one after another.
+    target: of a pointer; of an array, which only a field is, what it is an array of.  count: how many of these.
+    fields: of a structure.  is_plain: it has no unions and no bits, so that every language lays it out alike.
     """
 
     name: str
@@ -39,6 +35,7 @@ class CType:
     bytes: int = 0
     signed: bool = False
     target: CType | None = None
+    count: int = 0
     fields: Mapping[str, CType] = field(default_factory=dict)
     is_plain: bool = False
 
@@ -77,7 +74,7 @@ def declared(binding: Binding) -> Declared:
     names = set(dir(nothing)) - functions.keys() - variables.keys()
     return Declared(
         {name: _signature(ffi, kind) for name, kind in functions.items()},
-        {name: type_of(ffi, kind) for name, kind in variables.items()},
+        {name: _type_of_variable(ffi, kind) for name, kind in variables.items()},
         {name: int(getattr(nothing, name)) for name in names},
     )
 
@@ -94,34 +91,66 @@ def type_of(ffi: cffi.FFI, kind: Any, depth: int = 2) -> CType:
     if kind.kind in ADDRESSES:
         target = type_of(ffi, kind.item, depth - 1) if depth and kind.kind == "pointer" else None
         return CType(name, POINTER, ffi.sizeof("void *"), target=target)
-    if kind.kind == "primitive" and name not in ("float", "double", "long double"):
+    if kind.kind == "primitive" and name in FLOATS:
+        return CType(name, FLOATING, ffi.sizeof(kind))
+    if kind.kind == "primitive" and name != "long double":
         signed = int(ffi.cast(kind, -1)) < 0
         return CType(name, BOOLEAN if name == "_Bool" else NUMBER, ffi.sizeof(kind), signed)
     if kind.kind == "enum":
         return CType(name, ENUM, ffi.sizeof(kind), int(ffi.cast(kind, -1)) < 0)
     if kind.kind == "struct" and kind.fields is not None and depth:
-        fields = {key: type_of(ffi, each.type, depth - 1) for key, each in kind.fields}
-        plain = (
-            each.type.kind in PLAIN and each.bitsize < 0 and fields[key].kind != OTHER for key, each in kind.fields
-        )
+        fields = {key: _type_of_field(ffi, each.type) for key, each in kind.fields}
+        plain = (bool(key) and each.bitsize < 0 and _is_plain(fields[key]) for key, each in kind.fields)
         return CType(name, STRUCTURE, fields=fields, is_plain=all(plain))
     return CType(name, OTHER)
 
 
+def _type_of_variable(ffi: cffi.FFI, kind: Any) -> CType:
+    """Of an array, and of what is no number, an expression has the address."""
+    return CType(kind.cname, ARRAY) if kind.kind == "array" else type_of(ffi, kind)
+
+
+def _type_of_field(ffi: cffi.FFI, kind: Any) -> CType:
+    if kind.kind == "array" and kind.length is not None:
+        return CType(kind.cname, ARRAY, target=_type_of_field(ffi, kind.item), count=kind.length)
+    return type_of(ffi, kind, 0 if kind.kind in ADDRESSES else 1)
+
+
+def _is_plain(field: CType) -> bool:
+    if field.kind == ARRAY and field.target is not None:
+        return _is_plain(field.target)
+    return field.is_plain if field.kind == STRUCTURE else field.kind != OTHER
+
+
 def structures_of(declared: Declared, used: Collection[str], more: Iterable[CType] = ()) -> dict[str, CType]:
-    """By name, the structures that functions return or are given the address of. more: other types that are used.
+    """By name, the structures that functions return or are given the address of, and those that these are made of.
+
+    more: other types that are used. Each comes after those that it is made of.
 
     Raises ReproducerError for one that only C and C++ can write.
     """
     signatures = [declared.functions[name] for name in used if name in declared.functions]
     results = [each.result for each in signatures]
     targets = [kind.target for each in signatures for kind in each.parameters if kind.target and kind.target.is_plain]
-    found = {kind.name: kind for kind in (*results, *targets, *more) if kind.kind == STRUCTURE}
-    for kind in found.values():
-        if not kind.is_plain:
-            words = "fields that are no numbers and no pointers can be written in C and C++ alone"
-            raise ReproducerError(f"`{kind.name}`: {words}")
+    found = dict[str, CType]()
+    for kind in (*results, *targets, *more):
+        if kind.kind == STRUCTURE:
+            _add(found, kind)
     return found
+
+
+def _add(found: dict[str, CType], kind: CType) -> None:
+    """Adds a structure after those that it is made of."""
+    if not kind.is_plain:
+        words = "unions, bits, and arrays without a length can be written in C and C++ alone"
+        raise ReproducerError(f"`{kind.name}`: {words}")
+    for each in kind.fields.values():
+        inner: CType | None = each
+        while inner is not None and inner.kind == ARRAY:
+            inner = inner.target
+        if inner is not None and inner.kind == STRUCTURE:
+            _add(found, inner)
+    found[kind.name] = kind
 
 
 def plain_name(kind: CType) -> str:

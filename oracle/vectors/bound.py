@@ -16,7 +16,8 @@ from memoracle.reproducers.due import RETURNS, Due
 from memoracle.reproducers.expressions import CWriting, RustWriting, Writing, bare, rust_type
 from memoracle.reproducers.failing_run import FailingRun, ReproducerError
 from memoracle.reproducers.helpers import RUST, RUST_MEMORY, used_of
-from memoracle.reproducers.program import Program, Start, Step, names_in, program
+from memoracle.reproducers.program import Program, Start, Step, names_in
+from memoracle.reproducers.program_writer import program
 from memoracle.reproducers.signatures import POINTER, STRUCTURE
 from memoracle.reproducers.substitution import parsed
 from memoracle.trace.inputs import InputError
@@ -98,7 +99,7 @@ class Bound:
             self.program: Program = program(binding, run, Due(RETURNS, ""))
         except ReproducerError as fault:
             raise InputError(binding.path, None, str(fault)) from None
-        used = names_in([each for step in self.program.steps for each in _expressions(step)])
+        used = names_in([each for step in self.program.calls for each in _expressions(step)])
         self.used = used | {start.name for start in self.program.start if start.name in used}
 
     def _refuse_remembered(self, operation: str) -> None:
@@ -151,7 +152,7 @@ def in_c(binding: Binding, functions: Sequence[Function]) -> str:
             body.append(f"    if ({bare(writing.truth(start.fails))}) {{")
             body += ['        fprintf(stderr, "it does not start\\n");', "        exit(77);", "    }"]
     parts = [head, "\n".join(static), "static void memoracle_start(void)\n{\n" + "\n".join(body) + "\n}"]
-    parts += [_function_in_c(*each, found, writing) for each in zip(functions, found.steps, strict=True)]
+    parts += [_function_in_c(*each, found, writing) for each in zip(functions, found.calls, strict=True)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -223,7 +224,7 @@ def _in_rust(bound: Bound, writing: RustWriting, functions: Sequence[Function], 
         if start.fails is not None:
             body += [f"    if {bare(writing.truth(start.fails))} {{", '        panic!("it does not start");', "    }"]
     parts = [head, "\n".join(static), "unsafe fn memoracle_start() {\n" + "\n".join(body) + "\n}"]
-    parts += [_function_in_rust(*each, found, writing) for each in zip(functions, found.steps, strict=True)]
+    parts += [_function_in_rust(*each, found, writing) for each in zip(functions, found.calls, strict=True)]
     return "\n\n".join(part for part in parts if part)
 
 

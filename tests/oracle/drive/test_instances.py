@@ -11,6 +11,8 @@ import pytest
 
 from memoracle import check
 from memoracle.cli import main
+from memoracle.drive.binding_file import load_binding
+from memoracle.reproducers import running
 
 BINDING = """
 library = "pools.so"
@@ -47,8 +49,11 @@ def binding(folder: Path, fault: str, text: str = BINDING) -> Path:
     return path
 
 
-def driven(capsys: pytest.CaptureFixture[str], path: Path, ops: int = 6000) -> tuple[int, dict[str, Any]]:
-    status = main(["drive", "--format", "json", "--quiet", "--seed", "2", "--ops", str(ops), str(path)])
+def driven(
+    capsys: pytest.CaptureFixture[str], path: Path, ops: int = 6000, form: str = "c"
+) -> tuple[int, dict[str, Any]]:
+    options = ["--format", "json", "--quiet", "--seed", "2", "--ops", str(ops), "--emit", form]
+    status = main(["drive", *options, str(path)])
     return status, json.loads(capsys.readouterr().out)
 
 
@@ -60,16 +65,20 @@ def test_what_is_right_conforms(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("fault", "needed"),
-    [("SHARED", {"_instance"}), ("KEEPS", {"reset"}), ("TWICE", set())],
+    ("fault", "needed", "form"),
+    [
+        ("SHARED", {"_instance"}, "pytest"),
+        ("KEEPS", {"reset"}, "c"),
+        ("TWICE", set(), "pytest"),
+    ],
 )
 def test_a_fault_is_found_with_what_it_needs(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: str, needed: set[str]
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: str, needed: set[str], form: str
 ) -> None:
     path = binding(tmp_path, fault)
-    status, document = driven(capsys, path)
+    status, document = driven(capsys, path, form=form)
     assert (status, document["verdict"]) == (1, "diverges")
-    [divergence] = document["divergences"]
+    [divergence], found = document["divergences"], document["reproducer"]
     events = [json.loads(line) for line in document["trace"][1:]]
     others = [other for event in events for other in event.get("_others", ())]
     own = divergence["event"]["_instance"]
@@ -85,6 +94,17 @@ def test_a_fault_is_found_with_what_it_needs(
     assert (status, document["calls"]) == (1, 0)
     assert document["divergences"][0]["clause"] == divergence["clause"]
     assert driven(capsys, binding(tmp_path, "NOTHING"), ops=100)[0] == 0
+    # So it is written as a test, of one instance where no others are needed.
+    assert found["said"] == "it was run, and fails"
+    again = (
+        running.run_pytest(found["text"])
+        if form == "pytest"
+        else running.run_c(found["text"], load_binding(str(path)), False)
+    )
+    assert again.outcome == running.PASSED
+    named = {"_instance": "pool_1 = ", "reset": "pool_reset((struct"}
+    assert all(named[each] in found["text"] for each in needed)
+    assert ("pool_1" in found["text"], "_aside1" in found["text"]) == (fault != "TWICE",) * 2
 
 
 def test_the_same_seed_asks_the_same(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -132,21 +152,3 @@ def test_what_cannot_be_is_said(
     path = binding(tmp_path, fault, BINDING.replace(wrong, right))
     assert main(["drive", "--seed", "2", "--ops", "6000", *options, str(path)]) == 2
     assert says in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("fault", "form", "says"),
-    [
-        ("TWICE", "c", "it was run, and fails"),
-        ("TWICE", "pytest", "it was run, and fails"),
-        ("SHARED", "c", "it needs what other instances were asked"),
-    ],
-)
-def test_a_test_is_of_one_instance(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: str, form: str, says: str
-) -> None:
-    options = ["--seed", "2", "--ops", "6000", "--emit", form, str(binding(tmp_path, fault))]
-    assert main(["drive", *options]) == 1
-    captured = capsys.readouterr()
-    assert says in captured.err
-    assert ("pool_new(" in captured.out) == (fault == "TWICE")

@@ -19,7 +19,7 @@ from memoracle.report.check_report import TraceResult
 from memoracle.reproducers import running
 from memoracle.reproducers.due import RETURNS, Due
 from memoracle.reproducers.failing_run import FailingRun, ReproducerError
-from memoracle.reproducers.program import program
+from memoracle.reproducers.program_writer import program
 from memoracle.reproducers.running import PASSED
 
 SOURCE = Path(__file__).parent / "odd.c"
@@ -107,8 +107,8 @@ def test_it_fails_on_the_faulty_build_alone(
 @pytest.mark.parametrize(
     ("form", "allocate", "says"),
     [
-        ("rust", STRUCTURE, "`struct frame`: fields that are no numbers and no pointers can be written in C"),
-        ("pytest", STRUCTURE, "`struct frame`: fields that are no numbers and no pointers can be written in C"),
+        ("rust", STORED, "`struct frame`: unions, bits, and arrays without a length can be written in C"),
+        ("pytest", STORED, "`struct frame`: unions, bits, and arrays without a length can be written in C"),
         ("kunit", POINTER, "a kernel has no errno"),
     ],
 )
@@ -117,7 +117,7 @@ def test_what_cannot_be_written_is_said(
 ) -> None:
     build(tmp_path, 1)
     binding, trace = tmp_path / "odd.toml", tmp_path / "trace.jsonl"
-    binding.write_text((BINDING % allocate).replace("int16_t error;", "int16_t error; char more[2];"))
+    binding.write_text((BINDING % allocate).replace("int16_t error;", "int16_t error; int few : 2;"))
     trace.write_text("\n".join(json.dumps(each) for each in (HEADER, *TWICE)))
     assert main(["check", "--emit", form, "--binding", str(binding), str(trace)]) == 1
     found = capsys.readouterr()
@@ -129,7 +129,7 @@ def test_what_cannot_be_written_is_said(
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("symbols", {"end": 0x1000}, "`symbols` cannot be written in a test: a linker script gives"),
+        ("symbols", {"end": 0x1000}, "`symbols` cannot be written in a test: it is linked"),
         (
             "operations",
             {"frame.allocate": Bound("f()", panic="refuse")},
