@@ -84,7 +84,14 @@ def changed_since(revision: str) -> Changed:
     changed = _git("what changed", "diff", "--name-only", "--no-renames", "-z", commit, "--")
     new = _git("what is new", "ls-files", "--others", "--exclude-standard", "-z")
     paths = sorted({path for path in (changed + new).split("\0") if path})
-    return Changed(commit, tuple(paths), PINS in paths and _pins(commit) != _pinned((ROOT / PINS).read_text()))
+    return Changed(commit, tuple(paths), PINS in paths and _pins(commit) != _pins_here())
+
+
+def _pins_here() -> list[str]:
+    try:
+        return _pinned((ROOT / PINS).read_text(encoding="utf-8", errors="replace"))
+    except OSError:  # there are none any more
+        return []
 
 
 def _pins(commit: str) -> list[str]:

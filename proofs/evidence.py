@@ -264,11 +264,7 @@ def _check(unsettled: Result) -> Result:
 
 def durations() -> dict[str, float]:
     """The seconds that each claim took when it was last settled, as far as is known."""
-    try:
-        kept = json.loads(_durations_file().read_text())
-        return {str(name): float(seconds) for name, seconds in kept.items()}
-    except (OSError, RuntimeError, ValueError, TypeError, AttributeError):
-        return {}
+    return solver.kept(_durations_file, dict[str, float]) or {}
 
 
 def _keep_durations(known: dict[str, float]) -> None:

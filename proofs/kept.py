@@ -17,8 +17,6 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
-
 from memoracle.proofs import dependencies
 from memoracle.proofs.obligations import solver
 from memoracle.proofs.obligations.discharge import Result
@@ -43,11 +41,8 @@ class Kept:
 
     def verdict(self) -> Result | None:
         """The verdict that was kept; None if there is none, or its file is damaged."""
-        try:
-            found = msgspec.json.decode(self._path().read_bytes(), type=Result)
-        except (OSError, RuntimeError, msgspec.DecodeError):
-            return None
-        return replace(found, cached=True) if found.verdict == PROVED else None
+        found = solver.kept(self._path, Result)
+        return replace(found, cached=True) if found is not None and found.verdict == PROVED else None
 
     def keep(self, result: Result) -> None:
         """Keeps a verdict, if it is that the claim is proved, and the files have not changed meanwhile."""

@@ -129,6 +129,11 @@ def replayed(part: Part) -> Replayed:
     return Replayed("", found, own.lines, replay.coverage)
 
 
+def is_replayed(_: Part, found: object) -> bool:
+    """Whether it is what comes of a part."""
+    return isinstance(found, Replayed) and (bool(found.why_not) or found.found or found.coverage is not None)
+
+
 def why_whole(check: Check, path: str) -> str:
     """Why a file is checked in sequence, as far as that is known before it is read; nothing if it may be in parts."""
     args = check.args
@@ -151,7 +156,7 @@ def in_parts(check: Check, path: str, workers: Workers) -> TraceResult | str:
     count = min(workers.count + 1, MOST_PARTS)  # all else is often less than a share
     parts = [Part(unit_of(check, [path]), number, count) for number in range(count)]
     done: dict[int, Replayed] = {}
-    with closing(workers.done(replayed, parts)) as coming:
+    with closing(workers.done(replayed, parts, is_replayed)) as coming:
         for number, outcome in coming:
             if isinstance(outcome, Lost):
                 return f"a part of it came to nothing ({outcome.reason})"

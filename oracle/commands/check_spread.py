@@ -54,6 +54,19 @@ def checked_files(unit: Files) -> list[Checked]:
     return found
 
 
+def is_of_files(unit: Files, found: object) -> bool:
+    """Whether it is what comes of the files of a unit."""
+    if not isinstance(found, list) or len(found) != len(unit.paths):
+        return False
+    return all(
+        isinstance(each, Checked)
+        and isinstance(each.notes, str)
+        and each.outcomes
+        and all(isinstance(outcome, TraceResult) for outcome in each.outcomes)
+        for each in found
+    )
+
+
 def checking(unit: Files) -> Check:
     """`check` with the options of a unit; a memory map is not read again."""
     plain = {"memory_map": None, "from_boot": False, "geometry": None, "traces": [*unit.paths]}
@@ -86,9 +99,10 @@ def outcomes_of_all(check: Check, paths: Sequence[str], workers: Workers) -> lis
         note(check.args, f"memoracle: {shown(paths[0])} is checked in sequence: {joined}")
     groups = grouped(paths, workers.count)
     far = [place for place, group in enumerate(groups) if group != [STDIN]]
+    units = [unit_of(check, groups[place]) for place in far]
     found: dict[int, list[Checked]] = {}
     try:
-        with closing(workers.done(checked_files, [unit_of(check, groups[place]) for place in far])) as coming:
+        with closing(workers.done(checked_files, units, is_of_files)) as coming:
             for turn, outcome in coming:
                 found[far[turn]] = lost(check, groups[far[turn]], outcome) if isinstance(outcome, Lost) else outcome
         for place, group in enumerate(groups):

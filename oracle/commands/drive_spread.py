@@ -34,6 +34,10 @@ def run_calls(unit: Calls) -> Trial:
         return drive.once()
 
 
+def is_trial(_: Calls, found: object) -> bool:
+    return isinstance(found, Trial)
+
+
 def spread_over(args: argparse.Namespace, workers: Workers) -> Spread:
     """Has these workers make the calls that the options ask for."""
     return partial(_spread, {name: getattr(args, name) for name in OF_TARGET}, workers)
@@ -43,8 +47,9 @@ def _spread(
     options: dict[str, Any], workers: Workers, shares: Sequence[Share]
 ) -> Generator[tuple[int, Trial], None, None]:
     """What comes of each share, as it comes; raises InputError at the end if one of them was lost."""
+    units = [Calls(options, share) for share in shares]
     lost: InputError | None = None
-    with closing(workers.done(run_calls, [Calls(options, share) for share in shares])) as coming:
+    with closing(workers.done(run_calls, units, is_trial)) as coming:
         for job, outcome in coming:
             if isinstance(outcome, Lost):
                 words = f"the calls of seed {shares[job].seed} came to nothing: {outcome.reason}"

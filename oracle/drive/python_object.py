@@ -18,7 +18,7 @@ from memoracle.trace.events import OPERATIONS
 from memoracle.trace.inputs import InputError
 from memoracle.trace.numbers import BadNumber, number
 from memoracle.trace.operations import NUMBER, answer_of, arguments_of
-from memoracle.trace.quoting import quoted, shortened
+from memoracle.trace.quoting import quoted, said_by, shortened
 
 VALUES = (
     int,
@@ -56,9 +56,9 @@ class PythonObject:
         try:
             answer = Answer(self.methods[operation](**given))
         except Exception as refusal:
-            return Answer(error=told(refusal))
+            return Answer(error=said_by(refusal))
         except BaseException as end:  # SystemExit, say
-            raise DiedError(f"it ended: {told(end)}") from None
+            raise DiedError(f"it ended: {said_by(end)}") from None
         if not isinstance(answer.result, VALUES):
             words = f"no value of a trace is a {type(answer.result).__name__}"
             raise DiedError(f"{shown_value(answer.result)} is no answer: {words}")
@@ -69,15 +69,6 @@ class PythonObject:
         except (*FAULTS, MalformedLine, BadNumber, TypeError, ValueError, OverflowError) as fault:
             raise DiedError(f"{shown_value(answer.result)} is no answer: {fault}") from None
         return answer
-
-
-def told(refusal: BaseException) -> str:
-    """What an exception says, in characters that a trace can have."""
-    name = type(refusal).__name__
-    try:
-        return f"{name}: {refusal}".encode(errors="backslashreplace").decode()
-    except Exception:  # of its own text
-        return name
 
 
 def shown_value(value: object) -> str:

@@ -80,7 +80,7 @@ class ChangeReport:
         }
 
     def tell(self, console: Console) -> None:
-        console.print(Text(f"Changed since {escaped(self.revision)} ({self.commit[:SHORT]})", "bold"))
+        console.print(Text(escaped(f"Changed since {self.revision} ({self.commit[:SHORT]})"), "bold"))
         for path, claims in self.causes.items():
             console.print(Text(f"  - {escaped(path)}: could affect {told(claims)}"))
         if self.others:

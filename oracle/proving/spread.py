@@ -34,10 +34,30 @@ def _settled(
 ) -> Generator[tuple[int, list[Result] | Failure], None, None]:
     units = _units(groups, workers.count, machine, geometry)
     named = [Named(source, tuple(_names(groups[turn]) for turn in turns)) for source, turns in units]
-    with closing(workers.done(settle_named, named)) as coming:
+    with closing(workers.done(settle_named, named, is_of_claims)) as coming:
         for place, outcome in coming:
             for number, turn in enumerate(units[place][1]):
                 yield turn, Failure(outcome.reason) if isinstance(outcome, Lost) else outcome[number]
+
+
+def is_of_claims(named: Named, found: object) -> bool:
+    """Whether it is, for each group of claims, the result of each of these or why there is none."""
+    return (
+        isinstance(found, list)
+        and len(found) == len(named.groups)
+        and all(
+            isinstance(each, Failure) or _is_of(group, each) for group, each in zip(named.groups, found, strict=True)
+        )
+    )
+
+
+def _is_of(names: Sequence[str], found: object) -> bool:
+    """Whether it is the results of these claims, in their order."""
+    return isinstance(found, list) and all(isinstance(each, Result) for each in found) and _named(found) == names
+
+
+def _named(results: Sequence[Result]) -> tuple[str, ...]:
+    return tuple(each.name for each in results)
 
 
 def _names(group: Sequence[Piece]) -> tuple[str, ...]:

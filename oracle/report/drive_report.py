@@ -12,6 +12,7 @@ from memoracle.report import branches_report, check_report
 from memoracle.report.check_report import TraceResult
 from memoracle.timeline.past import UNKNOWN_PAST, Past
 from memoracle.trace.hexadecimal import line_in_hexadecimal
+from memoracle.trace.quoting import escaped_in_json
 
 MOST_SHOWN = 200  # lines of a sequence
 
@@ -80,5 +81,6 @@ def write_text(
 def shown(lines: Sequence[bytes]) -> str:
     """The sequence, as a trace."""
     left = len(lines) - MOST_SHOWN
-    kept = [line_in_hexadecimal(line).decode(errors="backslashreplace") for line in lines[:MOST_SHOWN]]
+    some = map(line_in_hexadecimal, lines[:MOST_SHOWN])
+    kept = [escaped_in_json(line.decode(errors="backslashreplace")) for line in some]
     return "\n".join([*kept, *([f"... and {counted(left, 'line')} more"] if left > 0 else [])]) + "\n\n"

@@ -19,7 +19,7 @@ from memoracle.console.exit_status import Status
 from memoracle.proving.part import Part
 from memoracle.report.proof_summary import three_lines
 from memoracle.timeline.timeline import Timeline
-from memoracle.trace.quoting import escaped
+from memoracle.trace.quoting import escaped, escaped_lines
 
 if TYPE_CHECKING:
     from memoracle.proofs.obligations.discharge import Result
@@ -219,7 +219,7 @@ def tell_hazards(results: Sequence[Result], console: Console) -> None:
         if result.kind == HAZARD and result.verdict == PROVED and result.counterexample:
             console.print(Text(f"Expected refutation: {result.name}", "bold"))
             console.print(Padding(Text(f"it fails, as it should, that {result.claim}:"), (0, 0, 0, 2)))
-            console.print(Padding(Text(result.counterexample), (0, 0, 0, 4)))
+            console.print(Padding(Text(escaped_lines(result.counterexample)), (0, 0, 0, 4)))
 
 
 def tell_failures(outcome: ProofRun, console: Console) -> None:
@@ -233,7 +233,10 @@ def tell_failures(outcome: ProofRun, console: Console) -> None:
             facts = Table.grid(padding=(0, 2))
             facts.add_row("claim", Text(result.claim))
             facts.add_row("scope", Text(result.scope))
-            facts.add_row("reason" if result.verdict != REFUTED else "counterexample", Text(str(result.counterexample)))
+            facts.add_row(
+                "reason" if result.verdict != REFUTED else "counterexample",
+                Text(escaped_lines(str(result.counterexample))),
+            )
             console.print(Padding(facts, (0, 0, 0, 2)))
         if refuted:
             console.print(f"\nTo replay what is refuted of {component}:", style="bold")

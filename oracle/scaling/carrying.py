@@ -94,8 +94,13 @@ def done_apart(folder: str, work: Callable[[Unit], Outcome], unit: Unit) -> byte
 
 
 def outcome_of(done: bytes) -> Any:
-    """What came of a unit, or raises its fault. It is read as any executor reads what its workers send."""
+    """What came of a unit, or raises its fault. It is read as any executor reads what its workers send.
+
+    Raises ValueError, TypeError or what else pickle raises for what no worker of ours sends.
+    """
     fault, outcome = pickle.loads(done)
-    if fault is not None:
+    if fault is None:
+        return outcome
+    if isinstance(fault, InputError | GeometryError | UnfitError):
         raise fault
-    return outcome
+    raise TypeError(f"its worker sent a {type(fault).__name__} as the fault of what it was asked")

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -17,8 +17,10 @@ from memoracle.console.counted import counted
 from memoracle.scaling.carrying import ROOT, UnfitError, carried_out, code_digest, outcome_of
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
+from memoracle.trace.quoting import said_by
 
 ALONE = "tried again, one after another"
+NO_ANSWER = "its worker sent what is no answer to what it was asked"
 ATTEMPTS = ("", "tried once more", ALONE)
 
 Unit = TypeVar("Unit")
@@ -28,11 +30,19 @@ Outcome = TypeVar("Outcome")
 FORK = multiprocessing.get_context("fork")
 
 
+class WorkerEndedError(Exception):
+    """A worker was asked to end while it did a unit."""
+
+
 @dataclass(frozen=True)
 class Lost:
     """Why nothing is known of a unit, though it was tried."""
 
     reason: str
+
+
+def any_answer(_: object, __: object) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -52,12 +62,13 @@ class Workers:
     tell: Callable[[str], None] = lambda words: None
 
     def done(
-        self, work: Callable[[Unit], Outcome], units: Sequence[Unit]
+        self, work: Callable[[Unit], Outcome], units: Sequence[Unit], fits: Callable[[Unit, Outcome], bool] = any_answer
     ) -> Generator[tuple[int, Outcome | Lost], None, None]:
         """The place of each unit and what came of it, as they come, each once.
 
-        work: a function of a module, which can be named to a worker. What is not begun is given up when the iterator is
-        closed. Raises InputError where the workers are unfit, and InputError and GeometryError as the work does.
+        work: a function of a module, which can be named to a worker.  fits: whether what was sent can come of a unit: a
+        worker from elsewhere may send anything. What is not begun is given up when the iterator is closed. Raises
+        InputError where the workers are unfit, and InputError and GeometryError as the work does.
         """
         left = [*range(len(units))]
         if not left:
@@ -69,7 +80,7 @@ class Workers:
             broken: list[int] = []
             for places in [[place] for place in left] if attempt == ALONE else [left]:
                 with self.executor(len(places)) as executor:
-                    outcomes = self._tried(executor, work, units, places, broken)
+                    outcomes = self._tried(executor, work, units, fits, places, broken)
                     with closing(outcomes):
                         yield from outcomes
             left = sorted(broken)
@@ -84,6 +95,7 @@ class Workers:
         executor: Executor,
         work: Callable[[Unit], Outcome],
         units: Sequence[Unit],
+        fits: Callable[[Unit, Outcome], bool],
         places: Sequence[int],
         broken: list[int],
     ) -> Generator[tuple[int, Outcome | Lost], None, None]:
@@ -99,24 +111,32 @@ class Workers:
             for future in as_completed(futures):
                 place = futures[future]
                 try:
-                    yield place, outcome_of(future.result())
+                    outcome = outcome_of(answered(future))
+                    yield place, outcome if fits(units[place], outcome) else Lost(NO_ANSWER)
                 except BrokenExecutor:
                     broken.append(place)
                 except (InputError, GeometryError):
                     raise
                 except UnfitError as fault:
                     raise InputError(self.option, None, str(fault)) from None
-                except ModuleNotFoundError as fault:
-                    if fault.name != ROOT:
-                        raise
-                    raise InputError(self.option, None, "its workers have no memoracle: install it there") from None
                 except CancelledError:
                     yield place, Lost("its executor gave it up")
                 except Exception as fault:
-                    yield place, Lost(f"{type(fault).__name__}: {fault}")
+                    if isinstance(fault, ModuleNotFoundError) and fault.name == ROOT:
+                        words = "its workers have no memoracle: install it there"
+                        raise InputError(self.option, None, words) from None
+                    yield place, Lost(said_by(fault))
         finally:
             for future in futures:
                 future.cancel()
+
+
+def answered(future: Future[bytes]) -> bytes:
+    """What a worker sent, or raises what it raised; raises WorkerEndedError for what would end this process, too."""
+    fault = future.exception()
+    if fault is not None and not isinstance(fault, Exception):
+        raise WorkerEndedError(said_by(fault))
+    return future.result()
 
 
 def refuse_no_workers(jobs: int | None) -> None:

@@ -22,6 +22,24 @@ def escaped(text: str) -> str:
     return COMMAND.sub(r"#\\x23", text)
 
 
+def escaped_lines(text: str) -> str:
+    """Several lines, each as `escaped` has it."""
+    return "\n".join(map(escaped, text.split("\n")))
+
+
+def escaped_in_json(line: str) -> str:
+    """A line of JSON that says the same: what is not printable is written as JSON can write it."""
+    if not line.isprintable():
+        line = "".join(each if each.isprintable() else _units(each) for each in line)
+    return COMMAND.sub(r"#\\u0023", line)
+
+
+def _units(character: str) -> str:
+    """A character as JSON writes it in ASCII: its units of UTF-16."""
+    text = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{text[at : at + 2].hex()}" for at in range(0, len(text), 2))
+
+
 def without_line_commands(text: str) -> str:
     """Lines of a report, none of which a CI runner takes for a command."""
     return LINE_COMMAND.sub(r"\1\\x3a", text)
@@ -43,6 +61,15 @@ def abridged(value: object, depth: int = 0) -> object:
     if isinstance(value, dict):
         return {shortened(key): abridged(each, depth + 1) for key, each in value.items()}
     return value
+
+
+def said_by(fault: BaseException) -> str:
+    """The type of an exception and its text, as far as it has one, in characters that a trace can have."""
+    name = type(fault).__name__
+    try:
+        return f"{name}: {fault}".encode(errors="backslashreplace").decode()
+    except Exception:  # of its own text
+        return name
 
 
 def quoted(text: str | bytes, most: int = MOST) -> str:

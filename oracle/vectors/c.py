@@ -6,6 +6,7 @@ from pathlib import Path
 
 from memoracle.drive.binding import Binding
 from memoracle.reproducers.c import linked as linked_with
+from memoracle.reproducers.words import harmless
 from memoracle.vectors.bound import in_c
 from memoracle.vectors.numbered import RECORDS, Function, Numbered, Row, numbered
 from memoracle.vectors.vector import Vectors
@@ -223,8 +224,8 @@ def written(vectors: Vectors, binding: Binding | None = None) -> str:
     found = numbered(vectors)
     how, linked, functions = HOW, "YOURS.c", _declared(found)
     if binding is not None:
-        how = HOW_BOUND.format(path=Path(binding.path).name)
-        linked = " ".join(linked_with(binding))
+        how = HOW_BOUND.format(path=harmless(Path(binding.path).name))
+        linked = harmless(" ".join(linked_with(binding)))
         functions = f"#define MEMORACLE_APART\n{in_c(binding, found.functions)}"
     head = HEAD.format(
         component=vectors.component,
@@ -254,8 +255,8 @@ def geometry_lines(vectors: Vectors, before: str) -> str:
     """The geometry as a header has it, a key a line."""
     stated = vectors.stated
     if not isinstance(stated, dict):
-        return f"{before}{stated}"
-    return "\n".join(f"{before}{key} = {_said(value)}" for key, value in stated.items())
+        return f"{before}{harmless(str(stated))}"
+    return "\n".join(before + harmless(f"{key} = {_said(value)}") for key, value in stated.items())
 
 
 def _said(value: object) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from memoracle.drive.binding import Binding
 from memoracle.reproducers.c import linked as linked_with
+from memoracle.reproducers.words import harmless
 from memoracle.vectors.bound import in_rust
 from memoracle.vectors.c import MOVES, geometry_lines
 from memoracle.vectors.numbered import RECORDS, Function, Numbered, Row, numbered
@@ -171,8 +172,8 @@ def written(vectors: Vectors, binding: Binding | None = None) -> str:
     declared = "\n".join(f"    {_signature(each)};" for each in found.functions)
     functions = f'extern "C" {{\n    fn memoracle_start();\n{declared}\n}}'
     if binding is not None:
-        how, run = HOW_BOUND.format(path=Path(binding.path).name), RUN_APART
-        linked = " ".join(f"-C link-arg={each}" for each in linked_with(binding))
+        how, run = HOW_BOUND.format(path=harmless(Path(binding.path).name)), RUN_APART
+        linked = harmless(" ".join(f"-C link-arg={each}" for each in linked_with(binding)))
         functions = in_rust(binding, found.functions)
     head = HEAD.format(
         component=vectors.component,

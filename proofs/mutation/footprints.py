@@ -48,8 +48,8 @@ class Footprint(msgspec.Struct, frozen=True):
 def footprints(component: str, jobs: int | None) -> dict[str, Footprint]:
     """Of each claim of the component, on the sound modules. Raises BrokenProofsError."""
     path = solver.cache_directory() / "mutants" / f"footprints-{component}-{text_of(component)}.json"
-    with suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Footprint])
+    if (kept := solver.kept(lambda: path, dict[str, Footprint])) is not None:
+        return kept
     [(_, found)] = run_each([partial(_footprints, component, jobs)])
     if isinstance(found, Failure):
         raise BrokenProofsError(f"{component}: its claims cannot be run: {found.reason}")

@@ -59,10 +59,7 @@ def settle(
 
 def kept(name: str) -> Verdict | None:
     """What an earlier run found, if its file is whole."""
-    try:
-        return msgspec.json.decode(_file(name).read_bytes(), type=Verdict)
-    except (OSError, RuntimeError, msgspec.DecodeError):
-        return None
+    return solver.kept(lambda: _file(name), Verdict)
 
 
 def _file(name: str) -> Path:
@@ -78,10 +75,7 @@ def _folder() -> Path:
 
 def killers(component: str) -> dict[str, str]:
     """By a fault's key, in one line, the name of the claim."""
-    try:
-        return msgspec.json.decode(_killers_file(component).read_bytes(), type=dict[str, str])
-    except (OSError, RuntimeError, msgspec.DecodeError):
-        return {}
+    return solver.kept(lambda: _killers_file(component), dict[str, str]) or {}
 
 
 def keep_killers(component: str, known: dict[str, str]) -> None:

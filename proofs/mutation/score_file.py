@@ -6,7 +6,9 @@ import tomllib
 from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import msgspec
 
 from memoracle.proofs import changes, dependencies
 from memoracle.proofs.obligations.solver import keep
@@ -15,6 +17,22 @@ FILE = Path(__file__).resolve().with_name("scores.toml")
 NAMES = f"{FILE.name} names the commit that faults were tried on"
 COLUMNS = ("by_proof", "by_run", "fails_to_run", "equivalent", "unknown", "survived", "not_tried")
 SHORT = 7  # digits of a commit
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+Found = TypeVar("Found")
+
+
+class Score(msgspec.Struct):
+    """What became of a component's faults, and the commit whose proofs they were tried on."""
+
+    commit: str
+    faults: Count
+    by_proof: Count
+    by_run: Count
+    fails_to_run: Count
+    equivalent: Count
+    unknown: Count
+    survived: Count
+    not_tried: Count
 
 
 class ScoresError(Exception):
@@ -35,15 +53,28 @@ def committed(since: str = "HEAD") -> str:
     return changed.commit
 
 
+def read() -> dict[str, Score]:
+    """The scores of each component; raises ScoresError."""
+    try:
+        return _scores_in(FILE.read_text(encoding="utf-8"), Score)
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ScoresError(f"{FILE.name}: {fault}") from None
+
+
+def _scores_in(text: str, kind: type[Found]) -> dict[str, Found]:
+    """What a file says of each component; raises ScoresError."""
+    try:
+        return msgspec.convert(tomllib.loads(text), dict[str, kind])  # type: ignore[valid-type]
+    except (ValueError, RecursionError, msgspec.ValidationError) as fault:
+        raise ScoresError(f"{FILE.name}: {fault}") from None
+
+
 def updated(text: str, found: Mapping[str, Mapping[str, int]], commit: str) -> str:
     """The file with these components' counts in the place of those that it had; raises ScoresError.
 
     text: the file as it is, whose first comment and whose other components stay.  commit: what these were tried on.
     """
-    try:
-        scores: dict[str, dict[str, Any]] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise ScoresError(f"{FILE.name}: {fault}") from None
+    scores: dict[str, Any] = _scores_in(text, dict[str, int | str])
     scores |= {name: {"commit": commit[:SHORT], **counts} for name, counts in found.items()}
     head = "".join(takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
     return head + "".join(map(_entry, scores, scores.values()))

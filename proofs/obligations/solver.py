@@ -12,12 +12,14 @@ import inspect
 import json
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 import msgspec
 import z3
@@ -32,6 +34,7 @@ KEPT_AT_MOST = 20_000  # answers
 ANSWERS = "answers"  # the folder of the cache that has them
 CONTEXTS = 2  # made before others are started: most of these ask no more questions, and more make it dear to start them
 SIMPLER = ("simplify", "propagate-values", "solve-eqs")
+Kept = TypeVar("Kept")
 VERSION = f"z3 {z3.get_version_string()}"
 
 
@@ -115,11 +118,19 @@ def asks(way: Way) -> str:
 
 def _kept(key: str) -> Answer | None:
     """A definite answer that was kept, if it was, and its file is whole."""
+    answer = kept(lambda: _answers() / f"{key}.json", Answer)
+    return replace(answer, cached=True) if answer is not None and answer.verdict in ("sat", "unsat") else None
+
+
+def kept(path: Callable[[], Path], kind: type[Kept]) -> Kept | None:
+    """What a file of the cache has; None if there is no such file, or it is damaged.
+
+    path: may raise RuntimeError, as `cache_directory` does.
+    """
     try:
-        answer = msgspec.json.decode((_answers() / f"{key}.json").read_bytes(), type=Answer)
-    except (OSError, RuntimeError, msgspec.DecodeError):
+        return msgspec.json.decode(path().read_bytes(), type=kind)
+    except (OSError, RuntimeError, ValueError, msgspec.DecodeError):  # of text that is no UTF-8, or nested too deeply
         return None
-    return replace(answer, cached=True) if answer.verdict in ("sat", "unsat") else None
 
 
 def keep(path: Path, text: str) -> None:

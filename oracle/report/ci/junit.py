@@ -14,7 +14,7 @@ from memoracle.console.counted import counted
 from memoracle.report.ci.cases import BROKEN, PROVE, Case, Suite
 from memoracle.report.ci.findings import findings_of
 from memoracle.report.run import FaultRun, Run
-from memoracle.trace.quoting import escaped
+from memoracle.trace.quoting import escaped, escaped_lines
 
 MOST_WARNINGS = 1000  # of a test
 
@@ -62,7 +62,7 @@ def case_of(command: str, suite: Suite, case: Case) -> ElementTree.Element:
         message = first.headline + (f"; and {more:,} more" if more else "")
         fault = ElementTree.SubElement(element, "failure" if gravest.kind == BROKEN else "error")
         fault.attrib = {"type": escaped(first.rule.name), "message": escaped(message)}
-        fault.text = "\n".join(map(escaped, case.text.split("\n")))
+        fault.text = escaped_lines(case.text)
     warnings = [f"warning: {each.told}" for each in case.warnings[:MOST_WARNINGS]]
     if (more := len(case.warnings) - MOST_WARNINGS) > 0:
         warnings.append(f"and {counted(more, 'warning')} more")

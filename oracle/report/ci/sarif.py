@@ -20,7 +20,7 @@ from memoracle.report.ci.findings import findings_of
 from memoracle.report.run import FaultRun, Run
 from memoracle.trace.files import is_file
 from memoracle.trace.inputs import shown
-from memoracle.trace.quoting import MOST_KEPT, escaped, shortened
+from memoracle.trace.quoting import MOST_KEPT, escaped, escaped_lines, shortened
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 HERE, LAW = "%SRCROOT%", "MEMORACLE"  # what paths are relative to
@@ -157,4 +157,4 @@ def fingerprints(problems: Sequence[Problem]) -> Iterator[str]:
 
 def message(text: str) -> dict[str, str]:
     """A plain text. What looks like a link in it is none (section 3.11.6)."""
-    return {"text": "\n".join(map(escaped, text.split("\n"))).replace("](", "] (")}
+    return {"text": escaped_lines(text).replace("](", "] (")}

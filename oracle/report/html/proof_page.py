@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.resources import files
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from memoracle.console.counted import counted
 from memoracle.explain.index import Index, among, stated, text_of
 from memoracle.explain.references import mentions
+from memoracle.proofs.mutation import score_file
+from memoracle.proofs.mutation.score_file import Score
 from memoracle.proofs.parts import component_of
 from memoracle.report.html.page import page
 from memoracle.report.html.printed import printed
@@ -29,13 +29,14 @@ from memoracle.report.proof_report import (
     verdict,
 )
 from memoracle.spec.clauses import Clause, part_of
+from memoracle.trace.inputs import InputError
 
 if TYPE_CHECKING:
     from memoracle.proofs.obligations.discharge import Result
 
 
 def proof_page(run: ProofRun) -> str:
-    index, scores = Index(), tomllib.loads((files("memoracle.proofs.mutation") / "scores.toml").read_text("utf-8"))
+    index, scores = Index(), known_scores()
     rooms = [
         room(index, component, [each for each in run.results if each.component == component], scores.get(component))
         for component in dict.fromkeys(each.component for each in run.results)
@@ -81,7 +82,7 @@ def numbers(run: ProofRun, rooms: Sequence[dict[str, Any]]) -> Iterator[dict[str
     yield {"count": f"{sum(each.rlimit for each in run.results):,}", "name": "rlimit in all"}
 
 
-def room(index: Index, component: str, results: Sequence[Result], score: dict[str, Any] | None) -> dict[str, Any]:
+def room(index: Index, component: str, results: Sequence[Result], score: Score | None) -> dict[str, Any]:
     by_name = {each.name: each for each in results}
     scopes = Counter(bound(each) for each in results)
     return {
@@ -143,19 +144,27 @@ def failure(result: Result) -> dict[str, Any]:
     return {key: getattr(result, key) for key in keys}
 
 
-def scored(score: dict[str, Any]) -> dict[str, Any]:
+def known_scores() -> dict[str, Score]:
+    """Of each component; raises InputError where their file is damaged."""
+    try:
+        return score_file.read()
+    except score_file.ScoresError as fault:
+        raise InputError("--report", None, str(fault)) from None
+
+
+def scored(score: Score) -> dict[str, Any]:
     """A component's seeded faults: how many of those that change something some claim found."""
-    found = score["by_proof"] + score["by_run"] + score["fails_to_run"]
-    due = score["faults"] - score["equivalent"]
-    missed = {key: score[key] for key in ("unknown", "survived", "not_tried")}
+    found = score.by_proof + score.by_run + score.fails_to_run
+    due = score.faults - score.equivalent
+    missed = {key: getattr(score, key) for key in ("unknown", "survived", "not_tried")}
     left = ", ".join(f"{count:,} {key.replace('_', ' ')}" for key, count in missed.items() if count)
-    rest = f"{left or 'none survived'}; tried on the proofs of commit {score['commit']}"
-    widths = {"proof": score["by_proof"], "run": found - score["by_proof"], "missed": due - found}
+    rest = f"{left or 'none survived'}; tried on the proofs of commit {score.commit}"
+    widths = {"proof": score.by_proof, "run": found - score.by_proof, "missed": due - found}
     ends = list(accumulate(widths.values(), initial=0))
     return {
         "said": f"{found:,} of {due:,}",
-        "by_proof": f"{score['by_proof']:,}",
-        "by_run": f"{score['by_run']:,}",
+        "by_proof": f"{score.by_proof:,}",
+        "by_run": f"{score.by_run:,}",
         "rest": rest,
         "says": f"{found:,} of {due:,} seeded faults found; {rest}",
         "due": due,

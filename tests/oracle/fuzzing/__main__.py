@@ -24,8 +24,9 @@ MOST_FAULTS = 3  # of a reader, which is then left alone
 FAILED = ROOT / ".fuzz"
 ROUND = 100  # inputs of one reader, before those of the next one
 # Readers that take long, of which one input in so many is tried.
-FEWER = {"emitted tests": 10, "headers": 4, "events that overlap": 2}
-# readers that take long, of which one input in so many is tried
+FEWER = {"emitted tests": 10, "headers": 4, "events that overlap": 2, "budgets": 3, "geometries of proofs": 4}
+FEWER |= {"vectors": 4, "answers of workers": 6, "sessions of a program": 10, "names to explain": 10}
+FEWER |= {"what git says": 10}
 SAID_EACH = 60  # seconds
 IN_MEMORY = Path("/dev/shm")  # where files of inputs are written: a disk would take most of the time
 

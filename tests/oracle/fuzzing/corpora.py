@@ -107,6 +107,22 @@ BUDGETS = b"""solver = "z3 4.13.0"
 "bitmap.initially" = 10000
 "buddy.split" = 230000
 """
+SCORES = b"""# Faults that proofs find.
+
+[pat]
+commit = "2c5a366"
+faults = 84
+by_proof = 82
+by_run = 0
+fails_to_run = 0
+equivalent = 2
+unknown = 0
+survived = 0
+not_tried = 0
+"""
+VERDICT = b"""{"name": "pat.one", "component": "pat", "kind": "theorem", "claim": "one is one", "scope": "unbounded",
+"verdict": "proved", "solver": "z3 4.13.0", "seconds": 0.25, "rlimit": 1200, "cached": false,
+"source": "proofs/components/pat.py:9", "counterexample": null}"""
 
 # What a program that is driven says: its first line, and then what it answers each call.
 HELLO = b'{"operations": {"frame.allocate": ["order"], "frame.free": [], "range.allocate": [], "range.list": []}}\n'

@@ -20,8 +20,11 @@ import msgspec._utils
 from fuzzing import reports
 from fuzzing.readers import Case
 from memoracle import cli
+from memoracle.explain import entries, source
+from memoracle.replay import branches
 from memoracle.report.ci.github import SUMMARY
 from memoracle.report.html import page
+from memoracle.reproducers import substitution
 
 PATIENCE = 120  # seconds that one input may take on a machine that is busy
 SECONDS = 20  # of a processor
@@ -42,7 +45,10 @@ REACHES = (
 WRITES = ("open", "os.rename", "os.mkdir", "os.chmod")  # where a report goes
 SEEN = frozenset(("open", *RUNS, *REACHES))
 # Whose code may be run: a module's, which a command loads when it is first called; our own types, written as strings.
+# `explain`, and what counts branches, read our own sources.
 LOADS = ("<frozen importlib", typing.__file__, msgspec._utils.__file__)
+LOADS += (source.__file__, entries.__file__, branches.__file__)
+LOADS += (substitution.__file__,)  # it parses the expressions of bindings, and runs none
 
 
 class BrokenPromiseError(BaseException):
@@ -119,7 +125,7 @@ PARSER = cli.parser
 @cache
 def load_templates() -> None:
     """Of pages, which are read and compiled when the first one is written."""
-    for name in ("page.html", "trace.html", "snapshot.html"):
+    for name in ("page.html", "trace.html", "snapshot.html", "prove.html"):
         page.environment().get_template(name)
     for name in ("page.css", *page.SCRIPTS):
         page.text_of(name)
@@ -148,8 +154,11 @@ def told(
     return status, out.getvalue()
 
 
-def run(folder: Path, case: Case) -> int:
-    """The exit status of a command; what it wrote is held to what such a report must be."""
+def run(folder: Path, case: Case, keeps: bool = False) -> int:
+    """The exit status of a command; what it wrote is held to what such a report must be.
+
+    keeps: whether it keeps what fails, in the folder.
+    """
     load_templates()
     paths = {name: str(folder / name) for name in case.files}
     for name, text in case.files.items():
@@ -158,7 +167,7 @@ def run(folder: Path, case: Case) -> int:
     for name, path in (paths | {each: str(folder / each) for each in WRITTEN}).items():
         arguments = [each.replace(f"@{name}", path) if each.endswith(f"@{name}") else each for each in arguments]
     writes = [*WRITTEN] if any(each.endswith(tuple(f"@{name}" for name in WRITTEN)) for each in case.arguments) else []
-    written = [str(folder)] if writes else []
+    written = [str(folder)] if writes or keeps else []
     summary = folder / "summary"
     with patch.dict(os.environ, {SUMMARY: str(summary)}):
         status, _ = told(arguments, *paths.values(), str(summary), written=written, from_stdin=case.from_stdin)

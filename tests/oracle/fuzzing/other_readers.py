@@ -204,7 +204,7 @@ class Here:
 
     count = 2
 
-    def done(self, work: Callable[[Any], Any], units: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    def done(self, work: Callable[[Any], Any], units: Sequence[Any], *_: object) -> Iterator[tuple[int, Any]]:
         yield from ((turn, work(unit)) for turn, unit in enumerate(units))
 
 

@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 
 from fuzzing.guard import run
 from fuzzing.other_readers import OTHERS
+from fuzzing.proving import PROVING
 from fuzzing.readers import READERS
+from fuzzing.sessions import SESSIONS
+from fuzzing.workers import WORKERS
+from fuzzing.written_vectors import VECTORS
 
 
 class Property(NamedTuple):
@@ -23,4 +27,7 @@ class Property(NamedTuple):
 def properties(folder: Path) -> dict[str, Property]:
     """folder: where the files of an input are written."""
     found = {name: Property(make, partial(run, folder)) for name, make in READERS.items()}
-    return found | {name: Property(make, partial(hold, folder)) for name, (make, hold) in OTHERS.items()}
+    return found | {
+        name: Property(make, partial(hold, folder))
+        for name, (make, hold) in (OTHERS | PROVING | WORKERS | SESSIONS | VECTORS).items()
+    }

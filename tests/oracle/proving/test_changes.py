@@ -156,3 +156,10 @@ def test_what_is_no_revision_or_no_checkout(
         2,
         "memoracle: --changed-since: git cannot be run: No such file or directory\n",
     )
+
+
+def test_pins_that_are_gone_or_no_text_count(checkout: Path) -> None:
+    (checkout / changes.PINS).write_bytes(b"z3-solver==1\nrich==\xff\n")
+    assert not changes.changed_since("HEAD").pins
+    (checkout / changes.PINS).unlink()
+    assert changes.changed_since("HEAD").pins

@@ -37,7 +37,7 @@ class Telling:
     def __init__(self, count: int, loses: str = "") -> None:
         self.count, self.loses = count, loses
 
-    def done(self, work: Callable[[Any], Any], units: Sequence[Named]) -> Iterator[tuple[int, Any]]:
+    def done(self, work: Callable[[Any], Any], units: Sequence[Named], *_: object) -> Iterator[tuple[int, Any]]:
         for place, unit in reversed([*enumerate(units)]):
             source = unit.source
             of = f"{source.component}{' contracts' * source.contracts}{' kept' * source.use_cache}"

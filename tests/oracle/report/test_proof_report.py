@@ -8,7 +8,7 @@ import pytest
 
 from memoracle.console.console import console_on
 from memoracle.proofs.obligations.discharge import Result
-from memoracle.report.proof_report import list_of
+from memoracle.report.proof_report import ProofRun, list_of
 
 NAME = f"manager.{'-'.join(['keeps', *['word'] * 11])}"
 
@@ -23,3 +23,13 @@ def test_a_long_name_is_whole(everything: bool) -> None:
     console_on(out).print(list_of("The slowest", [found], everything))
     assert f" {NAME} " in out.getvalue()
     assert ("a claim" in out.getvalue(), "a.py:1" in out.getvalue()) == (everything, everything)
+
+
+def test_what_a_worker_says_of_a_claim_is_not_obeyed() -> None:
+    unsettled = Result(
+        "pat.one", "pat", "theorem", "c", "unbounded", "unknown", "z3", 0, 0, False, "s", "\x1b[2J\n\x9b2J"
+    )
+    run = ProofRun("x64-2m", [unsettled], {}, [], 0.0)
+    out = io.StringIO()
+    run.write_text(out)
+    assert "reason  \\x1b[2J\n          \\x9b2J" in out.getvalue()

@@ -22,7 +22,7 @@ class Telling:
     def __init__(self, loses: int | None = None) -> None:
         self.loses = loses
 
-    def done(self, work: Callable[[Any], Any], units: Sequence[Calls]) -> Iterator[tuple[int, Any]]:
+    def done(self, work: Callable[[Any], Any], units: Sequence[Calls], *_: object) -> Iterator[tuple[int, Any]]:
         for place, unit in reversed([*enumerate(units)]):
             lost = unit.share.seed == self.loses
             yield place, Lost("it died") if lost else (unit.options["target"], unit.share)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from operator import itemgetter
@@ -15,6 +16,13 @@ import pytest
 import working
 
 import memoracle
+from memoracle.commands.check_parts import Part, Replayed, is_replayed
+from memoracle.commands.check_spread import Checked, Files, is_of_files
+from memoracle.commands.drive_spread import Calls, is_trial
+from memoracle.drive.sessions.session import Share
+from memoracle.proofs.named_claims import Named, Source
+from memoracle.proofs.obligations.process_pool import Failure
+from memoracle.proving.spread import is_of_claims
 from memoracle.scaling import carrying, workers
 from memoracle.scaling.workers import FORK, Lost, of_executor, of_processes
 from memoracle.trace.inputs import InputError
@@ -212,3 +220,61 @@ def test_what_is_not_begun_is_given_up(tmp_path: Path) -> None:
         next(coming)
         coming.close()
     assert 1 <= len([*tmp_path.iterdir()]) < 100
+
+
+class Sending(ThreadPoolExecutor):
+    """Workers that send this, or raise it, whatever they are asked."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(1)
+        self.answer = answer
+
+    def submit(self, *arguments: object, **named: object) -> Any:  # type: ignore[override]
+        future = Future[Any]()
+        if isinstance(self.answer, BaseException):
+            future.set_exception(self.answer)
+        else:
+            future.set_result(self.answer)
+        return future
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (3, "TypeError: "),
+        (b"", "EOFError: "),
+        (b"no pickle", "UnpicklingError: "),
+        (pickle.dumps((None, "four")), "its worker sent what is no answer to what it was asked"),
+        (pickle.dumps((SystemExit(0), 2)), "TypeError: its worker sent a SystemExit as the fault of what it was asked"),
+        (KeyboardInterrupt(), "WorkerEndedError: KeyboardInterrupt: "),
+        (
+            ModuleNotFoundError("No module named 'kernel'", name="kernel"),
+            "ModuleNotFoundError: No module named 'kernel'",
+        ),
+        (ValueError("\ud800"), "ValueError: \\ud800"),
+    ],
+)
+def test_what_is_no_answer_is_lost(answer: Any, reason: str) -> None:
+    with Sending(answer) as executor:
+        numbers = of_executor(executor).done(working.doubled, [1], lambda _, found: isinstance(found, int))
+        ((_, outcome),) = numbers
+    assert isinstance(outcome, Lost)
+    assert outcome.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("found", [None, [], [3], [[3]], [Checked()], [Checked([3])], [[Failure("x")]] * 2])  # type: ignore[list-item]
+def test_each_command_knows_its_answers(found: object) -> None:
+    files = Files({}, None, None, ["a"])
+    claims = Named(Source("pat", False, False, False, None), (("pat.one",),))
+    share = Calls({}, Share(1, 9))
+    part = Part(files, 0, 2)
+    assert not is_of_files(files, found)
+    assert not is_of_claims(claims, found)
+    assert not is_trial(share, found)
+    assert not is_replayed(part, found)
+
+
+def test_an_answer_without_a_result_is_one() -> None:
+    assert is_of_claims(Named(Source("pat", False, False, False, None), (("pat.one",),)), [Failure("it died")])
+    assert is_replayed(Part(Files({}, None, None, ["a"]), 0, 2), Replayed("it is no trace"))
+    assert not is_replayed(Part(Files({}, None, None, ["a"]), 0, 2), Replayed())

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memoracle.cli import main
-from memoracle.trace.quoting import escaped, quoted, shortened, without_line_commands
+from memoracle.trace.quoting import escaped, escaped_in_json, quoted, shortened, without_line_commands
 
 HOSTILE = [
     "\n::error file=a::b",
@@ -132,3 +132,12 @@ def test_quotations_are_short(text: bytes, most: int) -> None:
     assert len(shortened(text.decode("latin-1"), most)) <= most + 3
     assert quoted(text, most).isprintable()
     assert len(quoted(text, most)) <= 12 * most + 5
+
+
+@given(st.text() | st.sampled_from([*HOSTILE, "\x7f\x9b", "\U000e0001", "##vso[x"]))
+def test_a_line_of_json_that_is_escaped_says_the_same(text: str) -> None:
+    line = json.dumps({"error": text}, ensure_ascii=False)
+    found = escaped_in_json(line)
+    assert json.loads(found) == json.loads(line)
+    assert found.isprintable()
+    assert re.search(r"##\w*\[", found) is None

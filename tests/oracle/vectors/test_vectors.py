@@ -367,3 +367,17 @@ def test_what_cannot_be_is_refused(
     captured = capsys.readouterr()
     assert says in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize(("form", "head"), [("c", "memoracle_start() brings"), ("rust", "`memoracle_start` brings")])
+def test_what_a_geometry_says_ends_no_remark(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, form: str, head: str
+) -> None:
+    path = tmp_path / "geometry.toml"
+    path.write_text('preset = "x64-4k"\nzones = [{ name = "*/ x(); /* \\r\\n?", start = 0, bytes = 4096 }]\n')
+    assert main(["vectors", "--component", "pat", "--geometry", str(path), "--format", form]) == 0
+    out = capsys.readouterr().out
+    zones = next(line for line in out.splitlines() if "zones = " in line)
+    assert '"* / x(); /* ' in zones
+    assert out.isascii()
+    assert out.index(head) < out.index(zones)

@@ -10,6 +10,8 @@ import pytest
 from memoracle.proofs import changes
 from memoracle.proofs.mutation import score, score_file
 from memoracle.proofs.mutation.seeding import Verdict
+from memoracle.report.html.proof_page import known_scores
+from memoracle.trace.inputs import InputError
 
 COMMIT = "0123456789abcdef"
 TEXT = """\
@@ -135,3 +137,30 @@ def test_no_scores_are_kept_outside_of_a_checkout(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(changes, "changed_since", fails)
     with pytest.raises(score_file.ScoresError, match="the commit that faults were tried on, but no checkout"):
         score_file.committed()
+
+
+WHOLE = """[pat]
+commit = "2c5a366"
+faults = 84
+by_proof = 82
+by_run = 0
+fails_to_run = 0
+equivalent = 2
+unknown = 0
+survived = 0
+not_tried = 0
+"""
+
+
+def test_scores_are_read(kept_in: Path) -> None:
+    kept_in.write_text(WHOLE)
+    assert score_file.read() == {"pat": score_file.Score("2c5a366", 84, 82, 0, 0, 2, 0, 0, 0)}
+
+
+@pytest.mark.parametrize("text", [b"pat = 1", WHOLE[:-3].encode(), WHOLE.replace("84", "-1").encode(), b"\xff", b"["])
+def test_scores_that_are_damaged_are_said_to_be(kept_in: Path, text: bytes) -> None:
+    kept_in.write_bytes(text)
+    with pytest.raises(score_file.ScoresError, match=r"scores\.toml: "):
+        score_file.read()
+    with pytest.raises(InputError, match=r"--report: scores\.toml: "):
+        known_scores()
