@@ -34,6 +34,8 @@ class HeapStates:
         if arena is not None:
             edges |= {arena.bytes // 4, arena.bytes // 2, arena.bytes - arena.overhead}
             edges = {size for size in edges if 0 < size <= arena.bytes}
+        # What no arena holds is refused in any state.
+        self.too_large = [] if arena is None else [{"bytes": arena.bytes + 1}]
         sizes = sorted(edges)
         self.sizes: list[dict[str, int]] = [{"bytes": size} for size in sizes]
         self.aligned = [{"bytes": sizes[0], "alignment": ALIGNMENT}]
@@ -74,6 +76,8 @@ class HeapStates:
                         yield call(operation, address=INSIDE, **more)._replace(block=place)
         if DELETE in self.asks:
             yield call(DELETE, address=0)
+        if NEW in self.asks:
+            yield from (call(NEW, **named) for named in self.too_large)
         if len(situation) < self.blocks and NEW in self.asks:
             yield from (call(NEW, **named) for named in self._named(NEW))
         for place in places if RESIZE in self.asks else ():

@@ -86,7 +86,7 @@ class WholeManager:
         return Answer(number) if manager.create(number) else REFUSED
 
     def _of_page(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
-        manager, process, virtual = self.manager, arguments["process"], arguments["virtual"]
+        manager, process, virtual = self.manager, arguments.get("process", 0), arguments["virtual"]
         if operation == pages.MAP:
             return done(manager.map(process, virtual, Leaf(arguments["physical"], WRITE_BACK)))
         if operation == pages.UNMAP:
@@ -129,6 +129,16 @@ class MappedPages(WholeManager):
     }
 
 
+class ShownPages(WholeManager):
+    """Kernel pages, which tell which frames they show."""
+
+    operations = {kernel_pages.TRANSLATE: frozenset({"virtual"})} | {
+        operation: keys
+        for operation, keys in WholeManager.operations.items()
+        if operation in (kernel_pages.ALLOCATE, kernel_pages.FREE)
+    }
+
+
 class HeapBlocks(WholeManager):
     """A heap, whose pages are kernel pages."""
 
@@ -145,8 +155,19 @@ class HeapBlocks(WholeManager):
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
         if operation == heap.DELETE:
             return done(arguments["address"] == 0 or self.heap.delete(arguments["address"]))
-        address = self.heap.new(arguments["bytes"], arguments.get("alignment", 1))
+        size, alignment = arguments["bytes"], arguments.get("alignment", 1)
+        resizes = operation == heap.RESIZE
+        address = self.heap.resize(arguments["address"], size, alignment) if resizes else self.heap.new(size, alignment)
         return REFUSED if address is None else Answer(address)
+
+
+class ResizedBlocks(HeapBlocks):
+    """A heap whose blocks may become larger or smaller."""
+
+    operations: Mapping[str, frozenset[str]] = {
+        **HeapBlocks.operations,
+        heap.RESIZE: frozenset({"address", "bytes", "alignment"}),
+    }
 
 
 class Booted:

@@ -10,7 +10,10 @@ NAMES = (  # of what there are vectors of
     "paging",
     "manager",
     "kernel_pages",
+    "kernel_frames",
     "heap",
+    "heap_resize",
+    "heap_arena",
     "pat",
     "pte",
 )

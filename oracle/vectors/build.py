@@ -21,7 +21,7 @@ from memoracle.proofs.exhaustive.snapshots import duplicate
 from memoracle.replay.coverage import AtStake, stakes_of
 from memoracle.replay.dispatch import Replay
 from memoracle.replay.frames.frame_requests import rounded
-from memoracle.replay.heap.live_blocks import number_of
+from memoracle.replay.heap.live_blocks import LiveBlocks, number_of
 from memoracle.spec import heap as heap_law
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import NATURAL, REFUSE
@@ -31,7 +31,7 @@ from memoracle.vectors.components import COMPONENTS, Component
 from memoracle.vectors.requirements import require
 from memoracle.vectors.vector import Given, Step, Vector, Vectors
 
-GIVERS = {frames.ALLOCATE, ranges.ALLOCATE, tables.CREATE, kernel_pages.ALLOCATE, heap.NEW}
+GIVERS = {frames.ALLOCATE, ranges.ALLOCATE, tables.CREATE, kernel_pages.ALLOCATE, heap.NEW, heap.RESIZE}
 NAMED = {"alignment": "alignment", "last": "below", "below": "below"}  # arguments by the points of clauses about them
 MOST_ALIKE = 64  # questions of one vector where nothing has a state
 
@@ -104,7 +104,7 @@ class Maker:
         reference, situation = duplicate(self.reference), self.family.start
         anywhere = self.component.anywhere
         replay = Replay(Rules(self.geometry, LEGAL if anywhere else EXACT, private_frames=anywhere), name)
-        vector, live = Vector(name), Live()
+        vector, live = Vector(name), Live(self.geometry.page_size)
         for call in calls:
             operation, arguments = self.family.wish(situation, call)
             if any(arguments.get(key, 0) % self.geometry.page_size for key in self.whole.get(operation, ())):
@@ -115,13 +115,14 @@ class Maker:
                 continue
             step = Step(operation, live.named(operation, arguments), answer, clauses=clauses)
             step.gives = operation == tables.CREATE
-            step.bytes = self.moved(operation, arguments, live) if answer.error is None else 0
-            if anywhere and operation in GIVERS and not step.gives:
+            if answer.error is None:
+                step.bytes, step.released = self.moved(operation, arguments, live), live.released(operation, arguments)
+            if anywhere and not step.gives and (operation in GIVERS or operation == kernel_pages.TRANSLATE):
                 self.bound(step)
             situation = self.family.after(situation, operation, arguments, answer)
-            live.note(len(vector.steps), step, answer)
+            live.note(len(vector.steps), step, arguments, answer)
             vector.steps.append(step)
-        require(vector.steps, self.reference)
+        require(vector.steps, self.reference, LiveBlocks(self.geometry).room)
         return vector
 
     def exercised(
@@ -153,15 +154,21 @@ class Maker:
         elif step.operation == kernel_pages.ALLOCATE:
             start, step.alignment = geometry.kernel_range.start, size * rounded(step.arguments["pages"])
             step.within = (start, start + geometry.kernel_range.pages * size)
+        elif step.operation == kernel_pages.TRANSLATE:
+            step.within = (size, geometry.frames * size)  # frame 0 is never handed out
         else:
             fixed = heap_law.NATURAL if geometry.heap_alignment == NATURAL else int(geometry.heap_alignment)
             due = heap_law.alignment_of(heap_law.nothing(geometry.page_shift, fixed), step.arguments["bytes"])
-            step.within, step.alignment = (1, 1 << 64), max(number_of(due), step.arguments.get("alignment", 1))
+            arena = geometry.heap_arena
+            anywhere = (1, 1 << 64) if arena is None else (max(1, arena.start), arena.start + arena.bytes)
+            step.within, step.alignment = anywhere, max(number_of(due), step.arguments.get("alignment", 1))
 
     def moved(self, operation: str, arguments: Mapping[str, Any], live: Live) -> int:
         """How many bytes a call hands out or takes back."""
         size = self.geometry.page_size
-        if operation == heap.NEW:
+        if operation == kernel_pages.TRANSLATE and self.component.anywhere:
+            return 0 if arguments["virtual"] in live.frames else size
+        if operation in (heap.NEW, heap.RESIZE):
             return int(arguments["bytes"])
         if operation == heap.DELETE:
             return live.given.get(("heap", arguments["address"]), (0, 0))[1]
@@ -178,17 +185,33 @@ class Maker:
 
 
 class Live:
-    """What the calls of a vector gave so far: by number, the step that gave it last, and how many bytes."""
+    """What the calls of a vector gave so far: by number, the step that gave it last, and how many bytes.
 
-    def __init__(self) -> None:
+    frames: by the address of a kernel page, the step that told first which frame it shows.
+    """
+
+    def __init__(self, page: int) -> None:
+        self.page = page
         self.given: dict[tuple[str, int], tuple[int, int]] = {}
+        self.frames: dict[int, int] = {}
+
+    def released(self, operation: str, arguments: Mapping[str, Any]) -> list[tuple[int, int]]:
+        """What a call gives back besides what it names, which it may do: a block that moves, and frames of pages."""
+        if operation == heap.RESIZE and arguments["address"]:
+            return [self.given["heap", arguments["address"]]]
+        if operation == kernel_pages.FREE:
+            pages = range(arguments["address"], arguments["address"] + arguments["pages"] * self.page, self.page)
+            return [(self.frames.pop(each), self.page) for each in pages if each in self.frames]
+        return []
 
     def named(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments with names for numbers that were given, or lie in what was."""
         family = operation.partition(".")[0]
         return {
-            key: self.name({"process": "process", "physical": "frame"}.get(key, family), value)
-            if key in ("address", "process", "physical") and value
+            key: self.name(
+                {"process": "process", "physical": "frame", "virtual": "kernel_pages"}.get(key, family), value
+            )
+            if key in ("address", "process", "physical", "virtual") and value
             else value
             for key, value in arguments.items()
         }
@@ -201,7 +224,9 @@ class Live:
         ]
         return max(steps, default=value)
 
-    def note(self, place: int, step: Step, answer: Answer) -> None:
+    def note(self, place: int, step: Step, arguments: Mapping[str, Any], answer: Answer) -> None:
+        if step.operation == kernel_pages.TRANSLATE and step.anywhere and step.bytes:
+            self.frames[arguments["virtual"]] = place
         if step.operation in GIVERS and answer.error is None:
             family = "process" if step.gives else step.operation.partition(".")[0]
             self.given[family, answer.result] = place, step.bytes

@@ -8,6 +8,7 @@ from memoracle.drive.binding import Binding
 from memoracle.reproducers.c import linked as linked_with
 from memoracle.reproducers.words import harmless
 from memoracle.vectors.bound import in_c
+from memoracle.vectors.components import MOST_LIVE
 from memoracle.vectors.numbered import RECORDS, Function, Numbered, Row, numbered
 from memoracle.vectors.vector import Vectors
 
@@ -37,6 +38,7 @@ struct memoracle_step {{
     int legal, legals;     /* the answers of which one is due, if there are any */
     int reference;         /* what the reference answers, or -1 */
     uint64_t bytes;        /* that are handed out or given back */
+    int released, releases; /* what is given back before: steps that gave it, each with the bytes */
     int gives;             /* whether the answer is a new number */
     uint64_t first, last;  /* between which the answer lies, to its last byte */
     uint64_t alignment;    /* that divides it */
@@ -113,7 +115,12 @@ static const char *memoracle_check(const struct memoracle_step *step, int place,
         return refused ? "it must succeed" : "it must be refused";
     if (refused)
         return 0;
-    memoracle_given[place] = result[0];
+    uint64_t value = result[function->results == 2]; /* before it may stand whether there is one */
+    memoracle_given[place] = value;
+    for (int each = 0; each < step->releases; each++) {
+        const uint64_t *released = &memoracle_answers[step->released + 2 * each];
+        memoracle_give_back(memoracle_given[released[0]], released[1]);
+    }
     if (exact && step->reference >= 0) {
         if (!memoracle_same(result, &memoracle_answers[step->reference], function->results))
             return "the reference answers otherwise";
@@ -126,14 +133,14 @@ static const char *memoracle_check(const struct memoracle_step *step, int place,
             return "this is no legal answer";
     }
     uint64_t beyond = step->bytes - (step->bytes > 0);
-    int lies = step->first <= result[0] && result[0] <= step->last && beyond <= step->last - result[0];
-    if (function->results == 1 && !lies)
+    int lies = step->first <= value && value <= step->last && beyond <= step->last - value;
+    if (function->results <= 2 && function->results && !lies)
         return "it does not lie where it may";
-    if (function->results == 1 && result[0] % step->alignment)
+    if (function->results <= 2 && value % step->alignment)
         return "it is not aligned";
     if (step->gives && (result[0] == 0 || !memoracle_take(result[0], 1)))
         return "there is such a number already";
-    if (function->moves == 1 && !memoracle_take(result[0], step->bytes))
+    if (function->moves == 1 && !memoracle_take(value, step->bytes))
         return "it overlaps what is in use";
     if (function->moves == 2 && !memoracle_take(arguments[0], step->bytes))
         return "it overlaps what is in use";
@@ -214,7 +221,7 @@ int main(int count, char **arguments)
 }
 #endif
 """
-MOVES = {"allocate": 1, "new": 1, "reserve": 2, "free": 3, "delete": 3, "exit": 3}
+MOVES = {"allocate": 1, "new": 1, "resize": 1, "translate": 1, "reserve": 2, "free": 3, "delete": 3, "exit": 3}
 
 C_TYPES = {RECORDS[0]: "const uint64_t *"}  # of arguments that are no numbers
 
@@ -238,7 +245,7 @@ def written(vectors: Vectors, binding: Binding | None = None) -> str:
         most_arguments=max(1, *(len(each.arguments) for each in found.functions)),
         unit=vectors.unit,
         most_steps=max(len(rows) for _, rows in found.vectors),
-        most_live=2048,
+        most_live=MOST_LIVE,
     )
     tables = [_functions(found), _answers(found), _call(found)]
     tables += [_steps(name, rows) for name, rows in found.vectors]
@@ -309,7 +316,8 @@ def _answers(found: Numbered) -> str:
 def _steps(name: str, rows: list[Row]) -> str:
     lines = [
         f"    {{{row.function}, {row.requires}, {row.exactly}, {row.legal[0]}, {row.legal[1]}, {row.reference}, "
-        f"{_number(row.bytes)}, {int(row.gives)}, {', '.join(map(_number, row.within))}, {_number(row.alignment)}, "
+        f"{_number(row.bytes)}, {row.released[0]}, {row.released[1]}, {int(row.gives)}, "
+        f"{', '.join(map(_number, row.within))}, {_number(row.alignment)}, "
         f'"{row.clause}", '
         f"{{{', '.join(f'{{{_number(value)}, {of}}}' for value, of in row.arguments) or '{0, -1}'}}}}},"
         for row in rows

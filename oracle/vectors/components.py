@@ -16,8 +16,16 @@ from memoracle.cover.heap import HeapStates
 from memoracle.cover.kernel_pages import KernelPageStates
 from memoracle.cover.pages import PageStates
 from memoracle.cover.ranges import RangeStates
+from memoracle.cover.reference_arena import ArenaBlocks
 from memoracle.cover.reference_frames import frames_of
-from memoracle.cover.reference_manager import Booted, HeapBlocks, MappedPages, WholeManager
+from memoracle.cover.reference_manager import (
+    Booted,
+    HeapBlocks,
+    MappedPages,
+    ResizedBlocks,
+    ShownPages,
+    WholeManager,
+)
 from memoracle.cover.reference_tables import Entries, KernelRange, TopLevelTables
 from memoracle.cover.releases import ReleaseStates
 from memoracle.cover.tables import TableStates
@@ -98,11 +106,26 @@ def _kernel_pages(geometry: Geometry) -> str | None:
     return _manager(geometry)
 
 
+def _arena(geometry: Geometry) -> str | None:
+    arena, most = geometry.heap_arena, MOST_LIVE * heap_law.LEAST
+    if arena is None:
+        return "heap_arena: these are of a heap that has just this memory"
+    if arena.bytes > most:
+        return f"heap_arena: at most {most:,} bytes can be covered{_not(arena.bytes)}"
+    return _alignment(geometry)
+
+
+def _alignment(geometry: Geometry) -> str | None:
+    if geometry.heap_alignment != NATURAL and int(geometry.heap_alignment) < heap_law.LEAST:
+        return f"heap_alignment: at least {heap_law.LEAST}"
+    return None
+
+
 def _heap(geometry: Geometry) -> str | None:
     if geometry.heap_arena is not None:
         return "heap_arena: these are of a heap that has as many pages as it needs"
-    if geometry.heap_alignment != NATURAL and int(geometry.heap_alignment) < heap_law.LEAST:
-        return f"heap_alignment: at least {heap_law.LEAST}"
+    if (fault := _alignment(geometry)) is not None:
+        return fault
     if geometry.kernel_range.pages - sum(piece.pages for piece in geometry.kernel_reserved) < KERNEL_ROOM:
         return f"kernel_range: at least {KERNEL_ROOM} pages that are not reserved, so that none is lacking"
     return _manager(geometry)
@@ -112,6 +135,7 @@ def _boot(geometry: Geometry) -> str | None:
     return f"frames: 8 to 64 can be covered{_not(geometry.frames)}" if not 8 <= geometry.frames <= 64 else None
 
 
+MOST_LIVE = 2048  # units of what is in use, of which the files in C keep a list
 MANAGED = 64  # frames: of two processes, few pages and all of their tables
 KERNEL_ROOM = 32
 _MACHINE: dict[str, Any] = {
@@ -173,11 +197,37 @@ COMPONENTS: dict[str, Component] = {
         _kernel_pages,
         anywhere=True,
     ),
+    "kernel_frames": Component(
+        _MACHINE,
+        lambda asks, geometry: KernelPageStates(asks, geometry, 2),
+        ShownPages,
+        _kernel_pages,
+        anywhere=True,
+    ),
     "heap": Component(
         _MACHINE,
         lambda asks, geometry: HeapStates(asks, geometry, 2, few=True),
         HeapBlocks,
         _heap,
+        anywhere=True,
+        unit=heap_law.LEAST,
+    ),
+    "heap_resize": Component(
+        _MACHINE,
+        lambda asks, geometry: HeapStates(asks, geometry, 2, few=True),
+        ResizedBlocks,
+        _heap,
+        anywhere=True,
+        unit=heap_law.LEAST,
+    ),
+    "heap_arena": Component(
+        {
+            "preset": "x64-4k",
+            "heap_arena": {"start": "0xFFFF800000001000", "bytes": 16384, "overhead": 16, "minimum": 32},
+        },
+        lambda asks, geometry: HeapStates(asks, geometry, 2, few=True),
+        ArenaBlocks,
+        _arena,
         anywhere=True,
         unit=heap_law.LEAST,
     ),

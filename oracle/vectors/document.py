@@ -35,6 +35,7 @@ def of_step(step: Step) -> dict[str, Any]:
         "requires": step.requires,
         **({} if step.legal is None else {"legal": step.legal}),
         **({"bytes": step.bytes} if step.bytes else {}),
+        **({"released": [{"step": of, "bytes": size} for of, size in step.released]} if step.released else {}),
         **({"gives": True} if step.gives else {}),
         **({"within": step.within} if step.within and step.reference.error is None else {}),
         **({"alignment": step.alignment} if step.alignment > 1 and step.reference.error is None else {}),

@@ -21,6 +21,7 @@ WIDTHS = {entries.READ: len(FIELDS), pages.TRANSLATE: 2, pages.ATTRIBUTES: 1 + l
 ANSWERLESS = ("free", "reserve", "exit", "write", "map", "unmap", "get", "put", "delete", "boot")
 RECORDS = ("records", "count")  # the arguments of `boot`: where three numbers of each begin, and how many there are
 ARGUMENTS = {entries.ENCODE: (*FIELDS, "level"), BOOT: RECORDS, heap.NEW: ("bytes", "alignment")}
+ARGUMENTS[heap.RESIZE] = ("address", *ARGUMENTS[heap.NEW])
 OF_TYPES: Mapping[str, int] = {str(name): number for name, number in NUMBERS.items()}
 KINDS = {None: 0, SUCCESS: 1, REFUSAL: 2}
 
@@ -44,6 +45,7 @@ class Row:
 
     requires: as in KINDS.  legal: where answers begin, and how many there are; reference: where that of the reference
     begins; NOT_NAMED if there is none.  exactly: as `requires`, of a target that answers as the reference does.
+    released: where pairs begin of a step and the bytes that it gave, and how many there are.
     within: the first and the last byte that it may have.  alignment: as a step has it.
     """
 
@@ -54,6 +56,7 @@ class Row:
     legal: tuple[int, int]
     reference: int
     bytes: int
+    released: tuple[int, int]
     gives: bool
     within: tuple[int, int]
     alignment: int
@@ -114,6 +117,8 @@ def _rows(vector: Vector, found: Numbered) -> Iterator[Row]:
         is_free = refused or step.gives or step.anywhere
         reference = [] if is_free else numbers(step.reference.result, step.operation)
         first = found.answer(reference) - len(reference) if reference else NOT_NAMED
+        released = [number for of, size in step.released for number in (places[of], size)]
+        begin = found.answer(released) - len(released) if released else 0
         yield Row(
             number,
             arguments,
@@ -122,6 +127,7 @@ def _rows(vector: Vector, found: Numbered) -> Iterator[Row]:
             (at, len(legal) // width) if legal else (0, 0),
             first,
             step.bytes,
+            (begin, len(step.released)),
             step.gives,
             EVERYWHERE if step.within is None else (step.within[0], step.within[1] - 1),
             step.alignment,

@@ -74,7 +74,11 @@ def test_vector(vector, memoracle_target):
         if step.get("gives"):
             assert answer not in numbers | {{0}}, "%s: %r is there already" % (where, answer)
             numbers.add(answer)
+        for each in step.get("released", ()):
+            first = given[each["step"]]
+            pages -= set(range(first, first + each["bytes"], UNIT))
         if "within" in step:
+            assert answer is not None, "%s: there is none" % where
             inside = step["within"][0] <= answer <= step["within"][1] - step.get("bytes", 0)
             assert inside, "%s: %#x does not lie where it may" % (where, answer)
         assert answer is None or "alignment" not in step or answer % step["alignment"] == 0, (
@@ -83,7 +87,7 @@ def test_vector(vector, memoracle_target):
         if family == "exit":
             numbers.discard(arguments["process"])
         if "bytes" in step:
-            start = answer if family in ("allocate", "new") else arguments["address"]
+            start = answer if family in ("allocate", "new", "resize", "translate") else arguments["address"]
             moved = set(range(start, start + step["bytes"], UNIT))
             if family in ("free", "delete"):
                 pages -= moved

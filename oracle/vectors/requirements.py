@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from memoracle.cover import heap
 from memoracle.cover.graph import Reference
 from memoracle.proofs.exhaustive.snapshots import duplicate, frozen
+from memoracle.replay.heap.live_blocks import number_of
+from memoracle.spec import heap_room
 from memoracle.vectors.vector import NULLABLE, REFUSAL, SUCCESS, Given, Step
 
 MOST_STATES = 400  # that a target may be in: where there are more, the rest of a vector is for level `exact` alone
@@ -23,15 +26,25 @@ class Possible(NamedTuple):
     given: Mapping[int, Any]
 
 
-def require(steps: Sequence[Step], start: Reference) -> None:
-    """Fills in what each step requires, and which answers are legal."""
+def require(steps: Sequence[Step], start: Reference, room: heap_room.Room | None = None) -> None:
+    """Fills in what each step requires, and which answers are legal.
+
+    room: of a heap in an arena, in which it depends on where the blocks lie whether one more has room.
+    """
     last = {given.step: place for place, step in enumerate(steps) for given in names(step)}
     possible = [Possible(start, {})]
-    skipped = set[int]()
+    skipped, live = set[int](), dict[int, int]()  # and by step, the bytes of blocks in an arena
     for place, step in enumerate(steps):
         if len(possible) > MOST_STATES or any(given.step in skipped for given in names(step)):
             skipped.add(place)
             continue
+        if room is not None and step.operation == heap.NEW:
+            step.requires = in_arena(room, step, list(live.values()))
+            if step.requires is None:
+                skipped.add(place)
+            if step.requires != SUCCESS:
+                continue
+            live[place] = step.bytes
         found = [list(outcomes(each, step)) for each in possible]
         is_refused = step.reference.error is not None
         if is_refused and not any(found):
@@ -43,8 +56,26 @@ def require(steps: Sequence[Step], start: Reference) -> None:
                 step.legal = _united([result for results in found for result, _ in results])
             kept = {each for each, used in last.items() if used > place}
             possible = _distinct(_after(possible, found, place, kept))
+            if step.operation == heap.DELETE:
+                for given in names(step):
+                    live.pop(given.step, None)
         else:
             skipped.add(place)
+
+
+def in_arena(room: heap_room.Room, step: Step, live: Sequence[int]) -> str | None:
+    """What becomes of a request, wherever the live blocks lie. live: their sizes; room: of no block.
+
+    These leave so many gaps between them that one is as large as an equal part of what they leave.
+    """
+    size, whole = step.arguments["bytes"], number_of(room.heap.end) - number_of(room.heap.start)
+    if size > whole - sum(live):
+        return REFUSAL
+    left = whole - sum(number_of(heap_room.taken(room, each)) for each in live)
+    largest = -(-left // (len(live) + 1))
+    holds = heap_room.gap_holds_it(room, size, step.alignment, 0, largest)
+    holds |= not live and heap_room.arena_holds_it(room, size, step.alignment)
+    return SUCCESS if holds else None
 
 
 def names(step: Step) -> list[Given]:

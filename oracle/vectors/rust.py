@@ -38,6 +38,7 @@ struct Function {{
 /// requires, exactly: 1: it must succeed.  2: it must be refused.  0: what is chosen before decides.
 /// arguments: numbers, each with the step whose answer is added, or NONE.  legal: where the answers begin of which one
 /// is due, and how many there are.  reference: where that of the reference begins, or NONE.
+/// released: where pairs begin of a step and the bytes of its that are given back before, and how many.
 /// gives: whether the answer is a new number.  within: the first and the last byte that it may have;
 /// alignment: divides it.
 struct Step {{
@@ -47,6 +48,7 @@ struct Step {{
     legal: (usize, usize),
     reference: usize,
     bytes: u64,
+    released: (usize, usize),
     gives: bool,
     within: (u64, u64),
     alignment: u64,
@@ -93,24 +95,31 @@ fn check(step: &Step, exact: bool, given: &[u64], live: &mut BTreeSet<u64>) -> R
         }
     }
     let (lowest, highest) = step.within;
-    if width == 1 && (answer[0] < lowest || answer[0] > highest || highest - answer[0] < step.bytes.saturating_sub(1)) {
-        return Err(format!("{:#x} does not lie where it may", answer[0]));
+    let value = result[(width == 2) as usize]; // before it may stand whether there is one
+    let is_one = width == 1 || width == 2;
+    if is_one && (value < lowest || value > highest || highest - value < step.bytes.saturating_sub(1)) {
+        return Err(format!("{value:#x} does not lie where it may"));
     }
-    if width == 1 && answer[0] % step.alignment != 0 {
-        return Err(format!("{:#x} is no multiple of {}", answer[0], step.alignment));
+    if is_one && value % step.alignment != 0 {
+        return Err(format!("{value:#x} is no multiple of {}", step.alignment));
+    }
+    for each in 0..step.released.1 {
+        let (of, bytes) = (ANSWERS[step.released.0 + 2 * each], ANSWERS[step.released.0 + 2 * each + 1]);
+        let released = pages(given[of as usize], bytes);
+        live.retain(|page| !released.contains(page));
     }
     if step.gives && (result[0] == 0 || !live.insert(result[0])) {
         return Err(format!("{:#x} is there already", result[0]));
     }
-    let first = if function.moves == 1 { result[0] } else { arguments.first().copied().unwrap_or(0) };
-    let moved = pages(first, step.bytes.max(1));
+    let first = if function.moves == 1 { value } else { arguments.first().copied().unwrap_or(0) };
+    let moved = pages(first, if function.moves == 3 { step.bytes.max(1) } else { step.bytes });
     match function.moves {
         1 | 2 if !live.is_disjoint(&moved) => return Err(format!("{first:#x} overlaps what is in use")),
         1 | 2 => live.extend(moved),
         3 => live.retain(|page| !moved.contains(page)),
         _ => {}
     }
-    Ok(result[0])
+    Ok(value)
 }
 
 /// What is wrong with a vector.
@@ -238,6 +247,7 @@ def _step(row: Row) -> str:
     return (
         f"Step {{ function: {row.function}, requires: {row.requires}, exactly: {row.exactly}, "
         f"legal: ({row.legal[0]}, {row.legal[1]}), reference: {reference}, bytes: {row.bytes:#x}, "
-        f"gives: {str(row.gives).lower()}, within: ({row.within[0]:#x}, {row.within[1]:#x}), "
+        f"released: ({row.released[0]}, {row.released[1]}), gives: {str(row.gives).lower()}, "
+        f"within: ({row.within[0]:#x}, {row.within[1]:#x}), "
         f'alignment: {row.alignment}, clauses: "{row.clause}", arguments: &[{arguments}] }}'
     )

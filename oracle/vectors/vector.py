@@ -29,8 +29,9 @@ class Step:
     step, and those that name what it gives, are for level `exact` alone.
     legal: the answers of which one is due; None where any is.
     bytes: that it hands out, from its result or the address that it names on, which must be disjoint from what was
-    handed out and not given back; or that it gives back.  gives: whether an answer is a number of its own, as that of a
-    process is, which must differ from those that are there.
+    handed out and not given back; or that it gives back.  released: bytes that are given back before, each with the
+    step that gave them: a block that is resized, and the frames that freed pages showed.
+    gives: whether an answer is a number of its own, as that of a process is, which must differ from those there are.
     anywhere: whether the law leaves it to who is tested where that lies; then it lies in `within`, the first address
     and the one after the last, at a multiple of `alignment`.
     reference: what the reference answers, if it answered all earlier calls.  clauses: that it exercises.
@@ -42,6 +43,7 @@ class Step:
     requires: str | None = None
     legal: Sequence[Any] | None = None
     bytes: int = 0
+    released: Sequence[tuple[int, int]] = ()
     gives: bool = False
     anywhere: bool = False
     within: tuple[int, int] | None = None

@@ -88,6 +88,93 @@ def test_of_a_heap(made: dict[str, Vectors], heap: type, says: str | None) -> No
     assert (not found) if says is None else any(says in each for each in found)
 
 
+class Resized(Upwards):
+    """A block that is resized moves."""
+
+    def heap_resize(self, address: int, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        if address not in self.live:
+            raise RefusedError
+        self.live.discard(address)
+        return self.heap_new(bytes, alignment)
+
+
+class InPlace(Resized):
+    """It takes a block to have room behind it, which is handed out next."""
+
+    def heap_resize(self, address: int, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        if address not in self.live or address % max(self.due(bytes), alignment):
+            return super().heap_resize(address, bytes, alignment)
+        return address
+
+
+class AnyBlock(Resized):
+    def heap_resize(self, address: int, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        self.live.add(address)
+        return super().heap_resize(address, bytes, alignment)
+
+
+@pytest.mark.parametrize(
+    ("heap", "says"), [(Resized, None), (InPlace, "overlaps what is in use"), (AnyBlock, "it must be refused")]
+)
+def test_of_a_heap_that_resizes(made: dict[str, Vectors], heap: type, says: str | None) -> None:
+    found = failures(made["heap_resize"], heap)
+    assert (not found) if says is None else any(says in each for each in found)
+
+
+class FromTheTop:
+    """An arena of 16 KiB whose blocks lie as high as they can, each behind a header of 16 bytes."""
+
+    start, end, header = 0xFFFF_8000_0000_1000, 0xFFFF_8000_0000_5000, 16
+
+    def __init__(self) -> None:
+        self.live = dict[int, int]()
+
+    def heap_new(self, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        due = max(8, min(bytes & -bytes, PAGE), alignment)
+        top = self.end
+        for address in (*sorted(self.live, reverse=True), self.start):
+            behind = address + self.live.get(address, 0)
+            place = (top - bytes) // due * due
+            if place - self.header >= behind:
+                self.live[place] = bytes
+                return place
+            top = address - self.header
+        raise RefusedError
+
+    def heap_delete(self, address: int) -> None:
+        if address and self.live.pop(address, None) is None:
+            raise RefusedError
+
+
+class WithoutItsLastPage(FromTheTop):
+    end = FromTheTop.end - PAGE
+
+
+class Boundless(FromTheTop):
+    start = FromTheTop.start - 4 * PAGE
+
+
+@pytest.mark.parametrize(
+    ("heap", "says"),
+    [(FromTheTop, None), (WithoutItsLastPage, "it must succeed"), (Boundless, "it must be refused")],
+)
+def test_of_a_heap_in_an_arena(made: dict[str, Vectors], heap: type, says: str | None) -> None:
+    found = failures(made["heap_arena"], heap)
+    assert (not found) if says is None else any(says in each for each in found)
+
+
+def test_what_an_arena_must_serve_does_not_depend_on_where_blocks_lie(made: dict[str, Vectors]) -> None:
+    asked: dict[int, set[str | None]] = {}
+    for vector in made["heap_arena"].vectors:
+        for step in vector.steps:
+            if step.operation == "heap.new":
+                asked.setdefault(step.arguments["bytes"], set()).add(step.requires)
+    # All but the overhead must be served while nothing is live; beside a block it depends on where that is.
+    assert asked[16384 - 16] == {"success", "refusal", None}
+    assert asked[16384 + 1] == {"refusal"}
+    assert asked[9] == {"success", None}
+
+
 class Downwards:
     """Kernel pages from the end of the range on."""
 
@@ -118,6 +205,60 @@ def test_of_kernel_pages(made: dict[str, Vectors]) -> None:
     assert failures(made["kernel_pages"], Downwards) == []
     outside = failures(made["kernel_pages"], lambda: Downwards(0xFFFF_FFFF_0000_0000 + 64 * PAGE))
     assert any("does not lie where it may" in each for each in outside)
+
+
+class Showing(Downwards):
+    """Pages that show frames, the same one for as long as they are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown = dict[int, int]()
+
+    def kernel_pages_allocate(self, pages: int) -> int:
+        start = super().kernel_pages_allocate(pages)
+        for page in range(pages):
+            self.shown[start + page * PAGE] = self.frame(page)
+        return start
+
+    def frame(self, page: int) -> int:
+        return next(frame for frame in range(10 * PAGE, 128 * PAGE, PAGE) if frame not in self.shown.values())
+
+    def kernel_pages_free(self, address: int, pages: int) -> None:
+        super().kernel_pages_free(address, pages)
+        for page in range(pages):
+            del self.shown[address + page * PAGE]
+
+    def page_translate(self, virtual: int) -> int | None:
+        return self.shown[virtual]
+
+
+class SharesOne(Showing):
+    def frame(self, page: int) -> int:
+        return super().frame(page) if page else 8 * PAGE
+
+
+class ShowsNone(Showing):
+    def page_translate(self, virtual: int) -> int | None:
+        return None
+
+
+class OutOfReach(Showing):
+    def frame(self, page: int) -> int:
+        return super().frame(page) + 128 * PAGE
+
+
+@pytest.mark.parametrize(
+    ("pages", "says"),
+    [
+        (Showing, None),
+        (SharesOne, "overlaps what is in use"),
+        (ShowsNone, "there is none"),
+        (OutOfReach, "does not lie where it may"),
+    ],
+)
+def test_of_the_frames_of_kernel_pages(made: dict[str, Vectors], pages: type, says: str | None) -> None:
+    found = failures(made["kernel_frames"], pages)
+    assert (not found) if says is None else any(says in each for each in found)
 
 
 class Pages:
@@ -315,6 +456,94 @@ def ran_in_c(vectors: Vectors, source: str, folder: Path, *defined: str) -> subp
     subprocess.run(["cc", *STRICT, "-c", "vectors.c"], check=True, cwd=folder)
     subprocess.run(["cc", *defined, "vectors.o", "mine.c", "-o", "run"], check=True, cwd=folder)
     return subprocess.run(["./run"], capture_output=True, text=True, check=False, cwd=folder)
+
+
+RESIZED = """
+int memoracle_heap_resize(uint64_t address, uint64_t bytes, uint64_t alignment, uint64_t *result)
+{
+    uint64_t found;
+    for (int i = 0; i < 16; i++)
+        if (live[i] == address) {
+            if (IN_PLACE && address % alignment == 0) {
+                *result = address;
+                return 0;
+            }
+            if (memoracle_heap_new(bytes, alignment, &found))
+                return 1;
+            live[i] = 0;
+            *result = found;
+            return 0;
+        }
+    return 1;
+}
+"""
+
+
+def test_in_c_a_heap_that_resizes(made: dict[str, Vectors], tmp_path: Path) -> None:
+    defined = ["-DUNALIGNED=0", "-DIN_PLACE=0"]
+    assert ran_in_c(made["heap_resize"], MALLOC + RESIZED, tmp_path, *defined).returncode == 0
+    ran = ran_in_c(made["heap_resize"], MALLOC + RESIZED, tmp_path, "-DUNALIGNED=0", "-DIN_PLACE=1")
+    assert re.search(r"^heap_resize_\d+, step \d+, heap.\w+: it (is not aligned|overlaps what)", ran.stdout, re.M)
+
+
+@pytest.mark.skipif(shutil.which("rustc") is None, reason="there is no rustc here")
+@pytest.mark.parametrize(("in_place", "says"), [(0, "0 failed"), (1, "FAILED")])
+def test_in_rust_a_heap_that_resizes(made: dict[str, Vectors], tmp_path: Path, in_place: int, says: str) -> None:
+    (tmp_path / "vectors.rs").write_text(rust.written(made["heap_resize"]))
+    (tmp_path / "mine.c").write_text(MALLOC + RESIZED)
+    defined = ["-DUNALIGNED=0", f"-DIN_PLACE={in_place}"]
+    subprocess.run(["cc", *defined, "-c", "mine.c"], check=True, cwd=tmp_path)
+    command = ["rustc", "--test", "-D", "warnings", "vectors.rs", "-C", "link-arg=mine.o", "-o", "run"]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    assert says in subprocess.run(["./run"], capture_output=True, text=True, check=False, cwd=tmp_path).stdout
+
+
+KERNEL_PAGES = """
+#include <stdint.h>
+static uint64_t shown[32], of[32];
+void memoracle_start(void) { for (int i = 0; i < 32; i++) shown[i] = of[i] = 0; }
+int memoracle_kernel_pages_allocate(uint64_t pages, uint64_t *result)
+{
+    uint64_t whole = 1;
+    while (whole < pages)
+        whole *= 2;
+    for (int at = 0; pages && at + whole <= 32; at += whole) {
+        int free = 1;
+        for (uint64_t i = 0; i < whole; i++)
+            free &= !of[at + i];
+        for (uint64_t i = 0; free && i < whole; i++) {
+            of[at + i] = i ? 1 : pages + 1;
+            shown[at + i] = SHARES ? 8 : 8 + at + i;
+        }
+        *result = 0xFFFFFFFF00000000 + at * 4096;
+        if (free)
+            return 0;
+    }
+    return 1;
+}
+int memoracle_kernel_pages_free(uint64_t address, uint64_t pages)
+{
+    uint64_t at = (address - 0xFFFFFFFF00000000) / 4096;
+    if (address % 4096 || at >= 32 || pages == 0 || of[at] != pages + 1)
+        return 1;
+    do
+        of[at++] = 0;
+    while (at < 32 && of[at] == 1);
+    return 0;
+}
+int memoracle_page_translate(uint64_t virtual, uint64_t *result)
+{
+    result[0] = 1;
+    result[1] = shown[(virtual - 0xFFFFFFFF00000000) / 4096] * 4096;
+    return 0;
+}
+"""
+
+
+def test_in_c_frames_of_kernel_pages(made: dict[str, Vectors], tmp_path: Path) -> None:
+    assert "0 of 5 vectors fail" in ran_in_c(made["kernel_frames"], KERNEL_PAGES, tmp_path, "-DSHARES=0").stdout
+    shared = ran_in_c(made["kernel_frames"], KERNEL_PAGES, tmp_path, "-DSHARES=1").stdout
+    assert "page.translate: it overlaps what is in use" in shared
 
 
 def test_in_c_a_heap_and_memory_maps(made: dict[str, Vectors], tmp_path: Path) -> None:

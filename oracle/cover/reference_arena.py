@@ -1,0 +1,53 @@
+"""A heap in an arena as a target: the lowest place that a block fits in. The law leaves it to a heap where that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from memoracle.cover import heap
+from memoracle.cover.reference_frames import REFUSED
+from memoracle.drive.target import Answer
+from memoracle.replay.heap.live_blocks import LiveBlocks, number_of
+from memoracle.spec import heap_room
+from memoracle.spec.geometry import Geometry
+
+
+class ArenaBlocks:
+    """live: by address, the bytes that a block takes of the arena."""
+
+    operations: Mapping[str, frozenset[str]] = {
+        heap.NEW: frozenset({"bytes", "alignment"}),
+        heap.DELETE: frozenset({"address"}),
+    }
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        self.live: dict[int, int] = {}
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
+        if operation == heap.DELETE:
+            address = arguments["address"]
+            return Answer() if address == 0 or self.live.pop(address, None) is not None else REFUSED
+        empty = LiveBlocks(self.geometry)
+        room, size = empty.room, arguments["bytes"]
+        if room is None:
+            raise AssertionError("there is an arena")
+        alignment = max(empty.alignment_of(size), arguments.get("alignment", 1))
+        taken = number_of(heap_room.taken(room, size))
+        place = number_of(heap_room.aligned_up(room.heap.start, alignment))
+        for address, other in sorted(self.live.items()):
+            if place + taken <= address:
+                break
+            place = number_of(heap_room.aligned_up(address + other, alignment))
+        if place + taken > number_of(room.heap.end):
+            return REFUSED
+        self.live[place] = taken
+        return Answer(place)
+
+    def choices(self, operation: str, arguments: Mapping[str, Any]) -> Sequence[Any] | None:
+        """Where it matters to later calls is said by what they must do."""
+        return None
+
+    def take(self, operation: str, arguments: Mapping[str, Any], result: Any) -> bool:
+        raise AssertionError("there is no choice")
