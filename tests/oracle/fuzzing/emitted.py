@@ -21,10 +21,10 @@ from memoracle.drive.log import ENCODE
 from memoracle.report.check_report import TraceResult
 from memoracle.reproducers import pytest_calls
 from memoracle.reproducers.conditions import due_of
-from memoracle.reproducers.emit import TEXTS
+from memoracle.reproducers.emit import CAN, TEXTS
 from memoracle.reproducers.failing_run import FailingRun, ReproducerError, failing_run
-from memoracle.reproducers.forms import CPP_GTEST, PYTEST, C
-from memoracle.reproducers.program import program
+from memoracle.reproducers.forms import PYTEST
+from memoracle.reproducers.program_writer import program
 
 MARK = "zqx"  # what is called where something became a part of the program
 CODE = [
@@ -113,7 +113,7 @@ def text_of(form: str, binding: Binding, run: FailingRun) -> str:
         return pytest_calls.of_program(["program"], run, due)
     if form == OBJECT:
         return pytest_calls.of_object("module:name", run, due)
-    return TEXTS[form](program(binding, run, due, form in (C, CPP_GTEST)), run)
+    return TEXTS[form](program(binding, run, due, CAN[form]), run)
 
 
 def hold_text(form: str, text: str) -> None:
