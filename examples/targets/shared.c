@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 enum { PAGE = 4096, FRAMES = 24, PAGES = 64 };
-enum { NOTHING, NO_LOCK, COUNTS_LATE, NEVER_UNLOCKS, CRASHES, LOOKS_FIRST };
+enum { NOTHING, NO_LOCK, COUNTS_LATE, NEVER_UNLOCKS, CRASHES, LOOKS_FIRST, FREES_TWICE };
 #ifndef FAULT
 #define FAULT NOTHING
 #endif
@@ -64,10 +64,13 @@ int shared_allocate(uint64_t *address)
 int shared_free(uint64_t address)
 {
     unsigned frame = address / PAGE;
-    if (frame < 2 || frame >= FRAMES)
+    if (frame < 2 || frame >= FRAMES || address % PAGE)
         return -1;
-    enter();
     int was_free = is_free >> frame & 1;
+    if (FAULT == FREES_TWICE)
+        wait();
+    enter();
+    was_free = FAULT == FREES_TWICE ? was_free : is_free >> frame & 1;
     wait();
     is_free |= 1u << frame;
     count += !was_free;

@@ -64,7 +64,8 @@ def threaded(args: argparse.Namespace, seed: int, judge: Judge) -> Threaded:
         raise binding.fault("callbacks", "not with --threads: they are Python's, and run in one thread at a time")
     patience = args.call_time or 5.0
     start, head = Library(binding, threads=True).start, binding.head()
-    threads = Threads(args.target, start, head, judge, binding.geometry, args.threads, patience)
+    misuse = not args.no_misuse
+    threads = Threads(args.target, start, head, judge, binding.geometry, args.threads, patience, misuse)
     seconds = None if args.time is None else float(args.time)
     most = args.ops or (None if seconds is not None else MOST_CALLS)
     return Threaded(threads, Failures(f"{Path(path).with_suffix('')}.threads"), seed, most, seconds)

@@ -23,15 +23,17 @@ class Machine(NamedTuple):
 
 
 class MemoryStates:
-    """Calls on all frames of a machine that can grow. missing: the frames that are not there at start."""
+    """Calls on all frames of a machine that can grow. missing: the frames that are not there at start.
 
-    name = "frames, and memory that is added"
+    Where none is, as without a memory map, nothing can be added, in any state.
+    """
 
     def __init__(self, asks: Asks, geometry: Geometry, missing: Collection[int]) -> None:
         self.geometry, self.size = geometry, geometry.page_size
         self.frames = FrameStates(asks, geometry)
         self.start = Machine(self.frames.start, frozenset())
         self.missing = sorted(missing)
+        self.name = "frames, and memory that is added" if missing else "frames, and memory that is there already"
 
     def state(self, situation: Machine) -> Machine:
         return situation
@@ -60,11 +62,16 @@ class MemoryStates:
 
     def _adds(self) -> Iterator[Call]:
         """Of each missing frame and two neighbours of them, of all, and of what is there or is no whole frame."""
-        size, missing = self.size, self.missing
-        first, last = missing[0], missing[-1]
+        size, missing, frames = self.size, self.missing, self.geometry.frames
         yield call(ADD, start=(1 << 64) - size, length=2 * size)
+        if not missing:
+            yield from (call(ADD, start=frame * size, length=size) for frame in range(frames))
+            yield call(ADD, start=0, length=frames * size)
+            yield call(ADD, start=(frames - 1) * size, length=2 * size)
+            return
+        first, last = missing[0], missing[-1]
         yield call(ADD, start=first * size + 8, length=size)
-        there = next((frame for frame in range(self.geometry.frames) if frame not in missing), None)
+        there = next((frame for frame in range(frames) if frame not in missing), None)
         if there is not None:
             yield call(ADD, start=there * size, length=size)
         yield call(ADD, start=first * size, length=(last + 1 - first) * size)

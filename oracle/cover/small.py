@@ -61,13 +61,13 @@ def _parts(
     if ALLOCATE in asks:
         most = MOST_SINGLE if geometry.frame_allocator == SINGLE else MOST_IN_BLOCKS
         fault = _fault("frames", free_frames, geometry.frames, most, "may be free")
-        yield [lambda: FrameStates(asks, geometry)], fault
-        if ADD in asks and fault is None:
+        is_whole = ADD in asks and not missing  # each state has the calls that would add what is there, too
+        yield [lambda: MemoryStates(asks, geometry, ()) if is_whole else FrameStates(asks, geometry)], fault
+        if ADD in asks and missing and fault is None:
             grown = free_frames + len(missing) * STATES_OF_MISSING
             fault = _fault(
                 "frames", grown, geometry.frames, MOST_IN_BLOCKS, "may be free, or be added (these count twice)"
             )
-            fault = fault if missing else f"{ADD}: no frame is missing at start"
             yield [lambda: MemoryStates(asks, geometry, missing)], fault
         if uses.GET in asks:
             yield [lambda: UseStates(asks, geometry, USED_FRAMES)], None

@@ -24,6 +24,7 @@ import msgspec
 
 from memoracle.drive.calls import text_of
 from memoracle.drive.generation.random_calls import Family, RandomCalls
+from memoracle.drive.generation.shared_misuse import SharedMisuse
 from memoracle.drive.generation.shared_pages import SharedPages
 from memoracle.drive.library import Library
 from memoracle.drive.log import ENCODE, Log
@@ -37,6 +38,7 @@ from memoracle.trace.inputs import InputError
 ROUNDS = 40  # of one run
 MOST_IN_ROUND = 8  # calls of one thread
 HANDED_ON = 0.3  # of the blocks that a thread is given, how many another one may free
+BOTH, WRONG = 0.2, 0.03  # of these, how many both may free; of all calls, how many free what is no block
 GIVERS = frozenset({"frame.allocate", "range.allocate", "heap.new"})
 SWITCH = 1e-5  # seconds after which another thread may go on
 POLL = 0.05  # seconds
@@ -48,6 +50,7 @@ class Threads:
     """How a library is called. start: makes and starts it.  head: the trace's header, and what comes before all calls.
 
     judge: what `check` says of a trace.  patience: how long a call may take, in seconds.
+    misuse: whether there are calls that the law refuses, of operations that can say so.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Threads:
     geometry: Geometry
     count: int
     patience: float
+    misuse: bool = True
 
 
 @dataclass
@@ -148,7 +152,7 @@ def _called(threads: Threads, seed: int, until: float | None, logs: Sequence[Log
         sys.setswitchinterval(SWITCH)
         rounds = Rounds(threads.count, until)
         callers = [
-            Caller((place, threads.count), library.for_thread(), threads.geometry, seed, log, rounds)
+            Caller((place, threads.count), library.for_thread(), threads, seed, log, rounds)
             for place, log in enumerate(logs)
         ]
         for caller in callers:
@@ -187,15 +191,18 @@ class Caller(threading.Thread):
     """One thread. others: to whom it may hand blocks.  handed: what it was handed.  fault: that ended it."""
 
     def __init__(
-        self, which: tuple[int, int], target: Library, geometry: Geometry, seed: int, log: Log, barrier: Rounds
+        self, which: tuple[int, int], target: Library, threads: Threads, seed: int, log: Log, barrier: Rounds
     ) -> None:
         """which: its number, of how many."""
         super().__init__(daemon=True)
+        geometry = threads.geometry
         self.target, self.log, self.barrier = target, log, barrier
         self.random = Random(f"{seed} {which[0]}")
         self.rounds = Random(seed)  # the same of all
         self.calls = RandomCalls(target, geometry, self.random.getrandbits(32), 0, None, misuse=False)
         self.pages = SharedPages(target.operations, target.refusing, geometry, self.random, *which)
+        refusing = target.refusing if threads.misuse else frozenset[str]()
+        self.misuse = SharedMisuse(target.operations, refusing, geometry, self.random)
         self.families: list[Family] = [*self.calls.families, *([self.pages] if self.pages.is_driven else [])]
         if not self.families:
             words = (
@@ -224,7 +231,8 @@ class Caller(threading.Thread):
             self.barrier.abort()
 
     def call(self) -> None:
-        operation, arguments = self.random.choice(self.families).wish()
+        wrong = self.misuse.wish() if self.random.random() < WRONG else None
+        operation, arguments = wrong or self.random.choice(self.families).wish()
         log, call = self.log, self.target.call
         asked = log.asked(operation, arguments)
         began = CLOCK()
@@ -237,11 +245,15 @@ class Caller(threading.Thread):
             log.answered(b',"_call":%d,"crash":%s}' % (began, ENCODE(str(death))))
             raise
         log.answered(b',"_call":%d,"_return":%d%s' % (began, CLOCK(), text_of(answer)))
+        if wrong is not None and answer.error is not None:
+            return
         if self.is_handed_on(operation, arguments, answer):
             self.random.choice(self.others).handed.append((operation, arguments, answer))
-        else:
-            self.calls.learn(operation, arguments, answer)
-            self.pages.learn(operation, arguments, answer)
+            if not self.misuse.refuses(operation) or self.random.random() >= BOTH:
+                return
+        self.calls.learn(operation, arguments, answer)
+        self.pages.learn(operation, arguments, answer)
+        self.misuse.learn(operation, arguments, answer)
 
     def is_handed_on(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> bool:
         """Whether what was taken is another thread's from now on; the ranges of its own processes it keeps."""

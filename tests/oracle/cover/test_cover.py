@@ -284,12 +284,22 @@ def test_where_more_starts_are_due_than_are_made_all_is_not_covered(
     assert document["cover"]["families"][1]["never_taken"] > 0
 
 
-def test_where_no_frame_is_missing_none_is_added(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    command = ["cc", "-shared", "-fPIC", "-DFAULT=0", "-xc", "-", "-o", "grow.so"]
-    subprocess.run(command, input=GROWING.encode(), check=True)
-    (tmp_path / "grow.toml").write_text(GROWS.replace("0x4000", "0x6000"))
-    _, document = covered(capsys, "grow.toml", "--ops", "2")
-    assert document["cover"]["not_covered"] == ["memory.add: no frame is missing at start"]
+@pytest.mark.parametrize("fault", [0, 1])
+def test_where_no_frame_is_missing_none_is_added(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: int
+) -> None:
+    command = ["cc", "-shared", "-fPIC", f"-DFAULT={fault}", "-xc", "-", "-o", "grow.so"]
+    subprocess.run(
+        command, input=GROWING.replace("{ exists[2] =", "{ exists[4] = exists[5] = exists[2] =").encode(), check=True
+    )
+    (tmp_path / "grow.toml").write_text("\n".join(each for each in GROWS.split("\n") if "memory_map" not in each))
+    status, document = covered(capsys, "grow.toml")
+    if fault:
+        assert [each["clause"] for each in document["divergences"]] == ["bitmap.adds-only-what-is-missing"]
+        return
+    found = [(each["name"], each["states"], each["never_taken"]) for each in document["cover"]["families"]]
+    assert (status, found) == (0, [("frames, and memory that is there already", 2**4, 0)])
+    assert document["cover"]["not_covered"] == []
 
 
 def test_the_states_of_uses_of_frames(capsys: pytest.CaptureFixture[str]) -> None:

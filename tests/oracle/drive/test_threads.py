@@ -56,10 +56,20 @@ def test_a_library_with_a_lock_conforms(capsys: pytest.CaptureFixture[str], buil
     assert operations.keys() == {"frame.allocate", "frame.free", "frame.free_count", *OF_PAGES}
     # Some threads find that another one was there before.
     assert operations["page.map"]["failed"] > 0 < operations["page.unmap"]["failed"]
+    # Frames are freed by two threads, and at addresses where none begins.
+    assert operations["frame.free"]["failed"] > 0
+    assert (
+        driven(capsys, build("NOTHING"), "--ops", "300", "--no-misuse")[1]["coverage"]["operations"]["frame.free"][
+            "failed"
+        ]
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
-    ("fault", "about"), [("NO_LOCK", {"frame", "page"}), ("LOOKS_FIRST", {"page"})], ids=["frames", "pages"]
+    ("fault", "about"),
+    [("NO_LOCK", {"frame", "page"}), ("LOOKS_FIRST", {"page"}), ("FREES_TWICE", {"frame"})],
+    ids=["frames", "pages", "frees"],
 )
 def test_a_race_is_found(
     capsys: pytest.CaptureFixture[str], build: Callable[[str], Path], fault: str, about: set[str]
