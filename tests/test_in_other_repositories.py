@@ -4,6 +4,7 @@ installed package in the place of what would be fetched.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -49,13 +50,13 @@ class Runner:
     def installed(self) -> list[str]:
         return (self.temporary / "installed").read_text(encoding="utf-8").splitlines()
 
-    def run(self, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, script: str, folder: str = ".", **variables: str) -> subprocess.CompletedProcess[str]:
         path = f"{self.temporary}:{MEMORACLE.parent}:{os.environ['PATH']}"
         files = {name: str(self.temporary / name.lower()) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
         environment = {"PATH": path, "HOME": str(self.temporary), "RUNNER_TEMP": str(self.temporary), **files}
         return subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-            cwd=self.checkout,
+            cwd=self.checkout / folder,
             env={**environment, **variables},
             capture_output=True,
             text=True,
@@ -93,15 +94,17 @@ def act(runner: Runner, **inputs: str) -> subprocess.CompletedProcess[str]:
     for step in action["runs"]["steps"]:
         assert step["shell"] == "bash"
         assert "${{" not in step["run"]  # an input would be run as a part of the script
-        variables = {
-            name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: values[found[1]], value)
-            for name, value in step["env"].items()
-        }
-        done = runner.run(step["run"], **variables)
+        folder = filled(step.get("working-directory", "."), values)
+        done = runner.run(step["run"], folder, **{name: filled(each, values) for name, each in step["env"].items()})
         if done.returncode:
             break
     assert done is not None
     return done
+
+
+def filled(text: str, values: dict[str, str]) -> str:
+    """With its expressions replaced by their values."""
+    return re.sub(r"\$\{\{ (\S+) \}\}", lambda found: values[found[1]], text)
 
 
 WHEEL = "wheels/memoracle-0.1.0-py3-none-any.whl"
@@ -122,6 +125,23 @@ def test_the_action_shows_what_diverges(runner: Runner) -> None:
     assert runner.installed == [f"install --quiet --constraint {ROOT}/constraints.txt {ROOT}"]
 
 
+def test_the_action_works_where_it_is_told_and_writes_what_it_is_told(runner: Runner) -> None:
+    names = {"sarif": "a.sarif", "junit": "b.xml", "html": "c"}
+    done = act(runner, arguments="*.jsonl", **{"working-directory": "traces"}, **names)
+    assert (done.returncode, done.stderr) == (1, "")
+    folder = runner.checkout / "traces"
+    assert sorted(each.name for each in folder.iterdir()) == ["a.sarif", "b.xml", "bad.jsonl", "c"]
+    assert json.loads((folder / "a.sarif").read_text(encoding="utf-8"))["version"] == "2.1.0"
+    assert (folder / "b.xml").read_text(encoding="utf-8").startswith("<?xml")
+    assert [each.name for each in (folder / "c").iterdir()] == ["index.html"]
+
+
+def test_the_action_hands_its_status_on() -> None:
+    action = yaml_of(ROOT / "action.yml")
+    (step,) = [each for each in action["runs"]["steps"] if "$GITHUB_OUTPUT" in each["run"]]
+    assert action["outputs"]["status"]["value"] == f"${{{{ steps.{step['id']}.outputs.status }}}}"
+
+
 def test_the_action_runs_nothing_that_it_is_given(runner: Runner) -> None:
     hostile = "traces/bad.jsonl; touch made $(touch made) `touch made` && touch made"
     done = act(runner, arguments=hostile, sarif="$(touch made).sarif")
@@ -131,7 +151,8 @@ def test_the_action_runs_nothing_that_it_is_given(runner: Runner) -> None:
 
 
 def test_the_action_installs_the_solver_to_prove(runner: Runner) -> None:
-    act(runner, command="prove", arguments="nothing-of-this-name")
+    done = act(runner, command="prove", arguments="nothing-of-this-name")
+    assert "memoracle prove" in done.stdout
     assert runner.installed[0].endswith(f"{ROOT}[prove]")
     assert (runner.temporary / "github_output").read_text(encoding="utf-8") == "status=2\n"
 
@@ -157,9 +178,33 @@ def job(runner: Runner, monkeypatch: pytest.MonkeyPatch, server: str, place: str
     return found
 
 
+def is_new_enough(python: str) -> bool:
+    """Whether this version of Python can run memoracle."""
+    least = metadata.metadata("memoracle")["Requires-Python"].removeprefix(">=")
+    return tuple(map(int, python.split("."))) >= tuple(map(int, least.split(".")))
+
+
+def test_actions_of_others_are_pinned_by_their_commit() -> None:
+    """A tag can be moved to other code; which version a commit is stands beside it."""
+    templates = ROOT / "oracle" / "proposals" / "templates"
+    sources = [ROOT / "action.yml", *templates.glob("*.yml"), *(ROOT / ".github").rglob("*.yml")]
+    sources += (ROOT / "docs").glob("*.md")
+    text = "\n".join(each.read_text(encoding="utf-8") for each in sources)
+    used = re.findall(r"^\s*(?:- )?uses: (?!OWNER/memoracle@)(.*)$", text, re.MULTILINE)
+    names = {each.partition("@")[0] for each in used}
+    assert names >= {"actions/checkout", "actions/upload-artifact", "github/codeql-action/upload-sarif"}
+    assert len({*used}) == len(names), "each in one version"
+    assert [each for each in used if not re.fullmatch(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
+
+
 def test_a_workflow_checks_the_traces(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     place = ".github/workflows/memoracle.yml"
-    (check,) = job(runner, monkeypatch, "github", place, "--from", WHEEL)["jobs"].values()
+    workflow = job(runner, monkeypatch, "github", place, "--from", WHEEL)
+    (check,) = workflow["jobs"].values()
+    assert workflow["permissions"] == {"contents": "read", "security-events": "write"}
+    assert workflow[True] == ["push", "pull_request"], "YAML 1.1 reads on as true"
+    assert check["steps"][0]["with"] == {"persist-credentials": False}
+    assert is_new_enough(check["steps"][1]["with"]["python-version"])
     steps = {step["name"]: step for step in check["steps"] if "name" in step}
     scripts = [step["run"] for step in steps.values() if "run" in step]
     done = [runner.run(script, **check["env"]) for script in scripts]
@@ -169,6 +214,8 @@ def test_a_workflow_checks_the_traces(runner: Runner, monkeypatch: pytest.Monkey
     kept = steps["Keep the reports"]["with"]["path"].split()
     assert sorted(kept) == runner.reports() == REPORTS
     assert steps["Show the findings"]["with"]["sarif_file"] in kept
+    assert steps["Keep the reports"]["if"] == "always()", "a step before it has failed"
+    assert steps["Show the findings"]["if"].startswith("always() && ")
 
 
 def test_a_job_of_gitlab_checks_the_traces(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +228,7 @@ def test_a_job_of_gitlab_checks_the_traces(runner: Runner, monkeypatch: pytest.M
     artifacts = check["artifacts"]
     assert sorted([*artifacts["paths"], artifacts["reports"]["junit"]]) == runner.reports() == REPORTS
     assert artifacts["when"] == "always"
+    assert is_new_enough(check["image"].removeprefix("python:"))
 
 
 VERSION = f"memoracle=={metadata.version('memoracle')}"
@@ -196,6 +244,16 @@ ORIGINS = {
         {"url": "https://host/memoracle.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
         f"git+https://host/memoracle.git@{COMMIT}",
         "",
+    ),
+    "a folder of a repository": (
+        {"url": "https://host/a.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}, "subdirectory": "b/c"},
+        f"git+https://host/a.git@{COMMIT}#subdirectory=b/c",
+        "",
+    ),
+    "a repository of this machine": (
+        {"url": "file:///there", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
+        VERSION,
+        f"installs {VERSION}, which an index",
     ),
     "an archive": ({"url": "https://host/memoracle.tar.gz", "archive_info": {}}, "https://host/memoracle.tar.gz", ""),
 }
@@ -233,6 +291,25 @@ def test_a_source_that_a_server_would_change_is_refused(capsys: pytest.CaptureFi
     assert "--from: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("source", "is_of_machine"),
+    [
+        ("git+file:///there@main", True),
+        ("file:///there/a.whl", True),
+        ("memoracle @ file:///there", True),
+        ("/there/a.whl", True),
+        ("git+https://host/profile:a@main", False),
+        (WHEEL, False),
+    ],
+)
+def test_a_source_that_a_server_may_not_have_is_named(
+    capsys: pytest.CaptureFixture[str], source: str, is_of_machine: bool
+) -> None:
+    assert main(["init", "--ci", "github", "--output", "-", "--from", source]) == 0
+    said = f"installs {source}, which is on this machine"
+    assert (said in capsys.readouterr().err) == is_of_machine
+
+
 def test_a_binding_is_installed_from_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "some.so", "--from", "memoracle"]) == 2
     assert "--from: it says where the job of --ci has memoracle from" in capsys.readouterr().err
@@ -241,10 +318,12 @@ def test_a_binding_is_installed_from_nowhere(capsys: pytest.CaptureFixture[str])
 def test_the_hook_checks_what_is_committed(runner: Runner) -> None:
     """As pre-commit runs it, but for the environment that it would make."""
     (hook,) = load_manifest(str(ROOT / ".pre-commit-hooks.yaml"))
-    assert hook["language"] == "python"
+    assert (hook["language"], hook["require_serial"]) == ("python", True), "a report of all, not one of each part"
     local = {key: hook[key] for key in ("id", "name", "entry", "files", "require_serial")} | {"language": "system"}
     config = runner.checkout / ".pre-commit-config.yaml"
     shutil.copy(EXAMPLES / "conforming.jsonl", runner.checkout / "traces" / "good.jsonl")
+    packed = gzip.compress((EXAMPLES / "conforming.jsonl").read_bytes())
+    (runner.checkout / "traces" / "packed.jsonl.gz").write_bytes(packed)
     shutil.copy(EXAMPLES / "diverging.jsonl", runner.checkout / "other.jsonl")
     config.write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": [local]}]}), encoding="utf-8")
     hooks = f"{shlex.quote(sys.executable)} -m pre_commit run --all-files --verbose"
@@ -252,6 +331,7 @@ def test_the_hook_checks_what_is_committed(runner: Runner) -> None:
     assert done.returncode == 1, done.stderr
     assert "traces/bad.jsonl: diverges" in done.stdout
     assert "traces/good.jsonl: conforms" in done.stdout
+    assert "traces/packed.jsonl.gz: conforms" in done.stdout
     assert "other.jsonl" not in done.stdout
 
 
@@ -267,6 +347,8 @@ def test_the_image_runs_memoracle(runner: Runner) -> None:
     inside.mkdir()
     done = runner.run(said["RUN"].replace(to, str(inside)))
     assert (done.returncode, inside.exists()) == (0, False)
+    assert is_new_enough(re.findall(r"/python:([\d.]+)-slim$", said["FROM"])[0])
+    assert said["WORKDIR"] == "/work", "where docs/ci.md mounts the folder"
     constraints = f"--constraint {inside}/constraints.txt"
     options = "--no-cache-dir --root-user-action ignore"
     assert runner.installed == [f"-m pip install {options} {constraints} {inside}[dask,prove]"]

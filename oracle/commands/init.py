@@ -9,7 +9,7 @@ from pathlib import Path
 from memoracle.console.exit_status import Status
 from memoracle.console.options import file_or_stdout, named, note
 from memoracle.console.output import write_out
-from memoracle.proposals.ci_job import ELSEWHERE, PLACES, installed_from, job, write_new
+from memoracle.proposals.ci_job import ELSEWHERE, PLACES, installed_from, is_of_machine, job, write_new
 from memoracle.trace.inputs import InputError
 
 UNSAID = object()  # what --output is where it is not given: None is standard output
@@ -76,4 +76,6 @@ def write_job(args: argparse.Namespace) -> int:
     if not is_found:
         words = "which an index must have: this memoracle came from a folder. --from, or MEMORACLE_FROM in the file"
         note(args, f"memoracle: the job installs {source}, {words}, says where else CI has it from")
+    elif is_of_machine(source):
+        note(args, f"memoracle: the job installs {source}, which is on this machine: a CI server may not have it")
     return Status.HOLDS

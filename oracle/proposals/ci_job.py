@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from memoracle.trace.inputs import InputError
 
 # Where each server looks for its jobs.
 PLACES = {"github": ".github/workflows/memoracle.yml", "gitlab": ".gitlab-ci.yml"}
+OF_MACHINE = re.compile(r"(?:^|[+@\s])file:")  # `file:///…`, `git+file:///…`, `memoracle @ file:///…`
 ELSEWHERE = {"gitlab": "; --output writes the job to another file, which it can include"}
 
 
@@ -28,6 +30,7 @@ class Origin(msgspec.Struct):
 
     url: str
     vcs_info: Vcs | None = None
+    subdirectory: str = ""  # of the repository or archive
 
 
 def job(server: str, source: str) -> str:
@@ -50,8 +53,13 @@ def installed_from() -> tuple[str, bool]:
     origin = msgspec.json.decode(text, type=Origin)
     if origin.url.startswith("file:"):
         return version, False
-    vcs = origin.vcs_info
-    return (f"{vcs.vcs}+{origin.url}@{vcs.commit_id}" if vcs else origin.url), True
+    vcs, folder = origin.vcs_info, f"#subdirectory={origin.subdirectory}" if origin.subdirectory else ""
+    return (f"{vcs.vcs}+{origin.url}@{vcs.commit_id}" if vcs else origin.url) + folder, True
+
+
+def is_of_machine(source: str) -> bool:
+    """Whether pip would look for it on the machine on which it runs, outside of a repository."""
+    return OF_MACHINE.search(source) is not None or Path(source).is_absolute()
 
 
 def write_new(path: str, text: str, hint: str = "", makes_folders: bool = False) -> None:

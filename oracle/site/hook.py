@@ -1,10 +1,18 @@
-"""The hook of `mkdocs.yml`: adds the pages that are made from the code to those that `docs/` has."""
+"""The hook of `mkdocs.yml`: adds the pages that are made from the code to those that `docs/` has.
+
+Search is told besides what else a part of the law is looked for by.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterable
+from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files, InclusionLevel
 
 from memoracle.explain.index import Index
@@ -17,6 +25,9 @@ from memoracle.site.markup import SOURCES, sources_in
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.pages import Page
+
+
+NAME = re.compile(r"\w+\.(\S+)")  # of a part of the law: a component, and what it has
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -40,6 +51,23 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     root = root_of(config)
     document = names.get(page.file.src_uri, of_docs)
     return documents.linked(document, markdown, root) if (root / document).is_file() else markdown
+
+
+@event_priority(-100)  # once the search plugin has written its index
+def on_post_build(config: MkDocsConfig) -> None:
+    """Search finds a part of the law by the last part of its name."""
+    path = Path(config.site_dir) / "search" / "search_index.json"
+    index = json.loads(path.read_text(encoding="utf-8"))
+    tag_last_parts(index["docs"])
+    path.write_text(json.dumps(index, separators=(",", ":")), encoding="utf-8")
+
+
+def tag_last_parts(documents: Iterable[dict[str, Any]]) -> None:
+    """Tags each clause and operation of a search index: `bitmap.allocates-only-free` with `allocates-only-free`."""
+    for each in documents:
+        named = NAME.fullmatch(unescape(re.sub("<[^>]*>", "", each["title"])))
+        if named and each["location"].startswith(f"{FOLDER}/"):
+            each["tags"] = [named[1]]
 
 
 def root_of(config: MkDocsConfig) -> Path:

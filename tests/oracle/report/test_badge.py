@@ -51,6 +51,15 @@ def test_only_proved_is_green(verdict: str) -> None:
     assert svg.attrib["aria-label"] == f"memoracle: pat, heap: {message}"
     assert [each.attrib["fill"] for each in svg.iter("{http://www.w3.org/2000/svg}path")] == [colour]
     assert [each.text for each in svg.iter("{http://www.w3.org/2000/svg}text")] == ["memoracle: pat, heap", message]
+    (half,) = svg.iter("{http://www.w3.org/2000/svg}path")
+    left = int(half.attrib["d"].removeprefix("M").split()[0])
+    middles = [float(each.attrib["x"]) for each in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert middles == [left / 2, (left + int(svg.attrib["width"])) / 2], "each stands in the middle of its half"
+
+
+def test_whatever_a_badge_says_is_text() -> None:
+    svg = ElementTree.fromstring(drawn(RUN, ["<b>&"], as_svg=True))
+    assert svg.attrib["aria-label"] == "memoracle: <b>&: 2 proved"
 
 
 class Besides:

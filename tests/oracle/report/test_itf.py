@@ -12,6 +12,10 @@ from check_command import ROOT
 from kmem_events import alloc
 
 from memoracle.cli import main
+from memoracle.commands.drive import Judge, checking
+from memoracle.console.output import Draft
+from memoracle.report import itf
+from memoracle.report.proof_report import ProofRun
 from memoracle.timeline.past import CHANGED, Past
 
 EXAMPLES = ROOT / "examples"
@@ -133,6 +137,48 @@ def test_tables_pages_and_heap(written: Written, tmp_path: Path) -> None:
     assert alone["#meta"]["clause"] == "kernel_half.reads-the-entry"
 
 
+def test_each_kind_of_state_is_told_before_and_after(written: Written, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = [
+        {"memoracle": 1},
+        {"op": "page.map", "process": 0, "virtual": "0xffffffff00800000", "physical": "0x800000"},
+        {"op": "heap.new", "bytes": 64, "result": "0xffffffff00400000"},
+        {"op": "process.create", "result": 1},
+        {"op": "frame.allocate", "result": "0x800000"},
+        {"op": "frame.allocate", "result": "0x800000"},
+    ]
+    path = tmp_path / "trace.jsonl"
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
+    found = written("check", str(path))
+    names = ("free_frames", "mapped", "heap", "processes")
+    first, *_, last = [{name: value(each[name]) for name in names} for each in found["states"]]
+    assert first == {"free_frames": 2046, "mapped": {}, "heap": {}, "processes": {0}}
+    assert last == {
+        "free_frames": 2045,
+        "mapped": {(0, "0xffffffff00800000"): "0x800000 write-back writable executable"},
+        "heap": {"0xffffffff00400000": 64},
+        "processes": {0, 1},
+    }
+    meta = found["#meta"]
+    assert meta["message"].startswith("frame 4 is already allocated (by line 5); the kernel maps it")
+    assert meta["legal"] == "any of 2,045 free frames"
+
+
+def test_of_several_failures_the_first_is_told(written: Written) -> None:
+    found = written("check", str(EXAMPLES / "diverging.jsonl"), "--keep-going")
+    assert (found["#meta"]["line"], value(found["states"][-1]["line"])) == (10, 10)
+
+
+def test_a_proof_that_fails_has_the_states_of_its_replay() -> None:
+    lines = (EXAMPLES / "diverging.jsonl").read_bytes().splitlines()
+    past = Past(checking("legal").watched, tuple(lines))
+    (timeline,), _ = past.timelines(Judge("legal")(iter(lines)))
+    run = ProofRun("x64-2m", [], {}, [], 1.0, steps=lambda: {"buddy": timeline})
+    itf.write(run, draft := Draft(None))
+    found = json.loads(draft.getvalue())
+    assert_is_trace(found)
+    assert (found["#meta"]["clause"], len(found["states"])) == ("buddy.block-is-free", 10)
+
+
 def test_what_has_no_timeline_has_the_state_around_it(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Past, "timelines", lambda *_: ([], CHANGED))
     found = written("check", str(EXAMPLES / "overlapping.jsonl"))
@@ -168,6 +214,7 @@ def test_what_a_log_tells_of(written: Written, tmp_path: Path) -> None:
 def test_a_snapshot_is_one_state(written: Written) -> None:
     found = written("snapshot", str(EXAMPLES / "spaces.txt"))
     (state,) = found["states"]
+    assert len(state["mappings"]) == 6
     assert len(state["divergences"]) == 3
     assert found["#meta"]["clause"] == "tables.walks-to-the-kernel-are-alike"
 

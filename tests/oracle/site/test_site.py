@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from html import unescape
@@ -13,8 +14,11 @@ import pytest
 import memoracle
 from memoracle.explain.index import Index, text_of
 from memoracle.proofs import registry, trust
+from memoracle.proofs.obligations.obligation import source_of
 from memoracle.proofs.parts import component_of
-from memoracle.spec.clauses import part_of
+from memoracle.site.law_pages import SHARED, last_name, modules_of, paragraphs, shared
+from memoracle.site.law_text import pieces
+from memoracle.spec.clauses import Clause, Operation, part_of
 
 Read = Callable[[str], str]
 CODE = "source/"
@@ -88,9 +92,39 @@ def test_each_clause_and_operation_is_told_and_stands_beside_its_text(read: Read
         page = read(f"law/{component if component in registry.COMPONENTS else 'shared'}.html")
         block = page.split(f'id="{name.replace(" ", "-")}"')[1].split('<div class="clause')[0]
         assert of.says.replace("`", "") in text(f"<h4{block}"), name
-        assert f"def {text_of(of).__name__}(" in text(f"<h4{block}"), name
+        shown = text(f"<h4{block}")
+        assert f"def {text_of(of).__name__}(" in shown, name
+        assert source_of(text_of(of)) in shown, name
+        for each in of.guard if isinstance(of, Operation) else ():
+            assert f"{' '.join(each.says.replace('`', '').split())} ({index.names_in_law[each]})" in shown, name
+        for operation in index.asked_in(of) if isinstance(of, Clause) else ():
+            assert f"<code>{operation}</code>" in block.partition("asks it of")[2].partition("</p>")[0], name
+        owed = [each.name for each in index.about(of)]
+        assert re.findall(r'href="\.\./evidence\.html#([^"]+)"', block) == owed, name
+        if more := len(index.beyond(of)):
+            assert f"about it, {more} more come to it" in shown, name
         told += 1
     assert told == len(index.law) > 400
+
+
+def test_all_of_the_law_is_shown_and_the_first_page_leads_to_each(read: Read, index: Index) -> None:
+    """Its prose, its sections, and the definitions between the clauses."""
+    first, seen = text(read("law/index.html")), 0
+    for name in (*registry.COMPONENTS, SHARED):
+        page = text(read(f"law/{name}.html"))
+        modules = shared() if name == SHARED else modules_of(name)
+        for module in modules:
+            for piece in pieces(module):
+                lines = [" ".join(each.replace("`", "").split()) for each in piece.text.splitlines()]
+                assert [each for each in lines if each not in page and '"""' not in each] == [], (name, piece.kind)
+                seen += piece.kind != "clause"
+            for each in paragraphs(module):
+                assert " ".join(each.replace("`", "").split()) in page
+        own = next((each for each in modules if last_name(each) == name), modules[0])
+        title = "What components share" if name == SHARED else name
+        assert f"{title} {' '.join(paragraphs(own)[0].replace('`', '').split())}" in first
+        assert f'<a href="{name}.html">' in read("law/index.html")
+    assert seen > 100
 
 
 def test_an_operation_is_told_with_its_guard_and_its_effect(read: Read) -> None:
@@ -128,6 +162,25 @@ def test_every_claim_is_told_with_its_scope(read: Read, index: Index) -> None:
         assert " ".join(each.claim.replace("`", "").split()) in told[name], name
         assert " ".join(each.scope.replace("`", "").split()) in told[name], name
         assert each.source in told[name]
+
+
+def test_the_counts_are_those_of_the_rows(read: Read) -> None:
+    shown = read("evidence.html")
+    rows = [re.findall(r"<td>(.*?)</td>", each) for each in shown.split('<tr id="')[1:]]
+    assert f"has to show: {len(rows):,} claims" in text(shown)
+    kinds, scopes, ways = Counter(row[1] for row in rows), Counter[str](), Counter[str]()
+    for _, kind, scope, way in rows:
+        ways[text(way.partition("<br>")[0])] += 1
+        scopes[text(scope)] += kind != "contract"
+    told = dict(re.findall(r"<td>([^<]*)</td>\s*<td style=\"text-align: right;\">([\d,]+)</td>", shown))
+    told = {" ".join(unescape(name).split()): int(count.replace(",", "")) for name, count in told.items()}
+    assert told == {**ways, **{scope: count for scope, count in scopes.items() if count}}
+    head, *body = re.findall(
+        r"<tr>(.*?)</tr>", shown.partition('id="what-is-owed"')[2].partition("</table>")[0], re.DOTALL
+    )
+    columns = re.findall(r"<th>([^<]*)</th>", head)[1:]
+    cells = [[int(each or 0) for each in re.findall(r'<td class="n">(\d*)</td>', row)] for row in body]
+    assert {name: sum(column) for name, column in zip(columns, zip(*cells, strict=True), strict=True)} == kinds
 
 
 def test_all_that_is_trusted_is_told(read: Read) -> None:

@@ -31,8 +31,14 @@ const numberOf = (frame, words) => (words.in_hexadecimal ? `0x${frame.toString(1
 
 const nameOf = (table) => table.name ?? `process ${table.process}`;
 
+const living = (state) => state.tables.reduce((sum, table) => sum + (table.others ?? 1), 0);
+
+// Not all processes are drawn: one that is drawn in this state alone is new, or gone, only if there are fewer in the other.
+const maybeThere = (table, state, other) => Boolean(other.tables)
+  && !other.tables.some((each) => each.process === table.process) && living(state) <= living(other);
+
 // What there is to compare in a state: by a key, what it is called and what is said of it.
-const things = (state, words) => {
+const things = (state, other, words) => {
   const found = new Map();
   const put = (key, name, says, more = {}) => found.set(key, { name, says, ...more });
   for (const word of state.frames?.words ?? []) {
@@ -49,7 +55,7 @@ const things = (state, words) => {
     }
   }
   for (const table of state.tables ?? []) {
-    if (table.others) continue;
+    if (table.others || maybeThere(table, state, other)) continue;
     put(`process ${table.process}`, nameOf(table), "lives");
     for (const [index, value] of Object.entries(table.entries)) {
       put(`entry ${table.process} ${index}`, `entry ${index} of ${nameOf(table)}`, value);

@@ -43,13 +43,13 @@ const begin = (root, timeline) => {
     at = Math.max(0, Math.min(last, to));
     const step = steps[at], states = [step.before, step.after].map((place) => whole(timeline.states[place]));
     const before = seenInBoth(states[0], states[1]), after = seenInBoth(states[1], states[0]);
-    const { changed, lines } = compare(things(before, words), things(after, words), words.then);
+    const { changed, lines } = compare(things(before, after, words), things(after, before, words), words.then);
     const context = { changed, named: named(step, [before, after], timeline.page_size), words };
     for (const [name, text] of Object.entries(step.finding ?? {})) root.querySelector(`.broken .${name}`).textContent = text;
     now.textContent = `${words.step} ${at + 1} of ${steps.length} · ${step.place}: ${step.event}` + (at === last && words.end ? ` — ${words.end}` : "");
     const shown = lines.slice(0, MOST_CHANGES).map((text) => make("li", { text }));
     if (lines.length > MOST_CHANGES) shown.push(make("li", { text: `and ${lines.length - MOST_CHANGES} more` }));
-    const isEnd = at === last && Boolean(words.end), finding = step.finding ?? timeline.finding;
+    const isEnd = at === last && Boolean(words.end), finding = timeline.finding;
     stage.classList.toggle("ends", isEnd);
     changes.replaceChildren(...(isEnd ? [make("p", { class: "wrong" }, make("b", { text: `✗ ${finding.message}` }),
       make("span", { text: ` — legal: ${finding.legal}` }))] : []),

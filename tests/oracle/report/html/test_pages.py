@@ -175,6 +175,7 @@ def test_colours_are_far_enough_apart(browser: Browser, shown: Shown) -> None:
         browser.show(page, scheme)
         found = {pair: contrast(browser.colour(pair[0]), browser.colour(pair[1])) for pair in texts | drawn}
         assert {pair: ratio for pair, ratio in found.items() if ratio < (4.5 if pair in texts else 3)} == {}, scheme
+        assert (sum(browser.colour("paper")) < 3 * 128) == (scheme == "dark")
 
 
 def test_rooms_say_what_is_proved_and_how_it_fails(browser: Browser, tmp_path: Path) -> None:

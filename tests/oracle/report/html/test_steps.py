@@ -56,6 +56,95 @@ def test_a_finger_steps_through_a_timeline(browser: Browser, shown: Shown) -> No
         assert at(browser) == step
 
 
+def test_keys_are_the_timelines_own_where_nothing_else_wants_them(browser: Browser, shown: Shown) -> None:
+    """Of two timelines they step through the one that has the focus, or that is in view."""
+    browser.show(shown("check", str(EXAMPLES / "diverging.jsonl"), "--keep-going"))
+    places = "[...document.querySelectorAll('[data-timeline]')].map(each => Number(each.dataset.at))"
+    key = (
+        "document.querySelector(arguments[0]).dispatchEvent("
+        "new KeyboardEvent('keydown', {bubbles: true, cancelable: true, ...arguments[1]}))"
+    )
+    first, second = browser.ask(places)
+    for modifier in ("altKey", "ctrlKey", "metaKey", "shiftKey"):
+        assert browser.ask(key, "body", {"key": "ArrowLeft", modifier: True}), "the browser's own"
+    for owner in (".strip", "summary", "a"):
+        assert browser.ask(key, owner, {"key": "ArrowLeft"})
+    assert browser.ask(key, "body", {"key": "ArrowUp"})
+    assert browser.ask(places) == [first, second]
+    assert not browser.ask(key, "body", {"key": "ArrowLeft"}), "the page does not scroll besides"
+    assert browser.ask(places) == [first - 1, second]
+    browser.ask("document.querySelectorAll('.controls')[1].querySelector('button').focus({preventScroll: true})")
+    browser.press(Keys.ARROW_LEFT)
+    assert browser.ask(places) == [first - 1, second - 1]
+    browser.ask("(document.activeElement.blur(), document.querySelectorAll('.stage')[1].scrollIntoView())")
+    browser.press(Keys.ARROW_LEFT)
+    assert browser.ask(places) == [first - 1, second - 2]
+
+
+def test_buttons_and_slider_say_where_one_is(browser: Browser, shown: Shown) -> None:
+    browser.show(shown("check", str(EXAMPLES / "diverging.jsonl")))
+    disabled = "[...document.querySelectorAll('.controls button:disabled')].map(each => each.textContent)"
+    slider = "(e => [e.value, e.getAttribute('aria-valuetext')])(document.querySelector('.controls input'))"
+    in_list = (
+        "((list, item) => list.top <= item.top && item.bottom <= list.bottom)(...['.steps', '[aria-current]']"
+        ".map(each => document.querySelector(each).getBoundingClientRect()))"
+    )
+    assert "2 pages at 0xc00000 overlap the block" in browser.texts("[aria-live=polite]")[0]
+    assert browser.ask(in_list)
+    assert browser.ask(disabled) == ["Next", "Last"]
+    for button, step, off in (("Back", 8, []), ("First", 1, ["First", "Back"]), ("Last", 9, ["Next", "Last"])):
+        browser.ask(
+            "[...document.querySelectorAll('.controls button')].find(e => e.textContent === arguments[0]).click()",
+            button,
+        )
+        assert at(browser) == step
+        assert browser.ask(slider) == [str(step), f"step {step} of 9, line {step + 1}"]
+        assert browser.ask(disabled) == off
+    sizes = browser.ask("[...document.querySelectorAll('.controls button')].map(e => e.getBoundingClientRect().height)")
+    assert min(sizes) >= 44, "a finger hits it"
+
+
+def test_what_matters_is_seen(browser: Browser, shown: Shown) -> None:
+    """The focus, what changed, what is named; what is only said is not seen."""
+    browser.show(shown("check", str(EXAMPLES / "diverging.jsonl")))
+    style = "(e => (s => [s.outlineStyle, parseFloat(s.outlineWidth)])(getComputedStyle(e)))"
+    shadow = "getComputedStyle(document.querySelector(arguments[0])).boxShadow"
+    assert browser.ask(shadow, ".node.named") != "none"
+    browser.press(Keys.ARROW_LEFT)
+    assert browser.ask(shadow, ".node.named") != "none"
+    assert browser.ask(f"{style}(document.querySelector('.node.changed'))") == ["solid", 3]
+    assert browser.ask("document.querySelector('p.unseen').getBoundingClientRect().width") <= 1
+    browser.press(Keys.TAB)
+    assert browser.ask("document.activeElement.className") == "skip"
+    assert browser.ask("document.activeElement.getBoundingClientRect().left") >= 0
+    assert browser.ask(f"{style}(document.activeElement)") == ["solid", 3]
+
+
+def test_a_phone_shows_what_matters_first(browser: Browser, shown: Shown) -> None:
+    """The list of steps is closed, a strip is scrolled to what is named, and a finger may scroll it."""
+    touch = "Emulation.setTouchEmulationEnabled"
+    browser.chrome.execute_cdp_cmd(touch, {"enabled": True})
+    browser.show(shown("check", str(EXAMPLES / "diverging.jsonl")), size=PHONE)
+    assert browser.ask("document.querySelector('.aside details').open") is False
+    seen = "[...document.querySelectorAll('.keys, .fingers')].map(each => each.checkVisibility())"
+    browser.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert browser.ask(seen) == [False, True]
+    browser.press(Keys.ARROW_LEFT)
+    middles = (
+        "['.strip', '.strip :is(.changed, .named)'].map(each => document.querySelector(each).getBoundingClientRect())"
+        ".map(box => Math.round((box.left + box.right) / 2))"
+    )
+    strip, node = browser.ask(middles)
+    assert abs(strip - node) < 10
+    browser.ask("document.querySelector('.strip').scrollIntoView()")
+    top = browser.ask("document.querySelector('.strip').getBoundingClientRect().y")
+    for kind, x in (("touchStart", 100), ("touchMove", 250), ("touchEnd", None)):
+        points = [] if x is None else [{"x": x, "y": top + 20}]
+        browser.chrome.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert at(browser) == 8
+    browser.chrome.execute_cdp_cmd(touch, {"enabled": False})
+
+
 MIDDLE = (
     "(document.querySelector('.now').scrollIntoView(), document.querySelector('.now').getBoundingClientRect().y + 5)"
 )
