@@ -4,6 +4,7 @@ With MEMORACLE_COMPILED=1 what is built has machine code besides, which mypyc ma
 """
 
 import os
+import sys
 from pathlib import Path
 
 from setuptools import Extension, find_packages, setup
@@ -12,20 +13,29 @@ WINGS = {"memoracle": "oracle", "memoracle.spec": "spec", "memoracle.impl": "imp
 
 PACKAGES = [*WINGS, *(f"{name}.{inner}" for name, folder in WINGS.items() for inner in find_packages(folder))]
 
-# What replays frames and ranges. A class of which another module derives one is compiled only with that: hence not
-# impl/place_set.py and impl/runs.py, in whose places the replay puts other containers (oracle/replay/containers/), some
-# of which derive from them. mypyc refuses classes that derive from `set`, and data classes that derive from `ABC`.
-# Of a generator expression it makes a list, and warns of it: none here is long, or asks for what is not there yet.
-COMPILED = {
-    "impl": "arena bitmap boot buddy heap kernel_half manager paging pat pte run_index slab zones",
-    "replay": "dispatch",
-    "replay/common": "owed_frees",
-    "replay/containers": "known_numbers largest_blocks run_lines sparse_lines",
-    "replay/frames": "doubted_frames frames known_frames",
-    "replay/ranges": "address_space doubted_blocks process_ranges range_buddy range_queries ranges run_queries"
-    " run_ranges run_space space",
-}
+# What `check` spends its time in is compiled: all of these folders but what is left out by name.
+FOLDERS = ("impl", "replay")
+READERS = ("trace/numbers", "trace/kmem", "trace/kmem_lines")
+# mypyc refuses classes that derive from `set`, and an attribute where a class that it compiles has a property: so not
+# the set of free blocks, nor what derives from the reference's sets of places. In the reference's runs the replay puts
+# sets of other classes, which machine code would refuse, and branches are watched line by line. Of most generator
+# expressions mypyc makes lists, and warns of it: none is long, or handed to `next` (tests/oracle/test_compiled.py).
+LEFT_OUT = (
+    "impl/place_set",
+    "impl/runs",
+    "replay/branches",
+    "replay/containers/lazy_runs",
+    "replay/containers/min_heap_set",
+)
 TREE = Path("build") / "compiled_sources"  # the packages as they are installed, which is how mypyc finds them
+
+
+def modules() -> list[str]:
+    """The files that are compiled, each where a package has it."""
+    inside = TREE / "memoracle"
+    files = [path for folder in FOLDERS for path in Path(inside / folder).glob("**/*.py")]
+    names = {path.relative_to(inside).with_suffix("").as_posix() for path in files if path.name != "__init__.py"}
+    return [str(inside / f"{name}.py") for name in sorted({*names, *READERS} - {*LEFT_OUT})]
 
 
 def extensions() -> list[Extension]:
@@ -39,11 +49,9 @@ def extensions() -> list[Extension]:
             if not link.is_symlink():
                 link.symlink_to(each.resolve())
     os.environ["MYPYPATH"] = str(TREE)
-    modules = [
-        TREE / "memoracle" / folder / f"{name}.py" for folder, names in COMPILED.items() for name in names.split()
-    ]
-    return mypycify([*map(str, modules)], multi_file=True, opt_level="2", debug_level="0", group_name="memoracle")
+    return mypycify(modules(), multi_file=True, opt_level="2", debug_level="0", group_name="memoracle")
 
 
-wanted = os.environ.get("MEMORACLE_COMPILED") == "1"
+# Whoever asks what a build needs, or packs the sources, need not wait for machine code.
+wanted = os.environ.get("MEMORACLE_COMPILED") == "1" and "bdist_wheel" in sys.argv
 setup(package_dir=WINGS, packages=PACKAGES, ext_modules=extensions() if wanted else [])

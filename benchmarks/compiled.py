@@ -14,7 +14,11 @@ from benchmarks.workloads import Workload
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "compiled"
-WINGS = {"impl": "memoracle/impl", "oracle/replay": "memoracle/replay"}  # what is compiled is in these
+WINGS = {  # what is compiled is in these
+    "impl": "memoracle/impl",
+    "oracle/replay": "memoracle/replay",
+    "oracle/trace": "memoracle/trace",
+}
 
 
 def rate(workload: Workload, level: str, events: int) -> float | None:

@@ -8,6 +8,7 @@ too; the cluster runs already.
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import pytest
 from distributed import LocalCluster
 
 from benchmarks.driving import TARGETS
+from benchmarks.speed import Disagreement
 from benchmarks.workloads import FRAMES, RANGES, Workload
 
 AT_ONCE = 2
@@ -31,6 +33,17 @@ COMPONENTS = ("pat", "boot", "kernel_half")
 COMMAND = [sys.executable, "-m", "memoracle"]
 SEEDS = ("1", "2")
 OF_MACHINE, OF_RANGES = Workload(FRAMES, 20), Workload(RANGES, 11)
+
+
+SUMMARY = re.compile(rb"(\w+): ([\d,]+) (?:events|obligations)\b")  # a verdict, and of how many
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that ended well. answer: the verdicts that it gave, and of how many events or obligations in all."""
+
+    seconds: float
+    answer: tuple[frozenset[bytes], int]
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,10 @@ class Sharing:
 
 
 def sharing(events: int) -> Iterator[Sharing]:
-    """Of every command that shares work out; raises SystemExit where one fails. events: of all traces together."""
+    """Of every command that shares work out. events: of all traces together.
+
+    Raises SystemExit where one fails, and Disagreement where the same command answers otherwise if its work is shared.
+    """
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_CACHE_HOME", name)  # of everything that is started meanwhile
         folder = Path(name)
@@ -63,12 +79,12 @@ def checking_files(folder: Path, events: int, executor: Sequence[str]) -> Sharin
         lines = OF_MACHINE.lines(max(events // FILES, 1))
         Path(path).write_bytes(b"".join([OF_MACHINE.header(), *lines]))
     check = [*COMMAND, "check", "--quiet"]
-    return Sharing(
+    return compared(
         f"check of {FILES} traces, {events:,} events",
-        seconds([*check, *paths]),
-        seconds([*check, *paths, "--jobs", str(AT_ONCE)]),
-        seconds([*check, *paths, *executor]),
-        seconds_of_xargs(check, paths, FILES // AT_ONCE),
+        ran([*check, *paths]),
+        ran([*check, *paths, "--jobs", str(AT_ONCE)]),
+        ran([*check, *paths, *executor]),
+        xargs_ran(check, paths, FILES // AT_ONCE),
     )
 
 
@@ -78,7 +94,7 @@ def checking_one(folder: Path, events: int, executor: Sequence[str]) -> Sharing:
         out.writelines(one_trace(events))
     check = [*COMMAND, "check", "--quiet", str(path)]
     jobs, name = ["--jobs", str(AT_ONCE)], f"check of one trace, {events:,} events"
-    return Sharing(name, seconds(check), seconds([*check, *jobs]), seconds([*check, *executor]), None)
+    return compared(name, ran(check), ran([*check, *jobs]), ran([*check, *executor]), None)
 
 
 def one_trace(events: int) -> Iterator[bytes]:
@@ -98,12 +114,12 @@ def one_trace(events: int) -> Iterator[bytes]:
 
 def proving(executor: Sequence[str]) -> Sharing:
     prove = [*COMMAND, "prove", "--quiet", "--no-cache"]
-    return Sharing(
+    return compared(
         f"prove {' '.join(COMPONENTS)}",
-        seconds([*prove, *COMPONENTS, "--jobs", "1"]),
-        seconds([*prove, *COMPONENTS, "--jobs", str(AT_ONCE)]),
-        seconds([*prove, *COMPONENTS, *executor]),
-        seconds_of_xargs([*prove, "--jobs", "1"], COMPONENTS, 1),
+        ran([*prove, *COMPONENTS, "--jobs", "1"]),
+        ran([*prove, *COMPONENTS, "--jobs", str(AT_ONCE)]),
+        ran([*prove, *COMPONENTS, *executor]),
+        xargs_ran([*prove, "--jobs", "1"], COMPONENTS, 1),
     )
 
 
@@ -113,25 +129,35 @@ def driving(folder: Path, calls: int, executor: Sequence[str]) -> Sharing:
     drive = [*COMMAND, "drive", "--quiet", binding]
     whole = [*drive, "--ops", str(calls), "--seed", SEEDS[0]]  # which many processes share
     several = [*whole, "--jobs", str(AT_ONCE)]
-    return Sharing(
+    return compared(
         f"drive, {calls:,} calls",
-        seconds(whole),
-        seconds(several),
-        seconds([*several, *executor]),
-        seconds_of_xargs([*drive, "--ops", str(max(calls // AT_ONCE, 1)), "--seed"], SEEDS, 1),
+        ran(whole),
+        ran(several),
+        ran([*several, *executor]),
+        xargs_ran([*drive, "--ops", str(max(calls // AT_ONCE, 1)), "--seed"], SEEDS, 1),
     )
 
 
-def seconds_of_xargs(command: Sequence[str], words: Sequence[str], each: int) -> float:
-    """Of a command that is given so many of the words each time."""
+def xargs_ran(command: Sequence[str], words: Sequence[str], each: int) -> Ran:
+    """A command that is given so many of the words each time."""
     shared = ["xargs", "-P", str(AT_ONCE), "-n", str(each), *command]
-    return seconds(shared, "\n".join(words).encode())
+    return ran(shared, "\n".join(words).encode())
 
 
-def seconds(command: Sequence[str], said: bytes = b"") -> float:
+def ran(command: Sequence[str], said: bytes = b"") -> Ran:
     began = time.perf_counter()
     done = subprocess.run(command, input=said, capture_output=True, check=False)
     took = time.perf_counter() - began
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with status {done.returncode}: {done.stderr.decode()}")
-    return took
+    summaries = SUMMARY.findall(done.stdout)
+    verdicts = frozenset(verdict for verdict, _ in summaries)
+    return Ran(took, (verdicts, sum(int(count.replace(b",", b"")) for _, count in summaries)))
+
+
+def compared(name: str, one: Ran, two: Ran, cluster: Ran, peer: Ran | None) -> Sharing:
+    """What they took; raises Disagreement where they do not say the same, or say nothing."""
+    runs = [each for each in (one, two, cluster, peer) if each is not None]
+    if not one.answer[1] or any(each.answer != one.answer for each in runs):
+        raise Disagreement(f"{name}: {', '.join(str(each.answer) for each in runs)}")
+    return Sharing(name, one.seconds, two.seconds, cluster.seconds, None if peer is None else peer.seconds)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import islice
+from collections.abc import Iterator
+from itertools import islice, pairwise
+from stat import S_ISFIFO
 
 LOOKED_AT = 3  # lines: the header, perhaps a `boot`, and a call
 TIMES = b'"_call"', b'"_return"'
+WRITTEN = "--o", "--emit-o"  # what the options begin with whose value is a file that is written
 
 
 def main() -> int:
@@ -35,22 +38,47 @@ def choose_modules(argv: list[str]) -> None:
 
     if not compiled.is_built():
         return
-    if argv[:1] == ["check"] and not any(map(may_overlap, argv[1:])):
+    if argv[:1] == ["check"] and not any(map(may_overlap, inputs_of(argv))):
         compiled.use_compiled()
     else:
         compiled.use_sources()
 
 
-def may_overlap(path: str) -> bool:
-    """Whether this is a file that begins like a trace of which operations overlap.
+def inputs_of(argv: list[str]) -> Iterator[str]:
+    """The words of a command line that may be inputs: all files, and of what can be read only once the first.
 
-    That is asked before anything is imported that may be compiled, so no line is decoded.
+    A second pipe is not looked at: who writes into it may wait until the first is read.
     """
-    from memoracle.trace.inputs import InputError, open_lines
+    begun = False
+    for before, word in pairwise(argv):
+        if os.path.isfile(word):  # noqa: PTH113 (of any text)
+            yield word
+        elif not begun and not before.startswith(WRITTEN) and (word == "-" or is_pipe(word)):
+            begun = True
+            yield word
 
-    if not os.path.isfile(path):  # noqa: PTH113 (of any text)
-        return False
+
+def is_pipe(path: str) -> bool:
     try:
-        return any(key in line for line in islice(open_lines(path), LOOKED_AT) for key in TIMES)
-    except InputError:
-        return False  # whoever checks it says why
+        return S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116 (of any text)
+    except (OSError, ValueError):
+        return False
+
+
+def may_overlap(path: str) -> bool:
+    """Whether an input begins like a trace of which operations overlap: all its calls say when they were made, or none.
+
+    That is asked before anything is imported that may be compiled, so no line is decoded. A `boot` need not say it.
+    """
+    from memoracle.trace.inputs import InputError, begun
+
+    try:
+        with begun(path) as lines:
+            for number, line in enumerate(islice(lines, LOOKED_AT)):
+                if any(key in line for key in TIMES):
+                    return True
+                if number and b'"boot"' not in line:
+                    return False
+    except (InputError, OSError):
+        pass  # whoever checks it says why
+    return False

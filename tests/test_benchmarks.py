@@ -207,6 +207,46 @@ def test_searches_find_the_last_of_the_runs(part: Any) -> None:
     assert all(each.reference > 0 < each.plain for each in found)
 
 
+@pytest.mark.long
+def test_work_that_is_shared_gets_the_same_answers(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sharing = part("sharing")
+    monkeypatch.setattr(sharing, "FILES", 2)
+    monkeypatch.setattr(sharing, "COMPONENTS", ("pat",))
+    rows = list(sharing.sharing(120))
+    assert [each.name for each in rows] == [
+        "check of 2 traces, 120 events",
+        "check of one trace, 120 events",
+        "prove pat",
+        "drive, 120 calls",
+    ]
+    assert [each.peer is None for each in rows] == [False, True, False, False]
+    assert all(each.one > 0 < each.two and each.cluster > 0 for each in rows)
+    monkeypatch.setattr(part("sharing"), "sharing", lambda events: iter(rows))
+    assert part("__main__").sharing_table(120).row_count == len(rows)
+
+
+def test_answers_that_differ_where_work_is_shared_are_no_measurement(part: Any) -> None:
+    sharing, script = part("sharing"), "import sys; sys.stdout.write(sys.stdin.read())"
+
+    def said(text: str) -> Any:
+        return sharing.ran([sys.executable, "-c", script], text.encode())
+
+    first, second = (
+        "a.jsonl: conforms: 1,000 events, at level legal\n",
+        "b.jsonl: conforms: 24 events, at level legal\n",
+    )
+    one, two = said(first + second), said(second + first)
+    assert one.answer == two.answer == (frozenset([b"conforms"]), 1024)
+    assert sharing.compared("check", one, two, one, None).peer is None
+    for other in (first, second + first.replace("conforms", "diverges"), ""):
+        with pytest.raises(sharing.Disagreement, match="check: "):
+            sharing.compared("check", one, two, one, said(other))
+    with pytest.raises(sharing.Disagreement):
+        sharing.compared("check", said(""), said(""), said(""), None)
+    with pytest.raises(SystemExit, match="status 1"):
+        sharing.ran([sys.executable, "-c", "raise SystemExit(1)"])
+
+
 def test_refused_trace_has_no_speed(part: Any) -> None:
     speed, workloads = part("speed"), part("workloads")
     workload = workloads.Workload("frames", SMALL)

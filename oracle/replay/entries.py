@@ -199,8 +199,8 @@ class EntryReplay:
     def misread(self, answer: code.Fields, value: int, level: int) -> Clause | None:
         """The first clause about what an entry says that the answer breaks."""
         known: dict[str, Any] = answer._asdict() | {"value": value, "level": level}
-        rules = (clause for clause in law.READ if not clause(self.processor, *(known[p] for p in clause.points)))
-        return next(rules, None)
+        rules = [(clause, [known[point] for point in clause.points]) for clause in law.READ]
+        return next((clause for clause, points in rules if not clause(self.processor, *points)), None)
 
 
 def asked_for(event: events.PteEncode) -> EntryFields:

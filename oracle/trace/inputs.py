@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -22,6 +22,7 @@ from memoracle.trace.spool import Spool
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+Keep = Callable[[bytes], object]
 STDIN = "-"
 LINE_BYTES = 1 << 20  # of a line, at the most
 POLL = 0.1  # seconds between two looks at a file that grows
@@ -37,6 +38,8 @@ NO_TEXT = {
     b"\x7fELF": "an ELF file",
     b"\x5d\0\0": "compressed by lzma alone, which is not read here: `xz -d` does it",
 }
+# Pipes of which the beginning was read already: what is still to be read of each, that beginning included.
+BEGUN: dict[str, io.BufferedReader] = {}
 HEAD = max(compression.HEAD, *map(len, NO_TEXT))  # bytes by which it is known what an input is
 
 
@@ -73,7 +76,7 @@ def open_lines(
     read, and for a compressed stream that is damaged or ends too early, after the lines that come before the fault;
     KeyboardInterrupt where the user wants to stop.
     """
-    return _lines(path, _stream(path, follow, spool), max_line)
+    return _lines(path, _stream(path, follow, None if spool is None else spool.add), max_line)
 
 
 def spooled_lines(path: str, spool: Spool, max_line: int = LINE_BYTES) -> Iterator[bytes]:
@@ -139,22 +142,47 @@ def _too_long(path: str, line: int, max_line: int) -> InputError:
 
 
 @contextmanager
-def _stream(path: str, follow: bool = False, spool: Spool | None = None) -> Iterator[io.BufferedReader]:
+def _stream(path: str, follow: bool = False, keep: Keep | None = None) -> Iterator[io.BufferedReader]:
     """The text of an input, as bytes; standard input is left open."""
     if path == STDIN:
         if sys.stdin is None:
             raise InputError(path, None, "cannot read: standard input is closed")
-        yield _text(path, sys.stdin.buffer, follow, spool)
+        yield _text(path, BEGUN.pop(path, sys.stdin.buffer), follow, keep)
         return
+    with _opened(path) as file:
+        yield _text(path, file, follow, keep)
+
+
+def _opened(path: str) -> io.BufferedReader:
+    if path in BEGUN:
+        return BEGUN.pop(path)
     with INTERRUPTS.waited_for():  # for whoever writes into a pipe that is named
-        file = Path(path).open("rb")  # noqa: SIM115 (it is closed below)
-    with file:
-        yield _text(path, file, follow, spool)
+        return Path(path).open("rb")
 
 
-def _text(path: str, file: IO[bytes], follow: bool = False, spool: Spool | None = None) -> io.BufferedReader:
+@contextmanager
+def begun(path: str) -> Iterator[Iterator[bytes]]:
+    """The first lines of an input, as many as are asked for; whoever opens it next has them, too, be it a pipe."""
+    if path == STDIN and sys.stdin is None:
+        yield iter(())
+        return
+    file = cast(io.BufferedReader, sys.stdin.buffer) if path == STDIN else _opened(path)
+    head = bytearray()
+    start = file.tell() if file.seekable() else None
+    try:
+        yield _lines(path, nullcontext(_text(path, file, keep=head.extend)), LINE_BYTES)
+    finally:
+        if start is None:
+            BEGUN[path] = io.BufferedReader(_Joined(bytes(head), _Source(file, False, None)), BUFFER_BYTES)
+        elif path == STDIN:
+            file.seek(start)
+        else:
+            file.close()
+
+
+def _text(path: str, file: IO[bytes], follow: bool = False, keep: Keep | None = None) -> io.BufferedReader:
     """What a file says, compressed or not; raises InputError if that is no text that can be read."""
-    head, source = _peeked(_Source(cast(io.BufferedReader, file), follow, spool))
+    head, source = _peeked(_Source(cast(io.BufferedReader, file), follow, keep))
     if is_compressed(head):
         head, source = _peeked(expanded(head, source))
         if is_compressed(head):
@@ -190,11 +218,11 @@ def _other_coding(head: bytes) -> str | None:
 class _Source(io.RawIOBase):
     """The bytes of a file as they come. While it waits for them, an interrupt ends the waiting."""
 
-    def __init__(self, file: io.BufferedReader, follow: bool, spool: Spool | None) -> None:
-        """follow: a regular file has no end: what is added to it comes, too.  spool: is handed what comes."""
+    def __init__(self, file: io.BufferedReader, follow: bool, keep: Keep | None) -> None:
+        """follow: a regular file has no end: what is added to it comes, too.  keep: is handed what comes."""
         self.file = file
         self.grows = follow and _is_regular(file)
-        self.spool = spool
+        self.keep = keep
 
     def readable(self) -> bool:
         return True
@@ -205,8 +233,8 @@ class _Source(io.RawIOBase):
                 if os.fstat(self.file.fileno()).st_size < self.file.tell():
                     raise OSError(errno.EIO, "it became shorter while it was followed")
                 time.sleep(POLL)
-            if self.spool is not None:
-                self.spool.add(bytes(memoryview(buffer).cast("B")[:found]))
+            if self.keep is not None:
+                self.keep(bytes(memoryview(buffer).cast("B")[:found]))
             return found
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import os
 import sys
+import threading
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from memoracle import compiled, start
 from memoracle.cli import main
 from memoracle.compiled import VARIABLE, CompiledError, SourcesFirst
+from memoracle.trace import inputs
 
 ROOT = Path(__file__).parents[2]
 COMPILED = "memoracle.a_compiled_module"
@@ -77,7 +82,6 @@ def test_check_alone_runs_compiled_modules_and_not_on_operations_that_overlap(
 ) -> None:
     plain, overlapping = ROOT / "examples" / "first.jsonl", ROOT / "examples" / "overlapping.jsonl"
     assert chosen("check", "--quiet", plain) == "1"
-    assert chosen("check", "-") == "1"
     assert chosen("check", tmp_path / "missing", tmp_path) == "1"
     assert chosen("check", plain, overlapping) == "0"
     (tmp_path / "binary").write_bytes(b"\x7fELF")
@@ -88,6 +92,103 @@ def test_check_alone_runs_compiled_modules_and_not_on_operations_that_overlap(
     assert chosen("check", plain) == "0"
     monkeypatch.setattr(compiled, "runs_sources", lambda: True)
     assert chosen("check", plain) is None
+
+
+class Asked(io.RawIOBase):
+    """What comes from a pipe, a line at a time; nobody asks for more than was written."""
+
+    def __init__(self, *lines: bytes) -> None:
+        self.lines = [*lines]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        assert self.lines, "whoever writes waits for an answer"
+        line = self.lines.pop(0)
+        if len(line) > len(buffer):
+            self.lines.insert(0, line[len(buffer) :])
+        some = line[: len(buffer)]
+        buffer[: len(some)] = some
+        return len(some)
+
+
+HEADER = b'{"memoracle": 1, "geometry": "x64-4k"}\n'
+BOOT = b'{"op": "boot", "memory_map": []}\n'
+COUNT = b'{"op": "frame.free_count", "result": 5}\n'
+TIMED = b'{"op": "frame.free_count", "result": 5, "_cpu": 0, "_call": 1, "_return": 2}\n'
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize(
+    ("lines", "overlap"),
+    [
+        ((HEADER, COUNT), False),
+        ((HEADER, BOOT, COUNT), False),
+        ((HEADER, TIMED), True),
+        ((HEADER, BOOT, TIMED), True),
+        ((HEADER, b""), False),
+        ((b"\x7fELF....", b""), False),
+    ],
+)
+def test_of_a_pipe_no_more_is_read_than_tells_whether_operations_overlap_and_nothing_is_lost(
+    lines: tuple[bytes, ...], overlap: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for word in ("-", "--quiet"):
+        pipe = Asked(*lines)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(pipe)))
+        assert chosen("check", word, "-") == ("0" if overlap else "1")
+        pipe.lines += [TIMED, b""]
+        assert inputs.BEGUN.pop("-").read() == b"".join([*lines, TIMED])
+
+
+@pytest.mark.usefixtures("built")
+def test_what_is_written_or_can_wait_is_not_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert chosen("check", "-") == "1"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Asked())))
+    assert chosen("check", "missing", "--output", "-", "--emit-output", "-") == "1"
+    first, second = tmp_path / "first", tmp_path / "second"
+    for pipe in (first, second):
+        os.mkfifo(pipe)
+    writer = threading.Thread(target=first.write_bytes, args=(HEADER + TIMED,))
+    writer.start()
+    assert chosen("check", first, second) == "0"  # and nobody writes into the second
+    writer.join()
+    assert list(inputs.open_lines(str(first))) == [HEADER, TIMED]
+
+
+@pytest.mark.usefixtures("built")
+def test_a_file_that_is_standard_input_is_read_from_where_it_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trace").write_bytes(b"before\n" + HEADER + TIMED)
+    with (tmp_path / "trace").open() as file:
+        file.buffer.readline()
+        monkeypatch.setattr(sys, "stdin", file)
+        assert chosen("check", "-") == "0"
+        assert list(inputs.open_lines("-")) == [HEADER, TIMED]
+
+
+def test_no_generator_that_mypyc_makes_a_list_of_is_asked_for_its_next() -> None:
+    """A list is none that `next` can be asked of; and what takes a few of many would wait for all."""
+    takers = {"next", "islice", "takewhile"}
+    files = [*(ROOT / "impl").glob("*.py"), *(ROOT / "oracle" / "replay").rglob("*.py")]
+    assert len(files) > 90
+    for file in files:
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            nodes = [*ast.walk(function)]
+            named = [
+                each for each in nodes if isinstance(each, ast.Assign) and isinstance(each.value, ast.GeneratorExp)
+            ]
+            lists = {target.id for each in named for target in each.targets if isinstance(target, ast.Name)}
+            for call in nodes:
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in takers:
+                    taken = call.args[0]
+                    assert not (isinstance(taken, ast.Name) and taken.id in lists), (file, call.lineno)
+                    assert call.func.id == "next" or not isinstance(taken, ast.GeneratorExp), (file, call.lineno)
 
 
 def test_an_ordinary_wheel_has_nothing_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:

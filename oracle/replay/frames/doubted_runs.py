@@ -20,41 +20,6 @@ FEW = 8  # runs of which a wrong refusal may tell that they have leaked
 MOST_DOUBTED = 1 << 10  # frames of which one fault may raise doubt
 
 
-class Change(NamedTuple):
-    """A run that was handed out, or freed, in one line."""
-
-    replay: RunDoubts
-    first: int
-    length: int
-    line: int
-    freed: bool
-
-    @property
-    def frames(self) -> Iterable[int]:
-        """The frames that it may have freed, as far as nothing was said of them since."""
-        return (frame for frame in self.all_frames() if self.freed)
-
-    @property
-    def unknown(self) -> int:
-        return 0
-
-    def all_frames(self) -> Iterator[int]:
-        lines = self.replay.frames.lines
-        run = range(self.first, min(self.first + self.length, self.first + MOST_DOUBTED))
-        return (frame for frame in run if lines[frame] == self.line)
-
-    def is_in_doubt(self) -> bool:
-        doubted = self.replay.frames.doubts.frames
-        return any(self.first <= frame < self.first + self.length for frame in doubted)
-
-    def concerns(self, space: int, page: int) -> bool:
-        return False
-
-    def doubt(self) -> None:
-        self.replay.changes.remove((self.first, self.length, self.line, self.freed))
-        self.replay.frames.doubts.add(self.all_frames())
-
-
 class RunDoubts:
     """Those of one trace.
 
@@ -199,6 +164,41 @@ class RunDoubts:
 
     def address(self, frame: int) -> int:
         return frame << self.frames.geometry.page_shift
+
+
+class Change(NamedTuple):
+    """A run that was handed out, or freed, in one line."""
+
+    replay: RunDoubts
+    first: int
+    length: int
+    line: int
+    freed: bool
+
+    @property
+    def frames(self) -> Iterable[int]:
+        """The frames that it may have freed, as far as nothing was said of them since."""
+        return (frame for frame in self.all_frames() if self.freed)
+
+    @property
+    def unknown(self) -> int:
+        return 0
+
+    def all_frames(self) -> Iterator[int]:
+        lines = self.replay.frames.lines
+        run = range(self.first, min(self.first + self.length, self.first + MOST_DOUBTED))
+        return (frame for frame in run if lines[frame] == self.line)
+
+    def is_in_doubt(self) -> bool:
+        doubted = self.replay.frames.doubts.frames
+        return any(self.first <= frame < self.first + self.length for frame in doubted)
+
+    def concerns(self, space: int, page: int) -> bool:
+        return False
+
+    def doubt(self) -> None:
+        self.replay.changes.remove((self.first, self.length, self.line, self.freed))
+        self.replay.frames.doubts.add(self.all_frames())
 
 
 def until_found(searches: tuple[tuple[int, int, int, int], ...], first: int | None) -> list[tuple[int, int, int, int]]:

@@ -122,8 +122,8 @@ class Requests:
         """Of the zones that are named one that a frame lies in; else any such zone, or one that is named, or none."""
         others = (Zone(*frames) for frames in self.geometry.frames_of_zones.values())
         zones = asked.zones or ()
-        inside = (zone for zone in (*zones, *others) if zone.start <= first < zone.end)
-        return next(inside, next(iter(zones), Zone(0, 0)))
+        otherwise = next(iter(zones), Zone(0, 0))
+        return next((zone for zone in (*zones, *others) if zone.start <= first < zone.end), otherwise)
 
     def refused(self, wanted: int, alignment: int) -> Clause | None:
         """The clause by which the law refuses a request as it is made; the alignment is in bytes."""

@@ -23,15 +23,12 @@ from memoracle.spec.geometry_limits import require
 MOST_BLOCKS = 1 << 18  # of the largest order
 
 
-class RunFrames(RunsInUse):
+class RunFrames(RunsInUse[Spans]):
     """The frames of a machine of which it is known which exist.
 
     lines: the line that last allocated or freed each, or 0.
     believed: those that do not exist, but were freed on trust, and are handed out as if they did.
     """
-
-    existing: Spans
-    changing: Spans
 
     def __init__(self, geometry: Geometry, exact: bool = False) -> None:
         """Only the frames exist that are never free. exact: it is asked what the reference would give."""

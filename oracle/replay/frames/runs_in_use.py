@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 from memoracle.impl.runs import Runs
 from memoracle.proofs.abstraction.objects import places_of
@@ -17,6 +17,9 @@ class Stretches(Protocol):
 
     def next_out(self, place: int) -> int:
         """The first place from this one on that is not in the set."""
+
+
+Places = TypeVar("Places", bound=Stretches)
 
 
 class WholeRuns:
@@ -41,7 +44,7 @@ class WholeRuns:
         return True
 
 
-class RunsInUse:
+class RunsInUse(Generic[Places]):
     """frames: how many may exist.  existing: those that do.  changing: of these, the ones that may become free.
 
     given: where frees are whole, by the first frame of a run that one allocation gave and that is still in use, how
@@ -49,7 +52,7 @@ class RunsInUse:
     """
 
     def __init__(
-        self, frames: int, existing: Stretches, changing: Stretches, available: object, given: dict[int, int] | None
+        self, frames: int, existing: Places, changing: Places, available: object, given: dict[int, int] | None
     ) -> None:
         """No frame exists, and the sets are empty. available: of those that change, the free ones."""
         self.frames = frames

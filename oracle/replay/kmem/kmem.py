@@ -8,7 +8,7 @@ machine comes with its memory map: pages outside of it are never handed out. At 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from memoracle.diagnostics.divergence import Divergence, Finding, broken
 from memoracle.diagnostics.levels import SAFE
@@ -109,7 +109,7 @@ class KmemReplay:
         clause = broken(frames.refuses_to_give(first, count, count, 0, frames.frames))
         message, before = self.words.why_not(clause, first, count), self.words.before(first, first + count)
         in_use = frames.stretches(first, first + count, free=False)
-        for page in islice((page for start, end in in_use for page in range(start, end)), MOST_OWED):
+        for page in islice(chain.from_iterable(range(start, end) for start, end in in_use), MOST_OWED):
             self.owed.add(page)
         frames.take_anyhow(first, count)
         return self.finding(event, clause, message, before)

@@ -48,8 +48,8 @@ class KmemWords:
     def other_block(self, first: int, last: int) -> str:
         """A page of these, and the block that it is of: one that the log has shown before."""
         seen = self.frames.seen
-        shown = ((max(start, first), row.line) for start, row in seen.among(first, last) if row.line != seen.line)
-        page, line = next(shown)
+        rows = seen.among(first, last)
+        page, line = next((max(start, first), row.line) for start, row in rows if row.line != seen.line)
         run = self.frames.run_of(page)
         pages = counted(self.frames.given_at(page if run is None else run), "page")
         return f"page {page:#x} is of a block of {pages} (by line {line})"

@@ -16,18 +16,17 @@ from memoracle.replay.frames.runs_in_use import RunsInUse
 from memoracle.spec import given_runs
 
 
-class SeenFrames(RunsInUse):
-    """memory: the frames that there may be; what lies outside does not exist.  given: in blocks of powers of two."""
-
-    given: dict[int, int]
+class SeenFrames(RunsInUse[Existing]):
+    """memory: the frames that there may be; what lies outside does not exist.  blocks: what is given of them."""
 
     def __init__(self, memory: Spans) -> None:
         """No frame was seen yet."""
         self.seen = SeenPlaces()
         self.memory = memory
+        self.blocks: dict[int, int] = {}
         existing = Existing(self.seen)
         self.are_seen = existing.covers
-        super().__init__(memory.places, existing, Changing(self.seen), Free(self.seen), {})
+        super().__init__(memory.places, existing, Changing(self.seen), Free(self.seen), self.blocks)
 
     def turn_up(self, first: int, last: int, in_use: bool) -> None:
         """Those of these frames that are memory and were not seen yet exist from now on; in use, or free."""
@@ -80,13 +79,13 @@ class SeenFrames(RunsInUse):
     def halve_to(self, first: int, count: int) -> bool:
         """Halves what was given until these frames are a block of it; False if they lie in no larger one."""
         run = self.run_of(first)
-        if run is None or first + count > run + self.given[run]:
+        if run is None or first + count > run + self.blocks[run]:
             return False
-        while count < (length := self.given[run]):
+        while count < (length := self.blocks[run]):
             half = length >> 1
             if given_runs.halve.broken(self.as_given(), first=run, half=half):
                 return False
-            self.given[run] = self.given[run + half] = half
+            self.blocks[run] = self.blocks[run + half] = half
             run += half if run + half <= first else 0
         return run == first
 
@@ -98,7 +97,7 @@ class SeenFrames(RunsInUse):
         for start, end in self.stretches(first, last, free=True):
             self.runs.reserve(start, end - start)
         self.seen.join(first, last, free=False)
-        self.given[first] = max(count, self.given_at(first))
+        self.blocks[first] = max(count, self.given_at(first))
 
     def free_anyhow(self, first: int, count: int) -> None:
         """Frees those of these frames that are in use; what is left of their blocks are blocks of their own."""
@@ -114,7 +113,7 @@ class SeenFrames(RunsInUse):
         """What was given of these frames, all of them in use, is given no more."""
         run = self.run_of(first)
         while run is not None and run < last:
-            end = run + self.given.pop(run)
+            end = run + self.blocks.pop(run)
             for start, stop in ((run, min(end, first)), (max(run, last), end)):
-                self.given.update(blocks_between(start, stop))
-            run = end if end < last and end in self.given else None
+                self.blocks.update(blocks_between(start, stop))
+            run = end if end < last and end in self.blocks else None

@@ -315,8 +315,12 @@ class MappedPages:
         process, virtual = self.shown_at.get(frame, (0, 0))
         physical = frame << self.geometry.page_shift
         if self.paging.translate(process, virtual) != physical:
-            pages = ((space, page) for space, made in self.made.items() for page in made if self.is_use(page))
-            process, virtual = self.shown_at[frame] = next(p for p in pages if self.paging.translate(*p) == physical)
+            process, virtual = self.shown_at[frame] = next(
+                (space, page)
+                for space, made in self.made.items()
+                for page in made
+                if self.is_use(page) and self.paging.translate(space, page) == physical
+            )
         return process, virtual
 
     def shown_by(self, frame: int) -> str:
