@@ -167,6 +167,23 @@ class Bitmap:
             self.reopened.remove(word)
         return True
 
+    def reserve(self, first: int, last: int) -> bool:
+        """Allocates just frames first to last - 1; False, and nothing changes, if one is not free or there are none.
+
+        post: __return__ == (first < last and all(__old__.self.is_free(f) for f in range(first, last)))
+        post: all(self.is_free(f) == (__old__.self.is_free(f) and not (__return__ and first <= f < last)) for f in range(self.frames))
+        post: self.count() == __old__.self.count() - (last - first) * __return__
+        post: self.existing == __old__.self.existing
+        """  # noqa: E501
+        if not 0 <= first < last <= self.frames or lowest_clear_bit(self.words, first, last) is not None:
+            return False
+        set_bits(self.words, first, last, 0)
+        self.free_frames -= last - first
+        word = first // BITS
+        while word < self.frontier and word * BITS < last:
+            word = self._close(word)
+        return True
+
     def free(self, frame: int) -> bool:
         """Frees an allocated frame; False if the law refuses.
 
@@ -205,6 +222,11 @@ class Bitmap:
         self.reopened.add(word)
         return word + 1
 
+    def _close(self, word: int) -> int:
+        if not self.words[word]:
+            self.reopened.remove(word)
+        return word + 1
+
     def _lowest_word(self) -> int | None:
         if self.reopened:
             lowest: int = self.reopened[0]
@@ -217,23 +239,23 @@ class Bitmap:
         self.frontier += 1
 
 
-def set_bits(words: MutableSequence[int], first: int, last: int) -> None:
-    """Sets bits first to last - 1 of a bitmap, whole words at a time.
+def set_bits(words: MutableSequence[int], first: int, last: int, to: int = ALL_BITS) -> None:
+    """Sets bits first to last - 1 of a bitmap, whole words at a time, or clears them. to: a word of such bits.
 
-    pre: 0 <= first < last <= 64 * len(words)
-    post: all(words[bit // 64] // 2 ** (63 - bit % 64) % 2 for bit in range(first, last))
+    pre: 0 <= first < last <= 64 * len(words) and to in (0, 2 ** 64 - 1)
+    post: all(words[bit // 64] // 2 ** (63 - bit % 64) % 2 == to % 2 for bit in range(first, last))
     post: not any((words[b // 64] ^ __old__.words[b // 64]) >> 63 - b % 64 & 1 for b in range(first))
     post: not any((words[b // 64] ^ __old__.words[b // 64]) >> 63 - b % 64 & 1 for b in range(last, 64 * len(words)))
     """
     head, tail = first // BITS, last // BITS
     before_head, before_tail = ALL_BITS >> first % BITS, ALL_BITS >> last % BITS
     if head == tail:
-        words[head] |= before_head ^ before_tail
+        words[head] ^= (words[head] ^ to) & (before_head ^ before_tail)
         return
-    words[head] |= before_head
-    words[head + 1 : tail] = array("Q", [ALL_BITS]) * (tail - head - 1)
+    words[head] ^= (words[head] ^ to) & before_head
+    words[head + 1 : tail] = array("Q", [to]) * (tail - head - 1)
     if last % BITS:
-        words[tail] |= ALL_BITS ^ before_tail
+        words[tail] ^= (words[tail] ^ to) & (ALL_BITS ^ before_tail)
 
 
 def lowest_bit(words: Sequence[int], alignment: int, first: int, last: int) -> int | None:
@@ -256,6 +278,28 @@ def next_candidate(words: Sequence[int], alignment: int, bit: int) -> int:
     post: not any(words[b // 64] >> 63 - b % 64 & 1 for b in range(bit + 1, min(__return__, 64 * len(words))) if b % alignment == 0)
     """  # noqa: E501
     return aligned_up(bit + 1 if words[bit // BITS] else (bit // BITS + 1) * BITS, alignment)
+
+
+def lowest_clear_bit(words: Sequence[int], first: int, last: int) -> int | None:
+    """The lowest bit of first to last - 1 that is not set; None if there is none.
+
+    pre: 0 <= first and last <= 64 * len(words)
+    post: __return__ == min((b for b in range(first, last) if not words[b // 64] >> 63 - b % 64 & 1), default=None)
+    """
+    bit = first
+    while bit < last and words[bit // BITS] & (FIRST_BIT >> bit % BITS):
+        bit = after_set_bit(words, bit)
+    return bit if bit < last else None
+
+
+def after_set_bit(words: Sequence[int], bit: int) -> int:
+    """The bit to look at after one that is set: the next one, or past a word in which all are.
+
+    pre: 0 <= bit < 64 * len(words)
+    post: __return__ > bit
+    post: all(words[b // 64] >> 63 - b % 64 & 1 for b in range(bit + 1, min(__return__, 64 * len(words))))
+    """
+    return bit + 1 if words[bit // BITS] != ALL_BITS else (bit // BITS + 1) * BITS
 
 
 def aligned_up(number: int, alignment: int) -> int:

@@ -122,7 +122,11 @@ def _reserved(answer: Any, page: int, pages: int) -> Event | None:
     """None where the law of ranges refuses what that of frames need not: what is no block."""
     if pages < 1 or pages & pages - 1 or page % pages:
         return None
-    return {"op": "frame.reserve", "address": page * PAGE, "count": pages, **_outcome(answer)}
+    return _row(page, pages, answer)
+
+
+def _row(first: int, count: int, answer: Any) -> Event:
+    return {"op": "frame.reserve", "address": first * PAGE, "count": count, **_outcome(answer)}
 
 
 def _free_frames(answer: Any) -> list[Event]:
@@ -146,7 +150,8 @@ OPERATIONS: dict[str, dict[str, Translated]] = {
         "hotplug": _adds,
         "allocate": lambda answer: {"op": "frame.allocate", **_frame(answer)},
         "allocate_within": _limits,
-        "take": lambda answer, frame: {"op": "frame.reserve", "address": frame * PAGE, "count": 1, **_outcome(answer)},
+        "take": lambda answer, frame: _row(frame, 1, answer),
+        "reserve": lambda answer, first, last: _row(first, last - first, answer),
         "free": lambda answer, frame: {"op": "frame.free", "address": frame * PAGE, **_outcome(answer)},
         "is_free": lambda answer, frame: {
             "op": "frame.is_free",

@@ -250,6 +250,9 @@ def calls_with_limits(bitmap: Bitmap) -> Iterator[Call]:
         limits = {"first": first, "last": last}
         add = partial(lambda bitmap, **limits: bitmap.hotplug(**limits), **limits)
         yield Call(f"@.hotplug({first}, {last})", add, bitmap_law.add_memory, limits)
+        if first >= 0:  # as every point of the domain is
+            reserve = partial(lambda bitmap, **limits: bitmap.reserve(**limits), **limits)
+            yield Call(f"@.reserve({first}, {last})", reserve, bitmap_law.reserve, limits)
         for alignment in (1, 2, 3):
             asked = {"alignment": alignment} | limits
             allocate = partial(lambda bitmap, **asked: bitmap.allocate_within(**asked), **asked)

@@ -8,7 +8,8 @@ from msgspec import UNSET
 
 from memoracle.diagnostics.divergence import REFUSAL, Finding, since, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
-from memoracle.impl.bitmap import ALL_BITS, BITS, Bitmap, lowest_bit
+from memoracle.impl.bitmap import ALL_BITS, BITS, Bitmap, lowest_bit, lowest_clear_bit
+from memoracle.replay.frames.doubted_runs import MOST_DOUBTED
 from memoracle.replay.frames.frames import FrameReplay
 from memoracle.replay.frames.run_frames import RunFrames
 from memoracle.spec import bitmap as law
@@ -48,18 +49,45 @@ class FrameRuns:
         if event.error is not UNSET:
             return self.reserve_refused(event)
         frames, (first, last) = self.frames, self.reserved(event)
+        if frames.misaligned(number(event.address)) is None and self.bitmap.reserve(first, last):
+            return frames.allocated_row(first, last, line)
         clause, before = self.violated_by_reserve(event, line), frames.around(number(event.address))
         message = "" if clause is None else self.reserve_message(event, clause)
-        settled, found = True, None
-        for frame in range(max(first, 0), min(last, frames.bitmap.frames)):
-            if frames.bitmap.take(frame):
-                found = frames.allocated(frame, line) or found
-            elif not frames.is_settled(frame, line):
-                frames.doubts.was_handed_out(frame << self.rules.geometry.page_shift)
-                settled = False
+        settled, found = self.take(max(first, 0), min(last, frames.bitmap.frames), line)
         if clause is None or (clause is law.reserves_only_free and settled and self.is_in_reach(first, last)):
             return found
         return Finding(clause.name, clause.says, message, REFUSAL, before, frames.around(number(event.address)))
+
+    def take(self, first: int, last: int, line: int) -> tuple[bool, Finding | None]:
+        """Takes those of these frames that are free; whether what was named before explains the others, and a fault."""
+        settled, found = True, None
+        while first < last:
+            end = self.first_not_free(first, last)
+            if first < end:
+                self.bitmap.reserve(first, end)
+                found = self.frames.allocated_row(first, end, line) or found
+            first = self.first_free(end, last)
+            if end < first and self.turn_up(end, first):
+                first = end
+            else:
+                settled = self.explains(end, first, line) and settled
+        return settled, found
+
+    def explains(self, first: int, last: int, line: int) -> bool:
+        """Whether what was named before explains that these frames, none of which is free, were taken."""
+        frames, settled = self.frames, True
+        for frame in range(first, min(last, first + MOST_DOUBTED)):
+            if not frames.is_settled(frame, line):
+                frames.doubts.was_handed_out(frame << self.rules.geometry.page_shift)
+                settled = False
+        return settled and last - first <= MOST_DOUBTED
+
+    @property
+    def bitmap(self) -> Bitmap:
+        """The frames, where they are handed out one by one."""
+        bitmap = self.frames.bitmap
+        assert isinstance(bitmap, Bitmap), "runs of frames are replayed elsewhere"
+        return bitmap
 
     def reserved(self, event: events.FrameReserve) -> tuple[int, int]:
         first = number(event.address) >> self.rules.geometry.page_shift
@@ -80,22 +108,34 @@ class FrameRuns:
 
     def violated_by_reserve(self, event: events.FrameReserve, line: int) -> Clause | None:
         first, last = self.reserved(event)
-        state, frame = self.frames.state(), self.first_not_free(first, last)
+        state, frame = self.frames.state(), self.not_free(first, last)
         misaligned = self.frames.misaligned(number(event.address))
         return misaligned or law.reserve.broken(state, first=first, last=last, frame=frame)
 
-    def first_not_free(self, first: int, last: int) -> int:
+    def not_free(self, first: int, last: int) -> int:
         """The first of these frames that is not free; the one before them if there is none."""
-        is_free = self.frames.bitmap.is_free
-        inside = range(first, min(last, max(first, self.frames.bitmap.frames) + 1))  # or one beyond, which is not free
-        return next((frame for frame in inside if not is_free(frame)), first - 1)
+        reach = self.frames.bitmap.frames
+        if not 0 <= first < reach:
+            return first if first < last else first - 1
+        end = self.first_not_free(first, min(last, reach))
+        return end if end < last else first - 1
+
+    def first_not_free(self, first: int, last: int) -> int:
+        """The first of these frames, all in the bitmap, that is not free; the one after them if there is none."""
+        end = lowest_clear_bit(self.bitmap.words, first, last)
+        return last if end is None else end
+
+    def first_free(self, first: int, last: int) -> int:
+        """Likewise the first that is free."""
+        end = lowest_bit(self.bitmap.words, 1, first, last)
+        return last if end is None else end
 
     def reserve_message(self, event: events.FrameReserve, clause: Clause) -> str:
         first, last = self.reserved(event)
         if clause is law.reserves_some:
             return f"{last - first} frames cannot be reserved"
         if clause is law.reserves_only_free:
-            return self.frames.describe_frame(self.first_not_free(first, last))
+            return self.frames.describe_frame(self.not_free(first, last))
         return self.frames.describe(number(event.address))
 
     # memory.add
@@ -109,9 +149,12 @@ class FrameRuns:
                 self.refused = [*self.refused[1 - MOST_REFUSED :], (first, last, line)]
             says, state = law.add_memory.says, self.frames.totals()
             return wrongly_failed("memory.add", event.error, "success", says, state)
+        first, last = self.frames_of_memory(event)
+        if self.misfit(event) is None and self.comes_new(first, last, line):
+            return None
         clause, before = self.violated_by_add(event, line), self.frames.totals()
         message = "" if clause is None else self.add_message(event, clause)
-        spurious = self.make_free(*self.frames_of_memory(event), line)
+        spurious = self.make_free(first, last, line)
         if clause is None or self.rules.safe:
             return None
         if clause is law.adds_only_what_is_not_free:  # a spurious free has made a frame free that did not exist
@@ -125,11 +168,24 @@ class FrameRuns:
         first, last = self.rules.geometry.frames_within(start, min(start + length, boot_law.TOP))
         return max(first, 0), min(last, self.frames.bitmap.frames)
 
+    def misfit(self, event: events.MemoryAdd) -> Clause | None:
+        """What is wrong with the memory itself."""
+        fits, state = boot_law.record_has_64_bits, boot_law.unread(self.rules.geometry.page_shift)
+        return None if fits(state, number(event.start), number(event.length), boot_law.USABLE) else fits
+
+    def comes_new(self, first: int, last: int, line: int) -> bool:
+        """Whether the reference adds these frames; none was there, and none was said to be refused."""
+        bitmap = self.frames.bitmap
+        if self.refused or not isinstance(bitmap, Bitmap) or not bitmap.hotplug(first, last):
+            return False
+        self.added += [(first, last, line)] if first < last else []
+        return True
+
     def violated_by_add(self, event: events.MemoryAdd, line: int) -> Clause | None:
         first, last = self.frames_of_memory(event)
-        fits, state = boot_law.record_has_64_bits, boot_law.unread(self.rules.geometry.page_shift)
-        if not fits(state, number(event.start), number(event.length), boot_law.USABLE):
-            return fits
+        misfit = self.misfit(event)
+        if misfit is not None:
+            return misfit
         for frame in (self.existing(first, last), self.free(first, last)):
             if frame is not None:
                 return law.add_memory.broken(self.frames.state(), first=first, last=last, frame=frame)
@@ -167,9 +223,10 @@ class FrameRuns:
                 spurious += bitmap.turn_up(start, end)
                 self.added.append((start, end, line))
                 continue
-            while (frame := self.free(start, end)) is not None:
-                bitmap.take(frame)
-                spurious += 1
+            frame = start
+            while (free := self.free(frame, end)) is not None:
+                bitmap.take(free)
+                spurious, frame = spurious + 1, free + 1
             bitmap.hotplug(start, end)
             self.added.append((start, end, line))
         return spurious

@@ -154,6 +154,15 @@ class FrameReplay(KnownFrames):
             doubts.was_free(frame)
         return self.allocated_unknown(frame) if self.rules.unknown_frames else None
 
+    def allocated_row(self, first: int, last: int, line: int) -> Finding | None:
+        """Frames first to last - 1 were taken of the free ones, one after the other."""
+        doubts, free = self.doubts, self.bitmap.free_frames
+        self.remember_row(first, last, line)
+        self.ran_out |= not free
+        doubts.frames = {frame for frame in doubts.frames if not first <= frame < last}
+        doubts.count_error = max(doubts.count_error, -free)
+        return self.allocated_unknown(last - 1) if self.rules.unknown_frames else None
+
     def is_settled(self, frame: int | None, line: int, free: bool = False) -> bool:
         """Whether what was done to a frame agrees with a wrong answer that was named already; it counts from now on.
 
@@ -225,9 +234,9 @@ class FrameReplay(KnownFrames):
         """What is found when the frames not known to be taken are no more than those that kernel pages have."""
         if self.free_frames >= 0:
             return None
+        self.rules.unknown_frames = self.bitmap.free_frames
         clause, state = law.allocates_only_free, self.around(frame << self.geometry.page_shift)
         message = f"frame {frame} was allocated, but kernel pages have all frames that were left"
-        self.rules.unknown_frames = self.bitmap.free_frames
         return Finding(clause.name, clause.says, message, REFUSAL, state, state)
 
     def other_than_lowest(self, address: int, frame: int | None, lowest: int, line: int) -> Finding | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, cast
@@ -17,7 +18,7 @@ from memoracle.replay.common.host_memory import BITMAP, MARK, refuse_more_than_m
 from memoracle.replay.containers.known_numbers import KnownNumbers
 from memoracle.replay.containers.min_heap_set import Lowest
 from memoracle.replay.containers.run_lines import BACK, RunLines, no_lines
-from memoracle.replay.containers.sparse_lines import SparseLines
+from memoracle.replay.containers.sparse_lines import LAST, SparseLines
 from memoracle.replay.frames.doubted_frames import DoubtedFrames
 from memoracle.replay.frames.run_frames import RunFrames, booted
 from memoracle.spec import addresses, manager
@@ -100,6 +101,14 @@ class KnownFrames:
             self.lines[frame] = line
         except ValueError:  # a line past 2^32
             self.lines[frame] = 0
+
+    def remember_row(self, first: int, last: int, line: int) -> None:
+        """Likewise of frames first to last - 1."""
+        lines, line = self.lines, line if line <= LAST else 0
+        if isinstance(lines, memoryview):
+            lines[first:last] = array("I", [line]) * (last - first)
+        else:
+            lines.note(first, last - first, line)
 
     @property
     def free_frames(self) -> int:

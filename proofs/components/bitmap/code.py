@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from memoracle.impl import bitmap as bitmap_code
-from memoracle.impl.bitmap import Bitmap, set_bits
+from memoracle.impl.bitmap import ALL_BITS, Bitmap, set_bits
 from memoracle.proofs.abstraction.objects import bit
 from memoracle.proofs.components.bitmap.law import MOST_FRAMES, proved, unknown
 from memoracle.proofs.components.bitmap.symbolic_bitmap import (
@@ -136,40 +136,48 @@ def refines(name: str, method: str, operation: Operation, trusting: Operation | 
     return body
 
 
-def bits_are_set(before: object, after: object, first: Number, last: Number, position: Number) -> Truth:
-    """A bit is set afterwards if it was, or is one of those to set."""
+def bits_are_set(before: object, after: object, first: Number, last: Number, to: int, position: Number) -> Truth:
+    """Each bit of those to set, or to clear, is as it was to be; every other is as it was."""
     among = (first <= position) & (position < last)
-    return bit(after, position) == (bit(before, position) | among)
+    return when(among, bit(after, position) == (to != 0), bit(after, position) == bit(before, position))
 
 
-def words_are_set(before: Words, after: Words, first: Number, last: Number, word: Number) -> Truth:
-    """A word is as it was, but where a bit of it is set."""
+def words_are_set(before: Words, after: Words, first: Number, last: Number, to: int, word: Number) -> Truth:
+    """A word is as it was, but where bits of it are set, so that it is not 0, or cleared, so that it is 0 if it was."""
     among = (first >> 6 <= word) & (word <= last - 1 >> 6)
-    return when(among, after.at(word) != 0, after.at(word) == before.at(word))
+    changed = implies(before.at(word) == 0, after.at(word) == 0) if to == 0 else after.at(word) != 0
+    return when(among, changed, after.at(word) == before.at(word))
 
 
-@proved("set-bits.refines", "refinement", "the code of set_bits sets these bits and no others")
-def set_bits_refines(run: Run) -> None:
-    content, length = run.function("words", "word"), run.number("length", 1, MOST_FRAMES)
-    words, before = Words(run, content, length), Words(run, content, length)
-    first, last = run.point("frame"), run.point("frame")
-    run.assume(first < last, last <= length << 6)
-    run.call(set_bits, words, first, last)
-    run.assert_goal("these bits are set, and no others", bits_are_set(before, words, first, last, run.point("frame")))
-    run.assert_goal("other words are as they were", words_are_set(before, words, first, last, run.point("word")))
+def set_bits_refine(name: str, how: str, *to: int) -> Obligation:
+    """to: what `set_bits` is asked to set them to, if anything is said of it."""
+
+    @proved(f"{name}.refines", "refinement", f"the code of set_bits {how} these bits and no others")
+    def body(run: Run) -> None:
+        content, length = run.function("words", "word"), run.number("length", 1, MOST_FRAMES)
+        words, before = Words(run, content, length), Words(run, content, length)
+        first, last = run.point("frame"), run.point("frame")
+        run.assume(first < last, last <= length << 6)
+        run.call(set_bits, words, first, last, *to)
+        frame, word, bits = run.point("frame"), run.point("word"), to[0] if to else ALL_BITS
+        run.assert_goal(f"it {how} these bits, and no others", bits_are_set(before, words, first, last, bits, frame))
+        run.assert_goal("other words are as they were", words_are_set(before, words, first, last, bits, word))
+
+    return body
 
 
 def setting_bits(run: Run) -> None:
-    """Puts what `set_bits_refines` shows in the place of `set_bits`."""
+    """Puts what `set_bits_refine` shows in the place of `set_bits`."""
 
-    def stand_in(words: Words, first: Number, last: Number) -> None:
+    def stand_in(words: Words, first: Number, last: Number, to: int = ALL_BITS) -> None:
         with run.reading_law():
             run.assert_goal("there are such bits", (0 <= first) & (first < last) & (last <= words.length << 6))
+            run.assert_goal("they are all set, or cleared", to in (0, ALL_BITS))
             before = words.copy()
             words.at = run.function(f"set#{next(run.count)}", "word")
             after = words.copy()
-            run.assume_for_all(("frame",), lambda frame: bits_are_set(before, after, first, last, frame))
-            run.assume_for_all(("word",), lambda word: words_are_set(before, after, first, last, word))
+            run.assume_for_all(("frame",), lambda frame: bits_are_set(before, after, first, last, to, frame))
+            run.assume_for_all(("word",), lambda word: words_are_set(before, after, first, last, to, word))
 
     run.replace(bitmap_code, "set_bits", stand_in)
 
@@ -269,7 +277,8 @@ CODE = (
     allocate_refines,
     refines("take", "take", law.allocate),
     refines("free", "free", law.free, trusting=law.free_trusting),
-    set_bits_refines,
+    set_bits_refine("set-bits", "sets"),
+    set_bits_refine("clear-bits", "clears", 0),
     add_refines,
     asked_refines,
     reached_refines,

@@ -25,7 +25,7 @@ from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Property
 from memoracle.spec import bitmap as law
-from memoracle.spec.clauses import Number, Truth, implies, neg
+from memoracle.spec.clauses import Number, Truth, at_least, implies, neg, when
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import PAGE_SHIFTS
 
@@ -135,29 +135,80 @@ def lowest_bit_refines(run: Run) -> None:
     run.assert_goal("no lower one may be", implies(may, found <= other))
 
 
+class SearchingClear(Searching):
+    """Likewise for a bit that is not set."""
+
+    def __init__(self, words: Words, first: Number, last: Number) -> None:
+        super().__init__(words, 1, first, last)
+
+    def may_be_given(self, position: Number) -> Truth:
+        return is_clear(self.words, self.first, self.last, position)
+
+    def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
+        return self._claim(run, arguments[1])
+
+
+def is_clear(words: object, first: Number, last: Number, position: Number) -> Truth:
+    """Whether a bit is not set, and lies within the limits."""
+    return neg(bit(words, position)) & (first <= position) & (position < last)
+
+
+@proved("lowest-clear-bit.refines", "refinement", "the lowest bit is found that is not set, between any limits")
+def lowest_clear_bit_refines(run: Run) -> None:
+    content, length = run.function("words", "word"), run.number("length", 1, MOST_FRAMES)
+    words = Words(run, content, length)
+    first, last, other = run.any_number("frame"), run.any_number("frame"), run.point("frame")
+    run.assume(0 <= first, last <= length << 6)
+    cut(run, bitmap_code, "after_set_bit", lambda *arguments: SearchingClear(words, first, last))
+    found = run.call(bitmap_code.lowest_clear_bit, words, first, last)
+    may = is_clear(words, first, last, other)
+    if found is None:
+        run.assert_goal("none is found only where there is none", neg(may))
+        return
+    run.assert_goal("it is not set", is_clear(words, first, last, found))
+    run.assert_goal("every lower one is", implies(may, found <= other))
+
+
 def searching(run: Run) -> list[Number | None]:
     """Puts what `lowest_bit_refines` shows in the place of `lowest_bit`; what each search finds."""
     every: list[Number | None] = []
 
     def stand_in(words: Words, alignment: Number, first: Number, last: Number) -> Number | None:
-        found = run.point("frame") if run.fork() else None
         with run.reading_law():
-            run.assert_goal("the limits lie in the bitmap", (0 <= first) & (last <= words.length << 6))
             run.assert_goal("the alignment is a power of two", law.alignment_is_a_power_of_two(None, alignment))
-            seen = words.copy()
-            if found is not None:
-                run.suppose(may_be_given(seen, alignment, first, last, found))
-
-            def known(other: Number) -> Truth:
-                may = may_be_given(seen, alignment, first, last, other)
-                return neg(may) if found is None else implies(may, found <= other)
-
-            run.assume_for_all(("frame",), known)
-        every.append(found)
-        return found
+        seen = words.copy()
+        may = lambda position: may_be_given(seen, alignment, first, last, position)  # noqa: E731
+        return lowest_of(run, words, first, last, may, every)
 
     run.replace(bitmap_code, "lowest_bit", stand_in)
     return every
+
+
+def searching_clear(run: Run) -> list[Number | None]:
+    """Likewise of `lowest_clear_bit`."""
+    every: list[Number | None] = []
+
+    def stand_in(words: Words, first: Number, last: Number) -> Number | None:
+        seen = words.copy()
+        return lowest_of(run, words, first, last, lambda position: is_clear(seen, first, last, position), every)
+
+    run.replace(bitmap_code, "lowest_clear_bit", stand_in)
+    return every
+
+
+def lowest_of(
+    run: Run, words: Words, first: Number, last: Number, may: Property, every: list[Number | None]
+) -> Number | None:
+    """What a search between limits finds: the lowest bit that may be, if there is one."""
+    found = run.point("frame") if run.fork() else None
+    with run.reading_law():
+        run.assert_goal("the limits lie in the bitmap", (0 <= first) & (last <= words.length << 6))
+        if found is not None:
+            run.suppose(may(found))
+        known: Property = lambda other: neg(may(other)) if found is None else implies(may(other), found <= other)  # noqa: E731
+        run.assume_for_all(("frame",), known)
+    every.append(found)
+    return found
 
 
 @proved(
@@ -210,22 +261,25 @@ def limits_refines(run: Run) -> None:
 class Reopening:
     """The loop that notes the words below the frontier in which frames were added."""
 
+    says = "the words so far are noted, and no others"
+
     def __init__(self, bitmap: SymbolicBitmap, start: Number, last: Number) -> None:
         self.bitmap, self.start, self.last = bitmap, start, last
         self.before = bitmap.reopened.has
 
     def noted(self, end: Number) -> Property:
         """Which words are reopened once the loop has come so far."""
-        return lambda word: self.before(word) | ((self.start <= word) & (word < end))
+        return lambda word: self.before(word) | self.passed(word, end)
+
+    def passed(self, word: Number, end: Number) -> Truth:
+        return (self.start <= word) & (word < end)
 
     def _claim(self, run: Run, reached: Number) -> Measure:
         word = run.point("word")
-        run.assert_goal(
-            "the words so far are noted, and no others", self.bitmap.reopened.has(word) == self.noted(reached)(word)
-        )
+        run.assert_goal(self.says, self.bitmap.reopened.has(word) == self.noted(reached)(word))
         run.assert_goal("it does not go back", self.start <= reached)
         run.assert_goal("it stays below the frontier", reached <= self.bitmap.frontier)
-        run.assert_goal("it stays where frames were added", reached - 1 << 6 < self.last)
+        run.assert_goal("it stays among the frames", reached - 1 << 6 < self.last)
         return Rises(reached, self.bitmap.frontier)
 
     def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
@@ -239,6 +293,25 @@ class Reopening:
 
     def on_back_edge(self, run: Run, result: Number) -> Measure:
         return self._claim(run, result)
+
+
+class Closing(Reopening):
+    """The loop that forgets the words below the frontier of which all free frames were reserved."""
+
+    says = "of the words so far those are forgotten that have no free frame, and no others"
+
+    def __init__(self, bitmap: SymbolicBitmap, start: Number, first: Number, last: Number) -> None:
+        super().__init__(bitmap, start, last)
+        self.first = first
+
+    def noted(self, end: Number) -> Property:
+        words = self.bitmap.words
+        return lambda word: self.before(word) & (neg(self.passed(word, end)) | (words.at(word) != 0))
+
+    def havoc(self, run: Run) -> Number:
+        reached = super().havoc(run)
+        run.touch(("frame",), (at_least(self.first, reached << 6),))  # one of the word's, which was free
+        return reached
 
 
 @proved("hotplug.refines", "refinement", "the code of hotplug adds memory as the law says, or changes nothing")
@@ -262,11 +335,34 @@ def hotplug_refines(run: Run) -> None:
     is_the_laws(run, now, state, trusting)
 
 
+@proved("reserve.refines", "refinement", "the code of reserve allocates just these frames, or changes nothing")
+def reserve_refines(run: Run) -> None:
+    bitmap, state = unknown_code(run)
+    trusting = bitmap.trusting
+    setting_bits(run)
+    found = searching_clear(run)
+    first, last, frame = run.any_number("first"), run.any_number("last"), run.point("frame")
+    cut(run, bitmap, "_close", lambda word: Closing(bitmap, word, first, last))
+    done = run.answers(bitmap.reserve, first, last)
+    now, asked = without_attribute(bitmap, "_close"), {"first": first, "last": last}
+    if done:
+        run.touch(("word",), (frame >> 6,))
+        run.assert_goal("the law allows it", law.reserve.allows(state, **asked, frame=frame))
+        is_the_laws(run, now, law.reserve(state, first, last), trusting)
+        return
+    (witness,) = [each for each in found if each is not None] or [when(first < 0, first, last - 1)]  # out of reach
+    run.touch(("frame",), (witness,))
+    run.assert_goal("it fails only if the law says so", neg(law.reserve.allows(state, **asked, frame=witness)))
+    is_the_laws(run, now, state, trusting)
+
+
 CODE = (
     aligned_up_refines,
     is_power_of_two_refines,
     lowest_bit_refines,
     allocate_within_refines,
     hotplug_refines,
+    lowest_clear_bit_refines,
+    reserve_refines,
     limits_refines,
 )

@@ -225,3 +225,37 @@ def test_what_is_out_of_reach_is_refused_rightly_however_much_it_is(check: Check
     assert check([reserve(first, count)], geometry=MACHINE).broken == [(2, "bitmap.reserves-only-free")]
     doubted = [{"op": "frame.is_free", "address": 3 * PAGE, "result": False}, reserve(2, count, error="no")]
     assert [line for line, _ in check(doubted, "--keep-going", geometry=MACHINE).broken] == [2]
+
+
+@pytest.mark.parametrize("frames", [1 << 26, 1 << 16])  # each has a place for its line, or only those spoken of
+def test_many_frames_in_a_row_are_reserved_at_once(check: Check, frames: int) -> None:
+    machine = MACHINE | {"frames": frames}
+    taken = [reserve(1, 69), reserve(70, frames - 80), count(10), free(4096), allocate(4096), count(10)]
+    assert check([*taken, reserve(frames - 10, 10), allocate(None)], "--level", "exact", geometry=machine).broken == []
+    again = [*taken, free(frames - 100), reserve(0, frames), free(frames - 101), count(1), reserve(frames, 1)]
+    report = check([*again, reserve(1, frames - 1)], "--keep-going", geometry=machine)
+    assert report.broken == [(line, "bitmap.reserves-only-free") for line in (9, 12, 13)]
+    assert report.document["divergences"][2]["message"] == "frame 1 is already allocated (by line 2)"
+
+
+def test_frames_that_a_reservation_takes_are_not_in_doubt_any_more(check: Check) -> None:
+    denied = [{"op": "frame.is_free", "address": frame * PAGE, "result": False} for frame in (3, 9)]
+    report = check([*denied, reserve(2, 3), count(12), free(3), allocate(3), allocate(9)], geometry=MACHINE)
+    assert report.broken == [(2, "bitmap.tells-whether-free")]
+
+
+def test_frames_that_kernel_pages_have_are_not_reserved(check: Check) -> None:
+    pages = {"op": "kernel_pages.allocate", "pages": 2, "result": "0xffffffff00400000"}
+    report = check([pages, reserve(1, 13), reserve(14, 2)], geometry=MACHINE)
+    assert report.broken == [(4, "bitmap.allocates-only-free")]
+    assert report.document["divergences"][0]["message"].startswith(
+        "frame 15 was allocated, but kernel pages have all frames"
+    )
+    assert report.document["divergences"][0]["after"]["free_frames"] == 0
+
+
+def test_what_is_added_and_not_reserved_wholly(check: Check) -> None:
+    refused = [BOOT, add(9 * PAGE, 2 * PAGE, error="no"), reserve(6, 5)]
+    report = check([*refused, count(5), free(10), allocate(9)], "--keep-going", geometry=MACHINE)
+    assert report.broken[0] == (3, "memory.add.must-succeed")
+    assert [line for line, _ in report.broken] == [3, 4, 7]
