@@ -25,6 +25,7 @@ from memoracle.trace.inputs import InputError
 from memoracle.trace.memory_types import NAMES
 from memoracle.trace.operations import (
     MEMORY_TYPE,
+    QUESTIONS,
     TRUTH,
     ZONE,
     answer_of,
@@ -189,11 +190,15 @@ class Library:
     def _refuse_nothing(self, name: str, spoken: Spoken) -> None:
         """Raises InputError where nothing is called, or what a function returns is read that returns nothing.
 
-        What is stored nowhere cannot be read either. A variable of the library's may be all that a call reads.
+        What is stored nowhere cannot be read either. To read the library's memory, or a variable of it, is enough for a
+        question; what changes something calls a function of it, or stores something.
         """
-        if not spoken.call.calls and not spoken.call.names & self.loaded.variables.names:
-            words = f"it calls no function of the library and reads none of its variables: {quoted(spoken.bound.call)}"
-            raise self.binding.fault(f"{name}.call", words)
+        does = {each.rstrip("0123456789") for each, _ in spoken.call.calls if each not in self.loaded.types}
+        calls = any(each in self.loaded.types for each, _ in spoken.call.calls) or "store" in does
+        reads = "load" in does or bool(spoken.call.names & self.loaded.variables.names)
+        if not calls and not (reads and name.removeprefix("operations.") in QUESTIONS):
+            words = "it calls no function of the library" + ("" if reads else " and reads none of its variables")
+            raise self.binding.fault(f"{name}.call", f"{words}: {quoted(spoken.bound.call)}")
         returned = [self.loaded.types.get(each) for each in functions_returned(spoken.call.tree.body)]
         for key, each in (("fails", spoken.fails), ("result", spoken.result)):
             if each is None:

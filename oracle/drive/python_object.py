@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ VALUES = (
     dict,
     type(None),
 )  # what a trace may have as an answer; a truth is a number of Python's
+UNREADABLE = re.compile(r"Encoding objects of type (\w+) is unsupported")  # in msgspec's words
+# What a module or an object may raise of its own; an interrupt may be the user's.
+OWN_FAULTS = (Exception, SystemExit, GeneratorExit)
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -42,8 +46,10 @@ class PythonObject:
         """name: `module:attribute`.  made: what that is, if it is known."""
         found = imported(name) if made is None else made
         try:
-            self.target = found() if callable(found) else found
-        except (Exception, SystemExit) as fault:
+            self.target = made_of(found, name) if callable(found) else found
+        except InputError:
+            raise
+        except OWN_FAULTS as fault:
             raise raised(name, "it cannot be made", fault) from None
         self.methods = operations_in(self.target, name)
         self.operations = {
@@ -67,15 +73,43 @@ class PythonObject:
             if isinstance(answer.result, str) and answer_of(operation) == NUMBER:
                 number(answer.result)
         except (*FAULTS, MalformedLine, BadNumber, TypeError, ValueError, OverflowError) as fault:
-            raise DiedError(f"{shown_value(answer.result)} is no answer: {fault}") from None
+            raise DiedError(f"{shown_value(answer.result)} is no answer: {why_none(answer.result, fault)}") from None
         return answer
+
+
+def made_of(maker: Any, name: str) -> object:
+    """What a class or a function makes; raises InputError for one that asks for arguments, and what it raises."""
+    try:
+        parameters = [*inspect.signature(maker).parameters.values()]
+    except (ValueError, TypeError):  # of one that is not written in Python
+        parameters = []
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    for each in parameters:
+        if each.default is each.empty and each.kind not in optional:
+            words = f"it cannot be made: it is called without arguments, and asks for `{each.name}`"
+            raise InputError(name, None, words)
+    return maker()
 
 
 def shown_value(value: object) -> str:
     try:
         return shortened(repr(value))
-    except Exception:  # its own
-        return f"a {type(value).__name__}"
+    except Exception:  # its own, or of a number that has too many digits
+        return "an endless number" if type(value) is int else f"what is a {type(value).__name__}"
+
+
+def why_none(value: object, fault: Exception) -> str:
+    """Why a value is no answer, where a decoder or an encoder says it in words of its own."""
+    found = UNREADABLE.search(str(fault))
+    if found is not None:
+        return f"no value of a trace is a {found[1]}"
+    if isinstance(fault, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(fault, UnicodeEncodeError):
+        return "its text has characters that no trace can have"
+    if type(value) is int and not -(1 << 63) <= value < 1 << 64:
+        return "this is no number of 64 bits"
+    return str(fault)
 
 
 def arguments_in(name: str, operation: str, method: Any) -> frozenset[str]:
@@ -83,7 +117,7 @@ def arguments_in(name: str, operation: str, method: Any) -> frozenset[str]:
     called = f"`{attribute_of(operation)}`"
     try:
         parameters = [*inspect.signature(method).parameters.values()]
-    except Exception:  # what is no method, or says what no method does
+    except OWN_FAULTS:  # of what is no method, or says what no method does
         raise InputError(name, None, f"{called} is no method whose arguments could be read") from None
     known = arguments_of(operation)
     due = {key for key, is_due in known.items() if is_due}
@@ -111,7 +145,7 @@ def raised(name: str, what: str, fault: BaseException) -> InputError:
         return InputError(fault.filename or name, fault.lineno, f"{name}: {what}: {fault.msg}")
     frames = [each for each in traceback.extract_tb(fault.__traceback__) if "importlib" not in each.filename]
     at = frames[-1] if len(frames) > 1 else None
-    words = f"{what}: {type(fault).__name__}: {fault}"
+    words = f"{what}: {said_by(fault)}"
     return InputError(name, None, words) if at is None else InputError(at.filename, at.lineno, f"{name}: {words}")
 
 
@@ -124,7 +158,7 @@ def operations_in(target: object, name: str) -> dict[str, Any]:
     for operation in sorted(OPERATIONS):
         try:
             method = getattr(target, attribute_of(operation), None)
-        except Exception as fault:  # of a property
+        except OWN_FAULTS as fault:  # of a property
             raise raised(name, f"its `{attribute_of(operation)}` cannot be read", fault) from None
         if method is not None:
             found[operation] = method
@@ -143,9 +177,12 @@ def imported(name: str) -> object:
         if fault.name in (module, module.partition(".")[0]):
             raise InputError(name, None, f"there is no module {quoted(fault.name)}") from None
         raise raised(name, "its module cannot be imported", fault) from None
-    except (Exception, SystemExit) as fault:
+    except OWN_FAULTS as fault:
         raise raised(name, "its module cannot be imported", fault) from None
-    if not hasattr(found, attribute):
+    try:
+        return getattr(found, attribute)
+    except AttributeError:
         known = [each for each in vars(found) if not each.startswith("_")]
-        raise InputError(name, None, f"the module has no {quoted(attribute)}; {listed(attribute, known)}")
-    return getattr(found, attribute)
+        raise InputError(name, None, f"the module has no {quoted(attribute)}; {listed(attribute, known)}") from None
+    except OWN_FAULTS as fault:  # of a module's own `__getattr__`
+        raise raised(name, f"its `{attribute}` cannot be read", fault) from None

@@ -22,6 +22,11 @@ LISTS = frozenset({"tables", "frames"})  # arguments that no expression can name
 UNSAID = {"count": 1, "order": 0, "alignment": 1, "from": 0, "below": (1 << 64) - 1, "process": 0}
 
 
+# Operations that change nothing, by what they end with.
+ASKING = ("is_free", "free_count", "size", "list", "translate", "attributes", "read", "dump")
+QUESTIONS = frozenset(each for each in KINDS if each.partition(".")[2] in ASKING or each.startswith(("pat.", "pte.")))
+
+
 def arguments_of(operation: str) -> dict[str, bool]:
     """The names of an operation's arguments, as a trace has them; whether each is due."""
     return {

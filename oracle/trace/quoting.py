@@ -67,9 +67,10 @@ def said_by(fault: BaseException) -> str:
     """The type of an exception and its text, as far as it has one, in characters that a trace can have."""
     name = type(fault).__name__
     try:
-        return f"{name}: {fault}".encode(errors="backslashreplace").decode()
+        text = str(fault).encode(errors="backslashreplace").decode()
     except Exception:  # of its own text
         return name
+    return f"{name}: {text}" if text else name
 
 
 def quoted(text: str | bytes, most: int = MOST) -> str:

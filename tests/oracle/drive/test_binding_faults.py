@@ -111,6 +111,16 @@ DRIVEN = [  # what is seen with the library alone, and what a call shows
         "operations.frame.allocate.call",
         "it calls no function of the library and reads none of its variables: 'order'",
     ),
+    (
+        ('"blocks_alloc(order)"', '"log2(1 << order)"'),
+        "operations.frame.allocate.call",
+        "it calls no function of the library and reads none of its variables: 'log2(1 << order)'",
+    ),
+    (
+        ('"blocks_alloc(order)"', '"load8(order)"'),
+        "operations.frame.allocate.call",
+        "it calls no function of the library: 'load8(order)'",
+    ),
     (before_geometry('panics = ["nope"]'), "panics[0]", "the library needs no symbol 'nope'; there are blocks_alloc,"),
     (before_geometry("symbols = {blocks_ini = 1}"), "symbols.blocks_ini", "did you mean blocks_init?"),
     (before_geometry('callbacks = {nope = "0"}'), "callbacks.nope", "the library needs no symbol"),

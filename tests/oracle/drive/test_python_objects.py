@@ -29,6 +29,39 @@ class Lazy:
         raise KeyError("boot")
 
 
+class Silent(Exception):  # noqa: N818 (a kernel's own)
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def mute(self: object) -> None:
+    raise Silent
+
+
+class Signed:
+    """It says what its arguments are in a way of its own."""
+
+    def __call__(self) -> None: ...
+
+    @property
+    def __signature__(self) -> Any:
+        raise SystemExit(4)
+
+
+class Weird(int):
+    pass
+
+
+def endless(address: int) -> list[Any]:
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+def interrupted(address: int) -> None:
+    raise KeyboardInterrupt
+
+
 def having(method: object) -> object:
     return type("Target", (), {"frame_free": method})()
 
@@ -43,6 +76,10 @@ REFUSED: list[tuple[object, str]] = [
     (having(lambda self, address, /: None), "`frame_free` takes `address` by its place, and arguments are given by"),
     (having(lambda self: None), "`frame_free` does not take `address`, which each call has"),
     (having(lambda self, *args: None), "`frame_free` does not take `address`, which each call has"),
+    (having(property(ends)), "its `frame_free` cannot be read: SystemExit: 3"),
+    (having(Signed()), "`frame_free` is no method whose arguments could be read"),
+    (lambda frames, *more: None, "it cannot be made: it is called without arguments, and asks for `frames`"),
+    (type("Mute", (), {"__init__": mute}), "it cannot be made: Silent"),
     (type("Exits", (), {"__init__": lambda self: ends(0)}), "it cannot be made: SystemExit: 3"),
 ]
 
@@ -72,6 +109,12 @@ ANSWERS: list[tuple[Callable[[int], object], str]] = [
     (ends, "it ended: SystemExit: 3"),
     (lambda address: (each for each in [address]), "is no answer: no value of a trace is a generator"),
     (lambda address: {1, 2}, "is no answer: no value of a trace is a set"),
+    (interrupted, "it ended: KeyboardInterrupt"),
+    (lambda address: Weird(5), "5 is no answer: no value of a trace is a Weird"),
+    (lambda address: [Weird(5)], "[5] is no answer: no value of a trace is a Weird"),
+    (endless, "[[...]] is no answer: it is nested too deeply"),
+    (lambda address: "\ud800", "is no answer: its text has characters that no trace can have"),
+    (lambda address: 10**5000, "an endless number is no answer: this is no number of 64 bits"),
     (lambda address: 1.5, "is no answer: no value of a trace is a float"),
 ]
 
