@@ -39,7 +39,7 @@ RUNS: dict[str, Callable[[str, Binding, bool], Verified]] = {
 CAN = {
     C: {CALLBACKS, SYMBOLS, REFUSALS},
     CPP_GTEST: {CALLBACKS, SYMBOLS, REFUSALS},
-    RUST: {SYMBOLS},
+    RUST: {CALLBACKS, SYMBOLS},
     KUNIT: set[str](),
     PYTEST: {SYMBOLS},
 }

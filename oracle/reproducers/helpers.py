@@ -175,7 +175,41 @@ unsafe fn store{bits}(address: Number, value: Number) -> Number {{
         for bits in BITS
     },
 }
+RUST |= {
+    "sbrk": """\
+unsafe fn memory_break(increment: Number) -> Number {
+    let (before, after) = (memory_used, memory_used + (increment as i64) as Number);
+    if after < 0 || after > memory_size {
+        return u64::MAX as Number;
+    }
+    memory_used = after;
+    memory_start + before
+}
+""",
+    "take_pages": """\
+static mut returned: Vec<(Number, Number)> = Vec::new();
+
+unsafe fn take_pages(count: Number) -> Number {
+    let blocks = &mut *(&raw mut returned);
+    if let Some(place) = blocks.iter().rposition(|block| block.1 == count) {
+        return blocks.remove(place).0;
+    }
+    let found = memory_break(count * MEMORY_PAGE);
+    if found == u64::MAX as Number { 0 } else { found }
+}
+""",
+    "return_pages": """\
+unsafe fn return_pages(address: Number, count: Number) -> Number {
+    (*(&raw mut returned)).push((address, count));
+    0
+}
+""",
+}
 RUST_MEMORY = """\
+static mut memory_start: Number = 0;
+static mut memory_size: Number = 0;
+static mut memory_used: Number = 0;
+
 /// Between two pages that nothing may touch.
 unsafe fn memory_given(bytes: usize, at: usize, alignment: usize, fill: i32) -> Number {
     let (page, whole) = (4096, (bytes + 4095) / 4096 * 4096);
@@ -188,6 +222,10 @@ unsafe fn memory_given(bytes: usize, at: usize, alignment: usize, fill: i32) -> 
         std::process::exit(0);
     }
     memset(start as *mut c_void, fill, whole);
+    if memory_size == 0 { // callbacks have the first one's
+        memory_start = start as Number;
+        memory_size = bytes as Number;
+    }
     start as Number
 }
 """

@@ -81,7 +81,7 @@ def program(binding: Binding, run: FailingRun, due: Due, can: Collection[str] = 
     Raises ReproducerError, and InputError for a binding that cannot be read.
     """
     if (binding.says.callbacks or binding.says.panics) and CALLBACKS not in can:
-        raise ReproducerError(f"{binding.path}: `callbacks` and `panics` can be written in C and C++ alone")
+        raise ReproducerError(f"{binding.path}: `callbacks` and `panics` can be written in C, C++ and Rust alone")
     return _Writer(binding, run, can).program(due)
 
 

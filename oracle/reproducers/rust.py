@@ -8,10 +8,21 @@ from collections.abc import Iterator
 from memoracle.reproducers.actions import FAILS, OTHER_COURSE, PASSES, Action, If, Let, Remark, Room, actions
 from memoracle.reproducers.c import SECONDS, linked
 from memoracle.reproducers.expressions import RustWriting, bare, rust_field, rust_type
-from memoracle.reproducers.failing_run import FailingRun
+from memoracle.reproducers.failing_run import FailingRun, ReproducerError
 from memoracle.reproducers.helpers import RUST, RUST_MEMORY, used_of
 from memoracle.reproducers.program import Program
-from memoracle.reproducers.signatures import BOOLEAN, PLACES, POINTER, STRUCTURE, VOID, CType, plain_name, structures_of
+from memoracle.reproducers.signatures import (
+    BOOLEAN,
+    FLOATING,
+    OTHER,
+    PLACES,
+    POINTER,
+    STRUCTURE,
+    VOID,
+    CType,
+    plain_name,
+    structures_of,
+)
 from memoracle.reproducers.words import harmless, head, literal, remarks
 
 ENDS = {
@@ -34,7 +45,7 @@ fn floor_mod(a: Number, b: Number) -> Number {
 """
 TEXT = """\
 {head}
-#![allow(unused, non_camel_case_types)]
+#![allow(unused, non_camel_case_types, non_upper_case_globals)]
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
@@ -61,11 +72,13 @@ fn {name}() {{
 def text(program: Program, run: FailingRun) -> str:
     options = shlex.join(part for each in linked(program.binding) for part in ("-C", f"link-arg={each}"))
     helpers = used_of(RUST, program.used, None if program.memory is None else RUST_MEMORY)
+    if "take_pages" in program.used:
+        helpers = f"const MEMORY_PAGE: Number = {program.binding.geometry.page_size};\n\n{helpers}"
     how = ["Build and run it:", f"  rustc --edition 2021 --test reproducer.rs {options} && ./reproducer"]
     return TEXT.format(
         head="\n".join(remarks(head(run, how))),
         functions="\n".join(f"    {each}" for each in declarations(program)),
-        numbers=f"{_symbols(program)}{_structures(program)}{NUMBERS}\n{helpers}",
+        numbers=f"{_symbols(program)}{_structures(program)}{NUMBERS}\n{helpers}{''.join(_callbacks(program))}",
         name=run.finding.clause.replace(".", "_").replace("-", "_"),
         seconds=SECONDS,
         body="\n".join(_body(program)),
@@ -80,6 +93,29 @@ def _symbols(program: Program) -> str:
     return f"// What a linker script gives.\nstd::arch::global_asm!(\n{''.join(lines)});\n\n"
 
 
+def _callbacks(program: Program) -> Iterator[str]:
+    """The definitions of what the library calls."""
+    for each in program.callbacks:
+        kinds, result = each.signature.parameters, each.signature.result
+        for kind in (*kinds, result):
+            if kind.kind in (STRUCTURE, FLOATING, OTHER):
+                raise ReproducerError(f"{each.name}: `{kind.name}` is no number and no pointer")
+        names = [name or f"_{place}" for place, name in enumerate(each.parameters or [""] * len(kinds))]
+        given = ", ".join(f"{name}: {rust_type(kind)}" for name, kind in zip(names, kinds, strict=True))
+        returns = "" if result.kind == VOID else f" -> {rust_type(result)}"
+        writing, body = RustWriting(program.declared), "std::process::abort()"
+        writing.rooms |= dict(zip(names, kinds, strict=True))
+        if each.body is not None:
+            body = bare(writing.number(each.body))
+            if result.kind == VOID:
+                body = f"{body};"
+            elif result.kind == BOOLEAN:
+                body = bare(writing.truth(each.body))
+            else:
+                body = f"({body}) as {'usize as ' if result.kind == POINTER else ''}{rust_type(result)}"
+        yield f'\n#[no_mangle]\nunsafe extern "C" fn {each.name}({given}){returns} {{\n    {body}\n}}\n'
+
+
 def _structures(program: Program) -> str:
     rooms = [step.out[1] for step in program.calls if step.out is not None]
     found = structures_of(program.declared, program.used, rooms).values()
@@ -91,8 +127,8 @@ def _fields(kind: CType) -> str:
 
 
 def declarations(program: Program) -> Iterator[str]:
-    functions = program.declared.functions
-    yield from (_declared(program, name) for name in program.used if name in functions and name not in OWN)
+    functions, ours = program.declared.functions, OWN.union(each.name for each in program.callbacks)
+    yield from (_declared(program, name) for name in program.used if name in functions and name not in ours)
     for name, kind in program.declared.variables.items():
         yield f"static mut {name}: {'[u8; 0]' if kind.kind in PLACES else rust_type(kind)};"
 

@@ -204,8 +204,10 @@ result = "value"
 """
 
 
-@pytest.mark.parametrize(("form", "fault"), [("c", 1), ("c", 2), ("cpp-gtest", 1), ("rust", 1)])
-def test_callbacks_are_defined_in_c(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str, fault: int) -> None:
+@pytest.mark.parametrize(
+    ("form", "fault"), [("c", 1), ("c", 2), ("cpp-gtest", 1), ("rust", 1), ("rust", 2), ("pytest", 1)]
+)
+def test_callbacks_are_defined(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str, fault: int) -> None:
     source, library, binding = tmp_path / "locked.c", tmp_path / "locked.so", tmp_path / "locked.toml"
     source.write_text(LOCKED)
     binding.write_text(CALLING)
@@ -217,11 +219,14 @@ def test_callbacks_are_defined_in_c(tmp_path: Path, capsys: pytest.CaptureFixtur
     trace.write_text("\n".join(json.dumps(each) for each in ({"memoracle": 1, "geometry": "x64-4k"}, *events)))
     assert main(["check", "--emit", form, "--binding", str(binding), str(trace)]) == 1
     found = capsys.readouterr()
-    if form == "c":
+    if form == "rust" and shutil.which("rustc") is None:
+        pytest.skip("there is no Rust compiler")
+    runs = {"c": running.run_c, "rust": running.run_rust}
+    if form in runs:
         assert "it was run, and fails" in found.err
         subprocess.run([*command, "-DFAULT=0"], check=True)
-        assert running.run_c(found.out, load_binding(str(binding)), fault == 2).outcome == PASSED
+        assert runs[form](found.out, load_binding(str(binding)), fault == 2).outcome == PASSED
     elif form == "cpp-gtest":
         assert 'extern "C" {\nvoid lock(int *word)\n{' in found.out
     else:
-        assert "`callbacks` and `panics` can be written in C and C++ alone" in found.err
+        assert "`callbacks` and `panics` can be written in C, C++ and Rust alone" in found.err

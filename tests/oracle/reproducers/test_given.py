@@ -112,7 +112,7 @@ def test_other_languages_give_symbols_and_have_structures(
 @pytest.mark.parametrize(
     ("form", "wrong", "right", "says"),
     [
-        ("rust", "", "", "`callbacks` and `panics` can be written in C and C++ alone"),
+        ("pytest", "", "", "`callbacks` and `panics` can be written in C, C++ and Rust alone"),
         ("kunit", PANICS, "", "`symbols` cannot be written in a test: it is linked, or loaded, by others"),
         (
             "pytest",
