@@ -121,7 +121,7 @@ class Check:
                 else:
                     check(outcomes[0], watched)
         except InputError as fault:
-            outcomes[-1].fault = outcomes[-1].fault or fault
+            outcomes[-1].fault = outcomes[-1].fault or by_itself(fault)
         except KeyboardInterrupt:
             if not INTERRUPTS.asked:  # who calls this as a library has handlers of its own
                 raise
@@ -167,7 +167,7 @@ class Check:
             try:
                 self.check_trace(outcomes[-1], trace)
             except InputError as fault:
-                outcomes[-1].fault = fault
+                outcomes[-1].fault = by_itself(fault)
 
     def check_trace(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
         path = outcome.path
@@ -192,6 +192,7 @@ class Check:
             outcome.events, outcome.checked = replay.events, replay.checked
             outcome.coverage = replay.coverage
             self.warn(outcome, replay, replay.skipped)
+            replay.end()
 
     def check_recording(self, outcome: TraceResult, rules: Rules, lines: Iterator[bytes]) -> None:
         """A trace of which operations overlap: it is read whole, and conforms if some order of these does."""
@@ -225,6 +226,8 @@ class Check:
         outcome.order = decision.order if decision.divergences else ()
         self.warn(outcome, replay, reader.skipped)
         self.collect(outcome, decision.divergences)
+        replay.end()
+        reader.end()
 
     def warn(self, outcome: TraceResult, replay: Replay, skipped: Mapping[str, int]) -> None:
         """Takes over what is worth knowing of a trace."""
@@ -289,6 +292,7 @@ class Check:
             raise InputError(outcome.path, None, "a memory map is read as a whole: --follow is not for it")
         replay = self.replay(outcome.path, Rules(self.default_geometry(), outcome.level))
         replay.handlers[Boot](Boot(memory_map=[MemoryRecord(*record) for record in records]), FIRST_EVENT)
+        replay.end()
         outcome.events = outcome.checked = 1
 
     def check_kmem(self, outcome: TraceResult, lines: Iterator[bytes]) -> None:
@@ -305,6 +309,7 @@ class Check:
             outcome.events = outcome.checked = replay.events
             told = (*passed_over(log), *gaps(log), *not_told(replay.slab))
             outcome.warnings += [Warned(path, None, words) for words in told]
+            replay.end()
 
     def level_of_kmem(self, path: str) -> str:
         """The level at which a kmem log is checked; raises InputError for options that are not for one."""
@@ -333,3 +338,9 @@ class Check:
 
     def default_geometry(self) -> Geometry:
         return self.geometry or preset(DEFAULT)
+
+
+def by_itself(fault: InputError) -> InputError:
+    """A fault without the frames that it came through, which know what was replayed."""
+    fault.__context__ = None
+    return fault.with_traceback(None)

@@ -120,7 +120,10 @@ def replayed(part: Part) -> Replayed:
         geometry = check.geometry or check.geometry_of(path, header, 1)
         replay = check.replay(path, Rules(geometry, check.unchecked(path).level, False, FIRST_EVENT))
         own = Own(part, chain([rest] if rest else [], blocks))
-        found = any(True for _ in replay.divergences(own))
+        try:
+            found = any(True for _ in replay.divergences(own))
+        finally:
+            replay.end()
     except UnknownLineError:
         return Replayed("a line says in another form which operation it is, or is of one that has a part in ranges")
     except (InputError, GeometryError):

@@ -106,6 +106,7 @@ class Replay:
         withheld = WithheldFrames(self.pages)
         of_runs = RunDoubts(self.frames)
         links = LinkedDoubts(self.frames, (self.kernel_pages, self.processes, self.pages.doubts, withheld, of_runs))
+        self.links = links
         self.frames.was_free = withheld.was_free
         self.frames.spread, self.frames.most_missing = links.spread, links.most_missing
         self.ranges.spread = self.pages.spread = self.processes.spread = links.spread_to
@@ -150,6 +151,18 @@ class Replay:
                 self.handlers[kind] = self.misuse.with_policy(self.handlers[kind], violated)
                 self.ways.plain.pop(kind, None)
         self.handlers[events.Crash] = self.crashed
+
+    def end(self) -> None:
+        """Nothing more is replayed: what is large goes at once, since nothing that knows it is known to it any more."""
+        self.ways.end()
+        self.misuses.clear()
+        self.refused_rightly.clear()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """No component is asked any more."""
+        for each in (self.frames, self.ranges, self.pages, self.heap, self.links):
+            each.end()
 
     @property
     def checked(self) -> int:
@@ -316,6 +329,7 @@ class Replay:
     def restarted(self, event: events.Boot, line: int) -> Finding | None:
         """The machine starts again after a crash: nothing is left of what was before."""
         self.note_exhaustion()
+        self.let_go()
         self.begin(replace(self.rules, first_event=line))
         return self.handlers[events.Boot](event, line)
 

@@ -90,9 +90,10 @@ def blocks_of(buddy: Any) -> Blocks:
         return maps(buddy.allocated, block << order, order)
 
     def order_at(page: Number) -> Number:
+        state = blocks_of(buddy)  # another one: what knew itself would be there until garbage is collected
         return next((order for order in range(buddy.highest + 1) if exists(state, order, page >> order)), 0)
 
-    state = Blocks(
+    return Blocks(
         depth=buddy.depth,
         highest=buddy.highest,
         is_page=lambda page: is_in(buddy.existing, page),
@@ -104,7 +105,6 @@ def blocks_of(buddy: Any) -> Blocks:
         held_page=0,
         order_at=order_at,
     )
-    return state
 
 
 def places_of(runs: Any) -> runs_law.Places:

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from memoracle.diagnostics.divergence import PREFERS, REFUSAL, Finding, broken, wrongly_failed
 from memoracle.diagnostics.levels import Handler, Handlers, Misuses, Rules
 from memoracle.replay.common.partial_state import Holdings
-from memoracle.replay.common.ways import Brief, Plain, PlainHandlers, line_with
+from memoracle.replay.common.ways import Brief, Plain, PlainHandlers, line_with, over
 from memoracle.replay.frames.known_frames import KnownFrames
 from memoracle.spec import bitmap as law
 from memoracle.spec import manager
@@ -53,6 +53,11 @@ class FrameReplay(KnownFrames):
         self.count_up: Callable[[int, int, int], bool] = lambda more, first, last: False
         self.warned: set[int] = set()
         self.ran_out = False
+
+    def end(self) -> None:
+        """Nothing more is replayed: lets go of those that know these frames."""
+        self.shown_by = self.spread = self.allocate_within = self.refuse_unknown_arguments = over
+        self.most_missing = self.was_free = self.turn_up = self.count_up = over
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""

@@ -48,7 +48,11 @@ class LinkedDoubts:
 
     def __init__(self, frames: FrameReplay, kinds: Sequence[Remembers]) -> None:
         self.frames = frames
-        self.kinds = kinds
+        self.kinds: Sequence[Remembers] = kinds
+
+    def end(self) -> None:
+        """Nothing more is replayed: lets go of those that know these doubts."""
+        self.kinds = ()
 
     def spread(self) -> None:
         """All effects of an operation are in doubt where one is."""

@@ -51,6 +51,10 @@ class HeapReplay:
         self.disputed: set[int] = set()
         self.words = HeapWords(self.live, frames, self.deleted, self.moved, self.owed)
 
+    def end(self) -> None:
+        """Nothing more is replayed: lets go of what knows these blocks."""
+        self.live.end()
+
     def handlers(self) -> Handlers:
         """What replays each of these operations."""
         return {events.HeapNew: self.new, events.HeapDelete: self.delete, events.HeapResize: self.resize}

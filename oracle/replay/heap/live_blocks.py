@@ -50,6 +50,10 @@ class LiveBlocks:
             )
             self.gaps = Gaps(start, end, (self.starts, self.end_of), (self.empty, self.end_of))
 
+    def end(self) -> None:
+        """Nothing more is asked: lets go of what knows these blocks."""
+        del self.state, self.room, self.gaps
+
     def __len__(self) -> int:
         return len(self.sizes)
 

@@ -74,6 +74,10 @@ class KmemReplay:
                 yield Divergence(self.path, event.line, event.told, finding)
         yield from self.slab.end()
 
+    def end(self) -> None:
+        """Nothing more is replayed: what is large goes at once."""
+        self.slab.let_go()
+
     def replay(self, event: KmemEvent) -> Finding | None:
         frames, first, count = self.frames, event.pfn, 1 << event.order
         frames.seen.line = event.line

@@ -42,11 +42,17 @@ class SlabReplay:
         self.unsure: set[int] = set()
         rules = Rules(GEOMETRY, SAFE)
         self.parts = rules, FrameReplay(rules), RangeReplay(rules, KernelHalf())
-        self.forget()
+        self.objects, self.hashes = Objects(HeapReplay(*self.parts)), Hashes(HeapReplay(*self.parts))
 
     def forget(self) -> None:
         """Of no object it is known any more whether it is live."""
+        self.let_go()
         self.objects, self.hashes = Objects(HeapReplay(*self.parts)), Hashes(HeapReplay(*self.parts))
+
+    def let_go(self) -> None:
+        """Nothing more is asked of these objects: what knows itself is there until garbage is collected."""
+        self.objects.heap.end()
+        self.hashes.heap.end()
 
     def divergences(self, event: SlabEvent) -> Iterator[Divergence]:
         """What is found at an event, and what was held until now."""

@@ -22,6 +22,7 @@ from memoracle.impl import pat
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.impl.paging import Leaf, Paging
 from memoracle.impl.pte import Layout
+from memoracle.replay.common.ways import over
 from memoracle.replay.frames.frames import FrameReplay
 from memoracle.replay.pages.doubted_pages import UNKNOWN, DoubtedPages, Key, Replaced, space_and_page
 from memoracle.replay.pages.kernel_blocks import KernelPage
@@ -264,6 +265,10 @@ class MappedPages:
             self.kernel_pages.pop(virtual, None)
             self.doubts.adopted.discard(space_and_page(process, virtual))
             self.own.changed(process, virtual)
+
+    def end(self) -> None:
+        """Nothing more is replayed: lets go of those that know these pages."""
+        self.spread = self.of_unknown_process = over
 
     def is_settled(self, process: int, virtual: int, mapped: bool, is_spread: bool = False) -> bool:
         """Whether a page is as a wrong answer had it, mapped or not; it counts from now on.

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from memoracle.diagnostics.divergence import Finding, of_unknown_process
 from memoracle.diagnostics.levels import EXACT, Handlers, Misuses, OfUnknownProcess, Rules
 from memoracle.impl.kernel_half import KernelHalf
-from memoracle.replay.common.ways import Plain, PlainHandlers
+from memoracle.replay.common.ways import Plain, PlainHandlers, over
 from memoracle.replay.frames.linked_doubts import WHOLE
 from memoracle.replay.ranges.address_space import AddressSpace, Owned
 from memoracle.spec.clauses import Clause
@@ -43,6 +43,10 @@ class ProcessRanges(ABC, Generic[S]):
         self.of_unknown_process: OfUnknownProcess = lambda process, is_question: of_unknown_process(tables, process)
         # A process whose number a trace gives as a string is not found here at first, but by `space`.
         self.known: dict[int | str, S] = {}
+
+    def end(self) -> None:
+        """Nothing more is replayed: lets go of those that know these ranges."""
+        self.spread = self.of_unknown_process = over
 
     def handlers(self) -> Handlers:
         """What replays each of these operations."""

@@ -44,6 +44,11 @@ class RangeReplay(ProcessRanges[Space]):
         self.pages_named: dict[Range, KnownNumbers] = {}  # all processes have the same range but the kernel
         self.known[0] = self.laid_out(0)
 
+    def end(self) -> None:
+        super().end()
+        for space in self.known.values():
+            space.buddy = space.explained
+
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""
         return {
@@ -88,7 +93,8 @@ class RangeReplay(ProcessRanges[Space]):
     def laid_out(self, process: int) -> Space:
         area = self.geometry.range_of(process).root(self.page_size)
         if area not in self.pages_named:
-            self.pages_named[area] = KnownNumbers(lambda address: area.page_at(address, self.page_size))
+            size = self.page_size
+            self.pages_named[area] = KnownNumbers(lambda address: area.page_at(address, size))
         return Space(process, area, self.at_start(process), self.pages_named[area].__getitem__)
 
     def asked(self, space: Space, address: int, pages: int) -> RangeRequest:
