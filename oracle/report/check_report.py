@@ -277,6 +277,13 @@ def told(event: Mapping[str, Any]) -> str:
     return " ".join(parts(in_hexadecimal(event)))
 
 
+def subject_of(divergence: Divergence) -> str:
+    """The event in a line that goes on with what was seen of it, which may say itself how the call failed."""
+    event, message = divergence.event, divergence.finding.message
+    said = {key for key in ("error", "crash") if key in event and f"({written(event[key])})" in message}
+    return told({key: value for key, value in event.items() if key not in said})
+
+
 def parts(event: Mapping[str, Any]) -> Iterator[str]:
     yield str(event["op"])
     for key, value in event.items():

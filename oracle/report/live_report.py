@@ -9,7 +9,7 @@ from memoracle.console.console import console_on
 from memoracle.console.options import TEXT, note
 from memoracle.console.output import Draft, write_out
 from memoracle.diagnostics.divergence import Divergence
-from memoracle.report.check_report import show, told
+from memoracle.report.check_report import show, subject_of
 from memoracle.trace.inputs import shown
 
 
@@ -25,5 +25,5 @@ def report_now(args: argparse.Namespace, divergence: Divergence) -> bool:
         return write_out(draft.getvalue())
     finding = divergence.finding
     where = f"{shown(divergence.file)}:{divergence.line}"
-    note(args, f"memoracle: {where}: {told(divergence.event)}: {finding.message} [{finding.clause}]")
+    note(args, f"memoracle: {where}: {subject_of(divergence)}: {finding.message} [{finding.clause}]")
     return True

@@ -13,7 +13,7 @@ from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.warned import Warned
 from memoracle.report import coverage_report
 from memoracle.report.check_report import UNKNOWN as IS_UNKNOWN
-from memoracle.report.check_report import CheckRun, TraceResult, show, summary, told, verdict
+from memoracle.report.check_report import CheckRun, TraceResult, show, subject_of, summary, told, verdict
 from memoracle.report.ci.cases import (
     BROKEN,
     INTERRUPTED,
@@ -110,14 +110,14 @@ def problems_of(outcome: TraceResult, file: str, subject: str) -> Iterator[Probl
 
 def diverges(divergence: Divergence, file: str, source: str) -> Problem:
     """file: nothing where the trace is none.  source: what was checked, by the name that it has in every run."""
-    finding, event = divergence.finding, told(divergence.event)
+    finding = divergence.finding
     place = Place(file, divergence.line) if file else Place(None)
     window = tuple(Place(place.file, line, told(each)) for line, each in divergence.window if line != divergence.line)
     return Problem(
         BROKEN,
         Rule(finding.clause, finding.says, is_of_law=True),
         place,
-        event,
+        subject_of(divergence),
         finding.message,
         finding.legal,
         identity=(source, *identity_of(divergence)),

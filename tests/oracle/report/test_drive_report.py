@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from memoracle.diagnostics.divergence import Divergence, Finding
+from memoracle.report.check_report import subject_of
 from memoracle.report.drive_report import MOST_SHOWN, shown
 
 
@@ -19,3 +23,17 @@ def test_what_a_target_says_is_not_obeyed() -> None:
 def test_of_many_lines_the_first_are_shown() -> None:
     lines = shown([b"{}"] * (MOST_SHOWN + 2)).strip().splitlines()
     assert lines == ["{}"] * MOST_SHOWN + ["... and 2 lines more"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message", "said"),
+    [
+        ({"error": "refused"}, "it failed (refused), but it must succeed", "frame.allocate count=2 (_cpu=1)"),
+        ({"crash": "panic"}, "it crashed (panic)", "frame.allocate count=2 (_cpu=1)"),
+        ({"error": "no"}, "process 3 does not exist", "frame.allocate count=2 failed: no (_cpu=1)"),
+        ({"result": 4096}, "frame 1 is allocated", "frame.allocate count=2 -> 0x1000 (_cpu=1)"),
+    ],
+)
+def test_what_came_of_a_call_is_said_once(outcome: dict[str, object], message: str, said: str) -> None:
+    event = {"op": "frame.allocate", "count": 2, **outcome, "_cpu": 1}
+    assert subject_of(Divergence("a", 2, event, Finding("", "", message, ""))) == said
