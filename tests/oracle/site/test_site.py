@@ -14,7 +14,7 @@ import pytest
 import memoracle
 from memoracle.explain.index import Index, text_of
 from memoracle.proofs import registry, trust
-from memoracle.proofs.obligations.obligation import source_of
+from memoracle.proofs.obligations.obligation import Computation, Obligation, source_of
 from memoracle.proofs.parts import component_of
 from memoracle.site.law_pages import SHARED, last_name, modules_of, paragraphs, shared
 from memoracle.site.law_text import pieces
@@ -162,6 +162,11 @@ def test_every_claim_is_told_with_its_scope(read: Read, index: Index) -> None:
         assert " ".join(each.claim.replace("`", "").split()) in told[name], name
         assert " ".join(each.scope.replace("`", "").split()) in told[name], name
         assert each.source in told[name]
+        numbers = "integers" if not isinstance(each, Computation) and each.integers else "bit vectors"
+        way = "run to its end" if isinstance(each, Computation) else f"solver, {numbers}"
+        assert way in told[name], name
+        if isinstance(each, Obligation) and each.together:
+            assert f"in {each.together}" in told[name], name
 
 
 def test_the_counts_are_those_of_the_rows(read: Read) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from browser import ROOT
+from page_tables import PageTables
 from rich.console import Console
 
 from memoracle.console.exit_status import Status
@@ -23,6 +25,7 @@ from memoracle.proofs import evidence
 from memoracle.report.check_report import CheckRun, TraceResult
 from memoracle.report.drive_report import DriveRun
 from memoracle.report.html.pages import write
+from memoracle.report.html.snapshot_page import MOST_SPACES
 from memoracle.report.html.trace_page import MOST_FINDINGS
 from memoracle.report.proof_report import PROVED, REFUTED, VACUOUS, ProofRun, bounds
 from memoracle.report.run import Run
@@ -193,3 +196,52 @@ def holds_room(component: str, room: str, results: Sequence[Any]) -> None:
     assert listed == [(each.name, f"{'✓' if each.verdict == PROVED else '✗'} {each.verdict}") for each in results]
     said = int(re.findall(r"<summary>(\d+) clauses of the law", room)[0])
     assert said == room.count('<span class="name mono">') > 10
+
+
+def test_operations_that_overlap_are_drawn_in_their_lanes(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And in a table; of what is not drawn it is said how much that is."""
+    near = Past.neighbourhood
+    monkeypatch.setattr(Past, "neighbourhood", lambda *each: replace(near(*each), left_out=(2, 1)))
+    trace = EXAMPLES / "overlapping.jsonl"
+    events = [{}, *map(json.loads, trace.read_text(encoding="utf-8").splitlines())]
+    text = shown("check", str(trace)).read_text(encoding="ascii")
+    for row in cells(text.partition('aria-label="Operations as a table"')[2]):
+        event = events[int(row[3])]
+        assert (row[2], row[4].split()[0]) == (str(event["_cpu"]), event["op"])
+    lanes = {name: int(y) for y, name in re.findall(r'<text class="label" x="8" y="(\d+)">_cpu (\d+)</text>', text)}
+    drawn = re.findall(
+        r'<title>\d+, line (\d+): .*?<rect class="[^"]*" x="(\d+)" y="(\d+)" width="(\d+)"', text, re.DOTALL
+    )
+    ends = dict.fromkeys(lanes, 0)
+    for line, x, y, width in drawn:
+        lane = str(events[int(line)]["_cpu"])
+        assert int(y) == lanes[lane] - 18
+        assert ends[lane] < int(x), "one ends before the next begins"
+        ends[lane] = int(x) + int(width)
+    assert len(drawn) == 6
+    assert "Not drawn: 2 operations of the window and 1 operation further away." in text
+    assert re.search(r'<svg [^>]*aria-label="6 operations on 2 processors; without an order: 5, 6"', text)
+
+
+def test_steps_say_how_many_events_they_pass_over(shown: Shown, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = [{"memoracle": 1}, {"op": "frame.allocate", "result": "0x800000"}]
+    events += [{"op": "frame.free_count", "result": 2045}] * 30 + [{"op": "frame.allocate", "result": "0x800000"}]
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
+    text = shown("check", str(trace)).read_text(encoding="ascii")
+    assert re.findall(r'<li class="gap">(.*?)</li>\s*<li [^>]*>line (\d+)', text) == [("7 events left out", "10")]
+
+
+def test_of_many_spaces_the_first_are_drawn_and_entries_that_differ_are_marked(shown: Shown, tmp_path: Path) -> None:
+    """Each space has a table of its own below its entry."""
+    tables = PageTables()
+    spaces = [tables.space() for _ in range(MOST_SPACES + 2)]
+    for root in spaces:
+        tables.map(root, 0xFFFF880000000000, 0x6000)
+    (tmp_path / "memory").write_bytes(tables.memory())
+    page = shown("snapshot", str(tmp_path / "memory"), *(f"--cr3={each:#x}" for each in spaces))
+    text = page.read_text(encoding="ascii")
+    assert "Each entry is drawn. 2 more spaces not drawn." in text
+    halves = re.findall(r'<div class="half" role="img"[^>]*>(.*?)</div>', text)
+    marked = [re.findall(r'class="([^"]*)"', each) for each in halves]
+    assert marked == [[], ["is-used"]] + [[], ["is-used changed"]] * (MOST_SPACES - 1)
