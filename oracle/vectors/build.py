@@ -106,6 +106,8 @@ class Maker:
         replay = Replay(Rules(self.geometry, LEGAL if anywhere else EXACT, private_frames=anywhere), name)
         vector, live = Vector(name), Live(self.geometry.page_size)
         for call in calls:
+            if call.block is not None and call.block >= len(situation):
+                continue  # in an arena it depends on where others lie, too, whether a block was handed out
             operation, arguments = self.family.wish(situation, call)
             if any(arguments.get(key, 0) % self.geometry.page_size for key in self.whole.get(operation, ())):
                 continue

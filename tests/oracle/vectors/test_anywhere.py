@@ -12,7 +12,9 @@ import pytest
 
 from memoracle.cli import main
 from memoracle.impl.boot import Record, boot
+from memoracle.trace.geometry import geometry_from
 from memoracle.vectors import c, pytest_file, rust
+from memoracle.vectors.build import vectors_of
 from memoracle.vectors.vector import Vectors
 
 PAGE = 4096
@@ -125,12 +127,13 @@ class FromTheTop:
     """An arena of 16 KiB whose blocks lie as high as they can, each behind a header of 16 bytes."""
 
     start, end, header = 0xFFFF_8000_0000_1000, 0xFFFF_8000_0000_5000, 16
+    fixed: int | None = None  # the alignment of all blocks
 
     def __init__(self) -> None:
         self.live = dict[int, int]()
 
     def heap_new(self, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
-        due = max(8, min(bytes & -bytes, PAGE), alignment)
+        due = max(self.fixed or max(8, min(bytes & -bytes, PAGE)), alignment)
         top = self.end
         for address in (*sorted(self.live, reverse=True), self.start):
             behind = address + self.live.get(address, 0)
@@ -173,6 +176,26 @@ def test_what_an_arena_must_serve_does_not_depend_on_where_blocks_lie(made: dict
     assert asked[16384 - 16] == {"success", "refusal", None}
     assert asked[16384 + 1] == {"refusal"}
     assert asked[9] == {"success", None}
+
+
+@pytest.mark.parametrize(
+    "arena",
+    [
+        {"start": 0x1003, "bytes": 1000, "overhead": 8, "minimum": 16},
+        {"start": 0, "bytes": 100, "overhead": 0, "minimum": 0},
+        {"start": 4096, "bytes": 8, "overhead": 8, "minimum": 16},
+    ],
+)
+@pytest.mark.parametrize("alignment", ["natural", 16])
+def test_of_any_small_arena(arena: dict[str, int], alignment: str | int) -> None:
+    stated = {"preset": "x64-4k", "heap_arena": arena, "heap_alignment": alignment}
+    found = vectors_of("heap_arena", geometry_from(stated), stated)
+    steps = [step for vector in found.vectors for step in vector.steps if step.operation == "heap.new"]
+    assert {step.requires for step in steps} >= {"refusal"}
+    assert any(step.requires == "success" for step in steps) == (arena["bytes"] > 8)
+    own = {"start": arena["start"] or 1, "end": arena["start"] + arena["bytes"], "header": arena["overhead"]}
+    fixed = None if alignment == "natural" else alignment
+    assert failures(found, type("Heap", (FromTheTop,), {**own, "fixed": fixed})) == []
 
 
 class Downwards:
