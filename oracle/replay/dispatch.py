@@ -210,8 +210,8 @@ class Replay:
                         counts[type(event)] += 1
                     else:
                         continue
-                except BadNumber as fault:
-                    raise misread(text, fault) from None
+                except BadNumber as number_fault:  # a name has one type where this is compiled
+                    raise misread(text, number_fault) from None
                 if finding is not None and event is not None and (said := self.named(event, finding)) is not None:
                     self.note(line - first + 1)
                     yield self.at(line, text, said)
