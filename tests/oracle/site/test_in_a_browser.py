@@ -55,7 +55,8 @@ def test_search_finds_a_part_of_the_law_by_its_name_and_by_the_last_part(browser
         browser.wait(f"{FOUND}.href.endsWith(`#${{arguments[0]}}`)", name)
     browser.ask(f"{FOUND}.click()")
     browser.wait("document.querySelector(':target')?.textContent.startsWith(arguments[0])", name)
-    assert browser.complaints() == []
+    # A name that is being typed, as `allocates-`, is no query to the theme, which then says so and finds nothing yet.
+    assert [each for each in browser.complaints() if "Invalid query: " not in each] == []
 
 
 def test_no_network_is_asked(browser: Browser, address: str) -> None:
