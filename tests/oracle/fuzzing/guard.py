@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import os
 import signal
@@ -48,7 +49,7 @@ SEEN = frozenset(("open", *RUNS, *REACHES))
 # `explain`, and what counts branches, read our own sources.
 LOADS = ("<frozen importlib", typing.__file__, msgspec._utils.__file__)
 LOADS += (source.__file__, entries.__file__, branches.__file__)
-LOADS += (substitution.__file__,)  # it parses the expressions of bindings, and runs none
+LOADS += (substitution.__file__,)  # of a binding's expressions it computes those of numbers alone
 
 
 class BrokenPromiseError(BaseException):
@@ -76,7 +77,10 @@ class Watch:
             return
         if event == "ctypes.dlopen" and arguments[0] is None:  # the program itself
             return
-        if not is_loading(sys._getframe()):
+        frame = sys._getframe().f_back
+        if event == "compile" and frame is not None and frame.f_code is ast.parse.__code__:  # a tree, and no code
+            return
+        if not is_loading(frame):
             self.allowed = None
             raise BrokenPromiseError(f"{event}: {arguments!r:.300}")
 
