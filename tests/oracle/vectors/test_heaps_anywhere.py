@@ -1,0 +1,171 @@
+"""Golden vectors of heaps: other implementations pass, faulty ones fail."""
+
+from __future__ import annotations
+
+import pytest
+from other_implementations import PAGE, RefusedError, failures
+
+from memoracle.trace.geometry import geometry_from
+from memoracle.vectors.build import vectors_of
+from memoracle.vectors.vector import Vectors
+
+
+class Upwards:
+    """A heap that never hands out the same bytes twice, far from where the reference's is."""
+
+    def __init__(self) -> None:
+        self.end, self.live = 1 << 40, set[int]()
+
+    def heap_new(self, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        due = max(self.due(bytes), alignment)
+        address = -(-self.end // due) * due
+        self.end = address + bytes
+        self.live.add(address)
+        return address
+
+    def due(self, size: int) -> int:
+        return max(8, min(size & -size, PAGE))
+
+    def heap_delete(self, address: int) -> None:
+        if address and address not in self.live:
+            raise RefusedError
+        self.live.discard(address)
+
+
+class Unaligned(Upwards):
+    def due(self, size: int) -> int:
+        return 8
+
+
+class Overlapping(Upwards):
+    def heap_new(self, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        address = super().heap_new(bytes, alignment)
+        self.end = address + bytes // 2
+        return address
+
+
+class Careless(Upwards):
+    def heap_delete(self, address: int) -> None:
+        self.live.discard(address)
+
+
+@pytest.mark.parametrize(
+    ("heap", "says"),
+    [
+        (Upwards, None),
+        (Unaligned, "is no multiple of 4096"),
+        (Overlapping, "overlaps what is in use"),
+        (Careless, "it must be refused"),
+    ],
+)
+def test_of_a_heap(made: dict[str, Vectors], heap: type, says: str | None) -> None:
+    found = failures(made["heap"], heap)
+    assert (not found) if says is None else any(says in each for each in found)
+
+
+class Resized(Upwards):
+    """A block that is resized moves."""
+
+    def heap_resize(self, address: int, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        if address not in self.live:
+            raise RefusedError
+        self.live.discard(address)
+        return self.heap_new(bytes, alignment)
+
+
+class InPlace(Resized):
+    """It takes a block to have room behind it, which is handed out next."""
+
+    def heap_resize(self, address: int, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        if address not in self.live or address % max(self.due(bytes), alignment):
+            return super().heap_resize(address, bytes, alignment)
+        return address
+
+
+class AnyBlock(Resized):
+    def heap_resize(self, address: int, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        self.live.add(address)
+        return super().heap_resize(address, bytes, alignment)
+
+
+@pytest.mark.parametrize(
+    ("heap", "says"), [(Resized, None), (InPlace, "overlaps what is in use"), (AnyBlock, "it must be refused")]
+)
+def test_of_a_heap_that_resizes(made: dict[str, Vectors], heap: type, says: str | None) -> None:
+    found = failures(made["heap_resize"], heap)
+    assert (not found) if says is None else any(says in each for each in found)
+
+
+class FromTheTop:
+    """An arena of 16 KiB whose blocks lie as high as they can, each behind a header of 16 bytes."""
+
+    start, end, header = 0xFFFF_8000_0000_1000, 0xFFFF_8000_0000_5000, 16
+    fixed: int | None = None  # the alignment of all blocks
+
+    def __init__(self) -> None:
+        self.live = dict[int, int]()
+
+    def heap_new(self, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        due = max(self.fixed or max(8, min(bytes & -bytes, PAGE)), alignment)
+        top = self.end
+        for address in (*sorted(self.live, reverse=True), self.start):
+            behind = address + self.live.get(address, 0)
+            place = (top - bytes) // due * due
+            if place - self.header >= behind:
+                self.live[place] = bytes
+                return place
+            top = address - self.header
+        raise RefusedError
+
+    def heap_delete(self, address: int) -> None:
+        if address and self.live.pop(address, None) is None:
+            raise RefusedError
+
+
+class WithoutItsLastPage(FromTheTop):
+    end = FromTheTop.end - PAGE
+
+
+class Boundless(FromTheTop):
+    start = FromTheTop.start - 4 * PAGE
+
+
+@pytest.mark.parametrize(
+    ("heap", "says"),
+    [(FromTheTop, None), (WithoutItsLastPage, "it must succeed"), (Boundless, "it must be refused")],
+)
+def test_of_a_heap_in_an_arena(made: dict[str, Vectors], heap: type, says: str | None) -> None:
+    found = failures(made["heap_arena"], heap)
+    assert (not found) if says is None else any(says in each for each in found)
+
+
+def test_what_an_arena_must_serve_does_not_depend_on_where_blocks_lie(made: dict[str, Vectors]) -> None:
+    asked: dict[int, set[str | None]] = {}
+    for vector in made["heap_arena"].vectors:
+        for step in vector.steps:
+            if step.operation == "heap.new":
+                asked.setdefault(step.arguments["bytes"], set()).add(step.requires)
+    # All but the overhead must be served while nothing is live; beside a block it depends on where that is.
+    assert asked[16384 - 16] == {"success", "refusal", None}
+    assert asked[16384 + 1] == {"refusal"}
+    assert asked[9] == {"success", None}
+
+
+@pytest.mark.parametrize(
+    "arena",
+    [
+        {"start": 0x1003, "bytes": 1000, "overhead": 8, "minimum": 16},
+        {"start": 0, "bytes": 100, "overhead": 0, "minimum": 0},
+        {"start": 4096, "bytes": 8, "overhead": 8, "minimum": 16},
+    ],
+)
+@pytest.mark.parametrize("alignment", ["natural", 16])
+def test_of_any_small_arena(arena: dict[str, int], alignment: str | int) -> None:
+    stated = {"preset": "x64-4k", "heap_arena": arena, "heap_alignment": alignment}
+    found = vectors_of("heap_arena", geometry_from(stated), stated)
+    steps = [step for vector in found.vectors for step in vector.steps if step.operation == "heap.new"]
+    assert {step.requires for step in steps} >= {"refusal"}
+    assert any(step.requires == "success" for step in steps) == (arena["bytes"] > 8)
+    own = {"start": arena["start"] or 1, "end": arena["start"] + arena["bytes"], "header": arena["overhead"]}
+    fixed = None if alignment == "natural" else alignment
+    assert failures(found, type("Heap", (FromTheTop,), {**own, "fixed": fixed})) == []
