@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from memoracle.proofs.components.bitmap import code as bitmap_code
 from memoracle.proofs.components.bitmap import law as bitmap_law
-from memoracle.proofs.components.bitmap import search
+from memoracle.proofs.components.bitmap import rows, search
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Obligation
 
@@ -18,3 +18,4 @@ def obligations() -> Iterator[Obligation]:
     yield from bitmap_law.LAWS
     yield from bitmap_code.CODE
     yield from search.CODE
+    yield from rows.CODE
