@@ -91,15 +91,21 @@ class Buddy:
         post: not __return__ or {b for b in self.blocks() if b[2]} - {*__old__.self.blocks()} == {(page, pages, True)}
         post: {b for b in __old__.self.blocks() if b[2]} <= {*self.blocks()}
         """  # noqa: E501
-        wanted = order_for(pages)
-        if wanted is None or wanted > self.highest or pages != 1 << wanted:
+        order = order_for(pages)
+        return order is not None and pages == 1 << order and self.reserve_block(order, page)
+
+    def reserve_block(self, order: int, page: int) -> bool:
+        """Likewise, of the block of this order.
+
+        post: __return__ == (0 <= order <= self.highest and __old__.self.reserve(page, 2**order))
+        post: self.blocks() == __old__.self.blocks()
+        """
+        if not 0 <= order <= self.highest or page >> self.depth or page >> order << order != page:
             return False
-        if page & pages - 1 or not 0 <= page < 1 << self.depth:
+        whole = self._free_order(page, order)
+        if whole is None:
             return False
-        order = self._free_order(page, wanted)
-        if order is None:
-            return False
-        self._carve(order, page, wanted)
+        self._carve(whole, page, order)
         return True
 
     def fix(self, page: int, pages: int) -> bool:
@@ -123,7 +129,15 @@ class Buddy:
         post: __return__ or self.blocks() == __old__.self.blocks()
         """
         order = order_for(pages)
-        if order is None or self.allocated.get(page) != order or page in self.fixed:
+        return order is not None and self.free_block(order, page)
+
+    def free_block(self, order: int, page: int) -> bool:
+        """Likewise, of the block of this order.
+
+        post: __return__ == (0 <= order <= self.highest and __old__.self.free(page, 2**order))
+        post: self.blocks() == __old__.self.blocks()
+        """
+        if self.allocated.get(page) != order or page in self.fixed:
             return False
         del self.allocated[page]
         self._release(order, page)

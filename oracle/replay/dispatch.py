@@ -86,7 +86,7 @@ class Replay:
         self.answered: set[tuple[str, str, str]] = set()
         self.coverage = Coverage(rules.safe, stakes_of(rules.geometry))
         self.handlers: Handlers = {}
-        self.ways = Ways(self.handlers, self.failed, self.coverage.events)
+        self.ways = Ways(self.handlers, self.failed, self.coverage.events, self.coverage.failed)
         self.misuses: Misuses = {}
         self.terms = terms_of(rules.geometry)
         self.begin(rules)
@@ -175,11 +175,18 @@ class Replay:
         """
         decode: Callable[[bytes], Line | None] = EVENT.decode
         ways, known, counts = self.ways, self.ways.get, self.coverage.events
-        heads, tails = ways.heads, ways.tails
+        lines_known, heads, tails = ways.lines, ways.heads, ways.tails
         first = self.rules.first_event
         line, closely = first - 1, False
         try:
             for line, text in enumerate(lines, first):
+                if lines_known:
+                    noted = lines_known.get(text)
+                    if noted is not None:
+                        replay, named, its_way = noted
+                        if replay(named, line):
+                            its_way.served += 1
+                            continue
                 if heads:
                     start, _, tail = text.partition(PARTING)
                     head = heads.get(start)
@@ -203,7 +210,7 @@ class Replay:
                     if way is not None:
                         finding = way.replay(event, line)
                         way.count += 1
-                        if way.brief is not None:
+                        if way.is_noted:
                             ways.note(text, event, way)
                     elif event is not None:
                         finding = ways.of(event)(event, line)

@@ -165,6 +165,7 @@ SCOPES: Mapping[str, Scope] = {
             "whole": (True, False),
             "page": range(-1, 5),
             "pages": range(6),
+            "order": range(-1, 4),
             "Buddy.add.page": (-1, 0, 1, 2, 4),
             "Buddy.add.pages": (0, 1, 3, 5),
             "order_for.pages": range(-2, 18),

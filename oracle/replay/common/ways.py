@@ -5,6 +5,7 @@ So whatever depends on these alone is asked once of each outline, and not once o
 Most lines about single frames need not even be decoded. A line has a head, which ends before its first number that is
 a string (`"0x`), and a tail, which is the rest. Where a line was read that names nothing but a frame, at its very end,
 its head says what is done, and its tail to which frame: so does a line with the head of one and the tail of another.
+Lines about blocks of a range name more, and need not be decoded where the whole line was read before.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from memoracle.trace.repeated_keys import MOST_SHAPES, OUTLINE, may_be_remembere
 
 PARTING = b'"0x'  # what follows a head
 MOST_NOTED = 1 << 16  # tails
+MOST_LINES = 1 << 14  # where there are more, most are not read again before long
+LONGEST_LINE = 128  # bytes of one that is noted
 
 
 class Brief(NamedTuple):
@@ -35,31 +38,53 @@ class Brief(NamedTuple):
     replay: Callable[[int, int], bool]
 
 
+class Again(NamedTuple):
+    """How events are replayed whose line was read before.
+
+    named: what an event names; None if its line is not to be noted.
+    replay: of what is named and the number of a line; whether the event was replayed, and nothing is found. Else
+    nothing has changed.
+    """
+
+    named: Callable[[Any], Any]
+    replay: Callable[[Any, int], bool]
+
+
 class Plain(NamedTuple):
-    """A handler of events that succeeded, and that say nothing but what it reads; of some things, just one."""
+    """A handler of events that succeeded, and that say nothing but what it reads; of some things, just one.
+
+    again: of such events whose line is known.  failed_again: of any that failed whose line is.
+    """
 
     handler: Handler
     reads: tuple[str, ...]
     one_of: tuple[str, ...] = ()
     brief: Brief | None = None
+    again: Again | None = None
+    failed_again: Again | None = None
 
 
 PlainHandlers: TypeAlias = dict[type, Plain]  # by the event's type
+Counts: TypeAlias = dict[type, int]  # likewise
 
 
 class Way:
     """What replays events of this kind, all of whose lines have one outline.
 
-    count: of the events, since they were counted last.
+    failed: whether they did.  is_noted: whether their lines are.
+    count: of the events, since they were counted last, but for those whose lines were known: served.
     """
 
-    __slots__ = ("brief", "count", "kind", "replay")
+    __slots__ = ("again", "brief", "count", "failed", "is_noted", "kind", "replay", "served")
 
-    def __init__(self, kind: type, replay: Handler, brief: Brief | None) -> None:
+    def __init__(self, kind: type, failed: bool, replay: Handler, brief: Brief | None, again: Again | None) -> None:
         self.kind = kind
+        self.failed = failed
         self.replay = replay
         self.brief = brief
-        self.count = 0
+        self.again = again
+        self.is_noted = brief is not None or again is not None
+        self.count = self.served = 0
 
 
 class Head:
@@ -85,21 +110,26 @@ class Ways(dict[bytes, Way]):
     """By the outlines of lines, how their events are replayed.
 
     handlers: of events that succeeded.  failed: of the others.  plain: of some of the first, at less cost.
-    counts: by kind, how many events there were.
+    counts: by kind, how many events there were.  failures: how many of these failed.
     heads: by the heads of lines, how their events are replayed.  tails: by the tails of such lines, the frames.
     served: how many events were replayed by these.  notes: whether that is worth it.
+    lines: by whole lines, what replays their events, and what these name.  lines_served, notes_lines: likewise.
     """
 
-    def __init__(self, handlers: Handlers, failed: Handler, counts: dict[type, int]) -> None:
+    def __init__(self, handlers: Handlers, failed: Handler, counts: Counts, failures: Counts) -> None:
         super().__init__()
         self.handlers = handlers
         self.failed = failed
         self.counts = counts
+        self.failures = failures
         self.plain: PlainHandlers = {}
         self.heads: dict[bytes, Head] = {}
         self.tails: dict[bytes, int] = {}
         self.served = 0
         self.notes = True
+        self.lines: dict[bytes, tuple[Callable[[Any, int], bool], Any, Way]] = {}
+        self.lines_served = 0
+        self.notes_lines = True
 
     def of(self, event: Any) -> Handler:
         """What replays an event."""
@@ -118,14 +148,18 @@ class Ways(dict[bytes, Way]):
         if may_be_remembered(line):
             if len(self) >= MOST_SHAPES:
                 self.clear()
-            plain = self.plain_of(event)
-            brief = None if plain is None else plain.brief
+            failed = event.error is not UNSET
+            plain = self.plain.get(type(event)) if failed else self.plain_of(event)
+            brief = None if plain is None or failed else plain.brief
             if brief is not None and brief.line.fullmatch(line) is None:
                 brief = None
-            self[line.translate(OUTLINE)] = Way(type(event), self.of(event), brief)
+            again = None if plain is None or not self.notes_lines else plain.failed_again if failed else plain.again
+            self[line.translate(OUTLINE)] = Way(type(event), failed, self.of(event), brief, again)
 
     def note(self, line: bytes, event: Any, way: Way) -> None:
-        """From now on the head of this line, and its tail, are known."""
+        """From now on this line is known, or its head and its tail are."""
+        if way.again is not None:
+            self.note_line(line, event, way, way.again)
         brief = way.brief
         frame = None if brief is None or not self.notes else brief.frame(event)
         if brief is None or frame is None:
@@ -136,6 +170,23 @@ class Ways(dict[bytes, Way]):
         if head not in self.heads:
             self.heads[head] = Head(way.kind, brief.replay)
         self.tails[tail] = frame
+
+    def note_line(self, line: bytes, event: Any, way: Way, again: Again) -> None:
+        """From now on this line is known."""
+        named = again.named(event) if len(line) <= LONGEST_LINE else None
+        if named is not None and len(self.lines) >= MOST_LINES:
+            self.make_room_for_lines()
+        if named is not None and self.notes_lines:
+            self.lines[line] = again.replay, named, way
+
+    def make_room_for_lines(self) -> None:
+        """As `make_room`, of whole lines."""
+        self.count()
+        self.notes_lines = self.lines_served >= len(self.lines)
+        self.lines_served = 0
+        self.lines.clear()
+        for way in () if self.notes_lines else self.values():
+            way.again, way.is_noted = None, way.brief is not None
 
     def make_room(self) -> None:
         """What was noted goes; where it served for few events, nothing more is noted."""
@@ -148,7 +199,8 @@ class Ways(dict[bytes, Way]):
     def clear(self) -> None:
         """Other ways may be taken from now on."""
         self.make_room()
-        self.notes = True
+        self.make_room_for_lines()
+        self.notes = self.notes_lines = True
         super().clear()
 
     def end(self) -> None:
@@ -161,8 +213,11 @@ class Ways(dict[bytes, Way]):
     def count(self) -> None:
         """Counts the events that were replayed."""
         for way in self.values():
-            self.counts[way.kind] += way.count
-            way.count = 0
+            self.counts[way.kind] += way.count + way.served
+            if way.failed:
+                self.failures[way.kind] += way.served  # the others are counted where they are replayed
+            self.lines_served += way.served
+            way.count = way.served = 0
         for head in self.heads.values():
             self.counts[head.kind] += head.count
             self.served += head.count

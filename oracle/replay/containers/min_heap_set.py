@@ -9,6 +9,19 @@ from typing import Literal
 SPARE = 64  # removed numbers that are not worth clearing away
 
 
+class Unordered(set[int]):
+    """Likewise, where the lowest is rarely asked for."""
+
+    __slots__ = ()
+
+    def copy(self) -> Unordered:
+        return Unordered(self)
+
+    def __getitem__(self, place: Literal[0]) -> int:
+        """The lowest number; raises ValueError if there is none."""
+        return min(self)
+
+
 class Lowest(set[int]):
     """Stands in for a SortedSet, where only `add`, `remove`, `in`, `len` and `[0]` are asked of it, at less cost a
     change.

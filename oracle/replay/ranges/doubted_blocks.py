@@ -42,11 +42,11 @@ class DoubtedBlocks(Buddy):
             taken.append(policy is not None and policy == page)
         return self._any(taken, page)
 
-    def reserve(self, page: int, pages: int) -> bool:
-        return self._any([model.reserve(page, pages) for model in self.models], page)
+    def reserve_block(self, order: int, page: int) -> bool:
+        return self._any([model.reserve_block(order, page) for model in self.models], page)
 
-    def free(self, page: int, pages: int) -> bool:
-        return self._any([model.free(page, pages) for model in self.models], None)
+    def free_block(self, order: int, page: int) -> bool:
+        return self._any([model.free_block(order, page) for model in self.models], None)
 
     def _any(self, accepted: list[bool], taken: int | None) -> bool:
         if any(accepted) and not all(accepted):

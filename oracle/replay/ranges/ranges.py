@@ -18,12 +18,14 @@ from memoracle.diagnostics.ranges import RangeRequest, inside
 from memoracle.impl.buddy import Buddy, order_for
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.common.partial_state import Holdings
+from memoracle.replay.common.ways import PlainHandlers
 from memoracle.replay.containers.block_map import blocks_between
 from memoracle.replay.containers.known_numbers import KnownNumbers
 from memoracle.replay.ranges.address_space import Owned
 from memoracle.replay.ranges.doubted_blocks import DoubtedBlocks, copied, has_room, models_of, policy_of
 from memoracle.replay.ranges.process_ranges import ProcessRanges, RangeEvent
 from memoracle.replay.ranges.range_buddy import buddy_of
+from memoracle.replay.ranges.repeated_ranges import RepeatedRanges
 from memoracle.replay.ranges.space import Space
 from memoracle.spec import addresses, manager_ranges
 from memoracle.spec import buddy as law
@@ -48,6 +50,9 @@ class RangeReplay(ProcessRanges[Space]):
         super().end()
         for space in self.known.values():
             space.buddy = space.explained
+
+    def plain(self) -> PlainHandlers:
+        return RepeatedRanges(self).added_to(super().plain())
 
     def misuses(self) -> Misuses:
         """What of the law each of these operations breaks as it was called."""
@@ -83,7 +88,7 @@ class RangeReplay(ProcessRanges[Space]):
     def at_start(self, process: int) -> Buddy:
         """The blocks of a process's range when it has just been made: of these some are taken for good."""
         first, last = inside(self.geometry, process)
-        buddy = buddy_of(first, last, self.geometry.range_max_order)
+        buddy = buddy_of(first, last, self.geometry.range_max_order, self.exact)
         for piece in self.geometry.reserved_of(process):
             begin = first + piece.page
             for page, pages in blocks_between(begin, begin + piece.pages, buddy.highest):
@@ -242,11 +247,12 @@ class RangeReplay(ProcessRanges[Space]):
         """A free that succeeded."""
         space = self.known.get(event.process)
         if space is not None and not space.shared.owed:
-            page, pages = space.page_named(event.address), number(event.pages)
-            if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
+            page, order = space.page_named(event.address), order_for(number(event.pages))
+            is_kernels = page in space.kernel_blocks
+            if page is not None and order is not None and not is_kernels and space.buddy.free_block(order, page):
                 space.made.pop(page, None)
                 space.refused = None
-                space.freed.append((page, pages))
+                space.freed.append((page, order))
                 return None
         return self.free(event, line)
 
@@ -263,7 +269,7 @@ class RangeReplay(ProcessRanges[Space]):
         if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
             space.made.pop(page, None)
             space.refused = None
-            space.freed.append((page, pages))
+            space.remember_freed(page, pages, line)
             return None
         if self.doubts_more(space):
             return self.free(event, line)
@@ -271,7 +277,7 @@ class RangeReplay(ProcessRanges[Space]):
 
     def give_back(self, space: Space, page: int, pages: int) -> None:
         space.give_back(page, pages)
-        space.freed.append((page, pages))
+        space.remember_freed(page, pages, 0)
 
     def refused_rightly(self, event: events.RangeFree) -> None:
         address, pages = number(event.address), number(event.pages)

@@ -32,7 +32,7 @@ class Space(AddressSpace):
 
     page_named: the page that starts at an address, as a trace writes it; raises BadNumber.
     made: by its first page, the line that allocated each live block.
-    freed: the first page, and how many, of the latest blocks that were freed: what is free since then may have leaked.
+    freed: the first page and the order of the latest blocks that were freed: what is free since then may have leaked.
     shared: by address and order.
     """
 
@@ -98,7 +98,7 @@ class Space(AddressSpace):
         self.doubt(models_of(other.buddy))
 
     def remember_freed(self, page: int, pages: int, line: int) -> None:
-        self.freed.append((page, pages))
+        self.freed.append((page, order_for(pages) or 0))
 
     def free_stretches(self) -> Iterator[tuple[int, int]]:
         taken = ((page, page + self.buddy.size(page)) for page in sorted(self.buddy.allocated))
@@ -120,7 +120,7 @@ class Space(AddressSpace):
 
     def suspects(self, page: int, pages: int) -> list[tuple[int, int]]:
         """The blocks that were freed and overlap these pages, the latest first; free or not."""
-        blocks = [(first, 1 << (order_for(size) or 0)) for first, size in reversed(self.freed)]
+        blocks = [(first, 1 << order) for first, order in reversed(self.freed)]
         return [(first, size) for first, size in blocks if first < page + pages and page < first + size]
 
     # What was observed, and what it shows

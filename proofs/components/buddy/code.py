@@ -208,14 +208,27 @@ def allocate_refines(run: Run) -> None:
     run.assert_goal("the lower half is kept", page == first_page(page, whole))
 
 
+def by_order(method: str) -> bool:
+    """Whether a method is told the order of a block, and not how many pages it has."""
+    return method.endswith("_block")
+
+
+def any_size(run: Run, method: str) -> tuple[Number, Number | None]:
+    """Any number of pages that a method may be asked for, and the order of a block that holds as many."""
+    if by_order(method):
+        order = run.point("order")
+        return 1 << order, order
+    pages = run.any_number("pages")
+    return pages, run.call(order_for, pages)
+
+
 def reserves(run: Run, method: str) -> None:
-    """Claims that a method, `reserve` or `fix`, reserves a block as the law says, and that only `fix` fixes it."""
+    """Claims that a method reserves a block as the law says, and that only `fix` fixes it."""
     buddy, state = unknown_code(run)
-    page, pages = run.any_number("page"), run.any_number("pages")
-    wanted = run.call(order_for, pages)
+    page, (pages, wanted) = run.any_number("page"), any_size(run, method)
     cut(run, buddy, "_larger", lambda order: Search(buddy, state, lambda o, block: block == page >> o, order))
     carve = CarveStandIn(run, buddy, state)
-    if run.answers(getattr(buddy, method), page, pages):
+    if run.answers(getattr(buddy, method), *((wanted, page) if by_order(method) else (page, pages))):
         assert wanted is not None, "a block for fewer than one page"
         run.assert_goal("the block is the one that was carved", carve.has_carved(page, wanted))
         run.assert_goal("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
@@ -237,6 +250,11 @@ def reserves(run: Run, method: str) -> None:
 @proved("reserve.refines", "refinement", "the code of reserve does what the law says")
 def reserve_refines(run: Run) -> None:
     reserves(run, "reserve")
+
+
+@proved("reserve-block.refines", "refinement", "the code that reserves a block of an order does what the law says")
+def reserve_block_refines(run: Run) -> None:
+    reserves(run, "reserve_block")
 
 
 @proved("fix.refines", "refinement", "the code of fix does what the law says of reserve, and then of fix")
@@ -286,12 +304,12 @@ class ReleaseStandIn:
             self.released = order, page, merged
 
 
-@proved("free.refines", "refinement", "the code of free does what the law says")
-def free_refines(run: Run) -> None:
+def frees(run: Run, method: str) -> None:
+    """Claims that a method frees a block as the law says."""
     buddy, state = unknown_code(run)
-    page, pages = run.any_number("page"), run.any_number("pages")
-    order, before, freed = run.call(order_for, pages), contents(buddy), ReleaseStandIn(run, buddy, state)
-    if run.answers(buddy.free, page, pages):
+    page, (pages, order) = run.any_number("page"), any_size(run, method)
+    before, freed = contents(buddy), ReleaseStandIn(run, buddy, state)
+    if run.answers(getattr(buddy, method), *((order, page) if by_order(method) else (page, pages))):
         assert order is not None, "a block for fewer than one page"
         assert freed.released is not None, "nothing was freed"
         start, first, merged = freed.released
@@ -304,6 +322,16 @@ def free_refines(run: Run) -> None:
     run.assert_goal("it fails only if the law says so", neg(law.free.allows(state, **values)))
     run.assert_goal("nothing is freed", freed.released is None)
     assert_unchanged(run, buddy, before)
+
+
+@proved("free.refines", "refinement", "the code of free does what the law says")
+def free_refines(run: Run) -> None:
+    frees(run, "free")
+
+
+@proved("free-block.refines", "refinement", "the code that frees a block of an order does what the law says")
+def free_block_refines(run: Run) -> None:
+    frees(run, "free_block")
 
 
 @proved("order-for.refines", "refinement", "the order for so many pages is that of the next power of two")
@@ -333,9 +361,11 @@ CODE = (
     carve_refines,
     allocate_refines,
     reserve_refines,
+    reserve_block_refines,
     fix_refines,
     release_refines,
     free_refines,
+    free_block_refines,
     order_for_refines,
     size_refines,
 )

@@ -1,4 +1,4 @@
-"""Lines of which both parts are known are replayed as they are where each is decoded."""
+"""Lines that are known, or both of whose parts are, are replayed as they are where each is decoded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from small_geometry import SMALL
 
 from memoracle.diagnostics.divergence import Divergence
 from memoracle.diagnostics.levels import LEVELS, Rules
+from memoracle.impl.buddy import Buddy
 from memoracle.replay.common import ways
 from memoracle.replay.common.ways import line_with
 from memoracle.replay.dispatch import Replay
+from memoracle.trace import events
 from memoracle.trace.decoding import MalformedLine, misread
 from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
@@ -26,7 +28,34 @@ MACHINES: dict[str, dict[str, Any]] = {
     "trusting": {"frame_free": "trusting"},
     "may be ignored": {"misuse": {"frame.free": "ignore"}},
 }
+RANGES: dict[str, dict[str, Any]] = {
+    "buddy": {},
+    "of largest blocks": {"range_max_order": 2},
+    "of any pages": {"process_range": {"start": 3 * PAGE, "pages": 11}},
+    "may be ignored": {"misuse": {"range.free": "ignore", "range.allocate": "ignore"}},
+}
 TAKES, FREES = '{"op":"frame.allocate","result":"%#x"}\n', '{"op":"frame.free","address":"%#x"}\n'
+BEGIN = (0xFFFFFFFF00000000, 0)
+TAKES_BLOCK = '{"op":"range.allocate","process":%d,"pages":%d,"result":"%#x"}\n'
+TAKES_NONE = '{"op":"range.allocate","process":%d,"pages":%d,"error":"no fit"}\n'
+FREES_BLOCK = '{"op":"range.free","process":%d,"address":"%#x","pages":%d}\n'
+OTHERS_OF_RANGES = (
+    '{"op":"range.allocate","process":1,"pages":1,"result":"0x600000"}\n',
+    '{"op":"range.allocate","process":1,"pages":2,"error":"no fit"}\n',
+    '{"op":"range.allocate","process":"0x1","pages":"0x1","result":"0x800000"}\n',
+    '{"op":"range.allocate","process":1,"pages":2,"alignment":1,"error":"no fit"}\n',
+    '{"op":"range.allocate","process":1,"pages":0,"error":"no fit"}\n',
+    '{"op":"range.reserve","process":1,"address":"0xa00000","pages":1}\n',
+    '{"op":"range.free","process":1,"address":"0x600000","pages":1}\n',
+    '{"op":"range.free","process":1,"address":"0x600001","pages":1}\n',
+    '{"op":"range.free","process":2,"address":"0x600000","pages":1}\n',
+    '{"op":"range.size","process":1,"address":"0x600000","result":1}\n',
+    '{"op":"kernel_pages.allocate","pages":1,"result":"0xffffffff00600000"}\n',
+    '{"op":"kernel_pages.free","address":"0xffffffff00600000","pages":1}\n',
+    '{"op":"process.exit","process":1}\n',
+    '{"op":"process.create","result":1}\n',
+    '{"op":"boot","memory_map":[{"start":0,"length":"0x2000000","type":1}]}\n',
+)
 OTHERS = (
     '{"op":"frame.allocate","result":%d}\n',
     '{"op":"frame.is_free","address":"%#x","result":true}\n',
@@ -84,6 +113,31 @@ def trace(random: Random) -> list[bytes]:
     return lines
 
 
+def trace_of_ranges(random: Random) -> list[bytes]:
+    """The same of blocks of ranges, some of which are filled."""
+    lines, live = [b'{"op":"process.create","result":1}\n'], list[tuple[int, int, int]]()
+    bent, buddies = random.randrange(3), [Buddy(4), Buddy(4)]
+    buddies[0].reserve(0, 2)
+    for _ in range(200):
+        if live and random.random() < 0.45:
+            process, page, pages = live.pop(random.randrange(len(live)))
+            buddies[process].free(page, pages)
+            line = FREES_BLOCK % (process, BEGIN[process] + page * PAGE, pages)
+        else:
+            process, pages = random.randrange(2), random.choice([1, 2, 3, 4, 16])
+            found = buddies[process].allocate(pages)
+            line = TAKES_NONE % (process, pages)
+            if found is not None:
+                live.append((process, found, pages))
+                line = TAKES_BLOCK % (process, pages, BEGIN[process] + found * PAGE)
+        if random.random() < 0.05:
+            line = random.choice(OTHERS_OF_RANGES)
+        if bent and random.random() < 0.03:
+            line = random.choice(BENT)(line)
+        lines.append(line.encode("latin-1"))
+    return lines
+
+
 def known(replay: Replay, lines: list[bytes]) -> tuple[object, ...]:
     found: list[Divergence] = []
     fault = None
@@ -117,9 +171,12 @@ def decoded(replay: Replay, lines: list[bytes]) -> tuple[object, ...]:
 
 
 def told(replay: Replay, found: list[Divergence], fault: str | None) -> tuple[object, ...]:
-    frames = replay.frames
+    frames, spaces = replay.frames, replay.ranges.known
     lines = [frames.lines[frame] for frame in range(frames.geometry.frames)]
-    return found, fault, replay.warnings, replay.coverage, replay.unjudged, lines, frames.state().count
+    blocks = [
+        (process, space.made, space.freed, space.refused, *space.free_stretches()) for process, space in spaces.items()
+    ]
+    return found, fault, replay.warnings, replay.coverage, replay.unjudged, lines, frames.state().count, blocks
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -141,6 +198,51 @@ def test_known_lines_are_replayed_as_events_are(
         served += replay.ways.served
     assert min(outcomes["diverges"], outcomes["broken"]) > 2, outcomes
     assert served > 30
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("machine", RANGES.values(), ids=RANGES.keys())
+def test_known_lines_about_ranges(machine: dict[str, Any], level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    geometry = geometry_from(SMALL | machine)
+    outcomes, served = Counter[str](), 0
+    for seed in range(12):
+        random = Random(seed)
+        monkeypatch.setattr(ways, "MOST_LINES", random.choice([8, 1 << 14]))
+        lines, rules = trace_of_ranges(random), {"geometry": geometry, "level": level}
+        replay = Replay(Rules(**rules), "random")
+        answer = known(replay, lines)
+        assert answer == decoded(Replay(Rules(**rules), "random"), lines), seed
+        outcomes["diverges"] += bool(answer[0])
+        outcomes["broken"] += answer[1] is not None
+        served += replay.ways.lines_served
+    assert outcomes["broken"] > 2
+    assert outcomes["diverges"] > 2 or level == "safe"
+    assert served > 30 or "misuse" in machine
+
+
+@pytest.mark.parametrize(("most", "notes"), [(4, False), (64, True)])
+def test_lines_that_are_rarely_read_again_are_noted_no_more(
+    most: int, notes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways, "MOST_LINES", most)
+    taken = [TAKES_BLOCK % (1, 1, page * PAGE) for page in range(8)]
+    freed = [FREES_BLOCK % (1, page * PAGE, 1) for page in range(8)]
+    lines = [line.encode() for line in ('{"op":"process.create","result":1}', *taken, *freed)]
+    replay = Replay(Rules(geometry_from(SMALL)), "all")
+    assert not list(replay.divergences(lines))
+    assert replay.ways.notes_lines == notes
+    assert bool(replay.ways.lines) == notes
+    assert {way.is_noted for way in replay.ways.values() if way.kind is events.RangeFree} == {notes}
+
+
+def test_a_fault_after_known_lines_about_ranges() -> None:
+    lines = [(TAKES_BLOCK % (0, 2, BEGIN[0] + 2 * PAGE)).encode(), (FREES_BLOCK % (0, BEGIN[0] + 2 * PAGE, 2)).encode()]
+    replay = Replay(Rules(geometry_from(SMALL)), "twice")
+    [found] = replay.divergences([*lines * 10, lines[1]])
+    assert (found.line, found.finding.clause) == (22, "buddy.block-is-allocated")
+    assert replay.ways.lines_served == 16  # each line comes twice before, once for its outline
+    counts = replay.coverage.events
+    assert (counts[events.RangeAllocate], counts[events.RangeFree]) == (10, 11)
 
 
 def test_a_fault_after_known_lines_is_found_where_it_is() -> None:

@@ -5,14 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sortedcontainers import SortedSet
 
-from memoracle.replay.containers.min_heap_set import SPARE, Lowest
+from memoracle.replay.containers.min_heap_set import SPARE, Lowest, Unordered
 
 NUMBERS = st.integers(0, 9)
 
 
+@pytest.mark.parametrize("kind", [Lowest, Unordered])
 @given(st.sets(NUMBERS), st.lists(st.tuples(st.sampled_from(["add", "remove", "lowest"]), NUMBERS), max_size=200))
-def test_is_a_sorted_set_as_far_as_the_reference_asks(start: set[int], steps: list[tuple[str, int]]) -> None:
-    ours, theirs = Lowest(start), SortedSet(start)
+def test_is_a_sorted_set_as_far_as_the_reference_asks(
+    kind: type[Lowest | Unordered], start: set[int], steps: list[tuple[str, int]]
+) -> None:
+    ours, theirs = kind(start), SortedSet(start)
     for step, number in steps:
         if step == "add":
             ours.add(number)
@@ -24,6 +27,10 @@ def test_is_a_sorted_set_as_far_as_the_reference_asks(start: set[int], steps: li
             assert ours[0] == theirs[0]
         assert (len(ours), bool(ours), number in ours) == (len(theirs), bool(theirs), number in theirs)
     assert sorted(ours) == list(theirs)
+    copy = ours.copy()
+    copy.add(10)
+    assert type(copy) is kind
+    assert 10 not in ours
 
 
 def test_none_is_the_lowest_of_none() -> None:
