@@ -227,6 +227,9 @@ def _number(node: Any, default: int, constants: Mapping[str, int]) -> int:
         return -_number(node.expr, 0, constants)
     if isinstance(node, c_ast.BinaryOp):
         left, right = _number(node.left, 0, constants), _number(node.right, 0, constants)
-        made = {"+": left + right, "-": left - right, "*": left * right, "<<": left << min(right, 64)}
-        return made.get(node.op, left // right if node.op == "/" and right else default)
+        if node.op == "<<":
+            return left << right if 0 <= right < 64 else default
+        if node.op == "/":  # towards 0, as C does
+            return (abs(left) // abs(right)) * (1 if (left < 0) == (right < 0) else -1) if right else default
+        return {"+": left + right, "-": left - right, "*": left * right}.get(node.op, default)
     return default

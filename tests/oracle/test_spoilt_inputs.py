@@ -90,6 +90,13 @@ def test_constants_of_a_header_may_be_none() -> None:
     }
 
 
+def test_constants_of_enumerations_are_computed_as_c_does() -> None:
+    found = read_header(
+        "enum of { A = (1 - 2) / 6, B = 7 / -2, C = 1 << 4, D = 1 / 0, E, F = (0 + -1) << -1, G = 3 * A };"
+    )
+    assert found.constants == {"A": 0, "B": -3, "C": 16, "D": 17, "E": 18, "F": 19, "G": 0}
+
+
 def test_parameters_without_types_are_not_read() -> None:
     found = read_header("void *take(count);\nint give(int place);")
     assert (list(found.functions), found.unread) == (["give"], ["take: its parameters have no types"])
