@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from typing import Any
 
 from memoracle.proposals.guesses import CHOOSE, Guess
 from memoracle.proposals.proposal import Proposal
-from memoracle.proposals.starts import ARENA, ARENA_BYTES
+from memoracle.proposals.starts import ARENA, ARENA_BYTES, FRAMES_OF_MEMORY
 from memoracle.trace.quoting import escaped
 
 WIDTH = 100
@@ -103,7 +104,7 @@ def _constants(made: Lines, proposal: Proposal) -> None:
 
 
 def _start(made: Lines, proposal: Proposal) -> None:
-    statements = [*proposal.start.statements, *_base(proposal)]
+    statements = [(_sized(call, proposal), why) for call, why in proposal.start.statements] + _base(proposal)
     made.line("")
     if not statements:
         made.line("start = []", f"{CHOOSE}the calls that come first, if there are any")
@@ -115,6 +116,13 @@ def _start(made: Lines, proposal: Proposal) -> None:
             made.comment(each, "    ")
         made.line(f"    {quoted(statement)},")
     made.line("]")
+
+
+def _sized(call: str, proposal: Proposal) -> str:
+    """A call that says how many frames there are takes that of the geometry, which `--geometry` can make smaller."""
+    frames = proposal.geometry["frames"][0] if "frames" in proposal.geometry else None
+    sized = call.replace(FRAMES_OF_MEMORY, "frames")
+    return sized if frames == ARENA_BYTES // proposal.page_size and not re.search(r"\bmemory\b", sized) else call
 
 
 def _base(proposal: Proposal) -> list[tuple[str, list[str]]]:

@@ -11,6 +11,7 @@ from memoracle.proposals.operations import names_of
 from memoracle.proposals.words import START, STARTS, does, unit_of, words_of
 
 ARENA, ARENA_BYTES = 0x10000000, 0x100000
+FRAMES_OF_MEMORY = "memory_bytes // page_size"
 
 
 PIECES = {"region", "area", "zone", "range", "add"}  # of memory, which come after what all of it needs
@@ -151,6 +152,6 @@ def _given(start: Start, found: Mapping, function: Function, place: int, why: li
     if unit in ("count", "number"):
         start.needs_memory = True
         why.append(f"{parameter.name}: as many as the memory has")
-        return "memory_bytes // page_size"
+        return FRAMES_OF_MEMORY
     why.append(f"{CHOOSE}what {parameter.name or 'an argument'} is; 0 is passed")
     return "0"

@@ -163,8 +163,13 @@ def family(function: Function) -> str:
 
 
 def in_bytes(function: Function) -> bool:
-    units = [unit_of(each) for each in function.parameters]
-    return "bytes" in units or ("count" in units and bool(set(words_of(function.name)) & ALLOCATORS))
+    units, words = [unit_of(each) for each in function.parameters], set(words_of(function.name))
+    if "bytes" in units or ("count" in units and words & ALLOCATORS):
+        return True
+    # `void *take(size_t n)` is asked for bytes, as `malloc(size_t n)` is, unless its name says otherwise.
+    gives_room = function.returns.to is not None and function.returns.to.kind == "void"
+    is_n = any(each.name == "n" and unit == "count" for each, unit in zip(function.parameters, units, strict=True))
+    return gives_room and is_n and not words & (FAMILIES[FRAME] | FAMILIES[RANGE])
 
 
 def is_handle(parameter: Parameter) -> bool:

@@ -14,6 +14,7 @@ from memoracle.cli import main
 from memoracle.drive.binding_file import load_binding
 from memoracle.proposals.c_functions import read_header
 from memoracle.proposals.debug_info import header_of
+from memoracle.proposals.operations import mapped
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "allocators.c"
@@ -71,6 +72,20 @@ int pa_free_range(uint64_t at, unsigned long n)
     return 0;
 }
 int pa_free(uint64_t at) { return pa_free_range(at, 1 + TOO_MANY); }
+"""
+
+
+COUNTED = """
+static unsigned long frames;
+static unsigned char used[4096];
+void fr_init(unsigned long nframes) { frames = nframes; }
+long fr_alloc(void)
+{
+    for (unsigned long each = 0; each < frames; each++)
+        if (!used[each])
+            return used[each] = 1, each * 4096;
+    return -1;
+}
 """
 
 
@@ -144,6 +159,33 @@ def test_a_fault_is_found_without_an_edit(capsys: pytest.CaptureFixture[str], tm
     header.write_text(f"#define WHICH 1\n{SOURCE.read_text()}")
     status, document = driven(capsys, proposed(tmp_path, library, "--header", str(header)), ops=200)
     assert (status, document["verdict"]) == (1, "diverges")
+
+
+def test_a_library_that_is_told_how_many_frames_there_are_is_told_those_of_the_geometry(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """So a smaller machine is one option: a count taken from the memory stayed as it was, and each call diverged."""
+    source = tmp_path / "counted.c"
+    source.write_text(COUNTED)
+    binding = proposed(tmp_path, compiled(tmp_path, source), "--header", str(source))
+    assert '"fr_init(frames)"' in binding.read_text()
+    (tmp_path / "small.toml").write_text('preset = "x64-4k"\nframes = 4\nnever_free = []\n')
+    options = ["--cover", "--geometry", str(tmp_path / "small.toml"), "--format", "json", "--quiet"]
+    assert main(["drive", *options, str(binding)]) == 0
+    assert json.loads(capsys.readouterr().out)["divergences"] == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "operations"),
+    [
+        ("void *hp_alloc(size_t n); int hp_free(void *q);", {"heap.new", "heap.delete"}),
+        ("void *heap_alloc(size_t n); int heap_free(void *q);", {"heap.new", "heap.delete"}),
+        ("void *page_alloc(size_t n); int page_free(void *q);", {"frame.allocate", "frame.free"}),
+        ("uint64_t hp_alloc(size_t n); int hp_free(uint64_t q);", {"frame.allocate", "frame.free"}),
+    ],
+)
+def test_n_is_a_number_of_bytes_where_a_function_gives_room_as_malloc_does(declared: str, operations: set[str]) -> None:
+    assert mapped(list(read_header(declared).functions.values())).guesses.keys() == operations
 
 
 @pytest.mark.parametrize(("too_many", "status"), [(0, 0), (1, 1)])
