@@ -235,7 +235,7 @@ class Speaks:
     [
         ("objects:Five", 2, "is no method whose arguments could be read"),
         ("objects:Refuses", 2, "objects.py:6: objects:Refuses: it cannot be made: RuntimeError: not today"),
-        ("objects:Needs", 2, "objects:Needs: it cannot be made: TypeError: "),
+        ("objects:Needs", 2, "objects:Needs: it cannot be made: it is called without arguments, and asks for `size`"),
         ("objects:Answer", 2, "objects:Answer: the module has no 'Answer'; did you mean Answers?"),
         ("nowhere:Answers", 2, "nowhere:Answers: there is no module 'nowhere'"),
         ("broken:Any", 2, "broken.py:2: broken:Any: its module cannot be imported: '(' was never closed"),
