@@ -11,9 +11,12 @@ from memoracle.drive.generation.phases import EMPTY, Stretches
 from memoracle.drive.generation.sizes import aligned, count, near
 from memoracle.drive.target import Answer
 from memoracle.spec.geometry import Geometry
+from memoracle.spec.geometry_keys import SINGLE
 
 Wish = tuple[str, dict[str, Any]]  # an operation and its arguments
 TAKE, GIVE, IS_FREE, FREE_COUNT = "frame.allocate", "frame.free", "frame.is_free", "frame.free_count"
+RESERVE = "frame.reserve"
+MOST_ONE_BY_ONE = 4096  # frames of one reservation that are given back each by itself; the rest stays in use
 
 
 class Frames:
@@ -53,6 +56,22 @@ class Frames:
                 self.stretches.refused(arguments["order"], 0, arguments["order"] - 1)
             else:
                 self.stretches.refused(count := arguments.get("count", 1), 1, count // 2)
+        elif operation == RESERVE and answer.error is None:
+            for block in self._reserved(arguments["address"], arguments["count"]):
+                self.live.add(block)
+
+    def _reserved(self, address: int, count: int) -> list[tuple[int, dict[str, Any]]]:
+        """What was reserved, as blocks that can be given back; none where no such call would name just these frames."""
+        geometry, gives = self.geometry, self.gives
+        size, is_single = geometry.page_size, geometry.frame_allocator == SINGLE
+        if not is_single and "count" in gives:
+            return [(address, {"count": count})]
+        if not is_single and "order" in gives:
+            is_block = count.bit_count() == 1 and address % (count * size) == 0
+            return [(address, {"order": count.bit_length() - 1})] if is_block else []
+        if not is_single and geometry.frees_whole_runs:
+            return [(address, {})]
+        return [(address + place * size, {}) for place in range(min(count, MOST_ONE_BY_ONE))]
 
     def _request(self) -> dict[str, Any]:
         random, asks, geometry = self.random, self.asks, self.geometry

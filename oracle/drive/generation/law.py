@@ -9,6 +9,7 @@ from typing import Any
 from memoracle.drive.calls import Wish
 from memoracle.drive.log import ENCODE
 from memoracle.replay.dispatch import Replay
+from memoracle.replay.frames.frame_runs import FrameRuns
 from memoracle.trace.decoding import EVENT
 from memoracle.trace.operations import KINDS
 
@@ -19,12 +20,26 @@ class Law:
     def __init__(self, replay: Replay) -> None:
         self.replay = replay
         self.chosen: Counter[tuple[str, str]] = Counter()
+        self.is_whole = False  # all frames in reach exist, as was seen once: none ever ceases to
 
     def against(self, operation: str, arguments: Mapping[str, Any]) -> str | None:
         """The name of the clause that refuses this call as it would be made; None if there is none."""
         event = EVENT.decode(ENCODE({"op": operation, **arguments, "error": "not made"}))
         clause = self.replay.violated_by(event, 0)
         return None if clause is None else clause.name
+
+    def missing_frames(self, frame: int) -> tuple[int, int] | None:
+        """The first stretch of frames that do not exist, from this frame on or else from the lowest; None if all do."""
+        if self.is_whole:
+            return None
+        runs, reach = FrameRuns(self.replay.rules, self.replay.frames), self.replay.rules.geometry.frames
+        for lowest in (frame, 0):
+            first = runs.missing(lowest, reach)
+            if first < reach:
+                end = runs.existing(first, reach)
+                return first, reach if end is None else end
+        self.is_whole = True
+        return None
 
     def tested(self, operation: str, clause: str) -> int:
         """How many calls of an operation this clause has refused."""

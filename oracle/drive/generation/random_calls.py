@@ -25,8 +25,8 @@ from memoracle.spec.geometry import Geometry
 from memoracle.trace.inputs import InputError
 
 CLOCK_EVERY = 256  # calls between two looks at the clock
-OF_PROCESSES, WRONG = 0.02, 0.03  # of all calls
-MOST_TRIES = 100  # to make up a call
+OF_PROCESSES, WRONG, OF_ALSO = 0.02, 0.03, 0.2  # of all calls; the last where ALSO is all that is asked besides
+MOST_TRIES, FEW_TRIES = 100, 4  # to make up a call, where nothing else can be asked, and where something can
 MOST_PER_ANSWER = 10  # calls that are made up
 OTHERS = "page", "pml4", "pat", "pte"  # what such operations begin with
 FREES_RANGE = "range.free"
@@ -73,6 +73,7 @@ class RandomCalls:
         arguments = Arguments(geometry, random, self.recent, self.processes.live)
         self.others = Others(operations, others, refusing, arguments, random)
         self.families = list(families.values())
+        self.asks_little_else = bool(families) and others <= ALSO
         found = families.get("range")
         self.ranges = found if isinstance(found, Ranges) else None
         if not self.families and not self.others.is_driven and not self.processes.is_driven:
@@ -115,9 +116,11 @@ class RandomCalls:
             return wish
         kinds = len(families) + others.is_driven
         place = int(random.random() * kinds) if kinds > 1 else 0
+        if self.asks_little_else:
+            place = len(families) if random.random() < OF_ALSO else place % len(families)
         if place < len(families):
             return families[place].wish()
-        for _ in range(MOST_TRIES):
+        for _ in range(FEW_TRIES if families else MOST_TRIES):
             wish = (others.wish(self.law) if others.is_driven else None) or self.processes.wish()
             if wish is not None:
                 return wish
