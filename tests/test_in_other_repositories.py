@@ -255,6 +255,11 @@ ORIGINS = {
         VERSION,
         f"installs {VERSION}, which an index",
     ),
+    "a folder of an archive": (
+        {"url": "https://host/a.tar.gz", "archive_info": {}, "subdirectory": "b"},
+        "https://host/a.tar.gz#subdirectory=b",
+        "",
+    ),
     "an archive": ({"url": "https://host/memoracle.tar.gz", "archive_info": {}}, "https://host/memoracle.tar.gz", ""),
 }
 

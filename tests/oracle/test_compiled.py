@@ -156,6 +156,7 @@ def test_what_is_written_or_can_wait_is_not_read_ahead(tmp_path: Path, monkeypat
     assert chosen("check", first, second) == "0"  # and nobody writes into the second
     writer.join()
     assert list(inputs.open_lines(str(first))) == [HEADER, TIMED]
+    assert inputs.BEGUN == {}
 
 
 @pytest.mark.usefixtures("built")
@@ -168,6 +169,7 @@ def test_a_file_that_is_standard_input_is_read_from_where_it_stood(
         monkeypatch.setattr(sys, "stdin", file)
         assert chosen("check", "-") == "0"
         assert list(inputs.open_lines("-")) == [HEADER, TIMED]
+        assert inputs.BEGUN == {}
 
 
 def test_no_generator_that_mypyc_makes_a_list_of_is_asked_for_its_next() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from memoracle import check
 from memoracle.cli import main
+from memoracle.drive.generation.shared_misuse import SharedMisuse
 from memoracle.drive.generation.shared_pages import SharedPages
 from memoracle.drive.sessions import threads
 from memoracle.drive.target import Answer
@@ -101,6 +102,33 @@ def test_threads_have_pages_of_their_own_and_common_ones() -> None:
         assert min(pages.own) > max(pages.common)
         assert not mapped.intersection(pages.own)
         mapped.update(pages.own)
+
+
+def test_what_is_refused_in_any_order_is_misused() -> None:
+    never_free = [{"start": 0x5000, "bytes": 0x2000}]
+    machine = {"preset": "x64-4k", "frames": 64, "never_free": never_free, "misuse": {"heap.delete": "undefined"}}
+    operations = {
+        "frame.allocate": {"count"},
+        "frame.free": {"count"},
+        "range.free": {"pages", "process"},
+        "heap.delete": set[str](),
+    }
+    named = {operation: frozenset(names) for operation, names in operations.items()}
+    misuse = SharedMisuse(named, frozenset({*named, "kernel_pages.free"}), geometry_from(machine), Random(1))
+    for operation, arguments, answer in (
+        ("frame.allocate", {"count": 3}, Answer(0x3000)),
+        ("frame.allocate", {"count": 4}, Answer(error="none")),
+        ("range.allocate", {}, Answer(0x8000)),
+        ("heap.new", {"bytes": 8}, Answer(0x9000)),
+    ):
+        misuse.learn(operation, arguments, answer)
+    wishes = [misuse.wish() for _ in range(100)]
+    assert {json.dumps(wish) for wish in wishes} == {
+        json.dumps(["frame.free", {"address": 0x3008, "count": 3}]),
+        json.dumps(["frame.free", {"address": 0x5000, "count": 1}]),
+        json.dumps(["frame.free", {"address": 0x6000, "count": 1}]),
+        json.dumps(["range.free", {"address": 0x8008, "pages": 1, "process": 0}]),
+    }
 
 
 def test_where_nothing_is_refused_no_page_is_mapped_twice() -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from memoracle.cli import main
+from memoracle.drive.binding import Given
 from memoracle.drive.binding_file import load_binding
 from memoracle.reproducers import running
 from memoracle.reproducers.running import FAILED, PASSED, Verified
+from memoracle.reproducers.symbols import placed
 
 SOURCE = Path(__file__).parent / "given.c"
 BINDING = """
@@ -107,6 +109,12 @@ def test_other_languages_give_symbols_and_have_structures(
     found = capsys.readouterr()
     assert (status, "it was run, and fails" in found.err) == (1, True), found.err
     assert again(form, found.out, built(tmp_path, 0, text)).outcome == PASSED
+
+
+def test_memory_that_symbols_name_lies_where_the_binding_says_or_where_nothing_else_does() -> None:
+    somewhere, there = Given(0x1000, 0, 16, 0), Given(0x1000, 0x7000_0000, 16, 0)
+    assert placed(there) is there
+    assert placed(somewhere) == Given(0x1000, 1 << 36, 16, 0)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,13 @@ class ShowsNone(Showing):
         return None
 
 
+class ShowsTheFirst(Showing):
+    """Frame 0, which is never handed out."""
+
+    def frame(self, page: int) -> int:
+        return super().frame(page) if page else 0
+
+
 class OutOfReach(Showing):
     def frame(self, page: int) -> int:
         return super().frame(page) + 128 * PAGE
@@ -89,6 +96,7 @@ class OutOfReach(Showing):
         (Showing, None),
         (SharesOne, "overlaps what is in use"),
         (ShowsNone, "there is none"),
+        (ShowsTheFirst, "does not lie where it may"),
         (OutOfReach, "does not lie where it may"),
     ],
 )

@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
+from itertools import pairwise, product
+
 import pytest
 from other_implementations import PAGE, RefusedError, failures
 
+from memoracle.cover.reference_arena import ArenaBlocks
+from memoracle.drive.target import Answer
+from memoracle.replay.heap.live_blocks import LiveBlocks
+from memoracle.spec import heap_room
 from memoracle.trace.geometry import geometry_from
+from memoracle.vectors import c
 from memoracle.vectors.build import vectors_of
-from memoracle.vectors.vector import Vectors
+from memoracle.vectors.requirements import in_arena
+from memoracle.vectors.vector import REFUSAL, SUCCESS, Step, Vectors
+
+
+def test_the_reference_of_an_arena_takes_the_lowest_place_that_is_large_enough() -> None:
+    arena = {"start": 1 << 40, "bytes": 4 * 64, "overhead": 16, "minimum": 32}
+    blocks = ArenaBlocks(geometry_from({"preset": "x64-4k", "heap_arena": arena, "heap_alignment": 16}))
+
+    def new(size: int, **more: int) -> int | None:
+        return blocks.call("heap.new", {"bytes": size, **more}).result
+
+    first = [new(64) for _ in range(4)]
+    gaps = [later - earlier for earlier, later in pairwise(first)]
+    assert (gaps, new(1)) == ([64] * 3, None)
+    for place in (first[1], first[2]):
+        assert blocks.call("heap.delete", {"address": place}).error is None
+    assert [new(129), new(1), new(1, alignment=64), new(32), new(33)] == [
+        *(None, first[1], first[2], first[1] + 32, None),
+    ]
+    assert new(32) == first[2] + 32
+
+
+@pytest.mark.parametrize("alignment", [1, 64])
+def test_what_an_arena_must_serve_it_must_serve_wherever_its_blocks_lie(alignment: int) -> None:
+    arena = {"start": 1 << 40, "bytes": 512, "overhead": 16, "minimum": 32}
+    room = LiveBlocks(geometry_from({"preset": "x64-4k", "heap_arena": arena, "heap_alignment": 16})).room
+    assert room is not None
+    start, end = 1 << 40, (1 << 40) + 512
+    for live, size in product((16, 32, 160), range(1, 513, 3)):
+        places = range(start, end - max(live, 32) + 1)
+        served = all(
+            heap_room.gap_holds_it(room, size, alignment, start, place)
+            or heap_room.gap_holds_it(room, size, alignment, place + max(live, 32), end)
+            for place in places
+        )
+        due = REFUSAL if size > 512 - live else SUCCESS if served else None
+        step = Step("heap.new", {"bytes": size}, Answer(), alignment=alignment)
+        assert in_arena(room, step, [live]) == due, (live, size)
 
 
 class Upwards:
@@ -96,6 +140,12 @@ def test_of_a_heap_that_resizes(made: dict[str, Vectors], heap: type, says: str 
     assert (not found) if says is None else any(says in each for each in found)
 
 
+def test_what_is_resized_is_held_apart_from_the_rest_in_c_too(made: dict[str, Vectors]) -> None:
+    """Of each function there stand how many arguments and results it has, and that a result is taken (1)."""
+    text = c.written(made["heap_resize"])
+    assert all(row in text for row in ('{"heap.new", 2, 1, 1}', '{"heap.resize", 3, 1, 1}', '{"heap.delete", 1, 0, 3}'))
+
+
 class FromTheTop:
     """An arena of 16 KiB whose blocks lie as high as they can, each behind a header of 16 bytes."""
 
@@ -126,13 +176,22 @@ class WithoutItsLastPage(FromTheTop):
     end = FromTheTop.end - PAGE
 
 
+class PastItsEnd(FromTheTop):
+    end = FromTheTop.end + PAGE
+
+
 class Boundless(FromTheTop):
     start = FromTheTop.start - 4 * PAGE
 
 
 @pytest.mark.parametrize(
     ("heap", "says"),
-    [(FromTheTop, None), (WithoutItsLastPage, "it must succeed"), (Boundless, "it must be refused")],
+    [
+        (FromTheTop, None),
+        (WithoutItsLastPage, "it must succeed"),
+        (PastItsEnd, "does not lie where it may"),
+        (Boundless, "it must be refused"),
+    ],
 )
 def test_of_a_heap_in_an_arena(made: dict[str, Vectors], heap: type, says: str | None) -> None:
     found = failures(made["heap_arena"], heap)

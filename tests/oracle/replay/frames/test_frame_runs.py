@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 
+from memoracle.diagnostics.levels import LEGAL, Rules
+from memoracle.replay.containers.sparse_lines import LAST
+from memoracle.replay.frames.known_frames import KnownFrames
+from memoracle.trace.geometry import geometry_from
+
 PAGE = 1 << 12
 LEVELS = ("safe", "legal", "exact")
 MACHINE: dict[str, Any] = {"preset": "x64-4k", "frames": 16, "kernel_image_frames": 1}
@@ -93,6 +98,12 @@ RESERVED_WRONGLY: dict[str, tuple[list[Event], str, str]] = {
         "addresses.address-is-aligned",
         "0x5 is",
     ),
+    "amid a frame that is free": (
+        [{"op": "frame.reserve", "address": 2 * PAGE + 5, "count": 1}],
+        "addresses.address-is-aligned",
+        "0x2005 is",
+    ),
+    "none, past the bitmap": ([reserve(16, 0)], "bitmap.reserves-some", "0 frames cannot be reserved"),
 }
 
 
@@ -109,6 +120,21 @@ def test_what_is_reserved_wrongly_is_named(
 def test_what_was_reserved_wrongly_is_taken_where_it_can_be(check: Check) -> None:
     report = check([allocate(3), reserve(2, 3), count(12), allocate(4)], "--keep-going", geometry=MACHINE)
     assert [line for line, _ in report.broken] == [3, 5]
+    found = report.document["divergences"][0]
+    assert [(found[when]["state"], found[when]["free_frames"]) for when in ("before", "after")] == [
+        ("free", 14),
+        ("allocated", 12),
+    ]
+
+
+def test_a_frame_that_was_reserved_twice_may_be_freed_twice(check: Check) -> None:
+    report = check([allocate(3), reserve(2, 3), free(3), free(3), free(3)], "--keep-going", geometry=MACHINE)
+    assert [line for line, _ in report.broken] == [3, 6]
+
+
+def test_what_is_reserved_past_the_end_is_taken_to_the_last_frame(check: Check) -> None:
+    report = check([reserve(14, 3), count(13), allocate(15)], "--keep-going", geometry=MACHINE)
+    assert [line for line, _ in report.broken] == [2, 4]
 
 
 def test_a_reservation_of_free_frames_must_succeed(check: Check) -> None:
@@ -120,6 +146,7 @@ def test_a_reservation_of_free_frames_must_succeed(check: Check) -> None:
 def test_a_frame_that_may_be_taken_excuses_it(check: Check) -> None:
     events = [{"op": "frame.is_free", "address": 3 * PAGE, "result": False}, reserve(2, 3, error="no")]
     assert [line for line, _ in check(events, "--keep-going", geometry=MACHINE).broken] == [2]
+    assert [line for line, _ in check([count(13), events[1]], "--keep-going", geometry=MACHINE).broken] == [2]
     private = check([reserve(2, 3, error="no")], geometry=MACHINE, private_frames=True)
     assert private.broken == []
 
@@ -155,6 +182,12 @@ def test_what_was_freed_on_trust_before_it_existed_is_a_warning(check: Check) ->
     assert report.broken == []
     assert [warning.partition(": ")[2] for warning in report.document["warnings"][1:]] == [
         "1 frames that were added were freed before they existed"
+    ]
+    two = check(
+        [BOOT, free(9), free(10), add(9 * PAGE, 2 * PAGE), count(9)], geometry=MACHINE | {"frame_free": "trusting"}
+    )
+    assert [warning.partition(": ")[2] for warning in two.document["warnings"][2:]] == [
+        "2 frames that were added were freed before they existed"
     ]
     refused = [BOOT, free(9), add(9 * PAGE, 2 * PAGE, error="free"), count(8)]
     assert check(refused, geometry=MACHINE | {"frame_free": "trusting"}).broken == []
@@ -218,6 +251,13 @@ def test_memory_that_was_refused_and_is_not_there_is_one_fault(check: Check) -> 
     assert report.broken == [(3, "memory.add.must-succeed"), (10, "bitmap.allocates-only-free")]
 
 
+def test_memory_that_was_refused_and_then_added_explains_nothing_more(check: Check) -> None:
+    added = add(8 * PAGE, 4 * PAGE)
+    report = check([BOOT, ADDED, added, count(15), added, count(11)], "--keep-going", geometry=MACHINE)
+    assert [line for line, _ in report.broken] == [3, 5, 6]
+    assert report.document["divergences"][2]["message"] == "frame 8 exists already (added by line 4)"
+
+
 @pytest.mark.parametrize("first", [16, 17, 1 << 40])
 def test_what_is_out_of_reach_is_refused_rightly_however_much_it_is(check: Check, first: int) -> None:
     count = (1 << 64) - 1
@@ -239,9 +279,53 @@ def test_many_frames_in_a_row_are_reserved_at_once(check: Check, frames: int) ->
 
 
 def test_frames_that_a_reservation_takes_are_not_in_doubt_any_more(check: Check) -> None:
-    denied = [{"op": "frame.is_free", "address": frame * PAGE, "result": False} for frame in (3, 9)]
-    report = check([*denied, reserve(2, 3), count(12), free(3), allocate(3), allocate(9)], geometry=MACHINE)
-    assert report.broken == [(2, "bitmap.tells-whether-free")]
+    def said_free(frame: int, answer: bool) -> Event:
+        return {"op": "frame.is_free", "address": frame * PAGE, "result": answer}
+
+    denied = [said_free(frame, False) for frame in (3, 5)]
+    events = [*denied, reserve(2, 3), count(12), said_free(5, False), said_free(3, True)]
+    report = check(events, "--keep-going", geometry=MACHINE)
+    assert report.broken == [(line, "bitmap.tells-whether-free") for line in (2, 3, 7)]
+    again = check([*denied, reserve(2, 3), free(3), allocate(3), allocate(5)], "--keep-going", geometry=MACHINE)
+    assert [line for line, _ in again.broken] == [2, 3]
+
+
+def test_where_all_frames_are_reserved_none_is_missing(check: Check) -> None:
+    events = [count(13), reserve(1, 15), free(3), reserve(3, 1, error="taken")]
+    report = check(events, "--keep-going", geometry=MACHINE)
+    assert [line for line, _ in report.broken] == [2, 5]
+    assert report.document["coverage"]["exhausted"]["frames"]
+
+
+@pytest.mark.parametrize("frames", [1 << 25, 1 << 16])
+def test_each_frame_in_a_row_knows_who_reserved_it(check: Check, frames: int) -> None:
+    machine = MACHINE | {"frames": frames}
+    again = [1, 69, 70, frames - 11]
+    rows = [reserve(1, 69), reserve(70, frames - 80)]
+    found = check([*rows, *(reserve(frame, 1) for frame in again)], "--keep-going", geometry=machine)
+    assert [each["message"] for each in found.document["divergences"]] == [
+        f"frame {frame} is already allocated (by line {line})" for frame, line in zip(again, (2, 2, 3, 3), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("frames", [1 << 25, 1 << 16])
+def test_of_a_line_that_no_number_of_32_bits_counts_nothing_is_known(frames: int) -> None:
+    known = KnownFrames(Rules(geometry_from(MACHINE | {"frames": frames}), LEGAL))
+    for line in (LAST, LAST + 1):
+        known.remember_row(1, 1000, line)
+        assert {known.lines[frame] for frame in (1, 600, 999)} == {line if line <= LAST else 0}
+
+
+def test_memory_that_exists_in_part_is_there_wholly_once_it_was_added(check: Check) -> None:
+    booted = {"op": "boot", "memory_map": [{"start": 0, "length": 64 * PAGE, "type": 1}]}
+    report = check([booted, add(3 * PAGE, 77 * PAGE), count(79)], "--keep-going", geometry=MACHINE | {"frames": 256})
+    assert report.broken == [(3, "bitmap.adds-only-what-is-missing")]
+
+
+def test_how_many_are_counted_says_which_memory_is_there_although_it_was_refused(check: Check) -> None:
+    refused = [add(8 * PAGE, 2 * PAGE, error="no"), add(11 * PAGE, PAGE, error="no")]
+    report = check([BOOT, *refused, count(8), allocate(11), allocate(9)], "--keep-going", geometry=MACHINE)
+    assert [line for line, _ in report.broken] == [3, 4]
 
 
 def test_frames_that_kernel_pages_have_are_not_reserved(check: Check) -> None:

@@ -71,6 +71,13 @@ ONE_FAULT = {
         ],
         (7,),
     ),
+    "a reservation of the frame of a page that is mapped still": (
+        [
+            *(allocate(2), page_map(0, 2), unmap(0, release=True), translate(0, 2 * PAGE)),
+            op("frame.reserve", address=2 * PAGE, count=2, error="taken"),
+        ],
+        (5,),
+    ),
     "a page in the way of kernel pages is unmapped": ([*IN_THE_WAY, failed(1), unmap_kernel(2)], (5,)),
     "a page in the way of kernel pages is asked for": ([*IN_THE_WAY, failed(1), translate_kernel(2, 2)], (5,)),
     "one of two pages was in the way": ([*TWO_IN_THE_WAY, translate_kernel(3, 3), translate_kernel(2, 2)], (8, 10)),
