@@ -303,6 +303,7 @@ def test_a_source_that_a_server_would_change_is_refused(capsys: pytest.CaptureFi
         ("file:///there/a.whl", True),
         ("memoracle @ file:///there", True),
         ("/there/a.whl", True),
+        ("../beside/a.whl", True),
         ("git+https://host/profile:a@main", False),
         (WHEEL, False),
     ],
@@ -394,6 +395,18 @@ def test_a_job_overwrites_nothing(
     assert main(["init", "--ci", server, "--output", "other.yml"]) == 0
     assert main(["init", "--ci", server, "--output", "-"]) == 0
     assert capsys.readouterr().out == Path("other.yml").read_text(encoding="utf-8")
+
+
+def test_a_job_in_a_part_of_a_checkout_is_not_where_a_server_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "part").mkdir()
+    said = f"a server looks for it in {tmp_path}, the root of the checkout, and not here"
+    for folder, options, is_said in (("part", (), True), (".", (), False), ("part", ("--output", "a.yml"), False)):
+        monkeypatch.chdir(tmp_path / folder)
+        assert main(["init", "--ci", "github", *options]) == 0
+        assert (said in capsys.readouterr().err) == is_said
 
 
 def test_a_job_has_no_library(capsys: pytest.CaptureFixture[str]) -> None:

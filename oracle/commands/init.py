@@ -9,7 +9,7 @@ from pathlib import Path
 from memoracle.console.exit_status import Status
 from memoracle.console.options import file_or_stdout, named, note
 from memoracle.console.output import write_out
-from memoracle.proposals.ci_job import ELSEWHERE, PLACES, installed_from, is_of_machine, job, write_new
+from memoracle.proposals.ci_job import ELSEWHERE, PLACES, checkout_above, installed_from, is_of_machine, job, write_new
 from memoracle.trace.inputs import InputError
 
 UNSAID = object()  # what --output is where it is not given: None is standard output
@@ -73,6 +73,8 @@ def write_job(args: argparse.Namespace) -> int:
     else:
         write_new(place, text, ELSEWHERE.get(args.ci, ""), makes_folders=args.output is UNSAID)
         note(args, f"memoracle: {place}: it checks traces/*.jsonl; change MEMORACLE_TRACES for others")
+        if args.output is UNSAID and (root := checkout_above()) is not None:
+            note(args, f"memoracle: {place}: a server looks for it in {root}, the root of the checkout, and not here")
     if not is_found:
         words = "which an index must have: this memoracle came from a folder. --from, or MEMORACLE_FROM in the file"
         note(args, f"memoracle: the job installs {source}, {words}, says where else CI has it from")

@@ -59,7 +59,18 @@ def installed_from() -> tuple[str, bool]:
 
 def is_of_machine(source: str) -> bool:
     """Whether pip would look for it on the machine on which it runs, outside of a repository."""
-    return OF_MACHINE.search(source) is not None or Path(source).is_absolute()
+    path = Path(source)
+    return OF_MACHINE.search(source) is not None or path.is_absolute() or path.parts[:1] == ("..",)
+
+
+def checkout_above() -> Path | None:
+    """The root of the checkout that this folder is a part of; None if it is the root itself, or in no checkout.
+
+    There a server looks for its jobs, and nowhere else.
+    """
+    here = Path.cwd()
+    root = next((each for each in (here, *here.parents) if (each / ".git").exists()), None)
+    return None if root == here else root
 
 
 def write_new(path: str, text: str, hint: str = "", makes_folders: bool = False) -> None:
