@@ -10,6 +10,7 @@ from typing import Any
 from memoracle.proposals.guesses import CHOOSE, Guess
 from memoracle.proposals.proposal import Proposal
 from memoracle.proposals.starts import ARENA, ARENA_BYTES, FRAMES_OF_MEMORY
+from memoracle.proposals.words import may_be
 from memoracle.trace.quoting import escaped
 
 WIDTH = 100
@@ -88,7 +89,7 @@ def text_of(proposal: Proposal, library: str) -> str:
     _geometry(made, proposal)
     for guess in proposal.mapping.guesses.values():
         _operation(made, guess)
-    others = sorted(each.name for each in proposal.mapping.others)
+    others = sorted(f"{each.name}{f' ({of}?)' if (of := may_be(each)) else ''}" for each in proposal.mapping.others)
     if others:
         made.line("")
         made.comment(f"Not used: {', '.join(others)}")

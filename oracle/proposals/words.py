@@ -38,6 +38,7 @@ MANY = {"pages", "frames", "blocks", "memory", "mem", "bytes", "count", "num", "
 ABOUT = {"total", "used", "kb", "mb", "size", "sizeof", "stats", "info", "diagnostics", "limit", "max", "min", "count"}
 USED = {"used", "allocated", "taken", "busy"}
 ADDS = {"add", "donate", "register", "feed"}
+PLUGS = {"hotplug", "hotadd", "online"}
 FAMILIES = {
     RANGE: {"vmm", "virt", "virtual", "vm", "va", "range", "vma", "vmem", "region", "space", "kva", "vmalloc", "vfree"},
     FRAME: {
@@ -160,6 +161,13 @@ def family(function: Function) -> str:
                 return HEAP
             return each
     return HEAP if in_bytes(function) else FRAME
+
+
+def may_be(function: Function) -> str | None:
+    """The operation that a function may be which is not guessed, since names say too little of what it refuses."""
+    if does(function) == RESERVE and family(function) != HEAP:
+        return f"{family(function)}.reserve"
+    return "memory.add" if set(words_of(function.name)) & PLUGS and function.parameters else None
 
 
 def in_bytes(function: Function) -> bool:

@@ -76,6 +76,9 @@ int pa_free(uint64_t at) { return pa_free_range(at, 1 + TOO_MANY); }
 
 
 COUNTED = """
+int fr_reserve(unsigned long base, unsigned long count) { return base || count ? -1 : 0; }
+int fr_hotplug(unsigned long base, unsigned long length) { return base || length ? -1 : 0; }
+void fr_dump(void) {}
 static unsigned long frames;
 static unsigned char used[4096];
 void fr_init(unsigned long nframes) { frames = nframes; }
@@ -169,6 +172,7 @@ def test_a_library_that_is_told_how_many_frames_there_are_is_told_those_of_the_g
     source.write_text(COUNTED)
     binding = proposed(tmp_path, compiled(tmp_path, source), "--header", str(source))
     assert '"fr_init(frames)"' in binding.read_text()
+    assert "\n# Not used: fr_dump, fr_hotplug (memory.add?), fr_reserve (frame.reserve?)\n" in binding.read_text()
     (tmp_path / "small.toml").write_text('preset = "x64-4k"\nframes = 4\nnever_free = []\n')
     options = ["--cover", "--geometry", str(tmp_path / "small.toml"), "--format", "json", "--quiet"]
     assert main(["drive", *options, str(binding)]) == 0
