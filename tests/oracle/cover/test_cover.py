@@ -16,6 +16,7 @@ from memoracle import check
 from memoracle.cli import main
 from memoracle.cover import run
 from memoracle.cover.kernel_pages import KernelPageStates
+from memoracle.cover.memory import ADD, MemoryStates
 from memoracle.cover.told import Told
 from memoracle.cover.uses import UseStates
 from memoracle.cover.walk import Steps
@@ -300,6 +301,22 @@ def test_where_no_frame_is_missing_none_is_added(
     found = [(each["name"], each["states"], each["never_taken"]) for each in document["cover"]["families"]]
     assert (status, found) == (0, [("frames, and memory that is there already", 2**4, 0)])
     assert document["cover"]["not_covered"] == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "pages"),
+    [((), [(0, 1), (1, 1), (2, 1), (3, 1), (0, 4), (3, 2)]), ((2, 3), [(0, 1), (2, 2), (2, 1), (3, 1)])],
+)
+def test_memory_is_added_that_is_there_that_is_missing_and_that_no_address_has(
+    missing: tuple[int, ...], pages: list[tuple[int, int]]
+) -> None:
+    page, asks = 4096, {"frame.allocate": set[str](), "frame.free": {"address"}, ADD: {"start", "length"}}
+    geometry = geometry_from({"preset": "x64-4k", "frames": 4, "never_free": []})
+    states = MemoryStates({name: frozenset(named) for name, named in asks.items()}, geometry, missing)
+    found = [dict(each.arguments) for each in states.calls(states.start) if each.operation == ADD]
+    odd = [((1 << 64) - page, 2 * page), *([(2 * page + 8, page)] if missing else [])]
+    due = {*odd, *((first * page, count * page) for first, count in pages)}
+    assert ({(each["start"], each["length"]) for each in found}, len(found)) == (due, len(due))
 
 
 def test_the_states_of_uses_of_frames(capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,8 @@ def test_what_is_right_conforms(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 def test_a_fault_is_found_with_what_it_needs(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: str, needed: set[str], form: str
 ) -> None:
-    path = binding(tmp_path, fault)
+    text = BINDING.replace("instances = 2", "instances = 2\nmemory = {bytes = 4096}")
+    path = binding(tmp_path, fault, text.replace("pool_new(first)", "pool_new(first + 0 * memory)"))
     status, document = driven(capsys, path, form=form)
     assert (status, document["verdict"]) == (1, "diverges")
     [divergence], found = document["divergences"], document["reproducer"]
@@ -105,6 +106,9 @@ def test_a_fault_is_found_with_what_it_needs(
     named = {"_instance": "pool_1 = ", "reset": "pool_reset((struct"}
     assert all(named[each] in found["text"] for each in needed)
     assert ("pool_1" in found["text"], "_aside1" in found["text"]) == (fault != "TWICE",) * 2
+    assert (found["text"].count("* memory_1"), found["text"].count("* memory")) == (
+        (0, 1) if fault == "TWICE" else (1, 2)
+    )
 
 
 def test_the_same_seed_asks_the_same(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from memoracle.drive.binding import Given
 from memoracle.drive.binding_file import load_binding
 from memoracle.reproducers import running
 from memoracle.reproducers.running import FAILED, PASSED, Verified
-from memoracle.reproducers.symbols import placed
+from memoracle.reproducers.symbols import needs_a_place, placed, symbols_of
 
 SOURCE = Path(__file__).parent / "given.c"
 BINDING = """
@@ -109,6 +111,19 @@ def test_other_languages_give_symbols_and_have_structures(
     found = capsys.readouterr()
     assert (status, "it was run, and fails" in found.err) == (1, True), found.err
     assert again(form, found.out, built(tmp_path, 0, text)).outcome == PASSED
+
+
+def binding_of(**symbols: int | str) -> Any:
+    return SimpleNamespace(path="given.toml", says=SimpleNamespace(symbols=symbols))
+
+
+def test_symbols_are_numbers_of_64_bits() -> None:
+    memory, constants = Given(0x1000, 1 << 36, 16, 0), {"frames": 16, "memory_bytes": 0x1000}
+    binding = binding_of(end="memory + memory_bytes", below="-4096", few=7, frames="frames")
+    found = {"end": (1 << 36) + 0x1000, "below": (1 << 64) - 4096, "few": 7, "frames": 16}
+    assert symbols_of(binding, constants, memory) == found
+    assert needs_a_place(binding)
+    assert not needs_a_place(binding_of(few=7, bytes="memory_bytes"))
 
 
 def test_memory_that_symbols_name_lies_where_the_binding_says_or_where_nothing_else_does() -> None:

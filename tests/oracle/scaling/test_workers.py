@@ -246,7 +246,7 @@ class Sending(ThreadPoolExecutor):
         (b"no pickle", "UnpicklingError: "),
         (pickle.dumps((None, "four")), "its worker sent what is no answer to what it was asked"),
         (pickle.dumps((SystemExit(0), 2)), "TypeError: its worker sent a SystemExit as the fault of what it was asked"),
-        (KeyboardInterrupt(), "WorkerEndedError: KeyboardInterrupt: "),
+        (KeyboardInterrupt(), "WorkerEndedError: KeyboardInterrupt"),
         (
             ModuleNotFoundError("No module named 'kernel'", name="kernel"),
             "ModuleNotFoundError: No module named 'kernel'",

@@ -138,7 +138,7 @@ int memoracle_kernel_pages_allocate(uint64_t pages, uint64_t *result)
             free &= !of[at + i];
         for (uint64_t i = 0; free && i < whole; i++) {
             of[at + i] = i ? 1 : pages + 1;
-            shown[at + i] = SHARES ? 8 : 8 + at + i;
+            shown[at + i] = SHARES ? 8 : FIRST + at + i;
         }
         *result = 0xFFFFFFFF00000000 + at * 4096;
         if (free)
@@ -166,9 +166,13 @@ int memoracle_page_translate(uint64_t virtual, uint64_t *result)
 
 
 def test_in_c_frames_of_kernel_pages(made: dict[str, Vectors], tmp_path: Path) -> None:
-    assert "0 of 5 vectors fail" in ran_in_c(made["kernel_frames"], KERNEL_PAGES, tmp_path, "-DSHARES=0").stdout
-    shared = ran_in_c(made["kernel_frames"], KERNEL_PAGES, tmp_path, "-DSHARES=1").stdout
-    assert "page.translate: it overlaps what is in use" in shared
+    for shares, first, says in (
+        (0, 8, "0 of 5 vectors fail"),
+        (1, 8, "page.translate: it overlaps what is in use"),
+        (0, 8192, "page.translate: it does not lie where it may"),
+    ):
+        defined = f"-DSHARES={shares}", f"-DFIRST={first}"
+        assert says in ran_in_c(made["kernel_frames"], KERNEL_PAGES, tmp_path, *defined).stdout
 
 
 def test_in_c_a_heap_and_memory_maps(made: dict[str, Vectors], tmp_path: Path) -> None:

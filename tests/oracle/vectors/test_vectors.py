@@ -257,6 +257,21 @@ def test_in_rust_a_bound_library_is_called(library: Path) -> None:
     assert "it died of signal 11" in ran_with(library, "CRASHES", "in_rust")
 
 
+@pytest.mark.parametrize("form", ["c", "rust"])
+def test_how_files_are_named_ends_no_remark(
+    library: Path, capsys: pytest.CaptureFixture[str], form: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "odd*"
+    folder.mkdir()
+    shutil.copy(library / "NOTHING.so", folder / "bl\nocks.so")
+    binding = folder / "bl\nocks.toml"
+    binding.write_text((library / "blocks.toml").read_text().replace('"blocks.so"', '"bl\\nocks.so"'))
+    assert main(["vectors", "--component", "frame_buddy", "--format", form, "--binding", str(binding)]) == 0
+    out = capsys.readouterr().out
+    assert not any(line.startswith("ocks") for line in out.splitlines())
+    assert out.count("bl\\nocks.toml") == out.count("* /bl\\nocks.so") == 1
+
+
 def test_only_what_a_binding_has_is_called(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
     binding = library / "fewer.toml"
     binding.write_text((library / "blocks.toml").read_text().replace('fails = "value != 0"', ""))
