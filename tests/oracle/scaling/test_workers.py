@@ -16,16 +16,20 @@ import pytest
 import working
 
 import memoracle
+from memoracle.commands import check_parts
 from memoracle.commands.check_parts import Part, Replayed, is_replayed
 from memoracle.commands.check_spread import Checked, Files, is_of_files
 from memoracle.commands.drive_spread import Calls, is_trial
 from memoracle.drive.sessions.session import Share
 from memoracle.proofs.named_claims import Named, Source
+from memoracle.proofs.obligations.discharge import Result
 from memoracle.proofs.obligations.process_pool import Failure
 from memoracle.proving.spread import is_of_claims
 from memoracle.scaling import carrying, workers
 from memoracle.scaling.workers import FORK, Lost, of_executor, of_processes
 from memoracle.trace.inputs import InputError
+
+TRACE = Path(__file__).parents[3] / "examples" / "pages.jsonl"
 
 
 def test_each_unit_is_done_once() -> None:
@@ -272,6 +276,28 @@ def test_each_command_knows_its_answers(found: object) -> None:
     assert not is_of_claims(claims, found)
     assert not is_trial(share, found)
     assert not is_replayed(part, found)
+
+
+def test_each_command_says_that_it_was_sent_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_parts, "LEAST_BYTES", 1)
+    (tmp_path / "target.py").write_text("class Frames:\n    def frame_allocate(self):\n        return 4096\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with Sending(pickle.dumps((None, "four"))) as executor:
+        (alone,) = memoracle.check_files([TRACE], executor=executor)
+        for each in (alone, *memoracle.check_files([TRACE] * 2, executor=executor)):
+            assert workers.NO_ANSWER in str(each)
+        with pytest.raises(InputError, match=workers.NO_ANSWER):
+            memoracle.drive_target("target:Frames", geometry="x64-4k", ops=9, executor=executor)
+        claims = memoracle.prove(["pat"], use_cache=False, executor=executor).obligations
+        assert {(each.verdict, workers.NO_ANSWER in str(each)) for each in claims} == {("unknown", True)}
+
+
+def test_claims_are_those_that_were_asked_for() -> None:
+    claims = Named(Source("pat", False, False, False, None), (("pat.one",),))
+    rest = ("", 0.0, 0, False, "", None)
+    one, other = (Result(name, "pat", "theorem", "", "", "proved", *rest) for name in ("pat.one", "pat.other"))
+    assert is_of_claims(claims, [[one]])
+    assert not is_of_claims(claims, [[other]])
 
 
 def test_an_answer_without_a_result_is_one() -> None:
