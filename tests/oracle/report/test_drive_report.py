@@ -21,8 +21,9 @@ def test_what_a_target_says_is_not_obeyed() -> None:
 
 
 def test_of_many_lines_the_first_are_shown() -> None:
-    lines = shown([b"{}"] * (MOST_SHOWN + 2)).strip().splitlines()
-    assert lines == ["{}"] * MOST_SHOWN + ["... and 2 lines more"]
+    for more, said in ((0, []), (1, ["... and 1 line more"]), (2, ["... and 2 lines more"])):
+        lines = shown([b"{}"] * (MOST_SHOWN + more)).strip().splitlines()
+        assert lines == ["{}"] * MOST_SHOWN + said
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@
 enum { FRAMES = 16, PAGE = 4096 };
 extern char pool_start[], pool_frames[];
 struct place { uint8_t tags[3]; uint64_t number; };
-struct frame { struct place place; double share; int16_t errors[2]; };
+struct frame { struct place place; double share; float part; int16_t errors[2]; };
 struct frame last;
 char used[FRAMES];
 
@@ -19,7 +19,7 @@ struct frame take(void)
     for (uint64_t number = 1; number < (uint64_t)pool_frames; number++)
         if (!used[number]) {
             used[number] = 1;
-            found = (struct frame){{{7}, number}, 0.5, {0, 3}};
+            found = (struct frame){{{7}, number}, 0.5, 0.25f, {0, 3}};
             break;
         }
     return last = found;

@@ -23,7 +23,7 @@ BINDING = """
 library = "given.so"
 declarations = '''
 struct place { uint8_t tags[3]; uint64_t number; };
-struct frame { struct place place; double share; int16_t errors[2]; };
+struct frame { struct place place; double share; float part; int16_t errors[2]; };
 extern struct frame last;
 extern char used[16];
 struct frame take(void);
@@ -144,6 +144,7 @@ def test_memory_that_symbols_name_lies_where_the_binding_says_or_where_nothing_e
             "`struct frame`: unions, bits, and arrays without a length",
         ),
         ("rust", "errors[2];", "errors[2]; union { int one; char two; } both;", "`struct frame`: unions, bits, and"),
+        ("rust", "errors[2];", "errors[2]; union two { int one; } both[2];", "`struct frame`: unions, bits, and"),
     ],
 )
 def test_what_cannot_be_written_is_said(
