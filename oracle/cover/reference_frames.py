@@ -160,7 +160,7 @@ class BlocksOfFrames:
         if operation == FREE_COUNT:
             return Answer(len(self._free_frames()))
         if operation == ALLOCATE:
-            return of_place(buddy.allocate(1 << arguments["order"]), self.shift)
+            return of_place(buddy.allocate(1 << arguments.get("order", 0)), self.shift)
         first = arguments["address"] >> self.shift
         if not 0 <= first < self.frames:
             return REFUSED
@@ -178,10 +178,10 @@ class BlocksOfFrames:
     def choices(self, operation: str, arguments: Mapping[str, Any]) -> list[int] | None:
         if operation != ALLOCATE:
             return None
-        return [first << self.shift for first in free_blocks(self.buddy, 1 << arguments["order"])]
+        return [first << self.shift for first in free_blocks(self.buddy, 1 << arguments.get("order", 0))]
 
     def take(self, operation: str, arguments: Mapping[str, Any], result: int) -> bool:
-        return self.buddy.reserve(result >> self.shift, 1 << arguments["order"])
+        return self.buddy.reserve(result >> self.shift, 1 << arguments.get("order", 0))
 
 
 def free_blocks(buddy: Buddy, pages: int) -> list[int]:

@@ -21,6 +21,7 @@ from memoracle.reproducers.program_writer import program
 from memoracle.reproducers.signatures import POINTER, STRUCTURE
 from memoracle.reproducers.substitution import parsed
 from memoracle.trace.inputs import InputError
+from memoracle.trace.operations import arguments_of
 from memoracle.vectors.numbered import Function
 
 ASKED = "asked_"  # begins the names of arguments
@@ -57,6 +58,21 @@ extern "C" {{
 }}
 
 {helpers}"""
+
+
+def asked(binding: Binding) -> dict[str, frozenset[str]]:
+    """By operation, the arguments that its call names, and those that each event must have."""
+    found: dict[str, frozenset[str]] = {}
+    for operation, bound in binding.says.operations.items():
+        keys = arguments_of(operation)
+        try:
+            named = names_in([parsed(bound.call)])
+        except (SyntaxError, ValueError):  # what is wrong with it is said when it is written
+            named = set()
+        found[operation] = frozenset(
+            key for key, due in keys.items() if due or ("from_" if key == "from" else key) in named
+        )
+    return found
 
 
 def divided(binding: Binding) -> dict[str, frozenset[str]]:

@@ -16,6 +16,7 @@ from memoracle.cover.releases import ReleaseStates
 from memoracle.diagnostics.divergence import MUST_SUCCEED
 from memoracle.diagnostics.levels import EXACT, LEGAL, Rules
 from memoracle.drive.log import ENCODE
+from memoracle.drive.requests import GIVE_BACK
 from memoracle.drive.target import Answer
 from memoracle.proofs.exhaustive.snapshots import duplicate
 from memoracle.replay.coverage import AtStake, stakes_of
@@ -49,13 +50,14 @@ def vectors_of(
     name: str,
     geometry: Geometry | None = None,
     stated: object = None,
-    operations: Collection[str] | None = None,
+    operations: Mapping[str, frozenset[str]] | None = None,
     refusing: Collection[str] | None = None,
     whole: Mapping[str, Collection[str]] | None = None,
 ) -> Vectors:
     """The vectors of a component, of this geometry or its own small one. Raises GeometryError.
 
-    operations: which may be called; None: all.  refusing: those that say that they refuse misuse; None: all.
+    operations: which may be called, and the arguments that each may name; None: all.
+    refusing: those that say that they refuse misuse; None: all.
     whole: by operation, the arguments that can only be whole pages.
     """
     component = COMPONENTS[name]
@@ -63,7 +65,14 @@ def vectors_of(
         stated = component.geometry
         geometry = geometry_from(component.geometry)
     reference = component.reference(geometry)
-    asks = {op: keys for op, keys in reference.operations.items() if operations is None or op in operations}
+    asks = dict(reference.operations)
+    if operations is not None:
+        # How much a free gives back is said of each, whether or not the library is told.
+        asks = {
+            operation: keys if operation in GIVE_BACK else keys & operations[operation]
+            for operation, keys in asks.items()
+            if operation in operations
+        }
     family = component.family(asks, geometry)
     maker = Maker(component, geometry, family, reference, asks if refusing is None else refusing, whole or {})
     sequences = explored(family, reference).sequences()

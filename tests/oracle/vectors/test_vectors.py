@@ -272,6 +272,33 @@ def test_how_files_are_named_ends_no_remark(
     assert out.count("bl\\nocks.toml") == out.count("* /bl\\nocks.so") == 1
 
 
+ARENA = """library = "heap.so"
+declarations = "void *take(size_t bytes, size_t alignment); int give(void *at);"
+start = []
+geometry = {preset = "x64-4k", heap_arena = {start = 0x10000000, bytes = 0x4000, overhead = 32, minimum = 32}}
+[operations."heap.new"]
+call = "take(bytes, ALIGNMENT)"
+result = "value"
+[operations."heap.delete"]
+call = "give(address)"
+fails = "value != 0"
+"""
+
+
+@pytest.mark.parametrize(("passed", "is_asked"), [("alignment", True), ("16", False)])
+def test_what_a_binding_does_not_pass_on_is_not_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, passed: str, is_asked: bool
+) -> None:
+    """A heap that is not told of an alignment was failed for not having it."""
+    (tmp_path / "heap.so").touch()
+    binding = tmp_path / "heap.toml"
+    binding.write_text(ARENA.replace("ALIGNMENT", passed))
+    assert main(["vectors", "--component", "heap_arena", "--binding", str(binding)]) == 0
+    steps = [step for vector in json.loads(capsys.readouterr().out)["vectors"] for step in vector["steps"]]
+    assert any(step["op"] == "heap.new" for step in steps)
+    assert any("alignment" in step["arguments"] for step in steps) == is_asked
+
+
 def test_only_what_a_binding_has_is_called(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
     binding = library / "fewer.toml"
     binding.write_text((library / "blocks.toml").read_text().replace('fails = "value != 0"', ""))
