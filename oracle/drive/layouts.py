@@ -127,5 +127,5 @@ def filled(requests: Sequence[Request]) -> Iterator[list[Request]]:
 def size_of(request: Request) -> int:
     """How much a call asks for, in whatever that counts."""
     named = [request.arguments[key] for key in ("bytes", "pages", "count") if key in request.arguments]
-    size = named[0] if named else 1 << min(request.arguments.get("order", 0), MOST_BITS)
+    size = named[0] if named else 1 << max(0, min(request.arguments.get("order", 0), MOST_BITS))
     return size if isinstance(size, int) else 1

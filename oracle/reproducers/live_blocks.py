@@ -55,7 +55,8 @@ def size_of(event: Event, geometry: Geometry) -> int:
     if operation.startswith("heap."):
         return max(1, int(event["bytes"]))
     family = operation.partition(".")[0]
-    pages: int = event.get("count", event.get("pages", 1 << min(event.get("order", 0), MOST_ORDER)))
+    order = max(0, min(event.get("order", 0), MOST_ORDER))  # a call may have named any
+    pages: int = event.get("count", event.get("pages", 1 << order))
     if (geometry.frame_allocator if family == "frame" else geometry.range_allocator) == BUDDY:
         pages = rounded(pages)
     return pages * geometry.page_size

@@ -65,7 +65,7 @@ class Filling:
         """Bytes of what a call asked for."""
         if "bytes" in arguments:
             return int(arguments["bytes"])
-        return int(self.page_size * (arguments.get("count", 1) << arguments.get("order", 0)))
+        return int(self.page_size * (arguments.get("count", 1) << max(0, arguments.get("order", 0))))
 
     def _text(self, block: Filled) -> bytes:
         return (self.pattern * (block.size // BYTES + 2))[block.first : block.first + block.size]

@@ -147,5 +147,6 @@ def test_nothing_of_a_trace_becomes_a_part_of_the_program(tmp_path: Path) -> Non
 
 
 def test_a_size_that_no_machine_has_is_no_number_of_ours(tmp_path: Path) -> None:
-    event = {"op": TAKE, "order": 10**15, "result": 0}
-    assert size_of(event, geometry_from({"preset": "x64-4k", "frame_allocator": "buddy"})) == 4096 << 64
+    geometry = geometry_from({"preset": "x64-4k", "frame_allocator": "buddy"})
+    assert size_of({"op": TAKE, "order": 10**15, "result": 0}, geometry) == 4096 << 64
+    assert size_of({"op": TAKE, "order": -1, "result": 0}, geometry) == 4096
