@@ -69,8 +69,9 @@ class Changed:
 
 def _named(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     for path in paths:
-        name = dependencies.name_of(Path(path))
-        if path.endswith(".py") and name.partition(".")[0] in dependencies.WINGS:
+        file = Path(path)
+        name = dependencies.name_of(file) if file.suffix == ".py" else ""
+        if name.partition(".")[0] in dependencies.WINGS:
             yield path, name
 
 

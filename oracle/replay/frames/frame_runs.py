@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
+from memoracle.console.counted import agreeing, counted
 from memoracle.diagnostics.divergence import REFUSAL, Finding, since, wrongly_failed
 from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.impl.bitmap import ALL_BITS, BITS, Bitmap, lowest_bit, lowest_clear_bit
@@ -158,7 +159,9 @@ class FrameRuns:
         if clause is None or self.rules.safe:
             return None
         if clause is law.adds_only_what_is_not_free:  # a spurious free has made a frame free that did not exist
-            self.frames.warnings.append((line, f"{spurious} frames that were added were freed before they existed"))
+            were, they = agreeing(spurious, "was", "were"), agreeing(spurious, "it", "they")
+            words = f"{counted(spurious, 'frame')} that {were} added {were} freed before {they} existed"
+            self.frames.warnings.append((line, words))
             return None
         return Finding(clause.name, clause.says, message, REFUSAL, before, self.frames.totals())
 

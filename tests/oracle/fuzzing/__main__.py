@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import os
 import resource
@@ -19,6 +20,8 @@ from fuzzing.properties import Property, properties
 from fuzzing.smaller import Shrinking
 
 MEMORY = 500_000_000  # bytes that a process may have
+# What is large goes back to the system when it is freed; else thousands of inputs leave a heap that is full of holes.
+MMAP_THRESHOLD, LARGE = -3, 1 << 20  # as malloc.h of the GNU C library has it, and bytes
 MOST_SAID = 2000  # characters of what is wrong
 MOST_FAULTS = 3  # of a reader, which is then left alone
 FAILED = ROOT / ".fuzz"
@@ -52,6 +55,7 @@ def child(args: argparse.Namespace, job: int) -> int:
     status = 2
     try:
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)
         with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
             status = Run(args, job, Path(folder)).tried()
     finally:

@@ -163,3 +163,9 @@ def test_pins_that_are_gone_or_no_text_count(checkout: Path) -> None:
     assert not changes.changed_since("HEAD").pins
     (checkout / changes.PINS).unlink()
     assert changes.changed_since("HEAD").pins
+
+
+def test_what_git_names_may_be_no_file() -> None:
+    assert dict(changes._named(["//", ".py", "spec/.py", "spec/pat.py", "spec/pat.txt", "docs/a.py"])) == {
+        "spec/pat.py": "spec.pat",
+    }

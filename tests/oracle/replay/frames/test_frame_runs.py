@@ -181,7 +181,7 @@ def test_what_was_freed_on_trust_before_it_existed_is_a_warning(check: Check) ->
     report = check(events, geometry=MACHINE | {"frame_free": "trusting"})
     assert report.broken == []
     assert [warning.partition(": ")[2] for warning in report.document["warnings"][1:]] == [
-        "1 frames that were added were freed before they existed"
+        "1 frame that was added was freed before it existed"
     ]
     two = check(
         [BOOT, free(9), free(10), add(9 * PAGE, 2 * PAGE), count(9)], geometry=MACHINE | {"frame_free": "trusting"}

@@ -99,7 +99,7 @@ def test_memory_that_was_freed_before_it_turned_up(check: Check, machine: dict[s
     events = [BOOT, free(17), *used, add(16, 4), count(20), add(17, 1, error="exists"), add(18, 1)]
     report = check(events, geometry=machine | TRUSTING)
     assert report.broken == [(len(events) + 1, "bitmap.adds-only-what-is-missing")]
-    early = ["4: 1 frames that were added were freed before they existed"]
+    early = ["4: 1 frame that was added was freed before it existed"]
     assert told(report)[1:] == ([] if taken else early)
     refused = check([BOOT, free(17), add(16, 4, error="free"), count(17)], geometry=machine | TRUSTING)
     assert refused.broken == []
