@@ -16,8 +16,10 @@ from fuzzing.corpora import BINDINGS, GEOMETRIES, ROOT
 from fuzzing.emitted import hold_text, hostile
 from fuzzing.mutation import mutated
 from memoracle.spec.geometry import Geometry
+from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
 from memoracle.vectors import build
+from memoracle.vectors.components import COMPONENTS
 from memoracle.vectors.vector import Vectors
 
 MADE = build.vectors_of
@@ -58,7 +60,8 @@ def made(component: str) -> Vectors:
 
 @cache
 def made_of(component: str, operations: frozenset[str]) -> Vectors:
-    found = MADE(component, None, None, operations, operations)
+    asked = COMPONENTS[component].reference(geometry_from(COMPONENTS[component].geometry)).operations
+    found = MADE(component, None, None, {name: asked[name] for name in operations}, operations)
     return replace(found, vectors=[each for each in found.vectors if each.steps][:3])
 
 
