@@ -76,10 +76,11 @@ def reports_to(args: argparse.Namespace, command: str, *inputs: str | None) -> I
     with report_to(args, *inputs) as out:
 
         def report(run: Run | FaultRun) -> None:
+            # First, so that nothing was written yet where one cannot be made.
+            made = [file for form, path in args.report for file in files_of(form, path, run, unwritten)]
             with kept_for_the_end(unwritten):
                 write(args.format, run, out)
-            for form, path in args.report:
-                drafts.extend(files_of(form, path, run, unwritten))
+            drafts.extend(made)
 
         try:
             yield report
