@@ -86,6 +86,7 @@ class Trail:
             self.base, self.behind = self.begin(), 0
             self.advance_base(max(0, len(self.order) - FARTHEST))
         self.budget.spend(COPY)
+        self.let_go()
         self.front = copied(self.base, () if self.changes_frames else (self.base.frames.bitmap,))
         for node in self.order[self.behind :]:
             self.step(self.front, node)
@@ -95,7 +96,7 @@ class Trail:
         """Puts an operation next, if it is legal there; else what is found."""
         finding = self.step(self.replay(), node)
         if finding is not None and not node.operation.crashed:
-            self.front = None
+            self.let_go()
             return finding
         self.order.append(node)
         self.ahead += 1
@@ -114,7 +115,18 @@ class Trail:
         """Takes back all but the first so many operations."""
         if count < len(self.order):
             del self.order[count:]
-            self.front = None
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Of the state after all operations, which is large, and is made anew when it is asked for."""
+        if self.front is not None:
+            self.front.end()
+        self.front = None
+
+    def end(self) -> None:
+        """Nothing more is tried."""
+        self.let_go()
+        self.base.end()
 
     def advance_base(self, count: int) -> None:
         for node in self.order[self.behind : count]:

@@ -154,22 +154,33 @@ class Refuter:
     def shows(self, cut: Cut, base: Replay, budget: Budget | None = None) -> bool:
         """Whether no state at a cut leads to a legal order of what follows."""
         budget = self.budget if budget is None else budget
-        horizon = self.search.stuck.returned
         some = (combinations(cut.under_way, count) for count in range(len(cut.under_way) + 1))
         for before in chain.from_iterable(some):
-            state = copied(base)
             budget.spend(REACH)
-            if not replayed(state, cut.up_to(before)):
-                state = copied(base)
-                net = cut.net(before)
-                if net is None:
+            state = copied(base)
+            try:
+                if not replayed(state, cut.up_to(before)):
+                    state.end()
+                    state = copied(base)
+                    net = cut.net(before)
+                    if net is None:
+                        return False
+                    if not replayed(state, net):
+                        continue  # two owners of one block: no order leads there
+                later = [each for each in cut.under_way if each not in before] + cut.after
+                if self.leads_on(later, state, budget):
                     return False
-                if not replayed(state, net):
-                    continue  # two owners of one block: no order leads there
-            later = [each for each in cut.under_way if each not in before] + cut.after
-            if Search(queued(later), partial(copied, state), budget, horizon, self.by_address).run():
-                return False
+            finally:
+                state.end()
         return True
+
+    def leads_on(self, later: list[Node], state: Replay, budget: Budget) -> bool:
+        """Whether what follows has a legal order from a state on, as far as the operation that is stuck."""
+        search = Search(queued(later), partial(copied, state), budget, self.search.stuck.returned, self.by_address)
+        try:
+            return search.run()
+        finally:
+            search.trail.end()
 
 
 class Cut:
