@@ -93,9 +93,14 @@ def of_clause(index: Index, clause: Clause) -> Explanation:
     return Explanation(clause.name, CLAUSE, clause.says, source_of(clause.holds), written(clause.holds), facts, related)
 
 
+def refined_by(index: Index, obligations: Iterable[Obligation | Computation]) -> dict[str, PublicFunction]:
+    """The functions of the reference that any of these is about, by where they stand."""
+    return {each.source: each for obligation in obligations for each in index.code_of(obligation)}
+
+
 def of_operation(index: Index, operation: Operation) -> Explanation:
     about = index.about(operation)
-    code = {each.source: each for obligation in about for each in index.code_of(obligation)}
+    code = refined_by(index, about) or refined_by(index, index.beyond(operation))
     related = {
         "guard": [of_law(index, each) for each in operation.guard],
         "obligations": list(map(of_proof, about)),

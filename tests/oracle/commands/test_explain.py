@@ -158,7 +158,12 @@ def test_what_a_law_says_is_spoken_of_by_an_obligation(index: Index, component: 
 
 def test_an_operation_names_the_code_that_refines_it(index: Index) -> None:
     assert names(index, "frame.free", "code") == ["bitmap.Bitmap.free", "slab.Slab.give"]  # a slab has a bitmap
-    assert names(index, "range.free", "code") == ["buddy.Buddy.free"]
+    assert names(index, "range.free", "code") == ["buddy.Buddy.free", "buddy.Buddy.free_block"]
+    assert names(index, "range.reserve", "code") == [
+        "buddy.Buddy.reserve",
+        "buddy.Buddy.reserve_block",
+        "buddy.Buddy.fix",
+    ]
     assert names(index, "process.create", "code") == ["kernel_half.KernelHalf.create"]
     assert "bitmap.free.refines" in names(index, "bitmap.Bitmap.free", "obligations")
 

@@ -46,8 +46,8 @@ FILES |= {"tests/data/traces/ranges.jsonl.gz": 0}
 
 
 def alive() -> Counter[str]:
-    kinds = (type(each) for each in gc.get_objects())
-    return Counter(f"{kind.__module__}.{kind.__name__}" for kind in kinds if kind.__module__.startswith(OURS))
+    names = (f"{kind.__module__}.{kind.__name__}" for kind in map(type, gc.get_objects()))
+    return Counter(name for name in names if name.startswith(OURS))
 
 
 def hold(path: Path, status: int) -> None:
