@@ -151,15 +151,17 @@ class _Expanded(_Bounded):
         super().__init__(kind, source)
         self.new = new
         self.decoder = new()
+        self.rest = b""  # what was read behind the end of a stream
 
     def some(self, most: int) -> bytes:
         while True:
             data = b""
             if self.decoder.eof:
-                data = self.decoder.unused_data or self.source.read1(BUFFER_BYTES)
-                if not data.strip(b"\0"):  # between streams of xz there may be zeros
-                    if not data:
-                        return b""
+                read, self.rest = self.rest or self.source.read1(BUFFER_BYTES), b""
+                if not read:
+                    return b""
+                data = read.lstrip(b"\0")  # between streams of xz, and behind them, there may be zeros
+                if not data:
                     continue
                 self.decoder = self.new()
             elif self.decoder.needs_input:
@@ -170,5 +172,7 @@ class _Expanded(_Bounded):
                 found = self.decoder.decompress(data, most)
             except Exception as fault:  # each decompressor has its own
                 raise DamagedError(f"the {self.kind} stream is damaged: {fault}") from None
+            if self.decoder.eof:
+                self.rest = self.decoder.unused_data
             if found:
                 return found

@@ -112,6 +112,12 @@ def test_compression_is_known_by_its_content(tmp_path: Path, monkeypatch: pytest
 
 
 @each_kind
+def test_streams_may_be_padded_with_zeros(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    first, last = (COMPRESSORS[kind](text) for text in (TEXT[:8], TEXT[8:]))
+    assert read_from(monkeypatch, first + bytes(4) + last + bytes(8)) == LINES
+
+
+@each_kind
 def test_cut_anywhere_is_an_input_error(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     whole = COMPRESSORS[kind](TEXT)
     for cut in range(6, len(whole)):
