@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from memoracle.impl.buddy import order_for
-from memoracle.proofs.components.buddy.law import any_block, proved, unknown
+from memoracle.proofs.components.buddy.law import ORDER, any_block, proved, unknown
 from memoracle.proofs.components.buddy.symbolic_buddy import (
     SymbolicBuddy,
     assert_unchanged,
@@ -214,10 +214,17 @@ def by_order(method: str) -> bool:
 
 
 def any_size(run: Run, method: str) -> tuple[Number, Number | None]:
-    """Any number of pages that a method may be asked for, and the order of a block that holds as many."""
-    if by_order(method):
+    """Any number of pages that a method may be asked for, and the order of a block that holds as many.
+
+    Of one that is told an order: any number, and how many pages a block of it has; none, where it is no order.
+    """
+    if by_order(method) and run.fork():
         order = run.point("order")
         return 1 << order, order
+    if by_order(method):
+        order = run.fresh("no_order", -HIGHEST, 2 * HIGHEST)  # of which no clause speaks
+        run.assume((order < 0) | (ORDER.highest < order))
+        return 0, order
     pages = run.any_number("pages")
     return pages, run.call(order_for, pages)
 
