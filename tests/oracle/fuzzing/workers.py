@@ -95,7 +95,8 @@ class Elsewhere(Executor):
     def __init__(self, answers: Sequence[Any]) -> None:
         self.left = iter(answers)
 
-    def submit(self, _: object, digest: str, folder: str, work: Any, unit: Any) -> Future[Any]:  # type: ignore[override]
+    def submit(self, _: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        work, unit = arguments[-2:]
         future = Future[Any]()
         answer = next(self.left, RIGHT)
         if isinstance(answer, BaseException):
