@@ -2,7 +2,7 @@
 
 Whatever the order, at any moment the operations that returned before it precede those that were called after it. What
 was under way then may have come before or after. So if from none of the states that these may have led to there is a
-legal order of what follows, up to the return of one operation, then there is none at all. The states are *determined*
+legal order of what follows, up to some return, the *horizon*, then there is none at all. The states are *determined*
 by which operations precede (`touches`), so each is made from the longest order that was found: by leaving out what is
 taken to come later, and adding what is taken to come before.
 
@@ -21,6 +21,7 @@ from itertools import chain, combinations
 
 from memoracle.concurrent.copies import copied
 from memoracle.concurrent.parts import Groups, Places
+from memoracle.concurrent.recording import NEVER
 from memoracle.concurrent.search import Search, queued
 from memoracle.concurrent.settled import Settled
 from memoracle.concurrent.touches import conflict
@@ -50,7 +51,7 @@ class Refuter:
     """Asks of one search whether there is no order.
 
     window: that shows it.  earliest: how much of the longest order is taken as it is, since a fault before was passed
-    over.
+    over.  horizon: the moment up to which an order is looked for; what returns later need not have a place in it.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Refuter:
         self.looks_closer = looks_closer
         self.window: Window | None = None
         self.earliest = 0
+        self.horizon = search.horizon
         self.next_look = FIRST_LOOK
 
     def gives_up(self, count: int) -> bool:
@@ -74,8 +76,25 @@ class Refuter:
         return self.refutes()
 
     def refutes(self) -> bool:
-        self.window = (self.of_few() if self.looks_closer else None) or self.of_all()
-        return self.window is not None
+        horizons = self.horizons()
+        for look in (self.of_few, self.of_all) if self.looks_closer else (self.of_all,):
+            for horizon in horizons:
+                self.horizon = horizon
+                self.window = look()
+                if self.window is not None:
+                    return True
+        return False
+
+    def horizons(self) -> list[int]:
+        """The return of the operation that has no place, and of those that were under way then.
+
+        Of two that exclude one another, either has an order without the other: only when both have returned must both
+        have a place.
+        """
+        stuck = self.search.stuck.returned
+        under_way = {each.returned for queue in self.search.queues for each in queue if each.call <= stuck}
+        latest = min(self.search.horizon, NEVER - 1)
+        return sorted(each for each in under_way if stuck <= each <= latest) or [stuck]
 
     def found(self) -> Window:
         """The window that shows that there is no order, after a search has found none."""
@@ -85,12 +104,12 @@ class Refuter:
 
     @property
     def nodes(self) -> list[Node]:
-        """All operations that were called before the one that has no place returned."""
-        stuck = self.search.stuck
-        return [each for queue in self.search.queues for each in queue if each.call <= stuck.returned]
+        """All operations that were called up to the horizon."""
+        return [each for queue in self.search.queues for each in queue if each.call <= self.horizon]
 
     def whole(self) -> Window:
-        """Everything up to the operation that has no place."""
+        """Everything that the search was about."""
+        self.horizon = self.search.horizon
         done = set(map(id, self.search.best[: self.earliest]))
         nodes = [each for each in self.nodes if id(each) not in done]
         if self.earliest:
@@ -103,10 +122,9 @@ class Refuter:
         needed = Places(nodes).needed_by(stuck)
         if self.earliest or len(needed) == len(nodes):
             return None
-        search = Search(queued(needed), self.begin, self.budget, stuck.returned, self.by_address)
+        search = Search(queued(needed), self.begin, self.budget, self.horizon, self.by_address)
         refuter = Refuter(search, self.begin, self.budget, self.by_address, looks_closer=False)
-        found = search.run(refuter.gives_up)
-        return None if found else refuter.window or refuter.of_all() or refuter.whole()
+        return None if search.run(refuter.gives_up) else refuter.found()
 
     def of_all(self) -> Window | None:
         """The shortest window that is found among all operations."""
@@ -117,7 +135,8 @@ class Refuter:
         for node in best[:start]:
             step(base, node.operation)
         settled = set(map(id, best[:start]))
-        moments = sorted({each.call for each in nodes if id(each) not in settled}, reverse=True)
+        calls = {each.call for each in nodes if id(each) not in settled}
+        moments = sorted((call for call in calls if call <= self.search.stuck.returned), reverse=True)
         known = Settled(nodes)
         cuts = (Cut(moment, nodes, best[start:], settled) for moment in moments if known.at(moment))
         tried, found = list[Cut](), None
@@ -175,8 +194,8 @@ class Refuter:
         return True
 
     def leads_on(self, later: list[Node], state: Replay, budget: Budget) -> bool:
-        """Whether what follows has a legal order from a state on, as far as the operation that is stuck."""
-        search = Search(queued(later), partial(copied, state), budget, self.search.stuck.returned, self.by_address)
+        """Whether what follows has a legal order from a state on, as far as the horizon."""
+        search = Search(queued(later), partial(copied, state), budget, self.horizon, self.by_address)
         try:
             return search.run()
         finally:

@@ -116,6 +116,18 @@ def test_windows_have_only_what_matters() -> None:
     assert not any(each.window_is_cut_short for each in found.divergences)
 
 
+def test_two_that_exclude_one_another_are_a_window_if_one_was_under_way_all_the_time() -> None:
+    """Up to the return of the shorter one there is an order: that without the longer one."""
+    frame, other = ({"op": "frame.allocate", "result": place * PAGE} for place in (5, 3))
+    free = {"op": "frame.free", "address": 3 * PAGE}
+    calls = [(each, 0, 2 * place, 2 * place + 1) for place, each in enumerate([other, free] * 10 + [other])]
+    calls += [(frame, 1, 50, 60), (free, 0, 51, 52), (frame, 0, 53, 54)]
+    found = decided(
+        "frames", [{**event, "_cpu": cpu, "_call": call, "_return": end} for event, cpu, call, end in calls]
+    )
+    assert [[line for line, _ in each.window] for each in found.divergences] == [[23, 25]]
+
+
 def test_a_window_says_that_the_budget_ended_before_it_was_the_shortest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "SHORTENING", 0)
     [divergence] = decided("frames", raced(5, 0)).divergences
