@@ -206,7 +206,7 @@ class Cut:
     """A moment, and what the operations are to it.
 
     before: those in order that returned before.  under_way: those that change something and were under way.
-    after: those that were called then or later.  is_whole: whether all that returned before are known to be in order.
+    after: those that were called then or later.  is_whole: whether nothing else precedes in the state that is known.
     """
 
     def __init__(self, moment: int, nodes: Sequence[Node], order: Sequence[Node], settled: set[int]) -> None:
@@ -214,7 +214,7 @@ class Cut:
         self.after = [each for each in nodes if each.call >= moment]
         pending = [each for each in nodes if each.call < moment <= each.returned]
         self.under_way = [each for each in pending if each.about.changes]
-        self.is_whole = not any(id(each) in settled for each in pending)
+        self.is_whole = not any(id(each) in settled for each in (*pending, *self.after))
         self.before = {id(each) for each in nodes if each.returned < moment}
 
     @property

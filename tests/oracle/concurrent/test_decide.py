@@ -35,6 +35,17 @@ def test_the_verdict_is_that_of_all_orders(kind: str, level: str, monkeypatch: p
     assert level == EXACT or True in verdicts
 
 
+@pytest.mark.parametrize(("kind", "seed"), [("runs", 17), ("runs", 19), ("runs", 52), ("frames", 1)])
+def test_no_order_is_overlooked_where_a_window_begins(kind: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of most of the longest order only the state is known that it leads to: no window may begin within."""
+    chance = Random(f"{kind} {seed}")
+    monkeypatch.setattr(windows, "FIRST_LOOK", 1)
+    monkeypatch.setattr(windows, "REACH", chance.choice((1, 2, 4, 8, 16)))
+    events = HISTORIES[kind](chance, chance.choice((15, 40, 80)))
+    history = overlapping(events, chance, chance.choice((3, 6, 8)), chance.choice((15, 40, 80, 200)))
+    assert not decided(kind, history, steps=100_000).divergences
+
+
 def many(count: int, processors: int = 8, frames: int = 6) -> list[dict[str, Any]]:
     chance = Random(1)
     return overlapping(HISTORIES["frames"](chance, count), chance, processors, 80)
