@@ -193,6 +193,28 @@ def test_no_generator_that_mypyc_makes_a_list_of_is_asked_for_its_next() -> None
                     assert call.func.id == "next" or not isinstance(taken, ast.GeneratorExp), (file, call.lineno)
 
 
+def test_attributes_that_are_deleted_are_named_as_such() -> None:
+    """mypyc compiles no class that deletes another."""
+    deleted = 0
+    for file in [*(ROOT / "impl").glob("*.py"), *(ROOT / "oracle" / "replay").rglob("*.py")]:
+        for owner in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(owner, ast.ClassDef):
+                continue
+            gone = {each.attr for each in ast.walk(owner) if isinstance(each, ast.Attribute) and is_deleted(each)}
+            named = [each.value for each in owner.body if isinstance(each, ast.Assign) and is_of_deletable(each)]
+            assert gone == {name for each in named for name in ast.literal_eval(each)}, (file, owner.name)
+            deleted += len(gone)
+    assert deleted
+
+
+def is_deleted(attribute: ast.Attribute) -> bool:
+    return isinstance(attribute.ctx, ast.Del) and isinstance(attribute.value, ast.Name) and attribute.value.id == "self"
+
+
+def is_of_deletable(assigned: ast.Assign) -> bool:
+    return [ast.unparse(each) for each in assigned.targets] == ["__deletable__"]
+
+
 def test_an_ordinary_wheel_has_nothing_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "is_built", lambda: False)
     monkeypatch.delenv(VARIABLE, raising=False)

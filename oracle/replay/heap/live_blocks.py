@@ -22,6 +22,8 @@ class LiveBlocks:
     held: of the blocks there that were resized where they are, and became smaller, the bytes that they may have kept.
     """
 
+    __deletable__ = ("state", "room", "gaps")  # mypyc deletes no other attribute
+
     def __init__(self, geometry: Geometry) -> None:
         self.sizes: dict[int, int] = {}
         self.lines: dict[int, int] = {}
