@@ -8,7 +8,7 @@ import textwrap
 from typing import Any
 
 from memoracle.proposals.guesses import CHOOSE, Guess
-from memoracle.proposals.proposal import Proposal
+from memoracle.proposals.proposed import Proposal
 from memoracle.proposals.starts import ARENA, ARENA_BYTES, FRAMES_OF_MEMORY
 from memoracle.proposals.words import may_be
 from memoracle.trace.quoting import escaped
@@ -71,6 +71,9 @@ def text_of(proposal: Proposal, library: str) -> str:
         made.comment("The memory that it manages; it is full of 0xA5 at first. An allocator that divides memory into")
         made.comment("larger pieces (regions, sections, zones) shows what is wrong between these with several of them.")
         made.line(f"memory = {{bytes = {ARENA_BYTES:#x}, at = {ARENA:#x}}}")
+    if proposal.memory_map:
+        made.comment("What is there at start: the other frames are missing until memory.add adds them.")
+        made.line(f"memory_map = {_value(proposal.memory_map)}")
     if proposal.needs.panics:
         made.comment("Functions that it calls when it gives up.")
         made.line(f"panics = {json.dumps(proposal.needs.panics)}")

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from memoracle.proposals.c_functions import Function
 
 CHOOSE = "choose: "
+NEVER = "1 / 2"  # what leaves a rest is no call
+
+
+class Run(NamedTuple):
+    """How an operation on frames in a row says where they begin and end, and how many bytes and frames they are."""
+
+    place: str
+    end: str
+    length: str
+    frames: str
+
+
+RESERVED = Run("address", "address + count * page_size", "count * page_size", "count")
+PLUGGED = Run("start", "start + length", "length", "length / page_size")
 
 
 @dataclass
@@ -17,6 +32,7 @@ class Guess:
     is_number: whether that is the number of a frame or page; None: not known.
     fails, result: expressions.  why: what to say of it.  extra: other keys.
     block_of: the function that makes of an address what is given back.  of_one: the call where the count is 1.
+    only_if: a condition without which it is not called.
     """
 
     operation: str
@@ -30,6 +46,7 @@ class Guess:
     extra: dict[str, str] = field(default_factory=dict)
     block_of: str | None = None
     of_one: str | None = None
+    only_if: str | None = None
 
     @property
     def call(self) -> str:
@@ -38,6 +55,8 @@ class Guess:
             for each in self.arguments
         )
         call = f"{self.function.name}({', '.join(arguments)})"
+        if self.only_if is not None:
+            return f"{call} if {self.only_if} else {NEVER}"
         return call if self.of_one is None else f"{self.of_one} if count == 1 else {call}"
 
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from memoracle.proposals.c_functions import Function, Type
-from memoracle.proposals.guesses import CHOOSE, Guess, Handle, Mapping
+from memoracle.proposals.guesses import CHOOSE, PLUGGED, RESERVED, Guess, Handle, Mapping
 from memoracle.proposals.named import guess_of, operation_of, say_pointers
 from memoracle.proposals.words import (
     ADD,
     COUNT,
+    ENDS,
     FRAME,
     GIVE,
     HEAP,
     IS_FREE,
+    PLUG,
     PROCESSES,
     RANGE,
+    RESERVE,
     RESIZE,
     START,
     TAKE,
     UNITS,
+    about,
     does,
-    family,
     in_bytes,
     is_number_of_frame,
     unit_of,
@@ -33,12 +36,15 @@ NAMES = {
     (FRAME, GIVE): "frame.free",
     (FRAME, IS_FREE): "frame.is_free",
     (FRAME, COUNT): "frame.free_count",
+    (FRAME, RESERVE): "frame.reserve",
+    (FRAME, PLUG): "memory.add",
     (RANGE, TAKE): "range.allocate",
     (RANGE, GIVE): "range.free",
     (HEAP, TAKE): "heap.new",
     (HEAP, GIVE): "heap.delete",
     (HEAP, RESIZE): "heap.resize",
 }
+RUNS = {RESERVE: RESERVED, PLUG: PLUGGED}  # frames in a row
 ASKED = {  # by family and unit, what stands for it in a call
     FRAME: {"order": "order", "count": "count", "bytes": "count * page_size", "alignment": "alignment"},
     RANGE: {"order": "order_of(pages)", "count": "pages", "bytes": "pages * page_size", "alignment": "alignment"},
@@ -59,8 +65,7 @@ def mapped(functions: Sequence[Function], *, ranges_are_frames: bool = False) ->
             found.guesses[named] = guess_of(named, each)
         elif what in (START, ADD):
             found.starts.append(each)
-        elif what is not None and (family(each), what) in NAMES:
-            kind = FRAME if ranges_are_frames and family(each) == RANGE else family(each)
+        elif what is not None and (kind := about(each, what, ranges_are_frames=ranges_are_frames), what) in NAMES:
             by_role.setdefault((kind, what), []).append(each)
         else:
             found.others.append(each)
@@ -72,7 +77,8 @@ def mapped(functions: Sequence[Function], *, ranges_are_frames: bool = False) ->
         for role, candidates in by_role.items():
             if role[0] == kind:
                 best = take if role[1] == TAKE else max(candidates, key=lambda each: _likeness(each, take))
-                _add(found, role, best, [each for each in candidates if each is not best])
+                add = add_run if role[1] in RUNS else _add
+                add(found, role, best, [each for each in candidates if each is not best])
     families = [kind for kind in (FRAME, RANGE, HEAP) if NAMES[kind, TAKE] in found.guesses]
     used = {each.function.name for each in found.guesses.values()}
     if not any(NAMES[kind, GIVE] in found.guesses for kind in families):
@@ -104,6 +110,30 @@ def _likeness(function: Function, take: Function) -> tuple[bool, int, int, int]:
     shared = set(words_of(function.name)) & set(words_of(take.name))
     units = {unit_of(each) for each in take.parameters} & {unit_of(each) for each in function.parameters}
     return operation_of(function) is not None, len(shared), len(units), -len(function.name)
+
+
+def add_run(found: Mapping, role: tuple[str, str], function: Function, others: Iterable[Function]) -> None:
+    """A function that takes or adds frames in a row, if it says where they are and how many."""
+    run, guess = RUNS[role[1]], Guess(NAMES[role], function, [])
+    for parameter in function.parameters:
+        unit, name = unit_of(parameter), parameter.name
+        if unit == "handle":
+            guess.arguments.append(_handle(found, name, parameter.type))
+        elif run.place not in guess.arguments and unit in ("address", "number", ""):
+            guess.is_number = is_number_of_frame(parameter.type, name)
+            guess.arguments.append(run.place)
+        elif {*words_of(name)} & ENDS:
+            guess.arguments.append(run.end)
+        elif unit in ("bytes", "count"):
+            guess.arguments.append(run.length if unit == "bytes" else run.frames)
+        else:
+            guess.arguments.append(_asked(guess, role[0], role[1], name, unit))
+    if run.place not in guess.arguments or not {run.end, run.length, run.frames} & {*guess.arguments}:
+        return
+    _say_result(guess, *role)
+    if names := ", ".join(each.name for each in others):
+        guess.why.append(f"{CHOOSE}it may also be {names}")
+    found.guesses[guess.operation] = guess
 
 
 def _add(found: Mapping, role: tuple[str, str], function: Function, others: Iterable[Function]) -> None:
@@ -259,8 +289,8 @@ def _say_result(guess: Guess, kind: str, what: str) -> None:
         guess.fails = f"value != {first}"
         guess.why.append(f"{first} is taken for success, every other value for a refusal")
     elif returns.kind == "integer":
-        guess.fails = "value < 0" if returns.signed and what in (GIVE,) else "value != 0"
-    elif returns.kind == "void" and what in (GIVE,):
+        guess.fails = "value < 0" if returns.signed and what in (GIVE, RESERVE, PLUG) else "value != 0"
+    elif returns.kind == "void" and what in (GIVE, RESERVE, PLUG):
         guess.why.append("it returns nothing, so a refusal cannot be seen: it is never misused")
         guess.why.append(f'{CHOOSE}if it ignores what it should refuse, misuse = "ignore" says so')
     elif returns.kind == "void" and guess.holder == "out":

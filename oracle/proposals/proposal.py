@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from memoracle.drive.binding import Binding, Bound, Memory, Read
+from memoracle.drive.binding import Bound
 from memoracle.drive.native.elf import Elf, read_elf
 from memoracle.proposals import debug_info, signatures, trying, tuning
 from memoracle.proposals.c_functions import Header, read_header
 from memoracle.proposals.c_text import defined_numbers, read_source, without_directives
 from memoracle.proposals.declarations import Declarations
-from memoracle.proposals.guesses import CHOOSE, Guess, Mapping
+from memoracle.proposals.guesses import CHOOSE, Guess
+from memoracle.proposals.more_frames import add_frames, reserve_frames
 from memoracle.proposals.named import UPPER_HALF
-from memoracle.proposals.needs import Needs, needs_of, sizes_of
+from memoracle.proposals.needs import needs_of, sizes_of
 from memoracle.proposals.operations import mapped
+from memoracle.proposals.proposed import PRESETS, SMALL_PAGE, Proposal
 from memoracle.proposals.starts import ARENA, ARENA_BYTES, Start, start_of
-from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
 
-SMALL_PAGE, LARGE_PAGE = 4096, 1 << 21
-PRESETS = {SMALL_PAGE: "x64-4k", LARGE_PAGE: "x64-2m"}
 FRAMES = 1024  # of a target of which nothing says how many it has
 TAKES = {"frame": "frame.allocate", "range": "range.allocate", "heap": "heap.new"}
-
-
-@dataclass
-class Proposal:
-    """What a binding is to say, and why. notes: what it says first.  geometry: keys, each with what to say of it.
-
-    died: what the library died of before it was started, if it did: it is not tried again.
-    """
-
-    library: Path
-    header: Header
-    mapping: Mapping
-    needs: Needs
-    start: Start
-    declarations: str
-    page_size: int
-    notes: list[str] = field(default_factory=list)
-    geometry: dict[str, tuple[Any, list[str]]] = field(default_factory=dict)
-    private_frames: bool = False
-    is_started: bool = False
-    died: str = ""
-
-    @property
-    def has_memory(self) -> bool:
-        return self.start.needs_memory or self.needs.needs_memory
-
-    @property
-    def stated_geometry(self) -> dict[str, Any]:
-        return {"preset": PRESETS[self.page_size], **{key: value for key, (value, _) in self.geometry.items()}}
-
-    def binding(self, operations: dict[str, Bound]) -> Binding:
-        """Of the same library, with other operations."""
-        says = Read(
-            library=str(self.library),
-            declarations=self.declarations,
-            geometry=PRESETS[self.page_size],
-            memory=Memory(ARENA_BYTES, ARENA) if self.has_memory else None,
-            symbols={name: text for name, (text, _) in self.needs.symbols.items()},
-            callbacks={name: text for name, (text, _) in self.needs.callbacks.items()},
-            panics=self.needs.panics,
-            start=[statement for statement, _ in self.start.statements],
-            operations=operations,
-        )
-        return Binding("", "", says, geometry_from(says.geometry), self.library)
 
 
 def propose(library: str, header: str | None) -> Proposal:
@@ -207,19 +161,10 @@ def _choose_base(proposal: Proposal, other: Start) -> None:
         proposal.notes.append("tried: the addresses that it is started with are those of memory from 0 on")
 
 
-def _raw(guess: Guess, proposal: Proposal) -> Bound:
-    """As an operation that says all that was returned."""
-    panic: Literal["crash", "refuse"] = "refuse" if proposal.needs.panics else "crash"
-    if guess.holder != "value":
-        return Bound(guess.call, guess.fails, guess.holder, panic=panic)
-    returns = guess.function.returns.kind
-    return Bound(guess.call, None, "value" if returns != "void" else None, panic=panic)
-
-
 def _exhausted(proposal: Proposal, kind: str, take: Guess, give: Guess | None) -> trying.Notes:
-    operations = {take.operation: _raw(take, proposal)}
+    operations = {take.operation: proposal.raw(take)}
     if give is not None:
-        bound = _raw(give, proposal)
+        bound = proposal.raw(give)
         operations[give.operation] = Bound(bound.call, None, "value" if bound.result else None, panic=bound.panic)
         if give.holder == "out":
             operations[give.operation] = Bound(bound.call, None, "value", panic=bound.panic)
@@ -230,19 +175,7 @@ def _exhausted(proposal: Proposal, kind: str, take: Guess, give: Guess | None) -
     }[kind]
     returned = {"range": {"pages": 1}}.get(kind, {})
     attempt = trying.exhausting(take.operation, None if give is None else give.operation, asked, returned)
-    return _watched(proposal, operations, attempt)
-
-
-def _watched(proposal: Proposal, operations: dict[str, Bound], attempt: trying.Attempt) -> trying.Notes:
-    if proposal.died:
-        return {"died": proposal.died}
-    try:
-        notes = trying.watched(proposal.binding(operations), attempt)
-        if "started" not in notes:
-            proposal.died = notes.get("died", "")
-        return notes
-    except InputError as fault:
-        return {"fault": fault.message}
+    return proposal.watched(operations, attempt)
 
 
 def _frames(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.Notes) -> None:
@@ -280,6 +213,8 @@ def _frames(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.N
         geometry["frame_allocator"] = ("runs", ["it is asked for how many"])
         if give is not None and not any("count" in each for each in give.arguments):
             geometry["frame_free_parts"] = ("whole", ["a free gives back all that one request gave"])
+    reserve_frames(proposal, take, notes)
+    add_frames(proposal, take, notes)
     if any("zone" in each for each in take.arguments):
         proposal.notes.append(f"{CHOOSE}zones: 0 is passed")
 
@@ -299,15 +234,15 @@ def _areas(pieces: list[tuple[int, int]], page_size: int) -> list[dict[str, int]
 def _highest(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.Notes) -> int | None:
     if give is None or "settled" not in notes:
         return None
-    bound = _raw(give, proposal)
+    bound = proposal.raw(give)
     call = bound.call
     if take.holder == "value":  # an address is what was returned
         call = call.replace("address / page_size", "address").replace("address + base", "address")
     operations = {
-        take.operation: _raw(take, proposal),
+        take.operation: proposal.raw(take),
         give.operation: Bound(call, None, None, panic=bound.panic),
     }
-    found = _watched(proposal, operations, trying.ordered(take.operation, give.operation, notes["settled"]))
+    found = proposal.watched(operations, trying.ordered(take.operation, give.operation, notes["settled"]))
     highest = found.get("highest")
     return highest if isinstance(highest, int) and "refused order" in found else None
 
@@ -341,7 +276,7 @@ def _of_one_pool(proposal: Proposal) -> str | None:
     if frame is None or run is None or "process.create" in proposal.mapping.guesses:
         return None
     attempt = trying.sharing((frame.operation, {"alignment": proposal.page_size}), (run.operation, {"pages": 1}))
-    notes = _watched(proposal, {each.operation: _raw(each, proposal) for each in (frame, run)}, attempt)
+    notes = proposal.watched({each.operation: proposal.raw(each) for each in (frame, run)}, attempt)
     if not notes.get("shared"):
         return None
     return f"tried: {run.function.name} hands out the frames of {frame.function.name}, and none when these have run out"
@@ -352,8 +287,8 @@ def _processes(proposal: Proposal, take: Guess) -> None:
     create = proposal.mapping.guesses.get("process.create")
     if create is None or not any("process" in each.split() for each in take.arguments):
         return
-    operations = {take.operation: _raw(take, proposal), create.operation: _raw(create, proposal)}
-    notes = _watched(proposal, operations, trying.in_process(create.operation, take.operation))
+    operations = {take.operation: proposal.raw(take), create.operation: proposal.raw(create)}
+    notes = proposal.watched(operations, trying.in_process(create.operation, take.operation))
     taken = [each if take.is_number else each // proposal.page_size for each in notes.get("taken", ())]
     if "settled" in notes and taken:
         stated = {"start": min(taken) * proposal.page_size, "pages": max(taken) - min(taken) + 1}
@@ -364,8 +299,8 @@ def _processes(proposal: Proposal, take: Guess) -> None:
 
 
 def _heap(proposal: Proposal, take: Guess, give: Guess | None, notes: trying.Notes) -> None:
-    operations = {take.operation: _raw(take, proposal)}
-    seen = _watched(proposal, operations, trying.sized(take.operation))
+    operations = {take.operation: proposal.raw(take)}
+    seen = proposal.watched(operations, trying.sized(take.operation))
     alignment = tuning.alignment_of(seen)
     proposal.private_frames = True
     if alignment is not None:

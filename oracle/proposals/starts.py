@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from memoracle.proposals.c_functions import Function
 from memoracle.proposals.guesses import CHOOSE, Handle, Mapping
 from memoracle.proposals.operations import names_of
-from memoracle.proposals.words import START, STARTS, does, unit_of, words_of
+from memoracle.proposals.words import ENDS, START, STARTS, does, unit_of, words_of
 
 ARENA, ARENA_BYTES = 0x10000000, 0x100000
 FRAMES_OF_MEMORY = "memory_bytes // page_size"
@@ -136,7 +136,7 @@ def _given(start: Start, found: Mapping, function: Function, place: int, why: li
             return name
     if parameter.name in start.rooms:
         return "room"
-    if words & {"end", "limit", "top", "last", "stop"}:
+    if words & ENDS:
         start.needs_memory = True
         return "memory + memory_bytes"
     if unit == "address" and kind.kind == "integer":

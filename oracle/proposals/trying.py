@@ -101,19 +101,41 @@ def exhausting(take: str, give: str | None, asked: dict[str, Any], returned: dic
     """
 
     def attempt(library: Library) -> Iterator[tuple[str, Any]]:
-        found: list[Any] = []
-        for _ in range(MOST_CALLS):
-            found.append(_outcome(library, take, asked))
-            if len(found) > SETTLED and len({*map(str, found[-SETTLED:])}) == 1:
-                yield "settled", found[-1]
-                break
-        settled = found[-1] if len(found) < MOST_CALLS else None
-        distinct = list(dict.fromkeys(each for each in found if isinstance(each, int) and each != settled))
+        settled, distinct = _taken(library, take, asked)
+        if settled is not None:
+            yield "settled", settled
         yield "taken", distinct
         if give is None or not distinct:
             return
         yield "given", _outcome(library, give, {"address": distinct[0], **returned})
         yield "given again", _outcome(library, give, {"address": distinct[0], **returned})
+
+    return attempt
+
+
+def _taken(library: Library, take: str, asked: dict[str, Any]) -> tuple[Any, list[int]]:
+    """The answer that came again and again, None if none did, and those before it."""
+    found: list[Any] = []
+    for _ in range(MOST_CALLS):
+        found.append(_outcome(library, take, asked))
+        if len(found) > SETTLED and len({*map(str, found[-SETTLED:])}) == 1:
+            break
+    settled = found[-1] if len(found) < MOST_CALLS else None
+    return settled, list(dict.fromkeys(each for each in found if isinstance(each, int) and each != settled))
+
+
+def taking(take: str, operation: str, asked: dict[str, Any], run: dict[str, Any], *, first: bool) -> Attempt:
+    """What is left to be taken after an operation on frames in a row, which is called twice.
+
+    asked: of a request.  run: the arguments of the operation.  first: whether all is taken before, too.
+    """
+
+    def attempt(library: Library) -> Iterator[tuple[str, Any]]:
+        if first:
+            yield "before", _taken(library, take, asked)[1]
+        yield "given", _outcome(library, operation, run)
+        yield "given again", _outcome(library, operation, run)
+        yield "taken", _taken(library, take, asked)[1]
 
     return attempt
 

@@ -39,8 +39,8 @@ def tune_take(take: Guess, notes: Notes) -> None:
         take.why.append(f"tried: {count:,} requests succeeded, the next returned {shown(settled)}")
 
 
-def tune_give(give: Guess, notes: Notes) -> None:
-    """Whether a second free of the same block shows that it was refused."""
+def tune_give(give: Guess, notes: Notes, call: str = "free", of: str = "block") -> None:
+    """Whether a second free of the same block shows that it was refused. call, of: what is done instead, of what."""
     if "given" not in notes:
         if notes.get("died") and "taken" in notes:
             give.why.append(f"{CHOOSE}tried: it died of {notes['died']} when a block was given back")
@@ -53,19 +53,19 @@ def tune_give(give: Guess, notes: Notes) -> None:
         give.fails = None
         give.why = [each for each in give.why if "ignores" not in each]
         give.why.append(
-            f"tried: a second free of the same block ended in {notes.get('died', 'nothing')}: never misused"
+            f"tried: a second {call} of the same {of} ended in {notes.get('died', 'nothing')}: never misused"
         )
     elif isinstance(again, str):
         give.fails = None
         give.extra["panic"] = '"refuse"'
         give.why = [each for each in give.why if "returns nothing" not in each and "ignores" not in each]
-        give.why.append(f"tried: a second free of the same block called {again.removeprefix('! ')}")
+        give.why.append(f"tried: a second {call} of the same {of} called {again.removeprefix('! ')}")
     elif first != again:
         if give.fails is None or not _says(give.fails, again) or _says(give.fails, first):
             give.fails = f"value == {shown(again)}" if again != 1 or first else "value != 0"
-        give.why.append(f"tried: a free returned {shown(first)}, a second one of the same block {shown(again)}")
+        give.why.append(f"tried: a {call} returned {shown(first)}, a second one of the same {of} {shown(again)}")
     elif give.function.returns.kind != "void":
-        words = f"a second free of the same block returned {shown(again)}, as the first did"
+        words = f"a second {call} of the same {of} returned {shown(again)}, as the first did"
         give.why.append(f'{CHOOSE}tried: {words}: is it a fault, or ignored (misuse = "ignore")?')
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from memoracle.proposals.c_functions import Function, Parameter, Type
 
 FRAME, RANGE, HEAP = "frame", "range", "heap"
-TAKE, GIVE, RESIZE, RESERVE, COUNT, IS_FREE, START, ADD = (
+TAKE, GIVE, RESIZE, RESERVE, COUNT, IS_FREE, START, ADD, PLUG = (
     "take",
     "give",
     "resize",
@@ -17,6 +17,7 @@ TAKE, GIVE, RESIZE, RESERVE, COUNT, IS_FREE, START, ADD = (
     "is free",
     "start",
     "add",
+    "plug",
 )
 TAKES = {"alloc", "allocate", "new", "get", "take", "acquire", "request", "obtain", "claim", "grab", "pop"}
 GIVES = {"free", "release", "put", "delete", "dealloc", "deallocate", "return", "give", "drop", "push"}
@@ -39,6 +40,7 @@ ABOUT = {"total", "used", "kb", "mb", "size", "sizeof", "stats", "info", "diagno
 USED = {"used", "allocated", "taken", "busy"}
 ADDS = {"add", "donate", "register", "feed"}
 PLUGS = {"hotplug", "hotadd", "online"}
+ENDS = {"end", "limit", "top", "last", "stop"}
 FAMILIES = {
     RANGE: {"vmm", "virt", "virtual", "vm", "va", "range", "vma", "vmem", "region", "space", "kva", "vmalloc", "vfree"},
     FRAME: {
@@ -127,6 +129,8 @@ def does(function: Function) -> str | None:
         return RESIZE
     if "reserve" in words or "reserved" in words:
         return RESERVE if plain else None
+    if words & PLUGS and plain:
+        return PLUG
     if words & {"is", "test", "check"} and words & ({"free"} | USED) and plain:
         return IS_FREE
     if returns.kind == "integer" and not plain and free and (words & MANY or not words & TAKES):
@@ -163,11 +167,20 @@ def family(function: Function) -> str:
     return HEAP if in_bytes(function) else FRAME
 
 
+def about(function: Function, what: str, *, ranges_are_frames: bool = False) -> str:
+    """What a function that does this is about. Only frames are plugged in; a heap that reserves has a name for it."""
+    kind = family(function)
+    if what == PLUG or (kind == RANGE and ranges_are_frames):
+        return FRAME
+    is_named = bool({*words_of(function.name)} & FAMILIES[HEAP])
+    return FRAME if what == RESERVE and kind == HEAP and not is_named else kind
+
+
 def may_be(function: Function) -> str | None:
-    """The operation that a function may be which is not guessed, since names say too little of what it refuses."""
-    if does(function) == RESERVE and family(function) != HEAP:
-        return f"{family(function)}.reserve"
-    return "memory.add" if set(words_of(function.name)) & PLUGS and function.parameters else None
+    """The operation that a function may be, by its name, which was not seen when it was tried."""
+    if does(function) == RESERVE and (kind := about(function, RESERVE)) != HEAP:
+        return f"{kind}.reserve"
+    return "memory.add" if does(function) == PLUG else None
 
 
 def in_bytes(function: Function) -> bool:
