@@ -43,12 +43,11 @@ def run(args: argparse.Namespace) -> int:
     if binding is None:
         vectors = vectors_of(args.component, geometry, stated)
     else:
-        from memoracle.vectors.bound import asked, divided
+        from memoracle.vectors.bound import called
         from memoracle.vectors.vector import NULLABLE
 
         left_out = () if args.format == "json" else NULLABLE
-        operations = {name: keys for name, keys in asked(binding).items() if name not in left_out}
-        vectors = vectors_of(args.component, geometry, stated, operations, binding.refusing, divided(binding))
+        vectors = vectors_of(args.component, geometry, stated, called(binding, left_out))
     if binding is not None and not any(vector.steps for vector in vectors.vectors):
         words = f"it has none of the operations that `{args.component}` is about"
         raise InputError(args.binding, None, words)

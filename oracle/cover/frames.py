@@ -17,6 +17,28 @@ IS_FREE, FREE_COUNT = "frame.is_free", "frame.free_count"
 OPERATIONS = (ALLOCATE, FREE, RESERVE, IS_FREE, FREE_COUNT)
 INSIDE = 8  # bytes from the start of a frame to an address where none begins
 Blocks: TypeAlias = frozenset[tuple[int, int]]  # first frame, and how many
+SIZES = frozenset({"count", "order"})  # the arguments that say how many
+
+
+def count_of(arguments: Mapping[str, Any]) -> int:
+    """How many frames a call is about; 1 where it does not say."""
+    count: int = 1 << arguments["order"] if "order" in arguments else arguments.get("count", 1)
+    return count
+
+
+def taken_by(arguments: Mapping[str, Any], geometry: Geometry) -> int:
+    """How many frames a call takes or gives back that is about so many."""
+    return rounded(count_of(arguments)) if geometry.frame_allocator == BUDDY else count_of(arguments)
+
+
+def is_whole(geometry: Geometry) -> bool:
+    """Whether a block is given back whole, as it was given."""
+    return geometry.frame_allocator != SINGLE and geometry.frees_whole_runs
+
+
+def is_all(operation: str, arguments: Mapping[str, Any], geometry: Geometry) -> bool:
+    """Whether a free gives back all of a block, since it does not say how much."""
+    return operation == FREE and is_whole(geometry) and SIZES.isdisjoint(arguments)
 
 
 class FrameStates:
@@ -28,7 +50,7 @@ class FrameStates:
     def __init__(self, asks: Asks, geometry: Geometry) -> None:
         self.asks, self.geometry = asks, geometry
         self.size = geometry.page_size
-        self.whole = geometry.frame_allocator != SINGLE and geometry.frees_whole_runs
+        self.whole = is_whole(geometry)
         self.of_allocate = asks.get(ALLOCATE, frozenset())
         self.of_free = asks.get(FREE, frozenset())
         self.asked = list(self._questions())
@@ -53,16 +75,14 @@ class FrameStates:
         if answer.error is not None:
             return situation
         if operation == ALLOCATE and answer.result is not None:
-            return situation | self._blocks(answer.result, self._asked(arguments))
+            return situation | self._blocks(answer.result, taken_by(arguments, self.geometry))
         if operation == RESERVE:
             return situation | self._blocks(arguments["address"], arguments["count"])
+        if is_all(operation, arguments, self.geometry):
+            return frozenset(each for each in situation if each[0] != arguments["address"] // self.size)
         if operation == FREE:
-            return situation - self._blocks(arguments["address"], self._asked(arguments))
+            return situation - self._blocks(arguments["address"], taken_by(arguments, self.geometry))
         return situation
-
-    def _asked(self, arguments: Mapping[str, Any]) -> int:
-        count: int = 1 << arguments["order"] if "order" in arguments else arguments.get("count", 1)
-        return rounded(count) if self.geometry.frame_allocator == BUDDY else count
 
     def _blocks(self, address: int, count: int) -> Blocks:
         first = address // self.size
@@ -128,7 +148,7 @@ class FrameStates:
             yield from self._free(first, 1)
         for first, count in sorted(situation) or [(frames - 1, 1)]:
             yield from self._free(first, count, INSIDE)
-        if self.of_free.isdisjoint({"count", "order"}):
+        if self.of_free.isdisjoint(SIZES):
             return
         if not self.whole:
             for first in range(frames):

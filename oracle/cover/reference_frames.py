@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from memoracle.cover.frames import ALLOCATE, FREE, FREE_COUNT, IS_FREE, RESERVE
+from memoracle.cover.frames import ALLOCATE, FREE, FREE_COUNT, IS_FREE, RESERVE, count_of, is_all
 from memoracle.drive.target import Answer
 from memoracle.impl.bitmap import Bitmap
 from memoracle.impl.buddy import Buddy
 from memoracle.impl.runs import Runs
+from memoracle.replay.frames.frame_requests import rounded
 from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import BUDDY, SINGLE, TRUSTING
 
@@ -75,7 +76,7 @@ class RunsOfFrames:
 
     def __init__(self, geometry: Geometry) -> None:
         self.shift = geometry.page_shift
-        self.whole = geometry.frees_whole_runs
+        self.geometry, self.whole = geometry, geometry.frees_whole_runs
         self.runs = Runs(geometry.frames)
         self.given: dict[int, int] = {}
         for first, last, is_usable in pieces(geometry):
@@ -90,7 +91,7 @@ class RunsOfFrames:
         }
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
-        runs, count = self.runs, arguments.get("count", 1)
+        runs, count = self.runs, count_of(arguments)
         if operation == FREE_COUNT:
             return Answer(runs.count())
         if operation == ALLOCATE:
@@ -105,6 +106,8 @@ class RunsOfFrames:
             return REFUSED
         if operation == RESERVE:
             return Answer() if self._reserve(first, count) else REFUSED
+        if is_all(operation, arguments, self.geometry):
+            count = self.given.get(first, 0)
         return Answer() if self._free(first, count) else REFUSED
 
     def _reserve(self, first: int, count: int) -> bool:
@@ -124,7 +127,7 @@ class RunsOfFrames:
     def choices(self, operation: str, arguments: Mapping[str, Any]) -> list[int] | None:
         if operation != ALLOCATE:
             return None
-        count = arguments.get("count", 1)
+        count = count_of(arguments)
         found = list[int]()
         for first in range(self.runs.places):
             if self.runs.reserve(first, count):
@@ -133,7 +136,7 @@ class RunsOfFrames:
         return found
 
     def take(self, operation: str, arguments: Mapping[str, Any], result: int) -> bool:
-        return self._reserve(result >> self.shift, arguments.get("count", 1))
+        return self._reserve(result >> self.shift, count_of(arguments))
 
 
 class BlocksOfFrames:
@@ -147,7 +150,7 @@ class BlocksOfFrames:
     }
 
     def __init__(self, geometry: Geometry) -> None:
-        self.shift, self.frames = geometry.page_shift, geometry.frames
+        self.geometry, self.shift, self.frames = geometry, geometry.page_shift, geometry.frames
         depth = (geometry.frames - 1).bit_length()
         most = geometry.frame_max_order
         self.buddy = Buddy(depth, depth if most is None else min(most, depth), False)
@@ -160,7 +163,7 @@ class BlocksOfFrames:
         if operation == FREE_COUNT:
             return Answer(len(self._free_frames()))
         if operation == ALLOCATE:
-            return of_place(buddy.allocate(1 << arguments.get("order", 0)), self.shift)
+            return of_place(buddy.allocate(count_of(arguments)), self.shift)
         first = arguments["address"] >> self.shift
         if not 0 <= first < self.frames:
             return REFUSED
@@ -168,7 +171,10 @@ class BlocksOfFrames:
             return Answer(first in self._free_frames())
         if is_inside(arguments["address"], self.shift):
             return REFUSED
-        return Answer() if buddy.free(first, 1 << arguments["order"]) else REFUSED
+        count = count_of(arguments)
+        if is_all(operation, arguments, self.geometry):
+            count = buddy.size(first)
+        return Answer() if buddy.free(first, count) else REFUSED
 
     def _free_frames(self) -> set[int]:
         return {
@@ -178,10 +184,10 @@ class BlocksOfFrames:
     def choices(self, operation: str, arguments: Mapping[str, Any]) -> list[int] | None:
         if operation != ALLOCATE:
             return None
-        return [first << self.shift for first in free_blocks(self.buddy, 1 << arguments.get("order", 0))]
+        return [first << self.shift for first in free_blocks(self.buddy, rounded(count_of(arguments)))]
 
     def take(self, operation: str, arguments: Mapping[str, Any], result: int) -> bool:
-        return self.buddy.reserve(result >> self.shift, 1 << arguments.get("order", 0))
+        return self.buddy.reserve(result >> self.shift, rounded(count_of(arguments)))
 
 
 def free_blocks(buddy: Buddy, pages: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from memoracle.diagnostics.divergence import Finding
 from memoracle.drive.binding import Binding
@@ -23,6 +23,7 @@ from memoracle.reproducers.substitution import parsed
 from memoracle.trace.inputs import InputError
 from memoracle.trace.operations import arguments_of
 from memoracle.vectors.numbered import Function
+from memoracle.vectors.vector import Called
 
 ASKED = "asked_"  # begins the names of arguments
 ANSWER = "answer"
@@ -60,8 +61,14 @@ extern "C" {{
 {helpers}"""
 
 
-def asked(binding: Binding) -> dict[str, frozenset[str]]:
-    """By operation, the arguments that its call names, and those that each event must have."""
+def called(binding: Binding, left_out: Collection[str]) -> Called:
+    """What a library can be asked as a binding says it. left_out: operations that are not."""
+    operations = {name: keys for name, keys in told(binding).items() if name not in left_out}
+    return Called(operations, binding.refusing, divided(binding))
+
+
+def told(binding: Binding) -> dict[str, frozenset[str]]:
+    """By operation, the arguments that its call names."""
     found: dict[str, frozenset[str]] = {}
     for operation, bound in binding.says.operations.items():
         keys = arguments_of(operation)
@@ -69,9 +76,7 @@ def asked(binding: Binding) -> dict[str, frozenset[str]]:
             named = names_in([parsed(bound.call)])
         except (SyntaxError, ValueError):  # what is wrong with it is said when it is written
             named = set()
-        found[operation] = frozenset(
-            key for key, due in keys.items() if due or ("from_" if key == "from" else key) in named
-        )
+        found[operation] = frozenset(key for key in keys if ("from_" if key == "from" else key) in named)
     return found
 
 

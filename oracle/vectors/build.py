@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -28,9 +28,10 @@ from memoracle.spec.geometry import Geometry
 from memoracle.spec.geometry_keys import NATURAL, REFUSE
 from memoracle.trace.decoding import decode_event
 from memoracle.trace.geometry import geometry_from
+from memoracle.trace.operations import arguments_of
 from memoracle.vectors.components import COMPONENTS, Component
 from memoracle.vectors.requirements import require
-from memoracle.vectors.vector import Given, Step, Vector, Vectors
+from memoracle.vectors.vector import Called, Given, Step, Vector, Vectors
 
 GIVERS = {frames.ALLOCATE, ranges.ALLOCATE, tables.CREATE, kernel_pages.ALLOCATE, heap.NEW, heap.RESIZE}
 NAMED = {"alignment": "alignment", "last": "below", "below": "below"}  # arguments by the points of clauses about them
@@ -50,15 +51,11 @@ def vectors_of(
     name: str,
     geometry: Geometry | None = None,
     stated: object = None,
-    operations: Mapping[str, frozenset[str]] | None = None,
-    refusing: Collection[str] | None = None,
-    whole: Mapping[str, Collection[str]] | None = None,
+    called: Called | None = None,
 ) -> Vectors:
     """The vectors of a component, of this geometry or its own small one. Raises GeometryError.
 
-    operations: which may be called, and the arguments that each may name; None: all.
-    refusing: those that say that they refuse misuse; None: all.
-    whole: by operation, the arguments that can only be whole pages.
+    called: what may be asked; None: anything.
     """
     component = COMPONENTS[name]
     if geometry is None:
@@ -66,20 +63,25 @@ def vectors_of(
         geometry = geometry_from(component.geometry)
     reference = component.reference(geometry)
     asks = dict(reference.operations)
-    if operations is not None:
-        # How much a free gives back is said of each, whether or not the library is told.
-        asks = {
-            operation: keys if operation in GIVE_BACK else keys & operations[operation]
-            for operation, keys in asks.items()
-            if operation in operations
-        }
+    if called is None:
+        called = Called(asks, asks, {})
+    else:
+        told = called.operations
+        asks = {name: _asked(name, keys, told[name]) for name, keys in asks.items() if name in told}
     family = component.family(asks, geometry)
-    maker = Maker(component, geometry, family, reference, asks if refusing is None else refusing, whole or {})
+    maker = Maker(component, geometry, family, reference, called)
     sequences = explored(family, reference).sequences()
     if isinstance(family, EntryStates):
         sequences = list(_alike(sequences[0]))
     made = [maker.vector(f"{name}_{place}", calls) for place, calls in enumerate(sequences, 1)]
     return Vectors(name, geometry, stated, law(), made, component.unit or geometry.page_size)
+
+
+def _asked(operation: str, keys: frozenset[str], told: frozenset[str]) -> frozenset[str]:
+    """The arguments that a call may name. keys: which the reference reads.  told: which the library is told."""
+    due = {key for key, is_due in arguments_of(operation).items() if is_due}
+    found, sizes = keys & (told | due), frames.SIZES & told
+    return found | sizes if keys & frames.SIZES and not found & frames.SIZES else found
 
 
 def _alike(calls: Sequence[Call]) -> Iterator[list[Call]]:
@@ -100,11 +102,10 @@ class Maker:
         geometry: Geometry,
         family: Family,
         reference: Reference,
-        refusing: Collection[str],
-        whole: Mapping[str, Collection[str]],
+        called: Called,
     ) -> None:
         self.component, self.geometry, self.family, self.reference = component, geometry, family, reference
-        self.refusing, self.whole = refusing, whole
+        self.called = called
         self.stakes = stakes_of(geometry)
         self.policies = dict(geometry.misuse)
 
@@ -118,11 +119,13 @@ class Maker:
             if call.block is not None and call.block >= len(situation):
                 continue  # in an arena it depends on where others lie, too, whether a block was handed out
             operation, arguments = self.family.wish(situation, call)
-            if any(arguments.get(key, 0) % self.geometry.page_size for key in self.whole.get(operation, ())):
+            if any(arguments.get(key, 0) % self.geometry.page_size for key in self.called.whole.get(operation, ())):
+                continue
+            if self.is_untold(operation, arguments, live):
                 continue
             answer = reference.call(operation, arguments)
             clauses, is_misuse = self.exercised(replay, operation, arguments, answer)
-            if is_misuse and (operation not in self.refusing or self.policies.get(operation, REFUSE) != REFUSE):
+            if is_misuse and (operation not in self.called.refusing or self.policies.get(operation, REFUSE) != REFUSE):
                 continue
             step = Step(operation, live.named(operation, arguments), answer, clauses=clauses)
             step.gives = operation == tables.CREATE
@@ -135,6 +138,13 @@ class Maker:
             vector.steps.append(step)
         require(vector.steps, self.reference, LiveBlocks(self.geometry).room)
         return vector
+
+    def is_untold(self, operation: str, arguments: Mapping[str, Any], live: Live) -> bool:
+        """Whether what is wrong with a free is how much it gives back, which the library is not told."""
+        if "pages" not in arguments or operation not in GIVE_BACK or "pages" in self.called.operations[operation]:
+            return False
+        of = (operation.rpartition(".")[0], arguments["address"])
+        return of in live.given and live.given[of][1] != self.moved(operation, arguments, live)
 
     def exercised(
         self, replay: Replay, operation: str, arguments: Mapping[str, Any], answer: Answer
@@ -188,8 +198,9 @@ class Maker:
         if isinstance(self.family, ReleaseStates):
             return 0  # of one frame, which is given back in many ways
         if operation in (frames.ALLOCATE, frames.RESERVE, frames.FREE):
-            count: int = 1 << arguments["order"] if "order" in arguments else arguments.get("count", 1)
-            return size * count
+            if frames.is_all(operation, arguments, self.geometry):
+                return live.runs.get(arguments["address"], 0)
+            return size * frames.taken_by(arguments, self.geometry)
         if operation in (ranges.ALLOCATE, ranges.RESERVE, ranges.FREE):
             return size * rounded(arguments["pages"])
         return 0
@@ -199,12 +210,14 @@ class Live:
     """What the calls of a vector gave so far: by number, the step that gave it last, and how many bytes.
 
     frames: by the address of a kernel page, the step that told first which frame it shows.
+    runs: by the address of frames, how many bytes were handed out or reserved there last.
     """
 
     def __init__(self, page: int) -> None:
         self.page = page
         self.given: dict[tuple[str, int], tuple[int, int]] = {}
         self.frames: dict[int, int] = {}
+        self.runs: dict[int, int] = {}
 
     def released(self, operation: str, arguments: Mapping[str, Any]) -> list[tuple[int, int]]:
         """What a call gives back besides what it names, which it may do: a block that moves, and frames of pages."""
@@ -222,7 +235,7 @@ class Live:
             key: self.name(
                 {"process": "process", "physical": "frame", "virtual": "kernel_pages"}.get(key, family), value
             )
-            if key in ("address", "process", "physical", "virtual") and value
+            if key in ("address", "process", "physical", "virtual")
             else value
             for key, value in arguments.items()
         }
@@ -238,6 +251,8 @@ class Live:
     def note(self, place: int, step: Step, arguments: Mapping[str, Any], answer: Answer) -> None:
         if step.operation == kernel_pages.TRANSLATE and step.anywhere and step.bytes:
             self.frames[arguments["virtual"]] = place
+        if step.operation in (frames.ALLOCATE, frames.RESERVE) and answer.error is None:
+            self.runs[arguments.get("address", answer.result)] = step.bytes
         if step.operation in GIVERS and answer.error is None:
             family = "process" if step.gives else step.operation.partition(".")[0]
             self.given[family, answer.result] = place, step.bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,19 @@ class Given(NamedTuple):
 
     step: int
     added: int
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a library that vectors are of can be asked, by operation: what else there is, it has not.
+
+    operations: the arguments that each is told.  refusing: those that say that they refuse misuse.
+    whole: the arguments that can only be whole pages.
+    """
+
+    operations: Mapping[str, frozenset[str]]
+    refusing: Collection[str]
+    whole: Mapping[str, Collection[str]]
 
 
 @dataclass
