@@ -10,7 +10,7 @@ from memoracle.diagnostics.divergence import Finding
 from memoracle.drive.binding import Binding
 from memoracle.drive.log import ENCODE
 from memoracle.drive.nursery import Nursery
-from memoracle.drive.requests import Repeated, Request, requests_of
+from memoracle.drive.requests import RESET, Repeated, Request, requests_of
 from memoracle.drive.shrinking import shortest
 from memoracle.drive.trial import Plan, Trial
 from memoracle.reproducers.failing_run import Event, FailingRun, ReproducerError, failing_run
@@ -26,9 +26,13 @@ def from_trial(plan: Plan, trial: Trial) -> FailingRun:
     return failing_run(heads, lines, divergence.finding, lambda events: plan.check(map(ENCODE, events)))
 
 
-def asked_again(plan: Plan, recorded: FailingRun) -> FailingRun:
-    """The shortest run of a library that fails as the recording does. Raises ReproducerError where none does."""
-    operations = {each.operation for each in recorded.requests}
+def asked_again(plan: Plan, recorded: FailingRun, calls: Sequence[Request] | None = None) -> FailingRun:
+    """The shortest run of a library that fails as the recording does. Raises ReproducerError where none does.
+
+    calls: what is asked, with what other instances were asked in between; None: what the recording has.
+    """
+    calls = recorded.requests if calls is None else calls
+    operations = {each.operation for each in calls} - {RESET}
     if isinstance(plan.called, Binding) and (unbound := operations - plan.called.says.operations.keys()):
         raise ReproducerError(f"{plan.name}: it does not say how `{min(unbound)}` is called")
     clause = recorded.finding.clause
@@ -37,11 +41,11 @@ def asked_again(plan: Plan, recorded: FailingRun) -> FailingRun:
         def repeated(requests: Sequence[Request]) -> Trial:
             return nursery.run(partial(Repeated, requests))
 
-        trial = repeated(recorded.requests)
+        trial = repeated(calls)
         if trial.clause != clause:
             words = f"breaks {trial.clause} instead" if trial.clause else "answers as the law has it"
             raise ReproducerError(f"the library, asked what was recorded, {words}")
-        least = shortest(recorded.requests, lambda some: repeated(some).clause == clause, SECONDS)
+        least = shortest(calls, lambda some: repeated(some).clause == clause, SECONDS)
         return from_trial(plan, repeated(least))
 
 

@@ -156,3 +156,58 @@ def test_what_cannot_be_is_said(
     path = binding(tmp_path, fault, BINDING.replace(wrong, right))
     assert main(["drive", "--seed", "2", "--ops", "6000", *options, str(path)]) == 2
     assert says in capsys.readouterr().err
+
+
+TAKES = {"op": "frame.allocate", "_instance": 1, "_life": 0, "_cpu": 3}
+BEFORE = [{**TAKES, "result": f"{frame * 4096:#x}"} for frame in range(1, 15)]
+OWN = {"op": "frame.allocate", "_instance": 0, "_life": 0}
+
+
+def kept(folder: Path, others: object) -> str:
+    """The trace of the first instance, before whose calls the second was asked for these."""
+    header = {"memoracle": 1, "geometry": {"preset": "x64-4k", "frames": 16, "kernel_image_frames": 1}}
+    asked = {**OWN, "result": "0xe000", "_others": others}
+    events = [asked, {**OWN, "result": "0xf000"}, {**OWN, "error": "refused"}]
+    (folder / "kept.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in (header, *events)))
+    return str(folder / "kept.jsonl")
+
+
+def test_what_is_kept_of_an_instance_is_written_as_a_test_by_check(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = binding(tmp_path, "SHARED")
+    options = ["--emit", "c", "--binding", str(path), "--format", "json", "--quiet"]
+    assert main(["check", kept(tmp_path, BEFORE), *options]) == 1
+    found = json.loads(capsys.readouterr().out)["reproducer"]
+    assert found["said"] == "it was run, and fails"
+    assert found["text"].count("= pool_take((struct pool *)(uintptr_t)pool_1);") == 14
+    assert found["text"].count("= pool_take((struct pool *)(uintptr_t)pool);") == 3
+    binding(tmp_path, "NOTHING")
+    assert running.run_c(found["text"], load_binding(str(path)), False).outcome == running.PASSED
+
+
+@pytest.mark.parametrize(
+    ("others", "says"),
+    [
+        (3, "it is no list of events"),
+        ([3], "it is no list of events"),
+        ([{**TAKES, "_instance": -1}], "`_instance` is no number of an instance"),
+        ([{**TAKES, "_instance": True}], "`_instance` is no number of an instance"),
+        ([{"op": "frame.free", "address": []}], "address"),
+        ([{"op": "nothing"}], "unknown operation 'nothing'"),
+        ([{"result": 1}], "it is no list of events"),
+        # Of an instance that there is not, none is asked.
+        (
+            [{**TAKES, "_instance": 1 << 70, "result": "0x1000"}],
+            "the library, asked what was recorded, answers as the law has it",
+        ),
+    ],
+)
+def test_what_is_no_call_of_an_instance_is_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, others: object, says: str
+) -> None:
+    path = binding(tmp_path, "NOTHING")
+    assert main(["check", kept(tmp_path, others), "--emit", "c", "--binding", str(path), "--quiet"]) == 1
+    said = capsys.readouterr().err
+    assert says in said
+    assert "internal error" not in said
