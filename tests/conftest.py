@@ -5,15 +5,17 @@ from __future__ import annotations
 import signal
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A shell that starts a command in the background has it ignore interrupts, and so do the commands that tests start and
 # interrupt: they would never end.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes depends on what else the machine does: no test may fail for that.
-settings.register_profile("any machine", deadline=None, max_examples=40)
+# How long an example takes depends on what else the machine does, and which examples there are on chance: no test may
+# fail for that. Others are tried with `pytest --hypothesis-profile=others`.
+settings.register_profile("others", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("any machine", settings.get_profile("others"), derandomize=True)
 settings.load_profile("any machine")
 
 # Tests of tens of seconds: one that is started last keeps one processor at work while the others have none.

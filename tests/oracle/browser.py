@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -24,6 +25,7 @@ FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # which is small in a container
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -33,6 +35,7 @@ FLAGS = (
 DESKTOP, PHONE = (1280, 900), (360, 740)  # CSS pixels
 TALLEST = 4000  # of a screenshot
 PATIENCE = 60  # seconds, for a busy machine
+STARTS = 3
 
 
 class Browser:
@@ -46,6 +49,7 @@ class Browser:
         self.chrome.get_log("browser")
         self.chrome.get_log("performance")
         features = [{"name": "prefers-color-scheme", "value": scheme}]
+        features.append({"name": "prefers-reduced-motion", "value": "reduce"})  # so that nothing is half-way
         self.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.resize(*size)
         self.chrome.get(page if isinstance(page, str) else page.as_uri())
@@ -118,6 +122,14 @@ def needed() -> Iterator[Browser]:
         yield browser
 
 
+def started(options: Options) -> Chrome:
+    """On a busy machine a browser may be too slow for its driver, which then gives it up."""
+    for _ in range(STARTS - 1):
+        with suppress(WebDriverException):
+            return Chrome(options=options, service=Service(str(DRIVER)))
+    return Chrome(options=options, service=Service(str(DRIVER)))
+
+
 @contextmanager
 def begun() -> Iterator[Browser]:
     """A browser that has never seen anything."""
@@ -127,7 +139,7 @@ def begun() -> Iterator[Browser]:
         for flag in (*FLAGS, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        chrome = Chrome(options=options, service=Service(str(DRIVER)))
+        chrome = started(options)
         try:
             yield Browser(chrome)
         finally:

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import signal
-import struct
 import subprocess
-import sys
-import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 import pytest
+from processes import COMMAND, SAYS_IMPORTS, wait_until_imported, wait_until_read, without_imports
 
 from memoracle.cli import main
 
-COMMAND = str(Path(sys.executable).with_name("memoracle"))
+FIRST = "memoracle.start"  # nothing can be done about an interrupt while Python itself starts
+PATIENCE = 120  # seconds
 HEADER = '{"memoracle": 1}\n'
 WRONG = '{"op": "frame.free_count", "result": 3}\n'
 RIGHT = '{"op": "frame.free_count", "result": 2046}\n'
 
 
-def started(*arguments: str) -> subprocess.Popen[str]:
+def started(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
-    return subprocess.Popen([COMMAND, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-
-
-def start_of_python() -> float:
-    """Seconds in which Python itself starts, just now; nothing can be done about an interrupt before."""
-    before = time.monotonic()
-    subprocess.run([sys.executable, "-c", ""], check=True)
-    return 2 * (time.monotonic() - before)
+    return subprocess.Popen([COMMAND, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
 def wait_until_it_proves(running: subprocess.Popen[str]) -> None:
@@ -43,20 +34,13 @@ def wait_until_it_proves(running: subprocess.Popen[str]) -> None:
     time.sleep(2)
 
 
-def wait_until_read(pipe: IO[str]) -> None:
-    """Waits until a program has read all that was written to it, and had time to act on it."""
-    while struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]:
-        time.sleep(0.1)
-    time.sleep(1)
-
-
 def interrupted(running: subprocess.Popen[str]) -> tuple[int, str, str]:
     """What is left of the output; standard input stays open."""
     assert running.stdout is not None
     assert running.stderr is not None
     running.send_signal(signal.SIGINT)
     out, errors = running.stdout.read(), running.stderr.read()
-    return running.wait(30), out, errors
+    return running.wait(PATIENCE), out, errors
 
 
 @pytest.mark.parametrize(("event", "verdict", "found"), [(WRONG, "diverges", 1), (RIGHT, "unknown", 0)])
@@ -67,7 +51,7 @@ def test_what_was_found_is_reported(tmp_path: Path, event: str, verdict: str, fo
         assert running.stdin is not None
         running.stdin.write(HEADER + event * 2)
         running.stdin.flush()
-        wait_until_read(running.stdin)
+        wait_until_read(running, running.stdin)
         status, out, errors = interrupted(running)
     document = json.loads(out)
     assert (status, document["verdict"], len(document["divergences"])) == (130, verdict, found)
@@ -89,13 +73,14 @@ def test_while_it_reads_without_waiting() -> None:
 
 def test_no_traceback_from_the_first_moment() -> None:
     """An interrupt either ends the program at once, as it does by default, or is reported."""
-    begun = start_of_python()
-    for tenth in range(12):
-        with started("check", "-") as running:
-            time.sleep(begun + tenth / 20)
+    for part in range(12):
+        with started("check", "-", environment=SAYS_IMPORTS) as running:
+            assert running.stderr is not None
+            wait_until_imported(running.stderr, FIRST)
+            time.sleep(part / 20)
             status, _, errors = interrupted(running)
         assert status in (-signal.SIGINT, 130)
-        assert errors in ("", "memoracle: interrupted\n")
+        assert without_imports(errors) in ("", "memoracle: interrupted\n")
 
 
 def test_who_ignores_interrupts_goes_on_ignoring_them() -> None:
@@ -103,9 +88,12 @@ def test_who_ignores_interrupts_goes_on_ignoring_them() -> None:
     line = f"trap '' INT; exec {COMMAND} check -"
     pipe = subprocess.PIPE
     with subprocess.Popen(["sh", "-c", line], stdin=pipe, stdout=pipe, stderr=pipe, text=True) as running:
-        time.sleep(2)
+        assert running.stdin is not None
+        running.stdin.write(HEADER)
+        running.stdin.flush()
+        wait_until_read(running, running.stdin)
         running.send_signal(signal.SIGINT)
-        out, errors = running.communicate(HEADER + RIGHT)
+        out, errors = running.communicate(RIGHT)
     assert (running.returncode, errors) == (0, "")
     assert "conforms: 1 event" in out
 

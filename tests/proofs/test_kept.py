@@ -16,7 +16,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 COMPONENT = "pat"
-SECONDS = 300
+SECONDS = 900
 # What takes most of the time of a proof is left out: what is kept does not depend on how much is tried.
 LONG = "proofs/exhaustive/entries.py"
 SHORTER = {

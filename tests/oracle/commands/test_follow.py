@@ -7,32 +7,29 @@ import os
 import select
 import signal
 import subprocess
-import sys
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 import pytest
+from processes import COMMAND, SAYS_IMPORTS, wait_until_waiting, without_imports
 
 from memoracle.cli import main
 
-COMMAND = str(Path(sys.executable).with_name("memoracle"))
 HEADER = '{"memoracle": 1}\n'
 RIGHT = '{"op": "frame.free_count", "result": 2046}\n'
 WRONG = '{"op": "heap.delete", "address": %d}\n'
 PAGE = "  sh-1 [000] .... 1.0: mm_page_alloc: page=0x1 pfn=0x10 order=0 migratetype=0 gfp_flags=0xc\n"
-PATIENCE = 30  # seconds
+PATIENCE = 120  # seconds
 SOON = 0.5
 
 
 class Following:
     """`check --follow` of an input, as it runs."""
 
-    def __init__(self, *arguments: str) -> None:
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            [COMMAND, "check", "--follow", *arguments], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
-        )
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        pipe, command = subprocess.PIPE, [COMMAND, "check", "--follow", *arguments]
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, env=environment)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -118,10 +115,11 @@ def test_a_named_pipe(tmp_path: Path) -> None:
 
 def test_who_waits_for_the_writer_of_a_named_pipe_can_be_interrupted(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "serial")
-    running = Following(str(tmp_path / "serial"))
-    time.sleep(2 * SOON)
+    running = Following(str(tmp_path / "serial"), environment=SAYS_IMPORTS)
+    read_until(running.errors, " memoracle.start\n")
+    wait_until_waiting(running.process)
     status, out, errors = running.end(interrupt=True)
-    assert (status, errors) in [(130, "memoracle: interrupted\n"), (-signal.SIGINT, "")]
+    assert (status, without_imports(errors)) in [(130, "memoracle: interrupted\n"), (-signal.SIGINT, "")]
     assert "Traceback" not in out
 
 

@@ -63,12 +63,16 @@ NOISE = {
     "output and its end": (r"""say(b'panic\n\xff {\n'); sys.exit(0)""", "it ended with status 0"),
     "a signal": ("os.kill(os.getpid(), 9)", "signal 9 (SIGKILL)"),
     "a signal without a name": ("os.kill(os.getpid(), 40)", "signal 40"),
-    "no output any more": ("os.close(1); time.sleep(60)", "it closed its standard output"),
+    "no output any more": ("os.close(1); time.sleep(600)", "it closed its standard output"),
 }
 
 
 @pytest.mark.parametrize(("then", "says"), NOISE.values(), ids=NOISE.keys())
-def test_what_is_no_answer_is_what_it_died_of(tmp_path: Path, then: str, says: str) -> None:
+def test_what_is_no_answer_is_what_it_died_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str, says: str
+) -> None:
+    if says == "it closed its standard output":
+        monkeypatch.setattr("memoracle.drive.program.PATIENCE", 0.3)
     with asked_once(tmp_path, NEXT + then) as target:
         with pytest.raises(DiedError) as died:
             target.call("frame.allocate", {})

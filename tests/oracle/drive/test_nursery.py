@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from memoracle.cli import parser
 from memoracle.commands.drive import session_of
-from memoracle.drive.nursery import Nursery
+from memoracle.drive import nursery
+from memoracle.drive.nursery import OUTCOME, POLL, READING, Nursery
 from memoracle.drive.requests import Repeated, Request
 from memoracle.drive.target import Target
 from memoracle.drive.trial import Begun, unwatched
@@ -51,31 +53,64 @@ def test_what_a_run_comes_to_is_judged_there_and_not_once_more(tmp_path: Path) -
     assert trial.result.coverage.stakes == stakes_of(drive.geometry)
 
 
+class Clock:
+    """The nursery's, which goes when the test says so; and a pipe, from which a run reads before it goes on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.reading, self.writing = os.pipe()
+        monkeypatch.setattr(nursery, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def let_go_on(self) -> None:
+        os.write(self.writing, b"x")
+
+    def close(self) -> None:
+        os.close(self.reading)
+        os.close(self.writing)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    made = Clock(monkeypatch)
+    yield made
+    made.close()
+
+
 class LongRead:
-    """What takes so long to be written, and so long to be read, as many thousands of calls do."""
+    """What takes a second to be written, and so long to be read as a test wants, as many thousands of calls do."""
 
-    SECONDS = 0.5
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
 
-    def __reduce__(self) -> tuple[object, tuple[float]]:
-        time.sleep(self.SECONDS)
-        return (time.sleep, (self.SECONDS,))
+    def __reduce__(self) -> tuple[object, tuple[int, int]]:
+        self.clock.now += 1
+        return (os.read, (self.clock.reading, 1))
 
 
 def asking(_: object, target: Target) -> Repeated:
     return Repeated(CALLS["frames"], target)
 
 
-def test_what_is_asked_may_take_longer_to_read_than_a_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("late", "death"), [(0, ""), (1, "no answer within 0.5 seconds")])
+def test_what_is_asked_may_take_longer_to_read_than_a_call(tmp_path: Path, clock: Clock, late: int, death: str) -> None:
     binding = shutil.copy(TARGETS / "frames.toml", tmp_path)
     subprocess.run(["cc", "-shared", "-fPIC", TARGETS / "frames.c", "-o", tmp_path / "frames.so"], check=True)
     args = parser().parse_args(["drive", "--quiet", str(binding)])
     with session_of(args) as drive:
-        drive.nursery.run(partial(Repeated, CALLS["frames"]))  # so that it is started
-        trial = drive.nursery.run(partial(asking, LongRead()), patience=0.3)
-        assert (drive.nursery.death, trial.result.events) == ("", 3)
+        drive.nursery.begin(partial(asking, LongRead(clock)), patience=0.5)
+        clock.now += READING + 0.5 + late
+        assert drive.nursery.is_over(POLL) == bool(late)
+        clock.let_go_on()
+        while not late and not drive.nursery.is_over(POLL):
+            pass
+        assert drive.nursery.death == death
+        assert late or drive.nursery.trial().result.events == 3
 
 
-def test_to_judge_the_last_call_may_take_longer_than_a_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("late", "death"), [(0, ""), (1, "no answer within 0.2 seconds")])
+def test_to_judge_the_last_call_may_take_longer_than_a_call(
+    tmp_path: Path, clock: Clock, late: int, death: str
+) -> None:
     binding = shutil.copy(TARGETS / "frames.toml", tmp_path)
     subprocess.run(["cc", "-shared", "-fPIC", TARGETS / "frames.c", "-o", tmp_path / "frames.so"], check=True)
     args = parser().parse_args(["drive", "--quiet", str(binding)])
@@ -84,10 +119,17 @@ def test_to_judge_the_last_call_may_take_longer_than_a_call(tmp_path: Path) -> N
 
         def slowly(lines: Iterator[bytes], begun: Begun = unwatched) -> TraceResult:
             found = checked(lines, begun)
-            time.sleep(0.5)
+            os.read(clock.reading, 1)
             return found
 
-        with Nursery(replace(drive.plan, check=slowly)) as nursery:
-            nursery.run(partial(Repeated, CALLS["frames"]))  # so that it is started
-            trial = nursery.run(partial(Repeated, CALLS["frames"]), patience=0.2)
-            assert (nursery.death, trial.result.events) == ("", 3)
+        with Nursery(replace(drive.plan, check=slowly)) as slow:
+            slow.begin(partial(Repeated, CALLS["frames"]), patience=0.2)
+            while not slow.seen[0][2]:  # the last call was made
+                assert not slow.is_over(POLL)
+            clock.now += OUTCOME + late
+            assert slow.is_over(POLL) == bool(late)
+            clock.let_go_on()
+            while not late and not slow.is_over(POLL):
+                pass
+            assert slow.death == death
+            assert late or slow.trial().result.events == 3

@@ -25,7 +25,7 @@ def test_a_heap_conforms(tmp_path: Path, name: str) -> None:
         pytest.skip(f"lib{name} is not installed")
     options = ["--format", "json", "--quiet", "--seed", "1", "--ops", "20000", "--fill"]
     command = [sys.executable, "-m", "memoracle", "drive", found, "--binding", str(BINDING), *options]
-    ran = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120, cwd=tmp_path)
+    ran = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=600, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr + ran.stdout[-2000:]
     document = json.loads(ran.stdout)
     assert (document["verdict"], document["calls"]) == ("conforms", 20000)

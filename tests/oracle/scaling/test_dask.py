@@ -27,7 +27,7 @@ from memoracle.scaling.clusters import of_cluster
 ROOT = Path(__file__).parents[3]
 EXAMPLES = [str(ROOT / "examples" / name) for name in ("conforming.jsonl", "diverging.jsonl", "overlapping.jsonl")]
 STEP = 0.02  # seconds between two looks at what must come
-PATIENCE = 20_000  # milliseconds that it may take at the most
+PATIENCE = 120_000  # milliseconds that it may take at the most
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +125,15 @@ def test_claims_are_proved_elsewhere_by_their_names(cluster: Any) -> None:
 def test_a_cluster_without_workers_and_one_that_is_not_there_are_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memoracle.scaling.clusters.CONNECTING", 1)
     with LocalCluster(n_workers=0, processes=False, dashboard_address=":0", protocol="tcp") as empty:
         address = empty.scheduler_address
+        # Only for what does not come it waits no longer.
+        patient = Client.wait_for_workers
+        monkeypatch.setattr(Client, "wait_for_workers", lambda client, count, timeout: patient(client, count, 0.3))
         status, out, errors = said(capsys, "check", "--executor", f"dask:{address}", EXAMPLES[0])
         assert (status, out) == (2, "")
         assert errors == f"memoracle: --executor: the scheduler at {address} has no workers\n"
+    monkeypatch.setattr("memoracle.scaling.clusters.CONNECTING", 1)
     status, out, errors = said(capsys, "check", "--executor", f"dask:{address}", EXAMPLES[0])
     assert (status, out) == (2, "")
     assert errors.startswith(f"memoracle: --executor: no scheduler answers at {address}: ")

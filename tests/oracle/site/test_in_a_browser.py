@@ -33,7 +33,7 @@ def test_a_link_leads_to_a_clause(browser: Browser, address: str) -> None:
     browser.ask("document.querySelector('article a[href=\"bitmap.html\"]').click()")
     browser.wait("document.title.startsWith('bitmap')")
     browser.ask("document.querySelector('article a[href$=\"#bitmap.allocates-only-free\"]:not(.headerlink)').click()")
-    assert browser.ask("document.querySelector(':target').textContent").startswith("bitmap.allocates-only-free")
+    browser.wait("document.querySelector(':target')?.textContent.startsWith('bitmap.allocates-only-free')")
     assert "Only a free frame" in browser.ask("document.querySelector(':target + .says').innerText")
     assert browser.complaints() == []
 

@@ -146,7 +146,7 @@ def test_a_fault_that_changes_nothing_survives() -> None:
 def verdict(original: str, mutated: str, function: str = "select") -> str:
     """What becomes of a fault in the page attribute table, in a process that has not imported it."""
     command = [sys.executable, "-c", TRIAL, "pat", function, original, mutated]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=900).stdout.strip()
 
 
 def test_the_list_of_harmless_faults_is_held_to() -> None:

@@ -203,7 +203,7 @@ def test_several_divergences_and_traces_are_listed_first(browser: Browser, shown
     assert browser.texts("header .lead") == ["3 traces: 1 conforms, 2 diverges"]
     assert browser.texts("nav h2") == ["3 divergences"]
     browser.ask("document.querySelectorAll('nav li a')[2].click()")
-    assert browser.ask("document.querySelector(':target').textContent.includes('0x3fa00000')")
+    browser.wait("document.querySelector(':target')?.textContent.includes('0x3fa00000')")
 
 
 def test_keys_step_through_a_log(browser: Browser, shown: Shown, tmp_path: Path) -> None:
