@@ -18,7 +18,7 @@ from memoracle.concurrent.touches import Touches
 from memoracle.concurrent.trail import Budget, Node, OutOfBudgetError, step
 from memoracle.concurrent.windows import Refuter, Window
 from memoracle.diagnostics.divergence import Divergence
-from memoracle.diagnostics.levels import EXACT
+from memoracle.diagnostics.levels import EXACT, Rules
 from memoracle.replay.dispatch import Replay
 from memoracle.trace import events
 from memoracle.trace.decoding import ANYTHING, misread
@@ -64,14 +64,7 @@ def decide(
     start, operations = begun(recording)
     budget = Budget(steps)
     rules = fresh().rules
-    touches = Touches(rules, operations)
-    for each in operations:
-        read(path, touches.note, each)
-    for each in operations:
-        read(path, touches.note_blocks, each)
-    touches.note_proper_ones()
-    nodes = [Node(each, read(path, touches.of, each)) for each in operations]
-    mark_sensitive(nodes)
+    nodes = nodes_of(path, rules, operations)
 
     def begin() -> Replay:
         replay = fresh()
@@ -88,6 +81,19 @@ def decide(
         if len(some) == 1 or all(each.line in windows for each in decision.divergences):
             return decision
     return decision
+
+
+def nodes_of(path: str, rules: Rules, operations: list[Operation]) -> list[Node]:
+    """The operations, and what each is about; raises InputError for a number that is none."""
+    touches = Touches(rules, operations)
+    for each in operations:
+        read(path, touches.note, each)
+    for each in operations:
+        read(path, touches.note_blocks, each)
+    touches.note_proper_ones()
+    nodes = [Node(each, read(path, touches.of, each)) for each in operations]
+    mark_sensitive(nodes)
+    return nodes
 
 
 def read(path: str, reader: Callable[[Operation], Known], operation: Operation) -> Known:

@@ -108,7 +108,10 @@ class Search:
             self.choices = [each for each in self.choices if each.after < base]
             self.seen.clear()
             for node in way:
-                rest = [each for each in self.next_ones() or [] if each is not node]
+                following = self.next_ones()
+                if following is None:
+                    return True  # all up to the horizon are in order
+                rest = [each for each in following if each is not node]
                 place = tuple(self.positions)
                 if not self.advanced([node], rest):
                     guess.refuted.add((place, node.line))

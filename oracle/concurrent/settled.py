@@ -1,8 +1,9 @@
 """At which moments it is known what state the operations before have led to, whatever their order was.
 
 It is not where two *sensitive* ones overlapped, of which the last may decide. But some operations set what they are
-about, whatever it was: a page that is unmapped shows nothing, however often it was mapped before. Once such a one was
-called after a sensitive one about the same had returned, and has returned, that one no longer decides anything.
+about, whatever it was: a page that is unmapped shows nothing, however often it was mapped before, and where a block is
+given back none begins. Once such a one was called after a sensitive one about the same had returned, and has returned,
+that one no longer decides anything.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from memoracle.concurrent.recording import NEVER
-from memoracle.concurrent.touches import Touch
+from memoracle.concurrent.touches import Space
 from memoracle.concurrent.trail import Node
 
 
@@ -21,12 +22,12 @@ class Settled:
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         nodes = list(nodes)
-        setting: dict[Touch, list[Node]] = defaultdict(list)
+        setting: dict[tuple[Space, int], list[Node]] = defaultdict(list)
         for node in nodes:
             if node.about.sets:
                 setting[changed(node)].append(node)
-        calls: dict[Touch, list[int]] = {}
-        ends: dict[Touch, list[int]] = {}  # the first return of those called from each on
+        calls: dict[tuple[Space, int], list[int]] = {}
+        ends: dict[tuple[Space, int], list[int]] = {}  # the first return of those called from each on
         for place, some in setting.items():
             some.sort(key=lambda each: each.call)
             calls[place], first, found = [each.call for each in some], NEVER, list[int]()
@@ -49,6 +50,6 @@ class Settled:
         return not any(call < moment <= end for call, end in self.unsettled)
 
 
-def changed(node: Node) -> Touch:
-    """What an operation sets."""
-    return next(touch for touch in node.about.touches if touch.changes)
+def changed(node: Node) -> tuple[Space, int]:
+    """What an operation sets: a page, or the block that begins at a place."""
+    return next((touch.space, touch.first) for touch in node.about.touches if touch.changes)

@@ -6,10 +6,11 @@ is made: whether a block may be given or taken back depends on its own places (a
 for want of room and a count of what is free on the whole space, and an answer about a place on this place. What is not
 known to be so narrow is taken to be about all places of its spaces, or about everything.
 
-The states that single frames, blocks of ranges and blocks of the heap pass through are *determined*: they follow from
-which operations happened, whatever their order, since an operation names what it takes or gives back, and taking and
-giving back the same place alternate. Of other operations (`ordered` ones: pages, uses, entries, a block that is
-resized) the last one may decide.
+The states that frames, blocks of ranges and blocks of the heap pass through are *determined*: they follow from which
+operations happened, whatever their order, since an operation names what it takes or gives back, and taking and giving
+back the same place alternate. Of other operations (`ordered` ones: pages, uses, entries, a block that is resized, a
+process that ends) the last one may decide. So it may where blocks of several sizes were given at one address, and what
+gives them back does not say which.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class About:
     changes: whether anything may be otherwise afterwards.  takes: it only makes less room.
     lacks: it failed, and would fail with still less room.  ordered: what comes of it may depend on when it happens.
     undone_whole: it takes what one other operation gives back, or gives back just what one other took.
-    sets: it changes one thing, and what that is afterwards does not depend on what it was.
+    sets: it changes one thing, and what that is afterwards does not depend on what it was, if it is legal.
     """
 
     touches: tuple[Touch, ...]
@@ -84,7 +85,8 @@ def conflict(one: About, other: About) -> bool:
 class Touches:
     """Says what operations of a recording are about.
 
-    kinds: of the events that there are.  longest: by space and address, the most places that were given there.
+    kinds: of the events that there are.  sizes: by space and address, of how many places blocks were given there.
+    unsized: where something is given back that may be of several sizes.
     of_block: by space and address, each call that takes or gives back a block there: when, its line, whether it takes;
     only where misuse may succeed.  proper: the lines of those that are no misuse.
     shown: by space and page, what it may show: a frame, and how.  uses_matter: whether it says anything of a frame how
@@ -94,7 +96,8 @@ class Touches:
     rules: Rules
     operations: list[Operation]
     kinds: set[type] = field(default_factory=set)
-    longest: dict[tuple[Space, int], int] = field(default_factory=lambda: defaultdict(int))
+    sizes: dict[tuple[Space, int], set[int]] = field(default_factory=lambda: defaultdict(set))
+    unsized: set[tuple[Space, int]] = field(default_factory=set)
     proper: set[int] = field(default_factory=set)
     shown: dict[tuple[Space, int], set[tuple[object, ...]]] = field(default_factory=lambda: defaultdict(set))
     uses_matter: bool = False
@@ -158,13 +161,41 @@ class Touches:
             attributes = event.cache, event.writable, event.executable, event.global_
             self.shown[self.page_of(event)].add((number(event.physical) >> self.shift, *attributes))
             return
-        if isinstance(event, events.FrameAllocate) and event.result is not None:
-            key, count = ((FRAMES, 0), number(event.result) >> self.shift), self.frames_of(event)
-        elif isinstance(event, events.HeapNew | events.HeapResize) and event.result is not None:
-            key, count = ((HEAP, 0), number(event.result)), number(event.bytes)
-        else:
-            return
-        self.longest[key] = max(self.longest[key], count)
+        match event:
+            case events.FrameAllocate() if event.result is not None:
+                count = self.frames_of(event)
+                count = rounded(count) if self.rules.geometry.frame_allocator == BUDDY else count
+                self.sizes[self.frame_at(event.result)].add(count)
+            case events.FrameReserve():
+                self.sizes[self.frame_at(event.address)].add(max(number(event.count), 1))
+            case events.FrameFree() if self.may_be_of_several_sizes(event):
+                self.unsized.add(self.frame_at(event.address))
+            case events.HeapNew() if event.result is not None:
+                self.sizes[(HEAP, 0), number(event.result)].add(number(event.bytes))
+            case events.HeapResize() if event.result is not None:
+                self.sizes[(HEAP, 0), number(event.result)].add(number(event.bytes))
+                self.unsized.add(((HEAP, 0), number(event.address)))
+            case events.HeapDelete():
+                self.unsized.add(((HEAP, 0), number(event.address)))
+
+    def frame_at(self, address: Number) -> tuple[Space, int]:
+        return (FRAMES, 0), number(address) >> self.shift
+
+    def may_be_of_several_sizes(self, event: events.FrameFree) -> bool:
+        """Whether it gives back what was given there, or what it says as it is or rounded up."""
+        geometry = self.rules.geometry
+        if geometry.frame_allocator == SINGLE or not geometry.frees_whole_runs or event.order is not UNSET:
+            return False
+        return event.count is UNSET or geometry.frame_allocator == BUDDY
+
+    def longest(self, space: Space, first: int) -> int:
+        """The most places that were given at one."""
+        return max(self.sizes.get((space, first), ()), default=1)
+
+    def has_several_sizes(self, about: About) -> bool:
+        """Whether it is about places where what is given back may be of several sizes."""
+        keys = ((each.space, each.first) for each in about.touches if each.changes)
+        return any(key in self.unsized and len(self.sizes.get(key, ())) > 1 for key in keys)
 
     def asks_for_uses(self, event: AnyEvent | events.Crash) -> bool:
         """Whether it may matter to an operation, or to a later one, how many pages show a frame."""
@@ -203,12 +234,12 @@ class Touches:
         found.changes = any(each.changes for each in found.touches)
         found.takes = kind in TAKING
         found.ordered = kind not in DETERMINED or (
-            (kind is events.FrameFree and self.rules.geometry.frame_free == TRUSTING)
-            or (kind is events.ProcessExit and self.maps)
+            (kind is events.FrameFree and self.rules.geometry.frame_free == TRUSTING) or self.has_several_sizes(found)
         )
         if isinstance(event, events.PageMap | events.PageUnmap) and self.is_determined(event):
             found.ordered = False
-        found.sets = isinstance(event, SETTING) and sum(each.changes for each in found.touches) == 1
+        sets = isinstance(event, SETTING) or (kind in DETERMINED and self.has_several_sizes(found))
+        found.sets = sets and sum(each.changes for each in found.touches) == 1
         found.undone_whole = not found.ordered and kind in self.undone_whole
         if operation_of(event) in self.lenient and operation.line not in self.proper:
             found.touches, found.ordered, found.undone_whole = (Touch(EVERYTHING, 0, LAST, True),), True, False
@@ -232,9 +263,7 @@ class Touches:
                 yield self.run((FRAMES, 0), number(event.address) >> self.shift, number(event.count))
             case events.FrameFree():
                 first = number(event.address) >> self.shift
-                yield self.run(
-                    (FRAMES, 0), first, max(self.frames_of(event), self.longest.get(((FRAMES, 0), first), 1))
-                )
+                yield self.run((FRAMES, 0), first, max(self.frames_of(event), self.longest((FRAMES, 0), first)))
             case events.FrameGet() | events.FramePut():
                 yield self.run((FRAMES, 0), number(event.address) >> self.shift, 1)
             case events.MemoryAdd():
@@ -319,7 +348,7 @@ class Touches:
         space = (HEAP, 0)
         if not isinstance(event, events.HeapNew) and number(event.address):
             first = number(event.address)
-            yield Touch(space, first, first + max(1, self.longest.get((space, first), 1)), True)
+            yield Touch(space, first, first + max(1, self.longest(space, first)), True)
         if isinstance(event, events.HeapDelete):
             return
         if event.result is not None:
@@ -379,5 +408,4 @@ DETERMINED = {
     events.RangeFree,
     events.HeapDelete,
     events.ProcessCreate,
-    events.ProcessExit,
 }

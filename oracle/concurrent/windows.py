@@ -29,6 +29,7 @@ from memoracle.concurrent.trail import Budget, Node, OutOfBudgetError, replayed,
 from memoracle.replay.dispatch import Replay
 
 FIRST_LOOK = 24  # operations that a search comes back by before it is asked whether there is any order
+SHORTEST_LOOK = 50_000  # steps that this may take first; the search takes as many before, and twice as many each time
 REACH = 256  # operations, at the most, that a window has
 FEW_UNDER_WAY, MOST_UNDER_WAY = 3, 6  # operations at the beginning of a window: of each, both is tried
 MOST_TRIED = 3  # windows with more than a few
@@ -66,14 +67,30 @@ class Refuter:
         self.window: Window | None = None
         self.earliest = 0
         self.horizon = search.horizon
-        self.next_look = FIRST_LOOK
+        self.longest_look, self.left = SHORTEST_LOOK, budget.steps
 
     def gives_up(self, count: int) -> bool:
-        """Whether there is known to be no order, when the search comes back to so many operations."""
-        if len(self.search.best) - count < self.next_look:
+        """Whether there is known to be no order, when the search comes back to so many operations.
+
+        Search and look take turns: what takes one of them for ever, the other one may know soon.
+        """
+        taken = self.left - self.budget.steps
+        if len(self.search.best) - count < FIRST_LOOK or taken < self.longest_look - SHORTEST_LOOK:
             return False
-        self.next_look *= 2
-        return self.refutes()
+        refutes = self.refutes_within(min(self.longest_look, self.budget.steps))
+        self.left, self.longest_look = self.budget.steps, 2 * self.longest_look
+        return refutes
+
+    def refutes_within(self, steps: int) -> bool:
+        """Whether there is known to be no order after so many steps."""
+        whole, self.budget = self.budget, Budget(steps)
+        try:
+            return self.refutes()
+        except OutOfBudgetError:
+            return False
+        finally:
+            whole.spend(steps - max(0, self.budget.steps))
+            self.budget = whole
 
     def refutes(self) -> bool:
         horizons = self.horizons()
@@ -99,7 +116,7 @@ class Refuter:
     def found(self) -> Window:
         """The window that shows that there is no order, after a search has found none."""
         if self.window is None:
-            self.refutes()
+            self.refutes_within(self.budget.steps // 2)
         return self.window or self.whole()
 
     @property

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from memoracle.concurrent.decide import Decision, decide
+from memoracle.concurrent.decide import Decision, decide, nodes_of
 from memoracle.concurrent.recording import read_recording
+from memoracle.concurrent.search import Search, queued
+from memoracle.concurrent.trail import Budget
 from memoracle.diagnostics.levels import LEGAL, Rules
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.decoding import decode_event
@@ -224,6 +226,14 @@ def encoded(event: Event) -> bytes:
 def decided(kind: str, history: Sequence[Event], level: str = LEGAL, **options: Any) -> Decision:
     recording = read_recording("history", map(encoded, history), 2, decode_event)
     return decide("history", recording, lambda: replay_of(kind, level), **options)
+
+
+def search_up_to(kind: str, history: Sequence[Event], moment: int) -> Search:
+    """For an order of all that returned up to a moment."""
+    recording = read_recording("history", map(encoded, history), 2, decode_event)
+    nodes = nodes_of("history", replay_of(kind).rules, recording.operations)
+    called = [each for each in nodes if each.call <= moment]
+    return Search(queued(called), lambda: replay_of(kind), Budget(10**7), moment)
 
 
 def has_legal_order(kind: str, history: Sequence[Event], level: str = LEGAL) -> bool:
