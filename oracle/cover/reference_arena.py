@@ -14,7 +14,7 @@ from memoracle.spec.geometry import Geometry
 
 
 class ArenaBlocks:
-    """live: by address, the bytes that a block takes of the arena."""
+    """live: by address, the bytes of a block."""
 
     operations: Mapping[str, frozenset[str]] = {
         heap.NEW: frozenset({"bytes", "alignment"}),
@@ -29,20 +29,43 @@ class ArenaBlocks:
         if operation == heap.DELETE:
             address = arguments["address"]
             return Answer() if address == 0 or self.live.pop(address, None) is not None else REFUSED
-        empty = LiveBlocks(self.geometry)
-        room, size = empty.room, arguments["bytes"]
+        empty, size = LiveBlocks(self.geometry), arguments["bytes"]
+        alignment = max(empty.alignment_of(size), arguments.get("alignment", 1))
+        if operation == heap.RESIZE and arguments["address"]:
+            return self._resized(arguments["address"], size, alignment)
+        return self._new(size, alignment)
+
+    def _resized(self, address: int, size: int, alignment: int) -> Answer:
+        """A block that becomes no larger stays; another one moves to a place beside it, if there is one, or over it."""
+        old = self.live.get(address)
+        if old is None:
+            return REFUSED
+        if size <= old and address % alignment == 0:
+            self.live[address] = size
+            return Answer(address)
+        found = self._new(size, alignment)
+        del self.live[address]
+        if found.error is None:
+            return found
+        found = self._new(size, alignment)
+        if found.error is not None:
+            self.live[address] = old
+        return found
+
+    def _new(self, size: int, alignment: int) -> Answer:
+        room = LiveBlocks(self.geometry).room
         if room is None:
             raise AssertionError("there is an arena")
-        alignment = max(empty.alignment_of(size), arguments.get("alignment", 1))
         taken = number_of(heap_room.taken(room, size))
         place = number_of(heap_room.aligned_up(room.heap.start, alignment))
         for address, other in sorted(self.live.items()):
             if place + taken <= address:
                 break
-            place = number_of(heap_room.aligned_up(address + other, alignment))
+            behind = address + number_of(heap_room.taken(room, other))
+            place = number_of(heap_room.aligned_up(behind, alignment))
         if place + taken > number_of(room.heap.end):
             return REFUSED
-        self.live[place] = taken
+        self.live[place] = size
         return Answer(place)
 
     def choices(self, operation: str, arguments: Mapping[str, Any]) -> Sequence[Any] | None:
@@ -51,3 +74,12 @@ class ArenaBlocks:
 
     def take(self, operation: str, arguments: Mapping[str, Any], result: Any) -> bool:
         raise AssertionError("there is no choice")
+
+
+class ResizedInArena(ArenaBlocks):
+    """Whose blocks may become larger or smaller."""
+
+    operations: Mapping[str, frozenset[str]] = {
+        **ArenaBlocks.operations,
+        heap.RESIZE: frozenset({"address", "bytes", "alignment"}),
+    }

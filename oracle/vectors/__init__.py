@@ -14,6 +14,7 @@ NAMES = (  # of what there are vectors of
     "heap",
     "heap_resize",
     "heap_arena",
+    "heap_arena_resize",
     "pat",
     "pte",
 )

@@ -16,7 +16,7 @@ from memoracle.cover.heap import HeapStates
 from memoracle.cover.kernel_pages import KernelPageStates
 from memoracle.cover.pages import PageStates
 from memoracle.cover.ranges import RangeStates
-from memoracle.cover.reference_arena import ArenaBlocks
+from memoracle.cover.reference_arena import ArenaBlocks, ResizedInArena
 from memoracle.cover.reference_frames import frames_of
 from memoracle.cover.reference_manager import (
     Booted,
@@ -146,6 +146,10 @@ _MACHINE: dict[str, Any] = {
     "kernel_reserved": [],
 }
 _SMALL: dict[str, Any] = {"preset": "x64-4k", "frames": 6, "kernel_image_frames": 2}
+_ARENA: dict[str, Any] = {
+    "preset": "x64-4k",
+    "heap_arena": {"start": "0xFFFF800000001000", "bytes": 16384, "overhead": 16, "minimum": 32},
+}
 COMPONENTS: dict[str, Component] = {
     "bitmap": Component(_SMALL, lambda asks, geometry: FrameStates(asks, geometry), frames_of, _frames(SINGLE, 8)),
     "runs": Component(
@@ -221,12 +225,17 @@ COMPONENTS: dict[str, Component] = {
         unit=heap_law.LEAST,
     ),
     "heap_arena": Component(
-        {
-            "preset": "x64-4k",
-            "heap_arena": {"start": "0xFFFF800000001000", "bytes": 16384, "overhead": 16, "minimum": 32},
-        },
+        _ARENA,
         lambda asks, geometry: HeapStates(asks, geometry, 2, few=True),
         ArenaBlocks,
+        _arena,
+        anywhere=True,
+        unit=heap_law.LEAST,
+    ),
+    "heap_arena_resize": Component(
+        _ARENA,
+        lambda asks, geometry: HeapStates(asks, geometry, 2, few=True),
+        ResizedInArena,
         _arena,
         anywhere=True,
         unit=heap_law.LEAST,

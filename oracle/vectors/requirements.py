@@ -7,16 +7,30 @@ followed: a call must succeed if it does in each, and must be refused if it is i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from memoracle.cover import heap
 from memoracle.cover.graph import Reference
 from memoracle.proofs.exhaustive.snapshots import duplicate, frozen
 from memoracle.replay.heap.live_blocks import number_of
+from memoracle.spec import heap as heap_law
 from memoracle.spec import heap_room
 from memoracle.vectors.vector import NULLABLE, REFUSAL, SUCCESS, Given, Step
 
 MOST_STATES = 400  # that a target may be in: where there are more, the rest of a vector is for level `exact` alone
+
+
+class Block(NamedTuple):
+    """A live block in an arena.
+
+    size: in bytes.  room: the bytes that it may take: one that becomes smaller may keep what it had.
+    alignment: that divides its address.
+    """
+
+    size: int
+    room: int
+    alignment: int
 
 
 class Possible(NamedTuple):
@@ -33,18 +47,24 @@ def require(steps: Sequence[Step], start: Reference, room: heap_room.Room | None
     """
     last = {given.step: place for place, step in enumerate(steps) for given in names(step)}
     possible = [Possible(start, {})]
-    skipped, live = set[int](), dict[int, int]()  # and by step, the bytes of blocks in an arena
+    skipped, live = set[int](), dict[int, Block]()  # and by the step that gave them, the blocks of an arena
     for place, step in enumerate(steps):
         if len(possible) > MOST_STATES or any(given.step in skipped for given in names(step)):
             skipped.add(place)
             continue
-        if room is not None and step.operation == heap.NEW:
-            step.requires = in_arena(room, step, list(live.values()))
+        resized = _resized(step, live)
+        if room is not None and (step.operation == heap.NEW or resized is not None):
+            is_refused = step.reference.error is not None
+            due = in_arena(room, step, list(live.values()), None if resized is None else live[resized])
+            # The reference was asked for more, and may have another answer where the blocks lie otherwise.
+            step.requires = None if (due == REFUSAL) != is_refused else due
             if step.requires is None:
                 skipped.add(place)
             if step.requires != SUCCESS:
                 continue
-            live[place] = step.bytes
+            before = 0 if resized is None else live.pop(resized).room
+            taken = max(before, number_of(heap_room.taken(room, step.bytes)))
+            live[place] = Block(step.bytes, taken, step.alignment)
         found = [list(outcomes(each, step)) for each in possible]
         is_refused = step.reference.error is not None
         if is_refused and not any(found):
@@ -63,19 +83,34 @@ def require(steps: Sequence[Step], start: Reference, room: heap_room.Room | None
             skipped.add(place)
 
 
-def in_arena(room: heap_room.Room, step: Step, live: Sequence[int]) -> str | None:
-    """What becomes of a request, wherever the live blocks lie. live: their sizes; room: of no block.
+def _resized(step: Step, live: Mapping[int, Block]) -> int | None:
+    """The step that gave the block which this one resizes, if it names one that is live."""
+    block = step.arguments.get("address") if step.operation == heap.RESIZE else None
+    return block.step if isinstance(block, Given) and block.added == 0 and block.step in live else None
+
+
+def in_arena(room: heap_room.Room, step: Step, live: Sequence[Block], resized: Block | None = None) -> str | None:
+    """What becomes of a request, wherever the live blocks lie. room: of no block.  resized: which of these is resized.
 
     These leave so many gaps between them that one is as large as an equal part of what they leave.
     """
     size, whole = step.arguments["bytes"], number_of(room.heap.end) - number_of(room.heap.start)
-    if size > whole - sum(live):
+    if size > whole - sum(each.size for each in live) + (0 if resized is None else resized.size):
         return REFUSAL
-    left = whole - sum(number_of(heap_room.taken(room, each)) for each in live)
+    if resized is not None and _may_stay(room, resized, size, step.alignment):
+        return SUCCESS
+    left = whole - sum(each.room for each in live)
     largest = -(-left // (len(live) + 1))
     holds = heap_room.gap_holds_it(room, size, step.alignment, 0, largest)
     holds |= not live and heap_room.arena_holds_it(room, size, step.alignment)
     return SUCCESS if holds else None
+
+
+def _may_stay(room: heap_room.Room, block: Block, size: int, alignment: int) -> bool:
+    """Whether the law has a block stay, of whose address no more is known than its alignment."""
+    place = block.alignment
+    known = replace(room.heap, is_live=lambda other: other == place, size=lambda other: block.size)
+    return bool(heap_law.may_stay(known, place, size, alignment))
 
 
 def names(step: Step) -> list[Given]:

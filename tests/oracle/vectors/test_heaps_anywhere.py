@@ -14,7 +14,7 @@ from memoracle.spec import heap_room
 from memoracle.trace.geometry import geometry_from
 from memoracle.vectors import c
 from memoracle.vectors.build import vectors_of
-from memoracle.vectors.requirements import in_arena
+from memoracle.vectors.requirements import Block, in_arena
 from memoracle.vectors.vector import REFUSAL, SUCCESS, Step, Vectors
 
 
@@ -51,7 +51,7 @@ def test_what_an_arena_must_serve_it_must_serve_wherever_its_blocks_lie(alignmen
         )
         due = REFUSAL if size > 512 - live else SUCCESS if served else None
         step = Step("heap.new", {"bytes": size}, Answer(), alignment=alignment)
-        assert in_arena(room, step, [live]) == due, (live, size)
+        assert in_arena(room, step, [Block(live, max(live, 32), 16)]) == due, (live, size)
 
 
 class Upwards:
@@ -196,6 +196,100 @@ class Boundless(FromTheTop):
 def test_of_a_heap_in_an_arena(made: dict[str, Vectors], heap: type, says: str | None) -> None:
     found = failures(made["heap_arena"], heap)
     assert (not found) if says is None else any(says in each for each in found)
+
+
+class ResizedFromTheTop(FromTheTop):
+    """Its blocks move where they have room beside what is live, or over where they were, if they become larger."""
+
+    def heap_resize(self, address: int, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        if address not in self.live:
+            raise RefusedError
+        due = max(self.fixed or max(8, min(bytes & -bytes, PAGE)), alignment)
+        if bytes <= self.live[address] and address % due == 0:
+            return self.stays(address, bytes)
+        try:
+            place = self.heap_new(bytes, alignment)
+        except RefusedError:
+            return self.over(address, bytes, alignment)
+        del self.live[address]
+        return place
+
+    def stays(self, address: int, size: int) -> int:
+        return address  # with all the room that it had
+
+    def over(self, address: int, size: int, alignment: int) -> int:
+        old = self.live.pop(address)
+        try:
+            return self.heap_new(size, alignment)
+        except RefusedError:
+            self.live[address] = old
+            raise
+
+
+class Divides(ResizedFromTheTop):
+    def stays(self, address: int, size: int) -> int:
+        self.live[address] = size
+        return address
+
+
+class NeverOver(ResizedFromTheTop):
+    def over(self, address: int, size: int, alignment: int) -> int:
+        raise RefusedError
+
+
+class NeverSmaller(ResizedFromTheTop):
+    def stays(self, address: int, size: int) -> int:
+        raise RefusedError
+
+
+class Spreads(ResizedFromTheTop):
+    """A block becomes larger where it lies, whatever is there."""
+
+    def heap_resize(self, address: int, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        due = max(self.fixed or max(8, min(bytes & -bytes, PAGE)), alignment)
+        if address in self.live and address % due == 0 and address + bytes <= self.end:
+            return address
+        return super().heap_resize(address, bytes, alignment)
+
+
+class AnyInArena(ResizedFromTheTop):
+    def heap_resize(self, address: int, bytes: int, alignment: int = 1) -> int:  # noqa: A002 (its name in a trace)
+        self.live.setdefault(address, 0)
+        return super().heap_resize(address, bytes, alignment)
+
+
+@pytest.mark.parametrize(
+    ("heap", "says"),
+    [
+        (ResizedFromTheTop, None),
+        (Divides, None),
+        (NeverOver, None),
+        (NeverSmaller, "it must succeed"),
+        (Spreads, "overlaps what is in use"),
+        (AnyInArena, "it must be refused"),
+    ],
+)
+def test_of_a_heap_in_an_arena_that_resizes(made: dict[str, Vectors], heap: type, says: str | None) -> None:
+    found = failures(made["heap_arena_resize"], heap)
+    assert (not found) if says is None else any(f"heap.resize: {says}" in each or says in each for each in found)
+
+
+def test_a_block_that_became_smaller_may_keep_its_room() -> None:
+    arena = {"start": 1 << 40, "bytes": 512, "overhead": 0, "minimum": 0}
+    room = LiveBlocks(geometry_from({"preset": "x64-4k", "heap_arena": arena, "heap_alignment": 16})).room
+    assert room is not None
+
+    def due(operation: str, size: int, block: Block, *, alignment: int = 16) -> str | None:
+        step = Step(operation, {"bytes": size}, Answer(), alignment=alignment)
+        return in_arena(room, step, [block], block if operation == "heap.resize" else None)
+
+    small = Block(16, 400, 16)
+    assert (due("heap.new", 16, small), due("heap.new", 16, Block(16, 16, 16))) == (SUCCESS, SUCCESS)
+    assert (due("heap.new", 100, small), due("heap.new", 100, Block(16, 16, 16))) == (None, SUCCESS)
+    assert (due("heap.new", 497, small), due("heap.resize", 497, small)) == (REFUSAL, None)
+    assert (due("heap.resize", 513, small), due("heap.resize", 16, small)) == (REFUSAL, SUCCESS)
+    # Where it lies is known to be a multiple of 16 alone; to be at one of 64 it may have to move.
+    assert due("heap.resize", 16, Block(16, 500, 16), alignment=64) is None
 
 
 def test_what_an_arena_must_serve_does_not_depend_on_where_blocks_lie(made: dict[str, Vectors]) -> None:
