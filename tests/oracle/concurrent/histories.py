@@ -33,6 +33,7 @@ GEOMETRIES: dict[str, Event] = {
     "frames": {**SMALL, "frames": 6},
     "blocks": {**PLAIN, "frame_allocator": "buddy", "frame_max_order": 3, "never_free": []},
     "runs": {**PLAIN, "frame_allocator": "runs", "never_free": []},
+    "whole runs": {**PLAIN, "frame_allocator": "runs", "frame_free_parts": "whole", "never_free": []},
     "ranges": {**SMALL, **SPACES},
     "runs of pages": {**SMALL, **SPACES, "range_allocator": "runs"},
     "heap": HEAP,

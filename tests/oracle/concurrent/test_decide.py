@@ -93,6 +93,32 @@ def test_an_order_up_to_a_moment_need_not_go_on() -> None:
     assert decided("runs", history).divergences  # the last one returns, too
 
 
+@pytest.mark.parametrize("size", [0, 2])
+def test_a_range_may_be_of_the_process_that_ends_or_of_the_next_one(size: int) -> None:
+    of = {"process": 1}
+    calls: list[tuple[dict[str, Any], int, int, int]] = [
+        ({"op": "process.create", "result": 1}, 0, 0, 1),
+        ({"op": "range.allocate", **of, "pages": 2, "result": 2 * PAGE}, 1, 2, 100),
+        ({"op": "process.exit", **of}, 0, 10, 20),
+        ({"op": "process.create", "result": 1}, 0, 30, 40),
+        ({"op": "range.size", **of, "address": 2 * PAGE, "result": size}, 0, 110, 111),
+    ]
+    history = [{**event, "_cpu": cpu, "_call": call, "_return": end} for event, cpu, call, end in calls]
+    assert not decided("ranges", history).divergences
+
+
+@pytest.mark.parametrize("count", [{}, {"count": 2}])
+def test_frames_that_were_reserved_are_given_back_as_one(count: dict[str, int]) -> None:
+    """Without a count, too: what comes to lie in the last of them waits for it."""
+    calls: list[tuple[dict[str, Any], int, int, int]] = [
+        ({"op": "frame.reserve", "address": 2 * PAGE, "count": 2}, 0, 0, 1),
+        ({"op": "frame.free", "address": 2 * PAGE, **count}, 0, 2, 100),
+        ({"op": "frame.allocate", "count": 1, "result": 3 * PAGE}, 1, 10, 20),
+    ]
+    history = [{**event, "_cpu": cpu, "_call": call, "_return": end} for event, cpu, call, end in calls]
+    assert not decided("whole runs", history).divergences
+
+
 def many(count: int, processors: int = 8, frames: int = 6) -> list[dict[str, Any]]:
     chance = Random(1)
     return overlapping(HISTORIES["frames"](chance, count), chance, processors, 80)
