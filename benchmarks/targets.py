@@ -48,9 +48,10 @@ def speed_reached(measured: Iterable[Speeds]) -> Iterator[Reached]:
 def why_missed(found: Speeds, reached: float) -> str:
     event, decoding, plain = (f"{1e9 / rate:,.0f}" for rate in (reached, found.decoding, found.plain))
     return (
-        f"{found.workload.name}: an event takes {event} ns, of which decoding takes {decoding}. A plain model, which "
-        f"says no more than that something is wrong, takes {plain} with decoding. What is more goes to the reference, "
-        "whose code is proved, and to remembering what explains a fault."
+        f"{found.workload.name}: an event takes {event} ns. To decode its line takes {decoding}, where what is "
+        f"known of the line does not say the same. A plain model, which says no more than that something is wrong, "
+        f"takes {plain} with decoding. What is more goes to the reference, whose code is proved, and to remembering "
+        "what explains a fault."
     )
 
 

@@ -102,6 +102,11 @@ class Buddy:
         """
         if not 0 <= order <= self.highest or page >> self.depth or page >> order << order != page:
             return False
+        block = page >> order
+        if block in self.free_blocks[order]:  # as it is; most are
+            self.free_blocks[order].remove(block)
+            self.allocated[page] = order
+            return True
         whole = self._free_order(page, order)
         if whole is None:
             return False

@@ -82,7 +82,7 @@ def test_a_speed_that_is_not_reached_says_why(part: Any) -> None:
     assert (fast.met, fast.reached, fast.why) == ("yes", "1,500,000", None)
     assert (compiled.met, compiled.reached, compiled.why) == ("compiled", "1,000,000; 1,600,000 compiled", None)
     assert slow.met == "no"
-    assert "an event takes 800 ns, of which decoding takes 125." in slow.why
+    assert "an event takes 800 ns. To decode its line takes 125," in slow.why
     assert reached(1.0, None, EXACT) == []
 
 

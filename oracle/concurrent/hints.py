@@ -72,7 +72,8 @@ def range_taken(replay: Replay, event: events.RangeAllocate | events.RangeReserv
         page = space.pages.page_at(address)
         taken = page is not None and next(iter(space.pages.pieces.overlapping(page, page + 1)), None) is not None
     else:
-        taken = space.area.page_at(address, replay.frames.geometry.page_size) in space.made
+        page = space.area.page_at(address, replay.frames.geometry.page_size)
+        taken = page is not None and space.line(page) > 0
     return (taken == isinstance(event, events.RangeFree)) == event.succeeded
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,11 +22,11 @@ NEIGHBOURS = 3  # blocks drawn on either side
 
 @dataclass(frozen=True)
 class RangeRequest:
-    """What an operation asked for, of which space. made: the line that allocated the block at a page."""
+    """What an operation asked for, of which space. made: the line that allocated the block at a page, or 0."""
 
     geometry: Geometry
     buddy: Buddy
-    made: Mapping[int, int]
+    made: Callable[[int], int]
     process: int
     address: int
     pages: int
@@ -92,7 +92,7 @@ def describe(clause: Clause, asked: RangeRequest) -> str:
     if clause is law.never_frees_fixed:
         return f"the block at {at} was taken at start"
     if clause is manager_ranges.frees_no_kernel_block:
-        return f"the block at {at} is one of kernel pages{since(asked.made.get(page, 0), 'allocated by')}"
+        return f"the block at {at} is one of kernel pages{since(asked.made(page), 'allocated by')}"
     size_there = buddy.size(page)
     if not size_there:
         return f"no allocated block starts at {at}"
@@ -110,7 +110,7 @@ def found_at(asked: RangeRequest) -> str:
 
 def origin(asked: RangeRequest, page: int) -> str:
     """Where an allocated block comes from."""
-    return "taken at start" if page in asked.buddy.fixed else f"allocated{since(asked.made.get(page, 0))}"
+    return "taken at start" if page in asked.buddy.fixed else f"allocated{since(asked.made(page))}"
 
 
 def state_of(allocated: bool) -> str:
@@ -161,4 +161,5 @@ def order_at(asked: RangeRequest, page: int) -> int:
 def block(asked: RangeRequest, page: int) -> dict[str, Any]:
     allocated, pages = page in asked.buddy.allocated, 1 << order_at(asked, page)
     told = {"address": f"{asked.at(page):#x}", "page": page, "pages": pages, "allocated": allocated}
-    return told | ({"line": asked.made[page]} if page in asked.made else {})
+    line = asked.made(page)
+    return told | ({"line": line} if line else {})

@@ -13,7 +13,7 @@ from memoracle.diagnostics.levels import Handlers, Misuses, Rules
 from memoracle.diagnostics.terms import terms_of
 from memoracle.impl.kernel_half import KernelHalf
 from memoracle.replay.boot import BootReplay
-from memoracle.replay.common.ways import PARTING, Ways
+from memoracle.replay.common.ways import PARTING, QUOTE, Ways
 from memoracle.replay.coverage import Coverage, stakes_of
 from memoracle.replay.entries import EntryReplay
 from memoracle.replay.frames.allocated_runs import AllocatedRuns
@@ -183,14 +183,24 @@ class Replay:
                 if lines_known:
                     noted = lines_known.get(text)
                     if noted is not None:
-                        replay, named, its_way = noted
-                        if replay(named, line):
+                        replay, named, place, its_way = noted
+                        if replay(named, place, line):
                             its_way.served += 1
                             continue
                 if heads:
                     start, _, tail = text.partition(PARTING)
                     head = heads.get(start)
-                    if head is not None:
+                    ends = None if head is None else head.ends
+                    if ends is not None:
+                        digits, _, end = tail.partition(QUOTE)
+                        ending = ends.get(end)
+                        if ending is not None:
+                            replay, named, places, its_way = ending
+                            at = places(digits)
+                            if at is not None and replay(named, at, line):
+                                its_way.served += 1
+                                continue
+                    elif head is not None:
                         frame = tails.get(tail)
                         if frame is not None and head.replay(frame, line):
                             head.count += 1

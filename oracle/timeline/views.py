@@ -109,7 +109,7 @@ def pieces_around(replay: Replay, space: Space | RunSpace, address: int) -> list
         assert isinstance(replay.ranges, RunReplay), "it has such spaces"
         asked = runs.RunRequest(replay.rules.geometry, space, address, 1)
         return list(runs.around(asked)["stretches"])
-    request = blocks.RangeRequest(replay.rules.geometry, space.explained, space.made, space.process, address, 1)
+    request = blocks.RangeRequest(replay.rules.geometry, space.explained, space.line, space.process, address, 1)
     return list(blocks.around(request)["blocks"])
 
 

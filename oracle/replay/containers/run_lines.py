@@ -7,6 +7,8 @@ a byte, which leads back to the first; several do that from where one does not r
 from __future__ import annotations
 
 from mmap import mmap
+from struct import calcsize
+from typing import Literal
 
 LINE = 32  # bits of a line's number
 BACK = 8  # bits of the way back
@@ -57,6 +59,6 @@ class RunLines:
         self.note(frame, 1, line)
 
 
-def no_lines(frames: int) -> memoryview:
-    """A number of 32 bits for each frame, all of them 0; the system gives memory only to those that are written."""
-    return memoryview(mmap(-1, frames * LINE // 8)).cast("I")
+def no_lines(frames: int, form: Literal["I", "Q"] = "I") -> memoryview:
+    """A number of 32 bits for each frame, or of 64, all of them 0; the system gives memory only to those written."""
+    return memoryview(mmap(-1, frames * calcsize(form))).cast(form)

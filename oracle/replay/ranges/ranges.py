@@ -103,7 +103,7 @@ class RangeReplay(ProcessRanges[Space]):
         return Space(process, area, self.at_start(process), self.pages_named[area].__getitem__)
 
     def asked(self, space: Space, address: int, pages: int) -> RangeRequest:
-        return RangeRequest(self.geometry, space.buddy, space.made, space.process, address, pages)
+        return RangeRequest(self.geometry, space.buddy, space.line, space.process, address, pages)
 
     # range.allocate
 
@@ -114,7 +114,7 @@ class RangeReplay(ProcessRanges[Space]):
         if space is not None and order is not None and not space.shared.owed:
             page = space.page_named(event.result)
             if page is not None and space.buddy.reserve(page, 1 << order):
-                space.made[page] = line
+                space.note(page, line)
                 return None
         return self.allocate(event, line)
 
@@ -148,7 +148,7 @@ class RangeReplay(ProcessRanges[Space]):
             order = order_for(pages)
             taken = page is not None and order is not None and buddy.reserve(page, 1 << order)
         if taken and page is not None:
-            space.made[page] = line
+            space.note(page, line)
             if space.shared:
                 space.shared.add_again(self.owned(address, pages))
             return None
@@ -213,7 +213,7 @@ class RangeReplay(ProcessRanges[Space]):
             return self.taken_wrongly(law.allocate, space, asked)
         space.was_passed_over(policy, asked.page, asked.pages)
         space.buddy.reserve(asked.page, 1 << asked.order)
-        space.made[asked.page] = line
+        space.note(asked.page, line)
         due = f"{asked.at(policy):#x}"
         return Finding(
             f"{law.allocate.name}.{PREFERS}",
@@ -235,7 +235,7 @@ class RangeReplay(ProcessRanges[Space]):
             return self.refused(law.reserve, event, space, self.asked(space, address, pages))
         page = space.area.page_at(address, self.page_size)
         if page is not None and space.buddy.reserve(page, pages):
-            space.made[page] = line
+            space.note(page, line)
             if space.shared:
                 space.shared.add_again(self.owned(address, pages))
             return None
@@ -250,7 +250,7 @@ class RangeReplay(ProcessRanges[Space]):
             page, order = space.page_named(event.address), order_for(number(event.pages))
             is_kernels = page in space.kernel_blocks
             if page is not None and order is not None and not is_kernels and space.buddy.free_block(order, page):
-                space.made.pop(page, None)
+                space.forget(page)
                 space.refused = None
                 space.freed.append((page, order))
                 return None
@@ -267,7 +267,7 @@ class RangeReplay(ProcessRanges[Space]):
         if space.shared and self.gives_back(space, address, pages):
             return None
         if page is not None and page not in space.kernel_blocks and space.buddy.free(page, pages):
-            space.made.pop(page, None)
+            space.forget(page)
             space.refused = None
             space.remember_freed(page, pages, line)
             return None
@@ -315,7 +315,7 @@ class RangeReplay(ProcessRanges[Space]):
         # A live block that was freed under a wrong size is gone all the same, unless nothing came of it.
         unchanged = copied(space.explained) if clause in (law.block_is_allocated, of_kernel) else None
         if unchanged is not None and asked.buddy.free(asked.page, asked.buddy.size(asked.page)):
-            space.made.pop(asked.page, None)
+            space.forget(asked.page)
             space.lose_kernel_block(asked.page)
             space.doubt([unchanged])
         return Finding(

@@ -8,6 +8,7 @@ from itertools import islice
 
 from memoracle.impl.buddy import Buddy, order_for
 from memoracle.replay.containers.pieces import gaps
+from memoracle.replay.containers.run_lines import no_lines
 from memoracle.replay.ranges.address_space import AddressSpace
 from memoracle.replay.ranges.doubted_blocks import (
     MOST_MODELS,
@@ -24,25 +25,65 @@ from memoracle.replay.ranges.doubted_blocks import (
 )
 from memoracle.spec.geometry_keys import Range
 
+MOST_PAGES = 1 << 22  # of a range, for each of which there is a line
 REMEMBERED = 1 << 10  # freed blocks, at the most, that may turn out to have leaked
 
 
 class Space(AddressSpace):
     """The address space of one process, whose blocks are those of a buddy system.
 
-    page_named: the page that starts at an address, as a trace writes it; raises BadNumber.
-    made: by its first page, the line that allocated each live block.
+    page_named: the page that starts at an address, as a trace writes it, or by its digits; raises BadNumber.
+    lines: of each page, the line that last allocated a block there, be it live or not; None where `made` is kept.
     freed: the first page and the order of the latest blocks that were freed: what is free since then may have leaked.
     shared: by address and order.
     """
 
-    def __init__(self, process: int, area: Range, buddy: Buddy, page_named: Callable[[int | str], int | None]) -> None:
+    def __init__(
+        self, process: int, area: Range, buddy: Buddy, page_named: Callable[[int | str | bytes], int | None]
+    ) -> None:
         """buddy: its blocks at the start."""
         super().__init__(process, area)
         self.buddy = buddy
         self.page_named = page_named
-        self.made: dict[int, int] = {}
+        self.lines: memoryview | None = None
+        self.kept: dict[int, int] = {}
         self.freed: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
+
+    @property
+    def made(self) -> dict[int, int]:
+        """By its first page, the line that allocated each live block; from now on it is kept."""
+        if self.lines is not None:
+            lines, self.lines = self.lines, None
+            self.kept = {page: lines[page] for page in self.buddy.allocated if lines[page]}
+        return self.kept
+
+    def keep_lines(self) -> None:
+        """Keeps a line for each page, if they are few: where blocks come and go, that takes less."""
+        if self.lines is None and self.area.pages <= MOST_PAGES and not isinstance(self.buddy, DoubtedBlocks):
+            lines = no_lines(self.area.pages, "Q")
+            for page, line in self.kept.items():
+                lines[page] = line
+            self.lines, self.kept = lines, {}
+
+    def note(self, page: int, line: int) -> None:
+        """This line has allocated the block at this page."""
+        if self.lines is None:
+            self.kept[page] = line
+        else:
+            self.lines[page] = line
+
+    def forget(self, page: int) -> None:
+        """There is no block at this page any more."""
+        if self.lines is None:
+            self.kept.pop(page, None)
+        else:
+            self.lines[page] = 0
+
+    def line(self, page: int) -> int:
+        """The line that allocated the block at this page; 0 if none did."""
+        if self.lines is None:
+            return self.kept.get(page, 0)
+        return self.lines[page] if page in self.buddy.allocated else 0
 
     @property
     def explained(self) -> Buddy:
@@ -57,9 +98,10 @@ class Space(AddressSpace):
         if taken is not None:
             self.kernel_blocks.discard(taken)
             self.lost_kernel_blocks.discard(taken)
+        made = self.made
         self.buddy = models[0] if len(models) == 1 else DoubtedBlocks(models, self.keep)
-        for page in self.made.keys() - models[0].allocated.keys():
-            del self.made[page]
+        for page in made.keys() - models[0].allocated.keys():
+            del made[page]
             self.lose_kernel_block(page)
 
     def doubt(self, others: Iterable[Buddy | None]) -> None:
@@ -79,12 +121,12 @@ class Space(AddressSpace):
         return any(model.size(page) == rounded(pages) for model in models_of(self.buddy))
 
     def seems_allocated(self, page: int, pages: int) -> bool:
-        return page not in self.made and with_block(self.explained, page, rounded(pages)) is not None
+        return not self.line(page) and with_block(self.explained, page, rounded(pages)) is not None
 
     def take_back(self, page: int, pages: int) -> None:
         self.buddy.free(page, pages)
         if page not in self.explained.allocated:
-            self.made.pop(page, None)
+            self.forget(page)
 
     def having(self, page: int) -> list[Buddy]:
         return [model for model in map(copied, models_of(self.buddy)) if model.size(page)]

@@ -8,7 +8,9 @@ the other proofs stand-ins take their places, which do what was proved of them. 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from memoracle.impl.buddy import order_for
 from memoracle.proofs.components.buddy.law import ORDER, any_block, proved, unknown
@@ -175,6 +177,12 @@ def carve_refines(run: Run) -> None:
     cut(run, buddy, "_split", lambda order, page: Splitting(buddy, state, page, wanted))
     run.call(buddy._carve, whole, page, wanted)
     is_the_laws(run, buddy, law.carve(state, page, wanted))
+    assert_noted(run, buddy, (was_allocated, order_of), page, wanted)
+
+
+def assert_noted(run: Run, buddy: SymbolicBuddy, before: tuple[Any, Any], page: Number, wanted: Number) -> None:
+    """Claims that the reference has one more block as allocated. before: which it had, and their orders."""
+    was_allocated, order_of = before
     other = run.point("page")
     run.assert_goal(
         "one more is noted as allocated", buddy.allocated.has(other) == (was_allocated(other) | (other == page))
@@ -237,9 +245,12 @@ def reserves(run: Run, method: str) -> None:
     carve = CarveStandIn(run, buddy, state)
     if run.answers(getattr(buddy, method), *((wanted, page) if by_order(method) else (page, pages))):
         assert wanted is not None, "a block for fewer than one page"
-        run.assert_goal("the block is the one that was carved", carve.has_carved(page, wanted))
         run.assert_goal("the law allows it", law.reserve.allows(state, pages=pages, page=page, order=wanted))
-        assert_unchanged(run, buddy, carve.after, but="fixed")
+        if carve.carved is None:
+            assert_taken_whole(run, buddy, state, carve.before, page, wanted)
+        else:
+            run.assert_goal("the block is the one that was carved", carve.has_carved(page, wanted))
+            assert_unchanged(run, buddy, carve.after, but="fixed")
         other = run.point("page")
         is_now_fixed = (other == page) & (method == "fix")
         run.assert_goal(
@@ -252,6 +263,16 @@ def reserves(run: Run, method: str) -> None:
         "it fails only if the law says so", neg(law.reserve.allows(state, pages=pages, page=page, order=order))
     )
     assert_unchanged(run, buddy, carve.before)
+
+
+def assert_taken_whole(
+    run: Run, buddy: SymbolicBuddy, state: Blocks, before: Mapping[str, Any], page: Number, wanted: Number
+) -> None:
+    """Claims that the reference took a block that was free as it is, as the law carves it; `fixed` is left out."""
+    assert_free_blocks(run, buddy, law.carve(state, page, wanted))
+    assert_noted(run, buddy, before["allocated"], page, wanted)
+    changed = {name: contents(buddy)[name] for name in ("free_blocks", "allocated")}
+    assert_unchanged(run, buddy, {**before, **changed}, but="fixed")
 
 
 @proved("reserve.refines", "refinement", "the code of reserve does what the law says")

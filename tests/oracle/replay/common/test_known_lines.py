@@ -36,6 +36,7 @@ RANGES: dict[str, dict[str, Any]] = {
 }
 TAKES, FREES = '{"op":"frame.allocate","result":"%#x"}\n', '{"op":"frame.free","address":"%#x"}\n'
 BEGIN = (0xFFFFFFFF00000000, 0)
+CREATES = '{"op":"process.create","result":%d}'
 TAKES_BLOCK = '{"op":"range.allocate","process":%d,"pages":%d,"result":"%#x"}\n'
 TAKES_NONE = '{"op":"range.allocate","process":%d,"pages":%d,"error":"no fit"}\n'
 FREES_BLOCK = '{"op":"range.free","process":%d,"address":"%#x","pages":%d}\n'
@@ -77,7 +78,10 @@ BENT = (  # what may be done to a line whose parts are known
     lambda line: line.replace("}", ',"address":"0x600000"}'),
     lambda line: line.replace('"op"', '"op":"frame.free","op"'),
     lambda line: line.replace("0x", "0x0"),
+    lambda line: line.replace("0x", "0x" + "0" * 1200),
+    lambda line: line.replace("0x", "0x0x"),
     lambda line: line.replace("0x", "0X"),
+    lambda line: re.sub('"(0x[0-9a-f]+)"', r'"\1 "', line),
     lambda line: re.sub('"(0x[0-9a-f]+)"', r'" \1"', line),
     lambda line: re.sub("0x[0-9a-f]+", "0x", line),
     lambda line: re.sub("0x[0-9a-f]+", "0x40_0000", line),
@@ -207,15 +211,19 @@ def test_known_lines_about_ranges(machine: dict[str, Any], level: str, monkeypat
     outcomes, served = Counter[str](), 0
     for seed in range(12):
         random = Random(seed)
-        monkeypatch.setattr(ways, "MOST_LINES", random.choice([8, 1 << 14]))
+        monkeypatch.setattr(ways, "MOST_LINES", random.choice([8, 32, 1 << 14]))
         lines, rules = trace_of_ranges(random), {"geometry": geometry, "level": level}
         replay = Replay(Rules(**rules), "random")
+        replay.ways.notes_lines = seed % 2 == 0
         answer = known(replay, lines)
         assert answer == decoded(Replay(Rules(**rules), "random"), lines), seed
         outcomes["diverges"] += bool(answer[0])
         outcomes["broken"] += answer[1] is not None
         served += replay.ways.lines_served
+        outcomes["with ends"] += replay.ways.ends > 0
+        outcomes["by lines"] += bool(replay.ways.lines)
     assert outcomes["broken"] > 2
+    assert min(outcomes["with ends"], outcomes["by lines"]) > 2 or "misuse" in machine, outcomes
     assert outcomes["diverges"] > 2 or level == "safe"
     assert served > 30 or "misuse" in machine
 
@@ -232,7 +240,20 @@ def test_lines_that_are_rarely_read_again_are_noted_no_more(
     assert not list(replay.divergences(lines))
     assert replay.ways.notes_lines == notes
     assert bool(replay.ways.lines) == notes
-    assert {way.is_noted for way in replay.ways.values() if way.kind is events.RangeFree} == {notes}
+    assert (replay.ways.ends, replay.ways.notes_ends) == (0 if notes else 2, True)
+    assert {way.is_noted for way in replay.ways.values() if way.kind is events.RangeFree} == {True}
+
+
+def test_ends_that_are_rarely_read_again_are_noted_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways, "MOST_LINES", 2)
+    created = [CREATES % process for process in range(1, 10)]
+    taken = [TAKES_BLOCK % (process, 1, 0) for process in range(1, 10)]
+    freed = [FREES_BLOCK % (process, 0, 1) for process in range(1, 10)]
+    replay = Replay(Rules(geometry_from(SMALL)), "all")
+    assert not list(replay.divergences([line.encode() for line in (*created, *taken, *freed, *taken)]))
+    assert (replay.ways.notes_lines, replay.ways.notes_ends, replay.ways.ends) == (False, False, 0)
+    assert not replay.ways.heads
+    assert not any(way.is_noted for way in replay.ways.values())
 
 
 def test_a_fault_after_known_lines_about_ranges() -> None:
