@@ -89,7 +89,7 @@ def test_a_map_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("options", [["--boot", "2"], ["--map", "user"], ["--boot", "1", "--map", "bios-e820"]])
-@pytest.mark.parametrize(("path", "status"), [(CONFORMING_EXAMPLE, 0), (KMEM, 1)])
+@pytest.mark.parametrize(("path", "status"), [(CONFORMING_EXAMPLE, 0), (KMEM, 1)], ids=["trace", "log"])
 def test_a_choice_among_no_maps_is_said_to_be_one(
     capsys: pytest.CaptureFixture[str], path: str, status: int, options: list[str]
 ) -> None:

@@ -56,6 +56,7 @@ BREAKS = {
         "frame.free.must-succeed",
     },
 }
+HANG = {"heap-ROUNDS_DOWN", "heap-CLEARS_TOO_MUCH"}  # whose lists of blocks go in circles
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +80,7 @@ def built(folder: Path, name: str, fault: str | None) -> Path:
 
 
 def driven(capsys: pytest.CaptureFixture[str], binding: Path, calls: int, *more: str) -> tuple[int, dict[str, Any]]:
-    options = [*more, "--format", "json", "--quiet", "--seed", "1", "--ops", str(calls), "--call-time", "1"]
+    options = [*more, "--format", "json", "--quiet", "--seed", "1", "--ops", str(calls)]
     status = main(["drive", *options, str(binding)])
     return status, json.loads(capsys.readouterr().out)
 
@@ -94,7 +95,8 @@ def test_what_is_right_conforms(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 @pytest.mark.parametrize("target", BREAKS)
 def test_a_fault_is_found(capsys: pytest.CaptureFixture[str], tmp_path: Path, target: str) -> None:
     name, _, fault = target.partition("-")
-    status, document = driven(capsys, built(tmp_path, name, fault), 200_000)
+    patience = ["--call-time", "3"] if target in HANG else []
+    status, document = driven(capsys, built(tmp_path, name, fault), 200_000, *patience)
     assert status == 1
     assert document["divergences"][0]["clause"] in BREAKS[target]
 

@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from types import FrameType, SimpleNamespace
 from unittest.mock import patch
@@ -49,6 +50,7 @@ SEEN = frozenset(("open", *RUNS, *REACHES))
 # `explain`, and what counts branches, read our own sources.
 LOADS = ("<frozen importlib", typing.__file__, msgspec._utils.__file__)
 LOADS += (source.__file__, entries.__file__, branches.__file__)
+LOADS += (metadata.__file__,)  # which version is installed, wherever in sys.path that is found first
 LOADS += (substitution.__file__,)  # of a binding's expressions it computes those of numbers alone
 
 

@@ -5,6 +5,7 @@ The files are those of docs/plugin.md.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -39,7 +40,8 @@ class Ran:
 
 def ran(folder: Path, *arguments: str) -> Ran:
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     return Ran(done.returncode, done.stdout + done.stderr)
 
 

@@ -163,7 +163,9 @@ def test_other_levels_are_refused(check_log: Answer, level: str) -> None:
     assert f"it can't be checked at level {level}" in errors
 
 
-@pytest.mark.parametrize("option", ["--geometry=x64-4k", f"--memory-map={E820 / 'qemu-4g.txt'}"])
+@pytest.mark.parametrize(
+    "option", ["--geometry=x64-4k", f"--memory-map={E820 / 'qemu-4g.txt'}"], ids=["geometry", "map"]
+)
 def test_options_that_would_not_be_used_are_refused(check_log: Answer, option: str) -> None:
     status, document, errors = check_log([alloc(16)], option)
     assert (status, document["verdict"]) == (2, "unknown")
