@@ -17,6 +17,7 @@ import msgspec
 from memoracle.console.counted import counted
 from memoracle.cover.family import Asks, Call, Family, State, left_by
 from memoracle.cover.small import MOST_REACHED, covered
+from memoracle.cover.stretches import Stretch
 from memoracle.cover.told import Told
 from memoracle.cover.walk import Steps, Walk
 from memoracle.diagnostics.levels import Rules
@@ -25,6 +26,7 @@ from memoracle.drive.nursery import run_once
 from memoracle.drive.target import Answer, Target, misusable
 from memoracle.drive.trial import Begun, Plan, Trial, unwatched
 from memoracle.replay.dispatch import Replay
+from memoracle.replay.frames.frame_runs import FrameRuns
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.inputs import InputError
@@ -187,15 +189,19 @@ class Cover:
         asks, refusing = found
         return asks, refusing
 
-    def frames_at_start(self) -> tuple[int, Sequence[int]]:
-        """How many frames are free once the target was started, and the first that are not there then."""
+    def frames_at_start(self) -> tuple[int, Sequence[Stretch]]:
+        """How many frames are free once the target was started, and the first stretches that are not there then."""
         header, *events = self.plan.head
         replay = Replay(Rules(self.geometry, private_frames=bool(header.get("private_frames"))), TRACE)
         for _ in replay.divergences(map(msgspec.json.encode, events)):
             pass
-        bitmap = replay.frames.bitmap
-        missing = (frame for frame in range(self.geometry.frames) if not bitmap.exists(frame))
-        return replay.frames.free_frames, [*islice(missing, MOST_REACHED)]
+        runs, reach = FrameRuns(replay.rules, replay.frames), self.geometry.frames
+        found: list[Stretch] = []
+        end: int | None = 0
+        while end is not None and (first := runs.missing(end, reach)) < reach and len(found) < MOST_REACHED:
+            end = runs.existing(first, reach)
+            found.append((first, reach if end is None else end))
+        return replay.frames.free_frames, found
 
     def cover(self, family: Family, refuses: frozenset[str]) -> Covering:
         """Starts the target until no call is left, or none can be reached, or something diverges."""

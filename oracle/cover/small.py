@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +15,7 @@ from memoracle.cover.kernel_pages import KernelPageStates
 from memoracle.cover.memory import ADD, MemoryStates
 from memoracle.cover.pages import PageStates
 from memoracle.cover.ranges import RangeStates
+from memoracle.cover.stretches import Stretch, StretchStates
 from memoracle.cover.tables import TableStates
 from memoracle.cover.uses import UseStates
 from memoracle.spec.geometry import Geometry
@@ -38,10 +39,10 @@ class Covered:
     too_large: Sequence[str]
 
 
-def covered(asks: Asks, geometry: Geometry, free_frames: int, missing: Collection[int]) -> Covered:
+def covered(asks: Asks, geometry: Geometry, free_frames: int, missing: Sequence[Stretch]) -> Covered:
     """What of a target with these operations is covered.
 
-    free_frames: that are free when it was started.  missing: the frames that are not there then.
+    free_frames: that are free when it was started.  missing: the stretches of frames that are not there then.
     """
     found: list[Family] = []
     large: list[str] = []
@@ -54,7 +55,7 @@ def covered(asks: Asks, geometry: Geometry, free_frames: int, missing: Collectio
 
 
 def _parts(
-    asks: Asks, geometry: Geometry, free_frames: int, missing: Collection[int]
+    asks: Asks, geometry: Geometry, free_frames: int, missing: Sequence[Stretch]
 ) -> Iterator[tuple[list[Callable[[], Family]], str | None]]:
     """The families of each part, and why it is too large."""
     processes = PROCESSES if ranges.CREATE in asks else 0
@@ -63,12 +64,14 @@ def _parts(
         fault = _fault("frames", free_frames, geometry.frames, most, "may be free")
         is_whole = ADD in asks and not missing  # each state has the calls that would add what is there, too
         yield [lambda: MemoryStates(asks, geometry, ()) if is_whole else FrameStates(asks, geometry)], fault
-        if ADD in asks and missing and fault is None:
-            grown = free_frames + len(missing) * STATES_OF_MISSING
-            fault = _fault(
-                "frames", grown, geometry.frames, MOST_IN_BLOCKS, "may be free, or be added (these count twice)"
-            )
-            yield [lambda: MemoryStates(asks, geometry, missing)], fault
+        if ADD in asks and (missing or fault is not None):
+            lacking = sum(end - first for first, end in missing)
+            grown = free_frames + lacking * STATES_OF_MISSING
+            if fault is None and grown <= MOST_IN_BLOCKS:
+                frames = [frame for first, end in missing for frame in range(first, end)]
+                yield [lambda: MemoryStates(asks, geometry, frames)], None
+            else:
+                yield [lambda: StretchStates(asks, geometry, missing)], None
         if uses.GET in asks:
             yield [lambda: UseStates(asks, geometry, USED_FRAMES)], None
     if ranges.ALLOCATE in asks:

@@ -10,6 +10,7 @@ from cover_command import covered
 
 from memoracle.cover import run
 from memoracle.cover.memory import ADD, MemoryStates
+from memoracle.cover.stretches import pieces_of
 from memoracle.trace.geometry import geometry_from
 
 GROWING = """
@@ -129,3 +130,52 @@ def test_memory_is_added_that_is_there_that_is_missing_and_that_no_address_has(
     odd = [((1 << 64) - page, 2 * page), *([(2 * page + 8, page)] if missing else [])]
     due = {*odd, *((first * page, count * page) for first, count in pages)}
     assert ({(each["start"], each["length"]) for each in found}, len(found)) == (due, len(due))
+
+
+# Of this machine all states of the frames would be too many.
+AT_START = "for (int frame = 2; frame < 1024; frame++) exists[frame] = 1;"
+LARGE = GROWING.replace("FRAMES = 8", "FRAMES = 4096").replace("exists[2] = exists[3] = 1;", AT_START)
+LARGE_GROWS = GROWS.replace("0x4000", "0x400000").replace("frames = 6", "frames = 4096")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "clause"),
+    [
+        ("exists[frame] = 1;\n    return", "exists[frame] = 1;\n    return", None),
+        ("(exists[frame] ||", "((exists[frame] && count < 9) ||", "bitmap.adds-only-what-is-missing"),
+        (
+            "exists[frame] = 1;\n    return",
+            "exists[frame] = frame < 4095;\n    return",
+            "bitmap.tells-the-count",
+        ),
+    ],
+)
+def test_of_a_large_machine_few_pieces_are_added_in_any_order(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, wrong: str, right: str, clause: str | None
+) -> None:
+    assert wrong in LARGE
+    status, document = covered(capsys, grown(tmp_path, 0, LARGE.replace(wrong, right), LARGE_GROWS))
+    found = [each["clause"] for each in document["divergences"]]
+    assert found == ([] if clause is None else [clause])
+    if clause is None:
+        # Of three pieces each is there or not, and a frame is in use or none is.
+        families = [(each["name"], each["states"], each["never_taken"]) for each in document["cover"]["families"]]
+        assert (status, families) == (0, [("memory that is added in 3 pieces", 2**3 * 2, 0)])
+        assert [each.partition(",")[0] for each in document["cover"]["not_covered"]] == ["frames = 4"]
+
+
+@pytest.mark.parametrize("fault", [0, 1])
+def test_a_large_machine_of_which_no_frame_is_missing_refuses_all(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, fault: int
+) -> None:
+    binding = "\n".join(each for each in LARGE_GROWS.split("\n") if "memory_map" not in each)
+    status, document = covered(capsys, grown(tmp_path, fault, LARGE.replace("< 1024", "< FRAMES"), binding))
+    clauses = [each["clause"] for each in document["divergences"]]
+    assert (status, clauses) == (fault, ["bitmap.adds-only-what-is-missing"] * fault)
+
+
+def test_pieces_are_few() -> None:
+    assert pieces_of([]) == []
+    assert pieces_of([(3, 5)]) == [(3, 5)]
+    assert pieces_of([(3, 9)]) == [(3, 4), (4, 8), (8, 9)]
+    assert pieces_of([(1, 2), (4, 8), (9, 30), (40, 50)]) == [(1, 2), (4, 5), (5, 7), (7, 8)]
