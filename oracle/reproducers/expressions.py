@@ -280,7 +280,7 @@ def rust_type(kind: CType) -> str:
         return f"*mut {rust_type(target) if is_number and target is not None else 'c_void'}"
     if kind.kind == STRUCTURE:
         return plain_name(kind)
-    if kind.kind == ARRAY and kind.target is not None:
+    if kind.kind in (ARRAY, OTHER) and kind.target is not None:
         return f"[{rust_type(kind.target)}; {kind.count}]"
     if kind.kind == FLOATING:
         return f"f{8 * kind.bytes}"

@@ -131,7 +131,7 @@ def _declared(program: Program, name: str) -> Iterator[str]:
 def _type(kind: CType) -> str:
     if kind.kind == STRUCTURE:
         return plain_name(kind)
-    if kind.kind == ARRAY and kind.target is not None:
+    if kind.kind in (ARRAY, OTHER) and kind.target is not None:
         return f"{_type(kind.target)} * {kind.count}"
     if kind.kind == FLOATING:
         return "ctypes.c_float" if kind.bytes == ctypes.sizeof(ctypes.c_float) else "ctypes.c_double"

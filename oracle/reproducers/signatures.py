@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import cffi
@@ -19,6 +20,8 @@ VOID, NUMBER, BOOLEAN, ENUM, POINTER, STRUCTURE, ARRAY, FLOATING, OTHER = (
 )
 PLACES = (STRUCTURE, ARRAY, OTHER)  # variables of the library that stand for their address
 FLOATS = ("float", "double")  # which every language has
+WHOLE = (NUMBER, BOOLEAN, ENUM, POINTER)
+UNITS = (1, 2, 4, 8)  # bytes, of numbers that every language has
 ADDRESSES = {"pointer", "function", "array"}  # what cffi calls types of which a function is passed the address
 
 
@@ -27,7 +30,8 @@ class CType:
     """name: as C has it.  kind: one of those above.  bytes, signed: of a number.
 
     target: of a pointer; of an array, which only a field is, what it is an array of.  count: how many of these.
-    fields: of a structure.  is_plain: it has no unions and no bits, so that every language lays it out alike.
+    fields: of a structure.  is_plain: it has no bits, and no unions but those whose room is numbers, which `target` and
+    `count` say: so every language lays it out alike.
     """
 
     name: str
@@ -101,7 +105,13 @@ def type_of(ffi: cffi.FFI, kind: Any, depth: int = 2) -> CType:
     if kind.kind == "struct" and kind.fields is not None and depth:
         fields = {key: _type_of_field(ffi, each.type) for key, each in kind.fields}
         plain = (bool(key) and each.bitsize < 0 and _is_plain(fields[key]) for key, each in kind.fields)
-        return CType(name, STRUCTURE, fields=fields, is_plain=all(plain))
+        # Of a union without a name cffi lists the members as fields of the structure.
+        is_row = all(
+            before.offset + ffi.sizeof(before.type) <= after.offset
+            for (_, before), (_, after) in pairwise(kind.fields)
+            if before.type.kind != "array" or before.type.length is not None
+        )
+        return CType(name, STRUCTURE, fields=fields, is_plain=is_row and all(plain))
     return CType(name, OTHER)
 
 
@@ -113,13 +123,23 @@ def _type_of_variable(ffi: cffi.FFI, kind: Any) -> CType:
 def _type_of_field(ffi: cffi.FFI, kind: Any) -> CType:
     if kind.kind == "array" and kind.length is not None:
         return CType(kind.cname, ARRAY, target=_type_of_field(ffi, kind.item), count=kind.length)
+    if kind.kind == "union" and kind.fields is not None:
+        return _type_of_union(ffi, kind)
     return type_of(ffi, kind, 0 if kind.kind in ADDRESSES else 1)
+
+
+def _type_of_union(ffi: cffi.FFI, kind: Any) -> CType:
+    """A union within a structure is as large as its room, and is passed as that is if it has no floating point."""
+    members = [_type_of_field(ffi, each.type) for _, each in kind.fields]
+    unit = ffi.alignof(kind)
+    is_plain = unit in UNITS and bool(members) and all(each.kind in WHOLE for each in members)
+    return CType(kind.cname, OTHER, target=CType("", NUMBER, unit), count=ffi.sizeof(kind) // unit, is_plain=is_plain)
 
 
 def _is_plain(field: CType) -> bool:
     if field.kind == ARRAY and field.target is not None:
         return _is_plain(field.target)
-    return field.is_plain if field.kind == STRUCTURE else field.kind != OTHER
+    return field.is_plain if field.kind in (STRUCTURE, OTHER) else True
 
 
 def structures_of(declared: Declared, used: Collection[str], more: Iterable[CType] = ()) -> dict[str, CType]:
@@ -142,7 +162,8 @@ def structures_of(declared: Declared, used: Collection[str], more: Iterable[CTyp
 def _add(found: dict[str, CType], kind: CType) -> None:
     """Adds a structure after those that it is made of."""
     if not kind.is_plain:
-        words = "unions, bits, and arrays without a length can be written in C and C++ alone"
+        words = "bits, arrays without a length, and unions without a name or of other than numbers and pointers can be"
+        words += " written in C and C++ alone"
         raise ReproducerError(f"`{kind.name}`: {words}")
     for each in kind.fields.values():
         inner: CType | None = each

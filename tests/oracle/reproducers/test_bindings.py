@@ -107,8 +107,8 @@ def test_it_fails_on_the_faulty_build_alone(
 @pytest.mark.parametrize(
     ("form", "allocate", "says"),
     [
-        ("rust", STORED, "`struct frame`: unions, bits, and arrays without a length can be written in C"),
-        ("pytest", STORED, "`struct frame`: unions, bits, and arrays without a length can be written in C"),
+        ("rust", STORED, "`struct frame`: bits, arrays without a length, and unions without a name"),
+        ("pytest", STORED, "`struct frame`: bits, arrays without a length, and unions without a name"),
         ("kunit", POINTER, "a kernel has no errno"),
     ],
 )

@@ -132,6 +132,27 @@ def test_memory_that_symbols_name_lies_where_the_binding_says_or_where_nothing_e
     assert placed(somewhere) == Given(0x1000, 1 << 36, 16, 0)
 
 
+@pytest.mark.parametrize("form", ["rust", "pytest"])
+def test_a_structure_may_have_a_union_of_numbers_and_pointers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    """What the binding reads of it lies behind the union, of which there are two in a row."""
+    field, union = "int16_t errors[2];", "union both { int16_t one; char *two; } both[2]; int16_t errors[2];"
+    source = tmp_path / "given.c"
+    source.write_text(SOURCE.read_text().replace(field, union))
+    command = ["cc", "-shared", "-fPIC", "-DFAULT=2", "-DPLAIN", source, "-o", tmp_path / "given.so"]
+    subprocess.run(command, check=True)
+    binding = tmp_path / "given.toml"
+    binding.write_text(plain(BINDING % INTO).replace(field, union))
+    assert main(emitted(tmp_path, form, binding, FREED)) == 1
+    found = capsys.readouterr()
+    assert "it was run, and fails" in found.err, found.err
+    subprocess.run(
+        [each.replace("FAULT=2", "FAULT=0") if isinstance(each, str) else each for each in command], check=True
+    )
+    assert again(form, found.out, binding).outcome == PASSED
+
+
 @pytest.mark.parametrize(
     ("form", "wrong", "right", "says"),
     [
@@ -141,10 +162,10 @@ def test_memory_that_symbols_name_lies_where_the_binding_says_or_where_nothing_e
             "pytest",
             "errors[2];",
             "errors[2]; int few : 3;",
-            "`struct frame`: unions, bits, and arrays without a length",
+            "`struct frame`: bits, arrays without a length",
         ),
-        ("rust", "errors[2];", "errors[2]; union { int one; char two; } both;", "`struct frame`: unions, bits, and"),
-        ("rust", "errors[2];", "errors[2]; union two { int one; } both[2];", "`struct frame`: unions, bits, and"),
+        ("rust", "errors[2];", "errors[2]; union { int one; char two; };", "`struct frame`: bits, arrays without"),
+        ("rust", "errors[2];", "errors[2]; union two { double one; } both[2];", "`struct frame`: bits, arrays without"),
     ],
 )
 def test_what_cannot_be_written_is_said(
