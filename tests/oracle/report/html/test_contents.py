@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 from browser import ROOT
-from page_tables import PageTables
+from page_tables import LINK, PageTables
 from rich.console import Console
 
 from memoracle.console.exit_status import Status
 from memoracle.console.output import Draft
 from memoracle.diagnostics.divergence import Divergence, Finding
 from memoracle.diagnostics.warned import Warned
+from memoracle.impl import pte
 from memoracle.proofs import evidence
 from memoracle.report.check_report import CheckRun, TraceResult
 from memoracle.report.drive_report import DriveRun
@@ -29,6 +30,7 @@ from memoracle.report.html.snapshot_page import MOST_SPACES
 from memoracle.report.html.trace_page import MOST_FINDINGS
 from memoracle.report.proof_report import PROVED, REFUTED, VACUOUS, ProofRun, bounds
 from memoracle.report.run import Run
+from memoracle.snapshot.findings import MOST_KEPT
 from memoracle.timeline.past import CHANGED, Past
 from memoracle.trace.inputs import InputError
 
@@ -245,3 +247,17 @@ def test_of_many_spaces_the_first_are_drawn_and_entries_that_differ_are_marked(s
     halves = re.findall(r'<div class="half" role="img"[^>]*>(.*?)</div>', text)
     marked = [re.findall(r'class="([^"]*)"', each) for each in halves]
     assert marked == [[], ["is-used"]] + [[], ["is-used changed"]] * (MOST_SPACES - 1)
+
+
+def test_an_entry_that_differs_is_marked_though_no_finding_that_is_kept_names_it(shown: Shown, tmp_path: Path) -> None:
+    tables = PageTables()
+    full, empty = tables.space(), tables.space()
+    upper = range(pte.ENTRIES // 2, pte.ENTRIES)
+    assert len(upper) > MOST_KEPT
+    below = tables.table()
+    tables.words |= {full + 8 * index: below | LINK for index in upper}
+    (tmp_path / "memory").write_bytes(tables.memory())
+    page = shown("snapshot", str(tmp_path / "memory"), f"--cr3={full:#x}", f"--cr3={empty:#x}")
+    halves = re.findall(r'<div class="half" role="img"[^>]*>(.*?)</div>', page.read_text(encoding="ascii"))
+    marks = [len(re.findall(r'class="[^"]*changed[^"]*"', each)) for each in halves]
+    assert marks[2:] == [0, len(upper)]  # of the second space
