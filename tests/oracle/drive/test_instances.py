@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ def test_a_fault_is_found_with_what_it_needs(
     assert again.outcome == running.PASSED
     named = {"_instance": "pool_1 = ", "reset": "pool_reset((struct"}
     assert all(named[each] in found["text"] for each in needed)
+    assert re.findall(r"\bfirst\w* = 1", found["text"]) == ["first = 1"]  # which is made once for all instances
     assert ("pool_1" in found["text"], "_aside1" in found["text"]) == (fault != "TWICE",) * 2
     assert (found["text"].count("* memory_1"), found["text"].count("* memory")) == (
         (0, 1) if fault == "TWICE" else (1, 2)
