@@ -60,6 +60,10 @@ class Extents(Unasked):
 
         self.run.assume_for_all((self.parameter,), known)
 
+    def witnesses(self) -> list[object]:
+        """What was seen, for what `forget` asks."""
+        return [self.seen]
+
     def advance(self) -> None:
         """The extent at hand was seen, too."""
         assert self.current is not None

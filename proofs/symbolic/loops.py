@@ -26,8 +26,9 @@ from typing import Any, NoReturn, Protocol, TypeAlias
 
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.exits import Exit, is_reference
-from memoracle.proofs.symbolic.footprint import Footprint, changed, footprint, replaced
+from memoracle.proofs.symbolic.footprint import Footprint, changed, footprint, replaced, withhold
 from memoracle.proofs.symbolic.values import Property
+from memoracle.proofs.symbolic.witnesses import claim_same, witnessing
 from memoracle.spec.clauses import Number, Term, implies, neg
 
 
@@ -63,6 +64,12 @@ class Loop(Protocol):
     """A loop's invariant, as a state that one or more unknown numbers describe.
 
     It may also have `changes(run)`: new values of local variables of the function that has the loop, by their names.
+    After a turn `havoc` is held against what the turn left (see `witnesses.py`). For this it may have
+    `witnesses(result)`: what the unknowns of `havoc` then are, in their order (default: the numbers that the step
+    returned); `points`: at which parameters a function is compared, by its name; `as_stand_in(value)`: what stands in
+    for a real list; `look_at(*points)`: what a proof needs to know of the points of a claim; `counts`: the numbers,
+    by their names, of which no bound is claimed, since they count things of which there are no more.
+    is_held: False if it is not held against that, and `on_back_edge` must claim by hand what `havoc` supposes.
     """
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
@@ -103,7 +110,7 @@ class _Cut:
             if run.fork():
                 entered = self.parts()
                 self.turn(step, arguments)
-                after = self.parts()
+                after = self.left
                 self.described = self.havoc(after)
                 self.keeps(entered, after)
                 raise EndOfRunError
@@ -118,16 +125,47 @@ class _Cut:
         with self.run.reading_law():
             self.run.turned.add(self.site)
             self.keeps(self.before, self.parts())
-            self.turn(step, arguments)
-            self.keeps(self.before, self.parts())
+            self.turn(step, arguments, again=True)
+            self.keeps(self.before, self.left)
         raise EndOfRunError
 
-    def turn(self, step: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    def turn(self, step: Callable[..., object], arguments: tuple[object, ...], again: bool = False) -> None:
         run = self.run
         before = self.loop.on_entry(run, arguments)
         result = run.call(step, *arguments)
         after = self.loop.on_back_edge(run, result)
         falls(run, before, after, self.site)
+        self.left = self.parts()
+        if getattr(self.loop, "is_held", True):
+            self.is_one_of_havocs(result, self.described if again else set())
+
+    def is_one_of_havocs(self, result: object, described: set[str]) -> None:
+        """Claims that what a turn left is one of the states that `havoc` puts in place (see `witnesses.py`).
+
+        described: the parts that it puts in place. It cannot read them, or they would be compared with themselves.
+        """
+        loop, run = self.loop, self.run
+        witnesses = getattr(loop, "witnesses", witnesses_in)(result)
+        stand_in = getattr(loop, "as_stand_in", lambda value: value)
+        result, parts, values = stand_in(result), dict(self.left), self.frame.f_locals
+        put_back = withhold({**values, "the owner": self.owner}, described)
+        with witnessing(run, witnesses, getattr(loop, "look_at", None), getattr(loop, "counts", ())) as claims:
+            supposed, points = loop.havoc(run), getattr(loop, "points", {})
+            due: dict[str, object] = dict(loop.changes(run)) if hasattr(loop, "changes") else {}
+        if claims:  # which compare the state whole
+            put_back()
+        for claim in claims:
+            claim()
+        actual = {name: stand_in(values.get(name)) for name in due}
+        now = self.parts()
+        for all_parts in (parts, now):
+            for path in list(all_parts):
+                if root_of(path) in due:
+                    del all_parts[path]
+        pairs = [(parts, now), (footprint(actual), footprint(due))]
+        pairs.append((footprint({"the result": result}), footprint({"the result": supposed})))
+        for one, other in pairs:
+            claim_same(run, points, one, other)
 
     def havoc(self, before: Footprint) -> set[str]:
         """Puts any state in place that satisfies the invariant; the parts that it describes."""
@@ -142,7 +180,7 @@ class _Cut:
         results = (*self.result, self.result) if isinstance(self.result, tuple) else (self.result,)
         values = self.frame.f_locals
         for path in changed(before, after):
-            local = path.split(".")[0].split("[")[0]
+            local = root_of(path)
             if path in self.described or local in self.varies:
                 continue
             if local in self.answers and any(values.get(local) is each for each in results):
@@ -151,6 +189,16 @@ class _Cut:
 
     def parts(self) -> Footprint:
         return footprint({**self.frame.f_locals, "the owner": self.owner})
+
+
+def root_of(path: str) -> str:
+    """The name that a path to a part begins with."""
+    return path.split(".")[0].split("[")[0]
+
+
+def witnesses_in(result: object) -> list[object]:
+    """The numbers that a step returned, in their order: witnesses for a `havoc` whose unknowns are these."""
+    return [] if result is None else list(result) if isinstance(result, tuple) else [result]
 
 
 def cut(run: Run, owner: object, step: str, loop_of: Callable[..., Loop | None]) -> None:

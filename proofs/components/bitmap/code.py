@@ -50,6 +50,9 @@ class Advance:
         run.assert_goal("the frontier stays in the bitmap", self.bitmap.frontier <= self.bitmap.length)
         return self.bitmap.length - self.bitmap.frontier
 
+    def witnesses(self, result: object) -> list[object]:
+        return [self.bitmap.frontier]
+
 
 def is_the_lowest(bitmap: SymbolicBitmap, found: Number | None, word: Number) -> Truth:
     """Whether this word, or no word, is the lowest that is not 0."""
@@ -251,6 +254,10 @@ class PuttingAside:
         self.extents.advance()
         assert self.words is not None
         return self._claim(run, self.words)
+
+    def witnesses(self, result: object) -> list[object]:
+        assert self.words is not None
+        return [self.extents.seen, self.words.at]
 
 
 @proved("empty.refines", "refinement", "the reference starts as the law says, with arrays of its own")

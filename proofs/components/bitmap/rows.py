@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from memoracle.proofs.components.bitmap.code import setting_bits
 from memoracle.proofs.components.bitmap.law import proved
 from memoracle.proofs.components.bitmap.search import searching, searching_clear
@@ -14,6 +16,7 @@ from memoracle.proofs.components.bitmap.symbolic_bitmap import (
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Property
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Number, Truth, at_least, neg, when
 
@@ -21,6 +24,7 @@ from memoracle.spec.clauses import Number, Truth, at_least, neg, when
 class Reopening:
     """The loop that notes the words below the frontier in which frames were added."""
 
+    points: ClassVar[Points] = {"has": ("word",), "_has": ("word",)}
     says = "the words so far are noted, and no others"
 
     def __init__(self, bitmap: SymbolicBitmap, start: Number, last: Number) -> None:

@@ -109,7 +109,7 @@ class Searching:
         return self._claim(run, arguments[2])
 
     def havoc(self, run: Run) -> Number:
-        position = run.point("frame")
+        position = run.any_number("frame")  # behind the last limit it may be no frame any more
         run.suppose((self.first <= position) & (position & self.alignment - 1 == 0))
         run.assume_for_all(("frame",), self.passed(position))
         return position

@@ -5,14 +5,17 @@ All that is known of a list is which points it covers, so what is shown holds fo
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval
-from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, Place, covers
+from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, Place, as_bag, covers
 from memoracle.proofs.components.boot.law import proved
 from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.proofs.symbolic.values import Property, record_of
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
@@ -44,6 +47,8 @@ def beside_refines(run: Run) -> None:
 class Cutting:
     """The loop that cuts intervals: what is left is what those before covered, but for the cut."""
 
+    points: ClassVar[Points] = dict.fromkeys(("seen", "covers", "flaw"), ("point",))
+
     def __init__(self, intervals: Bag, gap: Interval) -> None:
         self.intervals, self.gap = intervals, gap
 
@@ -63,8 +68,14 @@ class Cutting:
 
     def on_back_edge(self, run: Run, result: Intervals) -> Measure:
         self.intervals.advance()
-        run.assert_goal("what is left so far lies outside the cut", self._known(result)(run.point("point")))
+        self.result = as_bag(run, result, "point")
         return Iterates()
+
+    def witnesses(self, result: Intervals) -> list[object]:
+        return [self.result.covers, *self.intervals.witnesses()]
+
+    def as_stand_in(self, value: object) -> object:
+        return self.result
 
 
 @proved("meeting.refines", "refinement", "intervals before and after those that may meet a cut do not", integers=True)

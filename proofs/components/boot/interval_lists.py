@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from memoracle.impl.boot import Interval, Record
@@ -107,6 +108,10 @@ class Bag(Unasked):
         covers = self.covers
         self.run.assume_for_all((self.parameter,), lambda point: implies(seen(point), covers(point)))
 
+    def witnesses(self) -> list[object]:
+        """What was seen, for what `forget` asks."""
+        return [self.seen]
+
     def advance(self) -> None:
         """The interval at hand was seen, too."""
         seen, current = self.seen, self.current
@@ -128,12 +133,12 @@ class Records(Unasked):
 
     def __init__(self, run: Run, whole: law.Map) -> None:
         self.run, self.whole = run, whole
-        self.seen = law.unread(whole.page_shift)
+        self.unread = self.seen = law.unread(whole.page_shift)
         self.current: Record | None = None
 
     def __iter__(self) -> Iterator[Record]:
         run, whole = self.run, self.whole
-        self.seen = law.unread(whole.page_shift)
+        self.seen = self.unread
         while run.fresh_truth("more"):
             record = record_of(Record, run.fresh("start"), run.fresh("length"), run.fresh("type"))
             self._assume_among(law.read(law.unread(whole.page_shift), *record))
@@ -154,8 +159,12 @@ class Records(Unasked):
         is_covered, is_claimed = (
             self.run.relation(f"{name}#{next(self.run.count)}", "byte") for name in ("seen-covered", "seen-claimed")
         )
-        self.seen = replace(self.seen, is_covered=is_covered, is_claimed=is_claimed)
+        self.seen = replace(self.unread, is_covered=is_covered, is_claimed=is_claimed)
         self._assume_among(self.seen)
+
+    def witnesses(self) -> list[object]:
+        """What was seen, for what `forget` asks."""
+        return [self.seen.is_covered, self.seen.is_claimed]
 
     def advance(self) -> None:
         """The record at hand was seen, too."""
@@ -164,6 +173,11 @@ class Records(Unasked):
 
 
 Intervals: TypeAlias = Bag | Sequence[Interval]
+
+
+def as_bag(run: Run, intervals: Intervals, parameter: str) -> Bag:
+    """What stands in for a list of intervals."""
+    return intervals if isinstance(intervals, Bag) else Bag(run, partial(covers, intervals), parameter)
 
 
 def covers(intervals: Intervals, point: Number) -> Truth:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval
 from memoracle.proofs.components.boot.cuts import lies_in
-from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, Records, covers
+from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, Records, as_bag, covers
 from memoracle.proofs.components.boot.law import proved, unknown
 from memoracle.proofs.components.boot.records import claims, filling, flaw_of, spoiling
 from memoracle.proofs.symbolic.containers import any_of
@@ -19,6 +19,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.extents import Extents
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.proofs.symbolic.values import Condition, Property, Relation
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
@@ -38,6 +39,7 @@ class Making:
         self.source, self.parameters, self.known = source, parameters, known
         self.first: Intervals | None = None  # what the list was before the loop
         self.made: Bag | None = None  # once a turn was taken
+        self.points: Points = dict.fromkeys(("seen", "covers"), parameters[:1])
 
     def _claim(self, run: Run, made: Intervals) -> None:
         points = run.point_of_each(self.parameters).values()
@@ -62,8 +64,14 @@ class Making:
 
     def on_back_edge(self, run: Run, result: Intervals) -> Measure:
         self.source.advance()
-        self._claim(run, result)
+        self.result = as_bag(run, result, self.parameters[0])
         return Iterates()
+
+    def witnesses(self, result: Intervals) -> list[object]:
+        return [*self.source.witnesses(), self.result.covers, flaw_of(result)]
+
+    def as_stand_in(self, value: object) -> object:
+        return self.result
 
 
 def no_page_is_flawed(runs: Intervals, shift: Number, flawed: Property) -> Relation:

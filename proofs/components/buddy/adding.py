@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 from memoracle.proofs.components.buddy.code import ReleaseStandIn, assert_free_blocks
 from memoracle.proofs.components.buddy.law import (
@@ -40,6 +41,7 @@ from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.symbolic.containers import any_of
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import added_blocks as law
 from memoracle.spec import blocks
 from memoracle.spec.blocks import Blocks
@@ -179,6 +181,8 @@ class Adding:
     state: that state. That it satisfies the invariants follows from the steps, and matters to what stand-ins do.
     """
 
+    points: ClassVar[Points] = {"has": ("order", "block")}
+
     def __init__(self, run: Run, buddy: SymbolicBuddy, before: Blocks, first: Number, last: Number) -> None:
         self.buddy, self.before, self.first, self.last = buddy, before, first, last
         self.state, self.page = before, first
@@ -210,14 +214,23 @@ class Adding:
         run.assert_goal("the block begins at the page that it has come to", page == self.page)
         run.assert_and_assume("the next begins where the block ends", result == page + (1 << order))
         values, each = {"page": page, "order": order, "merged": merged}, run.point("page")
-        block, was = blocks.same_block(order, page, each), page_in(self.state, each)
-        run.suppose(block == law.in_stretch(page, 1 << order, each))  # `aligned_blocks_are_stretches`
         allowed = law.add_block.allows(self.state, **values, each=each, level=run.point("level"))
         run.assert_goal("the law allows the block", allowed)
         now = law.add_block(self.state, page, order, merged)
-        # So `add_moves_pages` shows; that the state satisfies the invariants follows from its steps.
-        run.suppose(page_in(now, each).is_now(was.free | block, was.allocated, False))
+        self.run, self.now, self.step = run, now, (self.state, order, page)
+        self.look_at(each)
         return self._claims(run, now, result, each)
+
+    def look_at(self, each: Number) -> None:
+        """Takes as given of a page what theorems say of the step of this turn."""
+        before, order, page = self.step
+        block, was = blocks.same_block(order, page, each), page_in(before, each)
+        self.run.suppose(block == law.in_stretch(page, 1 << order, each))  # `aligned_blocks_are_stretches`
+        # So `add_moves_pages` shows; that the state satisfies the invariants follows from its steps.
+        self.run.suppose(page_in(self.now, each).is_now(was.free | block, was.allocated, False))
+
+    def witnesses(self, result: Number) -> list[object]:
+        return [result, self.now.is_free, self.now.order_at]
 
     def _claims(self, run: Run, now: Blocks, page: Number, each: Number) -> Rises:
         run.assert_goal("it stays in the stretch", (self.first <= page) & (page <= self.last))

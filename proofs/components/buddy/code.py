@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from memoracle.impl.buddy import order_for
 from memoracle.proofs.components.buddy.law import ORDER, any_block, proved, unknown
@@ -26,6 +26,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Relation
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import Blocks, first_page, release
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
@@ -74,6 +75,7 @@ class Splitting:
     state: Blocks
     page: Number
     wanted: Number  # the order to which it is split
+    points: ClassVar[Points] = {"has": ("order", "block")}
 
     def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])
@@ -106,6 +108,7 @@ class Merging:
     page: Number
     start: Number  # the order of the block that is freed
     order: Number  # of the held block after the loop
+    points: ClassVar[Points] = {"has": ("order", "block")}
 
     def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
         return self.on_back_edge(run, arguments[0])

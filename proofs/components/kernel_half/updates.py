@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from memoracle.proofs.abstraction.objects import halves_of
 from memoracle.proofs.components.kernel_half.law import proved
@@ -15,6 +16,7 @@ from memoracle.proofs.components.kernel_half.symbolic_kernel_half import (
 )
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, Members, cut
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import kernel_half as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
 
@@ -75,6 +77,8 @@ def in_flight(code: SymbolicHalves, index: Number, value: Number) -> Truth:
 class Broadcast:
     """The loop that copies an update to all. At its head, others may have done anything except touch the update."""
 
+    points: ClassVar[Points] = {"has": ("process",), "entry": ("process", "index"), "_at": ("slot",)}
+
     def __init__(self, steps: Steps, index: Number, value: Number) -> None:
         self.steps, self.code, self.index, self.value = steps, steps.code, index, value
 
@@ -99,6 +103,11 @@ class Broadcast:
         run.assert_goal("it says whether it was copied to one", result is True or result is False)
         run.assert_goal("if it was not, nobody is waited for", implies(neg(bool(result)), neg(pending.has(process))))
         return Members(pending.has, "process", pending.popped if result else self.waited_for)
+
+    def witnesses(self, result: Truth) -> list[object]:
+        code = self.code
+        functions = code.master.at, code.tables.entry, code.live.has, code.pending.has
+        return [*functions, code.updating, code.index, code.value, result]
 
     def _holds(self, run: Run) -> None:
         state = halves_of(self.code)

@@ -58,6 +58,10 @@ class SomeTables:
             owner=lambda frame: when(has(frame), self.space, state.owner(frame)) if come else state.owner(frame),
         )
 
+    def witnesses(self) -> list[object]:
+        """These, for what the constructor asks."""
+        return [self.has, self.below, self.count]
+
     def joined_with(self, others: SomeTables) -> SomeTables:
         """These steps and others of the same space."""
         both = copy(self)

@@ -170,6 +170,10 @@ class PagesRemoved:
         self.run.assume_for_all(("frame",), lambda frame: more.tables.allowed(start, frame))
         return more
 
+    def witnesses(self) -> list[object]:
+        """These, for what `after_any_number` asks."""
+        return [self.left, *self.tables.witnesses()]
+
     def after_one_more(self, tables: SomeTables) -> PagesRemoved:
         """One more step, which removes the last page and gives back these tables."""
         more = copy(self)
@@ -228,6 +232,10 @@ class FramesReleased:
         more.has = self.run.relation("released-so-far", "frame")
         more.count = self.run.fresh("released", 0, self.run.sorts["frame"].highest)
         return more
+
+    def witnesses(self) -> list[object]:
+        """These, for what `after_any_number` asks."""
+        return [self.has, self.count]
 
     def after_one_more(self, frame: Number) -> FramesReleased:
         """One more step, which releases this frame."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
+from typing import ClassVar
 
 import z3
 
@@ -32,6 +33,7 @@ from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.loops import Iterates, cut
 from memoracle.proofs.symbolic.values import Property, record_of
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import manager as law
 from memoracle.spec import paging
 from memoracle.spec.clauses import Number, Truth
@@ -42,6 +44,8 @@ class ReservedPieces(Unasked):
 
     current: the piece that is to be fixed next; None after it was.  left: whether some were not read yet.
     """
+
+    NOTES = ("current",)  # what the loop that goes through them has at hand
 
     def __init__(self, run: Run) -> None:
         self.run, self.left = run, True
@@ -64,8 +68,10 @@ class FixLoop:
     reserved: whether one of these pieces has a page.
     """
 
+    points: ClassVar[Points] = {"taken": ("process", "kernel_page")}
+
     def __init__(self, shared: SharedState, booted: Callable[[Property], law.Memory], pieces: ReservedPieces) -> None:
-        self.shared, self.booted, self.pieces = shared, booted, pieces
+        self.shared, self.booted, self.pieces, self.start = shared, booted, pieces, shared.state
         self.reserved: Property = lambda kernel_page: False
 
     def on_entry(self, run: Run, arguments: tuple[object, ...] = ()) -> Iterates:
@@ -77,7 +83,7 @@ class FixLoop:
     def havoc(self, run: Run) -> Truth:
         reserved = self.reserved = run.relation("reserved-so-far", "kernel_page")
         taken = self.booted(reserved).taken
-        self.shared.state = replace(self.shared.state, taken=taken)
+        self.shared.state = replace(self.start, taken=taken)
         self.pieces.current = None
         return run.fresh_truth("it is fixed")
 
@@ -85,7 +91,11 @@ class FixLoop:
         assert self.pieces.current is not None
         before, (first, pages) = self.reserved, self.pieces.current
         self.reserved = lambda kernel_page: before(kernel_page) | law.among(kernel_page, first, pages)
+        self.pieces.current = None
         return self.on_entry(run)
+
+    def witnesses(self, result: Truth) -> list[object]:
+        return [self.reserved, result]
 
 
 class ComponentConstructors:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from memoracle.impl.manager import Machine, Manager
@@ -27,6 +27,7 @@ from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.containers import Map, Set, Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import record_of
+from memoracle.proofs.symbolic.witnesses import WitnessingRun
 from memoracle.spec import bitmap, manager_law, paging
 from memoracle.spec import manager as law
 from memoracle.spec.clauses import Clause, Number, Operation, Truth, when
@@ -88,6 +89,9 @@ class SymbolicManager:
 
     def set_state(self, s: law.Memory) -> None:
         """Makes it stand for this state, of the same machine."""
+        if isinstance(self.run, WitnessingRun):  # after a turn this is claimed to be the state
+            self.run.claims.append(partial(self.assert_state, s))
+            return
         self.shared.state, self.spaces.has = s, s.lives
         self.given.has, self.given.witnesses = (lambda frame: is_frame(frame) & (s.use(frame) == law.GIVEN)), []
         self.gets.has, self.gets.at = (lambda frame: is_frame(frame) & (s.gets(frame) != 0)), s.gets

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from memoracle.impl.paging import Unmapped
 from memoracle.proofs.components.paging.claims import (
@@ -54,6 +54,8 @@ class UnmappingLoop:
     Invariant: only pages and tables of the process are gone, and the frames that lost their last use are collected.
     start: the state before the loop.  now: at its head.  after_unmap: after the call of `unmap` in this turn.
     """
+
+    is_held: ClassVar[bool] = False
 
     def __init__(self, run: Run, symbolic: SymbolicPaging, process: Number, level: int) -> None:
         self.run, self.symbolic, self.process, self.level = run, symbolic, process, level

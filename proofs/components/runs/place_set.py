@@ -161,9 +161,9 @@ class Trying:
     """The loop that tries one run after another: no run before the one at hand holds places as asked for."""
 
     def __init__(
-        self, found: SymbolicPlaceSet, count: Number, lowest: Number, would_do: Property, other: Number
+        self, found: SymbolicPlaceSet, due: Contents, count: Number, lowest: Number, would_do: Property
     ) -> None:
-        self.found, self.count, self.lowest, self.would_do, self.other = found, count, lowest, would_do, other
+        self.found, self.due, self.count, self.lowest, self.would_do = found, due, count, lowest, would_do
 
     def is_one(self, at_hand: Number) -> Truth:
         return (self.lowest <= at_hand) & (self.count <= self.found.runs.at(at_hand))
@@ -185,11 +185,14 @@ class Trying:
         return at_hand
 
     def on_back_edge(self, run: Run, result: Number | None) -> Measure:
-        run.assert_goal("no run was passed that would do", self.passed(result, self.other))
         places = self.found.places
-        if result is not None:
-            run.assert_goal("the run at hand is long enough, and not too low", self.is_one(result))
         return Rises(places if result is None else result, places)
+
+    def look_at(self, place: Number) -> None:
+        look_at(self.due, place)
+
+    def witnesses(self, result: Number | None) -> list[object]:
+        return [False] if result is None else [True, result]
 
 
 @proved(
@@ -210,7 +213,7 @@ def find_refines(run: Run) -> None:
         aligned_there = law.run_is_aligned(None, alignment, place) & (from_here <= place)
         return aligned_there & (1 <= count) & (place + count <= due.next_out(place))
 
-    cut(run, found, "_next", lambda at_hand, count: Trying(found, count, from_here, would_do, other))
+    cut(run, found, "_next", lambda at_hand, count: Trying(found, due, count, from_here, would_do))
     place = run.call(found.find, count, alignment, lowest, below)
 
     def may(place: Number) -> Truth:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 from memoracle.impl.run_index import RunIndex
 from memoracle.proofs.components.runs.law import MOST_PLACES
@@ -229,7 +229,11 @@ class Telling:
 
     index: SymbolicRunIndex
     place: Number
-    points: tuple[Number, Number, Number]  # any two levels and any place, of which it is claimed
+    any_points: tuple[Number, Number, Number]  # any two levels and any place, of which it is claimed
+    is_held: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        self.noted, self.length = self.index.longest.has, self.index.longest.at
 
     def is_told(self, index: SymbolicRunIndex, level: Number, at: Number, block: Number) -> Truth:
         """Whether a block knows the longer of what its halves know, if it is not the next that is to be told."""
@@ -242,7 +246,7 @@ class Telling:
         return (to_tell & (level < index.depth)) | parts_know_no_longer(index, at, higher, each)
 
     def claim(self, run: Run, level: Number) -> None:
-        index, (at, higher, each) = self.index, self.points
+        index, (at, higher, each) = self.index, self.any_points
         run.assert_goal("the level is one of the tree", (0 <= level) & (level <= index.depth))
         run.assert_goal("a block knows a run's length", no_run_is_empty(index, at, each >> at))
         told = self.is_told(index, level, at, each >> at)
@@ -255,7 +259,7 @@ class Telling:
 
     def havoc(self, run: Run) -> Number:
         level, maps = run.point("level"), self.index.longest
-        noted, length = maps.has, maps.at
+        noted, length = self.noted, self.length
         has = run.relation("noted~", "level", "block")
         at = run.function("longest~", "level", "block", high=MOST_PLACES)
         maps.has = lambda i, block: when(i == 0, noted(0, block), has(i, block))
@@ -270,6 +274,9 @@ class Telling:
 
     def on_back_edge(self, run: Run, result: Number) -> Measure:
         self.claim(run, result)
+        maps, block = self.index.longest, run.point("place")
+        same = (maps.has(0, block) == self.noted(0, block)) & (maps.at(0, block) == self.length(0, block))
+        run.assert_goal("the runs are those that were noted before the loop", same)
         return Rises(result, self.index.depth)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from memoracle.impl import zones as code
 from memoracle.impl.zones import Zone
@@ -21,6 +21,7 @@ from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
 from memoracle.proofs.symbolic.values import Relation, record_of
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import runs as runs_spec
 from memoracle.spec import zones as law
 from memoracle.spec.clauses import Number, Truth, implies, neg
@@ -91,6 +92,11 @@ class Named(Unasked):
 class Trying:
     """The loop over the zones: none before the one at hand can serve, and what that one gave is what it can."""
 
+    points: ClassVar[Points] = {
+        "seen": ("start", "end"),
+        **dict.fromkeys(("is_free", "in_use", "next_free", "next_taken", "free_below"), ("place",)),
+    }
+
     def __init__(self, run: Run, runs: LawfulRuns, named: Named, asked: Request) -> None:
         self.runs, self.named, self.asked = runs, named, asked
         self.before = runs.state
@@ -136,16 +142,18 @@ class Trying:
     def on_back_edge(self, run: Run, result: Number | None) -> Measure:
         current, state = self.named.current, self.before
         assert current is not None
-        self.zone = current
+        self.zone, self.seen = current, self.named.seen
         if result is None:
             self.named.advance()
         else:
             run.assert_goal("the zone at hand can give this", self.may_give(*current, result))
             run.assert_goal("it is the lowest there", self.is_lowest(result, run.point("place")))
             state = law.allocate(self.before, *self.asked.values(), *current, result)
-        self.claim(run)
         law_obligations.same_state(run, LAW, self.runs.state, state)
         return Iterates()
+
+    def witnesses(self, result: Number | None) -> list[object]:
+        return [self.seen, False] if result is None else [self.seen, True, result]
 
 
 def unknown(run: Run) -> law.Zoned:

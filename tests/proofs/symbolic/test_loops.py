@@ -50,6 +50,9 @@ class Draining:
     def havoc(self, run: Run) -> Any:
         self.left.has, self.left.witnesses = run.relation("later", "item"), []
 
+    def witnesses(self, result: Any) -> list[object]:
+        return [self.left.has]
+
     def on_back_edge(self, run: Run, result: Any) -> Any:
         return Members(self.left.has, "item", self.left.popped)
 
@@ -227,10 +230,20 @@ def test_local_variables_are_replaced_at_the_head_of_a_loop() -> None:
         def changes(self, run: Run) -> dict[str, Any]:
             return {"turns": run.number("turns")}
 
-    code = "def drain(left):\n    turns = 0\n    while left:\n        step(left)\n        turns = turns + 1\n"
-    assert verdict(code, Counting)[0] == "proved"
+        counts = ("turns",)
+
+        def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Any:
+            self.turns = arguments[1]
+            return super().on_entry(run, arguments)
+
+        def witnesses(self, result: Any) -> list[object]:
+            return [self.left.has, self.turns]
+
+    step = "def step(left, turns): left.pop()"
+    code = "def drain(left):\n    turns = 0\n    while left:\n        step(left, turns)\n        turns = turns + 1\n"
+    assert verdict(code, Counting, step)[0] == "proved"
     wrong = code + "    if turns > 3: left.add(1)\n"
-    assert verdict(wrong, Counting)[0] == "refuted"
+    assert verdict(wrong, Counting, step)[0] == "refuted"
 
 
 @pytest.mark.parametrize(
