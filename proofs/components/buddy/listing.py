@@ -7,7 +7,6 @@ ends the next begins, or a hole, is a theorem of the law (`blocks_follow_each_ot
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import ClassVar, TypeAlias
 
 from memoracle.proofs.components.buddy.code import Search
@@ -17,7 +16,6 @@ from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Function, Property
-from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import blocks
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import Blocks, first_page, is_aligned, same_block
@@ -72,7 +70,7 @@ class Listing:
     of those that do not exist.  next_page: the first page from this one on that exists, or else the range's end.
     """
 
-    points: ClassVar[Points] = dict.fromkeys(("at", "is_block_at"), ("place",))
+    is_held: ClassVar[bool] = False
 
     def __init__(self, run: Run, buddy: SymbolicBuddy, state: Blocks) -> None:
         self.buddy, self.state = buddy, state
@@ -125,18 +123,6 @@ class Listing:
         else:
             self._lists_a_block(run, page, result)
         return self._claims(run, result)
-
-    def witnesses(self, result: Number) -> list[object]:
-        listed = self.as_block_list(self.listing)
-        entries = [partial(self._of_entry, listed.at, part) for part in range(3)]
-        return [result, listed.length, *entries, listed.is_block_at, self.place_of]
-
-    @staticmethod
-    def _of_entry(at: Callable[[Number], Entry], part: int, place: Number) -> Number | Truth:
-        return at(place)[part]
-
-    def as_stand_in(self, value: object) -> object:
-        return self.as_block_list(value) if isinstance(value, BlockList | list) else value
 
     def _skips_a_hole(self, run: Run, page: Number, result: Number) -> None:
         """Claims that no page exists from the one on up to the other, and that a block begins there, if it exists."""
