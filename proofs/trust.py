@@ -11,8 +11,9 @@ OF_KERNELS = "kernel_half: that a kernel takes each step of an update, a creatio
 ALWAYS = (
     f"{solver.VERSION}: that a formula it calls unsatisfiable is",
     "the path explorer (proofs/symbolic/execution.py, feasibility.py): that it takes every path through the code",
-    "loops (proofs/symbolic/loops.py, footprint.py): that a cut forgets all that a turn may change; that what a turn "
-    "takes as given can be so is not asked of the turn alone",
+    "loops (proofs/symbolic/loops.py, footprint.py, witnesses.py): that a cut forgets all that a turn may change; that "
+    "what a turn takes as given can be so is not asked of the turn alone; that a loop which says is_held = False "
+    "claims by hand all that it supposes; that numbers of distinct things are no larger than there are such things",
     "the terms (proofs/symbolic/numbers.py, z3_terms.py): that they count as Python's exact integers do; held against "
     "them by randomised tests",
     "the stand-ins for containers and components, that they behave as these, or do no more than what the components' "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from memoracle.trace.geometry import geometry_from
 from memoracle.trace.inputs import InputError
 from memoracle.vectors import build
 from memoracle.vectors.components import COMPONENTS
-from memoracle.vectors.vector import Vectors
+from memoracle.vectors.vector import Called, Vectors
 
 MADE = build.vectors_of
 SMALL = ("pat", "boot", "kernel_half")  # components of which vectors are quickly made
@@ -61,15 +61,15 @@ def made(component: str) -> Vectors:
 @cache
 def made_of(component: str, operations: frozenset[str]) -> Vectors:
     asked = COMPONENTS[component].reference(geometry_from(COMPONENTS[component].geometry)).operations
-    found = MADE(component, None, None, {name: asked[name] for name in operations}, operations)
+    found = MADE(component, called=Called({name: frozenset(asked[name]) for name in operations}, operations, {}))
     return replace(found, vectors=[each for each in found.vectors if each.steps][:3])
 
 
 def stand_in(
-    name: str, geometry: Geometry | None, stated: object, operations: Collection[str] | None = None, *_: object
+    name: str, geometry: Geometry | None = None, stated: object = None, called: Called | None = None
 ) -> Vectors:
-    found = made(name) if operations is None else made_of(name, KNOWN[name])
-    if operations is not None and not KNOWN[name] <= {*operations}:
+    found = made(name) if called is None else made_of(name, KNOWN[name])
+    if called is not None and not KNOWN[name] <= {*called.operations}:
         raise InputError("binding", None, "it lacks an operation")
     return found if geometry is None else replace(found, geometry=geometry, stated=stated)
 
