@@ -44,6 +44,8 @@ def run(argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
+    except MemoryError:
+        return complain("it needs more memory than there is: a geometry of fewer frames or pages needs less")
     except Exception as fault:
         return complain(f"internal error: {type(fault).__name__}: {fault}")
 

@@ -126,6 +126,11 @@ def test_each_command_has_names() -> None:
         (InputError("a.log", 7, "broken"), 2, "memoracle: a.log:7: broken\n"),
         (InputError("-", None, "broken"), 2, "memoracle: <stdin>: broken\n"),
         (ZeroDivisionError("of a\nmap"), 2, "memoracle: internal error: ZeroDivisionError: of a\\nmap\n"),
+        (
+            MemoryError(),
+            2,
+            "memoracle: it needs more memory than there is: a geometry of fewer frames or pages needs less\n",
+        ),
         (KeyboardInterrupt(), 130, "memoracle: interrupted\n"),
     ],
 )
