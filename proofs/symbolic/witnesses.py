@@ -115,8 +115,7 @@ def witnessing(
     kind, left = run.__class__, iter(witnesses)
     claims: list[Callable[[], None]] = []
     object.__setattr__(run, "__class__", WitnessingRun)
-    vars(run).update(look_at=look_at, counts=counts)
-    run.witnesses, run.claims = left, claims  # type: ignore[attr-defined]  # of the class that it has now
+    vars(run).update(witnesses=left, claims=claims, look_at=look_at, counts=counts)
     try:
         yield claims
         if next(left, run) is not run:
