@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from memoracle.console.counted import counted
+from memoracle.proofs.obligations.process_pool import held_interrupts
 from memoracle.scaling.carrying import ROOT, UnfitError, carried_out, code_digest, outcome_of
 from memoracle.spec.geometry_keys import GeometryError
 from memoracle.trace.inputs import InputError
@@ -104,8 +105,9 @@ class Workers:
         try:
             for place in places:
                 try:
-                    given = executor.submit(carried_out, code_digest(), str(Path.cwd()), work, units[place])
-                    futures[given] = place
+                    with held_interrupts():  # with the first unit processes are forked, and all must be known
+                        given = executor.submit(carried_out, code_digest(), str(Path.cwd()), work, units[place])
+                        futures[given] = place
                 except BrokenExecutor:
                     broken.append(place)
             for future in as_completed(futures):

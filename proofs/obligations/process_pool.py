@@ -11,8 +11,10 @@ import gc
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -50,12 +52,9 @@ def run_each(
         while waiting or running:
             while waiting and len(running) < (workers or os.cpu_count() or 1):
                 place, task = waiting.popleft()
-                before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until it is known whom to end
-                try:
-                    reader, process = _start(task, before)
+                with held_interrupts():  # until it is known whom to end
+                    reader, process = _start(task)
                     running[reader] = place, process
-                finally:
-                    signal.pthread_sigmask(signal.SIG_SETMASK, before)
             ready = wait(list(running))
             for reader in [each for each in running if each in ready]:
                 place, process = running.pop(reader)
@@ -68,18 +67,34 @@ def run_each(
             reader.close()
 
 
-def _start(task: Callable[[], T], mask: Iterable[int]) -> tuple[Connection, BaseProcess]:
+@contextmanager
+def held_interrupts() -> Iterator[None]:
+    """Within it an interrupt waits; it is seen at the end. It holds whatever other threads this process has."""
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield  # no interrupt raises anything here
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+def _start(task: Callable[[], T]) -> tuple[Connection, BaseProcess]:
     reader, writer = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=_work, args=(task, writer, mask))
+    process = FORK.Process(target=_work, args=(task, writer))
     process.start()
     writer.close()  # the worker's is then the only one, so that its end shows when it dies
     return reader, process
 
 
-def _work(task: Callable[[], T], writer: Connection, mask: Iterable[int]) -> None:
+def _work(task: Callable[[], T], writer: Connection) -> None:
     gc.disable()  # a task is short, and what is looked at is copied
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupt reaches all of them, and the one that waits reports it
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     os.dup2(2, 1)  # standard output is for the report alone
     try:
         outcome: _Returned[T] | Failure = _Returned(task())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import signal
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 import working
+from interrupted_forks import PATIENCE, interrupted_forks, left_behind
 
 import memoracle
 from memoracle.commands import check_parts
@@ -133,13 +133,19 @@ def test_an_interrupt_is_for_whoever_waits_for_the_workers() -> None:
 
 def test_what_is_begun_ends_with_whoever_asked() -> None:
     others = {*multiprocessing.active_children()}
-    coming = of_processes(2, print).done(working.slow, [20, 0])
+    coming = of_processes(2, print).done(working.slow, [10 * PATIENCE, 0])
     assert next(coming) == (1, 0)
-    made = {*multiprocessing.active_children()} - others
+    made = [each.pid for each in {*multiprocessing.active_children()} - others if each.pid is not None]
     coming.close()
-    for each in made:
-        each.join(10)
-    assert {each.exitcode for each in made} == {-signal.SIGKILL}
+    assert left_behind(made) == []
+    assert len(made) == 2
+
+
+def test_an_interrupt_while_processes_are_forked_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    with interrupted_forks(monkeypatch) as forked, pytest.raises(KeyboardInterrupt):
+        list(of_processes(2, print).done(working.slow, [10 * PATIENCE, 0]))
+    assert left_behind(forked) == []
+    assert len(forked) == 2
 
 
 def test_what_is_printed_elsewhere_is_no_answer() -> None:

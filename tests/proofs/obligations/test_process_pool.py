@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from interrupted_forks import interrupted_forks, left_behind
 
 from memoracle.proofs.obligations.process_pool import Failure, run_each
 
@@ -126,6 +127,13 @@ def test_interrupting_ends_all(whole_group: bool) -> None:
         assert parent.wait(PATIENCE) == 77
         assert parent.stderr.read() == ""  # at its end: nobody has it open any more
         assert gone_soon(parent.pid)
+
+
+def test_an_interrupt_while_a_worker_is_forked_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    with interrupted_forks(monkeypatch) as forked, pytest.raises(KeyboardInterrupt):
+        list(run_each([partial(time.sleep, 10 * PATIENCE)] * 3, workers=2))
+    assert left_behind(forked) == []
+    assert len(forked) == 1
 
 
 def gone_soon(group: int) -> bool:
