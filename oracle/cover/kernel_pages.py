@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from memoracle.cover.family import Asks, Call, call
 from memoracle.drive.calls import Wish
+from memoracle.drive.extents import gives_all
 from memoracle.drive.target import Answer
 from memoracle.spec.geometry import Geometry
 
@@ -25,6 +26,7 @@ class KernelPageStates:
 
     def __init__(self, asks: Asks, geometry: Geometry, blocks: int) -> None:
         self.asks, self.blocks, self.size = asks, blocks, geometry.page_size
+        self.gives_all = FREE in asks and gives_all(FREE, asks[FREE])
         self.name = f"kernel pages in up to {blocks} blocks"
         area, frames = geometry.kernel_range, geometry.frames
         # One more than there are frames runs out of these half-way, where the range is long enough.
@@ -75,7 +77,7 @@ class KernelPageStates:
             if not situation:
                 yield call(FREE, address=self.first, pages=1)
             for place, (pages, _) in enumerate(situation):
-                for other in dict.fromkeys((0, pages - 1, pages + 1, 2 * pages)):
+                for other in () if self.gives_all else dict.fromkeys((0, pages - 1, pages + 1, 2 * pages)):
                     yield call(FREE, address=0, pages=other)._replace(block=place)
                 yield call(FREE, address=self.size // 2, pages=pages)._replace(block=place)
                 if pages > 1:

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from memoracle.cover.family import NOBODY, Asks, Call, call, stretches
 from memoracle.drive.calls import Wish
+from memoracle.drive.extents import gives_all
 from memoracle.drive.target import Answer
 from memoracle.replay.frames.frame_requests import rounded
 from memoracle.spec.geometry import Geometry
-from memoracle.spec.geometry_keys import RUNS, WHOLE
+from memoracle.spec.geometry_keys import PARTIAL, RUNS
 
 CREATE, EXIT = "process.create", "process.exit"
 ALLOCATE, FREE, RESERVE, SIZE, LIST = "range.allocate", "range.free", "range.reserve", "range.size", "range.list"
@@ -39,7 +40,9 @@ class RangeStates:
         self.asks, self.geometry, self.kernel, self.processes = asks, geometry, kernel, processes
         self.size = geometry.page_size
         self.is_runs = geometry.range_allocator == RUNS
-        self.whole = not self.is_runs or geometry.range_free == WHOLE
+        self.gives_all = FREE in asks and gives_all(FREE, asks[FREE])
+        self.may_cut = self.is_runs and geometry.range_free == PARTIAL
+        self.parts = self.may_cut and not self.gives_all
         self.sizes = sizes
         of = ["the kernel's range"] if kernel else []
         self.name = " and ".join([*of, *([f"ranges of {processes} processes"] if processes > 1 else [])])
@@ -95,7 +98,7 @@ class RangeStates:
 
     def _blocks(self, process: int, address: int, pages: int) -> Blocks:
         first = (address - self.geometry.range_of(process).start) // self.size
-        return frozenset([(first, pages)] if self.whole else [(page, 1) for page in range(first, first + pages)])
+        return frozenset([(page, 1) for page in range(first, first + pages)] if self.parts else [(first, pages)])
 
     def _all_calls(self, situation: Spaces) -> Iterator[Call]:
         count = len(situation.numbers)
@@ -136,11 +139,20 @@ class RangeStates:
                     yield from (call(RESERVE, place, address=address, pages=pages) for address in at)
 
     def _frees(self, place: int, start: int, pages: int, blocks: Blocks) -> Iterator[Call]:
-        """At each page, of each block as it was given, too much and too little of it, and inside a page."""
-        named = [(page, 1) for page in range(pages)]
-        for first, count in sorted(blocks):
-            named += [(first, other) for other in (count, count - 1, count // 2, count + 1, 2 * count)]
-        if not self.whole and self.sizes is None:
+        """At each page, of each block as it was given, too much and too little of it, and inside a page.
+
+        What is not told how much gives back the block as it was given, and nothing where none begins, which is misuse
+        unless the law lets parts of blocks be given back.
+        """
+        if self.gives_all:
+            given = dict(blocks)
+            inner = {page for first, count in blocks for page in range(first + 1, first + count) if self.may_cut}
+            named = [(page, given.get(page, 1)) for page in range(pages) if page not in inner]
+        else:
+            named = [(page, 1) for page in range(pages)]
+            for first, count in sorted(blocks):
+                named += [(first, other) for other in (count, count - 1, count // 2, count + 1, 2 * count)]
+        if self.parts and self.sizes is None:
             named += [(page, count) for page in range(pages) for count in range(1, pages + 1 - page)]
         for page, count in named:
             if count > 0:

@@ -13,6 +13,7 @@ import cffi
 
 from memoracle.drive.binding import Binding, Bound
 from memoracle.drive.expressions import Expression, key_of
+from memoracle.drive.extents import FREES, named_in_calls
 from memoracle.drive.native.filling import DamagedError, Filling
 from memoracle.drive.native.functions import Stored
 from memoracle.drive.native.inputs import Inputs
@@ -129,8 +130,7 @@ class Library:
         families = {family_of(name) for name, each in spoken.items() if each.names & remembered_of(name)}
         self.remembered = {family: Remembered() for family in families}
         self.operations: dict[str, frozenset[str]] = {
-            name: frozenset({each.keys[key] for key in each.names & each.keys.keys()})
-            | {key for key, due in arguments_of(name).items() if due}
+            name: named_in_calls(name, {each.keys[key] for key in _asked(name, each) & each.keys.keys()})
             for name, each in spoken.items()
         }
         misuse = dict(self.binding.geometry.misuse)
@@ -356,6 +356,11 @@ class Library:
                         if kind is not None and kind.kind == "pointer":
                             return Stored(self.ffi, kind)
         raise self.binding.fault(f"operations.{operation}.call", "`out` is no pointer that a function takes")
+
+
+def _asked(operation: str, spoken: Spoken) -> set[str]:
+    """The names of what is asked for: of a free only those that its function is told."""
+    return {*spoken.call.names} if operation in FREES else spoken.names
 
 
 def in_words(found: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from memoracle.drive.calls import require_answer
+from memoracle.drive.extents import named_in_calls
 from memoracle.drive.log import ENCODE
 from memoracle.drive.target import Answer, DiedError
 from memoracle.trace.decoding import FAULTS, MalformedLine
@@ -71,7 +72,7 @@ class Program:
         for name in hello.operations:
             if name not in OPERATIONS:
                 raise InputError(command[0], 1, f"operations: unknown operation {quoted(name)}")
-        self.operations = {name: frozenset(arguments) for name, arguments in hello.operations.items()}
+        self.operations = {name: named_in_calls(name, keys) for name, keys in hello.operations.items()}
         self.refusing = frozenset(self.operations)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:

@@ -13,6 +13,7 @@ from typing import Any
 
 from memoracle.drive.binding_tables import listed
 from memoracle.drive.calls import require_answer
+from memoracle.drive.extents import PAGES, gives_all, named_in_calls
 from memoracle.drive.target import Answer, DiedError
 from memoracle.trace.decoding import FAULTS, MalformedLine
 from memoracle.trace.events import OPERATIONS
@@ -58,7 +59,8 @@ class PythonObject:
         self.refusing = frozenset(self.operations)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> Answer:
-        given = {f"{key}_" if iskeyword(key) else key: value for key, value in arguments.items()}
+        untold = {PAGES} if gives_all(operation, self.operations[operation]) else ()
+        given = {f"{key}_" if iskeyword(key) else key: arguments[key] for key in arguments if key not in untold}
         try:
             answer = Answer(self.methods[operation](**given))
         except Exception as refusal:
@@ -120,7 +122,6 @@ def arguments_in(name: str, operation: str, method: Any) -> frozenset[str]:
     except OWN_FAULTS:  # of what is no method, or says what no method does
         raise InputError(name, None, f"{called} is no method whose arguments could be read") from None
     known = arguments_of(operation)
-    due = {key for key, is_due in known.items() if is_due}
     takes = {each.name.removesuffix("_") for each in parameters if each.kind in NAMED}
     for each in parameters:
         key = each.name.removesuffix("_")
@@ -128,10 +129,12 @@ def arguments_in(name: str, operation: str, method: Any) -> frozenset[str]:
             raise InputError(name, None, f"{called} asks for `{each.name}`; {listed(each.name, known)}")
         if each.kind == each.POSITIONAL_ONLY and key in known:
             raise InputError(name, None, f"{called} takes `{each.name}` by its place, and arguments are given by name")
-    if not any(each.kind == each.VAR_KEYWORD for each in parameters):
-        for key in sorted(due - takes):
-            raise InputError(name, None, f"{called} does not take `{key}`, which each call has")
-    return frozenset(due | takes & known.keys())
+    if any(each.kind == each.VAR_KEYWORD for each in parameters):
+        takes |= {key for key, is_due in known.items() if is_due}
+    named = named_in_calls(operation, takes & known.keys())
+    for key in sorted(named - takes):
+        raise InputError(name, None, f"{called} does not take `{key}`, which each call has")
+    return named
 
 
 def attribute_of(operation: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from memoracle.drive.calls import Wish
+from memoracle.drive.extents import with_extent
 from memoracle.drive.target import Answer, Target
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.hexadecimal import in_numbers
@@ -92,13 +93,15 @@ class Repeated:
 
     def __init__(self, requests: Sequence[Request], target: Target, known: Collection[str] | None = None) -> None:
         """known: what can be asked, if that is more than the target's operations; the rest is left out."""
-        there = target.operations if known is None else known
+        self.operations = target.operations
+        there = self.operations if known is None else known
         gone = {place for place, each in enumerate(requests) if each.operation not in there}
         self.requests = without(requests, gone) if gone else requests
         self.results: list[Any] = []
+        self.replay: Replay | None = None
 
     def judged_by(self, replay: Replay) -> None:
-        """What is asked does not depend on the law."""
+        self.replay = replay
 
     def wishes(self) -> Iterator[Wish]:
         while (asked := len(self.results)) < len(self.requests):
@@ -107,6 +110,8 @@ class Repeated:
             for key, (place, added) in each.needs.items():
                 if self.results[place] is not None:
                     arguments[key] = self.results[place] + added
+            if self.replay is not None:  # a block may have another extent this time
+                arguments = with_extent(self.replay, self.operations, each.operation, arguments)
             yield each.operation, arguments
             if len(self.results) == asked:  # this time it cannot be put to the target
                 self.results.append(None)

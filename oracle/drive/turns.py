@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import partial
 from itertools import chain, islice
 from random import Random
@@ -102,7 +103,7 @@ class Turns:
 
     def _source(self, instance: int, life: int) -> Source:
         if self.repeated is not None:
-            return self.repeated
+            return copy(self.repeated)  # what each knows of the law is its own
         make = cast("partial[Source]", self.make)
         seed = make.keywords["seed"] * self.count + instance + (life << 32)
         return make(self.target.instances[instance], seed=seed)

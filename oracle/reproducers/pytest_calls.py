@@ -13,6 +13,7 @@ from memoracle.reproducers.words import harmless, head, literal, remarks
 
 OBJECT = """\
 import importlib
+import inspect
 import multiprocessing
 import sys
 from keyword import iskeyword
@@ -26,9 +27,13 @@ TARGET = found() if callable(found) else found
 
 def call(operation, arguments):
     \"\"\"What it answers, and why it refuses.\"\"\"
+    method = getattr(TARGET, operation.replace(".", "_"))
+    takes = inspect.signature(method).parameters
     given = {{f"{{key}}_" if iskeyword(key) else key: value for key, value in arguments.items()}}
+    if all(each.kind != each.VAR_KEYWORD for each in takes.values()):
+        given = {{key: value for key, value in given.items() if key in takes}}
     try:
-        return getattr(TARGET, operation.replace(".", "_"))(**given), None
+        return method(**given), None
     except Exception as refusal:
         return None, refusal
 """

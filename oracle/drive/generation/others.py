@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from random import Random
 from typing import Any
 
+from memoracle.drive.extents import with_extent
 from memoracle.drive.generation.arguments import Arguments
 from memoracle.drive.generation.frames import Wish
 from memoracle.drive.generation.law import Law
@@ -71,4 +72,5 @@ class Others:
         # Half of them are the first that comes: one clause may refuse calls that go wrong in different ways.
         tries = 1 if self.random.random() < 0.5 else WRONG_TRIES
         operations = (self.random.choice(self.misused) for _ in range(tries))
-        return law.least_tested((each, self.arguments.call(each, self.operations[each])) for each in operations)
+        calls = ((each, self.arguments.call(each, self.operations[each])) for each in operations)
+        return law.least_tested((each, with_extent(law.replay, self.operations, each, call)) for each, call in calls)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from random import Random
 from typing import Any
 
+from memoracle.drive.extents import gives_all
 from memoracle.drive.generation.frames import Wish
 from memoracle.drive.target import Answer, misusable
 from memoracle.spec.geometry import Geometry
@@ -41,6 +42,14 @@ class SharedMisuse:
     def refuses(self, operation: str) -> bool:
         """Whether what gives back, of what this operation gives, can say that it refuses."""
         return GIVES_BACK.get(operation) in self.refusing
+
+    def may_be_late(self, operation: str) -> bool:
+        """Whether what this operation gives may be freed once more, when it is another's perhaps.
+
+        Where the free is not told how much, it would give back all of that, however much it is.
+        """
+        gives_back = GIVES_BACK[operation]
+        return gives_back in self.refusing and not gives_all(gives_back, self.operations[gives_back])
 
     def learn(self, operation: str, arguments: Mapping[str, Any], answer: Answer) -> None:
         if self.refuses(operation) and answer.error is None and answer.result:

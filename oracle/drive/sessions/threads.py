@@ -249,7 +249,7 @@ class Caller(threading.Thread):
             return
         if self.is_handed_on(operation, arguments, answer):
             self.random.choice(self.others).handed.append((operation, arguments, answer))
-            if not self.misuse.refuses(operation) or self.random.random() >= BOTH:
+            if not self.misuse.may_be_late(operation) or self.random.random() >= BOTH:
                 return
         self.calls.learn(operation, arguments, answer)
         self.pages.learn(operation, arguments, answer)

@@ -61,6 +61,11 @@ class KernelPagesReplay(HeldKernelPages):
         """The page of the kernel's range that begins at an address; -1 if none does."""
         return self.page_of(address) if address % self.geometry.page_size == 0 else -1
 
+    def pages_at(self, address: int) -> int:
+        """How many kernel pages were allocated together, of which the first begins at an address; 0 if none does."""
+        block = self.live.get(self.page_at(address))
+        return 0 if block is None else block.pages
+
     def state(self) -> Holdings:
         return Holdings(
             free_frames=self.frames.free_frames,

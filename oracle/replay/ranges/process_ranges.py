@@ -118,6 +118,10 @@ class ProcessRanges(ABC, Generic[S]):
         """The state around an address."""
 
     @abstractmethod
+    def pages_at(self, process: int, address: int) -> int:
+        """How many pages the block has that begins at an address of a process; 0 if none does."""
+
+    @abstractmethod
     def owned(self, address: int, pages: int) -> Owned:
         """By what a block with several owners is known."""
 

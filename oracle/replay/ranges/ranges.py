@@ -286,6 +286,11 @@ class RangeReplay(ProcessRanges[Space]):
             asked = self.asked(space, address, pages)
             space.settle(lambda model: self.violated_by_free(space, replace(asked, buddy=model)) is not None)
 
+    def pages_at(self, process: int, address: int) -> int:
+        space = self.space(process)
+        page = None if space is None else space.area.page_at(address, self.page_size)
+        return 0 if space is None or page is None else space.buddy.size(page)
+
     def owned(self, address: int, pages: int) -> Owned:
         return address, order_for(pages)
 

@@ -362,6 +362,11 @@ class RunReplay(ProcessRanges[RunSpace]):
             space.pages.free_all(page, freed)
         return Finding(clause.name, clause.says, message, REFUSAL, before, run_words.around(asked))
 
+    def pages_at(self, process: int, address: int) -> int:
+        space = self.space(process)
+        page = None if space is None else space.pages.page_at(address)
+        return 0 if space is None or page is None else space.pages.size(page)
+
     def owned(self, address: int, pages: int) -> Owned:
         return address, pages
 
