@@ -20,7 +20,7 @@ docs: .venv/installed
 # What takes minutes: every state of a buddy system of sixteen pages is visited and counted, and what is built is
 # installed into empty environments, which fetches what it depends on.
 census: .venv/installed
-	$(BIN)/pytest -q -m long
+	$(BIN)/pytest -q -m long -o faulthandler_timeout=0
 
 # An emulated processor walks the reference's page tables: a million loads.
 machine: .venv/installed

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from limits import be_patient
 
 # A shell that starts a command in the background has it ignore interrupts, and so do the commands that tests start and
 # interrupt: they would never end.
@@ -24,3 +26,11 @@ FIRST = ("test_benchmarks.py", "test_kept.py")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in FIRST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient() -> Iterator[None]:
+    """No test that is not about a limit by the clock comes to one; a test that is sets a limit of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        be_patient(patch.setattr)
+        yield

@@ -63,7 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--seed", metavar="S", type=positive, help="of the choice of calls (default: any)")
     levels = "what to accept: whatever is safe, whatever is legal, or exactly what the reference does"
     parser.add_argument("--level", choices=LEVELS, default=LEGAL, help=f"{levels} (default: legal)")
-    words = "how long a call may take before the target counts as hung (default: 2; of a program 5)"
+    words = "how long a call may take before the target counts as hung (default: 2; of a program or threads 5)"
     parser.add_argument("--call-time", metavar="SECONDS", type=positive, help=words)
     words = "write into every block that a library hands out, and read it again before it is given back"
     parser.add_argument("--fill", action="store_true", help=words)

@@ -17,6 +17,7 @@ from memoracle.trace.inputs import InputError
 
 MOST_THREADS = 64
 MOST_CALLS = 100_000  # where no time is given
+PATIENCE_WITH_THREADS = 5.0  # seconds
 ONLY_LIBRARIES = "only a shared library is called by several threads: it needs a binding"
 WITHOUT = {
     "cover": "the calls of several threads cover nothing",
@@ -62,7 +63,7 @@ def threaded(args: argparse.Namespace, seed: int, judge: Judge) -> Threaded:
         raise binding.fault("instances" if binding.says.instances > 1 else "reset", "not with --threads: leave it out")
     if binding.says.callbacks:
         raise binding.fault("callbacks", "not with --threads: they are Python's, and run in one thread at a time")
-    patience = args.call_time or 5.0
+    patience = args.call_time or PATIENCE_WITH_THREADS
     start, head = Library(binding, threads=True).start, binding.head()
     misuse = not args.no_misuse
     threads = Threads(args.target, start, head, judge, binding.geometry, args.threads, patience, misuse)

@@ -24,6 +24,7 @@ from memoracle.drive.calls import lines_of
 from memoracle.drive.log import Log
 from memoracle.drive.memory_file import memory_file
 from memoracle.drive.requests import INSTANCE, LIFE
+from memoracle.drive.silence import POLL, Silence, no_answer
 from memoracle.drive.target import Target
 from memoracle.drive.trial import MakeSource, Plan, Trial
 from memoracle.drive.turns import Instances, Turns, last_of, told_apart
@@ -32,10 +33,10 @@ from memoracle.scaling.pickled import pickled
 from memoracle.trace.inputs import InputError
 from memoracle.trace.interrupts import INTERRUPTS
 
-POLL = 0.05  # seconds
 STATUS = struct.Struct("<i")  # of a run that ended, as `waitpid` has it
 ASKED = struct.Struct("<Q")  # bytes of what is asked
 OUTCOME = 60.0  # seconds that it may take to judge the last call, and to say what came of all
+STARTING = 10.0  # seconds that a target may take until it is asked, however short its calls must be
 READING = 4.0  # times as long as writing what is asked, of many calls, it may take to read it
 
 
@@ -60,7 +61,7 @@ class Nursery:
         self.death = ""
         self.patience = plan.patience
         self.reading = 0.0  # seconds that a run may take besides, to read what is asked
-        self.seen: tuple[tuple[int, int, bool], float] = ((0, 0, False), 0.0)
+        self.silence = Silence()
 
     def __enter__(self) -> Self:
         return self
@@ -92,27 +93,22 @@ class Nursery:
             self.asking.write(ASKED.pack(len(text)) + text)
             self.asking.flush()
         self.began = time.monotonic()
-        self.seen = (0, 0, False), self.began
+        self.silence = Silence()
 
     def is_over(self, seconds: float) -> bool:
         """Waits for so long at most; whether the run has ended, by itself or since it came to no answer."""
         if select.select([self.ended], [], [], seconds)[0]:
             self.death = self._death(os.read(self.ended, STATUS.size))
             return True
-        now = (*self.log.progress(), self.log.is_ended())
-        if now != self.seen[0]:
-            self.seen = now, time.monotonic()
-        elif time.monotonic() - self.seen[1] > self._patience(*now):
-            self.end()
-            self.death = f"no answer within {self.patience:g} seconds"
-            return True
-        return False
-
-    def _patience(self, written: int, calls: int, is_ended: bool) -> float:
-        """How long a run may come to nothing new, in seconds: the target's patience is not for what is not its work."""
-        if is_ended:
-            return OUTCOME
-        return self.patience + (0.0 if written or calls else self.reading)
+        (written, calls), is_ended = self.log.progress(), self.log.is_ended()
+        patience = self.patience if written else starting(self.patience)
+        # The target's patience is not for what is not its work.
+        allowed = OUTCOME if is_ended else patience if written else patience + self.reading
+        if self.silence.look((written, calls, is_ended)) <= allowed:
+            return False
+        self.end()
+        self.death = no_answer(patience)
+        return True
 
     def trial(self) -> Trial:
         """What came of the run that is over; raises InputError."""
@@ -262,6 +258,11 @@ def to_the_end(calls: Iterator[bytes], log: Log) -> Iterator[bytes]:
         yield from calls
     finally:
         log.ended()
+
+
+def starting(patience: float) -> float:
+    """How many seconds a target may take until it is asked for the first time. patience: as of a call."""
+    return max(patience, STARTING)
 
 
 def died_of(status: int) -> str:

@@ -140,6 +140,7 @@ def begun() -> Iterator[Browser]:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         chrome = started(options)
+        chrome.set_script_timeout(2 * PATIENCE)
         try:
             yield Browser(chrome)
         finally:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,33 +27,6 @@ class Report:
 
 
 Check = Callable[..., Report]
-
-PATIENCE = 120  # seconds
-# How long a command waits, or goes on, by the clock: of a machine that is busy that says nothing.
-LIMITS = (
-    "commands.drive.PATIENCE",
-    "commands.drive.PATIENCE_WITH_PROGRAMS",
-    "drive.native.installed.SECONDS",
-    "drive.program.PATIENCE",
-    "drive.sessions.session.PATIENCE",
-    "drive.sessions.session.SHRINKING",
-    "drive.sessions.thorough.PATIENCE",
-    "drive.sessions.thorough.SHRINKING",
-    "proposals.c_text.PATIENCE",
-    "proposals.trying.PATIENCE",
-    "reproducers.recording.SECONDS",
-    "reproducers.running.SECONDS",
-    "snapshot.qmp.SECONDS",
-)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _patient() -> Iterator[None]:
-    """No test that is not about such a limit comes to it; one that is sets a limit of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        for each in LIMITS:
-            patch.setattr(f"memoracle.{each}", PATIENCE)
-        yield
 
 
 @pytest.fixture

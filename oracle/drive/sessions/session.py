@@ -13,9 +13,10 @@ from typing import Self, TypeAlias
 
 from memoracle.console.counted import counted
 from memoracle.drive.failures import Failures, is_same_machine, read_kept
-from memoracle.drive.nursery import POLL, Nursery
+from memoracle.drive.nursery import Nursery
 from memoracle.drive.requests import Repeated, Request, requests_of
 from memoracle.drive.shrinking import shrunk
+from memoracle.drive.silence import POLL
 from memoracle.drive.trial import MakeSource, Plan, Source, Trial
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.inputs import InputError

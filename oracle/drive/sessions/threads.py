@@ -29,7 +29,8 @@ from memoracle.drive.generation.shared_pages import SharedPages
 from memoracle.drive.library import Library
 from memoracle.drive.log import ENCODE, Log
 from memoracle.drive.native.not_asked import NotAskedError
-from memoracle.drive.nursery import be_apart, died_of
+from memoracle.drive.nursery import be_apart, died_of, starting
+from memoracle.drive.silence import POLL, Silence, no_answer
 from memoracle.drive.target import Answer, DiedError
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
@@ -41,7 +42,6 @@ HANDED_ON = 0.3  # of the blocks that a thread is given, how many another one ma
 BOTH, WRONG = 0.2, 0.03  # of these, how many both may free; of all calls, how many free what is no block
 GIVERS = frozenset({"frame.allocate", "range.allocate", "heap.new"})
 SWITCH = 1e-5  # seconds after which another thread may go on
-POLL = 0.05  # seconds
 CLOCK = time.perf_counter_ns
 
 
@@ -263,13 +263,12 @@ class Caller(threading.Thread):
 
 def _watch(child: int, reading: int, logs: Sequence[Log], patience: float) -> tuple[InputError | None, str]:
     """Waits for a child: what is wrong with the binding, and what the child died of, if it did."""
-    before, since = -1, time.monotonic()
+    silence = Silence()
     while not select.select([reading], [], [], POLL)[0]:
-        now = sum(log.progress()[1] for log in logs)
-        if now != before:
-            before, since = now, time.monotonic()
-        elif time.monotonic() - since > patience:
-            return None, f"no answer within {patience:g} seconds"
+        progress = [log.progress() for log in logs]
+        allowed = patience if any(written for written, _ in progress) else starting(patience)
+        if silence.look(progress) > allowed:
+            return None, no_answer(allowed)
     text = b"".join(iter(lambda: os.read(reading, 1 << 16), b""))
     try:
         found = pickle.loads(text)

@@ -150,7 +150,7 @@ def test_what_cannot_say_that_it_refuses_is_not_misused(
             "heap_alignment = 16", 'heap_alignment = 16\nmisuse = {"heap.delete" = "undefined"}'
         )
     )
-    assert driven(capsys, "--ops", "2000", "--call-time", "2", str(binding))[0] == 0
+    assert driven(capsys, "--ops", "2000", str(binding))[0] == 0
 
 
 def test_another_geometry_is_the_one_that_it_is_held_to(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ import pytest
 
 from memoracle.cli import parser
 from memoracle.commands.drive import session_of
-from memoracle.drive import nursery
-from memoracle.drive.nursery import OUTCOME, POLL, READING, Nursery
+from memoracle.drive import nursery, silence
+from memoracle.drive.nursery import OUTCOME, READING, Nursery
 from memoracle.drive.requests import Repeated, Request
+from memoracle.drive.silence import MOST, POLL, Silence, no_answer
 from memoracle.drive.target import Target
 from memoracle.drive.trial import Begun, unwatched
 from memoracle.replay.coverage import stakes_of
@@ -59,7 +60,16 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         self.reading, self.writing = os.pipe()
-        monkeypatch.setattr(nursery, "time", SimpleNamespace(monotonic=lambda: self.now))
+        for module in (nursery, silence):
+            monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def ends(self, run: Nursery, seconds: float) -> bool:
+        """Whether a run is over before so much time has gone."""
+        for _ in range(round(seconds / POLL)):
+            self.now += POLL
+            if run.is_over(0):
+                return True
+        return False
 
     def let_go_on(self) -> None:
         os.write(self.writing, b"x")
@@ -91,26 +101,28 @@ def asking(_: object, target: Target) -> Repeated:
     return Repeated(CALLS["frames"], target)
 
 
-@pytest.mark.parametrize(("late", "death"), [(0, ""), (1, "no answer within 0.5 seconds")])
-def test_what_is_asked_may_take_longer_to_read_than_a_call(tmp_path: Path, clock: Clock, late: int, death: str) -> None:
+@pytest.mark.parametrize("starts_within", [0.25, 8])
+@pytest.mark.parametrize("late", [-1, 1])
+def test_what_is_asked_may_take_longer_to_read_and_a_start_longer_than_a_call(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, starts_within: float, late: int
+) -> None:
+    monkeypatch.setattr(nursery, "STARTING", starts_within)
+    seconds = max(starts_within, 0.5)
     binding = shutil.copy(TARGETS / "frames.toml", tmp_path)
     subprocess.run(["cc", "-shared", "-fPIC", TARGETS / "frames.c", "-o", tmp_path / "frames.so"], check=True)
     args = parser().parse_args(["drive", "--quiet", str(binding)])
     with session_of(args) as drive:
         drive.nursery.begin(partial(asking, LongRead(clock)), patience=0.5)
-        clock.now += READING + 0.5 + late
-        assert drive.nursery.is_over(POLL) == bool(late)
+        assert clock.ends(drive.nursery, READING + seconds + late) == (late > 0)
         clock.let_go_on()
-        while not late and not drive.nursery.is_over(POLL):
+        while late < 0 and not drive.nursery.is_over(POLL):
             pass
-        assert drive.nursery.death == death
-        assert late or drive.nursery.trial().result.events == 3
+        assert drive.nursery.death == (no_answer(seconds) if late > 0 else "")
+        assert late > 0 or drive.nursery.trial().result.events == 3
 
 
-@pytest.mark.parametrize(("late", "death"), [(0, ""), (1, "no answer within 0.2 seconds")])
-def test_to_judge_the_last_call_may_take_longer_than_a_call(
-    tmp_path: Path, clock: Clock, late: int, death: str
-) -> None:
+@pytest.mark.parametrize("late", [-1, 1])
+def test_to_judge_the_last_call_may_take_longer_than_a_call(tmp_path: Path, clock: Clock, late: int) -> None:
     binding = shutil.copy(TARGETS / "frames.toml", tmp_path)
     subprocess.run(["cc", "-shared", "-fPIC", TARGETS / "frames.c", "-o", tmp_path / "frames.so"], check=True)
     args = parser().parse_args(["drive", "--quiet", str(binding)])
@@ -124,12 +136,21 @@ def test_to_judge_the_last_call_may_take_longer_than_a_call(
 
         with Nursery(replace(drive.plan, check=slowly)) as slow:
             slow.begin(partial(Repeated, CALLS["frames"]), patience=0.2)
-            while not slow.seen[0][2]:  # the last call was made
+            while not slow.log.is_ended():  # until the last call was made
                 assert not slow.is_over(POLL)
-            clock.now += OUTCOME + late
-            assert slow.is_over(POLL) == bool(late)
+            assert clock.ends(slow, OUTCOME + late) == (late > 0)
             clock.let_go_on()
-            while not late and not slow.is_over(POLL):
+            while late < 0 and not slow.is_over(POLL):
                 pass
-            assert slow.death == death
-            assert late or slow.trial().result.events == 3
+            assert slow.death == ("no answer within 0.2 seconds" if late > 0 else "")
+            assert late > 0 or slow.trial().result.events == 3
+
+
+def test_a_machine_that_stands_still_is_no_silence_of_a_target(clock: Clock) -> None:
+    found = Silence()
+    assert found.look("begun") == 0
+    clock.now += 3600
+    assert found.look("begun") == MOST
+    clock.now += POLL
+    assert found.look("begun") == pytest.approx(MOST + POLL)
+    assert found.look("goes on") == 0

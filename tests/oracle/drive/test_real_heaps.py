@@ -23,7 +23,7 @@ def test_a_heap_conforms(tmp_path: Path, name: str) -> None:
     found = ctypes.util.find_library(name)
     if found is None:
         pytest.skip(f"lib{name} is not installed")
-    options = ["--format", "json", "--quiet", "--seed", "1", "--ops", "20000", "--fill"]
+    options = ["--format", "json", "--quiet", "--seed", "1", "--ops", "20000", "--fill", "--call-time", "120"]
     command = [sys.executable, "-m", "memoracle", "drive", found, "--binding", str(BINDING), *options]
     ran = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=600, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr + ran.stdout[-2000:]

@@ -106,11 +106,11 @@ def late(*_: object) -> None:
 def watched(*paths: str, written: Sequence[str] = ()) -> Iterator[None]:
     """Raises BrokenPromiseError where something else is opened, something is run, or it takes too long."""
     before = [signal.signal(each, late) for each in (signal.SIGALRM, signal.SIGPROF)]
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
-    signal.alarm(PATIENCE)
-    WATCH.written = (*written,)
-    WATCH.allowed = frozenset(paths)
     try:
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        signal.alarm(PATIENCE)
+        WATCH.written = (*written,)
+        WATCH.allowed = frozenset(paths)
         yield
     finally:
         WATCH.allowed = None

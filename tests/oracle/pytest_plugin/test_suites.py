@@ -17,6 +17,8 @@ import pytest
 from blocks_binding import blocks
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "plugin.md").read_text(encoding="utf-8")
+SHARED = Path(__file__).parents[1]
+PATIENT = "import limits\nlimits.be_patient()\n"  # how long it shrinks what failed is not for a busy machine to say
 BINDING, CLASS = "pyproject.toml::test_memoracle", "tests/test_frames.py::TestFrames::test_memoracle"
 SECOND_FREE = f"{CLASS}[small-frame.free-bitmap.frees-only-allocated]"
 NEVER_TRIED = f"{BINDING}[frame.free-runs.run-has-a-place]"  # no file says how many frames a block of an order has
@@ -51,6 +53,7 @@ def project(tmp_path: Path) -> Path:
     written = zip(("pyproject.toml", "tests/small.toml"), shown("toml"), strict=True)
     for name, text in (*written, ("tests/test_frames.py", *shown("python"))):
         (tmp_path / name).write_text(text)
+    (tmp_path / "conftest.py").write_text(f"import sys\nsys.path.append({str(SHARED)!r})\n{PATIENT}")
     return tmp_path
 
 
