@@ -73,6 +73,24 @@ class SharesOne(Showing):
         return super().frame(page) if page else 8 * PAGE
 
 
+class SharesOneAgain(Showing):
+    """Blocks whose pages were given back before show one frame, all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = set[int]()
+
+    def kernel_pages_allocate(self, pages: int) -> int:
+        start = super().kernel_pages_allocate(pages)
+        if start in self.gone:
+            self.shown[start] = 8 * PAGE
+        return start
+
+    def kernel_pages_free(self, address: int, pages: int) -> None:
+        super().kernel_pages_free(address, pages)
+        self.gone.add(address)
+
+
 class ShowsNone(Showing):
     def page_translate(self, virtual: int) -> int | None:
         return None
@@ -95,6 +113,7 @@ class OutOfReach(Showing):
     [
         (Showing, None),
         (SharesOne, "overlaps what is in use"),
+        (SharesOneAgain, "overlaps what is in use"),
         (ShowsNone, "there is none"),
         (ShowsTheFirst, "does not lie where it may"),
         (OutOfReach, "does not lie where it may"),
