@@ -31,6 +31,7 @@ from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec.clauses import Number, Truth, at_least, at_most, implies, neg, when
 
 Place = tuple[Number, Number]  # in the tree: a level, and a block of it
@@ -223,17 +224,14 @@ def a_longest_run(index: SymbolicRunIndex, most: Number) -> Number:
     return block
 
 
-@dataclass
 class Telling:
     """The loop that tells of a run that was noted: the blocks over its place know of it up to some level."""
 
-    index: SymbolicRunIndex
-    place: Number
-    any_points: tuple[Number, Number, Number]  # any two levels and any place, of which it is claimed
-    is_held: ClassVar[bool] = False
+    points: ClassVar[Points] = {"has": ("level", "block"), "at": ("level", "block")}
 
-    def __post_init__(self) -> None:
-        self.noted, self.length = self.index.longest.has, self.index.longest.at
+    def __init__(self, index: SymbolicRunIndex, place: Number) -> None:
+        self.index, self.place = index, place
+        self.noted, self.length = index.longest.has, index.longest.at
 
     def is_told(self, index: SymbolicRunIndex, level: Number, at: Number, block: Number) -> Truth:
         """Whether a block knows the longer of what its halves know, if it is not the next that is to be told."""
@@ -245,17 +243,9 @@ class Telling:
         to_tell = (at <= level) & (level < higher) & (each >> level == self.place >> level)
         return (to_tell & (level < index.depth)) | parts_know_no_longer(index, at, higher, each)
 
-    def claim(self, run: Run, level: Number) -> None:
-        index, (at, higher, each) = self.index, self.any_points
-        run.assert_goal("the level is one of the tree", (0 <= level) & (level <= index.depth))
-        run.assert_goal("a block knows a run's length", no_run_is_empty(index, at, each >> at))
-        told = self.is_told(index, level, at, each >> at)
-        run.assert_goal("the blocks that were told know the longest", told)
-        no_shorter = self.is_no_shorter(index, level, at, higher, each)
-        run.assert_goal("they know of no shorter run than their parts", no_shorter)
-
     def on_entry(self, run: Run, arguments: tuple[Number, ...]) -> Measure:
-        return self.on_back_edge(run, arguments[0])
+        self.told = arguments[0]
+        return Rises(self.told, self.index.depth)
 
     def havoc(self, run: Run) -> Number:
         level, maps = run.point("level"), self.index.longest
@@ -272,11 +262,18 @@ class Telling:
         run.assume_for_all(both, lambda i, higher, each: self.is_no_shorter(given, level, i, higher, each))
         return level
 
+    def witnesses(self, result: Number) -> list[object]:
+        return [result, self.index.longest.has, self.index.longest.at]
+
+    def look_at(self, level: Number, *points: Number) -> None:
+        """Says of which three points together, two levels and a place, a proof at these needs to know."""
+        if len(points) == 2:
+            (higher, each), run, told = points, self.index.longest.run, self.told
+            run.touch(("level",), (level - 1,))  # of whose blocks those of the level are halves
+            for levels in ((level, higher), (level, told), (told, told + 1), (told + 1, higher)):
+                run.touch(("level", "higher", "place"), (*levels, each))
+
     def on_back_edge(self, run: Run, result: Number) -> Measure:
-        self.claim(run, result)
-        maps, block = self.index.longest, run.point("place")
-        same = (maps.has(0, block) == self.noted(0, block)) & (maps.at(0, block) == self.length(0, block))
-        run.assert_goal("the runs are those that were noted before the loop", same)
         return Rises(result, self.index.depth)
 
 
@@ -288,7 +285,8 @@ def put_refines(run: Run) -> None:
     together = ("level", "higher", "place")
     run.assume_for_all(together, lambda level, higher, each: parts_stay_together(level, higher, each, place))
     points = run.point("level"), run.point("level"), run.point("place")
-    cut(run, index, "_tell_parent", lambda level, place: Telling(index, place, points))
+    run.touch(together, points)
+    cut(run, index, "_tell_parent", lambda level, place: Telling(index, place))
     lies = (0 <= place) & (place < index.places) & (0 <= length) & (length <= index.places - place)
     if not run.answers(index.put, place, length):
         run.assert_goal("it fails only if the run does not lie among the places", neg(lies))

@@ -186,7 +186,6 @@ def test_the_loops_that_are_not_held_yet() -> None:
     }
     assert found == {
         ("exit", "UnmappingLoop"),
-        ("run_index", "Telling"),
         ("loops", "ExtendLoop"),
         ("listing", "Listing"),
     }
