@@ -93,30 +93,52 @@ def test_an_order_up_to_a_moment_need_not_go_on() -> None:
     assert decided("runs", history).divergences  # the last one returns, too
 
 
-@pytest.mark.parametrize("size", [0, 2])
-def test_a_range_may_be_of_the_process_that_ends_or_of_the_next_one(size: int) -> None:
+At = tuple[dict[str, Any], int, int, int]  # an event, its processor, its call and its return
+
+
+def at(*calls: At) -> list[dict[str, Any]]:
+    return [{**event, "_cpu": cpu, "_call": call, "_return": end} for event, cpu, call, end in calls]
+
+
+def test_a_range_may_be_of_the_process_that_ends_or_of_the_next_one() -> None:
+    """Which of both it is of decides what there is afterwards: those are two places in which a search may stand."""
     of = {"process": 1}
-    calls: list[tuple[dict[str, Any], int, int, int]] = [
+    history = at(
         ({"op": "process.create", "result": 1}, 0, 0, 1),
-        ({"op": "range.allocate", **of, "pages": 2, "result": 2 * PAGE}, 1, 2, 100),
-        ({"op": "process.exit", **of}, 0, 10, 20),
-        ({"op": "process.create", "result": 1}, 0, 30, 40),
-        ({"op": "range.size", **of, "address": 2 * PAGE, "result": size}, 0, 110, 111),
-    ]
-    history = [{**event, "_cpu": cpu, "_call": call, "_return": end} for event, cpu, call, end in calls]
+        ({"op": "process.exit", **of}, 1, 2, 3),
+        ({"op": "process.create", "result": 1}, 2, 2, 3),
+        ({"op": "range.allocate", **of, "pages": 3, "result": 0}, 0, 3, 4),
+        ({"op": "range.size", **of, "address": 0, "result": 4}, 2, 4, 5),
+        ({"op": "range.allocate", **of, "pages": 2, "result": 6 * PAGE}, 0, 6, 7),
+    )
     assert not decided("ranges", history).divergences
+    history[-1]["result"] = 2 * PAGE  # within what lives, or used to live
+    assert decided("ranges", history).divergences
 
 
-@pytest.mark.parametrize("count", [{}, {"count": 2}])
-def test_frames_that_were_reserved_are_given_back_as_one(count: dict[str, int]) -> None:
-    """Without a count, too: what comes to lie in the last of them waits for it."""
-    calls: list[tuple[dict[str, Any], int, int, int]] = [
-        ({"op": "frame.reserve", "address": 2 * PAGE, "count": 2}, 0, 0, 1),
-        ({"op": "frame.free", "address": 2 * PAGE, **count}, 0, 2, 100),
-        ({"op": "frame.allocate", "count": 1, "result": 3 * PAGE}, 1, 10, 20),
-    ]
-    history = [{**event, "_cpu": cpu, "_call": call, "_return": end} for event, cpu, call, end in calls]
-    assert not decided("whole runs", history).divergences
+def test_what_is_given_back_without_a_count_may_be_of_several_sizes() -> None:
+    """Of blocks that were reserved, too: which of them is left of a reservation and a return decides what is free."""
+    frame = {"address": 5 * PAGE}
+    reserved = at(
+        ({"op": "frame.reserve", **frame, "count": 1}, 1, 0, 1),
+        ({"op": "frame.reserve", **frame, "count": 3}, 2, 1, 2),
+        ({"op": "frame.free", **frame}, 3, 1, 2),
+        ({"op": "frame.reserve", "address": 6 * PAGE, "count": 1}, 4, 3, 4),
+        ({"op": "frame.free", "address": 6 * PAGE}, 0, 4, 5),
+    )
+    assert not decided("whole runs", reserved).divergences
+    one_by_one = [{**each, "_call": 2 * place, "_return": 2 * place + 1} for place, each in enumerate(reserved)]
+    assert decided("whole runs", one_by_one).divergences
+    block = {"address": 4 * PAGE}
+    counted = at(
+        ({"op": "frame.free", **block}, 0, 0, 1),
+        ({"op": "frame.allocate", "order": 2, "result": 4 * PAGE}, 1, 1, 3),
+        ({"op": "frame.reserve", **block, "count": 2}, 3, 1, 2),
+        ({"op": "frame.reserve", "address": 0, "count": 4}, 0, 2, 3),
+        ({"op": "frame.free_count", "result": 2}, 3, 3, 4),
+    )
+    assert not decided("blocks", counted).divergences
+    assert decided("blocks", [*counted[:-1], {**counted[-1], "result": 1}]).divergences
 
 
 def many(count: int, processors: int = 8, frames: int = 6) -> list[dict[str, Any]]:
