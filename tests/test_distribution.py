@@ -27,8 +27,14 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> subprocess.Complet
 
 
 def built(folder: Path) -> tuple[Path, Path]:
-    """The sdist, and the wheel that is built from it alone, by what is installed."""
-    done = run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    """The sdist, and the wheel that is built from it alone, by what is installed.
+
+    The sources are copied first: what is written beside them meanwhile would be read by other tests.
+    """
+    sources = folder / "sources"
+    made = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, sources, ignore=made)
+    done = run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, sources, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     [sdist], [wheel] = folder.glob("*.tar.gz"), folder.glob("*.whl")
     return sdist, wheel
