@@ -18,10 +18,23 @@ from memoracle.spec.clauses import Clause, Number, Truth, implies, neg
 SORTS = {"register": Sort("register"), "kind": Sort("kind"), "index": Sort("index")}
 
 
-def legal(run: HypothesisPool, register: Number) -> None:
-    """Takes as given that the processor takes this value of the register."""
+def legality(register: Number) -> list[Truth]:
+    """What must be so of a value of the register for the processor to take it."""
     state = law.Pat(register)
-    run.assume(law.register_has_64_bits(state), *(law.entries_are_types(state, index) for index in law.INDEXES))
+    return [law.register_has_64_bits(state), *(law.entries_are_types(state, index) for index in law.INDEXES)]
+
+
+def is_legal(register: Number) -> Truth:
+    """Whether the processor takes this value of the register."""
+    found: Truth = True
+    for each in legality(register):
+        found = found & each
+    return found
+
+
+def legal(run: HypothesisPool, register: Number) -> None:
+    """Takes that as given."""
+    run.assume(*legality(register))
 
 
 def any_table(run: HypothesisPool) -> law.Pat:
@@ -64,10 +77,7 @@ def accepts_refines(run: Run) -> None:
         run.assert_goal("the register has 64 bits", law.register_has_64_bits(state))
         run.assert_goal("each entry is a type", law.entries_are_types(state, index))
         return
-    right = law.register_has_64_bits(state)
-    for each in law.INDEXES:
-        right = right & law.entries_are_types(state, each)
-    run.assert_goal("something is wrong with it", neg(right))
+    run.assert_goal("something is wrong with it", neg(is_legal(register)))
 
 
 @proved("decode.refines", "refinement", "the code of decode tells the type of each of the eight indexes")
@@ -112,6 +122,8 @@ def selecting(run: Run, owner: object) -> None:
         def allows(which: Number) -> Truth:
             return law.select.allows(state, kind=kind, low_half=low_half, index=which)
 
+        with run.reading_law():
+            run.assert_goal("an index is looked for in a register that the processor takes", is_legal(register))
         if not law.is_available(register, kind, low_half):
             return None
         with run.reading_law():

@@ -6,11 +6,12 @@ that putting an unknown state in place did not replace are compared before and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableSequence
+from collections.abc import Collection, Iterator, Mapping, MutableSequence
 from collections.abc import Set as AbstractSet
 
 from memoracle.proofs.symbolic.hypothesis_pool import HypothesisPool
 from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool
+from memoracle.proofs.symbolic.withheld import Withheld
 
 OURS = ("memoracle.impl.", "memoracle.proofs.")
 Footprint = dict[str, tuple[object, ...]]  # by the path to a part, what it is
@@ -36,30 +37,16 @@ def replaced(before: Footprint, after: Footprint) -> set[str]:
     return {path for path in changed(before, after) if not any(each is UNSEEN for each in after.get(path, ()))}
 
 
-class Gone:
-    """In the place of a part that must not be read any more: nothing can be done with it."""
-
-
-def withhold(roots: Mapping[str, object], paths: Collection[str]) -> Callable[[], None]:
-    """Takes away these parts, as far as they are attributes that hold a number, a function or a law's state.
-
-    Answers with what puts those back that were not replaced since.
-    """
-    taken: list[tuple[dict[str, object], str, object]] = []
+def withhold(roots: Mapping[str, object], paths: Collection[str]) -> Withheld:
+    """Takes away these parts, as far as they are attributes that hold a number, a function or a law's state."""
+    withheld = Withheld()
     for path in paths:
         place, _, name = path.rpartition(".")
         holder = _found(roots, place) if place else None
         held = getattr(holder, "__dict__", {})
         if (name in held and not type(held[name]).__module__.startswith(OURS)) or isinstance(held.get(name), Symbolic):
-            taken.append((held, name, held[name]))
-            held[name] = Gone()
-
-    def put_back() -> None:
-        for held, name, value in taken:
-            if isinstance(held[name], Gone):
-                held[name] = value
-
-    return put_back
+            withheld.take(holder, name)
+    return withheld
 
 
 def _found(roots: Mapping[str, object], path: str) -> object:

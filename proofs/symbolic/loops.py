@@ -148,12 +148,12 @@ class _Cut:
         witnesses = getattr(loop, "witnesses", witnesses_in)(result)
         stand_in = getattr(loop, "as_stand_in", lambda value: value)
         result, parts, values = stand_in(result), dict(self.left), self.frame.f_locals
-        put_back = withhold({**values, "the owner": self.owner}, described)
+        withheld = withhold({**values, "the owner": self.owner}, described)
         with witnessing(run, witnesses, getattr(loop, "look_at", None), getattr(loop, "counts", ())) as claims:
             supposed, points = loop.havoc(run), getattr(loop, "points", {})
             due: dict[str, object] = dict(loop.changes(run)) if hasattr(loop, "changes") else {}
         if claims:  # which compare the state whole
-            put_back()
+            withheld.put_back()
         for claim in claims:
             claim()
         actual = {name: stand_in(values.get(name)) for name in due}

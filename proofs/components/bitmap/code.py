@@ -22,6 +22,7 @@ from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.extents import Extents
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Iterates, Measure, cut
+from memoracle.proofs.symbolic.withheld import Withheld
 from memoracle.spec import bitmap as law
 from memoracle.spec.clauses import Number, Operation, Truth, at_least, at_most, implies, neg, when
 from memoracle.spec.geometry import Geometry
@@ -54,12 +55,12 @@ class Advance:
         return [self.bitmap.frontier]
 
 
-def is_the_lowest(bitmap: SymbolicBitmap, found: Number | None, word: Number) -> Truth:
+def is_the_lowest(words: Words, found: Number | None, word: Number) -> Truth:
     """Whether this word, or no word, is the lowest that is not 0."""
     if found is None:
-        return bitmap.words.at(word) == 0
-    here = (0 <= found) & (found < bitmap.length) & (bitmap.words.at(found) != 0)
-    return here & implies(word < found, bitmap.words.at(word) == 0)
+        return words.at(word) == 0
+    here = (0 <= found) & (found < words.length) & (words.at(found) != 0)
+    return here & implies(word < found, words.at(word) == 0)
 
 
 @proved("lowest-word.refines", "refinement", "the lowest word that holds a free frame is found, and nothing changes")
@@ -69,22 +70,27 @@ def lowest_word_refines(run: Run) -> None:
     cut(run, bitmap, "_advance", lambda: Advance(bitmap))
     found = run.call(bitmap._lowest_word)
     inside = (0 <= (word := run.point("word"))) & (word < bitmap.length)
-    run.assert_goal("it is the lowest", implies(inside, is_the_lowest(bitmap, found, word)))
+    run.assert_goal("it is the lowest", implies(inside, is_the_lowest(bitmap.words, found, word)))
     run.assert_goal("it lies in the bitmap", found is None or (0 <= found) & (found < bitmap.length))
     is_the_laws(run, without_attribute(bitmap, "_advance"), state, trusting)
 
 
-def finding_and_taking(run: Run, bitmap: SymbolicBitmap, state: law.Frames) -> list[Number]:
-    """Puts what is shown of the steps of `allocate` in their place; the frames that are taken."""
+def finding_and_taking(run: Run, bitmap: SymbolicBitmap, state: law.Frames) -> tuple[list[Number], Withheld]:
+    """Puts what is shown of the steps of `allocate` in their place; the frames that are taken, and what is withheld.
+
+    A step changes more than its caller needs to know: what that was before, nothing may be made of.
+    """
     taken: list[Number] = []
+    withheld = Withheld()
 
     def lowest_word() -> Number | None:
         found = run.point("word") if run.fork() else None
-        length = bitmap.length
+        words = bitmap.words.copy()
+        withheld.take(bitmap, "frontier", "reopened")
         with run.reading_law():
             if found is not None:
-                run.suppose(is_the_lowest(bitmap, found, found))
-            inside = lambda word: implies((0 <= word) & (word < length), is_the_lowest(bitmap, found, word))  # noqa: E731
+                run.suppose(is_the_lowest(words, found, found))
+            inside = lambda word: implies((0 <= word) & (word < words.length), is_the_lowest(words, found, word))  # noqa: E731
             run.assume_for_all(("word",), inside)
         return found
 
@@ -92,19 +98,21 @@ def finding_and_taking(run: Run, bitmap: SymbolicBitmap, state: law.Frames) -> l
         with run.reading_law():
             run.assert_goal("the frame that is taken is free", law.allocate.allows(state, frame=frame))
             taken.append(frame)
+        withheld.take(bitmap, "words", "free_frames", "frontier", "reopened")
         return True
 
     run.replace(bitmap, "_lowest_word", lowest_word)
     run.replace(bitmap, "take", take)
-    return taken
+    return taken, withheld
 
 
 @proved("allocate.refines", "refinement", "the code of allocate does what the law allows, and takes the lowest frame")
 def allocate_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
     before, trusting = dict(vars(bitmap)), bitmap.trusting
-    taken = finding_and_taking(run, bitmap, state)
+    taken, withheld = finding_and_taking(run, bitmap, state)
     frame, other = run.call(bitmap.allocate), run.point("frame")
+    withheld.put_back()
     now = without_attribute(bitmap, "_lowest_word", "take")
     run.assert_goal("only the steps change anything", all(vars(now)[name] is value for name, value in before.items()))
     is_the_laws(run, now, state, trusting)

@@ -127,6 +127,7 @@ def lowest_bit_refines(run: Run) -> None:
     aligning(run)
     cut(run, bitmap_code, "next_candidate", lambda *arguments: Searching(words, alignment, first, last))
     found = run.call(bitmap_code.lowest_bit, words, alignment, first, last)
+    run.assert_goal("nothing is written", words.at is content)
     may = may_be_given(words, alignment, first, last, other)
     if found is None:
         run.assert_goal("none is found only where there is none", neg(may))
@@ -161,6 +162,7 @@ def lowest_clear_bit_refines(run: Run) -> None:
     run.assume(0 <= first, last <= length << 6)
     cut(run, bitmap_code, "after_set_bit", lambda *arguments: SearchingClear(words, first, last))
     found = run.call(bitmap_code.lowest_clear_bit, words, first, last)
+    run.assert_goal("nothing is written", words.at is content)
     may = is_clear(words, first, last, other)
     if found is None:
         run.assert_goal("none is found only where there is none", neg(may))
@@ -219,10 +221,11 @@ def lowest_of(
 def allocate_within_refines(run: Run) -> None:
     bitmap, state = unknown_code(run)
     before, trusting = dict(vars(bitmap)), bitmap.trusting
-    taken = finding_and_taking(run, bitmap, state)
+    taken, withheld = finding_and_taking(run, bitmap, state)
     searching(run)
     asked = {name: run.any_number(name) for name in ("alignment", "first", "last")}
     frame, other = run.call(bitmap.allocate_within, *asked.values()), run.point("frame")
+    withheld.put_back()
     now = without_attribute(bitmap, "_lowest_word", "take")
     run.assert_goal("only the steps change anything", all(vars(now)[name] is value for name, value in before.items()))
     is_the_laws(run, now, state, trusting)

@@ -25,10 +25,16 @@ def lies_in(interval: Interval, point: Number) -> Truth:
     return inside
 
 
+def is_one(interval: Interval) -> Truth:
+    """Whether an interval lies in memory, and does not end before it starts."""
+    lies: Truth = (0 <= interval.start) & (interval.start <= interval.end) & (interval.end <= law.TOP)
+    return lies
+
+
 def any_interval(run: Run) -> Interval:
-    """Any interval that does not end before it starts."""
-    interval = record_of(Interval, run.fresh("start"), run.fresh("end", 0, law.TOP))
-    run.assume(interval.start <= interval.end)
+    """Any interval that is one."""
+    interval = record_of(Interval, run.fresh("start", 0, law.TOP), run.fresh("end", 0, law.TOP))
+    run.assume(is_one(interval))
     return interval
 
 
@@ -80,10 +86,12 @@ class Cutting:
 
 @proved("meeting.refines", "refinement", "intervals before and after those that may meet a cut do not", integers=True)
 def meeting_refines(run: Run) -> None:
-    gap, start, end = any_interval(run), run.function("start", "place"), run.function("end", "place")
+    gap, length = any_interval(run), run.fresh("length")
+    start, end = run.function("start", "place"), run.function("end", "place", high=law.TOP)
 
     def in_order(place: Number) -> Truth:
-        return (start(place) < end(place)) & (end(place) <= start(place + 1))
+        nonempty = implies(place < length, start(place) < end(place))
+        return nonempty & implies(place + 1 < length, end(place) <= start(place + 1))
 
     every = Unasked()
 
@@ -91,11 +99,13 @@ def meeting_refines(run: Run) -> None:
         """Where those begin that are not smaller, first bytes first; a last byte is above 0."""
         run.assert_goal("the intervals are those that were given", intervals is every)
         run.assert_goal("it is looked for by its first byte alone", searched.end == 0)
-        found = run.fresh("place", 0, law.TOP)
+        found = run.fresh("place")
         run.touch(("place",), (found,))
+        run.suppose(found <= length)
         below = lambda place: implies(place < found, start(place) < searched.start)  # noqa: E731
         run.assume_for_all(("place",), below)
-        run.assume_for_all(("place",), lambda place: implies(found <= place, searched.start <= start(place)))
+        above = lambda place: implies((found <= place) & (place < length), searched.start <= start(place))  # noqa: E731
+        run.assume_for_all(("place",), above)
         return found
 
     run.assume_for_all(("place",), in_order)
@@ -104,16 +114,18 @@ def meeting_refines(run: Run) -> None:
     place = run.point("place")
     run.touch(("place",), (place + 1,))
     run.assert_goal("those before end before the cut", implies(place < first, end(place) <= gap.start))
-    run.assert_goal("those after start after the cut", implies(last <= place, gap.end <= start(place)))
-    run.assert_goal("places are in order", (0 <= first) & (first <= last))
+    after = (last <= place) & (place < length)
+    run.assert_goal("those after start after the cut", implies(after, gap.end <= start(place)))
+    run.assert_goal("places are in order", (0 <= first) & (first <= last) & (last <= length))
 
 
 def meeting(run: Run) -> None:
     """Puts what `meeting_refines` shows in the place of `meeting`."""
 
     def stand_in(intervals: Bag, gap: Interval) -> tuple[Place, Place]:
-        run.assert_goal("the cut does not end before it starts", gap.start <= gap.end)
-        first, last = Place(run.fresh("first"), intervals), Place(run.fresh("last"), intervals)
+        run.assert_goal("the cut does not end before it starts", is_one(gap))
+        # They are in order, so for each place there is such a point; that it is so near the cut was shown.
+        first, last = (Place(run.fresh(each, 0, law.TOP), intervals) for each in ("first", "last"))
         run.assume((first.point <= gap.start) & (gap.end <= last.point))
         return first, last
 
@@ -135,7 +147,7 @@ def cutting(run: Run) -> None:
     """Puts what `without_refines` shows in the place of `without`."""
 
     def stand_in(intervals: Bag, gap: Interval) -> Bag:
-        run.assert_goal("the cut does not end before it starts", gap.start <= gap.end)
+        run.assert_goal("the cut does not end before it starts", is_one(gap))
         return Bag(run, lambda point: covers(intervals, point) & neg(lies_in(gap, point)), intervals.parameter)
 
     run.replace(code, "without", stand_in)

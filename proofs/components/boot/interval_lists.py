@@ -126,6 +126,11 @@ class Place(NamedTuple):
     of: Bag  # the list
 
 
+def any_record(run: Run) -> Record:
+    """Any record: even one of all memory."""
+    return record_of(Record, run.fresh("start"), run.fresh("length", 0, law.TOP), run.fresh("type"))
+
+
 class Records(Unasked):
     """A list of memory map records, known by what they say of each byte: in all, and those that were seen."""
 
@@ -140,7 +145,7 @@ class Records(Unasked):
         run, whole = self.run, self.whole
         self.seen = self.unread
         while run.fresh_truth("more"):
-            record = record_of(Record, run.fresh("start"), run.fresh("length"), run.fresh("type"))
+            record = any_record(run)
             self._assume_among(law.read(law.unread(whole.page_shift), *record))
             self.current = record
             yield record

@@ -10,17 +10,13 @@ from typing import Any
 
 from memoracle.impl import boot as code
 from memoracle.impl.boot import Interval, Record
-from memoracle.proofs.components.boot.cuts import any_interval, cutting, lies_in
-from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, covers
+from memoracle.proofs.components.boot.cuts import any_interval, cutting, is_one, lies_in
+from memoracle.proofs.components.boot.interval_lists import Bag, Intervals, any_record, covers
 from memoracle.proofs.components.boot.law import LARGEST_SHIFT, proved
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.values import Function, Property, record_of
+from memoracle.proofs.symbolic.values import Function, Property
 from memoracle.spec import boot as law
 from memoracle.spec.clauses import Number, Truth, at_least, implies, neg, when
-
-
-def any_record(run: Run) -> Record:
-    return record_of(Record, run.fresh("start"), run.fresh("length"), run.fresh("type"))
 
 
 @proved("extent.refines", "refinement", "the extent of a record is the bytes that it has", integers=True)
@@ -96,8 +92,11 @@ def flaw_of(runs: Intervals) -> Function:
 def spoiling(run: Run, name: str, bytes_of: Callable[[Any], Property]) -> None:
     """Puts what is shown of a function that takes pages away in its place; `flaw` is a byte that spoilt a page."""
 
-    def stand_in(runs: Intervals, spoiler: Interval, shift: Number) -> Bag:
+    def stand_in(runs: Intervals, spoiler: Interval | Record, shift: Number) -> Bag:
         with run.reading_law():
+            if isinstance(spoiler, Interval):
+                run.assert_goal("what spoils pages does not end before it starts", is_one(spoiler))
+            run.assert_goal("pages have a size that it was shown of", (0 <= shift) & (shift <= LARGEST_SHIFT))
             spoils, left = bytes_of(spoiler), Bag.unknown(run, "page")
             flaw = run.function(f"flaw#{next(run.count)}", "page")
             before = flaw_of(runs)

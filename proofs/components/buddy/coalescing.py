@@ -90,6 +90,7 @@ def same_pages_same_blocks(run: Run) -> None:
     for there, size in ((other, order), (state, whole)):
         each = run.point("page")
         run.assert_goal("every page is free there", law.pages_of_the_block_are_free(there, page, size, each))
+        run.assert_goal("it is no larger than the largest", law.block_is_no_larger(there, size))
         run.suppose(law.block_is_free(there, page, size))  # what the induction shows
     run.assert_goal("the block is free there", other.is_free(order, page >> order))
 

@@ -82,7 +82,6 @@ def step(operation: Operation, moves: Moves, order: Callable[..., Number]) -> Ob
         before, after, values = law_obligations.happens(run, LAW, operation)
         page, in_block = run.point("page"), values.get("page", before.held_page)
         block = blocks.same_block(order(before, **values), page, in_block)
-        run.suppose(blocks.in_range(before, page))
         in_its_block = implies(blocks.page_is_held(before, page), before.order_at(page) == before.held_order)
         run.assert_and_assume("a page that is held lies in the held block", in_its_block)
         run.assert_goal("the page moves as it should", moves(page_in(before, page), page_in(after, page), block))
@@ -117,7 +116,7 @@ def allocate_moves_pages(run: Run) -> None:
     other, held, whole = run.point("page"), run.point("order"), state.order_at(page)
     first = page_in(state, other)
     block = {each: blocks.same_block(at, page, other) for each, at in (("whole", whole), ("wanted", order))}
-    run.suppose(blocks.in_range(state, other), neg(state.holding))
+    run.suppose(neg(state.holding))
     run.assert_and_assume("the whole block is free", implies(block["whole"], first.free & neg(first.allocated)))
 
     def is_split(now: Page, in_held: Truth) -> Truth:
@@ -147,7 +146,7 @@ def free_moves_pages(run: Run) -> None:
     other, held = run.point("page"), run.point("order")
     first = page_in(state, other)
     own, whole = blocks.same_block(order, page, other), blocks.same_block(merged, page, other)
-    run.suppose(blocks.in_range(state, other), neg(state.holding))
+    run.suppose(neg(state.holding))
     run.assert_and_assume("the block is allocated", implies(own, first.allocated & neg(first.free)))
 
     def is_merged(now: Page, in_held: Truth) -> Truth:

@@ -17,7 +17,7 @@ from memoracle.proofs.components.heap.claims import (
 )
 from memoracle.proofs.components.heap.invariants import runs_are_apart, runs_have_addresses
 from memoracle.proofs.components.heap.models import Source
-from memoracle.proofs.components.heap.symbolic_heap import SymbolicHeap, constants, keeps_constants
+from memoracle.proofs.components.heap.symbolic_heap import CountedHeap, SymbolicHeap, constants, keeps_constants
 from memoracle.proofs.components.heap.unknown_heap import any_runs, unknown_code
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Property
@@ -52,12 +52,13 @@ class HeapPages:
 class GetStandIn:
     """Stands in for `_get`: it does what `get_refines` proves of that.
 
-    It claims that the code changes pages and notes nowhere else.
+    It claims that the code changes pages and notes nowhere else, and calls it before it changes slabs and blocks.
     """
 
-    def __init__(self, run: Run, heap: SymbolicHeap) -> None:
+    def __init__(self, run: Run, heap: CountedHeap) -> None:
         self.run, self.heap = run, heap
         self.left = note_contents(heap)  # as the last call left pages and notes, or as they were at first
+        self.blocks = block_contents(heap)
         self.asked: list[Number] = []  # how many pages were asked for, each time
         self.got: list[Number] = []  # the first page of each run that was got
         run.replace(heap, "_get", self)
@@ -65,12 +66,15 @@ class GetStandIn:
     def __call__(self, pages: Number) -> Number | None:
         run, heap, before = self.run, self.heap, self.heap.pages.copy()
         self.keeps_notes()
+        same = all_identical(block_contents(heap), self.blocks)
+        run.assert_goal("pages are got before slabs and blocks change", same)
         self.asked.append(pages)
         run.assert_and_assume("some pages are asked for", (1 <= pages) & (pages <= MOST_ASKED))
         with run.reading_law():
             page = run.point("page")
             heap.pages.becomes(heap.pages.with_runs(*any_runs(run, "-later")))
             heap.notes.has, heap.notes.at = run.relation("noted-later", "page"), run.function("note-later", "page")
+            heap.spare.length, heap.reserve = run.number("spare-later"), run.number("reserve-later")
             kept, new = after_getting(run, heap, before, pages)
             known = HeapPages(heap.pages.copy(), heap.page_shift)
             run.assume_for_all(("page",), kept)

@@ -256,11 +256,13 @@ def notes_of_any_page(run: Run) -> None:
     listed = run.call(real_notes_in, address, page_shift)
     if not listed:
         run.assert_goal("there is none only where a page has no room for two", neg(slab_law.is_worth_a_slab(due)))
+        run.assert_goal("that is no page of a heap's", page_shift < LEAST_PAGE)
         return
     first, end, step = listed
     run.assert_goal("the first lies where the first object would", first == address + slab_law.start_of(due, 0))
     run.assert_goal("the last ends where the page does", end == address + slab_law.start_of(due, due.objects))
     run.assert_goal("each begins where the one before it ends", step == 1 << due.slot_shift)
+    run.assert_goal("there are two at least", first + 2 * step <= end)
 
 
 CODE = (

@@ -14,11 +14,19 @@ from memoracle.proofs.components.heap.claims import all_contents, all_identical,
 from memoracle.proofs.components.heap.code import any_alignment, any_size, share_a_slot, touch_bytes
 from memoracle.proofs.components.heap.invariants import WHERE_THEY_STAY
 from memoracle.proofs.components.heap.places import assume_arena, assume_lookup, assume_resized
-from memoracle.proofs.components.heap.symbolic_heap import SymbolicHeap, constants, is_run, keeps_constants, page_of
+from memoracle.proofs.components.heap.symbolic_heap import (
+    CHANGING,
+    SymbolicHeap,
+    constants,
+    is_run,
+    keeps_constants,
+    page_of,
+)
 from memoracle.proofs.components.heap.unknown_heap import unknown_code
 from memoracle.proofs.obligations.obligation import Obligation
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
+from memoracle.proofs.symbolic.withheld import Withheld
 from memoracle.spec import heap as law
 from memoracle.spec.bitmap import alignment_is_a_power_of_two
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
@@ -27,12 +35,15 @@ from memoracle.spec.clauses import Number, Truth, implies, neg, when
 class MovingStandIn:
     """Stands in for `new` and `delete`: they do to a state of the law what `new_refines` and `delete_refines` prove.
 
+    What the heap's containers then have is not known, so it is withheld.
+
     state: what the law says of the heap now.  asked: the size and the alignment of each block that was asked for.
     failed: whether one of them was not made.
     """
 
     def __init__(self, run: Run, heap: SymbolicHeap, state: law.Heap) -> None:
-        self.run, self.state = run, state
+        self.run, self.heap, self.state = run, heap, state
+        self.withheld = Withheld()
         self.asked: list[tuple[Number, Number]] = []
         self.failed = False
         run.replace(heap, "new", self.make_block)
@@ -41,6 +52,7 @@ class MovingStandIn:
     def make_block(self, size: Number, alignment: Number) -> Number | None:
         run, before = self.run, self.state
         self.asked.append((size, alignment))
+        self.withheld.take(self.heap, *CHANGING)
         if run.fresh_truth("fails"):
             self.failed = True
             return None
@@ -54,6 +66,7 @@ class MovingStandIn:
 
     def delete_block(self, address: Number) -> bool:
         before = self.state
+        self.withheld.take(self.heap, *CHANGING)
         if not law.delete.allows(before, address=address):
             return False
         self.state = law.delete(before, address)
@@ -71,6 +84,7 @@ def resize_refines(run: Run) -> None:
     assume_resized(run, heap, state, block, size, alignment)
     assume_arena(run, heap, block, size)
     address = run.call(heap.resize, block, size, alignment)
+    moving.withheld.put_back()
     keeps_constants(run, heap, constant)
     run.assert_goal("nothing changes but by new and delete", all_identical(all_contents(heap), contents))
     run.assert_goal("a block is asked for once at most", len(moving.asked) <= 1)
@@ -123,10 +137,11 @@ def stands_for(run: Run, state: law.Heap, due: law.Heap) -> None:
 def resized_is_disjoint(run: Run) -> None:
     heap, state = unknown_code(run, WHERE_THEY_STAY)
     block, size, alignment, byte = run.any_number("block"), any_size(run), any_alignment(run), run.point("byte")
-    MovingStandIn(run, heap, state)
+    moving = MovingStandIn(run, heap, state)
     assume_lookup(run, heap, block)
     assume_resized(run, heap, state, block, size, alignment)
     address = run.call(heap.resize, block, size, alignment)
+    moving.withheld.put_back()
     run.goals.clear()  # the goals of stand-ins are claimed in `resize.refines`
     if address is None:
         return

@@ -100,13 +100,11 @@ MOST_BYTES = 1 << LARGEST_PAGE  # of a page: no page has more slots or objects
 
 # What is compared
 
-ATTRIBUTES = frozenset(
-    {
-        *("pages", "page_shift", "least", "layouts", "served"),  # which never change
-        *("room", "empty", "slabs", "large", "run_of", "notes"),  # of which `CONTAINER_INVARIANTS` must hold
-        *("spare", "reserve"),  # the notes that no run of pages has: see `notes.py`
-    }
+CHANGING = (
+    *("pages", "room", "empty", "slabs", "large", "run_of", "notes"),  # of which `CONTAINER_INVARIANTS` must hold
+    *("spare", "reserve"),  # the notes that no run of pages has: see `notes.py`
 )
+ATTRIBUTES = frozenset({"page_shift", "least", "layouts", "served", *CHANGING})  # which else never change
 
 
 def constants(heap: SymbolicHeap) -> list[object]:

@@ -100,7 +100,9 @@ class LawfulBuddy:
         """The pages of the block that begins there: a power of two, which rounds to itself."""
         with self.run.reading_law():
             size = self.shared.state.size_at(self.process, first)
-            self.run.suppose(implies(size != 0, rounded(self.run, size) == size))
+            # The law has no size of a block that is never freed, of which the real part answers with its pages.
+            self.run.assert_and_assume("it is asked of a block that may be freed", size != 0)
+            self.run.suppose(rounded(self.run, size) == size)
         return size
 
     def fix(self, first: Number, pages: Number) -> bool:

@@ -72,7 +72,11 @@ THEOREMS = tuple(map(theorem, tables.THEOREMS))
 # Entries, as they are written and read
 
 
-@proved("link.refines", "refinement", "the processor reads what the code writes to link a table as a link to it")
+@proved(
+    "link.refines",
+    "refinement",
+    "the processor reads what the code writes to link a table as a link to it; it changes nothing",
+)
 def link_refines(run: Run) -> None:
     symbolic = unknown_code(run)
     table, virtual = run.point("table"), run.point("virtual")
@@ -81,12 +85,14 @@ def link_refines(run: Run) -> None:
     run.assert_goal("it leads to the table", leads_to(symbolic.tables.reads, value, table, law.is_lower(virtual)))
     run.assert_goal("the index of its memory type is 0", pte.pat_index(value, tables.ROOT) == 0)
     run.assert_goal(pte.no_other_bit_is_set.says, pte.no_other_bit_is_set(None, value))
+    assert_unchanged(run, symbolic)
 
 
-@proved("target.refines", "refinement", "the code finds the frame that the processor finds")
+@proved("target.refines", "refinement", "the code finds the frame that the processor finds, and changes nothing")
 def target_refines(run: Run) -> None:
     symbolic, value = unknown_code(run), run.number("value")
     run.assert_goal("both find the same", run.call(symbolic.code._target, value) == symbolic.tables.reads.target(value))
+    assert_unchanged(run, symbolic)
 
 
 def any_leaf(run: Run) -> tuple[dict[str, Number], Leaf]:
@@ -104,7 +110,11 @@ def leaf_defaults(run: Run) -> None:
     run.assert_goal("of this one", law.is_allowed_by_default(None, leaf.writable, leaf.executable, leaf.global_))
 
 
-@proved("leaf-value.refines", "refinement", "the processor reads the code's leaf as what was asked, if there is one")
+@proved(
+    "leaf-value.refines",
+    "refinement",
+    "the processor reads the code's leaf as what was asked, if there is one; it changes nothing",
+)
 def leaf_value_refines(run: Run) -> None:
     symbolic, virtual = unknown_code(run), run.point("virtual")
     replace_encode(run)
@@ -121,6 +131,7 @@ def leaf_value_refines(run: Run) -> None:
         )
         others = value & (1 << pte.EXECUTE_DISABLE) - 1 - (1 << pte.GLOBAL)
         run.assert_goal("no other bit is set", pte.no_other_bit_is_set(None, others))
+    assert_unchanged(run, symbolic)
 
 
 # What changes tables

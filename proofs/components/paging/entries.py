@@ -37,6 +37,12 @@ SORTS = {
 LEVELS = range(law.LOWEST_LEVEL, law.ROOT + 1)
 
 
+def is_a_processor(state: law.Entries) -> Truth:
+    """Whether a processor may have so many physical address bits, and this value of IA32_PAT."""
+    fewest, most = PHYSICAL_ADDRESS_BITS[0], PHYSICAL_ADDRESS_BITS[-1]
+    return (fewest <= state.physical_bits) & (state.physical_bits <= most) & pat.is_legal(state.pat_register)
+
+
 def any_processor(run: Run) -> law.Entries:
     """Any number of physical address bits, and any legal value of IA32_PAT; indexes are found as the law says."""
     pat.selecting(run, pat_code)

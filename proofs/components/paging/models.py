@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from memoracle.impl import paging as code
 from memoracle.impl.pte import ENTRIES, Fields, Layout
+from memoracle.proofs.components.paging.entries import is_a_processor
 from memoracle.proofs.symbolic.containers import Keyed, Set, Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.numbers import number
@@ -185,6 +186,7 @@ def replace_encode(run: Run) -> None:
         )
         with run.reading_law():
             state = pte.Entries(layout.physical_address_bits, layout.pat_register)
+            run.assert_goal("it is encoded for a processor that there may be", is_a_processor(state))
             asked = dict(zip(Fields._fields, fields, strict=True)) | {"level": level}
             may = all_hold(pte.ASKED, state, asked)
             value = run.fresh("value")

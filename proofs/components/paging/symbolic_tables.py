@@ -317,6 +317,7 @@ def replace_entries(run: Run, code: PagingCode, reading: tables.Reading, state: 
 
     def link(table: Number, virtual: Number) -> Number:
         run.assert_and_assume("a table is linked on the way to a canonical address", addresses.is_canonical(virtual))
+        run.assert_and_assume("its frame was free", code.ghost.is_free(table))
         value = run.fresh("link")
         run.suppose(leads_to(reading, value, table, law.is_lower(virtual)))
         return value

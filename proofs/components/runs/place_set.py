@@ -134,21 +134,23 @@ def contents_refine(run: Run) -> None:
 def alignments(run: Run, alignment: Number) -> Function:
     """The lowest multiple of a power of two that is no lower than a place: see `bitmap.aligned-up.refines`."""
     lowest = run.function("aligned", "place", high=FARTHEST, gives="place")
+    is_power = bitmap_law.alignment_is_a_power_of_two(None, alignment)  # of other numbers nothing was shown
 
     def is_found(place: Number) -> Truth:
         found = (place <= lowest(place)) & law.run_is_aligned(None, alignment, lowest(place))
-        return implies(place <= 2 * HIGHEST, found)
+        return implies(is_power & (place <= 2 * HIGHEST), found)
 
     def none_lies_between(place: Number, other: Number) -> Truth:
         lies_behind = (place <= other) & law.run_is_aligned(None, alignment, other)
-        return implies((place <= 2 * HIGHEST) & (other <= 2 * HIGHEST) & lies_behind, lowest(place) <= other)
+        shown = is_power & (place <= 2 * HIGHEST) & (other <= 2 * HIGHEST)
+        return implies(shown & lies_behind, lowest(place) <= other)
 
     run.assume_for_all(("place",), is_found)
     run.assume_for_all(("place", "other"), none_lies_between)
 
     def stand_in(place: Number, given: Number) -> Number:
         with run.reading_law():
-            run.assert_goal("what is asked for is a power of two", bitmap_law.alignment_is_a_power_of_two(None, given))
+            run.assert_goal("what is asked for is a power of two", is_power)
             run.assert_goal("it is the alignment that was asked for", given == alignment)
             run.assert_goal("a number is asked about that it was shown of", (0 <= place) & (place <= 2 * HIGHEST))
         return lowest(place)

@@ -11,6 +11,7 @@ from memoracle.proofs.components.runs.symbolic_run_index import (
     ATTRIBUTES,
     DEEPEST,
     SymbolicRunIndex,
+    any_asked,
     as_it_is,
     blocks_are_halved,
     blocks_count_from_zero,
@@ -99,7 +100,7 @@ class Falling(Search):
 @proved("index.first.refines", "refinement", "the lowest run that is long enough is found, from any place on")
 def first_refines(run: Run) -> None:
     index, before = of_any_runs(run)
-    least, place = run.any_number("length"), run.any_number("place")
+    least, place = any_asked(run, "length"), any_asked(run, "place")
     due = at_least(least, 1), at_least(place, 0)
     run.touch(("place",), (at_least(due[1] - 1, 0),))
     cut(run, index, "_rightwards", lambda level, block: Rising(index, *due))
@@ -174,7 +175,7 @@ class FallingDown(SearchDown):
 @proved("index.last.refines", "refinement", "the highest place at which a run begins is found, up to any place")
 def last_refines(run: Run) -> None:
     index, before = of_any_runs(run)
-    place = run.any_number("place")
+    place = any_asked(run, "place")
     due = at_most(place, index.places - 1)
     run.touch(("place",), (due + 1,))
     cut(run, index, "_leftwards", lambda level, block: RisingDown(index, due))
@@ -193,7 +194,7 @@ def last_refines(run: Run) -> None:
 @proved("index.asked.refines", "refinement", "the length of the run at a place is answered, and nothing changes")
 def asked_refines(run: Run) -> None:
     index, before = of_any_runs(run)
-    place = run.any_number("place")
+    place = any_asked(run, "place")
     length = run.call(index.length, place)
     run.assert_goal("it is the run's that begins there", length == known(index.longest, 0, place))
     untouched(run, index, before)
@@ -280,7 +281,7 @@ class Telling:
 @proved("index.put.refines", "refinement", "a run is noted, in place of the one noted there, and all blocks know of it")
 def put_refines(run: Run) -> None:
     index, before = of_any_runs(run)
-    place, length = run.any_number("place"), run.any_number("length")
+    place, length = any_asked(run, "place"), any_asked(run, "length")
     noted, lengths = index.longest.has, index.longest.at
     together = ("level", "higher", "place")
     run.assume_for_all(together, lambda level, higher, each: parts_stay_together(level, higher, each, place))

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from memoracle.impl.place_set import PlaceSet
 from memoracle.proofs.components.runs.law import FARTHEST, MOST_PLACES
+from memoracle.proofs.components.runs.symbolic_run_index import may_be_asked
 from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.values import Function
@@ -24,10 +25,16 @@ class Index:
         self.found: list[Number] = []  # what searches found
         self.longest: Number | None = None  # where the longest run begins, once it was asked for
 
+    def _are_asked(self, *numbers: Number) -> None:
+        for each in numbers:
+            self.run.assert_goal("the index is asked about a number that it was shown of", may_be_asked(each))
+
     def length(self, place: Number) -> Number:
+        self._are_asked(place)
         return self.at(place)
 
     def put(self, place: Number, length: Number) -> bool:
+        self._are_asked(place, length)
         if not (0 <= place) & (place < self.places) & (0 <= length) & (length <= self.places - place):
             return False
         before = self.at
@@ -35,10 +42,12 @@ class Index:
         return True
 
     def first(self, least: Number, place: Number) -> Number | None:
+        self._are_asked(least, place)
         at, least = self.at, when(least < 1, 1, least)
         return self._found(lambda other: (place <= other) & (least <= at(other)), lambda one, other: one <= other)
 
     def last(self, place: Number) -> Number | None:
+        self._are_asked(place)
         at = self.at
         return self._found(lambda other: (other <= place) & (1 <= at(other)), lambda one, other: other <= one)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, cast
 
 from memoracle.impl.run_index import RunIndex
-from memoracle.proofs.components.runs.law import MOST_PLACES
+from memoracle.proofs.components.runs.law import FARTHEST, MOST_PLACES
 from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.constructed import constructed
 from memoracle.proofs.symbolic.containers import Map, Unasked
@@ -145,6 +145,19 @@ def blocks_are_known(run: Run, places: Number, depth: Number) -> None:
     for each in (lowest_blocks_are_places, blocks_are_halved, blocks_count_from_zero):
         run.assume_for_all(("level", "place"), each)
     run.assume_for_all(("place",), lambda place: the_highest_block_has_all(places, depth, place))
+
+
+def may_be_asked(number: Number) -> Truth:
+    """Whether calls are proved of this number: an aligned place may lie behind all that callers of a set pass."""
+    may_be: Truth = (-HIGHEST <= number) & (number <= FARTHEST)
+    return may_be
+
+
+def any_asked(run: Run, parameter: str) -> Number:
+    """Any of these numbers."""
+    asked = run.fresh(parameter, -HIGHEST, FARTHEST)
+    run.touch((parameter,), (asked,))
+    return asked
 
 
 def unknown_index(run: Run) -> SymbolicRunIndex:
