@@ -148,6 +148,7 @@ def step(replay: Replay, operation: Operation) -> Finding | None:
         raise InputError(replay.path, operation.line, str(fault)) from None
 
 
-def replayed(replay: Replay, nodes: Sequence[Node]) -> bool:
-    """Replays these; whether nothing is found."""
-    return all(step(replay, node.operation) is None for node in nodes)
+def replayed(replay: Replay, nodes: Sequence[Node]) -> Finding | None:
+    """Replays these, up to the first of which something is found, which is returned."""
+    found = (step(replay, node.operation) for node in nodes)
+    return next((each for each in found if each is not None), None)

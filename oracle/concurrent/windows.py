@@ -26,6 +26,7 @@ from memoracle.concurrent.search import Search, queued
 from memoracle.concurrent.settled import Settled
 from memoracle.concurrent.touches import conflict
 from memoracle.concurrent.trail import Budget, Node, OutOfBudgetError, replayed, step
+from memoracle.diagnostics.divergence import PREFERS
 from memoracle.replay.dispatch import Replay
 
 FIRST_LOOK = 24  # operations that a search comes back by before it is asked whether there is any order
@@ -195,13 +196,16 @@ class Refuter:
             budget.spend(REACH)
             state = copied(base)
             try:
-                if not replayed(state, cut.up_to(before)):
+                if replayed(state, cut.up_to(before)) is not None:
                     state.end()
                     state = copied(base)
                     net = cut.net(before)
                     if net is None:
                         return False
-                    if not replayed(state, net):
+                    fault = replayed(state, net)
+                    if fault is not None and fault.clause.endswith(PREFERS):
+                        return False  # at exact another order may lead there
+                    if fault is not None:
                         continue  # two owners of one block: no order leads there
                 later = [each for each in cut.under_way if each not in before] + cut.after
                 if self.leads_on(later, state, budget):

@@ -141,6 +141,25 @@ def test_what_is_given_back_without_a_count_may_be_of_several_sizes() -> None:
     assert decided("blocks", [*counted[:-1], {**counted[-1], "result": 1}]).divergences
 
 
+def test_a_window_at_exact_does_not_begin_where_only_the_order_that_was_found_leads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The lowest frame that is free when all else has happened is not the one that was lowest in between."""
+    monkeypatch.setattr(windows, "FIRST_LOOK", 1)
+    history = at(
+        ({"op": "frame.allocate", "result": 2 * PAGE}, 0, 0, 1),
+        ({"op": "frame.allocate", "result": 3 * PAGE}, 0, 2, 3),
+        ({"op": "frame.allocate", "result": 4 * PAGE}, 1, 4, 5),
+        ({"op": "frame.free", "address": 4 * PAGE}, 1, 5, 8),
+        ({"op": "frame.allocate", "result": 4 * PAGE}, 2, 6, 9),
+        ({"op": "frame.free", "address": 2 * PAGE}, 3, 7, 7),
+        ({"op": "frame.free", "address": 3 * PAGE}, 2, 9, 10),
+    )
+    assert not decided("frames", history, EXACT).divergences
+    history[4]["result"], history[6]["_call"] = 3 * PAGE, 10  # which is in use then
+    assert decided("frames", history, EXACT).divergences
+
+
 def many(count: int, processors: int = 8, frames: int = 6) -> list[dict[str, Any]]:
     chance = Random(1)
     return overlapping(HISTORIES["frames"](chance, count), chance, processors, 80)
