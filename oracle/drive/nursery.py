@@ -28,6 +28,7 @@ from memoracle.drive.silence import POLL, Silence, no_answer
 from memoracle.drive.target import Target
 from memoracle.drive.trial import MakeSource, Plan, Trial
 from memoracle.drive.turns import Instances, Turns, last_of, told_apart
+from memoracle.proofs.obligations.process_pool import held_interrupts
 from memoracle.report.check_report import TraceResult
 from memoracle.scaling.pickled import pickled
 from memoracle.trace.inputs import InputError
@@ -183,14 +184,15 @@ class Nursery:
     def _fork(self) -> None:
         asked, asking = os.pipe()
         ended, ending = os.pipe()
-        self.process = os.fork()
-        if self.process == 0:
-            os.close(asking)
-            os.close(ended)
-            self._serve(os.fdopen(asked, "rb"), ending)
-        os.close(asked)
-        os.close(ending)
-        self.asking, self.ended = os.fdopen(asking, "wb"), ended
+        with held_interrupts():  # until it is known whom to end; the child ignores them
+            self.process = os.fork()
+            if self.process == 0:
+                os.close(asking)
+                os.close(ended)
+                self._serve(os.fdopen(asked, "rb"), ending)
+            os.close(asked)
+            os.close(ending)
+            self.asking, self.ended = os.fdopen(asking, "wb"), ended
 
     def _serve(self, asked: BinaryIO, ending: int) -> None:
         """What the process of the target does: a fork for each run; it never returns."""

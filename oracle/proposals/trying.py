@@ -21,6 +21,7 @@ from memoracle.drive.binding import Binding
 from memoracle.drive.library import Library
 from memoracle.drive.native.not_asked import NotAskedError
 from memoracle.drive.target import DiedError
+from memoracle.proofs.obligations.process_pool import held_interrupts
 from memoracle.trace.inputs import InputError
 
 MOST_CALLS = 1 << 16
@@ -37,22 +38,26 @@ def watched(binding: Binding, attempt: Attempt) -> Notes:
     """What an attempt notes, up to where it died; `died` says of what."""
     library = Library(binding, raw=True)
     reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _run_child(library, attempt, writing)
-    os.close(writing)
-    text, end, hangs = b"", time.monotonic() + PATIENCE, True
-    while (left := end - time.monotonic()) > 0 and select.select([reading], [], [], left)[0]:
-        more = os.read(reading, 1 << 16)
-        if not more:
-            hangs = False
-            break
-        text += more
-    os.close(reading)
-    if hangs:
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
+    child, status, text, hangs = 0, 0, b"", True
+    try:
+        with held_interrupts():  # until it is known whom to end; the child ignores them
+            child = os.fork()
+            if child == 0:
+                _run_child(library, attempt, writing)
+        os.close(writing)
+        end = time.monotonic() + PATIENCE
+        while (left := end - time.monotonic()) > 0 and select.select([reading], [], [], left)[0]:
+            more = os.read(reading, 1 << 16)
+            if not more:
+                hangs = False
+                break
+            text += more
+    finally:
+        os.close(reading)
+        if child:
+            if hangs:
+                os.kill(child, signal.SIGKILL)
+            status = os.waitpid(child, 0)[1]
     notes: Notes = {}
     for line in text.splitlines():
         with suppress(ValueError):
@@ -71,6 +76,7 @@ def _run_child(library: Library, attempt: Attempt, writing: int) -> None:
     """What the child does; it never returns."""
     status = 1
     try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         faulthandler.disable()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         nowhere = os.open(os.devnull, os.O_RDWR)

@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.popen_fork import Popen
 
 import pytest
 
@@ -19,18 +18,21 @@ PATIENCE = 60  # seconds
 def interrupted_forks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Within it each fork is interrupted. Yields the processes that were forked, as they come."""
     forked: list[int] = []
-    launch = Popen._launch
+    fork = os.fork
 
-    def interrupted(self: Popen, process: object) -> None:
-        launch(self, process)
-        forked.append(self.pid)
-        os.kill(os.getpid(), signal.SIGINT)
+    def interrupted() -> int:
+        process = fork()
+        if process:
+            forked.append(process)
+            os.kill(os.getpid(), signal.SIGINT)
+        return process
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    monkeypatch.setattr(Popen, "_launch", interrupted)
+    monkeypatch.setattr(os, "fork", interrupted)
     try:
         yield forked
     finally:
+        monkeypatch.setattr(os, "fork", fork)
         signal.signal(signal.SIGINT, before)
 
 

@@ -32,6 +32,7 @@ from memoracle.drive.native.not_asked import NotAskedError
 from memoracle.drive.nursery import be_apart, died_of, starting
 from memoracle.drive.silence import POLL, Silence, no_answer
 from memoracle.drive.target import Answer, DiedError
+from memoracle.proofs.obligations.process_pool import held_interrupts
 from memoracle.report.check_report import TraceResult
 from memoracle.spec.geometry import Geometry
 from memoracle.trace.inputs import InputError
@@ -79,16 +80,19 @@ def run(threads: Threads, seed: int, until: float | None = None) -> Recorded:
     """
     logs = [Log() for _ in range(threads.count)]
     reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _run_child(threads, seed, until, logs, writing)
-    os.close(writing)
+    child = 0
     try:
+        with held_interrupts():  # until it is known whom to end; the child ignores them
+            child = os.fork()
+            if child == 0:
+                os.close(reading)
+                _run_child(threads, seed, until, logs, writing)
+        os.close(writing)
         found, death = _watch(child, reading, logs, threads.patience)
     finally:
         os.close(reading)
-        _end(child)
+        if child:
+            _end(child)
     if isinstance(found, InputError):
         raise found
     calls = sum(log.progress()[1] for log in logs)
