@@ -21,13 +21,12 @@ from memoracle.proofs.components.buddy.symbolic_buddy import (
     is_the_laws,
     unknown_code,
 )
-from memoracle.proofs.components.runs.symbolic_runs import Members
 from memoracle.proofs.obligations import law_obligations
-from memoracle.proofs.symbolic.containers import Map, Set
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
 from memoracle.proofs.symbolic.values import Relation
+from memoracle.proofs.symbolic.withheld import Withheld
 from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import Blocks, first_page, release
@@ -295,22 +294,18 @@ def fix_refines(run: Run) -> None:
     reserves(run, "fix")
 
 
-def of_anything(run: Run, buddy: SymbolicBuddy) -> None:
-    """Puts anything in the place of what is not yet so, or no more, when a block is released: it is noted last."""
-    buddy.existing = Members(run, buddy.existing.places, run.function("next_absent", "page", gives="page"), "page")
-    buddy.allocated = Map(run, run.relation("is_noted", "page"), run.function("noted", "page", high=ORDER.highest))
-    buddy.fixed = Set(run, run.relation("is_kept", "page"), "page")
-
-
 @proved("release.refines", "refinement", "the code that frees a held block merges it fully, as the law says")
 def release_refines(run: Run) -> None:
     buddy, state = unknown_code(run)
-    of_anything(run, buddy)
     order, page = run.point("order"), run.point("page")
     run.suppose(order <= state.highest)
     merging, before = Merging(buddy, state, page, order, order), contents(buddy)
     cut(run, buddy, "_merge", lambda order, page: merging)
+    # A block is released that is allocated no more, or of pages that were only just added: see `ReleaseStandIn`.
+    withheld = Withheld()
+    withheld.take(buddy, "existing", "allocated", "fixed")
     run.call(buddy._release, order, page)
+    withheld.put_back()
     merged, level = merging.order, run.point("level")
     run.assert_goal("the block is merged fully", law.merges_fully(state, page, order, merged))
     run.assert_goal("only free buddies merge", law.merges_free_buddies(state, page, order, merged, level))

@@ -224,6 +224,12 @@ def pages_divide_addresses(places: Places, page_shift: Number, block: Number, pa
     return implies(known, (page <= places.page(block)) == (page << page_shift <= block))
 
 
+def pages_divide_bounds(places: Places, page_shift: Number, end: Number, page: Number) -> Truth:
+    """Pages end at a bound or before it, which may be that of all addresses, if their number is no larger than its."""
+    known = (0 <= end) & (end <= HIGHEST + 1) & (0 <= page) & (page <= 1 << 64 - page_shift)
+    return implies(known, (page <= end >> page_shift) == (page << page_shift <= end))
+
+
 def pages_follow_addresses(places: Places, page_shift: Number, block: Number, page: Number) -> Truth:
     """An address rounded up to a page is no later than a page if and only if the address is not."""
     rounded = block + (1 << page_shift) - 1 >> page_shift
@@ -236,6 +242,7 @@ ARITHMETIC: dict[Condition, tuple[str, ...]] = {
     other_numbers_have_no_page: ("any",),
     pages_begin_at_addresses: ("page",),
     pages_divide_addresses: ("any", "page"),
+    pages_divide_bounds: ("any", "page"),
     pages_follow_addresses: ("block", "page"),
     bytes_need_pages: ("size",),
     pages_are_counted: ("block", "size"),

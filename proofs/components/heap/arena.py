@@ -17,7 +17,7 @@ from memoracle.proofs.components.heap.address_arithmetic import (
     MOST_PAGES,
     PAGE,
     computed_places,
-    pages_divide_addresses,
+    pages_divide_bounds,
     pages_follow_addresses,
     pages_have_addresses,
 )
@@ -34,9 +34,10 @@ from memoracle.proofs.symbolic.numbers import number
 from memoracle.spec import given_runs as law
 from memoracle.spec import runs as runs_law
 from memoracle.spec.clauses import Number, Truth, at_least, implies, neg, when
+from memoracle.spec.heap import ADDRESSES
 
 ATTRIBUTES = frozenset({"page_shift", "first", "runs", "given"})
-SORTS = RUN_SORTS | dict.fromkeys(("address", "start", "end"), Sort("address")) | {"page": PAGE}
+SORTS = RUN_SORTS | dict.fromkeys(("address", "start"), Sort("address")) | {"page": PAGE}
 proved_of_code = Claims("heap", SORTS, SCOPE, integers=True, once=True)
 
 
@@ -145,7 +146,7 @@ def new_runs(places: Number) -> Any:
     "arena.start.refines", "refinement", "at first just the whole pages of an arena are free, but for page 0"
 )
 def start_refines(run: Run) -> None:
-    start, end, page_shift = run.point("start"), run.point("end"), run.number("page_shift", LEAST_PAGE, LARGEST_PAGE)
+    start, end, page_shift = any_bounds(run)
     run.replace(code, "Runs", new_runs)
     both: list[Any] = [run.call(Arena, start, end, page_shift) for _ in range(2)]
     for arena in both:
@@ -164,18 +165,23 @@ def start_refines(run: Run) -> None:
     run.assert_goal("two arenas share nothing", not share(*both) and both[0].runs is not both[1].runs)
 
 
+def any_bounds(run: Run) -> tuple[Number, Number, Number]:
+    """The bounds of any arena, whose last page may be the last of all, and the binary logarithm of a page's bytes."""
+    return run.point("start"), run.fresh("end", 0, ADDRESSES), run.number("page_shift", LEAST_PAGE, LARGEST_PAGE)
+
+
 def assume_bounds(run: Run, start: Number, end: Number, page_shift: Number, page: Number, later: Number) -> None:
     """Assumes the lemmas that say whether a page begins behind an arena's start, and a later one before its end."""
     places = computed_places(page_shift)
     run.assume(pages_follow_addresses(places, page_shift, start, page))
-    run.assume(pages_divide_addresses(places, page_shift, end, later))
+    run.assume(pages_divide_bounds(places, page_shift, end, later))
 
 
 @proved_of_code(
     "arena.pages-lie-in-it", "theorem", "pages that are handed out lie in the arena, and are found by their address"
 )
 def pages_lie_in_it(run: Run) -> None:
-    start, end, page_shift = run.point("start"), run.point("end"), run.number("page_shift", LEAST_PAGE, LARGEST_PAGE)
+    start, end, page_shift = any_bounds(run)
     run.replace(code, "Runs", new_runs)
     arena: Any = run.call(Arena, start, end, page_shift)
     ((_, pages),) = arena.runs.added

@@ -63,6 +63,8 @@ class Steps:
         run, was = self.run, self.code.pending.has
         now, state = unknown_code(run, f"-{before}")
         if before != "begin_update":
+            # Its lock is this write's, so nobody ends it or begins another; nor does it wait for anyone new
+            # (`waits_for_nobody_else`).
             run.suppose(in_flight(now, self.code.index, self.code.value))
             run.assume_for_all(("process",), lambda process: implies(state.pending(process), was(process)))
         self.code.__dict__.update(now.__dict__)

@@ -201,6 +201,7 @@ class LawfulPaging:
         with self.run.reading_law():
             frame = self.run.point("frame")
             physical = state.physical(paging.space_of(process, virtual), virtual)
+            # A leaf leads to a whole frame, which is what `paging.unmap.refines-…` show to be answered.
             self.run.suppose(frame << state.page_shift == physical)
             self.shared.state = paging.unmap(state, process, virtual)
             self._some_tables(paging.space_of(process, virtual), False)
@@ -239,6 +240,7 @@ class LawfulPaging:
             return None
         with self.run.reading_law():
             root = self.run.point("frame")
+            # `create` took it, and only `exit` gives it back.
             self.run.suppose(law.holds_the_root(state, process, root))
             self.exited = self._loses_all(process, root)
             self._frees_root(process, root)
@@ -249,7 +251,9 @@ class LawfulPaging:
         before = self.shared.state
         self.shared.state = unmapped = without_pages(self.run, before, process)
         self._some_tables(process, False)
-        self.run.suppose(neg(self.shared.tables[-1].has(root)))
+        self.run.suppose(
+            neg(self.shared.tables[-1].has(root))
+        )  # which a live process keeps (`roots_are_the_process_own`)
         return Exited(before, unmapped, self.shared.state)
 
     def _frees_root(self, process: Number, root: Number) -> None:

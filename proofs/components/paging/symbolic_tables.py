@@ -76,6 +76,7 @@ class PagingCode(Protocol):
 
 
 GHOSTS = ("ghost", "shown")
+CONTAINERS = ("frames", "halves", "memory", "roots", "uses", "mapped")
 Parts: TypeAlias = tuple[dict[str, object], tuple[object, ...]]
 Invariant: TypeAlias = tuple[str, tuple[str, ...], Condition]  # in words, its points, and its formula
 
@@ -264,7 +265,7 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
     page_shift, register = 9 * ghost.leaf + 3, run.number("pat_register")
     for index in pat.INDEXES:
         run.assume(pat.entries_are_types(pat.Pat(register), index))
-    counted = run.number("counted", 0, (1 << 52 - page_shift) - 1)
+    counted = run.number("counted", 0, 1 << 52 - page_shift)
     in_memory, is_used = run.relation("in_memory", "table"), run.relation("is_used", "table")
     uses, member = run.function("uses", "table"), run.relation("member", "space", "page")
     noted = run.relation("noted", "space")
