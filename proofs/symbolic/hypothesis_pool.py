@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import z3
 
@@ -31,6 +31,7 @@ from memoracle.proofs.symbolic.numbers import (
 from memoracle.proofs.symbolic.values import Condition
 from memoracle.spec.clauses import Clause, Number, Truth
 
+Made = TypeVar("Made")
 HIGHEST = (1 << 64) - 1  # "any size" means any size that 64-bit addresses admit
 
 
@@ -69,6 +70,7 @@ class HypothesisPool:
         self.points: dict[tuple[str, ...], dict[tuple[int, ...], tuple[Symbolic, ...]]] = {}
         self.bounds: dict[Callable[..., object], tuple[int, int]] = {}  # of the unknown functions that are numbers
         self.reads: Reads = {} if reads is None else reads
+        self.made: list[tuple[Callable[[str], object], object]] = []  # unknown things, and by what each was made
         self.count = itertools.count()
         self.instantiated: dict[int, Hypotheses] = {}  # by the rounds, once they are asked for
         self.simple: dict[int, int] = {}  # by a term's id, the id of what it is when simplified
@@ -204,6 +206,15 @@ class HypothesisPool:
             self.kept += term.z, simplified
             self.simple[written] = z3_terms.identity(simplified)
         return self.simple[written]
+
+    def made_by(self, make: Callable[[str], Made], suffix: str) -> Made:
+        """Something unknown, of which that is supposed which `make` supposes of it.
+
+        suffix: makes the names of its unknowns differ.
+        """
+        made = make(suffix)
+        self.made.append((make, made))
+        return made
 
     def assume(self, *facts: Truth | z3.BoolRef) -> None:
         """Takes truths as given."""

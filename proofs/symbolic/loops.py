@@ -148,21 +148,22 @@ class _Cut:
         witnesses = getattr(loop, "witnesses", witnesses_in)(result)
         stand_in = getattr(loop, "as_stand_in", lambda value: value)
         result, parts, values = stand_in(result), dict(self.left), self.frame.f_locals
+        changes = getattr(loop, "changes", None)
+        local = {name: footprint({name: stand_in(value)}) for name, value in values.items()} if changes else {}
         withheld = withhold({**values, "the owner": self.owner}, described)
         with witnessing(run, witnesses, getattr(loop, "look_at", None), getattr(loop, "counts", ())) as claims:
             supposed, points = loop.havoc(run), getattr(loop, "points", {})
-            due: dict[str, object] = dict(loop.changes(run)) if hasattr(loop, "changes") else {}
+            due: dict[str, object] = dict(changes(run)) if changes else {}
         if claims:  # which compare the state whole
             withheld.put_back()
         for claim in claims:
             claim()
-        actual = {name: stand_in(values.get(name)) for name in due}
         now = self.parts()
         for all_parts in (parts, now):
             for path in list(all_parts):
                 if root_of(path) in due:
                     del all_parts[path]
-        pairs = [(parts, now), (footprint(actual), footprint(due))]
+        pairs = [(parts, now), *((local.get(name, {}), footprint({name: each})) for name, each in due.items())]
         pairs.append((footprint({"the result": result}), footprint({"the result": supposed})))
         for one, other in pairs:
             claim_same(run, points, one, other)

@@ -5,6 +5,9 @@ What a turn left is one of these states if there are values of these unknowns, t
 supposed is so, and with which `havoc` puts in place what there is. So after a turn `havoc` runs once more: in the place
 of each unknown it gets a witness, each bound and each supposition becomes a goal, and so does that what it then put in
 place equals what the turn left. Wrong witnesses prove nothing: the goals fail.
+
+Where `havoc` has something made (`made_by`), the witness must have been made in the same way: then as much is supposed
+of it already.
 """
 
 from __future__ import annotations
@@ -13,11 +16,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from types import MethodType
-from typing import Any
+from typing import Any, cast
 
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.footprint import Footprint, changed
-from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Made
 from memoracle.proofs.symbolic.numbers import Symbolic, SymbolicBool, number, truth
 from memoracle.proofs.symbolic.values import Condition
 from memoracle.spec.clauses import Clause, Number, Truth
@@ -81,6 +84,12 @@ class WitnessingRun(Run):
         found: Callable[..., Symbolic] = self._next(name, (Callable,))
         self._claim_bounds(name.split("#")[0], found(*self.any_points(parameters)), low, high)
         return found
+
+    def made_by(self, make: Callable[[str], Made], suffix: str) -> Made:
+        found: Any = next(self.witnesses, self)
+        if not any(how == make and made is found for how, made in self.made):
+            raise TypeError("a loop has no witness that was made as its havoc makes it")
+        return cast("Made", found)
 
     def assume(self, *facts: Any) -> None:
         for fact in facts:

@@ -75,6 +75,10 @@ class PagesAdded:
         run.suppose(more.count <= asked)
         return more
 
+    def witnesses(self) -> list[object]:
+        """These, for what `after_any_number` asks."""
+        return [self.count, self.frame, self.page, *self.tables.witnesses()]
+
     def after_one_more(self, frame: Number, tables: SomeTables | None) -> PagesAdded:
         """One more step, which adds the next page, with this frame, and takes these tables for it."""
         more, next_page, frame_of, page_of = copy(self), self.first + self.count, self.frame, self.page

@@ -2,13 +2,14 @@
 
 The loop is cut at its invariant. In it a stand-in takes the place of `unmap`, which does what `unmap.refines` and
 `unmap.gives-back-what-it-unlinks` prove. The states at the head of the loop and after a turn are unknown states of the
-same machine (`later_state`), related to the first by the invariant.
+same machine (`later`), related to the first by the invariant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from memoracle.impl.paging import Unmapped
@@ -37,15 +38,10 @@ from memoracle.proofs.symbolic.loops import Measure, Members, cut
 from memoracle.proofs.symbolic.numbers import Symbolic, key, number
 from memoracle.proofs.symbolic.primed import Renamed
 from memoracle.proofs.symbolic.values import record_of
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import paging as law
 from memoracle.spec import tables
 from memoracle.spec.clauses import Number, Truth, implies, neg, when
-
-
-def later_state(run: Run, symbolic: SymbolicPaging, level: int, suffix: str) -> SymbolicPaging:
-    """Any state of the same machine that satisfies the invariants. suffix: makes the names of its unknowns differ."""
-    renamed: Any = Renamed(run, suffix)
-    return unknown_code(renamed, symbolic.tables.reads, level)
 
 
 class UnmappingLoop:
@@ -55,38 +51,63 @@ class UnmappingLoop:
     start: the state before the loop.  now: at its head.  after_unmap: after the call of `unmap` in this turn.
     """
 
-    is_held: ClassVar[bool] = False
+    points: ClassVar[Points] = {
+        **dict.fromkeys(("times", "is_free", "has", "at"), ("table",)),
+        "lives": ("space",),
+        "top": ("space", "index"),
+        "entry": ("table", "index"),
+        "member": ("space", "page"),
+    }
 
     def __init__(self, run: Run, symbolic: SymbolicPaging, process: Number, level: int) -> None:
         self.run, self.symbolic, self.process, self.level = run, symbolic, process, level
-        self.start, self.now = symbolic, symbolic
+        self.start, self.now, self.parts = symbolic, symbolic, symbolic.parts
         self.released: Released | None = None  # once the loop is entered
         symbolic.code.unmap = self.unmap
 
     def on_entry(self, run: Run, arguments: tuple[Number, Released]) -> Measure:
-        self.assert_nothing_else_written()
         process, self.released = arguments
+        self.after_unmap: SymbolicPaging | None = None
         run.assert_goal("it is this process that is emptied", process == self.process)
-        self.assert_invariant(self.released)
         return self._left()
 
     def havoc(self, run: Run) -> None:
-        self.now, collected = later_state(run, self.symbolic, self.level, "-later"), run.function("collected", "table")
+        self.now, collected = run.made_by(self.later, "-later"), run.function("collected", "table")
         for _, points, holds in self.invariant(self.now, CollectedList(collected)):
             run.assume_for_all(points, holds)
         self.released = CollectedList(collected)
-        self.symbolic.code.__dict__.update(self.now.parts[0], ghost=self.now.tables)
+        self._put(self.now)
 
     def changes(self, run: Run) -> dict[str, object]:
         return {"released": self.released}
 
     def on_back_edge(self, run: Run, result: object) -> Measure:
+        assert self.after_unmap is not None, "nothing was unmapped"
         self.now = self.after_unmap
-        self.assert_nothing_else_written()
-        assert self.released is not None
-        self.assert_invariant(self.released)
         _, page = self.unmapped
         return replace(self._left(), lost=page)
+
+    def witnesses(self, result: object) -> list[object]:
+        assert self.released is not None
+        return [self.after_unmap, self.as_stand_in(self.released).times]
+
+    def as_stand_in(self, value: Any) -> Any:
+        return CollectedList(partial(count_of, tuple(value))) if isinstance(value, list) else value
+
+    def look_at(self, *points: Number) -> None:
+        """What is said of two points is said of a page of a space."""
+        if len(points) == 2:
+            self.run.touch(("space", "page"), points)
+
+    def later(self, suffix: str) -> SymbolicPaging:
+        """Any state of the same machine that satisfies the invariants. suffix: tells its unknowns from others."""
+        renamed: Any = Renamed(self.run, suffix)
+        return unknown_code(renamed, self.symbolic.tables.reads, self.level)
+
+    def _put(self, state: SymbolicPaging) -> None:
+        """Puts this state in the place of the code's, in containers that nothing else has."""
+        self.parts = parts_of(state.anew())
+        self.symbolic.code.__dict__.update(self.parts[0], ghost=state.tables)
 
     def assert_invariant(self, released: Released) -> None:
         """Claims the invariant of the state now, and of the frames that were collected."""
@@ -96,10 +117,12 @@ class UnmappingLoop:
             self.run.assert_goal(says, holds(*at.values()))
 
     def assert_nothing_else_written(self) -> None:
-        """Claims that the loop itself writes to no container."""
-        (attributes, contents), (attributes_due, contents_due) = parts_of(self.symbolic.code), self.now.parts
+        """Claims that the code's state is the one now."""
+        code = self.symbolic.code
+        (attributes, contents), (attributes_due, contents_due) = parts_of(code), self.parts
         same = same_attributes(attributes, attributes_due) and same_contents(contents, contents_due)
-        self.run.assert_goal("only unmap writes to containers", same)
+        same_free = code.frames.is_free is self.now.tables.is_free
+        self.run.assert_goal("only unmap writes to containers", same and same_free)
 
     def _left(self) -> Members:
         """The measure: the pages that are still to be unmapped, finitely many."""
@@ -152,21 +175,21 @@ class UnmappingLoop:
         """Stands in for `unmap`: it does what was proved of that."""
         run = self.run
         with run.reading_law():
+            run.assert_goal("one page is unmapped in a turn", self.after_unmap is None)
+            self.assert_nothing_else_written()
             before = self.now.mappings
             run.assert_goal(
                 "a page that is mapped is unmapped", law.unmap.allows(before, process=process, virtual=virtual)
             )
-            after, self.after_unmap = (
-                law.unmap(before, process, virtual),
-                later_state(run, self.symbolic, self.level, "-then"),
-            )
+            after, then = law.unmap(before, process, virtual), run.made_by(self.later, "-then")
+            self.after_unmap = then
             self.unmapped = law.space_of(process, virtual), virtual
             run.assert_goal("it is a page of the process", self.unmapped[0] == self.process)
-            self._assume_mappings(self.after_unmap.mappings, after)
-            self._assume_tables_deleted(self.now.tables, self.after_unmap.tables)
+            self._assume_mappings(then.mappings, after)
+            self._assume_tables_deleted(self.now.tables, then.tables)
             physical = before.physical(*self.unmapped)
             last = law.is_use(after, virtual, physical) & (after.uses(physical) == 0)
-            self.symbolic.code.__dict__.update(self.after_unmap.parts[0], ghost=self.after_unmap.tables)
+            self._put(then)
             return record_of(Unmapped, physical >> before.page_shift, last)
 
     def _assume_mappings(self, now: law.Mappings, due: law.Mappings) -> None:
@@ -232,6 +255,6 @@ def exit_refines(run: Run, level: int) -> None:
     table = run.point("table")
     run.touch(("space", "page"), (process, some_page(now.tables, table)))
     known = replace(now.tables, level=updated(now.tables.level, root, 0))
-    left = SymbolicPaging(symbolic.code, now.tables, now.mappings, now.parts)
+    left = replace(now, code=symbolic.code, parts=loop.parts)
     assert_tables_are_trees(run, left, known, {"table": table})
     assert_mappings(run, left, law.end(now.mappings, process), whole=True)

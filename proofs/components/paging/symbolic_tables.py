@@ -85,13 +85,14 @@ Invariant: TypeAlias = tuple[str, tuple[str, ...], Condition]  # in words, its p
 class SymbolicPaging:
     """The reference on unknown containers, and the law's states that it stands for before anything is run.
 
-    parts: its attributes, and the contents of its containers: see `parts_of`.
+    parts: its attributes, and the contents of its containers: see `parts_of`.  anew: makes the reference once more.
     """
 
     code: PagingCode
     tables: tables.Tables
     mappings: law.Mappings
     parts: Parts
+    anew: Callable[[], PagingCode]
 
 
 @cache
@@ -310,7 +311,7 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
         replace_entries(run, code, reading, mappings)
     merge_paths_of_counting(run, code)
     merge_paths_of_asking(run, code)
-    return SymbolicPaging(code, ghost, mappings, parts_of(code))
+    return SymbolicPaging(code, ghost, mappings, parts_of(code), reference)
 
 
 def replace_entries(run: Run, code: PagingCode, reading: tables.Reading, state: law.Mappings) -> None:

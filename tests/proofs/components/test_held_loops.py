@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from memoracle.proofs.components.manager import loops
+from memoracle.proofs.components.manager.loops import ExtendLoop
+from memoracle.proofs.components.paging import exit as paging_exit
+from memoracle.proofs.components.paging.exit import UnmappingLoop
 from memoracle.proofs.components.runs import run_index
 from memoracle.proofs.components.runs.run_index import Telling
 from memoracle.proofs.components.runs.symbolic_run_index import SymbolicRunIndex, blocks_know_the_longest
@@ -44,3 +48,29 @@ class NothingIsNoted(Telling):
 def test_what_is_told_of_a_run(loop: type[Telling], why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_index, "Telling", loop)
     assert why in refuted(run_index.put_refines)
+
+
+class AnotherMachine(UnmappingLoop):
+    """The state is any that satisfies the invariants, and not the one that `unmap` left."""
+
+    def witnesses(self, result: object) -> list[object]:
+        return [self.now.anew(), *super().witnesses(result)[1:]]
+
+
+def test_what_is_made_is_witnessed_by_what_was_made_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging_exit, "UnmappingLoop", AnotherMachine)
+    assert "no witness that was made as its havoc makes it" in refuted(paging_exit.exit_refines[2])
+
+
+class EveryPageComes(ExtendLoop):
+    """No page is refused."""
+
+    def havoc(self, run: Run) -> Truth:
+        came = super().havoc(run)
+        run.suppose(came)
+        return came
+
+
+def test_which_pages_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "ExtendLoop", EveryPageComes)
+    assert SUPPOSED in refuted(loops.allocate_pages_refines)
