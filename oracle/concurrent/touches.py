@@ -253,6 +253,8 @@ class Touches:
         tables = getattr(event, "tables", UNSET)
         for table in () if tables is UNSET else tables:
             yield Touch((FRAMES, 0), number(table) >> self.shift, (number(table) >> self.shift) + 1, True)
+        if tables and self.exact and isinstance(event, events.ProcessCreate | events.PageMap):
+            yield whole((FRAMES, 0), changes=False)  # which frames are the reference's choice
         match event:
             case events.FrameAllocate():
                 if failed or event.result is None or self.exact:

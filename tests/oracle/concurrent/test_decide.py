@@ -160,6 +160,18 @@ def test_a_window_at_exact_does_not_begin_where_only_the_order_that_was_found_le
     assert decided("frames", history, EXACT).divergences
 
 
+def test_tables_are_the_lowest_frames_at_exact_whatever_else_happens_then() -> None:
+    history = at(
+        ({"op": "frame.allocate", "result": 2 * PAGE}, 0, 0, 1),
+        ({"op": "frame.allocate", "result": 3 * PAGE}, 0, 2, 3),
+        ({"op": "frame.free", "address": 2 * PAGE}, 0, 4, 6),
+        ({"op": "process.create", "tables": [4 * PAGE], "result": 1}, 1, 4, 7),
+    )
+    assert not decided("ranges", history, EXACT).divergences
+    history[-1]["_call"] = 7
+    assert decided("ranges", history, EXACT).divergences
+
+
 def many(count: int, processors: int = 8, frames: int = 6) -> list[dict[str, Any]]:
     chance = Random(1)
     return overlapping(HISTORIES["frames"](chance, count), chance, processors, 80)
