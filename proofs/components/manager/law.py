@@ -13,6 +13,7 @@ from functools import partial
 
 import z3
 
+from memoracle.proofs.components.paging.law import any_direct_end
 from memoracle.proofs.obligations import law_obligations
 from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.execution import Run
@@ -101,7 +102,7 @@ def unknown_mappings(run: HypothesisPool, shift: Number, counted: Number) -> Map
         pat_register=run.number("pat_register"),
         counted=counted,
         direct_start=run.number("direct_start"),
-        direct_end=run.number("direct_end"),
+        direct_end=any_direct_end(run),
         lives=run.relation("lives", "process"),
         is_mapped=run.relation("is_mapped", "space", "page"),
         physical=run.function("physical", "space", "page", high=MOST_ADDRESSES, gives="physical"),

@@ -29,6 +29,7 @@ from memoracle.proofs.components.manager.law import (
 )
 from memoracle.proofs.components.manager.range_models import LawfulBuddy
 from memoracle.proofs.components.manager.symbolic_manager import attributes
+from memoracle.proofs.components.paging.law import any_direct_end
 from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import EndOfRunError, Run
 from memoracle.proofs.symbolic.loops import Iterates, cut
@@ -156,7 +157,7 @@ def machine_defaults(run: Run) -> None:
 def starts_refines(run: Run) -> None:
     attributes()  # which constructs a manager, and so must run before the constructors are replaced
     frames, shift = unknown_frames(run), page_shift(run)
-    direct = run.number("direct_start"), run.number("direct_end")
+    direct = run.number("direct_start"), any_direct_end(run)
     mappings = paging.unmapped(
         shift, run.number("physical_bits"), run.number("pat_register"), frames.reach << shift, *direct
     )

@@ -13,10 +13,10 @@ from memoracle.proofs.obligations.law_answers import any_state, one_answer
 from memoracle.proofs.obligations.law_obligations import changes
 from memoracle.proofs.obligations.obligation import Claims
 from memoracle.proofs.symbolic.execution import Run
-from memoracle.proofs.symbolic.hypothesis_pool import Sort
+from memoracle.proofs.symbolic.hypothesis_pool import HIGHEST, HypothesisPool, Sort
 from memoracle.spec import geometry_keys, paging_theorems
 from memoracle.spec import paging as law
-from memoracle.spec.clauses import neg
+from memoracle.spec.clauses import Number, neg
 
 PAGE_SHIFTS = tuple(geometry_keys.PAGE_SHIFTS.values())  # of leaves of level 1, 2 and 3
 SPACE, PAGE, PHYSICAL, NUMBER = Sort("space"), Sort("page"), Sort("physical"), Sort("number")
@@ -57,6 +57,11 @@ def page_shift(run: Run) -> int:
     return small if either(run, "leaves of level 1") else large[0] if either(run, "leaves of level 2") else large[1]
 
 
+def any_direct_end(run: HypothesisPool) -> Number:
+    """Where a direct map ends: it may do so where all addresses end."""
+    return run.number("direct_end", 0, HIGHEST + 1)
+
+
 def unknown(run: Run) -> law.Mappings:
     """Any number of processes that map any pages. Nothing is assumed of them yet."""
     lives = run.relation("lives", "space")
@@ -66,7 +71,7 @@ def unknown(run: Run) -> law.Mappings:
         pat_register=run.number("pat_register"),
         counted=run.number("counted"),
         direct_start=run.number("direct_start"),
-        direct_end=run.number("direct_end"),
+        direct_end=any_direct_end(run),
         lives=lives,
         is_mapped=run.relation("is_mapped", "space", "page"),
         physical=run.function("physical", "space", "page", gives="physical"),

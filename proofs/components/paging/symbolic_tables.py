@@ -270,7 +270,7 @@ def unknown_code(run: Run, reading: tables.Reading | None = None, level: int | N
     in_memory, is_used = run.relation("in_memory", "table"), run.relation("is_used", "table")
     uses, member = run.function("uses", "table"), run.relation("member", "space", "page")
     noted = run.relation("noted", "space")
-    direct = run.number("direct_start"), run.number("direct_end")
+    direct = run.number("direct_start"), paging_law.any_direct_end(run)
     known = replace(
         law.unmapped(page_shift, ghost.physical_bits, register, counted << page_shift, *direct),
         number_of=run.function("number_of", "space", "page", gives="number"),
