@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from memoracle.concurrent.about import ENTRIES, FRAMES, PAGES, Space, Touch
 from memoracle.concurrent.hints import looks_legal
-from memoracle.concurrent.touches import ENTRIES, FRAMES, PAGES, Space, Touch
 from memoracle.concurrent.trail import Node
 from memoracle.replay.dispatch import Replay
 from memoracle.spec.geometry_keys import LOWER_HALF_END

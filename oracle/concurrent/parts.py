@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from memoracle.concurrent.touches import EVERYTHING, LAST, About, Space, conflict
+from memoracle.concurrent.about import EVERYTHING, LAST, About, Space, conflict
 from memoracle.concurrent.trail import Node
 
 

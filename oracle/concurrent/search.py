@@ -18,10 +18,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from memoracle.concurrent.about import EVERYTHING, FRAMES, About, conflict
 from memoracle.concurrent.guess import Guess
 from memoracle.concurrent.hints import looks_legal
 from memoracle.concurrent.recording import NEVER
-from memoracle.concurrent.touches import EVERYTHING, FRAMES, About, conflict
 from memoracle.concurrent.trail import Budget, Node, Trail
 from memoracle.replay.dispatch import Replay
 from memoracle.trace import events

@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 
+from memoracle.concurrent.about import Space
 from memoracle.concurrent.recording import NEVER
-from memoracle.concurrent.touches import Space
 from memoracle.concurrent.trail import Node
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from memoracle.concurrent.about import About
 from memoracle.concurrent.copies import copied
 from memoracle.concurrent.recording import Operation
-from memoracle.concurrent.touches import About
 from memoracle.diagnostics.divergence import Finding
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.decoding import MalformedLine, misread

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, combinations
 
+from memoracle.concurrent.about import conflict
 from memoracle.concurrent.copies import copied
 from memoracle.concurrent.parts import Groups, Places
 from memoracle.concurrent.recording import NEVER
 from memoracle.concurrent.search import Search, queued
 from memoracle.concurrent.settled import Settled
-from memoracle.concurrent.touches import conflict
 from memoracle.concurrent.trail import Budget, Node, OutOfBudgetError, replayed, step
 from memoracle.diagnostics.divergence import PREFERS
 from memoracle.replay.dispatch import Replay

@@ -150,6 +150,30 @@ _ARENA: dict[str, Any] = {
     "preset": "x64-4k",
     "heap_arena": {"start": "0xFFFF800000001000", "bytes": 16384, "overhead": 16, "minimum": 32},
 }
+
+
+def _of_kernel_pages(reference: Callable[[Geometry], Reference]) -> Component:
+    """Of kernel pages, as that reference answers."""
+
+    def family(asks: Asks, geometry: Geometry) -> Family:
+        return KernelPageStates(asks, geometry, 2)
+
+    return Component(_MACHINE, family, reference, _kernel_pages, anywhere=True)
+
+
+def _of_heap(
+    machine: Mapping[str, Any],
+    reference: Callable[[Geometry], Reference],
+    fits: Callable[[Geometry], str | None],
+) -> Component:
+    """Of a heap, as that reference answers."""
+
+    def family(asks: Asks, geometry: Geometry) -> Family:
+        return HeapStates(asks, geometry, 2, few=True)
+
+    return Component(machine, family, reference, fits, anywhere=True, unit=heap_law.LEAST)
+
+
 COMPONENTS: dict[str, Component] = {
     "bitmap": Component(_SMALL, lambda asks, geometry: FrameStates(asks, geometry), frames_of, _frames(SINGLE, 8)),
     "runs": Component(
@@ -194,52 +218,12 @@ COMPONENTS: dict[str, Component] = {
         _manager,
         anywhere=True,
     ),
-    "kernel_pages": Component(
-        _MACHINE,
-        lambda asks, geometry: KernelPageStates(asks, geometry, 2),
-        WholeManager,
-        _kernel_pages,
-        anywhere=True,
-    ),
-    "kernel_frames": Component(
-        _MACHINE,
-        lambda asks, geometry: KernelPageStates(asks, geometry, 2),
-        ShownPages,
-        _kernel_pages,
-        anywhere=True,
-    ),
-    "heap": Component(
-        _MACHINE,
-        lambda asks, geometry: HeapStates(asks, geometry, 2, few=True),
-        HeapBlocks,
-        _heap,
-        anywhere=True,
-        unit=heap_law.LEAST,
-    ),
-    "heap_resize": Component(
-        _MACHINE,
-        lambda asks, geometry: HeapStates(asks, geometry, 2, few=True),
-        ResizedBlocks,
-        _heap,
-        anywhere=True,
-        unit=heap_law.LEAST,
-    ),
-    "heap_arena": Component(
-        _ARENA,
-        lambda asks, geometry: HeapStates(asks, geometry, 2, few=True),
-        ArenaBlocks,
-        _arena,
-        anywhere=True,
-        unit=heap_law.LEAST,
-    ),
-    "heap_arena_resize": Component(
-        _ARENA,
-        lambda asks, geometry: HeapStates(asks, geometry, 2, few=True),
-        ResizedInArena,
-        _arena,
-        anywhere=True,
-        unit=heap_law.LEAST,
-    ),
+    "kernel_pages": _of_kernel_pages(WholeManager),
+    "kernel_frames": _of_kernel_pages(ShownPages),
+    "heap": _of_heap(_MACHINE, HeapBlocks, _heap),
+    "heap_resize": _of_heap(_MACHINE, ResizedBlocks, _heap),
+    "heap_arena": _of_heap(_ARENA, ArenaBlocks, _arena),
+    "heap_arena_resize": _of_heap(_ARENA, ResizedInArena, _arena),
     "pat": Component({"preset": "x64-4k"}, lambda asks, geometry: EntryStates(asks, geometry, "pat"), Entries, _any),
     "pte": Component(
         {"preset": "x64-4k"},

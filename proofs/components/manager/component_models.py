@@ -251,9 +251,8 @@ class LawfulPaging:
         before = self.shared.state
         self.shared.state = unmapped = without_pages(self.run, before, process)
         self._some_tables(process, False)
-        self.run.suppose(
-            neg(self.shared.tables[-1].has(root))
-        )  # which a live process keeps (`roots_are_the_process_own`)
+        # A live process keeps it (`roots_are_the_process_own`).
+        self.run.suppose(neg(self.shared.tables[-1].has(root)))
         return Exited(before, unmapped, self.shared.state)
 
     def _frees_root(self, process: Number, root: Number) -> None:
