@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -186,7 +187,7 @@ class _Writer:
             step = self._step(
                 _Call(
                     *(number, number, run.said(place), self.own, event, asked),
-                    lambda name, place=place: run.argument(place, name),  # type: ignore[misc]
+                    partial(run.argument, place),
                     run.variable(place),
                 )
             )

@@ -64,7 +64,7 @@ def read() -> dict[str, Score]:
 def _scores_in(text: str, kind: type[Found]) -> dict[str, Found]:
     """What a file says of each component; raises ScoresError."""
     try:
-        return msgspec.convert(tomllib.loads(text), dict[str, kind])  # type: ignore[valid-type]
+        return msgspec.convert(tomllib.loads(text), dict[str, kind])  # type: ignore[valid-type]  # which it is, a run knows
     except (ValueError, RecursionError, msgspec.ValidationError) as fault:
         raise ScoresError(f"{FILE.name}: {fault}") from None
 
