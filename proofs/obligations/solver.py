@@ -2,7 +2,8 @@
 
 What is asked is SMT-LIB text, read in a fresh context and metered by the solver's own count of resources, so that the
 answer is the same on every machine. A definite answer is kept, under a hash of the text, the solver's version and
-options, and the text of the module that asks in some way: an answer is no older than the laws that it rests on.
+options, and the text of the modules that ask in some way: an answer is no older than the laws that it rests on, and
+its cost is what this code counts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import inspect
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -80,15 +82,22 @@ def logic_of(integers: bool) -> str:
     return "QF_UFLIA" if integers else "QF_UFBV"
 
 
-_contexts: list[z3.Context] = []  # kept when they were used, too: to let one go takes time
-_unused = iter(_contexts)
+_contexts: list[z3.Context] = []  # that were prepared; kept when they were used, too: to let one go takes time
+_unused: list[z3.Context] = []  # of these; one that was used counts what it has spent so far, whatever is asked next
 
 
 def prepare() -> None:
     """Makes contexts that this process's children find: to make one takes longer than to answer an easy question."""
-    global _unused
-    _contexts.extend(z3.Context() for _ in range(CONTEXTS - len(_contexts)))
-    _unused = iter(_contexts)
+    made = [z3.Context() for _ in range(CONTEXTS - len(_unused))]
+    _contexts.extend(made)
+    _unused.extend(made)
+
+
+def _fresh() -> z3.Context:
+    try:
+        return _unused.pop()
+    except IndexError:
+        return z3.Context()
 
 
 def ask(
@@ -110,10 +119,10 @@ def ask(
 
 @cache
 def asks(way: Way) -> str:
-    """The text of the module that asks in this way; empty where the solver itself is all that there is to it."""
+    """The text of the modules that ask in this way: of this one alone where the solver does all the rest."""
     modules: dict[Way, ModuleType] = {Way.BY_AND_BY: instantiation, Way.GOALS_APART: goals_apart}
     module = modules.get(way, shift_lemmas if way in SHIFTS_UNKNOWN else None)
-    return "" if module is None else inspect.getsource(module)
+    return "".join(inspect.getsource(each) for each in (sys.modules[__name__], module) if each is not None)
 
 
 def _kept(key: str) -> Answer | None:
@@ -151,7 +160,7 @@ def prune(folder: str = ANSWERS, most: int = KEPT_AT_MOST) -> None:
 
 def _solve(text: str, rlimit: int, way: Way, needs: Needs | None) -> Answer:
     started = time.perf_counter()
-    context = next(_unused, None) or z3.Context()
+    context = _fresh()
     if way in AT_ONCE:
         solver = _seeded(_at_once(text, way, context))
         solver.set(rlimit=rlimit)

@@ -61,11 +61,25 @@ def test_an_answer_is_no_older_than_what_it_rests_on(
     asked: list[str], monkeypatch: pytest.MonkeyPatch, way: solver.Way
 ) -> None:
     before = solver.asks(way)
-    assert before == solver.asks(way) != solver.asks(solver.Way.GOALS_APART) != solver.asks(solver.Way.AT_ONCE) == ""
+    assert before == solver.asks(way) != solver.asks(solver.Way.GOALS_APART)
+    assert before.startswith(alone := solver.asks(solver.Way.AT_ONCE))
+    assert alone == Path(solver.__file__).read_text() != before
     for text in (before, before + "# another law", before):
         monkeypatch.setattr(solver, "asks", lambda way, text=text: text)
         ask(FALSE, way=way)
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("way", solver.Way)
+def test_a_question_costs_the_same_whatever_was_asked_before(way: solver.Way) -> None:
+    first = ask(FALSE, use_cache=False, way=way)
+    for _ in range(3):  # as one who proves several components one after the other
+        solver.prepare()
+        ask(HARD, use_cache=False, rlimit=100_000)
+        solver.prepare()
+        again = ask(FALSE, use_cache=False, way=way)
+        assert (again.verdict, again.rlimit) == (first.verdict, first.rlimit)
+    assert first.rlimit > 0 or way is solver.Way.GOALS_APART  # of which there are none here
 
 
 def test_unknown_is_never_kept(cache: Path, asked: list[str]) -> None:
