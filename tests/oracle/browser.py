@@ -70,6 +70,10 @@ class Browser:
         """Waits until an expression of JavaScript holds in the page; raises TimeoutException."""
         WebDriverWait(self.chrome, PATIENCE, 0.05).until(lambda _: self.ask(condition, *arguments))
 
+    def click(self, element: str, *arguments: object) -> None:
+        """Clicks what an expression of JavaScript is, as soon as it is something; raises TimeoutException."""
+        self.wait(f"(found => found && (found.click(), true))({element})", *arguments)
+
     def press(self, *keys: str) -> None:
         ActionChains(self.chrome).send_keys(*keys).perform()
 
