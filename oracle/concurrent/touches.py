@@ -134,7 +134,6 @@ class Touches:
                 self.sizes[(HEAP, 0), number(event.result)].add(number(event.bytes))
             case events.HeapResize() if event.result is not None:
                 self.sizes[(HEAP, 0), number(event.result)].add(number(event.bytes))
-                self.unsized.add(((HEAP, 0), number(event.address)))
             case events.HeapDelete():
                 self.unsized.add(((HEAP, 0), number(event.address)))
 

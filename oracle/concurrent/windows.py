@@ -268,7 +268,7 @@ class Cut:
             key = tuple((touch.space, touch.first) for touch in changed)
             if not each.about.undone_whole:
                 return None
-            if each.about.takes and sizes.setdefault(key, changed[0].end) != changed[0].end:
+            if sizes.setdefault(key, changed[0].end) != changed[0].end:
                 return None
             others = left.setdefault(key, [])
             if others and others[-1].about.takes != each.about.takes:

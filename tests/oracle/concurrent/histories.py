@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 from memoracle.concurrent.decide import Decision, decide, nodes_of
-from memoracle.concurrent.recording import read_recording
+from memoracle.concurrent.recording import NEVER, read_recording
 from memoracle.concurrent.search import Search, queued
-from memoracle.concurrent.trail import Budget
+from memoracle.concurrent.trail import Budget, Node
 from memoracle.diagnostics.levels import LEGAL, Rules
 from memoracle.replay.dispatch import Replay
 from memoracle.trace.decoding import decode_event
@@ -36,11 +36,16 @@ GEOMETRIES: dict[str, Event] = {
     "whole runs": {**PLAIN, "frame_allocator": "runs", "frame_free_parts": "whole", "never_free": []},
     "ranges": {**SMALL, **SPACES},
     "runs of pages": {**SMALL, **SPACES, "range_allocator": "runs"},
+    "frames, trusting": {**SMALL, "frames": 6, "frame_free": "trusting"},
     "heap": HEAP,
     "heap, undefined": {**HEAP, "misuse": {"heap.delete": "undefined"}},
     "pages": {**SMALL, **SPACES, "frames": 6},
     "pages, kept": {**SMALL, **SPACES, "frames": 6},
 }
+
+
+class ByAddress(Random):
+    """Chance that takes the lowest place that fits, as the reference does, and so `exact` asks for."""
 
 
 class Blocks:
@@ -62,7 +67,7 @@ class Blocks:
         fits = [each for each in starts if self.is_free(each, count)]
         if not fits:
             return None
-        first = self.chance.choice(fits)
+        first = fits[0] if isinstance(self.chance, ByAddress) else self.chance.choice(fits)
         self.used[first] = count
         return first
 
@@ -229,11 +234,16 @@ def decided(kind: str, history: Sequence[Event], level: str = LEGAL, **options: 
     return decide("history", recording, lambda: replay_of(kind, level), **options)
 
 
-def search_up_to(kind: str, history: Sequence[Event], moment: int) -> Search:
-    """For an order of all that returned up to a moment."""
+def nodes_up_to(kind: str, history: Sequence[Event], moment: int = NEVER) -> list[Node]:
+    """The operations that were called up to a moment."""
     recording = read_recording("history", map(encoded, history), 2, decode_event)
     nodes = nodes_of("history", replay_of(kind).rules, recording.operations)
-    called = [each for each in nodes if each.call <= moment]
+    return [each for each in nodes if each.call <= moment]
+
+
+def search_up_to(kind: str, history: Sequence[Event], moment: int) -> Search:
+    """For an order of all that returned up to a moment."""
+    called = nodes_up_to(kind, history, moment)
     return Search(queued(called), lambda: replay_of(kind), Budget(10**7), moment)
 
 
