@@ -97,7 +97,7 @@ def age(path: Path) -> None:
 
 
 def test_nothing_is_proved_again_if_nothing_changed(copy: Copy, claims: list[str]) -> None:
-    assert claims == sorted(copy.kept().values())
+    assert claims == sorted(set(copy.kept().values()))
     assert copy.proved_again() == []
 
 
