@@ -12,9 +12,8 @@ ALWAYS = (
     f"{solver.VERSION}: that a formula it calls unsatisfiable is",
     "the path explorer (proofs/symbolic/execution.py, feasibility.py): that it takes every path through the code",
     "loops (proofs/symbolic/loops.py, footprint.py, witnesses.py): that a cut forgets all that a turn may change; that "
-    "what a turn takes as given can be so is not asked of the turn alone; that the loop which says is_held = False, by "
-    "which a buddy system's blocks are listed, claims by hand all that it supposes; that numbers of distinct things "
-    "are no larger than there are such things",
+    "what a turn takes as given can be so is not asked of the turn alone; that numbers of distinct things are no "
+    "larger than there are such things",
     "the terms (proofs/symbolic/numbers.py, z3_terms.py): that they count as Python's exact integers do; held against "
     "them by randomised tests",
     "the stand-ins for containers and components, that they behave as these, or do no more than what the components' "

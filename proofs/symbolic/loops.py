@@ -69,7 +69,6 @@ class Loop(Protocol):
     returned); `points`: at which parameters a function is compared, by its name; `as_stand_in(value)`: what stands in
     for a real list; `look_at(*points)`: what a proof needs to know of the points of a claim; `counts`: the numbers,
     by their names, of which no bound is claimed, since they count things of which there are no more.
-    is_held: False if it is not held against that, and `on_back_edge` must claim by hand what `havoc` supposes.
     """
 
     def on_entry(self, run: Run, arguments: tuple[Any, ...]) -> Measure:
@@ -136,8 +135,7 @@ class _Cut:
         after = self.loop.on_back_edge(run, result)
         falls(run, before, after, self.site)
         self.left = self.parts()
-        if getattr(self.loop, "is_held", True):
-            self.is_one_of_havocs(result, self.described if again else set())
+        self.is_one_of_havocs(result, self.described if again else set())
 
     def is_one_of_havocs(self, result: object, described: set[str]) -> None:
         """Claims that what a turn left is one of the states that `havoc` puts in place (see `witnesses.py`).

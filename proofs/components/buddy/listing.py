@@ -7,6 +7,7 @@ ends the next begins, or a hole, is a theorem of the law (`blocks_follow_each_ot
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, TypeAlias
 
 from memoracle.proofs.components.buddy.code import Search
@@ -15,7 +16,8 @@ from memoracle.proofs.components.buddy.symbolic_buddy import SymbolicBuddy, asse
 from memoracle.proofs.symbolic.containers import Unasked
 from memoracle.proofs.symbolic.execution import Run
 from memoracle.proofs.symbolic.loops import Measure, Rises, cut
-from memoracle.proofs.symbolic.values import Function, Property
+from memoracle.proofs.symbolic.values import Condition, Function, Property
+from memoracle.proofs.symbolic.witnesses import Points
 from memoracle.spec import blocks
 from memoracle.spec import buddy as law
 from memoracle.spec.blocks import Blocks, first_page, is_aligned, same_block
@@ -61,6 +63,11 @@ class BlockList(Unasked):
 Listed: TypeAlias = "BlockList | Sequence[Entry]"  # by the reference: the list that it starts with is a real one
 
 
+def part_of_entry(at: Callable[[Number], Entry], part: int, place: Number) -> Number | Truth:
+    """One of the three that the entry at a place is of."""
+    return at(place)[part]
+
+
 class Listing:
     """The loop that lists the blocks, from the first page of a block, or of a hole, to the first page of the next.
 
@@ -70,10 +77,10 @@ class Listing:
     of those that do not exist.  next_page: the first page from this one on that exists, or else the range's end.
     """
 
-    is_held: ClassVar[bool] = False
+    points: ClassVar[Points] = dict.fromkeys(("at", "is_block_at"), ("place",))
 
     def __init__(self, run: Run, buddy: SymbolicBuddy, state: Blocks) -> None:
-        self.buddy, self.state = buddy, state
+        self.run, self.buddy, self.state = run, buddy, state
         self.place_of: Function = lambda page: 0
         self.next_page: Function = run.function("next_page", "place_after")
 
@@ -90,7 +97,7 @@ class Listing:
         self.length_before = self.as_block_list(self.listing).length
         order = self.state.order_at(self.page)
         run.touch(("order", "block"), (order, self.page >> order))
-        return self._claims(run, self.page)
+        return Rises(self.page, 1 << self.state.depth)
 
     def havoc(self, run: Run) -> Number:
         page = run.point("page")
@@ -104,10 +111,10 @@ class Listing:
             length, lambda place: (first(place), pages(place), allocated(place)), is_block, self.is_block
         )
         known = self.as_block_list(self.havocked)  # which does not change when entries are appended
-        run.suppose(self._starts_a_block(page), length <= page)
-        run.suppose(self._begins(known, page))
-        run.assume_for_all(("place",), lambda place: self.in_order(known, page, place))
-        run.assume_for_all(("page",), lambda each: self.has(known, page, each))
+        run.suppose(self._starts_a_block(page))
+        run.suppose(*self._facts(known, page).values())
+        for parameter, _, holds in self._of_each(known, page):
+            run.assume_for_all((parameter,), holds)
         return page
 
     def changes(self, run: Run) -> dict[str, BlockList]:
@@ -122,7 +129,19 @@ class Listing:
             self._skips_a_hole(run, page, result)
         else:
             self._lists_a_block(run, page, result)
-        return self._claims(run, result)
+        return Rises(result, 1 << self.state.depth)
+
+    def witnesses(self, result: Number) -> list[object]:
+        listed = self.as_block_list(self.listing)
+        parts = [partial(part_of_entry, listed.at, part) for part in range(3)]
+        return [result, listed.length, *parts, listed.is_block_at, self.place_of]
+
+    def look_at(self, point: Number) -> None:
+        """Says of a page what is known of those behind the one at hand."""
+        self._knows_next(self.run, self.page, point)
+
+    def as_stand_in(self, value: object) -> object:
+        return self.as_block_list(value) if isinstance(value, BlockList | list) else value
 
     def _skips_a_hole(self, run: Run, page: Number, result: Number) -> None:
         """Claims that no page exists from the one on up to the other, and that a block begins there, if it exists."""
@@ -159,34 +178,54 @@ class Listing:
         run.assert_and_assume("it is the next that the law speaks of", after == result)
         run.suppose(law.blocks_follow_each_other(state, page))  # a theorem of the law
 
-    def _claims(self, run: Run, page: Number) -> Rises:
-        run.assert_goal("a block or a hole starts there, or the range ends", self._starts_a_block(page))
-        self.assert_complete(run, self.listing, page)
-        return Rises(page, 1 << self.state.depth)
-
     def assert_complete(self, run: Run, listed: Listed, page: Number) -> None:
         """Claims that a list has the blocks up to a page, each once, in order."""
         listing = self.as_block_list(listed)
-        place, other = run.point("place"), run.point("page")
-        self._knows_next(run, self.page, other)
-        run.assert_goal("no more blocks are listed than there are pages", listing.length <= page)
-        run.assert_goal("the list begins with the first block", self._begins(listing, page))
+        points = run.point_of_each(("place", "page"))
+        self._knows_next(run, self.page, points["page"])
+        for says, truth in self._facts(listing, page).items():
+            run.assert_goal(says, truth)
+        for parameter, says, holds in self._of_each(listing, page):
+            run.assert_goal(says, holds(points[parameter]))
+
+    def _facts(self, listing: BlockList, page: Number) -> dict[str, Truth]:
+        """What holds of a list that has the blocks up to a page; what it is."""
+        facts = {
+            "no more blocks are listed than there are pages": listing.length <= page,
+            "the list begins with the first block": self._begins(listing, page),
+        }
         # A turn touches the last two entries alone, so these are cases of their own.
-        for each in (listing.length - 1, listing.length - 2):
-            in_order = implies(0 <= each, self.in_order(listing, page, each))
-            run.assert_goal("the last blocks are listed behind one another", in_order)
-        in_order = implies(place + 2 < listing.length, self.in_order(listing, page, place))
-        run.assert_goal("each block is listed behind the one before it", in_order)
-        is_last = self.place_of(other) == listing.length - 1
-        for case in (is_last, neg(is_last)):
-            run.assert_goal("each page is in a block that is listed", implies(case, self.has(listing, page, other)))
+        for name, each in {"last": listing.length - 1, "last but one": listing.length - 2}.items():
+            facts[f"the {name} block is listed in order"] = implies(0 <= each, self._in_order(listing, page, each))
+        return facts
+
+    def _of_each(self, listing: BlockList, page: Number) -> list[tuple[str, str, Condition]]:
+        """What holds of each place in such a list, or of each page; what it is."""
+        place_of = self.place_of  # as it is now: what is supposed is written out later
+
+        def in_order(place: Number) -> Truth:
+            return implies(place + 2 < listing.length, self._in_order(listing, page, place))
+
+        def in_the_last(each: Number) -> Truth:
+            place = place_of(each)
+            return implies(place == listing.length - 1, self._has(listing, page, each, place))
+
+        def in_another(each: Number) -> Truth:
+            place = place_of(each)
+            return implies(place != listing.length - 1, self._has(listing, page, each, place))
+
+        return [
+            ("place", "each block is listed behind the one before it", in_order),
+            ("page", "each page of the last block is listed", in_the_last),
+            ("page", "each page of the other blocks is listed", in_another),
+        ]
 
     def _begins(self, listing: BlockList, page: Number) -> Truth:
         """Whether the first entry is of the first page that exists."""
         first: Number = when(listing.length == 0, self.next_page(page), listing.at(0)[0])
         return law.lists_in_address_order(self.state, first, self.next_page(0))
 
-    def in_order(self, listing: BlockList, page: Number, place: Number) -> Truth:
+    def _in_order(self, listing: BlockList, page: Number, place: Number) -> Truth:
         """Whether the entry at a place is a block of the law, and the next entry is of the first page after it.
 
         page: the first that is not listed, at which the last block ends, or a hole behind it.
@@ -196,9 +235,8 @@ class Listing:
         follows = law.lists_in_address_order(self.state, following, self.next_page(first + pages))
         return implies(place < listing.length, listing.is_block_at(place) & (first + pages <= page) & follows)
 
-    def has(self, listing: BlockList, page: Number, each: Number) -> Truth:
-        """Whether `each`, if it exists and is a page before `page`, is in a block that is listed."""
-        place = self.place_of(each)
+    def _has(self, listing: BlockList, page: Number, each: Number, place: Number) -> Truth:
+        """Whether `each`, if it exists and is a page before `page`, is in the block that is listed at a place."""
         first, pages, _ = listing.at(place)
         is_listed = (place < listing.length) & (first <= each) & (each < first + pages)
         return implies((each < page) & self.state.is_page(each), is_listed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from memoracle.proofs.components.buddy import listing
+from memoracle.proofs.components.buddy.listing import Listing
 from memoracle.proofs.components.manager import loops
 from memoracle.proofs.components.manager.loops import ExtendLoop
 from memoracle.proofs.components.paging import exit as paging_exit
@@ -74,3 +76,17 @@ class EveryPageComes(ExtendLoop):
 def test_which_pages_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "ExtendLoop", EveryPageComes)
     assert SUPPOSED in refuted(loops.allocate_pages_refines)
+
+
+class ThereIsNoHole(Listing):
+    """Wherever a block may begin, a page exists."""
+
+    def havoc(self, run: Run) -> Number:
+        page = super().havoc(run)
+        run.suppose(self.state.is_page(page))
+        return page
+
+
+def test_where_the_next_block_may_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "Listing", ThereIsNoHole)
+    assert SUPPOSED in refuted(listing.blocks_refines)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +17,6 @@ from memoracle.proofs.symbolic.hypothesis_pool import Sort
 from memoracle.proofs.symbolic.loops import Rises, cut
 from memoracle.spec.clauses import implies
 
-ROOT = Path(__file__).parents[3]
 SORTS = {"item": Sort("item", 99)}
 CODE = """
 def step(noted, at):
@@ -174,17 +171,6 @@ def verdict(loop_of: Callable[[Set, Any], Any], claims: bool = False) -> tuple[s
 
     found = discharge(body, use_cache=False)
     return found.verdict, found.counterexample or ""
-
-
-def test_the_loops_that_are_not_held_yet() -> None:
-    """None may join them: the invariant of each claims by hand what it supposes."""
-    found = {
-        (path.stem, each.name)
-        for path in (ROOT / "proofs" / "components").rglob("*.py")
-        for each in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(each, ast.ClassDef) and any("is_held" in ast.unparse(part) for part in each.body)
-    }
-    assert found == {("listing", "Listing")}
 
 
 def test_what_a_turn_keeps_may_be_supposed() -> None:
