@@ -82,13 +82,13 @@ def test_a_digit_that_was_lost_makes_no_other_record(record: str) -> None:
     ids=lambda line: line[:20].strip(),
 )
 def test_no_line_takes_long(line: str) -> None:
-    start = time.process_time()
+    start = time.thread_time()
     for text in (line, "BIOS-e820: " + line):
         try:
             maps(text)
         except InputError:
             continue
-    assert time.process_time() - start < 10
+    assert time.thread_time() - start < 60
 
 
 @settings(deadline=None)

@@ -52,16 +52,19 @@ def test_a_worker_that_is_killed_loses_nothing(
     killed: list[int] = []
 
     def kill_one() -> None:
-        with reading(pipe) as writer, Client(cluster.scheduler_address, set_as_default=False) as client:
+        with reading(pipe), Client(cluster.scheduler_address, set_as_default=False) as client:
             while len(busy := [address for address, tasks in client.processing().items() if tasks]) != 1:
                 time.sleep(STEP)
             killed.append(client.run(os.getpid)[busy[0]])
+            ending = [killed[0], *children_of(killed[0])]  # what it had started ends with it
+            watched = [os.pidfd_open(each) for each in ending]
             os.kill(killed[0], signal.SIGKILL)
-            watched = select.poll()
-            watched.register(writer, select.POLLERR)
-            watched.poll(PATIENCE)  # what it had started ends with it, so that nobody reads
-        with reading(pipe) as writer:  # by another, to which the unit goes
-            os.write(writer, check_command.DIVERGING.encode())
+            for each in watched:
+                assert has_ended(each)
+                os.close(each)
+            # By another, to which the unit goes. Until it reads, the pipe is kept open: it would be at its end.
+            with reading(pipe) as writer:
+                os.write(writer, check_command.DIVERGING.encode())
 
     killer = threading.Thread(target=kill_one)
     killer.start()
@@ -80,6 +83,18 @@ def test_a_worker_that_is_killed_loses_nothing(
         memoracle.check(files[2]),
     ]
     assert [each["events"] for each in document["results"]] == [each.events for each in alone]
+
+
+def children_of(process: int) -> list[int]:
+    """The processes that a thread of this one started."""
+    return [int(each) for path in Path(f"/proc/{process}/task").glob("*/children") for each in path.read_text().split()]
+
+
+def has_ended(process: int) -> bool:
+    """Whether a process ends while one may wait. process: a descriptor of it (pidfd)."""
+    watched = select.poll()
+    watched.register(process, select.POLLIN)
+    return bool(watched.poll(PATIENCE))
 
 
 @contextmanager

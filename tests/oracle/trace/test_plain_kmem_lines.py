@@ -205,7 +205,7 @@ def test_an_object_that_tracers_mostly_print_is_plain() -> None:
     "text", ["1" * 200_000, "a-1 [1] " + "." * 200_000, " " * 200_000, "a-1 [0] 1.1: " + "9" * 200_000]
 )
 def test_a_long_line_takes_no_long_time(text: str) -> None:
-    start = time.process_time()
+    start = time.thread_time()
     assert PLAIN.fullmatch(text.encode()) is None
     assert PLAIN_SLAB.fullmatch(text.encode()) is None
-    assert time.process_time() - start < 1
+    assert time.thread_time() - start < 10  # a millisecond, if no character is looked at again and again
