@@ -204,6 +204,16 @@ class Session:
         clause = trial.clause
         if not clause:
             return trial
+        try:
+            return self._shrunk(trial, clause)
+        except KeyboardInterrupt:
+            where = self.failures.keep(trial.lines)
+            self.heed(
+                f"seed {self.seed}: {clause} failed, and was being shrunk from {counted(trial.calls, 'call')}: {where}"
+            )
+            raise
+
+    def _shrunk(self, trial: Trial, clause: str) -> Trial:
         requests = requests_of(trial.lines[len(self.plan.head) :])
         patience = min(PATIENCE, self.plan.patience)
         if (self._again(requests, clause, patience) or self._again(requests, clause)) is None:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blocks_binding import blocks
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memoracle.cli import main
 from memoracle.diagnostics.divergence import Divergence, Finding
 from memoracle.drive.failures import Failures
 from memoracle.drive.requests import Repeated, Request, requests_of, without
+from memoracle.drive.sessions import session
 from memoracle.drive.sessions.session import Session, Wanted
 from memoracle.drive.shrinking import asking, shortest, shrunk
 from memoracle.drive.trial import Plan, Trial
@@ -277,3 +280,24 @@ def test_a_kept_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "it.failures" / "one.jsonl").mkdir(parents=True)
     with pytest.raises(InputError, match=r"one\.jsonl: cannot read: Is a directory"):
         Failures(str(tmp_path / "it")).kept()
+
+
+def test_an_interrupt_while_it_is_shrunk_leaves_what_failed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    binding = str(blocks(tmp_path, "LOSES_A_HALF"))
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "shrunk", interrupted)
+        assert main(["drive", "--seed", "3", binding]) == 130
+    out, errors = capsys.readouterr()
+    [kept] = tmp_path.glob("*.failures/*.jsonl")
+    said, last = errors.splitlines()[-2:]
+    assert out == ""
+    assert last == "memoracle: interrupted"
+    assert said.endswith(f" calls: kept in {kept}")
+    assert " failed, and was being shrunk from " in said
+    assert main(["drive", binding]) == 1
+    assert "fails still; nothing new was tried" in " ".join(capsys.readouterr().out.split())
