@@ -60,7 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--binding", metavar="FILE.toml", type=named, help=words)
     parser.add_argument("--ops", metavar="N", type=positive, help="how many calls (default: 100000, or --time's)")
     parser.add_argument("--time", metavar="SECONDS", type=positive, help="for how long")
-    parser.add_argument("--seed", metavar="S", type=positive, help="of the choice of calls (default: any)")
+    parser.add_argument("--seed", metavar="S", type=positive, help="of the choice of calls, from 1 on (default: any)")
     levels = "what to accept: whatever is safe, whatever is legal, or exactly what the reference does"
     parser.add_argument("--level", choices=LEVELS, default=LEGAL, help=f"{levels} (default: legal)")
     words = "how long a call may take before the target counts as hung (default: 2; of a program or threads 5)"

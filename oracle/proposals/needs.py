@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from memoracle.drive.native.elf import Elf
@@ -14,6 +15,7 @@ from memoracle.proposals.words import words_of
 PANICS = {"panic", "kpanic", "fatal", "die", "bug", "halt", "hcf", "oops", "abort", "assert", "__assert_fail", "exit"}
 ENDS = {"end", "start", "kernel", "text", "bss", "data", "image", "stack", "heap", "limine", "brk"}
 SOURCES = {"page", "pages", "frame", "frames", "morecore", "more"}
+RUNTIME = "libgcc_s.so.1"  # of compilers, which programs in Rust and C++ are linked with: it unwinds the stack
 LINKED = {"end", "_end", "etext", "_etext", "edata", "_edata", "__bss_start"}
 
 
@@ -29,14 +31,17 @@ class Needs:
 
 def needs_of(elf: Elf, header: Header) -> Needs:
     """What to give to a library. header: of it; one without anything if there is none."""
-    found, program = Needs(), ctypes.CDLL(None)
+    found, others = Needs(), [ctypes.CDLL(None)]
+    if RUNTIME in elf.libraries:
+        with suppress(OSError):
+            others.append(ctypes.CDLL(RUNTIME))
     functions = {name: each for name, each in header.functions.items() if each.returns_never}
     for name in sorted((elf.undefined | elf.functions) & (elf.places.keys() | elf.undefined)):
         if set(words_of(name)) & PANICS and (name in functions or name.strip("_") in PANICS or name in PANICS):
             found.panics.append(name)
     ends = {name for name in elf.variables & elf.places.keys() if name in LINKED}  # that the linker gave it
     for name in sorted((elf.undefined - elf.weak - set(found.panics)) | ends):
-        is_elsewhere = hasattr(program, name)
+        is_elsewhere = any(hasattr(each, name) for each in others)
         if name == "sbrk" or name in ends or not is_elsewhere:
             _need(found, name, header.functions.get(name), name in header.variables)
     return found

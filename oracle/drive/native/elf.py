@@ -22,6 +22,7 @@ class Elf:
     head: its first bytes.  functions, variables: that it exports.  undefined: that it needs of others.
     weak: of these, those that it can do without.
     places: by name, where in its memory the address of a symbol stands, with what is added to that.
+    libraries: that it asks the system to load with it, by their names.
     """
 
     head: bytes
@@ -30,6 +31,7 @@ class Elf:
     undefined: frozenset[str]
     weak: frozenset[str]
     places: dict[str, list[tuple[int, int]]]
+    libraries: tuple[str, ...] = ()
 
 
 def read_elf(path: Path) -> Elf | None:
@@ -71,4 +73,6 @@ def _read(head: bytes, machine: str, dynamic: DynamicSegment) -> Elf:
             if place["r_info_type"] in wanted and 0 < number < len(symbols):
                 added = place["r_addend"] if table.is_RELA() else 0
                 places[symbols[number].name].append((place["r_offset"], added))
-    return Elf(head, frozenset(functions), frozenset(variables), frozenset(undefined), frozenset(weak), dict(places))
+    libraries = tuple(vars(each)["needed"] for each in dynamic.iter_tags("DT_NEEDED"))
+    symbols_of = frozenset(functions), frozenset(variables), frozenset(undefined), frozenset(weak)
+    return Elf(head, *symbols_of, dict(places), libraries)
