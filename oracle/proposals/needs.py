@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -15,7 +15,6 @@ from memoracle.proposals.words import words_of
 PANICS = {"panic", "kpanic", "fatal", "die", "bug", "halt", "hcf", "oops", "abort", "assert", "__assert_fail", "exit"}
 ENDS = {"end", "start", "kernel", "text", "bss", "data", "image", "stack", "heap", "limine", "brk"}
 SOURCES = {"page", "pages", "frame", "frames", "morecore", "more"}
-RUNTIME = "libgcc_s.so.1"  # of compilers, which programs in Rust and C++ are linked with: it unwinds the stack
 LINKED = {"end", "_end", "etext", "_etext", "edata", "_edata", "__bss_start"}
 
 
@@ -31,10 +30,7 @@ class Needs:
 
 def needs_of(elf: Elf, header: Header) -> Needs:
     """What to give to a library. header: of it; one without anything if there is none."""
-    found, others = Needs(), [ctypes.CDLL(None)]
-    if RUNTIME in elf.libraries:
-        with suppress(OSError):
-            others.append(ctypes.CDLL(RUNTIME))
+    found, others = Needs(), [ctypes.CDLL(None), *_loaded_with(elf)]
     functions = {name: each for name, each in header.functions.items() if each.returns_never}
     for name in sorted((elf.undefined | elf.functions) & (elf.places.keys() | elf.undefined)):
         if set(words_of(name)) & PANICS and (name in functions or name.strip("_") in PANICS or name in PANICS):
@@ -45,6 +41,14 @@ def needs_of(elf: Elf, header: Header) -> Needs:
         if name == "sbrk" or name in ends or not is_elsewhere:
             _need(found, name, header.functions.get(name), name in header.variables)
     return found
+
+
+def _loaded_with(elf: Elf) -> Iterator[ctypes.CDLL]:
+    """The system's libraries that are loaded with it, as a compiler's runtime is."""
+    for name in elf.libraries:
+        if "/" not in name:
+            with suppress(OSError):  # it is where this library alone finds it
+                yield ctypes.CDLL(name)
 
 
 def _need(found: Needs, name: str, function: Function | None, is_variable: bool) -> None:
