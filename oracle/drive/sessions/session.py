@@ -105,11 +105,21 @@ class Session:
         """What failed before and still does, or what fails of new calls, shrunk; or the run in which nothing did."""
         for path, trial in self.kept():
             if trial.is_over:
-                self.said = f"{path} fails still; nothing new was tried"
-                self.failures.last = path
-                return trial
+                return self._shorter(path, trial)
             self.heed(f"{path} does not fail any more")
         return self.tried()
+
+    def _shorter(self, path: Path, trial: Trial) -> Trial:
+        """What was kept and fails still, in fewer calls if some are found now: then these are kept in its place."""
+        self.said = told = f"{path} fails still; nothing new was tried"
+        self.failures.last = path
+        found = self.shrunk(trial)
+        now, is_shorter = self.failures.last, self.fewer is not None and self.fewer.after < self.fewer.before
+        if now != path:
+            (path if is_shorter else now).unlink(missing_ok=True)
+        if not is_shorter:
+            self.said, self.failures.last, self.fewer, found = told, path, None, trial
+        return found
 
     def kept(self) -> Iterator[tuple[Path, Trial]]:
         """What failed before on this machine, run again. Raises InputError."""

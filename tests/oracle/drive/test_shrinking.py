@@ -294,10 +294,18 @@ def test_an_interrupt_while_it_is_shrunk_leaves_what_failed(
         assert main(["drive", "--seed", "3", binding]) == 130
     out, errors = capsys.readouterr()
     [kept] = tmp_path.glob("*.failures/*.jsonl")
+    lines = kept.read_text().splitlines()
     said, last = errors.splitlines()[-2:]
     assert out == ""
     assert last == "memoracle: interrupted"
     assert said.endswith(f" calls: kept in {kept}")
     assert " failed, and was being shrunk from " in said
     assert main(["drive", binding]) == 1
-    assert "fails still; nothing new was tried" in " ".join(capsys.readouterr().out.split())
+    assert "fails still; nothing new was tried shrunk from " in " ".join(capsys.readouterr().out.split())
+    [shorter] = tmp_path.glob("*.failures/*.jsonl")
+    assert len(shorter.read_text().splitlines()) < len(lines)
+    assert main(["drive", binding]) == 1
+    again = " ".join(capsys.readouterr().out.split())
+    assert "fails still; nothing new was tried" in again
+    assert "shrunk" not in again
+    assert [*tmp_path.glob("*.failures/*.jsonl")] == [shorter]
