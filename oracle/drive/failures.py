@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,12 @@ class Failures:
             return f"not kept: cannot write to {self.folder}: {fault.strerror or fault}"
         self.last = path
         return f"kept in {path}"
+
+    def leave_last(self, other: Path) -> None:
+        """Deletes another file, if the last one stands in its place."""
+        if self.last != other:
+            with suppress(OSError):  # it may stay: it fails, too
+                other.unlink()
 
 
 def read_kept(path: Path, lines: Sequence[bytes]) -> tuple[Geometry, list[Request]]:

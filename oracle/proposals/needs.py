@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from memoracle.drive.native.elf import Elf
+from memoracle.drive.native.elf import Elf, read_elf
+from memoracle.drive.native.installed import installed
 from memoracle.proposals.c_functions import Function, Header
 from memoracle.proposals.guesses import CHOOSE
 from memoracle.proposals.words import words_of
@@ -30,25 +30,30 @@ class Needs:
 
 def needs_of(elf: Elf, header: Header) -> Needs:
     """What to give to a library. header: of it; one without anything if there is none."""
-    found, others = Needs(), [ctypes.CDLL(None), *_loaded_with(elf)]
+    found, program, others = Needs(), ctypes.CDLL(None), _exported_with(elf)
     functions = {name: each for name, each in header.functions.items() if each.returns_never}
     for name in sorted((elf.undefined | elf.functions) & (elf.places.keys() | elf.undefined)):
         if set(words_of(name)) & PANICS and (name in functions or name.strip("_") in PANICS or name in PANICS):
             found.panics.append(name)
     ends = {name for name in elf.variables & elf.places.keys() if name in LINKED}  # that the linker gave it
     for name in sorted((elf.undefined - elf.weak - set(found.panics)) | ends):
-        is_elsewhere = any(hasattr(each, name) for each in others)
+        is_elsewhere = hasattr(program, name) or name in others
         if name == "sbrk" or name in ends or not is_elsewhere:
             _need(found, name, header.functions.get(name), name in header.variables)
     return found
 
 
-def _loaded_with(elf: Elf) -> Iterator[ctypes.CDLL]:
-    """The system's libraries that are loaded with it, as a compiler's runtime is."""
-    for name in elf.libraries:
-        if "/" not in name:
-            with suppress(OSError):  # it is where this library alone finds it
-                yield ctypes.CDLL(name)
+def _exported_with(elf: Elf) -> set[str]:
+    """What the system's libraries have that are loaded with it, as a compiler's runtime is. None is loaded here."""
+    found = set[str]()
+    for path in filter(None, map(installed, elf.libraries)):
+        try:
+            other = read_elf(path)
+        except OSError:
+            continue
+        if other is not None:
+            found |= other.functions | other.variables
+    return found
 
 
 def _need(found: Needs, name: str, function: Function | None, is_variable: bool) -> None:

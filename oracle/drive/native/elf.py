@@ -31,7 +31,7 @@ class Elf:
     undefined: frozenset[str]
     weak: frozenset[str]
     places: dict[str, list[tuple[int, int]]]
-    libraries: tuple[str, ...] = ()
+    libraries: tuple[str, ...]
 
 
 def read_elf(path: Path) -> Elf | None:

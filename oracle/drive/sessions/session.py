@@ -111,15 +111,14 @@ class Session:
 
     def _shorter(self, path: Path, trial: Trial) -> Trial:
         """What was kept and fails still, in fewer calls if some are found now: then these are kept in its place."""
-        self.said = told = f"{path} fails still; nothing new was tried"
+        self.said = f"{path} fails still; nothing new was tried"
         self.failures.last = path
-        found = self.shrunk(trial)
-        now, is_shorter = self.failures.last, self.fewer is not None and self.fewer.after < self.fewer.before
-        if now != path:
-            (path if is_shorter else now).unlink(missing_ok=True)
-        if not is_shorter:
-            self.said, self.failures.last, self.fewer, found = told, path, None, trial
-        return found
+        least = self._least(trial) if trial.clause else None
+        if least is None or least[1].after >= least[1].before:
+            return trial
+        self._keep(*least)
+        self.failures.leave_last(path)
+        return least[0]
 
     def kept(self) -> Iterator[tuple[Path, Trial]]:
         """What failed before on this machine, run again. Raises InputError."""
@@ -211,33 +210,37 @@ class Session:
 
     def shrunk(self, trial: Trial) -> Trial:
         """The shortest run that was found to break the same clause, which is kept; the run itself if it breaks none."""
-        clause = trial.clause
-        if not clause:
+        if not trial.clause:
             return trial
         try:
-            return self._shrunk(trial, clause)
+            least = self._least(trial)
         except KeyboardInterrupt:
-            where = self.failures.keep(trial.lines)
-            self.heed(
-                f"seed {self.seed}: {clause} failed, and was being shrunk from {counted(trial.calls, 'call')}: {where}"
-            )
+            made, where = counted(trial.calls, "call"), self.failures.keep(trial.lines)
+            self.heed(f"seed {self.seed}: {trial.clause} failed, and was being shrunk from {made}: {where}")
             raise
-
-    def _shrunk(self, trial: Trial, clause: str) -> Trial:
-        requests = requests_of(trial.lines[len(self.plan.head) :])
-        patience = min(PATIENCE, self.plan.patience)
-        if (self._again(requests, clause, patience) or self._again(requests, clause)) is None:
+        if least is None:
             where = self.failures.keep(trial.lines)
             self.said += f"\nasked the same again it does not fail: it depends on more than its calls; {where}"
             return trial
+        self._keep(*least)
+        return least[0]
+
+    def _keep(self, trial: Trial, fewer: Fewer) -> None:
+        self.fewer = fewer
+        self.said += f"\n{fewer.said}, {self.failures.keep(trial.lines)}"
+
+    def _least(self, trial: Trial) -> tuple[Trial, Fewer] | None:
+        """The shortest run that was found to break the same clause; None if the same calls do not break it again."""
+        clause, requests = trial.clause, requests_of(trial.lines[len(self.plan.head) :])
+        patience = min(PATIENCE, self.plan.patience)
+        if (self._again(requests, clause, patience) or self._again(requests, clause)) is None:
+            return None
         shrinking = shrunk(requests, lambda some: self._again(some, clause, patience) is not None, SHRINKING)
         least, found = shrinking.kept, self._again(shrinking.kept, clause)
         if found is None:  # a call was slow once, and counted as one that never ends
             least, found = requests, trial
         made = len(least) if self.plan.in_turns else len(found.lines) - len(self.plan.head)
-        self.fewer = Fewer(len(requests), made, shrinking.is_cut_short)
-        self.said += f"\n{self.fewer.said}, {self.failures.keep(found.lines)}"
-        return found
+        return found, Fewer(len(requests), made, shrinking.is_cut_short)
 
     def _again(self, requests: Sequence[Request], clause: str, patience: float | None = None) -> Trial | None:
         """The same asked again, if it breaks the same clause. patience: as of a run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -300,10 +301,13 @@ def test_an_interrupt_while_it_is_shrunk_leaves_what_failed(
     assert last == "memoracle: interrupted"
     assert said.endswith(f" calls: kept in {kept}")
     assert " failed, and was being shrunk from " in said
-    assert main(["drive", binding]) == 1
-    assert "fails still; nothing new was tried shrunk from " in " ".join(capsys.readouterr().out.split())
+    assert main(["drive", "--format", "json", binding]) == 1
+    document = json.loads(capsys.readouterr().out)
     [shorter] = tmp_path.glob("*.failures/*.jsonl")
-    assert len(shorter.read_text().splitlines()) < len(lines)
+    left = len(shorter.read_text().splitlines())
+    assert left < len(lines)
+    assert [each["line"] for each in document["divergences"]] == [left]
+    assert document["shrunk"] == {"from": len(lines) - 1, "to": left - 1, "is_cut_short": False}
     assert main(["drive", binding]) == 1
     again = " ".join(capsys.readouterr().out.split())
     assert "fails still; nothing new was tried" in again

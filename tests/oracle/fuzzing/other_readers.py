@@ -226,7 +226,7 @@ def header(random: Random) -> bytes:
 
 
 EXPORTED = frozenset(name.decode() for text in HEADERS for name in re.findall(rb"\b(\w+)\(", text))
-ELF = Elf(b"", EXPORTED, frozenset(), frozenset({"panic", "page_alloc"}), frozenset(), {})
+ELF = Elf(b"", EXPORTED, frozenset(), frozenset({"panic", "page_alloc"}), frozenset(), {}, ())
 
 
 def propose(folder: Path, text: bytes) -> None:

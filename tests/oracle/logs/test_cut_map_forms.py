@@ -88,7 +88,7 @@ def test_no_line_takes_long(line: str) -> None:
             maps(text)
         except InputError:
             continue
-    assert time.thread_time() - start < 60
+    assert time.thread_time() - start < 10
 
 
 @settings(deadline=None)

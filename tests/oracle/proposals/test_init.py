@@ -328,6 +328,14 @@ def test_what_a_compilers_runtime_has_is_not_needed_of_a_kernel(tmp_path: Path) 
     assert [name for name in calls if name in text] == []
 
 
+def test_no_library_is_loaded_to_see_what_it_has(tmp_path: Path) -> None:
+    """A sanitizer's ends a process that it does not come first in."""
+    source = tmp_path / "sanitized.c"
+    source.write_text(FILLED_IN)
+    binding = proposed(tmp_path, compiled(tmp_path, source, "-fsanitize=address"), "--header", str(source))
+    assert "pmm_alloc()" in binding.read_text()
+
+
 def test_a_target_that_does_not_start_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     source = tmp_path / "broken.c"
     source.write_text("void pmm_init(void) { __builtin_trap(); }\nlong pmm_alloc(void) { return 1; }\n")

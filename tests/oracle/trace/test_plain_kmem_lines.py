@@ -208,4 +208,4 @@ def test_a_long_line_takes_no_long_time(text: str) -> None:
     start = time.thread_time()
     assert PLAIN.fullmatch(text.encode()) is None
     assert PLAIN_SLAB.fullmatch(text.encode()) is None
-    assert time.thread_time() - start < 10  # a millisecond, if no character is looked at again and again
+    assert time.thread_time() - start < 1
